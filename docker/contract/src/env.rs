@@ -1,0 +1,46 @@
+//! Names of environment variables, on the host and in the container.
+
+/// The image to run (host).
+pub const DOCKER_IMAGE: &str = "DOCKER_IMAGE";
+/// The results folder (host; in the container only for the entrypoint outside of one).
+pub const RESULTS_DIR: &str = "RESULTS_DIR";
+/// The HuggingFace home (both sides).
+pub const HF_HOME: &str = "HF_HOME";
+/// The Hub cache, if apart (both sides).
+pub const HF_HUB_CACHE: &str = "HF_HUB_CACHE";
+/// Older name of [`HF_HUB_CACHE`], still read by huggingface_hub (host).
+pub const HUGGINGFACE_HUB_CACHE: &str = "HUGGINGFACE_HUB_CACHE";
+/// The access token itself (host only: it never enters an argument vector).
+pub const HF_TOKEN: &str = "HF_TOKEN";
+/// Older name of [`HF_TOKEN`], still read by huggingface_hub (host).
+pub const HUGGING_FACE_HUB_TOKEN: &str = "HUGGING_FACE_HUB_TOKEN";
+/// The file that holds the token (both sides).
+pub const HF_TOKEN_PATH: &str = "HF_TOKEN_PATH";
+/// Stops the Hub client from asking the network (container).
+pub const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
+/// Base of the default cache (host).
+pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
+/// The backend (both sides).
+pub const BENCHMARK_BACKEND: &str = "BENCHMARK_BACKEND";
+/// The server of the `vllm` backend (both sides).
+pub const VLLM_ENDPOINT: &str = "VLLM_ENDPOINT";
+/// `$HOME` (both sides).
+pub const HOME: &str = "HOME";
+/// Id of a supervised run (container). When it is set, the end of standard input means that the
+/// supervisor is gone, and the entrypoint ends the benchmark.
+pub const RUN_ID: &str = "AIENERGYSCORE_RUN_ID";
+/// The entrypoint program of the host engine (host).
+pub const ENTRYPOINT: &str = "AIENERGYSCORE_ENTRYPOINT";
+
+/// The variables that a user may set on the host: name, meaning, default; for help and guides.
+pub const HOST: [(&str, &str, &str); 9] = [
+    (DOCKER_IMAGE, "image to run", "`ai_energy_score`, the tag by backend"),
+    (RESULTS_DIR, "folder for the results", "`./results`"),
+    (HF_HOME, "HuggingFace home with the Hub cache", "`~/.cache/huggingface`"),
+    (HF_HUB_CACHE, "Hub cache, if it lies elsewhere", "`$HF_HOME/hub`"),
+    (HF_TOKEN, "access token for gated models", "the token file"),
+    (HF_TOKEN_PATH, "file with the access token", "`$HF_HOME/token`"),
+    (BENCHMARK_BACKEND, "backend, if `--backend` does not say", "by image"),
+    (VLLM_ENDPOINT, "server of the `vllm` backend", "none; required there"),
+    (ENTRYPOINT, "entrypoint program of the `host` engine", "the one beside the runner"),
+];

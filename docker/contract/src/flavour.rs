@@ -1,0 +1,133 @@
+//! The kinds of image that one Dockerfile makes.
+
+use std::{fmt, str::FromStr};
+
+use crate::{Backend, IMAGE};
+
+/// A target of the Dockerfile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flavour {
+    /// The Python stacks on the official PyTorch CUDA runtime.
+    Cuda,
+    /// The Python stacks on Debian's CPU PyTorch.
+    Cpu,
+    /// The static entrypoint alone, with the `native` backend.
+    Smoke,
+}
+
+impl Flavour {
+    /// Every flavour, the leaderboard's first.
+    pub const ALL: [Self; 3] = [Self::Cuda, Self::Cpu, Self::Smoke];
+
+    /// The name on the command line and of the Dockerfile's stage.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cuda => "cuda",
+            Self::Cpu => "cpu",
+            Self::Smoke => "smoke",
+        }
+    }
+
+    /// What it is, in one line, for help texts and guides.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Cuda => "the Python stacks on NVIDIA GPUs, for the leaderboard",
+            Self::Cpu => "the Python stacks without a GPU, to try and to test",
+            Self::Smoke => "the static entrypoint alone, for smoke tests and probes",
+        }
+    }
+
+    /// The image's tag.
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::Cuda => "latest",
+            Self::Cpu => "cpu",
+            Self::Smoke => "smoke",
+        }
+    }
+
+    /// Name and tag of the image.
+    pub fn image(self) -> String {
+        format!("{IMAGE}:{}", self.tag())
+    }
+
+    /// What an image of this flavour runs when nobody chooses.
+    pub const fn default_backend(self) -> Backend {
+        match self {
+            Self::Cuda | Self::Cpu => Backend::Optimum,
+            Self::Smoke => Backend::Native,
+        }
+    }
+
+    /// The flavour whose image runs `backend` by default.
+    pub const fn of_backend(backend: Backend) -> Self {
+        match backend {
+            Backend::Optimum | Backend::Pytorch | Backend::Vllm => Self::Cuda,
+            Backend::Native => Self::Smoke,
+        }
+    }
+
+    /// The flavour that an image reference names by its tag: `smoke` or `1.2-smoke`; a tag that
+    /// names none, or no tag, is the Python stacks' [`Flavour::Cuda`].
+    pub fn of_image(reference: &str) -> Self {
+        let name = reference.split('@').next().unwrap_or(reference);
+        let last = name.rsplit('/').next().unwrap_or(name);
+        let tag = last.split_once(':').map_or("", |(_, tag)| tag);
+        Self::ALL
+            .into_iter()
+            .find(|flavour| tag.rsplit('-').next() == Some(flavour.name()))
+            .unwrap_or(Self::Cuda)
+    }
+}
+
+impl fmt::Display for Flavour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A flavour's name that is none of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownFlavour(pub String);
+
+impl fmt::Display for UnknownFlavour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = Flavour::ALL.map(Flavour::name).join(", ");
+        write!(f, "unknown flavour `{}`; known are {known}", self.0)
+    }
+}
+
+impl std::error::Error for UnknownFlavour {}
+
+impl FromStr for Flavour {
+    type Err = UnknownFlavour;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|flavour| flavour.name() == name)
+            .ok_or_else(|| UnknownFlavour(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Flavour;
+
+    #[test]
+    fn an_image_names_its_flavour_by_the_tag() {
+        let cases = [
+            ("ai_energy_score", Flavour::Cuda),
+            ("ai_energy_score:latest", Flavour::Cuda),
+            ("ai_energy_score:smoke", Flavour::Smoke),
+            ("ai_energy_score:0.1.0-cpu", Flavour::Cpu),
+            ("localhost:5000/team/bench:smoke", Flavour::Smoke),
+            ("localhost:5000/smoke", Flavour::Cuda),
+            ("bench:smoke@sha256:00", Flavour::Smoke),
+            ("registry.example/bench:v3", Flavour::Cuda),
+        ];
+        for (reference, flavour) in cases {
+            assert_eq!(Flavour::of_image(reference), flavour, "{reference}");
+        }
+    }
+}

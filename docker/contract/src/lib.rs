@@ -1,0 +1,51 @@
+//! What the host side, the container side, the Dockerfile and the guides must agree on.
+//!
+//! Nothing else in the workspace spells these names out a second time. The crate stands beside
+//! the Dockerfile, apart from the runner, so that an edit of the runner leaves the image's inputs
+//! alone and does not rebuild it.
+
+mod backend;
+pub mod env;
+mod flavour;
+pub mod output;
+pub mod path;
+pub mod previous;
+pub mod summary;
+
+pub use backend::{Backend, UnknownBackend};
+pub use flavour::{Flavour, UnknownFlavour};
+
+/// Name of the image; the flavour is the tag.
+pub const IMAGE: &str = "ai_energy_score";
+
+/// Prompts per run when neither `-n` nor `scenario.num_samples=` says otherwise.
+pub const DEFAULT_NUM_SAMPLES: u32 = 20;
+
+/// The benchmark argument that `-n` becomes.
+pub const NUM_SAMPLES_KEY: &str = "scenario.num_samples";
+
+/// The benchmark argument that names the model.
+pub const MODEL_KEY: &str = "backend.model";
+
+/// Size of `/dev/shm` in the container: PyTorch's loaders share tensors there, and the engines'
+/// own 64 MiB is too small for them.
+pub const SHM_SIZE: &str = "1g";
+
+/// Name by which a container reaches a server on its host.
+pub const HOST_GATEWAY: &str = "host.docker.internal";
+
+/// File name of the static program that every flavour starts.
+pub const ENTRYPOINT: &str = "aienergyscore-entrypoint";
+
+/// First argument that makes the entrypoint test its mounts instead of running a benchmark.
+pub const PROBE: &str = "probe";
+
+/// Labels on images and containers.
+pub mod label {
+    /// On a container: the run's id. On nothing else, so that leftovers are found by it.
+    pub const RUN: &str = "org.aienergyscore.run";
+    /// On an image: SHA-256 over everything it was built from.
+    pub const INPUTS: &str = "org.aienergyscore.inputs";
+    /// On an image: its flavour.
+    pub const FLAVOUR: &str = "org.aienergyscore.flavour";
+}

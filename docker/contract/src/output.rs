@@ -1,0 +1,55 @@
+//! The files that a run leaves in the results folder.
+
+use serde::{Deserialize, Serialize};
+
+/// The backend's own report.
+pub const REPORT: &str = "benchmark_report.json";
+/// GPU energy in Wh, or a line that begins with `not measured`.
+pub const ENERGY_WH: &str = "GPU_ENERGY_WH.txt";
+/// The summary, a [`Summary`](crate::summary::Summary).
+pub const SUMMARY: &str = "GPU_ENERGY_SUMMARY.json";
+/// What the entrypoint writes last, a [`Completion`].
+pub const COMPLETION: &str = "RUN_COMPLETE.json";
+/// What the backend printed.
+pub const LOG: &str = "benchmark.log";
+
+/// The files of every run, with their meaning, for the guides.
+pub const DOCUMENTED: [(&str, &str); 5] = [
+    (REPORT, "the backend's own report"),
+    (ENERGY_WH, "GPU energy in Wh, or a line that begins with `not measured` and says why"),
+    (SUMMARY, "energy, how it was measured, prompts, tokens, seconds, bytes added to the cache"),
+    (COMPLETION, "written last: the run's id and the benchmark's exit code"),
+    (LOG, "what the benchmark printed"),
+];
+
+/// Further names that the backends write. Facts of optimum-benchmark 0.6 and
+/// ai_energy_benchmarks 0.0.7.
+const OTHERS: [&str; 9] = [
+    ".hydra",
+    "benchmark.json",
+    "benchmark_config.json",
+    "benchmark_report.md",
+    "benchmark_report.txt",
+    "benchmark_results.csv",
+    "cli.log",
+    "emissions",
+    "emissions.csv",
+];
+
+/// Whether `name`, an entry of a results folder, was written by a run. Everything else in the
+/// folder is the user's own and is left where it is.
+pub fn is_output(name: &str) -> bool {
+    DOCUMENTED.iter().any(|(output, _)| *output == name)
+        || OTHERS.contains(&name)
+        || name.ends_with("_codecarbon.json")
+}
+
+/// Proof that the entrypoint reached its end: an engine's client may report success for a run
+/// that never was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completion {
+    /// The run that wrote it, as given in [`RUN_ID`](crate::env::RUN_ID); empty without one.
+    pub run_id: String,
+    /// The benchmark's exit code, 128+n for a signal.
+    pub exit_code: u8,
+}

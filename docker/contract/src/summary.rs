@@ -1,0 +1,144 @@
+//! `GPU_ENERGY_SUMMARY.json`: the numbers of a run, and how they were come by.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Backend;
+
+/// The summary of one run. `units`, `total`, `format` and the three phases are the keys that
+/// AIEnergyScore's tools know; they speak of GPU energy alone, and are `null` when it was not
+/// measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Unit of the energies: always `Wh`.
+    pub units: String,
+    /// GPU energy of the counted phases, in Wh.
+    pub total: Option<f64>,
+    /// The report's format: the backend that wrote it.
+    pub format: String,
+    /// GPU energy of preparing the prompts, in Wh, where the backend tells it apart.
+    pub preprocess_wh: Option<f64>,
+    /// GPU energy of reading the prompts, in Wh, where the backend tells it apart.
+    pub prefill_wh: Option<f64>,
+    /// GPU energy of writing the answers, in Wh, where the backend tells it apart.
+    pub decode_wh: Option<f64>,
+    /// How the energies were come by.
+    pub measurement: Measurement,
+    /// What ran.
+    pub run: Run,
+    /// What the run added to the Hub cache; added on the host, where the cache is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheDelta>,
+}
+
+/// How the energies of a summary were come by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// Measured, estimated, or neither.
+    pub status: Status,
+    /// The counter or model behind the numbers; when nothing was measured, why not.
+    pub source: String,
+    /// What was measured, one by one.
+    pub devices: Vec<Device>,
+}
+
+/// Whether energies stand on a counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Read from a counter of the hardware.
+    Measured,
+    /// Computed from a model of the hardware.
+    Estimated,
+    /// No number at all, which is not the same as 0 Wh.
+    NotMeasured,
+}
+
+/// One measured device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Device {
+    /// Its name, as its counter gives it: `package-0`, `NVIDIA H100 80GB HBM3`.
+    pub name: String,
+    /// What it is.
+    pub kind: DeviceKind,
+    /// Its energy over the counted phases, in Wh.
+    pub energy_wh: f64,
+}
+
+/// Kinds of device that draw energy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceKind {
+    /// A graphics processor: the only kind that the score counts.
+    Gpu,
+    /// A processor package.
+    Cpu,
+    /// Memory.
+    Ram,
+}
+
+/// What ran, and how fast.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The backend.
+    pub backend: Backend,
+    /// The model, as it was asked for.
+    pub model: String,
+    /// Prompts that were answered.
+    pub prompts: u64,
+    /// Tokens generated, if the backend counts them.
+    pub completion_tokens: Option<u64>,
+    /// Seconds spent on the prompts; loading is not counted.
+    pub seconds: f64,
+    /// Generated tokens per second over those seconds.
+    pub tokens_per_second: Option<f64>,
+    /// Mean over the prompts of the time to the first token, if it was measured, in seconds.
+    pub time_to_first_token_seconds: Option<f64>,
+}
+
+/// What a run added to the Hub cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheDelta {
+    /// Blobs that were not there before, or changed.
+    pub blobs_added: u64,
+    /// Their bytes.
+    pub bytes_added: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Measurement, Run, Status, Summary};
+    use crate::Backend;
+
+    #[test]
+    fn keys_are_the_familiar_ones_and_absence_is_null() {
+        let summary = Summary {
+            units: "Wh".into(),
+            total: None,
+            format: "native".into(),
+            preprocess_wh: None,
+            prefill_wh: None,
+            decode_wh: None,
+            measurement: Measurement {
+                status: Status::NotMeasured,
+                source: "no counter".into(),
+                devices: vec![],
+            },
+            run: Run {
+                backend: Backend::Native,
+                model: "m".into(),
+                prompts: 1,
+                completion_tokens: Some(10),
+                seconds: 0.5,
+                tokens_per_second: Some(20.0),
+                time_to_first_token_seconds: Some(0.1),
+            },
+            cache: None,
+        };
+        let json = serde_json::to_value(&summary).unwrap();
+        assert_eq!(json["total"], serde_json::Value::Null);
+        assert_eq!(json["measurement"]["status"], "not_measured");
+        assert_eq!(json["run"]["backend"], "native");
+        assert!(json.get("cache").is_none());
+        assert_eq!(serde_json::from_value::<Summary>(json).unwrap(), summary);
+    }
+}

@@ -1,0 +1,144 @@
+//! The command line.
+
+use std::ffi::OsString;
+
+use contract::PROBE;
+
+use crate::failure::Usage;
+
+/// First argument of the child process that is the `native` backend; the supervisor's process id
+/// follows.
+pub(crate) const NATIVE: &str = "__native";
+
+/// For people who start the image by hand.
+pub(crate) const HELP: &str = "\
+Runs the benchmark of an AIEnergyScore image and writes its summary.
+
+usage: aienergyscore-entrypoint [BENCHMARK ARGUMENT...]
+       aienergyscore-entrypoint probe [--leave NAME] [FOLDER...]
+       aienergyscore-entrypoint --help | --version
+
+examples:
+  aienergyscore-entrypoint --config-name text_generation backend.model=ORG/REPO
+  aienergyscore-entrypoint probe /results
+
+BENCHMARK_BACKEND chooses the backend, RESULTS_DIR the results folder (/results).
+exit code: 0 done, 1 failed, 2 not understood, else the benchmark's own, 128+n for a signal";
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Supervise a backend that gets these arguments.
+    Run(Vec<String>),
+    /// Be the `native` backend, as long as the supervisor lives.
+    Native {
+        /// The supervisor's process id.
+        supervisor: i32,
+        /// For the backend.
+        args: Vec<String>,
+    },
+    /// Test folders.
+    Probe {
+        /// Which.
+        folders: Vec<String>,
+        /// A file to leave in each.
+        leave: Option<String>,
+    },
+    /// Print [`HELP`].
+    Help,
+    /// Print the version.
+    Version,
+}
+
+/// Reads the arguments after the program's name.
+pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, Usage> {
+    let text = |arg: OsString| {
+        arg.into_string().map_err(|arg| Usage(format!("the argument {arg:?} is not UTF-8")))
+    };
+    let mut args = args.map(text).collect::<Result<Vec<_>, _>>()?;
+    match args.first().map(String::as_str) {
+        Some("--help" | "-h") => Ok(Command::Help),
+        Some("--version" | "-V") => Ok(Command::Version),
+        Some(PROBE) => probe(args.split_off(1)),
+        Some(NATIVE) => {
+            let mut rest = args.split_off(1).into_iter();
+            let supervisor = rest.next().and_then(|id| id.parse().ok());
+            let supervisor =
+                supervisor.ok_or_else(|| Usage(format!("`{NATIVE}` is not for use by hand")))?;
+            Ok(Command::Native { supervisor, args: rest.collect() })
+        }
+        _ => Ok(Command::Run(args)),
+    }
+}
+
+fn probe(args: Vec<String>) -> Result<Command, Usage> {
+    let (mut folders, mut leave) = (Vec::new(), None);
+    let mut args = args.into_iter();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--leave" => {
+                let name = args.next().filter(|name| is_file_name(name));
+                let needed =
+                    || Usage("`--leave` needs the name of a file, without a folder".into());
+                leave = Some(name.ok_or_else(needed)?);
+            }
+            option if option.starts_with('-') => {
+                return Err(Usage(format!(
+                    "`{PROBE}` does not know `{option}`; it knows `--leave`"
+                )));
+            }
+            _ => folders.push(arg),
+        }
+    }
+    Ok(Command::Probe { folders, leave })
+}
+
+fn is_file_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains('/') && name != "." && name != ".."
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::OsString, os::unix::ffi::OsStringExt};
+
+    use super::{Command, parse};
+
+    fn parsed(args: &[&str]) -> Result<Command, String> {
+        parse(args.iter().map(OsString::from)).map_err(|error| error.to_string())
+    }
+
+    fn strings(args: &[&str]) -> Vec<String> {
+        args.iter().map(|arg| (*arg).to_owned()).collect()
+    }
+
+    #[test]
+    fn anything_but_our_own_words_is_the_benchmarks() {
+        let args = ["--config-name", "x", "probe", "--help"];
+        assert_eq!(parsed(&args), Ok(Command::Run(strings(&args))));
+        assert_eq!(parsed(&[]), Ok(Command::Run(vec![])));
+        assert_eq!(parsed(&["--help"]), Ok(Command::Help));
+        assert_eq!(parsed(&["-V"]), Ok(Command::Version));
+    }
+
+    #[test]
+    fn the_probe_takes_folders_and_one_option() {
+        let probe = Command::Probe { folders: strings(&["/a", "/b c"]), leave: Some("n".into()) };
+        assert_eq!(parsed(&["probe", "/a", "--leave", "n", "/b c"]), Ok(probe));
+        for args in [&["probe", "--leave"][..], &["probe", "--leave", "a/b"], &["probe", "-x"]] {
+            assert!(parsed(args).is_err(), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn the_backend_is_started_by_the_supervisor_alone() {
+        let native = Command::Native { supervisor: 7, args: strings(&["a=b"]) };
+        assert_eq!(parsed(&["__native", "7", "a=b"]), Ok(native));
+        assert!(parsed(&["__native", "a=b"]).unwrap_err().contains("not for use by hand"));
+    }
+
+    #[test]
+    fn an_argument_that_is_no_text_is_refused() {
+        let error = parse([OsString::from_vec(vec![b'a', 0xff])].into_iter()).unwrap_err();
+        assert!(error.to_string().contains("is not UTF-8"), "{error}");
+    }
+}

@@ -1,0 +1,46 @@
+//! The program that every image starts: chooses the backend, supervises it, writes the summary.
+
+mod cli;
+mod failure;
+mod native;
+mod probe;
+mod publish;
+mod rapl;
+mod report;
+mod run;
+mod summary;
+mod supervise;
+mod watch;
+
+use std::{env, process::ExitCode};
+
+use self::cli::Command;
+
+fn main() -> ExitCode {
+    let code = match cli::parse(env::args_os().skip(1)) {
+        Ok(command) => execute(command),
+        Err(error) => failure::report(&error.into()),
+    };
+    ExitCode::from(code)
+}
+
+fn execute(command: Command) -> u8 {
+    let variable = |name: &str| env::var_os(name);
+    match command {
+        Command::Run(args) => run::run(args, variable),
+        Command::Native { supervisor, args } => {
+            let done = watch::die_with(supervisor)
+                .and_then(|()| native::run(&args, &run::results(variable), variable));
+            done.map_or_else(|error| failure::report(&error), |()| 0)
+        }
+        Command::Probe { folders, leave } => probe::run(&folders, leave.as_deref(), variable),
+        Command::Help => {
+            println!("{}", cli::HELP);
+            0
+        }
+        Command::Version => {
+            println!("{} {}", contract::ENTRYPOINT, env!("CARGO_PKG_VERSION"));
+            0
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The `native` backend: answers the built-in prompts with a quantised model, on the CPU.
+
+mod args;
+#[cfg(feature = "native")]
+mod engine;
+#[cfg(not(feature = "native"))]
+#[path = "native/engine_absent.rs"]
+mod engine;
+mod generation;
+mod hub;
+mod prompts;
+
+use std::{ffi::OsString, path::Path, time::Instant};
+
+use contract::{Backend, output};
+
+use self::{
+    args::{Length, Options},
+    engine::Engine,
+    generation::{About, Generation},
+    hub::ModelFile,
+};
+use crate::{
+    failure::Usage,
+    publish::publish,
+    rapl,
+    report::{Answer, Config, Report, Totals},
+};
+
+/// Runs the benchmark and leaves its report in `results`.
+pub(crate) fn run(
+    args: &[String],
+    results: &Path,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> anyhow::Result<()> {
+    let options = args::parse(args).map_err(Usage)?;
+    let file = hub::find(&options.model, &hub::cache(variable)?)?;
+
+    let began = Instant::now();
+    let engine = Engine::load(&file.path)?;
+    let about = engine.about();
+    println!(
+        "loaded `{}` in {:.1} s: {}, computed as {}, {} threads",
+        file.path.display(),
+        began.elapsed().as_secs_f64(),
+        about.weights_stored,
+        about.weights_computed,
+        about.threads
+    );
+    if !about.vector_kernels {
+        println!("this processor lacks AVX2 and FMA: the answers will be slow");
+    }
+
+    let prompts = prompts::first(options.samples);
+    if options.samples > prompts::COUNT {
+        println!(
+            "{} prompts were asked for, {} are built in: running {0}",
+            options.samples,
+            prompts::COUNT
+        );
+    }
+    // The first answer prepares memory and threads, which the others must not pay for.
+    engine.generate(&prompts[0], Length { min: 1, max: 1 })?;
+
+    let mut meter = rapl::Meter::start(Path::new(rapl::ROOT));
+    let mut answers = Vec::with_capacity(prompts.len());
+    for (index, prompt) in prompts.iter().enumerate() {
+        let generation = engine.generate(prompt, options.length)?;
+        meter.sample();
+        println!("{}", progress(index + 1, prompts.len(), &generation));
+        answers.push(answer(prompt, generation));
+    }
+    let energy = meter.finish();
+
+    let totals = Totals::of(&answers);
+    println!(
+        "{} prompts in {:.2} s: {} tokens, {:.1} tokens/s",
+        totals.prompts, totals.seconds, totals.completion_tokens, totals.tokens_per_second
+    );
+    let report = Report {
+        format: Backend::Native,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        config: config(&options, file, about, answers.len()),
+        summary: totals,
+        energy,
+        prompts: answers,
+    };
+    publish(results, output::REPORT, &serde_json::to_string_pretty(&report)?)
+}
+
+fn config(options: &Options, file: ModelFile, about: &About, answered: usize) -> Config {
+    let Options { model, samples, length: Length { min, max } } = options;
+    let name = file.path.file_name().unwrap_or_default();
+    Config {
+        model: model.clone(),
+        file: name.to_string_lossy().into_owned(),
+        revision: file.revision,
+        file_sha256: file.sha256,
+        architecture: about.architecture.clone(),
+        weights_stored: about.weights_stored.clone(),
+        weights_computed: about.weights_computed.clone(),
+        device: "cpu".to_owned(),
+        threads: about.threads,
+        vector_kernels: about.vector_kernels,
+        num_samples_asked: *samples,
+        num_samples: answered as u32,
+        min_new_tokens: *min,
+        max_new_tokens: *max,
+        sampling: "greedy".to_owned(),
+        prompt_format: "raw text, no chat template".to_owned(),
+    }
+}
+
+fn answer(prompt: &str, generation: Generation) -> Answer {
+    let Generation { text, prompt_tokens, completion_tokens, time_to_first_token, time } =
+        generation;
+    Answer {
+        prompt: prompt.to_owned(),
+        completion: text,
+        prompt_tokens,
+        completion_tokens,
+        time_to_first_token_seconds: time_to_first_token.as_secs_f64(),
+        seconds: time.as_secs_f64(),
+    }
+}
+
+/// One line about one answer, the text shortened.
+fn progress(number: usize, of: usize, generation: &Generation) -> String {
+    const SHOWN: usize = 60;
+    let words: Vec<_> = generation.text.split_whitespace().collect();
+    let mut text = words.join(" ");
+    if let Some((end, _)) = text.char_indices().nth(SHOWN) {
+        text.truncate(end);
+        text.push('…');
+    }
+    let tokens = generation.completion_tokens;
+    let speed = tokens as f64 / generation.time.as_secs_f64();
+    format!("prompt {number}/{of}: {tokens} tokens, {speed:.1} tokens/s: {text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Generation, progress};
+
+    #[test]
+    fn progress_is_one_short_line() {
+        let generation = Generation {
+            text: " Paris.\n\nIt is ".to_owned() + &"é".repeat(100),
+            prompt_tokens: 5,
+            completion_tokens: 10,
+            time_to_first_token: Duration::from_millis(100),
+            time: Duration::from_millis(400),
+        };
+        let line = progress(3, 20, &generation);
+        let expected =
+            format!("prompt 3/20: 10 tokens, 25.0 tokens/s: Paris. It is {}…", "é".repeat(47));
+        assert_eq!(line, expected);
+    }
+}

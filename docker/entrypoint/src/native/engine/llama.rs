@@ -1,0 +1,304 @@
+//! The Llama architecture, one sequence at a time. Matrices are multiplied by the inference
+//! library; everything else is small enough for plain loops.
+
+use std::sync::Arc;
+
+use anyhow::{bail, ensure};
+use candle_core::{Device, Tensor, quantized::QTensor};
+
+use super::weights::Weights;
+
+/// The only architecture: `general.architecture` of the GGUF header.
+pub(super) const ARCHITECTURE: &str = "llama";
+
+pub(super) struct Llama {
+    shape: Shape,
+    embedding: Arc<QTensor>,
+    layers: Vec<Layer>,
+    norm: Vec<f32>,
+    output: Arc<QTensor>,
+    /// Radians by which a position turns each pair of a head's numbers.
+    turns: Vec<f32>,
+}
+
+/// Sizes, as the header gives them.
+struct Shape {
+    width: usize,
+    inner: usize,
+    heads: usize,
+    kv_heads: usize,
+    head: usize,
+    context: usize,
+    epsilon: f32,
+}
+
+struct Layer {
+    attention_norm: Vec<f32>,
+    query: Arc<QTensor>,
+    key: Arc<QTensor>,
+    value: Arc<QTensor>,
+    attention_output: Arc<QTensor>,
+    inner_norm: Vec<f32>,
+    gate: Arc<QTensor>,
+    up: Arc<QTensor>,
+    down: Arc<QTensor>,
+}
+
+/// Keys and values of the tokens so far, by layer.
+pub(super) struct Cache {
+    keys: Vec<Vec<f32>>,
+    values: Vec<Vec<f32>>,
+    tokens: usize,
+}
+
+impl Cache {
+    pub(super) fn new(llama: &Llama) -> Self {
+        let empty = vec![Vec::new(); llama.layers.len()];
+        Self { keys: empty.clone(), values: empty, tokens: 0 }
+    }
+}
+
+impl Llama {
+    pub(super) fn load(weights: &mut Weights<'_>) -> anyhow::Result<Self> {
+        let architecture = weights.text("general.architecture")?;
+        if architecture != ARCHITECTURE {
+            bail!(
+                "its architecture is `{architecture}`, and the `native` backend computes \
+                 `{ARCHITECTURE}` only; choose another model"
+            );
+        }
+        let shape = Shape::read(weights)?;
+        let Shape { width, inner, .. } = shape;
+        let kv_width = shape.kv_heads * shape.head;
+
+        let vocabulary = weights.vocabulary()?;
+        let embedding = weights.matrix("token_embd.weight", vocabulary, width)?;
+        let mut layers = Vec::new();
+        for number in 0..weights.number("llama.block_count")? {
+            let name = |part: &str| format!("blk.{number}.{part}.weight");
+            layers.push(Layer {
+                attention_norm: weights.vector(&name("attn_norm"), width)?,
+                query: weights.matrix(&name("attn_q"), width, width)?,
+                key: weights.matrix(&name("attn_k"), kv_width, width)?,
+                value: weights.matrix(&name("attn_v"), kv_width, width)?,
+                attention_output: weights.matrix(&name("attn_output"), width, width)?,
+                inner_norm: weights.vector(&name("ffn_norm"), width)?,
+                gate: weights.matrix(&name("ffn_gate"), inner, width)?,
+                up: weights.matrix(&name("ffn_up"), inner, width)?,
+                down: weights.matrix(&name("ffn_down"), width, inner)?,
+            });
+        }
+        let norm = weights.vector("output_norm.weight", width)?;
+        // Small models use one matrix for both ends.
+        let output = if weights.has("output.weight") {
+            weights.matrix("output.weight", vocabulary, width)?
+        } else {
+            Arc::clone(&embedding)
+        };
+        let turns = turns(weights, shape.head)?;
+        weights.finish()?;
+        Ok(Self { shape, embedding, layers, norm, output, turns })
+    }
+
+    /// The most tokens that a sequence may have.
+    pub(super) fn context_length(&self) -> usize {
+        self.shape.context
+    }
+
+    /// Appends `tokens` to the sequence in `cache`; how likely each token is to follow it.
+    pub(super) fn forward(&self, tokens: &[u32], cache: &mut Cache) -> anyhow::Result<Vec<f32>> {
+        let Shape { width, epsilon, .. } = self.shape;
+        let ids = Tensor::new(tokens, &Device::Cpu)?;
+        let mut state: Vec<f32> = self.embedding.embedding(&ids)?.flatten_all()?.to_vec1()?;
+        for (number, layer) in self.layers.iter().enumerate() {
+            let normed = normalise(&state, &layer.attention_norm, epsilon);
+            let attention = self.attend(layer, &normed, number, cache)?;
+            add(&mut state, &multiply(&layer.attention_output, &attention)?);
+
+            let normed = normalise(&state, &layer.inner_norm, epsilon);
+            let mut gate = multiply(&layer.gate, &normed)?;
+            let up = multiply(&layer.up, &normed)?;
+            for (gate, up) in gate.iter_mut().zip(up) {
+                *gate = *gate / (1.0 + (-*gate).exp()) * up;
+            }
+            add(&mut state, &multiply(&layer.down, &gate)?);
+        }
+        cache.tokens += tokens.len();
+        let last = &state[state.len() - width..];
+        multiply(&self.output, &normalise(last, &self.norm, epsilon))
+    }
+
+    fn attend(
+        &self,
+        layer: &Layer,
+        normed: &[f32],
+        number: usize,
+        cache: &mut Cache,
+    ) -> anyhow::Result<Vec<f32>> {
+        let Shape { width, heads, kv_heads, head, .. } = self.shape;
+        let mut queries = multiply(&layer.query, normed)?;
+        let mut keys = multiply(&layer.key, normed)?;
+        let values = multiply(&layer.value, normed)?;
+        self.turn(&mut queries, width, cache.tokens);
+        self.turn(&mut keys, kv_heads * head, cache.tokens);
+        cache.keys[number].extend(keys);
+        cache.values[number].extend(values);
+
+        let (keys, values) = (&cache.keys[number], &cache.values[number]);
+        let scale = 1.0 / (head as f32).sqrt();
+        let mut out = vec![0.0; queries.len()];
+        let rows = queries.chunks_exact(width).zip(out.chunks_exact_mut(width));
+        for (row, (query, out)) in rows.enumerate() {
+            let seen = cache.tokens + row + 1;
+            let pairs = query.chunks_exact(head).zip(out.chunks_exact_mut(head));
+            for (index, (query, out)) in pairs.enumerate() {
+                // Several query heads share a key head.
+                let at = index / (heads / kv_heads) * head;
+                let keys = keys.chunks_exact(kv_heads * head).take(seen);
+                let mut shares: Vec<f32> =
+                    keys.map(|key| dot(query, &key[at..at + head]) * scale).collect();
+                softmax(&mut shares);
+                let values = values.chunks_exact(kv_heads * head);
+                for (share, value) in shares.iter().zip(values) {
+                    for (out, value) in out.iter_mut().zip(&value[at..at + head]) {
+                        *out += share * value;
+                    }
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// Rotary position embedding of rows that begin at position `first`. Neighbours are a pair:
+    /// GGUF stores Llama's matrices that way.
+    fn turn(&self, rows: &mut [f32], width: usize, first: usize) {
+        for (row, numbers) in rows.chunks_exact_mut(width).enumerate() {
+            let position = (first + row) as f32;
+            for head in numbers.chunks_exact_mut(self.shape.head) {
+                for (pair, turn) in head.chunks_exact_mut(2).zip(&self.turns) {
+                    let (sin, cos) = (position * turn).sin_cos();
+                    let (a, b) = (pair[0], pair[1]);
+                    pair[0] = a * cos - b * sin;
+                    pair[1] = a * sin + b * cos;
+                }
+            }
+        }
+    }
+}
+
+impl Shape {
+    fn read(weights: &Weights<'_>) -> anyhow::Result<Self> {
+        let width = weights.number("llama.embedding_length")?;
+        let heads = weights.number("llama.attention.head_count")?;
+        let kv_heads = weights.number("llama.attention.head_count_kv").unwrap_or(heads);
+        ensure!(
+            heads > 0
+                && kv_heads > 0
+                && width.is_multiple_of(heads)
+                && heads.is_multiple_of(kv_heads),
+            "its header says {width} numbers, {heads} heads and {kv_heads} key heads, which do not \
+             divide"
+        );
+        Ok(Self {
+            width,
+            inner: weights.number("llama.feed_forward_length")?,
+            heads,
+            kv_heads,
+            head: width / heads,
+            context: weights.number("llama.context_length")?,
+            epsilon: weights.fraction("llama.attention.layer_norm_rms_epsilon")?,
+        })
+    }
+}
+
+/// Turns per position of each pair in a head; a pair without one is left as it is.
+fn turns(weights: &mut Weights<'_>, head: usize) -> anyhow::Result<Vec<f32>> {
+    let size = weights.number("llama.rope.dimension_count").unwrap_or(head);
+    let base = weights.fraction("llama.rope.freq_base").unwrap_or(10_000.0);
+    if let Ok(kind) = weights.text("llama.rope.scaling.type")
+        && kind != "none"
+    {
+        bail!("its positions are scaled (`{kind}`), which the `native` backend does not compute");
+    }
+    let factors = if weights.has("rope_freqs.weight") {
+        weights.vector("rope_freqs.weight", size / 2)?
+    } else {
+        vec![1.0; size / 2]
+    };
+    let turn = |(index, factor)| 1.0 / base.powf((2 * index) as f32 / size as f32) / factor;
+    Ok(factors.into_iter().enumerate().map(turn).collect())
+}
+
+/// Each row of `rows` times the transposed `matrix`.
+fn multiply(matrix: &QTensor, rows: &[f32]) -> anyhow::Result<Vec<f32>> {
+    let (_, columns) = matrix.shape().dims2()?;
+    let rows = Tensor::from_slice(rows, (rows.len() / columns, columns), &Device::Cpu)?;
+    Ok(rows.apply_op1_no_bwd(matrix)?.flatten_all()?.to_vec1()?)
+}
+
+/// Root-mean-square norm of each row.
+fn normalise(rows: &[f32], gains: &[f32], epsilon: f32) -> Vec<f32> {
+    let mut out = Vec::with_capacity(rows.len());
+    for row in rows.chunks_exact(gains.len()) {
+        let mean = dot(row, row) / row.len() as f32;
+        let scale = 1.0 / (mean + epsilon).sqrt();
+        out.extend(row.iter().zip(gains).map(|(value, gain)| value * scale * gain));
+    }
+    out
+}
+
+fn add(to: &mut [f32], other: &[f32]) {
+    for (to, other) in to.iter_mut().zip(other) {
+        *to += other;
+    }
+}
+
+/// Eight sums side by side, which the compiler makes vectors of.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let (a, a_rest) = a.as_chunks::<8>();
+    let (b, b_rest) = b.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..8 {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
+}
+
+fn softmax(values: &mut [f32]) {
+    let highest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sum = 0.0;
+    for value in values.iter_mut() {
+        *value = (*value - highest).exp();
+        sum += *value;
+    }
+    for value in values {
+        *value /= sum;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{dot, normalise, softmax};
+
+    #[test]
+    fn dot_sums_whole_chunks_and_the_rest() {
+        let a: Vec<f32> = (1..=11).map(|n| n as f32).collect();
+        assert_eq!(dot(&a, &a), 506.0);
+    }
+
+    #[test]
+    fn softmax_of_equals_is_even_and_survives_large_values() {
+        let mut values = [1000.0, 1000.0, f32::NEG_INFINITY];
+        softmax(&mut values);
+        assert_eq!(values, [0.5, 0.5, 0.0]);
+    }
+
+    #[test]
+    fn each_row_is_normalised_on_its_own() {
+        let rows = normalise(&[3.0, 3.0, -2.0, -2.0], &[1.0, 10.0], 0.0);
+        assert_eq!(rows, [1.0, 10.0, -1.0, -10.0]);
+    }
+}

@@ -1,0 +1,29 @@
+//! Stands in for the engine in a build without the cargo feature `native`.
+
+use std::{convert::Infallible, path::Path};
+
+use anyhow::bail;
+
+use super::{
+    args::Length,
+    generation::{About, Generation},
+};
+
+/// Never made: there is nothing to load a model with.
+#[derive(Debug)]
+pub(crate) struct Engine(Infallible);
+
+impl Engine {
+    /// Says what to do instead.
+    pub(crate) fn load(_: &Path) -> anyhow::Result<Self> {
+        bail!("this build has no `native` backend; build it with `--features native`")
+    }
+
+    pub(crate) fn about(&self) -> &About {
+        match self.0 {}
+    }
+
+    pub(crate) fn generate(&self, _: &str, _: Length) -> anyhow::Result<Generation> {
+        match self.0 {}
+    }
+}

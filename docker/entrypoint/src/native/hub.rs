@@ -1,0 +1,235 @@
+//! Finds the model's file: a path, or a repository in the Hub cache. Never asks the network.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail, ensure};
+use contract::{MODEL_KEY, env};
+
+/// The file to load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ModelFile {
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    /// The commit of the snapshot that it was found in.
+    pub(crate) revision: Option<String>,
+    /// Its SHA-256, where the cache names its blobs by it.
+    pub(crate) sha256: Option<String>,
+}
+
+/// The Hub cache by the Hub client's rules; an empty variable counts as unset.
+pub(crate) fn cache(variable: impl Fn(&str) -> Option<OsString>) -> anyhow::Result<PathBuf> {
+    let set = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(cache) = set(env::HF_HUB_CACHE) {
+        return Ok(cache);
+    }
+    let home = match set(env::HF_HOME) {
+        Some(home) => home,
+        None => set(env::HOME)
+            .with_context(|| {
+                format!(
+                    "the Hub cache is nowhere: set {}, {} or {}",
+                    env::HF_HUB_CACHE,
+                    env::HF_HOME,
+                    env::HOME
+                )
+            })?
+            .join(".cache/huggingface"),
+    };
+    Ok(home.join("hub"))
+}
+
+/// The file that `model` names: a path, `ORG/REPO` or `ORG/REPO:FILE`.
+pub(crate) fn find(model: &str, cache: &Path) -> anyhow::Result<ModelFile> {
+    let path = Path::new(model);
+    if path.is_file() {
+        return Ok(ModelFile { path: path.to_owned(), revision: None, sha256: None });
+    }
+    let (id, file) = match model.split_once(':') {
+        Some((id, file)) => (id, Some(file)),
+        None => (model, None),
+    };
+    if !is_hub_id(id) {
+        bail!("`{MODEL_KEY}={model}` is no file here and no Hub id of the form ORG/REPO");
+    }
+    if id.ends_with(".gguf") {
+        bail!("`{MODEL_KEY}={model}` is no file here; the working directory counts");
+    }
+    in_cache(id, file, cache).with_context(|| format!("finding the model `{model}`"))
+}
+
+fn in_cache(id: &str, file: Option<&str>, cache: &Path) -> anyhow::Result<ModelFile> {
+    let repo = cache.join(format!("models--{}", id.replace('/', "--")));
+    let reference = repo.join("refs/main");
+    let revision = match fs::read_to_string(&reference) {
+        Ok(revision) => revision.trim().to_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
+            "it is not in the Hub cache `{}` (there is no `{}`); download it with \
+             `hf download {id}`, or point {} or {} to the cache that has it",
+            cache.display(),
+            reference.display(),
+            env::HF_HUB_CACHE,
+            env::HF_HOME,
+        ),
+        Err(error) => {
+            return Err(error).with_context(|| format!("reading `{}`", reference.display()));
+        }
+    };
+    let snapshot = repo.join("snapshots").join(&revision);
+    let mut files = BTreeMap::new();
+    list(&snapshot, "", &mut files)
+        .with_context(|| format!("reading the snapshot `{}`", snapshot.display()))?;
+    let names = || files.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let path = match (file, files.len()) {
+        (_, 0) => bail!(
+            "its snapshot `{}` has no .gguf file; the `native` backend needs one",
+            snapshot.display()
+        ),
+        (Some(file), _) => files
+            .get(file)
+            .with_context(|| format!("its snapshot has no `{file}`; it has {}", names()))?,
+        (None, 1) => files.values().next().context("one file was listed")?,
+        (None, _) => bail!(
+            "it has several .gguf files: {}; choose one with `{MODEL_KEY}={id}:FILE`",
+            names()
+        ),
+    };
+    ensure!(
+        path.is_file(),
+        "`{}` points to a blob that is not there; the download was not finished: run \
+         `hf download {id}`",
+        path.display()
+    );
+    let blob = fs::canonicalize(path)?;
+    let sha256 = blob.file_name().and_then(|name| name.to_str()).filter(|name| is_sha256(name));
+    Ok(ModelFile {
+        path: path.clone(),
+        revision: Some(revision),
+        sha256: sha256.map(str::to_owned),
+    })
+}
+
+/// Adds the .gguf files below `folder`, by their names inside the repository.
+fn list(folder: &Path, prefix: &str, files: &mut BTreeMap<String, PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.file_type()?.is_dir() {
+            list(&entry.path(), &format!("{name}/"), files)?;
+        } else if name.to_lowercase().ends_with(".gguf") {
+            files.insert(name, entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn is_hub_id(id: &str) -> bool {
+    let part = |part: &str| {
+        part.chars().next().is_some_and(|first| first.is_ascii_alphanumeric())
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+    };
+    let mut parts = id.split('/');
+    parts.clone().count() <= 2 && parts.all(part)
+}
+
+fn is_sha256(name: &str) -> bool {
+    name.len() == 64 && name.chars().all(|c| c.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink, path::PathBuf};
+
+    use tempfile::TempDir;
+
+    use super::{cache, find};
+
+    const COMMIT: &str = "0123456789012345678901234567890123456789";
+
+    /// A cache with the repository `org/m` and `files`, each with its blob.
+    fn hub(files: &[&str]) -> TempDir {
+        let hub = tempfile::tempdir().unwrap();
+        let repo = hub.path().join("models--org--m");
+        for folder in ["refs", "blobs", &format!("snapshots/{COMMIT}")] {
+            fs::create_dir_all(repo.join(folder)).unwrap();
+        }
+        fs::write(repo.join("refs/main"), COMMIT).unwrap();
+        for (number, file) in files.iter().enumerate() {
+            let sha256 = format!("{number:064}");
+            fs::write(repo.join("blobs").join(&sha256), "GGUF").unwrap();
+            let link = repo.join("snapshots").join(COMMIT).join(file);
+            symlink(format!("../../blobs/{sha256}"), link).unwrap();
+        }
+        hub
+    }
+
+    #[test]
+    fn the_cache_is_where_the_hub_client_has_it() {
+        let cases: [(&[(&str, &str)], &str); 4] = [
+            (&[("HF_HUB_CACHE", "/c"), ("HF_HOME", "/h")], "/c"),
+            (&[("HF_HUB_CACHE", ""), ("HF_HOME", "/h")], "/h/hub"),
+            (&[("HOME", "/u"), ("HF_HOME", "/h")], "/h/hub"),
+            (&[("HOME", "/u")], "/u/.cache/huggingface/hub"),
+        ];
+        for (variables, expected) in cases {
+            let value = |name: &str| {
+                variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())
+            };
+            assert_eq!(cache(value).unwrap(), PathBuf::from(expected));
+        }
+        assert!(cache(|_| None).is_err());
+    }
+
+    #[test]
+    fn the_only_gguf_file_is_the_model() {
+        let hub = hub(&["m.Q4_1.gguf", "README.md"]);
+        let found = find("org/m", hub.path()).unwrap();
+        assert!(found.path.ends_with(format!("snapshots/{COMMIT}/m.Q4_1.gguf")));
+        assert_eq!(found.revision.as_deref(), Some(COMMIT));
+        assert_eq!(found.sha256, Some(format!("{:064}", 0)));
+    }
+
+    #[test]
+    fn one_of_several_is_chosen_by_name() {
+        let hub = hub(&["a.gguf", "b.gguf"]);
+        let error = format!("{:#}", find("org/m", hub.path()).unwrap_err());
+        assert!(error.contains("`a.gguf`, `b.gguf`; choose one with"), "{error}");
+        assert!(find("org/m:b.gguf", hub.path()).unwrap().path.ends_with("b.gguf"));
+        let error = format!("{:#}", find("org/m:c.gguf", hub.path()).unwrap_err());
+        assert!(error.contains("has no `c.gguf`; it has `a.gguf`, `b.gguf`"), "{error}");
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_a_remedy() {
+        let hub = hub(&[]);
+        let said = |model: &str| format!("{:#}", find(model, hub.path()).unwrap_err());
+        assert!(said("org/m").contains("has no .gguf file"));
+        let error = said("org/other");
+        assert!(error.contains(&format!("Hub cache `{}`", hub.path().display())), "{error}");
+        assert!(error.contains("hf download org/other"), "{error}");
+        assert!(said("/nowhere/m.gguf").contains("no file here and no Hub id"));
+        assert!(said("m.gguf").contains("no file here"));
+        assert!(said("../up").contains("no Hub id"));
+    }
+
+    #[test]
+    fn an_unfinished_download_is_no_model() {
+        let hub = hub(&["m.gguf"]);
+        fs::remove_file(hub.path().join(format!("models--org--m/blobs/{:064}", 0))).unwrap();
+        let error = format!("{:#}", find("org/m", hub.path()).unwrap_err());
+        assert!(error.contains("not finished"), "{error}");
+    }
+
+    #[test]
+    fn a_path_is_taken_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a:b.gguf");
+        fs::write(&path, "GGUF").unwrap();
+        let found = find(path.to_str().unwrap(), folder.path()).unwrap();
+        assert_eq!((found.path, found.revision), (path, None));
+    }
+}

@@ -1,0 +1,142 @@
+//! Tests from inside a container what its mounts allow, by really writing to them.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
+
+use contract::env;
+use rustix::process::{getgid, getuid};
+use serde::Serialize;
+
+use crate::failure::{self, FAILED};
+
+const CONTENT: &[u8] = b"aienergyscore probe\n";
+
+/// What was found, as printed.
+#[derive(Debug, Serialize)]
+struct Findings {
+    uid: u32,
+    gid: u32,
+    home: Home,
+    mounts: Vec<Mount>,
+}
+
+#[derive(Debug, Serialize)]
+struct Home {
+    path: Option<String>,
+    writable: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Mount {
+    path: String,
+    ok: bool,
+    error: Option<String>,
+    /// Who owns a file that we make there, as seen in here.
+    owner_uid: Option<u32>,
+}
+
+/// Tests `folders` and the home, prints the findings as one JSON object; the exit code.
+pub(crate) fn run(
+    folders: &[String],
+    leave: Option<&str>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> u8 {
+    let home = variable(env::HOME).filter(|home| !home.is_empty());
+    let findings = Findings {
+        uid: getuid().as_raw(),
+        gid: getgid().as_raw(),
+        home: Home {
+            writable: home.as_ref().is_some_and(|home| written(Path::new(home)).is_ok()),
+            path: home.map(|home| home.to_string_lossy().into_owned()),
+        },
+        mounts: folders.iter().map(|folder| mount(folder, leave)).collect(),
+    };
+    let fine = findings.home.writable && findings.mounts.iter().all(|mount| mount.ok);
+    let printed = serde_json::to_string(&findings)
+        .map_err(io::Error::from)
+        .and_then(|text| writeln!(io::stdout(), "{text}"));
+    match printed {
+        Ok(()) if fine => 0,
+        Ok(()) => FAILED,
+        Err(error) => failure::report(&anyhow::Error::from(error).context("printing the findings")),
+    }
+}
+
+fn mount(folder: &str, leave: Option<&str>) -> Mount {
+    let path = Path::new(folder);
+    let result = written(path).and_then(|owner| {
+        leave.map_or(Ok(()), |name| leave_behind(&path.join(name)))?;
+        Ok(owner)
+    });
+    Mount {
+        path: folder.to_owned(),
+        ok: result.is_ok(),
+        error: result.as_ref().err().map(io::Error::to_string),
+        owner_uid: result.ok(),
+    }
+}
+
+/// Makes a file in `folder`, reads it back and deletes it; its owner.
+fn written(folder: &Path) -> io::Result<u32> {
+    let path = folder.join(format!(".aienergyscore-probe-{}", std::process::id()));
+    let checked = leave_behind(&path).and_then(|()| {
+        let mut file = File::open(&path)?;
+        let mut content = Vec::new();
+        file.read_to_end(&mut content)?;
+        if content != CONTENT {
+            return Err(io::Error::other("a file reads back other than it was written"));
+        }
+        Ok(file.metadata()?.uid())
+    });
+    let removed = match fs::remove_file(&path) {
+        // It was never made, and why is said already.
+        Err(error) if checked.is_err() && error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    };
+    checked.and_then(|owner| removed.map(|()| owner))
+}
+
+fn leave_behind(path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(CONTENT)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{CONTENT, getuid, mount};
+
+    #[test]
+    fn a_writable_folder_is_left_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let found = mount(folder.path().to_str().unwrap(), None);
+        assert!(found.ok, "{found:?}");
+        assert_eq!(found.owner_uid, Some(getuid().as_raw()));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_named_file_stays_and_is_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_str().unwrap();
+        assert!(mount(path, Some("left")).ok);
+        assert_eq!(fs::read(folder.path().join("left")).unwrap(), CONTENT);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let again = mount(path, Some("left"));
+        assert!(!again.ok && again.error.is_some(), "{again:?}");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_says_why() {
+        let found = mount("/proc/self", None);
+        assert!(!found.ok && found.owner_uid.is_none(), "{found:?}");
+        assert!(mount("/nowhere at all", None).error.unwrap().contains("No such file"));
+    }
+}

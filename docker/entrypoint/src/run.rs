@@ -1,0 +1,184 @@
+//! One run: the backend under supervision, then the summary, then the proof of completion.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::mpsc,
+    thread,
+    time::SystemTime,
+};
+
+use anyhow::{Context, bail};
+use contract::{Backend, Flavour, env as name, output, path};
+
+use crate::{
+    cli,
+    failure::{self, Usage, say},
+    publish::publish,
+    summary,
+    supervise::{GRACE, Outcome, Sinks, supervise},
+    watch::{self, Event},
+};
+
+/// The image that this program is built for.
+const FLAVOUR: Flavour = Flavour::Smoke;
+
+/// Exit code when the supervisor went away: that of a program ended by SIGTERM.
+const SUPERVISOR_GONE: u8 = 143;
+
+/// More threads than this wait for each other longer than they compute.
+const MOST_THREADS: usize = 8;
+
+/// Names the inference library's number of threads.
+const THREADS: &str = "RAYON_NUM_THREADS";
+
+/// The results folder.
+pub(crate) fn results(variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
+    let set = variable(name::RESULTS_DIR).filter(|value| !value.is_empty());
+    set.map_or_else(|| path::RESULTS.into(), PathBuf::from)
+}
+
+/// Runs the benchmark with `args`; the exit code.
+pub(crate) fn run(args: Vec<String>, variable: impl Fn(&str) -> Option<OsString>) -> u8 {
+    let results = results(&variable);
+    if let Err(error) = prepare(&results) {
+        return failure::report(&error);
+    }
+    let benchmark = benchmark(args, &results, &variable);
+    let exit_code = benchmark.unwrap_or_else(|error| failure::report(&error));
+    let run_id = variable(name::RUN_ID).unwrap_or_default().to_string_lossy().into_owned();
+    match complete(&results, output::Completion { run_id, exit_code }) {
+        Ok(()) => exit_code,
+        Err(error) if exit_code == 0 => failure::report(&error),
+        Err(error) => {
+            failure::report(&error);
+            exit_code
+        }
+    }
+}
+
+/// Makes the results folder ready: it exists, and an earlier run's outputs are out of the way.
+fn prepare(results: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(results)
+        .with_context(|| format!("creating the results folder `{}`", results.display()))?;
+    let aside = contract::previous::set_aside(results, SystemTime::now()).with_context(|| {
+        format!("setting the outputs of an earlier run aside in `{}`", results.display())
+    })?;
+    if let Some(aside) = aside {
+        say(&format!("moved the outputs of an earlier run to `{}`", aside.display()));
+    }
+    Ok(())
+}
+
+fn benchmark(
+    args: Vec<String>,
+    results: &Path,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> anyhow::Result<u8> {
+    let backend = backend(variable(name::BENCHMARK_BACKEND))?;
+    let mut command = command(backend, args)?;
+    if variable(THREADS).is_none() {
+        let available = thread::available_parallelism().map_or(1, usize::from);
+        command.env(THREADS, available.min(MOST_THREADS).to_string());
+    }
+
+    let (sender, events) = mpsc::channel();
+    watch::signals(sender.clone())?;
+    if variable(name::RUN_ID).is_some() {
+        watch::supervisor(io::stdin(), sender.clone());
+    }
+    let log = results.join(output::LOG);
+    let log = File::create(&log)
+        .with_context(|| format!("creating `{}`; check the rights there", log.display()))?;
+    let sinks = Sinks { out: io::stdout(), err: io::stderr(), log };
+    let outcome = supervise(command, sinks, &sender, &events, GRACE)
+        .with_context(|| format!("running the `{backend}` backend"))?;
+    match outcome {
+        Outcome { cause: Some(Event::SupervisorGone), .. } => {
+            say("error: the supervisor is gone (standard input was closed): ended the benchmark");
+            Ok(SUPERVISOR_GONE)
+        }
+        Outcome { code: 0, .. } => {
+            summary::write(results, backend)?;
+            Ok(0)
+        }
+        Outcome { code, cause } => {
+            let by = if cause.is_some() { " after a signal to end" } else { "" };
+            say(&format!("error: the `{backend}` backend failed{by}: exit code {code}"));
+            Ok(code)
+        }
+    }
+}
+
+fn complete(results: &Path, completion: output::Completion) -> anyhow::Result<()> {
+    publish(results, output::COMPLETION, &serde_json::to_string_pretty(&completion)?)
+}
+
+/// The backend that was asked for, or this image's own.
+fn backend(asked: Option<OsString>) -> Result<Backend, Usage> {
+    let asked = asked.unwrap_or_default();
+    if asked.is_empty() {
+        return Ok(FLAVOUR.default_backend());
+    }
+    let backend: Result<Backend, _> = asked.to_string_lossy().parse();
+    backend.map_err(|error| Usage(format!("{}: {error}", name::BENCHMARK_BACKEND)))
+}
+
+/// The program that is `backend`.
+fn command(backend: Backend, args: Vec<String>) -> anyhow::Result<Command> {
+    let Backend::Native = backend else {
+        bail!(Usage(format!(
+            "this image ({FLAVOUR}) has no `{backend}` backend, only `{own}`; use the image {} \
+             (CUDA) or {}, or `--backend {own}`",
+            Flavour::Cuda.image(),
+            Flavour::Cpu.image(),
+            own = FLAVOUR.default_backend(),
+        )));
+    };
+    // Not the path that we were started by: an update of the file would start another program.
+    let mut command = Command::new("/proc/self/exe");
+    command.arg(cli::NATIVE).arg(std::process::id().to_string()).args(args);
+    if let Some(program) = env::args_os().next() {
+        std::os::unix::process::CommandExt::arg0(&mut command, program);
+    }
+    Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use contract::Backend;
+
+    use super::{backend, command, results};
+
+    #[test]
+    fn results_go_where_they_are_told() {
+        assert_eq!(results(|_| None), Path::new("/results"));
+        assert_eq!(results(|_| Some("".into())), Path::new("/results"));
+        assert_eq!(results(|_| Some("/r".into())), Path::new("/r"));
+    }
+
+    #[test]
+    fn the_backend_is_native_unless_another_is_named() {
+        assert_eq!(backend(None), Ok(Backend::Native));
+        assert_eq!(backend(Some("".into())), Ok(Backend::Native));
+        assert_eq!(backend(Some("vllm".into())), Ok(Backend::Vllm));
+        let error = backend(Some("x".into())).unwrap_err().to_string();
+        assert!(error.starts_with("BENCHMARK_BACKEND: unknown backend `x`"), "{error}");
+    }
+
+    #[test]
+    fn a_backend_of_other_images_names_them() {
+        let error = command(Backend::Optimum, vec![]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "this image (smoke) has no `optimum` backend, only `native`; use the image \
+             ai_energy_score:latest (CUDA) or ai_energy_score:cpu, or `--backend native`"
+        );
+    }
+}

@@ -1,0 +1,7 @@
+//! The built program, from outside: exit codes, messages, and the files that it leaves.
+
+#[cfg(feature = "native")]
+mod model;
+mod probe;
+mod program;
+mod runs;

@@ -1,0 +1,141 @@
+//! Runs of the real smoke model: what a success leaves, and every way to end one.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::program::{completion, program, stderr};
+
+/// The Hub home that `cargo xtask smoke` makes.
+const SMOKE_HOME: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/smoke/huggingface");
+const SMOKE_MODEL: &str = "backend.model=smoke/SmolLM2-135M-Instruct-GGUF";
+
+fn smoke(results: &Path) -> Command {
+    let mut command = program(results);
+    command.env("HF_HOME", SMOKE_HOME).args(["--config-name", "text_generation", SMOKE_MODEL]);
+    command
+}
+
+/// A run that would take long, once it has begun to answer, and its further output.
+fn long_run(results: &Path) -> (Child, BufReader<ChildStdout>) {
+    let mut child = smoke(results)
+        .args(["scenario.num_samples=1000", "scenario.generate_kwargs.max_new_tokens=500"])
+        .env("AIENERGYSCORE_RUN_ID", "run-1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.starts_with("loaded") {
+        line.clear();
+        assert_ne!(out.read_line(&mut line).unwrap(), 0, "the run ended early");
+    }
+    (child, out)
+}
+
+fn json(path: PathBuf) -> serde_json::Value {
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+#[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
+fn a_run_leaves_report_summary_energy_log_and_completion() {
+    let results = tempfile::tempdir().unwrap();
+    let output = smoke(results.path())
+        .args(["scenario.num_samples=3", "scenario.generate_kwargs.max_new_tokens=4"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "");
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert!(out.contains("prompt 3/3: 4 tokens, "), "{out}");
+    assert_eq!(fs::read_to_string(results.path().join("benchmark.log")).unwrap(), out);
+
+    let report = json(results.path().join("benchmark_report.json"));
+    assert_eq!(report["format"], "native");
+    assert_eq!(report["prompts"].as_array().unwrap().len(), 3);
+    assert_eq!(report["config"]["weights_computed"], "61 x F32, 211 x Q8_0");
+    assert_eq!(report["config"]["file_sha256"].as_str().unwrap().len(), 64);
+    let summary = json(results.path().join("GPU_ENERGY_SUMMARY.json"));
+    assert_eq!(summary["total"], serde_json::Value::Null);
+    assert_eq!(summary["run"]["prompts"], 3);
+    assert_eq!(summary["run"]["completion_tokens"], 12);
+    assert!(summary["run"]["tokens_per_second"].as_f64().unwrap() > 0.0);
+    let energy = fs::read_to_string(results.path().join("GPU_ENERGY_WH.txt")).unwrap();
+    assert!(energy.starts_with("not measured: no GPU was used"), "{energy}");
+    assert_eq!(completion(results.path()), (0, String::new()));
+}
+
+#[test]
+#[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
+fn the_same_run_twice_gives_the_same_answers() {
+    let answers = || {
+        let results = tempfile::tempdir().unwrap();
+        let output = smoke(results.path()).arg("scenario.num_samples=3").output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let report = json(results.path().join("benchmark_report.json"));
+        let prompts = report["prompts"].as_array().unwrap().clone();
+        prompts.into_iter().map(|prompt| prompt["completion"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(answers(), answers());
+}
+
+#[test]
+#[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
+fn a_closed_standard_input_ends_the_run() {
+    let results = tempfile::tempdir().unwrap();
+    let (mut child, mut out) = long_run(results.path());
+    drop(child.stdin.take());
+    out.read_to_string(&mut String::new()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(143));
+    assert!(stderr(&output).contains("the supervisor is gone"), "{}", stderr(&output));
+    assert_eq!(completion(results.path()), (143, "run-1".to_owned()));
+    assert!(!results.path().join("GPU_ENERGY_SUMMARY.json").exists());
+}
+
+#[test]
+#[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
+fn signals_to_end_are_passed_on() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let results = tempfile::tempdir().unwrap();
+        let (mut child, mut out) = long_run(results.path());
+        // Kept open: this end is not to be the reason.
+        let input = child.stdin.take();
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        out.read_to_string(&mut String::new()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        drop(input);
+        assert_eq!(output.status.code(), Some(143), "{signal:?}");
+        assert!(stderr(&output).contains("after a signal to end"), "{}", stderr(&output));
+        assert_eq!(completion(results.path()), (143, "run-1".to_owned()));
+    }
+}
+
+#[test]
+#[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
+fn a_killed_supervisor_takes_the_backend_with_it() {
+    let results = tempfile::tempdir().unwrap();
+    let (mut child, mut out) = long_run(results.path());
+    let children = format!("/proc/{0}/task/{0}/children", child.id());
+    let backend = fs::read_to_string(children).unwrap().trim().to_owned();
+    assert!(Path::new(&format!("/proc/{backend}")).exists(), "`{backend}`");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    out.read_to_string(&mut String::new()).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let stat = format!("/proc/{backend}/stat");
+    while fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+        assert!(Instant::now() < deadline, "the backend lives on");
+        thread::sleep(Duration::from_millis(5));
+    }
+}

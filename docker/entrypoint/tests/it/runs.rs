@@ -1,0 +1,95 @@
+//! Runs that cannot succeed: each says why, and leaves the proof of its end but no numbers.
+
+use std::fs;
+
+use crate::program::{completion, program, stderr, supervised};
+
+#[test]
+fn arguments_that_are_not_known_are_all_named_and_exit_with_2() {
+    let results = tempfile::tempdir().unwrap();
+    let args = ["backend.model=m", "backend.dtype=x", "--multirun"];
+    let output = supervised(program(results.path()).args(args), "run-1");
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(said.contains("`backend.dtype=x` is not known; `--multirun` is not known"), "{said}");
+    assert_eq!(completion(results.path()), (2, "run-1".to_owned()));
+}
+
+#[test]
+fn a_failure_leaves_the_log_and_no_summary() {
+    let results = tempfile::tempdir().unwrap();
+    let output = program(results.path()).arg("backend.model=org/absent").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    let cache = results.path().join(".cache/huggingface/hub");
+    assert!(said.contains(&format!("not in the Hub cache `{}`", cache.display())), "{said}");
+    assert!(said.ends_with("error: the `native` backend failed: exit code 1\n"), "{said}");
+    let log = fs::read_to_string(results.path().join("benchmark.log")).unwrap();
+    assert!(log.contains("not in the Hub cache"), "{log}");
+    assert_eq!(completion(results.path()), (1, String::new()));
+    assert!(!results.path().join("GPU_ENERGY_SUMMARY.json").exists());
+    assert!(!results.path().join("GPU_ENERGY_WH.txt").exists());
+}
+
+#[test]
+fn a_backend_of_another_image_is_refused() {
+    for (backend, said) in [
+        ("optimum", "this image (smoke) has no `optimum` backend, only `native`"),
+        ("fast", "BENCHMARK_BACKEND: unknown backend `fast`"),
+    ] {
+        let results = tempfile::tempdir().unwrap();
+        let output = program(results.path()).env("BENCHMARK_BACKEND", backend).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+        assert_eq!(completion(results.path()).0, 2);
+    }
+}
+
+#[test]
+fn an_earlier_report_is_moved_and_never_summed_up_again() {
+    let results = tempfile::tempdir().unwrap();
+    for name in ["benchmark_report.json", "GPU_ENERGY_SUMMARY.json", "mine.txt"] {
+        fs::write(results.path().join(name), "old").unwrap();
+    }
+    let output = program(results.path()).arg("backend.model=org/absent").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("moved the outputs of an earlier run to"));
+    assert!(!results.path().join("benchmark_report.json").exists());
+    assert!(results.path().join("mine.txt").exists());
+    let previous: Vec<_> = fs::read_dir(results.path().join("previous")).unwrap().collect();
+    assert_eq!(previous.len(), 1);
+    let folder = previous[0].as_ref().unwrap().path();
+    assert_eq!(fs::read_to_string(folder.join("benchmark_report.json")).unwrap(), "old");
+}
+
+#[test]
+fn a_results_folder_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let results = folder.path().join("file");
+    fs::write(&results, "in the way").unwrap();
+    let output = program(&results).arg("backend.model=m").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains(&format!("results folder `{}`", results.display())), "{said}");
+}
+
+#[test]
+#[cfg(not(feature = "native"))]
+fn a_build_without_inference_says_so() {
+    let results = tempfile::tempdir().unwrap();
+    let model = results.path().join("m.gguf");
+    fs::write(&model, "GGUF").unwrap();
+    let model = format!("backend.model={}", model.display());
+    let output = program(results.path()).arg(model).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains("this build has no `native` backend; build it with `--features native`"));
+}
+
+#[test]
+fn the_backend_does_not_start_without_its_supervisor() {
+    let results = tempfile::tempdir().unwrap();
+    let output = program(results.path()).args(["__native", "1", "a=b"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("the supervisor ended before"), "{}", stderr(&output));
+}

@@ -1,0 +1,134 @@
+//! The proof that needs no theory: a container writes to each mount, as the user.
+
+use std::{fs, os::unix::fs::MetadataExt as _, path::PathBuf};
+
+use anyhow::Context as _;
+use contract::{Backend, Flavour, PROBE};
+use serde::Deserialize;
+
+use super::Finding;
+use crate::{
+    engine::{self, Engine, EngineChoice},
+    host::Host,
+    options::RunOptions,
+    plan::{Access, RunPlan},
+    process::{Captured, capture_with_env},
+};
+
+/// What the entrypoint's probe says.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    home: Home,
+    mounts: Vec<ProbedMount>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Home {
+    path: String,
+    writable: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct ProbedMount {
+    path: String,
+    ok: bool,
+    error: Option<String>,
+}
+
+/// Runs the smoke image's probe with the mounts of the plan, and looks at what it left.
+pub(super) fn check(options: &RunOptions, host: &Host, engine: &Engine) -> anyhow::Result<Finding> {
+    let image = Flavour::Smoke.image();
+    let mut options = RunOptions {
+        image: image.clone(),
+        backend: Some(options.backend.unwrap_or(Backend::Native)),
+        ..options.clone()
+    };
+    // The token is read by the host's own check; here it would only have to be written first.
+    options.token = None;
+    let mut engine = engine.clone();
+    if engine.has_containers() {
+        options.engine = EngineChoice::Docker;
+        engine = engine::detect(&options, host)?.engine;
+        if engine.image.is_none() {
+            let text = "left out: the smoke image, which probes the mounts, is not on this \
+                        machine; build it with `cargo xtask build-image --flavour smoke`";
+            return Ok(Finding::warning("probe", image, text.to_owned()));
+        }
+    }
+    let mut plan = RunPlan::new(&options, host, &engine)?.for_guide();
+    let name = format!(".aienergyscore-probe-{}", options.run_id);
+    let writable = plan.mounts.iter().filter(|mount| mount.access == Access::ReadWrite);
+    let (targets, sources): (Vec<_>, Vec<PathBuf>) = writable
+        .map(|mount| {
+            let source = mount.source.as_path().to_owned();
+            let target = if engine.has_containers() {
+                mount.target.to_owned()
+            } else {
+                mount.source.as_str().to_owned()
+            };
+            (target, source)
+        })
+        .unzip();
+    plan.args = [PROBE, "--leave", &name].map(str::to_owned).into_iter().chain(targets).collect();
+    let command = engine.run_command(&plan);
+    let env = command.env.iter().map(|(name, value)| (name.as_str(), value.value()));
+    let answer = capture_with_env(&command.argv(), env)?;
+    let mut problems = judge(&answer);
+    for folder in &sources {
+        problems.extend(left_file(&folder.join(&name), host.uid)?);
+    }
+    let subject = format!("{} mount(s)", sources.len());
+    Ok(if problems.is_empty() {
+        Finding::ok("probe", subject, "written, read, deleted, and the files are yours".to_owned())
+    } else {
+        Finding::error("probe", subject, problems.join("; "))
+    })
+}
+
+/// What the probe itself complains about.
+fn judge(answer: &Captured) -> Vec<String> {
+    let Captured { code, stdout, stderr } = answer;
+    let Ok(Answer { home, mounts }) = serde_json::from_str(stdout) else {
+        return vec![format!(
+            "the probe failed (exit code {code}) and said no more than: {}",
+            stderr.trim()
+        )];
+    };
+    let closed = (!home.writable).then(|| format!("the home `{}` cannot be written", home.path));
+    let bad =
+        mounts.into_iter().filter(|mount| !mount.ok).map(|ProbedMount { path, error, .. }| {
+            format!("`{path}` cannot be written: {}", error.unwrap_or_default())
+        });
+    closed.into_iter().chain(bad).collect()
+}
+
+/// Looks at a file that the probe left, and deletes it.
+fn left_file(file: &std::path::Path, uid: u32) -> anyhow::Result<Option<String>> {
+    let shown = file.display();
+    let owner = match fs::symlink_metadata(file) {
+        Ok(data) => data.uid(),
+        Err(error) => return Ok(Some(format!("the probe's file `{shown}` is not here: {error}"))),
+    };
+    fs::remove_file(file).with_context(|| format!("deleting the probe's file `{shown}`"))?;
+    Ok((owner != uid).then(|| format!("the probe's file `{shown}` belongs to uid {owner}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Captured, judge};
+
+    #[test]
+    fn a_mount_that_cannot_be_written_is_named() {
+        let answer = |stdout: &str| Captured {
+            code: 1,
+            stdout: stdout.to_owned(),
+            stderr: "docker: no such runtime\n".to_owned(),
+        };
+        let good = r#"{"uid":1,"gid":1,"home":{"path":"/h","writable":true},"mounts":[{"path":"/results","ok":true,"error":null}]}"#;
+        assert_eq!(judge(&answer(good)), Vec::<String>::new());
+        let bad = good.replace("true,\"error\":null", "false,\"error\":\"Permission denied\"");
+        assert_eq!(judge(&answer(&bad)), ["`/results` cannot be written: Permission denied"]);
+        let silent = judge(&answer(""));
+        assert!(silent[0].ends_with("docker: no such runtime"), "{silent:?}");
+    }
+}

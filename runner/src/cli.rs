@@ -1,0 +1,245 @@
+//! The command line: clap's types, and their way into ours. No decisions.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use contract::{Backend, Flavour};
+
+use crate::{engine::EngineChoice, gpus::Gpus, options::Request};
+
+/// Measures the energy of AI models in a container that runs as you.
+#[derive(Debug, Parser)]
+#[command(name = "aienergyscore", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  aienergyscore run --config-name text_generation backend.model=openai/gpt-oss-20b
+  aienergyscore run -n 100 --backend pytorch backend.model=google/gemma-3-1b-pt
+  aienergyscore verify
+
+`aienergyscore <command> --help` has more.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the benchmark.
+    Run(RunArgs),
+    /// Check engine, image, folders, token, and that a container can write to your mounts.
+    Verify(VerifyArgs),
+    /// Clean up after a runner that died.
+    #[command(hide = true)]
+    Reap(ReapArgs),
+}
+
+/// `aienergyscore run`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    override_usage = "aienergyscore run [OPTIONS] [BENCHMARK ARGUMENTS]...",
+    after_help = RUN_EXAMPLES
+)]
+pub struct RunArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Prompts to run, instead of the configuration's or 20
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    num_samples: Option<u32>,
+    /// No network for the benchmark, and a read-only cache
+    #[arg(long)]
+    offline: bool,
+    /// Print the command instead of running it
+    #[arg(long)]
+    pub dry_run: bool,
+    /// With --dry-run: print each part with its reason
+    #[arg(long, requires = "dry_run", conflicts_with = "json")]
+    pub explain: bool,
+    /// Print JSON: the summary, or with --dry-run the plan
+    #[arg(long)]
+    pub json: bool,
+    /// For the benchmark: everything that is no option above, in order; all after `--`
+    #[arg(value_name = "BENCHMARK ARGUMENTS", last = true)]
+    pub benchmark: Vec<String>,
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  # the leaderboard's benchmark, 20 prompts, results in ./results
+  aienergyscore run --config-name text_generation backend.model=openai/gpt-oss-20b
+  # 100 prompts; the option may stand anywhere before a `--`
+  aienergyscore run --config-name text_generation backend.model=openai/gpt-oss-20b -n 100
+  # two of the GPUs, results elsewhere
+  aienergyscore run --gpus device=0,2 --results /data/runs/1 backend.model=openai/gpt-oss-20b
+  # prompts to a server that runs on this machine
+  VLLM_ENDPOINT=http://host.docker.internal:8000/v1 aienergyscore run --backend vllm
+  # see what would be executed, and why
+  aienergyscore run --dry-run --explain backend.model=openai/gpt-oss-20b
+
+Environment: DOCKER_IMAGE, RESULTS_DIR, HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_TOKEN_PATH,
+BENCHMARK_BACKEND, VLLM_ENDPOINT; an option wins over its variable, an empty variable is none.";
+
+/// What runs where: the options that `run` and `verify` share.
+#[derive(Debug, Clone, Args)]
+pub struct TargetArgs {
+    /// What runs the model [default: by image; env: BENCHMARK_BACKEND]
+    #[arg(long, value_name = "BACKEND")]
+    backend: Option<BackendArg>,
+    /// What runs the container
+    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    engine: EngineArg,
+    /// Image to run [default: ai_energy_score, the tag by backend; env: DOCKER_IMAGE]
+    #[arg(long, value_name = "IMAGE", conflicts_with = "flavour")]
+    image: Option<String>,
+    /// Flavour of our image to run
+    #[arg(long, value_name = "FLAVOUR")]
+    flavour: Option<FlavourArg>,
+    /// Folder for the results [default: ./results; env: RESULTS_DIR]
+    #[arg(long, value_name = "DIR")]
+    results: Option<PathBuf>,
+    /// GPUs: auto, none, all, a number, or device=0,2
+    #[arg(long, value_name = "GPUS", default_value = "auto")]
+    gpus: Gpus,
+}
+
+/// `aienergyscore verify`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = VERIFY_EXAMPLES)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  aienergyscore verify
+  aienergyscore verify --flavour smoke --results /data/runs/1
+  aienergyscore verify --json | jq '.findings[] | select(.severity == \"error\")'
+
+Exit code 1 when a finding is an error.";
+
+/// `aienergyscore reap`, started by `run` for itself.
+#[derive(Debug, Clone, Args)]
+pub struct ReapArgs {
+    /// A file to delete, too
+    #[arg(long)]
+    pub delete: Vec<PathBuf>,
+    /// The command that removes the container
+    #[arg(last = true)]
+    pub remove: Vec<String>,
+}
+
+/// clap's view of [`EngineChoice`].
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum EngineArg {
+    /// The first that really answers
+    Auto,
+    /// Docker
+    Docker,
+    /// No container: the entrypoint as a child process
+    Host,
+}
+
+/// clap's view of [`Backend`].
+#[derive(Debug, Clone, Copy)]
+struct BackendArg(Backend);
+
+impl ValueEnum for BackendArg {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [BackendArg; Backend::ALL.len()] = [
+            BackendArg(Backend::ALL[0]),
+            BackendArg(Backend::ALL[1]),
+            BackendArg(Backend::ALL[2]),
+            BackendArg(Backend::ALL[3]),
+        ];
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.0.name()).help(self.0.about()))
+    }
+}
+
+/// clap's view of [`Flavour`].
+#[derive(Debug, Clone, Copy)]
+struct FlavourArg(Flavour);
+
+impl ValueEnum for FlavourArg {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [FlavourArg; Flavour::ALL.len()] =
+            [FlavourArg(Flavour::ALL[0]), FlavourArg(Flavour::ALL[1]), FlavourArg(Flavour::ALL[2])];
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.0.name()).help(self.0.about()))
+    }
+}
+
+impl TargetArgs {
+    fn into_request(self) -> Request {
+        let Self { backend, engine, image, flavour, results, gpus } = self;
+        Request {
+            engine: match engine {
+                EngineArg::Auto => EngineChoice::Auto,
+                EngineArg::Docker => EngineChoice::Docker,
+                EngineArg::Host => EngineChoice::Host,
+            },
+            image,
+            flavour: flavour.map(|FlavourArg(flavour)| flavour),
+            backend: backend.map(|BackendArg(backend)| backend),
+            results,
+            gpus,
+            ..Request::default()
+        }
+    }
+}
+
+impl RunArgs {
+    /// The request, in our own words.
+    pub fn into_request(self) -> Request {
+        let Self { target, num_samples, offline, dry_run: _, explain: _, json: _, benchmark } =
+            self;
+        Request { num_samples, offline, args: benchmark, ..target.into_request() }
+    }
+}
+
+impl VerifyArgs {
+    /// The request, in our own words.
+    pub fn into_request(self) -> Request {
+        self.target.into_request()
+    }
+}
+
+/// The whole command line as clap knows it, for the guides.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn the_parser_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_teaches_by_example() {
+        let mut command = super::command();
+        command.build();
+        for name in ["run", "verify"] {
+            let help = command.find_subcommand_mut(name).unwrap().render_long_help();
+            insta::assert_snapshot!(format!("help_{name}"), help);
+        }
+        insta::assert_snapshot!("help", command.render_long_help());
+    }
+}

@@ -1,0 +1,143 @@
+//! A plan as arguments of `docker`.
+
+use contract::{HOST_GATEWAY, env, label, path};
+
+use super::{Engine, Mode};
+use crate::{
+    gpus::Devices,
+    plan::{Access, Because, Identity, Mount, MountVariable, Network, Pull, RunPlan, Variable},
+    shell::{CommandLine, Part, Piece, Word},
+};
+
+/// `docker run …` for the plan.
+pub(super) fn run_command(engine: &Engine, plan: &RunPlan) -> CommandLine {
+    let RunPlan {
+        run_id,
+        image,
+        backend: _, // told by a variable
+        identity,
+        mounts,
+        env,
+        gpus,
+        network,
+        shm_size,
+        supervision,
+        args,
+    } = plan;
+    let mut parts = vec![Part::new([engine.program.as_str(), "run"], "starts a container")];
+    match supervision {
+        Some(supervision) => parts.extend([
+            Part::new(
+                ["--interactive"],
+                "dead-man's switch: the entrypoint ends the benchmark when this client dies",
+            ),
+            Part::new(["--name", &supervision.container], "found again by name"),
+            Part::new(
+                ["--label", &format!("{}={run_id}", label::RUN)],
+                "what a crash leaves behind is found by label, never by guess",
+            ),
+            Part {
+                words: vec![
+                    "--cidfile".into(),
+                    Word::of([Piece::Path(supervision.cidfile.as_str().to_owned())]),
+                ],
+                reason: "tells whether the container was made at all".to_owned(),
+            },
+            Part::new(
+                ["--env", &format!("{}={run_id}", env::RUN_ID)],
+                "marks what this run writes, and arms the dead-man's switch",
+            ),
+        ]),
+        None => parts.push(Part::new(["--rm"], "removes the container when it ends")),
+    }
+    parts.push(Part::new(
+        ["--init"],
+        "a first process that forwards signals and reaps children; without it Ctrl-C is ignored",
+    ));
+    if let Some(Because { value, .. }) = image
+        && value.pull == Pull::Never
+    {
+        parts.push(Part::new(["--pull", "never"], "the image is only ever built here"));
+    }
+    parts.extend(identity_parts(engine.mode, identity));
+    parts.extend(gpu_part(gpus));
+    parts.extend(network_part(network));
+    parts.push(Part::new(["--shm-size", &shm_size.value], &shm_size.reason));
+    parts.extend(mounts.iter().map(mount_part));
+    parts.push(Part::new(
+        ["--env", &format!("{}={}", env::HOME, path::HOME)],
+        "a home that any uid may write to",
+    ));
+    for Mount { source: _, target, access: _, variable, reason: _ } in mounts {
+        if let MountVariable::Always(name) = variable {
+            let word = format!("{name}={target}");
+            parts.push(Part::new(["--env", &word], format!("where `{target}` is looked for")));
+        }
+    }
+    for Variable { name, value, reason } in env {
+        parts.push(Part::new(["--env", &format!("{name}={value}")], reason));
+    }
+    if let Some(Because { value, reason }) = image {
+        parts.push(Part::new([value.reference.as_str()], reason));
+    }
+    if !args.is_empty() {
+        parts.push(Part::new(args.iter().map(String::as_str), "for the benchmark, untouched"));
+    }
+    CommandLine { env: vec![], parts }
+}
+
+/// Identity follows the mode. Measured on Docker 20.10 and 26.1, Podman 4.3 and 5.4.
+fn identity_parts(mode: Mode, identity: &Because<Identity>) -> Vec<Part> {
+    let Because { value: Identity { uid, gid }, reason } = identity;
+    let ids = [Piece::Uid(*uid), Piece::Text(":".to_owned()), Piece::Gid(*gid)];
+    let caller = Part { words: vec!["--user".into(), Word::of(ids)], reason: reason.clone() };
+    match mode {
+        Mode::DockerRootful | Mode::Host => vec![caller],
+        Mode::DockerUsernsRemap => vec![
+            Part::new(["--userns", "host"], "remapped ids could not write to your folders"),
+            caller,
+        ],
+        Mode::DockerRootless => vec![Part::new(
+            ["--user", "0:0"],
+            "under a rootless daemon uid 0 inside is you outside",
+        )],
+    }
+}
+
+fn gpu_part(gpus: &Because<Devices>) -> Option<Part> {
+    let value = match &gpus.value {
+        Devices::None => return None,
+        Devices::All => "all".to_owned(),
+        Devices::Count(count) => count.to_string(),
+        // The value is a CSV record, so a list must be one quoted field of it.
+        Devices::List(devices) => format!("\"device={}\"", devices.join(",")),
+    };
+    Some(Part::new(["--gpus", &value], &gpus.reason))
+}
+
+fn network_part(network: &Because<Network>) -> Option<Part> {
+    let Because { value, reason } = network;
+    match value {
+        Network::Default => None,
+        Network::WithHost => {
+            Some(Part::new(["--add-host", &format!("{HOST_GATEWAY}:host-gateway")], reason))
+        }
+        Network::None => Some(Part::new(["--network", "none"], reason)),
+    }
+}
+
+/// `--mount` with the source as one quoted CSV field: `-v` breaks on a colon and creates a
+/// missing folder as root, and an unquoted `--mount` breaks on commas, quotes and newlines.
+fn mount_part(mount: &Mount) -> Part {
+    let Mount { source, target, access, variable: _, reason } = mount;
+    let read_only = match access {
+        Access::ReadWrite => "",
+        Access::ReadOnly => ",readonly",
+    };
+    let word = Word::of([
+        Piece::Text("type=bind,\"source=".to_owned()),
+        Piece::Path(source.as_str().replace('"', "\"\"")),
+        Piece::Text(format!("\",target={target}{read_only}")),
+    ]);
+    Part { words: vec!["--mount".into(), word], reason: reason.clone() }
+}

@@ -1,0 +1,87 @@
+//! Which GPUs a run asks for, and which it gets.
+
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use crate::exit::Usage;
+
+/// The request, `--gpus`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Gpus {
+    /// All, when the machine has any and the engine can hand them over; else none.
+    #[default]
+    Auto,
+    /// These, or an error.
+    Exactly(Devices),
+}
+
+/// The answer, what the engine is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Devices {
+    /// No GPU.
+    None,
+    /// Every GPU.
+    All,
+    /// So many, of the engine's choice.
+    Count(u32),
+    /// These, by index or UUID.
+    List(Vec<String>),
+}
+
+impl FromStr for Gpus {
+    type Err = Usage;
+
+    fn from_str(text: &str) -> Result<Self, Usage> {
+        let devices = match text {
+            "auto" => return Ok(Self::Auto),
+            "none" => Devices::None,
+            "all" => Devices::All,
+            _ => match (text.strip_prefix("device="), text.parse()) {
+                (Some(list), _) if list.split(',').all(is_device) => {
+                    Devices::List(list.split(',').map(str::to_owned).collect())
+                }
+                (None, Ok(0)) => Devices::None,
+                (None, Ok(count)) => Devices::Count(count),
+                _ => {
+                    return Err(Usage(format!(
+                        "`{text}` names no GPUs; say auto, none, all, a number, or device=0,2"
+                    )));
+                }
+            },
+        };
+        Ok(Self::Exactly(devices))
+    }
+}
+
+/// An index, or a UUID as `nvidia-smi -L` prints it.
+fn is_device(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Devices, Gpus};
+
+    #[test]
+    fn every_form_is_understood_and_others_are_named() {
+        let list = |names: &[&str]| Devices::List(names.iter().map(|n| (*n).into()).collect());
+        let cases = [
+            ("none", Devices::None),
+            ("0", Devices::None),
+            ("all", Devices::All),
+            ("2", Devices::Count(2)),
+            ("device=0,2", list(&["0", "2"])),
+            ("device=GPU-8f3a-1", list(&["GPU-8f3a-1"])),
+        ];
+        for (text, devices) in cases {
+            assert_eq!(text.parse(), Ok(Gpus::Exactly(devices)), "{text}");
+        }
+        assert_eq!("auto".parse(), Ok(Gpus::Auto));
+        for text in ["", "-1", "device=", "device=0,", "device=0 1", "device=\"0\"", "some"] {
+            let error = text.parse::<Gpus>().unwrap_err().to_string();
+            assert!(error.contains(&format!("`{text}`")), "{error}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Facts of this machine and of the caller, read once and passed on.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use anyhow::Context as _;
+use contract::env;
+
+/// The caller's environment, as a map: nothing below reads the process's own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Environment(BTreeMap<OsString, OsString>);
+
+impl Environment {
+    /// The environment of this process.
+    pub fn of_process() -> Self {
+        std::env::vars_os().collect()
+    }
+
+    /// The value of `name`; an empty one counts as unset, because passing it on would make
+    /// huggingface_hub's paths relative.
+    pub fn get(&self, name: &str) -> Option<&OsString> {
+        self.0.get(Path::new(name).as_os_str()).filter(|value| !value.is_empty())
+    }
+
+    /// The value of `name` as text, replacement characters for what is not UTF-8.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.get(name).map(|value| value.to_string_lossy().into_owned())
+    }
+}
+
+impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+/// What a plan must know of the machine and the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// Effective user id.
+    pub uid: u32,
+    /// Effective group id.
+    pub gid: u32,
+    /// Home folder, if there is any.
+    pub home: Option<PathBuf>,
+    /// Working directory.
+    pub cwd: PathBuf,
+    /// The caller's environment.
+    pub env: Environment,
+    /// NVIDIA GPUs with a loaded driver.
+    pub nvidia_gpus: usize,
+    /// The program of the host engine, if it has been built or installed.
+    pub entrypoint: Option<PathBuf>,
+    /// The moment that names this run.
+    pub now: SystemTime,
+    /// This process's id.
+    pub pid: u32,
+}
+
+impl Host {
+    /// Reads the facts.
+    ///
+    /// # Errors
+    /// When the working directory is gone.
+    pub fn read() -> anyhow::Result<Self> {
+        let cwd = std::env::current_dir()
+            .context("reading the working directory; change to one that exists")?;
+        let env = Environment::of_process();
+        let executable = std::env::current_exe().ok();
+        Ok(Self {
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+            home: dirs::home_dir(),
+            nvidia_gpus: count_gpus(Path::new("/proc/driver/nvidia/gpus")),
+            entrypoint: entrypoint_candidates(&env, executable.as_deref())
+                .into_iter()
+                .find(|candidate| candidate.is_file()),
+            now: SystemTime::now(),
+            pid: std::process::id(),
+            cwd,
+            env,
+        })
+    }
+}
+
+/// NVIDIA's driver keeps one folder per GPU; without a driver there is no folder at all.
+fn count_gpus(driver: &Path) -> usize {
+    fs::read_dir(driver).map_or(0, Iterator::count)
+}
+
+/// Where the entrypoint program may be: where the variable says and nowhere else, or beside the
+/// runner, or in the build folder that the runner lies in, or on the search path.
+fn entrypoint_candidates(env: &Environment, executable: Option<&Path>) -> Vec<PathBuf> {
+    if let Some(named) = env.get(env::ENTRYPOINT) {
+        return vec![named.into()];
+    }
+    let beside = executable.and_then(Path::parent);
+    let built = beside.and_then(Path::parent).map(|target| target.join("entrypoint"));
+    let path = env.get("PATH").map(std::env::split_paths).into_iter().flatten();
+    beside
+        .map(Path::to_owned)
+        .into_iter()
+        .chain(built)
+        .chain(path)
+        .map(|folder| folder.join(contract::ENTRYPOINT))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Environment, entrypoint_candidates};
+
+    #[test]
+    fn an_empty_variable_is_an_unset_one() {
+        let env: Environment = [("HF_HOME", ""), ("HOME", "/h")].into_iter().collect();
+        assert_eq!(env.get("HF_HOME"), None);
+        assert_eq!(env.text("HOME").as_deref(), Some("/h"));
+    }
+
+    #[test]
+    fn a_named_entrypoint_is_the_only_candidate() {
+        let named = [("AIENERGYSCORE_ENTRYPOINT", "/e"), ("PATH", "/bin")].into_iter().collect();
+        let executable = Some(Path::new("/t/debug/aienergyscore"));
+        assert_eq!(entrypoint_candidates(&named, executable), [Path::new("/e")]);
+        let searched = [("PATH", "/bin:/usr/bin")].into_iter().collect();
+        let program = contract::ENTRYPOINT;
+        assert_eq!(
+            entrypoint_candidates(&searched, executable),
+            ["/t/debug", "/t/entrypoint", "/bin", "/usr/bin"]
+                .map(|folder| Path::new(folder).join(program))
+        );
+    }
+}

@@ -1,0 +1,189 @@
+//! Where huggingface_hub would look for its cache, given this environment.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use contract::env;
+use serde::Serialize;
+
+use crate::{
+    exit::Usage,
+    host::{Environment, Host},
+    host_path::HostPath,
+};
+
+/// The HuggingFace home and the Hub cache.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HubCache {
+    /// `HF_HOME`: token, datasets, modules, and usually the Hub cache.
+    pub home: HostPath,
+    /// `HF_HUB_CACHE`: the repos with the weights.
+    pub hub: HostPath,
+}
+
+impl HubCache {
+    /// Finds both folders as huggingface_hub 2.4 does (`constants.py`), except that an empty
+    /// variable counts as an unset one: there it would make the paths relative.
+    ///
+    /// # Errors
+    /// When there is neither a variable nor a home folder, or no engine can mount the path.
+    pub fn locate(host: &Host) -> Result<Self, Usage> {
+        let named = |name: &str| match host.env.get(name) {
+            None => Ok(None),
+            Some(value) => match value.to_str() {
+                Some(text) => Ok(Some(expand(text, &host.env, host.home.as_deref()))),
+                None => Err(Usage(format!("{name} names a folder that is not UTF-8: {value:?}"))),
+            },
+        };
+        let home = match (named(env::HF_HOME)?, named(env::XDG_CACHE_HOME)?) {
+            (Some(home), _) => home,
+            (None, Some(cache)) => cache.join("huggingface"),
+            (None, None) => match &host.home {
+                Some(home) => home.join(".cache/huggingface"),
+                None => {
+                    return Err(Usage(
+                        "the HuggingFace cache cannot be found: neither HF_HOME nor HOME is set, \
+                         and the user database names no home folder; set HF_HOME"
+                            .to_owned(),
+                    ));
+                }
+            },
+        };
+        let hub = match (named(env::HF_HUB_CACHE)?, named(env::HUGGINGFACE_HUB_CACHE)?) {
+            (Some(hub), _) | (None, Some(hub)) => hub,
+            (None, None) => home.join("hub"),
+        };
+        Ok(Self {
+            home: HostPath::new("HuggingFace home", &home, &host.cwd)?,
+            hub: HostPath::new("Hub cache", &hub, &host.cwd)?,
+        })
+    }
+
+    /// The same with the Hub cache's links followed: a cache that is a link to another disk
+    /// would dangle inside the container.
+    ///
+    /// # Errors
+    /// When no engine can mount what the link leads to.
+    pub fn follow_links(mut self) -> Result<Self, Usage> {
+        let real = |path: &Path| fs::canonicalize(path).ok();
+        if let (Some(home), Some(hub)) = (real(self.home.as_path()), real(self.hub.as_path()))
+            && hub != home.join("hub")
+        {
+            self.hub = HostPath::new("Hub cache", &hub, Path::new("/"))?;
+        }
+        Ok(self)
+    }
+
+    /// The Hub cache, if it is not simply `hub` in the HuggingFace home.
+    pub fn apart(&self) -> Option<&HostPath> {
+        (self.hub.as_path() != self.home.as_path().join("hub")).then_some(&self.hub)
+    }
+
+    /// The folders that must exist before a run, outermost first.
+    pub fn folders(&self) -> impl Iterator<Item = &HostPath> {
+        [&self.home, &self.hub].into_iter()
+    }
+}
+
+/// `~`, `$NAME` and `${NAME}` replaced as Python's `expanduser` and `expandvars` do: an unknown
+/// name stays as it is.
+fn expand(text: &str, env: &Environment, home: Option<&Path>) -> PathBuf {
+    let text = match (text.strip_prefix('~'), home) {
+        (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
+            format!("{}{rest}", home.display())
+        }
+        _ => text.to_owned(),
+    };
+    let mut expanded = String::new();
+    let mut rest = text.as_str();
+    while let Some((before, after)) = rest.split_once('$') {
+        expanded.push_str(before);
+        let braced = after.strip_prefix('{').and_then(|inner| inner.split_once('}'));
+        let (name, tail) = braced.unwrap_or_else(|| {
+            let end = after
+                .find(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+            after.split_at(end.unwrap_or(after.len()))
+        });
+        match env.text(name) {
+            Some(value) => expanded.push_str(&value),
+            None => expanded.push_str(&rest[before.len()..rest.len() - tail.len()]),
+        }
+        rest = tail;
+    }
+    expanded.push_str(rest);
+    expanded.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    use super::HubCache;
+    use crate::testing::host;
+
+    #[test]
+    fn folders_follow_the_variables_in_huggingface_hubs_order() {
+        type Case = (&'static [(&'static str, &'static str)], &'static str, &'static str);
+        let cases: [Case; 11] = [
+            (&[], "/home/ada/.cache/huggingface", "/home/ada/.cache/huggingface/hub"),
+            (&[("XDG_CACHE_HOME", "/x")], "/x/huggingface", "/x/huggingface/hub"),
+            (&[("HF_HOME", "/hf"), ("XDG_CACHE_HOME", "/x")], "/hf", "/hf/hub"),
+            (
+                &[("HF_HOME", "")],
+                "/home/ada/.cache/huggingface",
+                "/home/ada/.cache/huggingface/hub",
+            ),
+            (&[("HF_HOME", "~/hf")], "/home/ada/hf", "/home/ada/hf/hub"),
+            (&[("HF_HOME", "~bob/hf")], "/home/ada/bench/~bob/hf", "/home/ada/bench/~bob/hf/hub"),
+            (&[("HF_HOME", "$D/hf${D}$N"), ("D", "/d")], "/d/hf/d$N", "/d/hf/d$N/hub"),
+            (&[("HF_HOME", "hf")], "/home/ada/bench/hf", "/home/ada/bench/hf/hub"),
+            (&[("HF_HOME", "/hf"), ("HF_HUB_CACHE", "/w")], "/hf", "/w"),
+            (&[("HF_HOME", "/hf"), ("HUGGINGFACE_HUB_CACHE", "/o")], "/hf", "/o"),
+            (
+                &[("HF_HOME", "/hf"), ("HF_HUB_CACHE", "/n"), ("HUGGINGFACE_HUB_CACHE", "/o")],
+                "/hf",
+                "/n",
+            ),
+        ];
+        for (variables, home, hub) in cases {
+            let mut host = host();
+            host.env = variables.iter().copied().collect();
+            let cache = HubCache::locate(&host).unwrap();
+            assert_eq!((cache.home.as_str(), cache.hub.as_str()), (home, hub), "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn without_any_home_the_remedy_is_named() {
+        let mut host = host();
+        host.home = None;
+        let error = HubCache::locate(&host).unwrap_err().to_string();
+        assert!(error.ends_with("set HF_HOME"), "{error}");
+    }
+
+    #[test]
+    fn a_name_that_no_engine_carries_is_not_bent() {
+        let mut host = host();
+        let name = std::ffi::OsString::from_vec(b"/hf\xff".to_vec());
+        host.env = [("HF_HOME", name)].into_iter().collect();
+        let error = HubCache::locate(&host).unwrap_err().to_string();
+        assert!(error.starts_with("HF_HOME names a folder that is not UTF-8"), "{error}");
+    }
+
+    #[test]
+    fn a_linked_hub_cache_is_mounted_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("disk")).unwrap();
+        std::fs::create_dir_all(root.join("hf")).unwrap();
+        std::os::unix::fs::symlink("../disk", root.join("hf/hub")).unwrap();
+        let mut host = host();
+        host.env = [("HF_HOME", root.join("hf"))].into_iter().collect();
+        let cache = HubCache::locate(&host).unwrap();
+        assert_eq!(cache.apart(), None);
+        let settled = cache.follow_links().unwrap();
+        assert_eq!(settled.apart().unwrap().as_path(), root.join("disk"));
+    }
+}

@@ -1,0 +1,29 @@
+//! Runs the AIEnergyScore benchmark container as the invoking user, with the user's HuggingFace
+//! cache and a results folder bind-mounted.
+//!
+//! A run is planned once, as data ([`plan::RunPlan`]), and rendered many times: as the vector
+//! that is executed, as shell text, in the guides. Everything up to the vector is pure.
+
+pub use contract;
+
+pub mod atomic_file;
+pub mod checks;
+pub mod cli;
+pub mod engine;
+pub mod exit;
+pub mod gpus;
+pub mod host;
+pub mod host_path;
+pub mod hub_cache;
+pub mod options;
+pub mod pass_through;
+pub mod plan;
+pub mod process;
+pub mod report;
+pub mod run;
+pub mod run_id;
+pub mod shell;
+pub mod terminal;
+#[cfg(test)]
+mod testing;
+pub mod token;

@@ -1,0 +1,58 @@
+//! The command `aienergyscore`: parse, call the library, print, exit code.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+use runner::{
+    checks,
+    cli::{Cli, Command},
+    exit::{Exit, Usage},
+    pass_through::sort_words,
+    run::{self, Show},
+    terminal,
+};
+
+fn main() -> ExitCode {
+    match try_main() {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            let usage = error.downcast_ref::<Usage>().is_some();
+            (if usage { Exit::Usage } else { Exit::Failed }).into()
+        }
+    }
+}
+
+fn try_main() -> anyhow::Result<Exit> {
+    let words = std::env::args_os()
+        .map(|word| {
+            word.into_string().map_err(|word| {
+                Usage(format!("the argument {word:?} is not UTF-8; no engine carries it unchanged"))
+            })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let cli = Cli::command();
+    let matches = cli.clone().get_matches_from(sort_words(&cli, words)?);
+    match Cli::from_arg_matches(&matches)?.command {
+        Command::Run(args) => {
+            let show = match (args.dry_run, args.explain, args.json) {
+                (true, true, _) => Show::Explanation,
+                (true, false, true) => Show::Plan,
+                (true, false, false) => Show::Command,
+                (false, _, true) => Show::RunJson,
+                (false, _, false) => Show::Run,
+            };
+            run::run(args.into_request(), show)
+        }
+        Command::Verify(args) => {
+            let json = args.json;
+            let findings = checks::verify(args.into_request(), None)?;
+            terminal::print(&checks::render(&findings, json))?;
+            Ok(checks::exit(&findings))
+        }
+        Command::Reap(args) => {
+            run::reap(&args.remove, &args.delete)?;
+            Ok(Exit::Success)
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What a run was asked for: flags over environment over defaults, validated.
+
+use std::path::{Path, PathBuf};
+
+use contract::{Backend, DEFAULT_NUM_SAMPLES, Flavour, NUM_SAMPLES_KEY, env};
+
+use crate::{
+    engine::EngineChoice, exit::Usage, gpus::Gpus, host::Host, host_path::HostPath,
+    hub_cache::HubCache, run_id::run_id, token::TokenSource,
+};
+
+/// What the command line says, before environment and defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Request {
+    /// `--engine`.
+    pub engine: EngineChoice,
+    /// `--image`.
+    pub image: Option<String>,
+    /// `--flavour`.
+    pub flavour: Option<Flavour>,
+    /// `--backend`.
+    pub backend: Option<Backend>,
+    /// `-n`.
+    pub num_samples: Option<u32>,
+    /// `--results`.
+    pub results: Option<PathBuf>,
+    /// `--gpus`.
+    pub gpus: Gpus,
+    /// `--offline`.
+    pub offline: bool,
+    /// Everything for the benchmark, in order.
+    pub args: Vec<String>,
+}
+
+/// A request that makes sense, with environment and defaults filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Names this run: start time in UTC and the runner's process.
+    pub run_id: String,
+    /// Which engine to look for.
+    pub engine: EngineChoice,
+    /// The image, whole reference.
+    pub image: String,
+    /// The backend, if anybody chose one.
+    pub backend: Option<Backend>,
+    /// Server of the `vllm` backend.
+    pub endpoint: Option<String>,
+    /// Results folder.
+    pub results: HostPath,
+    /// HuggingFace home and Hub cache.
+    pub cache: HubCache,
+    /// Access token, if there may be one.
+    pub token: Option<TokenSource>,
+    /// GPUs asked for.
+    pub gpus: Gpus,
+    /// No network, nothing written to the cache.
+    pub offline: bool,
+    /// Arguments of the benchmark, the number of samples among them.
+    pub args: Vec<String>,
+}
+
+impl RunOptions {
+    /// Fills in environment and defaults.
+    ///
+    /// # Errors
+    /// When parts of the request contradict each other or the environment makes no sense.
+    pub fn new(request: Request, host: &Host) -> Result<Self, Usage> {
+        let Request { engine, image, flavour, backend, num_samples, results, gpus, offline, args } =
+            request;
+        let backend = match backend {
+            Some(backend) => Some(backend),
+            None => match host.env.text(env::BENCHMARK_BACKEND) {
+                Some(name) => Some(name.parse().map_err(|error| {
+                    Usage(format!("{} in the environment: {error}", env::BENCHMARK_BACKEND))
+                })?),
+                None => None,
+            },
+        };
+        let endpoint = host.env.text(env::VLLM_ENDPOINT);
+        if backend == Some(Backend::Vllm) {
+            if endpoint.is_none() {
+                return Err(Usage(format!(
+                    "backend `vllm` sends its prompts to a server, and {0} names none; set it, \
+                     for example {0}=http://{1}:8000/v1",
+                    env::VLLM_ENDPOINT,
+                    contract::HOST_GATEWAY
+                )));
+            }
+            if offline {
+                return Err(Usage(
+                    "backend `vllm` needs the network that `--offline` takes away; leave one out"
+                        .to_owned(),
+                ));
+            }
+        }
+        let results = results
+            .or_else(|| host.env.get(env::RESULTS_DIR).map(PathBuf::from))
+            .unwrap_or_else(|| Path::new("results").to_owned());
+        let cache = HubCache::locate(host)?;
+        let run_id = run_id(host.now, host.pid);
+        Ok(Self {
+            engine,
+            image: image_reference(image, flavour, backend, host),
+            backend,
+            endpoint,
+            results: HostPath::new("results folder", &results, &host.cwd)?,
+            token: Some(TokenSource::locate(host, &cache, &run_id)?),
+            cache,
+            gpus,
+            offline,
+            args: with_num_samples(args, num_samples)?,
+            run_id,
+        })
+    }
+
+    /// The same, held against the disk: links of the cache followed, no token where no file is.
+    ///
+    /// # Errors
+    /// When no engine can mount what a link leads to.
+    pub fn settle(self) -> Result<Self, Usage> {
+        Ok(Self {
+            cache: self.cache.follow_links()?,
+            token: self.token.filter(TokenSource::exists),
+            ..self
+        })
+    }
+}
+
+/// `--image` over `--flavour` over `DOCKER_IMAGE` over the image of the backend.
+fn image_reference(
+    image: Option<String>,
+    flavour: Option<Flavour>,
+    backend: Option<Backend>,
+    host: &Host,
+) -> String {
+    image
+        .or_else(|| flavour.map(Flavour::image))
+        .or_else(|| host.env.text(env::DOCKER_IMAGE))
+        .unwrap_or_else(|| Flavour::of_backend(backend.unwrap_or(Backend::Optimum)).image())
+}
+
+/// The benchmark's arguments with `-n` among them: an explicit `scenario.num_samples=` wins over
+/// the default, and must not contradict `-n`.
+fn with_num_samples(mut args: Vec<String>, flag: Option<u32>) -> Result<Vec<String>, Usage> {
+    let explicit = args.iter().rev().find_map(|arg| {
+        let (key, value) = arg.split_once('=')?;
+        (key.trim_start_matches('+') == NUM_SAMPLES_KEY).then_some(value)
+    });
+    match (explicit, flag) {
+        (Some(value), Some(n)) if value.parse() != Ok(n) => Err(Usage(format!(
+            "`-n {n}` and `{NUM_SAMPLES_KEY}={value}` contradict each other; give one of them"
+        ))),
+        (Some(_), _) => Ok(args),
+        (None, n) => {
+            args.push(format!("{NUM_SAMPLES_KEY}={}", n.unwrap_or(DEFAULT_NUM_SAMPLES)));
+            Ok(args)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::{Backend, Flavour};
+
+    use super::{Request, RunOptions, with_num_samples};
+    use crate::testing::host;
+
+    fn options(request: Request, variables: &[(&str, &str)]) -> Result<RunOptions, String> {
+        let mut host = host();
+        host.env = variables.iter().copied().collect();
+        RunOptions::new(request, &host).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_explicit_number_of_samples_wins_over_the_default_alone() {
+        let args = |args: &[&str], flag| {
+            let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+            with_num_samples(args, flag).map_err(|error| error.to_string())
+        };
+        assert_eq!(args(&["a=1"], None).unwrap(), ["a=1", "scenario.num_samples=20"]);
+        assert_eq!(args(&["a=1"], Some(3)).unwrap(), ["a=1", "scenario.num_samples=3"]);
+        assert_eq!(
+            args(&["scenario.num_samples=7", "b=2"], None).unwrap(),
+            ["scenario.num_samples=7", "b=2"]
+        );
+        assert_eq!(
+            args(&["+scenario.num_samples=7"], Some(7)).unwrap(),
+            ["+scenario.num_samples=7"]
+        );
+        insta::assert_snapshot!(
+            args(&["scenario.num_samples=7"], Some(8)).unwrap_err(),
+            @"`-n 8` and `scenario.num_samples=7` contradict each other; give one of them"
+        );
+    }
+
+    #[test]
+    fn the_image_follows_flags_then_environment_then_backend() {
+        let image = |request: Request, variables: &[(&str, &str)]| {
+            options(request, variables).unwrap().image
+        };
+        let default = Request::default();
+        let native = Request { backend: Some(Backend::Native), ..Request::default() };
+        let cpu = Request { flavour: Some(Flavour::Cpu), ..native.clone() };
+        let named = Request { image: Some("x:1".into()), ..cpu.clone() };
+        assert_eq!(image(default.clone(), &[]), "ai_energy_score:latest");
+        assert_eq!(image(default, &[("BENCHMARK_BACKEND", "native")]), "ai_energy_score:smoke");
+        assert_eq!(image(native.clone(), &[]), "ai_energy_score:smoke");
+        assert_eq!(image(native, &[("DOCKER_IMAGE", "mine")]), "mine");
+        assert_eq!(image(cpu, &[("DOCKER_IMAGE", "mine")]), "ai_energy_score:cpu");
+        assert_eq!(image(named, &[("DOCKER_IMAGE", "mine")]), "x:1");
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_before_anything_starts() {
+        let vllm = Request { backend: Some(Backend::Vllm), ..Request::default() };
+        let offline = Request { offline: true, ..vllm.clone() };
+        let endpoint = [("VLLM_ENDPOINT", "http://h:1/v1")];
+        assert_eq!(options(vllm.clone(), &endpoint).unwrap().backend, Some(Backend::Vllm));
+        insta::assert_snapshot!(options(vllm, &[]).unwrap_err(), @"backend `vllm` sends its prompts to a server, and VLLM_ENDPOINT names none; set it, for example VLLM_ENDPOINT=http://host.docker.internal:8000/v1");
+        insta::assert_snapshot!(options(offline, &endpoint).unwrap_err(), @"backend `vllm` needs the network that `--offline` takes away; leave one out");
+        insta::assert_snapshot!(options(Request::default(), &[("BENCHMARK_BACKEND", "tgi")]).unwrap_err(), @"BENCHMARK_BACKEND in the environment: unknown backend `tgi`; known are optimum, pytorch, vllm, native");
+    }
+}

@@ -1,0 +1,418 @@
+//! The plan of a run: engine-neutral data, each part with its reason. Building it is pure.
+
+use contract::{Backend, Flavour, SHM_SIZE, env, path};
+use serde::Serialize;
+
+use crate::{
+    engine::{Engine, Mode},
+    exit::Usage,
+    gpus::{Devices, Gpus},
+    host::Host,
+    host_path::HostPath,
+    options::RunOptions,
+    token::TokenSource,
+};
+
+/// A value and why it is what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Because<T> {
+    /// The value.
+    pub value: T,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+/// A value with its reason.
+fn because<T>(value: T, reason: impl Into<String>) -> Because<T> {
+    Because { value, reason: reason.into() }
+}
+
+/// Everything that a run is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunPlan {
+    /// Names the run.
+    pub run_id: String,
+    /// The image; none for the host engine.
+    pub image: Option<Because<Image>>,
+    /// What runs the model.
+    pub backend: Because<Backend>,
+    /// Who the benchmark runs as.
+    pub identity: Because<Identity>,
+    /// Folders and files of the host.
+    pub mounts: Vec<Mount>,
+    /// Variables, beyond those that tell where the mounts are.
+    pub env: Vec<Variable>,
+    /// GPUs.
+    pub gpus: Because<Devices>,
+    /// What the benchmark can reach.
+    pub network: Because<Network>,
+    /// Size of `/dev/shm`.
+    pub shm_size: Because<String>,
+    /// How the run is kept in hand; a guide's command has none.
+    pub supervision: Option<Supervision>,
+    /// The benchmark's arguments.
+    pub args: Vec<String>,
+}
+
+/// An image and whether the engine may look for it elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Image {
+    /// The reference.
+    pub reference: String,
+    /// When to ask a registry.
+    pub pull: Pull,
+}
+
+/// When to ask a registry for an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pull {
+    /// When the engine does not have it.
+    Missing,
+    /// Never: it is only ever built here.
+    Never,
+}
+
+/// The invoking user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Identity {
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+}
+
+/// A folder or file of the host, and where the benchmark finds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mount {
+    /// On the host.
+    pub source: HostPath,
+    /// In a container.
+    pub target: &'static str,
+    /// Whether it may be written.
+    pub access: Access,
+    /// The variable that tells where it is.
+    pub variable: MountVariable,
+    /// Why it is there.
+    pub reason: String,
+}
+
+/// Whether a mount may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// Read and write.
+    ReadWrite,
+    /// Read only.
+    ReadOnly,
+}
+
+/// The variable that tells where a mount is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", content = "name", tag = "told")]
+pub enum MountVariable {
+    /// Told everywhere.
+    Always(&'static str),
+    /// Told only without a container: in one, the target is where everybody looks.
+    OnHost(&'static str),
+}
+
+/// A variable of the benchmark's environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// Its value; never a secret.
+    pub value: String,
+    /// Why it is set.
+    pub reason: String,
+}
+
+/// What the benchmark can reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Network {
+    /// The engine's default network.
+    Default,
+    /// The default network, and the host by name.
+    WithHost,
+    /// Nothing.
+    None,
+}
+
+/// How a run is kept in hand: the one list of flags that a guide's command does without.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Supervision {
+    /// The container's name.
+    pub container: String,
+    /// The file that receives the container's id, in the results folder.
+    pub cidfile: HostPath,
+}
+
+impl RunPlan {
+    /// Decides everything that a run is.
+    ///
+    /// # Errors
+    /// When the engine cannot do what the options ask for.
+    pub fn new(options: &RunOptions, host: &Host, engine: &Engine) -> Result<Self, Usage> {
+        let backend = backend(options, engine);
+        let network = network(options.offline, backend.value);
+        Ok(Self {
+            run_id: options.run_id.clone(),
+            image: engine.has_containers().then(|| image(&options.image)),
+            identity: because(
+                Identity { uid: host.uid, gid: host.gid },
+                "you: files in the mounts stay yours, and nothing runs as root",
+            ),
+            mounts: mounts(options, backend.value, engine.mode),
+            env: variables(options, backend.value),
+            gpus: gpus(&options.gpus, host, engine)?,
+            network,
+            shm_size: because(
+                SHM_SIZE.to_owned(),
+                "PyTorch's loaders share tensors in /dev/shm, where the default is 64 MiB",
+            ),
+            supervision: Some(Supervision {
+                container: format!("aienergyscore-{}", options.run_id),
+                cidfile: cidfile(options)?,
+            }),
+            args: options.args.clone(),
+            backend,
+        })
+    }
+
+    /// The same run as a guide shows it: without supervision, for a user who watches it.
+    #[must_use]
+    pub fn for_guide(self) -> Self {
+        Self { supervision: None, ..self }
+    }
+}
+
+fn backend(options: &RunOptions, engine: &Engine) -> Because<Backend> {
+    if let Some(backend) = options.backend {
+        return because(backend, "chosen by --backend or BENCHMARK_BACKEND");
+    }
+    if !engine.has_containers() {
+        return because(Backend::Native, "the host engine's default");
+    }
+    let labelled = engine.image.as_ref().and_then(|image| image.flavour);
+    let flavour = labelled.unwrap_or_else(|| Flavour::of_image(&options.image));
+    because(flavour.default_backend(), format!("the default of a `{flavour}` image"))
+}
+
+fn image(reference: &str) -> Because<Image> {
+    let ours = reference == contract::IMAGE
+        || reference.strip_prefix(contract::IMAGE).is_some_and(|tag| tag.starts_with(':'));
+    let (pull, reason) = if ours {
+        (Pull::Never, "built here by `cargo xtask build-image`, so no registry is asked for it")
+    } else {
+        (Pull::Missing, "chosen by --image or DOCKER_IMAGE")
+    };
+    because(Image { reference: reference.to_owned(), pull }, reason)
+}
+
+fn mounts(options: &RunOptions, backend: Backend, mode: Mode) -> Vec<Mount> {
+    let mut mounts = vec![Mount {
+        source: options.results.clone(),
+        target: path::RESULTS,
+        access: Access::ReadWrite,
+        variable: MountVariable::OnHost(env::RESULTS_DIR),
+        reason: "results land in your folder, owned by you".to_owned(),
+    }];
+    if backend.needs_hub_cache() {
+        let (access, how) = if options.offline {
+            (Access::ReadOnly, ", and --offline leaves it as it is")
+        } else {
+            (Access::ReadWrite, "")
+        };
+        mounts.push(Mount {
+            source: options.cache.home.clone(),
+            target: path::HF_HOME,
+            access,
+            variable: MountVariable::OnHost(env::HF_HOME),
+            reason: format!("weights in your cache are used, never fetched twice{how}"),
+        });
+        if let Some(hub) = options.cache.apart() {
+            mounts.push(Mount {
+                source: hub.clone(),
+                target: path::HUB_CACHE,
+                access,
+                variable: MountVariable::Always(env::HF_HUB_CACHE),
+                reason: format!("your Hub cache lies outside of HF_HOME{how}"),
+            });
+        }
+    }
+    // A child process has the variable already.
+    let inherited =
+        |token: &TokenSource| mode == Mode::Host && matches!(token, TokenSource::Variable { .. });
+    if let Some(token) = options.token.as_ref().filter(|token| !inherited(token)) {
+        mounts.push(Mount {
+            source: token.file().clone(),
+            target: path::TOKEN,
+            access: Access::ReadOnly,
+            variable: MountVariable::Always(env::HF_TOKEN_PATH),
+            reason: "the token of gated models, as a file: a variable would show in `inspect`"
+                .to_owned(),
+        });
+    }
+    mounts
+}
+
+fn variables(options: &RunOptions, backend: Backend) -> Vec<Variable> {
+    let mut variables = vec![Variable {
+        name: env::BENCHMARK_BACKEND,
+        value: backend.name().to_owned(),
+        reason: "the backend, said once and for all".to_owned(),
+    }];
+    if backend == Backend::Vllm
+        && let Some(endpoint) = &options.endpoint
+    {
+        variables.push(Variable {
+            name: env::VLLM_ENDPOINT,
+            value: endpoint.clone(),
+            reason: "the server that runs the model".to_owned(),
+        });
+    }
+    if options.offline {
+        variables.push(Variable {
+            name: env::HF_HUB_OFFLINE,
+            value: "1".to_owned(),
+            reason: "--offline: the libraries do not even try the network".to_owned(),
+        });
+    }
+    variables
+}
+
+fn network(offline: bool, backend: Backend) -> Because<Network> {
+    if offline {
+        because(Network::None, "--offline: the container has no network")
+    } else if backend == Backend::Vllm {
+        let reason = format!("Linux does not resolve {} by itself", contract::HOST_GATEWAY);
+        because(Network::WithHost, reason)
+    } else {
+        because(Network::Default, "the engine's default network")
+    }
+}
+
+fn gpus(asked: &Gpus, host: &Host, engine: &Engine) -> Result<Because<Devices>, Usage> {
+    let found = host.nvidia_gpus;
+    match asked {
+        Gpus::Auto if found == 0 => {
+            Ok(because(Devices::None, "auto: this machine has no NVIDIA GPU"))
+        }
+        Gpus::Auto if !engine.nvidia => Ok(because(
+            Devices::None,
+            format!(
+                "auto: {} cannot hand over the {found} NVIDIA GPU(s) found; install the NVIDIA \
+                 Container Toolkit and restart it",
+                engine.mode
+            ),
+        )),
+        Gpus::Auto => Ok(because(Devices::All, format!("auto: {found} NVIDIA GPU(s) found"))),
+        Gpus::Exactly(Devices::Count(_) | Devices::List(_)) if !engine.has_containers() => {
+            Err(Usage(
+                "the host engine cannot choose GPUs; set CUDA_VISIBLE_DEVICES, or use a container \
+                 engine"
+                    .to_owned(),
+            ))
+        }
+        Gpus::Exactly(devices) => Ok(because(devices.clone(), "asked for with --gpus")),
+    }
+}
+
+fn cidfile(options: &RunOptions) -> Result<HostPath, Usage> {
+    let name = format!(".aienergyscore-{}.cid", options.run_id);
+    HostPath::new("container id file", &options.results.as_path().join(name), "/".as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::Backend;
+
+    use super::RunPlan;
+    use crate::{
+        engine::{Engine, Mode},
+        gpus::{Devices, Gpus},
+        host::Host,
+        options::{Request, RunOptions},
+        testing::{docker, host},
+    };
+
+    fn plan(request: Request, host: &Host, engine: &Engine) -> RunPlan {
+        let mut options = RunOptions::new(request, host).unwrap();
+        options.token = options.token.filter(|_| host.env.get("HF_TOKEN").is_some());
+        RunPlan::new(&options, host, engine).unwrap()
+    }
+
+    fn request(args: &[&str]) -> Request {
+        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        Request { args, ..Request::default() }
+    }
+
+    #[test]
+    fn rootful_docker_runs_as_the_caller() {
+        let engine = docker(Mode::DockerRootful);
+        let args = ["--config-name", "text_generation", "backend.model=openai/gpt-oss-20b"];
+        let plan = plan(request(&args), &host(), &engine);
+        insta::assert_snapshot!("docker_rootful", engine.run_command(&plan).explain());
+    }
+
+    #[test]
+    fn everything_at_once() {
+        let mut host = host();
+        host.nvidia_gpus = 4;
+        host.env = [
+            ("HF_HOME", "/data/h,f"),
+            ("HF_HUB_CACHE", "/disk/a \"b\":c"),
+            ("HF_TOKEN", "hf_secret"),
+            ("BENCHMARK_BACKEND", "vllm"),
+            ("VLLM_ENDPOINT", "http://host.docker.internal:8000/v1"),
+        ]
+        .into_iter()
+        .collect();
+        let devices = Gpus::Exactly(Devices::List(vec!["0".into(), "2".into()]));
+        let engine = docker(Mode::DockerUsernsRemap);
+        let mut asked = request(&[]);
+        asked.image = Some("registry.example/bench:1".into());
+        asked.gpus = devices;
+        let vllm = plan(asked.clone(), &host, &engine);
+        asked.backend = Some(Backend::Pytorch);
+        asked.offline = true;
+        let offline = plan(asked, &host, &engine);
+        let text =
+            [vllm, offline].map(|plan| engine.run_command(&plan).explain()).join("\n---\n\n");
+        assert!(!text.contains("hf_secret"));
+        insta::assert_snapshot!("docker_everything", text);
+    }
+
+    #[test]
+    fn a_rootless_daemons_root_is_the_caller() {
+        let engine = docker(Mode::DockerRootless);
+        let argv = engine.run_command(&plan(request(&[]), &host(), &engine)).argv();
+        let user = argv.iter().position(|word| word == "--user").unwrap();
+        assert_eq!(argv[user + 1], "0:0");
+    }
+
+    #[test]
+    fn the_host_engine_gets_folders_by_variable() {
+        let mut engine = docker(Mode::Host);
+        engine.program = "/opt/entry point".to_owned();
+        let mut host = host();
+        host.env = [("HF_HOME", "/h f"), ("HF_HUB_CACHE", "/w")].into_iter().collect();
+        let plan = plan(request(&["backend.model=a/b"]), &host, &engine);
+        insta::assert_snapshot!("host_engine", engine.run_command(&plan).explain());
+    }
+
+    #[test]
+    fn automatic_gpus_say_why() {
+        let mut host = host();
+        let mut engine = docker(Mode::DockerRootful);
+        let reason = |host: &Host, engine: &Engine| plan(request(&[]), host, engine).gpus.reason;
+        insta::assert_snapshot!(reason(&host, &engine), @"auto: this machine has no NVIDIA GPU");
+        host.nvidia_gpus = 2;
+        insta::assert_snapshot!(reason(&host, &engine), @"auto: docker, rootful cannot hand over the 2 NVIDIA GPU(s) found; install the NVIDIA Container Toolkit and restart it");
+        engine.nvidia = true;
+        insta::assert_snapshot!(reason(&host, &engine), @"auto: 2 NVIDIA GPU(s) found");
+        assert_eq!(plan(request(&[]), &host, &engine).gpus.value, Devices::All);
+    }
+}

@@ -1,0 +1,144 @@
+//! What a run left behind, for people.
+
+use std::fmt::Write as _;
+
+use contract::{
+    output::{ENERGY_WH, REPORT, SUMMARY},
+    summary::{CacheDelta, DeviceKind, Measurement, Status, Summary},
+};
+
+use crate::host_path::HostPath;
+
+/// The summary of one run as a few lines of text.
+pub fn describe(summary: &Summary, results: &HostPath) -> String {
+    let Summary { run, measurement, cache, .. } = summary;
+    let mut rows = vec![
+        ("Model", format!("{} (backend {})", run.model, run.backend)),
+        ("Energy", energy(measurement)),
+    ];
+    let mut speed = format!("{} in {:.2} s", run.prompts, run.seconds);
+    if let Some(tokens) = run.completion_tokens {
+        write!(speed, ", {tokens} tokens").expect("a String takes all");
+    }
+    if let Some(rate) = run.tokens_per_second {
+        write!(speed, ", {rate:.1} tokens/s").expect("a String takes all");
+    }
+    if let Some(first) = run.time_to_first_token_seconds {
+        write!(speed, ", first token after {first:.3} s").expect("a String takes all");
+    }
+    rows.push(("Prompts", speed));
+    if let Some(delta) = cache {
+        rows.push(("Hub cache", reuse(*delta)));
+    }
+    rows.push(("Results", results.to_string()));
+    rows.push(("", format!("{SUMMARY}, {ENERGY_WH}, {REPORT}")));
+    rows.iter().map(|(name, text)| format!("{name:<10}{text}\n")).collect()
+}
+
+/// The energy of a run in one line: what was measured and by what, or why nothing was.
+pub fn energy(measurement: &Measurement) -> String {
+    let Measurement { status, source, devices } = measurement;
+    let sum = |kind| {
+        let mut energies = devices.iter().filter(|device| device.kind == kind).peekable();
+        energies.peek()?;
+        Some(energies.map(|device| device.energy_wh).sum::<f64>())
+    };
+    let parts = [("GPU", DeviceKind::Gpu), ("CPU", DeviceKind::Cpu), ("RAM", DeviceKind::Ram)]
+        .iter()
+        .filter_map(|(name, kind)| Some(format!("{name} {} Wh", watt_hours(sum(*kind)?))))
+        .collect::<Vec<_>>()
+        .join(", ");
+    match status {
+        Status::Measured => format!("{parts}, measured: {source}"),
+        Status::Estimated => format!("{parts}, estimated: {source}"),
+        Status::NotMeasured => format!("not measured: {source}"),
+    }
+}
+
+/// Four digits that count, however small the number is.
+fn watt_hours(energy: f64) -> String {
+    if energy == 0.0 || !energy.is_finite() {
+        return energy.to_string();
+    }
+    let magnitude = energy.abs().log10().floor();
+    let decimals = (3.0 - magnitude).clamp(0.0, 12.0) as usize;
+    format!("{energy:.decimals$}")
+}
+
+fn reuse(CacheDelta { blobs_added, bytes_added }: CacheDelta) -> String {
+    match blobs_added {
+        0 => "weights reused: 0 blobs, 0 B added".to_owned(),
+        _ => format!("{blobs_added} blobs, {bytes_added} B added"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::{
+        Backend,
+        summary::{CacheDelta, Device, DeviceKind, Measurement, Run, Status, Summary},
+    };
+
+    use super::{describe, energy, watt_hours};
+    use crate::host_path::HostPath;
+
+    #[test]
+    fn a_summary_reads_well() {
+        let summary = Summary {
+            units: "Wh".into(),
+            total: None,
+            format: "native".into(),
+            preprocess_wh: None,
+            prefill_wh: None,
+            decode_wh: None,
+            measurement: Measurement {
+                status: Status::NotMeasured,
+                source: "no GPU was used".into(),
+                devices: vec![],
+            },
+            run: Run {
+                backend: Backend::Native,
+                model: "smoke/tiny".into(),
+                prompts: 4,
+                completion_tokens: Some(40),
+                seconds: 1.6,
+                tokens_per_second: Some(25.0),
+                time_to_first_token_seconds: Some(0.0421),
+            },
+            cache: Some(CacheDelta { blobs_added: 0, bytes_added: 0 }),
+        };
+        let results = HostPath::new("", "/r".as_ref(), "/".as_ref()).unwrap();
+        insta::assert_snapshot!(describe(&summary, &results), @r"
+        Model     smoke/tiny (backend native)
+        Energy    not measured: no GPU was used
+        Prompts   4 in 1.60 s, 40 tokens, 25.0 tokens/s, first token after 0.042 s
+        Hub cache weights reused: 0 blobs, 0 B added
+        Results   /r
+                  GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, benchmark_report.json
+        ");
+    }
+
+    #[test]
+    fn energies_are_summed_by_kind_and_say_their_source() {
+        let device = |name: &str, kind, energy_wh| Device { name: name.into(), kind, energy_wh };
+        let measurement = Measurement {
+            status: Status::Measured,
+            source: "RAPL counters".into(),
+            devices: vec![
+                device("package-0", DeviceKind::Cpu, 0.001),
+                device("package-1", DeviceKind::Cpu, 0.0002),
+                device("dram", DeviceKind::Ram, 0.5),
+            ],
+        };
+        insta::assert_snapshot!(energy(&measurement), @"CPU 0.001200 Wh, RAM 0.5000 Wh, measured: RAPL counters");
+    }
+
+    #[test]
+    fn small_energies_keep_their_digits() {
+        let cases =
+            [(0.0000123456, "0.00001235"), (1234.56, "1235"), (0.0, "0"), (12.3456, "12.35")];
+        for (energy, text) in cases {
+            assert_eq!(watt_hours(energy), text);
+        }
+    }
+}

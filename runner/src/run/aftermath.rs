@@ -1,0 +1,47 @@
+//! After a run: whose the results are, and what the host adds to the summary.
+
+use std::os::unix::fs::MetadataExt as _;
+
+use anyhow::Context as _;
+use contract::{
+    output::SUMMARY,
+    summary::{CacheDelta, Summary},
+};
+use walkdir::WalkDir;
+
+use crate::{atomic_file, host_path::HostPath};
+
+/// A finding when something in the results folder is not the user's.
+pub(super) fn foreign_results(results: &HostPath, uid: u32) -> Option<String> {
+    let mut foreign = WalkDir::new(results.as_path())
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let owner = entry.metadata().ok()?.uid();
+            (owner != uid).then(|| (entry.into_path(), owner))
+        })
+        .peekable();
+    let (first, owner) = foreign.peek().cloned()?;
+    Some(format!(
+        "{} file(s) in `{results}` do not belong to you, first `{}` of uid {owner}; \
+         `sudo chown -hR \"$(id -u):$(id -g)\" <folder>` makes them yours",
+        foreign.count(),
+        first.display()
+    ))
+}
+
+/// Reads the summary that the entrypoint wrote, adds what only the host knows, and writes it back.
+pub(super) fn complete_summary(
+    results: &HostPath,
+    cache: Option<CacheDelta>,
+) -> anyhow::Result<Summary> {
+    let path = results.as_path().join(SUMMARY);
+    let text = std::fs::read(&path).with_context(|| format!("reading `{}`", path.display()))?;
+    let mut summary: Summary = serde_json::from_slice(&text)
+        .with_context(|| format!("reading `{}`, written by another version?", path.display()))?;
+    summary.cache = cache;
+    let mut text = serde_json::to_vec_pretty(&summary)?;
+    text.push(b'\n');
+    atomic_file::write(&path, &text)?;
+    Ok(summary)
+}

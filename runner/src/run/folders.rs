@@ -1,0 +1,161 @@
+//! Folders of the user's, made and looked at as the user, before any engine sees them.
+
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::bail;
+use rustix::fs::{Access, access};
+
+use crate::{host::Host, host_path::HostPath, hub_cache::HubCache};
+
+/// What must be possible in a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Reading.
+    Read,
+    /// Reading; and a warning when writing is not.
+    WriteOrWarn,
+    /// Reading and writing.
+    Write,
+}
+
+/// Makes the folder if it is missing, and tells whether it serves. The answer is a warning.
+///
+/// # Errors
+/// When it cannot be made, is no folder, or does not allow what is needed.
+pub fn ready(
+    what: &str,
+    path: &HostPath,
+    host: &Host,
+    need: Need,
+) -> anyhow::Result<Option<String>> {
+    let folder = path.as_path();
+    if let Err(error) = fs::create_dir_all(folder) {
+        bail!("{what} `{path}` cannot be made: {}", why_not_made(folder, &error, host));
+    }
+    if access(folder, Access::READ_OK | Access::EXEC_OK).is_err() {
+        bail!("{what} `{path}` cannot be read: {}", owner_and_remedy(folder, host));
+    }
+    match (access(folder, Access::WRITE_OK), need) {
+        (Ok(()), _) | (Err(_), Need::Read) => Ok(None),
+        (Err(errno), Need::Write) => {
+            bail!("{what} `{path}` cannot be written: {}", not_writable(errno, folder, host))
+        }
+        (Err(errno), Need::WriteOrWarn) => Ok(Some(format!(
+            "{what} `{path}` cannot be written, so what is in it is used and nothing can be \
+             downloaded into it: {}",
+            not_writable(errno, folder, host)
+        ))),
+    }
+}
+
+fn not_writable(errno: rustix::io::Errno, folder: &Path, host: &Host) -> String {
+    if errno == rustix::io::Errno::ROFS {
+        return "its file system is read-only; choose another folder".to_owned();
+    }
+    owner_and_remedy(folder, host)
+}
+
+fn why_not_made(folder: &Path, error: &io::Error, host: &Host) -> String {
+    let exists = |path: &&Path| fs::symlink_metadata(path).is_ok();
+    let Some(nearest) = folder.ancestors().find(exists) else { return error.to_string() };
+    let shown = nearest.display();
+    match fs::metadata(nearest) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            format!("`{shown}` is a link to nothing; remove it, or make what it points to")
+        }
+        Ok(data) if !data.is_dir() => format!("`{shown}` is not a folder; choose another path"),
+        _ if error.kind() == io::ErrorKind::PermissionDenied => {
+            format!("in `{shown}`, {}", owner_and_remedy(nearest, host))
+        }
+        _ => error.to_string(),
+    }
+}
+
+fn owner_and_remedy(folder: &Path, host: &Host) -> String {
+    let (uid, gid) = (host.uid, host.gid);
+    match fs::metadata(folder) {
+        Ok(data) if data.uid() != uid => format!(
+            "it belongs to uid {}, you are uid {uid}; `sudo chown -R {uid}:{gid} {}` makes it \
+             yours, or choose another folder",
+            data.uid(),
+            shown_for_shell(folder)
+        ),
+        Ok(_) => format!(
+            "it is yours, but its mode forbids it; `chmod u+rwx {}`",
+            shown_for_shell(folder)
+        ),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn shown_for_shell(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    shlex::try_quote(&text).map_or_else(|_| text.to_string(), |quoted| quoted.into_owned())
+}
+
+/// A warning when folders in the upper levels of the cache belong to somebody else and are closed
+/// to the user: the habit of running as root leaves them behind.
+pub fn foreign_entries(cache: &HubCache, host: &Host) -> Option<String> {
+    let hub = cache.hub.as_path();
+    let closed = |path: &PathBuf| {
+        let Ok(data) = fs::symlink_metadata(path) else { return false };
+        data.is_dir()
+            && data.uid() != host.uid
+            && access(path, Access::WRITE_OK | Access::READ_OK | Access::EXEC_OK).is_err()
+    };
+    let mut found = [hub.to_owned(), hub.join(".locks")]
+        .iter()
+        .flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten())
+        .map(|entry| entry.path())
+        .filter(closed)
+        .collect::<Vec<_>>();
+    found.sort();
+    let first = found.first()?;
+    Some(format!(
+        "{} folder(s) of the Hub cache belong to somebody else and are closed to you, first `{}`; \
+         what they hold may be used, but downloads into them fail; \
+         `sudo chown -hR {}:{} {}` makes the cache yours",
+        found.len(),
+        first.display(),
+        host.uid,
+        host.gid,
+        shown_for_shell(hub)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::{Need, ready};
+    use crate::{host_path::HostPath, testing::host};
+
+    #[test]
+    fn what_is_in_the_way_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        fs::write(root.join("file"), "").unwrap();
+        symlink("nowhere", root.join("link")).unwrap();
+        let refusal = |name: &str| {
+            let path = HostPath::new("results folder", &root.join(name), root).unwrap();
+            let error = ready("results folder", &path, &host(), Need::Write).unwrap_err();
+            error.to_string().replace(root.to_str().unwrap(), "ROOT")
+        };
+        insta::assert_snapshot!(refusal("file"), @"results folder `ROOT/file` cannot be made: `ROOT/file` is not a folder; choose another path");
+        insta::assert_snapshot!(refusal("file/below"), @"results folder `ROOT/file/below` cannot be made: `ROOT/file` is not a folder; choose another path");
+        insta::assert_snapshot!(refusal("link"), @"results folder `ROOT/link` cannot be made: `ROOT/link` is a link to nothing; remove it, or make what it points to");
+    }
+
+    #[test]
+    fn a_missing_folder_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = HostPath::new("results folder", &folder.path().join("a b/c"), "/".as_ref());
+        let path = path.unwrap();
+        assert_eq!(ready("results folder", &path, &host(), Need::Write).unwrap(), None);
+        assert!(path.as_path().is_dir());
+    }
+}

@@ -1,0 +1,240 @@
+//! Judges a run by all the evidence: exit codes of engine clients lie.
+
+use contract::output::{COMPLETION, Completion, LOG, REPORT, SUMMARY};
+use serde::Deserialize;
+
+use crate::{exit::Exit, process::Captured};
+
+/// What is known after a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Evidence {
+    /// Name of the engine.
+    pub engine: &'static str,
+    /// Exit code of the engine's client, or of the host engine's child.
+    pub client_code: i32,
+    /// The signal that asked us to stop.
+    pub signal: Option<i32>,
+    /// The container's own state.
+    pub state: ContainerState,
+    /// The completion marker, if one is there and whole.
+    pub completion: Option<Completion>,
+    /// Whether the backend's report is there.
+    pub has_report: bool,
+    /// Whether the summary is there.
+    pub has_summary: bool,
+}
+
+/// What the engine says of the container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ContainerState {
+    /// The engine has no containers.
+    NoContainers,
+    /// The container does not exist.
+    Missing,
+    /// It said this.
+    Known(State),
+    /// It said nothing of use, but this.
+    Unknown(String),
+}
+
+/// The state of a container, as Docker reports it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct State {
+    running: bool,
+    #[serde(rename = "OOMKilled")]
+    oom_killed: bool,
+    exit_code: i32,
+    #[serde(default)]
+    error: String,
+    started_at: String,
+}
+
+/// The exit of the run, and the reason if it is a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub exit: Exit,
+    pub message: Option<String>,
+}
+
+/// Reads the answer to the engine's state command.
+pub(super) fn parse_state(answer: &Captured) -> ContainerState {
+    let Captured { code, stdout, stderr } = answer;
+    if *code != 0 {
+        let missing = ["No such object", "No such container"];
+        return if missing.iter().any(|text| stderr.contains(text)) {
+            ContainerState::Missing
+        } else {
+            ContainerState::Unknown(format!("exit code {code}: {}", stderr.trim()))
+        };
+    }
+    serde_json::from_str(stdout)
+        .map_or_else(|_| ContainerState::Unknown(format!("{stdout:?}")), ContainerState::Known)
+}
+
+/// The verdict on the run `run_id`.
+pub(super) fn judge(run_id: &str, evidence: &Evidence) -> Verdict {
+    let Evidence { engine, client_code, signal, state, .. } = evidence;
+    if let Some(signal) = signal {
+        let name = signal_hook::low_level::signal_name(*signal).unwrap_or("a signal");
+        return failed(
+            Exit::Benchmark(shell_code(128 + signal)),
+            format!("stopped by {name}; the benchmark is ended, and what it wrote is kept"),
+        );
+    }
+    let code = match state {
+        ContainerState::NoContainers => *client_code,
+        ContainerState::Missing => {
+            let text =
+                format!("{engine} made no container and says why above (exit code {client_code})");
+            return failed(Exit::Failed, text);
+        }
+        ContainerState::Unknown(answer) => {
+            return failed(
+                Exit::Failed,
+                format!(
+                    "{engine} does not tell how the container ended (its client's exit code was \
+                     {client_code}); asked for its state it answered: {answer}"
+                ),
+            );
+        }
+        ContainerState::Known(state) if state.started_at.starts_with("0001-") => {
+            let why = if state.error.is_empty() { "see above" } else { &state.error };
+            return failed(Exit::Failed, format!("the container never started: {why}"));
+        }
+        ContainerState::Known(state) if state.running => {
+            return failed(
+                Exit::Failed,
+                format!(
+                    "the client of {engine} ended (exit code {client_code}) before the container; \
+                     the container was removed"
+                ),
+            );
+        }
+        ContainerState::Known(state) if state.oom_killed => {
+            let text = "the benchmark ran out of memory and was killed";
+            return failed(Exit::Benchmark(shell_code(state.exit_code)), text.to_owned());
+        }
+        ContainerState::Known(state) => state.exit_code,
+    };
+    if code != 0 {
+        return failed(
+            Exit::Benchmark(shell_code(code)),
+            format!(
+                "the benchmark failed (exit code {code}); its last words are above and in {LOG}"
+            ),
+        );
+    }
+    match missing_proof(run_id, evidence) {
+        None => Verdict { exit: Exit::Success, message: None },
+        Some(missing) => failed(
+            Exit::Failed,
+            format!("{engine} reports success, which is not believed: {missing}"),
+        ),
+    }
+}
+
+fn failed(exit: Exit, message: String) -> Verdict {
+    Verdict { exit, message: Some(message) }
+}
+
+/// What a success lacks.
+fn missing_proof(run_id: &str, evidence: &Evidence) -> Option<String> {
+    match &evidence.completion {
+        None => return Some(format!("the completion marker `{COMPLETION}` is missing or broken")),
+        Some(completion) if completion.run_id != run_id => {
+            return Some(format!(
+                "the completion marker `{COMPLETION}` is of another run, {:?}",
+                completion.run_id
+            ));
+        }
+        Some(completion) if completion.exit_code != 0 => {
+            return Some(format!(
+                "the completion marker `{COMPLETION}` says exit code {}",
+                completion.exit_code
+            ));
+        }
+        Some(_) => {}
+    }
+    [(evidence.has_report, REPORT), (evidence.has_summary, SUMMARY)]
+        .iter()
+        .find_map(|(there, name)| (!there).then(|| format!("`{name}` is missing")))
+}
+
+/// A code as a process can return it; one that does not fit is a plain failure.
+fn shell_code(code: i32) -> u8 {
+    u8::try_from(code).ok().filter(|code| *code != 0).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::output::Completion;
+
+    use super::{ContainerState, Evidence, Exit, judge, parse_state};
+    use crate::process::Captured;
+
+    fn state(json: &str) -> ContainerState {
+        parse_state(&Captured { code: 0, stdout: json.to_owned(), stderr: String::new() })
+    }
+
+    fn exited(code: i32) -> ContainerState {
+        state(&format!(
+            r#"{{"Running":false,"OOMKilled":false,"ExitCode":{code},"Error":"","StartedAt":"2026-01-01T00:00:00Z"}}"#
+        ))
+    }
+
+    fn success() -> Evidence {
+        Evidence {
+            engine: "docker",
+            client_code: 0,
+            signal: None,
+            state: exited(0),
+            completion: Some(Completion { run_id: "r".to_owned(), exit_code: 0 }),
+            has_report: true,
+            has_summary: true,
+        }
+    }
+
+    #[test]
+    fn every_ending_has_its_code_and_its_reason() {
+        let other = Completion { run_id: "old".to_owned(), exit_code: 0 };
+        let bad = Completion { run_id: "r".to_owned(), exit_code: 3 };
+        let oom =
+            r#"{"Running":false,"OOMKilled":true,"ExitCode":137,"Error":"","StartedAt":"2026"}"#;
+        let up = r#"{"Running":true,"OOMKilled":false,"ExitCode":0,"Error":"","StartedAt":"2026"}"#;
+        let never = r#"{"Running":false,"OOMKilled":false,"ExitCode":127,"Error":"exec: no such file","StartedAt":"0001-01-01T00:00:00Z"}"#;
+        let cases = [
+            success(),
+            Evidence { signal: Some(15), client_code: 143, ..success() },
+            Evidence { state: exited(3), client_code: 3, ..success() },
+            Evidence { state: exited(3), client_code: 0, ..success() },
+            Evidence { state: ContainerState::NoContainers, client_code: 139, ..success() },
+            Evidence { state: ContainerState::Missing, client_code: 125, ..success() },
+            Evidence { state: state(never), client_code: 127, ..success() },
+            Evidence { state: state(up), client_code: 137, ..success() },
+            Evidence { state: state(oom), client_code: 137, ..success() },
+            Evidence { state: state(""), ..success() },
+            Evidence { completion: None, ..success() },
+            Evidence { completion: Some(other), ..success() },
+            Evidence { completion: Some(bad), ..success() },
+            Evidence { has_report: false, ..success() },
+            Evidence { has_summary: false, ..success() },
+        ];
+        let verdicts = cases.map(|evidence| {
+            let verdict = judge("r", &evidence);
+            format!("{}: {}\n", verdict.exit.code(), verdict.message.unwrap_or_default())
+        });
+        insta::assert_snapshot!("verdicts", verdicts.concat());
+        assert_eq!(judge("r", &success()).exit, Exit::Success);
+    }
+
+    #[test]
+    fn a_container_that_is_not_there_is_told_from_an_engine_that_is_not() {
+        let answer = |stderr: &str| {
+            let stderr = stderr.to_owned();
+            parse_state(&Captured { code: 1, stdout: "[]".to_owned(), stderr })
+        };
+        assert_eq!(answer("Error: No such object: x"), ContainerState::Missing);
+        assert!(matches!(answer("Cannot connect"), ContainerState::Unknown(_)));
+    }
+}

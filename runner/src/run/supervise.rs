@@ -1,0 +1,175 @@
+//! The time between start and end: streams, signals, and the dead-man's switch.
+
+use std::{
+    io::{self, PipeWriter},
+    os::unix::process::CommandExt as _,
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use rustix::process::{Pid, Signal, kill_process_group};
+use signal_hook::{consts, iterator::Signals, low_level::signal_name};
+
+use crate::{
+    engine::Engine,
+    plan::RunPlan,
+    process::{capture, exit_code},
+    shell::CommandLine,
+};
+
+/// How long a stopped benchmark has for its end: the entrypoint kills it after half of that.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How the client, or the host engine's child, ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// Its exit code, 128+n for signal n.
+    pub code: i32,
+    /// The first signal that asked us to stop.
+    pub signal: Option<i32>,
+}
+
+enum Event {
+    Exited(i32),
+    Signal(i32),
+}
+
+/// Runs the command to its end. Its output goes where ours goes, all of it to standard error when
+/// standard output is for JSON. A signal to us stops the benchmark, a second one kills it.
+pub(super) fn supervise(
+    command: &CommandLine,
+    engine: &Engine,
+    plan: &RunPlan,
+    to_stderr: bool,
+) -> anyhow::Result<Ended> {
+    let signals = [consts::SIGINT, consts::SIGTERM, consts::SIGHUP, consts::SIGQUIT];
+    let mut signals = Signals::new(signals).context("preparing for signals")?;
+    let (send, events) = mpsc::channel();
+    let (child, switch) = start(command, to_stderr)?;
+
+    let closer = signals.handle();
+    let listener = thread::spawn({
+        let send = send.clone();
+        move || signals.forever().all(|signal| send.send(Event::Signal(signal)).is_ok())
+    });
+    let waiter = thread::spawn({
+        let child = Arc::clone(&child);
+        move || {
+            let code = child.wait().map(|output| exit_code(output.status));
+            // The receiver is only gone when nobody wants to know any more.
+            code.map(|code| send.send(Event::Exited(code)).is_ok())
+        }
+    });
+    let mut stopping = Stopping { switch: Some(switch), signal: None, kill_at: None };
+    let code = loop {
+        match stopping.next(&events) {
+            Next::Exited(code) => break code,
+            Next::Stop(signal) => {
+                let name = signal_name(signal).unwrap_or("a signal");
+                eprintln!("{name}: stopping the benchmark; once more kills it at once");
+                stop(&child, engine, plan);
+            }
+            Next::Kill => kill(&child, engine, plan)?,
+            Next::Lost => anyhow::bail!("waiting for `{}`", command.argv().join(" ")),
+        }
+    };
+    closer.close();
+    for thread in [listener.join().map(|_| ()), waiter.join().map(|_| ())] {
+        thread.map_err(|_| anyhow::anyhow!("a thread that watched the benchmark panicked"))?;
+    }
+    Ok(Ended { code, signal: stopping.signal })
+}
+
+fn start(
+    command: &CommandLine,
+    to_stderr: bool,
+) -> anyhow::Result<(Arc<duct::Handle>, PipeWriter)> {
+    let argv = command.argv();
+    let (program, args) = argv.split_first().context("an empty command")?;
+    let (stdin, switch) = io::pipe().context("making the dead-man's switch")?;
+    let mut child = duct::cmd(program, args).stdin_file(stdin).unchecked();
+    for (name, value) in &command.env {
+        child = child.env(name, value.value());
+    }
+    if to_stderr {
+        child = child.stdout_to_stderr();
+    }
+    // A group of its own: the terminal's Ctrl-C is for us to pass on, once.
+    let child = child.before_spawn(|command| {
+        command.process_group(0);
+        Ok(())
+    });
+    let child = child.start().with_context(|| format!("starting `{program}`"))?;
+    Ok((Arc::new(child), switch))
+}
+
+/// What is known while a run is being stopped.
+struct Stopping {
+    switch: Option<PipeWriter>,
+    signal: Option<i32>,
+    kill_at: Option<Instant>,
+}
+
+enum Next {
+    Exited(i32),
+    Stop(i32),
+    Kill,
+    Lost,
+}
+
+impl Stopping {
+    fn next(&mut self, events: &mpsc::Receiver<Event>) -> Next {
+        let event = match self.kill_at {
+            None => events.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+            Some(at) => events.recv_timeout(at.saturating_duration_since(Instant::now())),
+        };
+        match event {
+            Ok(Event::Exited(code)) => Next::Exited(code),
+            Ok(Event::Signal(signal)) if self.signal.is_none() => {
+                self.signal = Some(signal);
+                self.switch = None;
+                self.kill_at = Some(Instant::now() + GRACE);
+                Next::Stop(signal)
+            }
+            Ok(Event::Signal(_)) | Err(mpsc::RecvTimeoutError::Timeout) => {
+                self.kill_at = Some(Instant::now() + GRACE);
+                Next::Kill
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => Next::Lost,
+        }
+    }
+}
+
+/// The closed switch ends a running benchmark. A client that has not made its container yet, say
+/// because it pulls an image, does not see the switch and must be told.
+fn stop(child: &duct::Handle, engine: &Engine, plan: &RunPlan) {
+    let made = plan.supervision.as_ref().is_some_and(|supervision| {
+        std::fs::metadata(supervision.cidfile.as_path()).is_ok_and(|cid| cid.len() > 0)
+    });
+    if engine.has_containers() && !made {
+        signal_group(child, Signal::TERM);
+    }
+}
+
+/// Ends what did not end by itself: first the container, then the client.
+fn kill(child: &duct::Handle, engine: &Engine, plan: &RunPlan) -> anyhow::Result<()> {
+    let name = plan.supervision.as_ref().map_or("", |supervision| &supervision.container);
+    if let Some(remove) = engine.remove_command(name) {
+        capture(&remove)?;
+    }
+    signal_group(child, Signal::KILL);
+    Ok(())
+}
+
+fn signal_group(child: &duct::Handle, signal: Signal) {
+    for pid in child.pids() {
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        if let Some(Err(error)) = pid.map(|pid| kill_process_group(pid, signal))
+            && error != rustix::io::Errno::SRCH
+        {
+            eprintln!("warning: signalling the engine's client: {error}");
+        }
+    }
+}

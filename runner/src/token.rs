@@ -1,0 +1,156 @@
+//! The access token for gated models: found where huggingface_hub finds it, handed over as a file.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
+
+use anyhow::Context as _;
+use contract::env;
+use serde::Serialize;
+
+use crate::{exit::Usage, host::Host, host_path::HostPath, hub_cache::HubCache};
+
+/// Where the token is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenSource {
+    /// In the named variable; it reaches a container through `file`, made for the run alone.
+    Variable {
+        /// The variable's name.
+        name: &'static str,
+        /// The file that a run makes.
+        file: HostPath,
+    },
+    /// In a file of the user's, if that exists.
+    File(HostPath),
+}
+
+impl TokenSource {
+    /// Looks where huggingface_hub looks: the variables, then the named file, then the default.
+    ///
+    /// # Errors
+    /// When no engine can mount the file's path.
+    pub fn locate(host: &Host, cache: &HubCache, run_id: &str) -> Result<Self, Usage> {
+        for name in [env::HF_TOKEN, env::HUGGING_FACE_HUB_TOKEN] {
+            if host.env.text(name).is_some_and(|value| !value.trim().is_empty()) {
+                let runtime = host.env.text("XDG_RUNTIME_DIR").or_else(|| host.env.text("TMPDIR"));
+                let folder = runtime.unwrap_or_else(|| "/tmp".to_owned());
+                let file = Path::new(&folder).join(format!("aienergyscore-{run_id}-token"));
+                let file = HostPath::new("token file", &file, &host.cwd)?;
+                return Ok(Self::Variable { name, file });
+            }
+        }
+        let file = match host.env.get(env::HF_TOKEN_PATH) {
+            Some(named) => Path::new(named).to_owned(),
+            None => cache.home.as_path().join("token"),
+        };
+        Ok(Self::File(HostPath::new("token file", &file, &host.cwd)?))
+    }
+
+    /// Whether there is a token at all: a variable holds one, a file may be missing.
+    pub fn exists(&self) -> bool {
+        match self {
+            Self::Variable { .. } => true,
+            Self::File(file) => file.as_path().is_file(),
+        }
+    }
+
+    /// The file to mount.
+    pub fn file(&self) -> &HostPath {
+        let (Self::Variable { file, .. } | Self::File(file)) = self;
+        file
+    }
+
+    /// Writes the variable's token into its file, readable by the user alone. `None` when the
+    /// token is in a file already.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub fn write(&self, host: &Host) -> anyhow::Result<Option<TokenFile>> {
+        let Self::Variable { name, file } = self else { return Ok(None) };
+        let token = host.env.text(name).unwrap_or_default();
+        let path = file.as_path();
+        let mut open = OpenOptions::new();
+        let mut opened = open
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .with_context(|| format!("making `{file}` for the token of {name}"))?;
+        let guard = TokenFile(file.clone());
+        opened
+            .write_all(token.trim().as_bytes())
+            .with_context(|| format!("writing the token of {name} to `{file}`"))?;
+        Ok(Some(guard))
+    }
+}
+
+/// A token's file, removed when this value goes.
+#[derive(Debug)]
+pub struct TokenFile(HostPath);
+
+impl Drop for TokenFile {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(self.0.as_path())
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            eprintln!("warning: removing the token file `{}`: {error}; delete it", self.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use super::TokenSource;
+    use crate::{hub_cache::HubCache, testing::host};
+
+    fn locate(variables: &[(&str, &str)]) -> TokenSource {
+        let mut host = host();
+        host.env = variables.iter().copied().collect();
+        TokenSource::locate(&host, &HubCache::locate(&host).unwrap(), "ID").unwrap()
+    }
+
+    #[test]
+    fn variables_come_before_files() {
+        let file = |source: &TokenSource| match source {
+            TokenSource::Variable { name, file } => format!("{name} {file}"),
+            TokenSource::File(file) => file.to_string(),
+        };
+        let cases: [(&[(&str, &str)], &str); 6] = [
+            (&[], "/home/ada/.cache/huggingface/token"),
+            (&[("HF_HOME", "/hf")], "/hf/token"),
+            (&[("HF_TOKEN_PATH", "/t"), ("HF_HOME", "/hf")], "/t"),
+            (&[("HF_TOKEN", " "), ("HF_TOKEN_PATH", "/t")], "/t"),
+            (&[("HF_TOKEN", "x"), ("HF_TOKEN_PATH", "/t")], "HF_TOKEN /tmp/aienergyscore-ID-token"),
+            (
+                &[("HUGGING_FACE_HUB_TOKEN", "x"), ("XDG_RUNTIME_DIR", "/run/user/1")],
+                "HUGGING_FACE_HUB_TOKEN /run/user/1/aienergyscore-ID-token",
+            ),
+        ];
+        for (variables, expected) in cases {
+            assert_eq!(file(&locate(variables)), expected, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn a_written_token_is_private_and_goes_with_its_guard() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut host = host();
+        let runtime = folder.path().to_str().unwrap();
+        host.env =
+            [("HF_TOKEN", " hf_secret\n"), ("XDG_RUNTIME_DIR", runtime)].into_iter().collect();
+        let cache = HubCache::locate(&host).unwrap();
+        let source = TokenSource::locate(&host, &cache, "ID").unwrap();
+        let path = source.file().as_path().to_owned();
+        let guard = source.write(&host).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "hf_secret");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        drop(guard);
+        assert!(!path.exists());
+    }
+}

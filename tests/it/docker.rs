@@ -1,0 +1,315 @@
+//! What real Docker really does, with a real model, started by an unprivileged user.
+
+use std::{
+    fs,
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _, chown},
+        process::ExitStatusExt as _,
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, getuid, kill_process};
+
+use crate::harness::{program, workspace};
+
+const MODEL: &str = "backend.model=smoke/SmolLM2-135M-Instruct-GGUF";
+
+/// Somebody without privileges who may use Docker, with a home and a closed cache of their own.
+struct Ada {
+    root: tempfile::TempDir,
+    uid: u32,
+    program: PathBuf,
+    env: Vec<(&'static str, String)>,
+}
+
+impl Ada {
+    /// Ada is uid 4242 when the tests are root's, and the tester otherwise.
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let uid = if getuid().is_root() { 4242 } else { getuid().as_raw() };
+        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        // The build folder may lie where Ada cannot go.
+        let copy = root.path().join("aienergyscore");
+        fs::copy(program("aienergyscore"), &copy).unwrap();
+        let ada = Self { root, uid, program: copy, env: vec![] };
+        fs::create_dir(ada.home()).unwrap();
+        copy_tree(&smoke_cache(), &ada.home().join("hf"));
+        for entry in walkdir::WalkDir::new(ada.home()) {
+            let path = entry.unwrap().into_path();
+            std::os::unix::fs::lchown(&path, Some(uid), Some(uid)).unwrap();
+            if path.is_dir() {
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+            }
+        }
+        ada
+    }
+
+    fn home(&self) -> PathBuf {
+        self.root.path().join("ada")
+    }
+
+    fn results(&self) -> PathBuf {
+        self.home().join("results")
+    }
+
+    fn set(&mut self, name: &'static str, value: impl Into<String>) {
+        self.env.push((name, value.into()));
+    }
+
+    /// `aienergyscore` with a smoke-sized request, as Ada.
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = if getuid().is_root() {
+            let group = fs::metadata("/var/run/docker.sock").expect("a Docker socket").gid();
+            let mut command = Command::new("setpriv");
+            command.args([format!("--reuid={}", self.uid), format!("--regid={}", self.uid)]);
+            command.arg(format!("--groups={group}")).arg("--").arg(&self.program);
+            command
+        } else {
+            Command::new(&self.program)
+        };
+        command.args(args).env_clear().current_dir(self.home()).stdin(Stdio::null());
+        command.env("PATH", std::env::var("PATH").unwrap());
+        command.env("HOME", self.home()).env("HF_HOME", self.home().join("hf"));
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> std::process::Output {
+        let fixed = ["run", "--engine", "docker", "--flavour", "smoke", MODEL];
+        self.command(&[&fixed, args].concat()).output().unwrap()
+    }
+
+    /// A run that is under way, and would last for minutes.
+    fn started(&self) -> Child {
+        let args = ["run", "--engine", "docker", "--flavour", "smoke", MODEL, "-n", "1000"];
+        let mut command = self.command(&args);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let log = self.results().join("benchmark.log");
+        until("the first prompt", || {
+            fs::read_to_string(&log).is_ok_and(|log| log.contains("tokens/s"))
+        });
+        child
+    }
+
+    /// Names of the containers of Ada's runs, running or not.
+    fn containers(&self) -> Vec<String> {
+        let mine = format!("source={}", self.results().display());
+        let listing = docker(&[
+            "ps",
+            "--all",
+            "--no-trunc",
+            "--filter",
+            "label=org.aienergyscore.run",
+            "--format",
+            "{{.Names}}",
+        ]);
+        listing
+            .lines()
+            .map(str::to_owned)
+            .filter(|name| {
+                let output = Command::new("docker").args(["inspect", name]).output().unwrap();
+                String::from_utf8_lossy(&output.stdout).contains(mine.trim_start_matches("source="))
+            })
+            .collect()
+    }
+}
+
+impl Drop for Ada {
+    fn drop(&mut self) {
+        for name in self.containers() {
+            docker(&["rm", "--force", &name]);
+        }
+    }
+}
+
+fn smoke_cache() -> PathBuf {
+    let target = program("aienergyscore").ancestors().nth(2).unwrap().to_owned();
+    let cache = target.join("smoke/huggingface");
+    assert!(
+        cache.is_dir(),
+        "`{}` is missing; run `cargo xtask smoke` in {} first",
+        cache.display(),
+        workspace().display()
+    );
+    cache
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
+    assert!(status.success());
+}
+
+fn docker(args: &[&str]) -> String {
+    let output = Command::new("docker").args(args).output().expect("docker can be started");
+    assert!(
+        output.status.success(),
+        "docker {args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Waits for what must come, and fails after a minute.
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_raw(child.id().try_into().unwrap()).unwrap(), signal).unwrap();
+}
+
+#[test]
+#[ignore = "needs Docker and `cargo xtask smoke` once before"]
+fn results_are_the_users_and_weights_are_reused() {
+    let mut ada = Ada::new();
+    for name in ["results", "a b,c:d\"e'f\ng\u{fc}"] {
+        ada.set("RESULTS_DIR", name);
+        let output = ada.run(&["-n", "2"]);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
+        let results = ada.home().join(name);
+        for entry in walkdir::WalkDir::new(&results) {
+            let entry = entry.unwrap();
+            assert_eq!(entry.metadata().unwrap().uid(), ada.uid, "{}", entry.path().display());
+        }
+        let summary = fs::read(results.join("GPU_ENERGY_SUMMARY.json")).unwrap();
+        let summary: contract::summary::Summary = serde_json::from_slice(&summary).unwrap();
+        assert_eq!((summary.run.prompts, summary.cache.unwrap().blobs_added), (2, 0));
+        assert!(summary.run.completion_tokens.unwrap() >= 2);
+    }
+    assert_eq!(ada.containers(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs Docker and `cargo xtask smoke` once before"]
+fn offline_works_from_a_read_only_cache() {
+    let ada = Ada::new();
+    let output = ada.run(&["-n", "1", "--offline"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+#[ignore = "needs Docker and `cargo xtask smoke` once before"]
+fn a_failing_benchmark_is_a_failing_run() {
+    let ada = Ada::new();
+    let args = ["run", "--engine", "docker", "--flavour", "smoke", "backend.model=no/such"];
+    let output = ada.command(&args).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("no/such"), "{stderr}");
+    assert!(!ada.results().join("GPU_ENERGY_SUMMARY.json").exists());
+    assert_eq!(ada.containers(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs Docker and `cargo xtask smoke` once before"]
+fn a_signal_stops_the_container_and_keeps_what_it_wrote() {
+    for (asked, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let ada = Ada::new();
+        let mut child = ada.started();
+        signal(&child, asked);
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        assert_eq!(ada.containers(), [""; 0]);
+        assert!(ada.results().join("benchmark.log").exists());
+        assert!(!ada.results().join("GPU_ENERGY_SUMMARY.json").exists());
+    }
+}
+
+#[test]
+#[ignore = "needs Docker and `cargo xtask smoke` once before"]
+fn a_killed_runner_leaves_no_container() {
+    let ada = Ada::new();
+    let mut child = ada.started();
+    assert_eq!(ada.containers().len(), 1);
+    signal(&child, Signal::KILL);
+    assert_eq!(child.wait().unwrap().signal(), Some(9));
+    until("the container's end", || ada.containers().is_empty());
+}
+
+#[test]
+#[ignore = "needs Docker and `cargo xtask smoke` once before"]
+fn a_killed_client_leaves_no_container() {
+    let ada = Ada::new();
+    let mut child = ada.started();
+    let name = ada.containers().remove(0);
+    let client = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<i32>().ok())
+        .find(|pid| {
+            let words = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            words.starts_with("docker\0run\0") && words.contains(&name)
+        })
+        .expect("the client runs");
+    kill_process(Pid::from_raw(client).unwrap(), Signal::KILL).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(ada.containers(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs Docker and `cargo xtask smoke` once before"]
+fn a_token_shows_neither_in_ps_nor_in_inspect() {
+    let mut ada = Ada::new();
+    let token = "hf_0123456789abcdefghij";
+    ada.set("HF_TOKEN", token);
+    let mut child = ada.started();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        assert!(!String::from_utf8_lossy(&words).contains(token), "{:?}", entry.path());
+    }
+    let name = ada.containers().remove(0);
+    let seen = docker(&["inspect", &name]);
+    assert!(seen.contains("/run/secrets/hf_token") && !seen.contains(token));
+    signal(&child, Signal::TERM);
+    child.wait().unwrap();
+}
+
+#[test]
+#[ignore = "needs Docker and `cargo xtask smoke` once before"]
+fn verify_proves_the_mounts_with_a_container() {
+    let ada = Ada::new();
+    let args = ["verify", "--engine", "docker", "--flavour", "smoke", "--json"];
+    let finding = |check: &str| {
+        let output = ada.command(&args).output().unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let findings = answer["findings"].as_array().unwrap();
+        let found = findings.iter().find(|finding| finding["check"] == check).unwrap();
+        (output.status.code(), found["severity"].as_str().unwrap().to_owned(), found.clone())
+    };
+    let (code, severity, probe) = finding("probe");
+    assert_eq!((code, severity.as_str()), (Some(0), "ok"), "{probe}");
+    if getuid().is_root() {
+        chown(ada.results(), Some(0), Some(0)).unwrap();
+        let (code, severity, results) = finding("results");
+        assert_eq!((code, severity.as_str()), (Some(1), "error"), "{results}");
+        assert!(results["text"].as_str().unwrap().contains("sudo chown"), "{results}");
+    }
+}
+
+#[test]
+#[ignore = "needs root, to make a full disk, Docker, and `cargo xtask smoke` once before"]
+fn a_full_disk_fails_with_its_reason() {
+    assert!(getuid().is_root(), "only root can mount a small disk");
+    let ada = Ada::new();
+    let results = ada.results();
+    fs::create_dir(&results).unwrap();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o"])
+        .arg(format!("size=8k,uid={0},gid={0}", ada.uid))
+        .arg("tmpfs")
+        .arg(&results)
+        .status()
+        .unwrap();
+    assert!(mounted.success());
+    let output = ada.run(&["-n", "1"]);
+    assert!(Command::new("umount").arg(&results).status().unwrap().success());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("No space left on device"), "{stderr}");
+}

@@ -1,0 +1,188 @@
+//! `run` against an engine that only pretends: what is asked of it, and what is made of the answers.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
+
+use crate::harness::{FakeDocker, Outcome, Sandbox, aienergyscore};
+
+/// What a good container leaves in `$RESULTS`.
+pub(crate) const GOOD: &str = r#"
+  echo '{}' >"$RESULTS/benchmark_report.json"
+  cat >"$RESULTS/GPU_ENERGY_SUMMARY.json" <<JSON
+{"units":"Wh","total":null,"format":"native","preprocess_wh":null,"prefill_wh":null,"decode_wh":null,
+ "measurement":{"status":"not_measured","source":"nobody looked","devices":[]},
+ "run":{"backend":"native","model":"m","prompts":2,"completion_tokens":20,"seconds":1.0,
+        "tokens_per_second":20.0,"time_to_first_token_seconds":0.1}}
+JSON
+  printf '{"run_id":"%s","exit_code":0}' "$RUN_ID" >"$RESULTS/RUN_COMPLETE.json"
+  echo said by the benchmark
+"#;
+
+fn run(docker: &FakeDocker) -> (Sandbox, Outcome) {
+    let sandbox = Sandbox::new(Some(docker));
+    let outcome = aienergyscore(&sandbox, ["run", "--flavour", "smoke", "backend.model=m"]);
+    (sandbox, outcome)
+}
+
+#[test]
+fn a_good_run_is_believed_and_summarised() {
+    let docker = FakeDocker::with_run(GOOD);
+    let (sandbox, outcome) = run(&docker);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(outcome.stdout.starts_with("said by the benchmark\n"), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("not measured: nobody looked"), "{}", outcome.stdout);
+    let summary = fs::read(sandbox.cwd().join("results/GPU_ENERGY_SUMMARY.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&summary).unwrap();
+    assert_eq!(summary["cache"], serde_json::json!({ "blobs_added": 0, "bytes_added": 0 }));
+    let removed = docker.calls_of("rm");
+    let name = &docker.calls_of("run")[0][3];
+    assert_eq!(removed, [["rm", "--force", name.as_str()]]);
+    let left = fs::read_dir(sandbox.cwd().join("results"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(left.into_iter().all(|name| !name.ends_with(".cid")), "a cidfile was left");
+}
+
+#[test]
+fn what_runs_is_what_a_dry_run_shows() {
+    let docker = FakeDocker::with_run(GOOD);
+    let (sandbox, _) = run(&docker);
+    let args = ["run", "--flavour", "smoke", "backend.model=m", "--dry-run", "--json"];
+    let shown = aienergyscore(&sandbox, args).stdout;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let id = shown["plan"]["run_id"].as_str().unwrap();
+    let ran = &docker.calls_of("run")[0];
+    let ran_id = ran[3].strip_prefix("aienergyscore-").unwrap();
+    let argv = shown["argv"].as_array().unwrap().iter().skip(1);
+    let argv: Vec<_> = argv.map(|word| word.as_str().unwrap().replace(id, ran_id)).collect();
+    assert_eq!(*ran, argv);
+}
+
+#[test]
+fn success_without_proof_is_not_believed() {
+    let (_, outcome) = run(&FakeDocker::new());
+    assert_eq!(outcome.code, Some(1));
+    assert!(
+        outcome.stderr.contains("reports success, which is not believed"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(outcome.stderr.contains("RUN_COMPLETE.json"), "{}", outcome.stderr);
+}
+
+#[test]
+fn the_containers_own_exit_code_is_ours() {
+    let docker = FakeDocker::new();
+    docker.answer(
+        "inspect",
+        r#"{"Running":false,"OOMKilled":false,"ExitCode":42,"Error":"","StartedAt":"2026-01-01T00:00:00Z"}"#,
+    );
+    let (_, outcome) = run(&docker);
+    assert_eq!(outcome.code, Some(42), "{}", outcome.stderr);
+}
+
+#[test]
+fn earlier_results_are_kept() {
+    let docker = FakeDocker::with_run(GOOD);
+    let sandbox = Sandbox::new(Some(&docker));
+    let results = sandbox.cwd().join("results");
+    fs::create_dir(&results).unwrap();
+    fs::write(results.join("benchmark_report.json"), "precious").unwrap();
+    fs::write(results.join("notes.txt"), "mine").unwrap();
+    let outcome = aienergyscore(&sandbox, ["run", "--flavour", "smoke"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let previous: Vec<_> = fs::read_dir(results.join("previous")).unwrap().collect();
+    assert_eq!(previous.len(), 1);
+    let kept = previous[0].as_ref().unwrap().path().join("benchmark_report.json");
+    assert_eq!(fs::read_to_string(kept).unwrap(), "precious");
+    assert_eq!(fs::read_to_string(results.join("notes.txt")).unwrap(), "mine");
+}
+
+#[test]
+fn a_second_run_into_the_same_folder_is_refused() {
+    // The first run lasts until the test says so, not until a clock does.
+    let docker = FakeDocker::with_run(&format!(
+        "touch \"$RESULTS/started\"; while [ ! -e \"$RESULTS/go\" ]; do sleep 0.01; done\n{GOOD}"
+    ));
+    let sandbox = Sandbox::new(Some(&docker));
+    let results = sandbox.cwd().join("results");
+    let mut first = sandbox.command(["run", "--flavour", "smoke"]).spawn().unwrap();
+    while !results.join("started").exists() {
+        assert!(first.try_wait().unwrap().is_none(), "the first run ended early");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let second = aienergyscore(&sandbox, ["run", "--flavour", "smoke"]);
+    fs::write(results.join("go"), "").unwrap();
+    assert!(first.wait().unwrap().success());
+    assert_eq!(second.code, Some(1));
+    assert!(second.stderr.contains(&format!("(process {})", first.id())), "{}", second.stderr);
+    assert_eq!(docker.calls_of("run").len(), 1);
+}
+
+#[test]
+fn a_token_of_the_environment_is_a_private_file_while_the_run_lasts() {
+    let look = "ls -l \"$XDG_RUNTIME_DIR\"/*-token >\"$RESULTS/seen\"; cat \"$XDG_RUNTIME_DIR\"/*-token >\"$RESULTS/token\"";
+    let docker = FakeDocker::with_run(look);
+    let mut sandbox = Sandbox::new(Some(&docker));
+    sandbox.set("HF_TOKEN", "hf_secret_of_ada");
+    let outcome = aienergyscore(&sandbox, ["run", "--flavour", "smoke"]);
+    let results = sandbox.cwd().join("results");
+    assert_eq!(fs::read_to_string(results.join("token")).unwrap(), "hf_secret_of_ada");
+    assert!(fs::read_to_string(results.join("seen")).unwrap().starts_with("-rw------- "));
+    assert_eq!(fs::read_dir(sandbox.folder("run")).unwrap().count(), 0, "the token was left");
+    let asked = docker.calls().concat().join("\n");
+    assert!(!asked.contains("hf_secret_of_ada") && !outcome.stderr.contains("hf_secret_of_ada"));
+}
+
+#[test]
+fn an_image_that_is_not_built_stops_the_run_before_anything_moves() {
+    let docker = FakeDocker::with_run(GOOD);
+    docker.fail("image");
+    let sandbox = Sandbox::new(Some(&docker));
+    let results = sandbox.cwd().join("results");
+    fs::create_dir(&results).unwrap();
+    fs::write(results.join("benchmark_report.json"), "precious").unwrap();
+    let outcome = aienergyscore(&sandbox, ["run", "--flavour", "smoke"]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(
+        outcome.stderr.contains("cargo xtask build-image --flavour smoke"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(results.join("benchmark_report.json").exists());
+    assert!(docker.calls_of("run").is_empty());
+}
+
+#[test]
+fn folders_with_every_kind_of_name_reach_the_engine() {
+    for name in
+        ["with space", "co:lon", "com,ma", "quo\"te", "new\nline", "\u{fc}ml\u{e4}ut", "dol$lar`x`"]
+    {
+        let docker = FakeDocker::with_run("exit 0");
+        let mut sandbox = Sandbox::new(Some(&docker));
+        sandbox.set("RESULTS_DIR", name);
+        let outcome = aienergyscore(&sandbox, ["run", "--flavour", "smoke"]);
+        assert_eq!(outcome.code, Some(1), "{name:?}: {}", outcome.stderr);
+        let source = sandbox.cwd().join(name);
+        assert!(source.is_dir(), "{name:?} was not made");
+        let quoted = source.to_str().unwrap().replace('"', "\"\"");
+        let mount = format!("type=bind,\"source={quoted}\",target=/results");
+        assert!(docker.calls_of("run")[0].contains(&mount), "{name:?}");
+    }
+}
+
+#[test]
+fn without_docker_the_host_engine_runs_the_entrypoint() {
+    let mut sandbox = Sandbox::new(None);
+    let entrypoint = sandbox.folder("entry");
+    let script = format!(
+        "#!/bin/sh\nRESULTS=$RESULTS_DIR RUN_ID=$AIENERGYSCORE_RUN_ID\n{GOOD}\necho \"$@\" $BENCHMARK_BACKEND"
+    );
+    fs::write(&entrypoint, script).unwrap();
+    fs::set_permissions(&entrypoint, fs::Permissions::from_mode(0o755)).unwrap();
+    sandbox.set("AIENERGYSCORE_ENTRYPOINT", &entrypoint);
+    let outcome =
+        aienergyscore(&sandbox, ["run", "--engine", "host", "backend.model=m", "-n", "2"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let said = "backend.model=m scenario.num_samples=2 native";
+    assert!(outcome.stdout.contains(said), "{}", outcome.stdout);
+}

@@ -1,0 +1,266 @@
+//! The guides: every command in them works, is what the program does, and every link leads
+//! somewhere.
+
+mod markdown;
+mod world;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    time::SystemTime,
+};
+
+use clap::Parser as _;
+use runner::{
+    cli::{self, Cli},
+    engine::{Engine, LocalImage, Mode},
+    host::Host,
+    options::RunOptions,
+    pass_through::sort_words,
+    plan::RunPlan,
+};
+use walkdir::WalkDir;
+
+use self::{
+    markdown::{ShellBlock, anchors, links, shell_blocks},
+    world::World,
+};
+use crate::harness::{program, workspace};
+
+/// Parts of folder names: nothing special, and what breaks `-v`, CSV and unquoted variables.
+const INFIXES: [&str; 2] = ["", " of Ada, x:y"];
+
+#[test]
+fn every_command_of_every_guide_works() {
+    let mut tried = 0;
+    for (page, path) in guides() {
+        for block in shell_blocks(&page) {
+            for infix in INFIXES {
+                let place = format!("{}:{} in folders `{infix}`", path.display(), block.line);
+                let world = world_of(&block, infix);
+                let output = world.run("sh", &["-euc", &block.text]);
+                assert!(output.status.success(), "{place}: {output:?}");
+                for call in world.asked("cargo") {
+                    assert!(is_cargo_command(&call), "{place}: there is no `cargo {call}`");
+                }
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 20, "the guides have lost their commands");
+}
+
+#[test]
+fn a_run_by_hand_is_the_programs_own() {
+    let page = fs::read_to_string(workspace().join("README.md")).unwrap();
+    let blocks = shell_blocks(&page);
+    let named = |name: &str| blocks.iter().find(|block| block.snippet.as_deref() == Some(name));
+    let mut compared = 0;
+    for by_hand in &blocks {
+        let Some(name) = by_hand.snippet.as_deref().and_then(|name| name.strip_prefix("docker-"))
+        else {
+            continue;
+        };
+        let typed = named(&format!("run-{name}")).expect("a run by hand has its `run-…`");
+        for infix in INFIXES {
+            let world = world_of(by_hand, infix);
+            world.run("sh", &["-euc", &by_hand.text]);
+            let calls = world.docker.calls();
+            assert_eq!(calls.len(), 1, "{name}: {calls:?}");
+
+            let plan = plan(&world, &typed.text);
+            let argv = |plan: &RunPlan| docker().run_command(plan).argv().split_off(1);
+            assert_eq!(calls[0], argv(&plan.clone().for_guide()), "{name}: by hand");
+
+            let shown = shown_by_the_program(&world, &typed.text);
+            let id = shown.plan["run_id"].as_str().unwrap();
+            let shown = shown.argv.iter().map(|word| word.replace(id, &plan.run_id));
+            assert_eq!(shown.skip(1).collect::<Vec<_>>(), argv(&plan), "{name}: the program");
+            compared += 1;
+        }
+    }
+    assert!(compared > 0, "the guides have lost their runs by hand");
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut broken = vec![];
+    for (page, path) in pages() {
+        for (line, target) in links(&page) {
+            let (file, anchor) = target.split_once('#').unwrap_or((&target, ""));
+            if file.contains("://") {
+                continue;
+            }
+            let file = if file.is_empty() { path.clone() } else { path.with_file_name(file) };
+            let leads = file.exists()
+                && (anchor.is_empty()
+                    || anchors(&fs::read_to_string(&file).unwrap()).iter().any(|a| a == anchor));
+            if !leads {
+                broken.push(format!("{}:{line}: {target}", path.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn the_guides_are_what_the_code_says() {
+    let output = docs(workspace(), &["--check"]);
+    assert!(output.status.success(), "{}", text(&output.stdout));
+}
+
+#[test]
+fn an_edit_by_hand_is_shown_refused_and_undone() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    fs::create_dir(root.join("ai_helpers")).unwrap();
+    for name in ["README.md", "ai_helpers/README.md", "ai_helpers/run_docker.sh"] {
+        fs::copy(workspace().join(name), root.join(name)).unwrap();
+    }
+    assert!(docs(root, &[]).status.success());
+    let [readme, script] = ["README.md", "ai_helpers/run_docker.sh"].map(|name| root.join(name));
+    let original = fs::read_to_string(&readme).unwrap();
+    fs::write(&readme, original.replace("  --rm \\\n", "")).unwrap();
+    let long_ago = SystemTime::UNIX_EPOCH;
+    fs::File::options().append(true).open(&script).unwrap().set_modified(long_ago).unwrap();
+
+    let check = docs(root, &["--check"]);
+    assert_eq!(check.status.code(), Some(1));
+    let diff = text(&check.stdout);
+    assert!(diff.starts_with("--- a/README.md\n+++ b/README.md\n@@ "), "{diff}");
+    assert!(diff.contains("\n+  --rm \\\n") && !diff.contains("run_docker.sh"), "{diff}");
+    assert!(text(&check.stderr).contains("run `cargo xtask docs`"), "{check:?}");
+    assert!(fs::read_to_string(&readme).unwrap() != original, "a check has written");
+
+    assert!(docs(root, &[]).status.success());
+    assert!(fs::read_to_string(&readme).unwrap() == original, "not as it was");
+    let written = fs::metadata(&script).unwrap().modified().unwrap();
+    assert_eq!(written, long_ago, "an unchanged guide was written");
+}
+
+#[test]
+fn faults_of_all_guides_are_told_with_file_and_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    fs::create_dir(root.join("ai_helpers")).unwrap();
+    let page = "<!-- snippet: absent -->\n<!-- /snippet -->\n";
+    fs::write(root.join("README.md"), page).unwrap();
+    fs::write(root.join("ai_helpers/run_docker.sh"), "# snippet: variables\n").unwrap();
+    for arguments in [&[][..], &["--check"]] {
+        let output = docs(root, arguments);
+        assert_eq!(output.status.code(), Some(1));
+        let said = text(&output.stderr);
+        for fault in [
+            "\nREADME.md:1: there is no snippet `absent`",
+            "\nai_helpers/run_docker.sh:1: `variables` has no end",
+            "\nxtask/src/docs/snippets.rs:",
+        ] {
+            assert!(said.contains(fault), "{said}");
+        }
+    }
+    assert_eq!(fs::read_to_string(root.join("README.md")).unwrap(), page);
+}
+
+/// The guides whose commands a reader may type: text and path.
+fn guides() -> Vec<(String, PathBuf)> {
+    let is_guide = |path: &Path| {
+        path.parent() == Some(&workspace().join("ai_helpers"))
+            || ["README.md", "CONTRIBUTING.md"].iter().any(|name| path == workspace().join(name))
+    };
+    pages().into_iter().filter(|(_, path)| is_guide(path)).collect()
+}
+
+/// Every Markdown file of the workspace.
+fn pages() -> Vec<(String, PathBuf)> {
+    let walk = WalkDir::new(workspace()).sort_by_file_name().into_iter().filter_entry(|entry| {
+        let name = entry.file_name().to_string_lossy();
+        entry.depth() == 0 || !(name.starts_with('.') || name == "target" || name == "results")
+    });
+    walk.map(|entry| entry.expect("the workspace can be read").into_path())
+        .filter(|path| path.extension().is_some_and(|end| end == "md"))
+        .map(|path| (fs::read_to_string(&path).expect("a page"), path))
+        .collect()
+}
+
+/// A world in which the reader has what the block presumes.
+fn world_of(block: &ShellBlock, infix: &str) -> World {
+    let world = World::new(infix);
+    if block.text.contains(contract::path::TOKEN) {
+        world.log_in();
+    }
+    world
+}
+
+/// Whether `cargo CALL` means something in this workspace.
+fn is_cargo_command(call: &str) -> bool {
+    let words: Vec<_> = call.split(' ').collect();
+    let [name, args @ ..] = words.as_slice() else { return false };
+    if *name == "xtask" {
+        // Options are read in order, so one that is not known is told before the help.
+        let help = Command::new(program("xtask")).args(args).arg("--help").output();
+        return help.expect("xtask can be started").status.success();
+    }
+    let value = |flag| args.iter().skip_while(|word| **word != flag).nth(1);
+    let package = value("--path").or_else(|| value("--package"));
+    ["build", "clippy", "fmt", "install", "test"].contains(name)
+        && package.is_none_or(|package| workspace().join(package).join("Cargo.toml").is_file())
+}
+
+/// The line `aienergyscore run …` planned by the library, on the reader's machine.
+fn plan(world: &World, line: &str) -> RunPlan {
+    let words = shlex::split(line).expect("a shell line");
+    let words = sort_words(&cli::command(), words).unwrap();
+    let cli::Command::Run(args) = Cli::try_parse_from(words).unwrap().command else {
+        panic!("`{line}` is no run");
+    };
+    let host = Host {
+        uid: rustix::process::geteuid().as_raw(),
+        gid: rustix::process::getegid().as_raw(),
+        home: Some(world.home.clone()),
+        cwd: world.cwd.clone(),
+        env: world.env().into_iter().collect(),
+        nvidia_gpus: 0,
+        entrypoint: None,
+        now: SystemTime::UNIX_EPOCH,
+        pid: 1,
+    };
+    let options = RunOptions::new(args.into_request(), &host).unwrap().settle().unwrap();
+    RunPlan::new(&options, &host, &docker()).unwrap()
+}
+
+/// The fake engine, as the program finds it.
+fn docker() -> Engine {
+    Engine {
+        program: "docker".to_owned(),
+        mode: Mode::DockerRootful,
+        version: String::new(),
+        nvidia: false,
+        image: Some(LocalImage::default()),
+    }
+}
+
+/// What `--dry-run --json` shows.
+struct Shown {
+    argv: Vec<String>,
+    plan: serde_json::Value,
+}
+
+fn shown_by_the_program(world: &World, line: &str) -> Shown {
+    let line = line.replace(" --dry-run", "") + " --dry-run --json";
+    let output = world.run("sh", &["-euc", &line]);
+    assert!(output.status.success(), "{line}: {output:?}");
+    let mut shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let argv = serde_json::from_value(shown["argv"].take()).unwrap();
+    Shown { argv, plan: shown["plan"].take() }
+}
+
+fn docs(root: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(program("xtask"));
+    command.arg("docs").args(args).arg("--root").arg(root);
+    command.output().expect("xtask can be started")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("UTF-8")
+}

@@ -1,0 +1,128 @@
+//! The machine of a guide's reader, in which every command of a guide can be tried.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use crate::{
+    fake_runs::GOOD,
+    harness::{FakeDocker, program, workspace},
+};
+
+/// Programs that a guide may name and a test must not run: they only record what they are asked.
+const RECORDED: [&str; 3] = ["cargo", "hf", "sudo"];
+
+/// Answers the probe of `verify` by leaving the file that it asks for in every writable mount;
+/// what else is run leaves good results.
+const PROBE_OR_RUN: &str = r#"
+  leave=
+  for word in "$@"; do
+    [ "$leave" = next ] && leave=$word
+    [ "$word" = --leave ] && leave=next
+  done
+  if [ -n "$leave" ]; then
+    for word in "$@"; do
+      case $word in
+      type=bind,*,readonly) ;;
+      type=bind,\"source=*) word=${word#*source=} && touch "${word%%\",target=*}/$leave" ;;
+      esac
+    done
+    echo '{"home":{"path":"/home/user","writable":true},"mounts":[]}'
+    exit 0
+  fi
+"#;
+
+/// The program of the host engine, whose probe gets the folders themselves.
+const ENTRYPOINT: &str = r#"#!/bin/sh
+shift 2
+leave=$1
+shift
+for folder; do touch "$folder/$leave"; done
+echo '{"home":{"path":"/home","writable":true},"mounts":[]}'
+"#;
+
+/// A reader's home, working directory, programs and engine.
+#[derive(Debug)]
+pub(crate) struct World {
+    root: tempfile::TempDir,
+    pub(crate) home: PathBuf,
+    pub(crate) cwd: PathBuf,
+    pub(crate) docker: FakeDocker,
+}
+
+impl World {
+    /// A world whose folders have names that contain `infix`.
+    pub(crate) fn new(infix: &str) -> Self {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let docker = FakeDocker::with_run(&format!("{PROBE_OR_RUN}\n{GOOD}"));
+        let folder = |name: String| {
+            let path = root.path().join(name);
+            fs::create_dir(&path).expect("a folder");
+            path
+        };
+        let (home, cwd) = (folder(format!("home{infix}")), folder(format!("cwd{infix}")));
+        let bin = folder("bin".to_owned());
+        folder("run".to_owned());
+        for name in RECORDED {
+            let calls = root.path().join(name);
+            let script = format!("#!/bin/sh\nprintf '%s\\n' \"$*\" >>'{}'\n", calls.display());
+            executable(&bin.join(name), &script);
+        }
+        // A reader is in a clone of the repository, after a first smoke test.
+        symlink(workspace().join("ai_helpers"), cwd.join("ai_helpers")).expect("a link");
+        executable(&cwd.join("target/entrypoint").join(contract::ENTRYPOINT), ENTRYPOINT);
+        Self { root, home, cwd, docker }
+    }
+
+    /// Gives the reader a token.
+    pub(crate) fn log_in(&self) {
+        let folder = self.home.join(".cache/huggingface");
+        fs::create_dir_all(&folder).expect("the HuggingFace home");
+        fs::write(folder.join("token"), "hf_secret").expect("the token");
+    }
+
+    /// The reader's environment.
+    pub(crate) fn env(&self) -> BTreeMap<String, String> {
+        let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+        let program = program("aienergyscore");
+        let programs = program.parent().expect("a program lies in a folder");
+        let target = programs.parent().expect("a profile's folder lies in the build folder");
+        let bin = self.root.path().join("bin");
+        let path = [text(&bin), text(programs), self.docker.path()].join(":");
+        [
+            ("HOME", text(&self.home)),
+            ("PATH", path),
+            ("XDG_RUNTIME_DIR", text(&self.root.path().join("run"))),
+            ("CARGO_TARGET_DIR", text(target)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+
+    /// Runs a program there.
+    pub(crate) fn run(&self, program: &str, args: &[&str]) -> Output {
+        Command::new(program)
+            .args(args)
+            .env_clear()
+            .envs(self.env())
+            .current_dir(&self.cwd)
+            .output()
+            .unwrap_or_else(|error| panic!("starting `{program}`: {error}"))
+    }
+
+    /// What a recorded program was asked, one call a line.
+    pub(crate) fn asked(&self, program: &str) -> Vec<String> {
+        let calls = fs::read_to_string(self.root.path().join(program)).unwrap_or_default();
+        calls.lines().map(str::to_owned).collect()
+    }
+}
+
+fn executable(path: &Path, script: &str) {
+    fs::create_dir_all(path.parent().expect("a program lies in a folder")).expect("its folder");
+    fs::write(path, script).expect("a program");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("its mode");
+}

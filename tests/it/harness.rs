@@ -1,0 +1,206 @@
+//! What the tests stand on: the built programs, and an engine that only records.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::{OsStr, OsString},
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::Mutex,
+};
+
+/// The program `name` of this workspace, built like the tests themselves.
+pub(crate) fn program(name: &str) -> PathBuf {
+    static BUILT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let test = std::env::current_exe().expect("a test has a path");
+    let folder = test.ancestors().nth(2).expect("a test lies in target/<profile>/deps");
+    let mut built = BUILT.lock().expect("no build panicked");
+    if built.insert(name.to_owned()) {
+        build(name, folder);
+    }
+    folder.join(name)
+}
+
+fn build(name: &str, folder: &Path) {
+    let profile = match folder.file_name().and_then(OsStr::to_str) {
+        Some("debug") | None => "dev",
+        Some(other) => other,
+    };
+    let target = folder.parent().expect("a profile's folder lies in the build folder");
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--workspace", "--bin", name, "--profile", profile])
+        .arg("--target-dir")
+        .arg(target)
+        .current_dir(workspace())
+        .status()
+        .expect("cargo can be started");
+    assert!(status.success(), "building `{name}` failed");
+}
+
+/// The top folder of this workspace.
+pub(crate) fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lie one folder below the root")
+}
+
+/// What a program did.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// `aienergyscore` with an environment that is empty but for what a test gives it.
+pub(crate) fn aienergyscore<S: AsRef<OsStr>>(
+    sandbox: &Sandbox,
+    args: impl IntoIterator<Item = S>,
+) -> Outcome {
+    let output = sandbox.command(args).output().expect("aienergyscore can be started");
+    Outcome {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("UTF-8 on stdout"),
+        stderr: String::from_utf8(output.stderr).expect("UTF-8 on stderr"),
+    }
+}
+
+/// A home, a working directory and an environment of a test's own.
+#[derive(Debug)]
+pub(crate) struct Sandbox {
+    root: tempfile::TempDir,
+    env: BTreeMap<OsString, OsString>,
+}
+
+impl Sandbox {
+    /// A sandbox whose `PATH` holds `engine` alone, before the system's folders.
+    pub(crate) fn new(engine: Option<&FakeDocker>) -> Self {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        for folder in ["home", "cwd", "run"] {
+            fs::create_dir(root.path().join(folder)).expect("a folder");
+        }
+        let path = engine.map_or_else(|| "/usr/bin:/bin".to_owned(), FakeDocker::path);
+        let mut sandbox = Self { root, env: BTreeMap::new() };
+        let (home, run) = (sandbox.home(), sandbox.folder("run"));
+        sandbox.set("PATH", path).set("HOME", home).set("XDG_RUNTIME_DIR", run);
+        sandbox
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: impl Into<OsString>) -> &mut Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.folder("home")
+    }
+
+    pub(crate) fn cwd(&self) -> PathBuf {
+        self.folder("cwd")
+    }
+
+    /// The folder `name` beside home and working directory.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// `aienergyscore` in this sandbox, without input.
+    pub(crate) fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(program("aienergyscore"));
+        command.args(args).env_clear().envs(&self.env);
+        command.current_dir(self.cwd()).stdin(Stdio::null());
+        command
+    }
+}
+
+/// A program `docker` that records what it is asked and answers as rootful Docker does.
+#[derive(Debug)]
+pub(crate) struct FakeDocker {
+    dir: tempfile::TempDir,
+}
+
+impl FakeDocker {
+    /// An engine whose `run` succeeds and does nothing.
+    pub(crate) fn new() -> Self {
+        Self::with_run("exit 0")
+    }
+
+    /// An engine whose `run` is this shell text; `$RESULTS` is the mounted results folder,
+    /// `$RUN_ID` the run's id.
+    pub(crate) fn with_run(run: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let fake = Self { dir };
+        fake.answer("info", r#"{"version":"20.10.24","security":["name=seccomp,profile=default"],"runtimes":{"runc":{}}}"#);
+        fake.answer("image", r#"{}"#);
+        fake.answer("inspect", r#"{"Running":false,"OOMKilled":false,"ExitCode":0,"Error":"","StartedAt":"2026-01-01T00:00:00Z"}"#);
+        let here = fake.dir.path().to_str().expect("UTF-8");
+        let script = format!(
+            r#"#!/bin/sh
+here='{here}'
+call=$(mktemp "$here/call-$(date +%s%N)-XXXXXX")
+printf '%s\0' "$@" >"$call"
+case $1 in
+run)
+  for word in "$@"; do
+    case $word in
+    AIENERGYSCORE_RUN_ID=*) RUN_ID=${{word#*=}} ;;
+    type=bind,\"source=*\",target=/results) RESULTS=${{word#*source=}}; RESULTS=${{RESULTS%\",target=/results}} ;;
+    esac
+  done
+  {run}
+  ;;
+*)
+  [ -e "$here/fail-$1" ] && exit 1
+  [ -e "$here/answer-$1" ] && cat "$here/answer-$1"
+  exit 0
+  ;;
+esac
+"#
+        );
+        let program = fake.dir.path().join("docker");
+        fs::write(&program, script).expect("the fake engine");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("its mode");
+        fake
+    }
+
+    /// What `docker SUBCOMMAND` prints from now on.
+    pub(crate) fn answer(&self, subcommand: &str, text: &str) {
+        fs::write(self.dir.path().join(format!("answer-{subcommand}")), text).expect("an answer");
+    }
+
+    /// Makes `docker SUBCOMMAND` fail from now on.
+    pub(crate) fn fail(&self, subcommand: &str) {
+        fs::write(self.dir.path().join(format!("fail-{subcommand}")), "").expect("a mark");
+    }
+
+    /// A `PATH` on which it comes first.
+    pub(crate) fn path(&self) -> String {
+        format!("{}:/usr/bin:/bin", self.dir.path().display())
+    }
+
+    /// The arguments of every call so far, in order.
+    pub(crate) fn calls(&self) -> Vec<Vec<String>> {
+        let mut files: Vec<_> = fs::read_dir(self.dir.path())
+            .expect("the fake engine's folder")
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| {
+                path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"call-"))
+            })
+            .collect();
+        files.sort();
+        files.iter().map(|file| words(&fs::read(file).expect("a call"))).collect()
+    }
+
+    /// The arguments of the calls of one subcommand.
+    pub(crate) fn calls_of(&self, subcommand: &str) -> Vec<Vec<String>> {
+        self.calls().into_iter().filter(|call| call[0] == subcommand).collect()
+    }
+}
+
+fn words(bytes: &[u8]) -> Vec<String> {
+    let mut words: Vec<_> = bytes
+        .split(|byte| *byte == 0)
+        .map(|word| String::from_utf8(word.to_vec()).expect("UTF-8"))
+        .collect();
+    words.pop();
+    words
+}

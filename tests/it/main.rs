@@ -1,0 +1,9 @@
+//! Integration tests against the built programs. They need no engine, no network and no model;
+//! those that do are ignored with the reason, and run with `-- --include-ignored`.
+
+mod docker;
+mod dry_run;
+mod fake_runs;
+mod guides;
+mod harness;
+mod run_docker;

@@ -1,0 +1,192 @@
+//! The build context: exactly the files that the Dockerfile copies, with our modes, the same
+//! bytes every time.
+
+use std::{fs, path::Path};
+
+use anyhow::Context as _;
+use contract::path;
+
+/// The Dockerfile, below the workspace's root and at the top of the context.
+pub(super) const DOCKERFILE: &str = "docker/Dockerfile";
+
+/// What the Dockerfile copies into every flavour.
+const ROOTFS: &str = "rootfs";
+/// What it copies into an empty base.
+const SCRATCH: &str = "scratch";
+
+/// Accounts of an image without any: root and a user, whose name every uid answers to by `$USER`.
+const PASSWD: &str =
+    "root:x:0:0:root:/root:/sbin/nologin\nuser:x:1000:1000:user:/home/user:/sbin/nologin\n";
+const GROUP: &str = "root:x:0:\nuser:x:1000:\n";
+
+/// Mode of a folder that any uid may write to.
+const OPEN: u32 = 0o1777;
+/// Mode of every other folder, and of programs.
+const PLAIN: u32 = 0o755;
+
+/// A file or folder of the context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Its path in the context.
+    pub(super) path: String,
+    /// Its mode, in the context and in the image.
+    pub(super) mode: u32,
+    /// What it is.
+    pub(super) content: Content,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Content {
+    /// A folder.
+    Folder,
+    /// A file.
+    File(Vec<u8>),
+}
+
+/// The context without the Dockerfile and the program: what is decided here.
+pub(super) fn skeleton() -> Vec<Entry> {
+    let mut entries = Vec::new();
+    add_folders(&mut entries, SCRATCH, "/etc", PLAIN);
+    entries.push(file(SCRATCH, "/etc/passwd", 0o644, PASSWD.into()));
+    entries.push(file(SCRATCH, "/etc/group", 0o644, GROUP.into()));
+    add_folders(&mut entries, SCRATCH, "/tmp", OPEN);
+    for open in [path::HOME, path::HF_HOME, path::RESULTS, path::HUB_CACHE] {
+        add_folders(&mut entries, ROOTFS, open, OPEN);
+    }
+    for file in [path::TOKEN, path::ENTRYPOINT] {
+        let (folder, _name) = file.rsplit_once('/').expect("the contract's paths are absolute");
+        add_folders(&mut entries, ROOTFS, folder, PLAIN);
+    }
+    entries
+}
+
+/// The whole context as a tar archive.
+///
+/// # Errors
+/// When the Dockerfile or the program cannot be read.
+pub(super) fn archive(root: &Path, program: &Path) -> anyhow::Result<Vec<u8>> {
+    let read =
+        |path: &Path| fs::read(path).with_context(|| format!("reading `{}`", path.display()));
+    let mut entries = skeleton();
+    entries.push(file(ROOTFS, path::ENTRYPOINT, PLAIN, read(program)?));
+    entries.push(file("Dockerfile", "", 0o644, read(&root.join(DOCKERFILE))?));
+    pack(&entries).context("packing the build context")
+}
+
+fn file(tree: &str, path: &str, mode: u32, bytes: Vec<u8>) -> Entry {
+    Entry { path: format!("{tree}{path}"), mode, content: Content::File(bytes) }
+}
+
+/// Adds a folder and those above it, once each. Below an open folder all are open: whoever may
+/// write to the home folder expects to write to `.cache` in it.
+fn add_folders(entries: &mut Vec<Entry>, tree: &str, path: &str, mode: u32) {
+    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+    let mut above = PLAIN;
+    for end in ends {
+        let folder = format!("{tree}{}", &path[..end]);
+        match entries.iter().find(|entry| entry.path == folder) {
+            Some(known) => above = known.mode,
+            None => {
+                above = if end == path.len() { mode } else { above };
+                entries.push(Entry { path: folder, mode: above, content: Content::Folder });
+            }
+        }
+    }
+}
+
+/// Entries as a tar archive, owned by root and without times.
+fn pack(entries: &[Entry]) -> std::io::Result<Vec<u8>> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for Entry { path, mode, content } in entries {
+        let (kind, bytes) = match content {
+            Content::Folder => (tar::EntryType::Directory, [].as_slice()),
+            Content::File(bytes) => (tar::EntryType::Regular, bytes.as_slice()),
+        };
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(kind);
+        header.set_mode(*mode);
+        header.set_size(bytes.len() as u64);
+        archive.append_data(&mut header, path, bytes)?;
+    }
+    archive.into_inner()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use contract::{Flavour, path};
+
+    use super::{Content, Entry, archive, skeleton};
+    use crate::workspace;
+
+    #[test]
+    fn any_uid_may_write_where_the_contract_says() {
+        let list = skeleton()
+            .into_iter()
+            .map(|Entry { path, mode, content }| match content {
+                Content::Folder => format!("{mode:04o} {path}/\n"),
+                Content::File(_) => format!("{mode:04o} {path}\n"),
+            })
+            .collect::<String>();
+        insta::assert_snapshot!(list, @r"
+        0755 scratch/
+        0755 scratch/etc/
+        0644 scratch/etc/passwd
+        0644 scratch/etc/group
+        1777 scratch/tmp/
+        0755 rootfs/
+        0755 rootfs/home/
+        1777 rootfs/home/user/
+        1777 rootfs/home/user/.cache/
+        1777 rootfs/home/user/.cache/huggingface/
+        1777 rootfs/results/
+        1777 rootfs/hub_cache/
+        0755 rootfs/run/
+        0755 rootfs/run/secrets/
+        0755 rootfs/usr/
+        0755 rootfs/usr/local/
+        0755 rootfs/usr/local/bin/
+        ");
+    }
+
+    #[test]
+    fn the_archive_is_the_same_every_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("program");
+        fs::write(&program, "elf").unwrap();
+        let first = archive(workspace::root(), &program).unwrap();
+        fs::remove_file(&program).unwrap();
+        fs::write(&program, "elf").unwrap();
+        assert_eq!(archive(workspace::root(), &program).unwrap(), first);
+
+        let mut unpacked = tar::Archive::new(first.as_slice());
+        let modes = unpacked.entries().unwrap().map(|entry| {
+            let entry = entry.unwrap();
+            let path = entry.path().unwrap().to_string_lossy().into_owned();
+            (path, entry.header().mode().unwrap(), entry.header().mtime().unwrap())
+        });
+        let last = modes.collect::<Vec<_>>().split_off(skeleton().len());
+        let program = format!("rootfs{}", path::ENTRYPOINT);
+        assert_eq!(last, [(program, 0o755, 0), ("Dockerfile".to_owned(), 0o644, 0)]);
+    }
+
+    #[test]
+    fn the_dockerfile_keeps_the_contract() {
+        let dockerfile = fs::read_to_string(workspace::root().join(super::DOCKERFILE)).unwrap();
+        let (_, stage) = dockerfile.split_once(" AS smoke\n").unwrap();
+        let bin = path::ENTRYPOINT.rsplit_once('/').unwrap().0;
+        for line in [
+            format!("ENV HOME={} \\", path::HOME),
+            format!("    PATH={bin}:/usr/bin:/bin \\"),
+            format!("    BENCHMARK_BACKEND={}", Flavour::Smoke.default_backend()),
+            format!("WORKDIR {}", path::RESULTS),
+            format!("ENTRYPOINT [\"{}\"]", path::ENTRYPOINT),
+            format!("COPY {}/ /", super::ROOTFS),
+            format!("COPY {}/ /", super::SCRATCH),
+        ] {
+            assert!(stage.lines().any(|found| found == line), "not in the Dockerfile: {line}");
+        }
+    }
+}

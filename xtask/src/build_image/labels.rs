@@ -1,0 +1,38 @@
+//! What an image says of itself.
+
+use contract::{Flavour, label};
+use xshell::{Shell, cmd};
+
+/// The labels that are inputs themselves.
+pub(super) fn fixed(flavour: Flavour) -> Vec<(&'static str, String)> {
+    vec![
+        ("org.opencontainers.image.title", format!("AIEnergyScore, {flavour}")),
+        ("org.opencontainers.image.description", flavour.about().to_owned()),
+        ("org.opencontainers.image.version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("org.opencontainers.image.source", env!("CARGO_PKG_REPOSITORY").to_owned()),
+        ("org.opencontainers.image.licenses", env!("CARGO_PKG_LICENSE").to_owned()),
+        (label::FLAVOUR, flavour.name().to_owned()),
+    ]
+}
+
+/// All labels of an image that is made from `inputs`.
+pub(super) fn all(
+    flavour: Flavour,
+    inputs: &str,
+    revision: Option<String>,
+) -> Vec<(&'static str, String)> {
+    let mut labels = fixed(flavour);
+    labels.push((label::INPUTS, inputs.to_owned()));
+    labels.extend(revision.map(|revision| ("org.opencontainers.image.revision", revision)));
+    labels
+}
+
+/// The commit of this tree, marked when the tree differs from it; none outside of git. It is no
+/// input: a commit that leaves the sources alone does not outdate an image.
+pub(super) fn revision(sh: &Shell) -> Option<String> {
+    let commit = cmd!(sh, "git rev-parse --verify --quiet HEAD").quiet().ignore_stderr();
+    let commit = commit.read().ok()?;
+    let changes = cmd!(sh, "git status --porcelain").quiet().ignore_stderr().read().ok()?;
+    let mark = if changes.is_empty() { "" } else { "-dirty" };
+    Some(format!("{commit}{mark}"))
+}

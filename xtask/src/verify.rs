@@ -1,0 +1,53 @@
+//! `cargo xtask verify`: what `aienergyscore verify` checks, and that image and guides fit this tree.
+
+use std::process::ExitCode;
+
+use contract::{Flavour, env};
+use runner::{
+    checks::{self, Finding},
+    cli::VerifyArgs,
+    host::Environment,
+    terminal,
+};
+
+use crate::{build_image::inputs_digest, docs, workspace};
+
+/// Flags of `cargo xtask verify`: those of `aienergyscore verify`, for the smoke image unless
+/// another is named.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    args: VerifyArgs,
+}
+
+impl Verify {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let json = self.args.json;
+        let mut request = self.args.into_request();
+        let named = request.image.is_some()
+            || request.backend.is_some()
+            || Environment::of_process().get(env::DOCKER_IMAGE).is_some();
+        if !named {
+            request.flavour.get_or_insert(Flavour::Smoke);
+        }
+        let inputs = match request.flavour {
+            Some(flavour) => Some(inputs_digest(workspace::root(), flavour)?),
+            None => None,
+        };
+        let mut findings = checks::verify(request, inputs.as_deref())?;
+        findings.push(guides_fit()?);
+        terminal::print(&checks::render(&findings, json))?;
+        Ok(checks::exit(&findings).into())
+    }
+}
+
+/// Whether the guides say what the program does.
+fn guides_fit() -> anyhow::Result<Finding> {
+    let outdated = docs::outdated(workspace::root())?;
+    if outdated.is_empty() {
+        let text = "every snippet is what the program does".to_owned();
+        return Ok(Finding::ok("guides", "snippets", text));
+    }
+    let names = outdated.iter().map(|guide| guide.name.as_str()).collect::<Vec<_>>().join(", ");
+    Ok(Finding::error("guides", names, "out of date; run `cargo xtask docs`".to_owned()))
+}
