@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use contract::{Backend, Flavour};
 
-use crate::{engine::EngineChoice, gpus::Gpus, options::Request};
+use crate::{
+    gpus::Gpus,
+    options::{EngineChoice, Request},
+};
 
 /// Measures the energy of AI models in a container that runs as you.
 #[derive(Debug, Parser)]
@@ -136,13 +139,23 @@ pub struct ReapArgs {
 
 /// clap's view of [`EngineChoice`].
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum EngineArg {
+pub enum EngineArg {
     /// The first that really answers
     Auto,
     /// Docker
     Docker,
     /// No container: the entrypoint as a child process
     Host,
+}
+
+impl From<EngineArg> for EngineChoice {
+    fn from(engine: EngineArg) -> Self {
+        match engine {
+            EngineArg::Auto => Self::Auto,
+            EngineArg::Docker => Self::Docker,
+            EngineArg::Host => Self::Host,
+        }
+    }
 }
 
 /// clap's view of [`Backend`].
@@ -185,11 +198,7 @@ impl TargetArgs {
     fn into_request(self) -> Request {
         let Self { backend, engine, image, flavour, results, gpus } = self;
         Request {
-            engine: match engine {
-                EngineArg::Auto => EngineChoice::Auto,
-                EngineArg::Docker => EngineChoice::Docker,
-                EngineArg::Host => EngineChoice::Host,
-            },
+            engine: engine.into(),
             image,
             flavour: flavour.map(|FlavourArg(flavour)| flavour),
             backend: backend.map(|BackendArg(backend)| backend),

@@ -19,6 +19,7 @@ pub mod options;
 pub mod pass_through;
 pub mod plan;
 pub mod process;
+pub mod render;
 pub mod report;
 pub mod run;
 pub mod run_id;

@@ -5,9 +5,21 @@ use std::path::{Path, PathBuf};
 use contract::{Backend, DEFAULT_NUM_SAMPLES, Flavour, NUM_SAMPLES_KEY, env};
 
 use crate::{
-    engine::EngineChoice, exit::Usage, gpus::Gpus, host::Host, host_path::HostPath,
-    hub_cache::HubCache, run_id::run_id, token::TokenSource,
+    exit::Usage, gpus::Gpus, host::Host, host_path::HostPath, hub_cache::HubCache, run_id::run_id,
+    token::TokenSource,
 };
+
+/// The request, `--engine`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EngineChoice {
+    /// The first that really answers.
+    #[default]
+    Auto,
+    /// Docker, or an error.
+    Docker,
+    /// No container.
+    Host,
+}
 
 /// What the command line says, before environment and defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -335,6 +335,7 @@ mod tests {
         gpus::{Devices, Gpus},
         host::Host,
         options::{Request, RunOptions},
+        render::command_line,
         testing::{docker, host},
     };
 
@@ -354,7 +355,7 @@ mod tests {
         let engine = docker(Mode::DockerRootful);
         let args = ["--config-name", "text_generation", "backend.model=openai/gpt-oss-20b"];
         let plan = plan(request(&args), &host(), &engine);
-        insta::assert_snapshot!("docker_rootful", engine.run_command(&plan).explain());
+        insta::assert_snapshot!("docker_rootful", command_line(&engine, &plan).explain());
     }
 
     #[test]
@@ -380,7 +381,7 @@ mod tests {
         asked.offline = true;
         let offline = plan(asked, &host, &engine);
         let text =
-            [vllm, offline].map(|plan| engine.run_command(&plan).explain()).join("\n---\n\n");
+            [vllm, offline].map(|plan| command_line(&engine, &plan).explain()).join("\n---\n\n");
         assert!(!text.contains("hf_secret"));
         insta::assert_snapshot!("docker_everything", text);
     }
@@ -388,7 +389,7 @@ mod tests {
     #[test]
     fn a_rootless_daemons_root_is_the_caller() {
         let engine = docker(Mode::DockerRootless);
-        let argv = engine.run_command(&plan(request(&[]), &host(), &engine)).argv();
+        let argv = command_line(&engine, &plan(request(&[]), &host(), &engine)).argv();
         let user = argv.iter().position(|word| word == "--user").unwrap();
         assert_eq!(argv[user + 1], "0:0");
     }
@@ -400,7 +401,7 @@ mod tests {
         let mut host = host();
         host.env = [("HF_HOME", "/h f"), ("HF_HUB_CACHE", "/w")].into_iter().collect();
         let plan = plan(request(&["backend.model=a/b"]), &host, &engine);
-        insta::assert_snapshot!("host_engine", engine.run_command(&plan).explain());
+        insta::assert_snapshot!("host_engine", command_line(&engine, &plan).explain());
     }
 
     #[test]

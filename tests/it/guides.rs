@@ -19,6 +19,7 @@ use runner::{
     options::RunOptions,
     pass_through::sort_words,
     plan::RunPlan,
+    render::command_line,
 };
 use walkdir::WalkDir;
 
@@ -70,7 +71,7 @@ fn a_run_by_hand_is_the_programs_own() {
             assert_eq!(calls.len(), 1, "{name}: {calls:?}");
 
             let plan = plan(&world, &typed.text);
-            let argv = |plan: &RunPlan| docker().run_command(plan).argv().split_off(1);
+            let argv = |plan: &RunPlan| command_line(&docker(), plan).argv().split_off(1);
             assert_eq!(calls[0], argv(&plan.clone().for_guide()), "{name}: by hand");
 
             let shown = shown_by_the_program(&world, &typed.text);

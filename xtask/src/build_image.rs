@@ -13,7 +13,7 @@ use contract::{Flavour, IMAGE};
 use serde::Serialize;
 use xshell::Shell;
 
-pub(crate) use entrypoint::ensure_entrypoint;
+pub(crate) use entrypoint::{ensure_entrypoint, test_entrypoint};
 pub(crate) use inputs::inputs_digest;
 
 use crate::{size::megabytes, workspace};

@@ -28,6 +28,8 @@ enum Task {
     Smoke(smoke::Smoke),
     /// Build the image; nothing to do when its inputs have not changed.
     BuildImage(build_image::BuildImage),
+    /// Lint and test the entrypoint with its `native` backend; needs a smoke test before.
+    TestNative,
     /// Regenerate the guides' snippets, or check them.
     Docs(docs::Docs),
     /// Check this machine and this tree.
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Smoke(task) => task.run(),
         Task::BuildImage(task) => task.run(),
+        Task::TestNative => build_image::test_entrypoint().map(|()| ExitCode::SUCCESS),
         Task::Docs(task) => task.run(),
         Task::Verify(task) => task.run(),
     };

@@ -18,12 +18,8 @@ use std::{
 };
 
 use anyhow::Context as _;
-use clap::ValueEnum;
 use contract::Flavour;
-use runner::{
-    engine::{EngineChoice, Mode},
-    terminal,
-};
+use runner::{cli::EngineArg, engine::Mode, terminal};
 use signal_hook::{consts::SIGINT, flag};
 use xshell::Shell;
 
@@ -69,27 +65,6 @@ Model and results are kept in target/smoke; your own Hub cache is only ever read
 
 /// What a shell calls a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
-
-/// clap's view of [`EngineChoice`].
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum EngineArg {
-    /// Docker if it answers, else none
-    Auto,
-    /// Docker
-    Docker,
-    /// No container: the entrypoint as a child process
-    Host,
-}
-
-impl From<EngineArg> for EngineChoice {
-    fn from(engine: EngineArg) -> Self {
-        match engine {
-            EngineArg::Auto => Self::Auto,
-            EngineArg::Docker => Self::Docker,
-            EngineArg::Host => Self::Host,
-        }
-    }
-}
 
 impl Smoke {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {

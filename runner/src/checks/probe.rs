@@ -8,11 +8,12 @@ use serde::Deserialize;
 
 use super::Finding;
 use crate::{
-    engine::{self, Engine, EngineChoice},
+    engine::{self, Engine},
     host::Host,
-    options::RunOptions,
+    options::{EngineChoice, RunOptions},
     plan::{Access, RunPlan},
     process::{Captured, capture_with_env},
+    render::command_line,
 };
 
 /// What the entrypoint's probe says.
@@ -70,7 +71,7 @@ pub(super) fn check(options: &RunOptions, host: &Host, engine: &Engine) -> anyho
         })
         .unzip();
     plan.args = [PROBE, "--leave", &name].map(str::to_owned).into_iter().chain(targets).collect();
-    let command = engine.run_command(&plan);
+    let command = command_line(&engine, &plan);
     let env = command.env.iter().map(|(name, value)| (name.as_str(), value.value()));
     let answer = capture_with_env(&command.argv(), env)?;
     let mut problems = judge(&answer);

@@ -6,10 +6,10 @@ use anyhow::{Context as _, anyhow, bail};
 use contract::{Backend, label};
 use serde::Deserialize;
 
-use super::{Engine, EngineChoice, LocalImage, Mode};
+use super::{Engine, LocalImage, Mode};
 use crate::{
     host::Host,
-    options::RunOptions,
+    options::{EngineChoice, RunOptions},
     process::{Captured, capture},
 };
 

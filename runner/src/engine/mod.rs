@@ -1,8 +1,6 @@
-//! The engines: which one is there and how it runs, and how it is told a plan.
+//! The engines: which one is there, and how it runs containers.
 
 mod detect;
-mod docker;
-mod host;
 
 use std::fmt;
 
@@ -10,20 +8,6 @@ use contract::Flavour;
 use serde::Serialize;
 
 pub use detect::{Detected, detect};
-
-use crate::{plan::RunPlan, shell::CommandLine};
-
-/// The request, `--engine`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum EngineChoice {
-    /// The first that really answers.
-    #[default]
-    Auto,
-    /// Docker, or an error.
-    Docker,
-    /// No container.
-    Host,
-}
 
 /// How an engine runs containers. Identity, mounts and network follow from this, not from the
 /// engine's name.
@@ -86,16 +70,6 @@ pub struct LocalImage {
 }
 
 impl Engine {
-    /// The command that starts the plan.
-    pub fn run_command(&self, plan: &RunPlan) -> CommandLine {
-        match self.mode {
-            Mode::DockerRootful | Mode::DockerUsernsRemap | Mode::DockerRootless => {
-                docker::run_command(self, plan)
-            }
-            Mode::Host => host::run_command(self, plan),
-        }
-    }
-
     /// The command that prints the state of the container `name` as JSON.
     pub fn state_command(&self, name: &str) -> Option<[String; 5]> {
         self.has_containers().then(|| {

@@ -29,6 +29,7 @@ use crate::{
     options::{Request, RunOptions},
     plan::{Pull, RunPlan},
     process::capture,
+    render::command_line,
     report,
     shell::{CommandLine, Style},
     terminal,
@@ -60,7 +61,7 @@ pub fn run(request: Request, show: Show) -> anyhow::Result<Exit> {
     if matches!(show, Show::Command | Show::Explanation | Show::Plan) {
         let (options, detected, plan) = plan(options, &host)?;
         let Detected { engine, why, warning } = &detected;
-        let command = engine.run_command(&plan);
+        let command = command_line(engine, &plan);
         for line in [Some(format!("engine: {why}")), warning.clone()].into_iter().flatten() {
             eprintln!("{line}");
         }
@@ -133,7 +134,7 @@ fn launch(
         _ => None,
     };
     let reaper = Reaper::start(engine, plan, options, lock)?;
-    let command = engine.run_command(plan);
+    let command = command_line(engine, plan);
     let ended = supervise::supervise(&command, engine, plan, show == Show::RunJson)?;
     drop(token);
     let state = container_state(engine, plan);

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use runner::atomic_file;
 use tempfile::NamedTempFile;
-use xshell::{Shell, cmd};
+use xshell::{Cmd, Shell, cmd};
 
 use super::inputs::program_digest;
 use crate::{cargo, workspace};
@@ -61,14 +61,38 @@ pub(crate) fn ensure_entrypoint() -> anyhow::Result<PathBuf> {
     eprintln!("building the static `{}`; the first time takes minutes", contract::ENTRYPOINT);
     let sh = Shell::new()?;
     sh.change_dir(workspace::root());
-    let command = cargo::cargo(&sh)
-        .args(arguments(&toolchain))
-        // These win over all other flags, so that only the digest's own count; build scripts
-        // do not see them.
-        .env("CARGO_ENCODED_RUSTFLAGS", flags(&toolchain).join("\x1f"));
+    let command = cargo_for_program(&sh, "build", &toolchain);
     install(&cargo::build(command, contract::ENTRYPOINT)?, &program)?;
     atomic_file::write(&built_from, digest.as_bytes())?;
     Ok(program)
+}
+
+/// Lints and tests the program with the flags that it is built with, its `native` backend and the
+/// tests of the real model included.
+///
+/// # Errors
+/// When a lint or a test fails.
+pub(crate) fn test_entrypoint() -> anyhow::Result<()> {
+    let toolchain = Toolchain::read()?;
+    let sh = Shell::new()?;
+    sh.change_dir(workspace::root());
+    let lint = ["--all-targets", "--", "--deny", "warnings"];
+    for (task, args) in [("clippy", lint.as_slice()), ("test", &["--", "--include-ignored"])] {
+        let command = cargo_for_program(&sh, task, &toolchain);
+        let target = workspace::target()?;
+        command.arg("--target-dir").arg(target).args(args).run()?;
+    }
+    Ok(())
+}
+
+/// `cargo TASK` for the program as it is built for images.
+fn cargo_for_program<'a>(sh: &'a Shell, task: &str, toolchain: &Toolchain) -> Cmd<'a> {
+    cargo::cargo(sh)
+        .arg(task)
+        .args(arguments(toolchain))
+        // These win over all other flags, so that only the digest's own count; build scripts
+        // do not see them.
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(toolchain).join("\x1f"))
 }
 
 /// Copies a program to its place, where it may be running: whole or not at all.
@@ -86,7 +110,7 @@ fn install(built: &Path, program: &Path) -> anyhow::Result<()> {
 
 /// What cargo is asked for.
 pub(super) fn arguments(toolchain: &Toolchain) -> Vec<String> {
-    ["build", "--locked", "--release", "--package", "entrypoint", "--features", "native"]
+    ["--locked", "--release", "--package", "entrypoint", "--features", "native"]
         .into_iter()
         .chain(["--target", &toolchain.triple])
         .map(str::to_owned)

@@ -12,6 +12,7 @@ use runner::{
     options::RunOptions,
     pass_through::sort_words,
     plan::RunPlan,
+    render::command_line,
     shell::{CommandLine, Part, Piece, Style, Word},
 };
 
@@ -75,7 +76,7 @@ pub(super) fn by_hand(example: &Example) -> anyhow::Result<Content> {
         env: vec![],
         parts: vec![Part::new(words, "Docker refuses missing folders")],
     };
-    let commands = [mkdir, engine.run_command(&plan)];
+    let commands = [mkdir, command_line(&engine, &plan)];
     Ok(Content::Shell(commands.map(|command| command.to_shell(PORTABLE)).join("\n")))
 }
 

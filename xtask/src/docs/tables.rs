@@ -8,6 +8,7 @@ use runner::{
     engine::Mode,
     exit::Exit,
     plan::{Access, Mount, MountVariable, RunPlan},
+    render::command_line,
     shell::{CommandLine, Part, Piece, Word},
 };
 
@@ -112,7 +113,7 @@ pub(super) fn identity() -> anyhow::Result<Content> {
     let mut rows = vec![];
     for mode in modes {
         let engine = docker(mode);
-        let command = engine.run_command(&plan(&NATIVE, &engine)?);
+        let command = command_line(&engine, &plan(&NATIVE, &engine)?);
         let is_identity = |part: &Part| {
             part.words.first().is_some_and(|word| ["--user", "--userns"].contains(&&*word.value()))
         };

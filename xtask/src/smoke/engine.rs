@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::Context as _;
 use contract::{Flavour, env};
 use runner::{
-    engine::{Detected, EngineChoice, Mode, detect},
+    engine::{Detected, Mode, detect},
     host::Host,
-    options::{Request, RunOptions},
+    options::{EngineChoice, Request, RunOptions},
 };
 
 /// The choice, and what to say of it.

@@ -2,15 +2,15 @@
 
 use contract::{HOST_GATEWAY, env, label, path};
 
-use super::{Engine, Mode};
 use crate::{
+    engine::{Engine, Mode},
     gpus::Devices,
     plan::{Access, Because, Identity, Mount, MountVariable, Network, Pull, RunPlan, Variable},
     shell::{CommandLine, Part, Piece, Word},
 };
 
 /// `docker run …` for the plan.
-pub(super) fn run_command(engine: &Engine, plan: &RunPlan) -> CommandLine {
+pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
     let RunPlan {
         run_id,
         image,

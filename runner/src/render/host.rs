@@ -2,14 +2,14 @@
 
 use contract::env;
 
-use super::Engine;
 use crate::{
+    engine::Engine,
     plan::{Mount, MountVariable, RunPlan, Variable},
     shell::{CommandLine, Part, Piece, Word},
 };
 
 /// The entrypoint with the plan's folders and variables in its environment.
-pub(super) fn run_command(engine: &Engine, plan: &RunPlan) -> CommandLine {
+pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
     let RunPlan {
         run_id,
         image: _,    // there is no container, so there is no image,

@@ -1,0 +1,20 @@
+//! A plan as the command that an engine executes. Pure: what is shown is what runs.
+
+mod docker;
+mod host;
+
+use crate::{
+    engine::{Engine, Mode},
+    plan::RunPlan,
+    shell::CommandLine,
+};
+
+/// The command by which `engine` starts the plan.
+pub fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
+    match engine.mode {
+        Mode::DockerRootful | Mode::DockerUsernsRemap | Mode::DockerRootless => {
+            docker::command_line(engine, plan)
+        }
+        Mode::Host => host::command_line(engine, plan),
+    }
+}
