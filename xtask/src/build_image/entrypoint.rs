@@ -92,7 +92,7 @@ fn cargo_for_program<'a>(sh: &'a Shell, task: &str, toolchain: &Toolchain) -> Cm
         .args(arguments(toolchain))
         // These win over all other flags, so that only the digest's own count; build scripts
         // do not see them.
-        .env("CARGO_ENCODED_RUSTFLAGS", flags(toolchain).join("\x1f"))
+        .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\x1f"))
 }
 
 /// Copies a program to its place, where it may be running: whole or not at all.
@@ -117,34 +117,13 @@ pub(super) fn arguments(toolchain: &Toolchain) -> Vec<String> {
         .collect()
 }
 
-/// What the compiler is told: a program that needs no library of the image, for this kind of
-/// processor. Inference without AVX2 is several times slower.
-pub(super) fn flags(toolchain: &Toolchain) -> Vec<String> {
-    let mut flags = vec!["-Ctarget-feature=+crt-static".to_owned()];
-    if toolchain.triple.starts_with("x86_64-") && has_avx2() {
-        flags.push("-Ctarget-cpu=x86-64-v3".to_owned());
-    }
-    flags
-}
-
-/// Whether this machine has the instructions of x86-64-v3 that inference uses.
-#[cfg(target_arch = "x86_64")]
-fn has_avx2() -> bool {
-    std::is_x86_feature_detected!("avx2")
-        && std::is_x86_feature_detected!("bmi2")
-        && std::is_x86_feature_detected!("f16c")
-        && std::is_x86_feature_detected!("fma")
-}
-
-/// Other processors have none of them.
-#[cfg(not(target_arch = "x86_64"))]
-const fn has_avx2() -> bool {
-    false
-}
+/// What the compiler is told: a program that needs no library of the image. Its inference library
+/// looks for vector instructions when it runs, so one program serves every processor.
+pub(super) const FLAGS: [&str; 1] = ["-Ctarget-feature=+crt-static"];
 
 #[cfg(test)]
 mod tests {
-    use super::{Toolchain, flags};
+    use super::Toolchain;
 
     #[test]
     fn the_host_is_what_rustc_builds_for() {
@@ -152,7 +131,6 @@ mod tests {
             |triple: &str| Toolchain::parse(format!("rustc 1.90.0\nhost: {triple}\nrelease: 1"));
         let arm = parse("aarch64-unknown-linux-gnu").unwrap();
         assert_eq!(arm.triple, "aarch64-unknown-linux-gnu");
-        assert_eq!(flags(&arm), ["-Ctarget-feature=+crt-static"]);
         insta::assert_snapshot!(parse("aarch64-apple-darwin").unwrap_err(), @"containers need a Linux program, and this is `aarch64-apple-darwin`; use a Linux machine");
     }
 }

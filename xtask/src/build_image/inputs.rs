@@ -46,7 +46,8 @@ pub(crate) fn inputs_digest(root: &Path, flavour: Flavour) -> anyhow::Result<Str
 pub(super) fn program_digest(root: &Path, toolchain: &Toolchain) -> anyhow::Result<String> {
     let mut inputs = Inputs::default();
     inputs.add("toolchain", toolchain.version.as_bytes());
-    for argument in entrypoint::arguments(toolchain).iter().chain(&entrypoint::flags(toolchain)) {
+    let flags = entrypoint::FLAGS.map(str::to_owned);
+    for argument in entrypoint::arguments(toolchain).iter().chain(&flags) {
         inputs.add("argument", argument.as_bytes());
     }
     for source in PROGRAM {
