@@ -13,9 +13,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, getuid, kill_process};
 
-use crate::harness::{program, workspace};
-
-const MODEL: &str = "backend.model=smoke/SmolLM2-135M-Instruct-GGUF";
+use crate::harness::{program, smoke};
 
 /// Somebody without privileges who may use Docker, with a home and a closed cache of their own.
 struct Ada {
@@ -36,7 +34,7 @@ impl Ada {
         fs::copy(program("aienergyscore"), &copy).unwrap();
         let ada = Self { root, uid, program: copy, env: vec![] };
         fs::create_dir(ada.home()).unwrap();
-        copy_tree(&smoke_cache(), &ada.home().join("hf"));
+        copy_tree(&smoke::cache(), &ada.home().join("hf"));
         for entry in walkdir::WalkDir::new(ada.home()) {
             let path = entry.unwrap().into_path();
             std::os::unix::fs::lchown(&path, Some(uid), Some(uid)).unwrap();
@@ -78,13 +76,13 @@ impl Ada {
     }
 
     fn run(&self, args: &[&str]) -> std::process::Output {
-        let fixed = ["run", "--engine", "docker", "--flavour", "smoke", MODEL];
+        let fixed = ["run", "--engine", "docker", "--flavour", "smoke", smoke::MODEL];
         self.command(&[&fixed, args].concat()).output().unwrap()
     }
 
     /// A run that is under way, and would last for minutes.
     fn started(&self) -> Child {
-        let args = ["run", "--engine", "docker", "--flavour", "smoke", MODEL, "-n", "1000"];
+        let args = ["run", "--engine", "docker", "--flavour", "smoke", smoke::MODEL, "-n", "1000"];
         let mut command = self.command(&args);
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let log = self.results().join("benchmark.log");
@@ -123,18 +121,6 @@ impl Drop for Ada {
             docker(&["rm", "--force", &name]);
         }
     }
-}
-
-fn smoke_cache() -> PathBuf {
-    let target = program("aienergyscore").ancestors().nth(2).unwrap().to_owned();
-    let cache = target.join("smoke/huggingface");
-    assert!(
-        cache.is_dir(),
-        "`{}` is missing; run `cargo xtask smoke` in {} first",
-        cache.display(),
-        workspace().display()
-    );
-    cache
 }
 
 fn copy_tree(from: &Path, to: &Path) {

@@ -204,3 +204,30 @@ fn words(bytes: &[u8]) -> Vec<String> {
     words.pop();
     words
 }
+
+/// What `cargo xtask smoke` leaves for the tests that need a real model.
+pub(crate) mod smoke {
+    use std::path::PathBuf;
+
+    use super::program;
+
+    /// The argument that names the smoke test's model.
+    pub(crate) const MODEL: &str = "backend.model=smoke/SmolLM2-135M-Instruct-GGUF";
+
+    /// The HuggingFace home with the model.
+    pub(crate) fn cache() -> PathBuf {
+        made("smoke/huggingface")
+    }
+
+    /// The static program of the image and of the host engine.
+    pub(crate) fn entrypoint() -> PathBuf {
+        made("entrypoint").join(contract::ENTRYPOINT)
+    }
+
+    fn made(name: &str) -> PathBuf {
+        let runner = program("aienergyscore");
+        let made = runner.ancestors().nth(2).expect("target/<profile>/program").join(name);
+        assert!(made.exists(), "`{}` is missing; run `cargo xtask smoke` first", made.display());
+        made
+    }
+}

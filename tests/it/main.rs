@@ -6,4 +6,5 @@ mod dry_run;
 mod fake_runs;
 mod guides;
 mod harness;
+mod processors;
 mod run_docker;
