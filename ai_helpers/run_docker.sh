@@ -51,8 +51,16 @@ if [ ! -x "$program" ] || [ "$target/debug/aienergyscore" -nt "$program" ]; then
     profile=dev
 fi
 if [ -x "$program" ]; then
-    newer=$(find "$root/Cargo.toml" "$root/Cargo.lock" "$root/runner" "$root/docker/contract" \
-        \( -name '*.rs' -o -name 'Cargo.*' \) -newer "$program" -print -quit)
+    # Without a fork: this line is walked at every run.
+    newer=
+    for source in "$root"/Cargo.* "$root"/runner/Cargo.toml "$root"/docker/contract/Cargo.toml \
+        "$root"/runner/src/*.rs "$root"/runner/src/*/*.rs "$root"/docker/contract/src/*.rs; do
+        # shellcheck disable=SC3013 # as above
+        if [ "$source" -nt "$program" ]; then
+            newer=$source
+            break
+        fi
+    done
     if [ -n "$newer" ] && command -v cargo >/dev/null; then
         build "$profile"
     elif [ -n "$newer" ]; then

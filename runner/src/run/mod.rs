@@ -18,6 +18,7 @@ pub use lock::ResultsLock;
 use outcome::{ContainerState, Evidence};
 use reaper::Reaper;
 pub use reaper::reap;
+use supervise::Running;
 
 use crate::{
     engine::{self, Detected, Engine},
@@ -133,9 +134,13 @@ fn launch(
         }
         _ => None,
     };
-    let reaper = Reaper::start(engine, plan, options, lock)?;
-    let command = command_line(engine, plan);
-    let ended = supervise::supervise(&command, engine, plan, show == Show::RunJson)?;
+    let running = Running::start(&command_line(engine, plan), show == Show::RunJson)?;
+    let reaper = Reaper::start(engine, plan, options, lock).unwrap_or_else(|error| {
+        let risk = "if this process is killed, its container stays until it is removed by hand";
+        warn(Some(format!("{error:#}; {risk}")));
+        Reaper::none()
+    });
+    let ended = running.wait(engine, plan)?;
     drop(token);
     let state = container_state(engine, plan);
     remove_container(engine, plan)?;

@@ -30,9 +30,9 @@ impl Reaper {
         options: &RunOptions,
         lock: &ResultsLock,
     ) -> anyhow::Result<Self> {
-        let Some(supervision) = &plan.supervision else { return Ok(Self(None)) };
+        let Some(supervision) = &plan.supervision else { return Ok(Self::none()) };
         let Some(remove) = engine.remove_command(&supervision.container) else {
-            return Ok(Self(None));
+            return Ok(Self::none());
         };
         let mut args = vec!["reap", "--delete", supervision.cidfile.as_str()];
         if let Some(TokenSource::Variable { file, .. }) = &options.token {
@@ -55,6 +55,11 @@ impl Reaper {
             .start()
             .context(context)?;
         Ok(Self(Some((writer, handle))))
+    }
+
+    /// No reaper.
+    pub(super) const fn none() -> Self {
+        Self(None)
     }
 
     /// Tells the reaper that there is nothing left to do, and waits until it is gone: until then

@@ -36,56 +36,62 @@ enum Event {
     Signal(i32),
 }
 
-/// Runs the command to its end. Its output goes where ours goes, all of it to standard error when
-/// standard output is for JSON. A signal to us stops the benchmark, a second one kills it.
-pub(super) fn supervise(
-    command: &CommandLine,
-    engine: &Engine,
-    plan: &RunPlan,
-    to_stderr: bool,
-) -> anyhow::Result<Ended> {
-    let signals = [consts::SIGINT, consts::SIGTERM, consts::SIGHUP, consts::SIGQUIT];
-    let mut signals = Signals::new(signals).context("preparing for signals")?;
-    let (send, events) = mpsc::channel();
-    let (child, switch) = start(command, to_stderr)?;
-
-    let closer = signals.handle();
-    let listener = thread::spawn({
-        let send = send.clone();
-        move || signals.forever().all(|signal| send.send(Event::Signal(signal)).is_ok())
-    });
-    let waiter = thread::spawn({
-        let child = Arc::clone(&child);
-        move || {
-            let code = child.wait().map(|output| exit_code(output.status));
-            // The receiver is only gone when nobody wants to know any more.
-            code.map(|code| send.send(Event::Exited(code)).is_ok())
-        }
-    });
-    let mut stopping = Stopping { switch: Some(switch), signal: None, kill_at: None };
-    let code = loop {
-        match stopping.next(&events) {
-            Next::Exited(code) => break code,
-            Next::Stop(signal) => {
-                let name = signal_name(signal).unwrap_or("a signal");
-                eprintln!("{name}: stopping the benchmark; once more kills it at once");
-                stop(&child, engine, plan);
-            }
-            Next::Kill => kill(&child, engine, plan)?,
-            Next::Lost => anyhow::bail!("waiting for `{}`", command.argv().join(" ")),
-        }
-    };
-    closer.close();
-    for thread in [listener.join().map(|_| ()), waiter.join().map(|_| ())] {
-        thread.map_err(|_| anyhow::anyhow!("a thread that watched the benchmark panicked"))?;
-    }
-    Ok(Ended { code, signal: stopping.signal })
+/// A benchmark under way.
+pub(super) struct Running {
+    child: Arc<duct::Handle>,
+    switch: PipeWriter,
+    signals: Signals,
 }
 
-fn start(
-    command: &CommandLine,
-    to_stderr: bool,
-) -> anyhow::Result<(Arc<duct::Handle>, PipeWriter)> {
+impl Running {
+    /// Starts the command. Its output goes where ours goes, all of it to standard error when
+    /// standard output is for JSON.
+    pub(super) fn start(command: &CommandLine, to_stderr: bool) -> anyhow::Result<Self> {
+        let signals = [consts::SIGINT, consts::SIGTERM, consts::SIGHUP, consts::SIGQUIT];
+        let signals = Signals::new(signals).context("preparing for signals")?;
+        let (child, switch) = start(command, to_stderr)?;
+        Ok(Self { child: Arc::new(child), switch, signals })
+    }
+
+    /// Waits for the end. A signal to us stops the benchmark, a second one kills it.
+    pub(super) fn wait(self, engine: &Engine, plan: &RunPlan) -> anyhow::Result<Ended> {
+        let Self { child, switch, mut signals } = self;
+        let (send, events) = mpsc::channel();
+        let closer = signals.handle();
+        let listener = thread::spawn({
+            let send = send.clone();
+            move || signals.forever().all(|signal| send.send(Event::Signal(signal)).is_ok())
+        });
+        let waiter = thread::spawn({
+            let child = Arc::clone(&child);
+            move || {
+                let code = child.wait().map(|output| exit_code(output.status));
+                // The receiver is only gone when nobody wants to know any more.
+                code.map(|code| send.send(Event::Exited(code)).is_ok())
+            }
+        });
+        let mut stopping = Stopping { switch: Some(switch), signal: None, kill_at: None };
+        let code = loop {
+            match stopping.next(&events) {
+                Next::Exited(code) => break code,
+                Next::Stop(signal) => {
+                    let name = signal_name(signal).unwrap_or("a signal");
+                    eprintln!("{name}: stopping the benchmark; once more kills it at once");
+                    stop(&child, engine, plan);
+                }
+                Next::Kill => kill(&child, engine, plan)?,
+                Next::Lost => anyhow::bail!("the threads that watch the benchmark are gone"),
+            }
+        };
+        closer.close();
+        for thread in [listener.join().map(|_| ()), waiter.join().map(|_| ())] {
+            thread.map_err(|_| anyhow::anyhow!("a thread that watched the benchmark panicked"))?;
+        }
+        Ok(Ended { code, signal: stopping.signal })
+    }
+}
+
+fn start(command: &CommandLine, to_stderr: bool) -> anyhow::Result<(duct::Handle, PipeWriter)> {
     let argv = command.argv();
     let (program, args) = argv.split_first().context("an empty command")?;
     let (stdin, switch) = io::pipe().context("making the dead-man's switch")?;
@@ -102,7 +108,7 @@ fn start(
         Ok(())
     });
     let child = child.start().with_context(|| format!("starting `{program}`"))?;
-    Ok((Arc::new(child), switch))
+    Ok((child, switch))
 }
 
 /// What is known while a run is being stopped.
