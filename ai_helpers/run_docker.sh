@@ -27,6 +27,9 @@ say() {
 
 # build PROFILE: leaves the program in $target.
 build() {
+    case $target in
+    *:*) say "Cargo builds nothing in $target, for the colon; set CARGO_TARGET_DIR" ;;
+    esac
     say "building aienergyscore"
     cargo build --quiet --locked --profile "$1" --package runner \
         --manifest-path "$root/Cargo.toml" --target-dir "$target" >&2

@@ -93,8 +93,9 @@ fn count_gpus(driver: &Path) -> usize {
     fs::read_dir(driver).map_or(0, Iterator::count)
 }
 
-/// Where the entrypoint program may be: where the variable says and nowhere else, or beside the
-/// runner, or in the build folder that the runner lies in, or on the search path.
+/// Where the entrypoint program may be: where the variable says and nowhere else, or in the build
+/// folder that the runner lies in, or beside the runner, or on the search path. The build folder's
+/// is whole; beside a runner that cargo built there may be one without the `native` backend.
 fn entrypoint_candidates(env: &Environment, executable: Option<&Path>) -> Vec<PathBuf> {
     if let Some(named) = env.get(env::ENTRYPOINT) {
         return vec![named.into()];
@@ -102,10 +103,9 @@ fn entrypoint_candidates(env: &Environment, executable: Option<&Path>) -> Vec<Pa
     let beside = executable.and_then(Path::parent);
     let built = beside.and_then(Path::parent).map(|target| target.join("entrypoint"));
     let path = env.get("PATH").map(std::env::split_paths).into_iter().flatten();
-    beside
-        .map(Path::to_owned)
+    built
         .into_iter()
-        .chain(built)
+        .chain(beside.map(Path::to_owned))
         .chain(path)
         .map(|folder| folder.join(contract::ENTRYPOINT))
         .collect()
@@ -133,7 +133,7 @@ mod tests {
         let program = contract::ENTRYPOINT;
         assert_eq!(
             entrypoint_candidates(&searched, executable),
-            ["/t/debug", "/t/entrypoint", "/bin", "/usr/bin"]
+            ["/t/entrypoint", "/t/debug", "/bin", "/usr/bin"]
                 .map(|folder| Path::new(folder).join(program))
         );
     }

@@ -37,6 +37,27 @@ impl HostPath {
         }
     }
 
+    /// The same place without `..`, followed on the disk as the kernel follows it: behind a link,
+    /// an engine that only reads the text would mount another folder.
+    ///
+    /// # Errors
+    /// As [`HostPath::new`], for the place that it leads to.
+    pub fn without_parents(self, what: &str) -> Result<Self, Usage> {
+        if !self.as_path().components().any(|part| part == Component::ParentDir) {
+            return Ok(self);
+        }
+        let mut real = PathBuf::new();
+        for part in self.as_path().components() {
+            if part == Component::ParentDir {
+                real = real.canonicalize().unwrap_or(real);
+                real.pop();
+            } else {
+                real.push(part);
+            }
+        }
+        Self::new(what, &real, Path::new("/"))
+    }
+
     /// As text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -72,6 +93,23 @@ mod tests {
         for (path, absolute) in cases {
             let made = HostPath::new("results", Path::new(path), Path::new("/w")).unwrap();
             assert_eq!(made.as_str(), absolute);
+        }
+    }
+
+    #[test]
+    fn parents_are_those_of_what_a_link_leads_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("deep/er")).unwrap();
+        std::os::unix::fs::symlink("deep/er", root.join("link")).unwrap();
+        let cases = [
+            ("link/../results", "deep/results"),
+            ("none/../results", "results"),
+            ("link/x", "link/x"),
+        ];
+        for (path, place) in cases {
+            let path = HostPath::new("results", &root.join(path), "/".as_ref()).unwrap();
+            assert_eq!(path.without_parents("results").unwrap().as_path(), root.join(place));
         }
     }
 

@@ -4,6 +4,8 @@
 //! A run is planned once, as data ([`plan::RunPlan`]), and rendered many times: as the vector
 //! that is executed, as shell text, in the guides. Everything up to the vector is pure.
 
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 pub use contract;
 
 pub mod atomic_file;

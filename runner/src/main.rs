@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     match try_main() {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            terminal::say(format_args!("error: {error:#}"));
             let usage = error.downcast_ref::<Usage>().is_some();
             (if usage { Exit::Usage } else { Exit::Failed }).into()
         }

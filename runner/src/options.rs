@@ -125,6 +125,25 @@ impl RunOptions {
         })
     }
 
+    /// [`RunOptions::new`] with `..` in paths followed on the disk.
+    ///
+    /// # Errors
+    /// As [`RunOptions::new`].
+    pub fn read(request: Request, host: &Host) -> Result<Self, Usage> {
+        let options = Self::new(request, host)?;
+        let HubCache { home, hub } = options.cache;
+        let token = options.token.map(|token| token.without_parents()).transpose()?;
+        Ok(Self {
+            token,
+            results: options.results.without_parents("results folder")?,
+            cache: HubCache {
+                home: home.without_parents("HuggingFace home")?,
+                hub: hub.without_parents("Hub cache")?,
+            },
+            ..options
+        })
+    }
+
     /// The same, held against the disk: links of the cache followed, no token where no file is.
     ///
     /// # Errors

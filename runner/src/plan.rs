@@ -1,6 +1,6 @@
 //! The plan of a run: engine-neutral data, each part with its reason. Building it is pure.
 
-use contract::{Backend, Flavour, SHM_SIZE, env, path};
+use contract::{Backend, Flavour, HOST_GATEWAY, SHM_SIZE, env, path};
 use serde::Serialize;
 
 use crate::{
@@ -181,6 +181,20 @@ impl RunPlan {
         })
     }
 
+    /// What about the plan will surprise its user.
+    pub fn surprise(&self) -> Option<String> {
+        let endpoint = self.env.iter().find(|variable| variable.name == env::VLLM_ENDPOINT)?;
+        let own = ["//localhost", "//127.", "//[::1]"];
+        let is_own = own.iter().any(|host| endpoint.value.contains(host));
+        (is_own && self.image.is_some()).then(|| {
+            format!(
+                "{} names `{}`, which in a container is the container itself; a server on this \
+                 machine is reached as {}, if it listens on more than the loopback",
+                endpoint.name, endpoint.value, HOST_GATEWAY
+            )
+        })
+    }
+
     /// The same run as a guide shows it: without supervision, for a user who watches it.
     #[must_use]
     pub fn for_guide(self) -> Self {
@@ -287,7 +301,7 @@ fn network(offline: bool, backend: Backend) -> Because<Network> {
     if offline {
         because(Network::None, "--offline: the container has no network")
     } else if backend == Backend::Vllm {
-        let reason = format!("Linux does not resolve {} by itself", contract::HOST_GATEWAY);
+        let reason = format!("Linux does not resolve {} by itself", HOST_GATEWAY);
         because(Network::WithHost, reason)
     } else {
         because(Network::Default, "the engine's default network")
@@ -326,94 +340,4 @@ fn cidfile(options: &RunOptions) -> Result<HostPath, Usage> {
 }
 
 #[cfg(test)]
-mod tests {
-    use contract::Backend;
-
-    use super::RunPlan;
-    use crate::{
-        engine::{Engine, Mode},
-        gpus::{Devices, Gpus},
-        host::Host,
-        options::{Request, RunOptions},
-        render::command_line,
-        testing::{docker, host},
-    };
-
-    fn plan(request: Request, host: &Host, engine: &Engine) -> RunPlan {
-        let mut options = RunOptions::new(request, host).unwrap();
-        options.token = options.token.filter(|_| host.env.get("HF_TOKEN").is_some());
-        RunPlan::new(&options, host, engine).unwrap()
-    }
-
-    fn request(args: &[&str]) -> Request {
-        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        Request { args, ..Request::default() }
-    }
-
-    #[test]
-    fn rootful_docker_runs_as_the_caller() {
-        let engine = docker(Mode::DockerRootful);
-        let args = ["--config-name", "text_generation", "backend.model=openai/gpt-oss-20b"];
-        let plan = plan(request(&args), &host(), &engine);
-        insta::assert_snapshot!("docker_rootful", command_line(&engine, &plan).explain());
-    }
-
-    #[test]
-    fn everything_at_once() {
-        let mut host = host();
-        host.nvidia_gpus = 4;
-        host.env = [
-            ("HF_HOME", "/data/h,f"),
-            ("HF_HUB_CACHE", "/disk/a \"b\":c"),
-            ("HF_TOKEN", "hf_secret"),
-            ("BENCHMARK_BACKEND", "vllm"),
-            ("VLLM_ENDPOINT", "http://host.docker.internal:8000/v1"),
-        ]
-        .into_iter()
-        .collect();
-        let devices = Gpus::Exactly(Devices::List(vec!["0".into(), "2".into()]));
-        let engine = docker(Mode::DockerUsernsRemap);
-        let mut asked = request(&[]);
-        asked.image = Some("registry.example/bench:1".into());
-        asked.gpus = devices;
-        let vllm = plan(asked.clone(), &host, &engine);
-        asked.backend = Some(Backend::Pytorch);
-        asked.offline = true;
-        let offline = plan(asked, &host, &engine);
-        let text =
-            [vllm, offline].map(|plan| command_line(&engine, &plan).explain()).join("\n---\n\n");
-        assert!(!text.contains("hf_secret"));
-        insta::assert_snapshot!("docker_everything", text);
-    }
-
-    #[test]
-    fn a_rootless_daemons_root_is_the_caller() {
-        let engine = docker(Mode::DockerRootless);
-        let argv = command_line(&engine, &plan(request(&[]), &host(), &engine)).argv();
-        let user = argv.iter().position(|word| word == "--user").unwrap();
-        assert_eq!(argv[user + 1], "0:0");
-    }
-
-    #[test]
-    fn the_host_engine_gets_folders_by_variable() {
-        let mut engine = docker(Mode::Host);
-        engine.program = "/opt/entry point".to_owned();
-        let mut host = host();
-        host.env = [("HF_HOME", "/h f"), ("HF_HUB_CACHE", "/w")].into_iter().collect();
-        let plan = plan(request(&["backend.model=a/b"]), &host, &engine);
-        insta::assert_snapshot!("host_engine", command_line(&engine, &plan).explain());
-    }
-
-    #[test]
-    fn automatic_gpus_say_why() {
-        let mut host = host();
-        let mut engine = docker(Mode::DockerRootful);
-        let reason = |host: &Host, engine: &Engine| plan(request(&[]), host, engine).gpus.reason;
-        insta::assert_snapshot!(reason(&host, &engine), @"auto: this machine has no NVIDIA GPU");
-        host.nvidia_gpus = 2;
-        insta::assert_snapshot!(reason(&host, &engine), @"auto: docker, rootful cannot hand over the 2 NVIDIA GPU(s) found; install the NVIDIA Container Toolkit and restart it");
-        engine.nvidia = true;
-        insta::assert_snapshot!(reason(&host, &engine), @"auto: 2 NVIDIA GPU(s) found");
-        assert_eq!(plan(request(&[]), &host, &engine).gpus.value, Devices::All);
-    }
-}
+mod tests;

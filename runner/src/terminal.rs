@@ -1,10 +1,13 @@
-//! Standard output, whose reader may leave early.
+//! Our two streams, whose readers may leave early.
 
-use std::io::{self, Write as _};
+use std::{
+    fmt::Display,
+    io::{self, Write as _},
+};
 
 use anyhow::Context as _;
 
-/// Prints `text`. That nobody reads any more, as behind `| head`, is no error.
+/// Prints `text` to standard output. That nobody reads any more, as behind `| head`, is no error.
 ///
 /// # Errors
 /// When standard output cannot be written for another reason.
@@ -15,5 +18,19 @@ pub fn print(text: &str) -> anyhow::Result<()> {
             Err(error).context("writing to standard output")
         }
         _ => Ok(()),
+    }
+}
+
+/// Says a line to whoever reads standard error. Where nobody does, or the disk behind it is full,
+/// the work goes on: a run must not die of a lost terminal.
+pub fn say(line: impl Display) {
+    // One write, so that lines of several programs do not mix. There is nowhere to report to.
+    let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
+}
+
+/// [`say`] for a warning, if there is one.
+pub fn warn(warning: Option<impl Display>) {
+    if let Some(text) = warning {
+        say(format_args!("warning: {text}"));
     }
 }

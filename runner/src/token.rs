@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use contract::env;
 use serde::Serialize;
 
-use crate::{exit::Usage, host::Host, host_path::HostPath, hub_cache::HubCache};
+use crate::{exit::Usage, host::Host, host_path::HostPath, hub_cache::HubCache, terminal};
 
 /// Where the token is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,6 +48,19 @@ impl TokenSource {
             None => cache.home.as_path().join("token"),
         };
         Ok(Self::File(HostPath::new("token file", &file, &host.cwd)?))
+    }
+
+    /// The same with `..` in the file's path followed on the disk.
+    ///
+    /// # Errors
+    /// When no engine can mount what it leads to.
+    pub fn without_parents(self) -> Result<Self, Usage> {
+        Ok(match self {
+            Self::Variable { name, file } => {
+                Self::Variable { name, file: file.without_parents("token file")? }
+            }
+            Self::File(file) => Self::File(file.without_parents("token file")?),
+        })
     }
 
     /// Whether there is a token at all: a variable holds one, a file may be missing.
@@ -97,7 +110,10 @@ impl Drop for TokenFile {
         if let Err(error) = fs::remove_file(self.0.as_path())
             && error.kind() != std::io::ErrorKind::NotFound
         {
-            eprintln!("warning: removing the token file `{}`: {error}; delete it", self.0);
+            terminal::say(format_args!(
+                "warning: removing the token file `{}`: {error}; delete it",
+                self.0
+            ));
         }
     }
 }

@@ -92,6 +92,19 @@ impl Ada {
         child
     }
 
+    /// The process that asks Docker for the container of Ada's run.
+    fn client(&self) -> Option<i32> {
+        let mine = self.results().display().to_string();
+        fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
+            .find(|pid| {
+                let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                let words = String::from_utf8_lossy(&words);
+                words.starts_with("docker\0run\0") && words.contains(&mine)
+            })
+    }
+
     /// Names of the containers of Ada's runs, running or not.
     fn containers(&self) -> Vec<String> {
         let mine = format!("source={}", self.results().display());
@@ -221,18 +234,31 @@ fn a_killed_runner_leaves_no_container() {
 
 #[test]
 #[ignore = "needs Docker and `cargo xtask smoke` once before"]
+fn a_runner_killed_while_the_engine_starts_leaves_no_container() {
+    let ada = Ada::new();
+    let args = ["run", "--engine", "docker", "--flavour", "smoke", smoke::MODEL, "-n", "1000"];
+    for pause in [0, 5, 10, 20, 40] {
+        let mut child =
+            ada.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        until("the client", || ada.client().is_some());
+        std::thread::sleep(Duration::from_millis(pause));
+        signal(&child, Signal::KILL);
+        child.wait().unwrap();
+        // The reaper holds the folder's lock until it has done its work.
+        until("the reaper's end", || {
+            let lock = fs::File::open(ada.results().join(".aienergyscore.lock")).unwrap();
+            lock.try_lock().is_ok()
+        });
+        assert_eq!(ada.containers(), [""; 0], "killed after {pause} ms");
+    }
+}
+
+#[test]
+#[ignore = "needs Docker and `cargo xtask smoke` once before"]
 fn a_killed_client_leaves_no_container() {
     let ada = Ada::new();
     let mut child = ada.started();
-    let name = ada.containers().remove(0);
-    let client = fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<i32>().ok())
-        .find(|pid| {
-            let words = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            words.starts_with("docker\0run\0") && words.contains(&name)
-        })
-        .expect("the client runs");
+    let client = ada.client().expect("the client runs");
     kill_process(Pid::from_raw(client).unwrap(), Signal::KILL).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(1));
     assert_eq!(ada.containers(), [""; 0]);

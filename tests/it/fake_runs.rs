@@ -171,6 +171,42 @@ fn folders_with_every_kind_of_name_reach_the_engine() {
 }
 
 #[test]
+fn a_reader_that_leaves_early_does_not_end_the_run() {
+    let say = "i=0; while [ $i -lt 3000 ]; do echo line $i of a long output; i=$((i+1)); done";
+    let docker = FakeDocker::with_run(&format!("{say}\n{say} >&2\n{GOOD}"));
+    let sandbox = Sandbox::new(Some(&docker));
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = sandbox.command(["run", "--flavour", "smoke"]);
+    let status = command.stdout(writer.try_clone().unwrap()).stderr(writer).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert!(sandbox.cwd().join("results/RUN_COMPLETE.json").exists());
+}
+
+#[test]
+fn a_full_disk_behind_the_streams_does_not_end_the_run() {
+    let docker = FakeDocker::with_run(GOOD);
+    let sandbox = Sandbox::new(Some(&docker));
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = sandbox.command(["run", "--flavour", "smoke"]);
+    // The summary cannot be shown, and that is an error; the run itself is whole.
+    assert_eq!(command.stdout(full()).stderr(full()).status().unwrap().code(), Some(1));
+    assert!(sandbox.cwd().join("results/RUN_COMPLETE.json").exists());
+}
+
+#[test]
+fn a_path_through_a_link_is_the_folder_that_was_made() {
+    let docker = FakeDocker::with_run(GOOD);
+    let mut sandbox = Sandbox::new(Some(&docker));
+    fs::create_dir_all(sandbox.folder("deep/er")).unwrap();
+    std::os::unix::fs::symlink("../deep/er", sandbox.cwd().join("link")).unwrap();
+    sandbox.set("RESULTS_DIR", "link/../results");
+    let outcome = aienergyscore(&sandbox, ["run", "--flavour", "smoke"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(sandbox.folder("deep/results/RUN_COMPLETE.json").exists());
+}
+
+#[test]
 fn without_docker_the_host_engine_runs_the_entrypoint() {
     let mut sandbox = Sandbox::new(None);
     let entrypoint = sandbox.folder("entry");

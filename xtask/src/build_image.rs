@@ -10,6 +10,7 @@ use std::{process::ExitCode, time::Instant};
 
 use clap::ValueEnum;
 use contract::{Flavour, IMAGE};
+use runner::terminal;
 use serde::Serialize;
 use xshell::Shell;
 
@@ -57,16 +58,17 @@ impl BuildImage {
         let Self { flavour: FlavourArg(flavour), json } = self;
         let started = Instant::now();
         let built = ensure_image(flavour)?;
-        if json {
-            println!("{}", serde_json::to_string_pretty(&built)?);
+        let text = if json {
+            serde_json::to_string_pretty(&built)?
         } else {
             let Built { image, digest: _, built, bytes } = built;
             let size = megabytes(bytes);
             match built {
-                true => println!("built {image}: {size}, {:.1} s", started.elapsed().as_secs_f64()),
-                false => println!("{image} is up to date: {size}"),
+                true => format!("built {image}: {size}, {:.1} s", started.elapsed().as_secs_f64()),
+                false => format!("{image} is up to date: {size}"),
             }
-        }
+        };
+        terminal::print(&format!("{text}\n"))?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -106,7 +108,7 @@ pub(crate) fn ensure_image(flavour: Flavour) -> anyhow::Result<Built> {
     let context = context::archive(workspace::root(), &program)?;
     let labels = labels::all(flavour, &digest, labels::revision(&sh));
     docker::build(&sh, flavour, &tags, &labels, &context)?;
-    docker::prune(&sh, flavour);
+    terminal::warn(docker::prune(&sh, flavour));
     let bytes = docker::inspect(&sh, &tags)?.first().map_or(0, |local| local.bytes);
     Ok(outcome(true, bytes))
 }

@@ -49,15 +49,15 @@ impl Docs {
                 terminal::print(&guide.diff())?;
             }
             let names = outdated.iter().map(|guide| guide.name.as_str()).collect::<Vec<_>>();
-            eprintln!(
+            terminal::say(format_args!(
                 "error: out of date: {}; run `cargo xtask docs` and commit the result",
                 names.join(", ")
-            );
+            ));
             return Ok(ExitCode::FAILURE);
         }
         for guide in outdated {
             atomic_file::write(&guide.path, guide.rendered.as_bytes())?;
-            eprintln!("updated {}", guide.name);
+            terminal::say(format_args!("updated {}", guide.name));
         }
         Ok(ExitCode::SUCCESS)
     }

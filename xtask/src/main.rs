@@ -13,6 +13,7 @@ mod workspace;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use runner::terminal;
 
 /// What contributors do with this workspace.
 #[derive(Debug, Parser)]
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            terminal::say(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

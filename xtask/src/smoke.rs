@@ -75,7 +75,7 @@ impl Smoke {
             .context("catching Ctrl-C")?;
         let outcome = self.test();
         if interrupted.load(Ordering::Relaxed) {
-            eprintln!("interrupted: the next smoke test starts where this one ended");
+            terminal::say("interrupted: the next smoke test starts where this one ended");
             return Ok(u8::try_from(INTERRUPTED)?.into());
         }
         outcome
@@ -120,12 +120,12 @@ impl Smoke {
 
 /// Says which part of the work begins.
 fn step(number: usize, title: &str) {
-    eprintln!("step {number}/5: {title}");
+    terminal::say(format_args!("step {number}/5: {title}"));
 }
 
 /// Says how a part of the work went.
 fn say(what: &str) {
-    eprintln!("  {what}");
+    terminal::say(format_args!("  {what}"));
 }
 
 /// Waits until no other smoke test works in `folder`: they would write to the same results.
@@ -136,7 +136,7 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            eprintln!("waiting for another smoke test to end");
+            terminal::say("waiting for another smoke test to end");
             file.lock().with_context(locking)?;
         }
         Err(TryLockError::Error(error)) => return Err(error).with_context(locking),

@@ -37,7 +37,9 @@ pub const HOST_GATEWAY: &str = "host.docker.internal";
 /// File name of the static program that every flavour starts.
 pub const ENTRYPOINT: &str = "aienergyscore-entrypoint";
 
-/// First argument that makes the entrypoint test its mounts instead of running a benchmark.
+/// First argument that makes the entrypoint test its mounts instead of running a benchmark. It
+/// prints one JSON object: `native` (whether it was built with that backend), `uid`, `gid`, `home`
+/// and `mounts`.
 pub const PROBE: &str = "probe";
 
 /// Labels on images and containers.

@@ -12,7 +12,11 @@ mod summary;
 mod supervise;
 mod watch;
 
-use std::{env, process::ExitCode};
+use std::{
+    env,
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use self::cli::Command;
 
@@ -34,13 +38,19 @@ fn execute(command: Command) -> u8 {
             done.map_or_else(|error| failure::report(&error), |()| 0)
         }
         Command::Probe { folders, leave } => probe::run(&folders, leave.as_deref(), variable),
-        Command::Help => {
-            println!("{}", cli::HELP);
-            0
-        }
+        Command::Help => print(cli::HELP),
         Command::Version => {
-            println!("{} {}", contract::ENTRYPOINT, env!("CARGO_PKG_VERSION"));
-            0
+            print(&format!("{} {}", contract::ENTRYPOINT, env!("CARGO_PKG_VERSION")))
         }
+    }
+}
+
+/// Prints a line, which its reader may leave early; the exit code.
+fn print(line: &str) -> u8 {
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            failure::report(&anyhow::Error::from(error).context("writing to standard output"))
+        }
+        _ => 0,
     }
 }

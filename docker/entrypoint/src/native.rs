@@ -40,12 +40,12 @@ pub(crate) fn run(
     let engine = Engine::load(&file.path)?;
     let about = engine.about();
     println!(
-        "loaded `{}` in {:.1} s: {}, computed as {}, {} threads",
+        "loaded `{}` in {:.1} s: {}, computed as {}, {}",
         file.path.display(),
         began.elapsed().as_secs_f64(),
         about.weights_stored,
         about.weights_computed,
-        about.threads
+        counted(about.threads as u64, "thread")
     );
     if !about.vector_kernels {
         println!("this processor lacks AVX2 and FMA: the answers will be slow");
@@ -54,7 +54,7 @@ pub(crate) fn run(
     let prompts = prompts::first(options.samples);
     if options.samples > prompts::COUNT {
         println!(
-            "{} prompts were asked for, {} are built in: running {0}",
+            "{} prompts were asked for, {} are built in: running {1}",
             options.samples,
             prompts::COUNT
         );
@@ -74,8 +74,11 @@ pub(crate) fn run(
 
     let totals = Totals::of(&answers);
     println!(
-        "{} prompts in {:.2} s: {} tokens, {:.1} tokens/s",
-        totals.prompts, totals.seconds, totals.completion_tokens, totals.tokens_per_second
+        "{} in {:.2} s: {}, {:.1} tokens/s",
+        counted(totals.prompts, "prompt"),
+        totals.seconds,
+        counted(totals.completion_tokens, "token"),
+        totals.tokens_per_second
     );
     let report = Report {
         format: Backend::Native,
@@ -135,14 +138,26 @@ fn progress(number: usize, of: usize, generation: &Generation) -> String {
     }
     let tokens = generation.completion_tokens;
     let speed = tokens as f64 / generation.time.as_secs_f64();
-    format!("prompt {number}/{of}: {tokens} tokens, {speed:.1} tokens/s: {text}")
+    let tokens = counted(tokens, "token");
+    format!("prompt {number}/{of}: {tokens}, {speed:.1} tokens/s: {text}")
+}
+
+fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{Generation, progress};
+    use super::{Generation, counted, progress};
+
+    #[test]
+    fn one_is_singular() {
+        let said = [0, 1, 2].map(|count| counted(count, "prompt"));
+        assert_eq!(said, ["0 prompts", "1 prompt", "2 prompts"]);
+    }
 
     #[test]
     fn progress_is_one_short_line() {

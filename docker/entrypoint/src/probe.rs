@@ -1,4 +1,5 @@
-//! Tests from inside a container what its mounts allow, by really writing to them.
+//! Tests from inside a container what its mounts allow, by really writing to them, and says what
+//! this program can do.
 
 use std::{
     ffi::OsString,
@@ -19,6 +20,8 @@ const CONTENT: &[u8] = b"aienergyscore probe\n";
 /// What was found, as printed.
 #[derive(Debug, Serialize)]
 struct Findings {
+    /// Whether this program was built with its `native` backend.
+    native: bool,
     uid: u32,
     gid: u32,
     home: Home,
@@ -48,6 +51,7 @@ pub(crate) fn run(
 ) -> u8 {
     let home = variable(env::HOME).filter(|home| !home.is_empty());
     let findings = Findings {
+        native: cfg!(feature = "native"),
         uid: getuid().as_raw(),
         gid: getgid().as_raw(),
         home: Home {

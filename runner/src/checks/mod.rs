@@ -16,7 +16,7 @@ use crate::{
     host_path::HostPath,
     options::{Request, RunOptions},
     plan::RunPlan,
-    run::{Need, foreign_entries, ready},
+    run::{Need, foreign_entries, ready, repos_out_of_sight},
 };
 
 /// Checks everything that the request would need, as the user who asks. Missing folders are made,
@@ -27,12 +27,12 @@ use crate::{
 /// When the request makes no sense, or a check itself breaks.
 pub fn verify(request: Request, inputs: Option<&str>) -> anyhow::Result<Vec<Finding>> {
     let host = Host::read()?;
-    let options = RunOptions::new(request, &host)?;
+    let options = RunOptions::read(request, &host)?;
     let mut findings = vec![user(&host)];
     findings.push(folder("results", "results folder", &options.results, &host));
     if options.backend.is_none_or(Backend::needs_hub_cache) {
-        for path in options.cache.folders() {
-            findings.push(folder("cache", "Hub cache", path, &host));
+        for (what, path) in options.cache.folders() {
+            findings.push(folder("cache", what, path, &host));
         }
         if let Some(text) = foreign_entries(&options.cache, &host) {
             findings.push(Finding::error("cache", options.cache.hub.as_str(), text));
@@ -60,6 +60,12 @@ pub fn verify(request: Request, inputs: Option<&str>) -> anyhow::Result<Vec<Find
             return Ok(findings);
         }
     };
+    if engine.has_containers()
+        && plan.backend.value.needs_hub_cache()
+        && let Some(text) = repos_out_of_sight(&options.cache)
+    {
+        findings.push(Finding::warning("cache", options.cache.hub.as_str(), text));
+    }
     findings.push(gpus(&plan, &host));
     findings.extend(image(&engine, &plan, inputs));
     findings.extend(leftovers::check(&engine)?);

@@ -21,6 +21,7 @@ use crate::{
 struct Answer {
     home: Home,
     mounts: Vec<ProbedMount>,
+    native: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -74,7 +75,8 @@ pub(super) fn check(options: &RunOptions, host: &Host, engine: &Engine) -> anyho
     let command = command_line(&engine, &plan);
     let env = command.env.iter().map(|(name, value)| (name.as_str(), value.value()));
     let answer = capture_with_env(&command.argv(), env)?;
-    let mut problems = judge(&answer);
+    let needs_native = plan.backend.value == Backend::Native;
+    let mut problems = judge(&answer, needs_native);
     for folder in &sources {
         problems.extend(left_file(&folder.join(&name), host.uid)?);
     }
@@ -87,9 +89,9 @@ pub(super) fn check(options: &RunOptions, host: &Host, engine: &Engine) -> anyho
 }
 
 /// What the probe itself complains about.
-fn judge(answer: &Captured) -> Vec<String> {
+fn judge(answer: &Captured, needs_native: bool) -> Vec<String> {
     let Captured { code, stdout, stderr } = answer;
-    let Ok(Answer { home, mounts }) = serde_json::from_str(stdout) else {
+    let Ok(Answer { home, mounts, native }) = serde_json::from_str(stdout) else {
         return vec![format!(
             "the probe failed (exit code {code}) and said no more than: {}",
             stderr.trim()
@@ -100,7 +102,12 @@ fn judge(answer: &Captured) -> Vec<String> {
         mounts.into_iter().filter(|mount| !mount.ok).map(|ProbedMount { path, error, .. }| {
             format!("`{path}` cannot be written: {}", error.unwrap_or_default())
         });
-    closed.into_iter().chain(bad).collect()
+    let lacking = (needs_native && !native).then(|| {
+        "the program was built without the `native` backend; `cargo xtask smoke --engine host` \
+         builds the one that has it"
+            .to_owned()
+    });
+    closed.into_iter().chain(bad).chain(lacking).collect()
 }
 
 /// Looks at a file that the probe left, and deletes it.
@@ -125,11 +132,14 @@ mod tests {
             stdout: stdout.to_owned(),
             stderr: "docker: no such runtime\n".to_owned(),
         };
-        let good = r#"{"uid":1,"gid":1,"home":{"path":"/h","writable":true},"mounts":[{"path":"/results","ok":true,"error":null}]}"#;
-        assert_eq!(judge(&answer(good)), Vec::<String>::new());
+        let good = r#"{"uid":1,"gid":1,"home":{"path":"/h","writable":true},"native":true,"mounts":[{"path":"/results","ok":true,"error":null}]}"#;
+        assert_eq!(judge(&answer(good), true), Vec::<String>::new());
+        let featureless = good.replace("\"native\":true", "\"native\":false");
+        assert_eq!(judge(&answer(&featureless), false), Vec::<String>::new());
+        assert!(judge(&answer(&featureless), true)[0].contains("cargo xtask smoke"));
         let bad = good.replace("true,\"error\":null", "false,\"error\":\"Permission denied\"");
-        assert_eq!(judge(&answer(&bad)), ["`/results` cannot be written: Permission denied"]);
-        let silent = judge(&answer(""));
+        assert_eq!(judge(&answer(&bad), true), ["`/results` cannot be written: Permission denied"]);
+        let silent = judge(&answer(""), true);
         assert!(silent[0].ends_with("docker: no such runtime"), "{silent:?}");
     }
 }

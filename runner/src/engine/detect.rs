@@ -45,8 +45,9 @@ pub fn detect(options: &RunOptions, host: &Host) -> anyhow::Result<Detected> {
             if !native {
                 return Err(refused.context("no container engine for this backend"));
             }
-            host_engine(host, &format!("no container engine: {refused:#}"))
-                .with_context(|| format!("no engine at all: {refused:#}"))
+            let detected = host_engine(host, "no container engine answers")
+                .with_context(|| format!("no engine at all: {refused:#}"))?;
+            Ok(Detected { warning: Some(format!("no container: {refused:#}")), ..detected })
         }
     }
 }

@@ -76,14 +76,28 @@ impl HubCache {
         Ok(self)
     }
 
+    /// Repos of the Hub cache that are links to another place: only the cache itself is mounted, so
+    /// a container does not see what they lead to.
+    pub fn repos_elsewhere(&self) -> Vec<PathBuf> {
+        let Ok(hub) = self.hub.as_path().canonicalize() else { return vec![] };
+        let Ok(entries) = fs::read_dir(&hub) else { return vec![] };
+        let leads_out = |path: &PathBuf| {
+            path.is_symlink() && path.canonicalize().is_ok_and(|real| !real.starts_with(&hub))
+        };
+        let mut links: Vec<_> =
+            entries.flatten().map(|entry| entry.path()).filter(leads_out).collect();
+        links.sort();
+        links
+    }
+
     /// The Hub cache, if it is not simply `hub` in the HuggingFace home.
     pub fn apart(&self) -> Option<&HostPath> {
         (self.hub.as_path() != self.home.as_path().join("hub")).then_some(&self.hub)
     }
 
-    /// The folders that must exist before a run, outermost first.
-    pub fn folders(&self) -> impl Iterator<Item = &HostPath> {
-        [&self.home, &self.hub].into_iter()
+    /// The folders that must exist before a run, by name, outermost first.
+    pub const fn folders(&self) -> [(&'static str, &HostPath); 2] {
+        [("HuggingFace home", &self.home), ("Hub cache", &self.hub)]
     }
 }
 
@@ -118,7 +132,7 @@ fn expand(text: &str, env: &Environment, home: Option<&Path>) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::ffi::OsStringExt as _;
+    use std::{os::unix::ffi::OsStringExt as _, path::Path};
 
     use super::HubCache;
     use crate::testing::host;
@@ -185,5 +199,9 @@ mod tests {
         assert_eq!(cache.apart(), None);
         let settled = cache.follow_links().unwrap();
         assert_eq!(settled.apart().unwrap().as_path(), root.join("disk"));
+        assert_eq!(settled.repos_elsewhere(), [""; 0].map(Path::new));
+        std::os::unix::fs::symlink("../other", root.join("disk/models--a--b")).unwrap();
+        std::fs::create_dir(root.join("other")).unwrap();
+        assert_eq!(settled.repos_elsewhere(), [root.join("disk/models--a--b")]);
     }
 }

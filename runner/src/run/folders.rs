@@ -68,9 +68,13 @@ fn why_not_made(folder: &Path, error: &io::Error, host: &Host) -> String {
             format!("`{shown}` is a link to nothing; remove it, or make what it points to")
         }
         Ok(data) if !data.is_dir() => format!("`{shown}` is not a folder; choose another path"),
-        _ if error.kind() == io::ErrorKind::PermissionDenied => {
-            format!("in `{shown}`, {}", owner_and_remedy(nearest, host))
-        }
+        _ if error.kind() == io::ErrorKind::PermissionDenied => format!(
+            "you may not write to `{shown}`; `sudo install -d -o {} -g {} {}` makes the folder for \
+             you, or choose another",
+            host.uid,
+            host.gid,
+            shown_for_shell(folder)
+        ),
         _ => error.to_string(),
     }
 }
@@ -78,8 +82,13 @@ fn why_not_made(folder: &Path, error: &io::Error, host: &Host) -> String {
 fn owner_and_remedy(folder: &Path, host: &Host) -> String {
     let (uid, gid) = (host.uid, host.gid);
     match fs::metadata(folder) {
+        // `/` and its folders are the system's: nobody should be told to take them.
+        Ok(data) if data.uid() != uid && folder.components().count() <= 2 => format!(
+            "it belongs to uid {}, you are uid {uid}; choose another folder, or make one below it",
+            data.uid()
+        ),
         Ok(data) if data.uid() != uid => format!(
-            "it belongs to uid {}, you are uid {uid}; `sudo chown -R {uid}:{gid} {}` makes it \
+            "it belongs to uid {}, you are uid {uid}; `sudo chown -hR {uid}:{gid} {}` makes it \
              yours, or choose another folder",
             data.uid(),
             shown_for_shell(folder)
@@ -92,7 +101,8 @@ fn owner_and_remedy(folder: &Path, host: &Host) -> String {
     }
 }
 
-fn shown_for_shell(path: &Path) -> String {
+/// `path`, quoted for pasting into a shell.
+pub(super) fn shown_for_shell(path: &Path) -> String {
     let text = path.to_string_lossy();
     shlex::try_quote(&text).map_or_else(|_| text.to_string(), |quoted| quoted.into_owned())
 }
@@ -124,6 +134,19 @@ pub fn foreign_entries(cache: &HubCache, host: &Host) -> Option<String> {
         host.uid,
         host.gid,
         shown_for_shell(hub)
+    ))
+}
+
+/// A warning when repos of the cache are links that a container cannot follow.
+pub fn repos_out_of_sight(cache: &HubCache) -> Option<String> {
+    let links = cache.repos_elsewhere();
+    let first = links.first()?;
+    Some(format!(
+        "{} repo(s) of the Hub cache are links to another place, which a container does not see, \
+         first `{}`; move the whole cache there and make `hub` itself the link, or name it in {}",
+        links.len(),
+        first.display(),
+        contract::env::HF_HUB_CACHE
     ))
 }
 

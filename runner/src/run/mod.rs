@@ -4,16 +4,18 @@ mod aftermath;
 mod folders;
 mod lock;
 mod outcome;
+mod pump;
 mod reaper;
 mod supervise;
 
 use std::{fs, path::Path, time::SystemTime};
 
 use anyhow::{Context as _, bail};
-use contract::{Flavour, output, previous::set_aside, summary::Summary};
+use contract::{Backend, Flavour, output, previous::set_aside, summary::Summary};
 use serde_json::json;
 
-pub use folders::{Need, foreign_entries, ready};
+use folders::shown_for_shell;
+pub use folders::{Need, foreign_entries, ready, repos_out_of_sight};
 pub use lock::ResultsLock;
 use outcome::{ContainerState, Evidence};
 use reaper::Reaper;
@@ -33,7 +35,7 @@ use crate::{
     render::command_line,
     report,
     shell::{CommandLine, Style},
-    terminal,
+    terminal::{self, warn},
     token::TokenSource,
 };
 
@@ -58,16 +60,18 @@ pub enum Show {
 /// When the run could not be tried, or failed for another reason than the benchmark's own.
 pub fn run(request: Request, show: Show) -> anyhow::Result<Exit> {
     let host = Host::read()?;
-    let options = RunOptions::new(request, &host)?;
+    let options = RunOptions::read(request, &host)?;
     if matches!(show, Show::Command | Show::Explanation | Show::Plan) {
         let (options, detected, plan) = plan(options, &host)?;
         let Detected { engine, why, warning } = &detected;
         let command = command_line(engine, &plan);
-        for line in [Some(format!("engine: {why}")), warning.clone()].into_iter().flatten() {
-            eprintln!("{line}");
-        }
+        terminal::say(format_args!("engine: {why}"));
+        warn(warning.clone());
+        warn(plan.surprise());
         if let Some(TokenSource::Variable { name, file }) = &options.token {
-            eprintln!("note: a run makes `{file}` from {name} first, and deletes it afterwards");
+            terminal::say(format_args!(
+                "note: a run makes `{file}` from {name} first, and deletes it afterwards"
+            ));
         }
         match show {
             Show::Explanation => terminal::print(&command.explain())?,
@@ -81,15 +85,19 @@ pub fn run(request: Request, show: Show) -> anyhow::Result<Exit> {
     // Folders come first: a cache that is a link is only followed when it is there.
     ready("results folder", &options.results, &host, Need::Write)?;
     let lock = ResultsLock::take(&options.results, &options.run_id)?;
-    if options.backend.is_none_or(contract::Backend::needs_hub_cache) {
+    if options.backend.is_none_or(Backend::needs_hub_cache) {
         let need = if options.offline { Need::Read } else { Need::WriteOrWarn };
-        for folder in options.cache.folders() {
-            warn(ready("Hub cache", folder, &host, need)?);
+        for (what, folder) in options.cache.folders() {
+            warn(ready(what, folder, &host, need)?);
         }
         warn(foreign_entries(&options.cache, &host));
     }
     let (options, Detected { engine, why, warning }, plan) = plan(options, &host)?;
     warn(warning);
+    warn(plan.surprise());
+    if engine.has_containers() && plan.backend.value.needs_hub_cache() {
+        warn(repos_out_of_sight(&options.cache));
+    }
     image_is_there(&engine, &plan)?;
     if host.uid == 0 {
         warn(Some("you are root, so the benchmark and its files are root's, too".to_owned()));
@@ -104,7 +112,7 @@ pub fn run(request: Request, show: Show) -> anyhow::Result<Exit> {
             )
         })?
     {
-        eprintln!("earlier results: moved to {}", folder.display());
+        terminal::say(format_args!("earlier results: moved to {}", folder.display()));
     }
     launch(&options, &host, &engine, &plan, &lock, show)
 }
@@ -129,19 +137,17 @@ fn launch(
     let before = hub.map(take_inventory).transpose()?;
     let token = match &options.token {
         Some(token) if engine.has_containers() => {
-            readable(token)?;
+            readable(token, plan.backend.value, host)?;
             token.write(host)?
         }
         _ => None,
     };
+    let mut reaper = Reaper::start(engine, plan, options, lock)?;
     let running = Running::start(&command_line(engine, plan), show == Show::RunJson)?;
-    let reaper = Reaper::start(engine, plan, options, lock).unwrap_or_else(|error| {
-        let risk = "if this process is killed, its container stays until it is removed by hand";
-        warn(Some(format!("{error:#}; {risk}")));
-        Reaper::none()
-    });
+    reaper.watch(&running.pids())?;
     let ended = running.wait(engine, plan)?;
     drop(token);
+    let made = container_was_made(plan);
     let state = container_state(engine, plan);
     remove_container(engine, plan)?;
     reaper.dismiss()?;
@@ -150,6 +156,7 @@ fn launch(
         engine: engine.mode.engine(),
         client_code: ended.code,
         signal: ended.signal,
+        made,
         state,
         completion: read_json(&options.results, output::COMPLETION)?,
         has_report: options.results.as_path().join(output::REPORT).is_file(),
@@ -166,7 +173,7 @@ fn launch(
         show_summary(&summary, &options.results, show)?;
     }
     if let Some(message) = verdict.message {
-        eprintln!("error: {message}\nresults so far: {}", options.results);
+        terminal::say(format_args!("error: {message}\nresults so far: {}", options.results));
     }
     Ok(verdict.exit)
 }
@@ -177,16 +184,13 @@ fn take_inventory(hub: &Path) -> anyhow::Result<Inventory> {
     })
 }
 
-fn warn(warning: Option<String>) {
-    if let Some(text) = warning {
-        eprintln!("warning: {text}");
-    }
-}
-
 fn announce(why: &str, plan: &RunPlan) {
-    eprintln!("engine: {why}");
+    terminal::say(format_args!("engine: {why}"));
     if let Some(image) = &plan.image {
-        eprintln!("image: {}, backend {}", image.value.reference, plan.backend.value);
+        terminal::say(format_args!(
+            "image: {}, backend {}",
+            image.value.reference, plan.backend.value
+        ));
     }
     let gpus = match &plan.gpus.value {
         Devices::None => "none".to_owned(),
@@ -194,7 +198,7 @@ fn announce(why: &str, plan: &RunPlan) {
         Devices::Count(count) => count.to_string(),
         Devices::List(list) => list.join(", "),
     };
-    eprintln!("GPUs: {gpus} ({})", plan.gpus.reason);
+    terminal::say(format_args!("GPUs: {gpus} ({})", plan.gpus.reason));
 }
 
 /// An image that only we build is not looked for in a registry, so its absence is told here.
@@ -214,15 +218,29 @@ fn image_is_there(engine: &Engine, plan: &RunPlan) -> anyhow::Result<()> {
     bail!("the image `{reference}` is not on this machine; {remedy}")
 }
 
-/// A token that is there but closed stops huggingface_hub even offline, so it stops us first.
-fn readable(token: &TokenSource) -> anyhow::Result<()> {
+/// A token that is there but closed stops huggingface_hub even offline, so it stops us first;
+/// only the `native` backend does without that library.
+fn readable(token: &TokenSource, backend: Backend, host: &Host) -> anyhow::Result<()> {
     let TokenSource::File(file) = token else { return Ok(()) };
-    fs::File::open(file.as_path()).map(drop).with_context(|| {
-        format!(
-            "reading the token file `{file}`, without which the Hub client refuses to work at all; \
-             make it yours (`sudo chown $(id -u) FILE`), or name another in {}",
-            contract::env::HF_TOKEN_PATH
-        )
+    let Err(error) = fs::File::open(file.as_path()) else { return Ok(()) };
+    let text = format!(
+        "the token file `{file}` cannot be read: {error}; make it yours with `sudo chown {} {}`, \
+         or name another in {}",
+        host.uid,
+        shown_for_shell(file.as_path()),
+        contract::env::HF_TOKEN_PATH
+    );
+    if backend == Backend::Native {
+        warn(Some(text));
+        return Ok(());
+    }
+    bail!("{text}; with a closed token the Hub client refuses to work at all")
+}
+
+/// Whether the engine has given the container an id.
+fn container_was_made(plan: &RunPlan) -> bool {
+    plan.supervision.as_ref().is_some_and(|supervision| {
+        fs::metadata(supervision.cidfile.as_path()).is_ok_and(|cid| cid.len() > 0)
     })
 }
 
@@ -242,11 +260,11 @@ fn remove_container(engine: &Engine, plan: &RunPlan) -> anyhow::Result<()> {
     if let Some(command) = engine.remove_command(&supervision.container) {
         let answer = capture(&command)?;
         if answer.code != 0 && !answer.stderr.contains("No such container") {
-            eprintln!(
+            terminal::say(format_args!(
                 "warning: `{}` failed: {}; remove the container yourself",
                 command.join(" "),
                 answer.stderr.trim()
-            );
+            ));
         }
     }
     match fs::remove_file(supervision.cidfile.as_path()) {

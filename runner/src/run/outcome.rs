@@ -14,6 +14,8 @@ pub(super) struct Evidence {
     pub client_code: i32,
     /// The signal that asked us to stop.
     pub signal: Option<i32>,
+    /// Whether the engine ever gave the container an id.
+    pub made: bool,
     /// The container's own state.
     pub state: ContainerState,
     /// The completion marker, if one is there and whole.
@@ -84,6 +86,10 @@ pub(super) fn judge(run_id: &str, evidence: &Evidence) -> Verdict {
     }
     let code = match state {
         ContainerState::NoContainers => *client_code,
+        ContainerState::Missing if evidence.made => {
+            let text = "somebody else removed the container while the benchmark ran";
+            return failed(Exit::Failed, text.to_owned());
+        }
         ContainerState::Missing => {
             let text =
                 format!("{engine} made no container and says why above (exit code {client_code})");
@@ -188,6 +194,7 @@ mod tests {
             engine: "docker",
             client_code: 0,
             signal: None,
+            made: true,
             state: exited(0),
             completion: Some(Completion { run_id: "r".to_owned(), exit_code: 0 }),
             has_report: true,
@@ -209,7 +216,8 @@ mod tests {
             Evidence { state: exited(3), client_code: 3, ..success() },
             Evidence { state: exited(3), client_code: 0, ..success() },
             Evidence { state: ContainerState::NoContainers, client_code: 139, ..success() },
-            Evidence { state: ContainerState::Missing, client_code: 125, ..success() },
+            Evidence { state: ContainerState::Missing, client_code: 137, ..success() },
+            Evidence { state: ContainerState::Missing, made: false, client_code: 125, ..success() },
             Evidence { state: state(never), client_code: 127, ..success() },
             Evidence { state: state(up), client_code: 137, ..success() },
             Evidence { state: state(oom), client_code: 137, ..success() },

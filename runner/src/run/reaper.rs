@@ -5,16 +5,26 @@ use std::{
     os::unix::process::CommandExt as _,
     path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
+use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::{consts, flag};
 
 use super::lock::ResultsLock;
 use crate::{engine::Engine, options::RunOptions, plan::RunPlan, process, token::TokenSource};
 
 /// What the runner says when it has cleaned up itself.
-const DISMISSED: &[u8] = b"dismissed";
+const DISMISSED: &str = "dismissed";
+
+/// How long the reaper looks for a container: one that was asked for in the runner's last moment
+/// may appear after its end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long it waits before it looks again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The runner's end of its reaper; none for an engine without containers, whose child process
 /// notices by itself.
@@ -30,9 +40,9 @@ impl Reaper {
         options: &RunOptions,
         lock: &ResultsLock,
     ) -> anyhow::Result<Self> {
-        let Some(supervision) = &plan.supervision else { return Ok(Self::none()) };
+        let Some(supervision) = &plan.supervision else { return Ok(Self(None)) };
         let Some(remove) = engine.remove_command(&supervision.container) else {
-            return Ok(Self::none());
+            return Ok(Self(None));
         };
         let mut args = vec!["reap", "--delete", supervision.cidfile.as_str()];
         if let Some(TokenSource::Variable { file, .. }) = &options.token {
@@ -57,9 +67,17 @@ impl Reaper {
         Ok(Self(Some((writer, handle))))
     }
 
-    /// No reaper.
-    pub(super) const fn none() -> Self {
-        Self(None)
+    /// Tells the reaper which process asks the engine for the container.
+    ///
+    /// # Errors
+    /// When the reaper is gone.
+    pub(super) fn watch(&mut self, client: &[u32]) -> anyhow::Result<()> {
+        let Some((writer, _)) = &mut self.0 else { return Ok(()) };
+        for pid in client {
+            writeln!(writer, "{pid}")
+                .context("telling the process that cleans up of the client")?;
+        }
+        Ok(())
     }
 
     /// Tells the reaper that there is nothing left to do, and waits until it is gone: until then
@@ -67,7 +85,7 @@ impl Reaper {
     pub(super) fn dismiss(self) -> anyhow::Result<()> {
         let Some((mut writer, handle)) = self.0 else { return Ok(()) };
         // A reaper that is dead already needs no word.
-        let told = writer.write_all(DISMISSED);
+        let told = writer.write_all(DISMISSED.as_bytes());
         drop(writer);
         handle.wait().context("waiting for the process that cleans up")?;
         match told {
@@ -86,12 +104,16 @@ pub fn reap(remove: &[String], delete: &[PathBuf]) -> anyhow::Result<()> {
     for signal in [consts::SIGINT, consts::SIGTERM, consts::SIGHUP, consts::SIGQUIT] {
         flag::register(signal, Arc::new(AtomicBool::new(false)))?;
     }
-    let mut word = vec![];
-    io::stdin().read_to_end(&mut word).context("waiting for the runner's end")?;
-    if word == DISMISSED {
+    let mut words = String::new();
+    io::stdin().read_to_string(&mut words).context("waiting for the runner's end")?;
+    if words.lines().any(|word| word == DISMISSED) {
         return Ok(());
     }
-    let removed = process::capture(remove);
+    let name = remove.last().context("no container is named")?;
+    for client in words.lines().filter_map(|word| word.parse().ok()) {
+        end_client(client, name);
+    }
+    let removed = remove_when_there(remove, name);
     for file in delete {
         match std::fs::remove_file(file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -100,5 +122,29 @@ pub fn reap(remove: &[String], delete: &[PathBuf]) -> anyhow::Result<()> {
             _ => {}
         }
     }
-    removed.map(drop)
+    removed
+}
+
+/// Ends a client that still asks for the container: it may be pulling an image for minutes.
+fn end_client(client: i32, container: &str) {
+    let words = std::fs::read(format!("/proc/{client}/cmdline")).unwrap_or_default();
+    // The number may be another process's by now.
+    let is_client = words.split(|byte| *byte == 0).any(|word| word == container.as_bytes());
+    if let Some(pid) = Pid::from_raw(client).filter(|_| is_client) {
+        // A client that ended meanwhile is as good.
+        let _ = kill_process_group(pid, Signal::KILL);
+    }
+}
+
+/// Removes the container, as soon as there is one.
+fn remove_when_there(remove: &[String], container: &str) -> anyhow::Result<()> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let answer = process::capture(remove)?;
+        // The engine prints the names of what it removed.
+        if answer.stdout.lines().any(|line| line == container) || Instant::now() > end {
+            return Ok(());
+        }
+        thread::sleep(PAUSE);
+    }
 }

@@ -1,7 +1,7 @@
 //! The time between start and end: streams, signals, and the dead-man's switch.
 
 use std::{
-    io::{self, PipeWriter},
+    io::{self, PipeReader, PipeWriter},
     os::unix::process::CommandExt as _,
     sync::{Arc, mpsc},
     thread,
@@ -12,11 +12,13 @@ use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::{consts, iterator::Signals, low_level::signal_name};
 
+use super::{container_was_made, pump::Pump};
 use crate::{
     engine::Engine,
     plan::RunPlan,
     process::{capture, exit_code},
     shell::CommandLine,
+    terminal,
 };
 
 /// How long a stopped benchmark has for its end: the entrypoint kills it after half of that.
@@ -41,6 +43,7 @@ pub(super) struct Running {
     child: Arc<duct::Handle>,
     switch: PipeWriter,
     signals: Signals,
+    pumps: [Pump; 2],
 }
 
 impl Running {
@@ -49,13 +52,23 @@ impl Running {
     pub(super) fn start(command: &CommandLine, to_stderr: bool) -> anyhow::Result<Self> {
         let signals = [consts::SIGINT, consts::SIGTERM, consts::SIGHUP, consts::SIGQUIT];
         let signals = Signals::new(signals).context("preparing for signals")?;
-        let (child, switch) = start(command, to_stderr)?;
-        Ok(Self { child: Arc::new(child), switch, signals })
+        let context = "connecting the benchmark's streams";
+        let (stdin, switch) = io::pipe().context(context)?;
+        let out = if to_stderr { Pump::start(io::stderr()) } else { Pump::start(io::stdout()) };
+        let (out, out_pump) = out.context(context)?;
+        let (err, err_pump) = Pump::start(io::stderr()).context(context)?;
+        let child = Arc::new(start(command, stdin, out, err)?);
+        Ok(Self { child, switch, signals, pumps: [out_pump, err_pump] })
+    }
+
+    /// The processes that were started.
+    pub(super) fn pids(&self) -> Vec<u32> {
+        self.child.pids()
     }
 
     /// Waits for the end. A signal to us stops the benchmark, a second one kills it.
     pub(super) fn wait(self, engine: &Engine, plan: &RunPlan) -> anyhow::Result<Ended> {
-        let Self { child, switch, mut signals } = self;
+        let Self { child, switch, mut signals, pumps } = self;
         let (send, events) = mpsc::channel();
         let closer = signals.handle();
         let listener = thread::spawn({
@@ -76,13 +89,16 @@ impl Running {
                 Next::Exited(code) => break code,
                 Next::Stop(signal) => {
                     let name = signal_name(signal).unwrap_or("a signal");
-                    eprintln!("{name}: stopping the benchmark; once more kills it at once");
+                    terminal::say(format_args!(
+                        "{name}: stopping the benchmark; once more kills it at once"
+                    ));
                     stop(&child, engine, plan);
                 }
                 Next::Kill => kill(&child, engine, plan)?,
                 Next::Lost => anyhow::bail!("the threads that watch the benchmark are gone"),
             }
         };
+        pumps.into_iter().for_each(Pump::finish);
         closer.close();
         for thread in [listener.join().map(|_| ()), waiter.join().map(|_| ())] {
             thread.map_err(|_| anyhow::anyhow!("a thread that watched the benchmark panicked"))?;
@@ -91,24 +107,26 @@ impl Running {
     }
 }
 
-fn start(command: &CommandLine, to_stderr: bool) -> anyhow::Result<(duct::Handle, PipeWriter)> {
+fn start(
+    command: &CommandLine,
+    stdin: PipeReader,
+    stdout: PipeWriter,
+    stderr: PipeWriter,
+) -> anyhow::Result<duct::Handle> {
     let argv = command.argv();
     let (program, args) = argv.split_first().context("an empty command")?;
-    let (stdin, switch) = io::pipe().context("making the dead-man's switch")?;
-    let mut child = duct::cmd(program, args).stdin_file(stdin).unchecked();
+    let streams =
+        duct::cmd(program, args).stdin_file(stdin).stdout_file(stdout).stderr_file(stderr);
+    let mut child = streams.unchecked();
     for (name, value) in &command.env {
         child = child.env(name, value.value());
-    }
-    if to_stderr {
-        child = child.stdout_to_stderr();
     }
     // A group of its own: the terminal's Ctrl-C is for us to pass on, once.
     let child = child.before_spawn(|command| {
         command.process_group(0);
         Ok(())
     });
-    let child = child.start().with_context(|| format!("starting `{program}`"))?;
-    Ok((child, switch))
+    child.start().with_context(|| format!("starting `{program}`"))
 }
 
 /// What is known while a run is being stopped.
@@ -151,10 +169,7 @@ impl Stopping {
 /// The closed switch ends a running benchmark. A client that has not made its container yet, say
 /// because it pulls an image, does not see the switch and must be told.
 fn stop(child: &duct::Handle, engine: &Engine, plan: &RunPlan) {
-    let made = plan.supervision.as_ref().is_some_and(|supervision| {
-        std::fs::metadata(supervision.cidfile.as_path()).is_ok_and(|cid| cid.len() > 0)
-    });
-    if engine.has_containers() && !made {
+    if engine.has_containers() && !container_was_made(plan) {
         signal_group(child, Signal::TERM);
     }
 }
@@ -175,7 +190,7 @@ fn signal_group(child: &duct::Handle, signal: Signal) {
         if let Some(Err(error)) = pid.map(|pid| kill_process_group(pid, signal))
             && error != rustix::io::Errno::SRCH
         {
-            eprintln!("warning: signalling the engine's client: {error}");
+            terminal::say(format_args!("warning: signalling the engine's client: {error}"));
         }
     }
 }

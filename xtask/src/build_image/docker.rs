@@ -91,16 +91,39 @@ pub(super) fn build(
 }
 
 /// Removes images that a later build of `flavour` has replaced, unless a container needs them.
-/// Nothing depends on it, so it may fail.
-pub(super) fn prune(sh: &Shell, flavour: Flavour) {
+/// Nothing depends on it: a failure is a warning.
+pub(super) fn prune(sh: &Shell, flavour: Flavour) -> Option<String> {
     let filter = format!("label={}={flavour}", label::FLAVOUR);
-    let prune = cmd!(sh, "docker image prune --force --filter {filter}");
-    let _ = prune.quiet().ignore_stdout().ignore_stderr().run();
+    let command = cmd!(sh, "docker image prune --force --filter {filter}");
+    let said = match command.ignore_status().output() {
+        Ok(output) if output.status.success() => return None,
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.to_string(),
+    };
+    Some(not_pruned(flavour, &said))
+}
+
+fn not_pruned(flavour: Flavour, said: &str) -> String {
+    let said = said.trim().lines().next().unwrap_or("nothing");
+    format!(
+        "replaced {flavour} images could not be removed, and fill the disk until the next build \
+         removes them: `docker image prune` says: {said}"
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Local, parse_images};
+    use contract::Flavour;
+
+    use super::{Local, not_pruned, parse_images};
+
+    #[test]
+    fn a_prune_that_failed_is_a_warning_of_one_line() {
+        let warning = not_pruned(Flavour::Smoke, "Error: a prune operation is running\nmore\n");
+        assert!(warning.starts_with("replaced smoke images could not be removed"), "{warning}");
+        assert!(warning.ends_with("says: Error: a prune operation is running"), "{warning}");
+        assert!(not_pruned(Flavour::Smoke, "").ends_with("says: nothing"));
+    }
 
     #[test]
     fn labels_and_sizes_are_read_from_inspect() {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use runner::atomic_file;
+use runner::{atomic_file, terminal};
 use tempfile::NamedTempFile;
 use xshell::{Cmd, Shell, cmd};
 
@@ -58,7 +58,10 @@ pub(crate) fn ensure_entrypoint() -> anyhow::Result<PathBuf> {
     if up_to_date && program.is_file() {
         return Ok(program);
     }
-    eprintln!("building the static `{}`; the first time takes minutes", contract::ENTRYPOINT);
+    terminal::say(format_args!(
+        "building the static `{}`; the first time takes minutes",
+        contract::ENTRYPOINT
+    ));
     let sh = Shell::new()?;
     sh.change_dir(workspace::root());
     let command = cargo_for_program(&sh, "build", &toolchain);
@@ -80,7 +83,9 @@ pub(crate) fn test_entrypoint() -> anyhow::Result<()> {
     for (task, args) in [("clippy", lint.as_slice()), ("test", &["--", "--include-ignored"])] {
         let command = cargo_for_program(&sh, task, &toolchain);
         let target = workspace::target()?;
-        command.arg("--target-dir").arg(target).args(args).run()?;
+        let command = command.arg("--target-dir").arg(target).args(args);
+        terminal::say(format_args!("$ {command}"));
+        command.quiet().run()?;
     }
     Ok(())
 }

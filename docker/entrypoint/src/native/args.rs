@@ -82,7 +82,8 @@ pub(crate) fn parse(args: &[String]) -> Result<Options, String> {
     }
     if model.is_none() && faults.is_empty() {
         faults.push(format!(
-            "no model is given; add `{MODEL_KEY}=ORG/REPO` or a path to a .gguf file"
+            "no model is given; add `{MODEL_KEY}=ORG/REPO` for a repo of the Hub cache, or the \
+             path of a .gguf file that is visible here"
         ));
     }
     match model {

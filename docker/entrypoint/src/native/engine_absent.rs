@@ -16,7 +16,10 @@ pub(crate) struct Engine(Infallible);
 impl Engine {
     /// Says what to do instead.
     pub(crate) fn load(_: &Path) -> anyhow::Result<Self> {
-        bail!("this build has no `native` backend; build it with `--features native`")
+        bail!(
+            "this program was built without the `native` backend; `cargo xtask smoke --engine \
+             host` builds the one that has it"
+        )
     }
 
     pub(crate) fn about(&self) -> &About {

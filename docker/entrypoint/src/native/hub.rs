@@ -10,6 +10,10 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use contract::{MODEL_KEY, env};
 
+/// Why a file that the user sees may be missing, and what to do.
+const SEES: &str = "a container sees only its mounts: use a repo of the Hub cache (ORG/REPO), or \
+                    run without a container (`--engine host`)";
+
 /// The file to load.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ModelFile {
@@ -54,10 +58,10 @@ pub(crate) fn find(model: &str, cache: &Path) -> anyhow::Result<ModelFile> {
         None => (model, None),
     };
     if !is_hub_id(id) {
-        bail!("`{MODEL_KEY}={model}` is no file here and no Hub id of the form ORG/REPO");
+        bail!("`{MODEL_KEY}={model}` is no file here and no Hub id of the form ORG/REPO; {SEES}");
     }
     if id.ends_with(".gguf") {
-        bail!("`{MODEL_KEY}={model}` is no file here; the working directory counts");
+        bail!("`{MODEL_KEY}={model}` is no file here, where the working directory counts; {SEES}");
     }
     in_cache(id, file, cache).with_context(|| format!("finding the model `{model}`"))
 }
@@ -211,8 +215,12 @@ mod tests {
         let error = said("org/other");
         assert!(error.contains(&format!("Hub cache `{}`", hub.path().display())), "{error}");
         assert!(error.contains("hf download org/other"), "{error}");
-        assert!(said("/nowhere/m.gguf").contains("no file here and no Hub id"));
-        assert!(said("m.gguf").contains("no file here"));
+        for (model, why) in
+            [("/nowhere/m.gguf", "no file here and no Hub id"), ("m.gguf", "no file here, where")]
+        {
+            let error = said(model);
+            assert!(error.contains(why) && error.contains("`--engine host`"), "{error}");
+        }
         assert!(said("../up").contains("no Hub id"));
     }
 

@@ -11,6 +11,7 @@ fn findings_are_one_json_object_and_the_exit_code_sums_them_up() {
     let output = program(folder.path()).args(["probe", path]).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["native"], cfg!(feature = "native"));
     assert_eq!(found["home"]["path"], path);
     assert_eq!(found["home"]["writable"], true);
     assert_eq!(found["mounts"][0]["path"], path);
