@@ -5,6 +5,7 @@ mod docker;
 mod entrypoint;
 mod inputs;
 mod labels;
+mod toolchain;
 
 use std::{process::ExitCode, time::Instant};
 

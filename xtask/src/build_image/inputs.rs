@@ -10,8 +10,8 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::{
     context::{self, Content, Entry},
-    entrypoint::{self, Toolchain},
     labels,
+    toolchain::{self, Toolchain},
 };
 
 /// Sources of the static program: its crates and what decides over their dependencies.
@@ -46,8 +46,8 @@ pub(crate) fn inputs_digest(root: &Path, flavour: Flavour) -> anyhow::Result<Str
 pub(super) fn program_digest(root: &Path, toolchain: &Toolchain) -> anyhow::Result<String> {
     let mut inputs = Inputs::default();
     inputs.add("toolchain", toolchain.version.as_bytes());
-    let flags = entrypoint::FLAGS.map(str::to_owned);
-    for argument in entrypoint::arguments(toolchain).iter().chain(&flags) {
+    let flags = toolchain::FLAGS.map(str::to_owned);
+    for argument in toolchain::arguments(toolchain).iter().chain(&flags) {
         inputs.add("argument", argument.as_bytes());
     }
     for source in PROGRAM {
