@@ -8,9 +8,9 @@ mod pump;
 mod reaper;
 mod supervise;
 
-use std::{fs, path::Path, time::SystemTime};
+use std::{fs, path::Path, thread, time::SystemTime};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use contract::{Backend, Flavour, output, previous::set_aside, summary::Summary};
 use serde_json::json;
 
@@ -142,8 +142,17 @@ fn launch(
         }
         _ => None,
     };
-    let mut reaper = Reaper::start(engine, plan, options, lock)?;
-    let running = Running::start(&command_line(engine, plan), show == Show::RunJson)?;
+    let command = command_line(engine, plan);
+    // Side by side: the reaper waits for a container that is not there yet, so that neither needs
+    // the other first.
+    let (reaper, running) = thread::scope(|scope| {
+        let reaper = scope.spawn(|| Reaper::start(engine, plan, options, lock));
+        let running = Running::start(&command, show == Show::RunJson);
+        (reaper.join(), running)
+    });
+    let mut reaper =
+        reaper.map_err(|_| anyhow!("the thread that starts the reaper panicked"))??;
+    let running = running?;
     reaper.watch(&running.pids())?;
     let ended = running.wait(engine, plan)?;
     drop(token);

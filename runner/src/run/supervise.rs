@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, PipeReader, PipeWriter},
-    os::unix::process::CommandExt as _,
     sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
@@ -16,7 +15,7 @@ use super::{container_was_made, pump::Pump};
 use crate::{
     engine::Engine,
     plan::RunPlan,
-    process::{capture, exit_code},
+    process::{self, capture, exit_code},
     shell::CommandLine,
     terminal,
 };
@@ -114,19 +113,13 @@ fn start(
     stderr: PipeWriter,
 ) -> anyhow::Result<duct::Handle> {
     let argv = command.argv();
-    let (program, args) = argv.split_first().context("an empty command")?;
     let streams =
-        duct::cmd(program, args).stdin_file(stdin).stdout_file(stdout).stderr_file(stderr);
+        process::command(&argv)?.stdin_file(stdin).stdout_file(stdout).stderr_file(stderr);
     let mut child = streams.unchecked();
     for (name, value) in &command.env {
         child = child.env(name, value.value());
     }
-    // A group of its own: the terminal's Ctrl-C is for us to pass on, once.
-    let child = child.before_spawn(|command| {
-        command.process_group(0);
-        Ok(())
-    });
-    child.start().with_context(|| format!("starting `{program}`"))
+    child.start().with_context(|| format!("starting `{}`", argv[0]))
 }
 
 /// What is known while a run is being stopped.
