@@ -99,7 +99,9 @@ fn benchmark(
         .with_context(|| format!("running the `{backend}` backend"))?;
     match outcome {
         Outcome { cause: Some(Event::SupervisorGone), .. } => {
-            say("error: the supervisor is gone (standard input was closed): ended the benchmark");
+            say(
+                "standard input was closed: ended the benchmark, as its supervisor wants or is gone",
+            );
             Ok(SUPERVISOR_GONE)
         }
         Outcome { code: 0, .. } => {

@@ -98,7 +98,7 @@ fn a_closed_standard_input_ends_the_run() {
     out.read_to_string(&mut String::new()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(143));
-    assert!(stderr(&output).contains("the supervisor is gone"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("standard input was closed"), "{}", stderr(&output));
     assert_eq!(completion(results.path()), (143, "run-1".to_owned()));
     assert!(!results.path().join("GPU_ENERGY_SUMMARY.json").exists());
 }
