@@ -48,7 +48,7 @@ pub enum Command {
 pub struct RunArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// Prompts to run, instead of the configuration's or 20
+    /// Prompts to run [default: 20]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     num_samples: Option<u32>,
     /// No network for the benchmark, and a read-only cache

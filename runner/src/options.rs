@@ -53,6 +53,8 @@ pub struct RunOptions {
     pub engine: EngineChoice,
     /// The image, whole reference.
     pub image: String,
+    /// Whether anybody chose the image.
+    pub image_chosen: bool,
     /// The backend, if anybody chose one.
     pub backend: Option<Backend>,
     /// Server of the `vllm` backend.
@@ -110,8 +112,11 @@ impl RunOptions {
             .unwrap_or_else(|| Path::new("results").to_owned());
         let cache = HubCache::locate(host)?;
         let run_id = run_id(host.now, host.pid);
+        let image_chosen =
+            image.is_some() || flavour.is_some() || host.env.get(env::DOCKER_IMAGE).is_some();
         Ok(Self {
             engine,
+            image_chosen,
             image: image_reference(image, flavour, backend, host),
             backend,
             endpoint,

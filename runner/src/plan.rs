@@ -246,13 +246,18 @@ fn mounts(options: &RunOptions, backend: Backend, mode: Mode) -> Vec<Mount> {
             variable: MountVariable::OnHost(env::HF_HOME),
             reason: format!("weights in your cache are used, never fetched twice{how}"),
         });
-        if let Some(hub) = options.cache.apart() {
+        let apart = options.cache.apart();
+        // A child inherits the caller's variable, which may hold a `~` that it does not expand.
+        if apart.is_some() || mode == Mode::Host {
             mounts.push(Mount {
-                source: hub.clone(),
+                source: options.cache.hub.clone(),
                 target: path::HUB_CACHE,
                 access,
                 variable: MountVariable::Always(env::HF_HUB_CACHE),
-                reason: format!("your Hub cache lies outside of HF_HOME{how}"),
+                reason: match apart {
+                    Some(_) => format!("your Hub cache lies outside of HF_HOME{how}"),
+                    None => format!("your Hub cache, said outright{how}"),
+                },
             });
         }
     }

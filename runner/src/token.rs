@@ -11,7 +11,13 @@ use anyhow::Context as _;
 use contract::env;
 use serde::Serialize;
 
-use crate::{exit::Usage, host::Host, host_path::HostPath, hub_cache::HubCache, terminal};
+use crate::{
+    exit::Usage,
+    host::Host,
+    host_path::HostPath,
+    hub_cache::{HubCache, expand},
+    terminal,
+};
 
 /// Where the token is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,7 +50,10 @@ impl TokenSource {
             }
         }
         let file = match host.env.get(env::HF_TOKEN_PATH) {
-            Some(named) => Path::new(named).to_owned(),
+            Some(named) => match named.to_str() {
+                Some(text) => expand(text, &host.env, host.home.as_deref()),
+                None => named.into(),
+            },
             None => cache.home.as_path().join("token"),
         };
         Ok(Self::File(HostPath::new("token file", &file, &host.cwd)?))
@@ -137,7 +146,9 @@ mod tests {
             TokenSource::Variable { name, file } => format!("{name} {file}"),
             TokenSource::File(file) => file.to_string(),
         };
-        let cases: [(&[(&str, &str)], &str); 6] = [
+        let cases: [(&[(&str, &str)], &str); 8] = [
+            (&[("HF_TOKEN_PATH", "~/tok")], "/home/ada/tok"),
+            (&[("HF_TOKEN_PATH", "$D/tok"), ("D", "/d")], "/d/tok"),
             (&[], "/home/ada/.cache/huggingface/token"),
             (&[("HF_HOME", "/hf")], "/hf/token"),
             (&[("HF_TOKEN_PATH", "/t"), ("HF_HOME", "/hf")], "/t"),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, thread};
 
 use anyhow::{Context as _, anyhow, bail};
-use contract::{Backend, label};
+use contract::{Backend, Flavour, label};
 use serde::Deserialize;
 
 use super::{Engine, LocalImage, Mode};
@@ -41,14 +41,22 @@ pub fn detect(options: &RunOptions, host: &Host) -> anyhow::Result<Detected> {
                 Ok(detected) => return Ok(detected),
                 Err(error) => error,
             };
-            let native = matches!(options.backend, None | Some(Backend::Native));
-            if !native {
-                return Err(refused.context("no container engine for this backend"));
+            if !host_will_do(options) {
+                return Err(refused.context("no container engine for this backend and image"));
             }
             let detected = host_engine(host, "no container engine answers")
                 .with_context(|| format!("no engine at all: {refused:#}"))?;
             Ok(Detected { warning: Some(format!("no container: {refused:#}")), ..detected })
         }
+    }
+}
+
+/// Whether a run without a container is what was asked for: another backend, or an image of
+/// another, would be another measurement.
+fn host_will_do(options: &RunOptions) -> bool {
+    match options.backend {
+        Some(backend) => backend == Backend::Native,
+        None => !options.image_chosen || Flavour::of_image(&options.image) == Flavour::Smoke,
     }
 }
 
@@ -165,7 +173,13 @@ fn parse_labels(answer: &Captured) -> anyhow::Result<Option<LocalImage>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Captured, Mode, parse_info, parse_labels};
+    use contract::{Backend, Flavour};
+
+    use super::{Captured, Mode, host_will_do, parse_info, parse_labels};
+    use crate::{
+        options::{Request, RunOptions},
+        testing::host,
+    };
 
     fn answer(code: i32, stdout: &str, stderr: &str) -> Captured {
         Captured { code, stdout: stdout.to_owned(), stderr: stderr.to_owned() }
@@ -201,6 +215,22 @@ mod tests {
         let (info, doubt) = parse_info(&answer(0, "\n", "")).unwrap();
         assert_eq!(info.mode, Mode::DockerRootful);
         assert!(doubt.is_some());
+    }
+
+    #[test]
+    fn only_a_native_run_may_do_without_its_container() {
+        let cases = [
+            (Request::default(), true),
+            (Request { flavour: Some(Flavour::Smoke), ..Request::default() }, true),
+            (Request { flavour: Some(Flavour::Cuda), ..Request::default() }, false),
+            (Request { image: Some("bench:7".into()), ..Request::default() }, false),
+            (Request { backend: Some(Backend::Native), ..Request::default() }, true),
+            (Request { backend: Some(Backend::Pytorch), ..Request::default() }, false),
+        ];
+        for (request, expected) in cases {
+            let options = RunOptions::new(request.clone(), &host()).unwrap();
+            assert_eq!(host_will_do(&options), expected, "{request:?}");
+        }
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl HubCache {
 
 /// `~`, `$NAME` and `${NAME}` replaced as Python's `expanduser` and `expandvars` do: an unknown
 /// name stays as it is.
-fn expand(text: &str, env: &Environment, home: Option<&Path>) -> PathBuf {
+pub(crate) fn expand(text: &str, env: &Environment, home: Option<&Path>) -> PathBuf {
     let text = match (text.strip_prefix('~'), home) {
         (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
             format!("{}{rest}", home.display())

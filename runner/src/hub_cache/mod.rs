@@ -4,3 +4,4 @@ pub mod delta;
 mod location;
 
 pub use location::HubCache;
+pub(crate) use location::expand;

@@ -175,7 +175,14 @@ fn launch(
     warn(aftermath::foreign_results(&options.results, host.uid));
     if verdict.exit == Exit::Success {
         let cache = match (before, hub) {
-            (Some(before), Some(hub)) => Some(before.added_in(&take_inventory(hub)?)),
+            (Some(before), Some(hub)) => match take_inventory(hub) {
+                Ok(after) => Some(before.added_in(&after)),
+                // The run itself is whole.
+                Err(error) => {
+                    warn(Some(format!("{error:#}")));
+                    None
+                }
+            },
             _ => None,
         };
         let summary = aftermath::complete_summary(&options.results, cache)?;

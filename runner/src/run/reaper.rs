@@ -113,16 +113,17 @@ pub fn reap(remove: &[String], delete: &[PathBuf]) -> anyhow::Result<()> {
     for client in words.lines().filter_map(|word| word.parse().ok()) {
         end_client(client, name);
     }
-    let removed = remove_when_there(remove, name);
-    for file in delete {
-        match std::fs::remove_file(file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("deleting `{}`", file.display()));
-            }
-            _ => {}
+    // The files first, the token among them: a container may keep us waiting.
+    let deleted = delete.iter().map(|file| match std::fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("deleting `{}`", file.display()))
         }
-    }
-    removed
+        _ => Ok(()),
+    });
+    // Every one is tried, whatever becomes of the others.
+    let deleted = deleted.collect::<Vec<_>>();
+    let removed = remove_when_there(remove, name);
+    deleted.into_iter().collect::<anyhow::Result<()>>().and(removed)
 }
 
 /// Ends a client that still asks for the container: it may be pulling an image for minutes.

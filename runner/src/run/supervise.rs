@@ -33,7 +33,7 @@ pub(super) struct Ended {
 }
 
 enum Event {
-    Exited(i32),
+    Exited(io::Result<i32>),
     Signal(i32),
 }
 
@@ -79,13 +79,13 @@ impl Running {
             move || {
                 let code = child.wait().map(|output| exit_code(output.status));
                 // The receiver is only gone when nobody wants to know any more.
-                code.map(|code| send.send(Event::Exited(code)).is_ok())
+                send.send(Event::Exited(code)).is_ok()
             }
         });
         let mut stopping = Stopping { switch: Some(switch), signal: None, kill_at: None };
         let code = loop {
             match stopping.next(&events) {
-                Next::Exited(code) => break code,
+                Next::Exited(code) => break code.context("waiting for the benchmark's end")?,
                 Next::Stop(signal) => {
                     let name = signal_name(signal).unwrap_or("a signal");
                     terminal::say(format_args!(
@@ -130,7 +130,7 @@ struct Stopping {
 }
 
 enum Next {
-    Exited(i32),
+    Exited(io::Result<i32>),
     Stop(i32),
     Kill,
     Lost,
