@@ -64,7 +64,8 @@ fn known(run: &Command, word: &str) -> Known {
         return match (option.map(|option| option.get_action().takes_values()), value) {
             (Some(true), None) => Known::WithValueNext,
             (Some(true), Some(_)) => Known::WithValueIn,
-            (Some(false), None) => Known::Flag,
+            // A value that it does not take is clap's to refuse.
+            (Some(false), _) => Known::Flag,
             _ if name == "help" => Known::Flag,
             _ => Known::Not,
         };
@@ -127,6 +128,8 @@ mod tests {
             ("a run -cn t -m --dry-run", "a run --dry-run -- -cn t -m"),
             ("a run --gpus device=0,1 +a=b ~c", "a run --gpus device=0,1 -- +a=b ~c"),
             ("a run -h", "a run -h --"),
+            ("a run --json=1", "a run --json=1 --"),
+            ("a run m=1 -n", "a run -n -- m=1"),
             ("a verify --json", "a verify --json"),
             ("a reap -- docker rm x", "a reap -- docker rm x"),
             ("a --help", "a --help"),

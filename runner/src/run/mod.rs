@@ -8,9 +8,9 @@ mod pump;
 mod reaper;
 mod supervise;
 
-use std::{fs, path::Path, thread, time::SystemTime};
+use std::{fs, path::Path, time::SystemTime};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use contract::{Backend, Flavour, output, previous::set_aside, summary::Summary};
 use serde_json::json;
 
@@ -135,6 +135,8 @@ fn launch(
 ) -> anyhow::Result<Exit> {
     let hub = plan.backend.value.needs_hub_cache().then(|| options.cache.hub.as_path());
     let before = hub.map(take_inventory).transpose()?;
+    // First the reaper: from here on somebody cleans up, whatever becomes of this process.
+    let mut reaper = Reaper::start(engine, plan, options, lock)?;
     let token = match &options.token {
         Some(token) if engine.has_containers() => {
             readable(token, plan.backend.value, host)?;
@@ -142,17 +144,7 @@ fn launch(
         }
         _ => None,
     };
-    let command = command_line(engine, plan);
-    // Side by side: the reaper waits for a container that is not there yet, so that neither needs
-    // the other first.
-    let (reaper, running) = thread::scope(|scope| {
-        let reaper = scope.spawn(|| Reaper::start(engine, plan, options, lock));
-        let running = Running::start(&command, show == Show::RunJson);
-        (reaper.join(), running)
-    });
-    let mut reaper =
-        reaper.map_err(|_| anyhow!("the thread that starts the reaper panicked"))??;
-    let running = running?;
+    let running = Running::start(&command_line(engine, plan), show == Show::RunJson)?;
     reaper.watch(&running.pids())?;
     let ended = running.wait(engine, plan)?;
     drop(token);
