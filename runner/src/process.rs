@@ -1,4 +1,4 @@
-//! The one door to other programs.
+//! The one door to other programs; only the reaper, which is this program again, has its own.
 
 use std::{ffi::OsStr, os::unix::process::CommandExt as _, path::PathBuf};
 

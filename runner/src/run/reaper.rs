@@ -99,7 +99,7 @@ impl Reaper {
 /// unless it was dismissed.
 ///
 /// # Errors
-/// When the container could not be removed.
+/// When a file could not be deleted, or the engine not be asked.
 pub fn reap(remove: &[String], delete: &[PathBuf]) -> anyhow::Result<()> {
     for signal in [consts::SIGINT, consts::SIGTERM, consts::SIGHUP, consts::SIGQUIT] {
         flag::register(signal, Arc::new(AtomicBool::new(false)))?;
