@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, CommandFactory as _, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser,
+};
 use contract::{Backend, Flavour};
 
 use crate::{
@@ -12,7 +14,13 @@ use crate::{
 
 /// Measures the energy of AI models in a container that runs as you.
 #[derive(Debug, Parser)]
-#[command(name = "aienergyscore", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(
+    name = "aienergyscore",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = EXAMPLES
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -42,6 +50,7 @@ pub enum Command {
 /// `aienergyscore run`.
 #[derive(Debug, Clone, Args)]
 #[command(
+    display_name = "aienergyscore",
     override_usage = "aienergyscore run [OPTIONS] [BENCHMARK ARGUMENTS]...",
     after_help = RUN_EXAMPLES
 )]
@@ -51,7 +60,7 @@ pub struct RunArgs {
     /// Prompts to run [default: 20]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     num_samples: Option<u32>,
-    /// No network for the benchmark, and a read-only cache
+    /// No network for the benchmark, and a read-only cache; local paths and cached repos work
     #[arg(long)]
     offline: bool,
     /// Print the command instead of running it
@@ -78,6 +87,9 @@ Examples:
   aienergyscore run --gpus device=0,2 --results /data/runs/1 backend.model=openai/gpt-oss-20b
   # prompts to a server that runs on this machine
   VLLM_ENDPOINT=http://host.docker.internal:8000/v1 aienergyscore run --backend vllm
+  # a model and prompts of your own, in the image without GPU
+  aienergyscore run --backend pytorch --flavour cpu backend.model=./my-model \\
+    scenario.dataset_name=./prompts.csv
   # see what would be executed, and why
   aienergyscore run --dry-run --explain backend.model=openai/gpt-oss-20b
 
@@ -94,7 +106,12 @@ pub struct TargetArgs {
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
     engine: EngineArg,
     /// Image to run [default: ai_energy_score, the tag by backend; env: DOCKER_IMAGE]
-    #[arg(long, value_name = "IMAGE", conflicts_with = "flavour")]
+    #[arg(
+        long,
+        value_name = "IMAGE",
+        conflicts_with = "flavour",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
     image: Option<String>,
     /// Flavour of our image to run
     #[arg(long, value_name = "FLAVOUR")]
@@ -105,11 +122,15 @@ pub struct TargetArgs {
     /// GPUs: auto, none, all, a number, or device=0,2
     #[arg(long, value_name = "GPUS", default_value = "auto")]
     gpus: Gpus,
+    /// Let the container write everywhere: for an image that needs more than its mounts, /tmp and
+    /// its home
+    #[arg(long)]
+    writable_root: bool,
 }
 
 /// `aienergyscore verify`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = VERIFY_EXAMPLES)]
+#[command(display_name = "aienergyscore", after_help = VERIFY_EXAMPLES)]
 pub struct VerifyArgs {
     #[command(flatten)]
     target: TargetArgs,
@@ -160,7 +181,7 @@ impl From<EngineArg> for EngineChoice {
 
 /// clap's view of [`Backend`].
 #[derive(Debug, Clone, Copy)]
-struct BackendArg(Backend);
+pub struct BackendArg(pub Backend);
 
 impl ValueEnum for BackendArg {
     fn value_variants<'a>() -> &'a [Self] {
@@ -180,7 +201,7 @@ impl ValueEnum for BackendArg {
 
 /// clap's view of [`Flavour`].
 #[derive(Debug, Clone, Copy)]
-struct FlavourArg(Flavour);
+pub struct FlavourArg(pub Flavour);
 
 impl ValueEnum for FlavourArg {
     fn value_variants<'a>() -> &'a [Self] {
@@ -196,7 +217,7 @@ impl ValueEnum for FlavourArg {
 
 impl TargetArgs {
     fn into_request(self) -> Request {
-        let Self { backend, engine, image, flavour, results, gpus } = self;
+        let Self { backend, engine, image, flavour, results, gpus, writable_root } = self;
         Request {
             engine: engine.into(),
             image,
@@ -204,6 +225,7 @@ impl TargetArgs {
             backend: backend.map(|BackendArg(backend)| backend),
             results,
             gpus,
+            writable_root,
             ..Request::default()
         }
     }
@@ -232,13 +254,30 @@ pub fn command() -> clap::Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
 
     use super::Cli;
 
     #[test]
     fn the_parser_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_unset_variable_in_a_script_is_no_value() {
+        for option in ["--image=", "--results=", "--flavour=", "--gpus="] {
+            let error = Cli::try_parse_from(["aienergyscore", "run", option]).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{option}");
+        }
+    }
+
+    #[test]
+    fn a_command_tells_the_programs_version() {
+        for command in ["run", "verify"] {
+            let error = Cli::try_parse_from(["aienergyscore", command, "-V"]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::DisplayVersion);
+            assert_eq!(error.to_string(), Cli::command().render_version());
+        }
     }
 
     #[test]

@@ -2,11 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use contract::{Backend, DEFAULT_NUM_SAMPLES, Flavour, NUM_SAMPLES_KEY, env};
+use contract::{
+    Backend, DEFAULT_NUM_SAMPLES, Flavour,
+    argument::{self, NUM_SAMPLES},
+    env,
+};
 
 use crate::{
-    exit::Usage, gpus::Gpus, host::Host, host_path::HostPath, hub_cache::HubCache, run_id::run_id,
-    token::TokenSource,
+    exit::Usage, gpus::Gpus, host::Host, host_path::HostPath, hub_cache::HubCache,
+    local_input::Inputs, run_id::run_id, token::TokenSource,
 };
 
 /// The request, `--engine`.
@@ -40,6 +44,8 @@ pub struct Request {
     pub gpus: Gpus,
     /// `--offline`.
     pub offline: bool,
+    /// `--writable-root`.
+    pub writable_root: bool,
     /// Everything for the benchmark, in order.
     pub args: Vec<String>,
 }
@@ -69,6 +75,10 @@ pub struct RunOptions {
     pub gpus: Gpus,
     /// No network, nothing written to the cache.
     pub offline: bool,
+    /// The container may write outside of its mounts.
+    pub writable_root: bool,
+    /// Models and datasets of this machine that the arguments name.
+    pub inputs: Inputs,
     /// Arguments of the benchmark, the number of samples among them.
     pub args: Vec<String>,
 }
@@ -79,8 +89,18 @@ impl RunOptions {
     /// # Errors
     /// When parts of the request contradict each other or the environment makes no sense.
     pub fn new(request: Request, host: &Host) -> Result<Self, Usage> {
-        let Request { engine, image, flavour, backend, num_samples, results, gpus, offline, args } =
-            request;
+        let Request {
+            engine,
+            image,
+            flavour,
+            backend,
+            num_samples,
+            results,
+            gpus,
+            offline,
+            writable_root,
+            args,
+        } = request;
         let backend = match backend {
             Some(backend) => Some(backend),
             None => match host.env.text(env::BENCHMARK_BACKEND) {
@@ -114,6 +134,7 @@ impl RunOptions {
         let run_id = run_id(host.now, host.pid);
         let image_chosen =
             image.is_some() || flavour.is_some() || host.env.get(env::DOCKER_IMAGE).is_some();
+        let args = with_num_samples(args, num_samples)?;
         Ok(Self {
             engine,
             image_chosen,
@@ -125,7 +146,9 @@ impl RunOptions {
             cache,
             gpus,
             offline,
-            args: with_num_samples(args, num_samples)?,
+            writable_root,
+            inputs: Inputs::find(&args, backend, host)?,
+            args,
             run_id,
         })
     }
@@ -145,17 +168,21 @@ impl RunOptions {
                 home: home.without_parents("HuggingFace home")?,
                 hub: hub.without_parents("Hub cache")?,
             },
+            inputs: options.inputs.without_parents()?,
             ..options
         })
     }
 
-    /// The same, held against the disk: links of the cache followed, no token where no file is.
+    /// The same, held against the disk: links of the cache and of local inputs followed, no token
+    /// where no file is.
     ///
     /// # Errors
-    /// When no engine can mount what a link leads to.
+    /// When no engine can mount what a link leads to, or a local model or dataset does not serve.
     pub fn settle(self) -> Result<Self, Usage> {
+        let cache = self.cache.follow_links()?;
         Ok(Self {
-            cache: self.cache.follow_links()?,
+            inputs: self.inputs.settle(&self.args, &cache.hub)?,
+            cache,
             token: self.token.filter(TokenSource::exists),
             ..self
         })
@@ -179,16 +206,16 @@ fn image_reference(
 /// the default, and must not contradict `-n`.
 fn with_num_samples(mut args: Vec<String>, flag: Option<u32>) -> Result<Vec<String>, Usage> {
     let explicit = args.iter().rev().find_map(|arg| {
-        let (key, value) = arg.split_once('=')?;
-        (key.trim_start_matches('+') == NUM_SAMPLES_KEY).then_some(value)
+        let (key, value) = argument::split(arg)?;
+        (key == NUM_SAMPLES).then_some(value)
     });
     match (explicit, flag) {
         (Some(value), Some(n)) if value.parse() != Ok(n) => Err(Usage(format!(
-            "`-n {n}` and `{NUM_SAMPLES_KEY}={value}` contradict each other; give one of them"
+            "`-n {n}` and `{NUM_SAMPLES}={value}` contradict each other; give one of them"
         ))),
         (Some(_), _) => Ok(args),
         (None, n) => {
-            args.push(format!("{NUM_SAMPLES_KEY}={}", n.unwrap_or(DEFAULT_NUM_SAMPLES)));
+            args.push(format!("{NUM_SAMPLES}={}", n.unwrap_or(DEFAULT_NUM_SAMPLES)));
             Ok(args)
         }
     }
@@ -223,6 +250,7 @@ mod tests {
             args(&["+scenario.num_samples=7"], Some(7)).unwrap(),
             ["+scenario.num_samples=7"]
         );
+        assert!(args(&["scenario.num_samples='7'"], Some(7)).is_ok());
         insta::assert_snapshot!(
             args(&["scenario.num_samples=7"], Some(8)).unwrap_err(),
             @"`-n 8` and `scenario.num_samples=7` contradict each other; give one of them"
@@ -244,6 +272,32 @@ mod tests {
         assert_eq!(image(native, &[("DOCKER_IMAGE", "mine")]), "mine");
         assert_eq!(image(cpu, &[("DOCKER_IMAGE", "mine")]), "ai_energy_score:cpu");
         assert_eq!(image(named, &[("DOCKER_IMAGE", "mine")]), "x:1");
+    }
+
+    #[test]
+    fn local_inputs_are_held_against_the_disk() {
+        let disk = tempfile::tempdir().unwrap();
+        let root = disk.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("org/m")).unwrap();
+        std::fs::create_dir_all(root.join("deep/er")).unwrap();
+        std::os::unix::fs::symlink("deep/er", root.join("link")).unwrap();
+        std::fs::write(root.join("deep/p.csv"), "text\n").unwrap();
+        let settled = |args: &[&str]| {
+            let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+            let host = crate::host::Host { cwd: root.clone(), ..host() };
+            let options = RunOptions::read(Request { args, ..Request::default() }, &host).unwrap();
+            options.settle().map_err(|e| e.to_string().replace(root.to_str().unwrap(), "ROOT"))
+        };
+        let error = settled(&["backend.model=./none"]).unwrap_err();
+        insta::assert_snapshot!(error, @"`backend.model=./none`: there is no `ROOT/none`; a Hub id has the form ORG/REPO");
+        let inputs = settled(&["scenario.dataset_name='link/../p.csv'"]).unwrap().inputs;
+        assert_eq!(inputs.local[0].path.as_path(), root.join("deep/p.csv"));
+        assert_eq!(inputs.local[0].found.as_ref().unwrap().mount, inputs.local[0].path);
+        assert_eq!(inputs.doubts, [""; 0]);
+        let inputs = settled(&["backend.model=org/m"]).unwrap().inputs;
+        assert_eq!(inputs.local, []);
+        insta::assert_snapshot!(inputs.doubts.join("\n"), @"`backend.model=org/m` is read from the Hub cache; `./org/m` would mean the one that lies here");
+        assert_eq!(settled(&["backend.model=org/other"]).unwrap().inputs.doubts, [""; 0]);
     }
 
     #[test]

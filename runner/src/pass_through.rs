@@ -66,7 +66,7 @@ fn known(run: &Command, word: &str) -> Known {
             (Some(true), Some(_)) => Known::WithValueIn,
             // A value that it does not take is clap's to refuse.
             (Some(false), _) => Known::Flag,
-            _ if name == "help" => Known::Flag,
+            _ if ["help", "version"].contains(&name) => Known::Flag,
             _ => Known::Not,
         };
     }
@@ -79,7 +79,7 @@ fn known(run: &Command, word: &str) -> Known {
         Some(true) if alone => Known::WithValueNext,
         Some(true) => Known::WithValueIn,
         Some(false) if alone => Known::Flag,
-        None if word == "-h" => Known::Flag,
+        None if ["-h", "-V"].contains(&word) => Known::Flag,
         _ => Known::Not,
     }
 }
@@ -128,6 +128,9 @@ mod tests {
             ("a run -cn t -m --dry-run", "a run --dry-run -- -cn t -m"),
             ("a run --gpus device=0,1 +a=b ~c", "a run --gpus device=0,1 -- +a=b ~c"),
             ("a run -h", "a run -h --"),
+            ("a run m=1 --version", "a run --version -- m=1"),
+            ("a run -V", "a run -V --"),
+            ("a run -- --version", "a run -- --version"),
             ("a run --json=1", "a run --json=1 --"),
             ("a run m=1 -n", "a run -n -- m=1"),
             ("a verify --json", "a verify --json"),

@@ -1,7 +1,15 @@
 //! The plan of a run: engine-neutral data, each part with its reason. Building it is pure.
 
+mod inputs;
+mod parts;
+
 use contract::{Backend, Flavour, HOST_GATEWAY, SHM_SIZE, env, path};
 use serde::Serialize;
+
+pub use parts::{
+    Access, Because, Identity, Image, Input, InputBy, Mount, MountVariable, Network, Pull, Root,
+    Supervision, Tmpfs, Variable,
+};
 
 use crate::{
     engine::{Engine, Mode},
@@ -12,15 +20,6 @@ use crate::{
     options::RunOptions,
     token::TokenSource,
 };
-
-/// A value and why it is what it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Because<T> {
-    /// The value.
-    pub value: T,
-    /// Why, in one line.
-    pub reason: String,
-}
 
 /// A value with its reason.
 fn because<T>(value: T, reason: impl Into<String>) -> Because<T> {
@@ -38,8 +37,14 @@ pub struct RunPlan {
     pub backend: Because<Backend>,
     /// Who the benchmark runs as.
     pub identity: Because<Identity>,
+    /// Whether the container's own files may change; none for the host engine.
+    pub root: Option<Because<Root>>,
+    /// What it may write to besides its mounts.
+    pub tmpfs: Vec<Tmpfs>,
     /// Folders and files of the host.
     pub mounts: Vec<Mount>,
+    /// Models and datasets of this machine that the arguments name.
+    pub inputs: Vec<Input>,
     /// Variables, beyond those that tell where the mounts are.
     pub env: Vec<Variable>,
     /// GPUs.
@@ -50,103 +55,10 @@ pub struct RunPlan {
     pub shm_size: Because<String>,
     /// How the run is kept in hand; a guide's command has none.
     pub supervision: Option<Supervision>,
-    /// The benchmark's arguments.
+    /// The benchmark's arguments, paths as the benchmark sees them.
     pub args: Vec<String>,
-}
-
-/// An image and whether the engine may look for it elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Image {
-    /// The reference.
-    pub reference: String,
-    /// When to ask a registry.
-    pub pull: Pull,
-}
-
-/// When to ask a registry for an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Pull {
-    /// When the engine does not have it.
-    Missing,
-    /// Never: it is only ever built here.
-    Never,
-}
-
-/// The invoking user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Identity {
-    /// User id.
-    pub uid: u32,
-    /// Group id.
-    pub gid: u32,
-}
-
-/// A folder or file of the host, and where the benchmark finds it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Mount {
-    /// On the host.
-    pub source: HostPath,
-    /// In a container.
-    pub target: &'static str,
-    /// Whether it may be written.
-    pub access: Access,
-    /// The variable that tells where it is.
-    pub variable: MountVariable,
-    /// Why it is there.
-    pub reason: String,
-}
-
-/// Whether a mount may be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Access {
-    /// Read and write.
-    ReadWrite,
-    /// Read only.
-    ReadOnly,
-}
-
-/// The variable that tells where a mount is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", content = "name", tag = "told")]
-pub enum MountVariable {
-    /// Told everywhere.
-    Always(&'static str),
-    /// Told only without a container: in one, the target is where everybody looks.
-    OnHost(&'static str),
-}
-
-/// A variable of the benchmark's environment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Variable {
-    /// Its name.
-    pub name: &'static str,
-    /// Its value; never a secret.
-    pub value: String,
-    /// Why it is set.
-    pub reason: String,
-}
-
-/// What the benchmark can reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Network {
-    /// The engine's default network.
-    Default,
-    /// The default network, and the host by name.
-    WithHost,
-    /// Nothing.
-    None,
-}
-
-/// How a run is kept in hand: the one list of flags that a guide's command does without.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Supervision {
-    /// The container's name.
-    pub container: String,
-    /// The file that receives the container's id, in the results folder.
-    pub cidfile: HostPath,
+    /// What about the plan will surprise its user.
+    pub doubts: Vec<String>,
 }
 
 impl RunPlan {
@@ -157,14 +69,21 @@ impl RunPlan {
     pub fn new(options: &RunOptions, host: &Host, engine: &Engine) -> Result<Self, Usage> {
         let backend = backend(options, engine);
         let network = network(options.offline, backend.value);
+        let container = engine.has_containers();
+        let inputs = inputs::place(options, backend.value, container)?;
+        let endpoint = options.endpoint.as_ref().filter(|_| backend.value == Backend::Vllm);
+        let own = endpoint.filter(|_| container).and_then(|endpoint| containers_own(endpoint));
         Ok(Self {
             run_id: options.run_id.clone(),
-            image: engine.has_containers().then(|| image(&options.image)),
+            image: container.then(|| image(&options.image)),
             identity: because(
                 Identity { uid: host.uid, gid: host.gid },
                 "you: files in the mounts stay yours, and nothing runs as root",
             ),
+            root: container.then(|| root(options.writable_root)),
+            tmpfs: if container { tmpfs() } else { vec![] },
             mounts: mounts(options, backend.value, engine.mode),
+            inputs: inputs.places,
             env: variables(options, backend.value),
             gpus: gpus(&options.gpus, host, engine)?,
             network,
@@ -176,23 +95,15 @@ impl RunPlan {
                 container: format!("aienergyscore-{}", options.run_id),
                 cidfile: cidfile(options)?,
             }),
-            args: options.args.clone(),
+            args: inputs.args,
+            doubts: inputs.doubts.into_iter().chain(own).collect(),
             backend,
         })
     }
 
-    /// What about the plan will surprise its user.
+    /// What about the plan will surprise its user, in one text.
     pub fn surprise(&self) -> Option<String> {
-        let endpoint = self.env.iter().find(|variable| variable.name == env::VLLM_ENDPOINT)?;
-        let own = ["//localhost", "//127.", "//[::1]"];
-        let is_own = own.iter().any(|host| endpoint.value.contains(host));
-        (is_own && self.image.is_some()).then(|| {
-            format!(
-                "{} names `{}`, which in a container is the container itself; a server on this \
-                 machine is reached as {}, if it listens on more than the loopback",
-                endpoint.name, endpoint.value, HOST_GATEWAY
-            )
-        })
+        (!self.doubts.is_empty()).then(|| self.doubts.join("; "))
     }
 
     /// The same run as a guide shows it: without supervision, for a user who watches it.
@@ -223,6 +134,29 @@ fn image(reference: &str) -> Because<Image> {
         (Pull::Missing, "chosen by --image or DOCKER_IMAGE")
     };
     because(Image { reference: reference.to_owned(), pull }, reason)
+}
+
+fn root(writable: bool) -> Because<Root> {
+    if writable {
+        return because(Root::Writable, "asked for with --writable-root");
+    }
+    because(Root::ReadOnly, "what a run leaves behind is in your folders, and nowhere else")
+}
+
+/// The places that a read-only root needs. All are open to any uid, because only the mode of a
+/// tmpfs can be chosen on every engine.
+fn tmpfs() -> Vec<Tmpfs> {
+    let tmpfs = |target, exec, reason: &str| Tmpfs { target, exec, reason: reason.to_owned() };
+    let home_cache = path::HF_HOME.rsplit_once('/').map_or(path::HOME, |(parent, _)| parent);
+    vec![
+        tmpfs(
+            path::TEMPORARY,
+            true,
+            "scratch files, and kernels that are compiled and loaded there",
+        ),
+        tmpfs(path::HOME, false, "a home that any uid may write to"),
+        tmpfs(home_cache, false, "the engine makes the way to the cache's mount as root's"),
+    ]
 }
 
 fn mounts(options: &RunOptions, backend: Backend, mode: Mode) -> Vec<Mount> {
@@ -337,6 +271,18 @@ fn gpus(asked: &Gpus, host: &Host, engine: &Engine) -> Result<Because<Devices>, 
         }
         Gpus::Exactly(devices) => Ok(because(devices.clone(), "asked for with --gpus")),
     }
+}
+
+/// A warning when a server is looked for in the container itself.
+fn containers_own(endpoint: &str) -> Option<String> {
+    let own = ["//localhost", "//127.", "//[::1]"];
+    own.iter().any(|host| endpoint.contains(host)).then(|| {
+        format!(
+            "{} names `{endpoint}`, which in a container is the container itself; a server on this \
+             machine is reached as {HOST_GATEWAY}, if it listens on more than the loopback",
+            env::VLLM_ENDPOINT
+        )
+    })
 }
 
 fn cidfile(options: &RunOptions) -> Result<HostPath, Usage> {

@@ -7,20 +7,30 @@ use rustix::fs::{Access, access};
 
 /// What a short command said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Captured {
+pub(crate) struct Captured {
     /// Exit code; 128+n for signal n.
-    pub code: i32,
+    pub(crate) code: i32,
     /// Standard output.
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// Standard error.
-    pub stderr: String,
+    pub(crate) stderr: String,
+}
+
+impl Captured {
+    /// What it complained of, for a message.
+    pub(crate) fn complaint(&self) -> &str {
+        match self.stderr.trim() {
+            "" => "it said nothing",
+            text => text,
+        }
+    }
 }
 
 /// Runs a command to its end, without input, and keeps what it says.
 ///
 /// # Errors
 /// When the program cannot be started. Its exit code is the caller's to judge.
-pub fn capture(argv: &[impl AsRef<str>]) -> anyhow::Result<Captured> {
+pub(crate) fn capture(argv: &[impl AsRef<str>]) -> anyhow::Result<Captured> {
     capture_with_env(argv, [])
 }
 
@@ -28,7 +38,7 @@ pub fn capture(argv: &[impl AsRef<str>]) -> anyhow::Result<Captured> {
 ///
 /// # Errors
 /// As [`capture`].
-pub fn capture_with_env<'a>(
+pub(crate) fn capture_with_env<'a>(
     argv: &[impl AsRef<str>],
     env: impl IntoIterator<Item = (&'a str, String)>,
 ) -> anyhow::Result<Captured> {
@@ -79,7 +89,7 @@ fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
 }
 
 /// The code as a shell tells it: 128+n for signal n.
-pub fn exit_code(status: std::process::ExitStatus) -> i32 {
+pub(crate) fn exit_code(status: std::process::ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt as _;
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1)
 }

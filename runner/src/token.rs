@@ -9,7 +9,6 @@ use std::{
 
 use anyhow::Context as _;
 use contract::env;
-use serde::Serialize;
 
 use crate::{
     exit::Usage,
@@ -20,8 +19,7 @@ use crate::{
 };
 
 /// Where the token is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenSource {
     /// In the named variable; it reaches a container through `file`, made for the run alone.
     Variable {

@@ -3,152 +3,41 @@
 use std::{
     fs,
     os::unix::{
-        fs::{MetadataExt as _, PermissionsExt as _, chown},
+        fs::{MetadataExt as _, chown},
         process::ExitStatusExt as _,
     },
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, getuid, kill_process};
 
-use crate::harness::{program, smoke};
+use crate::{
+    ada::{Ada, docker},
+    harness::smoke,
+};
 
-/// Somebody without privileges who may use Docker, with a home and a closed cache of their own.
-struct Ada {
-    root: tempfile::TempDir,
-    uid: u32,
-    program: PathBuf,
-    env: Vec<(&'static str, String)>,
+/// Ada with the smoke test's model.
+fn ada() -> Ada {
+    Ada::with(&[smoke::GGUF])
 }
 
-impl Ada {
-    /// Ada is uid 4242 when the tests are root's, and the tester otherwise.
-    fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let uid = if getuid().is_root() { 4242 } else { getuid().as_raw() };
-        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        // The build folder may lie where Ada cannot go.
-        let copy = root.path().join("aienergyscore");
-        fs::copy(program("aienergyscore"), &copy).unwrap();
-        let ada = Self { root, uid, program: copy, env: vec![] };
-        fs::create_dir(ada.home()).unwrap();
-        copy_tree(&smoke::cache(), &ada.home().join("hf"));
-        for entry in walkdir::WalkDir::new(ada.home()) {
-            let path = entry.unwrap().into_path();
-            std::os::unix::fs::lchown(&path, Some(uid), Some(uid)).unwrap();
-            if path.is_dir() {
-                fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
-            }
-        }
-        ada
-    }
-
-    fn home(&self) -> PathBuf {
-        self.root.path().join("ada")
-    }
-
-    fn results(&self) -> PathBuf {
-        self.home().join("results")
-    }
-
-    fn set(&mut self, name: &'static str, value: impl Into<String>) {
-        self.env.push((name, value.into()));
-    }
-
-    /// `aienergyscore` with a smoke-sized request, as Ada.
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = if getuid().is_root() {
-            let group = fs::metadata("/var/run/docker.sock").expect("a Docker socket").gid();
-            let mut command = Command::new("setpriv");
-            command.args([format!("--reuid={}", self.uid), format!("--regid={}", self.uid)]);
-            command.arg(format!("--groups={group}")).arg("--").arg(&self.program);
-            command
-        } else {
-            Command::new(&self.program)
-        };
-        command.args(args).env_clear().current_dir(self.home()).stdin(Stdio::null());
-        command.env("PATH", std::env::var("PATH").unwrap());
-        command.env("HOME", self.home()).env("HF_HOME", self.home().join("hf"));
-        command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        command
-    }
-
-    fn run(&self, args: &[&str]) -> std::process::Output {
-        let fixed = ["run", "--engine", "docker", "--flavour", "smoke", smoke::MODEL];
-        self.command(&[&fixed, args].concat()).output().unwrap()
-    }
-
-    /// A run that is under way, and would last for minutes.
-    fn started(&self) -> Child {
-        let args = ["run", "--engine", "docker", "--flavour", "smoke", smoke::MODEL, "-n", "1000"];
-        let mut command = self.command(&args);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let log = self.results().join("benchmark.log");
-        until("the first prompt", || {
-            fs::read_to_string(&log).is_ok_and(|log| log.contains("tokens/s"))
-        });
-        child
-    }
-
-    /// The process that asks Docker for the container of Ada's run.
-    fn client(&self) -> Option<i32> {
-        let mine = self.results().display().to_string();
-        fs::read_dir("/proc")
-            .unwrap()
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
-            .find(|pid| {
-                let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-                let words = String::from_utf8_lossy(&words);
-                words.starts_with("docker\0run\0") && words.contains(&mine)
-            })
-    }
-
-    /// Names of the containers of Ada's runs, running or not.
-    fn containers(&self) -> Vec<String> {
-        let mine = format!("source={}", self.results().display());
-        let listing = docker(&[
-            "ps",
-            "--all",
-            "--no-trunc",
-            "--filter",
-            "label=org.aienergyscore.run",
-            "--format",
-            "{{.Names}}",
-        ]);
-        listing
-            .lines()
-            .map(str::to_owned)
-            .filter(|name| {
-                let output = Command::new("docker").args(["inspect", name]).output().unwrap();
-                String::from_utf8_lossy(&output.stdout).contains(mine.trim_start_matches("source="))
-            })
-            .collect()
-    }
+/// A run of hers with that model in the smoke image.
+fn run(ada: &Ada, args: &[&str]) -> Output {
+    let fixed = ["run", "--engine", "docker", "--flavour", "smoke", smoke::MODEL];
+    ada.command(&[&fixed, args].concat()).output().unwrap()
 }
 
-impl Drop for Ada {
-    fn drop(&mut self) {
-        for name in self.containers() {
-            docker(&["rm", "--force", &name]);
-        }
-    }
-}
-
-fn copy_tree(from: &Path, to: &Path) {
-    let status = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
-    assert!(status.success());
-}
-
-fn docker(args: &[&str]) -> String {
-    let output = Command::new("docker").args(args).output().expect("docker can be started");
-    assert!(
-        output.status.success(),
-        "docker {args:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
+/// A run that is under way, and would last for minutes.
+fn started(ada: &Ada) -> Child {
+    let args = ["run", "--engine", "docker", "--flavour", "smoke", smoke::MODEL, "-n", "1000"];
+    let mut command = ada.command(&args);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let log = ada.results().join("benchmark.log");
+    until("the first prompt", || {
+        fs::read_to_string(&log).is_ok_and(|log| log.contains("tokens/s"))
+    });
+    child
 }
 
 /// Waits for what must come, and fails after a minute.
@@ -167,10 +56,10 @@ fn signal(child: &Child, signal: Signal) {
 #[test]
 #[ignore = "needs Docker and `cargo xtask smoke` once before"]
 fn results_are_the_users_and_weights_are_reused() {
-    let mut ada = Ada::new();
+    let mut ada = ada();
     for name in ["results", "a b,c:d\"e'f\ng\u{fc}"] {
         ada.set("RESULTS_DIR", name);
-        let output = ada.run(&["-n", "2"]);
+        let output = run(&ada, &["-n", "2"]);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{stderr}");
         let results = ada.home().join(name);
@@ -189,15 +78,15 @@ fn results_are_the_users_and_weights_are_reused() {
 #[test]
 #[ignore = "needs Docker and `cargo xtask smoke` once before"]
 fn offline_works_from_a_read_only_cache() {
-    let ada = Ada::new();
-    let output = ada.run(&["-n", "1", "--offline"]);
+    let ada = ada();
+    let output = run(&ada, &["-n", "1", "--offline"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
 #[ignore = "needs Docker and `cargo xtask smoke` once before"]
 fn a_failing_benchmark_is_a_failing_run() {
-    let ada = Ada::new();
+    let ada = ada();
     let args = ["run", "--engine", "docker", "--flavour", "smoke", "backend.model=no/such"];
     let output = ada.command(&args).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -211,8 +100,8 @@ fn a_failing_benchmark_is_a_failing_run() {
 #[ignore = "needs Docker and `cargo xtask smoke` once before"]
 fn a_signal_stops_the_container_and_keeps_what_it_wrote() {
     for (asked, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
-        let ada = Ada::new();
-        let mut child = ada.started();
+        let ada = ada();
+        let mut child = started(&ada);
         signal(&child, asked);
         assert_eq!(child.wait().unwrap().code(), Some(code));
         assert_eq!(ada.containers(), [""; 0]);
@@ -224,8 +113,8 @@ fn a_signal_stops_the_container_and_keeps_what_it_wrote() {
 #[test]
 #[ignore = "needs Docker and `cargo xtask smoke` once before"]
 fn a_killed_runner_leaves_no_container() {
-    let ada = Ada::new();
-    let mut child = ada.started();
+    let ada = ada();
+    let mut child = started(&ada);
     assert_eq!(ada.containers().len(), 1);
     signal(&child, Signal::KILL);
     assert_eq!(child.wait().unwrap().signal(), Some(9));
@@ -235,7 +124,7 @@ fn a_killed_runner_leaves_no_container() {
 #[test]
 #[ignore = "needs Docker and `cargo xtask smoke` once before"]
 fn a_runner_killed_while_the_engine_starts_leaves_no_container() {
-    let ada = Ada::new();
+    let ada = ada();
     let args = ["run", "--engine", "docker", "--flavour", "smoke", smoke::MODEL, "-n", "1000"];
     for pause in [0, 5, 10, 20, 40] {
         let mut child =
@@ -256,8 +145,8 @@ fn a_runner_killed_while_the_engine_starts_leaves_no_container() {
 #[test]
 #[ignore = "needs Docker and `cargo xtask smoke` once before"]
 fn a_killed_client_leaves_no_container() {
-    let ada = Ada::new();
-    let mut child = ada.started();
+    let ada = ada();
+    let mut child = started(&ada);
     let client = ada.client().expect("the client runs");
     kill_process(Pid::from_raw(client).unwrap(), Signal::KILL).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(1));
@@ -267,10 +156,10 @@ fn a_killed_client_leaves_no_container() {
 #[test]
 #[ignore = "needs Docker and `cargo xtask smoke` once before"]
 fn a_token_shows_neither_in_ps_nor_in_inspect() {
-    let mut ada = Ada::new();
+    let mut ada = ada();
     let token = "hf_0123456789abcdefghij";
     ada.set("HF_TOKEN", token);
-    let mut child = ada.started();
+    let mut child = started(&ada);
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         assert!(!String::from_utf8_lossy(&words).contains(token), "{:?}", entry.path());
@@ -285,7 +174,7 @@ fn a_token_shows_neither_in_ps_nor_in_inspect() {
 #[test]
 #[ignore = "needs Docker and `cargo xtask smoke` once before"]
 fn verify_proves_the_mounts_with_a_container() {
-    let ada = Ada::new();
+    let ada = ada();
     let args = ["verify", "--engine", "docker", "--flavour", "smoke", "--json"];
     let finding = |check: &str| {
         let output = ada.command(&args).output().unwrap();
@@ -305,10 +194,26 @@ fn verify_proves_the_mounts_with_a_container() {
 }
 
 #[test]
+#[ignore = "needs Docker and `cargo xtask smoke` once before"]
+fn verify_names_a_container_whose_runner_is_gone() {
+    let ada = ada();
+    let name = format!("aienergyscore-left-{}", std::process::id());
+    // No process has a number that high.
+    let label = format!("{}=20260101T000000Z-4194305", contract::label::RUN);
+    docker(&["create", "--name", &name, "--label", &label, "ai_energy_score:smoke"]);
+    let output =
+        ada.command(&["verify", "--engine", "docker", "--flavour", "smoke"]).output().unwrap();
+    docker(&["rm", "--force", &name]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    let line = said.lines().find(|line| line.contains(&name)).expect(&said);
+    assert!(line.starts_with("warning engine ") && line.contains("docker rm --force"), "{line}");
+}
+
+#[test]
 #[ignore = "needs root, to make a full disk, Docker, and `cargo xtask smoke` once before"]
 fn a_full_disk_fails_with_its_reason() {
     assert!(getuid().is_root(), "only root can mount a small disk");
-    let ada = Ada::new();
+    let ada = ada();
     let results = ada.results();
     fs::create_dir(&results).unwrap();
     let mounted = Command::new("mount")
@@ -319,7 +224,7 @@ fn a_full_disk_fails_with_its_reason() {
         .status()
         .unwrap();
     assert!(mounted.success());
-    let output = ada.run(&["-n", "1"]);
+    let output = run(&ada, &["-n", "1"]);
     assert!(Command::new("umount").arg(&results).status().unwrap().success());
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");

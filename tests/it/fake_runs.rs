@@ -1,6 +1,14 @@
 //! `run` against an engine that only pretends: what is asked of it, and what is made of the answers.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
+use std::{
+    fs,
+    os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 use crate::harness::{FakeDocker, Outcome, Sandbox, aienergyscore};
 
@@ -10,12 +18,76 @@ pub(crate) const GOOD: &str = r#"
   cat >"$RESULTS/GPU_ENERGY_SUMMARY.json" <<JSON
 {"units":"Wh","total":null,"format":"native","preprocess_wh":null,"prefill_wh":null,"decode_wh":null,
  "measurement":{"status":"not_measured","source":"nobody looked","devices":[]},
- "run":{"backend":"native","model":"m","prompts":2,"completion_tokens":20,"seconds":1.0,
-        "tokens_per_second":20.0,"time_to_first_token_seconds":0.1}}
+ "run":{"backend":"native","model":"m","prompts_asked":2,"prompts":2,"prompts_failed":0,
+        "prompt_tokens":10,"completion_tokens":20,"seconds":1.0,"tokens_per_second":20.0,
+        "time_to_first_token_seconds":0.1}}
 JSON
   printf '{"run_id":"%s","exit_code":0}' "$RUN_ID" >"$RESULTS/RUN_COMPLETE.json"
   echo said by the benchmark
 "#;
+
+/// Answers the probe of `verify`, in the results folder alone.
+const PROBED: &str = r#"
+  for word in "$@"; do
+    [ "$leave" = next ] && leave=$word
+    [ "$word" = --leave ] && leave=next
+  done
+  if [ -n "$leave" ]; then
+    touch "$RESULTS/$leave"
+    echo '{"native":true,"home":{"path":"/home/user","writable":true},"mounts":[]}'
+    exit 0
+  fi
+"#;
+
+/// What Docker says of an image that it has not.
+const NO_IMAGE: &str = "Error response from daemon: no such image: x: No such image: x";
+
+/// A sandbox with `docker`, before which comes another one that answers `cases` itself: branches
+/// of a `case $1`, in which `$HERE` is a folder of the sandbox.
+fn sandbox_with(docker: &FakeDocker, cases: &str) -> Sandbox {
+    let mut sandbox = Sandbox::new(Some(docker));
+    let (here, path) = (sandbox.folder("before"), docker.path());
+    fs::create_dir(&here).unwrap();
+    let shown = here.display();
+    let script = format!(
+        "#!/bin/sh\nHERE='{shown}'\ncase $1 in\n{cases}\nesac\nPATH='{path}'\nexec docker \"$@\"\n"
+    );
+    fs::write(here.join("docker"), script).unwrap();
+    fs::set_permissions(here.join("docker"), fs::Permissions::from_mode(0o755)).unwrap();
+    sandbox.set("PATH", format!("{shown}:{path}"));
+    sandbox
+}
+
+/// Starts a quiet run.
+fn start(sandbox: &Sandbox) -> Child {
+    let mut command = sandbox.command(["run", "--flavour", "smoke"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Waits until `holds`, and ends the run with a failure when that takes a minute.
+fn until(what: &str, run: &mut Child, mut holds: impl FnMut(&mut Child) -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !holds(run) {
+        if Instant::now() > end {
+            run.kill().unwrap();
+            panic!("waited in vain for {what}");
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The end of a run that gets an interrupt now and then.
+fn interrupted(run: &mut Child) -> ExitStatus {
+    let pid = Pid::from_raw(run.id().try_into().unwrap()).unwrap();
+    let mut ended = None;
+    until("the run's end", run, |run| {
+        kill_process(pid, Signal::INT).unwrap();
+        thread::sleep(Duration::from_millis(50));
+        ended = run.try_wait().unwrap();
+        ended.is_some()
+    });
+    ended.unwrap()
+}
 
 fn run(docker: &FakeDocker) -> (Sandbox, Outcome) {
     let sandbox = Sandbox::new(Some(docker));
@@ -136,8 +208,7 @@ fn a_token_of_the_environment_is_a_private_file_while_the_run_lasts() {
 #[test]
 fn an_image_that_is_not_built_stops_the_run_before_anything_moves() {
     let docker = FakeDocker::with_run(GOOD);
-    docker.fail("image");
-    let sandbox = Sandbox::new(Some(&docker));
+    let sandbox = sandbox_with(&docker, &format!("image) echo '{NO_IMAGE}' >&2; exit 1 ;;"));
     let results = sandbox.cwd().join("results");
     fs::create_dir(&results).unwrap();
     fs::write(results.join("benchmark_report.json"), "precious").unwrap();
@@ -150,6 +221,96 @@ fn an_image_that_is_not_built_stops_the_run_before_anything_moves() {
     );
     assert!(results.join("benchmark_report.json").exists());
     assert!(docker.calls_of("run").is_empty());
+}
+
+#[test]
+fn an_image_that_cannot_be_asked_for_is_not_a_missing_one() {
+    let docker = FakeDocker::with_run(GOOD);
+    docker.fail("image");
+    let complains = sandbox_with(&docker, "image) echo 'the disk is gone' >&2; exit 1 ;;");
+    let silent = Sandbox::new(Some(&docker));
+    for (sandbox, complaint) in [(complains, "the disk is gone"), (silent, "it said nothing")] {
+        for command in ["run", "verify"] {
+            let outcome = aienergyscore(&sandbox, [command, "--flavour", "smoke"]);
+            assert_eq!(outcome.code, Some(1));
+            let said = outcome.stdout + &outcome.stderr;
+            assert!(said.contains(complaint) && !said.contains("xtask"), "{said}");
+        }
+    }
+    assert!(docker.calls_of("run").is_empty());
+}
+
+#[test]
+fn what_is_not_known_to_be_docker_runs_nothing() {
+    let podman =
+        r#"version) echo '{"Components":[{"Name":"Podman Engine","Version":"4.3.1"}]}'; exit 0 ;;"#;
+    for (cases, part) in [(podman, "socket of Podman 4.3.1"), ("info) exit 0 ;;", "said nothing")] {
+        let docker = FakeDocker::with_run(GOOD);
+        let sandbox = sandbox_with(&docker, cases);
+        for engine in ["docker", "auto"] {
+            let args = ["verify", "--engine", engine, "--flavour", "cpu"];
+            let outcome = aienergyscore(&sandbox, args);
+            assert_eq!(outcome.code, Some(1));
+            let line = outcome.stdout.lines().find(|line| line.contains(part)).expect(part);
+            assert!(line.starts_with(&format!("error   engine   {engine}: ")), "{line}");
+        }
+        assert!(docker.calls_of("run").is_empty());
+    }
+}
+
+#[test]
+fn a_daemon_that_hangs_after_the_benchmark_does_not_keep_the_user() {
+    let docker = FakeDocker::with_run(GOOD);
+    let hangs = "rm) : >\"$HERE/asked\"; while [ -d \"$HERE\" ]; do sleep 0.01; done ;;";
+    let sandbox = sandbox_with(&docker, hangs);
+    let mut run = start(&sandbox);
+    until("the removal", &mut run, |_| sandbox.folder("before/asked").exists());
+    let status = interrupted(&mut run);
+    assert_eq!(status.signal(), Some(2), "{status}");
+}
+
+#[test]
+fn a_daemon_that_hangs_while_a_run_is_killed_does_not_keep_the_user() {
+    let docker = FakeDocker::with_run(
+        "trap '' TERM; : >\"$RESULTS/started\"; while [ -d \"$RESULTS\" ]; do sleep 0.01; done",
+    );
+    let hangs = "rm) while [ -d \"$HERE\" ]; do sleep 0.01; done ;;";
+    let sandbox = sandbox_with(&docker, hangs);
+    let mut run = start(&sandbox);
+    let results = sandbox.cwd().join("results");
+    until("the benchmark", &mut run, |_| results.join("started").exists());
+    let status = interrupted(&mut run);
+    assert_eq!(status.signal(), Some(2), "{status}");
+}
+
+#[test]
+fn a_cache_that_only_others_may_write_serves_run_and_verify_alike() {
+    let docker = FakeDocker::with_run(&format!("{PROBED}\n{GOOD}"));
+    let mut sandbox = Sandbox::new(Some(&docker));
+    let shared = sandbox.folder("shared");
+    fs::create_dir_all(shared.join("hub")).unwrap();
+    for folder in [shared.join("hub"), shared.clone()] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o555)).unwrap();
+    }
+    sandbox.set("HF_HOME", &shared);
+    for command in ["run", "verify"] {
+        let asked = sandbox.command([command, "--flavour", "smoke"]);
+        let mut command = Command::new(asked.get_program());
+        if geteuid().is_root() {
+            // Without its capabilities, root is a user whom modes bind.
+            command = Command::new("setpriv");
+            command.arg("--bounding-set=-all").arg("--").arg(asked.get_program());
+        }
+        command.args(asked.get_args()).current_dir(sandbox.cwd()).env_clear();
+        for (name, value) in asked.get_envs() {
+            command.env(name, value.unwrap());
+        }
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap()
+            + std::str::from_utf8(&output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert!(said.contains("nothing can be downloaded into it"), "{said}");
+    }
 }
 
 #[test]
@@ -221,4 +382,11 @@ fn without_docker_the_host_engine_runs_the_entrypoint() {
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let said = "backend.model=m scenario.num_samples=2 native";
     assert!(outcome.stdout.contains(said), "{}", outcome.stdout);
+    assert!(!outcome.stderr.contains("without a container, and"), "{}", outcome.stderr);
+    let args = ["run", "--engine", "host", "--offline", "--gpus", "none"];
+    let outcome = aienergyscore(&sandbox, args);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    for promise in ["--offline leaves network", "--gpus none hides no GPU"] {
+        assert_eq!(outcome.stderr.matches(promise).count(), 1, "{}", outcome.stderr);
+    }
 }

@@ -214,9 +214,20 @@ pub(crate) mod smoke {
     /// The argument that names the smoke test's model.
     pub(crate) const MODEL: &str = "backend.model=smoke/SmolLM2-135M-Instruct-GGUF";
 
-    /// The HuggingFace home with the model.
-    pub(crate) fn cache() -> PathBuf {
+    /// The repo of that model, in the Hub cache.
+    pub(crate) const GGUF: &str = "models--smoke--SmolLM2-135M-Instruct-GGUF";
+
+    /// The repo of its weights for the Python stacks.
+    pub(crate) const WEIGHTS: &str = "models--smoke--SmolLM2-135M-Instruct";
+
+    /// The smoke test's HuggingFace home.
+    pub(crate) fn home() -> PathBuf {
         made("smoke/huggingface")
+    }
+
+    /// The folder of a repo of the smoke test's Hub cache.
+    pub(crate) fn repo(name: &str) -> PathBuf {
+        made(&format!("smoke/huggingface/hub/{name}"))
     }
 
     /// The static program of the image and of the host engine.
@@ -227,7 +238,11 @@ pub(crate) mod smoke {
     fn made(name: &str) -> PathBuf {
         let runner = program("aienergyscore");
         let made = runner.ancestors().nth(2).expect("target/<profile>/program").join(name);
-        assert!(made.exists(), "`{}` is missing; run `cargo xtask smoke` first", made.display());
+        assert!(
+            made.exists(),
+            "`{}` is missing; run `cargo xtask smoke` first, for weights with `--flavour cpu`",
+            made.display()
+        );
         made
     }
 }

@@ -1,10 +1,13 @@
 //! Integration tests against the built programs. They need no engine, no network and no model;
 //! those that do are ignored with the reason, and run with `-- --include-ignored`.
 
+mod ada;
 mod docker;
 mod dry_run;
 mod fake_runs;
 mod guides;
 mod harness;
+mod images;
 mod processors;
 mod run_docker;
+mod stacks;

@@ -14,7 +14,7 @@ fn on_processor(model: &str) -> String {
         .args(["__native", &std::process::id().to_string()])
         .args([smoke::MODEL, "scenario.num_samples=1", "scenario.generate_kwargs.max_new_tokens=1"])
         .env_clear()
-        .env("HF_HOME", smoke::cache())
+        .env("HF_HOME", smoke::home())
         .env("RESULTS_DIR", results.path())
         .output()
         .expect("qemu-x86_64 can be started; install qemu-user");

@@ -3,9 +3,12 @@
 mod commands;
 mod content;
 mod guide;
+mod image_environment;
+mod lookup;
 mod regions;
 mod snippets;
 mod tables;
+mod tree;
 
 use std::{
     fmt,

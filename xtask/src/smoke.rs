@@ -5,6 +5,7 @@ mod engine;
 mod hub;
 mod model;
 mod report;
+mod weights;
 mod wheel;
 
 use std::{
@@ -17,18 +18,17 @@ use std::{
     },
 };
 
-use anyhow::Context as _;
-use contract::Flavour;
-use runner::{cli::EngineArg, engine::Mode, terminal};
+use anyhow::{Context as _, ensure};
+use contract::{Backend, Flavour};
+use runner::{
+    cli::{BackendArg, EngineArg, FlavourArg},
+    engine::Mode,
+    terminal,
+};
 use signal_hook::{consts::SIGINT, flag};
 use xshell::Shell;
 
-use self::{
-    benchmark::Benchmark,
-    engine::Chosen,
-    model::{Model, Source},
-    report::Report,
-};
+use self::{benchmark::Benchmark, engine::Chosen, model::Source, report::Report};
 use crate::{
     build_image::{Built, ensure_entrypoint, ensure_image},
     cargo,
@@ -46,6 +46,12 @@ pub(crate) struct Smoke {
     /// What runs the benchmark
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
     engine: EngineArg,
+    /// Image to run it in [default: the backend's smallest]
+    #[arg(long, value_name = "FLAVOUR")]
+    flavour: Option<FlavourArg>,
+    /// What runs the model [default: the image's own]
+    #[arg(long, value_name = "BACKEND")]
+    backend: Option<BackendArg>,
     /// Prompts per run
     #[arg(short, long, value_name = "N", default_value_t = 4)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
@@ -59,6 +65,7 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask smoke
   cargo xtask smoke --engine host -n 2
+  cargo xtask smoke --flavour cpu --backend pytorch
   cargo xtask smoke --model ~/models/tiny.Q4_0.gguf --json
 
 Model and results are kept in target/smoke; your own Hub cache is only ever read.";
@@ -82,28 +89,41 @@ impl Smoke {
     }
 
     fn test(self) -> anyhow::Result<ExitCode> {
-        let Self { model, engine, num_samples, json } = self;
+        let Self { model, engine, flavour, backend, num_samples, json } = self;
+        let (flavour, backend) = subject(flavour.map(|arg| arg.0), backend.map(|arg| arg.0))?;
         let folder = workspace::target()?.join("smoke");
         let _alone = lock(&folder)?;
         let sh = Shell::new()?;
         sh.change_dir(workspace::root());
 
         step(1, "engine");
-        let Chosen { mode, why, notes } = engine::choose(engine.into(), &folder)?;
+        let Chosen { engine, why, notes } = engine::choose(engine.into(), flavour, &folder)?;
+        ensure!(
+            engine.mode != Mode::Host || backend == Backend::Native,
+            "the `{backend}` backend needs a container engine, and {why}; start Docker, or test the \
+             `native` backend"
+        );
         say(&why);
         notes.iter().for_each(|note| say(note));
 
         step(2, "model");
-        let Model { id, how } = model::ready(&sh, model.unwrap_or_default(), &folder)?;
-        say(&format!("{id}, {how}"));
+        let mut model = model::ready(&sh, model.unwrap_or_default(), &folder)?;
+        say(&format!("{}, {}", model.id, model.how));
 
         step(3, "programs");
+        let (program, entrypoint) = (runner(&sh)?, container_or_program(engine.mode, flavour)?);
+        if backend != Backend::Native {
+            model = weights::ready(&sh, &engine, flavour, &model, &folder)?;
+            say(&format!("weights: {}, {}", model.id, model.how));
+        }
         let benchmark = Benchmark {
-            program: runner(&sh)?,
-            entrypoint: container_or_program(mode)?,
-            engine: mode.engine(),
+            program,
+            entrypoint,
+            engine: engine.mode.engine(),
             hf_home: folder.join("huggingface"),
-            model: id,
+            model: model.id,
+            flavour,
+            backend,
             num_samples,
         };
         let mut runs = Vec::new();
@@ -111,11 +131,28 @@ impl Smoke {
             step(number + 3, title);
             runs.push(benchmark.run(&sh, &folder.join("results").join(format!("run-{number}")))?);
         }
-        let report = Report::new(mode.engine(), why, runs, benchmark::caller()?);
+        let report = Report::new(engine.mode.engine(), why, runs, benchmark::caller()?);
         let text = if json { serde_json::to_string_pretty(&report)? } else { report.table() };
         terminal::print(&format!("{text}\n"))?;
         Ok(if report.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
+}
+
+/// The image and the backend that are meant.
+fn subject(
+    flavour: Option<Flavour>,
+    backend: Option<Backend>,
+) -> anyhow::Result<(Flavour, Backend)> {
+    let backend = backend.or(flavour.map(Flavour::default_backend)).unwrap_or(Backend::Native);
+    let flavour = flavour.unwrap_or(match backend {
+        Backend::Native => Flavour::Smoke,
+        _ => Flavour::Cpu,
+    });
+    ensure!(
+        backend == Backend::Native || flavour != Flavour::Smoke,
+        "the `{flavour}` image has only the `native` backend; leave `--flavour` out"
+    );
+    Ok((flavour, backend))
 }
 
 /// Says which part of the work begins.
@@ -155,13 +192,13 @@ fn runner(sh: &Shell) -> anyhow::Result<PathBuf> {
 }
 
 /// Makes the image ready or, where there are no containers, the program of the host engine.
-fn container_or_program(mode: Mode) -> anyhow::Result<Option<PathBuf>> {
+fn container_or_program(mode: Mode, flavour: Flavour) -> anyhow::Result<Option<PathBuf>> {
     if mode == Mode::Host {
         let program = ensure_entrypoint()?;
         say(&format!("entrypoint: {}", program.display()));
         return Ok(Some(program));
     }
-    let Built { image, digest: _, built, bytes } = ensure_image(Flavour::Smoke)?;
+    let Built { image, digest: _, built, bytes } = ensure_image(flavour)?;
     let how = if built { "built" } else { "up to date" };
     say(&format!("image: {image}, {how}, {}", megabytes(bytes)));
     Ok(None)

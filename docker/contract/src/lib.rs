@@ -4,12 +4,14 @@
 //! the Dockerfile, apart from the runner, so that an edit of the runner leaves the image's inputs
 //! alone and does not rebuild it.
 
+pub mod argument;
 mod backend;
 pub mod env;
 mod flavour;
 pub mod output;
 pub mod path;
 pub mod previous;
+pub mod settled;
 pub mod summary;
 
 pub use backend::{Backend, UnknownBackend};
@@ -20,12 +22,6 @@ pub const IMAGE: &str = "ai_energy_score";
 
 /// Prompts per run when neither `-n` nor `scenario.num_samples=` says otherwise.
 pub const DEFAULT_NUM_SAMPLES: u32 = 20;
-
-/// The benchmark argument that `-n` becomes.
-pub const NUM_SAMPLES_KEY: &str = "scenario.num_samples";
-
-/// The benchmark argument that names the model.
-pub const MODEL_KEY: &str = "backend.model";
 
 /// Size of `/dev/shm` in the container: PyTorch's loaders share tensors there, and the engines'
 /// own 64 MiB is too small for them.

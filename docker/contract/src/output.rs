@@ -10,14 +10,17 @@ pub const ENERGY_WH: &str = "GPU_ENERGY_WH.txt";
 pub const SUMMARY: &str = "GPU_ENERGY_SUMMARY.json";
 /// What the entrypoint writes last, a [`Completion`].
 pub const COMPLETION: &str = "RUN_COMPLETE.json";
+/// What our adapter saw of a Python stack's run, which the stack's own report leaves out.
+pub const RECORD: &str = "run_record.json";
 /// What the backend printed.
 pub const LOG: &str = "benchmark.log";
 
 /// The files of every run, with their meaning, for the guides.
-pub const DOCUMENTED: [(&str, &str); 5] = [
+pub const DOCUMENTED: [(&str, &str); 6] = [
     (REPORT, "the backend's own report"),
     (ENERGY_WH, "GPU energy in Wh, or a line that begins with `not measured` and says why"),
     (SUMMARY, "energy, how it was measured, prompts, tokens, seconds, bytes added to the cache"),
+    (RECORD, "Python stacks: samples, tokens, seed, number type, threads, energy sources as seen"),
     (COMPLETION, "written last: the run's id and the benchmark's exit code"),
     (LOG, "what the benchmark printed"),
 ];

@@ -13,3 +13,15 @@ pub const HUB_CACHE: &str = "/hub_cache";
 pub const TOKEN: &str = "/run/secrets/hf_token";
 /// The static program that every image starts.
 pub const ENTRYPOINT: &str = "/usr/local/bin/aienergyscore-entrypoint";
+/// Where local models appear, each under its own name.
+pub const MODELS: &str = "/models";
+/// Where local datasets appear, each under its own name.
+pub const DATA: &str = "/data";
+/// The Python of the stacks: an environment of its own. An image without it has only `native`.
+pub const PYTHON: &str = "/opt/aienergyscore/bin/python";
+/// The Python package that drives the stacks.
+pub const ADAPTER: &str = "/usr/local/share/aienergyscore/adapter";
+/// The configurations that `--config-name` chooses from, one file each.
+pub const CONFIGS: &str = "/usr/local/share/aienergyscore/configs";
+/// What every library may write to besides the home folder.
+pub const TEMPORARY: &str = "/tmp";

@@ -25,6 +25,9 @@ pub struct Summary {
     pub measurement: Measurement,
     /// What ran.
     pub run: Run,
+    /// What a reader of the numbers must know, in sentences.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// What the run added to the Hub cache; added on the host, where the cache is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheDelta>,
@@ -62,6 +65,10 @@ pub struct Device {
     pub kind: DeviceKind,
     /// Its energy over the counted phases, in Wh.
     pub energy_wh: f64,
+    /// Whether that was measured or estimated.
+    pub status: Status,
+    /// The counter or model behind it.
+    pub source: String,
 }
 
 /// Kinds of device that draw energy.
@@ -83,12 +90,18 @@ pub struct Run {
     pub backend: Backend,
     /// The model, as it was asked for.
     pub model: String,
+    /// Prompts that were asked for, if that is known: a dataset may have fewer.
+    pub prompts_asked: Option<u64>,
     /// Prompts that were answered.
     pub prompts: u64,
+    /// Prompts whose answer failed.
+    pub prompts_failed: u64,
+    /// Tokens of the prompts, if the backend counts them.
+    pub prompt_tokens: Option<u64>,
     /// Tokens generated, if the backend counts them.
     pub completion_tokens: Option<u64>,
-    /// Seconds spent on the prompts; loading is not counted.
-    pub seconds: f64,
+    /// Seconds spent on the prompts, if they are known; loading is not counted.
+    pub seconds: Option<f64>,
     /// Generated tokens per second over those seconds.
     pub tokens_per_second: Option<f64>,
     /// Mean over the prompts of the time to the first token, if it was measured, in seconds.
@@ -126,12 +139,16 @@ mod tests {
             run: Run {
                 backend: Backend::Native,
                 model: "m".into(),
+                prompts_asked: Some(1),
                 prompts: 1,
+                prompts_failed: 0,
+                prompt_tokens: None,
                 completion_tokens: Some(10),
-                seconds: 0.5,
+                seconds: Some(0.5),
                 tokens_per_second: Some(20.0),
                 time_to_first_token_seconds: Some(0.1),
             },
+            notes: vec![],
             cache: None,
         };
         let json = serde_json::to_value(&summary).unwrap();

@@ -10,18 +10,29 @@ use crate::failure::Usage;
 /// follows.
 pub(crate) const NATIVE: &str = "__native";
 
+/// Makes weights for the stacks.
+pub(crate) const CONVERT: &str = "convert";
+
+/// Sums up a report that is there.
+const SUMMARIZE: &str = "summarize";
+
 /// For people who start the image by hand.
 pub(crate) const HELP: &str = "\
 Runs the benchmark of an AIEnergyScore image and writes its summary.
 
 usage: aienergyscore-entrypoint [BENCHMARK ARGUMENT...]
        aienergyscore-entrypoint probe [--leave NAME] [FOLDER...]
+       aienergyscore-entrypoint summarize [FOLDER]
+       aienergyscore-entrypoint convert FILE.gguf FOLDER
        aienergyscore-entrypoint --help | --version
 
 examples:
   aienergyscore-entrypoint --config-name text_generation backend.model=ORG/REPO
   aienergyscore-entrypoint probe /results
+  aienergyscore-entrypoint summarize /results
 
+`summarize` prints the summary of the report in a folder and writes nothing; `convert` makes weights
+for the Python stacks.
 BENCHMARK_BACKEND chooses the backend, RESULTS_DIR the results folder (/results).
 exit code: 0 done, 1 failed, 2 not understood, else the benchmark's own, 128+n for a signal";
 
@@ -44,6 +55,15 @@ pub(crate) enum Command {
         /// A file to leave in each.
         leave: Option<String>,
     },
+    /// Sum up the report in a folder, the results folder if none is named.
+    Summarize(Option<String>),
+    /// Make weights for the stacks.
+    Convert {
+        /// Of this GGUF file.
+        source: String,
+        /// In this new folder.
+        target: String,
+    },
     /// Print [`HELP`].
     Help,
     /// Print the version.
@@ -60,6 +80,17 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, Usa
         Some("--help" | "-h") => Ok(Command::Help),
         Some("--version" | "-V") => Ok(Command::Version),
         Some(PROBE) => probe(args.split_off(1)),
+        Some(SUMMARIZE) => match &args[1..] {
+            [] => Ok(Command::Summarize(None)),
+            [folder] => Ok(Command::Summarize(Some(folder.clone()))),
+            _ => Err(Usage(format!("`{SUMMARIZE}` takes one folder"))),
+        },
+        Some(CONVERT) => match &args[1..] {
+            [source, target] => {
+                Ok(Command::Convert { source: source.clone(), target: target.clone() })
+            }
+            _ => Err(Usage(format!("`{CONVERT}` takes a GGUF file and a new folder"))),
+        },
         Some(NATIVE) => {
             let mut rest = args.split_off(1).into_iter();
             let supervisor = rest.next().and_then(|id| id.parse().ok());
@@ -125,6 +156,17 @@ mod tests {
         let probe = Command::Probe { folders: strings(&["/a", "/b c"]), leave: Some("n".into()) };
         assert_eq!(parsed(&["probe", "/a", "--leave", "n", "/b c"]), Ok(probe));
         for args in [&["probe", "--leave"][..], &["probe", "--leave", "a/b"], &["probe", "-x"]] {
+            assert!(parsed(args).is_err(), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn other_words_take_what_they_need() {
+        assert_eq!(parsed(&["summarize"]), Ok(Command::Summarize(None)));
+        assert_eq!(parsed(&["summarize", "/r"]), Ok(Command::Summarize(Some("/r".into()))));
+        let convert = Command::Convert { source: "/m.gguf".into(), target: "/m".into() };
+        assert_eq!(parsed(&["convert", "/m.gguf", "/m"]), Ok(convert));
+        for args in [&["summarize", "a", "b"][..], &["convert", "a"], &["convert"]] {
             assert!(parsed(args).is_err(), "{args:?}");
         }
     }

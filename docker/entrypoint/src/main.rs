@@ -1,5 +1,6 @@
 //! The program that every image starts: chooses the backend, supervises it, writes the summary.
 
+mod arguments;
 mod cli;
 mod failure;
 mod native;
@@ -8,6 +9,7 @@ mod publish;
 mod rapl;
 mod report;
 mod run;
+mod stack;
 mod summary;
 mod supervise;
 mod watch;
@@ -15,6 +17,7 @@ mod watch;
 use std::{
     env,
     io::{self, Write as _},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -38,6 +41,14 @@ fn execute(command: Command) -> u8 {
             done.map_or_else(|error| failure::report(&error), |()| 0)
         }
         Command::Probe { folders, leave } => probe::run(&folders, leave.as_deref(), variable),
+        Command::Summarize(folder) => {
+            let folder = folder.map_or_else(|| run::results(variable), PathBuf::from);
+            match summary::text(&folder) {
+                Ok(text) => print(&text),
+                Err(error) => failure::report(&error),
+            }
+        }
+        Command::Convert { source, target } => run::convert(&source, &target),
         Command::Help => print(cli::HELP),
         Command::Version => {
             print(&format!("{} {}", contract::ENTRYPOINT, env!("CARGO_PKG_VERSION")))

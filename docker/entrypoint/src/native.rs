@@ -1,6 +1,5 @@
 //! The `native` backend: answers the built-in prompts with a quantised model, on the CPU.
 
-mod args;
 #[cfg(feature = "native")]
 mod engine;
 #[cfg(not(feature = "native"))]
@@ -12,15 +11,19 @@ mod prompts;
 
 use std::{ffi::OsString, path::Path, time::Instant};
 
-use contract::{Backend, output};
+use contract::{
+    Backend,
+    argument::{CONFIG_NAME, DEFAULT_CONFIG, MAX_NEW_TOKENS, MIN_NEW_TOKENS, MODEL, NUM_SAMPLES},
+    output,
+};
 
 use self::{
-    args::{Length, Options},
     engine::Engine,
-    generation::{About, Generation},
+    generation::{About, Generation, Length},
     hub::ModelFile,
 };
 use crate::{
+    arguments::{self, Settings},
     failure::Usage,
     publish::publish,
     rapl,
@@ -33,7 +36,8 @@ pub(crate) fn run(
     results: &Path,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> anyhow::Result<()> {
-    let options = args::parse(args).map_err(Usage)?;
+    let settings = arguments::parse(args, Backend::Native, configuration).map_err(Usage)?;
+    let options = Options::of(&settings);
     let file = hub::find(&options.model, &hub::cache(variable)?)?;
 
     let began = Instant::now();
@@ -89,6 +93,40 @@ pub(crate) fn run(
         prompts: answers,
     };
     publish(results, output::REPORT, &serde_json::to_string_pretty(&report)?)
+}
+
+/// What to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Options {
+    /// Hub id, Hub id with file, or path.
+    model: String,
+    /// Prompts to answer.
+    samples: u32,
+    /// Tokens per answer.
+    length: Length,
+}
+
+impl Options {
+    /// Of arguments that are complete.
+    fn of(settings: &Settings) -> Self {
+        let number = |key| settings.number(key).and_then(|number| number.try_into().ok());
+        Self {
+            model: settings.text(MODEL).unwrap_or_default().to_owned(),
+            samples: number(NUM_SAMPLES).unwrap_or(u32::MAX),
+            length: Length {
+                min: number(MIN_NEW_TOKENS).unwrap_or(u32::MAX),
+                max: number(MAX_NEW_TOKENS).unwrap_or(u32::MAX),
+            },
+        }
+    }
+}
+
+/// The task is the only one there is, so its configuration changes nothing.
+fn configuration(name: &str) -> Result<String, String> {
+    if name == DEFAULT_CONFIG {
+        return Ok(String::new());
+    }
+    Err(format!("`{CONFIG_NAME} {name}`: the `native` backend only knows `{DEFAULT_CONFIG}`"))
 }
 
 fn config(options: &Options, file: ModelFile, about: &About, answered: usize) -> Config {

@@ -7,6 +7,9 @@ use std::{
 
 use contract::summary::{Device, DeviceKind, Measurement, Status};
 
+/// What a figure from here stands on.
+const SOURCE: &str = "RAPL counter";
+
 /// Where Linux has the counters.
 pub(crate) const ROOT: &str = "/sys/class/powercap";
 
@@ -87,7 +90,13 @@ impl Counter {
 
     fn into_device(self) -> Device {
         let Self { name, kind, total, .. } = self;
-        Device { name, kind, energy_wh: total as f64 / MICROJOULES_PER_WH }
+        Device {
+            name,
+            kind,
+            energy_wh: total as f64 / MICROJOULES_PER_WH,
+            status: Status::Measured,
+            source: SOURCE.to_owned(),
+        }
     }
 }
 
@@ -148,7 +157,7 @@ mod tests {
 
     use contract::summary::{Device, DeviceKind, Status};
 
-    use super::{Meter, used};
+    use super::{Meter, SOURCE, used};
 
     fn zone(root: &Path, zone: &str, name: &str, energy: u64) {
         let folder = root.join(format!("intel-rapl:{zone}"));
@@ -183,7 +192,13 @@ mod tests {
         set(root.path(), "0:1", 360_000_000);
         let measured = meter.finish();
         assert_eq!(measured.status, Status::Measured);
-        let device = |name: &str, kind, energy_wh| Device { name: name.into(), kind, energy_wh };
+        let device = |name: &str, kind, energy_wh| Device {
+            name: name.into(),
+            kind,
+            energy_wh,
+            status: Status::Measured,
+            source: SOURCE.into(),
+        };
         assert_eq!(
             measured.devices,
             [

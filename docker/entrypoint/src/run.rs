@@ -16,24 +16,22 @@ use anyhow::{Context, bail};
 use contract::{Backend, Flavour, env as name, output, path};
 
 use crate::{
-    cli,
+    arguments, cli,
     failure::{self, Usage, say},
     publish::publish,
+    stack::Stack,
     summary,
     supervise::{GRACE, Outcome, Sinks, supervise},
     watch::{self, Event},
 };
 
-/// The image that this program is built for.
-const FLAVOUR: Flavour = Flavour::Smoke;
-
 /// Exit code when the supervisor went away: that of a program ended by SIGTERM.
 const SUPERVISOR_GONE: u8 = 143;
 
-/// More threads than this wait for each other longer than they compute.
+/// More threads than this wait for each other longer than the `native` backend computes.
 const MOST_THREADS: usize = 8;
 
-/// Names the inference library's number of threads.
+/// Names the number of threads of the `native` backend's inference library.
 const THREADS: &str = "RAYON_NUM_THREADS";
 
 /// The results folder.
@@ -79,11 +77,12 @@ fn benchmark(
     results: &Path,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> anyhow::Result<u8> {
-    let backend = backend(variable(name::BENCHMARK_BACKEND))?;
-    let mut command = command(backend, args)?;
+    let stack = Stack::of(Path::new("/"));
+    let backend = backend(variable(name::BENCHMARK_BACKEND), stack.is_some())?;
+    let available = thread::available_parallelism().map_or(1, usize::from);
+    let mut command = command(backend, args, stack, results, free(available))?;
     if variable(THREADS).is_none() {
-        let available = thread::available_parallelism().map_or(1, usize::from);
-        command.env(THREADS, threads(available).to_string());
+        command.env(THREADS, free(available).min(MOST_THREADS).to_string());
     }
 
     let (sender, events) = mpsc::channel();
@@ -119,8 +118,8 @@ fn benchmark(
 /// One processor is left to everything else: the threads meet after every matrix, and each meeting
 /// waits for the one that another program has displaced. Measured with SmolLM2-135M on two
 /// processors with one other busy program: one thread 26 to 35 tokens/s, two threads 5 to 7.
-fn threads(available: usize) -> usize {
-    available.saturating_sub(1).clamp(1, MOST_THREADS)
+fn free(available: usize) -> usize {
+    available.saturating_sub(1).max(1)
 }
 
 fn complete(results: &Path, completion: output::Completion) -> anyhow::Result<()> {
@@ -128,33 +127,73 @@ fn complete(results: &Path, completion: output::Completion) -> anyhow::Result<()
 }
 
 /// The backend that was asked for, or this image's own.
-fn backend(asked: Option<OsString>) -> Result<Backend, Usage> {
+fn backend(asked: Option<OsString>, has_stacks: bool) -> Result<Backend, Usage> {
     let asked = asked.unwrap_or_default();
     if asked.is_empty() {
-        return Ok(FLAVOUR.default_backend());
+        return Ok(if has_stacks { Backend::Optimum } else { Backend::Native });
     }
     let backend: Result<Backend, _> = asked.to_string_lossy().parse();
     backend.map_err(|error| Usage(format!("{}: {error}", name::BENCHMARK_BACKEND)))
 }
 
 /// The program that is `backend`.
-fn command(backend: Backend, args: Vec<String>) -> anyhow::Result<Command> {
-    let Backend::Native = backend else {
+fn command(
+    backend: Backend,
+    args: Vec<String>,
+    stack: Option<Stack>,
+    results: &Path,
+    threads: usize,
+) -> anyhow::Result<Command> {
+    if backend == Backend::Vllm && env::var_os(name::VLLM_ENDPOINT).is_none_or(|set| set.is_empty())
+    {
         bail!(Usage(format!(
-            "this image ({FLAVOUR}) has no `{backend}` backend, only `{own}`; use the image {} \
-             (CUDA) or {}, or `--backend {own}`",
+            "the `{backend}` backend sends its prompts to a server, and {0} names none; set it, for \
+             example {0}=http://{1}:8000/v1",
+            name::VLLM_ENDPOINT,
+            contract::HOST_GATEWAY
+        )));
+    }
+    match (backend, stack) {
+        (Backend::Native, _) => {
+            // Not the path that we were started by: an update of the file would start another
+            // program.
+            let mut command = Command::new("/proc/self/exe");
+            command.arg(cli::NATIVE).arg(std::process::id().to_string()).args(args);
+            if let Some(program) = env::args_os().next() {
+                std::os::unix::process::CommandExt::arg0(&mut command, program);
+            }
+            Ok(command)
+        }
+        (backend, Some(stack)) => {
+            let config = |name: &str| stack.config(name);
+            let settings = arguments::parse(&args, backend, config).map_err(Usage)?;
+            Ok(stack.run(&settings, results, threads))
+        }
+        (backend, None) => bail!(Usage(format!(
+            "the `{backend}` backend needs the Python stacks, which are not here; use the image {} \
+             (CUDA) or {}, or `--backend {}`",
             Flavour::Cuda.image(),
             Flavour::Cpu.image(),
-            own = FLAVOUR.default_backend(),
-        )));
-    };
-    // Not the path that we were started by: an update of the file would start another program.
-    let mut command = Command::new("/proc/self/exe");
-    command.arg(cli::NATIVE).arg(std::process::id().to_string()).args(args);
-    if let Some(program) = env::args_os().next() {
-        std::os::unix::process::CommandExt::arg0(&mut command, program);
+            Backend::Native,
+        ))),
     }
-    Ok(command)
+}
+
+/// Makes weights for the stacks of a GGUF file; the exit code.
+pub(crate) fn convert(source: &str, target: &str) -> u8 {
+    let converted = || -> anyhow::Result<u8> {
+        let stack = Stack::of(Path::new("/")).with_context(|| {
+            format!(
+                "`{}` needs the Python stacks, which are not here; use the image {}",
+                cli::CONVERT,
+                Flavour::Cpu.image()
+            )
+        })?;
+        let mut command = stack.convert(source, target);
+        let status = command.status().context("starting the Python of the stacks")?;
+        Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(failure::FAILED))
+    };
+    converted().unwrap_or_else(|error| failure::report(&error))
 }
 
 #[cfg(test)]
@@ -163,11 +202,11 @@ mod tests {
 
     use contract::Backend;
 
-    use super::{backend, command, results, threads};
+    use super::{backend, command, free, results};
 
     #[test]
     fn one_processor_is_left_to_others() {
-        assert_eq!([1, 2, 8, 64].map(threads), [1, 1, 7, 8]);
+        assert_eq!([1, 2, 8, 64].map(free), [1, 1, 7, 63]);
     }
 
     #[test]
@@ -178,20 +217,20 @@ mod tests {
     }
 
     #[test]
-    fn the_backend_is_native_unless_another_is_named() {
-        assert_eq!(backend(None), Ok(Backend::Native));
-        assert_eq!(backend(Some("".into())), Ok(Backend::Native));
-        assert_eq!(backend(Some("vllm".into())), Ok(Backend::Vllm));
-        let error = backend(Some("x".into())).unwrap_err().to_string();
+    fn the_backend_is_the_images_own_unless_another_is_named() {
+        assert_eq!(backend(None, false), Ok(Backend::Native));
+        assert_eq!(backend(Some("".into()), true), Ok(Backend::Optimum));
+        assert_eq!(backend(Some("vllm".into()), false), Ok(Backend::Vllm));
+        let error = backend(Some("x".into()), true).unwrap_err().to_string();
         assert!(error.starts_with("BENCHMARK_BACKEND: unknown backend `x`"), "{error}");
     }
 
     #[test]
     fn a_backend_of_other_images_names_them() {
-        let error = command(Backend::Optimum, vec![]).unwrap_err().to_string();
+        let error = command(Backend::Optimum, vec![], None, Path::new("/results"), 1).unwrap_err();
         assert_eq!(
-            error,
-            "this image (smoke) has no `optimum` backend, only `native`; use the image \
+            error.to_string(),
+            "the `optimum` backend needs the Python stacks, which are not here; use the image \
              ai_energy_score:latest (CUDA) or ai_energy_score:cpu, or `--backend native`"
         );
     }

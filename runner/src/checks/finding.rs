@@ -61,9 +61,24 @@ pub fn render(findings: &[Finding], as_json: bool) -> String {
             Severity::Warning => "warning",
             Severity::Error => "error",
         };
+        let (subject, text) = (on_one_line(subject), on_one_line(text));
         format!("{severity:<8}{check:<9}{subject}: {text}\n")
     });
     lines.chain([format!("{errors} error(s), {warnings} warning(s)\n")]).collect()
+}
+
+/// Line feeds and other control characters as escapes: a path may hold them, and a line is a
+/// finding.
+fn on_one_line(text: &str) -> String {
+    let mut line = String::new();
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
 }
 
 /// What the findings mean to a script.
@@ -93,5 +108,16 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&render(&all, true)).unwrap();
         assert_eq!(json["errors"], 1);
         assert_eq!(json["findings"][2]["severity"], "error");
+    }
+
+    #[test]
+    fn a_finding_is_one_line_whatever_a_path_holds() {
+        let odd = Finding::warning("cache", "/a\nb \u{fc}\u{1b}", "`/a\nb` is closed".into());
+        insta::assert_snapshot!(render(std::slice::from_ref(&odd), false), @r"
+        warning cache    /a\nb ü\u{1b}: `/a\nb` is closed
+        0 error(s), 1 warning(s)
+        ");
+        let json: serde_json::Value = serde_json::from_str(&render(&[odd], true)).unwrap();
+        assert_eq!(json["findings"][0]["subject"], "/a\nb \u{fc}\u{1b}");
     }
 }

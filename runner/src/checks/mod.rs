@@ -1,6 +1,8 @@
 //! What `verify` looks at, and what it finds. A finding is data; an error is a check that broke.
 
 mod finding;
+mod folder;
+mod image;
 mod leftovers;
 mod probe;
 mod token;
@@ -10,13 +12,12 @@ use contract::Backend;
 pub use finding::{Finding, Severity, exit, render};
 
 use crate::{
-    engine::{self, Detected, Engine},
+    engine::{self, Detected},
+    folders::{Need, foreign_entries, repos_out_of_sight},
     gpus::Devices,
     host::Host,
-    host_path::HostPath,
-    options::{Request, RunOptions},
+    options::{EngineChoice, Request, RunOptions},
     plan::RunPlan,
-    run::{Need, foreign_entries, ready, repos_out_of_sight},
 };
 
 /// Checks everything that the request would need, as the user who asks. Missing folders are made,
@@ -29,13 +30,14 @@ pub fn verify(request: Request, inputs: Option<&str>) -> anyhow::Result<Vec<Find
     let host = Host::read()?;
     let options = RunOptions::read(request, &host)?;
     let mut findings = vec![user(&host)];
-    findings.push(folder("results", "results folder", &options.results, &host));
+    let results = &options.results;
+    findings.push(folder::check("results", "results folder", results, &host, Need::Write));
     if options.backend.is_none_or(Backend::needs_hub_cache) {
         for (what, path) in options.cache.folders() {
-            findings.push(folder("cache", what, path, &host));
+            findings.push(folder::check("cache", what, path, &host, Need::WriteOrWarn));
         }
         if let Some(text) = foreign_entries(&options.cache, &host) {
-            findings.push(Finding::error("cache", options.cache.hub.as_str(), text));
+            findings.push(Finding::warning("cache", options.cache.hub.as_str(), text));
         }
     }
     let folders_serve = findings.iter().all(|finding| finding.severity != Severity::Error);
@@ -45,7 +47,8 @@ pub fn verify(request: Request, inputs: Option<&str>) -> anyhow::Result<Vec<Find
     let Detected { engine, why, warning } = match engine::detect(&options, &host) {
         Ok(detected) => detected,
         Err(error) => {
-            findings.push(Finding::error("engine", "auto", format!("{error:#}")));
+            let asked = asked_for(options.engine);
+            findings.push(Finding::error("engine", asked, format!("{error:#}")));
             return Ok(findings);
         }
     };
@@ -67,7 +70,7 @@ pub fn verify(request: Request, inputs: Option<&str>) -> anyhow::Result<Vec<Find
         findings.push(Finding::warning("cache", options.cache.hub.as_str(), text));
     }
     findings.push(gpus(&plan, &host));
-    findings.extend(image(&engine, &plan, inputs));
+    findings.extend(image::check(&engine, &plan, inputs));
     findings.extend(leftovers::check(&engine)?);
     if folders_serve {
         findings.push(probe::check(&options, &host, &engine)?);
@@ -76,6 +79,15 @@ pub fn verify(request: Request, inputs: Option<&str>) -> anyhow::Result<Vec<Find
         findings.push(Finding::warning("probe", "mounts", text));
     }
     Ok(findings)
+}
+
+/// The choice of an engine, as `--engine` takes it.
+const fn asked_for(engine: EngineChoice) -> &'static str {
+    match engine {
+        EngineChoice::Auto => "auto",
+        EngineChoice::Docker => "docker",
+        EngineChoice::Host => "host",
+    }
 }
 
 fn user(host: &Host) -> Finding {
@@ -87,23 +99,6 @@ fn user(host: &Host) -> Finding {
     Finding::ok("user", who, "containers run as this user".to_owned())
 }
 
-fn folder(check: &'static str, what: &str, path: &HostPath, host: &Host) -> Finding {
-    use std::os::unix::fs::MetadataExt as _;
-    if let Err(error) = ready(what, path, host, Need::Write) {
-        return Finding::error(check, path.as_str(), format!("{error:#}"));
-    }
-    match std::fs::metadata(path.as_path()) {
-        Ok(data) if data.uid() == host.uid => {
-            Finding::ok(check, path.as_str(), "yours, readable and writable".to_owned())
-        }
-        Ok(data) => {
-            let text = format!("writable, but it belongs to uid {}", data.uid());
-            Finding::warning(check, path.as_str(), text)
-        }
-        Err(error) => Finding::error(check, path.as_str(), error.to_string()),
-    }
-}
-
 fn gpus(plan: &RunPlan, host: &Host) -> Finding {
     let subject = format!("{} NVIDIA GPU(s)", host.nvidia_gpus);
     let reason = plan.gpus.reason.clone();
@@ -111,56 +106,4 @@ fn gpus(plan: &RunPlan, host: &Host) -> Finding {
         return Finding::warning("gpus", subject, reason);
     }
     Finding::ok("gpus", subject, reason)
-}
-
-fn image(engine: &Engine, plan: &RunPlan, inputs: Option<&str>) -> Option<Finding> {
-    const REMEDY: &str = "build it with `cargo xtask build-image`";
-    let reference = &plan.image.as_ref()?.value.reference;
-    let Some(image) = &engine.image else {
-        let text =
-            format!("not on this machine; {REMEDY}, or name another with --image or --flavour");
-        return Some(Finding::error("image", reference, text));
-    };
-    let kind =
-        image.flavour.map_or("none of ours".to_owned(), |flavour| format!("flavour {flavour}"));
-    Some(match inputs {
-        None => Finding::ok("image", reference, format!("on this machine, {kind}")),
-        Some(inputs) if image.inputs.as_deref() == Some(inputs) => {
-            Finding::ok("image", reference, format!("built from this tree, {kind}"))
-        }
-        Some(_) => {
-            let text = format!("built from another state of this tree; {REMEDY}");
-            Finding::error("image", reference, text)
-        }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Severity, image};
-    use crate::{
-        engine::{LocalImage, Mode},
-        options::{Request, RunOptions},
-        plan::RunPlan,
-        testing::{docker, host},
-    };
-
-    #[test]
-    fn an_image_must_be_there_and_of_this_tree() {
-        let mut engine = docker(Mode::DockerRootful);
-        let options = RunOptions::new(Request::default(), &host()).unwrap();
-        let plan = RunPlan::new(&options, &host(), &engine).unwrap();
-        let built = LocalImage { inputs: Some("ab".to_owned()), ..LocalImage::default() };
-        let cases = [
-            (Some(built.clone()), Some("ab"), Severity::Ok),
-            (Some(built.clone()), None, Severity::Ok),
-            (Some(built), Some("cd"), Severity::Error),
-            (Some(LocalImage::default()), Some("ab"), Severity::Error),
-            (None, None, Severity::Error),
-        ];
-        for (local, inputs, severity) in cases {
-            engine.image = local;
-            assert_eq!(image(&engine, &plan, inputs).unwrap().severity, severity, "{inputs:?}");
-        }
-    }
 }

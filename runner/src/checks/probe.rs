@@ -4,6 +4,7 @@ use std::{fs, os::unix::fs::MetadataExt as _, path::PathBuf};
 
 use anyhow::Context as _;
 use contract::{Backend, Flavour, PROBE};
+use rustix::fs::access;
 use serde::Deserialize;
 
 use super::Finding;
@@ -59,7 +60,11 @@ pub(super) fn check(options: &RunOptions, host: &Host, engine: &Engine) -> anyho
     }
     let mut plan = RunPlan::new(&options, host, &engine)?.for_guide();
     let name = format!(".aienergyscore-probe-{}", options.run_id);
-    let writable = plan.mounts.iter().filter(|mount| mount.access == Access::ReadWrite);
+    let writable = plan.mounts.iter().filter(|mount| {
+        // A cache that the user cannot write is used as it is, by a run and by its container.
+        mount.access == Access::ReadWrite
+            && access(mount.source.as_path(), rustix::fs::Access::WRITE_OK).is_ok()
+    });
     let (targets, sources): (Vec<_>, Vec<PathBuf>) = writable
         .map(|mount| {
             let source = mount.source.as_path().to_owned();

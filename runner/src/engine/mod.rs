@@ -1,13 +1,16 @@
 //! The engines: which one is there, and how it runs containers.
 
 mod detect;
+mod docker;
+mod image;
 
 use std::fmt;
 
-use contract::Flavour;
 use serde::Serialize;
 
 pub use detect::{Detected, detect};
+pub use image::LocalImage;
+pub(crate) use image::remedy;
 
 /// How an engine runs containers. Identity, mounts and network follow from this, not from the
 /// engine's name.
@@ -60,30 +63,21 @@ pub struct Engine {
     pub image: Option<LocalImage>,
 }
 
-/// An image that the engine has.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LocalImage {
-    /// Its flavour, if it is one of ours.
-    pub flavour: Option<Flavour>,
-    /// Digest of its inputs, if it is one of ours.
-    pub inputs: Option<String>,
-}
-
 impl Engine {
     /// The command that prints the state of the container `name` as JSON.
-    pub fn state_command(&self, name: &str) -> Option<[String; 5]> {
+    pub(crate) fn state_command(&self, name: &str) -> Option<[String; 5]> {
         self.has_containers().then(|| {
             [&self.program, "inspect", "--format", "{{json .State}}", name].map(str::to_owned)
         })
     }
 
     /// The command that ends and removes the container `name`.
-    pub fn remove_command(&self, name: &str) -> Option<[String; 4]> {
+    pub(crate) fn remove_command(&self, name: &str) -> Option<[String; 4]> {
         self.has_containers().then(|| [&self.program, "rm", "--force", name].map(str::to_owned))
     }
 
     /// Whether it runs containers at all.
-    pub const fn has_containers(&self) -> bool {
+    pub(crate) const fn has_containers(&self) -> bool {
         !matches!(self.mode, Mode::Host)
     }
 }

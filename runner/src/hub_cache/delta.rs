@@ -13,7 +13,7 @@ use walkdir::WalkDir;
 /// Every file of a Hub cache that holds a repo's bytes, with what changes when it is written
 /// again. Links, refs, locks and notes about missing files are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Inventory(HashMap<PathBuf, Stamp>);
+pub(crate) struct Inventory(HashMap<PathBuf, Stamp>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
@@ -27,7 +27,7 @@ impl Inventory {
     ///
     /// # Errors
     /// When the file system fails.
-    pub fn take(hub: &Path) -> io::Result<Self> {
+    pub(crate) fn take(hub: &Path) -> io::Result<Self> {
         if !hub.is_dir() {
             return Ok(Self::default());
         }
@@ -56,7 +56,7 @@ impl Inventory {
     }
 
     /// What `later` has that this one has not, or has in another state.
-    pub fn added_in(&self, later: &Self) -> CacheDelta {
+    pub(crate) fn added_in(&self, later: &Self) -> CacheDelta {
         let added = later.0.iter().filter(|(path, stamp)| self.0.get(*path) != Some(stamp));
         let bytes = added.map(|(_, stamp)| stamp.bytes);
         let (blobs_added, bytes_added) = bytes.fold((0, 0), |(n, sum), b| (n + 1, sum + b));

@@ -6,7 +6,6 @@ use std::{
 };
 
 use contract::env;
-use serde::Serialize;
 
 use crate::{
     exit::Usage,
@@ -15,7 +14,7 @@ use crate::{
 };
 
 /// The HuggingFace home and the Hub cache.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubCache {
     /// `HF_HOME`: token, datasets, modules, and usually the Hub cache.
     pub home: HostPath,
@@ -66,7 +65,7 @@ impl HubCache {
     ///
     /// # Errors
     /// When no engine can mount what the link leads to.
-    pub fn follow_links(mut self) -> Result<Self, Usage> {
+    pub(crate) fn follow_links(mut self) -> Result<Self, Usage> {
         let real = |path: &Path| fs::canonicalize(path).ok();
         if let (Some(home), Some(hub)) = (real(self.home.as_path()), real(self.hub.as_path()))
             && hub != home.join("hub")
@@ -78,7 +77,7 @@ impl HubCache {
 
     /// Repos of the Hub cache that are links to another place: only the cache itself is mounted, so
     /// a container does not see what they lead to.
-    pub fn repos_elsewhere(&self) -> Vec<PathBuf> {
+    pub(crate) fn repos_elsewhere(&self) -> Vec<PathBuf> {
         let Ok(hub) = self.hub.as_path().canonicalize() else { return vec![] };
         let Ok(entries) = fs::read_dir(&hub) else { return vec![] };
         let leads_out = |path: &PathBuf| {
@@ -91,12 +90,12 @@ impl HubCache {
     }
 
     /// The Hub cache, if it is not simply `hub` in the HuggingFace home.
-    pub fn apart(&self) -> Option<&HostPath> {
+    pub(crate) fn apart(&self) -> Option<&HostPath> {
         (self.hub.as_path() != self.home.as_path().join("hub")).then_some(&self.hub)
     }
 
     /// The folders that must exist before a run, by name, outermost first.
-    pub const fn folders(&self) -> [(&'static str, &HostPath); 2] {
+    pub(crate) const fn folders(&self) -> [(&'static str, &HostPath); 2] {
         [("HuggingFace home", &self.home), ("Hub cache", &self.hub)]
     }
 }

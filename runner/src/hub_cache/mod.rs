@@ -1,6 +1,6 @@
 //! The Hub cache on the host: where it is, and what a run adds to it.
 
-pub mod delta;
+pub(crate) mod delta;
 mod location;
 
 pub use location::HubCache;

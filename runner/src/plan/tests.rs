@@ -59,6 +59,28 @@ fn everything_at_once() {
 }
 
 #[test]
+fn local_paths_are_mounted_and_the_arguments_follow() {
+    let mut asked =
+        request(&["backend.model=./my-model", "scenario.dataset_name='../a,b/p 1.csv'"]);
+    asked.backend = Some(Backend::Pytorch);
+    asked.writable_root = true;
+    let engine = docker(Mode::DockerRootful);
+    let docker = command_line(&engine, &plan(asked.clone(), &host(), &engine)).explain();
+    let mut engine = engine;
+    engine.mode = Mode::Host;
+    let child = command_line(&engine, &plan(asked, &host(), &engine)).explain();
+    insta::assert_snapshot!("local_paths", [docker, child].join("\n---\n\n"));
+}
+
+#[test]
+fn what_will_surprise_is_told_at_once() {
+    let mut plan = plan(request(&[]), &host(), &docker(Mode::DockerRootful));
+    assert_eq!(plan.surprise(), None);
+    plan.doubts = vec!["a".to_owned(), "b".to_owned()];
+    assert_eq!(plan.surprise().as_deref(), Some("a; b"));
+}
+
+#[test]
 fn a_rootless_daemons_root_is_the_caller() {
     let engine = docker(Mode::DockerRootless);
     let argv = command_line(&engine, &plan(request(&[]), &host(), &engine)).argv();

@@ -2,10 +2,15 @@
 
 use contract::{HOST_GATEWAY, env, label, path};
 
+use super::args_reason;
 use crate::{
     engine::{Engine, Mode},
     gpus::Devices,
-    plan::{Access, Because, Identity, Mount, MountVariable, Network, Pull, RunPlan, Variable},
+    host_path::HostPath,
+    plan::{
+        Access, Because, Identity, Input, InputBy, Mount, MountVariable, Network, Pull, Root,
+        RunPlan, Tmpfs, Variable,
+    },
     shell::{CommandLine, Part, Piece, Word},
 };
 
@@ -16,13 +21,17 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
         image,
         backend: _, // told by a variable
         identity,
+        root,
+        tmpfs,
         mounts,
+        inputs,
         env,
         gpus,
         network,
         shm_size,
         supervision,
         args,
+        doubts: _, // told, not done
     } = plan;
     let mut parts = vec![Part::new([engine.program.as_str(), "run"], "starts a container")];
     match supervision {
@@ -63,10 +72,15 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
     parts.extend(gpu_part(gpus));
     parts.extend(network_part(network));
     parts.push(Part::new(["--shm-size", &shm_size.value], &shm_size.reason));
+    if let Some(Because { value: Root::ReadOnly, reason }) = root {
+        parts.push(Part::new(["--read-only"], reason));
+    }
+    parts.extend(tmpfs.iter().map(tmpfs_part));
     parts.extend(mounts.iter().map(mount_part));
+    parts.extend(inputs.iter().filter_map(input_part));
     parts.push(Part::new(
         ["--env", &format!("{}={}", env::HOME, path::HOME)],
-        "a home that any uid may write to",
+        "without it, a uid that the image does not know is at home in `/`",
     ));
     for Mount { source: _, target, access: _, variable, reason: _ } in mounts {
         if let MountVariable::Always(name) = variable {
@@ -81,7 +95,7 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
         parts.push(Part::new([value.reference.as_str()], reason));
     }
     if !args.is_empty() {
-        parts.push(Part::new(args.iter().map(String::as_str), "for the benchmark, untouched"));
+        parts.push(Part::new(args.iter().map(String::as_str), args_reason(plan)));
     }
     CommandLine { env: vec![], parts }
 }
@@ -126,10 +140,26 @@ fn network_part(network: &Because<Network>) -> Option<Part> {
     }
 }
 
-/// `--mount` with the source as one quoted CSV field: `-v` breaks on a colon and creates a
-/// missing folder as root, and an unquoted `--mount` breaks on commas, quotes and newlines.
+/// `--tmpfs`: `--mount type=tmpfs` cannot say `exec`, and Docker's default is `noexec`.
+fn tmpfs_part(tmpfs: &Tmpfs) -> Part {
+    let Tmpfs { target, exec, reason } = tmpfs;
+    let exec = if *exec { "exec," } else { "" };
+    Part::new(["--tmpfs", &format!("{target}:{exec}mode=1777")], reason)
+}
+
 fn mount_part(mount: &Mount) -> Part {
     let Mount { source, target, access, variable: _, reason } = mount;
+    bind_part(source, target, *access, reason)
+}
+
+fn input_part(input: &Input) -> Option<Part> {
+    let Input { source, target, by, reason } = input;
+    (*by == InputBy::OwnMount).then(|| bind_part(source, target, Access::ReadOnly, reason))
+}
+
+/// `--mount` with the source as one quoted CSV field: `-v` breaks on a colon and creates a
+/// missing folder as root, and an unquoted `--mount` breaks on commas, quotes and newlines.
+fn bind_part(source: &HostPath, target: &str, access: Access, reason: &str) -> Part {
     let read_only = match access {
         Access::ReadWrite => "",
         Access::ReadOnly => ",readonly",
@@ -139,5 +169,5 @@ fn mount_part(mount: &Mount) -> Part {
         Piece::Path(source.as_str().replace('"', "\"\"")),
         Piece::Text(format!("\",target={target}{read_only}")),
     ]);
-    Part { words: vec!["--mount".into(), word], reason: reason.clone() }
+    Part { words: vec!["--mount".into(), word], reason: reason.to_owned() }
 }

@@ -2,6 +2,7 @@
 
 use contract::env;
 
+use super::args_reason;
 use crate::{
     engine::Engine,
     plan::{Mount, MountVariable, RunPlan, Variable},
@@ -16,12 +17,16 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
         identity: _, // a child process is the caller,
         gpus: _,     // sees the host's devices,
         network: _,  // its network
-        shm_size: _, // and its /dev/shm
+        shm_size: _, // and its /dev/shm,
+        root: _,     // with the host's files
+        tmpfs: _,    // as they are,
+        inputs: _,   // the user's own among them
         backend: _,  // told by a variable
         mounts,
         env,
         supervision,
         args,
+        doubts: _, // told, not done
     } = plan;
     let mut variables = vec![];
     if supervision.is_some() {
@@ -39,7 +44,7 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
         reason: "the program that every image starts".to_owned(),
     }];
     if !args.is_empty() {
-        parts.push(Part::new(args.iter().map(String::as_str), "for the benchmark, untouched"));
+        parts.push(Part::new(args.iter().map(String::as_str), args_reason(plan)));
     }
     CommandLine { env: variables, parts }
 }

@@ -18,3 +18,11 @@ pub fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
         Mode::Host => host::command_line(engine, plan),
     }
 }
+
+/// Why the benchmark's arguments are what they are.
+fn args_reason(plan: &RunPlan) -> &'static str {
+    if plan.inputs.is_empty() {
+        return "for the benchmark, untouched";
+    }
+    "for the benchmark, with your paths as it sees them and all else untouched"
+}

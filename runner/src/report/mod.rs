@@ -11,12 +11,22 @@ use crate::host_path::HostPath;
 
 /// The summary of one run as a few lines of text.
 pub fn describe(summary: &Summary, results: &HostPath) -> String {
-    let Summary { run, measurement, cache, .. } = summary;
+    let Summary { run, measurement, cache, notes, .. } = summary;
     let mut rows = vec![
         ("Model", format!("{} (backend {})", run.model, run.backend)),
         ("Energy", energy(measurement)),
     ];
-    let mut speed = format!("{} in {:.2} s", run.prompts, run.seconds);
+    let mut speed = run.prompts.to_string();
+    if let Some(asked) = run.prompts_asked.filter(|asked| *asked != run.prompts) {
+        write!(speed, " of {asked} asked for").expect("a String takes all");
+    }
+    if run.prompts_failed > 0 {
+        write!(speed, ", {} FAILED", run.prompts_failed).expect("a String takes all");
+    }
+    if let Some(seconds) = run.seconds {
+        let after = if run.prompts_failed > 0 { "," } else { "" };
+        write!(speed, "{after} in {seconds:.2} s").expect("a String takes all");
+    }
     if let Some(tokens) = run.completion_tokens {
         write!(speed, ", {tokens} tokens").expect("a String takes all");
     }
@@ -27,6 +37,7 @@ pub fn describe(summary: &Summary, results: &HostPath) -> String {
         write!(speed, ", first token after {first:.3} s").expect("a String takes all");
     }
     rows.push(("Prompts", speed));
+    rows.extend(notes.iter().map(|note| ("Note", note.clone())));
     if let Some(delta) = cache {
         rows.push(("Hub cache", reuse(*delta)));
     }
@@ -38,20 +49,25 @@ pub fn describe(summary: &Summary, results: &HostPath) -> String {
 /// The energy of a run in one line: what was measured and by what, or why nothing was.
 pub fn energy(measurement: &Measurement) -> String {
     let Measurement { status, source, devices } = measurement;
-    let sum = |kind| {
-        let mut energies = devices.iter().filter(|device| device.kind == kind).peekable();
-        energies.peek()?;
-        Some(energies.map(|device| device.energy_wh).sum::<f64>())
+    let part = |(name, kind)| {
+        let mut devices = devices.iter().filter(|device| device.kind == kind).peekable();
+        let status = devices.peek()?.status;
+        let energy: f64 = devices.map(|device| device.energy_wh).sum();
+        Some(format!("{name} {} Wh {}", watt_hours(energy), word(status)))
     };
-    let parts = [("GPU", DeviceKind::Gpu), ("CPU", DeviceKind::Cpu), ("RAM", DeviceKind::Ram)]
-        .iter()
-        .filter_map(|(name, kind)| Some(format!("{name} {} Wh", watt_hours(sum(*kind)?))))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let kinds = [("GPU", DeviceKind::Gpu), ("CPU", DeviceKind::Cpu), ("RAM", DeviceKind::Ram)];
+    let parts: Vec<_> = kinds.into_iter().filter_map(part).collect();
     match status {
-        Status::Measured => format!("{parts}, measured: {source}"),
-        Status::Estimated => format!("{parts}, estimated: {source}"),
-        Status::NotMeasured => format!("not measured: {source}"),
+        Status::NotMeasured if parts.is_empty() => format!("not measured: {source}"),
+        _ => format!("{} ({source})", parts.join(", ")),
+    }
+}
+
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Measured => "measured",
+        Status::Estimated => "estimated",
+        Status::NotMeasured => "not measured",
     }
 }
 
@@ -99,19 +115,24 @@ mod tests {
             run: Run {
                 backend: Backend::Native,
                 model: "smoke/tiny".into(),
+                prompts_asked: Some(5),
                 prompts: 4,
+                prompts_failed: 1,
+                prompt_tokens: Some(20),
                 completion_tokens: Some(40),
-                seconds: 1.6,
+                seconds: Some(1.6),
                 tokens_per_second: Some(25.0),
                 time_to_first_token_seconds: Some(0.0421),
             },
+            notes: vec!["a prompt failed".into()],
             cache: Some(CacheDelta { blobs_added: 0, bytes_added: 0 }),
         };
         let results = HostPath::new("", "/r".as_ref(), "/".as_ref()).unwrap();
         insta::assert_snapshot!(describe(&summary, &results), @r"
         Model     smoke/tiny (backend native)
         Energy    not measured: no GPU was used
-        Prompts   4 in 1.60 s, 40 tokens, 25.0 tokens/s, first token after 0.042 s
+        Prompts   4 of 5 asked for, 1 FAILED, in 1.60 s, 40 tokens, 25.0 tokens/s, first token after 0.042 s
+        Note      a prompt failed
         Hub cache weights reused: 0 blobs, 0 B added
         Results   /r
                   GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, benchmark_report.json
@@ -120,7 +141,13 @@ mod tests {
 
     #[test]
     fn energies_are_summed_by_kind_and_say_their_source() {
-        let device = |name: &str, kind, energy_wh| Device { name: name.into(), kind, energy_wh };
+        let device = |name: &str, kind, energy_wh| Device {
+            name: name.into(),
+            kind,
+            energy_wh,
+            status: Status::Measured,
+            source: "c".into(),
+        };
         let measurement = Measurement {
             status: Status::Measured,
             source: "RAPL counters".into(),
@@ -130,7 +157,7 @@ mod tests {
                 device("dram", DeviceKind::Ram, 0.5),
             ],
         };
-        insta::assert_snapshot!(energy(&measurement), @"CPU 0.001200 Wh, RAM 0.5000 Wh, measured: RAPL counters");
+        insta::assert_snapshot!(energy(&measurement), @"CPU 0.001200 Wh measured, RAM 0.5000 Wh measured (RAPL counters)");
     }
 
     #[test]

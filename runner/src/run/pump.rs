@@ -2,17 +2,40 @@
 
 use std::{
     io::{self, PipeReader, PipeWriter, Read as _, Write},
-    sync::mpsc::{self, Receiver},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::{self, Receiver, RecvTimeoutError},
+    },
     thread,
     time::Duration,
 };
 
-/// How long a pipe may stay open after its program ended: something it started may hold it.
+/// How long a pipe may stay open and silent after its program ended: something it started may
+/// hold it.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// How much is copied at once.
+const CHUNK: usize = 16 * 1024;
+
+/// More than an ended program can have left to copy: a full pipe, 64 KiB on Linux, and what is
+/// on its way.
+const REST: u64 = 64 * 1024 + 2 * CHUNK as u64;
 
 /// A copier at work.
 #[derive(Debug)]
-pub(super) struct Pump(Receiver<()>);
+pub(super) struct Pump {
+    ended: Receiver<()>,
+    progress: Arc<Progress>,
+}
+
+/// How far the copier is.
+#[derive(Debug, Default)]
+struct Progress {
+    copied: AtomicU64,
+    /// Whether it waits for our reader, and not for the program.
+    writing: AtomicBool,
+}
 
 impl Pump {
     /// Starts a copier to `to`. The program gets the writer: it is never told that our reader has
@@ -20,24 +43,42 @@ impl Pump {
     pub(super) fn start(to: impl Write + Send + 'static) -> io::Result<(PipeWriter, Self)> {
         let (from, writer) = io::pipe()?;
         let (done, ended) = mpsc::channel();
+        let progress = Arc::<Progress>::default();
+        let ours = Arc::clone(&progress);
         thread::spawn(move || {
-            copy(from, to);
+            copy(from, to, &ours);
             // The receiver is gone when nobody waits for the end.
             let _ = done.send(());
         });
-        Ok((writer, Self(ended)))
+        Ok((writer, Self { ended, progress }))
     }
 
-    /// Waits until all that an ended program wrote is copied.
+    /// Waits until all that an ended program wrote is copied, for as long as our reader needs.
     pub(super) fn finish(self) {
-        // Too late, or a panic of the copier: either way nothing more will come.
-        let _ = self.0.recv_timeout(GRACE);
+        self.finish_with(GRACE);
+    }
+
+    fn finish_with(self, grace: Duration) {
+        let copied = || self.progress.copied.load(Ordering::SeqCst);
+        let first = copied();
+        let mut last = first;
+        // Otherwise all is copied, or the copier panicked and nothing more will come.
+        while self.ended.recv_timeout(grace) == Err(RecvTimeoutError::Timeout) {
+            let writing = self.progress.writing.load(Ordering::SeqCst);
+            let now = copied();
+            let is_silent = !writing && now == last;
+            // More than the program can have left comes from somebody else.
+            if is_silent || now - first > REST {
+                return;
+            }
+            last = now;
+        }
     }
 }
 
-fn copy(mut from: PipeReader, to: impl Write) {
+fn copy(mut from: PipeReader, to: impl Write, progress: &Progress) {
     let mut to = Some(to);
-    let mut buffer = [0; 16 * 1024];
+    let mut buffer = [0; CHUNK];
     loop {
         let bytes = match from.read(&mut buffer) {
             Ok(0) => return,
@@ -45,7 +86,10 @@ fn copy(mut from: PipeReader, to: impl Write) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => return,
         };
+        progress.writing.store(true, Ordering::SeqCst);
         let written = to.as_mut().map(|to| to.write_all(bytes).and_then(|()| to.flush()));
+        progress.copied.fetch_add(bytes.len() as u64, Ordering::SeqCst);
+        progress.writing.store(false, Ordering::SeqCst);
         if let Some(Err(_)) = written {
             to = None;
         }
@@ -54,9 +98,16 @@ fn copy(mut from: PipeReader, to: impl Write) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Read as _, Write as _};
+    use std::{
+        io::{self, Read as _, Write},
+        sync::{Arc, Mutex},
+        thread,
+        time::Duration,
+    };
 
     use super::Pump;
+
+    const GRACE: Duration = Duration::from_millis(20);
 
     #[test]
     fn everything_arrives_and_a_lost_reader_is_not_told() {
@@ -77,5 +128,54 @@ mod tests {
         }
         drop(program);
         pump.finish();
+    }
+
+    /// A reader that takes several times as long for a chunk as a silent pipe may stay open.
+    #[derive(Clone, Default)]
+    struct Slow(Arc<Mutex<usize>>);
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            thread::sleep(5 * GRACE);
+            *self.0.lock().unwrap() += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_slow_reader_gets_everything_before_the_end() {
+        let slow = Slow::default();
+        let (mut program, pump) = Pump::start(slow.clone()).unwrap();
+        program.write_all(&[b'x'; 50_000]).unwrap();
+        drop(program);
+        pump.finish_with(GRACE);
+        assert_eq!(*slow.0.lock().unwrap(), 50_000);
+    }
+
+    #[test]
+    fn a_pipe_that_somebody_else_holds_is_given_up() {
+        let (mut program, pump) = Pump::start(io::sink()).unwrap();
+        let held = program.try_clone().unwrap();
+        program.write_all(b"one").unwrap();
+        drop(program);
+        pump.finish_with(GRACE);
+        drop(held);
+
+        let (mut program, pump) = Pump::start(io::sink()).unwrap();
+        let heard = Arc::new(());
+        let listener = Arc::downgrade(&heard);
+        let chatty = thread::spawn(move || {
+            while listener.strong_count() > 0 {
+                program.write_all(&[b'x'; 1000]).unwrap();
+            }
+        });
+        pump.finish_with(GRACE);
+        assert!(!chatty.is_finished());
+        drop(heard);
+        chatty.join().unwrap();
     }
 }

@@ -2,16 +2,20 @@
 
 use std::{
     io::{self, PipeReader, PipeWriter},
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process_group};
-use signal_hook::{consts, iterator::Signals, low_level::signal_name};
+use signal_hook::{consts, flag, iterator::Signals, low_level::signal_name};
 
-use super::{container_was_made, pump::Pump};
+use super::{container, pump::Pump};
 use crate::{
     engine::Engine,
     plan::RunPlan,
@@ -42,6 +46,8 @@ pub(super) struct Running {
     child: Arc<duct::Handle>,
     switch: PipeWriter,
     signals: Signals,
+    /// Whether a signal ends this process, as it does when nobody listens for it.
+    mortal: Arc<AtomicBool>,
     pumps: [Pump; 2],
 }
 
@@ -49,15 +55,14 @@ impl Running {
     /// Starts the command. Its output goes where ours goes, all of it to standard error when
     /// standard output is for JSON.
     pub(super) fn start(command: &CommandLine, to_stderr: bool) -> anyhow::Result<Self> {
-        let signals = [consts::SIGINT, consts::SIGTERM, consts::SIGHUP, consts::SIGQUIT];
-        let signals = Signals::new(signals).context("preparing for signals")?;
+        let (signals, mortal) = listen().context("preparing for signals")?;
         let context = "connecting the benchmark's streams";
         let (stdin, switch) = io::pipe().context(context)?;
         let out = if to_stderr { Pump::start(io::stderr()) } else { Pump::start(io::stdout()) };
         let (out, out_pump) = out.context(context)?;
         let (err, err_pump) = Pump::start(io::stderr()).context(context)?;
         let child = Arc::new(start(command, stdin, out, err)?);
-        Ok(Self { child, switch, signals, pumps: [out_pump, err_pump] })
+        Ok(Self { child, switch, signals, mortal, pumps: [out_pump, err_pump] })
     }
 
     /// The processes that were started.
@@ -65,9 +70,10 @@ impl Running {
         self.child.pids()
     }
 
-    /// Waits for the end. A signal to us stops the benchmark, a second one kills it.
+    /// Waits for the end. A signal to us stops the benchmark, a second one kills it, and one more
+    /// ends us: the reaper does the rest.
     pub(super) fn wait(self, engine: &Engine, plan: &RunPlan) -> anyhow::Result<Ended> {
-        let Self { child, switch, mut signals, pumps } = self;
+        let Self { child, switch, mut signals, mortal, pumps } = self;
         let (send, events) = mpsc::channel();
         let closer = signals.handle();
         let listener = thread::spawn({
@@ -93,10 +99,16 @@ impl Running {
                     ));
                     stop(&child, engine, plan);
                 }
-                Next::Kill => kill(&child, engine, plan)?,
+                Next::Kill => {
+                    // A daemon that hangs would keep us here.
+                    mortal.store(true, Ordering::SeqCst);
+                    kill(&child, engine, plan)?;
+                }
                 Next::Lost => anyhow::bail!("the threads that watch the benchmark are gone"),
             }
         };
+        // All that is left to wait for is a reader and the engine.
+        mortal.store(true, Ordering::SeqCst);
         pumps.into_iter().for_each(Pump::finish);
         closer.close();
         for thread in [listener.join().map(|_| ()), waiter.join().map(|_| ())] {
@@ -104,6 +116,17 @@ impl Running {
         }
         Ok(Ended { code, signal: stopping.signal })
     }
+}
+
+/// Listens for the signals that end a run, until the flag says that they shall end us.
+fn listen() -> io::Result<(Signals, Arc<AtomicBool>)> {
+    let asked = [consts::SIGINT, consts::SIGTERM, consts::SIGHUP, consts::SIGQUIT];
+    let mortal = Arc::new(AtomicBool::new(false));
+    let signals = Signals::new(asked)?;
+    for signal in asked {
+        flag::register_conditional_default(signal, Arc::clone(&mortal))?;
+    }
+    Ok((signals, mortal))
 }
 
 fn start(
@@ -162,7 +185,7 @@ impl Stopping {
 /// The closed switch ends a running benchmark. A client that has not made its container yet, say
 /// because it pulls an image, does not see the switch and must be told.
 fn stop(child: &duct::Handle, engine: &Engine, plan: &RunPlan) {
-    if engine.has_containers() && !container_was_made(plan) {
+    if engine.has_containers() && !container::was_made(plan) {
         signal_group(child, Signal::TERM);
     }
 }

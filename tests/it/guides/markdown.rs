@@ -68,6 +68,26 @@ pub(crate) fn links(page: &str) -> Vec<(usize, String)> {
     links
 }
 
+/// The text blocks of a section, each with the heading of its subsection.
+pub(crate) fn quotes(page: &str, section: &str) -> Vec<(String, String)> {
+    let mut quotes = vec![];
+    let (mut inside, mut heading) = (false, String::new());
+    for (_, kind, text) in parts(page) {
+        match kind {
+            Part::Line => {
+                if let Some(title) = text.strip_prefix("### ") {
+                    heading = title.to_owned();
+                } else if let Some(title) = text.strip_prefix("## ") {
+                    inside = title == section;
+                }
+            }
+            Part::Fence("text") if inside => quotes.push((heading.clone(), text)),
+            Part::Fence(_) => {}
+        }
+    }
+    quotes
+}
+
 #[derive(Debug, PartialEq, Eq)]
 enum Part<'a> {
     /// A line of prose.
@@ -114,4 +134,34 @@ no shell
     assert_eq!(links(page), [(10, "a.md#b".to_owned()), (10, "#c".to_owned())]);
     let text = "# no heading, [no](link)\nrun".to_owned();
     assert_eq!(shell_blocks(page), [ShellBlock { line: 5, snippet: Some("run-x".into()), text }]);
+}
+
+#[test]
+fn a_quote_belongs_to_its_heading() {
+    let page = "\
+## Before
+```text
+no
+```
+## Troubleshooting
+### One
+```text
+error: a
+  b
+```
+```sh
+no
+```
+### Two
+```text
+c
+```
+## After
+```text
+no
+```
+";
+    let expected = [("One", "error: a\n  b"), ("Two", "c")];
+    let expected = expected.map(|(heading, text)| (heading.to_owned(), text.to_owned()));
+    assert_eq!(quotes(page, "Troubleshooting"), expected);
 }

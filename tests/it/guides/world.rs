@@ -14,11 +14,13 @@ use crate::{
 };
 
 /// Programs that a guide may name and a test must not run: they only record what they are asked.
-const RECORDED: [&str; 3] = ["cargo", "hf", "sudo"];
+pub(super) const RECORDED: [&str; 3] = ["cargo", "hf", "sudo"];
 
 /// Answers the probe of `verify` by leaving the file that it asks for in every writable mount;
 /// what else is run leaves good results.
 const PROBE_OR_RUN: &str = r#"
+  # Another word of the entrypoint, or a program of an image: there are no results to leave.
+  [ -n "${RESULTS-}" ] || exit 0
   leave=
   for word in "$@"; do
     [ "$leave" = next ] && leave=$word
@@ -58,7 +60,8 @@ impl World {
     /// A world whose folders have names that contain `infix`.
     pub(crate) fn new(infix: &str) -> Self {
         let root = tempfile::tempdir().expect("a temporary folder");
-        let docker = FakeDocker::with_run(&format!("{PROBE_OR_RUN}\n{GOOD}"));
+        let energy = r#"echo 'not measured: nobody looked' >"$RESULTS/GPU_ENERGY_WH.txt""#;
+        let docker = FakeDocker::with_run(&format!("{PROBE_OR_RUN}\n{GOOD}\n{energy}"));
         let folder = |name: String| {
             let path = root.path().join(name);
             fs::create_dir(&path).expect("a folder");
@@ -68,21 +71,29 @@ impl World {
         let bin = folder("bin".to_owned());
         folder("run".to_owned());
         for name in RECORDED {
-            let calls = root.path().join(name);
-            let script = format!("#!/bin/sh\nprintf '%s\\n' \"$*\" >>'{}'\n", calls.display());
-            executable(&bin.join(name), &script);
+            executable(&bin.join(name), &recorder(&root.path().join(name)));
         }
         // A reader is in a clone of the repository, after a first smoke test.
         symlink(workspace().join("ai_helpers"), cwd.join("ai_helpers")).expect("a link");
         executable(&cwd.join("target/entrypoint").join(contract::ENTRYPOINT), ENTRYPOINT);
+        // A model and prompts of the reader's own, a cache, and a place that all share.
+        fs::create_dir_all(cwd.join("my-model")).expect("a folder");
+        fs::write(cwd.join("prompts.csv"), "text\nHello\n").expect("prompts");
+        fs::create_dir_all(home.join(".cache/huggingface")).expect("the HuggingFace home");
+        folder("srv".to_owned());
         Self { root, home, cwd, docker }
+    }
+
+    /// Text of a guide, with the places that all readers of one machine share.
+    pub(crate) fn own(&self, text: &str) -> String {
+        let shared = self.root.path().join("srv");
+        text.replace("/srv/", &format!("{}/", shared.display()))
     }
 
     /// Gives the reader a token.
     pub(crate) fn log_in(&self) {
-        let folder = self.home.join(".cache/huggingface");
-        fs::create_dir_all(&folder).expect("the HuggingFace home");
-        fs::write(folder.join("token"), "hf_secret").expect("the token");
+        let token = self.home.join(".cache/huggingface/token");
+        fs::write(token, "hf_secret").expect("the token");
     }
 
     /// The reader's environment.
@@ -121,7 +132,12 @@ impl World {
     }
 }
 
-fn executable(path: &Path, script: &str) {
+/// A program that notes what it is asked.
+pub(super) fn recorder(calls: &Path) -> String {
+    format!("#!/bin/sh\nprintf '%s\\n' \"$*\" >>'{}'\n", calls.display())
+}
+
+pub(super) fn executable(path: &Path, script: &str) {
     fs::create_dir_all(path.parent().expect("a program lies in a folder")).expect("its folder");
     fs::write(path, script).expect("a program");
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("its mode");

@@ -4,15 +4,17 @@
 use std::{fs, path::Path};
 
 use anyhow::Context as _;
-use contract::path;
+use contract::{Flavour, path};
+
+use super::stacks;
 
 /// The Dockerfile, below the workspace's root and at the top of the context.
 pub(super) const DOCKERFILE: &str = "docker/Dockerfile";
 
 /// What the Dockerfile copies into every flavour.
-const ROOTFS: &str = "rootfs";
+pub(super) const ROOTFS: &str = "rootfs";
 /// What it copies into an empty base.
-const SCRATCH: &str = "scratch";
+pub(super) const SCRATCH: &str = "scratch";
 
 /// Accounts of an image without any: root and a user, whose name every uid answers to by `$USER`.
 const PASSWD: &str =
@@ -22,7 +24,7 @@ const GROUP: &str = "root:x:0:\nuser:x:1000:\n";
 /// Mode of a folder that any uid may write to.
 const OPEN: u32 = 0o1777;
 /// Mode of every other folder, and of programs.
-const PLAIN: u32 = 0o755;
+pub(super) const PLAIN: u32 = 0o755;
 
 /// A file or folder of the context.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,12 +46,35 @@ pub(super) enum Content {
     File(Vec<u8>),
 }
 
-/// The context without the Dockerfile and the program: what is decided here.
-pub(super) fn skeleton() -> Vec<Entry> {
+impl Entry {
+    pub(super) fn folder(path: &str, mode: u32) -> Self {
+        Self { path: path.to_owned(), mode, content: Content::Folder }
+    }
+
+    pub(super) fn file(path: &str, mode: u32, bytes: Vec<u8>) -> Self {
+        Self { path: path.to_owned(), mode, content: Content::File(bytes) }
+    }
+}
+
+/// All of the context but the program, which is a result itself: what an image of `flavour` is
+/// made from.
+///
+/// # Errors
+/// When a source cannot be read.
+pub(super) fn sources(root: &Path, flavour: Flavour) -> anyhow::Result<Vec<Entry>> {
+    let mut entries = skeleton();
+    entries.extend(stacks::entries(root, flavour)?);
+    entries.push(Entry::file("Dockerfile", 0o644, read(&root.join(DOCKERFILE))?));
+    Ok(entries)
+}
+
+/// The part of it that is decided here.
+fn skeleton() -> Vec<Entry> {
     let mut entries = Vec::new();
     add_folders(&mut entries, SCRATCH, "/etc", PLAIN);
-    entries.push(file(SCRATCH, "/etc/passwd", 0o644, PASSWD.into()));
-    entries.push(file(SCRATCH, "/etc/group", 0o644, GROUP.into()));
+    for (path, text) in [("/etc/passwd", PASSWD), ("/etc/group", GROUP)] {
+        entries.push(Entry::file(&format!("{SCRATCH}{path}"), 0o644, text.into()));
+    }
     add_folders(&mut entries, SCRATCH, "/tmp", OPEN);
     for open in [path::HOME, path::HF_HOME, path::RESULTS, path::HUB_CACHE] {
         add_folders(&mut entries, ROOTFS, open, OPEN);
@@ -64,18 +89,25 @@ pub(super) fn skeleton() -> Vec<Entry> {
 /// The whole context as a tar archive.
 ///
 /// # Errors
-/// When the Dockerfile or the program cannot be read.
-pub(super) fn archive(root: &Path, program: &Path) -> anyhow::Result<Vec<u8>> {
-    let read =
-        |path: &Path| fs::read(path).with_context(|| format!("reading `{}`", path.display()));
-    let mut entries = skeleton();
-    entries.push(file(ROOTFS, path::ENTRYPOINT, PLAIN, read(program)?));
-    entries.push(file("Dockerfile", "", 0o644, read(&root.join(DOCKERFILE))?));
+/// When a source or the program cannot be read.
+pub(super) fn archive(
+    root: &Path,
+    flavour: Flavour,
+    program: &Path,
+    ca_bundle: Option<Vec<u8>>,
+) -> anyhow::Result<Vec<u8>> {
+    let mut entries = sources(root, flavour)?;
+    entries.push(Entry::file(&format!("{ROOTFS}{}", path::ENTRYPOINT), PLAIN, read(program)?));
+    entries.extend(ca_bundle.map(stacks::ca_bundle));
     pack(&entries).context("packing the build context")
 }
 
-fn file(tree: &str, path: &str, mode: u32, bytes: Vec<u8>) -> Entry {
-    Entry { path: format!("{tree}{path}"), mode, content: Content::File(bytes) }
+/// Reads a file.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("reading `{}`", path.display()))
 }
 
 /// Adds a folder and those above it, once each. Below an open folder all are open: whoever may
@@ -89,7 +121,7 @@ fn add_folders(entries: &mut Vec<Entry>, tree: &str, path: &str, mode: u32) {
             Some(known) => above = known.mode,
             None => {
                 above = if end == path.len() { mode } else { above };
-                entries.push(Entry { path: folder, mode: above, content: Content::Folder });
+                entries.push(Entry::folder(&folder, above));
             }
         }
     }
@@ -118,7 +150,7 @@ mod tests {
 
     use contract::{Flavour, path};
 
-    use super::{Content, Entry, archive, skeleton};
+    use super::{Content, Entry, archive, skeleton, sources};
     use crate::workspace;
 
     #[test]
@@ -156,37 +188,29 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("program");
         fs::write(&program, "elf").unwrap();
-        let first = archive(workspace::root(), &program).unwrap();
+        let pack = |bundle| archive(workspace::root(), Flavour::Cpu, &program, bundle).unwrap();
+        let first = pack(None);
         fs::remove_file(&program).unwrap();
         fs::write(&program, "elf").unwrap();
-        assert_eq!(archive(workspace::root(), &program).unwrap(), first);
+        assert_eq!(pack(None), first);
 
-        let mut unpacked = tar::Archive::new(first.as_slice());
+        let bundled = pack(Some(b"pem".to_vec()));
+        let mut unpacked = tar::Archive::new(bundled.as_slice());
         let modes = unpacked.entries().unwrap().map(|entry| {
             let entry = entry.unwrap();
             let path = entry.path().unwrap().to_string_lossy().into_owned();
             (path, entry.header().mode().unwrap(), entry.header().mtime().unwrap())
         });
-        let last = modes.collect::<Vec<_>>().split_off(skeleton().len());
+        let sources = sources(workspace::root(), Flavour::Cpu).unwrap().len();
+        let last = modes.collect::<Vec<_>>().split_off(sources - 1);
         let program = format!("rootfs{}", path::ENTRYPOINT);
-        assert_eq!(last, [(program, 0o755, 0), ("Dockerfile".to_owned(), 0o644, 0)]);
-    }
-
-    #[test]
-    fn the_dockerfile_keeps_the_contract() {
-        let dockerfile = fs::read_to_string(workspace::root().join(super::DOCKERFILE)).unwrap();
-        let (_, stage) = dockerfile.split_once(" AS smoke\n").unwrap();
-        let bin = path::ENTRYPOINT.rsplit_once('/').unwrap().0;
-        for line in [
-            format!("ENV HOME={} \\", path::HOME),
-            format!("    PATH={bin}:/usr/bin:/bin \\"),
-            format!("    BENCHMARK_BACKEND={}", Flavour::Smoke.default_backend()),
-            format!("WORKDIR {}", path::RESULTS),
-            format!("ENTRYPOINT [\"{}\"]", path::ENTRYPOINT),
-            format!("COPY {}/ /", super::ROOTFS),
-            format!("COPY {}/ /", super::SCRATCH),
-        ] {
-            assert!(stage.lines().any(|found| found == line), "not in the Dockerfile: {line}");
-        }
+        assert_eq!(
+            last,
+            [
+                ("Dockerfile".to_owned(), 0o644, 0),
+                (program, 0o755, 0),
+                ("requirements/ca-bundle.pem".to_owned(), 0o644, 0)
+            ]
+        );
     }
 }

@@ -7,13 +7,18 @@ use contract::{Flavour, label};
 use serde::Deserialize;
 use xshell::{Shell, cmd};
 
+use super::{base::Base, labels};
 use crate::tool;
 
 /// An image that the engine has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Local {
+    /// Its id.
+    pub(super) id: String,
     /// Digest of what it was built from; none on an image of others.
     pub(super) inputs: Option<String>,
+    /// What it was built on, if it says so.
+    pub(super) base: Option<Base>,
     /// Its size.
     pub(super) bytes: u64,
 }
@@ -39,11 +44,20 @@ pub(super) fn inspect(sh: &Shell, images: &[String]) -> anyhow::Result<Vec<Local
     parse_images(&String::from_utf8_lossy(&output.stdout))
 }
 
+/// The id of an image, if the engine has it.
+///
+/// # Errors
+/// When Docker does not answer.
+pub(super) fn id(sh: &Shell, image: &str) -> anyhow::Result<Option<String>> {
+    Ok(inspect(sh, &[image.to_owned()])?.pop().map(|local| local.id))
+}
+
 /// Reads the answer of `docker image inspect`.
 fn parse_images(json: &str) -> anyhow::Result<Vec<Local>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Image {
+        id: String,
         size: u64,
         config: Option<Config>,
     }
@@ -54,14 +68,25 @@ fn parse_images(json: &str) -> anyhow::Result<Vec<Local>> {
     }
     let images = serde_json::from_str::<Vec<Image>>(json)
         .with_context(|| format!("reading what `docker image inspect` says: {json:?}"))?;
-    let local = |image: Image| Local {
-        bytes: image.size,
-        inputs: image
-            .config
-            .and_then(|config| config.labels)
-            .and_then(|mut labels| labels.remove(label::INPUTS)),
+    let local = |Image { id, size, config }: Image| {
+        let mut labels = config.and_then(|config| config.labels).unwrap_or_default();
+        let base_id = labels.remove(labels::BASE_ID);
+        Local {
+            id,
+            inputs: labels.remove(label::INPUTS),
+            base: labels.remove(labels::BASE_NAME).map(|name| Base { name, id: base_id }),
+            bytes: size,
+        }
     };
     Ok(images.into_iter().map(local).collect())
+}
+
+/// Fetches an image from its registry, and shows what Docker says. Whether it came is the answer.
+///
+/// # Errors
+/// When Docker cannot be started.
+pub(super) fn pull(sh: &Shell, image: &str) -> anyhow::Result<bool> {
+    Ok(tool::live(cmd!(sh, "docker pull {image}"), &[])?.success())
 }
 
 /// Builds one target of the Dockerfile in `context`, and shows what Docker says.
@@ -71,16 +96,13 @@ fn parse_images(json: &str) -> anyhow::Result<Vec<Local>> {
 pub(super) fn build(
     sh: &Shell,
     flavour: Flavour,
+    base: Option<&Base>,
     tags: &[String],
     labels: &[(&str, String)],
     context: &[u8],
 ) -> anyhow::Result<()> {
-    let tags = tags.iter().flat_map(|tag| ["--tag", tag]);
-    let labels = labels.iter().map(|(name, value)| format!("{name}={value}"));
-    let labels = labels.flat_map(|label| ["--label".to_owned(), label]);
-    let target = flavour.name();
-    let status =
-        tool::live(cmd!(sh, "docker build --target {target} {tags...} {labels...} -"), context)?;
+    let arguments = build_arguments(flavour, base, tags, labels);
+    let status = tool::live(cmd!(sh, "docker {arguments...}"), context)?;
     if !status.success() {
         bail!(
             "`docker build` of the {flavour} image failed ({status}) and says above why; when the \
@@ -90,24 +112,70 @@ pub(super) fn build(
     Ok(())
 }
 
-/// Removes images that a later build of `flavour` has replaced, unless a container needs them.
-/// Nothing depends on it: a failure is a warning.
+/// What `docker` is asked for. Builder and proxies are the caller's, by Docker's own variables.
+fn build_arguments(
+    flavour: Flavour,
+    base: Option<&Base>,
+    tags: &[String],
+    labels: &[(&str, String)],
+) -> Vec<String> {
+    let mut arguments = vec!["build".to_owned(), "--target".to_owned(), flavour.name().to_owned()];
+    let mut add = |option: &str, value: String| arguments.extend([option.to_owned(), value]);
+    // By its name, as BuildKit takes no id.
+    if let Some(Base { name, id: _ }) = base {
+        add("--build-arg", format!("BASE={name}"));
+        add("--build-arg", format!("FLAVOUR={flavour}"));
+    }
+    tags.iter().for_each(|tag| add("--tag", tag.clone()));
+    labels.iter().for_each(|(name, value)| add("--label", format!("{name}={value}")));
+    arguments.push("-".to_owned());
+    arguments
+}
+
+/// Environments of a flavour that stay for later builds.
+const KEPT: usize = 2;
+
+/// Removes images that a later build of `flavour` has replaced, unless a container needs them, and
+/// stages that nothing is built on any more: the older builder leaves them behind as images without
+/// a name. The newest environments stay, as they make the next build short, and one may be that of
+/// a build at work beside this one. Nothing depends on all this: a failure is a warning.
 pub(super) fn prune(sh: &Shell, flavour: Flavour) -> Option<String> {
-    let filter = format!("label={}={flavour}", label::FLAVOUR);
-    let command = cmd!(sh, "docker image prune --force --filter {filter}");
-    let said = match command.ignore_status().output() {
-        Ok(output) if output.status.success() => return None,
-        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
-        Err(error) => error.to_string(),
+    let prune = |filters: &[String]| {
+        let filters = filters.iter().flat_map(|filter| ["--filter", filter]);
+        said(cmd!(sh, "docker image prune --force {filters...}"))
     };
-    Some(not_pruned(flavour, &said))
+    let stage = |name: &str| format!("label={}={name}", labels::STAGE);
+    let environments = || {
+        let stage = stage(&format!("environment-{flavour}"));
+        let list = cmd!(sh, "docker image ls --quiet --no-trunc --filter dangling=true");
+        // The newest comes first.
+        let old = said(list.args(["--filter", &stage]))?;
+        let old = old.lines().skip(KEPT).collect::<Vec<_>>();
+        if old.is_empty() { Ok(String::new()) } else { said(cmd!(sh, "docker image rm {old...}")) }
+    };
+    let pruned = prune(&[format!("label={}={flavour}", label::FLAVOUR)])
+        // A build at work beside this one may need its own.
+        .and_then(|_| prune(&[stage("smoke"), "until=1h".to_owned()]))
+        .and_then(|_| environments());
+    pruned.err().map(|error| not_pruned(flavour, &error))
+}
+
+/// What a command prints, or what it says of its failure.
+fn said(command: xshell::Cmd<'_>) -> Result<String, String> {
+    match command.ignore_status().output() {
+        Ok(output) if output.status.success() => {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        }
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn not_pruned(flavour: Flavour, said: &str) -> String {
     let said = said.trim().lines().next().unwrap_or("nothing");
     format!(
         "replaced {flavour} images could not be removed, and fill the disk until the next build \
-         removes them: `docker image prune` says: {said}"
+         removes them: `docker image` says: {said}"
     )
 }
 
@@ -115,7 +183,7 @@ fn not_pruned(flavour: Flavour, said: &str) -> String {
 mod tests {
     use contract::Flavour;
 
-    use super::{Local, not_pruned, parse_images};
+    use super::{Base, Local, build_arguments, not_pruned, parse_images};
 
     #[test]
     fn a_prune_that_failed_is_a_warning_of_one_line() {
@@ -128,15 +196,42 @@ mod tests {
     #[test]
     fn labels_and_sizes_are_read_from_inspect() {
         let json = r#"[
-            {"Size": 12, "Config": {"Labels": {"org.aienergyscore.inputs": "ab", "x": "y"}}},
-            {"Size": 3, "Config": {"Labels": null}},
-            {"Size": 4}
+            {"Id": "sha256:1", "Size": 12, "Config": {"Labels": {
+                "org.aienergyscore.inputs": "ab",
+                "org.opencontainers.image.base.name": "debian",
+                "org.aienergyscore.base-id": "sha256:0"
+            }}},
+            {"Id": "sha256:2", "Size": 3, "Config": {"Labels": null}},
+            {"Id": "sha256:3", "Size": 4}
         ]"#;
-        let local =
-            |inputs: Option<&str>, bytes| Local { inputs: inputs.map(str::to_owned), bytes };
+        let local = |id: &str, inputs: Option<&str>, base, bytes| Local {
+            id: format!("sha256:{id}"),
+            inputs: inputs.map(str::to_owned),
+            base,
+            bytes,
+        };
+        let base = Base { name: "debian".to_owned(), id: Some("sha256:0".to_owned()) };
         let images = parse_images(json).unwrap();
-        assert_eq!(images, [local(Some("ab"), 12), local(None, 3), local(None, 4)]);
+        let expected = [
+            local("1", Some("ab"), Some(base), 12),
+            local("2", None, None, 3),
+            local("3", None, None, 4),
+        ];
+        assert_eq!(images, expected);
         assert_eq!(parse_images("[]\n").unwrap(), []);
         assert!(parse_images("").is_err());
+    }
+
+    #[test]
+    fn docker_is_asked_for_a_target_on_a_base() {
+        let ask = |flavour, base: Option<(&str, Option<&str>)>| {
+            let base = base.map(|(name, id)| Base { name: name.into(), id: id.map(str::to_owned) });
+            let labels = [("org.example", "two words".to_owned())];
+            build_arguments(flavour, base.as_ref(), &["x:1".into(), "x:2".into()], &labels)
+                .join(" ")
+        };
+        insta::assert_snapshot!(ask(Flavour::Smoke, None), @"build --target smoke --tag x:1 --tag x:2 --label org.example=two words -");
+        insta::assert_snapshot!(ask(Flavour::Cpu, Some(("debian:trixie-slim", None))), @"build --target cpu --build-arg BASE=debian:trixie-slim --build-arg FLAVOUR=cpu --tag x:1 --tag x:2 --label org.example=two words -");
+        insta::assert_snapshot!(ask(Flavour::Cuda, Some(("x", Some("sha256:0")))), @"build --target cuda --build-arg BASE=x --build-arg FLAVOUR=cuda --tag x:1 --tag x:2 --label org.example=two words -");
     }
 }

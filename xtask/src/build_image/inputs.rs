@@ -1,7 +1,7 @@
 //! SHA-256 over everything that a program or an image is made from: sources, never results, so
 //! that "up to date" is known without building anything.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use anyhow::Context as _;
 use contract::Flavour;
@@ -9,7 +9,8 @@ use sha2::{Digest as _, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
 use super::{
-    context::{self, Content, Entry},
+    base::Base,
+    context::{self, Content, Entry, read},
     labels,
     toolchain::{self, Toolchain},
 };
@@ -17,20 +18,27 @@ use super::{
 /// Sources of the static program: its crates and what decides over their dependencies.
 const PROGRAM: [&str; 4] = ["Cargo.lock", "Cargo.toml", "docker/contract", "docker/entrypoint"];
 
-/// Digest of everything that the image of `flavour` is made from.
+/// Digest of everything that an image of `flavour` on `base` is made from.
 ///
 /// # Errors
 /// When a source cannot be read, or `rustc` does not tell its version.
-pub(crate) fn inputs_digest(root: &Path, flavour: Flavour) -> anyhow::Result<String> {
+pub(super) fn image_digest(
+    root: &Path,
+    flavour: Flavour,
+    base: Option<&Base>,
+) -> anyhow::Result<String> {
     let toolchain = Toolchain::read()?;
     let mut inputs = Inputs::default();
     inputs.add("program", program_digest(root, &toolchain)?.as_bytes());
     inputs.add("flavour", flavour.name().as_bytes());
-    inputs.add("Dockerfile", &read(&root.join(context::DOCKERFILE))?);
+    if let Some(Base { name, id }) = base {
+        inputs.add("base", name.as_bytes());
+        inputs.add("base's id", id.as_deref().unwrap_or_default().as_bytes());
+    }
     for (name, value) in labels::fixed(flavour) {
         inputs.add(name, value.as_bytes());
     }
-    for Entry { path, mode, content } in context::skeleton() {
+    for Entry { path, mode, content } in context::sources(root, flavour)? {
         inputs.add(&path, &mode.to_be_bytes());
         if let Content::File(bytes) = content {
             inputs.add(&path, &bytes);
@@ -71,10 +79,6 @@ fn add_sources(inputs: &mut Inputs, root: &Path, source: &str) -> anyhow::Result
         }
     }
     Ok(())
-}
-
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("reading `{}`", path.display()))
 }
 
 /// A digest over named parts, each framed by its lengths: no two lists of parts look alike.

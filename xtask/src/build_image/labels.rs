@@ -3,6 +3,8 @@
 use contract::{Flavour, label};
 use xshell::{Shell, cmd};
 
+use super::base::Base;
+
 /// The labels that are inputs themselves.
 pub(super) fn fixed(flavour: Flavour) -> Vec<(&'static str, String)> {
     vec![
@@ -15,14 +17,28 @@ pub(super) fn fixed(flavour: Flavour) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// All labels of an image that is made from `inputs`.
+/// Reference of the base.
+pub(super) const BASE_NAME: &str = "org.opencontainers.image.base.name";
+/// Id of a base that was named by hand.
+pub(super) const BASE_ID: &str = "org.aienergyscore.base-id";
+
+/// On the last layer of a build stage whose name is its value, so that it is found when a later
+/// build has replaced it.
+pub(super) const STAGE: &str = "org.aienergyscore.stage";
+
+/// All labels of an image that is made from `inputs` on `base`.
 pub(super) fn all(
     flavour: Flavour,
+    base: Option<&Base>,
     inputs: &str,
     revision: Option<String>,
 ) -> Vec<(&'static str, String)> {
     let mut labels = fixed(flavour);
     labels.push((label::INPUTS, inputs.to_owned()));
+    if let Some(Base { name, id }) = base {
+        labels.push((BASE_NAME, name.clone()));
+        labels.extend(id.iter().map(|id| (BASE_ID, id.clone())));
+    }
     labels.extend(revision.map(|revision| ("org.opencontainers.image.revision", revision)));
     labels
 }

@@ -4,7 +4,7 @@ use std::{path::Path, time::SystemTime};
 
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
-use contract::path;
+use contract::{env, path};
 use runner::{
     cli::{self, Cli, Command},
     engine::{Engine, Mode},
@@ -23,13 +23,13 @@ use super::content::Content;
 pub(super) struct Example {
     /// The command line, for a shell.
     pub(super) line: &'static str,
-    /// The user's environment.
+    /// The user's environment, typed in front of it; folders of Ada's are anybody's.
     pub(super) env: &'static [(&'static str, &'static str)],
     /// Whether the user has a token.
     pub(super) token: bool,
 }
 
-/// What works today, with a model that is small and open.
+/// The smallest run, with a model that is small and open.
 pub(super) const NATIVE: Example = Example {
     line: "aienergyscore run --backend native \
            backend.model=HuggingFaceTB/SmolLM2-360M-Instruct-GGUF",
@@ -46,20 +46,75 @@ pub(super) const OFFLINE: Example = Example {
 
 /// The leaderboard's.
 pub(super) const LEADERBOARD: Example = Example {
-    line: "aienergyscore run --dry-run --gpus all \
+    line: "aienergyscore run --gpus all \
            --config-name text_generation backend.model=openai/gpt-oss-20b",
     env: &[],
     token: true,
 };
 
-const HOME: &str = "/home/ada";
+/// The leaderboard's stack without a GPU, for a model of the Hub and prompts of the user's.
+pub(super) const OPTIMUM: Example = Example {
+    line: "aienergyscore run --flavour cpu -n 4 \
+           backend.model=HuggingFaceTB/SmolLM2-135M-Instruct scenario.dataset_name=./prompts.csv",
+    ..NATIVE
+};
+
+/// The other stack, for a model and prompts of the user's.
+pub(super) const PYTORCH: Example = Example {
+    line: "aienergyscore run --flavour cpu --backend pytorch -n 4 \
+           backend.model=./my-model scenario.dataset_name=./prompts.csv",
+    ..NATIVE
+};
+
+/// A client of a server on the same machine.
+pub(super) const VLLM: Example = Example {
+    line: "aienergyscore run --backend vllm backend.model=openai/gpt-oss-20b",
+    env: &[(env::VLLM_ENDPOINT, "http://host.docker.internal:8000/v1")],
+    ..NATIVE
+};
+
+/// A Hub cache apart from the HuggingFace home.
+pub(super) const APART: Example =
+    Example { env: &[(env::HF_HUB_CACHE, "/home/ada/weights/hub")], ..NATIVE };
+
+/// A cache that many share and this user only reads.
+pub(super) const SHARED: Example =
+    Example { env: &[(env::HF_HOME, "/srv/huggingface")], ..OFFLINE };
+
+pub(super) const HOME: &str = "/home/ada";
 const CWD: &str = "/home/ada/bench";
 /// Whose folders and ids are left to the shell.
 pub(super) const PORTABLE: Style<'static> = Style::Portable { home: HOME, cwd: CWD };
 
+/// What fits on a line of a guide.
+const WIDTH: usize = 100;
+
 /// `aienergyscore run …`, word by word as it is typed.
 pub(super) fn program(example: &Example) -> Content {
-    Content::Shell(example.line.to_owned())
+    let Example { line, env, token: _ } = example;
+    let variables = env.iter().map(|(name, value)| format!("{name}={}", portable(value)));
+    let mut shown = String::new();
+    let mut width = 0;
+    for word in variables.chain(line.split(' ').map(str::to_owned)) {
+        // Room for the backslash, too.
+        if width > 0 && width + word.len() + 3 > WIDTH {
+            shown.push_str(" \\\n  ");
+            width = 2;
+        } else if width > 0 {
+            shown.push(' ');
+            width += 1;
+        }
+        width += word.len();
+        shown.push_str(&word);
+    }
+    Content::Shell(shown)
+}
+
+/// A path of Ada's, or any other text, as a shell text that anybody can type.
+pub(super) fn portable(path: &str) -> String {
+    let words = vec![Word::of([Piece::Path(path.to_owned())])];
+    CommandLine { env: vec![], parts: vec![Part { words, reason: String::new() }] }
+        .to_shell(PORTABLE)
 }
 
 /// `docker run …` for the same run, after making the folders that the program would make.
@@ -99,13 +154,13 @@ pub(super) fn plan(example: &Example, engine: &Engine) -> anyhow::Result<RunPlan
 }
 
 /// Ada's machine: an empty environment but for `env`, run in `~/bench`.
-fn ada(env: &[(&str, &str)]) -> Host {
+pub(super) fn ada(variables: &[(&str, &str)]) -> Host {
     Host {
         uid: 1000,
         gid: 1000,
         home: Some(Path::new(HOME).to_owned()),
         cwd: Path::new(CWD).to_owned(),
-        env: env.iter().copied().collect::<Environment>(),
+        env: variables.iter().copied().collect::<Environment>(),
         nvidia_gpus: 0,
         entrypoint: None,
         now: SystemTime::UNIX_EPOCH,
@@ -120,7 +175,7 @@ pub(super) fn docker(mode: Mode) -> Engine {
 
 #[cfg(test)]
 mod tests {
-    use super::{Example, NATIVE, OFFLINE, by_hand};
+    use super::{APART, Example, NATIVE, OFFLINE, PYTORCH, by_hand, program};
     use crate::docs::regions::Syntax;
 
     #[test]
@@ -136,6 +191,10 @@ mod tests {
           --user "$(id -u):$(id -g)" \
           --network none \
           --shm-size 1g \
+          --read-only \
+          --tmpfs /tmp:exec,mode=1777 \
+          --tmpfs /home/user:mode=1777 \
+          --tmpfs /home/user/.cache:mode=1777 \
           --mount "type=bind,\"source=$PWD/results\",target=/results" \
           --mount "type=bind,\"source=$HOME/.cache/huggingface\",target=/home/user/.cache/huggingface,readonly" \
           --env HOME=/home/user \
@@ -143,6 +202,21 @@ mod tests {
           --env HF_HUB_OFFLINE=1 \
           ai_energy_score:smoke \
           backend.model=HuggingFaceTB/SmolLM2-360M-Instruct-GGUF scenario.num_samples=5
+        ```
+        "#);
+    }
+
+    #[test]
+    fn a_run_is_shown_as_it_is_typed() {
+        let shown = [APART, PYTORCH].map(|example| program(&example).render(Syntax::Markdown));
+        insta::assert_snapshot!(shown.concat(), @r#"
+        ```sh
+        HF_HUB_CACHE="$HOME/weights/hub" aienergyscore run --backend native \
+          backend.model=HuggingFaceTB/SmolLM2-360M-Instruct-GGUF
+        ```
+        ```sh
+        aienergyscore run --flavour cpu --backend pytorch -n 4 backend.model=./my-model \
+          scenario.dataset_name=./prompts.csv
         ```
         "#);
     }

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Folder of the helpers, whose Markdown files are guides.
-const HELPERS: &str = "ai_helpers";
+pub(super) const HELPERS: &str = "ai_helpers";
 
 /// A guide, as it is and as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]

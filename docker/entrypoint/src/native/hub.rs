@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use contract::{MODEL_KEY, env};
+use contract::{argument::MODEL, env};
 
 /// Why a file that the user sees may be missing, and what to do.
 const SEES: &str = "a container sees only its mounts: use a repo of the Hub cache (ORG/REPO), or \
@@ -58,10 +58,10 @@ pub(crate) fn find(model: &str, cache: &Path) -> anyhow::Result<ModelFile> {
         None => (model, None),
     };
     if !is_hub_id(id) {
-        bail!("`{MODEL_KEY}={model}` is no file here and no Hub id of the form ORG/REPO; {SEES}");
+        bail!("`{MODEL}={model}` is no file here and no Hub id of the form ORG/REPO; {SEES}");
     }
     if id.ends_with(".gguf") {
-        bail!("`{MODEL_KEY}={model}` is no file here, where the working directory counts; {SEES}");
+        bail!("`{MODEL}={model}` is no file here, where the working directory counts; {SEES}");
     }
     in_cache(id, file, cache).with_context(|| format!("finding the model `{model}`"))
 }
@@ -97,10 +97,9 @@ fn in_cache(id: &str, file: Option<&str>, cache: &Path) -> anyhow::Result<ModelF
             .get(file)
             .with_context(|| format!("its snapshot has no `{file}`; it has {}", names()))?,
         (None, 1) => files.values().next().context("one file was listed")?,
-        (None, _) => bail!(
-            "it has several .gguf files: {}; choose one with `{MODEL_KEY}={id}:FILE`",
-            names()
-        ),
+        (None, _) => {
+            bail!("it has several .gguf files: {}; choose one with `{MODEL}={id}:FILE`", names())
+        }
     };
     ensure!(
         path.is_file(),

@@ -11,7 +11,8 @@ fn arguments_that_are_not_known_are_all_named_and_exit_with_2() {
     let output = supervised(program(results.path()).args(args), "run-1");
     assert_eq!(output.status.code(), Some(2));
     let said = stderr(&output);
-    assert!(said.contains("`backend.dtype=x` is not known; `--multirun` is not known"), "{said}");
+    assert!(said.contains("`--multirun` is refused: one run measures one model"), "{said}");
+    assert!(said.contains("`backend.dtype=x` is not known"), "{said}");
     assert_eq!(completion(results.path()), (2, "run-1".to_owned()));
 }
 
@@ -32,9 +33,9 @@ fn a_failure_leaves_the_log_and_no_summary() {
 }
 
 #[test]
-fn a_backend_of_another_image_is_refused() {
+fn a_backend_that_is_not_here_is_refused() {
     for (backend, said) in [
-        ("optimum", "this image (smoke) has no `optimum` backend, only `native`"),
+        ("optimum", "the `optimum` backend needs the Python stacks, which are not here"),
         ("fast", "BENCHMARK_BACKEND: unknown backend `fast`"),
     ] {
         let results = tempfile::tempdir().unwrap();

@@ -13,7 +13,7 @@ use crate::{host::Host, host_path::HostPath, hub_cache::HubCache};
 
 /// What must be possible in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
+pub(crate) enum Need {
     /// Reading.
     Read,
     /// Reading; and a warning when writing is not.
@@ -26,7 +26,7 @@ pub enum Need {
 ///
 /// # Errors
 /// When it cannot be made, is no folder, or does not allow what is needed.
-pub fn ready(
+pub(crate) fn ready(
     what: &str,
     path: &HostPath,
     host: &Host,
@@ -102,14 +102,14 @@ fn owner_and_remedy(folder: &Path, host: &Host) -> String {
 }
 
 /// `path`, quoted for pasting into a shell.
-pub(super) fn shown_for_shell(path: &Path) -> String {
+pub(crate) fn shown_for_shell(path: &Path) -> String {
     let text = path.to_string_lossy();
     shlex::try_quote(&text).map_or_else(|_| text.to_string(), |quoted| quoted.into_owned())
 }
 
 /// A warning when folders in the upper levels of the cache belong to somebody else and are closed
 /// to the user: the habit of running as root leaves them behind.
-pub fn foreign_entries(cache: &HubCache, host: &Host) -> Option<String> {
+pub(crate) fn foreign_entries(cache: &HubCache, host: &Host) -> Option<String> {
     let hub = cache.hub.as_path();
     let closed = |path: &PathBuf| {
         let Ok(data) = fs::symlink_metadata(path) else { return false };
@@ -138,7 +138,7 @@ pub fn foreign_entries(cache: &HubCache, host: &Host) -> Option<String> {
 }
 
 /// A warning when repos of the cache are links that a container cannot follow.
-pub fn repos_out_of_sight(cache: &HubCache) -> Option<String> {
+pub(crate) fn repos_out_of_sight(cache: &HubCache) -> Option<String> {
     let links = cache.repos_elsewhere();
     let first = links.first()?;
     Some(format!(

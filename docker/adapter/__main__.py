@@ -1,0 +1,61 @@
+"""``python -m adapter run SETTINGS`` and ``python -m adapter convert FILE.gguf FOLDER``."""
+
+import importlib
+import logging
+import sys
+
+from .refusal import Refusal
+from .settings import Settings
+
+USAGE = 2
+
+
+def main(arguments):
+    """Does what the arguments say; the exit code."""
+    match arguments:
+        case ["run", text]:
+            work = lambda: run(Settings.parse(text))
+        case ["convert", source, target]:
+            from .gguf import convert
+
+            work = lambda: convert(source, target)
+        case _:
+            print(f"error: {__doc__}", file=sys.stderr)
+            return USAGE
+    try:
+        work()
+    except Refusal as refusal:
+        print(f"error: {refusal}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run(settings):
+    """Runs one benchmark in the working directory."""
+    from . import dataset, devices
+    from .record import Record
+
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    for stack in ["backend", "pytorch", "energy-star", "energy", "benchmark"]:
+        logging.getLogger(stack).setLevel(logging.INFO)
+    served = settings.stack == "vllm"
+    device = "server" if served else devices.choose(settings)
+    prompts = dataset.load(settings.scenario)
+    record = Record(
+        stack=settings.stack,
+        model=settings.model,
+        device=device,
+        threads=None if served else devices.threads(),
+        seed=settings.seed,
+        dataset=settings.scenario["dataset_name"],
+        prompts_asked=prompts.asked,
+        prompts_available=prompts.available,
+    )
+    record.note(prompts.note())
+    # Only the stack at work is loaded: each takes seconds.
+    benchmark = importlib.import_module(f".{settings.stack}", __package__).run
+    benchmark(settings, prompts, device, record)
+    record.write()
+
+
+sys.exit(main(sys.argv[1:]))

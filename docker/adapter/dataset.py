@@ -1,0 +1,117 @@
+"""The prompts of a run: the same ones in the same order, whichever stack answers them."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List, Optional
+
+from .refusal import Refusal, first_lines
+
+LOADERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
+
+
+@dataclass
+class Prompts:
+    """The prompts, and how many were asked for."""
+
+    texts: List[str]
+    asked: int
+    available: int
+
+    def note(self) -> Optional[str]:
+        """What a reader of the numbers must know."""
+        if len(self.texts) == self.asked:
+            return None
+        return (
+            f"{self.asked} prompts were asked for, the dataset has {self.available}: all of them ran"
+        )
+
+
+def load(scenario):
+    """Reads the prompts that `scenario` names. Empty ones are left out, as the stacks do."""
+    name = scenario["dataset_name"]
+    try:
+        rows = _rows(name, scenario)
+    except Refusal:
+        raise
+    except Exception as error:
+        raise Refusal(
+            f"`scenario.dataset_name={name}` could not be loaded: {type(error).__name__}:"
+            f" {first_lines(error)}"
+        ) from error
+    column = scenario["text_column_name"]
+    if column not in rows.column_names:
+        raise Refusal(
+            f"the dataset `{name}` has no column `{column}`; it has"
+            f" {', '.join(f'`{other}`' for other in rows.column_names)}: choose one with"
+            " `scenario.text_column_name=`"
+        )
+    asked = scenario["num_samples"]
+    texts = [str(text) for text in rows[column] if text is not None and str(text).strip()]
+    if not texts:
+        raise Refusal(f"the dataset `{name}` has no prompt in its column `{column}`")
+    return Prompts(texts=texts[:asked], asked=asked, available=len(texts))
+
+
+def _rows(name, scenario):
+    from datasets import disable_progress_bars, load_dataset
+
+    # The bars of a few milliseconds' work; downloads have their own.
+    disable_progress_bars()
+    config, split = scenario.get("dataset_config"), scenario["dataset_split"]
+    path = Path(name)
+    if path.is_file():
+        loader = LOADERS.get(path.suffix.lower())
+        if loader is None:
+            raise Refusal(
+                f"`scenario.dataset_name={name}`: a file must end in {', '.join(LOADERS)}"
+            )
+        return load_dataset(loader, data_files={split: str(path)}, split=split)
+    if path.is_dir():
+        return load_dataset(str(path), config, split=split)
+    if name.startswith((".", "/", "~")) or path.suffix.lower() in LOADERS:
+        raise Refusal(
+            f"`scenario.dataset_name={name}`: no such file or folder; in a container only mounted"
+            " ones are seen (the runner mounts a path that is given as `./NAME` or `/NAME`)"
+        )
+    if not offline():
+        return load_dataset(name, config, split=split)
+    return _cached(name, config, split)
+
+
+def offline():
+    """Whether the Hub must not be asked."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def _cached(name, config, split):
+    """A dataset of the Hub, from the caches alone: its repository, or what was made of it."""
+    from datasets import config as places
+    from datasets import load_dataset
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = snapshot_download(name, repo_type="dataset", local_files_only=True)
+    except LocalEntryNotFoundError:
+        folder = None
+    if folder is not None and _has_data(folder):
+        return load_dataset(folder, config, split=split)
+    # The processed copy is locked while it is read, which a read-only cache does not allow.
+    made = name.replace("/", "___")
+    source = Path(constants.HF_HOME) / "datasets" / made
+    if source.is_dir():
+        shutil.copytree(source, Path(places.HF_DATASETS_CACHE) / made, dirs_exist_ok=True)
+        return load_dataset(name, config, split=split)
+    raise Refusal(
+        f"the dataset `{name}` is not in the cache, and the Hub must not be asked (offline); download"
+        f" it once with `hf download --repo-type dataset {name}`, or give a file:"
+        " `scenario.dataset_name=./prompts.csv`"
+    )
+
+
+def _has_data(folder):
+    plain = {suffix for suffix in LOADERS}
+    found = (path for path in Path(folder).rglob("*") if path.is_file())
+    return any(plain & set(suffix.lower() for suffix in path.suffixes) for path in found)

@@ -1,0 +1,177 @@
+"""The `optimum` backend: optimum-benchmark's energy_star scenario with its PyTorch backend."""
+
+import time
+from logging import ERROR, getLogger
+
+import torch
+from datasets import Dataset
+from optimum_benchmark import (
+    Benchmark,
+    BenchmarkConfig,
+    EnergyStarConfig,
+    InlineConfig,
+    PyTorchConfig,
+)
+from optimum_benchmark.backends.pytorch.backend import PyTorchBackend
+from optimum_benchmark.preprocessors.dataset_preprocessor import TASKS_TO_PREPROCESSORS
+from optimum_benchmark.scenarios.energy_star import scenario as energy_star
+
+from . import devices, energy, model
+from .record import digest
+
+TASK = "text-generation"
+
+
+class Seen:
+    """What the counting subclasses see of the run at hand: the stack makes their instances."""
+
+    record = None
+    answers = None
+    reader = None
+
+
+class CountingBackend(PyTorchBackend):
+    """The stack's backend, which also counts what the measured passes did."""
+
+    measuring = False
+    prefills = 0
+
+    def load(self):
+        super().load()
+        record, loaded = Seen.record, self.pretrained_model
+        record.dtype = str(loaded.dtype).removeprefix("torch.")
+        idle = devices.without_weights(loaded, len(record.gpus_counted))
+        if idle:
+            record.note(
+                f"{idle} of {len(record.gpus_counted)} GPUs hold no part of the model, and their energy"
+                " counts; choose GPUs with `backend.device_ids=`"
+            )
+
+    def prefill(self, inputs, kwargs):
+        """The first measured pass: everything before it was warm-up."""
+        self.measuring = True
+        began = time.perf_counter()
+        output = super().prefill(inputs, kwargs)
+        self.prefills += 1
+        seconds = time.perf_counter() - began
+        mean = Seen.record.first_token_seconds or 0.0
+        Seen.record.first_token_seconds = mean + (seconds - mean) / self.prefills
+        return output
+
+    def generate(self, inputs, kwargs):
+        """The second measured pass, which the answers are of."""
+        began = time.perf_counter()
+        output = super().generate(inputs, kwargs)
+        if self.measuring:
+            record, width = Seen.record, inputs["input_ids"].shape[1]
+            record.seconds += time.perf_counter() - began
+            record.prompt_tokens += int(inputs["attention_mask"].sum())
+            padding = self.pretrained_processor.pad_token_id
+            for answer in output[:, width:].tolist():
+                # After its end an answer of a batch is filled up; its last token counts.
+                while len(answer) > 1 and answer[-1] == answer[-2] == padding:
+                    answer.pop()
+                record.prompts_answered += 1
+                record.completion_tokens += len(answer)
+                Seen.answers.update(repr(answer).encode())
+        return output
+
+
+class CountingScenario(energy_star.EnergyStarScenario):
+    """The stack's scenario, which also tells what its tracker measured with."""
+
+    def run(self, backend):
+        energy.ask_nobody_where_we_are()
+        report = super().run(backend)
+        Seen.record.energy = energy.sources(self.energy_tracker.emission_tracker)
+        return report
+
+
+def run(settings, prompts, device, record):
+    """Runs the benchmark in the working directory, where its report is left."""
+    # It says that it is for debugging only; measured, it is the better one (see below).
+    getLogger("inline").setLevel(ERROR)
+    configuration = model.config(settings)
+    record.revision = model.commit(configuration)
+    record.gpus_counted = devices.counted(settings) if device == "cuda" else []
+    Seen.record, Seen.answers = record, digest()
+    Seen.reader = model.Reader(model.tokenizer(settings), configuration, settings)
+    record.prompt_format = Seen.reader.format
+    record.note(Seen.reader.note)
+
+    # The scenario reads its dataset by this name, and prepares it by this table: both stacks get
+    # the same prompts, and the same tokens of them.
+    energy_star.load_dataset = lambda *_, **__: Dataset.from_dict({"text": prompts.texts})
+    TASKS_TO_PREPROCESSORS[TASK] = _prepare
+
+    config = BenchmarkConfig(
+        name="text_generation",
+        backend=_backend(settings, device, configuration),
+        scenario=_scenario(settings, prompts),
+        # The process launcher's parent spins while the model runs, and takes a core from it.
+        launcher=InlineConfig(),
+    )
+    config.save_json("benchmark_config.json")
+    report = Benchmark.launch(config)
+    report.save_json("benchmark_report.json")
+    report.save_markdown("benchmark_report.md")
+    report.save_text("benchmark_report.txt")
+    Benchmark(config=config, report=report).save_json("benchmark.json")
+    record.finish(Seen.answers)
+
+
+def _backend(settings, device, configuration):
+    ids = settings.device_ids
+    made = PyTorchConfig(
+        model=settings.model,
+        # Left out, these three are asked of the Hub, which a run without a network cannot.
+        library="transformers",
+        task=TASK,
+        model_type=configuration.model_type,
+        device=device,
+        device_ids=None if ids is None else ",".join(map(str, ids)),
+        device_map=settings.backend.get("device_map") if device == "cuda" else None,
+        torch_dtype=settings.backend["torch_dtype"],
+        attn_implementation=settings.backend.get("attn_implementation"),
+        seed=settings.seed,
+        model_kwargs=settings.model_kwargs,
+        processor_kwargs=settings.backend.get("processor_kwargs", {}),
+        **settings.stack_only(),
+    )
+    made._target_ = f"{__name__}.{CountingBackend.__name__}"
+    return made
+
+
+def _scenario(settings, prompts):
+    scenario, length = settings.scenario, settings.max_new_tokens
+    keywords = settings.generate_kwargs()
+    made = EnergyStarConfig(
+        dataset_name=scenario["dataset_name"],
+        dataset_config=scenario.get("dataset_config") or "",
+        dataset_split=scenario["dataset_split"],
+        # More than there are would end in an IndexError.
+        num_samples=len(prompts.texts),
+        input_shapes={"batch_size": scenario["input_shapes"]["batch_size"]},
+        text_column_name=scenario["text_column_name"],
+        truncation=scenario["truncation"],
+        reasoning=settings.reasoning,
+        reasoning_params=scenario.get("reasoning_params", {}),
+        energy=True,
+        memory=scenario.get("memory", False),
+        latency=scenario.get("latency", False),
+        warmup_runs=scenario["warmup_runs"],
+        generate_kwargs={**keywords, "min_new_tokens": length},
+    )
+    # Only now: the stack insists on answers of one length, which a reasoning model does not give.
+    made.generate_kwargs = {"pad_token_id": Seen.reader.tokenizer.pad_token_id, **keywords}
+    made._target_ = f"{__name__}.{CountingScenario.__name__}"
+    return made
+
+
+def _prepare(dataset, scenario_config, **_):
+    tokens = [Seen.reader.read(text) for text in dataset["text"]]
+    size = scenario_config.input_shapes["batch_size"]
+    padding = {"padding": "longest"} if size > 1 else {"padding": False}
+    padded = Seen.reader.tokenizer.pad({"input_ids": tokens}, **padding)
+    columns = {"input_ids": padded["input_ids"], "attention_mask": padded["attention_mask"]}
+    return Dataset.from_dict(columns).with_format("torch")

@@ -1,0 +1,82 @@
+"""What was seen of a run, for the summary: the stacks' reports leave most of it out."""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Dict, List, Optional
+
+FILE = "run_record.json"
+
+PACKAGES = [
+    "optimum-benchmark",
+    "ai_energy_benchmarks",
+    "codecarbon",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "accelerate",
+    "datasets",
+]
+
+
+@dataclass
+class Record:
+    """One run. `None` is what could not be told."""
+
+    stack: str
+    model: str
+    revision: Optional[str] = None
+    device: Optional[str] = None
+    gpus_counted: List[int] = field(default_factory=list)
+    dtype: Optional[str] = None
+    threads: Optional[int] = None
+    seed: Optional[int] = None
+    dataset: Optional[str] = None
+    prompt_format: Optional[str] = None
+    prompts_asked: int = 0
+    prompts_available: int = 0
+    prompts_answered: int = 0
+    prompts_failed: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    first_token_seconds: Optional[float] = None
+    answers_sha256: Optional[str] = None
+    energy: Dict[str, Any] = field(default_factory=dict)
+    notes: List[str] = field(default_factory=list)
+    versions: Dict[str, str] = field(default_factory=dict)
+
+    def note(self, text):
+        """Says, and keeps for the summary, what a reader of the numbers must know."""
+        if text:
+            print(f"note: {text}")
+            self.notes.append(text)
+
+    def finish(self, answers):
+        """Completes the record with the digest of all answers and the versions at work."""
+        self.answers_sha256 = answers.hexdigest()
+        for package in PACKAGES:
+            try:
+                self.versions[package] = version(package)
+            except PackageNotFoundError:
+                continue
+
+    def write(self):
+        """Writes the record to the working directory, whole or not at all."""
+        write_json(FILE, asdict(self))
+
+
+def digest():
+    """Takes the tokens of every answer: two runs with one digest wrote the same."""
+    return hashlib.sha256()
+
+
+def write_json(name, value):
+    """Writes a JSON file whole or not at all."""
+    temporary = f".{name}.{os.getpid()}.tmp"
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=2)
+        file.write("\n")
+    os.replace(temporary, name)

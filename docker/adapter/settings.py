@@ -1,0 +1,80 @@
+"""What to run, as the entrypoint has understood it."""
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional
+
+ENDPOINT = "VLLM_ENDPOINT"
+
+BACKEND_OWN = {
+    "model",
+    "device",
+    "device_ids",
+    "torch_dtype",
+    "device_map",
+    "task",
+    "seed",
+    "attn_implementation",
+    "model_kwargs",
+    "processor_kwargs",
+    "no_weights",
+}
+
+
+@dataclass
+class Settings:
+    """One run."""
+
+    stack: str
+    backend: Dict[str, Any]
+    scenario: Dict[str, Any]
+
+    @classmethod
+    def parse(cls, text: str) -> "Settings":
+        """Reads the JSON object of the entrypoint."""
+        tree = json.loads(text)
+        return cls(stack=tree["stack"], backend=tree["backend"], scenario=tree["scenario"])
+
+    @property
+    def model(self) -> str:
+        """Hub id or path."""
+        return self.backend["model"]
+
+    @property
+    def seed(self) -> int:
+        """Seed of every random choice."""
+        return self.backend["seed"]
+
+    @property
+    def device_ids(self) -> Optional[List[int]]:
+        """GPUs that were chosen, if any were."""
+        return self.backend.get("device_ids")
+
+    @property
+    def model_kwargs(self) -> Dict[str, Any]:
+        """Keywords of ``from_pretrained``."""
+        return self.backend.get("model_kwargs", {})
+
+    @property
+    def endpoint(self) -> str:
+        """Address of the server of the `vllm` backend."""
+        return os.environ.get(ENDPOINT, "")
+
+    @property
+    def reasoning(self) -> bool:
+        """Whether prompts go through the model's chat template."""
+        return self.scenario["reasoning"]
+
+    @property
+    def max_new_tokens(self) -> int:
+        """Longest answer."""
+        return self.scenario["generate_kwargs"]["max_new_tokens"]
+
+    def generate_kwargs(self) -> Dict[str, Any]:
+        """Keywords of ``generate``: the likeliest token, unless sampling was asked for."""
+        return {"do_sample": False, "num_beams": 1, "use_cache": True, **self.scenario["generate_kwargs"]}
+
+    def stack_only(self) -> Dict[str, Any]:
+        """Keys of the backend that optimum-benchmark alone knows."""
+        return {key: value for key, value in self.backend.items() if key not in BACKEND_OWN}

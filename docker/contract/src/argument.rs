@@ -1,0 +1,249 @@
+//! The benchmark's arguments: Hydra's spelling, and the keys that each backend takes.
+//!
+//! The Python stacks drop what they do not know, some of it in silence. Here every key is known or
+//! refused by name, before anything is loaded. The names are those of optimum-benchmark 0.6.
+
+use crate::Backend;
+
+/// Chooses the configuration.
+pub const CONFIG_NAME: &str = "--config-name";
+/// The configuration when nothing is chosen.
+pub const DEFAULT_CONFIG: &str = "text_generation";
+
+/// The argument that names the model.
+pub const MODEL: &str = "backend.model";
+/// The argument that names the dataset.
+pub const DATASET: &str = "scenario.dataset_name";
+/// The argument that `-n` becomes.
+pub const NUM_SAMPLES: &str = "scenario.num_samples";
+/// The device.
+pub const DEVICE: &str = "backend.device";
+/// How the model is spread over devices.
+pub const DEVICE_MAP: &str = "backend.device_map";
+/// Prompts per forward pass.
+pub const BATCH_SIZE: &str = "scenario.input_shapes.batch_size";
+/// The switch of reasoning.
+pub const REASONING: &str = "scenario.reasoning";
+/// How to reason: keywords of the model's chat template.
+pub const REASONING_PARAMS: &str = "scenario.reasoning_params";
+/// Tokens after which an answer is cut.
+pub const MAX_NEW_TOKENS: &str = "scenario.generate_kwargs.max_new_tokens";
+/// Tokens before which no answer ends.
+pub const MIN_NEW_TOKENS: &str = "scenario.generate_kwargs.min_new_tokens";
+
+/// A key, or a whole tree of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// Its name; of a tree, the name of its root.
+    pub name: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// Who takes it.
+    pub backends: &'static [Backend],
+    /// What it means, in one line, for the guides.
+    pub meaning: &'static str,
+}
+
+/// What a key takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// A whole number above 0.
+    Count,
+    /// A whole number from 0.
+    Whole,
+    /// A number.
+    Number,
+    /// True or false.
+    Bool,
+    /// Numbers with commas between.
+    Ids,
+    /// One of these.
+    OneOf(&'static [&'static str]),
+    /// Keys of any name below this one, or all of them at once in braces.
+    Tree,
+}
+
+const ALL: &[Backend] = &Backend::ALL;
+const STACKS: &[Backend] = &[Backend::Optimum, Backend::Pytorch, Backend::Vllm];
+const LOCAL: &[Backend] = &[Backend::Optimum, Backend::Pytorch, Backend::Native];
+const TORCH: &[Backend] = &[Backend::Optimum, Backend::Pytorch];
+const OPTIMUM: &[Backend] = &[Backend::Optimum];
+
+const fn key(
+    name: &'static str,
+    kind: Kind,
+    backends: &'static [Backend],
+    meaning: &'static str,
+) -> Key {
+    Key { name, kind, backends, meaning }
+}
+
+/// Every key, in the order of the guides.
+pub const KEYS: [Key; 38] = [
+    key(MODEL, Kind::Text, ALL, "Hub id or path of the model; for `vllm` the server's name of it"),
+    key(DEVICE, Kind::OneOf(&["cpu", "cuda"]), LOCAL, "device; `cuda` where PyTorch has it"),
+    key("backend.device_ids", Kind::Ids, TORCH, "GPUs to use and to count, as `0,1`; else all"),
+    key(
+        "backend.torch_dtype",
+        Kind::OneOf(&["auto", "bfloat16", "float16", "float32"]),
+        TORCH,
+        "number type of the weights; `auto` is the checkpoint's own",
+    ),
+    key(DEVICE_MAP, Kind::Text, TORCH, "how the model is spread over GPUs"),
+    key("backend.task", Kind::OneOf(&["text-generation"]), STACKS, "the task"),
+    key("backend.seed", Kind::Whole, STACKS, "seed of every random choice; else 42"),
+    key("backend.attn_implementation", Kind::Text, TORCH, "kernel of the attention"),
+    key(
+        "backend.model_kwargs",
+        Kind::Tree,
+        TORCH,
+        "keywords of `from_pretrained`, such as `revision` or `trust_remote_code`",
+    ),
+    key("backend.processor_kwargs", Kind::Tree, TORCH, "keywords of the tokenizer's"),
+    key("backend.no_weights", Kind::OneOf(&["false"]), TORCH, "random weights are refused"),
+    key("backend.cache_implementation", Kind::Text, OPTIMUM, "kind of key-value cache"),
+    key("backend.allow_tf32", Kind::Bool, OPTIMUM, "TF32 arithmetic on NVIDIA GPUs"),
+    key("backend.torch_compile", Kind::Bool, OPTIMUM, "whether to compile the model"),
+    key(
+        "backend.torch_compile_target",
+        Kind::OneOf(&["forward", "model", "regions"]),
+        OPTIMUM,
+        "what of it to compile",
+    ),
+    key("backend.torch_compile_config", Kind::Tree, OPTIMUM, "keywords of `torch.compile`"),
+    key("backend.quantization_config", Kind::Tree, OPTIMUM, "keywords of the quantiser"),
+    key(DATASET, Kind::Text, STACKS, "Hub id, file (CSV, JSONL, parquet) or folder of prompts"),
+    key("scenario.dataset_config", Kind::Text, STACKS, "configuration of the dataset"),
+    key("scenario.dataset_split", Kind::Text, STACKS, "split of the dataset"),
+    key("scenario.text_column_name", Kind::Text, STACKS, "column with the prompts"),
+    key(NUM_SAMPLES, Kind::Count, ALL, "prompts to run, as `-n`"),
+    key("scenario.truncation", Kind::Bool, TORCH, "cut prompts that the model cannot hold"),
+    key(BATCH_SIZE, Kind::Count, TORCH, "prompts per pass; `pytorch` takes 1 alone"),
+    key("scenario.warmup_runs", Kind::Whole, STACKS, "short answers before the measured ones"),
+    key("scenario.latency", Kind::Bool, OPTIMUM, "latencies in the stack's own report"),
+    key("scenario.memory", Kind::Bool, OPTIMUM, "memory in the stack's own report"),
+    key("scenario.energy", Kind::OneOf(&["true"]), STACKS, "energy is always measured"),
+    key(REASONING, Kind::Bool, ALL, "chat template and long answers; `native` takes False alone"),
+    key(
+        REASONING_PARAMS,
+        Kind::Tree,
+        STACKS,
+        "keywords of the chat template, such as `reasoning_effort` or `enable_thinking`",
+    ),
+    key(MAX_NEW_TOKENS, Kind::Count, ALL, "longest answer in tokens"),
+    key(MIN_NEW_TOKENS, Kind::Count, LOCAL, "shortest answer in tokens"),
+    key(
+        "scenario.generate_kwargs.do_sample",
+        Kind::Bool,
+        STACKS,
+        "sample instead of the likeliest",
+    ),
+    key("scenario.generate_kwargs.temperature", Kind::Number, STACKS, "of sampling"),
+    key("scenario.generate_kwargs.top_p", Kind::Number, STACKS, "of sampling"),
+    key("scenario.generate_kwargs.top_k", Kind::Whole, TORCH, "of sampling"),
+    key("scenario.generate_kwargs.num_beams", Kind::Count, TORCH, "beams of a beam search"),
+    key(
+        "scenario.generate_kwargs.repetition_penalty",
+        Kind::Number,
+        TORCH,
+        "weight against repetitions",
+    ),
+];
+
+/// Keys, groups and options of Hydra that are refused, with the reason: what each would break.
+pub const REFUSED: [(&str, &str); 12] = [
+    ("hydra", "results always go to the results folder, where the summary is made"),
+    (
+        "launcher",
+        "the model runs in the measured process itself: optimum-benchmark's process launcher keeps \
+         one processor busy with waiting",
+    ),
+    (
+        "backend.inter_op_num_threads",
+        "optimum-benchmark swaps the two kinds of threads; \
+         set OMP_NUM_THREADS",
+    ),
+    (
+        "backend.intra_op_num_threads",
+        "optimum-benchmark swaps the two kinds of threads; \
+         set OMP_NUM_THREADS",
+    ),
+    ("backend.library", "it is read from the model's own files"),
+    ("backend.model_type", "it is read from the model's own files"),
+    ("backend.processor", "the tokenizer is the model's own"),
+    ("scenario.max_length", "optimum-benchmark ignores it; prompts are cut at the model's limit"),
+    ("--config-dir", "the image has its configurations; give keys as arguments"),
+    ("-cd", "the image has its configurations; give keys as arguments"),
+    ("--multirun", "one run measures one model; start several runs"),
+    ("-m", "one run measures one model; start several runs"),
+];
+
+/// Splits an override into key and value, without Hydra's `+` or `++`; none if it is no override.
+pub fn split(arg: &str) -> Option<(&str, &str)> {
+    let plain = arg.strip_prefix('+').unwrap_or(arg);
+    let plain = plain.strip_prefix('+').unwrap_or(plain);
+    let (key, value) = plain.split_once('=')?;
+    Some((key, unquoted(value)))
+}
+
+/// Hydra takes a value in quotes for the value inside.
+pub fn unquoted(value: &str) -> &str {
+    let inside = |quote| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+    inside('\'').or_else(|| inside('"')).unwrap_or(value)
+}
+
+/// The key that `name` is, or the tree that it is in.
+pub fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name || key.kind == Kind::Tree && is_below(key.name, name))
+}
+
+/// Why `name` is refused, if it is: itself, its group, or everything below.
+pub fn refusal(name: &str) -> Option<&'static str> {
+    let matches = |refused: &str| refused == name || is_below(refused, name);
+    REFUSED.iter().find(|(refused, _)| matches(refused)).map(|(_, why)| *why)
+}
+
+fn is_below(root: &str, name: &str) -> bool {
+    name.strip_prefix(root).is_some_and(|rest| rest.starts_with('.') && rest.len() > 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::{KEYS, REFUSED, find, refusal, split};
+
+    #[test]
+    fn overrides_are_split_as_hydra_does() {
+        assert_eq!(split("a.b=c=d"), Some(("a.b", "c=d")));
+        assert_eq!(split("++a='x y'"), Some(("a", "x y")));
+        assert_eq!(split("+a="), Some(("a", "")));
+        assert_eq!(split("--config-name"), None);
+    }
+
+    #[test]
+    fn a_tree_takes_what_is_below_it() {
+        let name = |name| find(name).map(|key| key.name);
+        assert_eq!(name("backend.model_kwargs.revision"), Some("backend.model_kwargs"));
+        assert_eq!(name("backend.model_kwargs"), Some("backend.model_kwargs"));
+        assert_eq!(name("backend.model_kwargs."), None);
+        assert_eq!(name("backend.model.x"), None);
+        assert_eq!(name("scenario"), None);
+        assert!(refusal("hydra.run.dir").is_some());
+        assert!(refusal("hydraulics").is_none());
+    }
+
+    #[test]
+    fn every_key_is_listed_once_and_none_is_refused() {
+        let names: HashSet<_> = KEYS.iter().map(|key| key.name).collect();
+        assert_eq!(names.len(), KEYS.len());
+        for name in names {
+            assert_eq!(refusal(name), None, "{name}");
+        }
+        for (name, _) in REFUSED {
+            assert!(find(name).is_none(), "{name}");
+        }
+    }
+}

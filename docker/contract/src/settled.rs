@@ -1,0 +1,85 @@
+//! What the Python stacks get wrong, and how each fault is settled, so that runs are comparable.
+//! Seen with optimum-benchmark 0.6.0 and ai_energy_benchmarks 0.0.7.
+
+/// One fault: what a stack does by itself, and what a run of ours does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// What the stack does by itself.
+    pub fault: &'static str,
+    /// How a run of ours differs.
+    pub settled: &'static str,
+}
+
+const fn settled(fault: &'static str, settled: &'static str) -> Settled {
+    Settled { fault, settled }
+}
+
+/// Every fault that is settled, in the order of the guides.
+pub const SETTLED: [Settled; 16] = [
+    settled(
+        "exit code 0 when no prompt ran (`optimum` with `num_samples=-1`)",
+        "the number of prompts is above 0, and a run without an answer fails",
+    ),
+    settled(
+        "exit code 0 when every prompt failed (`pytorch`, up to two prompts)",
+        "the run fails; when only some failed, they are counted, noted and shown",
+    ),
+    settled(
+        "exit code 0 when an old report was left in place (`optimum`)",
+        "outputs of earlier runs are moved to `previous/` first, so a report is this run's",
+    ),
+    settled(
+        "exit code 0 when the report went elsewhere (`optimum` without `hydra.job.chdir`)",
+        "reports go to the results folder; `hydra.*` is refused, a missing report is a failure",
+    ),
+    settled(
+        "no seed, sampling always on (`pytorch`)",
+        "both stacks: seed 42 or `backend.seed`, the likeliest token unless \
+         `scenario.generate_kwargs.do_sample=True`",
+    ),
+    settled(
+        "`min_new_tokens` ignored (`pytorch`), 100 tokens unless told otherwise (`optimum`)",
+        "both stacks: 10 tokens, neither fewer nor more, unless told otherwise; with reasoning 1 to \
+         8192",
+    ),
+    settled(
+        "chat template switched on and off by the model's name or path (`pytorch`)",
+        "both stacks: plain text; with `scenario.reasoning=True` the model's chat template",
+    ),
+    settled(
+        "a launcher that keeps one processor busy with waiting (`optimum`)",
+        "the model runs in the measured process; `launcher` is refused",
+    ),
+    settled(
+        "one thread per processor, which halts whenever another program runs",
+        "one processor is left free, unless `OMP_NUM_THREADS` says otherwise",
+    ),
+    settled(
+        "`scenario.reasoning=False` read as true (`pytorch`)",
+        "true and false are understood, anything else is refused",
+    ),
+    settled(
+        "more samples than the dataset has: a crash (`optimum`), a wrong count (`pytorch`)",
+        "all prompts of the dataset run, and the summary says how many were asked for",
+    ),
+    settled(
+        "unknown or unsupported overrides dropped in silence (both)",
+        "each is an error that names it, before anything is loaded",
+    ),
+    settled(
+        "`backend.torch_dtype` and `device_map` ignored (`pytorch`)",
+        "both stacks use them; the number type in use is in the record",
+    ),
+    settled(
+        "a Hub id that only works with a network (`optimum`)",
+        "both stacks load it from the cache, also with `--offline`",
+    ),
+    settled(
+        "code from a model's repository runs unasked (`pytorch`)",
+        "only with `backend.model_kwargs.trust_remote_code=True`",
+    ),
+    settled(
+        "CPU and memory figures that are estimates, and do not say so (both)",
+        "the summary names the source of every figure, as the tracker really used it",
+    ),
+];

@@ -1,0 +1,109 @@
+//! What arguments mean together: defaults that depend on others, and contradictions.
+
+use contract::{
+    Backend, DEFAULT_NUM_SAMPLES,
+    argument::{
+        BATCH_SIZE, DEVICE, DEVICE_MAP, MAX_NEW_TOKENS, MIN_NEW_TOKENS, MODEL, NUM_SAMPLES,
+        REASONING, REASONING_PARAMS,
+    },
+};
+use serde_json::{Value, json};
+
+use super::Settings;
+
+/// Tokens of an answer without reasoning: the score's rule.
+const SHORT: u64 = 10;
+/// Most tokens of an answer with reasoning: the score's rule.
+const LONG: u64 = 8192;
+
+const DEVICE_IDS: &str = "backend.device_ids";
+const DO_SAMPLE: &str = "scenario.generate_kwargs.do_sample";
+const TORCH_COMPILE: &str = "backend.torch_compile";
+
+/// Keys that change nothing unless another is true: a stack would drop them in silence.
+const NEEDS: [(&str, &str); 6] = [
+    (REASONING_PARAMS, REASONING),
+    ("scenario.generate_kwargs.temperature", DO_SAMPLE),
+    ("scenario.generate_kwargs.top_p", DO_SAMPLE),
+    ("scenario.generate_kwargs.top_k", DO_SAMPLE),
+    ("backend.torch_compile_target", TORCH_COMPILE),
+    ("backend.torch_compile_config", TORCH_COMPILE),
+];
+
+/// Fills in what depends on other arguments; everything that contradicts is told. `given` are the
+/// names on the command line.
+pub(super) fn complete(settings: &mut Settings, given: &[&str]) -> Vec<String> {
+    let mut faults = Vec::new();
+    if settings.get(MODEL).is_none() {
+        faults.push(format!(
+            "no model is given; add `{MODEL}=ORG/REPO` for a repo of the Hub, or a path that is \
+             visible here"
+        ));
+    }
+    if settings.get(NUM_SAMPLES).is_none() {
+        settings.set(NUM_SAMPLES, json!(DEFAULT_NUM_SAMPLES));
+    }
+    lengths(settings, &mut faults);
+    for (key, needed) in NEEDS {
+        let name = given.iter().find(|name| **name == key || is_below(key, name));
+        if let Some(name) = name
+            && settings.get(needed) != Some(&Value::Bool(true))
+        {
+            faults.push(format!("`{name}` changes nothing without `{needed}=True`"));
+        }
+    }
+    let on_cpu = settings.text(DEVICE) == Some("cpu");
+    for key in [DEVICE_MAP, DEVICE_IDS] {
+        if on_cpu && given.contains(&key) && settings.get(key).is_some() {
+            faults.push(format!("`{key}` is for GPUs, and `{DEVICE}=cpu` is given"));
+        }
+    }
+    match settings.backend {
+        Backend::Pytorch if settings.number(BATCH_SIZE).is_some_and(|size| size != 1) => {
+            faults.push(format!(
+                "`{BATCH_SIZE}`: the `pytorch` backend runs prompts one by one; use `optimum`"
+            ));
+        }
+        Backend::Native => {
+            if settings.text(DEVICE).is_some_and(|device| device != "cpu") {
+                faults.push(format!("`{DEVICE}`: the `native` backend runs on the CPU alone"));
+            }
+            if settings.get(REASONING) == Some(&Value::Bool(true)) {
+                faults.push(format!("`{REASONING}`: the `native` backend does not reason"));
+            }
+        }
+        _ => {}
+    }
+    faults
+}
+
+/// Sets both bounds of an answer. A single one fixes the other, as optimum-benchmark does, unless
+/// the model reasons and ends its answers itself.
+fn lengths(settings: &mut Settings, faults: &mut Vec<String>) {
+    let reasons = reasons(settings);
+    let (min, max) = (settings.number(MIN_NEW_TOKENS), settings.number(MAX_NEW_TOKENS));
+    let max = max.unwrap_or_else(|| {
+        let default = if reasons { LONG } else { SHORT };
+        default.max(min.unwrap_or_default())
+    });
+    let min = min.unwrap_or(if reasons { 1 } else { max });
+    if min > max {
+        faults.push(format!("`{MIN_NEW_TOKENS}={min}` is more than `{MAX_NEW_TOKENS}={max}`"));
+    }
+    settings.set(MAX_NEW_TOKENS, json!(max));
+    settings.set(MIN_NEW_TOKENS, json!(min));
+}
+
+/// Whether the model is to reason: the switch is on, and no parameter turns it off again.
+fn reasons(settings: &Settings) -> bool {
+    let parameter = |name: &str| settings.get(&format!("{REASONING_PARAMS}.{name}"));
+    let is_off = |value: Option<&Value>| value == Some(&Value::Bool(false));
+    settings.get(REASONING) == Some(&Value::Bool(true))
+        && !is_off(parameter("enable_thinking"))
+        && !is_off(parameter("reasoning"))
+        && parameter("reasoning_effort").and_then(Value::as_str) != Some("off")
+}
+
+fn is_below(root: &str, name: &str) -> bool {
+    name.strip_prefix(root).is_some_and(|rest| rest.starts_with('.'))
+}

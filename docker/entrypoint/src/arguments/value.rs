@@ -1,0 +1,163 @@
+//! Values in Hydra's spelling.
+
+use contract::argument::{Kind, unquoted};
+use serde_json::{Map, Value, json};
+
+/// The value that `text` is for a key of this kind, or what the key needs instead.
+pub(super) fn typed(kind: Kind, text: &str) -> Result<Value, String> {
+    let wanted = || wanted(kind);
+    match kind {
+        Kind::Text if is_null(text) => Ok(Value::Null),
+        Kind::Text => (!text.is_empty()).then(|| json!(text)).ok_or_else(wanted),
+        Kind::Count => whole(text).filter(|number| *number > 0).map(Value::from).ok_or_else(wanted),
+        Kind::Whole => whole(text).map(Value::from).ok_or_else(wanted),
+        Kind::Number => number(text).ok_or_else(wanted),
+        Kind::Bool => boolean(text).map(Value::from).ok_or_else(wanted),
+        Kind::Ids if is_null(text) => Ok(Value::Null),
+        Kind::Ids => ids(text).ok_or_else(wanted),
+        Kind::OneOf(known) => {
+            let found = known.iter().find(|word| word.eq_ignore_ascii_case(text));
+            let value = found.map(|word| boolean(word).map_or_else(|| json!(word), Value::from));
+            value.ok_or_else(wanted)
+        }
+        Kind::Tree => Ok(scalar(text)),
+    }
+}
+
+fn wanted(kind: Kind) -> String {
+    match kind {
+        Kind::Text => "a value".to_owned(),
+        Kind::Count => "a whole number above 0".to_owned(),
+        Kind::Whole => "a whole number from 0".to_owned(),
+        Kind::Number => "a number".to_owned(),
+        Kind::Bool => "`True` or `False`".to_owned(),
+        Kind::Ids => "numbers of GPUs, as `0` or `0,1`".to_owned(),
+        Kind::OneOf([only]) => format!("`{only}`"),
+        Kind::OneOf(known) => format!("one of {}", known.join(", ")),
+        Kind::Tree => "keys".to_owned(),
+    }
+}
+
+/// `{a:1,b:text}` as Hydra writes it; braces and lists inside are not understood.
+pub(super) fn map(text: &str) -> Option<Map<String, Value>> {
+    let inside = text.trim().strip_prefix('{')?.strip_suffix('}')?.trim();
+    if inside.is_empty() {
+        return Some(Map::new());
+    }
+    let entry = |entry: &str| {
+        let (key, value) = entry.split_once(':')?;
+        let (key, value) = (unquoted(key.trim()), value.trim());
+        let plain = !key.is_empty() && !value.contains(['{', '[']);
+        plain.then(|| (key.to_owned(), scalar(value)))
+    };
+    inside.split(',').map(entry).collect()
+}
+
+/// What a bare word is to Hydra: quotes make a text of it.
+fn scalar(text: &str) -> Value {
+    let quoted = unquoted(text);
+    if quoted != text {
+        return json!(quoted);
+    }
+    if is_null(text) {
+        return Value::Null;
+    }
+    let word = match text.to_ascii_lowercase().as_str() {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    };
+    word.map(Value::from).or_else(|| number(text)).unwrap_or_else(|| json!(text))
+}
+
+fn is_null(text: &str) -> bool {
+    ["null", "None"].contains(&text)
+}
+
+/// Hydra's words for true and false.
+fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" => Some(true),
+        "false" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+fn whole(text: &str) -> Option<u64> {
+    // A sign, which Rust would take, is not Hydra's.
+    text.parse().ok().filter(|_| text.starts_with(|first: char| first.is_ascii_digit()))
+}
+
+fn number(text: &str) -> Option<Value> {
+    if let Ok(number) = text.parse::<i64>() {
+        return Some(json!(number));
+    }
+    let number: f64 = text.parse().ok()?;
+    number.is_finite().then(|| json!(number))
+}
+
+fn ids(text: &str) -> Option<Value> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let ids = bare.split(',').map(|id| whole(id.trim())).collect::<Option<Vec<_>>>()?;
+    Some(json!(ids))
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::argument::Kind;
+    use serde_json::{Value, json};
+
+    use super::{map, typed};
+
+    #[test]
+    fn values_are_what_hydra_makes_of_them() {
+        for (kind, text, value) in [
+            (Kind::Bool, "False", json!(false)),
+            (Kind::Bool, "on", json!(true)),
+            (Kind::Count, "7", json!(7)),
+            (Kind::Whole, "0", json!(0)),
+            (Kind::Number, "0.5", json!(0.5)),
+            (Kind::Ids, "0, 2", json!([0, 2])),
+            (Kind::Ids, "[1]", json!([1])),
+            (Kind::Text, "null", Value::Null),
+            (Kind::OneOf(&["cpu", "cuda"]), "CPU", json!("cpu")),
+            (Kind::OneOf(&["false"]), "False", json!(false)),
+            (Kind::Tree, "True", json!(true)),
+            (Kind::Tree, "low", json!("low")),
+            (Kind::Tree, "'1'", json!("1")),
+            (Kind::Tree, "1e3", json!(1000.0)),
+        ] {
+            assert_eq!(typed(kind, text), Ok(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_tells_what_would() {
+        for (kind, text, needs) in [
+            (Kind::Bool, "maybe", "`True` or `False`"),
+            (Kind::Bool, "1", "`True` or `False`"),
+            (Kind::Count, "0", "a whole number above 0"),
+            (Kind::Count, "-1", "a whole number above 0"),
+            (Kind::Count, "+1", "a whole number above 0"),
+            (Kind::Number, "nan", "a number"),
+            (Kind::Ids, "all", "numbers of GPUs, as `0` or `0,1`"),
+            (Kind::Text, "", "a value"),
+            (Kind::OneOf(&["cpu", "cuda"]), "tpu", "one of cpu, cuda"),
+        ] {
+            assert_eq!(typed(kind, text), Err(needs.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_map_is_read_in_braces() {
+        let read = map("{reasoning_effort: low, 'enable_thinking':false}").unwrap();
+        assert_eq!(
+            Value::Object(read),
+            json!({"reasoning_effort": "low", "enable_thinking": false})
+        );
+        assert_eq!(map("{}"), Some(serde_json::Map::new()));
+        for broken in ["low", "{low}", "{a:{b:1}}", "{a:1", "{:1}"] {
+            assert_eq!(map(broken), None, "{broken}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The Python stacks: where an image has them, and how they are started.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use contract::{argument::CONFIG_NAME, path};
+
+use crate::arguments::Settings;
+
+/// What a configuration's file name ends in.
+const ENDING: &str = "args";
+
+/// Where Python looks for packages.
+const PYTHONPATH: &str = "PYTHONPATH";
+/// Names the number of threads of PyTorch's kernels.
+const THREADS: &str = "OMP_NUM_THREADS";
+
+/// The stacks of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stack {
+    python: PathBuf,
+    adapter: PathBuf,
+    configs: PathBuf,
+}
+
+impl Stack {
+    /// The stacks of the image whose root is `root`, if it has them.
+    pub(crate) fn of(root: &Path) -> Option<Self> {
+        let below = |path: &str| root.join(path.trim_start_matches('/'));
+        let stack = Self {
+            python: below(path::PYTHON),
+            adapter: below(path::ADAPTER),
+            configs: below(path::CONFIGS),
+        };
+        stack.python.exists().then_some(stack)
+    }
+
+    /// The text of a configuration.
+    pub(crate) fn config(&self, name: &str) -> Result<String, String> {
+        let plain = !name.is_empty() && !name.contains(['/', '.']);
+        let file = self.configs.join(format!("{name}.{ENDING}"));
+        if !plain || !file.is_file() {
+            let known = self.known().join(", ");
+            return Err(format!("`{CONFIG_NAME} {name}`: there is no such one; known are {known}"));
+        }
+        fs::read_to_string(&file).map_err(|error| format!("reading `{}`: {error}", file.display()))
+    }
+
+    fn known(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.configs).into_iter().flatten().flatten();
+        let names = entries.map(|entry| entry.path()).filter_map(|path| {
+            let is_config = path.extension().is_some_and(|ending| ending == ENDING);
+            is_config.then(|| path.file_stem().unwrap_or_default().to_string_lossy().into_owned())
+        });
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    }
+
+    /// The program that runs `settings` in the folder `results`, with one processor left free
+    /// unless the caller says otherwise.
+    pub(crate) fn run(&self, settings: &Settings, results: &Path, threads: usize) -> Command {
+        let mut command = self.adapter(["run".into(), settings.json().into()]);
+        // The stacks write their reports to the working directory.
+        command.current_dir(results);
+        if env::var_os(THREADS).is_none() {
+            command.env(THREADS, threads.to_string());
+        }
+        command
+    }
+
+    /// The program that makes weights for the stacks of the GGUF file `source`.
+    pub(crate) fn convert(&self, source: &str, target: &str) -> Command {
+        self.adapter(["convert".into(), source.into(), target.into()])
+    }
+
+    fn adapter<const N: usize>(&self, args: [OsString; N]) -> Command {
+        let package = self.adapter.file_name().unwrap_or_default();
+        let folder = self.adapter.parent().unwrap_or(&self.adapter).to_owned();
+        let others = env::var_os(PYTHONPATH).filter(|paths| !paths.is_empty());
+        let others = others.map(|paths| env::split_paths(&paths).collect::<Vec<_>>());
+        let folders: Vec<_> = [folder].into_iter().chain(others.unwrap_or_default()).collect();
+        let mut command = Command::new(&self.python);
+        command.arg("-m").arg(package).args(args);
+        // Paths that came from this very variable cannot fail to be joined.
+        command.env(PYTHONPATH, env::join_paths(folders).unwrap_or_default());
+        command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use contract::{Backend, path};
+
+    use super::Stack;
+    use crate::arguments;
+
+    fn image() -> (tempfile::TempDir, Stack) {
+        let root = tempfile::tempdir().unwrap();
+        let below = |path: &str| root.path().join(path.trim_start_matches('/'));
+        let python = below(path::PYTHON);
+        fs::create_dir_all(python.parent().unwrap()).unwrap();
+        fs::write(python, "").unwrap();
+        fs::create_dir_all(below(path::CONFIGS)).unwrap();
+        for name in ["b.args", "a.args", "README.md"] {
+            fs::write(below(path::CONFIGS).join(name), "backend.seed=7\n").unwrap();
+        }
+        let stack = Stack::of(root.path()).unwrap();
+        (root, stack)
+    }
+
+    #[test]
+    fn an_image_without_their_python_has_no_stacks() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(Stack::of(root.path()), None);
+    }
+
+    #[test]
+    fn a_configuration_is_one_of_the_images() {
+        let (_root, stack) = image();
+        assert_eq!(stack.config("a").unwrap(), "backend.seed=7\n");
+        for name in ["c", "../a", "", "README.md"] {
+            let error = stack.config(name).unwrap_err();
+            assert!(error.ends_with("there is no such one; known are a, b"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_adapter_gets_what_was_understood_and_works_in_the_results() {
+        let (root, stack) = image();
+        let args = ["backend.model=org/m".to_owned()];
+        let config = |name: &str| stack.config(if name == "text_generation" { "a" } else { name });
+        let settings = arguments::parse(&args, Backend::Pytorch, config).unwrap();
+        let command = stack.run(&settings, Path::new("/results"), 3);
+        let words: Vec<_> = command.get_args().map(|arg| arg.to_str().unwrap()).collect();
+        assert_eq!(words[..3], ["-m", "adapter", "run"]);
+        let tree: serde_json::Value = serde_json::from_str(words[3]).unwrap();
+        assert_eq!(tree["backend"]["seed"], 7);
+        assert_eq!(command.get_current_dir(), Some(Path::new("/results")));
+        let variable = |name: &str| {
+            command.get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value)
+        };
+        assert_eq!(variable("OMP_NUM_THREADS").unwrap(), "3");
+        let share = root.path().join("usr/local/share/aienergyscore");
+        assert!(
+            variable("PYTHONPATH").unwrap().to_str().unwrap().starts_with(share.to_str().unwrap())
+        );
+    }
+}

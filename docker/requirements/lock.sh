@@ -1,0 +1,26 @@
+#!/bin/sh
+# Resolves the *.in files here into locks with hashes, with uv: `docker/requirements/lock.sh`.
+# Versions that a lock already has are kept; `docker/requirements/lock.sh --upgrade` moves them.
+set -eu
+cd "$(dirname "$0")"
+
+lock() {
+  name=$1
+  shift
+  uv pip compile --quiet --generate-hashes --no-annotate \
+    --custom-compile-command docker/requirements/lock.sh \
+    --output-file "$name.txt" "$@" "$name.in"
+}
+
+# setuptools is apart, since it is there before the others are installed.
+stacks() {
+  lock "$@" --overrides overrides.txt --constraints setuptools.in --no-emit-package setuptools
+}
+
+lock setuptools --universal --python-version 3.11 "$@"
+# Debian's Python; hashes are for every processor.
+stacks cpu --python-platform x86_64-manylinux_2_28 --python-version 3.13 --no-emit-package numpy "$@"
+stacks cuda --universal --python-version 3.11 "$@"
+# What both would install is the same version.
+lock torch --universal --python-version 3.11 --constraints cuda.txt --constraints setuptools.in \
+  --no-emit-package setuptools "$@"

@@ -1,0 +1,98 @@
+//! The image of a run: on this machine, and of this tree where that matters.
+
+use super::Finding;
+use crate::{
+    engine::{self, Engine},
+    plan::{Pull, RunPlan},
+};
+
+/// Looks at the image that the engine has. `inputs` is the digest that it must have been built
+/// from, if that matters. An engine without containers has no image.
+pub(super) fn check(engine: &Engine, plan: &RunPlan, inputs: Option<&str>) -> Option<Finding> {
+    let image = &plan.image.as_ref()?.value;
+    let reference = &image.reference;
+    let Some(local) = &engine.image else {
+        return Some(match image.pull {
+            Pull::Never => {
+                let remedy = engine::remedy(reference);
+                let text = format!(
+                    "not on this machine; {remedy}, or name another with --flavour or --image"
+                );
+                Finding::error("image", reference, text)
+            }
+            Pull::Missing => {
+                let text = format!(
+                    "not on this machine, so a run pulls it first; `{} pull {reference}` does that \
+                     now",
+                    engine.program
+                );
+                Finding::warning("image", reference, text)
+            }
+        });
+    };
+    let kind =
+        local.flavour.map_or("none of ours".to_owned(), |flavour| format!("flavour {flavour}"));
+    Some(match inputs {
+        None => Finding::ok("image", reference, format!("on this machine, {kind}")),
+        Some(inputs) if local.inputs.as_deref() == Some(inputs) => {
+            Finding::ok("image", reference, format!("built from this tree, {kind}"))
+        }
+        Some(_) => {
+            let text =
+                format!("built from another state of this tree; {}", engine::remedy(reference));
+            Finding::error("image", reference, text)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::Flavour;
+
+    use super::check;
+    use crate::{
+        checks::{Finding, Severity},
+        engine::{LocalImage, Mode},
+        options::{Request, RunOptions},
+        plan::RunPlan,
+        testing::{docker, host},
+    };
+
+    fn find(request: Request, local: Option<LocalImage>, inputs: Option<&str>) -> Finding {
+        let mut engine = docker(Mode::DockerRootful);
+        engine.image = local;
+        let options = RunOptions::new(request, &host()).unwrap();
+        let plan = RunPlan::new(&options, &host(), &engine).unwrap();
+        check(&engine, &plan, inputs).unwrap()
+    }
+
+    #[test]
+    fn an_image_must_be_there_and_of_this_tree() {
+        let built = LocalImage { inputs: Some("ab".to_owned()), ..LocalImage::default() };
+        let cases = [
+            (Some(built.clone()), Some("ab"), Severity::Ok),
+            (Some(built.clone()), None, Severity::Ok),
+            (Some(built), Some("cd"), Severity::Error),
+            (Some(LocalImage::default()), Some("ab"), Severity::Error),
+            (None, None, Severity::Error),
+        ];
+        for (local, inputs, severity) in cases {
+            let found = find(Request::default(), local, inputs);
+            assert_eq!(found.severity, severity, "{inputs:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_image_is_built_by_its_flavour_or_pulled() {
+        for flavour in Flavour::ALL {
+            let request = Request { flavour: Some(flavour), ..Request::default() };
+            let text = find(request, None, None).text;
+            let command = format!("`cargo xtask build-image --flavour {flavour}`");
+            assert!(text.contains(&command), "{text}");
+        }
+        let foreign = Request { image: Some("bench:7".to_owned()), ..Request::default() };
+        let found = find(foreign, None, None);
+        assert_eq!(found.severity, Severity::Warning);
+        insta::assert_snapshot!(found.text, @"not on this machine, so a run pulls it first; `docker pull bench:7` does that now");
+    }
+}

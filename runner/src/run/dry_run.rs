@@ -1,0 +1,49 @@
+//! What a run would be, shown and not done.
+
+use serde_json::json;
+
+use super::{Planned, Show};
+use crate::{
+    engine::Detected,
+    exit::Exit,
+    plan::RunPlan,
+    render::command_line,
+    shell::{CommandLine, Style},
+    terminal::{self, warn},
+    token::TokenSource,
+};
+
+/// Prints the planned command in the form that was asked for, and the doubts about it.
+pub(super) fn show(planned: &Planned, show: Show) -> anyhow::Result<Exit> {
+    let Planned { options, detected, plan } = planned;
+    let command = command_line(&detected.engine, plan);
+    terminal::say(format_args!("engine: {}", detected.why));
+    warn(detected.warning.as_ref());
+    warn(plan.surprise());
+    if let Some(TokenSource::Variable { name, file }) = &options.token {
+        terminal::say(format_args!(
+            "note: a run makes `{file}` from {name} first, and deletes it afterwards"
+        ));
+    }
+    terminal::print(&match show {
+        Show::Explanation => command.explain(),
+        Show::Plan => format!("{:#}\n", plan_json(detected, plan, &command)),
+        _ => format!("{}\n", command.to_shell(Style::Concrete)),
+    })?;
+    Ok(Exit::Success)
+}
+
+fn plan_json(detected: &Detected, plan: &RunPlan, command: &CommandLine) -> serde_json::Value {
+    let Detected { engine, why, warning } = detected;
+    let env = command.env.iter().map(|(name, value)| (name.clone(), json!(value.value())));
+    json!({
+        "engine": engine.mode.engine(),
+        "mode": engine.mode,
+        "why": why,
+        "warning": warning,
+        "argv": command.argv(),
+        "env": env.collect::<serde_json::Map<_, _>>(),
+        "parts": command.parts,
+        "plan": plan,
+    })
+}

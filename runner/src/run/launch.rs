@@ -1,0 +1,132 @@
+//! The run itself: starts the benchmark, waits for its end, cleans up, judges and reports.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, bail};
+use contract::{Backend, output, summary::Summary};
+use serde_json::json;
+
+use super::{
+    Planned, Show, aftermath, container,
+    outcome::{self, Evidence},
+    prepare::Prepared,
+    reaper::Reaper,
+    supervise::Running,
+};
+use crate::{
+    exit::Exit,
+    folders::shown_for_shell,
+    host::Host,
+    host_path::HostPath,
+    hub_cache::delta::Inventory,
+    render::command_line,
+    report,
+    terminal::{self, warn},
+    token::TokenSource,
+};
+
+/// Runs what is prepared.
+///
+/// # Errors
+/// When the benchmark could not be started or watched, or its results not be read.
+pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Result<Exit> {
+    let Prepared { planned: Planned { options, detected, plan }, lock } = prepared;
+    let engine = &detected.engine;
+    let hub = plan.backend.value.needs_hub_cache().then(|| options.cache.hub.as_path());
+    let before = hub.map(take_inventory).transpose()?;
+    // First the reaper: from here on somebody cleans up, whatever becomes of this process.
+    let mut reaper = Reaper::start(engine, plan, options, lock)?;
+    let token = match &options.token {
+        Some(token) if engine.has_containers() => {
+            readable(token, plan.backend.value, host)?;
+            token.write(host)?
+        }
+        _ => None,
+    };
+    let running = Running::start(&command_line(engine, plan), show == Show::RunJson)?;
+    reaper.watch(&running.pids())?;
+    let ended = running.wait(engine, plan)?;
+    drop(token);
+    let made = container::was_made(plan);
+    let state = container::state(engine, plan);
+    container::remove(engine, plan)?;
+    reaper.dismiss()?;
+
+    let evidence = Evidence {
+        engine: engine.mode.engine(),
+        client_code: ended.code,
+        signal: ended.signal,
+        made,
+        state,
+        completion: read_json(&options.results, output::COMPLETION)?,
+        has_report: options.results.as_path().join(output::REPORT).is_file(),
+        has_summary: options.results.as_path().join(output::SUMMARY).is_file(),
+    };
+    let verdict = outcome::judge(&plan.run_id, &evidence);
+    warn(aftermath::foreign_results(&options.results, host.uid));
+    if verdict.exit == Exit::Success {
+        let cache = match (before, hub) {
+            (Some(before), Some(hub)) => match take_inventory(hub) {
+                Ok(after) => Some(before.added_in(&after)),
+                // The run itself is whole.
+                Err(error) => {
+                    warn(Some(format!("{error:#}")));
+                    None
+                }
+            },
+            _ => None,
+        };
+        let summary = aftermath::complete_summary(&options.results, cache)?;
+        show_summary(&summary, &options.results, show)?;
+    }
+    if let Some(message) = verdict.message {
+        terminal::say(format_args!("error: {message}\nresults so far: {}", options.results));
+    }
+    Ok(verdict.exit)
+}
+
+fn take_inventory(hub: &Path) -> anyhow::Result<Inventory> {
+    Inventory::take(hub).with_context(|| {
+        format!("listing the Hub cache `{}`, to tell what the run adds to it", hub.display())
+    })
+}
+
+/// A token that is there but closed stops huggingface_hub even offline, so it stops us first;
+/// only the `native` backend does without that library.
+fn readable(token: &TokenSource, backend: Backend, host: &Host) -> anyhow::Result<()> {
+    let TokenSource::File(file) = token else { return Ok(()) };
+    let Err(error) = fs::File::open(file.as_path()) else { return Ok(()) };
+    let text = format!(
+        "the token file `{file}` cannot be read: {error}; make it yours with `sudo chown {} {}`, \
+         or name another in {}",
+        host.uid,
+        shown_for_shell(file.as_path()),
+        contract::env::HF_TOKEN_PATH
+    );
+    if backend == Backend::Native {
+        warn(Some(text));
+        return Ok(());
+    }
+    bail!("{text}; with a closed token the Hub client refuses to work at all")
+}
+
+/// A JSON file of the results folder; `None` when it is missing or not what it should be.
+fn read_json<T: serde::de::DeserializeOwned>(
+    results: &HostPath,
+    name: &str,
+) -> anyhow::Result<Option<T>> {
+    let path = results.as_path().join(name);
+    match fs::read(&path) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("reading `{}`", path.display())),
+    }
+}
+
+fn show_summary(summary: &Summary, results: &HostPath, show: Show) -> anyhow::Result<()> {
+    if show == Show::RunJson {
+        terminal::print(&format!("{:#}\n", json!({ "results": results, "summary": summary })))
+    } else {
+        terminal::print(&format!("\n{}", report::describe(summary, results)))
+    }
+}

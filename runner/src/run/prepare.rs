@@ -1,0 +1,101 @@
+//! What must be so before a benchmark starts: folders, the results folder for us alone, an image.
+
+use std::time::SystemTime;
+
+use anyhow::{Context as _, bail};
+use contract::{Backend, previous::set_aside};
+
+use super::{Planned, lock::ResultsLock};
+use crate::{
+    engine::{self, Engine},
+    folders::{Need, foreign_entries, ready, repos_out_of_sight},
+    gpus::Devices,
+    host::Host,
+    host_path::HostPath,
+    options::RunOptions,
+    plan::{Pull, RunPlan},
+    terminal::{self, warn},
+};
+
+/// A run whose folders are ready, and its hold on the results folder.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) planned: Planned,
+    pub(super) lock: ResultsLock,
+}
+
+/// Makes everything ready, says what is going to happen, and moves earlier results aside.
+///
+/// # Errors
+/// When something cannot be made ready; earlier results are then where they were.
+pub(super) fn prepare(options: RunOptions, host: &Host) -> anyhow::Result<Prepared> {
+    // Folders come first: a cache that is a link is only followed when it is there.
+    ready("results folder", &options.results, host, Need::Write)?;
+    let (lock, doubt) = ResultsLock::take(&options.results, &options.run_id)?;
+    warn(doubt);
+    if options.backend.is_none_or(Backend::needs_hub_cache) {
+        let need = if options.offline { Need::Read } else { Need::WriteOrWarn };
+        for (what, folder) in options.cache.folders() {
+            warn(ready(what, folder, host, need)?);
+        }
+        warn(foreign_entries(&options.cache, host));
+    }
+    let planned = Planned::new(options, host)?;
+    let Planned { options, detected, plan } = &planned;
+    warn(detected.warning.as_ref());
+    warn(plan.surprise());
+    if detected.engine.has_containers() && plan.backend.value.needs_hub_cache() {
+        warn(repos_out_of_sight(&options.cache));
+    }
+    image_is_there(&detected.engine, plan)?;
+    if host.uid == 0 {
+        warn(Some("you are root, so the benchmark and its files are root's, too"));
+    }
+    announce(&detected.why, plan);
+    move_earlier_results(&options.results)?;
+    Ok(Prepared { planned, lock })
+}
+
+/// An image that only we build is not looked for in a registry, so its absence is told here.
+fn image_is_there(engine: &Engine, plan: &RunPlan) -> anyhow::Result<()> {
+    let Some(image) = &plan.image else { return Ok(()) };
+    if engine.image.is_some() || image.value.pull == Pull::Missing {
+        return Ok(());
+    }
+    let reference = &image.value.reference;
+    bail!(
+        "the image `{reference}` is not on this machine; {}, or name another with --flavour or \
+         --image",
+        engine::remedy(reference)
+    )
+}
+
+fn announce(why: &str, plan: &RunPlan) {
+    terminal::say(format_args!("engine: {why}"));
+    if let Some(image) = &plan.image {
+        terminal::say(format_args!(
+            "image: {}, backend {}",
+            image.value.reference, plan.backend.value
+        ));
+    }
+    let gpus = match &plan.gpus.value {
+        Devices::None => "none".to_owned(),
+        Devices::All => "all".to_owned(),
+        Devices::Count(count) => count.to_string(),
+        Devices::List(list) => list.join(", "),
+    };
+    terminal::say(format_args!("GPUs: {gpus} ({})", plan.gpus.reason));
+}
+
+fn move_earlier_results(results: &HostPath) -> anyhow::Result<()> {
+    let moved = set_aside(results.as_path(), SystemTime::now()).with_context(|| {
+        format!(
+            "moving earlier results in `{results}` aside; if they are not yours, `sudo chown -hR \
+             \"$(id -u):$(id -g)\"` the folder"
+        )
+    })?;
+    if let Some(folder) = moved {
+        terminal::say(format_args!("earlier results: moved to {}", folder.display()));
+    }
+    Ok(())
+}

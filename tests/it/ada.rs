@@ -1,0 +1,147 @@
+//! Somebody who runs the programs on real Docker.
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use rustix::process::getuid;
+
+use crate::harness::{program, smoke};
+
+/// Somebody without privileges who may use Docker, with a home and a closed cache of their own.
+pub(crate) struct Ada {
+    root: tempfile::TempDir,
+    pub(crate) uid: u32,
+    program: PathBuf,
+    env: Vec<(&'static str, String)>,
+}
+
+impl Ada {
+    /// Ada is uid 4242 when the tests are root's, and the tester otherwise. Her cache has these
+    /// repos of the smoke test's.
+    pub(crate) fn with(repos: &[&str]) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let uid = if getuid().is_root() { 4242 } else { getuid().as_raw() };
+        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        // The build folder may lie where Ada cannot go.
+        let copy = root.path().join("aienergyscore");
+        fs::copy(program("aienergyscore"), &copy).unwrap();
+        let ada = Self { root, uid, program: copy, env: vec![] };
+        let hub = ada.home().join("hf/hub");
+        fs::create_dir_all(&hub).unwrap();
+        for repo in repos {
+            copy_tree(&smoke::repo(repo), &hub);
+        }
+        for entry in walkdir::WalkDir::new(ada.home()) {
+            let path = entry.unwrap().into_path();
+            lchown(&path, Some(uid), Some(uid)).unwrap();
+            if path.is_dir() {
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+            }
+        }
+        ada
+    }
+
+    /// Her home, which she works in.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.root.path().join("ada")
+    }
+
+    /// Where her results go.
+    pub(crate) fn results(&self) -> PathBuf {
+        self.home().join("results")
+    }
+
+    /// Sets a variable of hers.
+    pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
+        self.env.push((name, value.into()));
+    }
+
+    /// `aienergyscore` with a smoke-sized request, as Ada.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = if getuid().is_root() {
+            let group = fs::metadata("/var/run/docker.sock").expect("a Docker socket").gid();
+            let mut command = Command::new("setpriv");
+            command.args([format!("--reuid={}", self.uid), format!("--regid={}", self.uid)]);
+            command.arg(format!("--groups={group}")).arg("--").arg(&self.program);
+            command
+        } else {
+            Command::new(&self.program)
+        };
+        command.args(args).env_clear().current_dir(self.home()).stdin(Stdio::null());
+        command.env("PATH", std::env::var("PATH").unwrap());
+        command.env("HOME", self.home()).env("HF_HOME", self.home().join("hf"));
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Gives her what root wrote into her home.
+    pub(crate) fn own(&self, path: &Path) {
+        for entry in walkdir::WalkDir::new(path) {
+            let path = entry.unwrap().into_path();
+            lchown(&path, Some(self.uid), Some(self.uid)).unwrap();
+        }
+    }
+
+    /// The process that asks Docker for the container of Ada's run.
+    pub(crate) fn client(&self) -> Option<i32> {
+        let mine = self.results().display().to_string();
+        fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
+            .find(|pid| {
+                let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                let words = String::from_utf8_lossy(&words);
+                words.starts_with("docker\0run\0") && words.contains(&mine)
+            })
+    }
+
+    /// Names of the containers of Ada's runs, running or not.
+    pub(crate) fn containers(&self) -> Vec<String> {
+        let mine = format!("source={}", self.results().display());
+        let listing = docker(&[
+            "ps",
+            "--all",
+            "--no-trunc",
+            "--filter",
+            "label=org.aienergyscore.run",
+            "--format",
+            "{{.Names}}",
+        ]);
+        listing
+            .lines()
+            .map(str::to_owned)
+            .filter(|name| {
+                let output = Command::new("docker").args(["inspect", name]).output().unwrap();
+                String::from_utf8_lossy(&output.stdout).contains(mine.trim_start_matches("source="))
+            })
+            .collect()
+    }
+}
+
+impl Drop for Ada {
+    fn drop(&mut self) {
+        for name in self.containers() {
+            docker(&["rm", "--force", &name]);
+        }
+    }
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
+    assert!(status.success());
+}
+
+/// What docker says to a command that must succeed.
+pub(crate) fn docker(args: &[&str]) -> String {
+    let output = Command::new("docker").args(args).output().expect("docker can be started");
+    assert!(
+        output.status.success(),
+        "docker {args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}

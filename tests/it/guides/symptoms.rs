@@ -1,0 +1,302 @@
+//! The messages that the guide explains: each is provoked, and must be what the guide quotes.
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::{PermissionsExt as _, lchown, symlink},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use rustix::process::getuid;
+
+use super::markdown::quotes;
+use crate::{
+    ada::Ada,
+    fake_runs::GOOD,
+    harness::{FakeDocker, Sandbox, program, workspace},
+};
+
+/// Who the guide's reader is.
+const ADA: u32 = 1000;
+
+/// A message of the guide, by its heading, and how it comes about.
+type Symptom = (&'static str, fn() -> String);
+
+/// What needs nothing but the programs.
+const ANYWHERE: [Symptom; 14] = [
+    ("Docker does not answer", || {
+        let says = "permission denied while trying to connect to the Docker daemon socket at \
+                    unix:///var/run/docker.sock";
+        let here = Here::new(&format!("info) echo '{says}' >&2; exit 1 ;;"));
+        here.said(&["run", "--engine", "docker", "backend.model=o/m"])
+    }),
+    ("`docker` is Podman", || {
+        let answer = r#"{"Components":[{"Name":"Podman Engine","Version":"4.3.1"}]}"#;
+        let here = Here::new(&format!("version) echo '{answer}'; exit ;;"));
+        here.said(&["run", "--engine", "docker", "backend.model=o/m"])
+    }),
+    ("The image is missing", || {
+        let here = Here::new("image) echo 'Error: No such image: x' >&2; exit 1 ;;");
+        here.said(&["run", "--flavour", "cpu", "backend.model=o/m"])
+    }),
+    ("The backend is not in the image", || {
+        Here::new("").entrypoint("optimum", &["backend.model=o/m"])
+    }),
+    ("The model is not in the Hub cache", || {
+        let model = "backend.model=HuggingFaceTB/SmolLM2-360M-Instruct-GGUF";
+        Here::new("").entrypoint("native", &[model])
+    }),
+    ("An argument is not known", || Here::new("").entrypoint("native", &["backend.modle=o/m"])),
+    ("A path leads nowhere", || {
+        Here::new("").said(&["run", "--flavour", "cpu", "backend.model=./my-model"])
+    }),
+    ("A Hub id that is also a folder here", || {
+        let here = Here::new("");
+        fs::create_dir_all(here.0.cwd().join("org/my-model")).unwrap();
+        here.said(&["run", "--dry-run", "backend.model=org/my-model"])
+    }),
+    ("A server is looked for in the container", || {
+        let mut here = Here::new("");
+        here.0.set("VLLM_ENDPOINT", "http://localhost:8000/v1");
+        here.said(&["run", "--dry-run", "--backend", "vllm", "backend.model=o/m"])
+    }),
+    ("A repo of the cache is a link", || {
+        let here = Here::new("");
+        let hub = here.0.home().join(".cache/huggingface/hub");
+        fs::create_dir_all(&hub).unwrap();
+        fs::create_dir(here.0.home().join("disk")).unwrap();
+        symlink("../../../disk", hub.join("models--org--model")).unwrap();
+        here.said(&["run", "--flavour", "smoke", "backend.model=o/m"])
+    }),
+    ("Two runs want one results folder", || {
+        let here = Here::new("");
+        fs::create_dir(here.0.cwd().join("results")).unwrap();
+        let lock = here.0.cwd().join("results/.aienergyscore.lock");
+        fs::write(&lock, "20260101T000000Z-7 (process 7)\n").unwrap();
+        let lock = File::open(lock).unwrap();
+        lock.lock().unwrap();
+        here.said(&["run", "--flavour", "smoke", "backend.model=o/m"])
+    }),
+    ("Memory is short", || {
+        let state =
+            r#"{"Running":false,"OOMKilled":true,"ExitCode":137,"Error":"","StartedAt":"2026"}"#;
+        let here = Here::new(&format!("inspect) echo '{state}'; exit ;;"));
+        here.said(&["run", "--flavour", "smoke", "backend.model=o/m"])
+    }),
+    ("Success is not believed", || {
+        let here = Here::new("run) exit 0 ;;");
+        here.said(&["run", "--flavour", "smoke", "backend.model=o/m"])
+    }),
+    ("A container is left behind", || {
+        let line = "aienergyscore-20260101T000000Z-4194305\\texited\\t20260101T000000Z-4194305";
+        let here = Here::new(&format!("ps) printf '{line}\\n'; exit ;;"));
+        here.said(&["verify", "--flavour", "smoke"])
+    }),
+];
+
+/// What takes files of root's.
+const AS_ROOT: [Symptom; 5] = [
+    ("The results folder is root's", || {
+        let here = Here::new("").of_ada();
+        fs::create_dir(here.0.cwd().join("results")).unwrap();
+        here.ada_said(&["run", "--flavour", "smoke", "backend.model=o/m"])
+    }),
+    ("The cache is root's", || {
+        let here = Here::new("").of_ada();
+        here.fill(".cache/huggingface/hub");
+        here.ada_said(&["run", "--flavour", "smoke", "backend.model=o/m"])
+    }),
+    ("A part of the cache is root's", || {
+        let here = Here::new("");
+        here.fill(".cache/huggingface/hub");
+        let here = here.of_ada();
+        here.fill(".cache/huggingface/hub/models--org--model");
+        here.ada_said(&["run", "--flavour", "smoke", "backend.model=o/m"])
+    }),
+    ("The token cannot be read", || {
+        let here = Here::new("");
+        here.fill(".cache/huggingface/hub");
+        let here = here.of_ada();
+        let token = here.0.home().join(".cache/huggingface/token");
+        fs::write(&token, "hf_x").unwrap();
+        fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
+        here.ada_said(&["run", "--flavour", "cpu", "backend.model=o/m"])
+    }),
+    ("Earlier results are root's", || {
+        let here = Here::new("");
+        fs::create_dir(here.0.cwd().join("results")).unwrap();
+        fs::write(here.0.cwd().join("results/benchmark.log"), "").unwrap();
+        let here = here.of_ada();
+        fs::create_dir(here.0.cwd().join("results/previous")).unwrap();
+        here.ada_said(&["run", "--flavour", "smoke", "backend.model=o/m"])
+    }),
+];
+
+/// What real Docker, and the stacks in the `cpu` image, say.
+const IN_CONTAINERS: [Symptom; 5] = [
+    ("A folder is missing, by hand", || {
+        by_hand(&["--mount", "type=bind,\"source=/home/ada/bench/results\",target=/results"])
+    }),
+    ("There is no GPU for the container", || by_hand(&["--gpus", "all"])),
+    ("A model is not in the cache, offline", || {
+        offline(&["backend.model=org/model", "scenario.dataset_name=./prompts.csv"])
+    }),
+    ("A dataset is not in the cache, offline", || {
+        offline(&["backend.model=org/model", "scenario.dataset_name=org/prompts"])
+    }),
+    ("A column is missing", || {
+        let column = "scenario.text_column_name=prompt";
+        offline(&["backend.model=org/model", "scenario.dataset_name=./prompts.csv", column])
+    }),
+];
+
+#[test]
+fn what_the_programs_say_is_what_the_guide_quotes() {
+    assert_quoted(&ANYWHERE);
+}
+
+#[test]
+#[ignore = "needs root, to make files that are not the user's"]
+fn what_root_left_behind_is_what_the_guide_quotes() {
+    assert!(getuid().is_root(), "only root can make files of root's");
+    assert_quoted(&AS_ROOT);
+}
+
+#[test]
+#[ignore = "needs Docker, the cpu image and `cargo xtask smoke` once before"]
+fn what_containers_say_is_what_the_guide_quotes() {
+    assert_quoted(&IN_CONTAINERS);
+}
+
+#[test]
+fn every_message_that_the_guide_quotes_is_provoked() {
+    let all = [&ANYWHERE[..], &AS_ROOT, &IN_CONTAINERS].concat();
+    let mut provoked: Vec<_> = all.iter().map(|(heading, _)| (*heading).to_owned()).collect();
+    let mut quoted: Vec<_> = guide().into_iter().map(|(heading, _)| heading).collect();
+    provoked.sort();
+    quoted.sort();
+    assert_eq!(quoted, provoked);
+}
+
+fn assert_quoted(symptoms: &[Symptom]) {
+    let guide = guide();
+    let mut faults = vec![];
+    for (heading, provoke) in symptoms {
+        let said = on_one_line(&provoke());
+        let quoted = guide.iter().find(|(found, _)| found == heading);
+        let quoted = quoted.map(|(_, text)| on_one_line(text)).unwrap_or_default();
+        if quoted.is_empty() || !said.contains(&quoted) {
+            faults.push(format!("### {heading}\nquoted: {quoted}\nsaid:   {said}\n"));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Headings and messages of the guide's section.
+fn guide() -> Vec<(String, String)> {
+    let page = workspace().join("ai_helpers/DOCKER_VOLUME_MOUNTING.md");
+    quotes(&fs::read_to_string(page).unwrap(), "Troubleshooting")
+}
+
+fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The reader's machine, with an engine that answers as told.
+struct Here(Sandbox, FakeDocker);
+
+impl Here {
+    /// `cases` are branches of a `case $1` in which Docker answers; else it does well.
+    fn new(cases: &str) -> Self {
+        let docker = FakeDocker::with_run(GOOD);
+        let mut sandbox = Sandbox::new(Some(&docker));
+        let (before, path) = (sandbox.folder("before"), docker.path());
+        fs::create_dir(&before).unwrap();
+        let script =
+            format!("#!/bin/sh\ncase $1 in\n{cases}\nesac\nPATH='{path}'\nexec docker \"$@\"\n");
+        fs::write(before.join("docker"), script).unwrap();
+        fs::set_permissions(before.join("docker"), fs::Permissions::from_mode(0o755)).unwrap();
+        sandbox.set("PATH", format!("{}:{path}", before.display()));
+        Self(sandbox, docker)
+    }
+
+    /// What `aienergyscore` says.
+    fn said(&self, args: &[&str]) -> String {
+        self.words(self.0.command(args))
+    }
+
+    /// What the program in an image says of the benchmark's arguments.
+    fn entrypoint(&self, backend: &str, args: &[&str]) -> String {
+        let mut command = Command::new(program(contract::ENTRYPOINT));
+        command.args(args).env_clear().current_dir(self.0.cwd());
+        command.env("HOME", self.0.home()).env("RESULTS_DIR", self.0.cwd().join("results"));
+        command.env("BENCHMARK_BACKEND", backend);
+        self.words(command).replace("/home/ada/.cache", "/home/user/.cache")
+    }
+
+    /// The same machine, with all that is on it so far given to the guide's reader.
+    fn of_ada(self) -> Self {
+        let root = self.root();
+        fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
+        for name in ["home", "cwd", "run"] {
+            for entry in walkdir::WalkDir::new(root.join(name)) {
+                lchown(entry.unwrap().path(), Some(ADA), Some(ADA)).unwrap();
+            }
+        }
+        // The fake engine notes every call.
+        let engine = self.1.path();
+        let engine = Path::new(engine.split(':').next().expect("a first folder"));
+        fs::set_permissions(engine, fs::Permissions::from_mode(0o777)).unwrap();
+        // The build folder may lie where Ada cannot go.
+        fs::copy(program("aienergyscore"), root.join("aienergyscore")).unwrap();
+        self
+    }
+
+    /// What `aienergyscore` says to the guide's reader.
+    fn ada_said(&self, args: &[&str]) -> String {
+        let asked = self.0.command(args);
+        let mut command = Command::new("setpriv");
+        command.args([format!("--reuid={ADA}"), format!("--regid={ADA}"), "--clear-groups".into()]);
+        command.arg("--").arg(self.root().join("aienergyscore")).args(args).env_clear();
+        let set = asked.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        command.envs(set).current_dir(self.0.cwd());
+        self.words(command)
+    }
+
+    /// Makes a folder below the home, the tester's.
+    fn fill(&self, name: &str) {
+        fs::create_dir_all(self.0.home().join(name)).unwrap();
+    }
+
+    fn root(&self) -> PathBuf {
+        self.0.folder("")
+    }
+
+    /// What a command says, in the words of the guide.
+    fn words(&self, mut command: Command) -> String {
+        let output = command.stdin(Stdio::null()).output().expect("it can be started");
+        let said = String::from_utf8([output.stderr, output.stdout].concat()).expect("UTF-8");
+        [(self.0.cwd(), "/home/ada/bench"), (self.0.home(), "/home/ada")]
+            .iter()
+            .fold(said, |said, (folder, name)| said.replace(folder.to_str().unwrap(), name))
+    }
+}
+
+/// What Docker says to `docker run ARGS` of the smoke image.
+fn by_hand(args: &[&str]) -> String {
+    let mut command = Command::new("docker");
+    command.args(["run", "--rm", "--pull", "never"]).args(args);
+    let output = command.args(["ai_energy_score:smoke", "probe"]).output().unwrap();
+    String::from_utf8([output.stderr, output.stdout].concat()).unwrap()
+}
+
+/// What a run in the `cpu` image says of a cache that has nothing.
+fn offline(args: &[&str]) -> String {
+    let ada = Ada::with(&[]);
+    let prompts = ada.home().join("prompts.csv");
+    fs::write(&prompts, "text\nHello\n").unwrap();
+    ada.own(&prompts);
+    let fixed = ["run", "--engine", "docker", "--flavour", "cpu", "--offline"];
+    let output = ada.command(&[&fixed, args].concat()).output().unwrap();
+    String::from_utf8([output.stderr, output.stdout].concat()).unwrap()
+}

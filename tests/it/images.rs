@@ -1,0 +1,264 @@
+//! The images with Python, as real Docker builds and runs them.
+
+use std::{
+    fs,
+    io::Write as _,
+    os::unix::fs::PermissionsExt as _,
+    process::{Command, Output, Stdio},
+    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
+};
+
+use contract::{Flavour, label};
+use serde_json::Value;
+
+use crate::harness::program;
+
+/// What the cpu image may take at most.
+const CPU_BYTES: u64 = 1_600_000_000;
+
+/// One test after the other: they share tags and the builder's cache.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The image of the flavour `cpu`, made from this tree on a base that needs no registry.
+static CPU: LazyLock<Value> =
+    LazyLock::new(|| build(&["--flavour", "cpu", "--bootstrap-base", "--json"]));
+
+fn build_image(args: &[&str]) -> Output {
+    Command::new(program("xtask")).arg("build-image").args(args).output().unwrap()
+}
+
+fn build(args: &[&str]) -> Value {
+    let output = build_image(args);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "build-image {args:?}: {said}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn docker(args: &[&str]) -> String {
+    let output = Command::new("docker").args(args).output().unwrap();
+    assert!(output.status.success(), "docker {args:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What a Python program prints in a container of its own, as uid 4242, without a word of warning.
+fn python(image: &str, options: &[&str], script: &str) -> String {
+    let mut child = Command::new("docker")
+        .args(["run", "--rm", "--interactive", "--network", "none", "--user", "4242:4242"])
+        .args(options)
+        .args(["--entrypoint", "python3", image, "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{options:?}: {said}");
+    assert_eq!(said, "", "{options:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A root that nobody can write to, with all that must be writable in memory.
+const READ_ONLY: [&str; 7] = [
+    "--read-only",
+    "--tmpfs",
+    "/tmp:exec,mode=1777",
+    "--tmpfs",
+    "/home/user:mode=1777",
+    "--tmpfs",
+    "/home/user/.cache:mode=1777",
+];
+
+/// Prints what a uid without an account has, a line each.
+const AT_HOME: &str = r"
+import getpass, os, pwd, subprocess, sys, tempfile
+print(getpass.getuser(), pwd.getpwuid(os.getuid()).pw_uid, os.path.expanduser('~'))
+print(subprocess.run(['/usr/bin/python3', '-c', 'import pwd; print(pwd.getpwuid(4242).pw_uid)'],
+    check=True, capture_output=True, text=True).stdout.strip())
+for folder in sys.argv[1:] or ['/home/user', '/home/user/.cache', '/tmp']:
+    tempfile.TemporaryFile(dir=folder).close()
+from torch._inductor.runtime.cache_dir_utils import cache_dir
+print(cache_dir())
+";
+
+#[test]
+#[ignore = "needs Docker, mmdebstrap and a network, and builds for minutes"]
+fn any_uid_is_at_home() {
+    let _alone = alone();
+    let image = CPU["image"].as_str().unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    let path = cache.path().to_str().unwrap();
+    // Whoever runs the container may read the cache, and no more.
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    let mount = format!("type=bind,source={path},target={}", contract::path::HF_HOME);
+    let read_only_mount = format!("{mount},readonly");
+    let mut locked = READ_ONLY.to_vec();
+    locked.extend(["--mount", &read_only_mount]);
+    for options in [&[][..], &READ_ONLY, &["--mount", &mount], &locked] {
+        let said = python(image, options, AT_HOME);
+        assert_eq!(said, "user 4242 /home/user\n4242\n/tmp/cache/inductor\n", "{options:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs Docker, mmdebstrap and a network, and builds for minutes"]
+fn both_stacks_load_without_a_word() {
+    let _alone = alone();
+    let image = CPU["image"].as_str().unwrap();
+    let script = "import accelerate, ai_energy_benchmarks, codecarbon, datasets, gguf, hf_xet\n\
+                  import numpy, optimum_benchmark, pandas, PIL, torch, transformers\n\
+                  import optimum_benchmark.backends.pytorch.backend\n\
+                  import optimum_benchmark.scenarios.energy_star.scenario\n\
+                  import ai_energy_benchmarks.runner\n\
+                  print(torch.ones(2).sum().item(), datasets.config.HF_DATASETS_CACHE)";
+    for options in [&[][..], &READ_ONLY] {
+        assert_eq!(python(image, options, script), "2.0 /tmp/cache/datasets\n");
+    }
+}
+
+#[test]
+#[ignore = "needs Docker, mmdebstrap and a network, and builds for minutes"]
+fn an_image_is_small_and_says_what_it_is() {
+    let _alone = alone();
+    let bytes = CPU["bytes"].as_u64().unwrap();
+    assert!(bytes < CPU_BYTES, "{bytes}");
+    let version = env!("CARGO_PKG_VERSION");
+    let tags = ["ai_energy_score:cpu".to_owned(), format!("ai_energy_score:{version}-cpu")];
+    assert_eq!(CPU["tags"], Value::from(tags.to_vec()));
+    for tag in tags {
+        let labels = docker(&["image", "inspect", "--format", "{{json .Config.Labels}}", &tag]);
+        let labels: Value = serde_json::from_str(&labels).unwrap();
+        assert_eq!(labels[label::INPUTS], CPU["digest"]);
+        assert_eq!(labels[label::FLAVOUR], "cpu");
+        for name in ["title", "description", "version", "source", "licenses", "base.name"] {
+            let name = format!("org.opencontainers.image.{name}");
+            assert!(labels[&name].as_str().is_some_and(|value| !value.is_empty()), "{name}");
+        }
+    }
+    let again = build(&["--flavour", "cpu", "--bootstrap-base", "--json"]);
+    assert_eq!((&again["built"], &again["digest"]), (&Value::from(false), &CPU["digest"]));
+}
+
+#[test]
+#[ignore = "needs Docker, mmdebstrap and a network, and builds for minutes"]
+fn certificates_for_the_build_are_in_no_layer() {
+    let _alone = alone();
+    let image = CPU["image"].as_str().unwrap();
+    let system = std::env::var("SSL_CERT_FILE")
+        .unwrap_or_else(|_| "/etc/ssl/certs/ca-certificates.crt".to_owned());
+    let mark = format!("certificates of test {}", std::process::id());
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("network.pem");
+    let text = fs::read_to_string(&system).expect("the system's certificates");
+    fs::write(&bundle, format!("# {mark}\n{text}")).unwrap();
+
+    // With one tag less, the image is made again.
+    docker(&["image", "rm", &format!("ai_energy_score:{}-cpu", env!("CARGO_PKG_VERSION"))]);
+    let args = ["--flavour", "cpu", "--bootstrap-base", "--json", "--ca-bundle"];
+    let built = build(&[&args[..], &[bundle.to_str().unwrap()]].concat());
+    assert_eq!((&built["built"], &built["digest"]), (&Value::from(true), &CPU["digest"]));
+
+    assert!(saved_lines_with(image, contract::ENTRYPOINT) > 0, "layers cannot be read like this");
+    for text in [mark.as_str(), "ca-bundle.pem", "network.pem"] {
+        assert_eq!(saved_lines_with(image, text), 0, "{text}");
+    }
+}
+
+/// How many lines of all layers and of the history hold `text`.
+fn saved_lines_with(image: &str, text: &str) -> u64 {
+    let mut save =
+        Command::new("docker").args(["save", image]).stdout(Stdio::piped()).spawn().unwrap();
+    let grep = Command::new("grep")
+        .args(["--text", "--count", "--fixed-strings", "-e", text])
+        .stdin(save.stdout.take().unwrap())
+        .output()
+        .unwrap();
+    assert!(save.wait().unwrap().success());
+    String::from_utf8(grep.stdout).unwrap().trim().parse().unwrap()
+}
+
+#[test]
+#[ignore = "needs Docker"]
+fn a_base_that_cannot_be_pulled_is_no_dead_end() {
+    let _alone = alone();
+    let output = build_image(&["--flavour", "cuda", "--base", "localhost:1/none:1"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    let last = said.lines().last().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for part in ["error: ", "`localhost:1/none:1`", "--flavour cuda --bootstrap-base", "image ls"] {
+        assert!(last.contains(part), "{last}");
+    }
+}
+
+/// The tags of an image of the user's, given back at the end.
+struct Kept {
+    tags: Vec<String>,
+    name: String,
+}
+
+impl Kept {
+    /// Keeps what the tags of `flavour` mean now.
+    fn new(flavour: Flavour) -> Self {
+        let name = format!("ai_energy_score-test:kept-{}", std::process::id());
+        let mut tags = vec![flavour.image(), format!("ai_energy_score:{flavour}")];
+        tags.push(format!("ai_energy_score:{}-{flavour}", env!("CARGO_PKG_VERSION")));
+        if !succeeds(&["tag", &tags[0], &name]) {
+            return Self { tags, name: String::new() };
+        }
+        Self { tags, name }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let Self { tags, name } = self;
+        for tag in tags.iter() {
+            match name.is_empty() {
+                true => succeeds(&["image", "rm", tag]),
+                false => succeeds(&["tag", name, tag]),
+            };
+        }
+        if !name.is_empty() {
+            succeeds(&["image", "rm", name]);
+        }
+    }
+}
+
+fn succeeds(args: &[&str]) -> bool {
+    Command::new("docker").args(args).output().unwrap().status.success()
+}
+
+#[test]
+#[ignore = "needs Docker, mmdebstrap and a network, and builds for minutes"]
+fn cuda_builds_on_a_base_with_python_and_compiles_there() {
+    let _alone = alone();
+    // The base of `cpu` has no PyTorch; this one has, as the CUDA runtime does.
+    LazyLock::force(&CPU);
+    let base = "ai_energy_score-test:base";
+    let dockerfile = "FROM ai_energy_score-base:trixie\n\
+                      RUN apt-get update --quiet && apt-get install --yes --quiet \
+                      --no-install-recommends python3-torch && apt-get clean\n";
+    let mut child = Command::new("docker")
+        .args(["build", "--quiet", "--tag", base, "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(dockerfile.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+
+    let _kept = Kept::new(Flavour::Cuda);
+    let built = build(&["--flavour", "cuda", "--base", base, "--json"]);
+    let image = built["image"].as_str().unwrap();
+    let script = "import torch\n\
+                  double = torch.compile(lambda x: torch.sin(x) ** 2 + torch.cos(x) ** 2 + x)\n\
+                  print(round(double(torch.zeros(8)).sum().item()))";
+    for options in [&[][..], &READ_ONLY] {
+        assert_eq!(python(image, options, script), "8\n", "{options:?}");
+    }
+    assert_eq!(python(image, &READ_ONLY, AT_HOME), python(image, &[], AT_HOME));
+}

@@ -1,0 +1,233 @@
+//! What the Python stacks really do in the `cpu` image, run by an unprivileged user without a
+//! network and with a cache that cannot be written.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+    thread,
+};
+
+use serde_json::Value;
+
+use crate::{
+    ada::{Ada, docker},
+    harness::{smoke, workspace},
+};
+
+const MODEL: &str = "backend.model=smoke/SmolLM2-135M-Instruct";
+const SHORT: &str = "scenario.warmup_runs=0";
+
+/// Ada with weights, and six prompts in `prompts.csv`.
+fn ada() -> Ada {
+    let ada = Ada::with(&[smoke::WEIGHTS]);
+    let prompts = ada.home().join("prompts.csv");
+    fs::copy(workspace().join("xtask/src/smoke/prompts.csv"), &prompts).unwrap();
+    ada.own(&prompts);
+    ada
+}
+
+fn run(ada: &Ada, backend: &str, args: &[&str]) -> Output {
+    let fixed = ["run", "--engine", "docker", "--flavour", "cpu", "--offline", "--backend"];
+    let dataset = ["scenario.dataset_name=./prompts.csv", SHORT];
+    ada.command(&[&fixed, &[backend][..], &dataset, args].concat()).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    format!("{out}{err}")
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// Summary and record of a run that succeeded.
+fn numbers(ada: &Ada, output: &Output) -> (Value, Value) {
+    assert!(output.status.success(), "{}", said(output));
+    let read = |name: &str| json(&ada.results().join(name));
+    (read("GPU_ENERGY_SUMMARY.json"), read("run_record.json"))
+}
+
+#[test]
+#[ignore = "needs Docker, the cpu image and its weights"]
+fn both_stacks_give_the_same_answers() {
+    let ada = ada();
+    let free = thread::available_parallelism().unwrap().get().saturating_sub(1).max(1);
+    let mut digests = Vec::new();
+    for backend in ["optimum", "pytorch"] {
+        let length = "scenario.generate_kwargs.max_new_tokens=4";
+        let output = run(&ada, backend, &["-n", "9", MODEL, length, "scenario.reasoning=False"]);
+        let (summary, record) = numbers(&ada, &output);
+        let run = &summary["run"];
+        assert_eq!(run["backend"], backend);
+        assert_eq!((&run["prompts_asked"], &run["prompts"]), (&9.into(), &6.into()));
+        assert_eq!(run["completion_tokens"], 24, "four tokens each, neither fewer nor more");
+        let fewer = "9 prompts were asked for, the dataset has 6: all of them ran";
+        assert_eq!(summary["notes"][0], fewer);
+        assert!(said(&output).contains(fewer), "{}", said(&output));
+        assert_eq!(record["prompt_format"], "plain text");
+        assert_eq!((&record["seed"], &record["threads"]), (&42.into(), &free.into()));
+        assert_eq!(summary["total"], Value::Null, "there is no GPU here");
+        assert_eq!(summary["measurement"]["status"], "estimated");
+        let devices = summary["measurement"]["devices"].as_array().unwrap();
+        assert!(devices.iter().all(|device| {
+            device["status"] != "measured" || device["source"].as_str().unwrap().contains("RAPL")
+        }));
+        digests.push((record["answers_sha256"].clone(), record["prompt_tokens"].clone()));
+    }
+    assert_eq!(digests[0], digests[1]);
+    // The second run found the report of the first, and did not take it for its own.
+    let previous = fs::read_dir(ada.results().join("previous")).unwrap().next().unwrap().unwrap();
+    assert!(previous.path().join("benchmark_config.json").exists());
+    let report = json(&ada.results().join("benchmark_report.json"));
+    assert_eq!(report["config"]["backend"], "pytorch");
+}
+
+#[test]
+#[ignore = "needs Docker, the cpu image and its weights"]
+fn sampling_is_seeded_and_a_models_name_changes_nothing() {
+    let ada = ada();
+    // Names that ai_energy_benchmarks has special rules for.
+    let named = ada.home().join("phi-deepseek gpt-oss");
+    let snapshots = ada.home().join(format!("hf/hub/{}/snapshots", smoke::WEIGHTS));
+    let snapshot = fs::read_dir(snapshots).unwrap().next().unwrap().unwrap().path();
+    let copied = Command::new("cp").arg("-rL").arg(&snapshot).arg(&named).status().unwrap();
+    assert!(copied.success());
+    ada.own(&named);
+    let local = format!("backend.model=./{}", named.file_name().unwrap().to_str().unwrap());
+    let sampled = "scenario.generate_kwargs.do_sample=True";
+    let mut records = Vec::new();
+    for args in [
+        [MODEL, sampled, "backend.seed=1"],
+        [&local, sampled, "backend.seed=1"],
+        [MODEL, sampled, "backend.seed=2"],
+    ] {
+        let output = run(&ada, "pytorch", &[&["-n", "2"], &args[..]].concat());
+        records.push(numbers(&ada, &output).1);
+    }
+    let [hub, path, seed] = &records[..] else { panic!("three runs") };
+    assert_eq!(hub["answers_sha256"], path["answers_sha256"]);
+    assert_eq!(hub["prompt_tokens"], path["prompt_tokens"]);
+    assert_ne!(hub["answers_sha256"], seed["answers_sha256"]);
+    assert_eq!(path["model"], "/models/phi-deepseek_gpt-oss");
+
+    let reasoning = ["scenario.reasoning=True", "scenario.generate_kwargs.max_new_tokens=12"];
+    let output = run(&ada, "optimum", &[&["-n", "2", MODEL], &reasoning[..]].concat());
+    let (_, record) = numbers(&ada, &output);
+    assert_eq!(record["prompt_format"], "chat template");
+    assert!(record["prompt_tokens"].as_u64() > hub["prompt_tokens"].as_u64());
+
+    let unused = ["scenario.reasoning=True", "scenario.reasoning_params.reasoning_effort=low"];
+    let output = run(&ada, "pytorch", &[&["-n", "2", MODEL], &unused[..]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let text = "`scenario.reasoning_params.reasoning_effort`: the chat template";
+    assert!(said(&output).contains(text), "{}", said(&output));
+}
+
+#[test]
+#[ignore = "needs Docker, the cpu image and its weights"]
+fn a_run_that_failed_says_so() {
+    let ada = ada();
+    let sample = ["scenario.generate_kwargs.do_sample=True", MODEL];
+    let cold = "scenario.generate_kwargs.temperature=0";
+    let cases: [(&[&str], i32, &str); 7] = [
+        // Two prompts that both fail are a success to ai_energy_benchmarks.
+        (&[sample[0], MODEL, cold, "-n", "2"], 1, "none of its 2 prompts was answered"),
+        (&[sample[0], MODEL, cold, "-n", "5"], 1, "3 consecutive inference failures"),
+        (&["backend.model=org/absent"], 1, "`backend.model=org/absent` could not be loaded"),
+        (&[MODEL, "scenario.text_column_name=words"], 1, "has no column `words`; it has `text`"),
+        (&[MODEL, "scenario.dataset_name=org/absent"], 1, "`org/absent` is not in the cache"),
+        (&[MODEL, "scenario.num_samples=-1"], 2, "needs a whole number above 0"),
+        (&[MODEL, "backend.device=cuda"], 1, "the PyTorch of this image has no CUDA"),
+    ];
+    for (args, code, text) in cases {
+        let output = run(&ada, "pytorch", args);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {}", said(&output));
+        assert!(said(&output).contains(text), "{args:?}: {}", said(&output));
+        assert!(!ada.results().join("GPU_ENERGY_SUMMARY.json").exists(), "{args:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs Docker, the cpu image and its weights"]
+fn part_failures_are_counted_and_shown() {
+    let ada = ada();
+    // The second answer of the model fails, whatever the stack does about it.
+    let fault = ada.home().join("fault");
+    fs::create_dir(&fault).unwrap();
+    fs::write(
+        fault.join("sitecustomize.py"),
+        "import threading\n\
+         def plant():\n\
+         \x20   from transformers import GenerationMixin\n\
+         \x20   real, calls = GenerationMixin.generate, []\n\
+         \x20   def generate(self, *args, **kwargs):\n\
+         \x20       calls.append(1)\n\
+         \x20       if len(calls) == 2:\n\
+         \x20           raise RuntimeError('planted')\n\
+         \x20       return real(self, *args, **kwargs)\n\
+         \x20   GenerationMixin.generate = generate\n\
+         import sys\n\
+         class Finder:\n\
+         \x20   def find_spec(self, name, *_):\n\
+         \x20       if name == 'ai_energy_benchmarks':\n\
+         \x20           plant()\n\
+         sys.meta_path.insert(0, Finder())\n",
+    )
+    .unwrap();
+    fs::create_dir(ada.results()).unwrap();
+    ada.own(&ada.home());
+    let mount = |from: &Path, to: &str| {
+        ["--mount".to_owned(), format!("type=bind,\"source={}\",target={to}", from.display())]
+    };
+    let status = Command::new("docker")
+        .args(["run", "--rm", "--pull", "never", "--network", "none", "--user"])
+        .arg(format!("{0}:{0}", ada.uid))
+        .args(["--env", "PYTHONPATH=/fault", "--env", "BENCHMARK_BACKEND=pytorch"])
+        .args(["--env", "HF_HUB_OFFLINE=1"])
+        .args(mount(&fault, "/fault"))
+        .args(mount(&ada.results(), "/results"))
+        .args(mount(&ada.home().join("prompts.csv"), "/data/prompts.csv"))
+        .args(mount(&ada.home().join("hf"), "/home/user/.cache/huggingface"))
+        .args(["ai_energy_score:cpu", MODEL, SHORT, "scenario.num_samples=3"])
+        .arg("scenario.dataset_name=/data/prompts.csv")
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let summary = json(&ada.results().join("GPU_ENERGY_SUMMARY.json"));
+    assert_eq!(
+        (&summary["run"]["prompts"], &summary["run"]["prompts_failed"]),
+        (&2.into(), &1.into())
+    );
+    assert!(
+        summary["notes"][0].as_str().unwrap().starts_with("1 of 3 prompts failed"),
+        "{summary}"
+    );
+}
+
+#[test]
+#[ignore = "needs Docker and the cpu image"]
+fn the_adapter_reads_every_kind_of_dataset() {
+    let checks = workspace().join("tests/it/adapter_checks.py");
+    let mount = format!("type=bind,\"source={}\",target=/checks.py,readonly", checks.display());
+    docker(&[
+        "run",
+        "--rm",
+        "--pull",
+        "never",
+        "--network",
+        "none",
+        "--user",
+        "4242:4242",
+        "--env",
+        "PYTHONPATH=/usr/local/share/aienergyscore",
+        "--mount",
+        &mount,
+        "--entrypoint",
+        "python",
+        "ai_energy_score:cpu",
+        "/checks.py",
+    ]);
+}

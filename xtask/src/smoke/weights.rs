@@ -1,0 +1,107 @@
+//! Weights for the Python stacks, made of the smoke test's GGUF model once, in the container: the
+//! stacks cannot load the one, and this machine needs no Python.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, bail};
+use contract::{Backend, Flavour, env, path};
+use runner::{
+    engine::Engine,
+    host::Host,
+    options::{Request, RunOptions},
+    plan::RunPlan,
+    render::command_line,
+};
+use walkdir::WalkDir;
+use xshell::Shell;
+
+use super::{
+    hub::Repo,
+    model::{Model, Scratch},
+    say,
+};
+use crate::tool;
+
+/// What the names of the weights' repo lose of the GGUF one's.
+const MARK: &str = "-GGUF";
+/// What they get where there is nothing to lose.
+const INSTEAD: &str = "-weights";
+
+/// The new folder in the container's results.
+const FOLDER: &str = "weights";
+
+/// Makes weights of `model` ready in the Hub cache of `folder`. What is there and whole is used
+/// again.
+///
+/// # Errors
+/// When the container cannot make them.
+pub(super) fn ready(
+    sh: &Shell,
+    engine: &Engine,
+    flavour: Flavour,
+    model: &Model,
+    folder: &Path,
+) -> anyhow::Result<Model> {
+    let home = folder.join("huggingface");
+    let source = model.id.rsplit('/').next().unwrap_or(&model.id);
+    let name = match source.strip_suffix(MARK) {
+        Some(name) => name.to_owned(),
+        None => format!("{source}{INSTEAD}"),
+    };
+    let repo = Repo::new(&home.join("hub"), &name);
+    if repo.is_whole(&model.digest)? {
+        return Ok(Model { how: "already here".to_owned(), ..repo.model(&model.digest) });
+    }
+    say(&format!("making weights of {} in the container; this is done once", model.id));
+    let scratch = Scratch::new(folder)?;
+    let gguf = model.file.strip_prefix(&home).context("the model lies in its Hub cache")?;
+    let gguf = format!("{}/{}", path::HF_HOME, gguf.display());
+    let command = conversion(engine, flavour, &home, scratch.path(), gguf)?;
+    let status = tool::live(
+        command
+            .iter()
+            .fold(None, |cmd: Option<xshell::Cmd<'_>>, word| {
+                Some(match cmd {
+                    None => sh.cmd(word),
+                    Some(cmd) => cmd.arg(word),
+                })
+            })
+            .context("a command has a program")?,
+        &[],
+    )?;
+    if !status.success() {
+        bail!("making weights of `{}` failed ({status}); the container says above why", model.id);
+    }
+    let made = scratch.path().join(FOLDER);
+    for entry in WalkDir::new(&made).min_depth(1) {
+        let entry = entry.context("reading the new weights")?;
+        let file = entry.file_name().to_string_lossy().into_owned();
+        repo.adopt(entry.path(), &file, &model.digest)?;
+    }
+    repo.refer(&model.digest)?;
+    fs::remove_dir(&made).with_context(|| format!("removing `{}`", made.display()))?;
+    Ok(Model { how: "made of the GGUF model".to_owned(), ..repo.model(&model.digest) })
+}
+
+/// The command that converts, with the mounts and the identity of any other run.
+fn conversion(
+    engine: &Engine,
+    flavour: Flavour,
+    home: &Path,
+    results: &Path,
+    gguf: String,
+) -> anyhow::Result<Vec<String>> {
+    let mut host = Host::read()?;
+    host.env = [(env::HF_HOME, home)].into_iter().collect();
+    let request = Request {
+        flavour: Some(flavour),
+        backend: Some(Backend::Optimum),
+        results: Some(results.to_owned()),
+        offline: true,
+        ..Request::default()
+    };
+    let options = RunOptions::new(request, &host)?.settle()?;
+    let mut plan = RunPlan::new(&options, &host, engine)?.for_guide();
+    plan.args = vec!["convert".to_owned(), gguf, format!("{}/{FOLDER}", path::RESULTS)];
+    Ok(command_line(engine, &plan).argv())
+}
