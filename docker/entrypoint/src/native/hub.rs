@@ -11,8 +11,8 @@ use anyhow::{Context, bail, ensure};
 use contract::{argument::MODEL, env};
 
 /// Why a file that the user sees may be missing, and what to do.
-const SEES: &str = "a container sees only its mounts: use a repo of the Hub cache (ORG/REPO), or \
-                    run without a container (`--engine host`)";
+const SEES: &str = "a container sees only its mounts: use a repo of the Hub cache (ORG/REPO), give \
+                    the runner the file as `./NAME.gguf`, or use `--engine host`";
 
 /// The file to load.
 #[derive(Debug, Clone, PartialEq, Eq)]
