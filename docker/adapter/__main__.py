@@ -32,6 +32,11 @@ def main(arguments):
 
 def run(settings):
     """Runs one benchmark in the working directory."""
+    from . import hub
+
+    unreachable = hub.go_offline_if_out_of_reach()
+    if unreachable:
+        print(f"note: {unreachable}")
     from . import dataset, devices
     from .record import Record
 

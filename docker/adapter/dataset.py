@@ -1,11 +1,11 @@
 """The prompts of a run: the same ones in the same order, whichever stack answers them."""
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional
 
+from . import hub
 from .refusal import Refusal, first_lines
 
 LOADERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
@@ -75,14 +75,9 @@ def _rows(name, scenario):
             f"`scenario.dataset_name={name}`: no such file or folder; in a container only mounted"
             " ones are seen (the runner mounts a path that is given as `./NAME` or `/NAME`)"
         )
-    if not offline():
+    if not hub.offline():
         return load_dataset(name, config, split=split)
     return _cached(name, config, split)
-
-
-def offline():
-    """Whether the Hub must not be asked."""
-    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
 
 
 def _cached(name, config, split):
