@@ -1,10 +1,10 @@
 //! `benchmark_report.json` as the `native` backend writes it.
 
 use contract::{Backend, summary::Measurement};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// The whole report.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Report {
     /// The backend that wrote it.
     pub(crate) format: Backend,
@@ -21,7 +21,7 @@ pub(crate) struct Report {
 }
 
 /// What ran, and how.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Config {
     /// As it was asked for.
     pub(crate) model: String,
@@ -58,7 +58,7 @@ pub(crate) struct Config {
 }
 
 /// Sums and means over all prompts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Totals {
     /// Prompts answered.
     pub(crate) prompts: u64,
@@ -79,7 +79,7 @@ pub(crate) struct Totals {
 }
 
 /// One prompt with its answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Answer {
     /// What the model read.
     pub(crate) prompt: String,

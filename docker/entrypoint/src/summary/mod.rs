@@ -1,22 +1,24 @@
 //! From the backend's report to the run's summary.
 
 mod ai_energy_benchmarks;
+mod beside;
+mod json;
 mod native;
 mod optimum;
+mod part;
 mod record;
 mod tracked;
 
-use std::{fs, io, path::Path};
+use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use contract::{
     Backend, output,
     summary::{Status, Summary},
 };
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use self::record::Record;
+use self::{beside::Beside, part::Part, record::Record};
 use crate::publish::publish;
 
 /// Writes the summary of the report that `backend` left in `results`. Earlier reports were moved
@@ -48,13 +50,23 @@ pub(crate) fn text(folder: &Path) -> anyhow::Result<String> {
 /// The summary of the report in `folder`, whichever backend wrote it.
 fn read(folder: &Path) -> anyhow::Result<Summary> {
     let path = folder.join(output::REPORT);
-    let report: Value =
-        json(&path)?.with_context(|| format!("there is no `{}`", path.display()))?;
-    let record: Option<Record> = json(&folder.join(output::RECORD))?;
+    ensure!(
+        folder.is_dir(),
+        "there is no folder `{}`; name the one that holds `{}`",
+        folder.display(),
+        output::REPORT
+    );
+    let report = json::read(&path)?.with_context(|| {
+        format!("there is no `{}`; name the folder of a run that has ended", path.display())
+    })?;
     let summary = match format(&report) {
-        Some(Format::Native) => native::summary(report),
-        Some(Format::Optimum) => optimum::summary(report, record, &optimum::Beside::read(folder)?),
-        Some(Format::AiEnergyBenchmarks) => ai_energy_benchmarks::summary(report, record),
+        Some(Format::Native) => native::summary(&report),
+        Some(Format::Optimum) => {
+            optimum::summary(&report, Record::read(folder)?, Beside::read(folder)?)
+        }
+        Some(Format::AiEnergyBenchmarks) => {
+            ai_energy_benchmarks::summary(&report, Record::read(folder)?)
+        }
         None => bail!(
             "`{}` is in no known format (native, optimum-benchmark, ai_energy_benchmarks): {}",
             path.display(),
@@ -73,39 +85,38 @@ enum Format {
 
 /// The format that a report's own keys tell.
 fn format(report: &Value) -> Option<Format> {
-    let has = |keys: &[&str]| keys.iter().all(|key| report.get(key).is_some_and(Value::is_object));
-    if report.get("format").is_some() {
-        Some(Format::Native)
-    } else if has(&["config", "summary", "energy"]) {
-        Some(Format::AiEnergyBenchmarks)
-    } else if has(&["load_model"]) || has(&["decode"]) || has(&["prefill"]) {
-        Some(Format::Optimum)
-    } else {
-        None
+    match report.get("format") {
+        Some(format) => (format == Backend::Native.name()).then_some(Format::Native),
+        None if ai_energy_benchmarks::wrote(report) => Some(Format::AiEnergyBenchmarks),
+        None if optimum::wrote(report) => Some(Format::Optimum),
+        None => None,
     }
 }
 
 /// What a report in an unknown format is instead.
 fn found(report: &Value) -> String {
-    match report {
-        Value::Object(keys) if keys.is_empty() => "it is an empty object".to_owned(),
-        Value::Object(keys) => {
-            let keys: Vec<_> = keys.keys().map(|key| format!("`{key}`")).collect();
-            format!("its keys are {}", keys.join(", "))
-        }
-        _ => "it is no JSON object".to_owned(),
+    let whole = Part::whole(report);
+    let has = |keys: [&str; 2]| keys.iter().all(|key| report.get(key).is_some());
+    if whole.is_empty() {
+        "it is an empty object".to_owned()
+    } else if !report.is_object() {
+        format!("it is no object, but {}", whole.shown())
+    } else if has(["units", "total"]) {
+        format!("it is a summary, `{}`, and should be what that is made of", output::SUMMARY)
+    } else if has(["config", "report"]) {
+        "it is `benchmark.json` of optimum-benchmark, whose report is a file of its own beside it"
+            .to_owned()
+    } else if let Some(format) = whole.find("format") {
+        format!("its `format` is {}", format.shown())
+    } else {
+        format!("its keys are {}", whole.keys())
     }
 }
 
-/// What the JSON file `path` holds, if there is one.
-fn json<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
-    let text = match fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("reading `{}`", path.display())),
-    };
-    let value = serde_json::from_slice(&text);
-    value.map(Some).with_context(|| format!("`{}` is not what it should be", path.display()))
+/// Tokens per second, where both are known and the time is one that a clock can tell.
+fn rate(tokens: Option<u64>, seconds: Option<f64>) -> Option<f64> {
+    let seconds = seconds.filter(|seconds| *seconds > 1e-6)?;
+    tokens.map(|tokens| tokens as f64 / seconds)
 }
 
 /// The one line of the energy file.

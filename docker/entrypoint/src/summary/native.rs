@@ -1,41 +1,74 @@
 //! The summary of a report of the `native` backend.
 
 use anyhow::ensure;
-use contract::summary::{Run, Summary};
+use contract::{
+    Backend,
+    summary::{Device, DeviceKind, Measurement, Run, Status, Summary},
+};
 use serde_json::Value;
 
-use crate::report::Report;
+use super::{json::AGAIN, part::Part, rate, record::Source, tracked::believable};
 
 /// The summary of a report.
-pub(super) fn summary(report: Value) -> anyhow::Result<Summary> {
-    let Report { format, version: _, config, summary: totals, energy, prompts: _ } =
-        serde_json::from_value(report)?;
-    ensure!(totals.prompts > 0, "no prompt was answered, so there is nothing to sum up");
-    let asked = u64::from(config.num_samples_asked);
-    let fewer = asked != totals.prompts;
-    let note = format!("{asked} prompts were asked for, {} are built in", totals.prompts);
+pub(super) fn summary(report: &Value) -> anyhow::Result<Summary> {
+    let whole = Part::whole(report);
+    let (config, totals) = (whole.need("config")?, whole.need("summary")?);
+    let count = |key: &str| totals.need(key)?.count();
+    let seconds = |key: &str| totals.need(key)?.seconds();
+    let prompts = count("prompts")?;
+    ensure!(prompts > 0, "no prompt was answered, so there is nothing to sum up; {AGAIN}");
+    let (tokens, spent) = (count("completion_tokens")?, seconds("seconds")?);
+    let asked = config.need("num_samples_asked")?.count()?;
+    let note = format!("{asked} prompts were asked for, {prompts} are built in");
     Ok(Summary {
         units: "Wh".to_owned(),
         // This backend uses no GPU, and the score counts nothing else.
         total: None,
-        format: format.name().to_owned(),
+        format: Backend::Native.name().to_owned(),
         preprocess_wh: None,
         prefill_wh: None,
         decode_wh: None,
-        measurement: energy,
+        measurement: measurement(&whole.need("energy")?)?,
         run: Run {
-            backend: format,
-            model: config.model,
+            backend: Backend::Native,
+            model: config.need("model")?.text()?.to_owned(),
             prompts_asked: Some(asked),
-            prompts: totals.prompts,
+            prompts,
             prompts_failed: 0,
-            prompt_tokens: Some(totals.prompt_tokens),
-            completion_tokens: Some(totals.completion_tokens),
-            seconds: Some(totals.seconds),
-            tokens_per_second: Some(totals.tokens_per_second),
-            time_to_first_token_seconds: Some(totals.time_to_first_token_seconds),
+            prompt_tokens: Some(count("prompt_tokens")?),
+            completion_tokens: Some(tokens),
+            seconds: Some(spent),
+            tokens_per_second: rate(Some(tokens), Some(spent)),
+            time_to_first_token_seconds: Some(seconds("time_to_first_token_seconds")?),
         },
-        notes: fewer.then_some(note).into_iter().collect(),
+        notes: (asked != prompts).then_some(note).into_iter().collect(),
         cache: None,
+    })
+}
+
+fn measurement(energy: &Part<'_>) -> anyhow::Result<Measurement> {
+    let status = energy.need("status")?;
+    let known = [
+        ("measured", Status::Measured),
+        ("estimated", Status::Estimated),
+        ("not_measured", Status::NotMeasured),
+    ];
+    Ok(Measurement {
+        status: status.one_of(known)?,
+        source: energy.need("source")?.text()?.to_owned(),
+        devices: energy.need("devices")?.list()?.iter().map(device).collect::<Result<_, _>>()?,
+    })
+}
+
+fn device(device: &Part<'_>) -> anyhow::Result<Device> {
+    let kinds = [("gpu", DeviceKind::Gpu), ("cpu", DeviceKind::Cpu), ("ram", DeviceKind::Ram)];
+    let energy = device.need("energy_wh")?;
+    let Source { status, source, .. } = Source::parse(device)?;
+    Ok(Device {
+        name: device.need("name")?.text()?.to_owned(),
+        kind: device.need("kind")?.one_of(kinds)?,
+        energy_wh: believable(energy.place(), energy.amount()?)?,
+        status,
+        source,
     })
 }

@@ -1,125 +1,74 @@
 //! The summary of a report of optimum-benchmark: energies by phase.
 
-use std::{collections::BTreeMap, path::Path};
-
 use anyhow::{Context, bail, ensure};
 use contract::{
     Backend,
     summary::{Run, Summary},
 };
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    json,
-    record::Record,
-    tracked::{Energies, Judged, judge},
+    beside::Beside,
+    json::AGAIN,
+    part::{Part, name},
+    rate,
+    record::{Claims, Record},
+    tracked::{Energies, Judged, Standing, believable, judge},
 };
 
 /// The phases that count, as the score does: loading the dataset and the model does not.
-const COUNTED: [&str; 3] = ["preprocess_dataset", "prefill", "decode"];
+const COUNTED: [&str; 3] = ["preprocess_dataset", PREFILL, DECODE];
+const PREFILL: &str = "prefill";
+const DECODE: &str = "decode";
+/// The first one's name before optimum-benchmark 0.5.
+const PREPROCESS_ONCE: &str = "preprocess";
+/// Phases of other tasks, which have no score of text generation.
+const OTHER_TASKS: [&str; 2] = ["forward", "call"];
+/// A phase that all scenarios have that do not score.
+const LOAD_MODEL: &str = "load_model";
 
-/// A phase of the report.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-struct Phase {
-    energy: Option<Energy>,
-    efficiency: Option<Efficiency>,
-    latency: Option<Latency>,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-struct Energy {
-    unit: String,
-    cpu: f64,
-    ram: f64,
-    gpu: f64,
-    total: f64,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-struct Efficiency {
-    value: f64,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-struct Latency {
-    total: f64,
-}
-
-/// What else the stack leaves beside its report.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Beside {
-    config: Option<Config>,
-    generate: Option<Emissions>,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-struct Config {
-    backend: BackendConfig,
-    scenario: Scenario,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-struct BackendConfig {
-    model: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-struct Scenario {
-    num_samples: i64,
-    #[serde(default)]
-    generate_kwargs: BTreeMap<String, Value>,
-}
-
-/// The tracker's own file of one task.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-struct Emissions {
-    duration: f64,
-}
-
-impl Beside {
-    /// Reads what is there.
-    pub(super) fn read(folder: &Path) -> anyhow::Result<Self> {
-        Ok(Self {
-            config: json(&folder.join("benchmark_config.json"))?,
-            generate: json(&folder.join("generate_codecarbon.json"))?,
-        })
-    }
+/// Whether a report is by this stack: no other has its phases.
+pub(super) fn wrote(report: &Value) -> bool {
+    let mut known = COUNTED.iter().chain(&OTHER_TASKS).chain([&PREPROCESS_ONCE, &LOAD_MODEL]);
+    known.any(|phase| report.get(phase).is_some())
 }
 
 /// The summary of a report.
 pub(super) fn summary(
-    report: Value,
+    report: &Value,
     record: Option<Record>,
-    beside: &Beside,
+    beside: Beside,
 ) -> anyhow::Result<Summary> {
-    let [preprocess, prefill, decode] = phases(&report)?;
-    let answered = samples(&preprocess, record.as_ref(), beside)?;
-    let watt_hours = [&preprocess, &prefill, &decode].map(|phase| phase.energies);
-    let [preprocess_wh, prefill_wh, decode_wh] = watt_hours;
-    let Judged { measurement, gpu_counts, mut notes } = judge(sum(watt_hours), record.as_ref());
-    if prefill.total + decode.total > 0.0 && decode.total < 0.0 {
-        notes.push(
-            "the energy of decode, a difference of two passes, is below 0: the run was too short to \
-             tell them apart; take more samples"
-                .to_owned(),
-        );
-    }
-    let counted = |energies: Energies| gpu_counts.then_some(energies.gpu);
-    let run = match &record {
-        Some(record) => record.run(),
-        None => run(answered, &prefill, &decode, beside),
+    let phases = Phases::parse(&Part::whole(report))?;
+    let answered = samples(&phases, record.as_ref(), &beside)?;
+    let energies = phases.energies();
+    let run = run(answered, &phases, &beside);
+    let standing = match &record {
+        Some(record) => {
+            record.fits(Claims {
+                stack: Backend::Optimum,
+                model: beside.model.as_deref(),
+                prompts_answered: None,
+                prompts_failed: None,
+                gpu: energies.gpu > 0.0,
+            })?;
+            Standing::recorded(record)
+        }
+        None => Standing::reported(energies, beside.reported),
     };
-    if let Some(record) = record {
-        notes.extend(record.notes);
-    }
+    let Judged { measurement, gpu_counts, mut notes } = judge(energies, standing);
+    notes.extend(phases.notes());
+    let counted = |energies: Energies| gpu_counts.then_some(energies.gpu);
+    let run = record.as_ref().map_or(run, Record::run);
+    notes.extend(record.into_iter().flat_map(|record| record.notes));
+    let Phases { preprocess, prefill, decode, .. } = phases;
     Ok(Summary {
         units: "Wh".to_owned(),
-        total: counted(sum(watt_hours)),
+        total: counted(energies),
         format: Backend::Optimum.name().to_owned(),
-        preprocess_wh: counted(preprocess_wh),
-        prefill_wh: counted(prefill_wh),
-        decode_wh: counted(decode_wh),
+        preprocess_wh: counted(preprocess.energies),
+        prefill_wh: counted(prefill.energies),
+        decode_wh: counted(decode.energies),
         measurement,
         run,
         notes,
@@ -127,104 +76,223 @@ pub(super) fn summary(
     })
 }
 
+/// The counted phases of a report.
+#[derive(Debug, Clone, PartialEq)]
+struct Phases {
+    preprocess: Phase,
+    prefill: Phase,
+    decode: Phase,
+    writer: Writer,
+    /// Passes over the prompts, of which the energies are means.
+    passes: usize,
+}
+
+/// What wrote a report. Facts of the sources of optimum-benchmark, `energy_star/scenario.py`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writer {
+    /// 0.5.0 and later: decode is the energy of a second pass less that of prefill.
+    Now,
+    /// A branch of 2024 that measured the first scores: the same decode under the old names, and
+    /// the energies of each of several passes in the list `measures`.
+    Branch,
+    /// 0.2.0 to 0.4.0: decode is the energy of the whole second pass.
+    Once,
+}
+
 /// A counted phase, in Wh.
 #[derive(Debug, Clone, PartialEq)]
-struct Counted {
+struct Phase {
     energies: Energies,
-    total: f64,
-    /// Units of work per kWh, as the stack computed it.
-    efficiency: Option<f64>,
+    /// Samples, as the stack's efficiency stands for them.
+    samples: Option<f64>,
     seconds: Option<f64>,
 }
 
-fn phases(report: &Value) -> anyhow::Result<[Counted; 3]> {
-    let found: Vec<_> = report.as_object().into_iter().flat_map(|keys| keys.keys()).collect();
-    let phase = |name: &str| -> anyhow::Result<Counted> {
-        let value = report.get(name).with_context(|| {
-            let found: Vec<_> = found.iter().map(|name| format!("`{name}`")).collect();
+impl Phases {
+    fn parse(report: &Part<'_>) -> anyhow::Result<Self> {
+        let [now, once] = [COUNTED[0], PREPROCESS_ONCE].map(|phase| report.find(phase).is_some());
+        ensure!(
+            !(now && once),
+            "it has both `{}` and `{PREPROCESS_ONCE}`, and no version of its stack writes that; \
+             {AGAIN}",
+            COUNTED[0]
+        );
+        let first = if once { PREPROCESS_ONCE } else { COUNTED[0] };
+        for name in [first, PREFILL, DECODE] {
+            ensure!(report.object()?.contains_key(name), missing(name, report));
+        }
+        let measures =
+            report.need(PREFILL)?.find("measures").map(|part| part.list()).transpose()?;
+        let writer = match (once, report.find("load").is_some() || measures.is_some()) {
+            (false, _) => Writer::Now,
+            (true, true) => Writer::Branch,
+            (true, false) => Writer::Once,
+        };
+        let phase = |name: &str| Phase::parse(&report.need(name)?, false);
+        let phases = Self {
+            preprocess: phase(first)?,
+            prefill: phase(PREFILL)?,
+            decode: Phase::parse(&report.need(DECODE)?, writer != Writer::Once)?,
+            writer,
+            passes: measures.map_or(1, |measures| measures.len()),
+        };
+        let pairs = phases.prefill.energies.by_name().into_iter();
+        for ((kind, prefill), (_, decode)) in pairs.zip(phases.decode.energies.by_name()) {
+            // What is left of a difference of floats.
+            ensure!(
+                prefill + decode >= -1e-9 * prefill,
+                "`{DECODE}.energy.{kind}` is {decode} Wh, which takes more away than the {prefill} Wh \
+                 of `{PREFILL}`: no pass spends less than nothing; {AGAIN}"
+            );
+        }
+        Ok(phases)
+    }
+
+    /// The energies that count.
+    fn energies(&self) -> Energies {
+        let phases = [&self.preprocess, &self.prefill, &self.decode];
+        phases.into_iter().fold(Energies::default(), |sum, phase| {
+            let Energies { gpu, cpu, ram } = phase.energies;
+            Energies { gpu: sum.gpu + gpu, cpu: sum.cpu + cpu, ram: sum.ram + ram }
+        })
+    }
+
+    /// What a reader of the energies must know.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.decode.energies.by_name().into_iter().any(|(_, energy)| energy < 0.0) {
+            notes.push(
+                "the energy of decode, a difference of two passes, is below 0: the run was too \
+                 short to tell them apart; take more samples"
+                    .to_owned(),
+            );
+        }
+        if self.writer == Writer::Once {
+            notes.push(format!(
+                "the phase is called `{PREPROCESS_ONCE}`, as by optimum-benchmark up to 0.4: its \
+                 decode was a whole second pass, so the total counts prefill twice"
+            ));
+        }
+        if self.passes > 1 {
+            let passes = self.passes;
+            notes.push(format!("energies of prefill and decode are means of {passes} passes"));
+        }
+        notes
+    }
+}
+
+/// Why a report without the phase `name` has no score.
+fn missing(name: &str, report: &Part<'_>) -> String {
+    let has = |phase: &&str| report.find(phase).is_some();
+    let hint = if let Some(task) = OTHER_TASKS.into_iter().find(has) {
+        format!("`{task}` is of another task, which this summary does not know")
+    } else {
+        "the benchmark must run the scenario `energy_star`".to_owned()
+    };
+    format!(
+        "the phase `{name}` is missing; a text generation has {}, and this report has {}: {hint}",
+        COUNTED.map(|name| format!("`{name}`")).join(", "),
+        report.keys()
+    )
+}
+
+impl Phase {
+    /// Reads a phase; only a difference of two passes may be below 0.
+    fn parse(phase: &Part<'_>, difference: bool) -> anyhow::Result<Self> {
+        let energy = phase.find("energy").with_context(|| {
             format!(
-                "the phase `{name}` is missing; a text generation has {}, and this report has {}",
-                COUNTED.map(|name| format!("`{name}`")).join(", "),
-                found.join(", ")
+                "the phase `{}` has no energy; run the benchmark with `scenario.energy=true`",
+                phase.place()
             )
         })?;
-        let reading = || format!("reading the phase `{name}`");
-        let phase = Phase::deserialize(value).with_context(reading)?;
-        let energy = phase.energy.with_context(|| format!("the phase `{name}` has no energy"))?;
-        counted(energy, phase.efficiency, phase.latency).with_context(reading)
-    };
-    Ok([phase(COUNTED[0])?, phase(COUNTED[1])?, phase(COUNTED[2])?])
+        let unit = energy.need("unit")?.text()?;
+        let factor = match unit.to_ascii_lowercase().as_str() {
+            "kwh" => 1000.0,
+            "wh" => 1.0,
+            "j" => 1.0 / 3600.0,
+            _ => bail!("`{}.unit` is {}; known are kWh, Wh and J", energy.place(), name(unit)),
+        };
+        let watt_hours = |key: &str| {
+            let part = energy.need(key)?;
+            let value = if difference { part.number() } else { part.amount() }?;
+            believable(part.place(), value * factor)
+        };
+        let energies =
+            Energies { gpu: watt_hours("gpu")?, cpu: watt_hours("cpu")?, ram: watt_hours("ram")? };
+        // Of the stack's own making: where it is no number, others tell how many prompts ran.
+        let per_unit = phase.find("efficiency").and_then(|part| part.find("value")?.number().ok());
+        // Without energy the stack writes an efficiency of 0.
+        let total = energy.find("total").map(|part| part.number()).transpose()?;
+        let total = total.filter(|total| *total > 0.0);
+        let seconds = phase.find("latency").and_then(|part| part.find("total"));
+        Ok(Self {
+            energies,
+            samples: per_unit.zip(total).map(|(per_unit, total)| (per_unit * total).round()),
+            seconds: seconds.map(|part| part.seconds_apart()).transpose()?,
+        })
+    }
 }
 
-fn counted(
-    energy: Energy,
-    efficiency: Option<Efficiency>,
-    latency: Option<Latency>,
-) -> anyhow::Result<Counted> {
-    let Energy { unit, cpu, ram, gpu, total } = energy;
-    let factor = match unit.to_ascii_lowercase().as_str() {
-        "kwh" => 1000.0,
-        "wh" => 1.0,
-        "j" => 1.0 / 3600.0,
-        _ => bail!("its energy is in `{unit}`; known are kWh, Wh and J"),
-    };
-    Ok(Counted {
-        energies: Energies { gpu: gpu * factor, cpu: cpu * factor, ram: ram * factor },
-        total: total * factor,
-        efficiency: efficiency.map(|efficiency| efficiency.value * 1000.0 / factor),
-        seconds: latency.map(|latency| latency.total),
-    })
-}
-
-fn sum(phases: [Energies; 3]) -> Energies {
-    phases.into_iter().fold(Energies::default(), |sum, phase| Energies {
-        gpu: sum.gpu + phase.gpu,
-        cpu: sum.cpu + phase.cpu,
-        ram: sum.ram + phase.ram,
-    })
-}
-
-/// How many prompts ran. The stack reports success for none: its report then has a volume below 1,
-/// its configuration a number below 1.
-fn samples(preprocess: &Counted, record: Option<&Record>, beside: &Beside) -> anyhow::Result<u64> {
-    let configured = beside.config.as_ref().map(|config| config.scenario.num_samples);
-    // The stack divides the number of samples by the energy.
-    let reported = preprocess.efficiency.map(|value| (value * preprocess.total / 1000.0).round());
-    let recorded = record.map(|record| record.prompts_answered as i64);
+/// How many prompts ran, which all that tell it must agree on. The stack reports success for none:
+/// its report then has a volume below 1, its configuration a number below 1.
+fn samples(phases: &Phases, record: Option<&Record>, beside: &Beside) -> anyhow::Result<u64> {
+    // Floats beyond count in steps; no run is that long.
+    let countable = |number: &f64| number.abs() < 1e15;
+    let reported = phases.preprocess.samples.filter(countable).map(|number| number as i64);
+    let recorded = record.map(|record| i64::try_from(record.prompts_answered).unwrap_or(i64::MAX));
+    let mut known: Option<(&str, i64)> = None;
+    let mut all = false;
     for (number, whence) in [
         (recorded, "its record counts"),
-        (configured, "its configuration asked for"),
-        (reported.map(|number| number as i64), "its efficiency stands for"),
+        (beside.num_samples, "its configuration asked for"),
+        (reported, "its efficiency stands for"),
     ] {
-        if let Some(number) = number {
-            ensure!(number > 0, "no prompt ran: {whence} {number} prompts");
+        let Some(number) = number else { continue };
+        // Before 0.5 that ran all of the dataset, of a size that nothing tells.
+        if number == -1 && phases.writer != Writer::Now {
+            all = true;
+            continue;
         }
+        ensure!(number > 0, "no prompt ran: {whence} {number} prompts; {AGAIN}, with more");
+        let (first, before) = *known.get_or_insert((whence, number));
+        ensure!(
+            number == before,
+            "the files are of different runs: {first} {before} prompts, {whence} {number}; keep the \
+             files of one run in a folder"
+        );
     }
-    let known = recorded.or(configured).or(reported.map(|number| number as i64));
-    let known = known.context("nothing tells how many prompts ran")?;
+    let (_, known) = known.with_context(|| {
+        let why = if all {
+            format!(
+                "all of the dataset was asked for; {AGAIN} with `scenario.num_samples=` a number"
+            )
+        } else {
+            "its first phase has no efficiency, and no `benchmark_config.json` with \
+             `scenario.num_samples` is beside it; put that there"
+                .to_owned()
+        };
+        format!("nothing tells how many prompts ran: {why}")
+    })?;
     Ok(u64::try_from(known)?)
 }
 
 /// What ran, as far as the stack's own files tell.
-fn run(answered: u64, prefill: &Counted, decode: &Counted, beside: &Beside) -> Run {
-    let config = beside.config.as_ref();
-    let length = |name: &str| config?.scenario.generate_kwargs.get(name)?.as_u64();
-    let fixed = length("max_new_tokens").filter(|max| length("min_new_tokens") == Some(*max));
-    let completion_tokens = fixed.map(|length| answered * length);
+fn run(answered: u64, phases: &Phases, beside: &Beside) -> Run {
+    let completion_tokens = beside.answer_tokens.and_then(|length| answered.checked_mul(length));
     // The second pass is the whole answer; the report has it less the first one.
-    let passes = prefill.seconds.zip(decode.seconds).map(|(prefill, decode)| prefill + decode);
-    let seconds = passes.or(beside.generate.as_ref().map(|emissions| emissions.duration));
-    let rate = completion_tokens.zip(seconds).map(|(tokens, seconds)| tokens as f64 / seconds);
+    let passes = phases.prefill.seconds.zip(phases.decode.seconds);
+    let passes = passes.map(|(prefill, decode)| prefill + decode).filter(|seconds| *seconds > 0.0);
+    let seconds = passes.or(beside.seconds);
     Run {
         backend: Backend::Optimum,
-        model: config.map_or("not recorded", |config| &config.backend.model).to_owned(),
+        model: beside.model.clone().unwrap_or_else(|| "not recorded".to_owned()),
         prompts_asked: None,
         prompts: answered,
         prompts_failed: 0,
         prompt_tokens: None,
         completion_tokens,
         seconds,
-        tokens_per_second: rate.filter(|rate| rate.is_finite()),
+        tokens_per_second: rate(completion_tokens, seconds),
         time_to_first_token_seconds: None,
     }
 }

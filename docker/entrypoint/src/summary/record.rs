@@ -1,20 +1,29 @@
 //! What the Python adapter saw of a run, `run_record.json`.
 
+use std::path::Path;
+
+use anyhow::{Context, ensure};
 use contract::{
-    Backend,
+    Backend, output,
     summary::{Run, Status},
 };
-use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    json,
+    part::{Part, name},
+    rate,
+};
 
 /// One run.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Record {
     /// The backend.
     pub(super) stack: Backend,
     /// The model, as it was asked for.
     pub(super) model: String,
-    /// What it ran on.
-    pub(super) device: String,
+    /// What it ran on, if that could be told.
+    pub(super) device: Option<String>,
     /// Prompts asked for.
     pub(super) prompts_asked: u64,
     /// Prompts answered.
@@ -36,7 +45,7 @@ pub(super) struct Record {
 }
 
 /// The source of the energy of each kind of device that was tracked.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Sources {
     /// GPUs.
     pub(super) gpu: Option<Source>,
@@ -47,23 +56,95 @@ pub(super) struct Sources {
 }
 
 /// One source.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Source {
     /// Whether it is a counter or a model.
     pub(super) status: Status,
     /// What it is, in words.
     pub(super) source: String,
     /// The devices, by name.
-    #[serde(default)]
     pub(super) devices: Vec<String>,
 }
 
+/// What a report says of its run, as far as a record says it, too.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Claims<'a> {
+    /// The backend.
+    pub(super) stack: Backend,
+    /// The model.
+    pub(super) model: Option<&'a str>,
+    /// Prompts answered.
+    pub(super) prompts_answered: Option<u64>,
+    /// Prompts whose answer failed.
+    pub(super) prompts_failed: Option<u64>,
+    /// Whether GPUs spent energy.
+    pub(super) gpu: bool,
+}
+
 impl Record {
+    /// Reads the record in `folder`, if there is one.
+    pub(super) fn read(folder: &Path) -> anyhow::Result<Option<Self>> {
+        let path = folder.join(output::RECORD);
+        let record = json::read(&path)?.map(|value| Self::parse(&value)).transpose();
+        record.with_context(|| format!("`{}` is not what it should be", path.display()))
+    }
+
+    fn parse(value: &Value) -> anyhow::Result<Self> {
+        let record = Part::whole(value);
+        let count = |key: &str| record.need(key)?.count();
+        let stacks = [Backend::Optimum, Backend::Pytorch, Backend::Vllm];
+        Ok(Self {
+            stack: record.need("stack")?.one_of(stacks.map(|stack| (stack.name(), stack)))?,
+            model: record.need("model")?.text()?.to_owned(),
+            device: record.find("device").map(|part| part.text()).transpose()?.map(str::to_owned),
+            prompts_asked: count("prompts_asked")?,
+            prompts_answered: count("prompts_answered")?,
+            prompts_failed: count("prompts_failed")?,
+            prompt_tokens: count("prompt_tokens")?,
+            completion_tokens: count("completion_tokens")?,
+            seconds: record.need("seconds")?.seconds()?,
+            first_token_seconds: record
+                .find("first_token_seconds")
+                .map(|part| part.seconds())
+                .transpose()?,
+            energy: Sources::parse(&record.need("energy")?)?,
+            notes: record.need("notes")?.texts()?,
+        })
+    }
+
+    /// Makes sure that this is a record of the run of a report.
+    pub(super) fn fits(&self, report: Claims<'_>) -> anyhow::Result<()> {
+        let Claims { stack, model, prompts_answered, prompts_failed, gpu } = report;
+        let count = |count: u64| count.to_string();
+        let gpus = |some| if some { "tracked" } else { "not tracked" }.to_owned();
+        for (what, recorded, reported) in [
+            ("the backend", self.stack.to_string(), Some(stack.to_string())),
+            ("the model", self.model.clone(), model.map(str::to_owned)),
+            (
+                "the number of answered prompts",
+                count(self.prompts_answered),
+                prompts_answered.map(count),
+            ),
+            ("the number of failed prompts", count(self.prompts_failed), prompts_failed.map(count)),
+            ("the energy of GPUs", gpus(self.energy.gpu.is_some()), gpu.then(|| gpus(true))),
+        ] {
+            let reported = reported.unwrap_or_else(|| recorded.clone());
+            ensure!(
+                recorded == reported,
+                "`{}` is of another run: {what} is {} there, and {} here; keep the files of one run \
+                 in a folder",
+                output::RECORD,
+                name(&recorded),
+                name(&reported)
+            );
+        }
+        Ok(())
+    }
+
     /// What ran.
     pub(super) fn run(&self) -> Run {
         // Not every server counts tokens.
         let counted = |tokens: u64| (tokens > 0).then_some(tokens);
-        let rate = self.completion_tokens as f64 / self.seconds;
         Run {
             backend: self.stack,
             model: self.model.clone(),
@@ -73,8 +154,29 @@ impl Record {
             prompt_tokens: counted(self.prompt_tokens),
             completion_tokens: counted(self.completion_tokens),
             seconds: Some(self.seconds),
-            tokens_per_second: (rate.is_finite() && rate > 0.0).then_some(rate),
+            tokens_per_second: rate(counted(self.completion_tokens), Some(self.seconds)),
             time_to_first_token_seconds: self.first_token_seconds,
         }
+    }
+}
+
+impl Sources {
+    fn parse(energy: &Part<'_>) -> anyhow::Result<Self> {
+        let source = |key: &str| energy.find(key).map(|part| Source::parse(&part)).transpose();
+        Ok(Self { gpu: source("gpu")?, cpu: source("cpu")?, ram: source("ram")? })
+    }
+}
+
+impl Source {
+    /// Reads a source.
+    pub(super) fn parse(part: &Part<'_>) -> anyhow::Result<Self> {
+        let status = part.need("status")?;
+        let devices = part.find("devices").map(|devices| devices.texts()).transpose()?;
+        Ok(Self {
+            status: status
+                .one_of([("measured", Status::Measured), ("estimated", Status::Estimated)])?,
+            source: part.need("source")?.text()?.to_owned(),
+            devices: devices.unwrap_or_default(),
+        })
     }
 }

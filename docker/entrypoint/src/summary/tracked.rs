@@ -1,8 +1,15 @@
 //! Energies as the stacks' tracker gives them, with what they stand on.
 
+use anyhow::ensure;
 use contract::summary::{Device, DeviceKind, Measurement, Status};
 
-use super::record::{Record, Source, Sources};
+use super::{
+    json::AGAIN,
+    record::{Record, Source, Sources},
+};
+
+/// More than a large power station gives in a year: no benchmark draws that, in Wh.
+const MOST: f64 = 1e13;
 
 /// Energy by kind of device over the counted phases, in Wh.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -13,6 +20,75 @@ pub(super) struct Energies {
     pub(super) cpu: f64,
     /// Memory.
     pub(super) ram: f64,
+}
+
+impl Energies {
+    /// Their names in the reports, with their values.
+    pub(super) fn by_name(self) -> [(&'static str, f64); 3] {
+        let Self { gpu, cpu, ram } = self;
+        [("gpu", gpu), ("cpu", cpu), ("ram", ram)]
+    }
+}
+
+/// What a report itself says of the devices; used where there is no record.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Reported {
+    /// The tracker, with its version.
+    pub(super) tracker: Option<String>,
+    /// What the model ran on.
+    pub(super) device: Option<String>,
+    /// Whether GPUs are listed.
+    pub(super) gpus_listed: bool,
+    /// Their names.
+    pub(super) gpus: Vec<String>,
+}
+
+/// What the energies of a run stand on.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Standing {
+    sources: Sources,
+    device: Option<String>,
+    /// Whether the device was seen, and not only asked for.
+    seen: bool,
+}
+
+impl Standing {
+    /// As the record says.
+    pub(super) fn recorded(record: &Record) -> Self {
+        Self { sources: record.energy.clone(), device: record.device.clone(), seen: true }
+    }
+
+    /// As far as a report from elsewhere tells. Only a GPU's energy is known to come from a counter
+    /// then: the tracker has no model of one.
+    pub(super) fn reported(energies: Energies, reported: Reported) -> Self {
+        let Reported { tracker, device, gpus_listed, gpus } = reported;
+        let tracker = tracker.unwrap_or_else(|| "the stack's tracker".to_owned());
+        let gpu = Source {
+            status: Status::Measured,
+            source: format!("energy counter of the GPUs, read by {tracker}"),
+            devices: gpus,
+        };
+        let unknown = Source {
+            status: Status::Estimated,
+            source: format!("{tracker}; its report does not name the source"),
+            devices: vec![],
+        };
+        let sources = Sources {
+            gpu: (energies.gpu > 0.0 || gpus_listed).then_some(gpu),
+            cpu: Some(unknown.clone()),
+            ram: Some(unknown),
+        };
+        Self { sources, device, seen: false }
+    }
+}
+
+/// Makes sure that a run can have spent `watt_hours`, which `place` tells.
+pub(super) fn believable(place: &str, watt_hours: f64) -> anyhow::Result<f64> {
+    ensure!(
+        watt_hours.abs() <= MOST,
+        "`{place}` is {watt_hours:e} Wh, more than a power station gives in a year; {AGAIN}"
+    );
+    Ok(watt_hours)
 }
 
 /// The measurement of a run, and what to note of it.
@@ -26,41 +102,36 @@ pub(super) struct Judged {
     pub(super) notes: Vec<String>,
 }
 
-/// Names the source of every energy. Without a record, as in a report from elsewhere, only a GPU's
-/// energy is known to come from a counter: the tracker has no model of one.
-pub(super) fn judge(energies: Energies, record: Option<&Record>) -> Judged {
-    let unknown = |status| Source {
-        status,
-        source: "the stack's tracker; its report does not name the source".to_owned(),
-        devices: vec![],
-    };
-    let Sources { gpu, cpu, ram } = match record {
-        Some(record) => record.energy.clone(),
-        None => Sources {
-            gpu: (energies.gpu > 0.0).then(|| unknown(Status::Measured)),
-            cpu: Some(unknown(Status::Estimated)),
-            ram: Some(unknown(Status::Estimated)),
-        },
-    };
+/// Names the source of every energy, and decides whether GPUs count.
+pub(super) fn judge(energies: Energies, standing: Standing) -> Judged {
+    let Standing { sources: Sources { gpu, cpu, ram }, device, seen } = standing;
     let mut notes = Vec::new();
-    let device = record.map_or("cuda", |record| &record.device);
+    // A GPU may have a number: `cuda:0`.
+    let elsewhere = device.filter(|device| !device.starts_with("cuda"));
+    let elsewhere = elsewhere.map(|device| device.replace("cpu", "CPU"));
+    let moved = energies.gpu > 0.0;
     let gpu = gpu.filter(|_| {
-        if device != "cuda" {
-            notes.push(format!(
-                "GPUs were in sight, but the model ran on the {}: theirs does not count",
-                device.replace("cpu", "CPU")
-            ));
-        }
-        device == "cuda"
-    });
-    let gpu = gpu.filter(|_| {
-        let moved = energies.gpu > 0.0;
-        if !moved {
-            notes.push(
+        let (note, counts) = match elsewhere {
+            Some(device) if seen => (
+                format!("GPUs were in sight, but the model ran on the {device}: theirs does not count"),
+                false,
+            ),
+            // The stacks may use GPUs for all that was asked for.
+            Some(device) if moved => (
+                format!(
+                    "the report has the {device} as the model's device: the GPUs' energy may be what \
+                     they draw at rest"
+                ),
+                true,
+            ),
+            None if !moved => (
                 "the GPUs' energy counter did not move: their energy is not known".to_owned(),
-            );
-        }
-        moved
+                false,
+            ),
+            _ => return moved,
+        };
+        notes.push(note);
+        counts
     });
     let gpu_counts = gpu.is_some();
     let kinds = [

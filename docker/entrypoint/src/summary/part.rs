@@ -1,0 +1,237 @@
+//! A value inside a JSON file, with its place there: an error must name it.
+
+use anyhow::{Context, anyhow};
+use serde_json::{Map, Value};
+
+use super::json::{AGAIN, NO_NUMBERS};
+
+/// Characters of a foreign text that an error quotes.
+const QUOTED: usize = 100;
+/// More than a century: no run takes that long.
+const MOST_SECONDS: f64 = 1e10;
+/// Keys of a foreign object that an error lists.
+const LISTED: usize = 12;
+
+/// A value and its place.
+#[derive(Debug, Clone)]
+pub(super) struct Part<'a> {
+    place: String,
+    value: &'a Value,
+}
+
+impl<'a> Part<'a> {
+    /// All of a file.
+    pub(super) fn whole(value: &'a Value) -> Self {
+        Self { place: String::new(), value }
+    }
+
+    /// The keys that lead there, joined by dots.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Whether it is an object that has no key.
+    pub(super) fn is_empty(&self) -> bool {
+        self.value.as_object().is_some_and(|object| object.is_empty())
+    }
+
+    /// The value as an error quotes it.
+    pub(super) fn shown(&self) -> String {
+        shown(self.value)
+    }
+
+    /// The value of `key`, if there is one that is not null.
+    pub(super) fn find(&self, key: &str) -> Option<Self> {
+        let value = self.value.get(key).filter(|value| !value.is_null())?;
+        let place =
+            if self.place.is_empty() { key.into() } else { format!("{}.{key}", self.place) };
+        Some(Self { place, value })
+    }
+
+    /// The value of `key`, which must be there.
+    pub(super) fn need(&self, key: &str) -> anyhow::Result<Self> {
+        let what = if self.object()?.contains_key(key) { "null" } else { "missing" };
+        let place = if self.place.is_empty() { "" } else { "." };
+        let place = format!("{}{place}{key}", self.place);
+        self.find(key).with_context(|| format!("`{place}` is {what}; {AGAIN}"))
+    }
+
+    /// An object.
+    pub(super) fn object(&self) -> anyhow::Result<&'a Map<String, Value>> {
+        self.value.as_object().ok_or_else(|| self.unfit("an object"))
+    }
+
+    /// A finite number.
+    pub(super) fn number(&self) -> anyhow::Result<f64> {
+        let number = self.value.as_f64().filter(|number| number.is_finite());
+        number.ok_or_else(|| self.unfit("a number"))
+    }
+
+    /// A finite number that is not below 0.
+    pub(super) fn amount(&self) -> anyhow::Result<f64> {
+        let amount = self.number()?;
+        if amount < 0.0 { Err(self.unfit("no less than 0")) } else { Ok(amount) }
+    }
+
+    /// A time.
+    pub(super) fn seconds(&self) -> anyhow::Result<f64> {
+        self.amount()?;
+        self.seconds_apart()
+    }
+
+    /// A difference of times.
+    pub(super) fn seconds_apart(&self) -> anyhow::Result<f64> {
+        let seconds = self.number().ok().filter(|seconds| seconds.abs() <= MOST_SECONDS);
+        seconds.ok_or_else(|| self.unfit("the seconds of a run"))
+    }
+
+    /// How many there are of something.
+    pub(super) fn count(&self) -> anyhow::Result<u64> {
+        let count = self.integer().ok().and_then(|count| u64::try_from(count).ok());
+        count.ok_or_else(|| self.unfit("a count"))
+    }
+
+    /// A whole number.
+    pub(super) fn integer(&self) -> anyhow::Result<i64> {
+        self.value.as_i64().ok_or_else(|| self.unfit("a whole number"))
+    }
+
+    /// A text.
+    pub(super) fn text(&self) -> anyhow::Result<&'a str> {
+        let text = self.value.as_str().filter(|text| !NO_NUMBERS.contains(text));
+        text.ok_or_else(|| self.unfit("a text"))
+    }
+
+    /// What the text stands for, by the table `known`.
+    pub(super) fn one_of<T, const N: usize>(&self, known: [(&str, T); N]) -> anyhow::Result<T> {
+        let wanted = known.iter().map(|(text, _)| format!("`{text}`")).collect::<Vec<_>>();
+        let found = known.into_iter().find(|(text, _)| self.value == text);
+        let found = found.map(|(_, meaning)| meaning);
+        found.ok_or_else(|| self.unfit(&format!("one of {}", wanted.join(", "))))
+    }
+
+    /// The entries of a list.
+    pub(super) fn list(&self) -> anyhow::Result<Vec<Self>> {
+        let list = self.value.as_array().ok_or_else(|| self.unfit("a list"))?;
+        let place = |index| format!("{}.{index}", self.place);
+        let parts = list.iter().enumerate();
+        Ok(parts.map(|(index, value)| Self { place: place(index), value }).collect())
+    }
+
+    /// The texts of a list.
+    pub(super) fn texts(&self) -> anyhow::Result<Vec<String>> {
+        self.list()?.iter().map(|part| part.text().map(str::to_owned)).collect()
+    }
+
+    /// The error that this is something else than `wanted`.
+    pub(super) fn unfit(&self, wanted: &str) -> anyhow::Error {
+        let place = if self.place.is_empty() { "all of it".into() } else { name(&self.place) };
+        anyhow!("{place} is {}, and should be {wanted}; {AGAIN}", shown(self.value))
+    }
+
+    /// The keys, as an error lists them.
+    pub(super) fn keys(&self) -> String {
+        let keys = self.value.as_object().into_iter().flat_map(|object| object.keys());
+        let mut names: Vec<_> = keys.map(|key| name(key)).collect();
+        let more = names.len().saturating_sub(LISTED);
+        names.truncate(LISTED);
+        if more > 0 {
+            names.push(format!("{more} more"));
+        }
+        names.join(", ")
+    }
+}
+
+/// A name from a file as an error quotes it: short, and without what a terminal would obey.
+pub(super) fn name(text: &str) -> String {
+    format!("`{}`", cut(text))
+}
+
+/// A value as an error quotes it.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) if NO_NUMBERS.contains(&text.as_str()) => text.clone(),
+        Value::String(text) => format!("the text \"{}\"", cut(text)),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+/// A foreign text, short and printable.
+fn cut(text: &str) -> String {
+    let more = if text.chars().nth(QUOTED).is_some() { "…" } else { "" };
+    let kept = text.chars().take(QUOTED);
+    // Quotes are no danger, and stay as they are.
+    let plain = |char: char| {
+        if matches!(char, '"' | '\'') { vec![char] } else { char.escape_debug().collect() }
+    };
+    kept.flat_map(plain).chain(more.chars()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Part, cut};
+
+    #[test]
+    fn an_error_names_the_place_and_what_is_there() {
+        let value = json!({
+            "a": {
+                "null": null, "nan": "NaN", "text": "1.5", "less": -2.5, "long": 1e300,
+                "half": 0.5, "is": true,
+            },
+            "list": [1, "x"], "most": u64::MAX,
+        });
+        let whole = Part::whole(&value);
+        let a = whole.need("a").unwrap();
+        let at = |key: &str| a.need(key).unwrap();
+        let said = [
+            whole.need("b").unwrap_err(),
+            a.need("null").unwrap_err(),
+            at("text").need("b").unwrap_err(),
+            Part::whole(&json!([])).need("b").unwrap_err(),
+            at("nan").number().unwrap_err(),
+            at("text").number().unwrap_err(),
+            at("is").number().unwrap_err(),
+            at("less").amount().unwrap_err(),
+            at("less").seconds().unwrap_err(),
+            at("long").seconds().unwrap_err(),
+            at("less").count().unwrap_err(),
+            at("half").count().unwrap_err(),
+            whole.need("most").unwrap().count().unwrap_err(),
+            whole.need("list").unwrap().text().unwrap_err(),
+            whole.need("list").unwrap().texts().unwrap_err(),
+            a.list().unwrap_err(),
+        ];
+        insta::assert_snapshot!(said.map(|error| error.to_string()).join("\n"), @r#"
+        `b` is missing; run the benchmark again
+        `a.null` is null; run the benchmark again
+        `a.text` is the text "1.5", and should be an object; run the benchmark again
+        all of it is a list, and should be an object; run the benchmark again
+        `a.nan` is NaN, and should be a number; run the benchmark again
+        `a.text` is the text "1.5", and should be a number; run the benchmark again
+        `a.is` is true, and should be a number; run the benchmark again
+        `a.less` is -2.5, and should be no less than 0; run the benchmark again
+        `a.less` is -2.5, and should be no less than 0; run the benchmark again
+        `a.long` is 1e+300, and should be the seconds of a run; run the benchmark again
+        `a.less` is -2.5, and should be a count; run the benchmark again
+        `a.half` is 0.5, and should be a count; run the benchmark again
+        `most` is 18446744073709551615, and should be a count; run the benchmark again
+        `list` is a list, and should be a text; run the benchmark again
+        `list.0` is 1, and should be a text; run the benchmark again
+        `a` is an object, and should be a list; run the benchmark again
+        "#);
+        assert!(a.find("null").is_none() && a.find("b").is_none());
+    }
+
+    #[test]
+    fn foreign_text_is_short_and_harmless() {
+        assert_eq!(cut("it's \"ü\"\u{1b}[2J\u{9b}1m\n"), "it's \"ü\"\\u{1b}[2J\\u{9b}1m\\n");
+        assert_eq!(cut(&"x".repeat(101)), format!("{}…", "x".repeat(100)));
+        let many: serde_json::Map<_, _> = (0..20).map(|n| (n.to_string(), json!(n))).collect();
+        let many = many.into();
+        assert!(Part::whole(&many).keys().ends_with("`11`, 8 more"));
+    }
+}
