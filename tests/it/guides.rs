@@ -26,7 +26,7 @@ use runner::{
 use walkdir::WalkDir;
 
 use self::{
-    markdown::{ShellBlock, anchors, links, shell_blocks},
+    markdown::{ShellBlock, anchors, code, links, shell_blocks},
     world::World,
 };
 use crate::harness::{program, workspace};
@@ -106,6 +106,42 @@ fn every_link_leads_somewhere() {
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn files_and_commands_that_the_text_names_exist() {
+    let mut missing = vec![];
+    let (mut files, mut commands) = (0, 0);
+    for (page, path) in guides() {
+        for (line, text) in code(&page) {
+            let is_there = if is_file_of_ours(&text) {
+                files += 1;
+                workspace().join(&text).exists()
+            } else if let Some(call) = text.strip_prefix("cargo ") {
+                commands += 1;
+                is_cargo_command(call)
+            } else if text.starts_with("aienergyscore ") {
+                commands += 1;
+                is_command_of_ours(&text)
+            } else {
+                true
+            };
+            if !is_there {
+                missing.push(format!("{}:{line}: {text}", path.display()));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(files > 20 && commands > 20, "the text has lost its files or commands");
+}
+
+#[test]
+fn the_compiler_that_is_asked_for_is_the_one_that_is_needed() {
+    let manifest = fs::read_to_string(workspace().join("Cargo.toml")).unwrap();
+    let version = manifest.lines().find_map(|line| line.strip_prefix("rust-version = \""));
+    let version = version.expect("a version").trim_end_matches('"');
+    let readme = fs::read_to_string(workspace().join("README.md")).unwrap();
+    assert!(readme.contains(&format!("[Rust](https://rustup.rs) {version} or newer")), "{version}");
 }
 
 #[test]
@@ -214,6 +250,19 @@ fn is_cargo_command(call: &str) -> bool {
     let package = value("--path").or_else(|| value("--package"));
     ["build", "clippy", "fmt", "install", "test"].contains(name)
         && package.is_none_or(|package| workspace().join(package).join("Cargo.toml").is_file())
+}
+
+/// Whether `text` names a file of this workspace, or a folder.
+fn is_file_of_ours(text: &str) -> bool {
+    let begins = [".ci/", "ai_helpers/", "docker/", "runner/", "tests/", "xtask/"];
+    begins.iter().any(|begin| text.starts_with(begin)) && !text.contains([' ', '*'])
+}
+
+/// Whether the program knows the command line `text`.
+fn is_command_of_ours(text: &str) -> bool {
+    let words = text.split(' ').map(str::to_owned).collect();
+    let words = sort_words(&cli::command(), words);
+    words.is_ok_and(|words| Cli::try_parse_from(words).is_ok())
 }
 
 /// The line `aienergyscore run …` planned by the library, on the reader's machine.

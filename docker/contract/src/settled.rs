@@ -15,14 +15,15 @@ const fn settled(fault: &'static str, settled: &'static str) -> Settled {
 }
 
 /// Every fault that is settled, in the order of the guides.
-pub const SETTLED: [Settled; 16] = [
+pub const SETTLED: [Settled; 20] = [
     settled(
         "exit code 0 when no prompt ran (`optimum` with `num_samples=-1`)",
         "the number of prompts is above 0, and a run without an answer fails",
     ),
     settled(
         "exit code 0 when every prompt failed (`pytorch`, up to two prompts)",
-        "the run fails; when only some failed, they are counted, noted and shown",
+        "a run without an answer fails, and one with three failures in a row; other failures are \
+         counted, noted and shown",
     ),
     settled(
         "exit code 0 when an old report was left in place (`optimum`)",
@@ -33,7 +34,7 @@ pub const SETTLED: [Settled; 16] = [
         "reports go to the results folder; `hydra.*` is refused, a missing report is a failure",
     ),
     settled(
-        "no seed, sampling always on (`pytorch`)",
+        "no seed, sampling always on (`pytorch`, `vllm`)",
         "both stacks: seed 42 or `backend.seed`, the likeliest token unless \
          `scenario.generate_kwargs.do_sample=True`",
     ),
@@ -52,11 +53,16 @@ pub const SETTLED: [Settled; 16] = [
     ),
     settled(
         "one thread per processor, which halts whenever another program runs",
-        "one processor is left free, unless `OMP_NUM_THREADS` says otherwise",
+        "of several processors one is left free, unless `OMP_NUM_THREADS` in the container says \
+         otherwise",
     ),
     settled(
         "`scenario.reasoning=False` read as true (`pytorch`)",
-        "true and false are understood, anything else is refused",
+        "Hydra's words for true and false are understood, anything else is refused",
+    ),
+    settled(
+        "a dataset that is a file is not found (both)",
+        "CSV, JSON, JSONL and parquet files are taken, and folders of them",
     ),
     settled(
         "more samples than the dataset has: a crash (`optimum`), a wrong count (`pytorch`)",
@@ -81,5 +87,17 @@ pub const SETTLED: [Settled; 16] = [
     settled(
         "CPU and memory figures that are estimates, and do not say so (both)",
         "the summary names the source of every figure, as the tracker really used it",
+    ),
+    settled(
+        "services on the internet are asked where the machine is, for CO2 figures alone (both)",
+        "nobody is asked",
+    ),
+    settled(
+        "a server's address loses characters at its end, such as the 1 of port 8001 (`vllm`)",
+        "the address is used as it is, with `/v1` or without",
+    ),
+    settled(
+        "tokens not counted; a piece of an answer without text fails the prompt (`vllm`)",
+        "the server is asked for its counts, and such pieces are passed over",
     ),
 ];

@@ -68,6 +68,29 @@ pub(crate) fn links(page: &str) -> Vec<(usize, String)> {
     links
 }
 
+/// The pieces of code in the prose, with the lines where they begin.
+pub(crate) fn code(page: &str) -> Vec<(usize, String)> {
+    let mut found: Vec<(usize, String)> = vec![];
+    let mut inside = false;
+    for (line, kind, text) in parts(page) {
+        if kind != Part::Line {
+            continue;
+        }
+        for (number, piece) in text.split('`').enumerate() {
+            if number > 0 {
+                inside = !inside;
+            }
+            match found.last_mut() {
+                // Begun on the line before.
+                Some((_, begun)) if inside && number == 0 => *begun += &format!(" {piece}"),
+                _ if inside => found.push((line, piece.to_owned())),
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
 /// The text blocks of a section, each with the heading of its subsection.
 pub(crate) fn quotes(page: &str, section: &str) -> Vec<(String, String)> {
     let mut quotes = vec![];
@@ -134,6 +157,13 @@ no shell
     assert_eq!(links(page), [(10, "a.md#b".to_owned()), (10, "#c".to_owned())]);
     let text = "# no heading, [no](link)\nrun".to_owned();
     assert_eq!(shell_blocks(page), [ShellBlock { line: 5, snippet: Some("run-x".into()), text }]);
+}
+
+#[test]
+fn code_in_the_prose_is_found() {
+    let page = "Run `a b` or `c\nd`.\n```sh\n`no`\n```\n| `e` |\n";
+    let expected = [(1, "a b"), (1, "c d"), (6, "e")];
+    assert_eq!(code(page), expected.map(|(line, text)| (line, text.to_owned())));
 }
 
 #[test]

@@ -140,6 +140,14 @@ pub(super) fn by_hand(example: &Example) -> anyhow::Result<Content> {
 /// # Errors
 /// When the example is no valid run.
 pub(super) fn plan(example: &Example, engine: &Engine) -> anyhow::Result<RunPlan> {
+    Ok(supervised(example, engine)?.for_guide())
+}
+
+/// The example planned for Ada, as the program runs it.
+///
+/// # Errors
+/// When the example is no valid run.
+pub(super) fn supervised(example: &Example, engine: &Engine) -> anyhow::Result<RunPlan> {
     let Example { line, env, token } = example;
     let planning = || format!("planning the example `{line}`");
     let host = ada(env);
@@ -150,7 +158,7 @@ pub(super) fn plan(example: &Example, engine: &Engine) -> anyhow::Result<RunPlan
     };
     let mut options = RunOptions::new(args.into_request(), &host).with_context(planning)?;
     options.token = options.token.filter(|_| *token);
-    Ok(RunPlan::new(&options, &host, engine).with_context(planning)?.for_guide())
+    RunPlan::new(&options, &host, engine).with_context(planning)
 }
 
 /// Ada's machine: an empty environment but for `env`, run in `~/bench`.

@@ -31,6 +31,8 @@ pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
         snippet("picture", tables::picture()?),
         snippet("mounts", tables::mounts()?),
         snippet("flags", tables::flags()?),
+        snippet("other-flags", tables::other_flags()?),
+        snippet("supervision", tables::supervision()?),
         snippet("identity", tables::identity()?),
         snippet("variables", tables::variables()),
         snippet("lookup", lookup::table()?),

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::{Arg, CommandFactory as _};
 use contract::{
     Backend, Flavour,
@@ -20,7 +20,10 @@ use runner::{
 };
 
 use super::{
-    commands::{Example, NATIVE, PORTABLE, PYTORCH, docker, plan, portable},
+    commands::{
+        Example, LEADERBOARD, NATIVE, OFFLINE, PORTABLE, PYTORCH, VLLM, docker, plan, portable,
+        supervised,
+    },
     content::Content,
 };
 use crate::workspace;
@@ -194,13 +197,75 @@ pub(super) fn identity() -> anyhow::Result<Content> {
 /// # Errors
 /// When there is no such run.
 pub(super) fn flags() -> anyhow::Result<Content> {
-    let parts =
-        command_line(&docker(Mode::DockerRootful), &everything_mounted()?.for_guide()).parts;
+    let parts = command_line(&docker(Mode::DockerRootful), &everything_mounted()?).parts;
     let rows = parts.into_iter().map(|part| {
         let reason = part.reason.clone();
-        vec![code(&CommandLine { env: vec![], parts: vec![part] }.to_shell(PORTABLE)), reason]
+        vec![code(&shown(part)), reason]
     });
     Ok(Content::Table { head: vec!["Part", "Why"], rows: rows.collect() })
+}
+
+/// What other runs have and that one has not.
+///
+/// # Errors
+/// When there is no such run, or it has nothing of its own.
+pub(super) fn other_flags() -> anyhow::Result<Content> {
+    let engine = docker(Mode::DockerRootful);
+    let known: Vec<_> =
+        command_line(&engine, &everything_mounted()?).parts.iter().map(subject).collect();
+    let runs = [("--gpus all", LEADERBOARD), ("--offline", OFFLINE), ("--backend vllm", VLLM)];
+    let mut rows = vec![];
+    for (option, example) in runs {
+        let plan = plan(&example, &engine)?;
+        let image = plan.image.as_ref().map_or("", |image| &image.value.reference);
+        let parts = command_line(&engine, &plan).parts.into_iter();
+        // From the image on, every run has its own.
+        let other = parts
+            .take_while(|part| subject(part) != image)
+            .filter(|part| !known.contains(&subject(part)));
+        let before = rows.len();
+        rows.extend(other.map(|part| {
+            let reason = part.reason.clone();
+            vec![code(option), code(&shown(part)), reason]
+        }));
+        ensure!(rows.len() > before, "a run with `{option}` has no part of its own");
+    }
+    Ok(Content::Table { head: vec!["With", "Part", "Why"], rows })
+}
+
+/// What the program adds to a run by hand.
+///
+/// # Errors
+/// When there is no such run.
+pub(super) fn supervision() -> anyhow::Result<Content> {
+    let engine = docker(Mode::DockerRootful);
+    let plan = supervised(&NATIVE, &engine)?;
+    let id = plan.run_id.clone();
+    let ours = command_line(&engine, &plan).parts;
+    let by_hand = command_line(&engine, &plan.for_guide()).parts;
+    let added = ours.iter().filter(|part| !by_hand.contains(part));
+    let rows = added.map(|part| {
+        let text = shown(part.clone()).replace(&id, "RUN");
+        vec![code(&text), part.reason.clone()]
+    });
+    Ok(Content::Table { head: vec!["Part", "Why"], rows: rows.collect() })
+}
+
+/// A part as anybody can type it.
+fn shown(part: Part) -> String {
+    CommandLine { env: vec![], parts: vec![part] }.to_shell(PORTABLE)
+}
+
+/// What a part is about: its option, and the variable that it sets.
+fn subject(part: &Part) -> String {
+    let words: Vec<_> = part.words.iter().map(Word::value).collect();
+    match words.as_slice() {
+        [option, variable, ..] if option == "--env" => {
+            format!("{option} {}", variable.split('=').next().unwrap_or(variable))
+        }
+        [option, ..] => option.clone(),
+        [] => String::new(),
+    }
 }
 
 /// A run with every mount there can be: Ada keeps her Hub cache on another disk, has a token, and
