@@ -65,6 +65,8 @@ pub struct RunOptions {
     pub backend: Option<Backend>,
     /// Server of the `vllm` backend.
     pub endpoint: Option<String>,
+    /// Threads of the Python stacks, if anybody chose how many.
+    pub threads: Option<String>,
     /// Results folder.
     pub results: HostPath,
     /// HuggingFace home and Hub cache.
@@ -141,6 +143,7 @@ impl RunOptions {
             image: image_reference(image, flavour, backend, host),
             backend,
             endpoint,
+            threads: host.env.text(env::OMP_NUM_THREADS),
             results: HostPath::new("results folder", &results, &host.cwd)?,
             token: Some(TokenSource::locate(host, &cache, &run_id)?),
             cache,

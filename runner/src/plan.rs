@@ -85,7 +85,7 @@ impl RunPlan {
             mounts: mounts(options, backend.value, engine.mode),
             inputs: inputs.places,
             env: variables(options, backend.value),
-            gpus: gpus(&options.gpus, host, engine)?,
+            gpus: gpus(&options.gpus, backend.value, host, engine)?,
             network,
             shm_size: because(
                 SHM_SIZE.to_owned(),
@@ -226,6 +226,13 @@ fn variables(options: &RunOptions, backend: Backend) -> Vec<Variable> {
             reason: "the server that runs the model".to_owned(),
         });
     }
+    if let Some(threads) = options.threads.as_ref().filter(|_| backend.uses_gpus()) {
+        variables.push(Variable {
+            name: env::OMP_NUM_THREADS,
+            value: threads.clone(),
+            reason: "threads that compute on the CPU, as you set them".to_owned(),
+        });
+    }
     if options.offline {
         variables.push(Variable {
             name: env::HF_HUB_OFFLINE,
@@ -247,9 +254,17 @@ fn network(offline: bool, backend: Backend) -> Because<Network> {
     }
 }
 
-fn gpus(asked: &Gpus, host: &Host, engine: &Engine) -> Result<Because<Devices>, Usage> {
+fn gpus(
+    asked: &Gpus,
+    backend: Backend,
+    host: &Host,
+    engine: &Engine,
+) -> Result<Because<Devices>, Usage> {
     let found = host.nvidia_gpus;
     match asked {
+        Gpus::Auto if !backend.uses_gpus() => {
+            Ok(because(Devices::None, format!("auto: the `{backend}` backend uses none")))
+        }
         Gpus::Auto if found == 0 => {
             Ok(because(Devices::None, "auto: this machine has no NVIDIA GPU"))
         }

@@ -42,6 +42,11 @@ impl Backend {
         }
     }
 
+    /// Whether it computes on GPUs that it is given.
+    pub const fn uses_gpus(self) -> bool {
+        matches!(self, Self::Optimum | Self::Pytorch)
+    }
+
     /// Whether it loads weights itself and so needs the Hub cache.
     pub const fn needs_hub_cache(self) -> bool {
         !matches!(self, Self::Vllm)

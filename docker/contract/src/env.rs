@@ -24,6 +24,8 @@ pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
 pub const BENCHMARK_BACKEND: &str = "BENCHMARK_BACKEND";
 /// The server of the `vllm` backend (both sides).
 pub const VLLM_ENDPOINT: &str = "VLLM_ENDPOINT";
+/// Threads that the Python stacks compute with on the CPU (both sides).
+pub const OMP_NUM_THREADS: &str = "OMP_NUM_THREADS";
 /// `$HOME` (both sides).
 pub const HOME: &str = "HOME";
 /// Id of a supervised run (container). When it is set, the end of standard input means that the
@@ -33,7 +35,7 @@ pub const RUN_ID: &str = "AIENERGYSCORE_RUN_ID";
 pub const ENTRYPOINT: &str = "AIENERGYSCORE_ENTRYPOINT";
 
 /// The variables that a user may set on the host: name, meaning, default; for help and guides.
-pub const HOST: [(&str, &str, &str); 9] = [
+pub const HOST: [(&str, &str, &str); 10] = [
     (DOCKER_IMAGE, "image to run", "`ai_energy_score`, the tag by backend"),
     (RESULTS_DIR, "folder for the results", "`./results`"),
     (HF_HOME, "HuggingFace home with the Hub cache", "`~/.cache/huggingface`"),
@@ -42,5 +44,10 @@ pub const HOST: [(&str, &str, &str); 9] = [
     (HF_TOKEN_PATH, "file with the access token", "`$HF_HOME/token`"),
     (BENCHMARK_BACKEND, "backend, if `--backend` does not say", "by image"),
     (VLLM_ENDPOINT, "server of the `vllm` backend", "none; required there"),
-    (ENTRYPOINT, "entrypoint program of the `host` engine", "the one beside the runner"),
+    (OMP_NUM_THREADS, "threads of the Python stacks on the CPU", "all processors but one"),
+    (
+        ENTRYPOINT,
+        "entrypoint program of the `host` engine",
+        "looked for in the build folder, beside the runner and on `PATH`",
+    ),
 ];

@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use contract::{argument::CONFIG_NAME, path};
+use contract::{argument::CONFIG_NAME, env::OMP_NUM_THREADS, path};
 
 use crate::arguments::Settings;
 
@@ -17,8 +17,6 @@ const ENDING: &str = "args";
 
 /// Where Python looks for packages.
 const PYTHONPATH: &str = "PYTHONPATH";
-/// Names the number of threads of PyTorch's kernels.
-const THREADS: &str = "OMP_NUM_THREADS";
 
 /// The stacks of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,8 +66,8 @@ impl Stack {
         let mut command = self.adapter(["run".into(), settings.json().into()]);
         // The stacks write their reports to the working directory.
         command.current_dir(results);
-        if env::var_os(THREADS).is_none() {
-            command.env(THREADS, threads.to_string());
+        if env::var_os(OMP_NUM_THREADS).is_none() {
+            command.env(OMP_NUM_THREADS, threads.to_string());
         }
         command
     }
@@ -97,7 +95,7 @@ impl Stack {
 mod tests {
     use std::{fs, path::Path};
 
-    use contract::{Backend, path};
+    use contract::{Backend, env::OMP_NUM_THREADS, path};
 
     use super::Stack;
     use crate::arguments;
@@ -147,7 +145,7 @@ mod tests {
         let variable = |name: &str| {
             command.get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value)
         };
-        assert_eq!(variable("OMP_NUM_THREADS").unwrap(), "3");
+        assert_eq!(variable(OMP_NUM_THREADS).unwrap(), "3");
         let share = root.path().join("usr/local/share/aienergyscore");
         assert!(
             variable("PYTHONPATH").unwrap().to_str().unwrap().starts_with(share.to_str().unwrap())

@@ -27,7 +27,10 @@ pub(super) fn check(
             Finding::ok(check, path.as_str(), "yours, readable and writable".to_owned())
         }
         Ok(data) => {
-            let text = format!("writable, but it belongs to uid {}", data.uid());
+            let text = format!(
+                "writable, but it belongs to uid {}, who may close it; a folder of yours is safer",
+                data.uid()
+            );
             Finding::warning(check, path.as_str(), text)
         }
         Err(error) => Finding::error(check, path.as_str(), error.to_string()),

@@ -102,7 +102,8 @@ fn user(host: &Host) -> Finding {
 fn gpus(plan: &RunPlan, host: &Host) -> Finding {
     let subject = format!("{} NVIDIA GPU(s)", host.nvidia_gpus);
     let reason = plan.gpus.reason.clone();
-    if host.nvidia_gpus > 0 && plan.gpus.value == Devices::None {
+    let unused = plan.backend.value.uses_gpus() && plan.gpus.value == Devices::None;
+    if host.nvidia_gpus > 0 && unused {
         return Finding::warning("gpus", subject, reason);
     }
     Finding::ok("gpus", subject, reason)

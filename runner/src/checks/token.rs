@@ -39,7 +39,13 @@ fn open_to_others(data: &Metadata, host: &Host) -> Option<String> {
     if mode & 0o077 != 0 {
         return Some(format!("its mode {mode:04o} opens it to other users; `chmod 600` it"));
     }
-    (data.uid() != host.uid).then(|| format!("it belongs to uid {}, not to you", data.uid()))
+    (data.uid() != host.uid).then(|| {
+        format!(
+            "it belongs to uid {}, who can read it; log in as yourself with `hf auth login`, or name \
+             a file of yours in HF_TOKEN_PATH",
+            data.uid()
+        )
+    })
 }
 
 #[cfg(test)]

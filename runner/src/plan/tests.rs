@@ -41,6 +41,7 @@ fn everything_at_once() {
         ("HF_TOKEN", "hf_secret"),
         ("BENCHMARK_BACKEND", "vllm"),
         ("VLLM_ENDPOINT", "http://host.docker.internal:8000/v1"),
+        ("OMP_NUM_THREADS", "6"),
     ]
     .into_iter()
     .collect();
@@ -123,4 +124,8 @@ fn automatic_gpus_say_why() {
     engine.nvidia = true;
     insta::assert_snapshot!(reason(&host, &engine), @"auto: 2 NVIDIA GPU(s) found");
     assert_eq!(plan(request(&[]), &host, &engine).gpus.value, Devices::All);
+    let native = Request { backend: Some(Backend::Native), ..request(&[]) };
+    let gpus = plan(native, &host, &engine).gpus;
+    assert_eq!(gpus.value, Devices::None);
+    insta::assert_snapshot!(gpus.reason, @"auto: the `native` backend uses none");
 }

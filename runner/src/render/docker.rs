@@ -61,7 +61,7 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
     }
     parts.push(Part::new(
         ["--init"],
-        "a first process that forwards signals and reaps children; without it Ctrl-C is ignored",
+        "a first process that passes signals on and reaps children, which not every image brings",
     ));
     if let Some(Because { value, .. }) = image
         && value.pull == Pull::Never

@@ -38,7 +38,10 @@ pub(super) fn prepare(options: RunOptions, host: &Host) -> anyhow::Result<Prepar
         for (what, folder) in options.cache.folders() {
             warn(ready(what, folder, host, need)?);
         }
-        warn(foreign_entries(&options.cache, host));
+        // Without a network nothing is downloaded into them.
+        if !options.offline {
+            warn(foreign_entries(&options.cache, host));
+        }
     }
     let planned = Planned::new(options, host)?;
     let Planned { options, detected, plan } = &planned;
