@@ -1,13 +1,19 @@
 """``python -m adapter run SETTINGS`` and ``python -m adapter convert FILE.gguf FOLDER``."""
 
+import errno
 import importlib
 import logging
+import os
 import sys
+import tempfile
 
 from .refusal import Refusal
 from .settings import Settings
 
 USAGE = 2
+
+# Why a file cannot be written.
+FULL_OR_CLOSED = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def main(arguments):
@@ -26,6 +32,12 @@ def main(arguments):
         work()
     except Refusal as refusal:
         print(f"error: {refusal}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno not in FULL_OR_CLOSED:
+            raise
+        places = f"`{os.getcwd()}` and `{tempfile.gettempdir()}`"
+        print(f"error: {error}; check the space and the rights in {places}", file=sys.stderr)
         return 1
     return 0
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import List, Optional
 
 from . import hub
-from .refusal import Refusal, first_lines
+from .refusal import Refusal, named
 
 LOADERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
 
@@ -36,10 +36,9 @@ def load(scenario):
     except Refusal:
         raise
     except Exception as error:
-        raise Refusal(
-            f"`scenario.dataset_name={name}` could not be loaded: {type(error).__name__}:"
-            f" {first_lines(error)}"
-        ) from error
+        raise Refusal(f"`scenario.dataset_name={name}` could not be loaded: {_why(error)}") from error
+    from datasets import Value
+
     column = scenario["text_column_name"]
     if column not in rows.column_names:
         raise Refusal(
@@ -47,8 +46,13 @@ def load(scenario):
             f" {', '.join(f'`{other}`' for other in rows.column_names)}: choose one with"
             " `scenario.text_column_name=`"
         )
+    if not isinstance(rows.features[column], Value):
+        raise Refusal(
+            f"the column `{column}` of the dataset `{name}` holds more than text, such as"
+            f" {rows[0][column]!r:.80}; choose another with `scenario.text_column_name=`"
+        )
     asked = scenario["num_samples"]
-    texts = [str(text) for text in rows[column] if text is not None and str(text).strip()]
+    texts = [str(text) for text in rows[column][:] if text is not None and str(text).strip()]
     if not texts:
         raise Refusal(f"the dataset `{name}` has no prompt in its column `{column}`")
     return Prompts(texts=texts[:asked], asked=asked, available=len(texts))
@@ -60,6 +64,7 @@ def _rows(name, scenario):
     # The bars of a few milliseconds' work; downloads have their own.
     disable_progress_bars()
     config, split = scenario.get("dataset_config"), scenario["dataset_split"]
+    column = scenario["text_column_name"]
     path = Path(name)
     if path.is_file():
         loader = LOADERS.get(path.suffix.lower())
@@ -67,9 +72,16 @@ def _rows(name, scenario):
             raise Refusal(
                 f"`scenario.dataset_name={name}`: a file must end in {', '.join(LOADERS)}"
             )
-        return load_dataset(loader, data_files={split: str(path)}, split=split)
+        if config:
+            raise Refusal(
+                f"`scenario.dataset_config={config}`: the dataset is a file, which has no"
+                " configurations; leave it out"
+            )
+        # A split may also be a slice, such as `train[:10]`; the file is the whole.
+        whole = {split.split("[")[0]: str(path)}
+        return load_dataset(loader, data_files=whole, split=split, **_words(loader, column))
     if path.is_dir():
-        return load_dataset(str(path), config, split=split)
+        return load_dataset(str(path), config, split=split, **_words(_kind(path), column))
     if name.startswith((".", "/", "~")) or path.suffix.lower() in LOADERS:
         raise Refusal(
             f"`scenario.dataset_name={name}`: no such file or folder; in a container only mounted"
@@ -91,7 +103,7 @@ def _cached(name, config, split):
         folder = snapshot_download(name, repo_type="dataset", local_files_only=True)
     except LocalEntryNotFoundError:
         folder = None
-    if folder is not None and _has_data(folder):
+    if folder is not None and _data(folder):
         return load_dataset(folder, config, split=split)
     # The processed copy is locked while it is read, which a read-only cache does not allow.
     made = name.replace("/", "___")
@@ -106,7 +118,35 @@ def _cached(name, config, split):
     )
 
 
-def _has_data(folder):
-    plain = {suffix for suffix in LOADERS}
+def _why(error):
+    """The reason of an error, which the library may have wrapped in one that does not tell it."""
+    from datasets.exceptions import DatasetGenerationError
+
+    if type(error) is DatasetGenerationError and error.__cause__ is not None:
+        error = error.__cause__
+    return named(error)
+
+
+def _words(loader, column):
+    """Keywords that leave prompts of a CSV file as they are: not `NA` out, nor `007` a number."""
+    return {"converters": {column: str}, "keep_default_na": False} if loader == "csv" else {}
+
+
+def _kind(folder):
+    """What loads the files of a folder. Of several kinds the library would drop all but one."""
+    ends = {path.suffix.lower() for path in _data(folder)}
+    # A JSON file beside others may be about the dataset.
+    kinds = sorted(ends & LOADERS.keys() - {".json"})
+    if len(kinds) > 1:
+        raise Refusal(
+            f"`scenario.dataset_name={folder}`: the folder has files of several kinds"
+            f" ({', '.join(kinds)}), and only those of one would be read; give one of the files, or a"
+            " folder of one kind"
+        )
+    return LOADERS.get(*ends) if len(ends) == 1 else None
+
+
+def _data(folder):
+    """The files of a folder, and of those in it, that hold rows."""
     found = (path for path in Path(folder).rglob("*") if path.is_file())
-    return any(plain & set(suffix.lower() for suffix in path.suffixes) for path in found)
+    return [path for path in found if LOADERS.keys() & {end.lower() for end in path.suffixes}]

@@ -4,6 +4,10 @@ import os
 
 from .refusal import Refusal
 
+# Keys that change nothing on a CPU, with the values that do not ask for anything. The
+# configuration's own `device_map=auto` is one of them.
+GPUS_ALONE = {"device_ids": [None], "device_map": [None, "auto"], "allow_tf32": [None, False]}
+
 
 def choose(settings):
     """The device: what was asked for, or CUDA where PyTorch was built with it.
@@ -34,8 +38,10 @@ def choose(settings):
                 f"`backend.device_ids={','.join(map(str, asked))}`: only {torch.cuda.device_count()}"
                 " of these GPUs are in sight; choose others, or hand over more with `--gpus`"
             )
-    elif settings.device_ids is not None:
-        raise Refusal("`backend.device_ids` chooses GPUs, and the device is the CPU; leave one out")
+    else:
+        for key, unset in GPUS_ALONE.items():
+            if settings.backend.get(key) not in unset:
+                raise Refusal(f"`backend.{key}` is for GPUs, and the device is the CPU; leave one out")
     return device
 
 

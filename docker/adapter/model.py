@@ -1,6 +1,24 @@
 """The model's own files, besides its weights: what it is, and how it reads a prompt."""
 
-from .refusal import Refusal, first_lines
+import os
+import re
+
+from . import hub
+from .refusal import Refusal, named
+
+# Files of which a tokenizer has one, whatever it is.
+TOKENIZERS = ["tokenizer_config.json", "tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt"]
+
+# Files of which weights for PyTorch have one.
+WEIGHTS = [
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+]
+
+# What every chat template gets: no parameters of reasoning.
+EVERY_TEMPLATES = {"messages", "add_generation_prompt", "tools", "documents"}
 
 
 def config(settings):
@@ -8,18 +26,24 @@ def config(settings):
     from transformers import AutoConfig
 
     with explained(settings):
-        return AutoConfig.from_pretrained(settings.model, **settings.model_kwargs)
+        loaded = AutoConfig.from_pretrained(settings.model, **settings.model_kwargs)
+    if loaded.is_encoder_decoder:
+        raise Refusal(
+            f"`backend.model={settings.model}` is an encoder-decoder model (`{loaded.model_type}`),"
+            " and the task `text-generation` takes models that continue a text; choose another model"
+        )
+    return loaded
 
 
 def tokenizer(settings):
     """The model's tokenizer, which can pad."""
     from transformers import AutoTokenizer
 
-    keywords = {**settings.model_kwargs, **settings.backend.get("processor_kwargs", {})}
-    with explained(settings):
-        loaded = AutoTokenizer.from_pretrained(settings.model, **keywords)
+    with explained(settings, no_tokenizer):
+        loaded = AutoTokenizer.from_pretrained(settings.model, **settings.processor_kwargs)
     if loaded.pad_token is None:
-        loaded.pad_token = loaded.eos_token
+        # Padding is masked, so any token will do.
+        loaded.pad_token = loaded.eos_token or loaded.convert_ids_to_tokens(0)
     # Answers begin where prompts end, so prompts of one batch must end together.
     loaded.padding_side = "left"
     return loaded
@@ -30,22 +54,101 @@ def commit(configuration):
     return getattr(configuration, "_commit_hash", None)
 
 
-class explained:
-    """Turns what the libraries say about a model that they cannot load into a sentence."""
+def is_there(settings, name):
+    """Whether the model has a file of this name."""
+    from transformers.utils import cached_file
 
-    def __init__(self, settings):
-        self.model = settings.model
+    try:
+        revision = settings.model_kwargs.get("revision")
+        return cached_file(settings.model, name, revision=revision) is not None
+    except OSError:
+        return False
+
+
+def no_tokenizer(settings):
+    """That the model has no tokenizer, if so."""
+    if any(is_there(settings, name) for name in TOKENIZERS):
+        return None
+    return f"it has no tokenizer, which is one of {', '.join(TOKENIZERS)}"
+
+
+def no_weights(settings):
+    """That the model has no weights, if so."""
+    if any(is_there(settings, name) for name in WEIGHTS):
+        return None
+    return f"it has no weights, which are one of {', '.join(WEIGHTS)}"
+
+
+def up_to_end(answer, ends):
+    """An answer without what fills it up in a batch, after the token that ended it."""
+    ends = [] if ends is None else ends if isinstance(ends, list) else [ends]
+    last = next((at for at, token in enumerate(answer) if token in ends), len(answer))
+    return answer[: last + 1]
+
+
+def note_random(record, missing):
+    """Says which weights the checkpoint lacks: they are random then, and so are the answers."""
+    if missing:
+        first = ", ".join(f"`{name}`" for name in sorted(missing)[:3])
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        record.note(f"the checkpoint lacks weights, which are random instead: {first}{more}")
+
+
+class explained:
+    """Turns what the libraries say about a model that they cannot load into a sentence.
+
+    `better` may know the reason better than the libraries do.
+    """
+
+    def __init__(self, settings, better=lambda _: None):
+        self.settings, self.better = settings, better
 
     def __enter__(self):
         return self
 
     def __exit__(self, kind, error, traceback):
-        if isinstance(error, (OSError, ValueError, KeyError)):
-            raise Refusal(
-                f"`backend.model={self.model}` could not be loaded: {type(error).__name__}:"
-                f" {first_lines(error)}"
-            ) from error
+        if isinstance(error, Exception) and not isinstance(error, Refusal):
+            why = _unreadable(error) or _foreign(error) or _absent(self.settings, error)
+            why = why or self.better(self.settings) or named(error)
+            model = self.settings.model
+            raise Refusal(f"`backend.model={model}` could not be loaded: {why}") from error
         return False
+
+
+def _foreign(error):
+    """That a model is of code that comes with it, if that is what libraries ask about."""
+    if "trust_remote_code" not in str(error):
+        return None
+    return (
+        "it needs code of its own repository, which runs only with"
+        " `backend.model_kwargs.trust_remote_code=True`; read that code before"
+    )
+
+
+def _absent(settings, error):
+    """That the cache has no such model or revision, where the Hub must not be asked."""
+    local = os.path.isdir(settings.model) or settings.model.startswith((".", "/", "~"))
+    if local or not hub.offline() or "couldn't find them in the cached files" not in str(error):
+        return None
+    revision = settings.model_kwargs.get("revision")
+    words = f"{settings.model} --revision {revision}" if revision else settings.model
+    return (
+        "it is not in the cache, or not all of it, and the Hub must not be asked (offline); download"
+        f" it once with `hf download {words}`"
+    )
+
+
+def _unreadable(error):
+    """What is wrong with a file that libraries say is absent when it only cannot be read."""
+    if not isinstance(error, OSError):
+        return None
+    for path in re.findall(r"/[^'\"]+[^'\"\s.]", str(error)):
+        if os.path.exists(path) and not os.access(path, os.R_OK):
+            return (
+                f"`{path}` is there, and uid {os.geteuid()} may not read it; let everybody read it"
+                " (`chmod a+r`), or run as its owner"
+            )
+    return None
 
 
 class Reader:
@@ -61,7 +164,9 @@ class Reader:
         self.reasoning = settings.reasoning
         self.parameters = settings.scenario.get("reasoning_params", {})
         self.truncation = settings.scenario["truncation"]
-        holds = getattr(configuration, "max_position_embeddings", None) or 512
+        # Models that also see or hear keep what is about text in a part of its own.
+        about_text = configuration.get_text_config(decoder=True)
+        holds = getattr(about_text, "max_position_embeddings", None) or 512
         self.note = self._shorten(settings, holds)
         self.limit = holds - settings.max_new_tokens
         if self.reasoning:
@@ -109,11 +214,33 @@ class Reader:
             raise Refusal(
                 f"`scenario.reasoning=True` needs a chat template, and `{settings.model}` has none"
             )
-        text = " ".join(template.values()) if isinstance(template, dict) else template
-        unknown = [key for key in self.parameters if key not in text]
+        if not self.parameters:
+            return
+        known = set()
+        for text in template.values() if isinstance(template, dict) else [template]:
+            with explained(settings):
+                known |= names(text)
+        unknown = [key for key in self.parameters if key not in known]
         if unknown:
             named = ", ".join(f"`scenario.reasoning_params.{key}`" for key in unknown)
             raise Refusal(
                 f"{named}: the chat template of `{settings.model}` does not use it, so it would change"
                 " nothing; leave it out"
             )
+
+
+def names(template):
+    """The names that a chat template reads and does not set itself."""
+    from jinja2 import Environment, ext, meta
+
+    class Generation(ext.Extension):
+        """A tag of transformers alone, around what a model writes."""
+
+        tags = {"generation"}
+
+        def parse(self, parser):
+            next(parser.stream)
+            return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+    environment = Environment(extensions=[Generation, ext.loopcontrols])
+    return meta.find_undeclared_variables(environment.parse(template)) - EVERY_TEMPLATES

@@ -18,6 +18,7 @@ from optimum_benchmark.scenarios.energy_star import scenario as energy_star
 
 from . import devices, energy, model
 from .record import digest
+from .refusal import Refusal, named
 
 TASK = "text-generation"
 
@@ -25,6 +26,7 @@ TASK = "text-generation"
 class Seen:
     """What the counting subclasses see of the run at hand: the stack makes their instances."""
 
+    settings = None
     record = None
     answers = None
     reader = None
@@ -37,7 +39,8 @@ class CountingBackend(PyTorchBackend):
     prefills = 0
 
     def load(self):
-        super().load()
+        with model.explained(Seen.settings, model.no_weights):
+            super().load()
         record, loaded = Seen.record, self.pretrained_model
         record.dtype = str(loaded.dtype).removeprefix("torch.")
         idle = devices.without_weights(loaded, len(record.gpus_counted))
@@ -46,6 +49,23 @@ class CountingBackend(PyTorchBackend):
                 f"{idle} of {len(record.gpus_counted)} GPUs hold no part of the model, and their energy"
                 " counts; choose GPUs with `backend.device_ids=`"
             )
+
+    @property
+    def is_quantized(self):
+        """The stack's own forgets what the arguments say about it."""
+        return super().is_quantized or bool(self.config.quantization_config)
+
+    def load_transformers_model_from_pretrained(self):
+        """As the stack does, and tells which weights are missing."""
+        self.pretrained_model, found = self.automodel_loader.from_pretrained(
+            self.config.model,
+            output_loading_info=True,
+            **self.config.model_kwargs,
+            **self.automodel_kwargs,
+        )
+        model.note_random(Seen.record, found["missing_keys"])
+        if self.config.device_map is None and self.config.device != "cpu":
+            self.pretrained_model = self.pretrained_model.to(self.config.device)
 
     def prefill(self, inputs, kwargs):
         """The first measured pass: everything before it was warm-up."""
@@ -60,17 +80,17 @@ class CountingBackend(PyTorchBackend):
 
     def generate(self, inputs, kwargs):
         """The second measured pass, which the answers are of."""
+        if self.measuring and not Seen.record.prompts_answered:
+            # Samples are those of the other stack, whatever ran before.
+            self.seed()
         began = time.perf_counter()
         output = super().generate(inputs, kwargs)
         if self.measuring:
             record, width = Seen.record, inputs["input_ids"].shape[1]
             record.seconds += time.perf_counter() - began
             record.prompt_tokens += int(inputs["attention_mask"].sum())
-            padding = self.pretrained_processor.pad_token_id
             for answer in output[:, width:].tolist():
-                # After its end an answer of a batch is filled up; its last token counts.
-                while len(answer) > 1 and answer[-1] == answer[-2] == padding:
-                    answer.pop()
+                answer = model.up_to_end(answer, self.pretrained_model.generation_config.eos_token_id)
                 record.prompts_answered += 1
                 record.completion_tokens += len(answer)
                 Seen.answers.update(repr(answer).encode())
@@ -94,7 +114,7 @@ def run(settings, prompts, device, record):
     configuration = model.config(settings)
     record.revision = model.commit(configuration)
     record.gpus_counted = devices.counted(settings) if device == "cuda" else []
-    Seen.record, Seen.answers = record, digest()
+    Seen.settings, Seen.record, Seen.answers = settings, record, digest()
     Seen.reader = model.Reader(model.tokenizer(settings), configuration, settings)
     record.prompt_format = Seen.reader.format
     record.note(Seen.reader.note)
@@ -112,7 +132,12 @@ def run(settings, prompts, device, record):
         launcher=InlineConfig(),
     )
     config.save_json("benchmark_config.json")
-    report = Benchmark.launch(config)
+    try:
+        report = Benchmark.launch(config)
+    except Refusal:
+        raise
+    except Exception as error:
+        raise Refusal(f"the `{settings.stack}` backend gave up: {named(error)}") from error
     report.save_json("benchmark_report.json")
     report.save_markdown("benchmark_report.md")
     report.save_text("benchmark_report.txt")
@@ -135,7 +160,7 @@ def _backend(settings, device, configuration):
         attn_implementation=settings.backend.get("attn_implementation"),
         seed=settings.seed,
         model_kwargs=settings.model_kwargs,
-        processor_kwargs=settings.backend.get("processor_kwargs", {}),
+        processor_kwargs=settings.processor_kwargs,
         **settings.stack_only(),
     )
     made._target_ = f"{__name__}.{CountingBackend.__name__}"

@@ -53,14 +53,16 @@ class SettledBackend(PyTorchBackend):
         self.record.prompt_format = self.reader.format
         self.record.note(self.reader.note)
         attention = settings.backend.get("attn_implementation")
-        with model.explained(settings):
-            self.model = AutoModelForCausalLM.from_pretrained(
+        with model.explained(settings, model.no_weights):
+            self.model, found = AutoModelForCausalLM.from_pretrained(
                 settings.model,
+                output_loading_info=True,
                 dtype=self.torch_dtype,
                 device_map=self.device_map,
                 **({"attn_implementation": attention} if attention else {}),
                 **settings.model_kwargs,
             )
+        model.note_random(self.record, found["missing_keys"])
         if self.device_map is None:
             self.model.to(self.device)
         self.model.eval()

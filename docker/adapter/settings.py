@@ -53,8 +53,13 @@ class Settings:
 
     @property
     def model_kwargs(self) -> Dict[str, Any]:
-        """Keywords of ``from_pretrained``."""
-        return self.backend.get("model_kwargs", {})
+        """Keywords of ``from_pretrained``. Left out, code of the model's own would be asked about."""
+        return {"trust_remote_code": False, **self.backend.get("model_kwargs", {})}
+
+    @property
+    def processor_kwargs(self) -> Dict[str, Any]:
+        """Keywords of the tokenizer's: it is of the same revision as the model."""
+        return {**self.model_kwargs, **self.backend.get("processor_kwargs", {})}
 
     @property
     def endpoint(self) -> str:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 os.environ["HF_HOME"] = "/tmp/hf"
@@ -9,8 +11,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import pyarrow
 import pyarrow.parquet
-from adapter import dataset
+from adapter import dataset, devices, model
+from adapter.record import Record
 from adapter.refusal import Refusal
+from adapter.settings import Settings
 
 TEXTS = ["one", "two", "three"]
 
@@ -80,3 +84,146 @@ assert "must end in .csv" in refused(work / "a.txt")
 assert "could not be loaded" in refused(work / "empty.csv")
 (work / "broken.parquet").write_text("no parquet")
 assert "could not be loaded" in refused(work / "broken.parquet")
+
+# A CSV file's texts stay as they are; bytes that mark its encoding are no part of a name.
+odd = '\ufefftext,other\n"a ""b"",\nc",1\nNA,2\n007,3\n'
+(work / "odd.csv").write_text(odd)
+(work / "folder of one").mkdir()
+(work / "folder of one/x.csv").write_text(odd)
+for name in ["odd.csv", "folder of one"]:
+    assert dataset.load(scenario(work / name, num_samples=3)).texts == ['a "b",\nc', "NA", "007"], name
+(work / "numbers.csv").write_text("text\n1\n\n2\n")
+assert dataset.load(scenario(work / "numbers.csv")).texts == ["1", "2"]
+
+# Splits, slices of them, and what only folders have.
+(work / "folder/test.csv").write_text("text,other\nlast,x\n")
+assert dataset.load(scenario(work / "folder", dataset_split="test")).texts == ["last"]
+assert dataset.load(scenario(work / "folder", dataset_split="train[1:]+test")).available == 3
+assert dataset.load(scenario(work / "a.csv", dataset_split="train[1:]")).available == 2
+assert 'Unknown split "dev"' in refused(work / "folder", dataset_split="dev")
+assert "has no configurations" in refused(work / "a.csv", dataset_config="x")
+(work / "mixed").mkdir()
+(work / "mixed/a.csv").write_text(csv)
+(work / "mixed/b.jsonl").write_text(lines)
+assert "several kinds (.csv, .jsonl)" in refused(work / "mixed")
+(work / "nested.jsonl").write_text('{"text": {"a": 1}}\n')
+assert "holds more than text, such as {'a': 1}" in refused(work / "nested.jsonl")
+(work / "broken.jsonl").write_text('{"text": "a"}\n{no\n')
+assert "JSON parse error" in refused(work / "broken.jsonl")
+(work / "closed.csv").write_text(csv)
+(work / "closed.csv").chmod(0)
+assert "Permission denied" in refused(work / "closed.csv")
+
+# An answer of a batch ends where it would alone, whatever fills it up.
+assert model.up_to_end([5, 2, 0, 0], 2) == [5, 2]
+assert model.up_to_end([5, 9, 9, 9], [2, 9]) == [5, 9]
+assert model.up_to_end([5, 0, 0], None) == [5, 0, 0]
+
+# A parameter counts as used only where the template reads it by its whole name.
+template = (
+    "{% if enable_thinking is defined and enable_thinking %}think{% endif %}{% for m in messages %}"
+    "{% generation %}effort: {{ m.content }}{% endgeneration %}{% endfor %}"
+    "{% set effort_text = reasoning_effort or 'tools' %}{{ {'a': {'b': budget}} }}"
+)
+assert model.names(template) == {"enable_thinking", "reasoning_effort", "budget"}
+
+
+def settings(folder, stack="optimum", batch=1, **backend):
+    """A run of the model in `folder` with prompts of the first file."""
+    backend = {"model": str(folder), "device": "cpu", "torch_dtype": "float32", "seed": 42, **backend}
+    asked = {"generate_kwargs": {"min_new_tokens": 2, "max_new_tokens": 12}, "num_samples": 3}
+    plain = {"truncation": True, "warmup_runs": 0, "reasoning": False}
+    shapes = {"input_shapes": {"batch_size": batch}}
+    whole = {**scenario(work / "a.csv"), **plain, **asked, **shapes}
+    return {"stack": stack, "backend": backend, "scenario": whole}
+
+
+def said(do, folder, **backend):
+    """What is said about a model that cannot be."""
+    try:
+        do(Settings(**settings(folder, **backend)))
+    except Refusal as refusal:
+        return str(refusal)
+    raise AssertionError(f"{folder} was taken")
+
+
+for key, value in [("device_ids", [0]), ("device_map", "balanced"), ("allow_tf32", True)]:
+    text = said(devices.choose, "m", **{key: value})
+    assert text == f"`backend.{key}` is for GPUs, and the device is the CPU; leave one out", text
+assert devices.choose(Settings(**settings("m", device_map="auto", allow_tf32=False))) == "cpu"
+
+# Weights that a checkpoint lacks are random, and that is said.
+record = Record(stack="optimum", model="m")
+model.note_random(record, set())
+model.note_random(record, {"d", "c", "b", "a"})
+lacks = "the checkpoint lacks weights, which are random instead: `a`, `b`, `c` and 1 more"
+assert record.notes == [lacks], record.notes
+
+
+class Seeing:
+    """The configuration of a model that also sees: what is about text is a part of it."""
+
+    max_position_embeddings = 4096
+
+    def get_text_config(self, decoder):
+        return self if decoder else None
+
+
+assert model.Reader(None, Seeing(), Settings(**settings("m"))).limit == 4096 - 12
+
+
+def configured(name, **config):
+    """A folder with a configuration and nothing else."""
+    (work / name).mkdir()
+    (work / name / "config.json").write_text(json.dumps(config))
+    return work / name
+
+
+assert "`hf download org/absent --revision v1`" in said(
+    model.config, "org/absent", model_kwargs={"revision": "v1"}
+)
+assert "is an encoder-decoder model (`t5`)" in said(model.config, configured("t5", model_type="t5"))
+code = {"AutoConfig": "own.Own"}
+assert "needs code of its own" in said(model.config, configured("own", model_type="own", auto_map=code))
+bare = configured("bare", model_type="llama")
+assert "it has no tokenizer" in said(model.tokenizer, bare)
+(bare / "tokenizer.json").write_text("{}")
+(bare / "tokenizer.json").chmod(0)
+assert f"tokenizer.json` is there, and uid {os.getuid()} may not read it" in said(model.tokenizer, bare)
+
+# A model that ends its answers early, at one of many tokens: the same answers from both stacks, one
+# by one and in batches.
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+letters = {letter: number for number, letter in enumerate(["<pad>", "<u>", *"abcdefghijklmnopqrstuvwxyz"])}
+words = Tokenizer(models.WordLevel(letters, unk_token="<u>"))
+words.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+torch.manual_seed(0)
+tiny = LlamaForCausalLM(
+    LlamaConfig(
+        vocab_size=len(letters),
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=64,
+        initializer_range=1.0,
+    )
+)
+tiny.generation_config.eos_token_id = list(range(2, len(letters), 4))
+tiny.save_pretrained(work / "tiny")
+PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>").save_pretrained(work / "tiny")
+records = []
+for stack, batch in [("optimum", 1), ("optimum", 3), ("pytorch", 1)]:
+    results = work / f"{stack}-{batch}"
+    results.mkdir()
+    run = json.dumps(settings(work / "tiny", stack=stack, batch=batch))
+    subprocess.run([sys.executable, "-m", "adapter", "run", run], cwd=results, check=True)
+    records.append(json.loads((results / "run_record.json").read_text()))
+assert 6 < records[0]["completion_tokens"] < 36, records[0]
+for record in records:
+    assert record["answers_sha256"] == records[0]["answers_sha256"], records
+    assert record["completion_tokens"] == records[0]["completion_tokens"], records
+    assert record["notes"] == [], record

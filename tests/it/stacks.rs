@@ -98,16 +98,19 @@ fn sampling_is_seeded_and_a_models_name_changes_nothing() {
     let local = format!("backend.model=./{}", named.file_name().unwrap().to_str().unwrap());
     let sampled = "scenario.generate_kwargs.do_sample=True";
     let mut records = Vec::new();
-    for args in [
-        [MODEL, sampled, "backend.seed=1"],
-        [&local, sampled, "backend.seed=1"],
-        [MODEL, sampled, "backend.seed=2"],
+    for (backend, args) in [
+        ("pytorch", [MODEL, sampled, "backend.seed=1"]),
+        ("pytorch", [&local, sampled, "backend.seed=1"]),
+        ("pytorch", [MODEL, sampled, "backend.seed=2"]),
+        // The pass over the prompts that comes first here takes no samples from the second one.
+        ("optimum", [MODEL, sampled, "backend.seed=1"]),
     ] {
-        let output = run(&ada, "pytorch", &[&["-n", "2"], &args[..]].concat());
+        let output = run(&ada, backend, &[&["-n", "2"], &args[..]].concat());
         records.push(numbers(&ada, &output).1);
     }
-    let [hub, path, seed] = &records[..] else { panic!("three runs") };
+    let [hub, path, seed, optimum] = &records[..] else { panic!("four runs") };
     assert_eq!(hub["answers_sha256"], path["answers_sha256"]);
+    assert_eq!(hub["answers_sha256"], optimum["answers_sha256"]);
     assert_eq!(hub["prompt_tokens"], path["prompt_tokens"]);
     assert_ne!(hub["answers_sha256"], seed["answers_sha256"]);
     assert_eq!(path["model"], "/models/phi-deepseek_gpt-oss");
@@ -131,13 +134,14 @@ fn a_run_that_failed_says_so() {
     let ada = ada();
     let sample = ["scenario.generate_kwargs.do_sample=True", MODEL];
     let cold = "scenario.generate_kwargs.temperature=0";
-    let cases: [(&[&str], i32, &str); 7] = [
+    let cases: [(&[&str], i32, &str); 8] = [
         // Two prompts that both fail are a success to ai_energy_benchmarks.
         (&[sample[0], MODEL, cold, "-n", "2"], 1, "none of its 2 prompts was answered"),
         (&[sample[0], MODEL, cold, "-n", "5"], 1, "3 consecutive inference failures"),
         (&["backend.model=org/absent"], 1, "`backend.model=org/absent` could not be loaded"),
         (&[MODEL, "scenario.text_column_name=words"], 1, "has no column `words`; it has `text`"),
         (&[MODEL, "scenario.dataset_name=org/absent"], 1, "`org/absent` is not in the cache"),
+        (&[MODEL, "backend.device_map=balanced"], 1, "`backend.device_map` is for GPUs"),
         (&[MODEL, "scenario.num_samples=-1"], 2, "needs a whole number above 0"),
         (&[MODEL, "backend.device=cuda"], 1, "the PyTorch of this image has no CUDA"),
     ];
@@ -147,6 +151,10 @@ fn a_run_that_failed_says_so() {
         assert!(said(&output).contains(text), "{args:?}: {}", said(&output));
         assert!(!ada.results().join("GPU_ENERGY_SUMMARY.json").exists(), "{args:?}");
     }
+    let output = run(&ada, "optimum", &[MODEL, "backend.model_kwargs.oops=1"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("unexpected keyword argument 'oops'"), "{}", said(&output));
+    assert!(!said(&output).contains("Traceback"), "{}", said(&output));
 }
 
 #[test]

@@ -16,6 +16,14 @@ pub const MODEL: &str = "backend.model";
 pub const DATASET: &str = "scenario.dataset_name";
 /// The argument that `-n` becomes.
 pub const NUM_SAMPLES: &str = "scenario.num_samples";
+/// The split of the dataset.
+pub const SPLIT: &str = "scenario.dataset_split";
+/// The column with the prompts.
+pub const COLUMN: &str = "scenario.text_column_name";
+/// The seed.
+pub const SEED: &str = "backend.seed";
+/// Keywords of `from_pretrained`.
+pub const MODEL_KWARGS: &str = "backend.model_kwargs";
 /// The device.
 pub const DEVICE: &str = "backend.device";
 /// How the model is spread over devices.
@@ -93,10 +101,10 @@ pub const KEYS: [Key; 38] = [
     ),
     key(DEVICE_MAP, Kind::Text, TORCH, "how the model is spread over GPUs"),
     key("backend.task", Kind::OneOf(&["text-generation"]), STACKS, "the task"),
-    key("backend.seed", Kind::Whole, STACKS, "seed of every random choice; else 42"),
+    key(SEED, Kind::Whole, STACKS, "seed of every random choice; else 42"),
     key("backend.attn_implementation", Kind::Text, TORCH, "kernel of the attention"),
     key(
-        "backend.model_kwargs",
+        MODEL_KWARGS,
         Kind::Tree,
         TORCH,
         "keywords of `from_pretrained`, such as `revision` or `trust_remote_code`",
@@ -116,8 +124,8 @@ pub const KEYS: [Key; 38] = [
     key("backend.quantization_config", Kind::Tree, OPTIMUM, "keywords of the quantiser"),
     key(DATASET, Kind::Text, STACKS, "Hub id, file (CSV, JSONL, parquet) or folder of prompts"),
     key("scenario.dataset_config", Kind::Text, STACKS, "configuration of the dataset"),
-    key("scenario.dataset_split", Kind::Text, STACKS, "split of the dataset"),
-    key("scenario.text_column_name", Kind::Text, STACKS, "column with the prompts"),
+    key(SPLIT, Kind::Text, STACKS, "split of the dataset"),
+    key(COLUMN, Kind::Text, STACKS, "column with the prompts"),
     key(NUM_SAMPLES, Kind::Count, ALL, "prompts to run, as `-n`"),
     key("scenario.truncation", Kind::Bool, TORCH, "cut prompts that the model cannot hold"),
     key(BATCH_SIZE, Kind::Count, TORCH, "prompts per pass; `pytorch` takes 1 alone"),
@@ -182,10 +190,14 @@ pub const REFUSED: [(&str, &str); 12] = [
 
 /// Splits an override into key and value, without Hydra's `+` or `++`; none if it is no override.
 pub fn split(arg: &str) -> Option<(&str, &str)> {
+    split_quoted(arg).map(|(key, value)| (key, unquoted(value)))
+}
+
+/// As [`split`], with the quotes of the value: among values of any kind they make a text of it.
+pub fn split_quoted(arg: &str) -> Option<(&str, &str)> {
     let plain = arg.strip_prefix('+').unwrap_or(arg);
     let plain = plain.strip_prefix('+').unwrap_or(plain);
-    let (key, value) = plain.split_once('=')?;
-    Some((key, unquoted(value)))
+    plain.split_once('=')
 }
 
 /// Hydra takes a value in quotes for the value inside.
@@ -213,7 +225,7 @@ fn is_below(root: &str, name: &str) -> bool {
 mod tests {
     use std::collections::HashSet;
 
-    use super::{KEYS, REFUSED, find, refusal, split};
+    use super::{KEYS, REFUSED, find, refusal, split, split_quoted};
 
     #[test]
     fn overrides_are_split_as_hydra_does() {
@@ -221,6 +233,7 @@ mod tests {
         assert_eq!(split("++a='x y'"), Some(("a", "x y")));
         assert_eq!(split("+a="), Some(("a", "")));
         assert_eq!(split("--config-name"), None);
+        assert_eq!(split_quoted("+a='1'"), Some(("a", "'1'")));
     }
 
     #[test]

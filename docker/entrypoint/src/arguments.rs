@@ -83,8 +83,9 @@ pub(crate) fn parse(
         }
         Err(fault) => faults.push(fault),
     }
+    let overrides: Vec<_> = overrides.into_iter().flat_map(one_by_one).collect();
     let mut given = Vec::new();
-    for text in overrides {
+    for text in &overrides {
         match apply(&mut settings, text) {
             Ok(name) => given.push(name),
             Err(fault) => faults.push(fault),
@@ -135,6 +136,21 @@ fn is_config_name(option: &str) -> bool {
     option == CONFIG_NAME || option == "-cn"
 }
 
+/// The overrides that `GROUP={KEY:VALUE}` stands for; any other one is itself.
+fn one_by_one(text: &str) -> Vec<String> {
+    let whole = || vec![text.to_owned()];
+    let Some((name, value)) = argument::split(text) else { return whole() };
+    let below = |key: &argument::Key| key.name.strip_prefix(name)?.strip_prefix('.').map(drop);
+    // Of a whole `backend` or `scenario` the runner would see neither paths nor the prompts' number.
+    let is_group = name.contains('.')
+        && argument::find(name).is_none()
+        && argument::KEYS.iter().any(|key| below(key).is_some());
+    match value::pairs(value).filter(|pairs| is_group && !pairs.is_empty()) {
+        Some(pairs) => pairs.iter().map(|(key, value)| format!("{name}.{key}={value}")).collect(),
+        None => whole(),
+    }
+}
+
 /// Puts one override in its place; the name of its key.
 fn apply<'a>(settings: &mut Settings, text: &'a str) -> Result<&'a str, String> {
     if text.starts_with('~') {
@@ -155,8 +171,12 @@ fn apply<'a>(settings: &mut Settings, text: &'a str) -> Result<&'a str, String> 
         let map = value::map(value).ok_or_else(|| {
             format!("`{text}` needs keys, as `{name}.KEY=VALUE` or `{name}={{KEY:VALUE}}`")
         })?;
-        settings.set(name, Value::Object(map));
+        // Keys that were given one by one stay, as in Hydra.
+        let kept = settings.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
+        settings.set(name, Value::Object(kept.into_iter().chain(map).collect()));
     } else {
+        let quoted = argument::split_quoted(text).map_or(value, |(_, quoted)| quoted);
+        let value = if key.kind == Kind::Tree { quoted } else { value };
         let value =
             value::typed(key.kind, value).map_err(|needs| format!("`{text}` needs {needs}"))?;
         settings.set(name, value);

@@ -3,8 +3,8 @@
 use contract::{
     Backend, DEFAULT_NUM_SAMPLES,
     argument::{
-        BATCH_SIZE, DEVICE, DEVICE_MAP, MAX_NEW_TOKENS, MIN_NEW_TOKENS, MODEL, NUM_SAMPLES,
-        REASONING, REASONING_PARAMS,
+        BATCH_SIZE, COLUMN, DATASET, DEVICE, DEVICE_MAP, MAX_NEW_TOKENS, MIN_NEW_TOKENS, MODEL,
+        MODEL_KWARGS, NUM_SAMPLES, REASONING, REASONING_PARAMS, SEED, SPLIT,
     },
 };
 use serde_json::{Value, json};
@@ -16,6 +16,10 @@ const SHORT: u64 = 10;
 /// Most tokens of an answer with reasoning: the score's rule.
 const LONG: u64 = 8192;
 
+/// NumPy takes no more.
+const MOST_SEED: u64 = u32::MAX as u64;
+
+const THINKING: &str = "enable_thinking";
 const DEVICE_IDS: &str = "backend.device_ids";
 const DO_SAMPLE: &str = "scenario.generate_kwargs.do_sample";
 const TORCH_COMPILE: &str = "backend.torch_compile";
@@ -28,6 +32,16 @@ const NEEDS: [(&str, &str); 6] = [
     ("scenario.generate_kwargs.top_k", DO_SAMPLE),
     ("backend.torch_compile_target", TORCH_COMPILE),
     ("backend.torch_compile_config", TORCH_COMPILE),
+];
+
+/// Keywords of `from_pretrained` that stand elsewhere: given twice, one of the two is dropped.
+const ELSEWHERE: [(&str, &str); 6] = [
+    ("dtype", "give `backend.torch_dtype=`"),
+    ("torch_dtype", "give `backend.torch_dtype=`"),
+    ("device_map", "give `backend.device_map=`"),
+    ("attn_implementation", "give `backend.attn_implementation=`"),
+    ("quantization_config", "give `backend.quantization_config.*`, with `optimum`"),
+    ("token", "an argument can be seen by others; set HF_TOKEN, or use `hf auth login`"),
 ];
 
 /// Fills in what depends on other arguments; everything that contradicts is told. `given` are the
@@ -44,6 +58,25 @@ pub(super) fn complete(settings: &mut Settings, given: &[&str]) -> Vec<String> {
         settings.set(NUM_SAMPLES, json!(DEFAULT_NUM_SAMPLES));
     }
     lengths(settings, &mut faults);
+    for key in [DATASET, SPLIT, COLUMN] {
+        if given.contains(&key) && settings.get(key).is_none() {
+            faults.push(format!("`{key}` needs a value"));
+        }
+    }
+    if let Some(seed) = settings.number(SEED).filter(|seed| *seed > MOST_SEED) {
+        faults.push(format!("`{SEED}={seed}` is more than {MOST_SEED}, the last seed there is"));
+    }
+    if let Some(value) = settings.get(REASONING_PARAMS).and_then(|all| all.get(THINKING))
+        && !value.is_boolean()
+    {
+        // A template asks whether it is true, and every text but the empty one is.
+        faults.push(format!("`{REASONING_PARAMS}.{THINKING}` needs `True` or `False`"));
+    }
+    for (name, instead) in ELSEWHERE {
+        if settings.get(MODEL_KWARGS).is_some_and(|all| all.get(name).is_some()) {
+            faults.push(format!("`{MODEL_KWARGS}.{name}` is refused: {instead}"));
+        }
+    }
     for (key, needed) in NEEDS {
         let name = given.iter().find(|name| **name == key || is_below(key, name));
         if let Some(name) = name

@@ -100,8 +100,36 @@ fn one_bound_fixes_the_other() {
 }
 
 #[test]
+fn a_tree_keeps_what_it_has_and_quotes_make_texts() {
+    let args = [
+        "backend.model=m",
+        "scenario.reasoning=True",
+        "++scenario.reasoning_params.enable_thinking=True",
+        "scenario.reasoning_params={effort: 'low, then high', n: [1, 2]}",
+        "backend.model_kwargs.revision='12'",
+    ];
+    let tree = tree(Backend::Optimum, &args);
+    let expected = json!({"enable_thinking": true, "effort": "low, then high", "n": [1, 2]});
+    assert_eq!(tree["scenario"]["reasoning_params"], expected);
+    assert_eq!(tree["backend"]["model_kwargs"], json!({"revision": "12"}));
+}
+
+#[test]
+fn a_group_in_braces_is_its_keys() {
+    let args = [
+        "backend.model=m",
+        "scenario.generate_kwargs={max_new_tokens: 5, 'min_new_tokens': 2}",
+        "+scenario.input_shapes={batch_size:2}",
+    ];
+    let tree = tree(Backend::Optimum, &args);
+    let lengths = json!({"max_new_tokens": 5, "min_new_tokens": 2});
+    assert_eq!(tree["scenario"]["generate_kwargs"], lengths);
+    assert_eq!(tree["scenario"]["input_shapes"], json!({"batch_size": 2}));
+}
+
+#[test]
 fn whatever_a_stack_would_drop_is_named() {
-    let cases: [(Backend, &[&str]); 13] = [
+    let cases: [(Backend, &[&str]); 19] = [
         (Backend::Optimum, &["--multirun", "-x", "--config-dir", "/cfg", "oops"]),
         (Backend::Optimum, &["hydra.run.dir=/x", "launcher=process", "+launcher.numactl=True"]),
         (Backend::Optimum, &["backend.modle=x", "+scenario.foo=1", "~backend.model"]),
@@ -115,6 +143,18 @@ fn whatever_a_stack_would_drop_is_named() {
         (Backend::Vllm, &["backend.device=cuda", "scenario.generate_kwargs.min_new_tokens=3"]),
         (Backend::Native, &["backend.device=cuda", "scenario.reasoning=True"]),
         (Backend::Native, &["scenario.dataset_name=x", "--config-name"]),
+        (Backend::Optimum, &["scenario.dataset_name=null", "backend.seed=4294967296"]),
+        (
+            Backend::Pytorch,
+            &["scenario.reasoning=on", "scenario.reasoning_params.enable_thinking=off"],
+        ),
+        (Backend::Optimum, &["backend.model_kwargs={dtype: float16, token: x}"]),
+        (Backend::Optimum, &["scenario.reasoning_params={a:'b}", "backend.model_kwargs.a=[1"]),
+        (
+            Backend::Optimum,
+            &["scenario.generate_kwargs={max_length: 5, top_k: x}", "scenario={a:1}"],
+        ),
+        (Backend::Vllm, &["scenario.reasoning_params.a=1,2", "backend.allow_tf32=True"]),
     ];
     let said = cases.map(|(backend, args)| {
         let args = [&["backend.model=m"], args].concat();

@@ -20,7 +20,7 @@ pub(super) fn typed(kind: Kind, text: &str) -> Result<Value, String> {
             let value = found.map(|word| boolean(word).map_or_else(|| json!(word), Value::from));
             value.ok_or_else(wanted)
         }
-        Kind::Tree => Ok(scalar(text)),
+        Kind::Tree => element(text).ok_or_else(wanted),
     }
 }
 
@@ -34,30 +34,81 @@ fn wanted(kind: Kind) -> String {
         Kind::Ids => "numbers of GPUs, as `0` or `0,1`".to_owned(),
         Kind::OneOf([only]) => format!("`{only}`"),
         Kind::OneOf(known) => format!("one of {}", known.join(", ")),
-        Kind::Tree => "keys".to_owned(),
+        Kind::Tree => "a value, as `1`, `text`, `[1,2]` or `{KEY:VALUE}`".to_owned(),
     }
 }
 
-/// `{a:1,b:text}` as Hydra writes it; braces and lists inside are not understood.
+/// `{a:1,b:[x,'y,z']}` as Hydra writes it.
 pub(super) fn map(text: &str) -> Option<Map<String, Value>> {
-    let inside = text.trim().strip_prefix('{')?.strip_suffix('}')?.trim();
-    if inside.is_empty() {
-        return Some(Map::new());
-    }
-    let entry = |entry: &str| {
-        let (key, value) = entry.split_once(':')?;
-        let (key, value) = (unquoted(key.trim()), value.trim());
-        let plain = !key.is_empty() && !value.contains(['{', '[']);
-        plain.then(|| (key.to_owned(), scalar(value)))
+    pairs(text)?.into_iter().map(|(key, value)| Some((key.to_owned(), element(value)?))).collect()
+}
+
+/// The keys and the texts of the values of `{a:1,b:'2'}`.
+pub(super) fn pairs(text: &str) -> Option<Vec<(&str, &str)>> {
+    let inside = text.trim().strip_prefix('{')?.strip_suffix('}')?;
+    let pair = |entry| {
+        let key: &str = parts(entry, ':')?.into_iter().next()?;
+        let value = entry.get(key.len() + 1..)?.trim();
+        let key = unquoted(key.trim());
+        (!key.is_empty()).then_some((key, value))
     };
-    inside.split(',').map(entry).collect()
+    entries(inside)?.into_iter().map(pair).collect()
+}
+
+/// A value of any kind; none where brackets or quotes have no end.
+fn element(text: &str) -> Option<Value> {
+    let text = text.trim();
+    if text.starts_with('{') {
+        return map(text).map(Value::Object);
+    }
+    if let Some(rest) = text.strip_prefix('[') {
+        return entries(rest.strip_suffix(']')?)?.into_iter().map(element).collect();
+    }
+    (parts(text, ',')?.len() == 1).then(|| scalar(text))
+}
+
+/// What stands between the commas of a list or a map.
+fn entries(inside: &str) -> Option<Vec<&str>> {
+    if inside.trim().is_empty() { Some(Vec::new()) } else { parts(inside, ',') }
+}
+
+/// Splits at every `separator` outside of quotes and brackets, if they all end.
+fn parts(text: &str, separator: char) -> Option<Vec<&str>> {
+    let (mut parts, mut start, mut open, mut quote) = (Vec::new(), 0, Vec::new(), None);
+    let mut characters = text.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match (quote, character) {
+            (Some(_), '\\') => drop(characters.next()),
+            (Some(mark), _) if mark == character => quote = None,
+            (Some(_), _) => {}
+            // An apostrophe inside of a word is none that quotes.
+            (None, '\'' | '"') if begins(&text[start..at]) => quote = Some(character),
+            (None, '{') => open.push('}'),
+            (None, '[') => open.push(']'),
+            (None, '}' | ']') => (open.pop()? == character).then_some(())?,
+            (None, _) if character == separator && open.is_empty() => {
+                parts.push(&text[start..at]);
+                start = at + character.len_utf8();
+            }
+            (None, _) => {}
+        }
+    }
+    parts.push(&text[start..]);
+    (open.is_empty() && quote.is_none()).then_some(parts)
+}
+
+/// Whether what comes next is the first character of a value.
+fn begins(before: &str) -> bool {
+    let before = before.trim_end();
+    before.is_empty() || before.ends_with(['{', '[', ',', ':'])
 }
 
 /// What a bare word is to Hydra: quotes make a text of it.
 fn scalar(text: &str) -> Value {
     let quoted = unquoted(text);
     if quoted != text {
-        return json!(quoted);
+        let mark = &text[..1];
+        return json!(quoted.replace(&format!("\\{mark}"), mark));
     }
     if is_null(text) {
         return Value::Null;
@@ -126,6 +177,10 @@ mod tests {
             (Kind::Tree, "low", json!("low")),
             (Kind::Tree, "'1'", json!("1")),
             (Kind::Tree, "1e3", json!(1000.0)),
+            (Kind::Tree, "[1, a, 'b,c']", json!([1, "a", "b,c"])),
+            (Kind::Tree, "{a: {b: [True]}}", json!({"a": {"b": [true]}})),
+            (Kind::Tree, r"'it\'s'", json!("it's")),
+            (Kind::Tree, "it's", json!("it's")),
         ] {
             assert_eq!(typed(kind, text), Ok(value), "{text}");
         }
@@ -143,6 +198,8 @@ mod tests {
             (Kind::Ids, "all", "numbers of GPUs, as `0` or `0,1`"),
             (Kind::Text, "", "a value"),
             (Kind::OneOf(&["cpu", "cuda"]), "tpu", "one of cpu, cuda"),
+            (Kind::Tree, "[1", "a value, as `1`, `text`, `[1,2]` or `{KEY:VALUE}`"),
+            (Kind::Tree, "a,b", "a value, as `1`, `text`, `[1,2]` or `{KEY:VALUE}`"),
         ] {
             assert_eq!(typed(kind, text), Err(needs.to_owned()), "{text}");
         }
@@ -155,8 +212,11 @@ mod tests {
             Value::Object(read),
             json!({"reasoning_effort": "low", "enable_thinking": false})
         );
-        assert_eq!(map("{}"), Some(serde_json::Map::new()));
-        for broken in ["low", "{low}", "{a:{b:1}}", "{a:1", "{:1}"] {
+        let read = map("{a: 'x,y:z', \"b\": [1,{c:d}], e: http://h:1/}").unwrap();
+        let expected = json!({"a": "x,y:z", "b": [1, {"c": "d"}], "e": "http://h:1/"});
+        assert_eq!(Value::Object(read), expected);
+        assert_eq!(map("{ }"), Some(serde_json::Map::new()));
+        for broken in ["low", "{low}", "{a:{b:1}", "{a:1", "{:1}", "{a:'1}", "{a:1]}", "{a:1,}"] {
             assert_eq!(map(broken), None, "{broken}");
         }
     }
