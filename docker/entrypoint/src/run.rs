@@ -31,6 +31,9 @@ const SUPERVISOR_GONE: u8 = 143;
 /// More threads than this wait for each other longer than the `native` backend computes.
 const MOST_THREADS: usize = 8;
 
+/// Bytes from which on Linux starts no program with an argument: 32 pages, the last byte a zero.
+const LONGEST_ARGUMENT: usize = 128 * 1024;
+
 /// Names the number of threads of the `native` backend's inference library.
 const THREADS: &str = "RAYON_NUM_THREADS";
 
@@ -167,6 +170,13 @@ fn command(
         (backend, Some(stack)) => {
             let config = |name: &str| stack.config(name);
             let settings = arguments::parse(&args, backend, config).map_err(Usage)?;
+            let bytes = settings.json().len();
+            if bytes >= LONGEST_ARGUMENT {
+                bail!(Usage(format!(
+                    "the arguments make {bytes} bytes, and the kernel hands on less than \
+                     {LONGEST_ARGUMENT}; shorten the longest"
+                )));
+            }
             Ok(stack.run(&settings, results, threads))
         }
         (backend, None) => bail!(Usage(format!(

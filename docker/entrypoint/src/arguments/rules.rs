@@ -3,8 +3,8 @@
 use contract::{
     Backend, DEFAULT_NUM_SAMPLES,
     argument::{
-        BATCH_SIZE, COLUMN, DATASET, DEVICE, DEVICE_MAP, MAX_NEW_TOKENS, MIN_NEW_TOKENS, MODEL,
-        MODEL_KWARGS, NUM_SAMPLES, REASONING, REASONING_PARAMS, SEED, SPLIT,
+        self, BATCH_SIZE, COLUMN, DATASET, DEVICE, DEVICE_MAP, MAX_NEW_TOKENS, MIN_NEW_TOKENS,
+        MODEL, MODEL_KWARGS, NUM_SAMPLES, REASONING, REASONING_PARAMS, SEED, SPLIT,
     },
 };
 use serde_json::{Value, json};
@@ -32,16 +32,6 @@ const NEEDS: [(&str, &str); 6] = [
     ("scenario.generate_kwargs.top_k", DO_SAMPLE),
     ("backend.torch_compile_target", TORCH_COMPILE),
     ("backend.torch_compile_config", TORCH_COMPILE),
-];
-
-/// Keywords of `from_pretrained` that stand elsewhere: given twice, one of the two is dropped.
-const ELSEWHERE: [(&str, &str); 6] = [
-    ("dtype", "give `backend.torch_dtype=`"),
-    ("torch_dtype", "give `backend.torch_dtype=`"),
-    ("device_map", "give `backend.device_map=`"),
-    ("attn_implementation", "give `backend.attn_implementation=`"),
-    ("quantization_config", "give `backend.quantization_config.*`, with `optimum`"),
-    ("token", "an argument can be seen by others; set HF_TOKEN, or use `hf auth login`"),
 ];
 
 /// Fills in what depends on other arguments; everything that contradicts is told. `given` are the
@@ -72,9 +62,9 @@ pub(super) fn complete(settings: &mut Settings, given: &[&str]) -> Vec<String> {
         // A template asks whether it is true, and every text but the empty one is.
         faults.push(format!("`{REASONING_PARAMS}.{THINKING}` needs `True` or `False`"));
     }
-    for (name, instead) in ELSEWHERE {
-        if settings.get(MODEL_KWARGS).is_some_and(|all| all.get(name).is_some()) {
-            faults.push(format!("`{MODEL_KWARGS}.{name}` is refused: {instead}"));
+    for name in names_of(settings, MODEL_KWARGS) {
+        if let Some(why) = argument::refusal(&name) {
+            faults.push(format!("`{name}` is refused: {why}"));
         }
     }
     for (key, needed) in NEEDS {
@@ -108,6 +98,12 @@ pub(super) fn complete(settings: &mut Settings, given: &[&str]) -> Vec<String> {
         _ => {}
     }
     faults
+}
+
+/// The names below a tree, however they were given.
+fn names_of(settings: &Settings, tree: &str) -> Vec<String> {
+    let keys = settings.get(tree).and_then(Value::as_object);
+    keys.into_iter().flat_map(|keys| keys.keys()).map(|key| format!("{tree}.{key}")).collect()
 }
 
 /// Sets both bounds of an answer. A single one fixes the other, as optimum-benchmark does, unless
