@@ -1,11 +1,17 @@
 //! The command line: clap's types, and their way into ours. No decisions.
 
+mod cache;
+mod repair;
+
 use std::path::PathBuf;
 
 use clap::{
     Args, CommandFactory as _, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser,
 };
 use contract::{Backend, Flavour};
+
+pub use cache::{CacheArgs, CacheCommand, CacheRepairArgs, CacheVerifyArgs, LsArgs};
+pub use repair::RepairResultsArgs;
 
 use crate::{
     gpus::Gpus,
@@ -42,6 +48,10 @@ pub enum Command {
     Run(RunArgs),
     /// Check engine, image, folders, token, and that a container can write to your mounts.
     Verify(VerifyArgs),
+    /// See, check and repair the Hub cache, without a network.
+    Cache(CacheArgs),
+    /// Make what containers of root's left in a results folder yours, without sudo.
+    RepairResults(RepairResultsArgs),
     /// Clean up after a runner that died.
     #[command(hide = true)]
     Reap(ReapArgs),
@@ -134,6 +144,9 @@ pub struct TargetArgs {
 pub struct VerifyArgs {
     #[command(flatten)]
     target: TargetArgs,
+    /// Read every byte of the Hub cache, too, and compare it with its digest
+    #[arg(long)]
+    pub deep: bool,
     /// Print the findings as JSON
     #[arg(long)]
     pub json: bool,
@@ -143,6 +156,7 @@ const VERIFY_EXAMPLES: &str = "\
 Examples:
   aienergyscore verify
   aienergyscore verify --flavour smoke --results /data/runs/1
+  aienergyscore verify --deep
   aienergyscore verify --json | jq '.findings[] | select(.severity == \"error\")'
 
 Exit code 1 when a finding is an error.";
@@ -284,7 +298,7 @@ mod tests {
     fn help_teaches_by_example() {
         let mut command = super::command();
         command.build();
-        for name in ["run", "verify"] {
+        for name in ["run", "verify", "repair-results"] {
             let help = command.find_subcommand_mut(name).unwrap().render_long_help();
             insta::assert_snapshot!(format!("help_{name}"), help);
         }

@@ -19,9 +19,16 @@ impl Exit {
     /// The documented meanings: code, when.
     pub const DOCUMENTED: [(&str, &str); 4] = [
         ("0", "success: report, summary and completion marker are there"),
-        ("1", "failure, with its reason on standard error; `verify`: an error among the findings"),
+        (
+            "1",
+            "failure, with its reason on standard error; `verify`: an error among the findings; \
+             `repair`: something is left to be mended",
+        ),
         ("2", "usage: arguments or variables that contradict each other or make no sense"),
-        ("other", "the benchmark's own code; 128+n when signal n stopped the run"),
+        (
+            "other",
+            "the benchmark's own code; 128+n when signal n stopped the run or `cache verify`",
+        ),
     ];
 
     /// The number.

@@ -128,12 +128,9 @@ pub(crate) fn foreign_entries(cache: &HubCache, host: &Host) -> Option<String> {
     Some(format!(
         "{} folder(s) of the Hub cache belong to somebody else and are closed to you, first `{}`; \
          what they hold may be used, but downloads into them fail; \
-         `sudo chown -hR {}:{} {}` makes the cache yours",
+         `aienergyscore cache repair --quick --yes` takes them back without sudo",
         found.len(),
         first.display(),
-        host.uid,
-        host.gid,
-        shown_for_shell(hub)
     ))
 }
 

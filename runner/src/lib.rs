@@ -9,11 +9,13 @@
 pub use contract;
 
 pub mod atomic_file;
+pub mod cache_command;
 pub mod checks;
 pub mod cli;
 pub mod engine;
 pub mod exit;
 mod folders;
+mod give_back;
 pub mod gpus;
 pub mod host;
 pub mod host_path;
@@ -23,7 +25,9 @@ pub mod options;
 pub mod pass_through;
 pub mod plan;
 mod process;
+mod progress;
 pub mod render;
+pub mod repair_results;
 pub mod report;
 pub mod run;
 pub mod run_id;
@@ -32,3 +36,4 @@ pub mod terminal;
 #[cfg(test)]
 mod testing;
 pub mod token;
+pub(crate) mod units;

@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use runner::{
-    checks,
-    cli::{Cli, Command},
+    cache_command, checks,
+    cli::{CacheArgs, CacheCommand, Cli, Command},
     exit::{Exit, Usage},
     pass_through::sort_words,
+    repair_results,
     run::{self, Show},
     terminal,
 };
@@ -46,13 +47,34 @@ fn try_main() -> anyhow::Result<Exit> {
         }
         Command::Verify(args) => {
             let json = args.json;
-            let findings = checks::verify(args.into_request(), None)?;
+            let deep = args.deep;
+            let findings = checks::verify(args.into_request(), None, deep)?;
             terminal::print(&checks::render(&findings, json))?;
             Ok(checks::exit(&findings))
         }
+        Command::Cache(CacheArgs { command }) => cache(command),
+        Command::RepairResults(args) => repair_results::run(&args.into_request()),
         Command::Reap(args) => {
             run::reap(&args.remove, &args.delete)?;
             Ok(Exit::Success)
+        }
+    }
+}
+
+fn cache(command: CacheCommand) -> anyhow::Result<Exit> {
+    match command {
+        CacheCommand::Ls(args) => {
+            let as_json = args.json;
+            cache_command::ls(&args.into_listing(), as_json)
+        }
+        CacheCommand::Verify(args) => {
+            let as_json = args.json;
+            cache_command::check(&args.into_scope(), as_json)
+        }
+        CacheCommand::Repair(args) => {
+            let (yes, as_json) = (args.yes, args.json);
+            let (scope, engine) = args.into_scope();
+            cache_command::mend(&scope, engine, yes, as_json)
         }
     }
 }

@@ -44,13 +44,27 @@ pub(crate) fn capture_with_env<'a>(
 ) -> anyhow::Result<Captured> {
     let command =
         env.into_iter().fold(command(argv)?, |command, (name, value)| command.env(name, value));
+    captured(argv[0].as_ref(), &command.stdin_null())
+}
+
+/// [`capture`] with `input` for it to read. That it ends before it has read everything is no error.
+///
+/// # Errors
+/// As [`capture`].
+pub(crate) fn capture_with_input(
+    argv: &[impl AsRef<str>],
+    input: Vec<u8>,
+) -> anyhow::Result<Captured> {
+    captured(argv[0].as_ref(), &command(argv)?.stdin_bytes(input))
+}
+
+fn captured(name: &str, command: &duct::Expression) -> anyhow::Result<Captured> {
     let output = command
-        .stdin_null()
         .stdout_capture()
         .stderr_capture()
         .unchecked()
         .run()
-        .with_context(|| format!("starting `{}`", argv[0].as_ref()))?;
+        .with_context(|| format!("starting `{name}`"))?;
     Ok(Captured {
         code: exit_code(output.status),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -98,7 +112,7 @@ pub(crate) fn exit_code(status: std::process::ExitStatus) -> i32 {
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
-    use super::{capture, find};
+    use super::{capture, capture_with_input, find};
 
     #[test]
     fn a_program_is_the_first_on_path_that_may_run() {
@@ -121,5 +135,13 @@ mod tests {
         assert_eq!((said.code, said.stdout.as_str(), said.stderr.as_str()), (3, "sh\n", "why\n"));
         let missing = capture(&["no-such-program"]).unwrap_err().to_string();
         assert!(missing.contains("`no-such-program` is not on PATH"), "{missing}");
+    }
+
+    #[test]
+    fn a_program_reads_its_input_or_leaves_it() {
+        let input = [b"a\0\xff\n".as_slice(), &[b'x'; 1 << 20]].concat();
+        let said = capture_with_input(&["wc", "-c"], input.clone()).unwrap();
+        assert_eq!((said.code, said.stdout.trim()), (0, "1048580"));
+        assert_eq!(capture_with_input(&["false"], input).unwrap().code, 1);
     }
 }

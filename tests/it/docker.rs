@@ -149,7 +149,10 @@ fn a_killed_client_leaves_no_container() {
     let mut child = started(&ada);
     let client = ada.client().expect("the client runs");
     kill_process(Pid::from_raw(client).unwrap(), Signal::KILL).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(1));
+    // The container may have ended by itself before the runner asks for its state: by then its
+    // entrypoint has seen that nobody is there any more.
+    let code = child.wait().unwrap().code();
+    assert!([Some(1), Some(143)].contains(&code), "{code:?}");
     assert_eq!(ada.containers(), [""; 0]);
 }
 

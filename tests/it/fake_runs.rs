@@ -104,7 +104,10 @@ fn a_good_run_is_believed_and_summarised() {
     assert!(outcome.stdout.contains("not measured: nobody looked"), "{}", outcome.stdout);
     let summary = fs::read(sandbox.cwd().join("results/GPU_ENERGY_SUMMARY.json")).unwrap();
     let summary: serde_json::Value = serde_json::from_slice(&summary).unwrap();
-    assert_eq!(summary["cache"], serde_json::json!({ "blobs_added": 0, "bytes_added": 0 }));
+    assert_eq!(
+        summary["cache"],
+        serde_json::json!({ "blobs_added": 0, "bytes_added": 0, "repos": [] })
+    );
     let removed = docker.calls_of("rm");
     let name = &docker.calls_of("run")[0][3];
     assert_eq!(removed, [["rm", "--force", name.as_str()]]);

@@ -13,7 +13,7 @@ use std::{
     time::SystemTime,
 };
 
-use clap::Parser as _;
+use clap::{Parser as _, error::ErrorKind};
 use runner::{
     cli::{self, Cli},
     engine::{Engine, LocalImage, Mode},
@@ -231,7 +231,9 @@ fn world_of(block: &ShellBlock, infix: &str) -> World {
     if block.text.contains(contract::path::TOKEN) {
         world.log_in();
     }
-    if !block.text.contains("mkdir ") && block.text.contains("$PWD/results") {
+    let needs_results =
+        ["$PWD/results", "repair-results results"].iter().any(|text| block.text.contains(text));
+    if needs_results && !block.text.contains("mkdir ") {
         fs::create_dir(world.cwd.join("results")).unwrap();
     }
     world
@@ -258,11 +260,19 @@ fn is_file_of_ours(text: &str) -> bool {
     begins.iter().any(|begin| text.starts_with(begin)) && !text.contains([' ', '*'])
 }
 
-/// Whether the program knows the command line `text`.
+/// Whether the program knows the command line `text`, or what a table calls a command: one that
+/// wants more words.
 fn is_command_of_ours(text: &str) -> bool {
     let words = text.split(' ').map(str::to_owned).collect();
     let words = sort_words(&cli::command(), words);
-    words.is_ok_and(|words| Cli::try_parse_from(words).is_ok())
+    words.is_ok_and(|words| match Cli::try_parse_from(words) {
+        Ok(_) => true,
+        Err(error) => matches!(
+            error.kind(),
+            ErrorKind::MissingRequiredArgument
+                | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        ),
+    })
 }
 
 /// The line `aienergyscore run …` planned by the library, on the reader's machine.

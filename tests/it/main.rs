@@ -2,11 +2,14 @@
 //! those that do are ignored with the reason, and run with `-- --include-ignored`.
 
 mod ada;
+mod cache_cli;
 mod docker;
 mod dry_run;
 mod fake_runs;
+mod give_back;
 mod guides;
 mod harness;
+mod hub_peer;
 mod images;
 mod processors;
 mod run_docker;

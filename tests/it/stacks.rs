@@ -138,7 +138,7 @@ fn a_run_that_failed_says_so() {
         // Two prompts that both fail are a success to ai_energy_benchmarks.
         (&[sample[0], MODEL, cold, "-n", "2"], 1, "none of its 2 prompts was answered"),
         (&[sample[0], MODEL, cold, "-n", "5"], 1, "3 consecutive inference failures"),
-        (&["backend.model=org/absent"], 1, "`backend.model=org/absent` could not be loaded"),
+        (&["backend.model=org/absent"], 1, "`backend.model=org/absent` cannot be loaded"),
         (&[MODEL, "scenario.text_column_name=words"], 1, "has no column `words`; it has `text`"),
         (&[MODEL, "scenario.dataset_name=org/absent"], 1, "`org/absent` is not in the cache"),
         (&[MODEL, "backend.device_map=balanced"], 1, "`backend.device_map` is for GPUs"),

@@ -22,7 +22,7 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let json = self.args.json;
+        let (json, deep) = (self.args.json, self.args.deep);
         let mut request = self.args.into_request();
         let named = request.image.is_some()
             || request.backend.is_some()
@@ -34,7 +34,7 @@ impl Verify {
             Some(flavour) => Some(inputs_digest(workspace::root(), flavour)?),
             None => None,
         };
-        let mut findings = checks::verify(request, inputs.as_deref())?;
+        let mut findings = checks::verify(request, inputs.as_deref(), deep)?;
         findings.push(guides_fit()?);
         terminal::print(&checks::render(&findings, json))?;
         Ok(checks::exit(&findings).into())

@@ -8,6 +8,7 @@ pub mod argument;
 mod backend;
 pub mod env;
 mod flavour;
+pub mod give_back;
 pub mod output;
 pub mod path;
 pub mod previous;
@@ -37,6 +38,10 @@ pub const ENTRYPOINT: &str = "aienergyscore-entrypoint";
 /// prints one JSON object: `native` (whether it was built with that backend), `uid`, `gid`, `home`
 /// and `mounts`.
 pub const PROBE: &str = "probe";
+
+/// First argument that makes the entrypoint give entries of a folder back to their user, as
+/// [`give_back`] has it. The ids and the folder follow.
+pub const GIVE_BACK: &str = "give-back";
 
 /// Labels on images and containers.
 pub mod label {

@@ -109,12 +109,15 @@ pub struct Run {
 }
 
 /// What a run added to the Hub cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CacheDelta {
     /// Blobs that were not there before, or changed.
     pub blobs_added: u64,
     /// Their bytes.
     pub bytes_added: u64,
+    /// The repos that they are in, as `model/ORG/NAME`.
+    #[serde(default)]
+    pub repos: Vec<String>,
 }
 
 #[cfg(test)]

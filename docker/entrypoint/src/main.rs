@@ -1,8 +1,10 @@
 //! The program that every image starts: chooses the backend, supervises it, writes the summary.
 
 mod arguments;
+mod beneath;
 mod cli;
 mod failure;
+mod give_back;
 mod native;
 mod probe;
 mod publish;
@@ -41,6 +43,7 @@ fn execute(command: Command) -> u8 {
             done.map_or_else(|error| failure::report(&error), |()| 0)
         }
         Command::Probe { folders, leave } => probe::run(&folders, leave.as_deref(), variable),
+        Command::GiveBack(request) => give_back::run(&request, io::stdin().lock()),
         Command::Summarize(folder) => {
             let folder = folder.map_or_else(|| run::results(variable), PathBuf::from);
             match summary::text(&folder) {

@@ -1,5 +1,7 @@
 //! A finding, and how findings are shown.
 
+use std::fmt;
+
 use serde::Serialize;
 use serde_json::json;
 
@@ -11,10 +13,23 @@ use crate::exit::Exit;
 pub enum Severity {
     /// As it should be.
     Ok,
+    /// Worth knowing; a run does not suffer from it.
+    Note,
     /// A run works, with less than one would expect.
     Warning,
     /// A run would fail, or lay something open.
     Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Ok => "ok",
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
 }
 
 /// What a check found.
@@ -56,11 +71,6 @@ pub fn render(findings: &[Finding], as_json: bool) -> String {
         return format!("{value:#}\n");
     }
     let lines = findings.iter().map(|Finding { severity, check, subject, text }| {
-        let severity = match severity {
-            Severity::Ok => "ok",
-            Severity::Warning => "warning",
-            Severity::Error => "error",
-        };
         let (subject, text) = (on_one_line(subject), on_one_line(text));
         format!("{severity:<8}{check:<9}{subject}: {text}\n")
     });
@@ -69,7 +79,7 @@ pub fn render(findings: &[Finding], as_json: bool) -> String {
 
 /// Line feeds and other control characters as escapes: a path may hold them, and a line is a
 /// finding.
-fn on_one_line(text: &str) -> String {
+pub(crate) fn on_one_line(text: &str) -> String {
     let mut line = String::new();
     for character in text.chars() {
         if character.is_control() {

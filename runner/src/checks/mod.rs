@@ -1,5 +1,6 @@
 //! What `verify` looks at, and what it finds. A finding is data; an error is a check that broke.
 
+mod cache;
 mod finding;
 mod folder;
 mod image;
@@ -9,11 +10,12 @@ mod token;
 
 use contract::Backend;
 
+pub(crate) use finding::on_one_line;
 pub use finding::{Finding, Severity, exit, render};
 
 use crate::{
     engine::{self, Detected},
-    folders::{Need, foreign_entries, repos_out_of_sight},
+    folders::{Need, repos_out_of_sight},
     gpus::Devices,
     host::Host,
     options::{EngineChoice, Request, RunOptions},
@@ -22,25 +24,26 @@ use crate::{
 
 /// Checks everything that the request would need, as the user who asks. Missing folders are made,
 /// as a run makes them. `inputs` is the digest that the image must have been built from, if that
-/// matters.
+/// matters; with `deep` every byte of the cache is looked at.
 ///
 /// # Errors
 /// When the request makes no sense, or a check itself breaks.
-pub fn verify(request: Request, inputs: Option<&str>) -> anyhow::Result<Vec<Finding>> {
+pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Result<Vec<Finding>> {
     let host = Host::read()?;
     let options = RunOptions::read(request, &host)?;
     let mut findings = vec![user(&host)];
     let results = &options.results;
     findings.push(folder::check("results", "results folder", results, &host, Need::Write));
-    if options.backend.is_none_or(Backend::needs_hub_cache) {
+    let needs_cache = options.backend.is_none_or(Backend::needs_hub_cache);
+    if needs_cache {
         for (what, path) in options.cache.folders() {
             findings.push(folder::check("cache", what, path, &host, Need::WriteOrWarn));
         }
-        if let Some(text) = foreign_entries(&options.cache, &host) {
-            findings.push(Finding::warning("cache", options.cache.hub.as_str(), text));
-        }
     }
     let folders_serve = findings.iter().all(|finding| finding.severity != Severity::Error);
+    if needs_cache && folders_serve {
+        findings.extend(cache::check(&host, &options.cache, deep)?);
+    }
     let options = options.settle()?;
     findings.extend(options.token.as_ref().map(|source| token::check(source, &host)));
 

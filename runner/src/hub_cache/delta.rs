@@ -1,7 +1,7 @@
 //! What a run adds to the Hub cache: its blobs before and after.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
@@ -10,10 +10,15 @@ use std::{
 use contract::summary::CacheDelta;
 use walkdir::WalkDir;
 
+use super::names::RepoName;
+
 /// Every file of a Hub cache that holds a repo's bytes, with what changes when it is written
 /// again. Links, refs, locks and notes about missing files are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Inventory(HashMap<PathBuf, Stamp>);
+pub(crate) struct Inventory {
+    hub: PathBuf,
+    files: HashMap<PathBuf, Stamp>,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
@@ -42,7 +47,7 @@ impl Inventory {
                 Err(error) if error.io_error().is_some_and(is_passing) => continue,
                 entry => entry?,
             };
-            if !entry.file_type().is_file() || entry.depth() < 2 {
+            if !entry.file_type().is_file() || entry.depth() < 2 || is_of_store(entry.path()) {
                 continue;
             }
             let data = match entry.metadata() {
@@ -52,16 +57,31 @@ impl Inventory {
             let stamp = Stamp { bytes: data.len(), modified: (data.mtime(), data.mtime_nsec()) };
             files.insert(entry.into_path(), stamp);
         }
-        Ok(Self(files))
+        Ok(Self { hub: hub.to_owned(), files })
     }
 
     /// What `later` has that this one has not, or has in another state.
     pub(crate) fn added_in(&self, later: &Self) -> CacheDelta {
-        let added = later.0.iter().filter(|(path, stamp)| self.0.get(*path) != Some(stamp));
-        let bytes = added.map(|(_, stamp)| stamp.bytes);
-        let (blobs_added, bytes_added) = bytes.fold((0, 0), |(n, sum), b| (n + 1, sum + b));
-        CacheDelta { blobs_added, bytes_added }
+        let mut delta = CacheDelta::default();
+        let mut repos = BTreeSet::new();
+        for (path, stamp) in &later.files {
+            if self.files.get(path) == Some(stamp) {
+                continue;
+            }
+            delta.blobs_added += 1;
+            delta.bytes_added += stamp.bytes;
+            let below = path.strip_prefix(&later.hub).unwrap_or(path);
+            let folder = below.iter().next().and_then(|folder| folder.to_str());
+            repos.extend(folder.and_then(RepoName::of_folder).map(|repo| repo.to_string()));
+        }
+        delta.repos = repos.into_iter().collect();
+        delta
     }
+}
+
+/// A lock or a list of users of a payload in the shared store, which is no payload.
+fn is_of_store(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "lock" || ending == "refs")
 }
 
 /// Closed to this user, or gone since its folder was listed.
@@ -88,7 +108,7 @@ mod tests {
         fs::write(repo.join("blobs/kept"), "1").unwrap();
         fs::write(repo.join("blobs/again"), "22").unwrap();
         let before = Inventory::take(&hub).unwrap();
-        assert_eq!(before.added_in(&before), CacheDelta { blobs_added: 0, bytes_added: 0 });
+        assert_eq!(before.added_in(&before), CacheDelta::default());
 
         fs::write(repo.join("blobs/new"), "333").unwrap();
         let again = fs::File::options().write(true).open(repo.join("blobs/again")).unwrap();
@@ -99,7 +119,14 @@ mod tests {
         }
         fs::write(hub.join(".locks/models--a--b/new.lock"), "").unwrap();
         fs::write(hub.join("version.txt"), "1").unwrap();
+        // A payload of the store is linked from the repo, and counted where its bytes are.
+        fs::create_dir_all(hub.join("blobs/ab")).unwrap();
+        fs::write(hub.join("blobs/ab/ab0"), "4444").unwrap();
+        fs::write(hub.join("blobs/ab/ab0.refs"), "models--a--b/blobs/x").unwrap();
+        fs::write(hub.join("blobs/ab/ab0.lock"), "").unwrap();
         let after = Inventory::take(&hub).unwrap();
-        assert_eq!(before.added_in(&after), CacheDelta { blobs_added: 2, bytes_added: 5 });
+        let repos = vec!["model/a/b".to_owned()];
+        let expected = CacheDelta { blobs_added: 3, bytes_added: 9, repos };
+        assert_eq!(before.added_in(&after), expected);
     }
 }

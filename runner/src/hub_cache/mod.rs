@@ -1,7 +1,32 @@
-//! The Hub cache on the host: where it is, and what a run adds to it.
+//! The Hub cache on the host: where it is, what it holds, and what a run adds to it.
 
+pub mod breakage;
+mod cache;
+mod census;
+mod completeness;
 pub(crate) mod delta;
+mod dir;
+mod filter;
+#[cfg(test)]
+mod fixture;
+mod hash;
+mod hashing;
+mod link;
+mod list;
 mod location;
+mod names;
+pub(crate) mod readiness;
+pub(crate) mod repair;
+mod repo;
+mod store;
+mod tree;
+mod verified;
+pub mod verify;
 
+pub use cache::CacheCensus;
+pub use census::{RepoCensus, RevisionCensus};
+pub use filter::Filter;
+pub use list::{Listing, Sort};
 pub use location::HubCache;
 pub(crate) use location::expand;
+pub use names::{RepoName, RepoType};

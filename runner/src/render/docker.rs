@@ -159,7 +159,7 @@ fn input_part(input: &Input) -> Option<Part> {
 
 /// `--mount` with the source as one quoted CSV field: `-v` breaks on a colon and creates a
 /// missing folder as root, and an unquoted `--mount` breaks on commas, quotes and newlines.
-fn bind_part(source: &HostPath, target: &str, access: Access, reason: &str) -> Part {
+pub(crate) fn bind_part(source: &HostPath, target: &str, access: Access, reason: &str) -> Part {
     let read_only = match access {
         Access::ReadWrite => "",
         Access::ReadOnly => ",readonly",

@@ -3,6 +3,8 @@
 mod docker;
 mod host;
 
+pub(crate) use docker::bind_part;
+
 use crate::{
     engine::{Engine, Mode},
     plan::RunPlan,

@@ -7,7 +7,7 @@ use contract::{
     summary::{CacheDelta, DeviceKind, Measurement, Status, Summary},
 };
 
-use crate::host_path::HostPath;
+use crate::{host_path::HostPath, units::bytes};
 
 /// The summary of one run as a few lines of text.
 pub fn describe(summary: &Summary, results: &HostPath) -> String {
@@ -39,7 +39,7 @@ pub fn describe(summary: &Summary, results: &HostPath) -> String {
     rows.push(("Prompts", speed));
     rows.extend(notes.iter().map(|note| ("Note", note.clone())));
     if let Some(delta) = cache {
-        rows.push(("Hub cache", reuse(*delta)));
+        rows.push(("Hub cache", reuse(delta)));
     }
     rows.push(("Results", results.to_string()));
     rows.push(("", format!("{SUMMARY}, {ENERGY_WH}, {REPORT}")));
@@ -81,10 +81,13 @@ fn watt_hours(energy: f64) -> String {
     format!("{energy:.decimals$}")
 }
 
-fn reuse(CacheDelta { blobs_added, bytes_added }: CacheDelta) -> String {
+fn reuse(CacheDelta { blobs_added, bytes_added, repos }: &CacheDelta) -> String {
     match blobs_added {
-        0 => "weights reused: 0 blobs, 0 B added".to_owned(),
-        _ => format!("{blobs_added} blobs, {bytes_added} B added"),
+        0 => "weights reused: 0 B downloaded".to_owned(),
+        _ => {
+            let size = bytes(*bytes_added);
+            format!("{size} downloaded in {blobs_added} blob(s) of {}", repos.join(", "))
+        }
     }
 }
 
@@ -125,7 +128,7 @@ mod tests {
                 time_to_first_token_seconds: Some(0.0421),
             },
             notes: vec!["a prompt failed".into()],
-            cache: Some(CacheDelta { blobs_added: 0, bytes_added: 0 }),
+            cache: Some(CacheDelta::default()),
         };
         let results = HostPath::new("", "/r".as_ref(), "/".as_ref()).unwrap();
         insta::assert_snapshot!(describe(&summary, &results), @r"
@@ -133,7 +136,7 @@ mod tests {
         Energy    not measured: no GPU was used
         Prompts   4 of 5 asked for, 1 FAILED, in 1.60 s, 40 tokens, 25.0 tokens/s, first token after 0.042 s
         Note      a prompt failed
-        Hub cache weights reused: 0 blobs, 0 B added
+        Hub cache weights reused: 0 B downloaded
         Results   /r
                   GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, benchmark_report.json
         ");

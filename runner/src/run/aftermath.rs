@@ -9,7 +9,7 @@ use contract::{
 };
 use walkdir::WalkDir;
 
-use crate::{atomic_file, host_path::HostPath};
+use crate::{atomic_file, folders::shown_for_shell, host_path::HostPath};
 
 /// A finding when something in the results folder is not the user's.
 pub(super) fn foreign_results(results: &HostPath, uid: u32) -> Option<String> {
@@ -24,9 +24,10 @@ pub(super) fn foreign_results(results: &HostPath, uid: u32) -> Option<String> {
     let (first, owner) = foreign.peek().cloned()?;
     Some(format!(
         "{} file(s) in `{results}` do not belong to you, first `{}` of uid {owner}; \
-         `sudo chown -hR \"$(id -u):$(id -g)\" <folder>` makes them yours",
+         `aienergyscore repair-results --yes {}` takes them back without sudo",
         foreign.count(),
-        first.display()
+        first.display(),
+        shown_for_shell(results.as_path())
     ))
 }
 

@@ -5,6 +5,7 @@ mod container;
 mod dry_run;
 mod launch;
 mod lock;
+mod offline;
 mod outcome;
 mod prepare;
 mod pump;

@@ -5,10 +5,10 @@ use std::time::SystemTime;
 use anyhow::{Context as _, bail};
 use contract::{Backend, previous::set_aside};
 
-use super::{Planned, lock::ResultsLock};
+use super::{Planned, lock::ResultsLock, offline};
 use crate::{
     engine::{self, Engine},
-    folders::{Need, foreign_entries, ready, repos_out_of_sight},
+    folders::{Need, foreign_entries, ready, repos_out_of_sight, shown_for_shell},
     gpus::Devices,
     host::Host,
     host_path::HostPath,
@@ -51,6 +51,7 @@ pub(super) fn prepare(options: RunOptions, host: &Host) -> anyhow::Result<Prepar
         warn(repos_out_of_sight(&options.cache));
     }
     image_is_there(&detected.engine, plan)?;
+    warn(offline::check(&planned)?);
     if host.uid == 0 {
         warn(Some("you are root, so the benchmark and its files are root's, too"));
     }
@@ -93,8 +94,9 @@ fn announce(why: &str, plan: &RunPlan) {
 fn move_earlier_results(results: &HostPath) -> anyhow::Result<()> {
     let moved = set_aside(results.as_path(), SystemTime::now()).with_context(|| {
         format!(
-            "moving earlier results in `{results}` aside; if they are not yours, `sudo chown -hR \
-             \"$(id -u):$(id -g)\"` the folder"
+            "moving earlier results in `{results}` aside; if they are not yours, `aienergyscore \
+             repair-results --yes {}` takes them back without sudo",
+            shown_for_shell(results.as_path())
         )
     })?;
     if let Some(folder) = moved {

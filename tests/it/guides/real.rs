@@ -71,7 +71,7 @@ impl Reader {
         fs::create_dir_all(&cache).unwrap();
         fs::create_dir_all(home.join("weights/hub")).unwrap();
         fs::create_dir_all(root.join("srv/huggingface")).unwrap();
-        fs::create_dir_all(&cwd).unwrap();
+        fs::create_dir_all(cwd.join("results")).unwrap();
         fs::rename(home.join("hf/hub"), cache.join("hub")).unwrap();
         fs::remove_dir(home.join("hf")).unwrap();
         for (name, stands_for) in REPOS {

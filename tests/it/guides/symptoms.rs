@@ -16,7 +16,7 @@ use super::markdown::quotes;
 use crate::{
     ada::Ada,
     fake_runs::GOOD,
-    harness::{FakeDocker, Sandbox, program, workspace},
+    harness::{FakeDocker, Sandbox, program, smoke, workspace},
 };
 
 /// Who the guide's reader is.
@@ -26,7 +26,7 @@ const ADA: u32 = 1000;
 type Symptom = (&'static str, fn() -> String);
 
 /// What needs nothing but the programs.
-const ANYWHERE: [Symptom; 17] = [
+const ANYWHERE: [Symptom; 18] = [
     ("Docker does not answer", || {
         let says = "permission denied while trying to connect to the Docker daemon socket at \
                     unix:///var/run/docker.sock: Get \
@@ -54,6 +54,10 @@ const ANYWHERE: [Symptom; 17] = [
     }),
     ("The backend is not in the image", || {
         Here::new("").entrypoint("optimum", &["backend.model=o/m"])
+    }),
+    ("A model is not in the cache, offline", || {
+        let here = Here::new("");
+        here.said(&["run", "--flavour", "cpu", "--offline", "backend.model=org/model"])
     }),
     ("The model is not in the Hub cache", || {
         let model = "backend.model=HuggingFaceTB/SmolLM2-360M-Instruct-GGUF";
@@ -161,20 +165,14 @@ const AS_ROOT: [Symptom; 5] = [
 ];
 
 /// What real Docker, and the stacks in the `cpu` image, say.
-const IN_CONTAINERS: [Symptom; 7] = [
+const IN_CONTAINERS: [Symptom; 6] = [
     ("A folder is missing, by hand", || {
         by_hand(&["--mount", "type=bind,\"source=/home/ada/bench/results\",target=/results"])
     }),
     ("There is no GPU for the container", || by_hand(&["--gpus", "all"])),
-    ("A model is not in the cache, offline", || {
-        offline(&["backend.model=org/model", "scenario.dataset_name=./prompts.csv"])
-    }),
-    ("A dataset is not in the cache, offline", || {
-        offline(&["backend.model=org/model", "scenario.dataset_name=org/prompts"])
-    }),
+    ("A dataset is not in the cache, offline", || offline(&["scenario.dataset_name=org/prompts"])),
     ("A column is missing", || {
-        let column = "scenario.text_column_name=prompt";
-        offline(&["backend.model=org/model", "scenario.dataset_name=./prompts.csv", column])
+        offline(&["scenario.dataset_name=./prompts.csv", "scenario.text_column_name=prompt"])
     }),
     ("No server answers", || {
         // A port that no server has.
@@ -349,16 +347,17 @@ fn by_hand(args: &[&str]) -> String {
 
 /// Somebody with prompts and an empty cache.
 fn ada() -> Ada {
-    let ada = Ada::with(&[]);
+    let ada = Ada::with(&[smoke::WEIGHTS]);
     let prompts = ada.home().join("prompts.csv");
     fs::write(&prompts, "text\nHello\n").unwrap();
     ada.own(&prompts);
     ada
 }
 
-/// What a run in the `cpu` image says of a cache that has nothing.
+/// What a run in the `cpu` image says, whose cache has the model and no more.
 fn offline(args: &[&str]) -> String {
-    let fixed = ["run", "--engine", "docker", "--flavour", "cpu", "--offline"];
+    let model = "backend.model=smoke/SmolLM2-135M-Instruct";
+    let fixed = ["run", "--engine", "docker", "--flavour", "cpu", "--offline", model];
     words(ada().command(&[&fixed, args].concat()))
 }
 

@@ -79,8 +79,11 @@ impl World {
         // A model and prompts of the reader's own, a cache, and a place that all share.
         fs::create_dir_all(cwd.join("my-model")).expect("a folder");
         fs::write(cwd.join("prompts.csv"), "text\nHello\n").expect("prompts");
-        fs::create_dir_all(home.join(".cache/huggingface")).expect("the HuggingFace home");
         folder("srv".to_owned());
+        let caches = [home.join(".cache/huggingface"), home.join("weights")];
+        for place in caches.into_iter().chain([root.path().join("srv/huggingface")]) {
+            model(&place.join("hub"));
+        }
         Self { root, home, cwd, docker }
     }
 
@@ -130,6 +133,21 @@ impl World {
         let calls = fs::read_to_string(self.root.path().join(program)).unwrap_or_default();
         calls.lines().map(str::to_owned).collect()
     }
+}
+
+/// The guides' model for the `native` backend, as `hf download` leaves it.
+fn model(hub: &Path) {
+    let repo = hub.join("models--HuggingFaceTB--SmolLM2-360M-Instruct-GGUF");
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    // Git's id of a file without bytes.
+    let blob = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
+    let snapshot = repo.join("snapshots").join(commit);
+    for folder in [&repo.join("refs"), &repo.join("blobs"), &snapshot] {
+        fs::create_dir_all(folder).expect("a folder of the model");
+    }
+    fs::write(repo.join("refs/main"), commit).expect("the model's branch");
+    fs::write(repo.join("blobs").join(blob), "").expect("the model's weights");
+    symlink(Path::new("../../blobs").join(blob), snapshot.join("model.gguf")).expect("a link");
 }
 
 /// A program that notes what it is asked.

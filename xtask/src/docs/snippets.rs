@@ -40,6 +40,8 @@ pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
         snippet("run-options", tables::options(&cli::command(), "run")?),
         snippet("build-options", tables::options(&crate::Cli::command(), "build-image")?),
         snippet("commands", tables::commands()),
+        snippet("cache-commands", tables::cache_commands()?),
+        snippet("breakages", tables::breakages()),
         snippet("tasks", tables::tasks()),
         snippet("backends", tables::backends()),
         snippet("flavours", tables::flavours()),

@@ -14,6 +14,7 @@ use runner::{
     cli,
     engine::Mode,
     exit::Exit,
+    hub_cache::breakage::What,
     plan::{Access, Input, Mount, MountVariable, RunPlan},
     render::command_line,
     shell::{CommandLine, Part, Piece, Word},
@@ -52,6 +53,25 @@ pub(super) fn options(program: &clap::Command, name: &str) -> anyhow::Result<Con
 /// The commands of `aienergyscore`.
 pub(super) fn commands() -> Content {
     subcommands(&cli::command(), "aienergyscore")
+}
+
+/// The commands of `aienergyscore cache`.
+///
+/// # Errors
+/// When there are none.
+pub(super) fn cache_commands() -> anyhow::Result<Content> {
+    let program = cli::command();
+    let cache = program.find_subcommand("cache").context("there is no command `cache`")?;
+    Ok(subcommands(cache, "aienergyscore cache"))
+}
+
+/// What can be wrong in a cache, and what a repair does about it.
+pub(super) fn breakages() -> Content {
+    let rows = What::ALL.map(|what| {
+        let repair = what.repair().unwrap_or("nothing").to_owned();
+        vec![code(&what.name()), what.severity().to_string(), what.about().to_owned(), repair]
+    });
+    Content::Table { head: vec!["Finding", "", "What it is", "A repair"], rows: rows.into() }
 }
 
 /// The commands of `cargo xtask`.

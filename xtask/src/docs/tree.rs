@@ -52,7 +52,8 @@ pub(super) fn tree() -> anyhow::Result<Content> {
 fn files(root: &Path) -> anyhow::Result<Vec<String>> {
     let is_ours = |entry: &DirEntry| {
         let name = entry.file_name().to_string_lossy();
-        let hidden = name.starts_with('.') && entry.file_type().is_dir();
+        // In a second work tree `.git` is a file.
+        let hidden = name.starts_with('.') && (entry.file_type().is_dir() || name == ".git");
         entry.depth() == 0 || !(BUILT.contains(&&*name) || hidden && !HIDDEN.contains(&&*name))
     };
     let mut files = vec![];
@@ -115,6 +116,8 @@ fn comment(text: &str, mark: &str) -> String {
 
 /// The text that a Python module begins with.
 fn docstring(text: &str) -> String {
+    let after_interpreter = text.strip_prefix("#!").and_then(|rest| rest.split_once('\n'));
+    let text = after_interpreter.map_or(text, |(_, rest)| rest);
     let inside = text.strip_prefix("\"\"\"").and_then(|rest| rest.split("\"\"\"").next());
     inside.unwrap_or_default().split("\n\n").next().unwrap_or_default().replace('\n', " ")
 }
@@ -138,9 +141,13 @@ mod tests {
             comment("#!/bin/sh\n# Runs it: `x`.\nset -eu\n", "#"),
             comment("[workspace]\n# no\n", "#"),
             docstring("\"\"\"Reads it. Well.\"\"\"\nimport x\n"),
+            docstring("#!/usr/bin/env python3\n\"\"\"Times it.\"\"\"\n"),
         ];
         let said = said.map(|text| sentence(&text).unwrap_or_default());
-        assert_eq!(said, ["What it is", "One line: two", "Runs it: `x`", "", "Reads it"]);
+        assert_eq!(
+            said,
+            ["What it is", "One line: two", "Runs it: `x`", "", "Reads it", "Times it"]
+        );
     }
 
     #[test]

@@ -49,10 +49,10 @@ impl Report {
                     results.display()
                 ));
             }
-            match summary.cache {
+            match &summary.cache {
                 None => faults.push(format!("run {number}: the runner did not look at the cache")),
-                Some(CacheDelta { blobs_added: 0, bytes_added: 0 }) => {}
-                Some(CacheDelta { blobs_added, bytes_added }) => faults.push(format!(
+                Some(CacheDelta { blobs_added: 0, .. }) => {}
+                Some(CacheDelta { blobs_added, bytes_added, repos: _ }) => faults.push(format!(
                     "run {number}: {blobs_added} blobs ({bytes_added} bytes) were added to a Hub \
                      cache that had the whole model"
                 )),
@@ -106,7 +106,7 @@ fn row(number: u32, run: &Run, uid: u32) -> [String; 7] {
         known(run.completion_tokens.map(|tokens| tokens.to_string())),
         known(run.tokens_per_second.map(|rate| format!("{rate:.1}"))),
         known(run.seconds.map(|seconds| format!("{seconds:.2}"))),
-        known(cache.map(|cache| cache.blobs_added.to_string())),
+        known(cache.as_ref().map(|cache| cache.blobs_added.to_string())),
         owners.keys().map(owner).collect::<Vec<_>>().join(", "),
     ]
 }
@@ -161,7 +161,11 @@ mod tests {
                     time_to_first_token_seconds: None,
                 },
                 notes: vec![],
-                cache: Some(CacheDelta { blobs_added, bytes_added: blobs_added * 1000 }),
+                cache: Some(CacheDelta {
+                    blobs_added,
+                    bytes_added: blobs_added * 1000,
+                    repos: vec![],
+                }),
             },
             owners: owners.iter().copied().collect(),
             answers: None,

@@ -1,0 +1,162 @@
+//! Gives entries of a folder back to their user. Meant for a container that is root and may do
+//! nothing else: it touches what it is told to, follows no link and never leaves the folder.
+
+use std::{
+    fmt, io,
+    io::{Read, Write as _},
+};
+
+use anyhow::{Context as _, ensure};
+use contract::give_back::{Answer, Failed, Line, parse};
+use rustix::{
+    fs::{self, AtFlags, FileType, Gid, Mode, Stat, Uid},
+    io::Errno,
+};
+
+use crate::{
+    beneath::{self, Beneath},
+    failure::{self, FAILED},
+};
+
+/// Whose the entries are to be, and where they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Request {
+    /// The user's id, as it is in here.
+    pub(crate) uid: u32,
+    /// The user's group, as it is in here.
+    pub(crate) gid: u32,
+    /// The folder that holds them.
+    pub(crate) folder: String,
+    /// The number of the folder's inode, if only that very folder is meant.
+    pub(crate) inode: Option<u64>,
+}
+
+/// Why an entry was not given back.
+#[derive(Debug)]
+enum Trouble {
+    /// It is left alone on purpose.
+    Refused(String),
+    /// The system would not have it.
+    Failed(io::Error),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(why) => f.write_str(why),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<Errno> for Trouble {
+    fn from(error: Errno) -> Self {
+        match error {
+            Errno::LOOP => Self::Refused("a link is in its path".to_owned()),
+            Errno::XDEV => Self::Refused("it lies on another file system".to_owned()),
+            _ => Self::Failed(error.into()),
+        }
+    }
+}
+
+/// Gives back what `list` names, prints the answer as one JSON object; the exit code.
+pub(crate) fn run(request: &Request, list: impl Read) -> u8 {
+    let print = |answer: Answer| {
+        let text = serde_json::to_string(&answer)?;
+        writeln!(io::stdout(), "{text}").context("printing the answer")?;
+        Ok(if answer.failed.is_empty() { 0 } else { FAILED })
+    };
+    give_back(request, list).and_then(print).unwrap_or_else(|error| failure::report(&error))
+}
+
+/// Gives back what `list` names. Nothing is done before all of the list is there and understood.
+fn give_back(request: &Request, mut list: impl Read) -> anyhow::Result<Answer> {
+    let folder = &request.folder;
+    let beneath =
+        Beneath::open(folder).with_context(|| format!("opening the folder `{folder}`"))?;
+    if let Some(expected) = request.inode {
+        let found = beneath.stat().context("looking at the folder")?.st_ino;
+        ensure!(
+            found == expected,
+            "`{folder}` is another folder than the one that was meant (inode {found}, not \
+             {expected}), so nothing was touched; does the engine run on another machine?"
+        );
+    }
+    let mut bytes = Vec::new();
+    list.read_to_end(&mut bytes).context("reading the list on standard input")?;
+    let mut answer = Answer::default();
+    for (entry, line) in parse(&bytes)?.into_iter().enumerate() {
+        match give_back_one(request, &beneath, line) {
+            Ok(()) => answer.done += 1,
+            Err(trouble) => answer.failed.push(Failed {
+                entry,
+                path: String::from_utf8_lossy(line.path).into_owned(),
+                error: trouble.to_string(),
+                refused: matches!(trouble, Trouble::Refused(_)),
+            }),
+        }
+    }
+    Ok(answer)
+}
+
+/// Opens the entry once, as itself, so that what is judged is what is changed.
+fn give_back_one(request: &Request, beneath: &Beneath, line: Line<'_>) -> Result<(), Trouble> {
+    let Line { mode, path } = line;
+    if !beneath::is_plain(path) {
+        return Err(Trouble::Refused("it is no path below the folder".to_owned()));
+    }
+    let itself = beneath.find(path)?;
+    let found = fs::fstat(&itself)?;
+    refuse(&found, mode)?;
+    let (uid, gid) = (Uid::from_raw(request.uid), Gid::from_raw(request.gid));
+    // Without a path this is the open entry: a link itself, not what it leads to.
+    fs::chownat(&itself, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?;
+    if let Some(mode) = mode {
+        // An entry that is open as itself has no other name by which its mode can be set.
+        let name = beneath::name_of(&itself);
+        fs::chmod(name, Mode::from_raw_mode(mode))?;
+    }
+    look_again(&fs::fstat(&itself)?, request, mode)
+}
+
+/// Leaves alone what may be more than an entry of the folder.
+fn refuse(found: &Stat, mode: Option<u32>) -> Result<(), Trouble> {
+    let kind = FileType::from_raw_mode(found.st_mode);
+    let refused = |why: String| Err(Trouble::Refused(why));
+    match kind {
+        FileType::Directory => Ok(()),
+        FileType::BlockDevice | FileType::CharacterDevice => {
+            refused("it is a device, which its owner could read and write; delete it".to_owned())
+        }
+        _ if found.st_nlink > 1 => refused(format!(
+            "it has {} names (hard links), and the others may lie outside of the folder; put a \
+             copy in its place, which will be yours",
+            found.st_nlink
+        )),
+        FileType::RegularFile => Ok(()),
+        _ if mode.is_some() => refused("it has no mode of its own that could be set".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the entry is as asked: there are file systems that take a change and forget it. Whoever
+/// is not in its group cannot set the set-group-id bit, so that one does not count.
+fn look_again(found: &Stat, request: &Request, mode: Option<u32>) -> Result<(), Trouble> {
+    let differs = |what: String| Err(Trouble::Failed(io::Error::other(what)));
+    if (found.st_uid, found.st_gid) != (request.uid, request.gid) {
+        return differs(format!(
+            "it belongs to {}:{} afterwards; its file system keeps no owners",
+            found.st_uid, found.st_gid
+        ));
+    }
+    let counts = 0o5777;
+    match mode {
+        Some(mode) if found.st_mode & counts != mode & counts => {
+            differs(format!("its mode is {:04o} afterwards", found.st_mode & 0o7777))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! Many files hashed on all processors.
+
+use std::{
+    cmp::Reverse,
+    path::PathBuf,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use super::{
+    hash::{Buffer, Hashed, hash, open},
+    names::Digest,
+};
+use crate::progress::Progress;
+
+/// What a file costs beside its bytes, in bytes that would be hashed meanwhile.
+const COST_OF_OPENING: u64 = 16 * 1024;
+/// What is done before other threads would have begun.
+const WORTH_A_THREAD: u64 = 512 * 1024;
+
+/// A file to hash.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    /// Its absolute path; links are followed.
+    pub(crate) file: PathBuf,
+    /// The kind of its digest.
+    pub(crate) like: Digest,
+    /// Its bytes, as far as known: the largest files are begun first.
+    pub(crate) size: u64,
+}
+
+/// Hashes the files of `jobs`; the results in their order. Told to `stop`, what is not done is
+/// [`Hashed::Interrupted`].
+pub(crate) fn run(jobs: &[Job], progress: &Progress, stop: &AtomicBool) -> Vec<Hashed> {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    run_on(workers(jobs, processors), jobs, progress, stop)
+}
+
+/// How many threads are worth it.
+fn workers(jobs: &[Job], processors: usize) -> usize {
+    let cost: u64 = jobs
+        .iter()
+        .map(|job| job.size.saturating_add(COST_OF_OPENING))
+        .fold(0, u64::saturating_add);
+    let worth = usize::try_from(cost / WORTH_A_THREAD).unwrap_or(usize::MAX);
+    worth.min(jobs.len()).min(processors).max(1)
+}
+
+/// [`run`] on `workers` threads, this one included.
+fn run_on(workers: usize, jobs: &[Job], progress: &Progress, stop: &AtomicBool) -> Vec<Hashed> {
+    // Largest first: a large one that is begun last would keep all other processors waiting.
+    let mut order: Vec<usize> = (0..jobs.len()).collect();
+    order.sort_by_key(|at| Reverse(jobs[*at].size));
+    let next = AtomicUsize::new(0);
+    let mut results: Vec<OnceLock<Hashed>> = jobs.iter().map(|_| OnceLock::new()).collect();
+    let work = || {
+        let mut buffer = Buffer::new();
+        while !stop.load(Ordering::Relaxed)
+            && let Some(at) = order.get(next.fetch_add(1, Ordering::Relaxed))
+        {
+            let Job { file, like, size: _ } = &jobs[*at];
+            let hashed = match open(file) {
+                Ok(file) => hash(file, *like, buffer.bytes(), &|bytes| progress.add(bytes), stop),
+                Err(error) => Hashed::Failed(error),
+            };
+            // Nobody else has this index.
+            let _ = results[*at].set(hashed);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..workers {
+            scope.spawn(work);
+        }
+        work();
+    });
+    results.iter_mut().map(|result| result.take().unwrap_or(Hashed::Interrupted)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        os::unix::fs::symlink,
+        path::Path,
+        sync::atomic::{AtomicBool, Ordering},
+    };
+
+    use super::{Job, WORTH_A_THREAD, run_on, workers};
+    use crate::{
+        hub_cache::{hash::Hashed, names::Digest},
+        progress::Progress,
+    };
+
+    fn job(file: &Path, size: u64) -> Job {
+        Job { file: file.to_owned(), like: Digest::Git([0; 20]), size }
+    }
+
+    #[test]
+    fn results_are_in_the_order_of_the_jobs() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut jobs = Vec::new();
+        for size in [3_u64, 300_000, 0, 70_000, 5] {
+            let path = folder.path().join(size.to_string());
+            fs::write(&path, vec![b'x'; size as usize]).unwrap();
+            jobs.push(job(&path, size));
+        }
+        let link = folder.path().join("link");
+        symlink("0", &link).unwrap();
+        jobs.push(job(&link, 0));
+        jobs.push(job(&folder.path().join("none"), 9));
+        for workers in [1, 3] {
+            let progress = Progress::hidden();
+            let results = run_on(workers, &jobs, &progress, &AtomicBool::new(false));
+            let sizes: Vec<_> = results
+                .iter()
+                .map(|hashed| match hashed {
+                    Hashed::Is(_, stamp) => Some(stamp.size),
+                    _ => None,
+                })
+                .collect();
+            let expected = [Some(3), Some(300_000), Some(0), Some(70_000), Some(5), Some(0), None];
+            assert_eq!(sizes, expected);
+            assert!(matches!(&results[6], Hashed::Failed(error)
+                if error.kind() == std::io::ErrorKind::NotFound));
+            let Hashed::Is(empty, _) = &results[5] else { panic!("{:?}", results[5]) };
+            assert_eq!(empty.to_string(), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
+            assert_eq!(progress.done(), 370_008);
+        }
+    }
+
+    #[test]
+    fn what_is_left_when_told_to_stop_is_interrupted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "1").unwrap();
+        let stop = AtomicBool::new(false);
+        stop.store(true, Ordering::Relaxed);
+        let results = run_on(2, &[job(&path, 1), job(&path, 1)], &Progress::hidden(), &stop);
+        assert!(results.iter().all(|hashed| matches!(hashed, Hashed::Interrupted)));
+        assert_eq!(results.len(), 2);
+    }
+
+    #[test]
+    fn threads_are_begun_when_they_are_worth_it() {
+        let of = |size: u64, count: usize| vec![job(Path::new("/a"), size); count];
+        assert_eq!(workers(&[], 8), 1);
+        assert_eq!(workers(&of(1 << 40, 1), 8), 1);
+        assert_eq!(workers(&of(10, 3), 8), 1);
+        assert_eq!(workers(&of(10, 1000), 8), 8);
+        assert_eq!(workers(&of(WORTH_A_THREAD, 2), 8), 2);
+        assert_eq!(workers(&of(u64::MAX, 3), 2), 2);
+    }
+}

@@ -1,0 +1,165 @@
+//! Where a link of a cache leads, by its text alone.
+
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt as _,
+    path::Path,
+};
+
+/// Where the link of a file in a snapshot leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Pointer {
+    /// To a blob of the same repo, relatively, as it must be.
+    Blob(OsString),
+    /// To a blob of the same repo, absolutely: it dangles in a container, and after a move.
+    AbsoluteBlob(OsString),
+    /// Anywhere else.
+    Elsewhere,
+}
+
+/// Where the link of a repo's blob leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum BlobLink {
+    /// To the payload of this name in the shared store, relatively, as it must be.
+    Store(OsString),
+    /// Anywhere else.
+    Elsewhere,
+}
+
+/// Judges the link `text` of a file in a snapshot, which lies `folders` folders below the snapshot.
+/// `repo` is the absolute path of the repo's folder.
+pub(crate) fn pointer(text: &[u8], folders: usize, repo: &Path) -> Pointer {
+    // The snapshot's own folder and `snapshots/` are above those.
+    if let Some(name) = directly(text, 2 + folders, b"blobs/") {
+        return Pointer::Blob(name.to_owned());
+    }
+    let absolute = text.starts_with(b"/");
+    let base = if absolute {
+        vec![]
+    } else {
+        // Names of folders on the way do not matter, only how many there are.
+        let below = std::iter::repeat_n(OsStr::new(""), 2 + folders);
+        parts(repo.as_os_str().as_bytes()).chain(below).collect()
+    };
+    let place = resolved(base, text);
+    let inside = place.as_deref().and_then(|place| below(place, repo));
+    match inside {
+        Some([folder, name]) if *folder == "blobs" => {
+            let name = (*name).to_owned();
+            if absolute { Pointer::AbsoluteBlob(name) } else { Pointer::Blob(name) }
+        }
+        _ => Pointer::Elsewhere,
+    }
+}
+
+/// Judges the link `text` of a file in a repo's `blobs/`.
+pub(crate) fn blob(text: &[u8]) -> BlobLink {
+    let Some(shard) = text.strip_prefix(b"../../blobs/") else { return BlobLink::Elsewhere };
+    match shard.split(|byte| *byte == b'/').collect::<Vec<_>>().as_slice() {
+        [prefix, name] if is_shard(prefix, name) => {
+            BlobLink::Store(OsStr::from_bytes(name).to_owned())
+        }
+        _ => BlobLink::Elsewhere,
+    }
+}
+
+/// Whether the store keeps the payload `name` in the folder `prefix`: its first two digits.
+pub(crate) fn is_shard(prefix: &[u8], name: &[u8]) -> bool {
+    prefix.len() == 2 && name.len() == 64 && name.starts_with(prefix)
+}
+
+/// What a link must say that lies `folders` folders below a snapshot.
+pub(crate) fn canonical(folders: usize, blob: &OsStr) -> OsString {
+    let mut text = OsString::from("../".repeat(2 + folders));
+    text.push("blobs/");
+    text.push(blob);
+    text
+}
+
+/// The last name of `text` when it is just `up` steps up, then `folder`, then a name.
+fn directly<'a>(text: &'a [u8], up: usize, folder: &[u8]) -> Option<&'a OsStr> {
+    let mut rest = text;
+    for _ in 0..up {
+        rest = rest.strip_prefix(b"../")?;
+    }
+    let name = rest.strip_prefix(folder)?;
+    let is_name = !name.is_empty() && !name.contains(&b'/') && name != b"." && name != b"..";
+    is_name.then(|| OsStr::from_bytes(name))
+}
+
+fn parts(path: &[u8]) -> impl Iterator<Item = &OsStr> {
+    path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).map(OsStr::from_bytes)
+}
+
+/// `base` with the steps of `text` taken; none above the root.
+fn resolved<'a>(mut base: Vec<&'a OsStr>, text: &'a [u8]) -> Option<Vec<&'a OsStr>> {
+    for part in parts(text) {
+        match part.as_bytes() {
+            b"." => {}
+            b".." => {
+                base.pop()?;
+            }
+            _ => base.push(part),
+        }
+    }
+    Some(base)
+}
+
+/// The rest of `place` below `folder`.
+fn below<'a, 'b>(place: &'b [&'a OsStr], folder: &Path) -> Option<&'b [&'a OsStr]> {
+    let mut rest = place;
+    for part in parts(folder.as_os_str().as_bytes()) {
+        rest = rest.split_first().filter(|(first, _)| **first == part)?.1;
+    }
+    Some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{BlobLink, Pointer, blob, canonical, pointer};
+
+    #[test]
+    fn a_pointer_leads_to_a_blob_of_its_own_repo() {
+        let judged = |text: &str, folders| pointer(text.as_bytes(), folders, Path::new("/c/r"));
+        let own = || Pointer::Blob("e".into());
+        for (text, folders, expected) in [
+            ("../../blobs/e", 0, own()),
+            ("../../../blobs/e", 1, own()),
+            ("../../../r/blobs/e", 0, own()),
+            ("./../..//blobs/./e", 0, own()),
+            ("/c/r/blobs/e", 3, Pointer::AbsoluteBlob("e".into())),
+            ("/c/r/../r/blobs/e", 3, Pointer::AbsoluteBlob("e".into())),
+            ("../../blobs/e", 1, Pointer::Elsewhere),
+            ("../../../blobs/e", 0, Pointer::Elsewhere),
+            ("../../../other/blobs/e", 0, Pointer::Elsewhere),
+            ("../../blobs/..", 0, Pointer::Elsewhere),
+            ("../../blobs/", 0, Pointer::Elsewhere),
+            ("../../blobs/a/b", 0, Pointer::Elsewhere),
+            ("../../../../../../../../c/r/blobs/e", 0, Pointer::Elsewhere),
+            ("/etc/passwd", 0, Pointer::Elsewhere),
+            ("e", 0, Pointer::Elsewhere),
+        ] {
+            assert_eq!(judged(text, folders), expected, "{text}");
+        }
+        let text = canonical(1, "e".as_ref());
+        assert_eq!(judged(text.to_str().unwrap(), 1), own());
+    }
+
+    #[test]
+    fn a_blob_may_be_a_payload_of_the_store() {
+        let name = "ab".repeat(32);
+        let text = format!("../../blobs/ab/{name}");
+        assert_eq!(blob(text.as_bytes()), BlobLink::Store(name.clone().into()));
+        for text in [
+            format!("../../blobs/cd/{name}"),
+            format!("/c/blobs/ab/{name}"),
+            format!("../blobs/ab/{name}"),
+            "../../blobs/ab/ab".to_owned(),
+            "../../models--o--n/blobs/x".to_owned(),
+        ] {
+            assert_eq!(blob(text.as_bytes()), BlobLink::Elsewhere, "{text}");
+        }
+    }
+}

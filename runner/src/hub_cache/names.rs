@@ -1,0 +1,248 @@
+//! Names in a Hub cache, as huggingface_hub 2.4, older clients and the Rust crate hf-hub write them.
+
+use std::{ffi::OsStr, fmt, os::unix::ffi::OsStrExt as _};
+
+use serde::Serialize;
+
+/// What systems leave in any folder; huggingface_hub passes over them, too.
+const OF_SYSTEMS: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
+
+/// Whether a system left this file, which means nothing.
+pub(crate) fn is_of_system(name: &OsStr) -> bool {
+    OF_SYSTEMS.iter().any(|known| name == *known)
+}
+
+/// The kinds of repo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RepoType {
+    /// Weights and what goes with them.
+    Model,
+    /// Data.
+    Dataset,
+    /// A demo.
+    Space,
+    /// Compiled GPU code, since huggingface_hub 1.10.
+    Kernel,
+}
+
+impl RepoType {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Model, Self::Dataset, Self::Space, Self::Kernel];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Dataset => "dataset",
+            Self::Space => "space",
+            Self::Kernel => "kernel",
+        }
+    }
+
+    /// What its folders begin with.
+    const fn plural(self) -> &'static str {
+        match self {
+            Self::Model => "models",
+            Self::Dataset => "datasets",
+            Self::Space => "spaces",
+            Self::Kernel => "kernels",
+        }
+    }
+}
+
+impl fmt::Display for RepoType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A repo of the Hub, by its name there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RepoName {
+    /// Its kind.
+    pub kind: RepoType,
+    /// `ORG/NAME`, or `NAME` alone.
+    pub id: String,
+}
+
+impl RepoName {
+    /// The repo that a folder is named after; `--` is forbidden in ids, so that nothing is lost.
+    pub(crate) fn of_folder(name: &str) -> Option<Self> {
+        let (plural, id) = name.split_once("--")?;
+        let kind = RepoType::ALL.into_iter().find(|kind| kind.plural() == plural)?;
+        Some(Self { kind, id: id.replace("--", "/") })
+    }
+
+    /// The name of its folder.
+    pub(crate) fn folder(&self) -> String {
+        format!("{}--{}", self.kind.plural(), self.id.replace('/', "--"))
+    }
+}
+
+impl fmt::Display for RepoName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, id } = self;
+        write!(f, "{kind}/{id}")
+    }
+}
+
+/// The digest that a blob's name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Digest {
+    /// Of the bytes, for files that are large or binary.
+    Sha256([u8; 32]),
+    /// Git's id of a blob, for the others.
+    Git([u8; 20]),
+}
+
+impl Digest {
+    /// The digest that `name` spells; anything else is another server's and cannot be checked.
+    pub(crate) fn of_name(name: &[u8]) -> Option<Self> {
+        match name.len() {
+            64 => bytes(name).map(Self::Sha256),
+            40 => bytes(name).map(Self::Git),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes: &[u8] = match self {
+            Self::Sha256(bytes) => bytes,
+            Self::Git(bytes) => bytes,
+        };
+        bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// `N` bytes of twice as many lower-case hexadecimal digits.
+fn bytes<const N: usize>(hex: &[u8]) -> Option<[u8; N]> {
+    let digit = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    (hex.len() == 2 * N).then_some(bytes)
+}
+
+/// Whether `name` is a commit, as folders below `snapshots/` are named.
+pub(crate) fn is_commit(name: &str) -> bool {
+    bytes::<20>(name.as_bytes()).is_some()
+}
+
+/// What a file in a repo's `blobs/` is, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BlobName {
+    /// Bytes whose name is their digest.
+    Named(Digest),
+    /// A download that was killed, or runs; the name of the lock that a running one holds.
+    Incomplete,
+    /// An empty file that a client learned the umask from.
+    UmaskProbe,
+    /// One step of a replacement. `.old` may be the only copy.
+    Replacement {
+        /// Whether it is what was replaced.
+        old: bool,
+    },
+    /// A lock of a client before 0.19.
+    Lock,
+    /// Another server's name, or somebody else's file.
+    Other,
+}
+
+impl BlobName {
+    /// Reads a name.
+    pub(crate) fn of(name: &[u8]) -> Self {
+        if let Some(digest) = Digest::of_name(name) {
+            return Self::Named(digest);
+        }
+        let ends = |ending: &str| name.strip_suffix(ending.as_bytes());
+        if ends(".incomplete").is_some() {
+            return Self::Incomplete;
+        }
+        if ends(".lock").is_some() {
+            return Self::Lock;
+        }
+        if name.starts_with(b"tmp_") {
+            return Self::UmaskProbe;
+        }
+        let step = [".shared", ".new", ".old"].into_iter().find(|step| ends(step).is_some());
+        match step.filter(|_| name.starts_with(b".")) {
+            Some(step) => Self::Replacement { old: step == ".old" },
+            None => Self::Other,
+        }
+    }
+}
+
+/// The etag of an unfinished download: `<etag>.<8hex>.incomplete` since 1.18, before that and in
+/// the Rust crate `<etag>.incomplete`.
+pub(crate) fn etag_of_incomplete(name: &[u8]) -> Option<&OsStr> {
+    let stem = name.strip_suffix(b".incomplete")?;
+    let dot = stem.iter().rposition(|byte| *byte == b'.');
+    let unique = dot.filter(|at| bytes::<4>(&stem[at + 1..]).is_some());
+    Some(OsStr::from_bytes(unique.map_or(stem, |at| &stem[..at])))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::{BlobName, Digest, RepoName, RepoType, etag_of_incomplete, is_commit};
+
+    #[test]
+    fn a_folder_is_named_after_its_repo() {
+        let cases = [
+            ("models--gpt2", Some((RepoType::Model, "gpt2"))),
+            ("datasets--org--name", Some((RepoType::Dataset, "org/name"))),
+            ("spaces--o--n", Some((RepoType::Space, "o/n"))),
+            ("kernels--o--n", Some((RepoType::Kernel, "o/n"))),
+            ("models", None),
+            ("model--gpt2", None),
+            ("blobs", None),
+            (".locks", None),
+        ];
+        for (folder, expected) in cases {
+            let name = RepoName::of_folder(folder);
+            let expected = expected.map(|(kind, id)| RepoName { kind, id: id.to_owned() });
+            assert_eq!(name, expected, "{folder}");
+            assert!(name.is_none_or(|name| name.folder() == folder));
+        }
+    }
+
+    #[test]
+    fn a_blobs_name_is_a_digest_in_lower_case() {
+        let sha = "0123456789abcdef".repeat(4);
+        let git = &sha[..40];
+        for name in [&sha, git] {
+            assert_eq!(Digest::of_name(name.as_bytes()).unwrap().to_string(), *name);
+        }
+        for name in [&sha[..63], &sha.to_uppercase(), "W/\"1\"", ""] {
+            assert_eq!(Digest::of_name(name.as_bytes()), None, "{name}");
+        }
+        assert!(is_commit(git) && !is_commit(&sha) && !is_commit("main"));
+    }
+
+    #[test]
+    fn leftovers_are_told_by_their_names() {
+        let of = |name: &str| BlobName::of(name.as_bytes());
+        assert_eq!(of("ab.0011aabb.incomplete"), BlobName::Incomplete);
+        assert_eq!(of("tmp_0b0c"), BlobName::UmaskProbe);
+        assert_eq!(of(".ab.0011aabb.old"), BlobName::Replacement { old: true });
+        assert_eq!(of(".ab.0011aabb.shared"), BlobName::Replacement { old: false });
+        assert_eq!(of("ab.lock"), BlobName::Lock);
+        for other in ["weights.new", "notes.txt", "abc"] {
+            assert_eq!(of(other), BlobName::Other, "{other}");
+        }
+        let etag = |name: &str| etag_of_incomplete(name.as_bytes()).map(OsStr::to_owned);
+        assert_eq!(etag("ab.0011aabb.incomplete").unwrap(), "ab");
+        assert_eq!(etag("ab.incomplete").unwrap(), "ab");
+        assert_eq!(etag("a.b.incomplete").unwrap(), "a.b");
+        assert_eq!(etag("ab"), None);
+    }
+}

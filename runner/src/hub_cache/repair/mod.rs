@@ -1,0 +1,263 @@
+//! `cache repair`: shows what would mend a cache, and does it.
+
+mod apply;
+mod place;
+mod plan;
+mod unused;
+
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+    time::SystemTime,
+};
+
+use serde_json::{Value, json};
+
+use self::{
+    apply::{Done, subject},
+    plan::{Stage, Step, steps},
+};
+use super::{
+    HubCache,
+    breakage::Fix,
+    cache::Cache,
+    verify::{Around, Scope, verify},
+};
+use crate::{checks::on_one_line, exit::Exit, give_back::Failure, host_path::HostPath};
+
+pub(crate) use apply::is_unfinished;
+
+/// What gives entries back to their user, or says how: paths below the folder.
+pub(crate) trait TakeBack {
+    /// Makes `paths` the user's; those that are not afterwards, each with the reason.
+    ///
+    /// # Errors
+    /// When nothing could be tried.
+    fn take_back(&self, folder: &HostPath, paths: &[PathBuf]) -> anyhow::Result<Vec<Failure>>;
+
+    /// The command that does the same with `sudo`.
+    fn sudo_line(&self, folder: &HostPath, paths: &[PathBuf]) -> String;
+}
+
+/// Rounds after which owners and modes are as good as they get: each may open one more level.
+const ROUNDS: usize = 16;
+
+/// A step, and how it ended.
+#[derive(Debug)]
+struct Ended {
+    step: Step,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Planned,
+    Done,
+    Left(String),
+    Failed(String),
+}
+
+/// What a repair would do or did.
+#[derive(Debug)]
+pub(crate) struct Repair {
+    path: HostPath,
+    ended: Vec<Ended>,
+    sudo: Option<String>,
+    interrupted: bool,
+}
+
+/// Plans the repair of a cache and, if `really`, does it.
+///
+/// # Errors
+/// When the cache cannot be looked at.
+pub(crate) fn repair(
+    places: &HubCache,
+    scope: &Scope,
+    around: &Around<'_>,
+    owners: &dyn TakeBack,
+    really: bool,
+) -> anyhow::Result<Repair> {
+    let cache = Cache::open(places.hub.as_path())?;
+    let path = HostPath::new("Hub cache", &cache.path, Path::new("/"))?;
+    let mut repair = Repair { path, ended: vec![], sudo: None, interrupted: false };
+    if really {
+        repair.mend_access(places, scope, around, owners)?;
+    }
+    let found = verify(places, scope, around)?;
+    repair.interrupted = found.interrupted;
+    if found.interrupted {
+        return Ok(repair);
+    }
+    if !really {
+        repair.plan(steps(&found.breakages, Stage::Access), owners);
+        repair.plan(steps(&found.breakages, Stage::Rest), owners);
+        return Ok(repair);
+    }
+    let root = repair.path.as_path().to_owned();
+    for step in steps(&found.breakages, Stage::Rest) {
+        repair.ended.push(do_step(&root, step));
+    }
+    Ok(repair)
+}
+
+fn do_step(root: &Path, step: Step) -> Ended {
+    let state = match apply::apply(root, &step.fix, SystemTime::now()) {
+        Ok(Done::Done) => State::Done,
+        Ok(Done::Left(why)) => State::Left(why),
+        Err(error) => State::Failed(format!("{error:#}")),
+    };
+    Ended { step, state }
+}
+
+impl Repair {
+    fn plan(&mut self, steps: Vec<Step>, owners: &dyn TakeBack) {
+        for step in steps {
+            if let Fix::TakeBack { paths } = &step.fix {
+                self.sudo = Some(owners.sudo_line(&self.path, paths));
+            }
+            self.ended.push(Ended { step, state: State::Planned });
+        }
+    }
+
+    /// Owners and modes first, level by level: a closed folder hides what is in it.
+    fn mend_access(
+        &mut self,
+        places: &HubCache,
+        scope: &Scope,
+        around: &Around<'_>,
+        owners: &dyn TakeBack,
+    ) -> anyhow::Result<()> {
+        let never = AtomicBool::new(false);
+        let quick = Scope { bytes: false, full: false, ..scope.clone() };
+        let around = Around { stop: &never, memory: None, ..*around };
+        let root = self.path.as_path().to_owned();
+        for _ in 0..ROUNDS {
+            let found = verify(places, &quick, &around)?;
+            let steps = steps(&found.breakages, Stage::Access);
+            let mut progress = false;
+            for step in steps {
+                let tried = self.ended.iter().any(|ended| ended.step.fix == step.fix);
+                if tried {
+                    continue;
+                }
+                let ended = match &step.fix {
+                    Fix::TakeBack { paths } => {
+                        let state = self.take_back(paths, owners);
+                        Ended { step, state }
+                    }
+                    _ => do_step(&root, step),
+                };
+                progress |= matches!(ended.state, State::Done);
+                self.ended.push(ended);
+            }
+            if !progress {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_back(&mut self, paths: &[PathBuf], owners: &dyn TakeBack) -> State {
+        let failed = match owners.take_back(&self.path, paths) {
+            Ok(failed) => failed,
+            Err(error) => {
+                self.sudo = Some(owners.sudo_line(&self.path, paths));
+                return State::Failed(format!("{error:#}"));
+            }
+        };
+        let Some(Failure { path, error, .. }) = failed.first() else { return State::Done };
+        let why = format!(
+            "{} of {} are not yours yet, first `{}`: {error}",
+            failed.len(),
+            paths.len(),
+            path.display()
+        );
+        // What the container refused, nobody should do by hand.
+        let left: Vec<_> =
+            failed.into_iter().filter(|entry| !entry.refused).map(|entry| entry.path).collect();
+        self.sudo = (!left.is_empty()).then(|| owners.sudo_line(&self.path, &left));
+        State::Failed(why)
+    }
+
+    /// A line for each step, and how to go on.
+    pub(crate) fn lines(&self) -> String {
+        let mut text = String::new();
+        for Ended { step, state } in &self.ended {
+            let (word, why) = match state {
+                State::Planned => ("would", String::new()),
+                State::Done => ("done", String::new()),
+                State::Left(why) => ("left", format!(": {why}")),
+                State::Failed(why) => ("failed", format!(": {why}")),
+            };
+            let line = format!("{word:<7} {}{why} ({})", step.fix.describe(), step.why);
+            writeln!(text, "{}", on_one_line(&line)).expect("a String takes all");
+        }
+        text.push_str(&self.sum());
+        if let Some(sudo) = &self.sudo {
+            writeln!(text, "without an engine that can do it: {sudo}").expect("a String takes all");
+        }
+        text
+    }
+
+    fn sum(&self) -> String {
+        let count =
+            |is: fn(&State) -> bool| self.ended.iter().filter(|ended| is(&ended.state)).count();
+        let planned = count(|state| matches!(state, State::Planned));
+        if self.interrupted {
+            return "interrupted; run it again to go on\n".to_owned();
+        }
+        if self.ended.is_empty() {
+            return "nothing to repair\n".to_owned();
+        }
+        if planned > 0 {
+            return format!("{planned} step(s); `--yes` takes them, and nothing was changed yet\n");
+        }
+        format!(
+            "{} done, {} left alone, {} failed\n",
+            count(|state| matches!(state, State::Done)),
+            count(|state| matches!(state, State::Left(_))),
+            count(|state| matches!(state, State::Failed(_)))
+        )
+    }
+
+    /// The same for machines.
+    pub(crate) fn json(&self) -> Value {
+        let steps: Vec<_> = self
+            .ended
+            .iter()
+            .map(|Ended { step, state }| {
+                let (word, why) = match state {
+                    State::Planned => ("planned", None),
+                    State::Done => ("done", None),
+                    State::Left(why) => ("left", Some(why)),
+                    State::Failed(why) => ("failed", Some(why)),
+                };
+                let path = subject(&step.fix).map(|path| path.to_string_lossy().into_owned());
+                json!({
+                    "does": step.fix.describe(),
+                    "path": path,
+                    "why": step.why,
+                    "state": word,
+                    "reason": why,
+                })
+            })
+            .collect();
+        json!({
+            "path": self.path,
+            "steps": steps,
+            "sudo": self.sudo,
+            "interrupted": self.interrupted,
+        })
+    }
+
+    /// What it means to a script: 1 while something is to be mended.
+    pub(crate) fn exit(&self) -> Exit {
+        let open =
+            self.ended.iter().any(|ended| matches!(ended.state, State::Planned | State::Failed(_)));
+        if open || self.interrupted { Exit::Failed } else { Exit::Success }
+    }
+}
+
+#[cfg(test)]
+mod tests;

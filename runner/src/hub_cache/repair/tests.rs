@@ -1,0 +1,199 @@
+//! Whole repairs of small caches.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+    sync::atomic::AtomicBool,
+    time::{Duration, SystemTime},
+};
+
+use super::{Repair, TakeBack, repair};
+use crate::{
+    give_back::Failure,
+    host::Host,
+    host_path::HostPath,
+    hub_cache::{
+        HubCache,
+        breakage::{Breakage, What},
+        fixture::{COMMIT, Fixture, Kept, git_id},
+        verify::{Around, Scope, verify},
+    },
+    testing::host,
+};
+
+/// Nothing in these tests is somebody else's.
+struct Nobody;
+
+impl TakeBack for Nobody {
+    fn take_back(&self, _: &HostPath, paths: &[PathBuf]) -> anyhow::Result<Vec<Failure>> {
+        panic!("{paths:?} are not to be taken back")
+    }
+
+    fn sudo_line(&self, _: &HostPath, paths: &[PathBuf]) -> String {
+        panic!("{paths:?} are not to be taken back")
+    }
+}
+
+fn me(fixture: &Fixture) -> (Host, HubCache) {
+    let mut host = host();
+    host.uid = rustix::process::geteuid().as_raw();
+    host.gid = rustix::process::getegid().as_raw();
+    let hub = fixture.path();
+    host.env = [("HF_HOME", hub.as_path()), ("HF_HUB_CACHE", hub.as_path())].into_iter().collect();
+    let places = HubCache::locate(&host).unwrap();
+    (host, places)
+}
+
+fn everything() -> Scope {
+    Scope { repos: vec![], bytes: true, full: false }
+}
+
+fn repaired(fixture: &Fixture, really: bool) -> Repair {
+    let (host, places) = me(fixture);
+    let stop = AtomicBool::new(false);
+    let around = Around { host: &host, token: None, memory: None, stop: &stop };
+    repair(&places, &everything(), &around, &Nobody, really).unwrap()
+}
+
+fn found(fixture: &Fixture) -> Vec<Breakage> {
+    let (host, places) = me(fixture);
+    let stop = AtomicBool::new(false);
+    let around = Around { host: &host, token: None, memory: None, stop: &stop };
+    verify(&places, &everything(), &around).unwrap().breakages
+}
+
+const FILES: [(&str, &str, Kept); 2] =
+    [("config.json", "{}", Kept::Git), ("onnx/model.onnx", "large", Kept::Large)];
+
+fn age(fixture: &Fixture, below: &str) {
+    let hours = SystemTime::now() - Duration::from_secs(7200);
+    fs::File::options().write(true).open(fixture.at(below)).unwrap().set_modified(hours).unwrap();
+}
+
+/// A cache with one of each thing that can be mended.
+fn broken() -> Fixture {
+    let fixture = Fixture::new();
+    let config = git_id(b"{}");
+    fixture.model("a/corrupt", &FILES, true);
+    fixture.write(format!("models--a--corrupt/blobs/{config}"), "[]");
+    fixture.model("b/dangling", &FILES, false);
+    fs::remove_file(fixture.at(format!("models--b--dangling/blobs/{config}"))).unwrap();
+    fixture.model("c/links", &FILES, true);
+    let link = format!("models--c--links/snapshots/{COMMIT}/config.json");
+    fs::remove_file(fixture.at(&link)).unwrap();
+    fixture.link(&link, fixture.path().join(format!("models--c--links/blobs/{config}")));
+    fixture.link(format!("models--c--links/snapshots/{COMMIT}/passwd"), "/etc/passwd");
+    fixture.model("d/refs", &FILES, true);
+    fixture.write("models--d--refs/refs/main", format!("{COMMIT}\n"));
+    fixture.write("models--d--refs/refs/main.0011aabb.tmp", COMMIT);
+    age(&fixture, "models--d--refs/refs/main.0011aabb.tmp");
+    fixture.model("e/closed", &FILES, true);
+    let closed = fixture.at(format!("models--e--closed/blobs/{config}"));
+    fs::set_permissions(closed, fs::Permissions::from_mode(0o000)).unwrap();
+    let unfinished = format!("models--e--closed/blobs/{}.0011aabb.incomplete", "a".repeat(64));
+    fixture.write(unfinished, "half");
+    fixture.write(format!("models--e--closed/blobs/.{}.0011aabb.old", "b".repeat(40)), "only");
+    fixture.write(format!(".locks/models--e--closed/{}.lock", "c".repeat(40)), "1\nelsewhere\n");
+    fixture.write("models--e--closed/blobs/notes.txt", "mine");
+    fixture
+}
+
+#[test]
+fn without_a_yes_nothing_changes() {
+    let fixture = broken();
+    let before = fixture.manifest(&[]);
+    let planned = repaired(&fixture, false);
+    assert_eq!(fixture.manifest(&[]), before);
+    assert_eq!(planned.exit().code(), 1);
+    let text = planned.lines().replace(fixture.path().to_str().unwrap(), "HUB");
+    // Root may read everything, whatever its mode.
+    let text: Vec<_> = text.lines().filter(|line| !line.contains("sets the mode")).collect();
+    insta::assert_snapshot!(text[..text.len() - 1].join("\n"));
+}
+
+#[test]
+fn a_repair_mends_what_it_says_and_touches_nothing_else() {
+    let fixture = broken();
+    let config = git_id(b"{}");
+    let touched = [
+        format!("models--a--corrupt/blobs/{config}"),
+        "models--a--corrupt/.set-aside".to_owned(),
+        format!("models--b--dangling/blobs/{config}"),
+        format!("models--c--links/snapshots/{COMMIT}/config.json"),
+        format!("models--c--links/snapshots/{COMMIT}/passwd"),
+        "models--d--refs/refs/main".to_owned(),
+        "models--e--closed/blobs".to_owned(),
+        ".locks/models--e--closed".to_owned(),
+    ];
+    let touched: Vec<_> = touched.iter().map(String::as_str).collect();
+    let before = fixture.manifest(&touched);
+    let done = repaired(&fixture, true);
+    assert_eq!(done.exit().code(), 0, "{}", done.lines());
+    assert_eq!(fixture.manifest(&touched), before);
+
+    // The link is kept, so that the Hub client fetches what was set aside.
+    let link = fixture.at(format!("models--a--corrupt/snapshots/{COMMIT}/config.json"));
+    assert!(link.is_symlink() && !link.exists());
+    let aside = fs::read_dir(fixture.at("models--a--corrupt/.set-aside")).unwrap();
+    let aside: Vec<_> = aside.map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect();
+    assert_eq!(aside, [b"[]"]);
+    // A whole copy was in another repo.
+    let copied = fixture.at(format!("models--b--dangling/blobs/{config}"));
+    assert_eq!(fs::read(copied).unwrap(), b"{}");
+    assert!(std::path::Path::new("/etc/passwd").exists());
+    assert_eq!(
+        fs::read(fixture.at(format!("models--e--closed/blobs/{}", "b".repeat(40)))).unwrap(),
+        b"only"
+    );
+    assert_eq!(fs::read(fixture.at("models--e--closed/blobs/notes.txt")).unwrap(), b"mine");
+
+    let left: BTreeSet<_> = found(&fixture).into_iter().map(|breakage| breakage.what).collect();
+    let expected = [
+        // The renamed copy is what it always was, and its name was made up by this test.
+        What::CorruptBlob,
+        What::DanglingPointer,
+        What::ForeignFile,
+        What::OrphanBlob,
+        What::SetAside,
+    ];
+    assert_eq!(left, expected.into_iter().collect());
+
+    // The link that waits for the Hub client is left alone from then on.
+    repaired(&fixture, true);
+    assert!(link.is_symlink());
+}
+
+#[test]
+fn a_second_repair_finishes_what_a_killed_one_began() {
+    let fixture = Fixture::new();
+    fixture.model("a/m", &FILES, true);
+    let snapshot = format!("models--a--m/snapshots/{COMMIT}");
+    fixture.link(format!("{snapshot}/.aienergyscore-7"), "../../blobs/x");
+    fixture.write(format!("models--a--m/blobs/{}.00000007.incomplete", git_id(b"{}")), "{");
+    fixture.write("models--a--m/refs/main.00000007.tmp", "0123");
+    age(&fixture, "models--a--m/refs/main.00000007.tmp");
+    let done = repaired(&fixture, true);
+    assert_eq!(done.exit().code(), 0, "{}", done.lines());
+    assert_eq!(found(&fixture), []);
+    assert_eq!(repaired(&fixture, true).lines(), "nothing to repair\n");
+}
+
+#[test]
+fn what_somebody_uses_stays() {
+    let fixture = Fixture::new();
+    fixture.model("a/m", &FILES, true);
+    let etag = "a".repeat(64);
+    fixture.write(format!("models--a--m/blobs/{etag}.0011aabb.incomplete"), "half");
+    fixture.write(format!(".locks/models--a--m/{etag}.lock"), "");
+    let lock = fs::File::open(fixture.at(format!(".locks/models--a--m/{etag}.lock"))).unwrap();
+    lock.lock().unwrap();
+    let left = repaired(&fixture, true);
+    assert!(left.lines().contains("a download is at work"), "{}", left.lines());
+    assert_eq!(left.exit().code(), 0);
+    assert!(fixture.at(format!("models--a--m/blobs/{etag}.0011aabb.incomplete")).exists());
+    drop(lock);
+    repaired(&fixture, true);
+    assert_eq!(found(&fixture), []);
+}

@@ -1,0 +1,110 @@
+//! Whether anybody uses a file: a lock that is held, a process that has it open, a fresh change.
+
+use std::{
+    fs::{self, TryLockError},
+    io,
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use super::place::Place;
+
+/// A leftover that no lock speaks for is left alone while it is younger than this.
+const YOUNG: Duration = Duration::from_secs(3600);
+
+/// A lock that is held as long as this value lives; none when there is no lock file.
+#[derive(Debug)]
+pub(super) struct Held(
+    #[expect(dead_code, reason = "dropping it releases the lock")] Option<fs::File>,
+);
+
+/// Takes the lock file at `lock`, so that no download can begin meanwhile.
+///
+/// # Errors
+/// Why it may be in use: somebody holds it, or it cannot be asked.
+pub(super) fn take(root: &Path, lock: &Path) -> Result<Held, String> {
+    let place = match Place::find(root, lock) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Held(None)),
+        place => place.map_err(|error| format!("its lock cannot be looked at: {error}"))?,
+    };
+    let file = match place.open_to_lock() {
+        // Every client since 0.19 makes the lock before the file.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Held(None)),
+        file => file.map_err(|error| format!("its lock cannot be opened: {error}"))?,
+    };
+    match file.try_lock() {
+        Ok(()) => Ok(Held(Some(file))),
+        Err(TryLockError::WouldBlock) => Err("its lock is held: a download is at work".to_owned()),
+        Err(TryLockError::Error(error)) => Err(format!("its lock cannot be asked: {error}")),
+    }
+}
+
+/// Why the file at `place` may be in use, if so. `locked` is whether its lock was free.
+///
+/// # Errors
+/// When it cannot be looked at.
+pub(super) fn in_use(place: &Place, locked: bool, now: SystemTime) -> io::Result<Option<String>> {
+    let stat = place.look()?;
+    let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(stat.st_mtime.max(0) as u64);
+    if !locked && now.duration_since(changed).is_ok_and(|age| age < YOUNG) {
+        return Ok(Some("it is less than an hour old".to_owned()));
+    }
+    Ok(opener(stat.st_dev, stat.st_ino).map(|process| format!("process {process} has it open")))
+}
+
+/// A process that has the file open, among those that this user may look at.
+fn opener(device: u64, inode: u64) -> Option<String> {
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    processes.map(|process| process.path()).find_map(|process| {
+        let name = process.file_name()?.to_str()?.to_owned();
+        // We ourselves have it open, if at all, to hold its lock.
+        let is_other = name.parse().is_ok_and(|process: u32| process != std::process::id());
+        is_other.then_some(())?;
+        let mut files = fs::read_dir(process.join("fd")).ok()?.flatten();
+        let has_it = files.any(|file| {
+            fs::metadata(file.path()).is_ok_and(|data| data.dev() == device && data.ino() == inode)
+        });
+        has_it.then_some(name)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::{self, File},
+        path::Path,
+        process::Command,
+        time::{Duration, SystemTime},
+    };
+
+    use super::{Place, in_use, take};
+
+    #[test]
+    fn a_held_lock_an_open_file_and_a_fresh_one_speak_against_removal() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        fs::write(root.join("x.lock"), "").unwrap();
+        let held = File::open(root.join("x.lock")).unwrap();
+        held.lock().unwrap();
+        assert!(take(root, Path::new("x.lock")).unwrap_err().contains("is held"));
+        drop(held);
+        assert!(take(root, Path::new("x.lock")).is_ok());
+        assert!(take(root, Path::new("none.lock")).is_ok());
+        assert!(take(root, Path::new("none/x.lock")).is_ok());
+
+        fs::write(root.join("f"), "").unwrap();
+        let place = Place::find(root, Path::new("f")).unwrap();
+        let now = SystemTime::now();
+        let used = |locked, now| in_use(&place, locked, now).unwrap();
+        assert!(used(false, now).unwrap().contains("less than an hour"));
+        assert_eq!(used(false, now + Duration::from_secs(3601)), None);
+        assert_eq!(used(true, now), None);
+        let open = File::open(root.join("f")).unwrap();
+        let mut reader = Command::new("sleep").arg("60").stdin(open).spawn().unwrap();
+        let answer = used(true, now);
+        reader.kill().unwrap();
+        reader.wait().unwrap();
+        assert_eq!(answer.unwrap(), format!("process {} has it open", reader.id()));
+    }
+}

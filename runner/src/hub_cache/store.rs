@@ -1,0 +1,109 @@
+//! The store that repos of a cache share, `<cache>/blobs`, since huggingface_hub 1.32.
+
+use std::{ffi::OsString, io, os::unix::ffi::OsStrExt as _, path::PathBuf};
+
+use super::{
+    dir::{Dir, Kind, Stamp},
+    link::is_shard,
+    names::Digest,
+};
+
+/// The store's folder in a cache.
+pub(crate) const STORE: &str = "blobs";
+/// The file that makes a folder the store.
+pub(crate) const MARKER: &str = ".huggingface-shared-blobs";
+/// What that file says.
+const MARK: &[u8] = b"1\n";
+
+/// The store of a cache, read as it is.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    /// Whole files, by their Xet hash.
+    pub(crate) payloads: Vec<Payload>,
+    /// Everything else that is not the store's own, below the store's folder.
+    pub(crate) others: Vec<(PathBuf, Stamp)>,
+    /// What could not be read.
+    pub(crate) troubles: Vec<(PathBuf, io::Error)>,
+}
+
+/// A file of the store.
+#[derive(Debug)]
+pub(crate) struct Payload {
+    /// Its name: the Xet hash, which is no SHA-256.
+    pub(crate) name: OsString,
+    /// What it is.
+    pub(crate) stamp: Stamp,
+}
+
+impl Store {
+    /// Reads the store of the cache `hub`; none when the folder is not marked as one.
+    pub(crate) fn read(hub: &Dir) -> Option<Self> {
+        let dir = hub.enter(STORE).ok()?;
+        if !is_marked(&dir) {
+            return None;
+        }
+        let mut store = Self::default();
+        match dir.list() {
+            Err(error) => store.troubles.push((PathBuf::new(), error)),
+            Ok(list) => {
+                for (name, kind) in list {
+                    let is_prefix = name.len() == 2 && kind == Kind::Folder;
+                    if is_prefix {
+                        store.read_shard(&dir, &name);
+                    } else if name != MARKER {
+                        store.other(&dir, name.into());
+                    }
+                }
+            }
+        }
+        Some(store)
+    }
+
+    /// Bytes of all payloads.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.payloads.iter().map(|payload| payload.stamp.size).sum()
+    }
+
+    fn read_shard(&mut self, store: &Dir, prefix: &OsString) {
+        let list = match store.enter(prefix).and_then(|dir| dir.list()) {
+            Ok(list) => list,
+            Err(error) => {
+                self.troubles.push((prefix.into(), error));
+                return;
+            }
+        };
+        for (name, _) in list {
+            let path = PathBuf::from(prefix).join(&name);
+            let stem = name.as_bytes();
+            let [lock, refs] = [b".lock".as_slice(), b".refs"].map(|end| stem.strip_suffix(end));
+            let is_ours = |name: &[u8]| is_shard(prefix.as_bytes(), name);
+            if lock.or(refs).is_some_and(is_ours) {
+                continue;
+            }
+            match store.look(&path) {
+                Err(error) => self.troubles.push((path, error)),
+                Ok(stamp)
+                    if stamp.kind == Kind::File
+                        && is_ours(stem)
+                        && Digest::of_name(stem).is_some() =>
+                {
+                    self.payloads.push(Payload { name, stamp });
+                }
+                Ok(stamp) => self.others.push((path, stamp)),
+            }
+        }
+    }
+
+    fn other(&mut self, store: &Dir, path: PathBuf) {
+        match store.look(&path) {
+            Ok(stamp) => self.others.push((path, stamp)),
+            Err(error) => self.troubles.push((path, error)),
+        }
+    }
+}
+
+/// Whether a folder is the store: the client trusts the marker alone.
+fn is_marked(dir: &Dir) -> bool {
+    dir.look(MARKER).is_ok_and(|stamp| stamp.kind == Kind::File)
+        && dir.read(MARKER, MARK.len() as u64).is_ok_and(|text| text == MARK)
+}

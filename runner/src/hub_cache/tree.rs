@@ -1,0 +1,185 @@
+//! The list of a commit's files, `trees/<commit>.json`, which huggingface_hub writes since 1.22.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use sha1::{Digest as _, Sha1};
+
+use super::names::Digest;
+
+/// The format that is known.
+const VERSION: u64 = 1;
+
+/// Bytes of the largest list that is read: a million files take a quarter of this.
+pub(crate) const LARGEST: u64 = 1 << 30;
+
+/// A commit's files, by their paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tree(pub(crate) BTreeMap<String, TreeFile>);
+
+/// A file of a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct TreeFile {
+    /// Bytes of the file.
+    size: u64,
+    /// Git's id: of the file, or of the pointer that stands for it in git.
+    blob_id: String,
+    #[serde(default)]
+    lfs_sha256: Option<String>,
+    #[serde(default)]
+    lfs_size: Option<u64>,
+    #[serde(default)]
+    xet_hash: Option<String>,
+}
+
+impl TreeFile {
+    /// The name of its blob.
+    pub(crate) fn etag(&self) -> &str {
+        self.lfs_sha256.as_deref().unwrap_or(&self.blob_id)
+    }
+
+    /// Its bytes.
+    pub(crate) fn size(&self) -> u64 {
+        self.lfs_size.unwrap_or(self.size)
+    }
+
+    /// The name of its payload in the shared store, if it is a Xet file.
+    pub(crate) fn xet_hash(&self) -> Option<&str> {
+        self.xet_hash.as_deref()
+    }
+
+    /// Whether git's id is that of the pointer that this entry describes, which proves the digest.
+    fn proves_itself(&self) -> bool {
+        let Some(sha256) = &self.lfs_sha256 else { return true };
+        let pointer = format!(
+            "version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {}\n",
+            self.size()
+        );
+        let id = Sha1::new()
+            .chain_update(format!("blob {}\0", pointer.len()))
+            .chain_update(&pointer)
+            .finalize();
+        let id: [u8; 20] = id.into();
+        Digest::of_name(self.blob_id.as_bytes()) == Some(Digest::Git(id))
+    }
+}
+
+impl Tree {
+    /// Reads a list. What huggingface_hub would not use, it does not have: then the snapshot's
+    /// completeness is unknown.
+    ///
+    /// # Errors
+    /// Why it is not used.
+    pub(crate) fn parse(json: &[u8]) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Version {
+            format_version: Option<serde_json::Value>,
+        }
+        #[derive(Deserialize)]
+        struct Listing {
+            files: BTreeMap<String, TreeFile>,
+        }
+        let broken = |error: serde_json::Error| format!("it is no list of files: {error}");
+        let Version { format_version } = serde_json::from_slice(json).map_err(broken)?;
+        match format_version {
+            Some(version) if version == VERSION => {}
+            Some(version) => {
+                return Err(format!("its format has version {version}; known is {VERSION}"));
+            }
+            None => return Err("it names no version of its format".to_owned()),
+        }
+        let Listing { files } = serde_json::from_slice(json).map_err(broken)?;
+        for (path, file) in &files {
+            if let Some(why) = unsafe_path(path) {
+                return Err(format!("it names the file {path:?}, {why}"));
+            }
+            let is_hash =
+                |hash: &str| matches!(Digest::of_name(hash.as_bytes()), Some(Digest::Sha256(_)));
+            if file.xet_hash().is_some_and(|hash| !is_hash(hash)) {
+                return Err(format!("the Xet hash of {path:?} is no hash"));
+            }
+        }
+        Ok(Self(files))
+    }
+
+    /// The first entry whose ids do not belong together: somebody changed the list.
+    pub(crate) fn contradiction(&self) -> Option<&str> {
+        let Self(files) = self;
+        files.iter().find(|(_, file)| !file.proves_itself()).map(|(path, _)| path.as_str())
+    }
+}
+
+/// Why a file must not have this path, if so: it would not lie in the snapshot.
+fn unsafe_path(path: &str) -> Option<&'static str> {
+    let mut parts = path.split('/');
+    if path.is_empty() || path.contains('\0') {
+        Some("which is no path")
+    } else if path.starts_with('/') {
+        Some("which is absolute")
+    } else if parts.any(|part| part.is_empty() || part == "." || part == "..") {
+        Some("which leads astray")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tree;
+
+    const SHA: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    /// Git's id of the pointer to no bytes with that digest.
+    const POINTER: &str = "fc8e42b32efb9a9bf3ae0234a18a948e499490f8";
+
+    fn list(files: &str) -> String {
+        format!("{{\"format_version\": 1, \"files\": {{{files}}}}}")
+    }
+
+    #[test]
+    fn a_file_has_the_name_and_size_of_its_blob() {
+        let files = format!(
+            r#""a/b.bin": {{"size": 3, "blob_id": "{POINTER}", "lfs_sha256": "{SHA}", "lfs_size": 0, "xet_hash": "{SHA}"}},
+               "c.json": {{"size": 7, "blob_id": "g", "more": 1}}"#
+        );
+        let tree = Tree::parse(list(&files).as_bytes()).unwrap();
+        let [(a, bin), (c, json)] = [0, 1].map(|n| tree.0.iter().nth(n).unwrap());
+        assert_eq!((a.as_str(), bin.etag(), bin.size()), ("a/b.bin", SHA, 0));
+        assert_eq!((c.as_str(), json.etag(), json.size()), ("c.json", "g", 7));
+        assert_eq!((bin.xet_hash(), json.xet_hash()), (Some(SHA), None));
+    }
+
+    #[test]
+    fn a_list_checks_itself() {
+        let entry = |id: &str, size: u64| {
+            list(&format!(
+                r#""f": {{"size": 0, "blob_id": "{id}", "lfs_sha256": "{SHA}", "lfs_size": {size}}}"#
+            ))
+        };
+        let tree = |json: String| Tree::parse(json.as_bytes()).unwrap();
+        assert_eq!(tree(entry(POINTER, 0)).contradiction(), None);
+        assert_eq!(tree(entry(POINTER, 1)).contradiction(), Some("f"));
+        assert_eq!(tree(entry(&"0".repeat(40), 0)).contradiction(), Some("f"));
+    }
+
+    #[test]
+    fn what_the_client_would_not_use_is_said() {
+        let entry = |path: &str, more: &str| {
+            list(&format!(r#""{path}": {{"size": 1, "blob_id": "g"{more}}}"#))
+        };
+        let said = [
+            "{".to_owned(),
+            "[]".to_owned(),
+            "{}".to_owned(),
+            r#"{"format_version": 999, "files": {}}"#.to_owned(),
+            r#"{"format_version": 1}"#.to_owned(),
+            list(r#""f": {"blob_id": "g"}"#),
+            entry("/etc/x", ""),
+            entry("a/../../x", ""),
+            entry("a//x", ""),
+            entry("", ""),
+            entry("f", r#", "xet_hash": "***""#),
+        ]
+        .map(|json| Tree::parse(json.as_bytes()).unwrap_err());
+        insta::assert_snapshot!(said.join("\n"));
+    }
+}

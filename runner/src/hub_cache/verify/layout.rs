@@ -1,0 +1,193 @@
+//! Judges how a repo is laid out: links, lists, refs, leftovers. Pure, but for the repo's own reader.
+
+mod blobs;
+mod refs;
+mod snapshot;
+
+use std::{
+    collections::{HashMap, HashSet},
+    ffi::{OsStr, OsString},
+    io,
+    path::{Path, PathBuf},
+};
+
+pub(crate) use blobs::set_aside;
+
+use crate::hub_cache::{
+    breakage::{Breakage, Fix, What},
+    dir::{Kind, Stamp},
+    names::is_of_system,
+    repo::{BLOBS, NO_EXIST, REFS, Repo, SNAPSHOTS, TREES, Trouble},
+};
+
+/// Where a repair puts what it takes away.
+pub(crate) const SET_ASIDE: &str = ".set-aside";
+
+/// What the layout says of a repo.
+#[derive(Debug, Default)]
+pub(crate) struct Judged {
+    /// What is wrong.
+    pub(crate) breakages: Vec<Breakage>,
+    /// Blobs whose size is wrong already, so that nobody needs to read them.
+    pub(crate) wrong_size: HashSet<OsString>,
+    /// Blobs that a snapshot uses.
+    pub(crate) used: HashSet<OsString>,
+    /// Files in place of links, below the repo, with the names that their bytes should have.
+    pub(crate) copies: Vec<(PathBuf, Stamp, Option<String>)>,
+    /// SHA-256 digests that the lists give for payloads of the store, by Xet hash.
+    pub(crate) payloads: HashMap<String, String>,
+}
+
+/// Judges a repo.
+pub(crate) fn judge(repo: &Repo) -> Judged {
+    let mut judge = Judge {
+        repo,
+        folder: repo.name.folder().into(),
+        judged: Judged::default(),
+        set_aside: set_aside_names(repo),
+        is_blind: repo.troubles.iter().any(|trouble| trouble.path.starts_with(SNAPSHOTS)),
+    };
+    repo.troubles.iter().for_each(|trouble| judge.trouble(trouble));
+    for snapshot in repo.snapshots() {
+        judge.snapshot(&snapshot);
+    }
+    judge.refs();
+    judge.blobs();
+    judge.entries();
+    judge.judged
+}
+
+struct Judge<'a> {
+    repo: &'a Repo,
+    /// The repo's folder below the cache.
+    folder: PathBuf,
+    judged: Judged,
+    /// Blobs that a repair has set aside: their links wait for the Hub client.
+    set_aside: HashSet<OsString>,
+    /// Whether a snapshot is out of sight, so that nobody knows what it uses.
+    is_blind: bool,
+}
+
+/// The names of what lies in the repo's `.set-aside`, without the moment after them.
+fn set_aside_names(repo: &Repo) -> HashSet<OsString> {
+    let list = repo.dir.enter(SET_ASIDE).and_then(|dir| dir.list()).unwrap_or_default();
+    list.iter()
+        .filter_map(|(name, _)| Path::new(name).file_stem().map(std::ffi::OsStr::to_owned))
+        .collect()
+}
+
+impl Judge<'_> {
+    fn add(&mut self, what: What, path: impl AsRef<Path>, bytes: u64, evidence: String) {
+        self.add_fixed(what, path, bytes, evidence, vec![]);
+    }
+
+    fn add_fixed(
+        &mut self,
+        what: What,
+        path: impl AsRef<Path>,
+        bytes: u64,
+        evidence: String,
+        fixes: Vec<Fix>,
+    ) {
+        let path = path.as_ref();
+        let is_repo = path.as_os_str().is_empty();
+        self.judged.breakages.push(Breakage {
+            what,
+            path: if is_repo { self.folder.clone() } else { self.folder.join(path) },
+            repo: Some(self.repo.name.clone()),
+            bytes,
+            evidence,
+            fixes,
+        });
+    }
+
+    /// Closed folders are found by who owns them; here only the disk's own faults count.
+    fn trouble(&mut self, Trouble { path, error }: &Trouble) {
+        if error.kind() != io::ErrorKind::PermissionDenied {
+            self.add(What::DiskError, path, 0, error.to_string());
+        }
+    }
+
+    /// What lies beside the folders of a repo.
+    fn entries(&mut self) {
+        let known = [BLOBS, SNAPSHOTS, REFS, TREES, NO_EXIST];
+        if !self.repo.has(SNAPSHOTS) {
+            self.add(What::NoSnapshots, "", 0, "there is no `snapshots` folder".to_owned());
+        }
+        for (name, kind) in &self.repo.entries {
+            if is_of_system(name) {
+                continue;
+            }
+            let stamp = self.repo.dir.look(name).ok();
+            let bytes = stamp.filter(|_| *kind == Kind::File).map_or(0, |stamp| stamp.size);
+            if name == SET_ASIDE {
+                self.set_aside();
+            } else if known.iter().any(|known| name == *known) {
+                let is_folder = *kind == Kind::Folder
+                    || self.repo.dir.look_through(name).is_ok_and(|s| s.kind == Kind::Folder);
+                if !is_folder {
+                    self.add(What::ForeignFile, name, bytes, "it should be a folder".to_owned());
+                }
+            } else if *kind == Kind::Folder && is_link_probe(name) {
+                let fix = Fix::Remove { path: self.folder.join(name), lock: None };
+                let evidence = "a client tried here whether links can be made".to_owned();
+                self.add_fixed(What::Leftover, name, 0, evidence, vec![fix]);
+            } else {
+                self.add(What::ForeignFile, name, bytes, "no client has written it".to_owned());
+            }
+        }
+        let strays: Vec<_> = self
+            .repo
+            .commits
+            .iter()
+            .filter(|(name, kind)| {
+                *kind != Kind::Folder && *kind != Kind::Link && !is_of_system(name)
+            })
+            .map(|(name, _)| Path::new(SNAPSHOTS).join(name))
+            .collect();
+        for path in strays {
+            let evidence =
+                "a file among the snapshots, which the Hub client stumbles over".to_owned();
+            self.add(What::ForeignFile, path, 0, evidence);
+        }
+        self.unfinished_trees();
+    }
+
+    fn set_aside(&mut self) {
+        let files = walkdir::WalkDir::new(self.repo.path.join(SET_ASIDE)).into_iter().flatten();
+        let sizes = files.filter_map(|entry| {
+            let data = entry.metadata().ok()?;
+            data.is_file().then_some(data.len())
+        });
+        let (count, bytes) = sizes.fold((0, 0), |(count, bytes), size| (count + 1, bytes + size));
+        if count > 0 {
+            self.add(What::SetAside, SET_ASIDE, bytes, format!("{count} file(s)"));
+        }
+    }
+
+    /// `trees/tmp*.tmp`.
+    fn unfinished_trees(&mut self) {
+        let Ok(dir) = self.repo.dir.enter(TREES) else { return };
+        let Ok(list) = dir.list() else { return };
+        for (name, kind) in list {
+            let bytes = name.as_encoded_bytes();
+            if kind == Kind::File && bytes.starts_with(b"tmp") && bytes.ends_with(b".tmp") {
+                let path = Path::new(TREES).join(&name);
+                let fix = Fix::Remove { path: self.folder.join(&path), lock: None };
+                let size = dir.look(&name).map_or(0, |stamp| stamp.size);
+                let evidence = "a list that was being written".to_owned();
+                self.add_fixed(What::Leftover, path, size, evidence, vec![fix]);
+            }
+        }
+    }
+}
+
+/// `tmpXXXXXXXX`, as Python's `tempfile` names folders.
+pub(crate) fn is_link_probe(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.len() == 11
+        && name.starts_with(b"tmp")
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
+}

@@ -1,0 +1,113 @@
+//! Judges what lies in a repo's `blobs/`, apart from its bytes.
+
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    path::Path,
+};
+
+use super::Judge;
+use crate::hub_cache::{
+    breakage::{Fix, What},
+    dir::Stamp,
+    names::{BlobName, etag_of_incomplete},
+    repo::{BLOBS, Blob, Repo, Trouble},
+    store::STORE,
+};
+
+impl Judge<'_> {
+    /// Judges all of it. Snapshots come before: they tell what is used.
+    pub(super) fn blobs(&mut self) {
+        let mut names: Vec<_> = self.repo.blobs.iter().collect();
+        names.sort_unstable_by_key(|(name, _)| *name);
+        for (name, blob) in names {
+            let path = Path::new(BLOBS).join(name);
+            match blob {
+                Blob::Unseen(error) => {
+                    self.trouble(&Trouble { path, error: io::Error::from(error.kind()) });
+                }
+                Blob::Shared { payload, stamp: None } => {
+                    let evidence = format!("the store has no `{}`", payload.display());
+                    self.add(What::DanglingStoreLink, &path, 0, evidence);
+                }
+                Blob::Astray { text, stamp: _ } => {
+                    let text = String::from_utf8_lossy(text).into_owned();
+                    let fix = Fix::Unlink { path: self.folder.join(&path) };
+                    let evidence = format!("it leads to `{text}`");
+                    self.add_fixed(What::EscapingLink, &path, 0, evidence, vec![fix]);
+                }
+                Blob::Odd => {
+                    let evidence = "it is no file and no link".to_owned();
+                    self.add(What::ForeignFile, &path, 0, evidence);
+                }
+                Blob::Bytes(stamp) => self.blob(name, stamp, &path),
+                Blob::Shared { .. } => {}
+            }
+        }
+    }
+
+    fn blob(&mut self, name: &OsString, stamp: &Stamp, path: &Path) {
+        let below = self.folder.join(path);
+        let used = self.judged.used.contains(name);
+        let bytes = stamp.size;
+        match BlobName::of(name.as_encoded_bytes()) {
+            BlobName::Named(_) if used || self.is_blind => {}
+            BlobName::Named(_) => {
+                self.add(What::OrphanBlob, path, bytes, "no snapshot leads to it".to_owned());
+            }
+            BlobName::Incomplete => {
+                let lock = etag_of_incomplete(name.as_encoded_bytes()).map(|etag| {
+                    let mut file = etag.to_owned();
+                    file.push(".lock");
+                    Path::new(".locks").join(&self.folder).join(file)
+                });
+                let fix = Fix::Remove { path: below, lock };
+                let evidence = "a download that did not end".to_owned();
+                self.add_fixed(What::IncompleteDownload, path, bytes, evidence, vec![fix]);
+            }
+            BlobName::UmaskProbe | BlobName::Replacement { old: false } => {
+                let fix = Fix::Remove { path: below, lock: None };
+                let evidence = "a temporary file".to_owned();
+                self.add_fixed(What::Leftover, path, bytes, evidence, vec![fix]);
+            }
+            BlobName::Replacement { old: true } => self.replaced(name, path, bytes),
+            BlobName::Lock => {
+                let fix = Fix::Remove { path: below.clone(), lock: Some(below) };
+                let evidence = "a lock of a client before 0.19".to_owned();
+                self.add_fixed(What::Leftover, path, bytes, evidence, vec![fix]);
+            }
+            BlobName::Other if used || self.is_blind => {}
+            BlobName::Other => {
+                let evidence = "its name is no digest, and no snapshot leads to it".to_owned();
+                self.add(What::ForeignFile, path, bytes, evidence);
+            }
+        }
+    }
+
+    /// `.<etag>.<8hex>.old`, what a replacement took away: the only copy if it was cut short.
+    fn replaced(&mut self, name: &OsString, path: &Path, bytes: u64) {
+        let text = name.to_string_lossy();
+        let etag = text.trim_start_matches('.').split('.').next().unwrap_or_default();
+        let from = self.folder.join(path);
+        let fix = if self.repo.blobs.contains_key(OsStr::new(etag)) {
+            Fix::Remove { path: from, lock: None }
+        } else {
+            Fix::Rename { path: from, to: self.folder.join(BLOBS).join(etag) }
+        };
+        let evidence = format!("what was replaced as `{etag}`");
+        self.add_fixed(What::Leftover, path, bytes, evidence, vec![fix]);
+    }
+}
+
+/// Takes a blob's bytes away: of one that lies in the store, the store's.
+pub(crate) fn set_aside(repo: &Repo, folder: &Path, name: &OsStr) -> Fix {
+    let path = match repo.blobs.get(name) {
+        Some(Blob::Shared { payload, .. }) => {
+            let shard = payload.as_encoded_bytes().get(..2).unwrap_or_default();
+            let shard = String::from_utf8_lossy(shard).into_owned();
+            Path::new(STORE).join(shard).join(payload)
+        }
+        _ => folder.join(BLOBS).join(name),
+    };
+    Fix::SetAside { path, repo: folder.to_owned() }
+}

@@ -1,0 +1,107 @@
+//! Locks that only their existence keeps: where a file system has no flock, a client writes its
+//! process and host into the lock, and waits for ever for one whose process is gone.
+
+use std::{fs, path::Path};
+
+use super::access::Walked;
+use crate::hub_cache::{
+    breakage::{Breakage, Fix, What},
+    dir::Dir,
+    names::RepoName,
+};
+
+/// Bytes of the largest lock that is read.
+const LARGEST: u64 = 4096;
+
+/// Who made a lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Holder<'a> {
+    process: u32,
+    host: &'a str,
+}
+
+/// Judges the locks of the cache `hub` that hold a text.
+pub(crate) fn judge(hub: &Dir, walked: &Walked) -> Vec<Breakage> {
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let here = host.trim();
+    let is_alive = |process: u32| Path::new("/proc").join(process.to_string()).exists();
+    let locks = walked.written_locks.iter();
+    locks
+        .filter_map(|path| {
+            let text = hub.read(path, LARGEST).ok()?;
+            let text = String::from_utf8_lossy(&text).into_owned();
+            let Holder { process, host } = holder(&text)?;
+            let of_here = host == here;
+            if of_here && is_alive(process) {
+                return None;
+            }
+            let evidence = if of_here {
+                format!("process {process} of this host is gone")
+            } else {
+                format!("process {process} of the host `{host}` made it")
+            };
+            // Whoever holds it by flock keeps it.
+            let fixes = vec![Fix::Remove { path: path.clone(), lock: Some(path.clone()) }];
+            let repo = path.iter().nth(1).and_then(|folder| RepoName::of_folder(folder.to_str()?));
+            Some(Breakage {
+                what: What::StaleLock,
+                path: path.clone(),
+                repo,
+                bytes: text.len() as u64,
+                evidence,
+                fixes,
+            })
+        })
+        .collect()
+}
+
+/// Reads `PROCESS\nHOST\n`, more lines aside.
+fn holder(text: &str) -> Option<Holder<'_>> {
+    let mut lines = text.lines();
+    let process = lines.next()?.trim().parse().ok()?;
+    let host = lines.next()?.trim();
+    (!host.is_empty()).then_some(Holder { process, host })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{Holder, Walked, holder, judge};
+    use crate::hub_cache::{breakage::What, dir::Dir};
+
+    #[test]
+    fn a_lock_tells_its_process_and_host() {
+        let made = Holder { process: 7, host: "box" };
+        assert_eq!(holder("7\nbox\n"), Some(made.clone()));
+        assert_eq!(holder("7\nbox\n12345\n"), Some(made));
+        for text in ["", "7", "x\nbox", "7\n\n"] {
+            assert_eq!(holder(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_process_of_this_host_is_known_to_live() {
+        let folder = tempfile::tempdir().unwrap();
+        let locks = folder.path().join(".locks/models--a--b");
+        fs::create_dir_all(&locks).unwrap();
+        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        let mut walked = Walked::default();
+        for (name, text) in [
+            ("alive", format!("{}\n{host}", std::process::id())),
+            ("dead", format!("4194305\n{host}")),
+            ("away", "1\nelsewhere\n".to_owned()),
+            ("odd", "hello".to_owned()),
+        ] {
+            fs::write(locks.join(name), text).unwrap();
+            walked.written_locks.push(format!(".locks/models--a--b/{name}").into());
+        }
+        let found = judge(&Dir::open(folder.path()).unwrap(), &walked);
+        let names: Vec<_> = found
+            .iter()
+            .map(|breakage| breakage.path.file_name().unwrap().to_str().unwrap())
+            .collect();
+        assert_eq!(names, ["dead", "away"]);
+        assert!(found.iter().all(|breakage| breakage.what == What::StaleLock));
+    }
+}

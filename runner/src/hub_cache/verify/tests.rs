@@ -1,0 +1,207 @@
+//! Caches with each breakage, and one without.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::atomic::AtomicBool};
+
+use super::{Around, Scope, Tally, Verification, verify};
+use crate::{
+    checks::Severity,
+    host::Host,
+    hub_cache::{
+        HubCache,
+        breakage::What,
+        fixture::{COMMIT, Fixture, Kept, git_id},
+    },
+    testing::host,
+};
+
+/// A verification by whoever runs the tests.
+fn verified(fixture: &Fixture, scope: &Scope, memory: Option<&Path>) -> Verification {
+    let mut host: Host = host();
+    host.uid = rustix::process::geteuid().as_raw();
+    host.gid = rustix::process::getegid().as_raw();
+    let hub = fixture.path();
+    host.env = [("HF_HOME", hub.as_path()), ("HF_HUB_CACHE", hub.as_path())].into_iter().collect();
+    let places = HubCache::locate(&host).unwrap();
+    let stop = AtomicBool::new(false);
+    let around = Around { host: &host, token: None, memory, stop: &stop };
+    verify(&places, scope, &around).unwrap()
+}
+
+fn everything() -> Scope {
+    Scope { repos: vec![], bytes: true, full: false }
+}
+
+fn found(fixture: &Fixture) -> Vec<What> {
+    verified(fixture, &everything(), None).breakages.iter().map(|found| found.what).collect()
+}
+
+const FILES: [(&str, &str, Kept); 3] = [
+    ("config.json", "{}", Kept::Git),
+    ("onnx/model.onnx", "large", Kept::Large),
+    ("model.safetensors", "weights", Kept::Shared),
+];
+
+#[test]
+fn a_whole_cache_has_nothing_wrong() {
+    let fixture = Fixture::new();
+    fixture.model("org/m", &FILES, true);
+    fixture.model("gpt2", &FILES[..2], false);
+    fixture.write(format!("models--gpt2/.no_exist/{COMMIT}/adapter_config.json"), "");
+    fixture.write("version.txt", "1");
+    let before = fixture.manifest(&[]);
+    let found = verified(&fixture, &everything(), None);
+    assert_eq!(found.breakages, []);
+    let tally = Tally { hashed: 5, hashed_bytes: 2 + 5 + 7 + 2 + 5, ..Tally::default() };
+    assert_eq!((found.repos, found.tally), (2, tally));
+    assert_eq!(found.exit().code(), 0);
+    assert_eq!(fixture.manifest(&[]), before, "a verification changes nothing");
+}
+
+#[test]
+fn every_breakage_is_told_apart() {
+    let fixture = Fixture::new();
+    let model = |id: &str, listed| fixture.model(id, &FILES, listed);
+    let snapshot = |repo: &str, path: &str| format!("models--{repo}/snapshots/{COMMIT}/{path}");
+
+    let names = model("a/corrupt", true);
+    fixture.write(format!("models--a--corrupt/blobs/{}", names["config.json"]), "[]");
+    let names = model("b/truncated", true);
+    fixture.write(format!("models--b--truncated/blobs/{}", names["onnx/model.onnx"]), "lar");
+    let names = model("c/dangling", false);
+    fs::remove_file(fixture.at(format!("models--c--dangling/blobs/{}", names["config.json"])))
+        .unwrap();
+    model("d/absolute", true);
+    let link = fixture.at(snapshot("d--absolute", "config.json"));
+    let text = fixture.path().join(format!("models--d--absolute/blobs/{}", git_id(b"{}")));
+    fs::remove_file(&link).unwrap();
+    fixture.link(snapshot("d--absolute", "config.json"), text);
+    model("e/escaping", false);
+    fixture.link(snapshot("e--escaping", "passwd"), "/etc/passwd");
+    model("f/partial", true);
+    fs::remove_file(fixture.at(snapshot("f--partial", "config.json"))).unwrap();
+    let index = r#"{"weight_map": {"a": "model-1.safetensors"}}"#;
+    fixture.model("g/parts", &[("model.safetensors.index.json", index, Kept::Git)], false);
+    model("h/refs", true);
+    fixture.write("models--h--refs/refs/main", format!("{COMMIT}\n"));
+    fixture.write("models--h--refs/refs/gone", "f".repeat(40));
+    fixture.write("models--h--refs/refs/main.0011aabb.tmp", COMMIT);
+    model("i/leftovers", true);
+    let blob = |name: &str| format!("models--i--leftovers/blobs/{name}");
+    fixture.write(blob(&format!("{}.0011aabb.incomplete", "a".repeat(64))), "half");
+    fixture.write(blob("tmp_0b0c"), "");
+    fixture.write(blob(&"b".repeat(40)), "nobody's");
+    fixture.write(blob("notes.txt"), "mine");
+    fixture.write("models--i--leftovers/trees/tmpx.tmp", "{");
+    fs::create_dir(fixture.at("models--i--leftovers/tmpabcd0123")).unwrap();
+    model("j/tree", true);
+    fixture.write(format!("models--j--tree/trees/{COMMIT}.json"), "{");
+    model("k/copy", true);
+    let config = fixture.at(snapshot("k--copy", "config.json"));
+    fs::remove_file(&config).unwrap();
+    fixture.write(snapshot("k--copy", "config.json"), "{}");
+    fixture.write(snapshot("k--copy", "build.o"), "mine");
+    fs::create_dir(fixture.at("models--l--nothing")).unwrap();
+    model("L/Nothing", true);
+    fixture.write(format!(".locks/models--a--corrupt/{}.lock", "c".repeat(40)), "1\nelsewhere\n");
+    fixture.write("notes.txt", "mine");
+    let name = "9".repeat(64);
+    fixture.write(format!("blobs/99/{name}"), "unknown");
+
+    let found = verified(&fixture, &everything(), None);
+    let root = fixture.path();
+    let text = found.lines().replace(root.to_str().unwrap(), "HUB");
+    insta::assert_snapshot!(text);
+    assert_eq!(found.exit().code(), 1);
+    let json = found.json();
+    assert_eq!(json["findings"].as_array().unwrap().len(), found.breakages.len());
+    assert_eq!(json["findings"][0]["what"], "corrupt-blob");
+    assert_eq!(json["findings"][0]["repo"]["id"], "a/corrupt");
+}
+
+#[test]
+fn a_payload_is_checked_by_the_repos_that_share_it() {
+    let fixture = Fixture::new();
+    let files = [("m.safetensors", "shared", Kept::Shared)];
+    fixture.model("a/one", &files, false);
+    fixture.model("b/two", &files, false);
+    let tally = verified(&fixture, &everything(), None).tally;
+    assert_eq!(tally.hashed, 2, "each link counts, whoever's bytes were read");
+    let shard = walkdir::WalkDir::new(fixture.at("blobs")).into_iter().flatten();
+    let payload = shard
+        .map(walkdir::DirEntry::into_path)
+        .find(|path| {
+            path.extension().is_none() && path.is_file() && path.file_name().unwrap().len() == 64
+        })
+        .unwrap();
+    fs::write(&payload, "SHARED").unwrap();
+    assert_eq!(found(&fixture), [What::CorruptBlob, What::CorruptBlob]);
+    fs::remove_file(&payload).unwrap();
+    assert_eq!(found(&fixture), [What::DanglingStoreLink, What::DanglingStoreLink]);
+}
+
+#[test]
+fn what_was_read_is_remembered_until_it_changes() {
+    let fixture = Fixture::new();
+    let names = fixture.model("org/m", &FILES[..2], true);
+    let past = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    std::thread::sleep(std::time::Duration::from_millis(150));
+    let memory = tempfile::tempdir().unwrap();
+    let tally = |scope: &Scope| verified(&fixture, scope, Some(memory.path())).tally;
+    assert_eq!((tally(&everything()).hashed, tally(&everything()).hashed), (2, 0));
+    assert_eq!(tally(&everything()).remembered, 2);
+    assert_eq!(tally(&Scope { full: true, ..everything() }).hashed, 2);
+
+    let blob = fixture.at(format!("models--org--m/blobs/{}", names["config.json"]));
+    fs::write(&blob, "[]").unwrap();
+    fs::File::options().write(true).open(&blob).unwrap().set_modified(past).unwrap();
+    let found = verified(&fixture, &everything(), Some(memory.path()));
+    assert_eq!((found.tally.hashed, found.tally.remembered), (1, 1));
+    assert_eq!(found.breakages[0].what, What::CorruptBlob);
+}
+
+#[test]
+fn a_part_of_a_cache_is_verified_by_name() {
+    let fixture = Fixture::new();
+    fixture.model("org/m", &FILES[..2], true);
+    fixture.model("org/other", &FILES[..2], true);
+    for name in ["org/m", "model/org/m", "models--org--m"] {
+        let scope = Scope { repos: vec![name.to_owned()], ..everything() };
+        assert_eq!(verified(&fixture, &scope, None).repos, 1, "{name}");
+    }
+    let quick = Scope { bytes: false, ..everything() };
+    assert_eq!(verified(&fixture, &quick, None).tally, Tally::default());
+}
+
+#[test]
+fn one_who_wants_to_stop_is_told_how_far_it_came() {
+    let fixture = Fixture::new();
+    fixture.model("org/m", &FILES, true);
+    let mut host = host();
+    host.env = [("HF_HOME", fixture.path())].into_iter().collect();
+    let places = HubCache {
+        home: crate::host_path::HostPath::new("", &fixture.path(), "/".as_ref()).unwrap(),
+        hub: crate::host_path::HostPath::new("", &fixture.path(), "/".as_ref()).unwrap(),
+    };
+    let stop = AtomicBool::new(true);
+    let around = Around { host: &host, token: None, memory: None, stop: &stop };
+    let found = verify(&places, &everything(), &around).unwrap();
+    assert!(found.interrupted);
+    assert_eq!((found.tally.unchecked, found.exit().code()), (3, 130));
+    assert!(found.lines().contains("interrupted"), "{}", found.lines());
+}
+
+#[test]
+fn the_home_and_the_token_are_looked_at() {
+    let fixture = Fixture::new();
+    fixture.model("org/m", &FILES[..1], true);
+    let token = fixture.at("token");
+    fs::write(&token, "hf_x").unwrap();
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();
+    let who = super::Who { uid: rustix::process::geteuid().as_raw(), gid: 0 };
+    let home = |cwd: &Path| super::surroundings::home(&fixture.path(), Some(&token), cwd, who);
+    let found = home(Path::new("/"));
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].what, found[0].what.severity()), (What::OpenToken, Severity::Error));
+    fs::create_dir_all(fixture.at("~/.cache/huggingface")).unwrap();
+    assert_eq!(home(&fixture.path())[1].what, What::TildeFolder);
+}

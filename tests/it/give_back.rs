@@ -1,0 +1,116 @@
+//! What a container that ran as root left behind is the user's again, without sudo.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::{
+        ffi::OsStrExt as _,
+        fs::{MetadataExt as _, PermissionsExt as _, symlink},
+    },
+    path::Path,
+    process::Output,
+};
+
+use rustix::process::getuid;
+
+use crate::{
+    ada::{Ada, docker},
+    harness::{Sandbox, aienergyscore},
+};
+
+/// A file name that shells, engines and lists stumble over.
+const HOSTILE: &str = "-a:b,c \"d\"\n'e";
+
+/// Does what the old habit does: Docker makes the folders, and the container's root the file.
+fn run_as_root(folder: &Path, file: &str) {
+    let volume = format!("{}:/x", folder.display());
+    let run = ["run", "--rm", "--pull", "never", "--user", "0:0", "-v", &volume];
+    docker(&[&run[..], &["ai_energy_score:smoke", "probe", "--leave", file, "/x"]].concat());
+}
+
+fn repair(ada: &Ada, more: &[&str]) -> Output {
+    let args = ["repair-results", "results", "--engine", "docker"];
+    ada.command(&[&args[..], more].concat()).output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// Whose the entries of the results folder are, the folder's first.
+fn owners(ada: &Ada) -> Vec<u32> {
+    let walk = walkdir::WalkDir::new(ada.results());
+    walk.into_iter().map(|entry| entry.unwrap().metadata().unwrap().uid()).collect()
+}
+
+#[test]
+#[ignore = "needs Docker and the smoke image"]
+fn results_of_root_are_the_users_again() {
+    let ada = Ada::with(&[]);
+    run_as_root(&ada.results().join("previous"), HOSTILE);
+    run_as_root(&ada.results(), "benchmark_report.json");
+    assert_eq!(owners(&ada), [0; 4]);
+
+    let planned = repair(&ada, &[]);
+    let said = text(&planned);
+    assert_eq!(planned.status.code(), Some(1), "{said}");
+    assert!(said.contains("4 of 4 entries") && said.contains("give-back"), "{said}");
+    assert_eq!(owners(&ada), [0; 4]);
+
+    let repaired = repair(&ada, &["--yes", "--json"]);
+    assert_eq!(repaired.status.code(), Some(0), "{}", text(&repaired));
+    let answer: serde_json::Value = serde_json::from_slice(&repaired.stdout).unwrap();
+    assert_eq!((&answer["given_back"], &answer["all_yours"]), (&4.into(), &true.into()));
+    assert_eq!(owners(&ada), [ada.uid; 4]);
+
+    let again = repair(&ada, &[]);
+    assert_eq!(again.status.code(), Some(0), "{}", text(&again));
+    fs::remove_file(ada.results().join("previous").join(HOSTILE)).unwrap();
+}
+
+#[test]
+#[ignore = "needs root, to lay traps, Docker and the smoke image"]
+fn nothing_outside_is_touched_and_what_is_closed_is_reached() {
+    assert!(getuid().is_root(), "only root can lay these traps");
+    let ada = Ada::with(&[]);
+    let results = ada.results();
+    let at = |path: &str| results.join(path);
+    let outside = ada.home().join("outside");
+    fs::write(&outside, "root's").unwrap();
+    fs::create_dir_all(at("closed/deep")).unwrap();
+    fs::write(at("closed/deep").join(OsStr::from_bytes(b"not utf-8 \xff")), "").unwrap();
+    for (path, mode) in [("closed/deep", 0o000), ("closed", 0o700), ("", 0o700)] {
+        fs::set_permissions(at(path), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    symlink(&outside, at("link")).unwrap();
+    symlink("/etc", at("folder link")).unwrap();
+    let before = fs::metadata(&outside).unwrap();
+
+    let repaired = repair(&ada, &["--yes"]);
+    assert_eq!(repaired.status.code(), Some(0), "{}", text(&repaired));
+    assert!(owners(&ada).iter().all(|owner| *owner == ada.uid));
+    assert_eq!(fs::metadata(at("closed/deep")).unwrap().mode() & 0o7777, 0o700);
+    let after = fs::metadata(&outside).unwrap();
+    assert_eq!((after.uid(), after.ctime_nsec()), (0, before.ctime_nsec()));
+    assert_eq!(fs::metadata("/etc").unwrap().uid(), 0);
+
+    fs::hard_link(&outside, at("hard link")).unwrap();
+    let refused = repair(&ada, &["--yes"]);
+    let said = text(&refused);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("`hard link`: it has 2 names") && !said.contains("sudo"), "{said}");
+    assert_eq!(fs::metadata(&outside).unwrap().uid(), 0);
+}
+
+#[test]
+fn a_folder_of_the_systems_is_no_results_folder() {
+    let sandbox = Sandbox::new(None);
+    for folder in ["/usr/share", "/", "nowhere"] {
+        let outcome = aienergyscore(&sandbox, ["repair-results", "--yes", folder]);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""), "{}", outcome.stderr);
+    }
+}
