@@ -210,9 +210,15 @@ impl Judge {
             EntryKind::Other => true,
         };
         let repo = repo_of(path);
+        // The client makes a commit's list for its writer alone, whatever the cache is.
+        if self.shared && is_tree(path) {
+            return;
+        }
         if !full {
             let what = match kind {
                 EntryKind::Folder => What::ClosedFolder,
+                // Only what is missing cannot be told then.
+                _ if is_tree(path) => What::BrokenTree,
                 _ => What::UnreadableFile,
             };
             let fix = if own {
@@ -286,9 +292,14 @@ fn pattern(path: &Path, kind: EntryKind, above: u32) -> u32 {
     match kind {
         EntryKind::Folder => 0o700 | above & (0o055 | SET_GID),
         _ if path.starts_with(STORE) => 0o400 | above & 0o044,
-        _ if path.iter().nth(1).is_some_and(|folder| folder == TREES) => 0o600,
+        _ if is_tree(path) => 0o600,
         _ => 0o600 | above & 0o044,
     }
+}
+
+/// Whether the entry is in a repo's folder of lists.
+fn is_tree(path: &Path) -> bool {
+    path.iter().nth(1).is_some_and(|folder| folder == TREES) && path.iter().nth(2).is_some()
 }
 
 /// Whether others of the group cannot use an entry as they use the cache.
@@ -386,7 +397,10 @@ mod tests {
         assert_eq!(found(true, &theirs), []);
         let closed = [("models--a", entry(Folder, 0o2755, 7, 100))];
         assert_eq!(found(true, &closed), [(What::ForeignOwner, 1)]);
+        let tree = [("models--a/trees/c.json", entry(File, 0o600, 7, 100))];
+        assert_eq!(found(true, &tree), []);
         let mine = [
+            ("models--a/trees/c.json", entry(File, 0o600, 1000, 100)),
             ("models--a", entry(Folder, 0o755, 1000, 100)),
             ("models--a/t", entry(File, 0o600, 1000, 100)),
         ];
