@@ -42,6 +42,12 @@ fn json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
+/// Whether one of the summary's notes begins so.
+fn noted(summary: &Value, beginning: &str) -> bool {
+    let notes = summary["notes"].as_array().unwrap();
+    notes.iter().any(|note| note.as_str().unwrap().starts_with(beginning))
+}
+
 /// Summary and record of a run that succeeded.
 fn numbers(ada: &Ada, output: &Output) -> (Value, Value) {
     assert!(output.status.success(), "{}", said(output));
@@ -64,7 +70,9 @@ fn both_stacks_give_the_same_answers() {
         assert_eq!((&run["prompts_asked"], &run["prompts"]), (&9.into(), &6.into()));
         assert_eq!(run["completion_tokens"], 24, "four tokens each, neither fewer nor more");
         let fewer = "9 prompts were asked for, the dataset has 6: all of them ran";
-        assert_eq!(summary["notes"][0], fewer);
+        // Other notes may stand beside it: on a busy machine a short run's decode phase, a
+        // difference of two passes, can come out below zero, and a note says so.
+        assert!(noted(&summary, fewer), "{summary}");
         assert!(said(&output).contains(fewer), "{}", said(&output));
         assert_eq!(record["prompt_format"], "plain text");
         assert_eq!((&record["seed"], &record["threads"]), (&42.into(), &free.into()));
@@ -209,10 +217,7 @@ fn part_failures_are_counted_and_shown() {
         (&summary["run"]["prompts"], &summary["run"]["prompts_failed"]),
         (&2.into(), &1.into())
     );
-    assert!(
-        summary["notes"][0].as_str().unwrap().starts_with("1 of 3 prompts failed"),
-        "{summary}"
-    );
+    assert!(noted(&summary, "1 of 3 prompts failed"), "{summary}");
 }
 
 #[test]
