@@ -2,7 +2,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::UNIX_EPOCH,
 };
 
@@ -51,9 +54,10 @@ pub fn ls(listing: &Listing, as_json: bool) -> anyhow::Result<Exit> {
 pub fn check(scope: &Scope, as_json: bool) -> anyhow::Result<Exit> {
     let host = Host::read()?;
     let cache = HubCache::locate(&host)?;
-    let found = verify_now(&host, &cache, scope)?;
+    let signals = Signals::watched()?;
+    let found = around(&host, &cache, &signals, |around| verify(&cache, scope, around))?;
     terminal::print(&if as_json { format!("{:#}\n", found.json()) } else { found.lines() })?;
-    Ok(found.exit())
+    Ok(signals.stopped().filter(|_| found.interrupted).unwrap_or_else(|| found.exit()))
 }
 
 /// Repairs the cache, or shows what that would do.
@@ -69,9 +73,11 @@ pub fn mend(
     let host = Host::read()?;
     let cache = HubCache::locate(&host)?;
     let owners = ByEngine { host: &host, choice: engine };
-    let done = around(&host, &cache, |around| repair(&cache, scope, around, &owners, really))?;
+    let signals = Signals::watched()?;
+    let done =
+        around(&host, &cache, &signals, |around| repair(&cache, scope, around, &owners, really))?;
     terminal::print(&if as_json { format!("{:#}\n", done.json()) } else { done.lines() })?;
-    Ok(done.exit())
+    Ok(signals.stopped().filter(|_| done.interrupted).unwrap_or_else(|| done.exit()))
 }
 
 /// Verifies a cache for the user and terminal of this process: Ctrl-C stops it between two reads.
@@ -83,18 +89,23 @@ pub(crate) fn verify_now(
     cache: &HubCache,
     scope: &Scope,
 ) -> anyhow::Result<Verification> {
-    around(host, cache, |around| verify(cache, scope, around))
+    around(host, cache, &Signals::watched()?, |around| verify(cache, scope, around))
 }
 
 fn around<T>(
     host: &Host,
     cache: &HubCache,
+    signals: &Signals,
     work: impl FnOnce(&Around<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let stop = stopped_by_signals()?;
     let memory = dirs::cache_dir();
     let token = TokenSource::locate(host, cache, "")?;
-    work(&Around { host, token: token_file(&token), memory: memory.as_deref(), stop: &stop })
+    work(&Around {
+        host,
+        token: token_file(&token),
+        memory: memory.as_deref(),
+        stop: &signals.stop,
+    })
 }
 
 /// Takes entries back through a container.
@@ -124,13 +135,31 @@ fn token_file(token: &TokenSource) -> Option<&Path> {
     }
 }
 
-/// A flag that Ctrl-C and SIGTERM set; a second one ends the program as if nobody had asked.
-fn stopped_by_signals() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        flag::register_conditional_default(signal, Arc::clone(&stop))
-            .and_then(|_| flag::register(signal, Arc::clone(&stop)))
-            .context("watching for signals")?;
+/// Ctrl-C and SIGTERM, which ask the work to stop; a second one ends the program as if nobody had
+/// watched for it.
+struct Signals {
+    stop: Arc<AtomicBool>,
+    which: Arc<AtomicUsize>,
+}
+
+impl Signals {
+    /// Watches for them from now on.
+    fn watched() -> anyhow::Result<Self> {
+        let signals = Self { stop: Arc::default(), which: Arc::default() };
+        for signal in [SIGINT, SIGTERM] {
+            flag::register_conditional_default(signal, Arc::clone(&signals.stop))
+                .and_then(|_| {
+                    flag::register_usize(signal, Arc::clone(&signals.which), signal as usize)
+                })
+                .and_then(|_| flag::register(signal, Arc::clone(&signals.stop)))
+                .context("watching for signals")?;
+        }
+        Ok(signals)
     }
-    Ok(stop)
+
+    /// What a work that was stopped ends with.
+    fn stopped(&self) -> Option<Exit> {
+        let signal = u8::try_from(self.which.load(Ordering::Relaxed)).ok()?;
+        (signal != 0).then_some(Exit::Benchmark(128 + signal))
+    }
 }

@@ -27,7 +27,8 @@ impl Exit {
         ("2", "usage: arguments or variables that contradict each other or make no sense"),
         (
             "other",
-            "the benchmark's own code; 128+n when signal n stopped the run or `cache verify`",
+            "the benchmark's own code; 128+n when signal n stopped the run, `cache verify` or \
+             `cache repair`",
         ),
     ];
 

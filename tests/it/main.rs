@@ -3,6 +3,7 @@
 
 mod ada;
 mod cache_cli;
+mod cache_stopped;
 mod docker;
 mod dry_run;
 mod fake_runs;

@@ -1,8 +1,9 @@
 //! Digests that were found before, remembered in the user's cache folder: one file per repo.
 
 use std::{
-    collections::BTreeMap,
-    fs::DirBuilder,
+    collections::{BTreeMap, HashSet},
+    ffi::OsString,
+    fs::{self, DirBuilder},
     io::{self, Read as _, Write as _},
     os::unix::{ffi::OsStrExt as _, fs::DirBuilderExt as _},
     path::{Path, PathBuf},
@@ -26,6 +27,11 @@ const RECORD: usize = 5 * 8 + 2 * 4 + 1 + 32;
 /// Bytes of the largest memory that is read: ten million files.
 const LARGEST: u64 = 1 << 30;
 
+/// What a memory is called before it is whole.
+const NEW: &str = ".new-";
+/// No save takes so long.
+const OLD: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Longer than the kernel takes to move the clock that it stamps files with.
 const TICK: Duration = Duration::from_millis(100);
 /// The same for a disk that stamps whole seconds, or every other one.
@@ -37,6 +43,36 @@ pub(crate) fn file(base: &Path, hub: &Path, folder: &str) -> PathBuf {
     let hub: [u8; 32] = Sha256::digest(hub.as_os_str().as_bytes()).into();
     let hub: String = hub[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     base.join("aienergyscore/verified").join(hub).join(folder)
+}
+
+/// Removes the memories of repos that this Hub cache has no more (it has those in `folders`), and
+/// what a killed save left, once it is old.
+///
+/// # Errors
+/// When the folder of memories cannot be read, or one cannot be removed.
+pub(crate) fn sweep(base: &Path, hub: &Path, folders: &HashSet<OsString>) -> io::Result<()> {
+    let memories = match file(base, hub, "").read_dir() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        memories => memories?,
+    };
+    for memory in memories {
+        let memory = memory?;
+        let name = memory.file_name();
+        let removed = if name.as_bytes().starts_with(NEW.as_bytes()) {
+            let age = memory.metadata().and_then(|data| data.modified()).map(|at| at.elapsed());
+            age.is_ok_and(|age| age.is_ok_and(|age| age > OLD))
+                .then(|| fs::remove_file(memory.path()))
+        } else {
+            (!folders.contains(&name)).then(|| fs::remove_file(memory.path()))
+        };
+        match removed {
+            // Another run was faster.
+            Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => {}
+            Some(removed) => removed?,
+            None => {}
+        }
+    }
+    Ok(())
 }
 
 /// Digests by what the kernel says of their files. Whoever writes a file changes its stamp.
@@ -122,7 +158,7 @@ impl Verified {
         let folder = file.parent().unwrap_or(Path::new("."));
         // Others need not know what is there, and must not say what is right.
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let mut new = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
+        let mut new = tempfile::Builder::new().prefix(NEW).tempfile_in(folder)?;
         new.write_all(&self.render())?;
         new.persist(file)?;
         Ok(())
@@ -209,7 +245,7 @@ mod tests {
         time::{Duration, SystemTime},
     };
 
-    use super::{RECORD, Verified, file, parse};
+    use super::{OLD, RECORD, Verified, file, parse, sweep};
     use crate::hub_cache::{
         dir::{Kind, Stamp},
         names::Digest,
@@ -298,6 +334,25 @@ mod tests {
         assert_eq!(memory.recall(&stamp(1), SHA256), None);
         assert_eq!(memory.recall(&stamp(2), GIT), Some(GIT));
         assert_eq!(memory.entries.len(), 1);
+    }
+
+    #[test]
+    fn memories_of_repos_that_are_gone_are_swept() {
+        let (base, path) = saved();
+        let hub = path.parent().unwrap();
+        let (gone, new, left) = (hub.join("models--gone"), hub.join(".new-1"), hub.join(".new-2"));
+        for file in [&gone, &new, &left] {
+            fs::write(file, "").unwrap();
+        }
+        let old = SystemTime::now() - 2 * OLD;
+        fs::File::options().write(true).open(&left).unwrap().set_modified(old).unwrap();
+        sweep(base.path(), Path::new("/hub"), &["models--a--b".into()].into()).unwrap();
+        assert_eq!(
+            [&path, &gone, &new, &left].map(|file| file.exists()),
+            [true, false, true, false]
+        );
+        // A cache that nobody verified has none.
+        sweep(base.path(), Path::new("/other"), &[].into()).unwrap();
     }
 
     #[test]

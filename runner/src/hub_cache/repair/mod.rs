@@ -8,7 +8,7 @@ mod unused;
 use std::{
     fmt::Write as _,
     path::{Path, PathBuf},
-    sync::atomic::AtomicBool,
+    sync::atomic::{AtomicBool, Ordering},
     time::SystemTime,
 };
 
@@ -64,7 +64,7 @@ pub(crate) struct Repair {
     path: HostPath,
     ended: Vec<Ended>,
     sudo: Option<String>,
-    interrupted: bool,
+    pub(crate) interrupted: bool,
 }
 
 /// Plans the repair of a cache and, if `really`, does it.
@@ -96,7 +96,12 @@ pub(crate) fn repair(
     }
     let root = repair.path.as_path().to_owned();
     for step in steps(&found.breakages, Stage::Rest) {
-        repair.ended.push(do_step(&root, step));
+        repair.interrupted = around.stop.load(Ordering::Relaxed);
+        repair.ended.push(if repair.interrupted {
+            Ended { step, state: State::Planned }
+        } else {
+            do_step(&root, step)
+        });
     }
     Ok(repair)
 }
@@ -251,11 +256,11 @@ impl Repair {
         })
     }
 
-    /// What it means to a script: 1 while something is to be mended.
+    /// What it means to a script, when nobody stopped it: 1 while something is to be mended.
     pub(crate) fn exit(&self) -> Exit {
         let open =
             self.ended.iter().any(|ended| matches!(ended.state, State::Planned | State::Failed(_)));
-        if open || self.interrupted { Exit::Failed } else { Exit::Success }
+        if open { Exit::Failed } else { Exit::Success }
     }
 }
 

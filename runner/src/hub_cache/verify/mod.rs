@@ -26,6 +26,7 @@ use super::{
     cache::Cache,
     hashing,
     names::{Digest, RepoName},
+    store::STORE,
     verified,
 };
 use crate::{exit::Usage, host::Host, hub_cache::HubCache, progress::Progress, units};
@@ -122,6 +123,12 @@ pub fn verify(
         let Scope { repos: _, bytes, full } = scope;
         if *bytes && !stop.load(Ordering::Relaxed) {
             payloads::unlinked(&work, *full, &mut verification);
+            if let Some(base) = memory {
+                let repos = cache.repos.iter().map(|repo| repo.folder().into());
+                let folders = repos.chain([STORE.into()]).collect();
+                // A memory too many costs a little space, and nothing else.
+                let _ = verified::sweep(base, &cache.path, &folders);
+            }
         }
     }
     verification.interrupted = stop.load(Ordering::Relaxed);

@@ -12,9 +12,6 @@ use crate::{
     units::bytes,
 };
 
-/// Exit code of a program that SIGINT ended.
-const INTERRUPTED: u8 = 130;
-
 impl Verification {
     /// How many findings are this bad.
     fn count(&self, severity: Severity) -> usize {
@@ -89,14 +86,8 @@ impl Verification {
         })
     }
 
-    /// What it means to a script.
+    /// What it means to a script, when nobody stopped it.
     pub fn exit(&self) -> Exit {
-        if self.interrupted {
-            Exit::Benchmark(INTERRUPTED)
-        } else if self.count(Severity::Error) > 0 {
-            Exit::Failed
-        } else {
-            Exit::Success
-        }
+        if self.count(Severity::Error) > 0 { Exit::Failed } else { Exit::Success }
     }
 }

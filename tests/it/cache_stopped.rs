@@ -1,0 +1,69 @@
+//! Ctrl-C while the bytes of a cache are read.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::harness::program;
+
+/// A blob without end: 64 GiB of zeros, which take no space.
+const ENDLESS: u64 = 64 << 30;
+
+/// Whether the process has a file below `folder` open.
+fn reads_below(pid: u32, folder: &Path) -> bool {
+    let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+    let links = open.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+    links.into_iter().any(|file| file.starts_with(folder) && file.is_file())
+}
+
+/// What `aienergyscore cache …` says of an endless cache when it is stopped.
+fn stopped(args: &[&str], signal: Signal) -> (Option<i32>, String) {
+    let home = tempfile::tempdir().unwrap();
+    let hub = home.path().canonicalize().unwrap().join("hub");
+    let blobs = hub.join("models--org--m/blobs");
+    fs::create_dir_all(&blobs).unwrap();
+    let blob = blobs.join("a".repeat(64));
+    fs::File::create(&blob).unwrap().set_len(ENDLESS).unwrap();
+    let mut child = Command::new(program("aienergyscore"))
+        .arg("cache")
+        .args(args)
+        .env_clear()
+        .env("HF_HUB_CACHE", &hub)
+        .env("HOME", home.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !reads_below(child.id(), &blobs) {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended before it was stopped");
+        thread::sleep(Duration::from_millis(5));
+    }
+    kill_process(Pid::from_child(&child), signal).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(blob.metadata().unwrap().len(), ENDLESS);
+    assert!(blobs.read_dir().unwrap().count() == 1, "it was left where it was");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn a_verification_that_is_stopped_says_how_far_it_came() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let (ended, said) = stopped(&["verify"], signal);
+        assert_eq!(ended, Some(code), "{said}");
+        assert!(said.contains("interrupted") && said.contains("1 not checked"), "{said}");
+    }
+}
+
+#[test]
+fn a_repair_that_is_stopped_while_it_looks_changes_nothing() {
+    let (code, said) = stopped(&["repair", "--yes"], Signal::INT);
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.contains("interrupted"), "{said}");
+}
