@@ -179,6 +179,8 @@ pub enum EngineArg {
     Auto,
     /// Docker
     Docker,
+    /// Podman
+    Podman,
     /// No container: the entrypoint as a child process
     Host,
 }
@@ -188,6 +190,7 @@ impl From<EngineArg> for EngineChoice {
         match engine {
             EngineArg::Auto => Self::Auto,
             EngineArg::Docker => Self::Docker,
+            EngineArg::Podman => Self::Podman,
             EngineArg::Host => Self::Host,
         }
     }

@@ -75,18 +75,24 @@ pub(crate) fn find_engine(choice: EngineChoice, host: &Host) -> anyhow::Result<E
         bail!("{NO_CONTAINER}");
     }
     let request = Request {
-        engine: EngineChoice::Docker,
+        engine: choice,
         flavour: Some(Flavour::Smoke),
         backend: Some(Backend::Native),
         ..Request::default()
     };
-    let engine = engine::detect(&RunOptions::new(request, host)?, host)?.engine;
+    let options = RunOptions::new(request, host)?;
+    let detected = match choice {
+        // Without a container there is nothing to be had here.
+        EngineChoice::Auto => engine::container_engine(&options),
+        _ => engine::detect(&options, host),
+    };
+    let engine = detected?.engine;
     can(&engine)?;
     Ok(engine)
 }
 
 const NO_CONTAINER: &str = "without a container there is no root to change owners; use \
-                            --engine docker, or sudo";
+                            --engine docker or podman, or sudo";
 
 /// Whether `engine`, which was asked for the smoke image, can give entries back.
 ///
@@ -218,16 +224,16 @@ mod tests {
     use super::{Captured, Entry, can, judge, parse};
     use crate::{
         engine::{Engine, Mode},
-        testing::docker,
+        testing::engine,
     };
 
     #[test]
     fn an_engine_needs_containers_and_the_image() {
-        let engine = docker(Mode::DockerRootful);
+        let engine = engine(Mode::DockerRootful);
         assert!(can(&engine).is_ok());
         let why = |engine| can(&engine).unwrap_err().to_string();
         insta::assert_snapshot!(why(Engine { image: None, ..engine.clone() }), @"the smoke image, whose program changes owners, is not on this machine; build it with `cargo xtask build-image --flavour smoke`");
-        insta::assert_snapshot!(why(Engine { mode: Mode::Host, ..engine }), @"without a container there is no root to change owners; use --engine docker, or sudo");
+        insta::assert_snapshot!(why(Engine { mode: Mode::Host, ..engine }), @"without a container there is no root to change owners; use --engine docker or podman, or sudo");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     fs,
+    net::{IpAddr, Ipv4Addr, UdpSocket},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -46,6 +47,8 @@ pub struct Host {
     pub uid: u32,
     /// Effective group id.
     pub gid: u32,
+    /// Supplementary groups.
+    pub groups: Vec<u32>,
     /// Home folder, if there is any.
     pub home: Option<PathBuf>,
     /// Working directory.
@@ -56,6 +59,8 @@ pub struct Host {
     pub nvidia_gpus: usize,
     /// The program of the host engine, if it has been built or installed.
     pub entrypoint: Option<PathBuf>,
+    /// The address by which others reach this machine, if it has a route to any.
+    pub address: Option<IpAddr>,
     /// The moment that names this run.
     pub now: SystemTime,
     /// This process's id.
@@ -75,17 +80,32 @@ impl Host {
         Ok(Self {
             uid: rustix::process::geteuid().as_raw(),
             gid: rustix::process::getegid().as_raw(),
+            groups: rustix::process::getgroups()
+                .context("reading your groups")?
+                .into_iter()
+                .map(rustix::process::Gid::as_raw)
+                .collect(),
             home: dirs::home_dir(),
             nvidia_gpus: count_gpus(Path::new("/proc/driver/nvidia/gpus")),
             entrypoint: entrypoint_candidates(&env, executable.as_deref())
                 .into_iter()
                 .find(|candidate| candidate.is_file()),
+            address: address(),
             now: SystemTime::now(),
             pid: std::process::id(),
             cwd,
             env,
         })
     }
+}
+
+/// The address of the interface by which this machine reaches others. Nothing is sent: connecting a
+/// UDP socket only chooses a route, here to a network that is set aside for documentation
+/// (RFC 5737).
+fn address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    socket.local_addr().ok().map(|address| address.ip())
 }
 
 /// NVIDIA's driver keeps one folder per GPU; without a driver there is no folder at all.

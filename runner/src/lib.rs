@@ -17,6 +17,7 @@ pub mod exit;
 mod folders;
 mod give_back;
 pub mod gpus;
+mod groups;
 pub mod host;
 pub mod host_path;
 pub mod hub_cache;

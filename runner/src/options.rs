@@ -9,7 +9,7 @@ use contract::{
 };
 
 use crate::{
-    exit::Usage, gpus::Gpus, host::Host, host_path::HostPath, hub_cache::HubCache,
+    exit::Usage, gpus::Gpus, groups, host::Host, host_path::HostPath, hub_cache::HubCache,
     local_input::Inputs, run_id::run_id, token::TokenSource,
 };
 
@@ -21,6 +21,8 @@ pub enum EngineChoice {
     Auto,
     /// Docker, or an error.
     Docker,
+    /// Podman, or an error.
+    Podman,
     /// No container.
     Host,
 }
@@ -81,6 +83,8 @@ pub struct RunOptions {
     pub writable_root: bool,
     /// Models and datasets of this machine that the arguments name.
     pub inputs: Inputs,
+    /// Supplementary groups of the user's that own something of what is mounted.
+    pub groups: Vec<u32>,
     /// Arguments of the benchmark, the number of samples among them.
     pub args: Vec<String>,
 }
@@ -151,6 +155,7 @@ impl RunOptions {
             offline,
             writable_root,
             inputs: Inputs::find(&args, backend, host)?,
+            groups: vec![],
             args,
             run_id,
         })
@@ -177,14 +182,18 @@ impl RunOptions {
     }
 
     /// The same, held against the disk: links of the cache and of local inputs followed, no token
-    /// where no file is.
+    /// where no file is, and the groups of the user's that matter.
     ///
     /// # Errors
     /// When no engine can mount what a link leads to, or a local model or dataset does not serve.
-    pub fn settle(self) -> Result<Self, Usage> {
+    pub fn settle(self, host: &Host) -> Result<Self, Usage> {
         let cache = self.cache.follow_links()?;
+        let inputs = self.inputs.settle(&self.args, &cache.hub)?;
+        let mounted = [&self.results, &cache.home, &cache.hub].map(HostPath::as_path);
+        let local = inputs.local.iter().map(|input| input.path.as_path());
         Ok(Self {
-            inputs: self.inputs.settle(&self.args, &cache.hub)?,
+            groups: groups::that_own(mounted.into_iter().chain(local), host),
+            inputs,
             cache,
             token: self.token.filter(TokenSource::exists),
             ..self
@@ -289,7 +298,7 @@ mod tests {
             let args = args.iter().map(|arg| (*arg).to_owned()).collect();
             let host = crate::host::Host { cwd: root.clone(), ..host() };
             let options = RunOptions::read(Request { args, ..Request::default() }, &host).unwrap();
-            options.settle().map_err(|e| e.to_string().replace(root.to_str().unwrap(), "ROOT"))
+            options.settle(&host).map_err(|e| e.to_string().replace(root.to_str().unwrap(), "ROOT"))
         };
         let error = settled(&["backend.model=./none"]).unwrap_err();
         insta::assert_snapshot!(error, @"`backend.model=./none`: there is no `ROOT/none`; a Hub id has the form ORG/REPO");

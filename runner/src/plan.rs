@@ -12,7 +12,7 @@ pub use parts::{
 };
 
 use crate::{
-    engine::{Engine, Mode},
+    engine::{Engine, Groups, Mode},
     exit::Usage,
     gpus::{Devices, Gpus},
     host::Host,
@@ -68,7 +68,7 @@ impl RunPlan {
     /// When the engine cannot do what the options ask for.
     pub fn new(options: &RunOptions, host: &Host, engine: &Engine) -> Result<Self, Usage> {
         let backend = backend(options, engine);
-        let network = network(options.offline, backend.value);
+        let network = network(options.offline, backend.value, host, engine);
         let container = engine.has_containers();
         let inputs = inputs::place(options, backend.value, container)?;
         let endpoint = options.endpoint.as_ref().filter(|_| backend.value == Backend::Vllm);
@@ -77,7 +77,7 @@ impl RunPlan {
             run_id: options.run_id.clone(),
             image: container.then(|| image(&options.image)),
             identity: because(
-                Identity { uid: host.uid, gid: host.gid },
+                Identity { uid: host.uid, gid: host.gid, groups: options.groups.clone() },
                 "you: files in the mounts stay yours, and nothing runs as root",
             ),
             root: container.then(|| root(options.writable_root)),
@@ -96,7 +96,7 @@ impl RunPlan {
                 cidfile: cidfile(options)?,
             }),
             args: inputs.args,
-            doubts: inputs.doubts.into_iter().chain(own).collect(),
+            doubts: inputs.doubts.into_iter().chain(own).chain(groups(options, engine)).collect(),
             backend,
         })
     }
@@ -243,12 +243,17 @@ fn variables(options: &RunOptions, backend: Backend) -> Vec<Variable> {
     variables
 }
 
-fn network(offline: bool, backend: Backend) -> Because<Network> {
+fn network(offline: bool, backend: Backend, host: &Host, engine: &Engine) -> Because<Network> {
     if offline {
         because(Network::None, "--offline: the container has no network")
     } else if backend == Backend::Vllm {
-        let reason = format!("Linux does not resolve {} by itself", HOST_GATEWAY);
-        because(Network::WithHost, reason)
+        let address = host.address.filter(|_| !engine.knows_the_host());
+        let known = match address {
+            Some(_) => format!(", and {} does not know the host's address", engine.mode),
+            None => String::new(),
+        };
+        let reason = format!("Linux does not resolve {HOST_GATEWAY} by itself{known}");
+        because(Network::WithHost { address: address.map(|address| address.to_string()) }, reason)
     } else {
         because(Network::Default, "the engine's default network")
     }
@@ -286,6 +291,19 @@ fn gpus(
         }
         Gpus::Exactly(devices) => Ok(because(devices.clone(), "asked for with --gpus")),
     }
+}
+
+/// A warning when the container lacks a group that a folder may be open to.
+fn groups(options: &RunOptions, engine: &Engine) -> Option<String> {
+    let Groups::Never(why) = engine.groups() else { return None };
+    let groups: Vec<_> = options.groups.iter().map(u32::to_string).collect();
+    (engine.has_containers() && !groups.is_empty()).then(|| {
+        format!(
+            "what only your group {} may use in the mounted folders is closed to the container: \
+             {why}; give yourself the rights (`setfacl -m u:$(id -u):rwX`), or use a rootful engine",
+            groups.join(", ")
+        )
+    })
 }
 
 /// A warning when a server is looked for in the container itself.

@@ -3,7 +3,7 @@
 use std::{path::Path, time::SystemTime};
 
 use crate::{
-    engine::{Engine, LocalImage, Mode},
+    engine::{Client, Engine, LocalImage, Mode},
     host::Host,
 };
 
@@ -12,23 +12,33 @@ pub(crate) fn host() -> Host {
     Host {
         uid: 1000,
         gid: 100,
+        groups: vec![],
         home: Some(Path::new("/home/ada").to_owned()),
         cwd: Path::new("/home/ada/bench").to_owned(),
         env: [("", ""); 0].into_iter().collect(),
         nvidia_gpus: 0,
         entrypoint: None,
+        address: Some([192, 168, 7, 7].into()),
         now: SystemTime::UNIX_EPOCH,
         pid: 7,
     }
 }
 
-/// Docker in `mode`, without NVIDIA's runtime.
-pub(crate) fn docker(mode: Mode) -> Engine {
+/// An engine in `mode`, of a version that is up to date, without NVIDIA's runtime.
+pub(crate) fn engine(mode: Mode) -> Engine {
+    let (client, version, runtime) = match mode {
+        Mode::Host => (Client::None, "", ""),
+        mode if mode.is_podman() => (Client::Podman, "5.4.2", "crun"),
+        _ => (Client::Docker, "28.0.0", ""),
+    };
     Engine {
-        program: "docker".to_owned(),
+        program: mode.engine().to_owned(),
+        client,
         mode,
-        version: "28.0.0".to_owned(),
+        version: version.to_owned(),
+        runtime: runtime.to_owned(),
         nvidia: false,
+        limits: true,
         image: Some(LocalImage::default()),
     }
 }

@@ -148,7 +148,7 @@ fn success_without_proof_is_not_believed() {
 fn the_containers_own_exit_code_is_ours() {
     let docker = FakeDocker::new();
     docker.answer(
-        "inspect",
+        "container",
         r#"{"Running":false,"OOMKilled":false,"ExitCode":42,"Error":"","StartedAt":"2026-01-01T00:00:00Z"}"#,
     );
     let (_, outcome) = run(&docker);
@@ -245,9 +245,12 @@ fn an_image_that_cannot_be_asked_for_is_not_a_missing_one() {
 
 #[test]
 fn what_is_not_known_to_be_docker_runs_nothing() {
-    let podman =
-        r#"version) echo '{"Components":[{"Name":"Podman Engine","Version":"4.3.1"}]}'; exit 0 ;;"#;
-    for (cases, part) in [(podman, "socket of Podman 4.3.1"), ("info) exit 0 ;;", "said nothing")] {
+    // Podman of that version says by its socket alone whether it is rootless.
+    let podman = r#"version) echo '{"Components":[{"Name":"Podman Engine","Version":"4.3.1"}]}'; exit 0 ;;
+        context) echo tcp://far:2375; exit 0 ;;"#;
+    for (cases, part) in
+        [(podman, "`docker` talks to Podman 4.3.1"), ("info) exit 0 ;;", "said nothing")]
+    {
         let docker = FakeDocker::with_run(GOOD);
         let sandbox = sandbox_with(&docker, cases);
         for engine in ["docker", "auto"] {

@@ -16,7 +16,7 @@ use std::{
 use clap::{Parser as _, error::ErrorKind};
 use runner::{
     cli::{self, Cli},
-    engine::{Engine, LocalImage, Mode},
+    engine::{Client, Engine, LocalImage, Mode},
     host::Host,
     options::RunOptions,
     pass_through::sort_words,
@@ -289,15 +289,17 @@ fn plan(world: &World, line: &str) -> RunPlan {
     let host = Host {
         uid: rustix::process::geteuid().as_raw(),
         gid: rustix::process::getegid().as_raw(),
+        groups: vec![],
         home: Some(world.home.clone()),
         cwd: world.cwd.clone(),
         env: world.env().into_iter().chain(set).collect(),
         nvidia_gpus: 0,
         entrypoint: None,
+        address: None,
         now: SystemTime::UNIX_EPOCH,
         pid: 1,
     };
-    let options = RunOptions::new(args.into_request(), &host).unwrap().settle().unwrap();
+    let options = RunOptions::new(args.into_request(), &host).unwrap().settle(&host).unwrap();
     RunPlan::new(&options, &host, &docker()).unwrap()
 }
 
@@ -305,9 +307,12 @@ fn plan(world: &World, line: &str) -> RunPlan {
 fn docker() -> Engine {
     Engine {
         program: "docker".to_owned(),
+        client: Client::Docker,
         mode: Mode::DockerRootful,
         version: String::new(),
+        runtime: String::new(),
         nvidia: false,
+        limits: true,
         image: Some(LocalImage::default()),
     }
 }

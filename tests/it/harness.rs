@@ -78,7 +78,9 @@ impl Sandbox {
         for folder in ["home", "cwd", "run"] {
             fs::create_dir(root.path().join(folder)).expect("a folder");
         }
+        no_podman(&root.path().join("bin"));
         let path = engine.map_or_else(|| "/usr/bin:/bin".to_owned(), FakeDocker::path);
+        let path = format!("{}:{path}", root.path().join("bin").display());
         let mut sandbox = Self { root, env: BTreeMap::new() };
         let (home, run) = (sandbox.home(), sandbox.folder("run"));
         sandbox.set("PATH", path).set("HOME", home).set("XDG_RUNTIME_DIR", run);
@@ -131,7 +133,7 @@ impl FakeDocker {
         let fake = Self { dir };
         fake.answer("info", r#"{"version":"20.10.24","security":["name=seccomp,profile=default"],"runtimes":{"runc":{}}}"#);
         fake.answer("image", r#"{}"#);
-        fake.answer("inspect", r#"{"Running":false,"OOMKilled":false,"ExitCode":0,"Error":"","StartedAt":"2026-01-01T00:00:00Z"}"#);
+        fake.answer("container", r#"{"Running":false,"OOMKilled":false,"ExitCode":0,"Error":"","StartedAt":"2026-01-01T00:00:00Z"}"#);
         let here = fake.dir.path().to_str().expect("UTF-8");
         let script = format!(
             r#"#!/bin/sh
@@ -156,6 +158,7 @@ run)
 esac
 "#
         );
+        no_podman(fake.dir.path());
         let program = fake.dir.path().join("docker");
         fs::write(&program, script).expect("the fake engine");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("its mode");
@@ -194,6 +197,16 @@ esac
     pub(crate) fn calls_of(&self, subcommand: &str) -> Vec<Vec<String>> {
         self.calls().into_iter().filter(|call| call[0] == subcommand).collect()
     }
+}
+
+/// Puts a Podman into `folder` that does not work, whatever this machine has.
+fn no_podman(folder: &Path) {
+    let podman = folder.join("podman");
+    fs::create_dir_all(folder).expect("a folder");
+    let says = "Error: cannot find newuidmap: executable file not found in PATH";
+    let script = format!("#!/bin/sh\necho '{says}' >&2\nexit 125\n");
+    fs::write(&podman, script).expect("a file");
+    fs::set_permissions(&podman, fs::Permissions::from_mode(0o755)).expect("its mode");
 }
 
 fn words(bytes: &[u8]) -> Vec<String> {

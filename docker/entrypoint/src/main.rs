@@ -5,6 +5,7 @@ mod beneath;
 mod cli;
 mod failure;
 mod give_back;
+mod init;
 mod native;
 mod probe;
 mod publish;
@@ -26,6 +27,10 @@ use std::{
 use self::cli::Command;
 
 fn main() -> ExitCode {
+    if init::is_first() {
+        let code = init::run().unwrap_or_else(|error| failure::report(&error));
+        return ExitCode::from(code);
+    }
     let code = match cli::parse(env::args_os().skip(1)) {
         Ok(command) => execute(command),
         Err(error) => failure::report(&error.into()),

@@ -55,11 +55,11 @@ mod tests {
         engine::{LocalImage, Mode},
         options::{Request, RunOptions},
         plan::RunPlan,
-        testing::{docker, host},
+        testing::{engine, host},
     };
 
     fn find(request: Request, local: Option<LocalImage>, inputs: Option<&str>) -> Finding {
-        let mut engine = docker(Mode::DockerRootful);
+        let mut engine = engine(Mode::DockerRootful);
         engine.image = local;
         let options = RunOptions::new(request, &host()).unwrap();
         let plan = RunPlan::new(&options, &host(), &engine).unwrap();

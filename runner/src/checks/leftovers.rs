@@ -5,7 +5,10 @@ use std::fs;
 use contract::label;
 
 use super::Finding;
-use crate::{engine::Engine, process::capture};
+use crate::{
+    engine::{Client, Engine},
+    process::capture,
+};
 
 /// Looks for containers of runs that are gone. Usually a run's reaper removes them; one that went
 /// down with the machine did not.
@@ -14,7 +17,11 @@ pub(super) fn check(engine: &Engine) -> anyhow::Result<Option<Finding>> {
         return Ok(None);
     }
     let filter = format!("label={}", label::RUN);
-    let format = format!("{{{{.Names}}}}\t{{{{.State}}}}\t{{{{.Label \"{}\"}}}}", label::RUN);
+    let label = match engine.client {
+        Client::Podman => format!("index .Labels \"{}\"", label::RUN),
+        Client::Docker | Client::None => format!(".Label \"{}\"", label::RUN),
+    };
+    let format = format!("{{{{.Names}}}}\t{{{{.State}}}}\t{{{{{label}}}}}");
     let command = [&engine.program, "ps", "--all", "--filter", &filter, "--format", &format];
     let answer = capture(&command)?;
     if answer.code != 0 {
@@ -41,7 +48,8 @@ fn left_behind(listing: &str, is_runner: impl Fn(u32) -> bool) -> Vec<&str> {
             let mut fields = line.split('\t');
             let (name, state, run_id) = (fields.next()?, fields.next()?, fields.next()?);
             let runner = run_id.rsplit('-').next().and_then(|pid| pid.parse().ok());
-            let is_left = state != "running" && !runner.is_some_and(&is_runner);
+            // Podman writes it with a capital.
+            let is_left = !state.eq_ignore_ascii_case("running") && !runner.is_some_and(&is_runner);
             is_left.then_some(name)
         })
         .collect()
@@ -65,7 +73,7 @@ mod tests {
         let run = |pid| run_id(SystemTime::UNIX_EPOCH, pid);
         let (dead, alive) = (run(1), run(2));
         let listing = format!(
-            "running\trunning\t{dead}\nstarting\tcreated\t{alive}\nending\texited\t{alive}\n\
+            "running\tRunning\t{dead}\nstarting\tcreated\t{alive}\nending\texited\t{alive}\n\
              crashed\tcreated\t{dead}\nold\texited\t{dead}\nodd\texited\tby-hand\n"
         );
         assert_eq!(left_behind(&listing, |pid| pid == 2), ["crashed", "old", "odd"]);

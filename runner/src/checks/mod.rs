@@ -44,7 +44,7 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
     if needs_cache && folders_serve {
         findings.extend(cache::check(&host, &options.cache, deep)?);
     }
-    let options = options.settle()?;
+    let options = options.settle(&host)?;
     findings.extend(options.token.as_ref().map(|source| token::check(source, &host)));
 
     let Detected { engine, why, warning } = match engine::detect(&options, &host) {
@@ -89,6 +89,7 @@ const fn asked_for(engine: EngineChoice) -> &'static str {
     match engine {
         EngineChoice::Auto => "auto",
         EngineChoice::Docker => "docker",
+        EngineChoice::Podman => "podman",
         EngineChoice::Host => "host",
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn check(options: &RunOptions, host: &Host, engine: &Engine) -> anyho
     options.token = None;
     let mut engine = engine.clone();
     if engine.has_containers() {
-        options.engine = EngineChoice::Docker;
+        options.engine = EngineChoice::again(&engine);
         engine = engine::detect(&options, host)?.engine;
         if engine.image.is_none() {
             let text = "left out: the smoke image, which probes the mounts, is not on this \

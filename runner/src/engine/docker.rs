@@ -1,4 +1,4 @@
-//! What Docker says of itself: whether it answers, whether it is Docker, and how it runs.
+//! What Docker's client says of the daemon behind it: whether it answers, whose it is, how it runs.
 
 use std::{collections::BTreeMap, thread};
 
@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{
     Mode,
     image::{LocalImage, parse_labels},
+    is_at_least, socket,
 };
 use crate::process::{Captured, capture};
 
@@ -16,14 +17,18 @@ pub(super) const PROGRAM: &str = "docker";
 
 /// One request that tells all that a plan needs. Podman's `docker` has no such fields and says so.
 const INFO: &str = "{\"version\":{{json .ServerVersion}},\"security\":{{json .SecurityOptions}},\
-                    \"runtimes\":{{json .Runtimes}}}";
+                    \"runtimes\":{{json .Runtimes}},\"memory\":{{json .MemoryLimit}}}";
 
-/// What to do where `docker` is Podman.
-const PODMAN_LATER: &str = "support for it comes later; until then choose a Docker daemon with \
-                            DOCKER_HOST or `docker context use`, or do without a container with \
-                            --engine host";
+/// What `docker` turned out to be.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// Docker's client, and a daemon behind it.
+    Docker(Docker),
+    /// Podman under Docker's name.
+    Podman,
+}
 
-/// A Docker daemon that answers.
+/// A daemon that answers Docker's client.
 #[derive(Debug)]
 pub(super) struct Docker {
     /// What it says of itself.
@@ -31,20 +36,21 @@ pub(super) struct Docker {
     labels: Captured,
 }
 
-/// What a Docker daemon says of itself.
+/// What a daemon says of itself.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Info {
     pub(super) version: String,
     pub(super) mode: Mode,
     pub(super) nvidia: bool,
+    pub(super) limits: bool,
 }
 
 impl Docker {
     /// Asks the daemon for itself and for the image `reference`.
     ///
     /// # Errors
-    /// When no daemon answers, or it is not Docker's.
-    pub(super) fn ask(reference: &str) -> anyhow::Result<Self> {
+    /// When no daemon answers, or it is not understood.
+    pub(super) fn ask(reference: &str) -> anyhow::Result<Answer> {
         let label = [PROGRAM, "image", "inspect", "--format", "{{json .Config.Labels}}", reference];
         // Asked side by side: each answer takes a client some 40 ms.
         let (info, version, labels) = thread::scope(|scope| {
@@ -54,10 +60,21 @@ impl Docker {
             let info = capture(&[PROGRAM, "info", "--format", INFO]);
             (info, version.join(), labels.join())
         });
-        let info = parse_info(&info?)?;
+        let info = info?;
+        if is_podmans_own(&info) {
+            return Ok(Answer::Podman);
+        }
+        let mut info = parse_info(&info)?;
         let panicked = |_| anyhow!("a thread that asked docker panicked");
-        refuse_podman(&version.map_err(panicked)??)?;
-        Ok(Self { info, labels: labels.map_err(panicked)?? })
+        if let Some(version) = podman_behind(&version.map_err(panicked)??) {
+            let told = info.mode == Mode::DockerRootless;
+            let rootless = told || (!is_at_least(&version, 4, 6) && podmans_socket(&version)?);
+            info.mode = if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful };
+            info.version = version;
+            // It drops `--gpus` without a word.
+            info.nvidia = false;
+        }
+        Ok(Answer::Docker(Self { info, labels: labels.map_err(panicked)?? }))
     }
 
     /// The image that was asked for, if the daemon has it.
@@ -65,8 +82,25 @@ impl Docker {
     /// # Errors
     /// When it does not tell.
     pub(super) fn image(&self, reference: &str) -> anyhow::Result<Option<LocalImage>> {
-        parse_labels(reference, &self.labels)
+        parse_labels(PROGRAM, reference, &self.labels)
     }
+}
+
+/// Whether the Podman behind Docker's client is rootless, by its socket.
+fn podmans_socket(version: &str) -> anyhow::Result<bool> {
+    let asked = socket::of_docker(PROGRAM).and_then(|socket| socket::is_rootless(&socket));
+    asked.with_context(|| {
+        format!(
+            "`docker` talks to Podman {version}, which does not tell whether it is rootless, and so \
+             who a container would run as; use Podman's own client with --engine podman, or Podman \
+             4.6"
+        )
+    })
+}
+
+/// Whether this answer to [`INFO`] is Podman's, which has other fields.
+fn is_podmans_own(answer: &Captured) -> bool {
+    answer.code != 0 && answer.stderr.contains("can't evaluate field")
 }
 
 /// Reads the answer to [`INFO`].
@@ -76,13 +110,11 @@ fn parse_info(answer: &Captured) -> anyhow::Result<Info> {
         version: Option<String>,
         security: Option<Vec<String>>,
         runtimes: Option<BTreeMap<String, serde_json::Value>>,
+        memory: Option<bool>,
     }
     let Captured { code, stdout, stderr } = answer;
     if *code != 0 {
         let says = stderr.trim().lines().next().unwrap_or_default();
-        if stderr.contains("SecurityOptions") {
-            bail!("`docker` is Podman under another name ({says}); {PODMAN_LATER}");
-        }
         bail!(
             "`docker info` failed (exit code {code}): {says}; is the daemon running, and are \
                you in the group that may use it?"
@@ -106,12 +138,13 @@ fn parse_info(answer: &Captured) -> anyhow::Result<Info> {
         (false, false) => Mode::DockerRootful,
     };
     let nvidia = answer.runtimes.is_some_and(|runtimes| runtimes.contains_key("nvidia"));
-    Ok(Info { version: answer.version.unwrap_or_default(), mode, nvidia })
+    let version = answer.version.unwrap_or_default();
+    Ok(Info { version, mode, nvidia, limits: answer.memory.unwrap_or(true) })
 }
 
-/// Refuses Podman's socket, which answers [`INFO`] like rootful Docker: before Podman 4.6 even
-/// where it is rootless.
-fn refuse_podman(version: &Captured) -> anyhow::Result<()> {
+/// The version of the Podman behind Docker's client, if it is one. Its socket answers [`INFO`] like
+/// rootful Docker: before Podman 4.6 even where it is rootless.
+fn podman_behind(version: &Captured) -> Option<String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Server {
@@ -124,18 +157,14 @@ fn refuse_podman(version: &Captured) -> anyhow::Result<()> {
         version: String,
     }
     // Only a server that names itself is known to be Podman.
-    let Ok(Server { components }) = serde_json::from_str(&version.stdout) else { return Ok(()) };
-    match components.iter().find(|component| component.name == "Podman Engine") {
-        Some(podman) => {
-            bail!("`docker` talks to a socket of Podman {}; {PODMAN_LATER}", podman.version)
-        }
-        None => Ok(()),
-    }
+    let Server { components } = serde_json::from_str(&version.stdout).ok()?;
+    let podman = components.into_iter().find(|component| component.name == "Podman Engine")?;
+    Some(podman.version)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Captured, Mode, parse_info, refuse_podman};
+    use super::{Captured, Mode, is_podmans_own, parse_info, podman_behind};
 
     fn answer(code: i32, stdout: &str, stderr: &str) -> Captured {
         Captured { code, stdout: stdout.to_owned(), stderr: stderr.to_owned() }
@@ -166,7 +195,6 @@ mod tests {
             format!("{:#}", parse_info(&answer(code, stdout, stderr)).unwrap_err())
         };
         insta::assert_snapshot!(fails(1, "null", "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it up?\nmore"), @"`docker info` failed (exit code 1): Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it up?; is the daemon running, and are you in the group that may use it?");
-        insta::assert_snapshot!(fails(125, "", "template: can't evaluate field SecurityOptions"), @"`docker` is Podman under another name (template: can't evaluate field SecurityOptions); support for it comes later; until then choose a Docker daemon with DOCKER_HOST or `docker context use`, or do without a container with --engine host");
         insta::assert_snapshot!(fails(0, "hello", ""), @r#"`docker info` answered what is not understood: "hello": expected value at line 1 column 1"#);
         insta::assert_snapshot!(fails(0, "\n", ""), @"`docker info` succeeded and said nothing, so it is unknown who a container would run as; is the first `docker` on PATH Docker's?");
     }
@@ -176,10 +204,12 @@ mod tests {
         // Shortened answers of Podman 4.3.1, through Docker's client, and of Docker 20.10.
         let podman = r#"{"Components":[{"Name":"Podman Engine","Version":"4.3.1","Details":{}},{"Name":"Engine","Version":"4.3.1"}],"Version":"4.3.1"}"#;
         let docker = r#"{"Components":[{"Name":"Engine","Version":"20.10.24"},{"Name":"runc","Version":"1.1.5"}],"Version":"20.10.24"}"#;
-        let refused = refuse_podman(&answer(0, podman, "")).unwrap_err().to_string();
-        insta::assert_snapshot!(refused, @"`docker` talks to a socket of Podman 4.3.1; support for it comes later; until then choose a Docker daemon with DOCKER_HOST or `docker context use`, or do without a container with --engine host");
+        assert_eq!(podman_behind(&answer(0, podman, "")).as_deref(), Some("4.3.1"));
         for other in [docker, "null", ""] {
-            refuse_podman(&answer(0, other, "")).unwrap();
+            assert_eq!(podman_behind(&answer(0, other, "")), None);
         }
+        let shim = "Error: template: info:1:61: executing \"info\" at <.SecurityOptions>: can't evaluate field SecurityOptions in type *define.Info";
+        assert!(is_podmans_own(&answer(125, "", shim)));
+        assert!(!is_podmans_own(&answer(1, "null", "Cannot connect to the Docker daemon")));
     }
 }

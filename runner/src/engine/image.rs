@@ -31,17 +31,18 @@ pub(crate) fn remedy(reference: &str) -> String {
 /// Reads the answer to the question for an image's labels; `None` when the engine does not have
 /// the image.
 pub(super) fn parse_labels(
+    engine: &str,
     reference: &str,
     answer: &Captured,
 ) -> anyhow::Result<Option<LocalImage>> {
     let Captured { code, stdout, stderr } = answer;
     if *code != 0 {
         // A daemon adds "no such image" in lower case to whatever it refuses about an image.
-        if stderr.contains("No such image") {
+        if stderr.contains("No such image") || stderr.contains("image not known") {
             return Ok(None);
         }
         bail!(
-            "asking docker for the image `{reference}` failed (exit code {code}): {}",
+            "asking {engine} for the image `{reference}` failed (exit code {code}): {}",
             answer.complaint()
         );
     }
@@ -66,7 +67,7 @@ mod tests {
 
     fn labels(code: i32, stdout: &str, stderr: &str) -> anyhow::Result<Option<LocalImage>> {
         let answer = Captured { code, stdout: stdout.to_owned(), stderr: stderr.to_owned() };
-        parse_labels("bench:1", &answer)
+        parse_labels("docker", "bench:1", &answer)
     }
 
     #[test]
@@ -83,6 +84,9 @@ mod tests {
         let missing = [
             "Error response from daemon: no such image: bench:1: No such image: bench:1",
             "Error: No such image: bench:1",
+            // Podman 4.3, and its socket by way of Docker's client.
+            "Error: inspecting object: bench:1: image not known",
+            "Error response from daemon: failed to find image bench:1: docker.io/library/bench:1: No such image",
         ];
         for stderr in missing {
             assert_eq!(labels(1, "", stderr).unwrap(), None, "{stderr}");

@@ -1,14 +1,17 @@
 //! The engines: which one is there, and how it runs containers.
 
-mod detect;
+mod choice;
 mod docker;
 mod image;
+mod podman;
+mod socket;
 
 use std::fmt;
 
 use serde::Serialize;
 
-pub use detect::{Detected, detect};
+pub(crate) use choice::container_engine;
+pub use choice::{Detected, detect};
 pub use image::LocalImage;
 pub(crate) use image::remedy;
 
@@ -23,17 +26,41 @@ pub enum Mode {
     DockerUsernsRemap,
     /// The daemon is the user, and uid 0 in the container is the user outside.
     DockerRootless,
+    /// Podman is the user, and uid 0 in the container is the user outside.
+    PodmanRootless,
+    /// Podman is root, and so is uid 0 in the container.
+    PodmanRootful,
     /// No container: the entrypoint runs as a child process.
     Host,
 }
 
 impl Mode {
+    /// Every mode with containers, in the order of the guide.
+    pub const WITH_CONTAINERS: [Self; 5] = [
+        Self::DockerRootful,
+        Self::DockerUsernsRemap,
+        Self::DockerRootless,
+        Self::PodmanRootless,
+        Self::PodmanRootful,
+    ];
+
     /// The engine's name, as `--engine` takes it.
     pub const fn engine(self) -> &'static str {
         match self {
             Self::DockerRootful | Self::DockerUsernsRemap | Self::DockerRootless => "docker",
+            Self::PodmanRootless | Self::PodmanRootful => "podman",
             Self::Host => "host",
         }
+    }
+
+    /// Whether uid 0 in a container is the user outside.
+    pub const fn is_rootless(self) -> bool {
+        matches!(self, Self::DockerRootless | Self::PodmanRootless)
+    }
+
+    /// Whether it is Podman's.
+    pub const fn is_podman(self) -> bool {
+        matches!(self, Self::PodmanRootless | Self::PodmanRootful)
     }
 }
 
@@ -43,9 +70,34 @@ impl fmt::Display for Mode {
             Self::DockerRootful => "docker, rootful",
             Self::DockerUsernsRemap => "docker, rootful with userns-remap",
             Self::DockerRootless => "docker, rootless",
+            Self::PodmanRootless => "podman, rootless",
+            Self::PodmanRootful => "podman, rootful",
             Self::Host => "host, without a container",
         })
     }
+}
+
+/// Whose words the client understands. Docker's may talk to Podman, and then the mode is Podman's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Client {
+    /// Docker's.
+    Docker,
+    /// Podman's, under whatever name.
+    Podman,
+    /// None: the entrypoint is started itself.
+    None,
+}
+
+/// How an engine passes the user's supplementary groups on to a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Groups {
+    /// Those that are named.
+    ByNumber,
+    /// All of them, or none.
+    AllOrNone,
+    /// Not at all, for this reason.
+    Never(&'static str),
 }
 
 /// The engine of a run, as it described itself.
@@ -53,31 +105,99 @@ impl fmt::Display for Mode {
 pub struct Engine {
     /// The client's program, or the entrypoint of the host engine.
     pub program: String,
+    /// Whose client it is.
+    pub client: Client,
     /// How it runs containers.
     pub mode: Mode,
     /// Its version; empty for the host engine.
     pub version: String,
+    /// What starts its containers, such as `runc`; empty where that does not matter.
+    pub runtime: String,
     /// Whether it can hand NVIDIA GPUs to a container.
     pub nvidia: bool,
+    /// Whether it limits memory and processes.
+    pub limits: bool,
     /// What is known of the image, if the engine has it.
     pub image: Option<LocalImage>,
 }
 
 impl Engine {
     /// The command that prints the state of the container `name` as JSON.
-    pub(crate) fn state_command(&self, name: &str) -> Option<[String; 5]> {
-        self.has_containers().then(|| {
-            [&self.program, "inspect", "--format", "{{json .State}}", name].map(str::to_owned)
-        })
+    pub(crate) fn state_command(&self, name: &str) -> Option<Vec<String>> {
+        self.command(["container", "inspect", "--format", "{{json .State}}", name])
     }
 
     /// The command that ends and removes the container `name`.
-    pub(crate) fn remove_command(&self, name: &str) -> Option<[String; 4]> {
-        self.has_containers().then(|| [&self.program, "rm", "--force", name].map(str::to_owned))
+    pub(crate) fn remove_command(&self, name: &str) -> Option<Vec<String>> {
+        match self.client {
+            // Podman gives a container ten seconds to end, which it had.
+            Client::Podman => self.command(["rm", "--force", "--time", "0", name]),
+            Client::Docker | Client::None => self.command(["rm", "--force", name]),
+        }
+    }
+
+    fn command<const N: usize>(&self, args: [&str; N]) -> Option<Vec<String>> {
+        let words = [&*self.program].into_iter().chain(args).map(str::to_owned);
+        self.has_containers().then(|| words.collect())
+    }
+
+    /// How it passes supplementary groups on. Measured on Docker 20.10 and Podman 4.3.
+    pub(crate) fn groups(&self) -> Groups {
+        match (self.mode, self.client) {
+            (Mode::DockerRootless, _) => {
+                Groups::Never("a rootless daemon maps your own group alone")
+            }
+            (Mode::PodmanRootless, Client::Podman) if self.runtime == "crun" => Groups::AllOrNone,
+            (Mode::PodmanRootless, Client::Podman) => {
+                Groups::Never("rootless Podman does it with crun alone, and drops them otherwise")
+            }
+            (Mode::PodmanRootless, _) => {
+                Groups::Never("docker's client cannot ask rootless Podman for it")
+            }
+            _ => Groups::ByNumber,
+        }
+    }
+
+    /// Whether containers reach the host by the word `host-gateway`. Rootless Docker takes it for
+    /// its own bridge, and Podman knows it since 4.7.
+    pub(crate) fn knows_the_host(&self) -> bool {
+        match self.mode {
+            Mode::DockerRootful | Mode::DockerUsernsRemap => true,
+            Mode::PodmanRootless | Mode::PodmanRootful => self.is_at_least(4, 7),
+            Mode::DockerRootless | Mode::Host => false,
+        }
     }
 
     /// Whether it runs containers at all.
     pub(crate) const fn has_containers(&self) -> bool {
         !matches!(self.mode, Mode::Host)
+    }
+
+    /// Whether its version is at least this; unknown ones are new.
+    pub(crate) fn is_at_least(&self, major: u32, minor: u32) -> bool {
+        is_at_least(&self.version, major, minor)
+    }
+}
+
+/// Whether `version` is at least this. One that is no version is taken for a new one.
+fn is_at_least(version: &str, major: u32, minor: u32) -> bool {
+    let mut numbers = version.split(['.', '-']).map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(first)), Some(Ok(second))) => (first, second) >= (major, minor),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_at_least;
+
+    #[test]
+    fn versions_are_numbers() {
+        for (version, expected) in
+            [("4.3.1", false), ("4.7.0", true), ("4.10.0-dev", true), ("5.4.2", true), ("", true)]
+        {
+            assert_eq!(is_at_least(version, 4, 7), expected, "{version}");
+        }
     }
 }

@@ -25,8 +25,8 @@ pub(crate) fn command(
     let owner = match engine.mode {
         Mode::Host => return None,
         // Root inside is the user outside.
-        Mode::DockerRootless => Word::text("0:0"),
-        Mode::DockerRootful | Mode::DockerUsernsRemap => {
+        Mode::DockerRootless | Mode::PodmanRootless => Word::text("0:0"),
+        Mode::DockerRootful | Mode::DockerUsernsRemap | Mode::PodmanRootful => {
             Word::of([Piece::Uid(host.uid), Piece::Text(":".to_owned()), Piece::Gid(host.gid)])
         }
     };
@@ -71,12 +71,12 @@ mod tests {
         engine::Mode,
         host_path::HostPath,
         shell::Style,
-        testing::{docker, host},
+        testing::{engine, host},
     };
 
     fn shown(mode: Mode, folder: &str) -> String {
         let folder = HostPath::new("folder", Path::new(folder), Path::new("/home/ada")).unwrap();
-        command(&docker(mode), &host(), &folder, 77).unwrap().to_shell(Style::Concrete)
+        command(&engine(mode), &host(), &folder, 77).unwrap().to_shell(Style::Concrete)
     }
 
     #[test]
@@ -156,6 +156,6 @@ mod tests {
     #[test]
     fn without_containers_there_is_no_command() {
         let folder = HostPath::new("folder", Path::new("/f"), Path::new("/")).unwrap();
-        assert_eq!(command(&docker(Mode::Host), &host(), &folder, 77), None);
+        assert_eq!(command(&engine(Mode::Host), &host(), &folder, 77), None);
     }
 }

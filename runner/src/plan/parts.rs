@@ -33,12 +33,14 @@ pub enum Pull {
 }
 
 /// The invoking user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Identity {
     /// User id.
     pub uid: u32,
     /// Group id.
     pub gid: u32,
+    /// Supplementary groups that a mounted folder belongs to.
+    pub groups: Vec<u32>,
 }
 
 /// A folder or file of the host, and where the benchmark finds it.
@@ -134,13 +136,16 @@ pub struct Variable {
 }
 
 /// What the benchmark can reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Network {
     /// The engine's default network.
     Default,
     /// The default network, and the host by name.
-    WithHost,
+    WithHost {
+        /// Where the host is; none where the engine knows that better.
+        address: Option<String>,
+    },
     /// Nothing.
     None,
 }

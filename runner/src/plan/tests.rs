@@ -9,7 +9,7 @@ use crate::{
     host::Host,
     options::{Request, RunOptions},
     render::command_line,
-    testing::{docker, host},
+    testing::{engine, host},
 };
 
 fn plan(request: Request, host: &Host, engine: &Engine) -> RunPlan {
@@ -25,7 +25,7 @@ fn request(args: &[&str]) -> Request {
 
 #[test]
 fn rootful_docker_runs_as_the_caller() {
-    let engine = docker(Mode::DockerRootful);
+    let engine = engine(Mode::DockerRootful);
     let args = ["--config-name", "text_generation", "backend.model=openai/gpt-oss-20b"];
     let plan = plan(request(&args), &host(), &engine);
     insta::assert_snapshot!("docker_rootful", command_line(&engine, &plan).explain());
@@ -46,7 +46,7 @@ fn everything_at_once() {
     .into_iter()
     .collect();
     let devices = Gpus::Exactly(Devices::List(vec!["0".into(), "2".into()]));
-    let engine = docker(Mode::DockerUsernsRemap);
+    let engine = engine(Mode::DockerUsernsRemap);
     let mut asked = request(&[]);
     asked.image = Some("registry.example/bench:1".into());
     asked.gpus = devices;
@@ -65,7 +65,7 @@ fn local_paths_are_mounted_and_the_arguments_follow() {
         request(&["backend.model=./my-model", "scenario.dataset_name='../a,b/p 1.csv'"]);
     asked.backend = Some(Backend::Pytorch);
     asked.writable_root = true;
-    let engine = docker(Mode::DockerRootful);
+    let engine = engine(Mode::DockerRootful);
     let docker = command_line(&engine, &plan(asked.clone(), &host(), &engine)).explain();
     let mut engine = engine;
     engine.mode = Mode::Host;
@@ -75,7 +75,7 @@ fn local_paths_are_mounted_and_the_arguments_follow() {
 
 #[test]
 fn what_will_surprise_is_told_at_once() {
-    let mut plan = plan(request(&[]), &host(), &docker(Mode::DockerRootful));
+    let mut plan = plan(request(&[]), &host(), &engine(Mode::DockerRootful));
     assert_eq!(plan.surprise(), None);
     plan.doubts = vec!["a".to_owned(), "b".to_owned()];
     assert_eq!(plan.surprise().as_deref(), Some("a; b"));
@@ -83,7 +83,7 @@ fn what_will_surprise_is_told_at_once() {
 
 #[test]
 fn a_rootless_daemons_root_is_the_caller() {
-    let engine = docker(Mode::DockerRootless);
+    let engine = engine(Mode::DockerRootless);
     let argv = command_line(&engine, &plan(request(&[]), &host(), &engine)).argv();
     let user = argv.iter().position(|word| word == "--user").unwrap();
     assert_eq!(argv[user + 1], "0:0");
@@ -91,7 +91,7 @@ fn a_rootless_daemons_root_is_the_caller() {
 
 #[test]
 fn the_host_engine_gets_folders_by_variable() {
-    let mut engine = docker(Mode::Host);
+    let mut engine = engine(Mode::Host);
     engine.program = "/opt/entry point".to_owned();
     let mut host = host();
     host.env = [("HF_HOME", "/h f"), ("HF_HUB_CACHE", "/w")].into_iter().collect();
@@ -105,7 +105,7 @@ fn a_containers_localhost_is_not_this_machine() {
         let mut host = host();
         host.env = [("VLLM_ENDPOINT", endpoint)].into_iter().collect();
         let asked = Request { backend: Some(Backend::Vllm), ..request(&[]) };
-        plan(asked, &host, &docker(mode)).surprise()
+        plan(asked, &host, &engine(mode)).surprise()
     };
     let text = surprise("http://localhost:8000/v1", Mode::DockerRootful).unwrap();
     assert!(text.contains("host.docker.internal"), "{text}");
@@ -116,7 +116,7 @@ fn a_containers_localhost_is_not_this_machine() {
 #[test]
 fn automatic_gpus_say_why() {
     let mut host = host();
-    let mut engine = docker(Mode::DockerRootful);
+    let mut engine = engine(Mode::DockerRootful);
     let reason = |host: &Host, engine: &Engine| plan(request(&[]), host, engine).gpus.reason;
     insta::assert_snapshot!(reason(&host, &engine), @"auto: this machine has no NVIDIA GPU");
     host.nvidia_gpus = 2;

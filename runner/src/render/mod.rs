@@ -1,23 +1,21 @@
 //! A plan as the command that an engine executes. Pure: what is shown is what runs.
 
-mod docker;
+mod container;
 mod host;
 
-pub(crate) use docker::bind_part;
+pub(crate) use container::bind_part;
 
 use crate::{
-    engine::{Engine, Mode},
+    engine::{Client, Engine},
     plan::RunPlan,
     shell::CommandLine,
 };
 
 /// The command by which `engine` starts the plan.
 pub fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
-    match engine.mode {
-        Mode::DockerRootful | Mode::DockerUsernsRemap | Mode::DockerRootless => {
-            docker::command_line(engine, plan)
-        }
-        Mode::Host => host::command_line(engine, plan),
+    match engine.client {
+        Client::Docker | Client::Podman => container::command_line(engine, plan),
+        Client::None => host::command_line(engine, plan),
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn remove(engine: &Engine, plan: &RunPlan) -> anyhow::Result<()> {
     let Some(supervision) = &plan.supervision else { return Ok(()) };
     if let Some(command) = engine.remove_command(&supervision.container) {
         let answer = capture(&command)?;
-        if answer.code != 0 && !answer.stderr.contains("No such container") {
+        if answer.code != 0 && !answer.stderr.to_lowercase().contains("no such container") {
             terminal::say(format_args!(
                 "warning: `{}` failed: {}; remove the container yourself",
                 command.join(" "),

@@ -65,7 +65,7 @@ struct Planned {
 
 impl Planned {
     fn new(options: RunOptions, host: &Host) -> anyhow::Result<Self> {
-        let options = options.settle()?;
+        let options = options.settle(host)?;
         let detected = engine::detect(&options, host)?;
         let plan = RunPlan::new(&options, host, &detected.engine)?;
         Ok(Self { options, detected, plan })

@@ -63,8 +63,8 @@ pub(super) struct Verdict {
 pub(super) fn parse_state(answer: &Captured) -> ContainerState {
     let Captured { code, stdout, stderr } = answer;
     if *code != 0 {
-        let missing = ["No such object", "No such container"];
-        return if missing.iter().any(|text| stderr.contains(text)) {
+        // Docker's and Podman's words begin differently.
+        return if stderr.to_lowercase().contains("no such container") {
             ContainerState::Missing
         } else {
             ContainerState::Unknown(format!("exit code {code}: {}", stderr.trim()))
@@ -242,7 +242,13 @@ mod tests {
             let stderr = stderr.to_owned();
             parse_state(&Captured { code: 1, stdout: "[]".to_owned(), stderr })
         };
-        assert_eq!(answer("Error: No such object: x"), ContainerState::Missing);
+        for missing in [
+            "Error: No such container: x",
+            "Error: inspecting object: no such container x",
+            "Error response from daemon: no container with name or ID \"x\" found: no such container",
+        ] {
+            assert_eq!(answer(missing), ContainerState::Missing);
+        }
         assert!(matches!(answer("Cannot connect"), ContainerState::Unknown(_)));
     }
 }

@@ -43,9 +43,10 @@ const ANYWHERE: [Symptom; 18] = [
         here.0.set("AIENERGYSCORE_ENTRYPOINT", nowhere);
         here.said(&["run", "backend.model=o/m"])
     }),
-    ("`docker` is Podman", || {
+    ("Podman does not tell who a container runs as", || {
         let answer = r#"{"Components":[{"Name":"Podman Engine","Version":"4.3.1"}]}"#;
-        let here = Here::new(&format!("version) echo '{answer}'; exit ;;"));
+        let far = "context) echo tcp://gpu7:2375; exit ;;";
+        let here = Here::new(&format!("version) echo '{answer}'; exit ;; {far}"));
         here.said(&["run", "--engine", "docker", "backend.model=o/m"])
     }),
     ("The image is missing", || {
@@ -97,7 +98,7 @@ const ANYWHERE: [Symptom; 18] = [
     ("Memory is short", || {
         let state =
             r#"{"Running":false,"OOMKilled":true,"ExitCode":137,"Error":"","StartedAt":"2026"}"#;
-        let here = Here::new(&format!("inspect) echo '{state}'; exit ;;"));
+        let here = Here::new(&format!("container) echo '{state}'; exit ;;"));
         here.said(&["run", "--flavour", "smoke", "backend.model=o/m"])
     }),
     ("Success is not believed", || {

@@ -7,7 +7,7 @@ use clap::Parser as _;
 use contract::{env, path};
 use runner::{
     cli::{self, Cli, Command},
-    engine::{Engine, Mode},
+    engine::{Client, Engine, Mode},
     host::{Environment, Host},
     options::RunOptions,
     pass_through::sort_words,
@@ -122,7 +122,7 @@ pub(super) fn portable(path: &str) -> String {
 /// # Errors
 /// When the example is no valid run.
 pub(super) fn by_hand(example: &Example) -> anyhow::Result<Content> {
-    let engine = docker(Mode::DockerRootful);
+    let engine = engine(Mode::DockerRootful);
     let plan = plan(example, &engine)?;
     let folders = plan.mounts.iter().filter(|mount| mount.target != path::TOKEN);
     let folders = folders.map(|mount| Word::of([Piece::Path(mount.source.as_str().to_owned())]));
@@ -166,19 +166,31 @@ pub(super) fn ada(variables: &[(&str, &str)]) -> Host {
     Host {
         uid: 1000,
         gid: 1000,
+        groups: vec![],
         home: Some(Path::new(HOME).to_owned()),
         cwd: Path::new(CWD).to_owned(),
         env: variables.iter().copied().collect::<Environment>(),
         nvidia_gpus: 0,
         entrypoint: None,
+        address: Some([192, 0, 2, 7].into()),
         now: SystemTime::UNIX_EPOCH,
         pid: 1,
     }
 }
 
-/// Docker in `mode`, with NVIDIA's runtime, before it has an image.
-pub(super) fn docker(mode: Mode) -> Engine {
-    Engine { program: "docker".to_owned(), mode, version: String::new(), nvidia: true, image: None }
+/// An engine in `mode` that is up to date, with NVIDIA's runtime, before it has an image.
+pub(super) fn engine(mode: Mode) -> Engine {
+    let client = if mode.is_podman() { Client::Podman } else { Client::Docker };
+    Engine {
+        program: mode.engine().to_owned(),
+        client,
+        mode,
+        version: String::new(),
+        runtime: "crun".to_owned(),
+        nvidia: true,
+        limits: true,
+        image: None,
+    }
 }
 
 #[cfg(test)]
@@ -194,7 +206,6 @@ mod tests {
         mkdir -p "$PWD/results" "$HOME/.cache/huggingface"
         docker run \
           --rm \
-          --init \
           --pull never \
           --user "$(id -u):$(id -g)" \
           --network none \

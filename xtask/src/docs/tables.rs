@@ -22,7 +22,7 @@ use runner::{
 
 use super::{
     commands::{
-        Example, LEADERBOARD, NATIVE, OFFLINE, PORTABLE, PYTORCH, VLLM, docker, plan, portable,
+        Example, LEADERBOARD, NATIVE, OFFLINE, PORTABLE, PYTORCH, VLLM, engine, plan, portable,
         supervised,
     },
     content::Content,
@@ -170,7 +170,7 @@ pub(super) fn mounts() -> anyhow::Result<Content> {
 /// The mounts of a usual run, drawn.
 pub(super) fn picture() -> anyhow::Result<Content> {
     let usual = Example { token: true, ..NATIVE };
-    let plan = plan(&usual, &docker(Mode::DockerRootful))?;
+    let plan = plan(&usual, &engine(Mode::DockerRootful))?;
     let arrows = plan.mounts.iter().map(|mount| {
         let arrow = match mount.access {
             Access::ReadWrite => "<── read, write ──>",
@@ -193,10 +193,9 @@ pub(super) fn picture() -> anyhow::Result<Content> {
 
 /// Who the benchmark runs as, by the mode of the engine.
 pub(super) fn identity() -> anyhow::Result<Content> {
-    let modes = [Mode::DockerRootful, Mode::DockerUsernsRemap, Mode::DockerRootless];
     let mut rows = vec![];
-    for mode in modes {
-        let engine = docker(mode);
+    for mode in Mode::WITH_CONTAINERS {
+        let engine = engine(mode);
         let command = command_line(&engine, &plan(&NATIVE, &engine)?);
         let is_identity = |part: &Part| {
             part.words.first().is_some_and(|word| ["--user", "--userns"].contains(&&*word.value()))
@@ -217,7 +216,7 @@ pub(super) fn identity() -> anyhow::Result<Content> {
 /// # Errors
 /// When there is no such run.
 pub(super) fn flags() -> anyhow::Result<Content> {
-    let parts = command_line(&docker(Mode::DockerRootful), &everything_mounted()?).parts;
+    let parts = command_line(&engine(Mode::DockerRootful), &everything_mounted()?).parts;
     let rows = parts.into_iter().map(|part| {
         let reason = part.reason.clone();
         vec![code(&shown(part)), reason]
@@ -230,7 +229,7 @@ pub(super) fn flags() -> anyhow::Result<Content> {
 /// # Errors
 /// When there is no such run, or it has nothing of its own.
 pub(super) fn other_flags() -> anyhow::Result<Content> {
-    let engine = docker(Mode::DockerRootful);
+    let engine = engine(Mode::DockerRootful);
     let known: Vec<_> =
         command_line(&engine, &everything_mounted()?).parts.iter().map(subject).collect();
     let runs = [("--gpus all", LEADERBOARD), ("--offline", OFFLINE), ("--backend vllm", VLLM)];
@@ -258,7 +257,7 @@ pub(super) fn other_flags() -> anyhow::Result<Content> {
 /// # Errors
 /// When there is no such run.
 pub(super) fn supervision() -> anyhow::Result<Content> {
-    let engine = docker(Mode::DockerRootful);
+    let engine = engine(Mode::DockerRootful);
     let plan = supervised(&NATIVE, &engine)?;
     let id = plan.run_id.clone();
     let ours = command_line(&engine, &plan).parts;
@@ -292,7 +291,7 @@ fn subject(part: &Part) -> String {
 /// names a model and prompts of her own.
 fn everything_mounted() -> anyhow::Result<RunPlan> {
     let env = &[(env::HF_HUB_CACHE, "/disk/hub")];
-    plan(&Example { env, token: true, ..PYTORCH }, &docker(Mode::DockerRootful))
+    plan(&Example { env, token: true, ..PYTORCH }, &engine(Mode::DockerRootful))
 }
 
 /// A local input, chosen by the argument whose value is its place.

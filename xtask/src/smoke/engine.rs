@@ -56,7 +56,7 @@ fn describe(Detected { engine, why, warning }: Detected) -> Chosen {
 
 #[cfg(test)]
 mod tests {
-    use runner::engine::{Detected, Engine, Mode};
+    use runner::engine::{Client, Detected, Engine, Mode};
 
     use super::{Chosen, describe};
 
@@ -65,9 +65,12 @@ mod tests {
         let detected = |mode| Detected {
             engine: Engine {
                 program: "p".to_owned(),
+                client: Client::None,
                 mode,
                 version: String::new(),
+                runtime: String::new(),
                 nvidia: false,
+                limits: false,
                 image: None,
             },
             why: "it answers".to_owned(),

@@ -100,7 +100,7 @@ fn conversion(
         offline: true,
         ..Request::default()
     };
-    let options = RunOptions::new(request, &host)?.settle()?;
+    let options = RunOptions::new(request, &host)?.settle(&host)?;
     let mut plan = RunPlan::new(&options, &host, engine)?.for_guide();
     plan.args = vec!["convert".to_owned(), gguf, format!("{}/{FOLDER}", path::RESULTS)];
     Ok(command_line(engine, &plan).argv())

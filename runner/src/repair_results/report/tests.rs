@@ -39,7 +39,7 @@ fn text(report: &Report<'_>) -> String {
 #[test]
 fn a_plan_says_how_to_go_on() {
     let (host, folder) = (testing::host(), results());
-    let engine = Some(Ok(testing::docker(Mode::DockerRootful)));
+    let engine = Some(Ok(testing::engine(Mode::DockerRootful)));
     let report = Report::new(&host, &folder, found(), &engine).unwrap();
     assert_eq!(report.exit(), Exit::Failed);
     insta::assert_snapshot!(text(&report), @r#"
@@ -106,7 +106,7 @@ fn what_is_fine_is_said_to_be() {
 #[test]
 fn what_failed_is_told_and_refusals_get_no_sudo() {
     let (host, folder) = (testing::host(), results());
-    let engine = Some(Ok(testing::docker(Mode::DockerRootless)));
+    let engine = Some(Ok(testing::engine(Mode::DockerRootless)));
     let mut report = Report::new(&host, &folder, found(), &engine).unwrap();
     let failure = |path: &str, refused| Failure {
         path: path.into(),
@@ -138,7 +138,7 @@ fn what_failed_is_told_and_refusals_get_no_sudo() {
 #[test]
 fn a_repair_that_worked_is_short() {
     let (host, folder) = (testing::host(), results());
-    let engine = Some(Ok(testing::docker(Mode::DockerRootful)));
+    let engine = Some(Ok(testing::engine(Mode::DockerRootful)));
     let one = Survey { entries: 2, foreign: vec![foreign("a")], ..Survey::default() };
     let mut report = Report::new(&host, &folder, one, &engine).unwrap();
     report.add_round(Ok(Outcome { done: 1, failed: vec![] }));

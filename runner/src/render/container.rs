@@ -1,10 +1,10 @@
-//! A plan as arguments of `docker`.
+//! A plan as arguments of `docker` or `podman`, which take the same ones but for a few.
 
 use contract::{HOST_GATEWAY, env, label, path};
 
 use super::args_reason;
 use crate::{
-    engine::{Engine, Mode},
+    engine::{Client, Engine, Groups, Mode},
     gpus::Devices,
     host_path::HostPath,
     plan::{
@@ -14,7 +14,7 @@ use crate::{
     shell::{CommandLine, Part, Piece, Word},
 };
 
-/// `docker run …` for the plan.
+/// `docker run …` or `podman run …` for the plan.
 pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
     let RunPlan {
         run_id,
@@ -59,17 +59,13 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
         ]),
         None => parts.push(Part::new(["--rm"], "removes the container when it ends")),
     }
-    parts.push(Part::new(
-        ["--init"],
-        "a first process that passes signals on and reaps children, which not every image brings",
-    ));
     if let Some(Because { value, .. }) = image
         && value.pull == Pull::Never
     {
         parts.push(Part::new(["--pull", "never"], "the image is only ever built here"));
     }
-    parts.extend(identity_parts(engine.mode, identity));
-    parts.extend(gpu_part(gpus));
+    parts.extend(identity_parts(engine, identity));
+    parts.extend(gpu_parts(engine, gpus));
     parts.extend(network_part(network));
     parts.push(Part::new(["--shm-size", &shm_size.value], &shm_size.reason));
     if let Some(Because { value: Root::ReadOnly, reason }) = root {
@@ -101,40 +97,69 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
 }
 
 /// Identity follows the mode. Measured on Docker 20.10 and 26.1, Podman 4.3 and 5.4.
-fn identity_parts(mode: Mode, identity: &Because<Identity>) -> Vec<Part> {
-    let Because { value: Identity { uid, gid }, reason } = identity;
+fn identity_parts(engine: &Engine, identity: &Because<Identity>) -> Vec<Part> {
+    let Because { value: Identity { uid, gid, groups }, reason } = identity;
     let ids = [Piece::Uid(*uid), Piece::Text(":".to_owned()), Piece::Gid(*gid)];
     let caller = Part { words: vec!["--user".into(), Word::of(ids)], reason: reason.clone() };
-    match mode {
-        Mode::DockerRootful | Mode::Host => vec![caller],
+    let mut parts = match engine.mode {
+        Mode::DockerRootful | Mode::PodmanRootful | Mode::Host => vec![caller],
         Mode::DockerUsernsRemap => vec![
             Part::new(["--userns", "host"], "remapped ids could not write to your folders"),
             caller,
         ],
-        Mode::DockerRootless => vec![Part::new(
+        Mode::DockerRootless | Mode::PodmanRootless => vec![Part::new(
             ["--user", "0:0"],
-            "under a rootless daemon uid 0 inside is you outside",
+            "under a rootless engine uid 0 inside is you outside",
         )],
+    };
+    if groups.is_empty() {
+        return parts;
     }
+    match engine.groups() {
+        Groups::ByNumber => parts.extend(groups.iter().map(|group| {
+            let why = "a group of yours that a mounted folder belongs to";
+            Part::new(["--group-add", &group.to_string()], why)
+        })),
+        Groups::AllOrNone => parts.push(Part::new(
+            ["--group-add", "keep-groups"],
+            "your groups, of which a mounted folder belongs to one",
+        )),
+        Groups::Never(_) => {}
+    }
+    parts
 }
 
-fn gpu_part(gpus: &Because<Devices>) -> Option<Part> {
-    let value = match &gpus.value {
-        Devices::None => return None,
+fn gpu_parts(engine: &Engine, gpus: &Because<Devices>) -> Vec<Part> {
+    let Because { value, reason } = gpus;
+    if engine.client == Client::Podman {
+        // Podman drops `--gpus` without a word before 5.0, and knows devices by name.
+        let device = |name: &dyn std::fmt::Display| {
+            Part::new(["--device", &format!("nvidia.com/gpu={name}")], reason)
+        };
+        return match value {
+            Devices::None => vec![],
+            Devices::All => vec![device(&"all")],
+            Devices::Count(count) => (0..*count).map(|gpu| device(&gpu)).collect(),
+            Devices::List(devices) => devices.iter().map(|gpu| device(gpu)).collect(),
+        };
+    }
+    let value = match value {
+        Devices::None => return vec![],
         Devices::All => "all".to_owned(),
         Devices::Count(count) => count.to_string(),
         // The value is a CSV record, so a list must be one quoted field of it.
         Devices::List(devices) => format!("\"device={}\"", devices.join(",")),
     };
-    Some(Part::new(["--gpus", &value], &gpus.reason))
+    vec![Part::new(["--gpus", &value], reason)]
 }
 
 fn network_part(network: &Because<Network>) -> Option<Part> {
     let Because { value, reason } = network;
     match value {
         Network::Default => None,
-        Network::WithHost => {
-            Some(Part::new(["--add-host", &format!("{HOST_GATEWAY}:host-gateway")], reason))
+        Network::WithHost { address } => {
+            let address = address.as_deref().unwrap_or("host-gateway");
+            Some(Part::new(["--add-host", &format!("{HOST_GATEWAY}:{address}")], reason))
         }
         Network::None => Some(Part::new(["--network", "none"], reason)),
     }

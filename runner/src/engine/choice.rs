@@ -1,11 +1,12 @@
 //! Which engine a run gets, and what the user should hear about the choice.
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use contract::{Backend, Flavour, env};
 
 use super::{
-    Engine, Mode,
-    docker::{Docker, PROGRAM},
+    Client, Engine, Mode,
+    docker::{self, Answer, Docker},
+    podman::{self, Podman},
 };
 use crate::{
     gpus::{Devices, Gpus},
@@ -24,17 +25,31 @@ pub struct Detected {
     pub warning: Option<String>,
 }
 
+impl EngineChoice {
+    /// The choice that leads to `engine` again.
+    pub(crate) fn again(engine: &Engine) -> Self {
+        match engine.client {
+            Client::None => Self::Host,
+            Client::Podman if engine.program == podman::PROGRAM => Self::Podman,
+            Client::Docker | Client::Podman => Self::Docker,
+        }
+    }
+}
+
 /// Finds the engine that `options` asks for.
 ///
 /// # Errors
 /// When it does not answer, or answers what is not understood.
 pub fn detect(options: &RunOptions, host: &Host) -> anyhow::Result<Detected> {
     match options.engine {
-        EngineChoice::Docker => docker(Docker::ask(&options.image)?, options, "asked for"),
+        EngineChoice::Docker => Answers::of_docker(options)?.detected(options, "asked for"),
+        EngineChoice::Podman => {
+            Answers::of_podman(podman::PROGRAM, options)?.detected(options, "asked for")
+        }
         EngineChoice::Host => host_engine(options, host, "asked for"),
         EngineChoice::Auto => {
-            let refused = match Docker::ask(&options.image) {
-                Ok(answers) => return docker(answers, options, "it answers"),
+            let refused = match Answers::of_either(options) {
+                Ok(answers) => return answers.detected(options, "it answers"),
                 Err(error) => error,
             };
             if !host_will_do(options) {
@@ -50,6 +65,48 @@ pub fn detect(options: &RunOptions, host: &Host) -> anyhow::Result<Detected> {
     }
 }
 
+/// Docker, or Podman where no Docker answers.
+///
+/// # Errors
+/// When neither does.
+pub(crate) fn container_engine(options: &RunOptions) -> anyhow::Result<Detected> {
+    Answers::of_either(options)?.detected(options, "it answers")
+}
+
+/// What an engine with containers said of itself.
+enum Answers {
+    Docker(Docker),
+    /// With the name of its program.
+    Podman(&'static str, Podman),
+}
+
+impl Answers {
+    fn of_docker(options: &RunOptions) -> anyhow::Result<Self> {
+        match Docker::ask(&options.image)? {
+            Answer::Docker(docker) => Ok(Self::Docker(docker)),
+            Answer::Podman => Self::of_podman(docker::PROGRAM, options),
+        }
+    }
+
+    fn of_podman(program: &'static str, options: &RunOptions) -> anyhow::Result<Self> {
+        Podman::ask(program, &options.image).map(|podman| Self::Podman(program, podman))
+    }
+
+    fn of_either(options: &RunOptions) -> anyhow::Result<Self> {
+        Self::of_docker(options).or_else(|docker| {
+            Self::of_podman(podman::PROGRAM, options)
+                .map_err(|podman| anyhow!("{docker:#}; nor does Podman serve: {podman:#}"))
+        })
+    }
+
+    fn detected(self, options: &RunOptions, why: &str) -> anyhow::Result<Detected> {
+        match self {
+            Self::Docker(answers) => docker(answers, options, why),
+            Self::Podman(program, answers) => podman(program, answers, options, why),
+        }
+    }
+}
+
 /// Whether a run without a container is what was asked for: another backend, or an image of
 /// another, would be another measurement.
 fn host_will_do(options: &RunOptions) -> bool {
@@ -61,14 +118,44 @@ fn host_will_do(options: &RunOptions) -> bool {
 
 fn docker(answers: Docker, options: &RunOptions, why: &str) -> anyhow::Result<Detected> {
     let image = answers.image(&options.image)?;
-    let info = answers.info;
+    let docker::Info { version, mode, nvidia, limits } = answers.info;
+    let behind = if mode.is_podman() { " behind docker's client" } else { "" };
     Ok(Detected {
-        why: format!("docker {} ({}): {why}", info.version, info.mode),
+        why: format!("{} {version}{behind} ({mode}): {why}", mode.engine()),
         engine: Engine {
-            program: PROGRAM.to_owned(),
-            mode: info.mode,
-            version: info.version,
-            nvidia: info.nvidia,
+            program: docker::PROGRAM.to_owned(),
+            client: Client::Docker,
+            mode,
+            version,
+            runtime: String::new(),
+            nvidia,
+            limits,
+            image,
+        },
+        warning: None,
+    })
+}
+
+/// `program` is Podman's, under whatever name.
+fn podman(
+    program: &str,
+    answers: Podman,
+    options: &RunOptions,
+    why: &str,
+) -> anyhow::Result<Detected> {
+    let image = answers.image(&options.image)?;
+    let podman::Info { version, mode, runtime, limits } = answers.info;
+    let named = if program == podman::PROGRAM { "" } else { " under the name of docker" };
+    Ok(Detected {
+        why: format!("podman {version}{named} ({mode}): {why}"),
+        engine: Engine {
+            program: program.to_owned(),
+            client: Client::Podman,
+            mode,
+            version,
+            runtime,
+            nvidia: podman::knows_nvidia(),
+            limits,
             image,
         },
         warning: None,
@@ -88,9 +175,12 @@ fn host_engine(options: &RunOptions, host: &Host, why: &str) -> anyhow::Result<D
     Ok(Detected {
         engine: Engine {
             program: program.to_owned(),
+            client: Client::None,
             mode: Mode::Host,
             version: String::new(),
+            runtime: String::new(),
             nvidia: host.nvidia_gpus > 0,
+            limits: false,
             image: None,
         },
         why: format!("host, without a container: {why}"),
@@ -103,13 +193,13 @@ fn not_enforced(options: &RunOptions) -> Option<String> {
     let offline = options.offline.then(|| {
         format!(
             "--offline leaves network and cache open without a container, and only sets {} for \
-             the libraries; use --engine docker to close them",
+             the libraries; use --engine docker or podman to close them",
             env::HF_HUB_OFFLINE
         )
     });
     let gpus = (options.gpus == Gpus::Exactly(Devices::None)).then(|| {
         "--gpus none hides no GPU without a container; set CUDA_VISIBLE_DEVICES to nothing for \
-         that, or use --engine docker"
+         that, or use --engine docker or podman"
             .to_owned()
     });
     let warnings = offline.into_iter().chain(gpus).collect::<Vec<_>>();
@@ -148,6 +238,6 @@ mod tests {
         assert_eq!(warning(Request::default()), None);
         let both =
             Request { offline: true, gpus: Gpus::Exactly(Devices::None), ..Request::default() };
-        insta::assert_snapshot!(warning(both).unwrap(), @"--offline leaves network and cache open without a container, and only sets HF_HUB_OFFLINE for the libraries; use --engine docker to close them; --gpus none hides no GPU without a container; set CUDA_VISIBLE_DEVICES to nothing for that, or use --engine docker");
+        insta::assert_snapshot!(warning(both).unwrap(), @"--offline leaves network and cache open without a container, and only sets HF_HUB_OFFLINE for the libraries; use --engine docker or podman to close them; --gpus none hides no GPU without a container; set CUDA_VISIBLE_DEVICES to nothing for that, or use --engine docker or podman");
     }
 }

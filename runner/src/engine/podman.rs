@@ -1,0 +1,162 @@
+//! What Podman says of itself.
+
+use std::{path::Path, thread};
+
+use anyhow::{Context as _, anyhow, bail};
+use serde::Deserialize;
+
+use super::{
+    Mode,
+    image::{LocalImage, parse_labels},
+};
+use crate::process::{Captured, capture};
+
+/// The client's program.
+pub(super) const PROGRAM: &str = "podman";
+
+/// Where descriptions of devices lie that Podman can hand over (the Container Device Interface).
+const DEVICES: [&str; 2] = ["/etc/cdi", "/var/run/cdi"];
+
+/// How the devices of NVIDIA's GPUs are called there.
+const NVIDIA: &str = "nvidia.com/gpu";
+
+/// A Podman that answers.
+#[derive(Debug)]
+pub(super) struct Podman {
+    /// What it says of itself.
+    pub(super) info: Info,
+    labels: Captured,
+}
+
+/// What Podman says of itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Info {
+    pub(super) version: String,
+    pub(super) mode: Mode,
+    pub(super) runtime: String,
+    pub(super) limits: bool,
+}
+
+impl Podman {
+    /// Asks `program` for itself and for the image `reference`.
+    ///
+    /// # Errors
+    /// When it does not answer, or is not understood.
+    pub(super) fn ask(program: &str, reference: &str) -> anyhow::Result<Self> {
+        let label = [program, "image", "inspect", "--format", "{{json .Config.Labels}}", reference];
+        // Asked side by side: the answer takes some 300 ms.
+        let (info, labels) = thread::scope(|scope| {
+            let labels = scope.spawn(|| capture(&label));
+            (capture(&[program, "info", "--format", "json"]), labels.join())
+        });
+        let info = parse_info(program, &info?)?;
+        let panicked = |_| anyhow!("a thread that asked podman panicked");
+        Ok(Self { info, labels: labels.map_err(panicked)?? })
+    }
+
+    /// The image that was asked for, if Podman has it.
+    ///
+    /// # Errors
+    /// When it does not tell.
+    pub(super) fn image(&self, reference: &str) -> anyhow::Result<Option<LocalImage>> {
+        parse_labels(PROGRAM, reference, &self.labels)
+    }
+}
+
+/// Reads the answer to `podman info --format json`.
+fn parse_info(program: &str, answer: &Captured) -> anyhow::Result<Info> {
+    #[derive(Deserialize)]
+    struct Answer {
+        host: Host,
+        version: Version,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Host {
+        cgroup_version: String,
+        oci_runtime: Runtime,
+        security: Security,
+    }
+    #[derive(Deserialize)]
+    struct Runtime {
+        name: String,
+    }
+    #[derive(Deserialize)]
+    struct Security {
+        rootless: bool,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Version {
+        version: String,
+    }
+    let Captured { code, stdout, stderr: _ } = answer;
+    if *code != 0 {
+        bail!("`{program} info` failed (exit code {code}): {}", answer.complaint());
+    }
+    let Answer { host, version } = serde_json::from_str(stdout)
+        .with_context(|| format!("`{program} info` answered what is not understood: {stdout:?}"))?;
+    let rootless = host.security.rootless;
+    Ok(Info {
+        version: version.version,
+        mode: if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful },
+        runtime: host.oci_runtime.name,
+        limits: !rootless || host.cgroup_version != "v1",
+    })
+}
+
+/// Whether Podman knows of NVIDIA's GPUs: they are described in a file of the machine's.
+pub(super) fn knows_nvidia() -> bool {
+    DEVICES.iter().any(|folder| describes_nvidia(Path::new(folder)))
+}
+
+fn describes_nvidia(folder: &Path) -> bool {
+    let files = folder.read_dir().into_iter().flatten().flatten();
+    files
+        .filter_map(|file| std::fs::read_to_string(file.path()).ok())
+        .any(|text| text.contains(NVIDIA))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Captured, Info, Mode, describes_nvidia, parse_info};
+
+    /// A shortened answer of Podman 4.3.1.
+    fn answer(rootless: bool, cgroups: &str) -> Captured {
+        let stdout = format!(
+            r#"{{"host":{{"cgroupVersion":"{cgroups}","ociRuntime":{{"name":"runc","path":"/usr/bin/runc"}},
+            "security":{{"rootless":{rootless},"seccompEnabled":true}},"serviceIsRemote":false}},
+            "version":{{"APIVersion":"4.3.1","Version":"4.3.1"}}}}"#
+        );
+        Captured { code: 0, stdout, stderr: String::new() }
+    }
+
+    #[test]
+    fn the_mode_is_what_podman_reports() {
+        let info = |rootless, cgroups| parse_info("podman", &answer(rootless, cgroups)).unwrap();
+        let Info { version, mode, runtime, limits } = info(true, "v1");
+        assert_eq!((version.as_str(), runtime.as_str()), ("4.3.1", "runc"));
+        assert_eq!((mode, limits), (Mode::PodmanRootless, false));
+        assert!(info(true, "v2").limits);
+        assert_eq!((info(false, "v1").mode, info(false, "v1").limits), (Mode::PodmanRootful, true));
+    }
+
+    #[test]
+    fn what_podman_complains_of_is_quoted() {
+        let said = |code, stdout: &str, stderr: &str| {
+            let (stdout, stderr) = (stdout.to_owned(), stderr.to_owned());
+            let error = parse_info("podman", &Captured { code, stdout, stderr }).unwrap_err();
+            format!("{error:#}")
+        };
+        insta::assert_snapshot!(said(125, "", "Error: mkdir /home/ada/.cache/containers: permission denied\n"), @"`podman info` failed (exit code 125): Error: mkdir /home/ada/.cache/containers: permission denied");
+        insta::assert_snapshot!(said(0, "{}", ""), @r#"`podman info` answered what is not understood: "{}": missing field `host` at line 1 column 2"#);
+    }
+
+    #[test]
+    fn gpus_are_those_that_a_file_describes() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!describes_nvidia(folder.path()) && !describes_nvidia(&folder.path().join("no")));
+        std::fs::write(folder.path().join("a.yaml"), "kind: nvidia.com/gpu\n").unwrap();
+        assert!(describes_nvidia(folder.path()));
+    }
+}

@@ -1,0 +1,117 @@
+//! One question to an engine's socket, for what its client does not pass on.
+
+use std::{
+    io::{Read as _, Write as _},
+    os::unix::{fs::MetadataExt as _, net::UnixStream},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+
+use crate::process::capture;
+
+/// How long an engine has for its answer: it takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Bytes of the longest answer that is read.
+const LONGEST: u64 = 1 << 20;
+
+/// The socket of this machine that `program`, Docker's client, talks to.
+///
+/// # Errors
+/// When it talks to another machine, or does not tell.
+pub(super) fn of_docker(program: &str) -> anyhow::Result<PathBuf> {
+    let format = "{{.Endpoints.docker.Host}}";
+    // Where DOCKER_HOST is set the client tells it, too: it is the context `default` then.
+    let endpoint = match std::env::var("DOCKER_HOST") {
+        Ok(host) if !host.is_empty() => host,
+        _ => capture(&[program, "context", "inspect", "--format", format])?.stdout,
+    };
+    let endpoint = endpoint.trim();
+    match endpoint.strip_prefix("unix://") {
+        Some(path) => Ok(path.into()),
+        None => bail!("`{program}` talks to {endpoint:?}, which is no socket of this machine"),
+    }
+}
+
+/// Whether the Podman behind `socket` is rootless: before version 4.6 it tells only those who ask
+/// it without Docker's client.
+///
+/// # Errors
+/// When it does not answer, or answers something else.
+pub(super) fn is_rootless(socket: &Path) -> anyhow::Result<bool> {
+    let asking = || format!("asking Podman at `{}` whether it is rootless", socket.display());
+    let answer = get(socket, "/info").with_context(asking)?;
+    match parse(&answer).with_context(asking)? {
+        Some(rootless) => Ok(rootless),
+        // The service's own user made the socket.
+        None => Ok(socket.metadata().with_context(asking)?.uid() != 0),
+    }
+}
+
+fn get(socket: &Path, path: &str) -> anyhow::Result<String> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    // Version 1.0 ends with the answer, and has no chunks.
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: d\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.take(LONGEST).read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// Reads the answer to `/info`: what it says of being rootless, if anything.
+fn parse(answer: &str) -> anyhow::Result<Option<bool>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Info {
+        rootless: Option<bool>,
+    }
+    let (head, body) = answer.split_once("\r\n\r\n").context("the answer has no body")?;
+    let status = head.lines().next().unwrap_or_default();
+    if status.split(' ').nth(1) != Some("200") {
+        bail!("the answer is {status:?}");
+    }
+    let info: Info = serde_json::from_str(body).context("reading the answer")?;
+    Ok(info.rootless)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        os::unix::net::UnixListener,
+        thread,
+    };
+
+    use super::{is_rootless, parse};
+
+    #[test]
+    fn podman_tells_whoever_asks() {
+        let answer =
+            |body: &str| parse(&format!("HTTP/1.0 200 OK\r\nServer: Libpod\r\n\r\n{body}"));
+        assert_eq!(answer(r#"{"ID":"x","Rootless":true}"#).unwrap(), Some(true));
+        assert_eq!(answer(r#"{"Rootless":false}"#).unwrap(), Some(false));
+        assert_eq!(answer("{}").unwrap(), None);
+        assert!(answer("no").is_err());
+        let error = parse("HTTP/1.0 404 Not Found\r\n\r\nno").unwrap_err().to_string();
+        insta::assert_snapshot!(error, @r#"the answer is "HTTP/1.0 404 Not Found""#);
+    }
+
+    #[test]
+    fn a_socket_is_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("podman.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let server = thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            let mut request = [0; 512];
+            let length = stream.read(&mut request).unwrap();
+            stream.write_all(b"HTTP/1.0 200 OK\r\n\r\n{\"Rootless\":true}").unwrap();
+            String::from_utf8(request[..length].to_vec()).unwrap()
+        });
+        assert!(is_rootless(&path).unwrap());
+        assert!(server.join().unwrap().starts_with("GET /info HTTP/1.0\r\n"));
+    }
+}

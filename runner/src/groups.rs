@@ -1,0 +1,47 @@
+//! The user's supplementary groups: those that a container must have, too.
+
+use std::{collections::BTreeSet, os::unix::fs::MetadataExt as _, path::Path};
+
+use walkdir::WalkDir;
+
+use crate::host::Host;
+
+/// How deep a mounted folder is looked at: a HuggingFace home, its Hub cache, the repos there.
+const DEPTH: usize = 2;
+
+/// Groups of the user's that own one of these folders, or what lies at the top of them. The user's
+/// own group needs no word.
+pub(crate) fn that_own<'a>(folders: impl Iterator<Item = &'a Path>, host: &Host) -> Vec<u32> {
+    if host.groups.is_empty() {
+        return vec![];
+    }
+    let entries = folders.flat_map(|folder| {
+        // What cannot be looked at has a finding of its own.
+        WalkDir::new(folder).follow_root_links(true).max_depth(DEPTH).into_iter().flatten()
+    });
+    let owners = entries.filter_map(|entry| entry.metadata().ok()).map(|data| data.gid());
+    let ours = owners.filter(|gid| *gid != host.gid && host.groups.contains(gid));
+    ours.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::MetadataExt as _};
+
+    use super::that_own;
+    use crate::{host::Host, testing::host};
+
+    #[test]
+    fn a_group_that_owns_a_mounted_folder_is_needed() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("hub/models--a")).unwrap();
+        let gid = fs::metadata(folder.path()).unwrap().gid();
+        let found = |groups: &[u32], own| {
+            let host = Host { gid: own, groups: groups.to_vec(), ..host() };
+            that_own([folder.path()].into_iter(), &host)
+        };
+        assert_eq!(found(&[gid, gid + 1], gid + 2), [gid]);
+        assert_eq!(found(&[gid + 1], gid + 2), [0; 0]);
+        assert_eq!(found(&[gid], gid), [0; 0]);
+    }
+}
