@@ -16,6 +16,7 @@ pub use repair::RepairResultsArgs;
 use crate::{
     gpus::Gpus,
     options::{EngineChoice, Request},
+    relaxed::Relaxed,
 };
 
 /// Measures the energy of AI models in a container that runs as you.
@@ -132,10 +133,47 @@ pub struct TargetArgs {
     /// GPUs: auto, none, all, a number, or device=0,2
     #[arg(long, value_name = "GPUS", default_value = "auto")]
     gpus: Gpus,
-    /// Let the container write everywhere: for an image that needs more than its mounts, /tmp and
-    /// its home
+    /// Memory of the container at most, such as 64g [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    memory: Option<String>,
+    /// Hand over no token, whatever there is
+    #[arg(long)]
+    no_token: bool,
+    #[command(flatten)]
+    relaxed: RelaxedArgs,
+}
+
+/// What the container is confined by, unless one of these says otherwise.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Limits of the container, to do without")]
+pub struct RelaxedArgs {
+    /// Let it write everywhere: for an image that needs more than its mounts, /tmp and its home
     #[arg(long)]
     writable_root: bool,
+    /// Let it keep the capabilities that the engine gives by default
+    #[arg(long)]
+    keep_capabilities: bool,
+    /// Let its programs gain privileges
+    #[arg(long)]
+    allow_new_privileges: bool,
+    /// Do not limit its processes
+    #[arg(long)]
+    no_pids_limit: bool,
+    /// Let it read the token files in the HuggingFace home, which are covered otherwise
+    #[arg(long)]
+    expose_tokens: bool,
+    /// Run it without an SELinux label, where SELinux closes the mounted folders
+    #[arg(long)]
+    no_selinux_label: bool,
+}
+
+/// A size as the engines take it: a number, and a unit of one letter.
+fn memory(text: &str) -> Result<String, String> {
+    let digits = text.trim_end_matches(|unit: char| "bkmgBKMG".contains(unit));
+    let is_size = text.len() - digits.len() <= 1 && digits.parse::<u64>().is_ok_and(|n| n > 0);
+    is_size
+        .then(|| text.to_owned())
+        .ok_or_else(|| "a size is a number and b, k, m or g, such as 64g".to_owned())
 }
 
 /// `aienergyscore verify`.
@@ -234,7 +272,25 @@ impl ValueEnum for FlavourArg {
 
 impl TargetArgs {
     fn into_request(self) -> Request {
-        let Self { backend, engine, image, flavour, results, gpus, writable_root } = self;
+        let Self {
+            backend,
+            engine,
+            image,
+            flavour,
+            results,
+            gpus,
+            memory,
+            no_token,
+            relaxed:
+                RelaxedArgs {
+                    writable_root,
+                    keep_capabilities,
+                    allow_new_privileges,
+                    no_pids_limit,
+                    expose_tokens,
+                    no_selinux_label,
+                },
+        } = self;
         Request {
             engine: engine.into(),
             image,
@@ -242,7 +298,16 @@ impl TargetArgs {
             backend: backend.map(|BackendArg(backend)| backend),
             results,
             gpus,
-            writable_root,
+            memory,
+            no_token,
+            relaxed: Relaxed {
+                writable_root,
+                capabilities: keep_capabilities,
+                new_privileges: allow_new_privileges,
+                processes: no_pids_limit,
+                tokens: expose_tokens,
+                selinux: no_selinux_label,
+            },
             ..Request::default()
         }
     }

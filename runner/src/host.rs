@@ -57,6 +57,8 @@ pub struct Host {
     pub env: Environment,
     /// NVIDIA GPUs with a loaded driver.
     pub nvidia_gpus: usize,
+    /// Whether SELinux confines what runs here.
+    pub selinux: bool,
     /// The program of the host engine, if it has been built or installed.
     pub entrypoint: Option<PathBuf>,
     /// The address by which others reach this machine, if it has a route to any.
@@ -87,6 +89,7 @@ impl Host {
                 .collect(),
             home: dirs::home_dir(),
             nvidia_gpus: count_gpus(Path::new("/proc/driver/nvidia/gpus")),
+            selinux: enforces(Path::new("/sys/fs/selinux/enforce")),
             entrypoint: entrypoint_candidates(&env, executable.as_deref())
                 .into_iter()
                 .find(|candidate| candidate.is_file()),
@@ -97,6 +100,11 @@ impl Host {
             env,
         })
     }
+}
+
+/// Whether SELinux does more than to watch; without it there is no such file.
+fn enforces(file: &Path) -> bool {
+    fs::read_to_string(file).is_ok_and(|text| text.trim() == "1")
 }
 
 /// The address of the interface by which this machine reaches others. Nothing is sent: connecting a

@@ -27,6 +27,7 @@ pub mod pass_through;
 pub mod plan;
 mod process;
 mod progress;
+pub mod relaxed;
 pub mod render;
 pub mod repair_results;
 pub mod report;

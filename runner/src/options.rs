@@ -9,8 +9,16 @@ use contract::{
 };
 
 use crate::{
-    exit::Usage, gpus::Gpus, groups, host::Host, host_path::HostPath, hub_cache::HubCache,
-    local_input::Inputs, run_id::run_id, token::TokenSource,
+    exit::Usage,
+    gpus::Gpus,
+    groups,
+    host::Host,
+    host_path::HostPath,
+    hub_cache::HubCache,
+    local_input::Inputs,
+    relaxed::Relaxed,
+    run_id::run_id,
+    token::{TokenSource, secrets_below},
 };
 
 /// The request, `--engine`.
@@ -46,8 +54,12 @@ pub struct Request {
     pub gpus: Gpus,
     /// `--offline`.
     pub offline: bool,
-    /// `--writable-root`.
-    pub writable_root: bool,
+    /// `--memory`.
+    pub memory: Option<String>,
+    /// `--no-token`.
+    pub no_token: bool,
+    /// Limits of the container to do without.
+    pub relaxed: Relaxed,
     /// Everything for the benchmark, in order.
     pub args: Vec<String>,
 }
@@ -79,8 +91,12 @@ pub struct RunOptions {
     pub gpus: Gpus,
     /// No network, nothing written to the cache.
     pub offline: bool,
-    /// The container may write outside of its mounts.
-    pub writable_root: bool,
+    /// Memory of the container at most.
+    pub memory: Option<String>,
+    /// Limits of the container to do without.
+    pub relaxed: Relaxed,
+    /// Files with tokens that the HuggingFace home holds, as paths below it.
+    pub secrets: Vec<String>,
     /// Models and datasets of this machine that the arguments name.
     pub inputs: Inputs,
     /// Supplementary groups of the user's that own something of what is mounted.
@@ -104,7 +120,9 @@ impl RunOptions {
             results,
             gpus,
             offline,
-            writable_root,
+            memory,
+            no_token,
+            relaxed,
             args,
         } = request;
         let backend = match backend {
@@ -149,11 +167,13 @@ impl RunOptions {
             endpoint,
             threads: host.env.text(env::OMP_NUM_THREADS),
             results: HostPath::new("results folder", &results, &host.cwd)?,
-            token: Some(TokenSource::locate(host, &cache, &run_id)?),
+            token: if no_token { None } else { Some(TokenSource::locate(host, &cache, &run_id)?) },
             cache,
             gpus,
             offline,
-            writable_root,
+            memory,
+            relaxed,
+            secrets: vec![],
             inputs: Inputs::find(&args, backend, host)?,
             groups: vec![],
             args,
@@ -182,7 +202,8 @@ impl RunOptions {
     }
 
     /// The same, held against the disk: links of the cache and of local inputs followed, no token
-    /// where no file is, and the groups of the user's that matter.
+    /// where no file is, the tokens in the HuggingFace home, and the groups of the user's that
+    /// matter.
     ///
     /// # Errors
     /// When no engine can mount what a link leads to, or a local model or dataset does not serve.
@@ -192,6 +213,7 @@ impl RunOptions {
         let mounted = [&self.results, &cache.home, &cache.hub].map(HostPath::as_path);
         let local = inputs.local.iter().map(|input| input.path.as_path());
         Ok(Self {
+            secrets: secrets_below(&cache, host),
             groups: groups::that_own(mounted.into_iter().chain(local), host),
             inputs,
             cache,

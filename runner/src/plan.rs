@@ -1,11 +1,13 @@
 //! The plan of a run: engine-neutral data, each part with its reason. Building it is pure.
 
+mod confinement;
 mod inputs;
 mod parts;
 
 use contract::{Backend, Flavour, HOST_GATEWAY, SHM_SIZE, env, path};
 use serde::Serialize;
 
+pub use confinement::{Cover, Limit};
 pub use parts::{
     Access, Because, Identity, Image, Input, InputBy, Mount, MountVariable, Network, Pull, Root,
     Supervision, Tmpfs, Variable,
@@ -39,10 +41,14 @@ pub struct RunPlan {
     pub identity: Because<Identity>,
     /// Whether the container's own files may change; none for the host engine.
     pub root: Option<Because<Root>>,
+    /// What the container may not do; nothing for the host engine.
+    pub limits: Vec<Because<Limit>>,
     /// What it may write to besides its mounts.
     pub tmpfs: Vec<Tmpfs>,
     /// Folders and files of the host.
     pub mounts: Vec<Mount>,
+    /// Files in them that it shall not read.
+    pub covers: Vec<Cover>,
     /// Models and datasets of this machine that the arguments name.
     pub inputs: Vec<Input>,
     /// Variables, beyond those that tell where the mounts are.
@@ -72,7 +78,10 @@ impl RunPlan {
         let container = engine.has_containers();
         let inputs = inputs::place(options, backend.value, container)?;
         let endpoint = options.endpoint.as_ref().filter(|_| backend.value == Backend::Vllm);
+        let confined = if container { confinement::doubts(options, host, engine) } else { vec![] };
         let own = endpoint.filter(|_| container).and_then(|endpoint| containers_own(endpoint));
+        let doubts =
+            inputs.doubts.into_iter().chain(own).chain(groups(options, engine)).chain(confined);
         Ok(Self {
             run_id: options.run_id.clone(),
             image: container.then(|| image(&options.image)),
@@ -80,7 +89,13 @@ impl RunPlan {
                 Identity { uid: host.uid, gid: host.gid, groups: options.groups.clone() },
                 "you: files in the mounts stay yours, and nothing runs as root",
             ),
-            root: container.then(|| root(options.writable_root)),
+            root: container.then(|| root(options.relaxed.writable_root)),
+            limits: if container { confinement::limits(options, engine) } else { vec![] },
+            covers: if container && backend.value.needs_hub_cache() {
+                confinement::covers(options)
+            } else {
+                vec![]
+            },
             tmpfs: if container { tmpfs() } else { vec![] },
             mounts: mounts(options, backend.value, engine.mode),
             inputs: inputs.places,
@@ -96,7 +111,7 @@ impl RunPlan {
                 cidfile: cidfile(options)?,
             }),
             args: inputs.args,
-            doubts: inputs.doubts.into_iter().chain(own).chain(groups(options, engine)).collect(),
+            doubts: doubts.collect(),
             backend,
         })
     }

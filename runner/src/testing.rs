@@ -17,6 +17,7 @@ pub(crate) fn host() -> Host {
         cwd: Path::new("/home/ada/bench").to_owned(),
         env: [("", ""); 0].into_iter().collect(),
         nvidia_gpus: 0,
+        selinux: false,
         entrypoint: None,
         address: Some([192, 168, 7, 7].into()),
         now: SystemTime::UNIX_EPOCH,

@@ -1,6 +1,7 @@
 //! The access token for gated models: found where huggingface_hub finds it, handed over as a file.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, OpenOptions},
     io::Write as _,
     os::unix::fs::OpenOptionsExt as _,
@@ -17,6 +18,12 @@ use crate::{
     hub_cache::{HubCache, expand},
     terminal,
 };
+
+/// What the file of the token in force is called, in the HuggingFace home.
+const TOKEN: &str = "token";
+
+/// What the file beside it is called that holds every token of a login. It is no variable's.
+const STORED: &str = "stored_tokens";
 
 /// Where the token is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +59,7 @@ impl TokenSource {
                 Some(text) => expand(text, &host.env, host.home.as_deref()),
                 None => named.into(),
             },
-            None => cache.home.as_path().join("token"),
+            None => cache.home.as_path().join(TOKEN),
         };
         Ok(Self::File(HostPath::new("token file", &file, &host.cwd)?))
     }
@@ -106,6 +113,22 @@ impl TokenSource {
             .with_context(|| format!("writing the token of {name} to `{file}`"))?;
         Ok(Some(guard))
     }
+}
+
+/// The files with tokens that lie in the HuggingFace home, as paths below it, links followed:
+/// the one in force, and the stored ones beside it. A container that is given the home would see
+/// them all.
+pub(crate) fn secrets_below(cache: &HubCache, host: &Host) -> Vec<String> {
+    let Ok(home) = fs::canonicalize(cache.home.as_path()) else { return vec![] };
+    let named = host.env.get(env::HF_TOKEN_PATH).and_then(|named| named.to_str());
+    let named = named.map(|text| host.cwd.join(expand(text, &host.env, host.home.as_deref())));
+    let files = [home.join(TOKEN)].into_iter().chain(named);
+    let beside = |token: std::path::PathBuf| [token.with_file_name(STORED), token];
+    let real = files.flat_map(beside).filter_map(|file| fs::canonicalize(file).ok());
+    let below = real
+        .filter(|file| file.is_file())
+        .filter_map(|file| Some(file.strip_prefix(&home).ok()?.to_str()?.to_owned()));
+    below.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// A token's file, removed when this value goes.

@@ -294,6 +294,7 @@ fn plan(world: &World, line: &str) -> RunPlan {
         cwd: world.cwd.clone(),
         env: world.env().into_iter().chain(set).collect(),
         nvidia_gpus: 0,
+        selinux: false,
         entrypoint: None,
         address: None,
         now: SystemTime::UNIX_EPOCH,

@@ -64,7 +64,7 @@ fn local_paths_are_mounted_and_the_arguments_follow() {
     let mut asked =
         request(&["backend.model=./my-model", "scenario.dataset_name='../a,b/p 1.csv'"]);
     asked.backend = Some(Backend::Pytorch);
-    asked.writable_root = true;
+    asked.relaxed.writable_root = true;
     let engine = engine(Mode::DockerRootful);
     let docker = command_line(&engine, &plan(asked.clone(), &host(), &engine)).explain();
     let mut engine = engine;

@@ -8,8 +8,8 @@ use crate::{
     gpus::Devices,
     host_path::HostPath,
     plan::{
-        Access, Because, Identity, Input, InputBy, Mount, MountVariable, Network, Pull, Root,
-        RunPlan, Tmpfs, Variable,
+        Access, Because, Cover, Identity, Input, InputBy, Limit, Mount, MountVariable, Network,
+        Pull, Root, RunPlan, Tmpfs, Variable,
     },
     shell::{CommandLine, Part, Piece, Word},
 };
@@ -22,8 +22,10 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
         backend: _, // told by a variable
         identity,
         root,
+        limits,
         tmpfs,
         mounts,
+        covers,
         inputs,
         env,
         gpus,
@@ -71,8 +73,10 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
     if let Some(Because { value: Root::ReadOnly, reason }) = root {
         parts.push(Part::new(["--read-only"], reason));
     }
+    parts.extend(limits.iter().map(limit_part));
     parts.extend(tmpfs.iter().map(tmpfs_part));
     parts.extend(mounts.iter().map(mount_part));
+    parts.extend(covers.iter().map(cover_part));
     parts.extend(inputs.iter().filter_map(input_part));
     parts.push(Part::new(
         ["--env", &format!("{}={}", env::HOME, path::HOME)],
@@ -163,6 +167,25 @@ fn network_part(network: &Because<Network>) -> Option<Part> {
         }
         Network::None => Some(Part::new(["--network", "none"], reason)),
     }
+}
+
+fn limit_part(limit: &Because<Limit>) -> Part {
+    let Because { value, reason } = limit;
+    match value {
+        Limit::NoCapabilities => Part::new(["--cap-drop", "ALL"], reason),
+        Limit::NoNewPrivileges => Part::new(["--security-opt", "no-new-privileges"], reason),
+        Limit::Processes(most) => Part::new(["--pids-limit", &most.to_string()], reason),
+        Limit::Memory(most) => Part::new(["--memory", most], reason),
+        Limit::SelinuxOff => Part::new(["--security-opt", "label=disable"], reason),
+    }
+}
+
+/// `/dev/null` over a file that is there: nothing is made for it, and it reads as empty.
+fn cover_part(cover: &Cover) -> Part {
+    let Cover { target, reason } = cover;
+    let target = target.replace('"', "\"\"");
+    let word = format!("type=bind,source=/dev/null,\"target={target}\",readonly");
+    Part::new(["--mount", &word], reason)
 }
 
 /// `--tmpfs`: `--mount type=tmpfs` cannot say `exec`, and Docker's default is `noexec`.

@@ -19,6 +19,8 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
         network: _,  // its network
         shm_size: _, // and its /dev/shm,
         root: _,     // with the host's files
+        limits: _,   // and the caller's rights
+        covers: _,   // to all of them,
         tmpfs: _,    // as they are,
         inputs: _,   // the user's own among them
         backend: _,  // told by a variable

@@ -158,6 +158,8 @@ pub(super) fn supervised(example: &Example, engine: &Engine) -> anyhow::Result<R
     };
     let mut options = RunOptions::new(args.into_request(), &host).with_context(planning)?;
     options.token = options.token.filter(|_| *token);
+    // The file that the example mounts lies in the HuggingFace home, too.
+    options.secrets = token.then(|| "token".to_owned()).into_iter().collect();
     RunPlan::new(&options, &host, engine).with_context(planning)
 }
 
@@ -171,6 +173,7 @@ pub(super) fn ada(variables: &[(&str, &str)]) -> Host {
         cwd: Path::new(CWD).to_owned(),
         env: variables.iter().copied().collect::<Environment>(),
         nvidia_gpus: 0,
+        selinux: false,
         entrypoint: None,
         address: Some([192, 0, 2, 7].into()),
         now: SystemTime::UNIX_EPOCH,
@@ -211,6 +214,9 @@ mod tests {
           --network none \
           --shm-size 1g \
           --read-only \
+          --cap-drop ALL \
+          --security-opt no-new-privileges \
+          --pids-limit 32768 \
           --tmpfs /tmp:exec,mode=1777 \
           --tmpfs /home/user:mode=1777 \
           --tmpfs /home/user/.cache:mode=1777 \

@@ -1,0 +1,96 @@
+//! What a container may not do: each limit with its reason, and each can be taken off by name.
+
+use contract::path;
+use serde::Serialize;
+
+use super::{Because, because};
+use crate::{engine::Engine, host::Host, options::RunOptions};
+
+/// Processes and threads that a container may have. A stack starts some threads for each processor,
+/// and compilers beside them; a benchmark that needs more than this is out of control.
+const MOST_PROCESSES: u32 = 32_768;
+
+/// A limit of a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// No capability, whoever it runs as.
+    NoCapabilities,
+    /// No program gains privileges.
+    NoNewPrivileges,
+    /// So many processes and threads at most.
+    Processes(u32),
+    /// So much memory at most, as the engine writes it.
+    Memory(String),
+    /// None by SELinux, which the user asked for.
+    SelinuxOff,
+}
+
+/// The limits of a run on `engine`.
+pub(super) fn limits(options: &RunOptions, engine: &Engine) -> Vec<Because<Limit>> {
+    let relaxed = &options.relaxed;
+    let mut limits = vec![];
+    if !relaxed.capabilities {
+        limits.push(because(
+            Limit::NoCapabilities,
+            "a benchmark needs none of root's powers, not even where it is root inside",
+        ));
+    }
+    if !relaxed.new_privileges {
+        limits.push(because(Limit::NoNewPrivileges, "and no program of the image gains any"));
+    }
+    if !relaxed.processes && engine.limits {
+        limits.push(because(
+            Limit::Processes(MOST_PROCESSES),
+            "a run that forks without end stops before the machine does",
+        ));
+    }
+    if let Some(memory) = options.memory.as_ref().filter(|_| engine.limits) {
+        limits.push(because(Limit::Memory(memory.clone()), "asked for with --memory"));
+    }
+    if relaxed.selinux {
+        limits.push(because(
+            Limit::SelinuxOff,
+            "asked for with --no-selinux-label: your folders keep their labels",
+        ));
+    }
+    limits
+}
+
+/// What about the limits will surprise.
+pub(super) fn doubts(options: &RunOptions, host: &Host, engine: &Engine) -> Vec<String> {
+    let memory = options.memory.as_ref().filter(|_| !engine.limits).map(|memory| {
+        format!(
+            "--memory {memory} has no effect: {} cannot limit memory and processes on this machine \
+             (it takes control groups of version 2)",
+            engine.mode
+        )
+    });
+    let selinux = (host.selinux && !options.relaxed.selinux).then(|| {
+        "SELinux is on, and may close the mounted folders to the container; --no-selinux-label runs \
+         it without a label. Nothing is relabelled, because that would last"
+            .to_owned()
+    });
+    memory.into_iter().chain(selinux).collect()
+}
+
+/// A file in a mounted folder that the container shall not read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cover {
+    /// In the container.
+    pub target: String,
+    /// Why it is covered.
+    pub reason: String,
+}
+
+/// Covers for the tokens in the mounted HuggingFace home.
+pub(super) fn covers(options: &RunOptions) -> Vec<Cover> {
+    if options.relaxed.tokens {
+        return vec![];
+    }
+    let cover = |below: &String| Cover {
+        target: format!("{}/{below}", path::HF_HOME),
+        reason: "a token in your HuggingFace home is none of the benchmark's business".to_owned(),
+    };
+    options.secrets.iter().map(cover).collect()
+}
