@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# Brings up the container engines that the tests want, each beside the machine's own Docker, and
+# gives them the smoke image. Without systemd, as root: a test that needs a mode asks for it here.
+#
+#   tests/engines.sh MODE...     docker-userns-remap docker-rootless podman-rootless podman-rootful
+#
+# Everything lies below $DIR. The user $USER_ID has the name that rootless engines want, and ids of
+# its own. An engine that answers is left as it is; the image is loaded when Docker has another.
+set -euo pipefail
+
+DIR=/run/aienergyscore-test
+USER_ID=4242
+IMAGE=ai_energy_score:smoke
+RUNTIME=$DIR/user
+
+fail() { echo "error: $*" >&2; exit 1; }
+
+[ "$(id -u)" -eq 0 ] || fail "the engines of the tests are brought up by root"
+mkdir -p "$DIR"
+
+# One at a time: several tests may want the same engine at once. The daemons do not get the lock.
+[ -n "${ENGINES_LOCKED:-}" ] || exec env ENGINES_LOCKED=1 flock --close "$DIR/lock" "$0" "$@"
+
+# A user with ids for its containers. Whoever has the number already is taken as it is.
+prepare_user() {
+  local name
+  name=$(getent passwd "$USER_ID" | cut -d: -f1 || true)
+  if [ -z "$name" ]; then
+    name=aienergyscore-test
+    useradd --uid "$USER_ID" --user-group --home-dir "$DIR/home" --no-create-home "$name"
+  fi
+  for file in /etc/subuid /etc/subgid; do
+    grep -q "^$name:" "$file" 2>/dev/null || echo "$name:1000000000:65536" >>"$file"
+  done
+  mkdir -p "$DIR"
+  chmod 755 "$DIR"
+  install -d -m 700 -o "$USER_ID" -g "$USER_ID" "$DIR/home" "$RUNTIME"
+  local device
+  for device in /dev/net/tun /dev/fuse; do
+    [ ! -e "$device" ] || chmod 666 "$device"
+  done
+}
+
+as_user() {
+  setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups env -i HOME="$DIR/home" \
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin XDG_RUNTIME_DIR="$RUNTIME" \
+    CONTAINERS_CONF="$DIR/containers.conf" CONTAINERS_STORAGE_CONF="$DIR/storage.conf" "$@"
+}
+
+answers() { docker -H "unix://$1" version >/dev/null 2>&1; }
+
+# Waits for the daemon behind a socket, or shows the end of its log.
+wait_for() {
+  for _ in $(seq 150); do
+    answers "$1" && return
+    sleep 0.2
+  done
+  tail -n 20 "$2" >&2
+  fail "nothing answers at $1"
+}
+
+# Gives an engine the image of the machine's Docker, by its client.
+load() {
+  local wanted
+  wanted=$(docker image inspect --format '{{index .Config.Labels "org.aienergyscore.inputs"}}' "$IMAGE") ||
+    fail "the image $IMAGE is missing; run \`cargo xtask smoke\` first"
+  local has
+  has=$("$@" image inspect --format '{{index .Config.Labels "org.aienergyscore.inputs"}}' "$IMAGE" 2>/dev/null || true)
+  [ "$has" = "$wanted" ] || docker save "$IMAGE" | "$@" load >/dev/null
+}
+
+# Its network is its own: beside another daemon it would take the bridge away.
+docker_userns_remap() {
+  local dir=$DIR/remap socket=$DIR/remap/docker.sock
+  if ! answers "$socket"; then
+    grep -q '^dockremap:' /etc/subuid || {
+      id dockremap >/dev/null 2>&1 || useradd --system dockremap
+      echo dockremap:1000100000:65536 | tee -a /etc/subuid >>/etc/subgid
+    }
+    mkdir -p "$dir"
+    rm -f "$dir/pid" "$socket"
+    setsid nohup unshare --net sh -c "ip link set lo up; exec dockerd --userns-remap=default \
+      --data-root $dir/data --exec-root $dir/exec -H unix://$socket --pidfile $dir/pid" \
+      >"$dir/log" 2>&1 </dev/null &
+    wait_for "$socket" "$dir/log"
+  fi
+  chown "$USER_ID" "$socket"
+  load docker -H "unix://$socket"
+}
+
+docker_rootless() {
+  local socket=$RUNTIME/docker.sock state=$RUNTIME/rootlesskit
+  if ! answers "$socket"; then
+    rm -rf "$state" "$socket" "$RUNTIME/docker.pid" "$RUNTIME/docker-exec"
+    cat >"$DIR/rootless.sh" <<X
+exec rootlesskit --state-dir=$state --net=slirp4netns --mtu=65520 --disable-host-loopback \
+  --port-driver=builtin --copy-up=/etc --copy-up=/run --propagation=rslave \
+  sh -c 'rm -rf /run/docker /run/containerd /run/xtables.lock; exec dockerd --rootless \
+    --userland-proxy=false --storage-driver overlay2 --data-root $DIR/home/docker \
+    --exec-root $RUNTIME/docker-exec -H unix://$socket --pidfile $RUNTIME/docker.pid'
+X
+    as_user setsid nohup bash "$DIR/rootless.sh" >"$DIR/rootless.log" 2>&1 </dev/null &
+    wait_for "$socket" "$DIR/rootless.log"
+  fi
+  load as_user docker -H "unix://$socket"
+}
+
+# A host without systemd, with control groups of either version, and a root that may not raise limits.
+podman_configuration() {
+  local limit
+  limit=$(ulimit -Hn)
+  cat >"$DIR/containers.conf" <<X
+[containers]
+default_ulimits=["nofile=$limit:$limit","nproc=$limit:$limit"]
+[engine]
+runtime="runc"
+cgroup_manager="cgroupfs"
+events_logger="file"
+X
+  printf '[storage]\ndriver="overlay"\n' >"$DIR/storage.conf"
+}
+
+# Podman itself needs no daemon; the socket is for Docker's client.
+podman_rootless() {
+  podman_configuration
+  local socket=$RUNTIME/podman.sock
+  (cd / && load as_user podman)
+  if ! answers "$socket"; then
+    rm -f "$socket"
+    (cd / && as_user setsid nohup podman system service --time=0 "unix://$socket") \
+      >"$DIR/podman.log" 2>&1 </dev/null &
+    wait_for "$socket" "$DIR/podman.log"
+  fi
+}
+
+# Root's service, open to the user as its group would open it.
+podman_rootful() {
+  podman_configuration
+  local dir=$DIR/podman socket=$DIR/podman/podman.sock
+  mkdir -p "$dir"
+  local podman=(env "CONTAINERS_CONF=$DIR/containers.conf" podman --root "$dir/root" --runroot "$dir/run")
+  load "${podman[@]}"
+  if ! answers "$socket"; then
+    rm -f "$socket"
+    setsid nohup "${podman[@]}" system service --time=0 "unix://$socket" >"$dir/log" 2>&1 </dev/null &
+    wait_for "$socket" "$dir/log"
+  fi
+  chown "$USER_ID" "$socket"
+}
+
+prepare_user
+for mode in "$@"; do
+  case $mode in
+  docker-userns-remap) docker_userns_remap ;;
+  docker-rootless) docker_rootless ;;
+  podman-rootless) podman_rootless ;;
+  podman-rootful) podman_rootful ;;
+  *) fail "there is no mode \`$mode\`" ;;
+  esac
+done
