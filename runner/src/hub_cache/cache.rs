@@ -17,6 +17,7 @@ use super::{
     census::{RepoCensus, count},
     dir::{Dir, Kind},
     names::{RepoName, is_of_system},
+    reached::Reached,
     repo::Repo,
     store::{STORE, Store},
 };
@@ -61,7 +62,12 @@ impl Cache {
             }
             let is_folder = match kind {
                 Kind::Folder => true,
-                Kind::Link => dir.look_through(&name).is_ok_and(|stamp| stamp.kind == Kind::Folder),
+                // What is out of sight is for whoever enters it to say.
+                Kind::Link => match Reached::of(dir.look_through(&name)) {
+                    Reached::There(stamp) => stamp.kind == Kind::Folder,
+                    Reached::Nothing => false,
+                    Reached::OutOfSight(_) => true,
+                },
                 Kind::File | Kind::Other => false,
             };
             match name.to_str().and_then(RepoName::of_folder).filter(|_| is_folder) {
@@ -72,7 +78,8 @@ impl Cache {
         Ok(Self { path, dir, repos, store, others })
     }
 
-    /// Does `work` for each repo of `repos` on all processors; the results in the repos' order.
+    /// Does `work` for each repo of `repos` on all processors; the results in the repos' order. A
+    /// repo that has gone meanwhile is passed over.
     pub(crate) fn each<T: Send>(
         &self,
         repos: &[RepoName],
@@ -88,7 +95,11 @@ impl Cache {
                         let at = next.fetch_add(1, Ordering::Relaxed);
                         repos.get(at).map(|name| (at, name))
                     } {
-                        let result = work(name, self.read(name));
+                        let repo = match self.read(name) {
+                            Err(error) if self.dir.has_lost(name.folder(), &error) => continue,
+                            repo => repo,
+                        };
+                        let result = work(name, repo);
                         done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
                     }
                 });

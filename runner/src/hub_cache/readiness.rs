@@ -9,7 +9,9 @@ use super::{
     census::completeness,
     completeness::{Completeness, Witness},
     names::{RepoName, RepoType},
-    repo::{Blob, Content, Repo, SNAPSHOTS, Snapshot},
+    reached::Seen,
+    repo::{Repo, SNAPSHOTS},
+    snapshot::{Content, Snapshot},
 };
 
 /// The branch that is loaded when nobody names another.
@@ -78,7 +80,7 @@ fn snapshot(repo: &Repo, revision: &str) -> Option<Snapshot> {
     // The Hub client takes a ref's text as it is.
     let commit = by_ref.and_then(|reference| reference.text.as_deref().ok()).unwrap_or(revision);
     let folder = repo.commits.iter().find(|(name, _)| name == commit)?;
-    Some(repo.snapshot(&folder.0))
+    repo.snapshot(&folder.0)
 }
 
 fn known(repo: &Repo) -> String {
@@ -91,9 +93,20 @@ fn judge(repo: &Repo, snapshot: &Snapshot, wanted: Wanted<'_>, remedy: &str) -> 
     let mut dangling = Vec::new();
     for file in &snapshot.files {
         let there = match &file.content {
-            Content::Blob { name, .. } => repo.blobs.get(name).and_then(Blob::stamp).is_some(),
-            Content::Copy(_) | Content::Astray { stamp: Some(_), .. } => true,
-            Content::Astray { stamp: None, .. } | Content::Odd => false,
+            Content::Blob { name, .. } => match repo.seen(name) {
+                Seen::OutOfSight => {
+                    let why = format!(
+                        "`{SNAPSHOTS}/{}/{}` leads out of sight: a folder on the way is closed",
+                        snapshot.commit,
+                        file.path.display()
+                    );
+                    return Readiness::Lacking(why);
+                }
+                seen => seen.is_there(),
+            },
+            Content::Copy(_) => true,
+            Content::Astray { reached, .. } => reached.stamp().is_some(),
+            Content::Odd => false,
         };
         if there {
             present.insert(&file.path);
@@ -101,7 +114,7 @@ fn judge(repo: &Repo, snapshot: &Snapshot, wanted: Wanted<'_>, remedy: &str) -> 
             dangling.push(file.path.as_path());
         }
     }
-    let place = Path::new(SNAPSHOTS).join(&snapshot.commit);
+    let place = &snapshot.place;
     if let Some(trouble) = snapshot.troubles.first() {
         let why = format!("`{}` is out of sight: {}", trouble.path.display(), trouble.error);
         return Readiness::Lacking(why);

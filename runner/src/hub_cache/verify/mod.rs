@@ -32,6 +32,8 @@ use crate::{exit::Usage, host::Host, hub_cache::HubCache, progress::Progress, un
 
 pub use content::Tally;
 pub(crate) use layout::SET_ASIDE;
+#[cfg(test)]
+pub(crate) use layout::layout_of;
 
 /// Repos that are looked at before their bytes are read: memory follows these, not the cache.
 const AT_ONCE: usize = 256;
@@ -106,6 +108,7 @@ pub fn verify(
         memory: *memory,
         stop,
         linked: HashSet::new(),
+        is_blind: false,
         listed: HashMap::new(),
         progress: Progress::on_terminal("verifying"),
     };
@@ -164,6 +167,8 @@ struct Work<'a> {
     stop: &'a AtomicBool,
     /// Payloads of the store that a repo links to.
     linked: HashSet<OsString>,
+    /// Whether a repo is out of sight, so that nobody knows what it links to.
+    is_blind: bool,
     /// Digests that commits' lists give for payloads.
     listed: HashMap<String, String>,
     /// How far it is.
@@ -189,10 +194,14 @@ impl Work<'_> {
         let now = SystemTime::now();
         for (breakages, rest) in looked {
             verification.breakages.extend(breakages);
-            let Some((Judged { payloads, .. }, content)) = rest else { continue };
+            let Some((Judged { payloads, .. }, content)) = rest else {
+                self.is_blind = true;
+                continue;
+            };
             self.listed.extend(payloads);
             let Some(content) = content else { continue };
             self.linked.extend(content.linked.iter().cloned());
+            self.is_blind |= content.is_blind;
             content.ask(&self.cache.path, &mut reading);
             contents.push(content);
         }
@@ -272,4 +281,4 @@ impl Verification {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

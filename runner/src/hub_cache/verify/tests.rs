@@ -1,8 +1,10 @@
 //! Caches with each breakage, and one without.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::atomic::AtomicBool};
+use std::{
+    fs, os::unix::fs::PermissionsExt as _, path::Path, sync::atomic::AtomicBool, time::SystemTime,
+};
 
-use super::{Around, Scope, Tally, Verification, verify};
+use super::{Around, Cache, Content, Reading, Scope, Tally, Verification, hashing, layout, verify};
 use crate::{
     checks::Severity,
     host::Host,
@@ -11,6 +13,7 @@ use crate::{
         breakage::What,
         fixture::{COMMIT, Fixture, Kept, git_id},
     },
+    progress::Progress,
     testing::host,
 };
 
@@ -31,7 +34,8 @@ fn everything() -> Scope {
     Scope { repos: vec![], bytes: true, full: false }
 }
 
-fn found(fixture: &Fixture) -> Vec<What> {
+/// What is wrong with a cache.
+pub(crate) fn found(fixture: &Fixture) -> Vec<What> {
     verified(fixture, &everything(), None).breakages.iter().map(|found| found.what).collect()
 }
 
@@ -204,4 +208,38 @@ fn the_home_and_the_token_are_looked_at() {
     assert_eq!((found[0].what, found[0].what.severity()), (What::OpenToken, Severity::Error));
     fs::create_dir_all(fixture.at("~/.cache/huggingface")).unwrap();
     assert_eq!(home(&fixture.path())[1].what, What::TildeFolder);
+}
+
+#[test]
+fn what_goes_before_it_is_read_is_not_corrupt() {
+    let fixture = Fixture::new();
+    let names = fixture.model("org/m", &FILES[..2], true);
+    let cache = Cache::open(&fixture.path()).unwrap();
+    let mut reading = Reading::default();
+    let contents = cache.each(&cache.repos, |_, repo| {
+        let repo = repo.unwrap();
+        Content::of(&repo, &layout::judge(&repo), None, false)
+    });
+    contents.iter().for_each(|content| content.ask(&cache.path, &mut reading));
+    fs::remove_file(fixture.at(format!("models--org--m/blobs/{}", names["config.json"]))).unwrap();
+    let never = AtomicBool::new(false);
+    let hashed = hashing::run(&reading.jobs, &Progress::hidden(), &never);
+    for content in contents {
+        let (found, tally) = content.finish(&reading, &hashed, SystemTime::now());
+        assert_eq!((found.len(), found[0].what), (1, What::Changing));
+        assert_eq!((tally.hashed, tally.unchecked), (1, 1));
+    }
+}
+
+#[test]
+fn a_payload_is_nobodys_only_where_every_repo_was_seen() {
+    let fixture = Fixture::new();
+    let name = "9".repeat(64);
+    fixture.write("blobs/.huggingface-shared-blobs", "1\n");
+    fixture.write(format!("blobs/99/{name}"), "unknown");
+    assert_eq!(found(&fixture), [What::OrphanBlob, What::Unverifiable]);
+    // What cannot be listed is out of sight, even for root.
+    fixture.write("models--org--m/blobs", "no folder");
+    fs::create_dir(fixture.at("models--org--m/snapshots")).unwrap();
+    assert_eq!(found(&fixture), [What::ForeignFile, What::Unverifiable]);
 }

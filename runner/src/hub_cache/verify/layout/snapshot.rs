@@ -12,10 +12,11 @@ use crate::hub_cache::{
     breakage::{Fix, What},
     census::completeness,
     completeness::{Completeness, Witness},
-    dir::Kind,
     link,
+    reached::{Reached, Seen},
     repair::is_unfinished,
-    repo::{BLOBS, Blob, Content, SNAPSHOTS, Snapshot, SnapshotFile, TREES, TreeFault, Trouble},
+    repo::{BLOBS, Blob, TREES, TreeFault, Trouble},
+    snapshot::{Content, Snapshot, SnapshotFile},
     tree::{Tree, TreeFile},
     verify::layout::set_aside,
 };
@@ -28,12 +29,15 @@ enum Found {
     Bytes,
     Missing,
     Nothing,
+    /// Nobody knows what.
+    OutOfSight,
 }
 
 impl Judge<'_> {
     /// Judges a snapshot.
     pub(super) fn snapshot(&mut self, snapshot: &Snapshot) {
-        let place = Path::new(SNAPSHOTS).join(&snapshot.commit);
+        let place = &snapshot.place;
+        let mut seen_whole = snapshot.troubles.is_empty();
         snapshot.troubles.iter().for_each(|trouble| self.trouble(trouble));
         self.is_blind |= !snapshot.troubles.is_empty();
         let tree = self.tree(&snapshot.commit);
@@ -50,6 +54,7 @@ impl Judge<'_> {
                 }
                 Found::Missing => dangling.push(file.path.as_path()),
                 Found::Nothing => {}
+                Found::OutOfSight => seen_whole = false,
             }
         }
         if let Some(Tree(files)) = &tree {
@@ -59,7 +64,7 @@ impl Judge<'_> {
             self.judged.payloads.extend(payloads);
         }
         let complete = completeness(self.repo, snapshot, &present, &dangling);
-        self.incomplete(&place, complete, &dangling, snapshot.troubles.is_empty());
+        self.incomplete(place, complete, &dangling, seen_whole);
     }
 
     fn tree(&mut self, commit: &str) -> Option<Tree> {
@@ -129,12 +134,13 @@ impl Judge<'_> {
                 }
                 Found::Bytes
             }
-            Content::Astray { text, stamp } => {
-                if stamp.is_some_and(|stamp| stamp.kind == Kind::Folder) && text.is_empty() {
-                    return Found::Nothing;
-                }
+            Content::Astray { text, reached } => {
                 self.astray(text, file, path, entry.flatten());
-                if stamp.is_some() { Found::Nothing } else { Found::Missing }
+                match reached {
+                    Reached::There(_) => Found::Nothing,
+                    Reached::Nothing => Found::Missing,
+                    Reached::OutOfSight(_) => Found::OutOfSight,
+                }
             }
             Content::Odd => {
                 self.add(What::ForeignFile, path, 0, "it is no file and no link".to_owned());
@@ -150,19 +156,20 @@ impl Judge<'_> {
         path: &Path,
         entry: Option<Option<&TreeFile>>,
     ) -> Found {
-        let stamp = self.repo.blobs.get(name).and_then(Blob::stamp).copied();
-        let Some(stamp) = stamp else {
-            // A link to the store that leads nowhere is told once, with the blob.
-            if !self.repo.blobs.contains_key(name) {
-                let waits = self.set_aside.contains(name);
-                let why = if waits { ", which a repair has set aside" } else { "" };
-                let evidence = format!("there is no `{BLOBS}/{}`{why}", name.display());
-                let fix = (!waits).then(|| Fix::Unlink { path: self.folder.join(path) });
-                let bytes = entry.flatten().map_or(0, TreeFile::size);
-                let fixes = fix.into_iter().collect();
-                self.add_fixed(What::DanglingPointer, path, bytes, evidence, fixes);
+        let stamp = match self.repo.seen(name) {
+            Seen::Listed { stamp, .. } => *stamp,
+            // Its size and bytes are for the next check, when its download is done.
+            Seen::Late(_) => return Found::Bytes,
+            Seen::OutOfSight => return Found::OutOfSight,
+            Seen::Odd => {
+                let evidence = format!("`{BLOBS}/{}` is no file", name.display());
+                self.add(What::DanglingPointer, path, 0, evidence);
+                return Found::Missing;
             }
-            return Found::Missing;
+            Seen::Missing => {
+                self.dangling(name, path, entry.flatten());
+                return Found::Missing;
+            }
         };
         match entry {
             Some(Some(entry)) if *name != *OsStr::new(entry.etag()) => {
@@ -189,6 +196,19 @@ impl Judge<'_> {
             None => {}
         }
         Found::Bytes
+    }
+
+    fn dangling(&mut self, name: &OsStr, path: &Path, entry: Option<&TreeFile>) {
+        // A link to the store that leads nowhere is told once, with the blob.
+        if self.repo.blobs.contains_key(name) {
+            return;
+        }
+        let waits = self.set_aside.contains(name);
+        let why = if waits { ", which a repair has set aside" } else { "" };
+        let evidence = format!("there is no `{BLOBS}/{}`{why}", name.display());
+        let fix = (!waits).then(|| Fix::Unlink { path: self.folder.join(path) });
+        let bytes = entry.map_or(0, TreeFile::size);
+        self.add_fixed(What::DanglingPointer, path, bytes, evidence, fix.into_iter().collect());
     }
 
     fn size(&mut self, name: &OsString, size: u64, listed: u64) {
