@@ -150,7 +150,8 @@ impl CacheCensus {
             .iter()
             .map(|(name, _)| format!("`{}` is no repo of the Hub's", OsStr::to_string_lossy(name)));
         let troubles = stored.into_iter().flat_map(|store| &store.troubles).map(|(path, error)| {
-            format!("`{}` is out of sight: {error}", Path::new(STORE).join(path).display())
+            let path: PathBuf = Path::new(STORE).join(path).components().collect();
+            format!("`{}` is out of sight: {error}", path.display())
         });
         Ok(Self {
             size_bytes: in_repos + stored.map_or(0, Store::bytes),

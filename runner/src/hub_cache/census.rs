@@ -10,9 +10,10 @@ use super::{
     completeness::{self, Completeness, LARGEST_INDEX},
     dir::{Kind, Stamp, Time},
     names::{BlobName, RepoName, is_of_system},
-    reached::{Reached, Seen},
+    reached::{Reached, Seen, leads_nowhere},
     repo::{Blob, Repo, SNAPSHOTS, Trouble},
     snapshot::{Content, Snapshot},
+    tree::Tree,
 };
 
 /// A repo in numbers.
@@ -92,11 +93,14 @@ pub(crate) fn count(repo: &Repo) -> RepoCensus {
                             shared_bytes += stamp.size;
                         }
                     }
-                    Seen::Late(stamp) => {
+                    Seen::Late { stamp, shared } => {
                         files += 1;
                         present.insert(&file.path);
                         of_revision.late.insert(name.clone(), stamp);
-                        blobs.late.insert(name.clone(), stamp);
+                        let new = blobs.late.insert(name.clone(), stamp).is_none();
+                        if new && shared {
+                            shared_bytes += stamp.size;
+                        }
                     }
                     Seen::Odd | Seen::Missing => dangling.push(&file.path),
                     Seen::OutOfSight => {
@@ -123,7 +127,8 @@ pub(crate) fn count(repo: &Repo) -> RepoCensus {
             }
         }
         dangling.iter().for_each(|_| faults.add("link(s) to missing bytes"));
-        let complete = completeness(repo, &snapshot, &present, &dangling);
+        let tree = repo.tree(&snapshot.commit).and_then(Result::ok);
+        let complete = completeness(repo, &snapshot, &present, &dangling, tree.as_ref());
         let stamps = || of_revision.stamps().chain(&own);
         let modified = stamps().map(|stamp| stamp.modified).max();
         revisions.push(RevisionCensus {
@@ -138,7 +143,9 @@ pub(crate) fn count(repo: &Repo) -> RepoCensus {
         });
         copies.extend(own);
     }
-    refs.values().flatten().for_each(|_| faults.add("ref(s) to a commit that is not here"));
+    if !repo.hides(SNAPSHOTS) {
+        refs.values().flatten().for_each(|_| faults.add("ref(s) to a commit that is not here"));
+    }
     if !repo.has(SNAPSHOTS) {
         faults.add("missing `snapshots` folder");
     }
@@ -165,16 +172,16 @@ pub(crate) fn count(repo: &Repo) -> RepoCensus {
     }
 }
 
-/// Judges a snapshot by its commit's list, or else by its indexes of weights.
+/// Judges a snapshot by its commit's list `tree`, or else by its indexes of weights.
 pub(crate) fn completeness(
     repo: &Repo,
     snapshot: &Snapshot,
     present: &HashSet<&Path>,
     dangling: &[&Path],
+    tree: Option<&Tree>,
 ) -> Completeness {
-    let tree = repo.tree(&snapshot.commit).and_then(Result::ok);
     let parts = if tree.is_none() { parts(repo, snapshot) } else { None };
-    completeness::judge(present, dangling, tree.as_ref(), parts.as_ref())
+    completeness::judge(present, dangling, tree, parts.as_ref())
 }
 
 /// The files that the snapshot's indexes of weights name, if it has one.
@@ -231,7 +238,8 @@ impl Faults {
     }
 
     fn trouble(&mut self, Trouble { path, error }: &Trouble) {
-        self.out_of_sight.push(format!("`{}` is out of sight: {error}", path.display()));
+        let what = if leads_nowhere(error) { "is no folder" } else { "is out of sight" };
+        self.out_of_sight.push(format!("`{}` {what}: {error}", path.display()));
     }
 
     fn words(self) -> Vec<String> {

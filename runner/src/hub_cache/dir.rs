@@ -12,7 +12,10 @@ use std::{
     path::Path,
 };
 
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RawDir, Stat};
+use rustix::{
+    fs::{self, AtFlags, FileType, Mode, OFlags, RawDir, Stat},
+    io::Errno,
+};
 
 use super::reached::is_gone;
 
@@ -167,7 +170,13 @@ impl Dir {
     /// # Errors
     /// When it cannot be read, is larger, or no regular file: a device has no end.
     pub(crate) fn read(&self, name: impl AsRef<OsStr>, limit: u64) -> io::Result<Vec<u8>> {
-        let file = self.open_file(name)?;
+        let file = match self.open_file(name) {
+            // A socket, or a device without a driver.
+            Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
+                return Err(no_file());
+            }
+            opened => opened?,
+        };
         let stamp = Stamp::of_file(&file)?;
         if stamp.kind != Kind::File {
             return Err(no_file());

@@ -1,11 +1,11 @@
 //! Caches that somebody changes while they are looked at, and such as no client makes.
 
-use std::{ffi::OsStr, fs, path::Path};
+use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt as _, path::Path};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 
 use super::{
-    breakage::What,
+    breakage::{Fix, What},
     cache::{Cache, CacheCensus},
     census::count,
     dir::DEEPEST,
@@ -141,4 +141,74 @@ fn folders_without_end_are_told_and_not_followed() {
     assert_eq!(census.repos[0].revisions[0].complete, None);
     assert_eq!(super::verify::tests::found(&fixture), [What::TooDeep; 2]);
     tops.iter().for_each(|top| flatten(&fixture.at(top)));
+}
+
+#[test]
+fn what_lies_behind_a_linked_snapshot_is_not_mended_there() {
+    let fixture = Fixture::new();
+    fixture.model("org/m", &FILES, false);
+    // A link to all snapshots: there, links that are right look wrong.
+    fixture.link(format!("{REPO}/snapshots/all"), ".");
+    fixture.link(format!("{REPO}/snapshots/gone"), "nowhere");
+    fixture.link(format!("{REPO}/snapshots/loop"), "loop");
+    let repo = read(&fixture);
+    let found = layout_of(&repo);
+    assert!(found.iter().any(|found| found.path.starts_with(format!("{REPO}/snapshots/all"))));
+    assert!(found.iter().all(|found| found.fixes.is_empty()), "{found:?}");
+    for stray in ["gone", "loop"] {
+        let path = format!("{REPO}/snapshots/{stray}");
+        let told = found.iter().find(|found| found.path == Path::new(&path)).unwrap();
+        assert_eq!(told.what, What::ForeignFile);
+    }
+}
+
+#[test]
+fn names_that_are_no_text_keep_their_bytes() {
+    let fixture = Fixture::new();
+    fixture.model("org/m", &FILES, false);
+    let odd = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
+    let snapshots = Path::new(REPO).join("snapshots");
+    let dangling = snapshots.join(odd(b"no\xfftext")).join(odd(b"\xfe\x1b"));
+    fixture.link(&dangling, format!("../../blobs/{}", "a".repeat(40)));
+    let unfinished = Path::new(REPO).join("refs").join(odd(b"\xff.0011aabb.tmp"));
+    fixture.write(&unfinished, COMMIT);
+    let found = layout_of(&read(&fixture));
+    let paths: Vec<_> = found.iter().map(|found| found.path.as_path()).collect();
+    assert_eq!(paths, [dangling.as_path(), unfinished.as_path()]);
+    assert_eq!(found[0].fixes, [Fix::Unlink { path: dangling.clone() }]);
+    assert_eq!(found[1].fixes, [Fix::Remove { path: unfinished.clone(), lock: None }]);
+}
+
+#[test]
+fn what_is_no_file_is_never_taken_for_one() {
+    let fixture = Fixture::new();
+    let names = fixture.model("org/m", &FILES, false);
+    let blob = fixture.at(format!("{REPO}/blobs/{}", names["model.safetensors"]));
+    fs::remove_file(&blob).unwrap();
+    fs::create_dir(&blob).unwrap();
+    let pipe = |path: String| {
+        let path = fixture.at(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+    };
+    pipe(format!("{REPO}/trees/{COMMIT}.json"));
+    pipe(format!("{REPO}/refs/pipe"));
+    fixture.link(format!("{REPO}/refs/zero"), "/dev/zero");
+    fixture.link(format!("{REPO}/snapshots/{COMMIT}/x.bin.index.json"), "/dev/zero");
+    let repo = read(&fixture);
+    let census = count(&repo);
+    assert_eq!((census.files, census.revisions[0].complete), (1, Some(false)));
+    let expected = [
+        What::BrokenTree,
+        What::DanglingPointer,
+        What::EscapingLink,
+        What::RefToNothing,
+        What::RefToNothing,
+        What::ForeignFile,
+    ];
+    let mut found = found(&repo);
+    found.sort_unstable();
+    let mut expected = expected.to_vec();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
 }

@@ -57,8 +57,13 @@ pub(crate) enum Seen<'a> {
         /// Its bytes.
         stamp: &'a Stamp,
     },
-    /// They came since: a download gives a blob its name, and then links it.
-    Late(Stamp),
+    /// They came since, or could not be listed: a download gives a blob its name, and then links it.
+    Late {
+        /// Its bytes.
+        stamp: Stamp,
+        /// Whether they lie in the shared store.
+        shared: bool,
+    },
     /// There is something that is no file.
     Odd,
     /// There is nothing.
@@ -70,7 +75,7 @@ pub(crate) enum Seen<'a> {
 impl Seen<'_> {
     /// Whether the bytes are there.
     pub(crate) const fn is_there(&self) -> bool {
-        matches!(self, Self::Listed { .. } | Self::Late(_))
+        matches!(self, Self::Listed { .. } | Self::Late { .. })
     }
 }
 

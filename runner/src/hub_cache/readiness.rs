@@ -13,6 +13,7 @@ use super::{
     repo::{Repo, SNAPSHOTS},
     snapshot::{Content, Snapshot},
 };
+use crate::checks::on_one_line;
 
 /// The branch that is loaded when nobody names another.
 const MAIN: &str = "main";
@@ -46,6 +47,15 @@ pub(crate) struct Wanted<'a> {
 
 /// Looks for a model in the cache at `hub`.
 pub(crate) fn look(hub: &Path, wanted: Wanted<'_>) -> Readiness {
+    match look_at(hub, wanted) {
+        Readiness::Ready => Readiness::Ready,
+        // Whoever fills the cache names branches and files.
+        Readiness::Partial(why) => Readiness::Partial(on_one_line(&why)),
+        Readiness::Lacking(why) => Readiness::Lacking(on_one_line(&why)),
+    }
+}
+
+fn look_at(hub: &Path, wanted: Wanted<'_>) -> Readiness {
     let name = RepoName { kind: RepoType::Model, id: wanted.id.to_owned() };
     let remedy = format!("`hf download {}` fetches it", wanted.id);
     let cache = match Cache::open(hub) {
@@ -125,7 +135,8 @@ fn judge(repo: &Repo, snapshot: &Snapshot, wanted: Wanted<'_>, remedy: &str) -> 
     if let Some(missing) = needed(&present, wanted) {
         return lacks(&missing);
     }
-    match completeness(repo, snapshot, &present, &dangling) {
+    let tree = repo.tree(&snapshot.commit).and_then(Result::ok);
+    match completeness(repo, snapshot, &present, &dangling, tree.as_ref()) {
         Completeness::Complete(_) | Completeness::Unknown => Readiness::Ready,
         Completeness::Partial(Witness::Index | Witness::Link, missing) => {
             lacks(&format!("no {}", shown(&missing)))

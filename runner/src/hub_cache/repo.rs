@@ -11,7 +11,7 @@ use super::{
     dir::{DEEPEST, Dir, Kind, Stamp, is_no_text, no_file, too_deep},
     link::{self, BlobLink},
     names::{RepoName, is_of_system},
-    reached::{Reached, Seen, is_gone},
+    reached::{Reached, Seen, is_gone, leads_nowhere},
     snapshot::Snapshot,
     tree::{self, Tree},
 };
@@ -164,13 +164,39 @@ impl Repo {
         let listed = self.blobs.get_key_value(name);
         match listed.map(|(name, blob)| (name, blob, blob.stamp())) {
             Some((name, blob, Some(stamp))) => Seen::Listed { name, blob, stamp },
-            _ => match Reached::of(self.dir.look_through(Path::new(BLOBS).join(name))) {
-                Reached::There(stamp) if stamp.kind == Kind::File => Seen::Late(stamp),
-                Reached::There(_) => Seen::Odd,
-                Reached::Nothing => Seen::Missing,
-                Reached::OutOfSight(_) => Seen::OutOfSight,
-            },
+            _ => self.look_again(name),
         }
+    }
+
+    fn look_again(&self, name: &OsStr) -> Seen<'_> {
+        let path = Path::new(BLOBS).join(name);
+        let blob = match self.dir.look(&path) {
+            Ok(stamp) => read_blob(&self.dir, path.as_os_str(), stamp.kind),
+            Err(error) if leads_nowhere(&error) => None,
+            Err(error) => Some(Blob::Unseen(error)),
+        };
+        let late = |stamp: &Stamp, shared| match stamp.kind {
+            Kind::File => Seen::Late { stamp: *stamp, shared },
+            _ => Seen::Odd,
+        };
+        let (reached, shared) = match &blob {
+            None => return Seen::Missing,
+            Some(Blob::Odd) => return Seen::Odd,
+            Some(Blob::Unseen(_)) => return Seen::OutOfSight,
+            Some(Blob::Bytes(stamp)) => return late(stamp, false),
+            Some(Blob::Shared { reached, .. }) => (reached, true),
+            Some(Blob::Astray { reached, .. }) => (reached, false),
+        };
+        match reached {
+            Reached::There(stamp) => late(stamp, shared),
+            Reached::Nothing => Seen::Missing,
+            Reached::OutOfSight(_) => Seen::OutOfSight,
+        }
+    }
+
+    /// Whether the repo has this folder, and nobody knows what is in it.
+    pub(crate) fn hides(&self, folder: &str) -> bool {
+        self.troubles.iter().any(|trouble| trouble.path == Path::new(folder))
     }
 
     /// The list of a commit's files, if there is one; else why it is not used.

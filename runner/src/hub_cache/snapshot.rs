@@ -111,7 +111,10 @@ impl Repo {
                 Err(error) => Inner { folders: vec![], error: Some(error) },
             };
             if let Some(error) = error {
-                let path = snapshot.place.join(&below);
+                let path = match depth {
+                    0 => snapshot.place.clone(),
+                    _ => snapshot.place.join(&below),
+                };
                 snapshot.troubles.push(Trouble { path, error });
             }
             folders.sort_unstable_by(|one, other| other.cmp(one));

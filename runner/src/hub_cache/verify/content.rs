@@ -111,7 +111,7 @@ impl Content {
             pending: vec![],
             others: Others::default(),
             linked: vec![],
-            is_blind: repo.troubles.iter().any(|trouble| trouble.path == Path::new(BLOBS)),
+            is_blind: repo.hides(BLOBS),
             folder,
         };
         for (name, blob) in &repo.blobs {

@@ -95,6 +95,8 @@ pub fn verify(
     let mut walked = access::walk(&cache.path, (!everything).then_some(&chosen), who);
     let stale = locks::judge(&cache.dir, &walked);
     walked.breakages.extend(stale);
+    let closed = walked.breakages.iter().filter(|found| found.what == What::ClosedFolder);
+    let closed = closed.map(|found| found.path.clone()).collect();
     let mut verification = Verification {
         path: cache.path.clone(),
         breakages: walked.breakages,
@@ -107,6 +109,7 @@ pub fn verify(
         scope,
         memory: *memory,
         stop,
+        closed,
         linked: HashSet::new(),
         is_blind: false,
         listed: HashMap::new(),
@@ -165,6 +168,8 @@ struct Work<'a> {
     scope: &'a Scope,
     memory: Option<&'a Path>,
     stop: &'a AtomicBool,
+    /// Closed folders that the walk through all of them has told of.
+    closed: HashSet<PathBuf>,
     /// Payloads of the store that a repo links to.
     linked: HashSet<OsString>,
     /// Whether a repo is out of sight, so that nobody knows what it links to.
@@ -193,7 +198,10 @@ impl Work<'_> {
         let mut reading = Reading::default();
         let now = SystemTime::now();
         for (breakages, rest) in looked {
-            verification.breakages.extend(breakages);
+            let is_new = |found: &Breakage| {
+                found.what != What::ClosedFolder || !self.closed.contains(&found.path)
+            };
+            verification.breakages.extend(breakages.into_iter().filter(is_new));
             let Some((Judged { payloads, .. }, content)) = rest else {
                 self.is_blind = true;
                 continue;

@@ -14,6 +14,7 @@ use crate::hub_cache::{
     breakage::{Breakage, Fix, What},
     cache::Cache,
     dir::Kind,
+    names::RepoName,
     store::STORE,
 };
 
@@ -50,6 +51,8 @@ pub(crate) fn top(cache: &Cache) -> Vec<Breakage> {
             );
         } else if *kind == Kind::Folder && name == STORE {
             add(What::ForeignFile, path, 0, "a folder that is not marked as the store", vec![]);
+        } else if *kind == Kind::Link && name.to_str().and_then(RepoName::of_folder).is_some() {
+            add(What::ForeignFile, path, 0, "a link that leads to no folder", vec![]);
         } else if name != OF_TRANSFORMERS {
             let bytes = if *kind == Kind::File { bytes } else { 0 };
             add(What::ForeignFile, path, bytes, "no repo of the Hub is called so", vec![]);
@@ -58,7 +61,8 @@ pub(crate) fn top(cache: &Cache) -> Vec<Breakage> {
     if let Some(store) = &cache.store {
         for (path, stamp) in &store.others {
             let path = Path::new(STORE).join(path);
-            add(What::ForeignFile, path, stamp.size, "it is no payload of the store", vec![]);
+            let bytes = if stamp.kind == Kind::File { stamp.size } else { 0 };
+            add(What::ForeignFile, path, bytes, "it is no payload of the store", vec![]);
         }
     }
     found.extend(two_spellings(cache));
@@ -68,7 +72,7 @@ pub(crate) fn top(cache: &Cache) -> Vec<Breakage> {
 
 /// The Hub does not tell upper from lower case in ids; a cache does.
 fn two_spellings(cache: &Cache) -> Vec<Breakage> {
-    let mut spellings: BTreeMap<String, Vec<&crate::hub_cache::RepoName>> = BTreeMap::new();
+    let mut spellings: BTreeMap<String, Vec<&RepoName>> = BTreeMap::new();
     for repo in &cache.repos {
         spellings.entry(repo.folder().to_lowercase()).or_default().push(repo);
     }

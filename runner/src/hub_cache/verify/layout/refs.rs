@@ -8,7 +8,7 @@ use crate::hub_cache::{
     dir::is_no_text,
     names::is_commit,
     reached::leads_nowhere,
-    repo::{NO_EXIST, TREES},
+    repo::{NO_EXIST, SNAPSHOTS, TREES},
 };
 
 impl Judge<'_> {
@@ -42,7 +42,8 @@ impl Judge<'_> {
                 let evidence = format!("its text is {text:?}");
                 self.add_fixed(What::RefSpelling, path, 0, evidence, vec![fix]);
             }
-            if !commits.contains(commit) && !self.is_known(commit) {
+            let is_here = self.repo.hides(SNAPSHOTS) || commits.contains(commit);
+            if !is_here && !self.is_known(commit) {
                 let evidence = format!("it names `{commit}`, which has no snapshot");
                 self.add(What::RefToNothing, path, 0, evidence);
             }

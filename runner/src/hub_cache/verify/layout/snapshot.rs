@@ -12,6 +12,7 @@ use crate::hub_cache::{
     breakage::{Fix, What},
     census::completeness,
     completeness::{Completeness, Witness},
+    dir::Kind,
     link,
     reached::{Reached, Seen},
     repair::is_unfinished,
@@ -34,21 +35,34 @@ enum Found {
 }
 
 impl Judge<'_> {
-    /// Judges a snapshot.
+    /// Judges a snapshot. What lies behind a link is not ours to mend: it may be another snapshot,
+    /// where the same path means something else.
     pub(super) fn snapshot(&mut self, snapshot: &Snapshot) {
+        let before = self.judged.breakages.len();
+        self.judge_snapshot(snapshot);
+        let itself = self.repo.dir.look(&snapshot.place);
+        if itself.is_ok_and(|stamp| stamp.kind == Kind::Link) {
+            self.judged.breakages.iter_mut().skip(before).for_each(|found| found.fixes.clear());
+        }
+    }
+
+    fn judge_snapshot(&mut self, snapshot: &Snapshot) {
         let place = &snapshot.place;
         let mut seen_whole = snapshot.troubles.is_empty();
         snapshot.troubles.iter().for_each(|trouble| self.trouble(trouble));
         self.is_blind |= !snapshot.troubles.is_empty();
-        let tree = self.tree(&snapshot.commit);
+        let (tree, is_hidden) = self.tree(&snapshot.commit);
         let mut present = HashSet::new();
         let mut dangling = Vec::new();
-        let linked = snapshot.files.iter().any(|file| matches!(file.content, Content::Blob { .. }));
+        // Without a list, files beside links are somebody else's; alone they are the work of a file
+        // system without links. A list that is closed to us may name them.
+        let is_link = |file: &SnapshotFile| matches!(file.content, Content::Blob { .. });
+        let only_links = !is_hidden && snapshot.files.iter().any(is_link);
         for file in &snapshot.files {
             let entry = tree
                 .as_ref()
                 .map(|Tree(files)| file.path.to_str().and_then(|path| files.get(path)));
-            match self.file(file, &place.join(&file.path), entry, linked) {
+            match self.file(file, &place.join(&file.path), entry, only_links) {
                 Found::Bytes => {
                     present.insert(file.path.as_path());
                 }
@@ -63,34 +77,36 @@ impl Judge<'_> {
                 .filter_map(|file| Some((file.xet_hash()?.to_owned(), file.etag().to_owned())));
             self.judged.payloads.extend(payloads);
         }
-        let complete = completeness(self.repo, snapshot, &present, &dangling);
+        let complete = completeness(self.repo, snapshot, &present, &dangling, tree.as_ref());
         self.incomplete(place, complete, &dangling, seen_whole);
     }
 
-    fn tree(&mut self, commit: &str) -> Option<Tree> {
+    /// The commit's list, and whether there is one that is out of sight.
+    fn tree(&mut self, commit: &str) -> (Option<Tree>, bool) {
         let path = Path::new(TREES).join(format!("{commit}.json"));
         let aside = |path: &Path, judge: &Self| Fix::SetAside {
             path: judge.folder.join(path),
             repo: judge.folder.clone(),
         };
-        match self.repo.tree(commit)? {
-            Ok(tree) => {
+        match self.repo.tree(commit) {
+            None => (None, false),
+            Some(Ok(tree)) => {
                 if let Some(entry) = tree.contradiction() {
                     let evidence = format!("its entry `{entry}` contradicts itself");
                     let fix = aside(&path, self);
                     self.add_fixed(What::BrokenTree, &path, 0, evidence, vec![fix]);
-                    return None;
+                    return (None, false);
                 }
-                Some(tree)
+                (Some(tree), false)
             }
-            Err(TreeFault::Unusable(why)) => {
+            Some(Err(TreeFault::Unusable(why))) => {
                 let fix = aside(&path, self);
                 self.add_fixed(What::BrokenTree, &path, 0, why, vec![fix]);
-                None
+                (None, false)
             }
-            Err(TreeFault::Unreadable(error)) => {
+            Some(Err(TreeFault::Unreadable(error))) => {
                 self.trouble(&Trouble { path, error });
-                None
+                (None, true)
             }
         }
     }
@@ -102,7 +118,7 @@ impl Judge<'_> {
         file: &SnapshotFile,
         path: &Path,
         entry: Option<Option<&TreeFile>>,
-        linked: bool,
+        only_links: bool,
     ) -> Found {
         if file.path.file_name().is_some_and(is_unfinished) {
             let fix = Fix::Unlink { path: self.folder.join(path) };
@@ -124,9 +140,7 @@ impl Judge<'_> {
             Content::Copy(stamp) => {
                 let entry_name = entry.flatten().map(|entry| entry.etag().to_owned());
                 let listed = entry.is_none_or(|entry| entry.is_some());
-                // Without a list, files beside links are somebody else's; alone they are the work
-                // of a file system without links.
-                if !listed || (entry.is_none() && linked) {
+                if !listed || (entry.is_none() && only_links) {
                     let evidence = "a file that no download made".to_owned();
                     self.add(What::ForeignFile, path, stamp.size, evidence);
                 } else {
@@ -159,7 +173,7 @@ impl Judge<'_> {
         let stamp = match self.repo.seen(name) {
             Seen::Listed { stamp, .. } => *stamp,
             // Its size and bytes are for the next check, when its download is done.
-            Seen::Late(_) => return Found::Bytes,
+            Seen::Late { .. } => return Found::Bytes,
             Seen::OutOfSight => return Found::OutOfSight,
             Seen::Odd => {
                 let evidence = format!("`{BLOBS}/{}` is no file", name.display());
@@ -250,8 +264,11 @@ impl Judge<'_> {
     ) {
         let Completeness::Partial(witness, mut missing) = complete else { return };
         // What dangles was told link by link, and what is out of sight is not missing.
+        if witness == Witness::Link || !seen_whole {
+            return;
+        }
         missing.retain(|path| !dangling.contains(&Path::new(path)));
-        if !seen_whole || missing.is_empty() {
+        if missing.is_empty() {
             return;
         }
         let shown = missing.iter().take(SHOWN).map(|path| format!("`{path}`"));
