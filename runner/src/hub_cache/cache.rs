@@ -95,10 +95,7 @@ impl Cache {
                         let at = next.fetch_add(1, Ordering::Relaxed);
                         repos.get(at).map(|name| (at, name))
                     } {
-                        let repo = match self.read(name) {
-                            Err(error) if self.dir.has_lost(name.folder(), &error) => continue,
-                            repo => repo,
-                        };
+                        let Some(repo) = self.read(name) else { continue };
                         let result = work(name, repo);
                         done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
                     }
@@ -110,9 +107,11 @@ impl Cache {
         done.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// Reads a repo.
-    fn read(&self, name: &RepoName) -> io::Result<Repo> {
-        Repo::read(&self.path.join(name.folder()), name.clone())
+    /// Reads a repo; none when it has gone.
+    fn read(&self, name: &RepoName) -> Option<io::Result<Repo>> {
+        let folder = name.folder();
+        let path = self.path.join(&folder);
+        self.dir.within(&folder, |dir| Repo::read_in(dir, &path, name.clone()))
     }
 }
 

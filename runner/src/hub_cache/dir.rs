@@ -198,6 +198,21 @@ impl Dir {
         is_gone(error) && self.look(name).is_err_and(|error| is_gone(&error))
     }
 
+    /// What `read` makes of the folder `name`; none when it has gone since this folder was listed.
+    /// One that was made anew meanwhile is read again.
+    pub(crate) fn within<T>(
+        &self,
+        name: impl AsRef<OsStr>,
+        read: impl Fn(Self) -> io::Result<T>,
+    ) -> Option<io::Result<T>> {
+        let name = name.as_ref();
+        match self.enter(name).and_then(&read) {
+            Err(error) if self.has_lost(name, &error) => None,
+            Err(error) if is_gone(&error) => Some(self.enter(name).and_then(read)),
+            read => Some(read),
+        }
+    }
+
     /// What the folder itself is.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Caches that somebody changes while they are looked at, and such as no client makes.
 
-use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt as _, path::Path};
+use std::{cell::Cell, ffi::OsStr, fs, os::unix::ffi::OsStrExt as _, path::Path};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 
@@ -8,7 +8,7 @@ use super::{
     breakage::{Fix, What},
     cache::{Cache, CacheCensus},
     census::count,
-    dir::DEEPEST,
+    dir::{DEEPEST, Dir},
     fixture::{COMMIT, Fixture, Kept},
     names::RepoName,
     repo::Repo,
@@ -104,6 +104,31 @@ fn a_repo_that_goes_meanwhile_is_passed_over() {
     fs::remove_dir_all(fixture.at(REPO)).unwrap();
     let read = cache.each(&cache.repos, |name, repo| (name.id.clone(), repo.is_ok()));
     assert_eq!(read, [("org/n".to_owned(), true)]);
+}
+
+#[test]
+fn an_open_folder_that_goes_is_gone_and_not_broken() {
+    let fixture = Fixture::new();
+    fixture.model("org/m", &FILES, false);
+    let hub = Dir::open(&fixture.path()).unwrap();
+    // The kernel lists nothing of a folder that was removed while it was open.
+    let remove = |dir: Dir| {
+        fs::remove_dir_all(fixture.at(REPO)).unwrap();
+        dir.list()
+    };
+    assert!(hub.within(REPO, remove).is_none());
+    fixture.model("org/m", &FILES, false);
+    let once = Cell::new(true);
+    let replace = |dir: Dir| {
+        if once.replace(false) {
+            fs::remove_dir_all(fixture.at(REPO)).unwrap();
+            fixture.model("org/m", &FILES, false);
+        }
+        dir.list()
+    };
+    assert_eq!(hub.within(REPO, replace).unwrap().unwrap().len(), 3);
+    fixture.link("models--gone", "nowhere");
+    assert!(hub.within("models--gone", |dir| dir.list()).unwrap().is_err());
 }
 
 #[test]

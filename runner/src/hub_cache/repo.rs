@@ -120,16 +120,23 @@ impl Repo {
     /// # Errors
     /// When the folder itself cannot be read.
     pub(crate) fn read(path: &Path, name: RepoName) -> io::Result<Self> {
-        let dir = Dir::open(path)?;
+        Self::read_in(Dir::open(path)?, path, name)
+    }
+
+    /// The same for an open folder.
+    ///
+    /// # Errors
+    /// As [`Repo::read`].
+    pub(crate) fn read_in(dir: Dir, path: &Path, name: RepoName) -> io::Result<Self> {
         let mut troubles = Vec::new();
         let entries = dir.list()?;
         let has = |folder: &str| entries.iter().any(|(name, _)| name == folder);
         let mut blobs = HashMap::new();
         if has(BLOBS) {
-            match dir.enter(BLOBS).and_then(|folder| read_blobs(&folder)) {
-                Ok(read) => blobs = read,
-                Err(error) if dir.has_lost(BLOBS, &error) => {}
-                Err(error) => troubles.push(Trouble { path: BLOBS.into(), error }),
+            match dir.within(BLOBS, |folder| read_blobs(&folder)) {
+                Some(Ok(read)) => blobs = read,
+                Some(Err(error)) => troubles.push(Trouble { path: BLOBS.into(), error }),
+                None => {}
             }
         }
         let mut refs = Vec::new();
@@ -138,10 +145,10 @@ impl Repo {
         }
         let mut commits = Vec::new();
         if has(SNAPSHOTS) {
-            match dir.enter(SNAPSHOTS).and_then(|folder| read_commits(&folder)) {
-                Ok(list) => commits = list,
-                Err(error) if dir.has_lost(SNAPSHOTS, &error) => {}
-                Err(error) => troubles.push(Trouble { path: SNAPSHOTS.into(), error }),
+            match dir.within(SNAPSHOTS, |folder| read_commits(&folder)) {
+                Some(Ok(list)) => commits = list,
+                Some(Err(error)) => troubles.push(Trouble { path: SNAPSHOTS.into(), error }),
+                None => {}
             }
         }
         Ok(Self { name, path: path.to_owned(), dir, entries, blobs, refs, commits, troubles })
@@ -284,14 +291,14 @@ fn read_refs(repo: &Dir, refs: &mut Vec<Ref>, troubles: &mut Vec<Trouble>) {
     let mut ahead = vec![(PathBuf::from(REFS), 0)];
     while let Some((place, depth)) = ahead.pop() {
         let listed = if depth > DEEPEST {
-            Err(too_deep())
+            Some(Err(too_deep()))
         } else {
-            repo.enter(&place).and_then(|dir| dir.list())
+            repo.within(&place, |dir| dir.list())
         };
         let list = match listed {
-            Ok(list) => list,
-            Err(error) if repo.has_lost(&place, &error) => continue,
-            Err(error) => {
+            Some(Ok(list)) => list,
+            None => continue,
+            Some(Err(error)) => {
                 troubles.push(Trouble { path: place, error });
                 continue;
             }

@@ -83,7 +83,7 @@ impl Repo {
         match self.dir.enter(&snapshot.place) {
             Ok(dir) => {
                 snapshot.folder = dir.stamp().ok();
-                self.read_files(&dir, &mut snapshot);
+                self.read_files(&dir, &mut snapshot)?;
             }
             Err(error) if is_gone(&error) => return None,
             Err(error) => {
@@ -93,33 +93,38 @@ impl Repo {
         Some(snapshot)
     }
 
-    /// Reads the files below `top`. One folder is open at a time, however deep they lie.
-    fn read_files(&self, top: &Dir, snapshot: &mut Snapshot) {
+    /// Reads the files below `top`; none when that has gone. One folder is open at a time, however
+    /// deep they lie.
+    fn read_files(&self, top: &Dir, snapshot: &mut Snapshot) -> Option<()> {
         let mut ahead = vec![(PathBuf::new(), 0)];
         while let Some((below, depth)) = ahead.pop() {
-            let read = if depth == 0 {
-                Ok(self.read_folder(top, &below, depth, &mut snapshot.files))
+            let files = &mut snapshot.files;
+            let Inner { mut folders, error } = if depth == 0 {
+                self.read_folder(top, &below, depth, files)
             } else if depth > DEEPEST {
-                Err(too_deep())
+                Inner { error: Some(too_deep()), ..Inner::default() }
             } else {
-                let entered = top.enter(&below);
-                entered.map(|dir| self.read_folder(&dir, &below, depth, &mut snapshot.files))
+                match top.enter(&below) {
+                    Ok(dir) => self.read_folder(&dir, &below, depth, files),
+                    Err(error) => Inner { error: Some(error), ..Inner::default() },
+                }
             };
-            let Inner { mut folders, error } = match read {
-                Ok(inner) => inner,
-                Err(error) if is_gone(&error) => continue,
-                Err(error) => Inner { folders: vec![], error: Some(error) },
-            };
-            if let Some(error) = error {
-                let path = match depth {
-                    0 => snapshot.place.clone(),
-                    _ => snapshot.place.join(&below),
-                };
-                snapshot.troubles.push(Trouble { path, error });
+            match error {
+                None => {}
+                Some(error) if is_gone(&error) && depth == 0 => return None,
+                Some(error) if is_gone(&error) => {}
+                Some(error) => {
+                    let path = match depth {
+                        0 => snapshot.place.clone(),
+                        _ => snapshot.place.join(&below),
+                    };
+                    snapshot.troubles.push(Trouble { path, error });
+                }
             }
             folders.sort_unstable_by(|one, other| other.cmp(one));
             ahead.extend(folders.into_iter().map(|name| (below.join(name), depth + 1)));
         }
+        Some(())
     }
 
     fn read_folder(
