@@ -15,6 +15,7 @@ use crate::hub_cache::{
     cache::Cache,
     dir::Kind,
     names::RepoName,
+    reached::is_gone,
     store::STORE,
 };
 
@@ -125,9 +126,17 @@ pub(crate) fn home(home: &Path, token: Option<&Path>, cwd: &Path, who: Who) -> V
     }
     if let Some(token) = token {
         match fs::metadata(token) {
+            // The Hub client minds everything but a token that is not there.
+            Err(error) if is_gone(&error) => {}
+            Err(error) => add(What::UnreadableToken, token, error.to_string()),
+            Ok(data) if data.is_dir() => {
+                add(What::UnreadableToken, token, "it is a folder".to_owned());
+            }
             Ok(_) if access(token, Access::READ_OK).is_err() => {
                 add(What::UnreadableToken, token, "it is closed to you".to_owned());
             }
+            // `/dev/null` stands for no token.
+            Ok(data) if !data.is_file() => {}
             Ok(data) if data.mode() & 0o077 != 0 => {
                 let evidence = format!("its mode {:04o} opens it to others", data.mode() & 0o7777);
                 add(What::OpenToken, token, evidence);
@@ -135,7 +144,7 @@ pub(crate) fn home(home: &Path, token: Option<&Path>, cwd: &Path, who: Who) -> V
             Ok(data) if data.uid() != who.uid && who.uid != 0 => {
                 add(What::OpenToken, token, format!("it belongs to uid {}", data.uid()));
             }
-            _ => {}
+            Ok(_) => {}
         }
     }
     let tilde = cwd.join("~");

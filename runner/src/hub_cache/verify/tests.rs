@@ -243,3 +243,22 @@ fn a_payload_is_nobodys_only_where_every_repo_was_seen() {
     fs::create_dir(fixture.at("models--org--m/snapshots")).unwrap();
     assert_eq!(found(&fixture), [What::ForeignFile, What::Unverifiable]);
 }
+
+#[test]
+fn a_token_that_no_client_can_read_is_told_from_none() {
+    let fixture = Fixture::new();
+    fixture.link("loop", "loop");
+    fixture.link("gone", "nowhere");
+    fixture.write("file", "");
+    let who = super::Who { uid: rustix::process::geteuid().as_raw(), gid: 0 };
+    let found = |token: &Path| {
+        let hub = fixture.path();
+        let found = super::surroundings::home(&hub, Some(token), Path::new("/"), who);
+        found.into_iter().map(|found| found.what).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&fixture.at("loop")), [What::UnreadableToken]);
+    assert_eq!(found(&fixture.at("file/token")), [What::UnreadableToken]);
+    assert_eq!(found(&fixture.path()), [What::UnreadableToken]);
+    assert_eq!(found(&fixture.at("gone")), []);
+    assert_eq!(found(Path::new("/dev/null")), [], "it stands for no token");
+}
