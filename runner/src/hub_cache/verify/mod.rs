@@ -2,6 +2,7 @@
 
 mod access;
 mod content;
+mod elsewhere;
 mod layout;
 mod locks;
 mod payloads;
@@ -22,10 +23,10 @@ use self::{
     layout::Judged,
 };
 use super::{
-    breakage::{Breakage, Fix, What},
+    breakage::{Breakage, What},
     cache::Cache,
     hashing,
-    names::{Digest, RepoName},
+    names::RepoName,
     verified,
 };
 use crate::{exit::Usage, host::Host, hub_cache::HubCache, progress::Progress, units};
@@ -131,7 +132,7 @@ pub fn verify(
         }
     }
     verification.interrupted = stop.load(Ordering::Relaxed);
-    mend_from_elsewhere(&cache, &mut verification.breakages);
+    elsewhere::mend(&cache, &mut verification.breakages);
     verification
         .breakages
         .sort_by(|one, other| (one.what, &one.path).cmp(&(other.what, &other.path)));
@@ -233,38 +234,6 @@ fn unopened(name: &RepoName, error: &std::io::Error) -> Breakage {
         bytes: 0,
         evidence: error.to_string(),
         fixes: vec![],
-    }
-}
-
-/// A missing blob that another repo has whole is copied from there instead of being unlinked.
-fn mend_from_elsewhere(cache: &Cache, breakages: &mut [Breakage]) {
-    let corrupt: HashSet<_> = breakages
-        .iter()
-        .filter(|breakage| matches!(breakage.what, What::CorruptBlob | What::TruncatedBlob))
-        .map(|breakage| breakage.path.clone())
-        .collect();
-    for breakage in breakages.iter_mut().filter(|found| found.what == What::DanglingPointer) {
-        let (Some(repo), [Fix::Unlink { path }]) = (&breakage.repo, breakage.fixes.as_slice())
-        else {
-            continue;
-        };
-        let Ok(text) = cache.dir.link(path) else { continue };
-        let text = PathBuf::from(String::from_utf8_lossy(&text).into_owned());
-        let Some(name) = text.file_name() else { continue };
-        if Digest::of_name(name.as_encoded_bytes()).is_none() {
-            continue;
-        }
-        let theirs = cache.repos.iter().filter(|other| *other != repo).find_map(|other| {
-            let blob = Path::new(&other.folder()).join("blobs").join(name);
-            let whole = cache.dir.look(&blob).is_ok_and(|stamp| {
-                stamp.kind == super::dir::Kind::File && !corrupt.contains(&blob)
-            });
-            whole.then_some(blob)
-        });
-        if let Some(from) = theirs {
-            let path = Path::new(&repo.folder()).join("blobs").join(name);
-            breakage.fixes = vec![Fix::Copy { from, path }];
-        }
     }
 }
 

@@ -1,7 +1,11 @@
 //! Caches with each breakage, and one without.
 
 use std::{
-    fs, os::unix::fs::PermissionsExt as _, path::Path, sync::atomic::AtomicBool, time::SystemTime,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+    time::SystemTime,
 };
 
 use super::{Around, Cache, Content, Reading, Scope, Tally, Verification, hashing, layout, verify};
@@ -10,7 +14,7 @@ use crate::{
     host::Host,
     hub_cache::{
         HubCache,
-        breakage::What,
+        breakage::{Fix, What},
         fixture::{COMMIT, Fixture, Kept, git_id},
     },
     progress::Progress,
@@ -261,4 +265,26 @@ fn a_token_that_no_client_can_read_is_told_from_none() {
     assert_eq!(found(&fixture.path()), [What::UnreadableToken]);
     assert_eq!(found(&fixture.at("gone")), []);
     assert_eq!(found(Path::new("/dev/null")), [], "it stands for no token");
+}
+
+#[test]
+fn a_missing_blob_is_copied_from_a_repo_that_has_it_whole() {
+    let fixture = Fixture::new();
+    let names = fixture.model("a/corrupt", &FILES[..2], false);
+    for id in ["b/lacking", "c/whole"] {
+        fixture.model(id, &FILES[..2], false);
+    }
+    let name = &names["onnx/model.onnx"];
+    let blob = |repo: &str| PathBuf::from(format!("models--{repo}/blobs/{name}"));
+    fixture.write(blob("a--corrupt"), "LARGE");
+    fs::remove_file(fixture.at(blob("b--lacking"))).unwrap();
+    let found = verified(&fixture, &everything(), None).breakages;
+    let fixes: Vec<_> = found.iter().map(|found| (found.what, found.fixes.as_slice())).collect();
+    let copy = Fix::Copy { from: blob("c--whole"), path: blob("b--lacking") };
+    assert_eq!((fixes.len(), fixes[1]), (2, (What::DanglingPointer, [copy].as_slice())));
+    fs::remove_file(fixture.at(blob("c--whole"))).unwrap();
+    let found = verified(&fixture, &everything(), None).breakages;
+    let dangling = found.iter().filter(|found| found.what == What::DanglingPointer);
+    assert!(dangling.clone().count() == 2);
+    assert!(dangling.clone().all(|found| matches!(found.fixes.as_slice(), [Fix::Unlink { .. }])));
 }
