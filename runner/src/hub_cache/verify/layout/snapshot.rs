@@ -267,7 +267,8 @@ impl Judge<'_> {
         if witness == Witness::Link || !seen_whole {
             return;
         }
-        missing.retain(|path| !dangling.contains(&Path::new(path)));
+        let dangling: HashSet<_> = dangling.iter().copied().collect();
+        missing.retain(|path| !dangling.contains(Path::new(path)));
         if missing.is_empty() {
             return;
         }
