@@ -101,9 +101,21 @@ impl Judge<'_> {
         });
     }
 
-    /// Closed folders are found by who owns them; here only the disk's own faults count.
+    /// Closed folders are found by who owns them, and files in place of a repo's folders by what
+    /// lies in it; here only the disk's own faults count.
     fn trouble(&mut self, Trouble { path, error }: &Trouble) {
-        if error.kind() != io::ErrorKind::PermissionDenied {
+        let is_known = match error.kind() {
+            io::ErrorKind::PermissionDenied => true,
+            io::ErrorKind::NotADirectory => {
+                let top = path.iter().next();
+                self.repo
+                    .entries
+                    .iter()
+                    .any(|(name, kind)| top == Some(name.as_os_str()) && *kind != Kind::Folder)
+            }
+            _ => false,
+        };
+        if !is_known {
             self.add(What::DiskError, path, 0, error.to_string());
         }
     }

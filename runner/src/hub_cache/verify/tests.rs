@@ -205,3 +205,20 @@ fn the_home_and_the_token_are_looked_at() {
     fs::create_dir_all(fixture.at("~/.cache/huggingface")).unwrap();
     assert_eq!(home(&fixture.path())[1].what, What::TildeFolder);
 }
+
+#[test]
+fn a_file_in_place_of_a_repos_folder_is_no_fault_of_the_disk() {
+    for folder in ["refs", "trees", "blobs", "snapshots"] {
+        let fixture = Fixture::new();
+        fixture.model("org/m", &FILES[..1], true);
+        let path = format!("models--org--m/{folder}");
+        fs::remove_dir_all(fixture.at(&path)).unwrap();
+        fixture.write(&path, "");
+        let found = verified(&fixture, &everything(), None).breakages;
+        let is_told = found
+            .iter()
+            .any(|found| found.what == What::ForeignFile && found.path == Path::new(&path));
+        assert!(is_told, "{folder}: {found:#?}");
+        assert!(found.iter().all(|found| found.what != What::DiskError), "{folder}: {found:#?}");
+    }
+}
