@@ -88,9 +88,11 @@ fn every_breakage_is_told_apart() {
     model("i/leftovers", true);
     let blob = |name: &str| format!("models--i--leftovers/blobs/{name}");
     fixture.write(blob(&format!("{}.0011aabb.incomplete", "a".repeat(64))), "half");
-    fixture.write(blob("tmp_0b0c"), "");
+    fixture.write(blob("tmp_7a1f37b8-1b5e-4d1c-9c0e-0123456789ab"), "");
     fixture.write(blob(&"b".repeat(40)), "nobody's");
     fixture.write(blob("notes.txt"), "mine");
+    fixture.write("models--i--leftovers/tmp_7a1f37b8-1b5e-4d1c-9c0e-0123456789ab", "");
+    fixture.write("models--i--leftovers/tmp_notes.txt", "mine");
     fixture.write("models--i--leftovers/trees/tmpx.tmp", "{");
     fs::create_dir(fixture.at("models--i--leftovers/tmpabcd0123")).unwrap();
     model("j/tree", true);
