@@ -51,12 +51,7 @@ pub(crate) fn apply(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<D
         Fix::Relink { path, text } => relink(&find(root, path)?, text),
         Fix::Unlink { path } => unlink(&find(root, path)?),
         Fix::WriteRef { path, commit } => write_ref(&find(root, path)?, commit),
-        Fix::Rename { path, to } => {
-            let (from, to) = (find(root, path)?, find(root, to)?);
-            from.move_to(&to)?;
-            ensure!(to.look().is_ok(), "it is not there afterwards");
-            Ok(Done::Done)
-        }
+        Fix::Rename { path, to } => rename(root, path, to),
         Fix::Copy { from, path } => copy(&find(root, from)?, &find(root, path)?),
     }
 }
@@ -71,6 +66,9 @@ fn remove(root: &Path, path: &Path, lock: Option<&Path>, now: SystemTime) -> any
         Ok(held) => held,
         Err(why) => return Ok(Done::Left(why)),
     };
+    if let Some(why) = unused::in_use(&place, lock.is_some(), now)? {
+        return Ok(Done::Left(why));
+    }
     match place.kind()? {
         FileType::Directory => match place.remove_folder() {
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
@@ -78,11 +76,23 @@ fn remove(root: &Path, path: &Path, lock: Option<&Path>, now: SystemTime) -> any
             }
             removed => gone(&place, removed),
         },
-        _ => match unused::in_use(&place, lock.is_some(), now)? {
-            Some(why) => Ok(Done::Left(why)),
-            None => gone(&place, place.remove()),
-        },
+        _ => gone(&place, place.remove()),
     }
+}
+
+/// Gives a blob its name again, unless a client is about to: it holds the blob's lock then.
+fn rename(root: &Path, path: &Path, to: &Path) -> anyhow::Result<Done> {
+    let repo = to.iter().next().unwrap_or_default();
+    let mut lock = to.file_name().unwrap_or_default().to_owned();
+    lock.push(".lock");
+    let _held = match unused::take(root, &Path::new(".locks").join(repo).join(lock)) {
+        Ok(held) => held,
+        Err(why) => return Ok(Done::Left(why)),
+    };
+    let (from, to) = (find(root, path)?, find(root, to)?);
+    from.move_to(&to)?;
+    ensure!(to.look().is_ok(), "it is not there afterwards");
+    Ok(Done::Done)
 }
 
 /// A client's try at a link: a folder with two small files. Anything else in it is kept.
@@ -308,8 +318,22 @@ mod tests {
         fs::write(root.join("tmpabcd0123/dummy_file_src"), "").unwrap();
         fs::write(root.join("tmpabcd0123/mine"), "").unwrap();
         let fix = Fix::Remove { path: "tmpabcd0123".into(), lock: None };
+        // Were it taken away from a client that tries links, that client would make none.
+        let left = apply(root, &fix, SystemTime::now()).unwrap();
+        assert!(matches!(left, Done::Left(why) if why.contains("less than an hour")));
+        assert!(root.join("tmpabcd0123/dummy_file_src").exists());
         assert!(matches!(apply(root, &fix, later()).unwrap(), Done::Left(_)));
         fs::remove_file(root.join("tmpabcd0123/mine")).unwrap();
+        assert_eq!(apply(root, &fix, later()).unwrap(), Done::Done);
+
+        fs::write(root.join("r/blobs/.x.0011aabb.old"), "only").unwrap();
+        fs::create_dir_all(root.join(".locks/r")).unwrap();
+        let lock = fs::File::create(root.join(".locks/r/x.lock")).unwrap();
+        lock.lock().unwrap();
+        let fix = Fix::Rename { path: "r/blobs/.x.0011aabb.old".into(), to: "r/blobs/x".into() };
+        let left = apply(root, &fix, later()).unwrap();
+        assert!(matches!(left, Done::Left(why) if why.contains("is held")));
+        lock.unlock().unwrap();
         assert_eq!(apply(root, &fix, later()).unwrap(), Done::Done);
     }
 }
