@@ -37,6 +37,14 @@ pub(crate) enum Done {
 /// # Errors
 /// When it cannot be done; what was there is still there then.
 pub(crate) fn apply(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<Done> {
+    match attempt(root, fix, now) {
+        // A client beside us has ended its download, or somebody has tidied up.
+        Err(_) if is_gone(root, fix) => Ok(Done::Left("it is gone by now".to_owned())),
+        done => done,
+    }
+}
+
+fn attempt(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<Done> {
     match fix {
         Fix::TakeBack { .. } => bail!("owners are changed by an engine"),
         Fix::Mode { path, mode } => {
@@ -54,6 +62,13 @@ pub(crate) fn apply(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<D
         Fix::Rename { path, to } => rename(root, path, to),
         Fix::Copy { from, path } => copy(&find(root, from)?, &find(root, path)?),
     }
+}
+
+/// Whether what was to be changed is not there any more. A copy is made of what is not there.
+fn is_gone(root: &Path, fix: &Fix) -> bool {
+    let path = subject(fix).filter(|_| !matches!(fix, Fix::Copy { .. }));
+    let look = path.map(|path| Place::find(root, &path).and_then(|place| place.look()));
+    matches!(look, Some(Err(error)) if error.kind() == io::ErrorKind::NotFound)
 }
 
 fn find(root: &Path, path: &Path) -> anyhow::Result<Place> {
@@ -304,6 +319,25 @@ mod tests {
         let error = apply(root, &fix, later()).unwrap_err().to_string();
         assert!(error.contains("not whole"), "{error}");
         assert_eq!(fs::read_dir(root.join("r/blobs")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_gone_by_now_is_no_failure() {
+        let folder = cache();
+        let path = || Path::new("r/blobs/x").to_owned();
+        for fix in [
+            Fix::Remove { path: path(), lock: Some("r/none.lock".into()) },
+            Fix::SetAside { path: path(), repo: "r".into() },
+            Fix::Unlink { path: "gone/snapshots/x".into() },
+            Fix::Rename { path: path(), to: "r/blobs/y".into() },
+        ] {
+            let left = apply(folder.path(), &fix, later()).unwrap();
+            assert_eq!(left, Done::Left("it is gone by now".to_owned()), "{fix:?}");
+        }
+        // A copy is not there by its nature: that there is nothing to copy is a failure.
+        let from = format!("other/blobs/{EMPTY}").into();
+        let copy = Fix::Copy { from, path: format!("r/blobs/{EMPTY}").into() };
+        assert!(apply(folder.path(), &copy, later()).is_err());
     }
 
     #[test]
