@@ -57,7 +57,7 @@ fn attempt(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<Done> {
         Fix::Remove { path, lock } => remove(root, path, lock.as_deref(), now),
         Fix::SetAside { path, repo } => set_aside(root, path, repo, now),
         Fix::Relink { path, text } => relink(&find(root, path)?, text),
-        Fix::Unlink { path } => unlink(&find(root, path)?),
+        Fix::Unlink { path } => unlink(root, path),
         Fix::WriteRef { path, commit } => write_ref(&find(root, path)?, commit),
         Fix::Rename { path, to } => rename(root, path, to),
         Fix::Copy { from, path } => copy(&find(root, from)?, &find(root, path)?),
@@ -159,9 +159,13 @@ fn relink(place: &Place, text: &OsString) -> anyhow::Result<Done> {
     Ok(Done::Done)
 }
 
-fn unlink(place: &Place) -> anyhow::Result<Done> {
+fn unlink(root: &Path, path: &Path) -> anyhow::Result<Done> {
+    let place = find(root, path)?;
     ensure!(place.kind()? == FileType::Symlink, "it is no link any more");
-    gone(place, place.remove())
+    if unused::has_its_blob(root, path, &place.link()?)? && !is_unfinished(place.name()) {
+        return Ok(Done::Left("the blob that it leads to is there by now".to_owned()));
+    }
+    gone(&place, place.remove())
 }
 
 fn write_ref(place: &Place, commit: &str) -> anyhow::Result<Done> {
@@ -247,7 +251,7 @@ mod tests {
         time::{Duration, SystemTime},
     };
 
-    use super::{Done, Fix, apply};
+    use super::{Done, Fix, UNFINISHED, apply};
 
     const EMPTY: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
 
@@ -319,6 +323,25 @@ mod tests {
         let error = apply(root, &fix, later()).unwrap_err().to_string();
         assert!(error.contains("not whole"), "{error}");
         assert_eq!(fs::read_dir(root.join("r/blobs")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_link_whose_blob_has_come_since_stays() {
+        let folder = cache();
+        let root = folder.path();
+        fs::create_dir(root.join("r/snapshots/c/sub")).unwrap();
+        fs::write(root.join("r/blobs/x"), "").unwrap();
+        let links = [("f", "../../blobs/x"), ("sub/f", "../../../blobs/x"), ("g", "../../blobs/y")];
+        let left = links.map(|(name, text)| {
+            let path = Path::new("r/snapshots/c").join(name);
+            symlink(text, root.join(&path)).unwrap();
+            matches!(apply(root, &Fix::Unlink { path }, later()).unwrap(), Done::Left(_))
+        });
+        assert_eq!(left, [true, true, false]);
+        // One that a repair was making is nobody's, wherever it leads.
+        let path = Path::new("r/snapshots/c").join(format!("{UNFINISHED}7"));
+        symlink("../../blobs/x", root.join(&path)).unwrap();
+        assert_eq!(apply(root, &Fix::Unlink { path }, later()).unwrap(), Done::Done);
     }
 
     #[test]

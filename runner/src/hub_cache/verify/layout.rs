@@ -102,10 +102,11 @@ impl Judge<'_> {
     }
 
     /// Closed folders are found by who owns them, and files in place of a repo's folders by what
-    /// lies in it; here only the disk's own faults count.
+    /// lies in it; what has gone since it was listed is a client's work. Here only the disk's own
+    /// faults count.
     fn trouble(&mut self, Trouble { path, error }: &Trouble) {
         let is_known = match error.kind() {
-            io::ErrorKind::PermissionDenied => true,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound => true,
             io::ErrorKind::NotADirectory => {
                 let top = path.iter().next();
                 self.repo

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::atomic::AtomicBool};
 
-use super::{Around, Scope, Tally, Verification, verify};
+use super::{Around, Scope, Tally, Verification, layout, verify};
 use crate::{
     checks::Severity,
     host::Host,
@@ -10,6 +10,8 @@ use crate::{
         HubCache,
         breakage::What,
         fixture::{COMMIT, Fixture, Kept, git_id},
+        names::RepoName,
+        repo::Repo,
     },
     testing::host,
 };
@@ -206,6 +208,21 @@ fn the_home_and_the_token_are_looked_at() {
     assert_eq!((found[0].what, found[0].what.severity()), (What::OpenToken, Severity::Error));
     fs::create_dir_all(fixture.at("~/.cache/huggingface")).unwrap();
     assert_eq!(home(&fixture.path())[1].what, What::TildeFolder);
+}
+
+#[test]
+fn a_download_that_ends_while_its_repo_is_looked_at_is_no_fault() {
+    let fixture = Fixture::new();
+    let names = fixture.model("org/m", &FILES[..1], true);
+    let blob = fixture.at(format!("models--org--m/blobs/{}", names["config.json"]));
+    let (name, path) = (RepoName::of_folder("models--org--m").unwrap(), "models--org--m");
+    fs::remove_file(&blob).unwrap();
+    let repo = Repo::read(&fixture.at(path), name).unwrap();
+    let kinds =
+        || layout::judge(&repo).breakages.iter().map(|found| found.what).collect::<Vec<_>>();
+    assert_eq!(kinds(), [What::DanglingPointer]);
+    fs::write(&blob, "{}").unwrap();
+    assert_eq!(kinds(), []);
 }
 
 #[test]

@@ -150,7 +150,11 @@ impl Judge<'_> {
         path: &Path,
         entry: Option<Option<&TreeFile>>,
     ) -> Found {
-        let stamp = self.repo.blobs.get(name).and_then(Blob::stamp).copied();
+        let stamp = match self.repo.blobs.get(name) {
+            Some(blob) => blob.stamp().copied(),
+            // A client that ended since the blobs were listed wrote the blob before the link.
+            None => self.repo.dir.look_through(Path::new(BLOBS).join(name)).ok(),
+        };
         let Some(stamp) = stamp else {
             // A link to the store that leads nowhere is told once, with the blob.
             if !self.repo.blobs.contains_key(name) {
