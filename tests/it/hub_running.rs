@@ -110,3 +110,34 @@ fn what_a_killed_download_leaves_is_removed_and_nothing_else() {
         world.load_offline(&json!([snapshot("org/large")]));
     }
 }
+
+#[test]
+#[ignore = "needs python3 with venv, and a network for huggingface_hub"]
+fn repairs_beside_downloads_change_nothing() {
+    for version in VERSIONS {
+        let world = World::new(version);
+        fs::create_dir(&world.hub).unwrap();
+        let mut calls = ["alone", "org/twin", "org/whole"].map(snapshot).to_vec();
+        let mut again = snapshot("org/whole");
+        again["force_download"] = json!(true);
+        calls.resize(10, again);
+        let calls = json!(calls);
+        let mut client = world.client(&calls);
+        let mut client = client.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut repairs = 0;
+        while client.try_wait().unwrap().is_none() {
+            let steps = world.json(&["repair", "--yes", "--engine", "host"]);
+            for step in steps["steps"].as_array().unwrap() {
+                assert_eq!(step["state"], "left", "{version}: {steps:#}");
+            }
+            let found = world.json(&["verify", "--full"]);
+            assert_eq!(found["errors"], 0, "{version}: {found:#}");
+            repairs += 1;
+        }
+        assert!(repairs > 1, "{version}");
+        let results = results(&client.wait_with_output().unwrap());
+        assert!(results.iter().all(|result| result["ok"].is_string()), "{version}: {results:?}");
+        world.assert_found(&[]);
+        world.load_offline(&json!([snapshot("org/whole")]));
+    }
+}

@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -56,11 +57,15 @@ fn known(version: &str, complete: bool) -> Value {
     if version == NEWEST { complete.into() } else { Value::Null }
 }
 
+/// Makes a file's bytes other ones, as many as before. Those of the store are nobody's to write.
 fn invert_a_byte(path: &Path) {
     let mut bytes = fs::read(path).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0xff;
+    let mode = fs::metadata(path).unwrap().permissions();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
     fs::write(path, bytes).unwrap();
+    fs::set_permissions(path, mode).unwrap();
 }
 
 #[test]

@@ -116,7 +116,8 @@ class State:
             elif order == "hold":
                 self.holds, self.held = True, False
             elif order == "held":
-                self.changed.wait_for(lambda: self.held)
+                if not self.changed.wait_for(lambda: self.held, timeout=60):
+                    raise TimeoutError("nobody asked for a large file")
             elif order == "go on":
                 self.holds = False
                 self.changed.notify_all()
