@@ -150,18 +150,20 @@ fn what_huggingface_hub_drops_is_kept_and_told() {
     let commit = world.commit("org/whole", 0);
     let config = world.etag("org/whole", 0, "config.json");
     type Change<'a> = &'a dyn Fn(&Path);
-    let cases: [(&str, Change<'_>, &[&str], u64); 6] = [
+    let cases: [(&str, Change<'_>, &[&str], u64, bool); 6] = [
         (
             "no snapshots",
             &|repo| fs::remove_dir_all(repo.join("snapshots")).unwrap(),
             &["no-snapshots", "orphan-blob"],
             0,
+            false,
         ),
         (
             "a file in snapshots",
             &|repo| fs::write(repo.join("snapshots/x"), "").unwrap(),
             &["foreign-file"],
             5,
+            false,
         ),
         (
             "refs is a file",
@@ -171,18 +173,21 @@ fn what_huggingface_hub_drops_is_kept_and_told() {
             },
             &["foreign-file"],
             5,
+            false,
         ),
         (
             "a ref to nothing",
             &|repo| fs::write(repo.join("refs/old"), "b".repeat(40)).unwrap(),
             &["ref-to-nothing"],
             5,
+            false,
         ),
         (
             "a lost blob",
             &|repo| fs::remove_file(repo.join("blobs").join(&config)).unwrap(),
             &["dangling-pointer"],
             4,
+            true,
         ),
         (
             "a link to itself",
@@ -193,9 +198,10 @@ fn what_huggingface_hub_drops_is_kept_and_told() {
             },
             &["escaping-link"],
             4,
+            true,
         ),
     ];
-    for (name, change, expected, files) in cases {
+    for (name, change, expected, files, is_mended) in cases {
         world.hub = changed(&whole, name, change);
         assert_eq!(peers(&world.hub)["repos"], json!([]), "{name}");
         let ours = world.json(&["ls"]);
@@ -205,6 +211,10 @@ fn what_huggingface_hub_drops_is_kept_and_told() {
         let mut found = kinds(&world);
         found.dedup();
         assert_eq!(found, expected, "{name}");
+        let done = world.repair();
+        assert_eq!(!done.is_empty(), is_mended, "{name}: {done:?}");
+        let back = repos(&peers(&world.hub)).len();
+        assert_eq!(back, usize::from(is_mended), "{name}: a repair lets huggingface_hub see it");
     }
 }
 
