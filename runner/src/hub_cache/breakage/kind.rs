@@ -296,7 +296,7 @@ impl What {
             Self::IncompleteDownload => facts(
                 Severity::Warning,
                 "a download that was not finished",
-                "no client goes on with it; it only takes space",
+                "huggingface_hub since 1.18 does not go on with it; it only takes space",
                 Some("removes it, unless it is locked, open, young or an only copy"),
             ),
             Self::Leftover => facts(

@@ -37,6 +37,14 @@ pub(crate) enum Done {
 /// # Errors
 /// When it cannot be done; what was there is still there then.
 pub(crate) fn apply(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<Done> {
+    match attempt(root, fix, now) {
+        // A client beside us has ended its download, or somebody has tidied up.
+        Err(_) if is_gone(root, fix) => Ok(Done::Left("it is gone by now".to_owned())),
+        done => done,
+    }
+}
+
+fn attempt(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<Done> {
     match fix {
         Fix::TakeBack { .. } => bail!("owners are changed by an engine"),
         Fix::Mode { path, mode } => {
@@ -49,16 +57,18 @@ pub(crate) fn apply(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<D
         Fix::Remove { path, lock } => remove(root, path, lock.as_deref(), now),
         Fix::SetAside { path, repo } => set_aside(root, path, repo, now),
         Fix::Relink { path, text } => relink(&find(root, path)?, text),
-        Fix::Unlink { path } => unlink(&find(root, path)?),
+        Fix::Unlink { path } => unlink(root, path),
         Fix::WriteRef { path, commit } => write_ref(&find(root, path)?, commit),
-        Fix::Rename { path, to } => {
-            let (from, to) = (find(root, path)?, find(root, to)?);
-            from.move_to(&to)?;
-            ensure!(to.look().is_ok(), "it is not there afterwards");
-            Ok(Done::Done)
-        }
+        Fix::Rename { path, to } => rename(root, path, to),
         Fix::Copy { from, path } => copy(&find(root, from)?, &find(root, path)?),
     }
+}
+
+/// Whether what was to be changed is not there any more. A copy is made of what is not there.
+fn is_gone(root: &Path, fix: &Fix) -> bool {
+    let path = subject(fix).filter(|_| !matches!(fix, Fix::Copy { .. }));
+    let look = path.map(|path| Place::find(root, &path).and_then(|place| place.look()));
+    matches!(look, Some(Err(error)) if error.kind() == io::ErrorKind::NotFound)
 }
 
 fn find(root: &Path, path: &Path) -> anyhow::Result<Place> {
@@ -71,6 +81,9 @@ fn remove(root: &Path, path: &Path, lock: Option<&Path>, now: SystemTime) -> any
         Ok(held) => held,
         Err(why) => return Ok(Done::Left(why)),
     };
+    if let Some(why) = unused::in_use(&place, lock.is_some(), now)? {
+        return Ok(Done::Left(why));
+    }
     match place.kind()? {
         FileType::Directory => match place.remove_folder() {
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
@@ -78,11 +91,23 @@ fn remove(root: &Path, path: &Path, lock: Option<&Path>, now: SystemTime) -> any
             }
             removed => gone(&place, removed),
         },
-        _ => match unused::in_use(&place, lock.is_some(), now)? {
-            Some(why) => Ok(Done::Left(why)),
-            None => gone(&place, place.remove()),
-        },
+        _ => gone(&place, place.remove()),
     }
+}
+
+/// Gives a blob its name again, unless a client is about to: it holds the blob's lock then.
+fn rename(root: &Path, path: &Path, to: &Path) -> anyhow::Result<Done> {
+    let repo = to.iter().next().unwrap_or_default();
+    let mut lock = to.file_name().unwrap_or_default().to_owned();
+    lock.push(".lock");
+    let _held = match unused::take(root, &Path::new(".locks").join(repo).join(lock)) {
+        Ok(held) => held,
+        Err(why) => return Ok(Done::Left(why)),
+    };
+    let (from, to) = (find(root, path)?, find(root, to)?);
+    from.move_to(&to)?;
+    ensure!(to.look().is_ok(), "it is not there afterwards");
+    Ok(Done::Done)
 }
 
 /// A client's try at a link: a folder with two small files. Anything else in it is kept.
@@ -134,9 +159,13 @@ fn relink(place: &Place, text: &OsString) -> anyhow::Result<Done> {
     Ok(Done::Done)
 }
 
-fn unlink(place: &Place) -> anyhow::Result<Done> {
+fn unlink(root: &Path, path: &Path) -> anyhow::Result<Done> {
+    let place = find(root, path)?;
     ensure!(place.kind()? == FileType::Symlink, "it is no link any more");
-    gone(place, place.remove())
+    if unused::has_its_blob(root, path, &place.link()?)? && !is_unfinished(place.name()) {
+        return Ok(Done::Left("the blob that it leads to is there by now".to_owned()));
+    }
+    gone(&place, place.remove())
 }
 
 fn write_ref(place: &Place, commit: &str) -> anyhow::Result<Done> {
@@ -222,7 +251,7 @@ mod tests {
         time::{Duration, SystemTime},
     };
 
-    use super::{Done, Fix, apply};
+    use super::{Done, Fix, UNFINISHED, apply};
 
     const EMPTY: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
 
@@ -297,6 +326,44 @@ mod tests {
     }
 
     #[test]
+    fn a_link_whose_blob_has_come_since_stays() {
+        let folder = cache();
+        let root = folder.path();
+        fs::create_dir(root.join("r/snapshots/c/sub")).unwrap();
+        fs::write(root.join("r/blobs/x"), "").unwrap();
+        let links = [("f", "../../blobs/x"), ("sub/f", "../../../blobs/x"), ("g", "../../blobs/y")];
+        let left = links.map(|(name, text)| {
+            let path = Path::new("r/snapshots/c").join(name);
+            symlink(text, root.join(&path)).unwrap();
+            matches!(apply(root, &Fix::Unlink { path }, later()).unwrap(), Done::Left(_))
+        });
+        assert_eq!(left, [true, true, false]);
+        // One that a repair was making is nobody's, wherever it leads.
+        let path = Path::new("r/snapshots/c").join(format!("{UNFINISHED}7"));
+        symlink("../../blobs/x", root.join(&path)).unwrap();
+        assert_eq!(apply(root, &Fix::Unlink { path }, later()).unwrap(), Done::Done);
+    }
+
+    #[test]
+    fn what_is_gone_by_now_is_no_failure() {
+        let folder = cache();
+        let path = || Path::new("r/blobs/x").to_owned();
+        for fix in [
+            Fix::Remove { path: path(), lock: Some("r/none.lock".into()) },
+            Fix::SetAside { path: path(), repo: "r".into() },
+            Fix::Unlink { path: "gone/snapshots/x".into() },
+            Fix::Rename { path: path(), to: "r/blobs/y".into() },
+        ] {
+            let left = apply(folder.path(), &fix, later()).unwrap();
+            assert_eq!(left, Done::Left("it is gone by now".to_owned()), "{fix:?}");
+        }
+        // A copy is not there by its nature: that there is nothing to copy is a failure.
+        let from = format!("other/blobs/{EMPTY}").into();
+        let copy = Fix::Copy { from, path: format!("r/blobs/{EMPTY}").into() };
+        assert!(apply(folder.path(), &copy, later()).is_err());
+    }
+
+    #[test]
     fn what_is_young_or_somebodys_stays() {
         let folder = cache();
         let root = folder.path();
@@ -308,8 +375,22 @@ mod tests {
         fs::write(root.join("tmpabcd0123/dummy_file_src"), "").unwrap();
         fs::write(root.join("tmpabcd0123/mine"), "").unwrap();
         let fix = Fix::Remove { path: "tmpabcd0123".into(), lock: None };
+        // Were it taken away from a client that tries links, that client would make none.
+        let left = apply(root, &fix, SystemTime::now()).unwrap();
+        assert!(matches!(left, Done::Left(why) if why.contains("less than an hour")));
+        assert!(root.join("tmpabcd0123/dummy_file_src").exists());
         assert!(matches!(apply(root, &fix, later()).unwrap(), Done::Left(_)));
         fs::remove_file(root.join("tmpabcd0123/mine")).unwrap();
+        assert_eq!(apply(root, &fix, later()).unwrap(), Done::Done);
+
+        fs::write(root.join("r/blobs/.x.0011aabb.old"), "only").unwrap();
+        fs::create_dir_all(root.join(".locks/r")).unwrap();
+        let lock = fs::File::create(root.join(".locks/r/x.lock")).unwrap();
+        lock.lock().unwrap();
+        let fix = Fix::Rename { path: "r/blobs/.x.0011aabb.old".into(), to: "r/blobs/x".into() };
+        let left = apply(root, &fix, later()).unwrap();
+        assert!(matches!(left, Done::Left(why) if why.contains("is held")));
+        lock.unlock().unwrap();
         assert_eq!(apply(root, &fix, later()).unwrap(), Done::Done);
     }
 }

@@ -16,7 +16,7 @@ pub(crate) use blobs::set_aside;
 use crate::hub_cache::{
     breakage::{Breakage, Fix, What},
     dir::{Kind, Stamp, is_too_deep},
-    names::is_of_system,
+    names::{is_of_system, is_umask_probe},
     reached::leads_nowhere,
     repo::{BLOBS, NO_EXIST, REFS, Repo, SNAPSHOTS, TREES, Trouble},
 };
@@ -144,6 +144,10 @@ impl Judge<'_> {
                 let fix = Fix::Remove { path: self.folder.join(name), lock: None };
                 let evidence = "a client tried here whether links can be made".to_owned();
                 self.add_fixed(What::Leftover, name, 0, evidence, vec![fix]);
+            } else if *kind == Kind::File && is_umask_probe(name.as_encoded_bytes()) {
+                let fix = Fix::Remove { path: self.folder.join(name), lock: None };
+                let evidence = "a client tried here which mode a file gets".to_owned();
+                self.add_fixed(What::Leftover, name, bytes, evidence, vec![fix]);
             } else {
                 self.add(What::ForeignFile, name, bytes, "no client has written it".to_owned());
             }

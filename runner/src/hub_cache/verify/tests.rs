@@ -16,6 +16,8 @@ use crate::{
         HubCache,
         breakage::{Fix, What},
         fixture::{COMMIT, Fixture, Kept, git_id},
+        names::RepoName,
+        repo::Repo,
     },
     progress::Progress,
     testing::host,
@@ -96,9 +98,11 @@ fn every_breakage_is_told_apart() {
     model("i/leftovers", true);
     let blob = |name: &str| format!("models--i--leftovers/blobs/{name}");
     fixture.write(blob(&format!("{}.0011aabb.incomplete", "a".repeat(64))), "half");
-    fixture.write(blob("tmp_0b0c"), "");
+    fixture.write(blob("tmp_7a1f37b8-1b5e-4d1c-9c0e-0123456789ab"), "");
     fixture.write(blob(&"b".repeat(40)), "nobody's");
     fixture.write(blob("notes.txt"), "mine");
+    fixture.write("models--i--leftovers/tmp_7a1f37b8-1b5e-4d1c-9c0e-0123456789ab", "");
+    fixture.write("models--i--leftovers/tmp_notes.txt", "mine");
     fixture.write("models--i--leftovers/trees/tmpx.tmp", "{");
     fs::create_dir(fixture.at("models--i--leftovers/tmpabcd0123")).unwrap();
     model("j/tree", true);
@@ -320,4 +324,36 @@ fn a_missing_blob_is_copied_from_a_repo_that_has_it_whole() {
     let dangling = found.iter().filter(|found| found.what == What::DanglingPointer);
     assert!(dangling.clone().count() == 2);
     assert!(dangling.clone().all(|found| matches!(found.fixes.as_slice(), [Fix::Unlink { .. }])));
+}
+
+#[test]
+fn a_download_that_ends_while_its_repo_is_looked_at_is_no_fault() {
+    let fixture = Fixture::new();
+    let names = fixture.model("org/m", &FILES[..1], true);
+    let blob = fixture.at(format!("models--org--m/blobs/{}", names["config.json"]));
+    let (name, path) = (RepoName::of_folder("models--org--m").unwrap(), "models--org--m");
+    fs::remove_file(&blob).unwrap();
+    let repo = Repo::read(&fixture.at(path), name).unwrap();
+    let kinds =
+        || layout::judge(&repo).breakages.iter().map(|found| found.what).collect::<Vec<_>>();
+    assert_eq!(kinds(), [What::DanglingPointer]);
+    fs::write(&blob, "{}").unwrap();
+    assert_eq!(kinds(), []);
+}
+
+#[test]
+fn a_file_in_place_of_a_repos_folder_is_no_fault_of_the_disk() {
+    for folder in ["refs", "trees", "blobs", "snapshots"] {
+        let fixture = Fixture::new();
+        fixture.model("org/m", &FILES[..1], true);
+        let path = format!("models--org--m/{folder}");
+        fs::remove_dir_all(fixture.at(&path)).unwrap();
+        fixture.write(&path, "");
+        let found = verified(&fixture, &everything(), None).breakages;
+        let is_told = found
+            .iter()
+            .any(|found| found.what == What::ForeignFile && found.path == Path::new(&path));
+        assert!(is_told, "{folder}: {found:#?}");
+        assert!(found.iter().all(|found| found.what != What::DiskError), "{folder}: {found:#?}");
+    }
 }
