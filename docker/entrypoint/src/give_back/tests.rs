@@ -133,3 +133,45 @@ fn a_device_stays_the_systems() {
     let Answer { done, failed } = asked(&request, &[(None, "null")]);
     assert!(done == 0 && failed[0].refused && failed[0].error.contains("device"), "{failed:?}");
 }
+
+#[test]
+fn a_folder_that_passes_on_its_group_is_shared_by_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |path: &str| folder.path().join(path);
+    // Only root knows other groups than its own.
+    let group = if getuid().is_root() { 2500 } else { getgid().as_raw() };
+    fs::create_dir_all(at("shared/in")).unwrap();
+    fs::create_dir(at("plain")).unwrap();
+    for (path, mode) in [("shared", 0o2770), ("shared/in", 0o0500)] {
+        std::os::unix::fs::chown(at(path), None, Some(group)).unwrap();
+        fs::set_permissions(at(path), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    for path in ["shared/file", "shared/in/file", "plain/file"] {
+        fs::write(at(path), "").unwrap();
+    }
+    let request = request(folder.path());
+    let lines = [
+        (None, "shared"),
+        (None, "shared/file"),
+        (Some(0o2770), "shared/in"),
+        (None, "shared/in/file"),
+        (None, "plain/file"),
+    ];
+    assert_eq!(asked(&request, &lines), Answer { done: 5, failed: vec![] });
+    for path in ["shared", "shared/file", "shared/in", "shared/in/file"] {
+        let data = fs::metadata(at(path)).unwrap();
+        assert_eq!((data.uid(), data.gid()), (request.uid, group), "{path}");
+        assert!(!data.is_dir() || data.mode() & 0o7777 == 0o2770, "{path}");
+    }
+    assert_eq!(fs::metadata(at("plain/file")).unwrap().gid(), request.gid);
+}
+
+#[test]
+fn programs_of_roots_are_nobodys_means_to_become_root() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().join("program");
+    fs::write(&at, "").unwrap();
+    fs::set_permissions(&at, fs::Permissions::from_mode(0o6755)).unwrap();
+    assert_eq!(asked(&request(folder.path()), &[(None, "program")]).done, 1);
+    assert_eq!(fs::metadata(&at).unwrap().mode() & 0o7777, 0o755);
+}
