@@ -2,6 +2,7 @@
 //! those that do are ignored with the reason, and run with `-- --include-ignored`.
 
 mod ada;
+mod broken_cache;
 mod cache_cli;
 mod docker;
 mod dry_run;
@@ -12,5 +13,7 @@ mod harness;
 mod hub_peer;
 mod images;
 mod processors;
+mod repair_killed;
+mod repair_outside;
 mod run_docker;
 mod stacks;

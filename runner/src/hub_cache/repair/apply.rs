@@ -4,7 +4,7 @@ use std::{
     ffi::{OsStr, OsString},
     fs::File,
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
     sync::atomic::AtomicBool,
     time::SystemTime,
 };
@@ -12,16 +12,20 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use rustix::fs::FileType;
 
-use super::{place::Place, unused};
+use super::{cut::before_a_change, place::Place, unused};
 use crate::hub_cache::{
     breakage::Fix,
     hash::{Buffer, Hashed, hash},
     names::Digest,
+    repo::BLOBS,
     verify::SET_ASIDE,
 };
 
 /// What begins the name of a link that is being made: a verification takes it for a leftover.
 pub(crate) const UNFINISHED: &str = ".aienergyscore-";
+
+/// Names that are tried for something new: killed repairs may have left some of them.
+const TRIES: u32 = 100;
 
 /// How a fix ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +54,7 @@ pub(crate) fn apply(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<D
         Fix::SetAside { path, repo } => set_aside(root, path, repo, now),
         Fix::Relink { path, text } => relink(&find(root, path)?, text),
         Fix::Unlink { path } => unlink(&find(root, path)?),
-        Fix::WriteRef { path, commit } => write_ref(&find(root, path)?, commit),
+        Fix::WriteRef { path, commit } => write_ref(root, path, commit),
         Fix::Rename { path, to } => {
             let (from, to) = (find(root, path)?, find(root, to)?);
             from.move_to(&to)?;
@@ -71,6 +75,9 @@ fn remove(root: &Path, path: &Path, lock: Option<&Path>, now: SystemTime) -> any
         Ok(held) => held,
         Err(why) => return Ok(Done::Left(why)),
     };
+    if let Some(why) = unused::in_use(&place, lock.is_some(), now)? {
+        return Ok(Done::Left(why));
+    }
     match place.kind()? {
         FileType::Directory => match place.remove_folder() {
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
@@ -78,19 +85,20 @@ fn remove(root: &Path, path: &Path, lock: Option<&Path>, now: SystemTime) -> any
             }
             removed => gone(&place, removed),
         },
-        _ => match unused::in_use(&place, lock.is_some(), now)? {
-            Some(why) => Ok(Done::Left(why)),
-            None => gone(&place, place.remove()),
-        },
+        _ => gone(&place, place.remove()),
     }
 }
 
-/// A client's try at a link: a folder with two small files. Anything else in it is kept.
+/// A client's try at a link: a folder with an empty file and a link. Anything else in it is kept.
 fn remove_probe(root: &Path, path: &Path, folder: &Place) -> anyhow::Result<Done> {
     let names = ["dummy_file_src", "dummy_file_dst"];
     for name in names {
         let place = Place::find(root, &path.join(name))?;
-        if !place.is_free()? {
+        let is_probe = match place.is_free()? {
+            true => false,
+            false => place.kind()? == FileType::Symlink || place.look()?.st_size == 0,
+        };
+        if is_probe {
             place.remove()?;
         }
     }
@@ -121,10 +129,28 @@ fn set_aside(root: &Path, path: &Path, repo: &Path, now: SystemTime) -> anyhow::
     Ok(Done::Done)
 }
 
+/// Makes something new beside `place`, under the first free one of the names that `name` gives
+/// for numbers from this process's on: a killed repair may have had the same number.
+fn make_new<T>(
+    place: &Place,
+    name: impl Fn(u32) -> OsString,
+    make: impl Fn(&Place) -> io::Result<T>,
+) -> io::Result<(Place, T)> {
+    let first = std::process::id();
+    for number in (0..TRIES).map(|more| first.wrapping_add(more)) {
+        let new = place.beside(name(number))?;
+        match make(&new) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made.map(|made| (new, made)),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, "killed repairs have left all its new names"))
+}
+
 fn relink(place: &Place, text: &OsString) -> anyhow::Result<Done> {
     ensure!(place.kind()? == FileType::Symlink, "it is no link any more");
-    let new = place.beside(format!("{UNFINISHED}{}", std::process::id()))?;
-    new.make_link(text)?;
+    let name = |number| format!("{UNFINISHED}{number}").into();
+    let (new, ()) = make_new(place, name, |new| new.make_link(text))?;
     if let Err(error) = new.replace(place) {
         // The error that counts is the first one.
         let _ = new.remove();
@@ -139,16 +165,15 @@ fn unlink(place: &Place) -> anyhow::Result<Done> {
     gone(place, place.remove())
 }
 
-fn write_ref(place: &Place, commit: &str) -> anyhow::Result<Done> {
+fn write_ref(root: &Path, path: &Path, commit: &str) -> anyhow::Result<Done> {
+    let place = find(root, path)?;
     let mode = place.look()?.st_mode & 0o777;
-    let mut name = place.name().to_owned();
-    name.push(format!(".{:08x}.tmp", std::process::id()));
-    let new = place.beside(name)?;
-    let write = || -> io::Result<()> {
-        let mut file = new.create(mode)?;
+    let (new, mut file) = new_ref(root, path, &place, commit, mode)?;
+    let mut write = || -> io::Result<()> {
+        before_a_change();
         file.write_all(commit.as_bytes())?;
         file.sync_all()?;
-        new.replace(place)
+        new.replace(&place)
     };
     if let Err(error) = write() {
         // The error that counts is the first one.
@@ -159,6 +184,40 @@ fn write_ref(place: &Place, commit: &str) -> anyhow::Result<Done> {
     Ok(Done::Done)
 }
 
+/// The file that becomes the ref at `path`: among the blobs, as an unfinished download, which the
+/// next repair removes at once. Beside the ref, a leftover hides the repo from the Hub client, and
+/// is known as one only by its age.
+fn new_ref(
+    root: &Path,
+    path: &Path,
+    place: &Place,
+    commit: &str,
+    mode: u32,
+) -> anyhow::Result<(Place, File)> {
+    let repo = path.iter().next().map(Path::new).unwrap_or(path);
+    let make = |new: &Place| new.create(mode);
+    match Place::find(root, &repo.join(BLOBS).join(commit)) {
+        Ok(blob) => Ok(make_new(&blob, |number| unfinished(commit.as_ref(), number), make)?),
+        // A repo of which only a ref was ever asked for.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let name = |number: u32| {
+                let mut name = place.name().to_owned();
+                name.push(format!(".{number:08x}.tmp"));
+                name
+            };
+            Ok(make_new(place, name, make)?)
+        }
+        Err(error) => Err(error).context("reaching the blobs, where a ref is written first"),
+    }
+}
+
+/// What the Hub client calls a blob that it has not finished.
+fn unfinished(blob: &OsStr, number: u32) -> OsString {
+    let mut name = blob.to_owned();
+    name.push(format!(".{number:08x}.incomplete"));
+    name
+}
+
 /// Copies bytes whose digest is their name, under a name that a verification knows as unfinished.
 fn copy(from: &Place, to: &Place) -> anyhow::Result<Done> {
     let Some(digest) = Digest::of_name(to.name().as_encoded_bytes()) else {
@@ -167,12 +226,11 @@ fn copy(from: &Place, to: &Place) -> anyhow::Result<Done> {
     if !to.is_free()? {
         return Ok(Done::Left("it is there by now".to_owned()));
     }
-    let mut name: OsString = to.name().to_owned();
-    name.push(format!(".{:08x}.incomplete", std::process::id()));
-    let new = to.beside(name)?;
     let mode = from.look()?.st_mode & 0o777;
-    let fill = || -> anyhow::Result<()> {
-        let mut file = new.create(mode)?;
+    let name = |number| unfinished(to.name(), number);
+    let (new, mut file) = make_new(to, name, |new| new.create(mode))?;
+    let mut fill = || -> anyhow::Result<()> {
+        before_a_change();
         io::copy(&mut from.open()?, &mut file)?;
         file.sync_all()?;
         ensure!(has_digest(new.open()?, digest), "the other repo's bytes are not whole");
@@ -191,21 +249,6 @@ fn has_digest(file: File, digest: Digest) -> bool {
     let mut buffer = Buffer::new();
     let hashed = hash(file, digest, buffer.bytes(), &|_| (), &never);
     matches!(hashed, Hashed::Is(found, _) if found == digest)
-}
-
-/// Paths of a fix, for a message.
-pub(crate) fn subject(fix: &Fix) -> Option<PathBuf> {
-    match fix {
-        Fix::TakeBack { paths } => paths.first().cloned(),
-        Fix::Mode { path, .. }
-        | Fix::Remove { path, .. }
-        | Fix::SetAside { path, .. }
-        | Fix::Relink { path, .. }
-        | Fix::Unlink { path }
-        | Fix::WriteRef { path, .. }
-        | Fix::Rename { path, .. }
-        | Fix::Copy { path, .. } => Some(path.clone()),
-    }
 }
 
 /// Whether the entry `name` of a snapshot is a link that was being made.
@@ -306,10 +349,48 @@ mod tests {
         assert!(matches!(left, Done::Left(why) if why.contains("less than an hour")));
         fs::create_dir(root.join("tmpabcd0123")).unwrap();
         fs::write(root.join("tmpabcd0123/dummy_file_src"), "").unwrap();
-        fs::write(root.join("tmpabcd0123/mine"), "").unwrap();
+        fs::write(root.join("tmpabcd0123/dummy_file_dst"), "mine").unwrap();
         let fix = Fix::Remove { path: "tmpabcd0123".into(), lock: None };
+        // A client that still tries would take it that links cannot be made.
+        let left = apply(root, &fix, SystemTime::now()).unwrap();
+        assert!(matches!(left, Done::Left(why) if why.contains("less than an hour")));
+        assert!(root.join("tmpabcd0123/dummy_file_src").exists());
         assert!(matches!(apply(root, &fix, later()).unwrap(), Done::Left(_)));
-        fs::remove_file(root.join("tmpabcd0123/mine")).unwrap();
+        fs::remove_file(root.join("tmpabcd0123/dummy_file_dst")).unwrap();
+        assert_eq!(apply(root, &fix, later()).unwrap(), Done::Done);
+    }
+
+    #[test]
+    fn what_killed_repairs_left_is_in_nobodys_way() {
+        let folder = cache();
+        let root = folder.path();
+        let process = std::process::id();
+        let commit = "0".repeat(40);
+        fs::write(root.join("r/refs/main"), format!("{commit}\n")).unwrap();
+        fs::set_permissions(root.join("r/refs/main"), fs::Permissions::from_mode(0o666)).unwrap();
+        fs::write(root.join(format!("r/blobs/{commit}.{process:08x}.incomplete")), "").unwrap();
+        symlink("x", root.join("r/snapshots/c/f")).unwrap();
+        symlink("y", root.join(format!("r/snapshots/c/.aienergyscore-{process}"))).unwrap();
+        fs::write(root.join("other/blobs").join(EMPTY), "").unwrap();
+        fs::write(root.join(format!("r/blobs/{EMPTY}.{process:08x}.incomplete")), "").unwrap();
+        for fix in [
+            Fix::WriteRef { path: "r/refs/main".into(), commit: commit.clone() },
+            Fix::Relink { path: "r/snapshots/c/f".into(), text: "../../blobs/x".into() },
+            Fix::Copy {
+                from: Path::new("other/blobs").join(EMPTY),
+                path: Path::new("r/blobs").join(EMPTY),
+            },
+        ] {
+            assert_eq!(apply(root, &fix, later()).unwrap(), Done::Done, "{fix:?}");
+        }
+        assert_eq!(fs::read_to_string(root.join("r/refs/main")).unwrap(), commit);
+        let mode = fs::metadata(root.join("r/refs/main")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o666, "a group may go on writing");
+        assert_eq!(fs::read_dir(root.join("r/refs")).unwrap().count(), 1);
+        // A repo that has no blobs has its refs all the same.
+        fs::create_dir_all(root.join("bare/refs")).unwrap();
+        fs::write(root.join("bare/refs/main"), "x").unwrap();
+        let fix = Fix::WriteRef { path: "bare/refs/main".into(), commit };
         assert_eq!(apply(root, &fix, later()).unwrap(), Done::Done);
     }
 }

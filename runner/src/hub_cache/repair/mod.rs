@@ -1,11 +1,13 @@
 //! `cache repair`: shows what would mend a cache, and does it.
 
 mod apply;
+mod cut;
 mod place;
 mod plan;
 mod unused;
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     path::{Path, PathBuf},
     sync::atomic::AtomicBool,
@@ -15,8 +17,8 @@ use std::{
 use serde_json::{Value, json};
 
 use self::{
-    apply::{Done, subject},
-    plan::{Stage, Step, steps},
+    apply::Done,
+    plan::{Stage, Step, steps, touched},
 };
 use super::{
     HubCache,
@@ -30,6 +32,9 @@ pub(crate) use apply::is_unfinished;
 
 /// What gives entries back to their user, or says how: paths below the folder.
 pub(crate) trait TakeBack {
+    /// Why the entry at `path` is not to be given to the user, if so.
+    fn leave(&self, folder: &HostPath, path: &Path) -> Option<String>;
+
     /// Makes `paths` the user's; those that are not afterwards, each with the reason.
     ///
     /// # Errors
@@ -112,12 +117,42 @@ fn do_step(root: &Path, step: Step) -> Ended {
 
 impl Repair {
     fn plan(&mut self, steps: Vec<Step>, owners: &dyn TakeBack) {
-        for step in steps {
+        for step in self.leaving(steps, owners) {
             if let Fix::TakeBack { paths } = &step.fix {
                 self.sudo = Some(owners.sudo_line(&self.path, paths));
             }
             self.ended.push(Ended { step, state: State::Planned });
         }
+    }
+
+    /// The steps without the entries that nobody should be given, which are told apart.
+    fn leaving(&mut self, steps: Vec<Step>, owners: &dyn TakeBack) -> Vec<Step> {
+        let mut taken = Vec::new();
+        for step in steps {
+            let Fix::TakeBack { paths } = &step.fix else {
+                taken.push(step);
+                continue;
+            };
+            let mut kept = Vec::new();
+            let mut left: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+            for path in paths {
+                match owners.leave(&self.path, path) {
+                    Some(why) => left.entry(why).or_default().push(path.clone()),
+                    None => kept.push(path.clone()),
+                }
+            }
+            let part = |paths| Step { fix: Fix::TakeBack { paths }, why: step.why.clone() };
+            for (why, paths) in left {
+                let step = part(paths);
+                if self.ended.iter().all(|ended| ended.step.fix != step.fix) {
+                    self.ended.push(Ended { step, state: State::Left(why) });
+                }
+            }
+            if !kept.is_empty() {
+                taken.push(part(kept));
+            }
+        }
+        taken
     }
 
     /// Owners and modes first, level by level: a closed folder hides what is in it.
@@ -134,7 +169,7 @@ impl Repair {
         let root = self.path.as_path().to_owned();
         for _ in 0..ROUNDS {
             let found = verify(places, &quick, &around)?;
-            let steps = steps(&found.breakages, Stage::Access);
+            let steps = self.leaving(steps(&found.breakages, Stage::Access), owners);
             let mut progress = false;
             for step in steps {
                 let tried = self.ended.iter().any(|ended| ended.step.fix == step.fix);
@@ -233,10 +268,12 @@ impl Repair {
                     State::Left(why) => ("left", Some(why)),
                     State::Failed(why) => ("failed", Some(why)),
                 };
-                let path = subject(&step.fix).map(|path| path.to_string_lossy().into_owned());
+                let paths = touched(&step.fix);
+                let paths: Vec<_> = paths.iter().map(|path| path.to_string_lossy()).collect();
                 json!({
                     "does": step.fix.describe(),
-                    "path": path,
+                    "path": paths.first(),
+                    "paths": paths,
                     "why": step.why,
                     "state": word,
                     "reason": why,
