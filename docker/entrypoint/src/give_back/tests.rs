@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
     path::Path,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use contract::give_back::{Answer, Line};
@@ -95,6 +96,44 @@ fn what_may_be_outside_is_refused() {
         })
         .collect::<Vec<_>>();
     insta::assert_snapshot!(told.join("\n"));
+    let after = fs::metadata(outside.path().join("file")).unwrap();
+    assert_eq!(
+        (after.uid(), after.mode(), after.ctime_nsec()),
+        (before.uid(), before.mode(), before.ctime_nsec())
+    );
+}
+
+#[test]
+fn a_folder_that_is_swapped_for_a_link_leads_nowhere() {
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("file"), "").unwrap();
+    fs::set_permissions(outside.path().join("file"), fs::Permissions::from_mode(0o644)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |path: &str| folder.path().join(path);
+    fs::create_dir(at("folder")).unwrap();
+    fs::write(at("folder/file"), "").unwrap();
+    symlink(outside.path(), at("link")).unwrap();
+    let before = fs::metadata(outside.path().join("file")).unwrap();
+    let request = request(folder.path());
+    let lines = vec![(Some(0o600), "folder/file"); 200];
+    let ended = AtomicBool::new(false);
+    let answers = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                for (from, to) in [("folder", "aside"), ("link", "folder")] {
+                    fs::rename(at(from), at(to)).unwrap();
+                }
+                for (from, to) in [("folder", "link"), ("aside", "folder")] {
+                    fs::rename(at(from), at(to)).unwrap();
+                }
+            }
+        });
+        let answers: Vec<_> = (0..50).map(|_| asked(&request, &lines)).collect();
+        ended.store(true, Ordering::Relaxed);
+        answers
+    });
+    let given: usize = answers.iter().map(|answer| answer.done).sum();
+    assert!(given > 0 && given < 50 * lines.len(), "{given}");
     let after = fs::metadata(outside.path().join("file")).unwrap();
     assert_eq!(
         (after.uid(), after.mode(), after.ctime_nsec()),
