@@ -8,6 +8,7 @@ mod docker;
 mod dry_run;
 mod fake_runs;
 mod give_back;
+mod group_cache;
 mod guides;
 mod harness;
 mod hub_peer;

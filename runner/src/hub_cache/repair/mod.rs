@@ -7,7 +7,7 @@ mod plan;
 mod unused;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     path::{Path, PathBuf},
     sync::atomic::AtomicBool,
@@ -68,6 +68,7 @@ enum State {
 pub(crate) struct Repair {
     path: HostPath,
     ended: Vec<Ended>,
+    /// The line with `sudo` for what no container has given back.
     sudo: Option<String>,
     interrupted: bool,
 }
@@ -167,23 +168,29 @@ impl Repair {
         let quick = Scope { bytes: false, full: false, ..scope.clone() };
         let around = Around { stop: &never, memory: None, ..*around };
         let root = self.path.as_path().to_owned();
+        let mut tried = BTreeSet::new();
+        let mut failed = Vec::new();
         for _ in 0..ROUNDS {
             let found = verify(places, &quick, &around)?;
-            let steps = self.leaving(steps(&found.breakages, Stage::Access), owners);
             let mut progress = false;
-            for step in steps {
-                let tried = self.ended.iter().any(|ended| ended.step.fix == step.fix);
-                if tried {
-                    continue;
-                }
-                let ended = match &step.fix {
-                    Fix::TakeBack { paths } => {
-                        let state = self.take_back(paths, owners);
-                        Ended { step, state }
+            for step in self.leaving(steps(&found.breakages, Stage::Access), owners) {
+                let ended = match step.fix {
+                    Fix::TakeBack { mut paths } => {
+                        paths.retain(|path| tried.insert(path.clone()));
+                        if paths.is_empty() {
+                            continue;
+                        }
+                        let (state, some) = self.take_back(&paths, owners, &mut failed);
+                        progress |= some;
+                        Ended { step: Step { fix: Fix::TakeBack { paths }, ..step }, state }
                     }
-                    _ => do_step(&root, step),
+                    _ if self.ended.iter().any(|ended| ended.step.fix == step.fix) => continue,
+                    _ => {
+                        let ended = do_step(&root, step);
+                        progress |= matches!(ended.state, State::Done);
+                        ended
+                    }
                 };
-                progress |= matches!(ended.state, State::Done);
                 self.ended.push(ended);
             }
             if !progress {
@@ -193,26 +200,43 @@ impl Repair {
         Ok(())
     }
 
-    fn take_back(&mut self, paths: &[PathBuf], owners: &dyn TakeBack) -> State {
-        let failed = match owners.take_back(&self.path, paths) {
-            Ok(failed) => failed,
+    /// Makes `paths` the user's, and adds to `failed` what it cannot; whether it could for some.
+    fn take_back(
+        &mut self,
+        paths: &[PathBuf],
+        owners: &dyn TakeBack,
+        failed: &mut Vec<Failure>,
+    ) -> (State, bool) {
+        let (now, why) = match owners.take_back(&self.path, paths) {
+            Ok(now) => {
+                let why = now.first().map(|Failure { path, error, .. }| {
+                    format!(
+                        "{} of {} are not yours yet, first `{}`: {error}",
+                        now.len(),
+                        paths.len(),
+                        path.display()
+                    )
+                });
+                (now, why)
+            }
             Err(error) => {
-                self.sudo = Some(owners.sudo_line(&self.path, paths));
-                return State::Failed(format!("{error:#}"));
+                let error = format!("{error:#}");
+                let all = paths.iter().map(|path| Failure {
+                    path: path.clone(),
+                    error: error.clone(),
+                    refused: false,
+                });
+                (all.collect(), Some(error))
             }
         };
-        let Some(Failure { path, error, .. }) = failed.first() else { return State::Done };
-        let why = format!(
-            "{} of {} are not yours yet, first `{}`: {error}",
-            failed.len(),
-            paths.len(),
-            path.display()
-        );
+        let Some(why) = why else { return (State::Done, true) };
+        let some = now.len() < paths.len();
+        failed.extend(now);
         // What the container refused, nobody should do by hand.
-        let left: Vec<_> =
-            failed.into_iter().filter(|entry| !entry.refused).map(|entry| entry.path).collect();
+        let left = failed.iter().filter(|entry| !entry.refused);
+        let left: Vec<_> = left.map(|entry| entry.path.clone()).collect();
         self.sudo = (!left.is_empty()).then(|| owners.sudo_line(&self.path, &left));
-        State::Failed(why)
+        (State::Failed(why), some)
     }
 
     /// A line for each step, and how to go on.

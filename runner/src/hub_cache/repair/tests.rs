@@ -1,6 +1,7 @@
 //! Whole repairs of small caches.
 
 mod killed;
+mod owners;
 
 use std::{
     collections::BTreeSet,
