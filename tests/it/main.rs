@@ -16,5 +16,6 @@ mod images;
 mod processors;
 mod repair_killed;
 mod repair_outside;
+mod rootless;
 mod run_docker;
 mod stacks;
