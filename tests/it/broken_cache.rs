@@ -35,7 +35,7 @@ pub(crate) struct Seen {
     pub(crate) mode: u32,
     /// Owner and group.
     pub(crate) owner: (u32, u32),
-    /// Last change of its bytes, or none of a folder: whatever comes or goes in it changes that.
+    /// Last change of its bytes, or of what is in a folder.
     pub(crate) modified: Option<(i64, i64)>,
     /// Its length, a hash of its bytes, or a link's text.
     pub(crate) content: String,
@@ -170,7 +170,7 @@ impl Seen {
             kind,
             mode: data.mode() & 0o7777,
             owner: (data.uid(), data.gid()),
-            modified: (!data.is_dir()).then(|| (data.mtime(), data.mtime_nsec())),
+            modified: Some((data.mtime(), data.mtime_nsec())),
             content,
             attributes: names,
         }
