@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::DirBuilder,
+    fs::{self, DirBuilder},
     io::{self, Read as _, Write as _},
     os::unix::{ffi::OsStrExt as _, fs::DirBuilderExt as _},
     path::{Path, PathBuf},
@@ -25,6 +25,11 @@ const CHECK: usize = 32;
 const RECORD: usize = 5 * 8 + 2 * 4 + 1 + 32;
 /// Bytes of the largest memory that is read: ten million files.
 const LARGEST: u64 = 1 << 30;
+
+/// What begins the name of a memory that is being written.
+const NEW: &str = ".new-";
+/// Nobody writes a memory for so long.
+const YOUNG: Duration = Duration::from_secs(3600);
 
 /// Longer than the kernel takes to move the clock that it stamps files with.
 const TICK: Duration = Duration::from_millis(100);
@@ -122,7 +127,8 @@ impl Verified {
         let folder = file.parent().unwrap_or(Path::new("."));
         // Others need not know what is there, and must not say what is right.
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let mut new = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
+        remove_leftovers(folder, SystemTime::now())?;
+        let mut new = tempfile::Builder::new().prefix(NEW).tempfile_in(folder)?;
         new.write_all(&self.render())?;
         new.persist(file)?;
         Ok(())
@@ -138,6 +144,26 @@ impl Verified {
         bytes.extend(check);
         bytes
     }
+}
+
+/// Removes what runs that were killed had begun to write; of young ones the run may still be there.
+fn remove_leftovers(folder: &Path, now: SystemTime) -> io::Result<()> {
+    for entry in folder.read_dir()? {
+        let entry = entry?;
+        if !entry.file_name().as_bytes().starts_with(NEW.as_bytes()) {
+            continue;
+        }
+        let removed = entry.metadata().and_then(|data| {
+            let age = now.duration_since(data.modified()?).unwrap_or_default();
+            if age > YOUNG { fs::remove_file(entry.path()) } else { Ok(()) }
+        });
+        match removed {
+            // Another run was faster.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed?,
+        }
+    }
+    Ok(())
 }
 
 /// Whether a file's last change is so long ago that a write to come gets another stamp. Clocks may
@@ -298,6 +324,21 @@ mod tests {
         assert_eq!(memory.recall(&stamp(1), SHA256), None);
         assert_eq!(memory.recall(&stamp(2), GIT), Some(GIT));
         assert_eq!(memory.entries.len(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_run_had_begun_is_removed_when_it_is_old() {
+        let (_base, path) = saved();
+        let folder = path.parent().unwrap();
+        fs::write(folder.join(".new-abc"), "half").unwrap();
+        let count = |now| {
+            super::remove_leftovers(folder, now).unwrap();
+            fs::read_dir(folder).unwrap().count()
+        };
+        let now = SystemTime::now();
+        assert_eq!(count(now), 2);
+        assert_eq!(count(now + Duration::from_secs(3700)), 1);
+        assert!(path.exists());
     }
 
     #[test]
