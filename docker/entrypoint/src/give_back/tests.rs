@@ -181,12 +181,12 @@ fn a_folder_that_passes_on_its_group_is_shared_by_it() {
     let group = if getuid().is_root() { 2500 } else { getgid().as_raw() };
     fs::create_dir_all(at("shared/in")).unwrap();
     fs::create_dir(at("plain")).unwrap();
+    for path in ["shared/file", "shared/in/file", "plain/file"] {
+        fs::write(at(path), "").unwrap();
+    }
     for (path, mode) in [("shared", 0o2770), ("shared/in", 0o0500)] {
         std::os::unix::fs::chown(at(path), None, Some(group)).unwrap();
         fs::set_permissions(at(path), fs::Permissions::from_mode(mode)).unwrap();
-    }
-    for path in ["shared/file", "shared/in/file", "plain/file"] {
-        fs::write(at(path), "").unwrap();
     }
     let request = request(folder.path());
     let lines = [
