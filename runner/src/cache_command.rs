@@ -17,7 +17,7 @@ use signal_hook::{
 
 use crate::{
     exit::Exit,
-    give_back::{Entry, Failure, find_engine, give_back, sudo_line},
+    give_back::{Entry, Failure, Ids, find_engine, give_back, leave, sudo_line},
     host::Host,
     host_path::HostPath,
     hub_cache::{
@@ -72,7 +72,8 @@ pub fn mend(
 ) -> anyhow::Result<Exit> {
     let host = Host::read()?;
     let cache = HubCache::locate(&host)?;
-    let owners = ByEngine { host: &host, choice: engine };
+    let ids = Ids::of_this_machine(host.uid);
+    let owners = ByEngine { host: &host, choice: engine, ids };
     let signals = Signals::watched()?;
     let done =
         around(&host, &cache, &signals, |around| repair(&cache, scope, around, &owners, really))?;
@@ -112,9 +113,16 @@ fn around<T>(
 struct ByEngine<'a> {
     host: &'a Host,
     choice: EngineChoice,
+    ids: Ids,
 }
 
 impl TakeBack for ByEngine<'_> {
+    fn leave(&self, folder: &HostPath, path: &Path) -> Option<String> {
+        // What cannot be looked at now is the container's to judge.
+        let data = folder.as_path().join(path).symlink_metadata().ok()?;
+        leave(&data, &self.ids)
+    }
+
     fn take_back(&self, folder: &HostPath, paths: &[PathBuf]) -> anyhow::Result<Vec<Failure>> {
         let engine = find_engine(self.choice, self.host)?;
         let entries: Vec<_> = paths.iter().map(Entry::at).collect();
@@ -122,7 +130,7 @@ impl TakeBack for ByEngine<'_> {
     }
 
     fn sudo_line(&self, folder: &HostPath, paths: &[PathBuf]) -> String {
-        let entries: Vec<_> = paths.iter().map(Entry::at).collect();
+        let entries: Vec<_> = paths.iter().map(|path| Entry::seen_at(folder, path)).collect();
         sudo_line(self.host, folder, &entries)
     }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::bail;
+use contract::give_back::Grouped;
 use rustix::fs::{Access, access};
 
 use crate::{host::Host, host_path::HostPath, hub_cache::HubCache};
@@ -87,12 +88,17 @@ fn owner_and_remedy(folder: &Path, host: &Host) -> String {
             "it belongs to uid {}, you are uid {uid}; choose another folder, or make one below it",
             data.uid()
         ),
-        Ok(data) if data.uid() != uid => format!(
-            "it belongs to uid {}, you are uid {uid}; `sudo chown -hR {uid}:{gid} {}` makes it \
-             yours, or choose another folder",
-            data.uid(),
-            shown_for_shell(folder)
-        ),
+        Ok(data) if data.uid() != uid => {
+            let grouped = Grouped { mode: data.mode(), gid: data.gid() };
+            // What a group shares stays the group's.
+            let group = grouped.shared(None).map_or_else(|| format!(":{gid}"), |_| String::new());
+            format!(
+                "it belongs to uid {}, you are uid {uid}; `sudo chown -hR {uid}{group} {}` makes \
+                 it yours, or choose another folder",
+                data.uid(),
+                shown_for_shell(folder)
+            )
+        }
         Ok(_) => format!(
             "it is yours, but its mode forbids it; `chmod u+rwx {}`",
             shown_for_shell(folder)
@@ -149,9 +155,14 @@ pub(crate) fn repos_out_of_sight(cache: &HubCache) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::symlink};
+    use std::{
+        fs,
+        os::unix::fs::{PermissionsExt as _, chown, symlink},
+    };
 
-    use super::{Need, ready};
+    use rustix::process::{getegid, geteuid};
+
+    use super::{Need, owner_and_remedy, ready};
     use crate::{host_path::HostPath, testing::host};
 
     #[test]
@@ -177,5 +188,19 @@ mod tests {
         let path = path.unwrap();
         assert_eq!(ready("results folder", &path, &host(), Need::Write).unwrap(), None);
         assert!(path.as_path().is_dir());
+    }
+
+    #[test]
+    fn nobody_is_told_to_take_a_folder_from_its_group() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut somebody = host();
+        somebody.uid = geteuid().as_raw() + 1;
+        let told = || owner_and_remedy(folder.path(), &somebody);
+        let whose = |group: &str| format!("`sudo chown -hR {}{group} ", somebody.uid);
+        assert!(told().contains(&whose(":100")), "{}", told());
+        let group = if geteuid().is_root() { 2500 } else { getegid().as_raw() };
+        chown(folder.path(), None, Some(group)).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o2770)).unwrap();
+        assert!(told().contains(&whose("")), "{}", told());
     }
 }

@@ -3,6 +3,7 @@
 
 mod command;
 mod sudo;
+mod whose;
 
 use std::{
     collections::BTreeMap,
@@ -19,6 +20,7 @@ use contract::{
 
 pub(crate) use command::command;
 pub(crate) use sudo::{sudo_line, sudo_search};
+pub(crate) use whose::{Ids, leave, shared_group};
 
 use crate::{
     engine::{self, Engine, remedy},
@@ -37,12 +39,22 @@ pub(crate) struct Entry {
     pub(crate) mode: Option<u32>,
     /// Whose it is, if that is known: a `sudo` line then takes from nobody else.
     pub(crate) owner: Option<u32>,
+    /// The group that users share it by, if they do: it stays or becomes the entry's.
+    pub(crate) group: Option<u32>,
 }
 
 impl Entry {
     /// The entry at `path`, its mode as it is.
     pub(crate) fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), mode: None, owner: None }
+        Self { path: path.into(), mode: None, owner: None, group: None }
+    }
+
+    /// The entry at `path` of `folder` with its owner and group, if it can be looked at.
+    pub(crate) fn seen_at(folder: &HostPath, path: &Path) -> Self {
+        let data = fs::symlink_metadata(place(folder, path));
+        let owner = data.ok().map(|data| data.uid());
+        let group = shared_group(folder.as_path(), path);
+        Self { owner, group, ..Self::at(path) }
     }
 }
 
@@ -126,7 +138,7 @@ pub(crate) fn give_back(
     let inode = inode(folder)?;
     let command = command(engine, host, folder, inode).context(NO_CONTAINER)?;
     let mut list = Vec::new();
-    for Entry { path, mode, owner: _ } in entries {
+    for Entry { path, mode, owner: _, group: _ } in entries {
         Line { mode: *mode, path: path.as_os_str().as_bytes() }.write(&mut list);
     }
     let answer = parse(&capture_with_input(&command.argv(), list)?, entries.len())?;

@@ -15,7 +15,7 @@ use self::{report::Report, survey::Survey};
 use crate::{
     engine::Engine,
     exit::{Exit, Usage},
-    give_back::{self, Entry},
+    give_back::{self, Entry, Ids},
     host::Host,
     host_path::HostPath,
     options::EngineChoice,
@@ -42,7 +42,7 @@ pub struct Request {
 pub fn run(request: &Request) -> anyhow::Result<Exit> {
     let host = Host::read()?;
     let folder = folder(&request.folder, &host)?;
-    let ids = survey::Ids { user: host.uid, container: container_ids() };
+    let ids = Ids::of_this_machine(host.uid);
     let look = || Survey::take(folder.as_path(), &ids);
     let before = look()?;
     if host.uid == 0 && !before.foreign.is_empty() {
@@ -147,11 +147,6 @@ fn no_results(folder: &Path, home: Option<&Path>) -> Option<&'static str> {
     });
     // A rootless engine keeps its images there, under ids of its own.
     holds_home.then_some("holds your home")
-}
-
-/// The ids of containers of users without privileges, or of a daemon that maps ids.
-fn container_ids() -> Vec<std::ops::Range<u32>> {
-    survey::parse_subids(&fs::read_to_string("/etc/subuid").unwrap_or_default())
 }
 
 #[cfg(test)]

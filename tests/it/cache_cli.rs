@@ -1,13 +1,19 @@
 //! `aienergyscore cache` as a script sees it: exit codes, messages, and the keys of its JSON.
 
 use std::{
-    fs,
-    os::unix::fs::symlink,
+    ffi::OsStr,
+    fs::{self, Permissions},
+    os::unix::{
+        ffi::OsStrExt as _,
+        fs::{PermissionsExt as _, symlink},
+        process::CommandExt as _,
+    },
     path::Path,
     process::{Command, Output},
 };
 
-use serde_json::Value;
+use rustix::process::getuid;
+use serde_json::{Value, json};
 
 use crate::harness::program;
 
@@ -108,4 +114,168 @@ fn what_is_no_cache_or_no_repo_is_said_with_what_to_do() {
     let output = cache(&hub, &["ls", "--filter", "colour=red"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(said(&output).contains("`colour` is not known"), "{}", said(&output));
+}
+
+#[test]
+fn no_name_in_a_cache_speaks_to_the_terminal() {
+    let home = tempfile::tempdir().unwrap();
+    let hub = home.path().join("hub");
+    model(&hub);
+    let repo = hub.join("models--org--m");
+    let hostile: [&[u8]; 6] = [
+        b"new\nline",
+        b"\x1b[31mred\x1b]0;title\x07",
+        b"no\xfftext",
+        "\u{202e}gnp.exe".as_bytes(),
+        "\u{9b}31m".as_bytes(),
+        b"\rover",
+    ];
+    for name in hostile.map(OsStr::from_bytes) {
+        fs::write(repo.join("refs").join(name), COMMIT).unwrap();
+        fs::write(repo.join("blobs").join(name), "1").unwrap();
+        fs::write(hub.join(name), "").unwrap();
+        symlink(
+            Path::new("../../blobs").join(name),
+            repo.join("snapshots").join(COMMIT).join(name),
+        )
+        .unwrap();
+        symlink(name, repo.join("snapshots").join(name)).unwrap();
+        fs::create_dir_all(repo.join("trees").join(name)).unwrap();
+        let mut other = OsStr::new("models--org--").to_owned();
+        other.push(name);
+        fs::create_dir_all(hub.join(&other).join("snapshots").join(name)).unwrap();
+        fs::write(hub.join(&other).join("stray"), "").unwrap();
+    }
+    let commands: [&[&str]; 4] = [&["ls"], &["ls", "--revisions"], &["verify"], &["repair"]];
+    for args in commands {
+        let output = cache(&hub, args);
+        for text in [&output.stdout, &output.stderr] {
+            let text = std::str::from_utf8(text).unwrap();
+            let odd = |c: char| c != '\n' && c.is_control() || c == '\u{202e}';
+            assert!(!text.contains(odd), "{args:?}: {text:?}");
+        }
+        let output = cache(&hub, &[args, &["--json"]].concat());
+        serde_json::from_slice::<Value>(&output.stdout).unwrap();
+    }
+    let list = cache(&hub, &["ls"]);
+    let list = String::from_utf8_lossy(&list.stdout);
+    assert!(list.contains(r"org/new\nline ") && list.contains(r"\u{1b}[31mred"), "{list}");
+}
+
+#[test]
+fn an_index_of_weights_may_begin_its_names_with_a_dot() {
+    let home = tempfile::tempdir().unwrap();
+    let hub = home.path().join("hub");
+    model(&hub);
+    let index = r#"{"weight_map": {"a": "./config.json"}}"#;
+    let snapshot = hub.join("models--org--m/snapshots").join(COMMIT);
+    fs::write(snapshot.join("m.safetensors.index.json"), index).unwrap();
+    let list: Value = serde_json::from_slice(&cache(&hub, &["ls", "--json"]).stdout).unwrap();
+    assert_eq!(list["repos"][0]["revisions"][0]["complete"], true);
+}
+
+/// A cache with one model that has a payload in the store, a list and a copy in a folder.
+fn shared_model(hub: &Path) {
+    model(hub);
+    let repo = hub.join("models--org--m");
+    let payload = "ab".repeat(32);
+    let sha256 = "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c";
+    fs::create_dir_all(hub.join("blobs/ab")).unwrap();
+    fs::write(hub.join("blobs/.huggingface-shared-blobs"), "1\n").unwrap();
+    fs::write(hub.join("blobs/ab").join(&payload), "weights").unwrap();
+    symlink(format!("../../blobs/ab/{payload}"), repo.join("blobs").join(sha256)).unwrap();
+    let snapshot = repo.join("snapshots").join(COMMIT);
+    symlink(Path::new("../../blobs").join(sha256), snapshot.join("model.safetensors")).unwrap();
+    fs::create_dir_all(snapshot.join("onnx")).unwrap();
+    fs::write(snapshot.join("onnx/copy"), "").unwrap();
+    let entry = |size: u64, id: &str| json!({"size": size, "blob_id": id});
+    let list = json!({"format_version": 1, "files": {
+        "config.json": entry(0, EMPTY),
+        "model.safetensors": entry(7, sha256),
+        "onnx/copy": entry(0, EMPTY),
+    }});
+    fs::create_dir_all(repo.join("trees")).unwrap();
+    fs::write(repo.join("trees").join(format!("{COMMIT}.json")), list.to_string()).unwrap();
+}
+
+#[test]
+fn what_is_out_of_sight_is_never_called_missing_or_empty() {
+    let home = tempfile::tempdir().unwrap();
+    fs::set_permissions(home.path(), Permissions::from_mode(0o755)).unwrap();
+    // The build folder may lie where a stranger cannot go.
+    let copy = home.path().join("aienergyscore");
+    fs::copy(program("aienergyscore"), &copy).unwrap();
+    let snapshot = format!("models--org--m/snapshots/{COMMIT}");
+    let tree = format!("models--org--m/trees/{COMMIT}.json");
+    let payload = format!("blobs/ab/{}", "ab".repeat(32));
+    // Closed altogether, or open for names and not for what they stand for.
+    let closed = [
+        ("models--org--m", 0o000),
+        ("models--org--m", 0o744),
+        ("models--org--m/blobs", 0o000),
+        ("models--org--m/blobs", 0o744),
+        ("models--org--m/blobs", 0o711),
+        ("models--org--m/snapshots", 0o000),
+        ("models--org--m/snapshots", 0o744),
+        (&snapshot, 0o000),
+        (&snapshot, 0o744),
+        (&format!("{snapshot}/onnx"), 0o000),
+        (&format!("{snapshot}/onnx"), 0o744),
+        ("models--org--m/refs", 0o000),
+        ("models--org--m/refs", 0o744),
+        ("models--org--m/refs/main", 0o000),
+        ("models--org--m/trees", 0o000),
+        (&tree, 0o000),
+        ("blobs", 0o000),
+        ("blobs", 0o744),
+        ("blobs", 0o711),
+        ("blobs/.huggingface-shared-blobs", 0o000),
+        ("blobs/ab", 0o000),
+        ("blobs/ab", 0o744),
+        (&payload, 0o000),
+    ];
+    for (number, (path, mode)) in closed.iter().enumerate() {
+        let hub = home.path().join(number.to_string());
+        shared_model(&hub);
+        let path = hub.join(path);
+        let stranger = |args: &[&str]| {
+            let mut command = Command::new(&copy);
+            command.arg("cache").args(args).arg("--json").env_clear().env("HF_HUB_CACHE", &hub);
+            command.env("HOME", "/nonexistent").current_dir("/");
+            let mode = if getuid().is_root() {
+                command.uid(4321).gid(4321);
+                *mode
+            } else {
+                // Of one's own entries the first digit counts.
+                (mode & 0o007) << 6
+            };
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            let output = command.output().unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+            serde_json::from_slice::<Value>(&output.stdout).unwrap_or_else(|_| {
+                panic!("{}: {}", path.display(), said(&output));
+            })
+        };
+        let case = format!("{} {mode:04o}", path.display());
+        let list = stranger(&["ls"]);
+        let repo = &list["repos"][0];
+        let faults = format!("{}{}", repo["faults"], list["faults"]);
+        for wrong in ["missing", "not here", "no repo"] {
+            assert!(!faults.contains(wrong), "{case}: {faults}");
+        }
+        let complete = &repo["revisions"][0]["complete"];
+        assert!(complete.is_null() || *complete == true, "{case}");
+        if !faults.contains("out of sight") && !faults.contains("cannot be read") {
+            assert_eq!(list["size_bytes"], 7, "{case}: {faults}");
+        }
+        let found = stranger(&["verify"]);
+        let kinds = found["findings"].as_array().unwrap().iter();
+        let kinds: Vec<_> = kinds.map(|found| found["what"].as_str().unwrap()).collect();
+        let told = ["closed-folder", "unreadable-file", "broken-tree"];
+        let times = kinds.iter().filter(|kind| told.contains(kind)).count();
+        assert_eq!(times, 1, "{case}: {kinds:?}");
+        let beside = ["foreign-owner", "copies", "unverifiable"];
+        let wrong = kinds.iter().find(|kind| !told.contains(kind) && !beside.contains(kind));
+        assert_eq!(wrong, None, "{case}: {found:#}");
+    }
 }

@@ -5,7 +5,7 @@ use std::{
     fs,
     os::unix::{
         ffi::OsStrExt as _,
-        fs::{MetadataExt as _, PermissionsExt as _, symlink},
+        fs::{MetadataExt as _, PermissionsExt as _, chown, symlink},
     },
     path::Path,
     process::Output,
@@ -104,6 +104,32 @@ fn nothing_outside_is_touched_and_what_is_closed_is_reached() {
     assert_eq!(refused.status.code(), Some(1), "{said}");
     assert!(said.contains("`hard link`: it has 2 names") && !said.contains("sudo"), "{said}");
     assert_eq!(fs::metadata(&outside).unwrap().uid(), 0);
+}
+
+#[test]
+#[ignore = "needs root, to make a folder of a group, Docker and the smoke image"]
+fn a_folder_of_a_group_stays_the_groups() {
+    assert!(getuid().is_root(), "only root can make a folder of any group");
+    let ada = Ada::with(&[]);
+    let at = |path: &str| ada.results().join(path);
+    fs::create_dir_all(at("shared")).unwrap();
+    chown(at("shared"), Some(0), Some(2500)).unwrap();
+    fs::set_permissions(at("shared"), fs::Permissions::from_mode(0o2700)).unwrap();
+    run_as_root(&at("shared/deep"), "file");
+    fs::set_permissions(at("shared/deep"), fs::Permissions::from_mode(0o2000)).unwrap();
+
+    let repaired = repair(&ada, &["--yes"]);
+    assert_eq!(repaired.status.code(), Some(0), "{}", text(&repaired));
+    for (path, mode, group) in [
+        ("", None, ada.uid),
+        ("shared", Some(0o2700), 2500),
+        ("shared/deep", Some(0o2700), 2500),
+        ("shared/deep/file", None, 2500),
+    ] {
+        let data = fs::metadata(at(path)).unwrap();
+        assert_eq!((data.uid(), data.gid()), (ada.uid, group), "{path}");
+        assert!(mode.is_none_or(|mode| mode == data.mode() & 0o7777), "{path}: {:o}", data.mode());
+    }
 }
 
 #[test]

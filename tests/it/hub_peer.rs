@@ -2,26 +2,23 @@
 //! huggingface_hub.
 
 use std::{
-    collections::BTreeMap,
     fs,
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
-    path::{Path, PathBuf},
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
     process::{Command, Output},
 };
 
 use rustix::process::getuid;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::harness::{program, workspace};
+use crate::{
+    harness::program,
+    hub_cache::{as_peers_do, manifest, peers, script},
+};
 
-const HUGGINGFACE_HUB: &str = "huggingface_hub==2.4.0";
 const LAYOUTS: [&str; 4] = ["mixed", "classic", "shared", "nosymlinks"];
 /// Somebody without privileges, when the tests are root's.
 const SOMEBODY: u32 = 4242;
-
-fn script(name: &str) -> PathBuf {
-    workspace().join("tests/it/hub_cache").join(name)
-}
 
 /// A cache in a folder of its own, with what is planted in it.
 struct Made {
@@ -79,87 +76,14 @@ impl Made {
         let output = self.cache(args);
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
     }
-
-    /// What is at each path: kind, mode, owner, bytes' times or a link's text.
-    fn manifest(&self) -> BTreeMap<PathBuf, String> {
-        let entries = walkdir::WalkDir::new(&self.hub).into_iter().map(Result::unwrap);
-        entries
-            .map(|entry| {
-                let data = entry.metadata().unwrap();
-                let link = fs::read_link(entry.path()).unwrap_or_default();
-                let times = if data.is_dir() { 0 } else { data.mtime_nsec() + data.mtime() };
-                let path = entry.path().strip_prefix(&self.hub).unwrap().to_owned();
-                let what = format!(
-                    "{:o} {}:{} {} {times} {link:?}",
-                    data.mode(),
-                    data.uid(),
-                    data.gid(),
-                    if data.is_dir() { 0 } else { data.len() },
-                );
-                (path, what)
-            })
-            .collect()
-    }
-}
-
-/// The Python of an environment that has huggingface_hub, made once.
-fn python() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hub-peer");
-    let python = folder.join("bin/python");
-    let works = |python: &Path| {
-        let import = Command::new(python).args(["-c", "import huggingface_hub"]).output();
-        import.is_ok_and(|output| output.status.success())
-    };
-    if !works(&python) {
-        let made = Command::new("python3").args(["-m", "venv"]).arg(&folder).status().unwrap();
-        assert!(made.success(), "`python3 -m venv` failed; install python3-venv");
-        let pip = ["-m", "pip", "install", "--quiet", HUGGINGFACE_HUB];
-        assert!(Command::new(&python).args(pip).status().unwrap().success(), "no network?");
-    }
-    python
-}
-
-/// What huggingface_hub counts.
-fn peers(python: &Path, hub: &Path) -> Value {
-    let output = Command::new(python).arg(script("scan.py")).arg(hub).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// What we count, without what only we count.
-fn as_peers_do(ours: &Value) -> Value {
-    let keep = |value: &Value, keys: &[&str]| {
-        let kept = keys.iter().map(|key| ((*key).to_owned(), value[*key].clone()));
-        Value::Object(kept.collect())
-    };
-    let repos = ours["repos"].as_array().unwrap().iter().map(|repo| {
-        let keys = ["type", "id", "size_bytes", "files", "last_accessed", "last_modified"];
-        let mut kept = keep(repo, &keys);
-        let revisions = repo["revisions"].as_array().unwrap().iter().map(|revision| {
-            let mut kept =
-                keep(revision, &["commit", "refs", "size_bytes", "files", "last_modified"]);
-            kept["refs"].as_array_mut().unwrap().sort_by_key(ToString::to_string);
-            kept
-        });
-        kept["revisions"] = revisions.collect();
-        kept
-    });
-    let mut repos: Vec<_> = repos.collect();
-    repos.sort_by_key(|repo| (repo["type"].to_string(), repo["id"].to_string()));
-    let sum = |key: &str| -> u64 {
-        ours["repos"].as_array().unwrap().iter().filter_map(|repo| repo[key].as_u64()).sum()
-    };
-    let unfinished = [sum("unfinished_files"), sum("unfinished_bytes")];
-    json!({ "size_bytes": ours["size_bytes"], "repos": repos, "unfinished": unfinished })
 }
 
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
 fn a_healthy_cache_counts_as_huggingface_hub_counts_it() {
-    let python = python();
     for layout in LAYOUTS {
         let made = made(layout, "incomplete-blob,orphan-blob,partial-snapshot");
-        let theirs = peers(&python, &made.hub);
+        let theirs = peers(&made.hub);
         assert_eq!(as_peers_do(&made.json(&["ls", "--json"])), theirs, "{layout}");
         assert_eq!(theirs["repos"].as_array().unwrap().len(), 40);
     }
@@ -168,11 +92,10 @@ fn a_healthy_cache_counts_as_huggingface_hub_counts_it() {
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
 fn a_repo_that_huggingface_hub_drops_is_kept_with_what_is_wrong() {
-    let python = python();
     let kinds =
         ["dangling-symlink", "missing-ref-target", "ref-newline", "ref-tmp", "ref-404-only"];
     let made = made("classic", &kinds.join(","));
-    let theirs = peers(&python, &made.hub);
+    let theirs = peers(&made.hub);
     let ours = made.json(&["ls", "--json"]);
     assert_eq!(theirs["repos"].as_array().unwrap().len(), 40 - kinds.len());
     assert_eq!(ours["repos"].as_array().unwrap().len(), 40);
@@ -233,13 +156,13 @@ fn everything_that_is_planted_is_found_and_only_what_can_be_mended_is_touched() 
     }
     assert_eq!(made.cache(&["verify"]).status.code(), Some(1));
 
-    let before = made.manifest();
+    let before = manifest(&made.hub);
     let plan = made.cache(&["repair", "--engine", "host"]);
     assert_eq!(plan.status.code(), Some(1));
-    assert_eq!(made.manifest(), before, "a plan changes nothing");
+    assert_eq!(manifest(&made.hub), before, "a plan changes nothing");
 
     made.cache(&["repair", "--yes", "--engine", "host"]);
-    let after = made.manifest();
+    let after = manifest(&made.hub);
     let touched: Vec<_> = before
         .iter()
         .filter(|(path, what)| after.get(*path) != Some(what))
@@ -260,7 +183,7 @@ fn everything_that_is_planted_is_found_and_only_what_can_be_mended_is_touched() 
         assert!(may_be_touched(path), "{path} was touched: {touched:#?}");
     }
     assert!(touched.len() >= 10, "{touched:?}");
-    let again = made.manifest();
+    let again = manifest(&made.hub);
     made.cache(&["repair", "--yes", "--engine", "host"]);
-    assert_eq!(made.manifest(), again, "a second repair has nothing to do");
+    assert_eq!(manifest(&made.hub), again, "a second repair has nothing to do");
 }

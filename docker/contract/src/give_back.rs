@@ -71,6 +71,31 @@ fn parse_mode(text: &[u8]) -> Option<Option<u32>> {
     octal.then(|| Some(text.iter().fold(0, |mode, digit| mode * 8 + u32::from(digit - b'0'))))
 }
 
+/// What of an entry decides which group is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grouped {
+    /// Its kind and permissions, as stat(2) gives them.
+    pub mode: u32,
+    /// Its group.
+    pub gid: u32,
+}
+
+/// Groups that nobody shares a folder by: root's, and what a user namespace calls one that it does
+/// not know.
+const NOBODYS: [u32; 2] = [0, 65_534];
+
+impl Grouped {
+    /// The group that an entry is to have, if another than its user's own: the one that it passes
+    /// on, or that the folder `above` it passes on to what is made in it.
+    pub fn shared(self, above: Option<Self>) -> Option<u32> {
+        let passes_on = |folder: &Self| {
+            let (kind, set_gid) = (folder.mode & 0o170_000, folder.mode & 0o2000);
+            kind == 0o040_000 && set_gid != 0 && !NOBODYS.contains(&folder.gid)
+        };
+        Some(self).filter(passes_on).or(above.filter(passes_on)).map(|folder| folder.gid)
+    }
+}
+
 /// What the entrypoint prints, as one JSON object.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Answer {
@@ -95,7 +120,19 @@ pub struct Failed {
 
 #[cfg(test)]
 mod tests {
-    use super::{Line, parse};
+    use super::{Grouped, Line, parse};
+
+    #[test]
+    fn a_group_is_passed_on_by_folders_that_say_so() {
+        let at = |mode, gid| Grouped { mode, gid };
+        let file = at(0o100_644, 0);
+        assert_eq!(file.shared(None), None);
+        assert_eq!(file.shared(Some(at(0o040_775, 2500))), None);
+        assert_eq!(file.shared(Some(at(0o042_775, 2500))), Some(2500));
+        assert_eq!(file.shared(Some(at(0o042_775, 0))), None, "root's is shared with nobody");
+        assert_eq!(at(0o042_775, 7).shared(Some(at(0o042_775, 2500))), Some(7));
+        assert_eq!(at(0o102_755, 7).shared(None), None, "of a file the bit means another thing");
+    }
 
     #[test]
     fn a_list_carries_any_path() {

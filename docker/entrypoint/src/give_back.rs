@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use contract::give_back::{Answer, Failed, Line, parse};
+use contract::give_back::{Answer, Failed, Grouped, Line, parse};
 use rustix::{
     fs::{self, AtFlags, FileType, Gid, Mode, Stat, Uid},
     io::Errno,
@@ -23,7 +23,7 @@ use crate::{
 pub(crate) struct Request {
     /// The user's id, as it is in here.
     pub(crate) uid: u32,
-    /// The user's group, as it is in here.
+    /// The user's group, as it is in here: of all that is not in a folder which passes on its own.
     pub(crate) gid: u32,
     /// The folder that holds them.
     pub(crate) folder: String,
@@ -108,15 +108,29 @@ fn give_back_one(request: &Request, beneath: &Beneath, line: Line<'_>) -> Result
     let itself = beneath.find(path)?;
     let found = fs::fstat(&itself)?;
     refuse(&found, mode)?;
-    let (uid, gid) = (Uid::from_raw(request.uid), Gid::from_raw(request.gid));
+    let gid = shared_group(beneath, path, &found)?.unwrap_or(request.gid);
+    let owner = (Some(Uid::from_raw(request.uid)), Some(Gid::from_raw(gid)));
     // Without a path this is the open entry: a link itself, not what it leads to.
-    fs::chownat(&itself, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?;
+    fs::chownat(&itself, "", owner.0, owner.1, AtFlags::EMPTY_PATH)?;
     if let Some(mode) = mode {
         // An entry that is open as itself has no other name by which its mode can be set.
         let name = beneath::name_of(&itself);
         fs::chmod(name, Mode::from_raw_mode(mode))?;
     }
-    look_again(&fs::fstat(&itself)?, request, mode)
+    look_again(&fs::fstat(&itself)?, (request.uid, gid), mode)
+}
+
+/// The group that several users share the entry by, if they do. Nobody gains another group's
+/// rights: without being in it, they cannot make a folder that passes it on.
+fn shared_group(beneath: &Beneath, path: &[u8], found: &Stat) -> Result<Option<u32>, Trouble> {
+    let grouped = |stat: &Stat| Grouped { mode: stat.st_mode, gid: stat.st_gid };
+    let above = match path.iter().rposition(|byte| *byte == b'/') {
+        // What is above the folder is the container's own.
+        _ if path.is_empty() => None,
+        None => Some(beneath.stat()?),
+        Some(end) => Some(fs::fstat(&beneath.find(&path[..end])?)?),
+    };
+    Ok(grouped(found).shared(above.as_ref().map(grouped)))
 }
 
 /// Leaves alone what may be more than an entry of the folder.
@@ -141,9 +155,9 @@ fn refuse(found: &Stat, mode: Option<u32>) -> Result<(), Trouble> {
 
 /// Whether the entry is as asked: there are file systems that take a change and forget it. Whoever
 /// is not in its group cannot set the set-group-id bit, so that one does not count.
-fn look_again(found: &Stat, request: &Request, mode: Option<u32>) -> Result<(), Trouble> {
+fn look_again(found: &Stat, owner: (u32, u32), mode: Option<u32>) -> Result<(), Trouble> {
     let differs = |what: String| Err(Trouble::Failed(io::Error::other(what)));
-    if (found.st_uid, found.st_gid) != (request.uid, request.gid) {
+    if (found.st_uid, found.st_gid) != owner {
         return differs(format!(
             "it belongs to {}:{} afterwards; its file system keeps no owners",
             found.st_uid, found.st_gid

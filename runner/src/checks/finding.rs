@@ -77,18 +77,31 @@ pub fn render(findings: &[Finding], as_json: bool) -> String {
     lines.chain([format!("{errors} error(s), {warnings} warning(s)\n")]).collect()
 }
 
-/// Line feeds and other control characters as escapes: a path may hold them, and a line is a
-/// finding.
+/// Line feeds and other control characters as escapes, and what makes a terminal show a text in
+/// another order or not at all: a path may hold them, and a line is a finding.
 pub(crate) fn on_one_line(text: &str) -> String {
     let mut line = String::new();
     for character in text.chars() {
-        if character.is_control() {
+        if character.is_control() || is_unseen(character) {
             line.extend(character.escape_default());
         } else {
             line.push(character);
         }
     }
     line
+}
+
+/// Marks of direction, characters without width, and Unicode's own ends of lines.
+const fn is_unseen(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+    )
 }
 
 /// What the findings mean to a script.
@@ -122,9 +135,10 @@ mod tests {
 
     #[test]
     fn a_finding_is_one_line_whatever_a_path_holds() {
-        let odd = Finding::warning("cache", "/a\nb \u{fc}\u{1b}", "`/a\nb` is closed".into());
+        let odd =
+            Finding::warning("cache", "/a\nb \u{fc}\u{1b}", "`/a\nb\u{202e}` is closed".into());
         insta::assert_snapshot!(render(std::slice::from_ref(&odd), false), @r"
-        warning cache    /a\nb ü\u{1b}: `/a\nb` is closed
+        warning cache    /a\nb ü\u{1b}: `/a\nb\u{202e}` is closed
         0 error(s), 1 warning(s)
         ");
         let json: serde_json::Value = serde_json::from_str(&render(&[odd], true)).unwrap();

@@ -37,10 +37,11 @@ pub(crate) fn command(
         Part::new(["--network", "none"], "it needs none"),
         Part::new(["--pull", "never"], "the image is only ever built here"),
         Part::new(["--read-only"], "it can write to the folder alone"),
-        Part::new(["--cap-drop", "ALL"], "root without root's powers, but for the next three"),
+        Part::new(["--cap-drop", "ALL"], "root without root's powers, but for the next four"),
         Part::new(["--cap-add", "CHOWN"], "changes owners"),
         Part::new(["--cap-add", "DAC_READ_SEARCH"], "reaches what is in closed folders"),
         Part::new(["--cap-add", "FOWNER"], "sets the modes of what is not its own"),
+        Part::new(["--cap-add", "FSETID"], "leaves folders that a group shares the group's"),
         Part::new(["--security-opt", "no-new-privileges"], "and gets no more powers"),
     ];
     if engine.mode == Mode::DockerUsernsRemap {
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rootful_container_is_real_root_with_three_powers() {
+    fn a_rootful_container_is_real_root_with_four_powers() {
         insta::assert_snapshot!(shown(Mode::DockerRootful, "results"), @r#"
         docker run \
           --rm \
@@ -92,6 +93,7 @@ mod tests {
           --cap-add CHOWN \
           --cap-add DAC_READ_SEARCH \
           --cap-add FOWNER \
+          --cap-add FSETID \
           --security-opt no-new-privileges \
           --user 0:0 \
           --mount 'type=bind,"source=/home/ada/results",target=/mnt' \
@@ -113,6 +115,7 @@ mod tests {
           --cap-add CHOWN \
           --cap-add DAC_READ_SEARCH \
           --cap-add FOWNER \
+          --cap-add FSETID \
           --security-opt no-new-privileges \
           --userns host \
           --user 0:0 \
@@ -135,6 +138,7 @@ mod tests {
           --cap-add CHOWN \
           --cap-add DAC_READ_SEARCH \
           --cap-add FOWNER \
+          --cap-add FSETID \
           --security-opt no-new-privileges \
           --user 0:0 \
           --mount 'type=bind,"source=/home/ada/results",target=/mnt' \

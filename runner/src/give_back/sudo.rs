@@ -1,6 +1,9 @@
 //! The command for those who have no engine that could.
 
-use std::fmt::Write as _;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use super::{Entry, place};
 use crate::{folders::shown_for_shell, host::Host, host_path::HostPath};
@@ -22,10 +25,15 @@ pub(crate) fn sudo_line(host: &Host, folder: &HostPath, entries: &[Entry]) -> St
 
 fn naming(host: &Host, folder: &HostPath, entries: &[Entry]) -> String {
     let quoted = |entry: &Entry| shown_for_shell(&place(folder, &entry.path));
-    let mut line = format!("sudo chown -h {}:{} --", host.uid, host.gid);
+    let mut by_group: BTreeMap<Option<u32>, Vec<String>> = BTreeMap::new();
     for entry in entries {
-        write!(line, " {}", quoted(entry)).expect("a String takes all");
+        by_group.entry(entry.group).or_default().push(quoted(entry));
     }
+    let chown = |(group, paths): (Option<u32>, Vec<String>)| {
+        let group = group.unwrap_or(host.gid);
+        format!("sudo chown -h {}:{group} -- {}", host.uid, paths.join(" "))
+    };
+    let mut line = by_group.into_iter().map(chown).collect::<Vec<_>>().join(" && ");
     // The user's own by then, so that a link put in their place gains nothing. In order, because a
     // folder must be open before what is in it can be reached.
     let lacking: Vec<_> = entries.iter().filter(|entry| entry.mode.is_some()).collect();
@@ -51,9 +59,16 @@ pub(crate) fn sudo_search(host: &Host, folder: &HostPath, entries: &[Entry]) -> 
         }
         None => format!("! -uid {uid}"),
     };
+    let groups: BTreeSet<_> = entries.iter().filter_map(|entry| entry.group).collect();
+    let mut change = format!("-exec chown -h {uid}:{gid} {{}} +");
+    if !groups.is_empty() {
+        // What was made in a folder of a group has it already.
+        let each: Vec<_> = groups.iter().map(|group| format!("-gid {group}")).collect();
+        let each = each.join(" -o ");
+        change = format!("\\( \\( {each} \\) -exec chown -h {uid} {{}} + -o {change} \\)");
+    }
     let mut line = format!(
-        "sudo find {folder} -xdev {theirs} \\( -type d -o -links 1 ! -type b ! -type c \\) -exec \
-         chown -h {uid}:{gid} {{}} +"
+        "sudo find {folder} -xdev {theirs} \\( -type d -o -links 1 ! -type b ! -type c \\) {change}"
     );
     if entries.iter().any(|entry| entry.mode.is_some()) {
         // One by one: a folder must be open before what is in it is looked for.
@@ -85,6 +100,16 @@ mod tests {
             Entry { mode: Some(0o600), ..Entry::at("d/f") },
         ];
         insta::assert_snapshot!(line("/home/ada/r", &entries), @"sudo chown -h 1000:100 -- /home/ada/r/d /home/ada/r/d/f && chmod 0700 -- /home/ada/r/d && chmod 0600 -- /home/ada/r/d/f");
+    }
+
+    #[test]
+    fn what_a_group_shares_stays_the_groups() {
+        let shared = |path: &str| Entry { group: Some(2500), owner: Some(0), ..Entry::at(path) };
+        let mut entries =
+            vec![shared("a"), Entry { owner: Some(0), ..Entry::at("b") }, shared("c")];
+        insta::assert_snapshot!(line("/home/ada/r", &entries), @"sudo chown -h 1000:100 -- /home/ada/r/b && sudo chown -h 1000:2500 -- /home/ada/r/a /home/ada/r/c");
+        entries.extend(vec![shared("d"); 18]);
+        insta::assert_snapshot!(line("/home/ada/r", &entries), @r#"sudo find /home/ada/r -xdev -uid 0 \( -type d -o -links 1 ! -type b ! -type c \) \( \( -gid 2500 \) -exec chown -h 1000 {} + -o -exec chown -h 1000:100 {} + \)"#);
     }
 
     #[test]

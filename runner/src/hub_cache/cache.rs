@@ -17,6 +17,7 @@ use super::{
     census::{RepoCensus, count},
     dir::{Dir, Kind},
     names::{RepoName, is_of_system},
+    reached::Reached,
     repo::Repo,
     store::{STORE, Store},
 };
@@ -61,7 +62,12 @@ impl Cache {
             }
             let is_folder = match kind {
                 Kind::Folder => true,
-                Kind::Link => dir.look_through(&name).is_ok_and(|stamp| stamp.kind == Kind::Folder),
+                // What is out of sight is for whoever enters it to say.
+                Kind::Link => match Reached::of(dir.look_through(&name)) {
+                    Reached::There(stamp) => stamp.kind == Kind::Folder,
+                    Reached::Nothing => false,
+                    Reached::OutOfSight(_) => true,
+                },
                 Kind::File | Kind::Other => false,
             };
             match name.to_str().and_then(RepoName::of_folder).filter(|_| is_folder) {
@@ -72,7 +78,8 @@ impl Cache {
         Ok(Self { path, dir, repos, store, others })
     }
 
-    /// Does `work` for each repo of `repos` on all processors; the results in the repos' order.
+    /// Does `work` for each repo of `repos` on all processors; the results in the repos' order. A
+    /// repo that has gone meanwhile is passed over.
     pub(crate) fn each<T: Send>(
         &self,
         repos: &[RepoName],
@@ -88,7 +95,8 @@ impl Cache {
                         let at = next.fetch_add(1, Ordering::Relaxed);
                         repos.get(at).map(|name| (at, name))
                     } {
-                        let result = work(name, self.read(name));
+                        let Some(repo) = self.read(name) else { continue };
+                        let result = work(name, repo);
                         done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
                     }
                 });
@@ -99,9 +107,11 @@ impl Cache {
         done.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// Reads a repo.
-    fn read(&self, name: &RepoName) -> io::Result<Repo> {
-        Repo::read(&self.path.join(name.folder()), name.clone())
+    /// Reads a repo; none when it has gone.
+    fn read(&self, name: &RepoName) -> Option<io::Result<Repo>> {
+        let folder = name.folder();
+        let path = self.path.join(&folder);
+        self.dir.within(&folder, |dir| Repo::read_in(dir, &path, name.clone()))
     }
 }
 
@@ -139,7 +149,8 @@ impl CacheCensus {
             .iter()
             .map(|(name, _)| format!("`{}` is no repo of the Hub's", OsStr::to_string_lossy(name)));
         let troubles = stored.into_iter().flat_map(|store| &store.troubles).map(|(path, error)| {
-            format!("`{}` is out of sight: {error}", Path::new(STORE).join(path).display())
+            let path: PathBuf = Path::new(STORE).join(path).components().collect();
+            format!("`{}` is out of sight: {error}", path.display())
         });
         Ok(Self {
             size_bytes: in_repos + stored.map_or(0, Store::bytes),

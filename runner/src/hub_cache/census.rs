@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
 };
 
@@ -10,7 +10,10 @@ use super::{
     completeness::{self, Completeness, LARGEST_INDEX},
     dir::{Kind, Stamp, Time},
     names::{BlobName, RepoName, is_of_system},
-    repo::{Blob, Content, Repo, SNAPSHOTS, Snapshot, Trouble},
+    reached::{Reached, Seen, leads_nowhere},
+    repo::{Blob, Repo, SNAPSHOTS, Trouble},
+    snapshot::{Content, Snapshot},
+    tree::Tree,
 };
 
 /// A repo in numbers.
@@ -66,50 +69,67 @@ pub(crate) fn count(repo: &Repo) -> RepoCensus {
             None => faults.add("ref(s) that cannot be read"),
         }
     }
-    let mut blobs: HashMap<&OsStr, &Stamp> = HashMap::new();
+    let mut blobs = Distinct::default();
     let mut copies = Vec::new();
     let mut shared_bytes = 0;
     let mut revisions = Vec::new();
     for snapshot in repo.snapshots() {
         snapshot.troubles.iter().for_each(|trouble| faults.trouble(trouble));
-        let mut of_revision: HashMap<&OsStr, &Stamp> = HashMap::new();
+        let mut of_revision = Distinct::default();
         let mut own = Vec::new();
         let mut files = 0;
         let mut dangling: Vec<&Path> = Vec::new();
         let mut present: HashSet<&Path> = HashSet::new();
+        let mut out_of_sight = !snapshot.troubles.is_empty();
         for file in &snapshot.files {
             match &file.content {
-                Content::Blob { name, absolute: _ } => match repo.blobs.get_key_value(name) {
-                    Some((name, blob)) if blob.stamp().is_some() => {
-                        let stamp = blob.stamp().expect("it was just seen");
+                Content::Blob { name, absolute: _ } => match repo.seen(name) {
+                    Seen::Listed { name, blob, stamp } => {
                         files += 1;
                         present.insert(&file.path);
-                        of_revision.insert(name, stamp);
-                        let new = blobs.insert(name, stamp).is_none();
+                        of_revision.listed.insert(name, stamp);
+                        let new = blobs.listed.insert(name, stamp).is_none();
                         if new && matches!(blob, Blob::Shared { .. }) {
                             shared_bytes += stamp.size;
                         }
                     }
-                    _ => dangling.push(&file.path),
+                    Seen::Late { stamp, shared } => {
+                        files += 1;
+                        present.insert(&file.path);
+                        of_revision.late.insert(name.clone(), stamp);
+                        let new = blobs.late.insert(name.clone(), stamp).is_none();
+                        if new && shared {
+                            shared_bytes += stamp.size;
+                        }
+                    }
+                    Seen::Odd | Seen::Missing => dangling.push(&file.path),
+                    Seen::OutOfSight => {
+                        out_of_sight = true;
+                        faults.add("link(s) to bytes out of sight");
+                    }
                 },
                 Content::Copy(stamp) => {
                     files += 1;
                     present.insert(&file.path);
                     own.push(*stamp);
                 }
-                Content::Astray { stamp: Some(stamp), .. } if stamp.kind == Kind::Folder => {}
-                Content::Astray { stamp, .. } => {
+                Content::Astray { reached: Reached::There(stamp), .. }
+                    if stamp.kind == Kind::Folder => {}
+                Content::Astray { reached, .. } => {
                     faults.add("link(s) out of the repo");
-                    if stamp.is_none() {
-                        dangling.push(&file.path);
+                    match reached {
+                        Reached::There(_) => {}
+                        Reached::Nothing => dangling.push(&file.path),
+                        Reached::OutOfSight(_) => out_of_sight = true,
                     }
                 }
-                Content::Odd => faults.add("file(s) that are none or cannot be looked at"),
+                Content::Odd => faults.add("entries that are no files"),
             }
         }
         dangling.iter().for_each(|_| faults.add("link(s) to missing bytes"));
-        let complete = completeness(repo, &snapshot, &present, &dangling);
-        let stamps = || of_revision.values().copied().chain(&own);
+        let tree = repo.tree(&snapshot.commit).and_then(Result::ok);
+        let complete = completeness(repo, &snapshot, &present, &dangling, tree.as_ref());
+        let stamps = || of_revision.stamps().chain(&own);
         let modified = stamps().map(|stamp| stamp.modified).max();
         revisions.push(RevisionCensus {
             refs: refs.remove(snapshot.commit.as_str()).unwrap_or_default(),
@@ -118,19 +138,21 @@ pub(crate) fn count(repo: &Repo) -> RepoCensus {
             last_modified: seconds(
                 modified.or(snapshot.folder.map(|folder| folder.modified)).unwrap_or_default(),
             ),
-            complete: complete.known().filter(|_| snapshot.troubles.is_empty()),
+            complete: complete.known().filter(|_| !out_of_sight),
             commit: snapshot.commit.clone(),
         });
         copies.extend(own);
     }
-    refs.values().flatten().for_each(|_| faults.add("ref(s) to a commit that is not here"));
+    if !repo.hides(SNAPSHOTS) {
+        refs.values().flatten().for_each(|_| faults.add("ref(s) to a commit that is not here"));
+    }
     if !repo.has(SNAPSHOTS) {
         faults.add("missing `snapshots` folder");
     }
     let strays =
-        repo.commits.iter().filter(|(name, kind)| *kind == Kind::File && !is_of_system(name));
+        repo.commits.iter().filter(|(name, kind)| *kind != Kind::Folder && !is_of_system(name));
     strays.for_each(|_| faults.add("file(s) among the snapshots"));
-    let stamps = || blobs.values().copied().chain(&copies);
+    let stamps = || blobs.stamps().chain(&copies);
     let folder = repo.dir.stamp().ok();
     let latest = |time: fn(&Stamp) -> Time| {
         let found = stamps().map(time).max();
@@ -150,24 +172,23 @@ pub(crate) fn count(repo: &Repo) -> RepoCensus {
     }
 }
 
-/// Judges a snapshot by its commit's list, or else by its indexes of weights.
+/// Judges a snapshot by its commit's list `tree`, or else by its indexes of weights.
 pub(crate) fn completeness(
     repo: &Repo,
     snapshot: &Snapshot,
     present: &HashSet<&Path>,
     dangling: &[&Path],
+    tree: Option<&Tree>,
 ) -> Completeness {
-    let tree = repo.tree(&snapshot.commit).and_then(Result::ok);
     let parts = if tree.is_none() { parts(repo, snapshot) } else { None };
-    completeness::judge(present, dangling, tree.as_ref(), parts.as_ref())
+    completeness::judge(present, dangling, tree, parts.as_ref())
 }
 
 /// The files that the snapshot's indexes of weights name, if it has one.
 fn parts(repo: &Repo, snapshot: &Snapshot) -> Option<BTreeSet<PathBuf>> {
     let indexes = snapshot.files.iter().filter(|file| completeness::is_index(&file.path));
     let parts = indexes.filter_map(|file| {
-        let place = Path::new(SNAPSHOTS).join(&snapshot.commit).join(&file.path);
-        let json = repo.dir.read(place, LARGEST_INDEX).ok()?;
+        let json = repo.dir.read(snapshot.place.join(&file.path), LARGEST_INDEX).ok()?;
         completeness::parts(&file.path, &json).ok()
     });
     parts.reduce(|mut all, more| {
@@ -191,6 +212,19 @@ fn seconds((seconds, nanoseconds): Time) -> f64 {
     seconds as f64 + 1e-9 * f64::from(nanoseconds)
 }
 
+/// Blobs, each once: those that were listed, and those that came since.
+#[derive(Debug, Default)]
+struct Distinct<'a> {
+    listed: HashMap<&'a OsStr, &'a Stamp>,
+    late: HashMap<OsString, Stamp>,
+}
+
+impl Distinct<'_> {
+    fn stamps(&self) -> impl Iterator<Item = &Stamp> {
+        self.listed.values().copied().chain(self.late.values())
+    }
+}
+
 /// What is wrong, counted by kind.
 #[derive(Debug, Default)]
 struct Faults {
@@ -204,7 +238,8 @@ impl Faults {
     }
 
     fn trouble(&mut self, Trouble { path, error }: &Trouble) {
-        self.out_of_sight.push(format!("`{}` is out of sight: {error}", path.display()));
+        let what = if leads_nowhere(error) { "is no folder" } else { "is out of sight" };
+        self.out_of_sight.push(format!("`{}` {what}: {error}", path.display()));
     }
 
     fn words(self) -> Vec<String> {

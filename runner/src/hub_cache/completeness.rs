@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use serde::Deserialize;
@@ -95,7 +95,9 @@ pub(crate) fn parts(path: &Path, json: &[u8]) -> Result<BTreeSet<PathBuf>, Strin
     let Index { weight_map } =
         serde_json::from_slice(json).map_err(|error| format!("it is no index: {error}"))?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    Ok(weight_map.into_values().map(|part| folder.join(part)).collect())
+    let part =
+        |part| folder.join(part).components().filter(|at| *at != Component::CurDir).collect();
+    Ok(weight_map.into_values().map(part).collect())
 }
 
 #[cfg(test)]
@@ -124,7 +126,7 @@ mod tests {
         assert_eq!(judge(&whole, &[], None, None), Completeness::Unknown);
 
         let index =
-            br#"{"metadata": {}, "weight_map": {"l.0": "1.safetensors", "l.1": "2.safetensors"}}"#;
+            br#"{"metadata": {}, "weight_map": {"l.0": "1.safetensors", "l.1": "./2.safetensors"}}"#;
         let parts = parts(Path::new("sub/model.safetensors.index.json"), index).unwrap();
         let here = present(&["sub/1.safetensors", "sub/2.safetensors"]);
         assert_eq!(judge(&here, &[], None, Some(&parts)), complete(Witness::Index));
@@ -139,6 +141,8 @@ mod tests {
         assert!(is_index(Path::new("model.safetensors.index.json")));
         assert!(is_index(Path::new("x/pytorch_model.bin.index.json")));
         assert!(!is_index(Path::new("config.json")));
+        let dot = parts(Path::new("m"), br#"{"weight_map": {"a": "./x"}}"#).unwrap();
+        assert!(dot.contains(Path::new("x")), "{dot:?}");
         assert!(parts(Path::new("m"), b"{}").unwrap_err().contains("weight_map"));
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use contract::summary::CacheDelta;
 use walkdir::WalkDir;
 
-use super::names::RepoName;
+use super::{dir::DEEPEST, names::RepoName};
 
 /// Every file of a Hub cache that holds a repo's bytes, with what changes when it is written
 /// again. Links, refs, locks and notes about missing files are left out.
@@ -37,7 +37,8 @@ impl Inventory {
             return Ok(Self::default());
         }
         let mut files = HashMap::new();
-        let walk = WalkDir::new(hub).into_iter().filter_entry(|entry| {
+        // Below, no program would find a file again.
+        let walk = WalkDir::new(hub).max_depth(DEEPEST).into_iter().filter_entry(|entry| {
             let name = entry.file_name().as_encoded_bytes();
             let bookkeeping: [&[u8]; 4] = [b".locks", b".no_exist", b"refs", b"trees"];
             !(entry.file_type().is_dir() && bookkeeping.contains(&name) && entry.depth() <= 2)

@@ -12,10 +12,19 @@ use std::{
     path::Path,
 };
 
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RawDir, Stat};
+use rustix::{
+    fs::{self, AtFlags, FileType, Mode, OFlags, RawDir, Stat},
+    io::Errno,
+};
+
+use super::reached::is_gone;
 
 /// Bytes of a folder's list that are asked for at once.
 const LISTED_AT_ONCE: usize = 64 * 1024;
+
+/// How many folders are entered below one another. Programs open files by paths of 4,096 bytes at
+/// most, and no repo nests even twenty folders; who made more meant harm.
+pub(crate) const DEEPEST: usize = 200;
 
 /// An open folder.
 #[derive(Debug)]
@@ -101,7 +110,8 @@ impl Dir {
                 // Some file systems leave it to be asked for.
                 FileType::Unknown => match self.look(name) {
                     Ok(stamp) => stamp.kind,
-                    Err(_) => continue,
+                    Err(error) if is_gone(&error) => continue,
+                    Err(error) => return Err(error),
                 },
                 known => Kind::of(known),
             };
@@ -158,10 +168,21 @@ impl Dir {
     /// The bytes of the file `name`, links followed, `limit` at most.
     ///
     /// # Errors
-    /// When it cannot be read, or is larger.
+    /// When it cannot be read, is larger, or no regular file: a device has no end.
     pub(crate) fn read(&self, name: impl AsRef<OsStr>, limit: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.open_file(name)?.take(limit + 1).read_to_end(&mut bytes)?;
+        let file = match self.open_file(name) {
+            // A socket, or a device without a driver.
+            Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
+                return Err(no_file());
+            }
+            opened => opened?,
+        };
+        let stamp = Stamp::of_file(&file)?;
+        if stamp.kind != Kind::File {
+            return Err(no_file());
+        }
+        let mut bytes = Vec::with_capacity(stamp.size.min(limit) as usize + 1);
+        file.take(limit + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > limit {
             return Err(io::Error::new(
                 io::ErrorKind::FileTooLarge,
@@ -171,6 +192,27 @@ impl Dir {
         Ok(bytes)
     }
 
+    /// Whether `error` came of `name` having gone since this folder was listed. A link that leads
+    /// nowhere is still there.
+    pub(crate) fn has_lost(&self, name: impl AsRef<OsStr>, error: &io::Error) -> bool {
+        is_gone(error) && self.look(name).is_err_and(|error| is_gone(&error))
+    }
+
+    /// What `read` makes of the folder `name`; none when it has gone since this folder was listed.
+    /// One that was made anew meanwhile is read again.
+    pub(crate) fn within<T>(
+        &self,
+        name: impl AsRef<OsStr>,
+        read: impl Fn(Self) -> io::Result<T>,
+    ) -> Option<io::Result<T>> {
+        let name = name.as_ref();
+        match self.enter(name).and_then(&read) {
+            Err(error) if self.has_lost(name, &error) => None,
+            Err(error) if is_gone(&error) => Some(self.enter(name).and_then(read)),
+            read => Some(read),
+        }
+    }
+
     /// What the folder itself is.
     ///
     /// # Errors
@@ -178,6 +220,28 @@ impl Dir {
     pub(crate) fn stamp(&self) -> io::Result<Stamp> {
         Ok(Stamp::of(&fs::fstat(&self.0)?))
     }
+}
+
+/// The error of what should be a file and is something else.
+pub(crate) fn no_file() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")
+}
+
+/// Whether [`Dir::read`] found something that holds no text for us, whoever may read it.
+pub(crate) fn is_no_text(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::FileTooLarge)
+}
+
+/// The error of a folder below [`DEEPEST`] others, which is not entered. The kernel has the same
+/// kind for a path that is too long.
+pub(crate) fn too_deep() -> io::Error {
+    let text = format!("it lies more than {DEEPEST} folders deep");
+    io::Error::new(io::ErrorKind::InvalidFilename, text)
+}
+
+/// Whether an error is [`too_deep`], or the kernel's for such a path.
+pub(crate) fn is_too_deep(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidFilename
 }
 
 impl Kind {

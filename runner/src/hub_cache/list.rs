@@ -9,7 +9,10 @@ use super::{
     census::{RepoCensus, RevisionCensus},
     filter::Filter,
 };
-use crate::units::{ago, bytes};
+use crate::{
+    checks::on_one_line,
+    units::{ago, bytes},
+};
 
 /// Digits of a commit that a table shows.
 const COMMIT_SHOWN: usize = 8;
@@ -69,14 +72,18 @@ impl Listing {
                 rows.extend(repo.revisions.iter().map(|revision| revision_row(revision, now)));
             }
         }
+        // Whoever fills the cache names repos, branches and files.
+        let rows: Vec<_> =
+            rows.iter().map(|row| row.each_ref().map(|cell| on_one_line(cell))).collect();
         let mut text = aligned(&rows);
         for repo in &repos {
             for fault in &repo.faults {
-                writeln!(text, "{}: {fault}", repo.name).expect("a String takes all");
+                let line = format!("{}: {fault}", repo.name);
+                writeln!(text, "{}", on_one_line(&line)).expect("a String takes all");
             }
         }
         for fault in &census.faults {
-            writeln!(text, "{fault}").expect("a String takes all");
+            writeln!(text, "{}", on_one_line(fault)).expect("a String takes all");
         }
         writeln!(text, "{}", totals(census, &repos)).expect("a String takes all");
         text

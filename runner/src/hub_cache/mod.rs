@@ -14,10 +14,14 @@ mod hashing;
 mod link;
 mod list;
 mod location;
+#[cfg(test)]
+mod moving;
 mod names;
+mod reached;
 pub(crate) mod readiness;
 pub(crate) mod repair;
 mod repo;
+mod snapshot;
 mod store;
 mod tree;
 mod verified;

@@ -169,24 +169,40 @@ impl BlobName {
         if ends(".lock").is_some() {
             return Self::Lock;
         }
-        if name.starts_with(b"tmp_") {
+        if is_umask_probe(name) {
             return Self::UmaskProbe;
         }
-        let step = [".shared", ".new", ".old"].into_iter().find(|step| ends(step).is_some());
-        match step.filter(|_| name.starts_with(b".")) {
-            Some(step) => Self::Replacement { old: step == ".old" },
-            None => Self::Other,
+        let steps = [(".shared", false), (".new", false), (".old", true)];
+        let step = steps.into_iter().find_map(|(step, old)| ends(step).map(|stem| (stem, old)));
+        match step {
+            Some((stem, old)) if stem.starts_with(b".") && before_unique(stem).is_some() => {
+                Self::Replacement { old }
+            }
+            _ => Self::Other,
         }
     }
+}
+
+/// `tmp_` and a UUID: in `blobs/`, and before huggingface_hub 1.18 beside it.
+pub(crate) fn is_umask_probe(name: &[u8]) -> bool {
+    let Some(uuid) = name.strip_prefix(b"tmp_") else { return false };
+    let is_hex = |digit: &u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
+    let parts: Vec<_> = uuid.split(|byte| *byte == b'-').collect();
+    parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
+        && parts.into_iter().flatten().all(is_hex)
+}
+
+/// What comes before `.<8hex>`, with which a client makes a name its own.
+fn before_unique(name: &[u8]) -> Option<&[u8]> {
+    let dot = name.iter().rposition(|byte| *byte == b'.')?;
+    bytes::<4>(&name[dot + 1..]).map(|_| &name[..dot])
 }
 
 /// The etag of an unfinished download: `<etag>.<8hex>.incomplete` since 1.18, before that and in
 /// the Rust crate `<etag>.incomplete`.
 pub(crate) fn etag_of_incomplete(name: &[u8]) -> Option<&OsStr> {
     let stem = name.strip_suffix(b".incomplete")?;
-    let dot = stem.iter().rposition(|byte| *byte == b'.');
-    let unique = dot.filter(|at| bytes::<4>(&stem[at + 1..]).is_some());
-    Some(OsStr::from_bytes(unique.map_or(stem, |at| &stem[..at])))
+    Some(OsStr::from_bytes(before_unique(stem).unwrap_or(stem)))
 }
 
 #[cfg(test)]
@@ -232,11 +248,21 @@ mod tests {
     fn leftovers_are_told_by_their_names() {
         let of = |name: &str| BlobName::of(name.as_bytes());
         assert_eq!(of("ab.0011aabb.incomplete"), BlobName::Incomplete);
-        assert_eq!(of("tmp_0b0c"), BlobName::UmaskProbe);
+        assert_eq!(of("tmp_7a1f37b8-1b5e-4d1c-9c0e-0123456789ab"), BlobName::UmaskProbe);
         assert_eq!(of(".ab.0011aabb.old"), BlobName::Replacement { old: true });
         assert_eq!(of(".ab.0011aabb.shared"), BlobName::Replacement { old: false });
         assert_eq!(of("ab.lock"), BlobName::Lock);
-        for other in ["weights.new", "notes.txt", "abc"] {
+        // What is not named as a client names it is somebody's.
+        for other in [
+            "weights.new",
+            "notes.txt",
+            "abc",
+            "tmp_notes.txt",
+            "tmp_7a1f37b8-1b5e-4d1c-9c0e-0123456789aX",
+            ".config.old",
+            ".vimrc.backup99.new",
+            "ab.0011aabb.old",
+        ] {
             assert_eq!(of(other), BlobName::Other, "{other}");
         }
         let etag = |name: &str| etag_of_incomplete(name.as_bytes()).map(OsStr::to_owned);

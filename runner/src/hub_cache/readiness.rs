@@ -9,8 +9,11 @@ use super::{
     census::completeness,
     completeness::{Completeness, Witness},
     names::{RepoName, RepoType},
-    repo::{Blob, Content, Repo, SNAPSHOTS, Snapshot},
+    reached::Seen,
+    repo::{Repo, SNAPSHOTS},
+    snapshot::{Content, Snapshot},
 };
+use crate::checks::on_one_line;
 
 /// The branch that is loaded when nobody names another.
 const MAIN: &str = "main";
@@ -44,6 +47,15 @@ pub(crate) struct Wanted<'a> {
 
 /// Looks for a model in the cache at `hub`.
 pub(crate) fn look(hub: &Path, wanted: Wanted<'_>) -> Readiness {
+    match look_at(hub, wanted) {
+        Readiness::Ready => Readiness::Ready,
+        // Whoever fills the cache names branches and files.
+        Readiness::Partial(why) => Readiness::Partial(on_one_line(&why)),
+        Readiness::Lacking(why) => Readiness::Lacking(on_one_line(&why)),
+    }
+}
+
+fn look_at(hub: &Path, wanted: Wanted<'_>) -> Readiness {
     let name = RepoName { kind: RepoType::Model, id: wanted.id.to_owned() };
     let remedy = format!("`hf download {}` fetches it", wanted.id);
     let cache = match Cache::open(hub) {
@@ -78,7 +90,7 @@ fn snapshot(repo: &Repo, revision: &str) -> Option<Snapshot> {
     // The Hub client takes a ref's text as it is.
     let commit = by_ref.and_then(|reference| reference.text.as_deref().ok()).unwrap_or(revision);
     let folder = repo.commits.iter().find(|(name, _)| name == commit)?;
-    Some(repo.snapshot(&folder.0))
+    repo.snapshot(&folder.0)
 }
 
 fn known(repo: &Repo) -> String {
@@ -91,9 +103,20 @@ fn judge(repo: &Repo, snapshot: &Snapshot, wanted: Wanted<'_>, remedy: &str) -> 
     let mut dangling = Vec::new();
     for file in &snapshot.files {
         let there = match &file.content {
-            Content::Blob { name, .. } => repo.blobs.get(name).and_then(Blob::stamp).is_some(),
-            Content::Copy(_) | Content::Astray { stamp: Some(_), .. } => true,
-            Content::Astray { stamp: None, .. } | Content::Odd => false,
+            Content::Blob { name, .. } => match repo.seen(name) {
+                Seen::OutOfSight => {
+                    let why = format!(
+                        "`{SNAPSHOTS}/{}/{}` leads out of sight: a folder on the way is closed",
+                        snapshot.commit,
+                        file.path.display()
+                    );
+                    return Readiness::Lacking(why);
+                }
+                seen => seen.is_there(),
+            },
+            Content::Copy(_) => true,
+            Content::Astray { reached, .. } => reached.stamp().is_some(),
+            Content::Odd => false,
         };
         if there {
             present.insert(&file.path);
@@ -101,7 +124,7 @@ fn judge(repo: &Repo, snapshot: &Snapshot, wanted: Wanted<'_>, remedy: &str) -> 
             dangling.push(file.path.as_path());
         }
     }
-    let place = Path::new(SNAPSHOTS).join(&snapshot.commit);
+    let place = &snapshot.place;
     if let Some(trouble) = snapshot.troubles.first() {
         let why = format!("`{}` is out of sight: {}", trouble.path.display(), trouble.error);
         return Readiness::Lacking(why);
@@ -112,7 +135,8 @@ fn judge(repo: &Repo, snapshot: &Snapshot, wanted: Wanted<'_>, remedy: &str) -> 
     if let Some(missing) = needed(&present, wanted) {
         return lacks(&missing);
     }
-    match completeness(repo, snapshot, &present, &dangling) {
+    let tree = repo.tree(&snapshot.commit).and_then(Result::ok);
+    match completeness(repo, snapshot, &present, &dangling, tree.as_ref()) {
         Completeness::Complete(_) | Completeness::Unknown => Readiness::Ready,
         Completeness::Partial(Witness::Index | Witness::Link, missing) => {
             lacks(&format!("no {}", shown(&missing)))

@@ -4,14 +4,15 @@ use std::{
     collections::HashMap,
     ffi::{OsStr, OsString},
     io,
-    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
 
 use super::{
-    dir::{Dir, Kind, Stamp},
-    link::{self, BlobLink, Pointer},
+    dir::{DEEPEST, Dir, Kind, Stamp, is_no_text, no_file, too_deep},
+    link::{self, BlobLink},
     names::{RepoName, is_of_system},
+    reached::{Reached, Seen, is_gone, leads_nowhere},
+    snapshot::Snapshot,
     tree::{self, Tree},
 };
 
@@ -53,7 +54,7 @@ pub(crate) struct Repo {
     pub(crate) blobs: HashMap<OsString, Blob>,
     /// Names of branches, tags and pull requests.
     pub(crate) refs: Vec<Ref>,
-    /// What lies in `snapshots/`.
+    /// What lies in `snapshots/`. Links to folders are folders, as for the Hub client.
     pub(crate) commits: Vec<(OsString, Kind)>,
     /// What of all this could not be read.
     pub(crate) troubles: Vec<Trouble>,
@@ -69,14 +70,14 @@ pub(crate) enum Blob {
         /// The name there.
         payload: OsString,
         /// What is there, if anything is.
-        stamp: Option<Stamp>,
+        reached: Reached,
     },
     /// A link to anywhere else.
     Astray {
         /// Its text.
         text: Vec<u8>,
         /// What is there, if anything is.
-        stamp: Option<Stamp>,
+        reached: Reached,
     },
     /// A folder or something stranger.
     Odd,
@@ -89,7 +90,7 @@ impl Blob {
     pub(crate) fn stamp(&self) -> Option<&Stamp> {
         match self {
             Self::Bytes(stamp) => Some(stamp),
-            Self::Shared { stamp, .. } | Self::Astray { stamp, .. } => stamp.as_ref(),
+            Self::Shared { reached, .. } | Self::Astray { reached, .. } => reached.file(),
             Self::Odd | Self::Unseen(_) => None,
         }
     }
@@ -100,6 +101,8 @@ impl Blob {
 pub(crate) struct Ref {
     /// Its path there: `main`, `refs/pr/1`.
     pub(crate) name: String,
+    /// Where it lies, below the repo.
+    pub(crate) path: PathBuf,
     /// Its text.
     pub(crate) text: Result<String, io::Error>,
 }
@@ -111,79 +114,41 @@ impl Ref {
     }
 }
 
-/// A folder in `snapshots/`.
-#[derive(Debug)]
-pub(crate) struct Snapshot {
-    /// Its name, a commit.
-    pub(crate) commit: String,
-    /// Its files.
-    pub(crate) files: Vec<SnapshotFile>,
-    /// The folder itself, if it could be looked at.
-    pub(crate) folder: Option<Stamp>,
-    /// What could not be read.
-    pub(crate) troubles: Vec<Trouble>,
-}
-
-/// A file of a snapshot.
-#[derive(Debug)]
-pub(crate) struct SnapshotFile {
-    /// Its path below the snapshot.
-    pub(crate) path: PathBuf,
-    /// How many folders it lies below the snapshot.
-    pub(crate) folders: usize,
-    /// What it is.
-    pub(crate) content: Content,
-}
-
-/// What a file of a snapshot is.
-#[derive(Debug)]
-pub(crate) enum Content {
-    /// A link to a blob of the same repo.
-    Blob {
-        /// The blob's name.
-        name: OsString,
-        /// Whether the link's text is absolute.
-        absolute: bool,
-    },
-    /// A link to anywhere else.
-    Astray {
-        /// Its text.
-        text: Vec<u8>,
-        /// What is there, if anything is.
-        stamp: Option<Stamp>,
-    },
-    /// The bytes themselves: a file system without links, or links that were followed by a copy.
-    Copy(Stamp),
-    /// Something stranger, or something that could not be looked at.
-    Odd,
-}
-
 impl Repo {
     /// Reads the repo's folder, without its snapshots.
     ///
     /// # Errors
     /// When the folder itself cannot be read.
     pub(crate) fn read(path: &Path, name: RepoName) -> io::Result<Self> {
-        let dir = Dir::open(path)?;
+        Self::read_in(Dir::open(path)?, path, name)
+    }
+
+    /// The same for an open folder.
+    ///
+    /// # Errors
+    /// As [`Repo::read`].
+    pub(crate) fn read_in(dir: Dir, path: &Path, name: RepoName) -> io::Result<Self> {
         let mut troubles = Vec::new();
         let entries = dir.list()?;
         let has = |folder: &str| entries.iter().any(|(name, _)| name == folder);
         let mut blobs = HashMap::new();
         if has(BLOBS) {
-            match dir.enter(BLOBS).and_then(|folder| read_blobs(&folder)) {
-                Ok(read) => blobs = read,
-                Err(error) => troubles.push(Trouble { path: BLOBS.into(), error }),
+            match dir.within(BLOBS, |folder| read_blobs(&folder)) {
+                Some(Ok(read)) => blobs = read,
+                Some(Err(error)) => troubles.push(Trouble { path: BLOBS.into(), error }),
+                None => {}
             }
         }
         let mut refs = Vec::new();
         if has(REFS) {
-            read_refs(&dir, Path::new(REFS), &mut refs, &mut troubles);
+            read_refs(&dir, &mut refs, &mut troubles);
         }
         let mut commits = Vec::new();
         if has(SNAPSHOTS) {
-            match dir.enter(SNAPSHOTS).and_then(|folder| folder.list()) {
-                Ok(list) => commits = list,
-                Err(error) => troubles.push(Trouble { path: SNAPSHOTS.into(), error }),
+            match dir.within(SNAPSHOTS, |folder| read_commits(&folder)) {
+                Some(Ok(list)) => commits = list,
+                Some(Err(error)) => troubles.push(Trouble { path: SNAPSHOTS.into(), error }),
+                None => {}
             }
         }
         Ok(Self { name, path: path.to_owned(), dir, entries, blobs, refs, commits, troubles })
@@ -194,36 +159,51 @@ impl Repo {
         self.entries.iter().any(|(entry, _)| entry == name)
     }
 
-    /// Folders in `snapshots/`: links to folders count, as for the Hub client.
+    /// Its snapshots, but for those that have gone meanwhile.
     pub(crate) fn snapshots(&self) -> impl Iterator<Item = Snapshot> + '_ {
-        let folders = self.commits.iter().filter(|(name, kind)| match kind {
-            Kind::Folder => true,
-            Kind::Link => {
-                let stamp = self.dir.look_through(Path::new(SNAPSHOTS).join(name));
-                stamp.is_ok_and(|stamp| stamp.kind == Kind::Folder)
-            }
-            Kind::File | Kind::Other => false,
-        });
-        folders.map(|(name, _)| self.snapshot(name))
+        let folders = self.commits.iter().filter(|(_, kind)| *kind == Kind::Folder);
+        folders.filter_map(|(name, _)| self.snapshot(name))
     }
 
-    /// Reads one snapshot.
-    pub(crate) fn snapshot(&self, name: &OsStr) -> Snapshot {
-        let mut snapshot = Snapshot {
-            commit: name.to_string_lossy().into_owned(),
-            files: vec![],
-            folder: None,
-            troubles: vec![],
-        };
-        let place = Path::new(SNAPSHOTS).join(name);
-        match self.dir.enter(&place) {
-            Ok(dir) => {
-                snapshot.folder = dir.stamp().ok();
-                self.read_files(&dir, &place, Path::new(""), 0, &mut snapshot);
-            }
-            Err(error) => snapshot.troubles.push(Trouble { path: place, error }),
+    /// What is known of the bytes of the blob `name`. `blobs/` was listed before any snapshot was
+    /// read: what the list has nothing of is looked at again.
+    pub(crate) fn seen(&self, name: &OsStr) -> Seen<'_> {
+        let listed = self.blobs.get_key_value(name);
+        match listed.map(|(name, blob)| (name, blob, blob.stamp())) {
+            Some((name, blob, Some(stamp))) => Seen::Listed { name, blob, stamp },
+            _ => self.look_again(name),
         }
-        snapshot
+    }
+
+    fn look_again(&self, name: &OsStr) -> Seen<'_> {
+        let path = Path::new(BLOBS).join(name);
+        let blob = match self.dir.look(&path) {
+            Ok(stamp) => read_blob(&self.dir, path.as_os_str(), stamp.kind),
+            Err(error) if leads_nowhere(&error) => None,
+            Err(error) => Some(Blob::Unseen(error)),
+        };
+        let late = |stamp: &Stamp, shared| match stamp.kind {
+            Kind::File => Seen::Late { stamp: *stamp, shared },
+            _ => Seen::Odd,
+        };
+        let (reached, shared) = match &blob {
+            None => return Seen::Missing,
+            Some(Blob::Odd) => return Seen::Odd,
+            Some(Blob::Unseen(_)) => return Seen::OutOfSight,
+            Some(Blob::Bytes(stamp)) => return late(stamp, false),
+            Some(Blob::Shared { reached, .. }) => (reached, true),
+            Some(Blob::Astray { reached, .. }) => (reached, false),
+        };
+        match reached {
+            Reached::There(stamp) => late(stamp, shared),
+            Reached::Nothing => Seen::Missing,
+            Reached::OutOfSight(_) => Seen::OutOfSight,
+        }
+    }
+
+    /// Whether the repo has this folder, and nobody knows what is in it.
+    pub(crate) fn hides(&self, folder: &str) -> bool {
+        self.troubles.iter().any(|trouble| trouble.path == Path::new(folder))
     }
 
     /// The list of a commit's files, if there is one; else why it is not used.
@@ -234,60 +214,9 @@ impl Repo {
         let path = Path::new(TREES).join(format!("{commit}.json"));
         match self.dir.read(&path, tree::LARGEST) {
             Ok(json) => Some(Tree::parse(&json).map_err(TreeFault::Unusable)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) if is_gone(&error) => None,
+            Err(error) if is_no_text(&error) => Some(Err(TreeFault::Unusable(error.to_string()))),
             Err(error) => Some(Err(TreeFault::Unreadable(error))),
-        }
-    }
-
-    fn read_files(
-        &self,
-        dir: &Dir,
-        place: &Path,
-        below: &Path,
-        folders: usize,
-        snapshot: &mut Snapshot,
-    ) {
-        let mut inner = Vec::new();
-        let files = &mut snapshot.files;
-        let listed = dir.visit(|name, kind| {
-            let content = match kind {
-                Kind::Folder => {
-                    inner.push(name.to_owned());
-                    return;
-                }
-                Kind::Link => match self.link(dir, name, folders) {
-                    Some(content) => content,
-                    None => return,
-                },
-                Kind::File => dir.look(name).map_or(Content::Odd, Content::Copy),
-                Kind::Other => Content::Odd,
-            };
-            files.push(SnapshotFile { path: below.join(name), folders, content });
-        });
-        if let Err(error) = listed {
-            snapshot.troubles.push(Trouble { path: place.join(below), error });
-        }
-        inner.sort_unstable();
-        for name in inner {
-            let below = below.join(&name);
-            match dir.enter(&name) {
-                Ok(dir) => self.read_files(&dir, place, &below, folders + 1, snapshot),
-                Err(error) => {
-                    snapshot.troubles.push(Trouble { path: place.join(below), error });
-                }
-            }
-        }
-    }
-
-    /// A link of a snapshot; none when it leads to a folder, which the Hub client passes over.
-    fn link(&self, dir: &Dir, name: &OsStr, folders: usize) -> Option<Content> {
-        let Ok(text) = dir.link(name) else { return Some(Content::Odd) };
-        match link::pointer(&text, folders, &self.path) {
-            Pointer::Blob(name) => Some(Content::Blob { name, absolute: false }),
-            Pointer::AbsoluteBlob(name) => Some(Content::Blob { name, absolute: true }),
-            Pointer::Elsewhere => {
-                Some(Content::Astray { text, stamp: dir.look_through(name).ok() })
-            }
         }
     }
 }
@@ -301,52 +230,103 @@ pub(crate) enum TreeFault {
     Unusable(String),
 }
 
+fn read_commits(dir: &Dir) -> io::Result<Vec<(OsString, Kind)>> {
+    let mut list = dir.list()?;
+    for (name, kind) in list.iter_mut().filter(|(_, kind)| *kind == Kind::Link) {
+        // What is out of sight is for whoever enters it to say.
+        match Reached::of(dir.look_through(name)) {
+            Reached::There(stamp) if stamp.kind != Kind::Folder => {}
+            Reached::Nothing => {}
+            Reached::There(_) | Reached::OutOfSight(_) => *kind = Kind::Folder,
+        }
+    }
+    Ok(list)
+}
+
 fn read_blobs(dir: &Dir) -> io::Result<HashMap<OsString, Blob>> {
     let mut blobs = HashMap::new();
     dir.visit(|name, kind| {
-        if is_of_system(name) {
-            return;
+        if !is_of_system(name)
+            && let Some(blob) = read_blob(dir, name, kind)
+        {
+            blobs.insert(name.to_owned(), blob);
         }
-        let blob = match kind {
-            Kind::File => dir.look(name).map_or_else(Blob::Unseen, Blob::Bytes),
-            Kind::Link => match dir.link(name) {
-                Err(error) => Blob::Unseen(error),
-                Ok(text) => {
-                    let stamp = dir.look_through(name).ok();
-                    match link::blob(&text) {
-                        BlobLink::Store(payload) => Blob::Shared { payload, stamp },
-                        BlobLink::Elsewhere => Blob::Astray { text, stamp },
-                    }
-                }
-            },
-            Kind::Folder | Kind::Other => Blob::Odd,
-        };
-        blobs.insert(name.to_owned(), blob);
     })?;
     Ok(blobs)
 }
 
-fn read_refs(repo: &Dir, place: &Path, refs: &mut Vec<Ref>, troubles: &mut Vec<Trouble>) {
-    let list = match repo.enter(place).and_then(|dir| dir.list()) {
-        Ok(list) => list,
-        Err(error) => {
-            troubles.push(Trouble { path: place.to_owned(), error });
-            return;
-        }
+/// What the entry `name` is, which was of this `kind` a moment ago; none when it has gone. A client
+/// puts a link in the place of a file, and a file in that of a link.
+fn read_blob(dir: &Dir, name: &OsStr, kind: Kind) -> Option<Blob> {
+    let read = match kind {
+        Kind::File => dir.look(name).and_then(|stamp| match stamp.kind {
+            Kind::Link => read_link(dir, name),
+            _ => Ok(Blob::Bytes(stamp)),
+        }),
+        Kind::Link => match read_link(dir, name) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                dir.look(name).map(Blob::Bytes)
+            }
+            read => read,
+        },
+        Kind::Folder | Kind::Other => Ok(Blob::Odd),
     };
-    for (name, kind) in list {
-        let path = place.join(&name);
-        if is_of_system(&name) {
-            continue;
-        }
-        if kind == Kind::Folder {
-            read_refs(repo, &path, refs, troubles);
-            continue;
-        }
-        let below = path.strip_prefix(REFS).unwrap_or(&path);
-        let name = String::from_utf8_lossy(below.as_os_str().as_bytes()).into_owned();
-        let text =
-            repo.read(&path, LARGEST_REF).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        refs.push(Ref { name, text });
+    match read {
+        Ok(blob) => Some(blob),
+        Err(error) if is_gone(&error) => None,
+        Err(error) => Some(Blob::Unseen(error)),
     }
+}
+
+fn read_link(dir: &Dir, name: &OsStr) -> io::Result<Blob> {
+    let text = dir.link(name)?;
+    let reached = Reached::of(dir.look_through(name));
+    Ok(match link::blob(&text) {
+        BlobLink::Store(payload) => Blob::Shared { payload, reached },
+        BlobLink::Elsewhere => Blob::Astray { text, reached },
+    })
+}
+
+fn read_refs(repo: &Dir, refs: &mut Vec<Ref>, troubles: &mut Vec<Trouble>) {
+    let mut ahead = vec![(PathBuf::from(REFS), 0)];
+    while let Some((place, depth)) = ahead.pop() {
+        let listed = if depth > DEEPEST {
+            Some(Err(too_deep()))
+        } else {
+            repo.within(&place, |dir| dir.list())
+        };
+        let list = match listed {
+            Some(Ok(list)) => list,
+            None => continue,
+            Some(Err(error)) => {
+                troubles.push(Trouble { path: place, error });
+                continue;
+            }
+        };
+        for (name, kind) in list {
+            let path = place.join(&name);
+            if is_of_system(&name) {
+                continue;
+            }
+            if kind == Kind::Folder {
+                ahead.push((path, depth + 1));
+            } else if let Some(text) = read_ref(repo, &path, kind) {
+                let below = path.strip_prefix(REFS).unwrap_or(&path);
+                refs.push(Ref { name: below.to_string_lossy().into_owned(), path, text });
+            }
+        }
+    }
+    refs.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+}
+
+/// The text of a ref; none when it has gone: its file is made under another name, and renamed.
+fn read_ref(repo: &Dir, path: &Path, kind: Kind) -> Option<io::Result<String>> {
+    if kind == Kind::Other {
+        return Some(Err(no_file()));
+    }
+    let text = match repo.read(path, LARGEST_REF) {
+        Err(error) if repo.has_lost(path, &error) => return None,
+        read => read,
+    };
+    Some(text.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }

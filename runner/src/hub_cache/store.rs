@@ -3,9 +3,10 @@
 use std::{ffi::OsString, io, os::unix::ffi::OsStrExt as _, path::PathBuf};
 
 use super::{
-    dir::{Dir, Kind, Stamp},
+    dir::{Dir, Kind, Stamp, is_no_text},
     link::is_shard,
     names::Digest,
+    reached::is_gone,
 };
 
 /// The store's folder in a cache.
@@ -36,13 +37,23 @@ pub(crate) struct Payload {
 }
 
 impl Store {
-    /// Reads the store of the cache `hub`; none when the folder is not marked as one.
+    /// Reads the store of the cache `hub`; none when the folder is not marked as one. A closed
+    /// folder, or one with a closed mark, is taken for the store: nobody else makes such a folder.
     pub(crate) fn read(hub: &Dir) -> Option<Self> {
-        let dir = hub.enter(STORE).ok()?;
-        if !is_marked(&dir) {
-            return None;
-        }
         let mut store = Self::default();
+        let dir = match hub.enter(STORE) {
+            Ok(dir) => dir,
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                store.troubles.push((PathBuf::new(), error));
+                return Some(store);
+            }
+            Err(_) => return None,
+        };
+        match is_marked(&dir) {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(error) => store.troubles.push((MARKER.into(), error)),
+        }
         match dir.list() {
             Err(error) => store.troubles.push((PathBuf::new(), error)),
             Ok(list) => {
@@ -67,6 +78,7 @@ impl Store {
     fn read_shard(&mut self, store: &Dir, prefix: &OsString) {
         let list = match store.enter(prefix).and_then(|dir| dir.list()) {
             Ok(list) => list,
+            Err(error) if is_gone(&error) => return,
             Err(error) => {
                 self.troubles.push((prefix.into(), error));
                 return;
@@ -81,6 +93,7 @@ impl Store {
                 continue;
             }
             match store.look(&path) {
+                Err(error) if is_gone(&error) => {}
                 Err(error) => self.troubles.push((path, error)),
                 Ok(stamp)
                     if stamp.kind == Kind::File
@@ -97,13 +110,24 @@ impl Store {
     fn other(&mut self, store: &Dir, path: PathBuf) {
         match store.look(&path) {
             Ok(stamp) => self.others.push((path, stamp)),
+            Err(error) if is_gone(&error) => {}
             Err(error) => self.troubles.push((path, error)),
         }
     }
 }
 
 /// Whether a folder is the store: the client trusts the marker alone.
-fn is_marked(dir: &Dir) -> bool {
-    dir.look(MARKER).is_ok_and(|stamp| stamp.kind == Kind::File)
-        && dir.read(MARKER, MARK.len() as u64).is_ok_and(|text| text == MARK)
+///
+/// # Errors
+/// When nobody knows: the marker is closed to this user.
+fn is_marked(dir: &Dir) -> io::Result<bool> {
+    let marker = dir.look(MARKER).and_then(|stamp| match stamp.kind {
+        Kind::File => dir.read(MARKER, MARK.len() as u64).map(Some),
+        _ => Ok(None),
+    });
+    match marker {
+        Ok(text) => Ok(text.is_some_and(|text| text == MARK)),
+        Err(error) if is_gone(&error) || is_no_text(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
 }

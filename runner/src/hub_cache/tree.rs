@@ -72,23 +72,15 @@ impl Tree {
     /// Why it is not used.
     pub(crate) fn parse(json: &[u8]) -> Result<Self, String> {
         #[derive(Deserialize)]
-        struct Version {
-            format_version: Option<serde_json::Value>,
-        }
-        #[derive(Deserialize)]
         struct Listing {
+            format_version: u64,
             files: BTreeMap<String, TreeFile>,
         }
-        let broken = |error: serde_json::Error| format!("it is no list of files: {error}");
-        let Version { format_version } = serde_json::from_slice(json).map_err(broken)?;
-        match format_version {
-            Some(version) if version == VERSION => {}
-            Some(version) => {
-                return Err(format!("its format has version {version}; known is {VERSION}"));
-            }
-            None => return Err("it names no version of its format".to_owned()),
-        }
-        let Listing { files } = serde_json::from_slice(json).map_err(broken)?;
+        let files = match serde_json::from_slice(json) {
+            Ok(Listing { format_version: VERSION, files }) => files,
+            // A list of another version may be anything else as well.
+            otherwise => return Err(unusable(json, otherwise.err())),
+        };
         for (path, file) in &files {
             if let Some(why) = unsafe_path(path) {
                 return Err(format!("it names the file {path:?}, {why}"));
@@ -106,6 +98,22 @@ impl Tree {
     pub(crate) fn contradiction(&self) -> Option<&str> {
         let Self(files) = self;
         files.iter().find(|(_, file)| !file.proves_itself()).map(|(path, _)| path.as_str())
+    }
+}
+
+/// Why a list is not used that is not of our version, or that did not parse with this `error`.
+fn unusable(json: &[u8], error: Option<serde_json::Error>) -> String {
+    #[derive(Deserialize)]
+    struct Version {
+        format_version: Option<serde_json::Value>,
+    }
+    match (serde_json::from_slice(json), error) {
+        (Ok(Version { format_version: Some(version) }), _) if version != VERSION => {
+            format!("its format has version {version}; known is {VERSION}")
+        }
+        (Ok(Version { format_version: None }), _) => "it names no version of its format".to_owned(),
+        (Err(error), _) | (Ok(_), Some(error)) => format!("it is no list of files: {error}"),
+        (Ok(_), None) => "it is no list of files".to_owned(),
     }
 }
 

@@ -27,10 +27,10 @@ const RECORD: usize = 5 * 8 + 2 * 4 + 1 + 32;
 /// Bytes of the largest memory that is read: ten million files.
 const LARGEST: u64 = 1 << 30;
 
-/// What a memory is called before it is whole.
+/// What begins the name of a memory that is being written.
 const NEW: &str = ".new-";
-/// No save takes so long.
-const OLD: Duration = Duration::from_secs(24 * 60 * 60);
+/// Nobody writes a memory for so long.
+const YOUNG: Duration = Duration::from_secs(3600);
 
 /// Longer than the kernel takes to move the clock that it stamps files with.
 const TICK: Duration = Duration::from_millis(100);
@@ -45,8 +45,7 @@ pub(crate) fn file(base: &Path, hub: &Path, folder: &str) -> PathBuf {
     base.join("aienergyscore/verified").join(hub).join(folder)
 }
 
-/// Removes the memories of repos that this Hub cache has no more (it has those in `folders`), and
-/// what a killed save left, once it is old.
+/// Removes the memories of repos that this Hub cache has no more: it has those in `folders`.
 ///
 /// # Errors
 /// When the folder of memories cannot be read, or one cannot be removed.
@@ -58,18 +57,13 @@ pub(crate) fn sweep(base: &Path, hub: &Path, folders: &HashSet<OsString>) -> io:
     for memory in memories {
         let memory = memory?;
         let name = memory.file_name();
-        let removed = if name.as_bytes().starts_with(NEW.as_bytes()) {
-            let age = memory.metadata().and_then(|data| data.modified()).map(|at| at.elapsed());
-            age.is_ok_and(|age| age.is_ok_and(|age| age > OLD))
-                .then(|| fs::remove_file(memory.path()))
-        } else {
-            (!folders.contains(&name)).then(|| fs::remove_file(memory.path()))
-        };
-        match removed {
+        if name.as_bytes().starts_with(NEW.as_bytes()) || folders.contains(&name) {
+            continue;
+        }
+        match fs::remove_file(memory.path()) {
             // Another run was faster.
-            Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => {}
-            Some(removed) => removed?,
-            None => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed?,
         }
     }
     Ok(())
@@ -158,6 +152,7 @@ impl Verified {
         let folder = file.parent().unwrap_or(Path::new("."));
         // Others need not know what is there, and must not say what is right.
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        remove_leftovers(folder, SystemTime::now())?;
         let mut new = tempfile::Builder::new().prefix(NEW).tempfile_in(folder)?;
         new.write_all(&self.render())?;
         new.persist(file)?;
@@ -174,6 +169,26 @@ impl Verified {
         bytes.extend(check);
         bytes
     }
+}
+
+/// Removes what runs that were killed had begun to write; of young ones the run may still be there.
+fn remove_leftovers(folder: &Path, now: SystemTime) -> io::Result<()> {
+    for entry in folder.read_dir()? {
+        let entry = entry?;
+        if !entry.file_name().as_bytes().starts_with(NEW.as_bytes()) {
+            continue;
+        }
+        let removed = entry.metadata().and_then(|data| {
+            let age = now.duration_since(data.modified()?).unwrap_or_default();
+            if age > YOUNG { fs::remove_file(entry.path()) } else { Ok(()) }
+        });
+        match removed {
+            // Another run was faster.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed?,
+        }
+    }
+    Ok(())
 }
 
 /// Whether a file's last change is so long ago that a write to come gets another stamp. Clocks may
@@ -237,156 +252,4 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        fs,
-        os::unix::fs::{MetadataExt as _, PermissionsExt as _},
-        path::{Path, PathBuf},
-        time::{Duration, SystemTime},
-    };
-
-    use super::{OLD, RECORD, Verified, file, parse, sweep};
-    use crate::hub_cache::{
-        dir::{Kind, Stamp},
-        names::Digest,
-    };
-
-    const SHA256: Digest = Digest::Sha256([7; 32]);
-    const GIT: Digest = Digest::Git([9; 20]);
-
-    fn stamp(inode: u64) -> Stamp {
-        Stamp {
-            kind: Kind::File,
-            device: 1,
-            inode,
-            size: 3,
-            accessed: (0, 0),
-            modified: (-4, 5),
-            changed: (1000, 5),
-            mode: 0,
-            uid: 0,
-            gid: 0,
-        }
-    }
-
-    /// That long after the last change of [`stamp`].
-    fn after(ms: u64) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::new(1000, 5) + Duration::from_millis(ms)
-    }
-
-    /// A memory of two files in a folder of its own.
-    fn saved() -> (tempfile::TempDir, PathBuf) {
-        let base = tempfile::tempdir().unwrap();
-        let path = file(base.path(), Path::new("/hub"), "models--a--b");
-        let mut memory = Verified::load(&path);
-        memory.remember(&stamp(1), SHA256, after(5000));
-        memory.remember(&stamp(2), GIT, after(5000));
-        memory.save(&path).unwrap();
-        (base, path)
-    }
-
-    #[test]
-    fn what_is_remembered_is_recalled_by_the_next_run() {
-        let (base, path) = saved();
-        let hub = path.parent().unwrap();
-        assert_eq!(
-            path.strip_prefix(base.path()).unwrap().to_str().unwrap(),
-            "aienergyscore/verified/2382ac746042bf1e/models--a--b"
-        );
-        assert_eq!(fs::metadata(hub).unwrap().permissions().mode() & 0o777, 0o700);
-        assert_eq!(fs::read_dir(hub).unwrap().count(), 1);
-        let mut memory = Verified::load(&path);
-        assert_eq!(memory.recall(&stamp(1), Digest::Sha256([0; 32])), Some(SHA256));
-        assert_eq!(memory.recall(&stamp(2), Digest::Git([0; 20])), Some(GIT));
-        assert_eq!(memory.recall(&stamp(1), GIT), None);
-        // Nothing new: the file stays as it is.
-        let inode = || fs::metadata(&path).unwrap().ino();
-        let before = inode();
-        memory.save(&path).unwrap();
-        assert_eq!(inode(), before);
-    }
-
-    #[test]
-    fn another_stamp_is_another_file() {
-        let (_base, path) = saved();
-        let mut memory = Verified::load(&path);
-        let one = stamp(1);
-        for other in [
-            Stamp { device: 2, ..one },
-            Stamp { inode: 3, ..one },
-            Stamp { size: 4, ..one },
-            Stamp { modified: (-4, 6), ..one },
-            Stamp { changed: (1001, 5), ..one },
-        ] {
-            assert_eq!(memory.recall(&other, SHA256), None, "{other:?}");
-        }
-        // Reading it, or giving it to somebody, does not change the bytes.
-        assert_eq!(memory.recall(&Stamp { accessed: (9, 9), ..one }, SHA256), Some(SHA256));
-    }
-
-    #[test]
-    fn what_was_not_met_is_forgotten() {
-        let (_base, path) = saved();
-        let mut memory = Verified::load(&path);
-        memory.recall(&stamp(2), GIT).unwrap();
-        memory.save(&path).unwrap();
-        let mut memory = Verified::load(&path);
-        assert_eq!(memory.recall(&stamp(1), SHA256), None);
-        assert_eq!(memory.recall(&stamp(2), GIT), Some(GIT));
-        assert_eq!(memory.entries.len(), 1);
-    }
-
-    #[test]
-    fn memories_of_repos_that_are_gone_are_swept() {
-        let (base, path) = saved();
-        let hub = path.parent().unwrap();
-        let (gone, new, left) = (hub.join("models--gone"), hub.join(".new-1"), hub.join(".new-2"));
-        for file in [&gone, &new, &left] {
-            fs::write(file, "").unwrap();
-        }
-        let old = SystemTime::now() - 2 * OLD;
-        fs::File::options().write(true).open(&left).unwrap().set_modified(old).unwrap();
-        sweep(base.path(), Path::new("/hub"), &["models--a--b".into()].into()).unwrap();
-        assert_eq!(
-            [&path, &gone, &new, &left].map(|file| file.exists()),
-            [true, false, true, false]
-        );
-        // A cache that nobody verified has none.
-        sweep(base.path(), Path::new("/other"), &[].into()).unwrap();
-    }
-
-    #[test]
-    fn a_file_that_was_just_changed_is_not_remembered() {
-        let mut memory = Verified::default();
-        let mut is_remembered = |stamp: Stamp, now| {
-            memory.remember(&stamp, SHA256, now);
-            memory.recall(&stamp, SHA256).is_some()
-        };
-        assert!(!is_remembered(stamp(1), after(0)));
-        assert!(!is_remembered(stamp(1), after(100)));
-        assert!(!is_remembered(stamp(1), SystemTime::UNIX_EPOCH));
-        assert!(is_remembered(stamp(1), after(101)));
-        let whole_seconds = Stamp { changed: (1000, 0), ..stamp(2) };
-        assert!(!is_remembered(whole_seconds, after(2000)));
-        assert!(is_remembered(whole_seconds, after(2200)));
-    }
-
-    #[test]
-    fn a_damaged_memory_is_empty() {
-        let (_base, path) = saved();
-        let whole = fs::read(&path).unwrap();
-        assert_eq!(parse(&whole).unwrap().len(), 2);
-        for at in 0..whole.len() {
-            let mut damaged = whole.clone();
-            damaged[at] ^= 1;
-            assert!(parse(&damaged).is_none(), "byte {at}");
-            assert!(parse(&whole[..at]).is_none(), "cut at {at}");
-        }
-        let without_a_record = [&whole[..8], &whole[8 + RECORD..]].concat();
-        assert!(parse(&without_a_record).is_none());
-        fs::write(&path, b"").unwrap();
-        assert!(Verified::load(&path).entries.is_empty());
-        assert!(Verified::load(path.parent().unwrap()).entries.is_empty());
-        assert!(Verified::load(&path.join("below")).entries.is_empty());
-    }
-}
+mod tests;

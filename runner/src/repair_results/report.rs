@@ -122,10 +122,14 @@ impl<'a> Report<'a> {
                 foreign.len(),
                 kinds(foreign)
             ));
-            lines.some("  ", foreign, |Foreign { path, owner, is_folder, bytes, mode: _ }| {
-                let what = if *is_folder { "folder".to_owned() } else { units::bytes(*bytes) };
-                format!("uid {owner}, {what}: `{}`", shown(path))
-            });
+            lines.some(
+                "  ",
+                foreign,
+                |Foreign { path, owner, is_folder, bytes, mode: _, group: _ }| {
+                    let what = if *is_folder { "folder".to_owned() } else { units::bytes(*bytes) };
+                    format!("uid {owner}, {what}: `{}`", shown(path))
+                },
+            );
         }
         if let Some(done) = &self.done {
             done.tell(&mut lines);

@@ -2,24 +2,14 @@
 
 use std::{
     io,
-    ops::Range,
-    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
 use walkdir::WalkDir;
 
-use crate::give_back::Entry;
-
-/// Ids by which an entry is judged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Ids {
-    /// The user's.
-    pub(super) user: u32,
-    /// Those that containers run under.
-    pub(super) container: Vec<Range<u32>>,
-}
+use crate::give_back::{Entry, Ids, leave, shared_group};
 
 /// What is in a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,12 +37,19 @@ pub(super) struct Foreign {
     pub(super) bytes: u64,
     /// Permissions that its owner needs and would lack.
     pub(super) mode: Option<u32>,
+    /// The group that users share it by, if they do.
+    pub(super) group: Option<u32>,
 }
 
 impl Foreign {
     /// What is to be given back.
     pub(super) fn entry(&self) -> Entry {
-        Entry { path: self.path.clone(), mode: self.mode, owner: Some(self.owner) }
+        Entry {
+            path: self.path.clone(),
+            mode: self.mode,
+            owner: Some(self.owner),
+            group: self.group,
+        }
     }
 }
 
@@ -80,14 +77,14 @@ impl Survey {
             match seen {
                 // What is mounted in the folder is not of it.
                 Ok((data, _)) if data.dev() != device => {}
-                Ok((data, path)) => survey.add(below(folder, &path), &data, ids),
+                Ok((data, path)) => survey.add(folder, below(folder, &path), &data, ids),
                 Err(error) => survey.add_closed(folder, &error),
             }
         }
         Ok(survey)
     }
 
-    fn add(&mut self, path: PathBuf, data: &std::fs::Metadata, ids: &Ids) {
+    fn add(&mut self, folder: &Path, path: PathBuf, data: &std::fs::Metadata, ids: &Ids) {
         self.entries += 1;
         let owner = data.uid();
         if owner == ids.user {
@@ -98,6 +95,7 @@ impl Survey {
             return;
         }
         self.foreign.push(Foreign {
+            group: shared_group(folder, &path),
             path,
             owner,
             is_folder: data.is_dir(),
@@ -126,29 +124,6 @@ fn below(folder: &Path, path: &Path) -> PathBuf {
     path.strip_prefix(folder).unwrap_or(path).to_owned()
 }
 
-/// Why an entry that is not the user's is left alone.
-fn leave(data: &std::fs::Metadata, ids: &Ids) -> Option<String> {
-    let (owner, kind) = (data.uid(), data.file_type());
-    let is_container = owner == 0 || ids.container.iter().any(|range| range.contains(&owner));
-    if !is_container {
-        return Some(format!(
-            "it belongs to uid {owner}, who is neither root nor a container; if it should be \
-             yours, `sudo chown -h {}` makes it so",
-            ids.user
-        ));
-    }
-    if kind.is_block_device() || kind.is_char_device() {
-        return Some("it is a device, which its owner could read and write; delete it".to_owned());
-    }
-    (!data.is_dir() && data.nlink() > 1).then(|| {
-        format!(
-            "it has {} names (hard links), and the others may lie outside of the folder; put a \
-             copy in its place, which will be yours",
-            data.nlink()
-        )
-    })
-}
-
 /// The mode of a file or folder whose owner may not read and write it: root never noticed.
 fn lacking(data: &std::fs::Metadata) -> Option<u32> {
     let needed = if data.is_dir() {
@@ -163,19 +138,6 @@ fn lacking(data: &std::fs::Metadata) -> Option<u32> {
     (kept & needed != needed).then_some(kept | needed)
 }
 
-/// Ranges of ids in the text of `/etc/subuid`.
-pub(super) fn parse_subids(text: &str) -> Vec<Range<u32>> {
-    let range = |line: &str| {
-        let mut fields = line.trim().rsplitn(3, ':');
-        let count: u32 = fields.next()?.parse().ok()?;
-        let first: u32 = fields.next()?.parse().ok()?;
-        fields.next()?;
-        // Below are people, whatever the file says.
-        (first >= 65_536).then(|| first..first.saturating_add(count))
-    };
-    text.lines().filter_map(range).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
@@ -184,13 +146,7 @@ mod tests {
         path::Path,
     };
 
-    use super::{Ids, Survey, parse_subids};
-
-    #[test]
-    fn subordinate_ids_are_containers() {
-        let text = "ada:100000:65536\n# a comment\n\ndockremap:165536:65536\nodd:1000:5\nx:1\n";
-        assert_eq!(parse_subids(text), [100_000..165_536, 165_536..231_072]);
-    }
+    use super::{Ids, Survey};
 
     #[test]
     fn what_is_not_the_users_is_told_by_its_owner() {

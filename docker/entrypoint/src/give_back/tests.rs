@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
     path::Path,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use contract::give_back::{Answer, Line};
@@ -103,6 +104,44 @@ fn what_may_be_outside_is_refused() {
 }
 
 #[test]
+fn a_folder_that_is_swapped_for_a_link_leads_nowhere() {
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("file"), "").unwrap();
+    fs::set_permissions(outside.path().join("file"), fs::Permissions::from_mode(0o644)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |path: &str| folder.path().join(path);
+    fs::create_dir(at("folder")).unwrap();
+    fs::write(at("folder/file"), "").unwrap();
+    symlink(outside.path(), at("link")).unwrap();
+    let before = fs::metadata(outside.path().join("file")).unwrap();
+    let request = request(folder.path());
+    let lines = vec![(Some(0o600), "folder/file"); 200];
+    let ended = AtomicBool::new(false);
+    let answers = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                for (from, to) in [("folder", "aside"), ("link", "folder")] {
+                    fs::rename(at(from), at(to)).unwrap();
+                }
+                for (from, to) in [("folder", "link"), ("aside", "folder")] {
+                    fs::rename(at(from), at(to)).unwrap();
+                }
+            }
+        });
+        let answers: Vec<_> = (0..50).map(|_| asked(&request, &lines)).collect();
+        ended.store(true, Ordering::Relaxed);
+        answers
+    });
+    let given: usize = answers.iter().map(|answer| answer.done).sum();
+    assert!(given > 0 && given < 50 * lines.len(), "{given}");
+    let after = fs::metadata(outside.path().join("file")).unwrap();
+    assert_eq!(
+        (after.uid(), after.mode(), after.ctime_nsec()),
+        (before.uid(), before.mode(), before.ctime_nsec())
+    );
+}
+
+#[test]
 fn a_list_that_breaks_off_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
@@ -132,4 +171,46 @@ fn a_device_stays_the_systems() {
     let request = request(Path::new("/dev"));
     let Answer { done, failed } = asked(&request, &[(None, "null")]);
     assert!(done == 0 && failed[0].refused && failed[0].error.contains("device"), "{failed:?}");
+}
+
+#[test]
+fn a_folder_that_passes_on_its_group_is_shared_by_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |path: &str| folder.path().join(path);
+    // Only root knows other groups than its own.
+    let group = if getuid().is_root() { 2500 } else { getgid().as_raw() };
+    fs::create_dir_all(at("shared/in")).unwrap();
+    fs::create_dir(at("plain")).unwrap();
+    for path in ["shared/file", "shared/in/file", "plain/file"] {
+        fs::write(at(path), "").unwrap();
+    }
+    for (path, mode) in [("shared", 0o2770), ("shared/in", 0o0500)] {
+        std::os::unix::fs::chown(at(path), None, Some(group)).unwrap();
+        fs::set_permissions(at(path), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let request = request(folder.path());
+    let lines = [
+        (None, "shared"),
+        (None, "shared/file"),
+        (Some(0o2770), "shared/in"),
+        (None, "shared/in/file"),
+        (None, "plain/file"),
+    ];
+    assert_eq!(asked(&request, &lines), Answer { done: 5, failed: vec![] });
+    for path in ["shared", "shared/file", "shared/in", "shared/in/file"] {
+        let data = fs::metadata(at(path)).unwrap();
+        assert_eq!((data.uid(), data.gid()), (request.uid, group), "{path}");
+        assert!(!data.is_dir() || data.mode() & 0o7777 == 0o2770, "{path}");
+    }
+    assert_eq!(fs::metadata(at("plain/file")).unwrap().gid(), request.gid);
+}
+
+#[test]
+fn programs_of_roots_are_nobodys_means_to_become_root() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().join("program");
+    fs::write(&at, "").unwrap();
+    fs::set_permissions(&at, fs::Permissions::from_mode(0o6755)).unwrap();
+    assert_eq!(asked(&request(folder.path()), &[(None, "program")]).done, 1);
+    assert_eq!(fs::metadata(&at).unwrap().mode() & 0o7777, 0o755);
 }

@@ -56,6 +56,8 @@ pub enum What {
     Leftover,
     /// A lock that only its existence keeps, of a process that is gone.
     StaleLock,
+    /// Folders nested so deep that nobody looked into all of them.
+    TooDeep,
     /// A file that no client has written.
     ForeignFile,
     /// Bytes that changed while they were read.
@@ -96,7 +98,7 @@ const fn facts(
 
 impl What {
     /// Every kind, the worst first.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::CorruptBlob,
         Self::TruncatedBlob,
         Self::DanglingPointer,
@@ -121,6 +123,7 @@ impl What {
         Self::IncompleteDownload,
         Self::Leftover,
         Self::StaleLock,
+        Self::TooDeep,
         Self::ForeignFile,
         Self::Changing,
         Self::OrphanBlob,
@@ -293,7 +296,7 @@ impl What {
             Self::IncompleteDownload => facts(
                 Severity::Warning,
                 "a download that was not finished",
-                "no client goes on with it; it only takes space",
+                "huggingface_hub since 1.18 does not go on with it; it only takes space",
                 Some("removes it, unless it is locked, open, young or an only copy"),
             ),
             Self::Leftover => facts(
@@ -307,6 +310,12 @@ impl What {
                 "a lock of a process that is gone, where locks are files",
                 "a client would wait for it for ever",
                 Some("removes it while holding it"),
+            ),
+            Self::TooDeep => facts(
+                Severity::Warning,
+                "folders nested too deep to look into",
+                "no client makes such, and nobody knows what lies below; keep or delete it, it is yours to decide",
+                None,
             ),
             Self::ForeignFile => facts(
                 Severity::Warning,

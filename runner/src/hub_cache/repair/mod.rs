@@ -1,11 +1,13 @@
 //! `cache repair`: shows what would mend a cache, and does it.
 
 mod apply;
+mod cut;
 mod place;
 mod plan;
 mod unused;
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
@@ -15,8 +17,8 @@ use std::{
 use serde_json::{Value, json};
 
 use self::{
-    apply::{Done, subject},
-    plan::{Stage, Step, steps},
+    apply::Done,
+    plan::{Stage, Step, steps, touched},
 };
 use super::{
     HubCache,
@@ -30,6 +32,9 @@ pub(crate) use apply::is_unfinished;
 
 /// What gives entries back to their user, or says how: paths below the folder.
 pub(crate) trait TakeBack {
+    /// Why the entry at `path` is not to be given to the user, if so.
+    fn leave(&self, folder: &HostPath, path: &Path) -> Option<String>;
+
     /// Makes `paths` the user's; those that are not afterwards, each with the reason.
     ///
     /// # Errors
@@ -63,6 +68,7 @@ enum State {
 pub(crate) struct Repair {
     path: HostPath,
     ended: Vec<Ended>,
+    /// The line with `sudo` for what no container has given back.
     sudo: Option<String>,
     pub(crate) interrupted: bool,
 }
@@ -117,12 +123,42 @@ fn do_step(root: &Path, step: Step) -> Ended {
 
 impl Repair {
     fn plan(&mut self, steps: Vec<Step>, owners: &dyn TakeBack) {
-        for step in steps {
+        for step in self.leaving(steps, owners) {
             if let Fix::TakeBack { paths } = &step.fix {
                 self.sudo = Some(owners.sudo_line(&self.path, paths));
             }
             self.ended.push(Ended { step, state: State::Planned });
         }
+    }
+
+    /// The steps without the entries that nobody should be given, which are told apart.
+    fn leaving(&mut self, steps: Vec<Step>, owners: &dyn TakeBack) -> Vec<Step> {
+        let mut taken = Vec::new();
+        for step in steps {
+            let Fix::TakeBack { paths } = &step.fix else {
+                taken.push(step);
+                continue;
+            };
+            let mut kept = Vec::new();
+            let mut left: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+            for path in paths {
+                match owners.leave(&self.path, path) {
+                    Some(why) => left.entry(why).or_default().push(path.clone()),
+                    None => kept.push(path.clone()),
+                }
+            }
+            let part = |paths| Step { fix: Fix::TakeBack { paths }, why: step.why.clone() };
+            for (why, paths) in left {
+                let step = part(paths);
+                if self.ended.iter().all(|ended| ended.step.fix != step.fix) {
+                    self.ended.push(Ended { step, state: State::Left(why) });
+                }
+            }
+            if !kept.is_empty() {
+                taken.push(part(kept));
+            }
+        }
+        taken
     }
 
     /// Owners and modes first, level by level: a closed folder hides what is in it.
@@ -137,23 +173,29 @@ impl Repair {
         let quick = Scope { bytes: false, full: false, ..scope.clone() };
         let around = Around { stop: &never, memory: None, ..*around };
         let root = self.path.as_path().to_owned();
+        let mut tried = BTreeSet::new();
+        let mut failed = Vec::new();
         for _ in 0..ROUNDS {
             let found = verify(places, &quick, &around)?;
-            let steps = steps(&found.breakages, Stage::Access);
             let mut progress = false;
-            for step in steps {
-                let tried = self.ended.iter().any(|ended| ended.step.fix == step.fix);
-                if tried {
-                    continue;
-                }
-                let ended = match &step.fix {
-                    Fix::TakeBack { paths } => {
-                        let state = self.take_back(paths, owners);
-                        Ended { step, state }
+            for step in self.leaving(steps(&found.breakages, Stage::Access), owners) {
+                let ended = match step.fix {
+                    Fix::TakeBack { mut paths } => {
+                        paths.retain(|path| tried.insert(path.clone()));
+                        if paths.is_empty() {
+                            continue;
+                        }
+                        let (state, some) = self.take_back(&paths, owners, &mut failed);
+                        progress |= some;
+                        Ended { step: Step { fix: Fix::TakeBack { paths }, ..step }, state }
                     }
-                    _ => do_step(&root, step),
+                    _ if self.ended.iter().any(|ended| ended.step.fix == step.fix) => continue,
+                    _ => {
+                        let ended = do_step(&root, step);
+                        progress |= matches!(ended.state, State::Done);
+                        ended
+                    }
                 };
-                progress |= matches!(ended.state, State::Done);
                 self.ended.push(ended);
             }
             if !progress {
@@ -163,26 +205,43 @@ impl Repair {
         Ok(())
     }
 
-    fn take_back(&mut self, paths: &[PathBuf], owners: &dyn TakeBack) -> State {
-        let failed = match owners.take_back(&self.path, paths) {
-            Ok(failed) => failed,
+    /// Makes `paths` the user's, and adds to `failed` what it cannot; whether it could for some.
+    fn take_back(
+        &mut self,
+        paths: &[PathBuf],
+        owners: &dyn TakeBack,
+        failed: &mut Vec<Failure>,
+    ) -> (State, bool) {
+        let (now, why) = match owners.take_back(&self.path, paths) {
+            Ok(now) => {
+                let why = now.first().map(|Failure { path, error, .. }| {
+                    format!(
+                        "{} of {} are not yours yet, first `{}`: {error}",
+                        now.len(),
+                        paths.len(),
+                        path.display()
+                    )
+                });
+                (now, why)
+            }
             Err(error) => {
-                self.sudo = Some(owners.sudo_line(&self.path, paths));
-                return State::Failed(format!("{error:#}"));
+                let error = format!("{error:#}");
+                let all = paths.iter().map(|path| Failure {
+                    path: path.clone(),
+                    error: error.clone(),
+                    refused: false,
+                });
+                (all.collect(), Some(error))
             }
         };
-        let Some(Failure { path, error, .. }) = failed.first() else { return State::Done };
-        let why = format!(
-            "{} of {} are not yours yet, first `{}`: {error}",
-            failed.len(),
-            paths.len(),
-            path.display()
-        );
+        let Some(why) = why else { return (State::Done, true) };
+        let some = now.len() < paths.len();
+        failed.extend(now);
         // What the container refused, nobody should do by hand.
-        let left: Vec<_> =
-            failed.into_iter().filter(|entry| !entry.refused).map(|entry| entry.path).collect();
+        let left = failed.iter().filter(|entry| !entry.refused);
+        let left: Vec<_> = left.map(|entry| entry.path.clone()).collect();
         self.sudo = (!left.is_empty()).then(|| owners.sudo_line(&self.path, &left));
-        State::Failed(why)
+        (State::Failed(why), some)
     }
 
     /// A line for each step, and how to go on.
@@ -238,10 +297,12 @@ impl Repair {
                     State::Left(why) => ("left", Some(why)),
                     State::Failed(why) => ("failed", Some(why)),
                 };
-                let path = subject(&step.fix).map(|path| path.to_string_lossy().into_owned());
+                let paths = touched(&step.fix);
+                let paths: Vec<_> = paths.iter().map(|path| path.to_string_lossy()).collect();
                 json!({
                     "does": step.fix.describe(),
-                    "path": path,
+                    "path": paths.first(),
+                    "paths": paths,
                     "why": step.why,
                     "state": word,
                     "reason": why,

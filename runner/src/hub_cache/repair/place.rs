@@ -12,6 +12,8 @@ use std::{
 
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RenameFlags, Stat};
 
+use super::cut::before_a_change;
+
 /// A name in an open folder.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -77,11 +79,13 @@ impl Place {
 
     /// Makes a link.
     pub(super) fn make_link(&self, text: &OsStr) -> io::Result<()> {
+        before_a_change();
         Ok(fs::symlinkat(text, &self.folder, &self.name)?)
     }
 
     /// Makes a folder, if there is none.
     pub(super) fn make_folder(&self) -> io::Result<()> {
+        before_a_change();
         match fs::mkdirat(&self.folder, &self.name, Mode::from_raw_mode(0o777)) {
             Err(rustix::io::Errno::EXIST) if self.kind()? == FileType::Directory => Ok(()),
             made => Ok(made?),
@@ -98,10 +102,14 @@ impl Place {
         self.open_with(OFlags::RDWR)
     }
 
-    /// Makes a new file.
+    /// Makes a new file, whose mode is `mode` whatever the umask is.
     pub(super) fn create(&self, mode: u32) -> io::Result<std::fs::File> {
+        before_a_change();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        Ok(fs::openat(&self.folder, &self.name, flags, Mode::from_raw_mode(mode))?.into())
+        let mode = Mode::from_raw_mode(mode);
+        let file = fs::openat(&self.folder, &self.name, flags, mode)?;
+        fs::fchmod(&file, mode)?;
+        Ok(file.into())
     }
 
     fn open_with(&self, how: OFlags) -> io::Result<std::fs::File> {
@@ -111,6 +119,7 @@ impl Place {
 
     /// Sets permissions, and never those of what a link leads to.
     pub(super) fn set_mode(&self, mode: u32) -> io::Result<()> {
+        before_a_change();
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let itself = fs::openat(&self.folder, &self.name, flags, Mode::empty())?;
         if FileType::from_raw_mode(fs::fstat(&itself)?.st_mode) == FileType::Symlink {
@@ -122,6 +131,7 @@ impl Place {
 
     /// Moves what is there to a place where nothing is.
     pub(super) fn move_to(&self, to: &Self) -> io::Result<()> {
+        before_a_change();
         let (from, name) = (&self.folder, &self.name);
         match fs::renameat_with(from, name, &to.folder, &to.name, RenameFlags::NOREPLACE) {
             // Some file systems cannot promise that.
@@ -134,16 +144,19 @@ impl Place {
 
     /// Puts what is here in the place of what is there.
     pub(super) fn replace(&self, there: &Self) -> io::Result<()> {
+        before_a_change();
         Ok(fs::renameat(&self.folder, &self.name, &there.folder, &there.name)?)
     }
 
     /// Removes a name that is no folder's.
     pub(super) fn remove(&self) -> io::Result<()> {
+        before_a_change();
         Ok(fs::unlinkat(&self.folder, &self.name, AtFlags::empty())?)
     }
 
     /// Removes an empty folder.
     pub(super) fn remove_folder(&self) -> io::Result<()> {
+        before_a_change();
         Ok(fs::unlinkat(&self.folder, &self.name, AtFlags::REMOVEDIR)?)
     }
 }

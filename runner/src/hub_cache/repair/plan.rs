@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::hub_cache::breakage::{Breakage, Fix};
+use crate::hub_cache::{
+    breakage::{Breakage, Fix},
+    verify::SET_ASIDE,
+};
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +39,7 @@ pub(crate) fn steps(breakages: &[Breakage], stage: Stage) -> Vec<Step> {
         for fix in breakage.fixes.iter().filter(|fix| stage.has(fix)) {
             match fix {
                 Fix::TakeBack { paths } => foreign.extend(paths.iter().cloned()),
-                _ if steps.iter().any(|step| step.fix == *fix) => {}
+                _ if steps.iter().any(|step| is_same(&step.fix, fix)) => {}
                 _ => steps.push(Step { fix: fix.clone(), why: why(breakage) }),
             }
         }
@@ -50,6 +53,31 @@ pub(crate) fn steps(breakages: &[Breakage], stage: Stage) -> Vec<Step> {
     }
     steps.sort_by_key(|step| rank(&step.fix));
     steps
+}
+
+/// Whether one of them is enough: a payload that two repos link to lies in one place, and can be
+/// set aside once, to whichever of them.
+fn is_same(one: &Fix, other: &Fix) -> bool {
+    match (one, other) {
+        (Fix::SetAside { path: one, .. }, Fix::SetAside { path: other, .. }) => one == other,
+        _ => one == other,
+    }
+}
+
+/// The entries that a fix changes, below the cache: nothing else is another thing afterwards. Where
+/// it moves something, the second is where that goes.
+pub(crate) fn touched(fix: &Fix) -> Vec<PathBuf> {
+    match fix {
+        Fix::TakeBack { paths } => paths.clone(),
+        Fix::SetAside { path, repo } => vec![path.clone(), repo.join(SET_ASIDE)],
+        Fix::Rename { path, to } => vec![path.clone(), to.clone()],
+        Fix::Mode { path, .. }
+        | Fix::Remove { path, .. }
+        | Fix::Relink { path, .. }
+        | Fix::Unlink { path }
+        | Fix::WriteRef { path, .. }
+        | Fix::Copy { path, .. } => vec![path.clone()],
+    }
 }
 
 fn why(breakage: &Breakage) -> String {
@@ -83,11 +111,12 @@ mod tests {
 
     #[test]
     fn what_two_repos_share_is_mended_once_and_owners_come_first() {
-        let aside = Fix::SetAside { path: "blobs/ab/x".into(), repo: "models--a".into() };
+        let aside_to = |repo: &str| Fix::SetAside { path: "blobs/ab/x".into(), repo: repo.into() };
+        let aside = aside_to("models--a");
         let take = |path: &str| Fix::TakeBack { paths: vec![path.into()] };
         let found = [
             breakage(What::CorruptBlob, aside.clone()),
-            breakage(What::CorruptBlob, aside.clone()),
+            breakage(What::CorruptBlob, aside_to("models--b")),
             breakage(What::DanglingPointer, Fix::Unlink { path: "l".into() }),
             breakage(What::ForeignOwner, take("b")),
             breakage(What::UnreadableFile, take("a")),

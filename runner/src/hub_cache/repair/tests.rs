@@ -1,10 +1,13 @@
 //! Whole repairs of small caches.
 
+mod killed;
+mod owners;
+
 use std::{
     collections::BTreeSet,
     fs,
     os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::AtomicBool,
     time::{Duration, SystemTime},
 };
@@ -27,6 +30,10 @@ use crate::{
 struct Nobody;
 
 impl TakeBack for Nobody {
+    fn leave(&self, _: &HostPath, path: &Path) -> Option<String> {
+        panic!("{path:?} is not to be taken back")
+    }
+
     fn take_back(&self, _: &HostPath, paths: &[PathBuf]) -> anyhow::Result<Vec<Failure>> {
         panic!("{paths:?} are not to be taken back")
     }
@@ -142,7 +149,7 @@ fn a_repair_mends_what_it_says_and_touches_nothing_else() {
     // A whole copy was in another repo.
     let copied = fixture.at(format!("models--b--dangling/blobs/{config}"));
     assert_eq!(fs::read(copied).unwrap(), b"{}");
-    assert!(std::path::Path::new("/etc/passwd").exists());
+    assert!(Path::new("/etc/passwd").exists());
     assert_eq!(
         fs::read(fixture.at(format!("models--e--closed/blobs/{}", "b".repeat(40)))).unwrap(),
         b"only"

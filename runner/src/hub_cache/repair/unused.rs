@@ -1,14 +1,20 @@
-//! Whether anybody uses a file: a lock that is held, a process that has it open, a fresh change.
+//! Whether anybody uses a file: a lock that is held, a process that has it open, a fresh change, a
+//! link whose blob has come since.
 
 use std::{
+    ffi::OsStr,
     fs::{self, TryLockError},
     io,
-    os::unix::fs::MetadataExt as _,
+    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     path::Path,
     time::{Duration, SystemTime},
 };
 
 use super::place::Place;
+use crate::hub_cache::{
+    link::{self, Pointer},
+    repo::{BLOBS, SNAPSHOTS},
+};
 
 /// A leftover that no lock speaks for is left alone while it is younger than this.
 const YOUNG: Duration = Duration::from_secs(3600);
@@ -51,6 +57,27 @@ pub(super) fn in_use(place: &Place, locked: bool, now: SystemTime) -> io::Result
         return Ok(Some("it is less than an hour old".to_owned()));
     }
     Ok(opener(stat.st_dev, stat.st_ino).map(|process| format!("process {process} has it open")))
+}
+
+/// Whether the link at `path`, of a snapshot, leads to a blob of its repo that is there.
+///
+/// # Errors
+/// When that cannot be looked at.
+pub(super) fn has_its_blob(root: &Path, path: &Path, text: &OsStr) -> io::Result<bool> {
+    let names: Vec<_> = path.iter().collect();
+    let [repo, snapshots, _commit, folders @ .., _file] = names.as_slice() else {
+        return Ok(false);
+    };
+    if *snapshots != SNAPSHOTS {
+        return Ok(false);
+    }
+    let pointer = link::pointer(text.as_bytes(), folders.len(), &root.join(repo));
+    let Pointer::Blob(blob) = pointer else { return Ok(false) };
+    let blob = Place::find(root, &Path::new(repo).join(BLOBS).join(blob));
+    match blob.and_then(|blob| blob.is_free()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        is_free => Ok(!is_free?),
+    }
 }
 
 /// A process that has the file open, among those that this user may look at.

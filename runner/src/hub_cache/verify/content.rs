@@ -15,6 +15,7 @@ use crate::hub_cache::{
     hash::Hashed,
     hashing::Job,
     names::{BlobName, Digest, RepoName},
+    reached::is_gone,
     repo::{BLOBS, Blob, Repo},
     verified::Verified,
 };
@@ -58,6 +59,8 @@ pub(crate) struct Content {
     others: Others,
     /// Payloads of the store that this repo's links name.
     pub(crate) linked: Vec<OsString>,
+    /// Whether some of its links are out of sight.
+    pub(crate) is_blind: bool,
 }
 
 /// Files that nothing tells the digest of, and files in place of links.
@@ -108,6 +111,7 @@ impl Content {
             pending: vec![],
             others: Others::default(),
             linked: vec![],
+            is_blind: repo.hides(BLOBS),
             folder,
         };
         for (name, blob) in &repo.blobs {
@@ -140,8 +144,15 @@ impl Content {
         }
         let (stamp, shared) = match blob {
             Blob::Bytes(stamp) => (stamp, false),
-            Blob::Shared { stamp: Some(stamp), .. } => (stamp, true),
-            _ => return,
+            Blob::Shared { reached, .. } => match reached.file() {
+                Some(stamp) => (stamp, true),
+                None => return,
+            },
+            Blob::Unseen(_) => {
+                self.is_blind = true;
+                return;
+            }
+            Blob::Astray { .. } | Blob::Odd => return,
         };
         let path = Path::new(BLOBS).join(name);
         match BlobName::of(name.as_encoded_bytes()) {
@@ -208,6 +219,11 @@ impl Content {
                     // It keeps what is remembered of it, if anything is.
                     self.verified.recall(&item.stamp, item.name);
                     tally.unchecked += 1;
+                }
+                Hashed::Failed(error) if is_gone(error) => {
+                    tally.unchecked += 1;
+                    let evidence = "it went before it was read".to_owned();
+                    found.push(self.breakage(What::Changing, &item, evidence, vec![]));
                 }
                 // Who may not read it was found by its owner and mode.
                 Hashed::Failed(error) if error.kind() == io::ErrorKind::PermissionDenied => {

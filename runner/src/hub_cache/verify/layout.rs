@@ -15,8 +15,9 @@ pub(crate) use blobs::set_aside;
 
 use crate::hub_cache::{
     breakage::{Breakage, Fix, What},
-    dir::{Kind, Stamp},
-    names::is_of_system,
+    dir::{Kind, Stamp, is_too_deep},
+    names::{is_of_system, is_umask_probe},
+    reached::leads_nowhere,
     repo::{BLOBS, NO_EXIST, REFS, Repo, SNAPSHOTS, TREES, Trouble},
 };
 
@@ -55,6 +56,12 @@ pub(crate) fn judge(repo: &Repo) -> Judged {
     judge.blobs();
     judge.entries();
     judge.judged
+}
+
+/// What is wrong with a repo's layout.
+#[cfg(test)]
+pub(crate) fn layout_of(repo: &Repo) -> Vec<Breakage> {
+    judge(repo).breakages
 }
 
 struct Judge<'a> {
@@ -101,9 +108,14 @@ impl Judge<'_> {
         });
     }
 
-    /// Closed folders are found by who owns them; here only the disk's own faults count.
+    /// Closed folders, and those that lie too deep, are found by the walk through all folders, and
+    /// what should be a folder and is none by its repo's list; here only the disk's own faults
+    /// count.
     fn trouble(&mut self, Trouble { path, error }: &Trouble) {
-        if error.kind() != io::ErrorKind::PermissionDenied {
+        let is_told = error.kind() == io::ErrorKind::PermissionDenied
+            || is_too_deep(error)
+            || leads_nowhere(error);
+        if !is_told {
             self.add(What::DiskError, path, 0, error.to_string());
         }
     }
@@ -132,6 +144,10 @@ impl Judge<'_> {
                 let fix = Fix::Remove { path: self.folder.join(name), lock: None };
                 let evidence = "a client tried here whether links can be made".to_owned();
                 self.add_fixed(What::Leftover, name, 0, evidence, vec![fix]);
+            } else if *kind == Kind::File && is_umask_probe(name.as_encoded_bytes()) {
+                let fix = Fix::Remove { path: self.folder.join(name), lock: None };
+                let evidence = "a client tried here which mode a file gets".to_owned();
+                self.add_fixed(What::Leftover, name, bytes, evidence, vec![fix]);
             } else {
                 self.add(What::ForeignFile, name, bytes, "no client has written it".to_owned());
             }
@@ -140,9 +156,7 @@ impl Judge<'_> {
             .repo
             .commits
             .iter()
-            .filter(|(name, kind)| {
-                *kind != Kind::Folder && *kind != Kind::Link && !is_of_system(name)
-            })
+            .filter(|(name, kind)| *kind != Kind::Folder && !is_of_system(name))
             .map(|(name, _)| Path::new(SNAPSHOTS).join(name))
             .collect();
         for path in strays {

@@ -2,6 +2,7 @@
 
 mod access;
 mod content;
+mod elsewhere;
 mod layout;
 mod locks;
 mod payloads;
@@ -22,10 +23,10 @@ use self::{
     layout::Judged,
 };
 use super::{
-    breakage::{Breakage, Fix, What},
+    breakage::{Breakage, What},
     cache::Cache,
     hashing,
-    names::{Digest, RepoName},
+    names::RepoName,
     store::STORE,
     verified,
 };
@@ -33,6 +34,8 @@ use crate::{exit::Usage, host::Host, hub_cache::HubCache, progress::Progress, un
 
 pub use content::Tally;
 pub(crate) use layout::SET_ASIDE;
+#[cfg(test)]
+pub(crate) use layout::layout_of;
 
 /// Repos that are looked at before their bytes are read: memory follows these, not the cache.
 const AT_ONCE: usize = 256;
@@ -94,6 +97,8 @@ pub fn verify(
     let mut walked = access::walk(&cache.path, (!everything).then_some(&chosen), who);
     let stale = locks::judge(&cache.dir, &walked);
     walked.breakages.extend(stale);
+    let closed = walked.breakages.iter().filter(|found| found.what == What::ClosedFolder);
+    let closed = closed.map(|found| found.path.clone()).collect();
     let mut verification = Verification {
         path: cache.path.clone(),
         breakages: walked.breakages,
@@ -106,7 +111,9 @@ pub fn verify(
         scope,
         memory: *memory,
         stop,
+        closed,
         linked: HashSet::new(),
+        is_blind: false,
         listed: HashMap::new(),
         progress: Progress::on_terminal("verifying"),
     };
@@ -132,7 +139,7 @@ pub fn verify(
         }
     }
     verification.interrupted = stop.load(Ordering::Relaxed);
-    mend_from_elsewhere(&cache, &mut verification.breakages);
+    elsewhere::mend(&cache, &mut verification.breakages);
     verification
         .breakages
         .sort_by(|one, other| (one.what, &one.path).cmp(&(other.what, &other.path)));
@@ -169,8 +176,12 @@ struct Work<'a> {
     scope: &'a Scope,
     memory: Option<&'a Path>,
     stop: &'a AtomicBool,
+    /// Closed folders that the walk through all of them has told of.
+    closed: HashSet<PathBuf>,
     /// Payloads of the store that a repo links to.
     linked: HashSet<OsString>,
+    /// Whether a repo is out of sight, so that nobody knows what it links to.
+    is_blind: bool,
     /// Digests that commits' lists give for payloads.
     listed: HashMap<String, String>,
     /// How far it is.
@@ -195,11 +206,18 @@ impl Work<'_> {
         let mut reading = Reading::default();
         let now = SystemTime::now();
         for (breakages, rest) in looked {
-            verification.breakages.extend(breakages);
-            let Some((Judged { payloads, .. }, content)) = rest else { continue };
+            let is_new = |found: &Breakage| {
+                found.what != What::ClosedFolder || !self.closed.contains(&found.path)
+            };
+            verification.breakages.extend(breakages.into_iter().filter(is_new));
+            let Some((Judged { payloads, .. }, content)) = rest else {
+                self.is_blind = true;
+                continue;
+            };
             self.listed.extend(payloads);
             let Some(content) = content else { continue };
             self.linked.extend(content.linked.iter().cloned());
+            self.is_blind |= content.is_blind;
             content.ask(&self.cache.path, &mut reading);
             contents.push(content);
         }
@@ -226,38 +244,6 @@ fn unopened(name: &RepoName, error: &std::io::Error) -> Breakage {
     }
 }
 
-/// A missing blob that another repo has whole is copied from there instead of being unlinked.
-fn mend_from_elsewhere(cache: &Cache, breakages: &mut [Breakage]) {
-    let corrupt: HashSet<_> = breakages
-        .iter()
-        .filter(|breakage| matches!(breakage.what, What::CorruptBlob | What::TruncatedBlob))
-        .map(|breakage| breakage.path.clone())
-        .collect();
-    for breakage in breakages.iter_mut().filter(|found| found.what == What::DanglingPointer) {
-        let (Some(repo), [Fix::Unlink { path }]) = (&breakage.repo, breakage.fixes.as_slice())
-        else {
-            continue;
-        };
-        let Ok(text) = cache.dir.link(path) else { continue };
-        let text = PathBuf::from(String::from_utf8_lossy(&text).into_owned());
-        let Some(name) = text.file_name() else { continue };
-        if Digest::of_name(name.as_encoded_bytes()).is_none() {
-            continue;
-        }
-        let theirs = cache.repos.iter().filter(|other| *other != repo).find_map(|other| {
-            let blob = Path::new(&other.folder()).join("blobs").join(name);
-            let whole = cache.dir.look(&blob).is_ok_and(|stamp| {
-                stamp.kind == super::dir::Kind::File && !corrupt.contains(&blob)
-            });
-            whole.then_some(blob)
-        });
-        if let Some(from) = theirs {
-            let path = Path::new(&repo.folder()).join("blobs").join(name);
-            breakage.fixes = vec![Fix::Copy { from, path }];
-        }
-    }
-}
-
 impl Verification {
     /// How far it came, in words.
     fn extent(&self) -> String {
@@ -279,4 +265,4 @@ impl Verification {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,7 @@
 //! Payloads of the shared store that no repo links to: a commit's list may tell their digest.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -11,6 +12,7 @@ use crate::hub_cache::{
     hash::Hashed,
     hashing::{self, Job},
     names::Digest,
+    reached::is_gone,
     store::{Payload, STORE},
     verified::{self, Verified},
 };
@@ -24,7 +26,9 @@ pub(super) fn unlinked(work: &Work<'_>, full: bool, verification: &mut Verificat
     let now = SystemTime::now();
     let mut pending: Vec<(&Payload, Digest)> = Vec::new();
     for payload in store.payloads.iter().filter(|payload| !work.linked.contains(&payload.name)) {
-        add(verification, What::OrphanBlob, payload, "no repo links to it".to_owned());
+        if !work.is_blind {
+            add(verification, What::OrphanBlob, payload, "no repo links to it".to_owned());
+        }
         let listed = payload.name.to_str().and_then(|name| work.listed.get(name));
         let Some(name) = listed.and_then(|name| Digest::of_name(name.as_bytes())) else {
             verification.tally.unverifiable += 1;
@@ -62,6 +66,12 @@ pub(super) fn unlinked(work: &Work<'_>, full: bool, verification: &mut Verificat
                 let evidence = "it changed while it was read".to_owned();
                 add(verification, What::Changing, payload, evidence);
             }
+            Hashed::Failed(error) if is_gone(&error) => {
+                let evidence = "it went before it was read".to_owned();
+                add(verification, What::Changing, payload, evidence);
+            }
+            // Who may not read it was found by its owner and mode.
+            Hashed::Failed(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
             Hashed::Failed(error) => add(verification, What::DiskError, payload, error.to_string()),
             Hashed::Interrupted => {
                 verified.recall(&payload.stamp, name);

@@ -14,6 +14,8 @@ use crate::hub_cache::{
     breakage::{Breakage, Fix, What},
     cache::Cache,
     dir::Kind,
+    names::RepoName,
+    reached::is_gone,
     store::STORE,
 };
 
@@ -50,6 +52,8 @@ pub(crate) fn top(cache: &Cache) -> Vec<Breakage> {
             );
         } else if *kind == Kind::Folder && name == STORE {
             add(What::ForeignFile, path, 0, "a folder that is not marked as the store", vec![]);
+        } else if *kind == Kind::Link && name.to_str().and_then(RepoName::of_folder).is_some() {
+            add(What::ForeignFile, path, 0, "a link that leads to no folder", vec![]);
         } else if name != OF_TRANSFORMERS {
             let bytes = if *kind == Kind::File { bytes } else { 0 };
             add(What::ForeignFile, path, bytes, "no repo of the Hub is called so", vec![]);
@@ -58,7 +62,8 @@ pub(crate) fn top(cache: &Cache) -> Vec<Breakage> {
     if let Some(store) = &cache.store {
         for (path, stamp) in &store.others {
             let path = Path::new(STORE).join(path);
-            add(What::ForeignFile, path, stamp.size, "it is no payload of the store", vec![]);
+            let bytes = if stamp.kind == Kind::File { stamp.size } else { 0 };
+            add(What::ForeignFile, path, bytes, "it is no payload of the store", vec![]);
         }
     }
     found.extend(two_spellings(cache));
@@ -68,7 +73,7 @@ pub(crate) fn top(cache: &Cache) -> Vec<Breakage> {
 
 /// The Hub does not tell upper from lower case in ids; a cache does.
 fn two_spellings(cache: &Cache) -> Vec<Breakage> {
-    let mut spellings: BTreeMap<String, Vec<&crate::hub_cache::RepoName>> = BTreeMap::new();
+    let mut spellings: BTreeMap<String, Vec<&RepoName>> = BTreeMap::new();
     for repo in &cache.repos {
         spellings.entry(repo.folder().to_lowercase()).or_default().push(repo);
     }
@@ -121,9 +126,17 @@ pub(crate) fn home(home: &Path, token: Option<&Path>, cwd: &Path, who: Who) -> V
     }
     if let Some(token) = token {
         match fs::metadata(token) {
+            // The Hub client minds everything but a token that is not there.
+            Err(error) if is_gone(&error) => {}
+            Err(error) => add(What::UnreadableToken, token, error.to_string()),
+            Ok(data) if data.is_dir() => {
+                add(What::UnreadableToken, token, "it is a folder".to_owned());
+            }
             Ok(_) if access(token, Access::READ_OK).is_err() => {
                 add(What::UnreadableToken, token, "it is closed to you".to_owned());
             }
+            // `/dev/null` stands for no token.
+            Ok(data) if !data.is_file() => {}
             Ok(data) if data.mode() & 0o077 != 0 => {
                 let evidence = format!("its mode {:04o} opens it to others", data.mode() & 0o7777);
                 add(What::OpenToken, token, evidence);
@@ -131,7 +144,7 @@ pub(crate) fn home(home: &Path, token: Option<&Path>, cwd: &Path, who: Who) -> V
             Ok(data) if data.uid() != who.uid && who.uid != 0 => {
                 add(What::OpenToken, token, format!("it belongs to uid {}", data.uid()));
             }
-            _ => {}
+            Ok(_) => {}
         }
     }
     let tilde = cwd.join("~");

@@ -1,16 +1,25 @@
 //! Caches with each breakage, and one without.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::atomic::AtomicBool};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+    time::SystemTime,
+};
 
-use super::{Around, Scope, Tally, Verification, verify};
+use super::{Around, Cache, Content, Reading, Scope, Tally, Verification, hashing, layout, verify};
 use crate::{
     checks::Severity,
     host::Host,
     hub_cache::{
         HubCache,
-        breakage::What,
+        breakage::{Fix, What},
         fixture::{COMMIT, Fixture, Kept, git_id},
+        names::RepoName,
+        repo::Repo,
     },
+    progress::Progress,
     testing::host,
 };
 
@@ -31,7 +40,8 @@ fn everything() -> Scope {
     Scope { repos: vec![], bytes: true, full: false }
 }
 
-fn found(fixture: &Fixture) -> Vec<What> {
+/// What is wrong with a cache.
+pub(crate) fn found(fixture: &Fixture) -> Vec<What> {
     verified(fixture, &everything(), None).breakages.iter().map(|found| found.what).collect()
 }
 
@@ -88,9 +98,11 @@ fn every_breakage_is_told_apart() {
     model("i/leftovers", true);
     let blob = |name: &str| format!("models--i--leftovers/blobs/{name}");
     fixture.write(blob(&format!("{}.0011aabb.incomplete", "a".repeat(64))), "half");
-    fixture.write(blob("tmp_0b0c"), "");
+    fixture.write(blob("tmp_7a1f37b8-1b5e-4d1c-9c0e-0123456789ab"), "");
     fixture.write(blob(&"b".repeat(40)), "nobody's");
     fixture.write(blob("notes.txt"), "mine");
+    fixture.write("models--i--leftovers/tmp_7a1f37b8-1b5e-4d1c-9c0e-0123456789ab", "");
+    fixture.write("models--i--leftovers/tmp_notes.txt", "mine");
     fixture.write("models--i--leftovers/trees/tmpx.tmp", "{");
     fs::create_dir(fixture.at("models--i--leftovers/tmpabcd0123")).unwrap();
     model("j/tree", true);
@@ -237,4 +249,111 @@ fn the_home_and_the_token_are_looked_at() {
     assert_eq!((found[0].what, found[0].what.severity()), (What::OpenToken, Severity::Error));
     fs::create_dir_all(fixture.at("~/.cache/huggingface")).unwrap();
     assert_eq!(home(&fixture.path())[1].what, What::TildeFolder);
+}
+
+#[test]
+fn what_goes_before_it_is_read_is_not_corrupt() {
+    let fixture = Fixture::new();
+    let names = fixture.model("org/m", &FILES[..2], true);
+    let cache = Cache::open(&fixture.path()).unwrap();
+    let mut reading = Reading::default();
+    let contents = cache.each(&cache.repos, |_, repo| {
+        let repo = repo.unwrap();
+        Content::of(&repo, &layout::judge(&repo), None, false)
+    });
+    contents.iter().for_each(|content| content.ask(&cache.path, &mut reading));
+    fs::remove_file(fixture.at(format!("models--org--m/blobs/{}", names["config.json"]))).unwrap();
+    let never = AtomicBool::new(false);
+    let hashed = hashing::run(&reading.jobs, &Progress::hidden(), &never);
+    for content in contents {
+        let (found, tally) = content.finish(&reading, &hashed, SystemTime::now());
+        assert_eq!((found.len(), found[0].what), (1, What::Changing));
+        assert_eq!((tally.hashed, tally.unchecked), (1, 1));
+    }
+}
+
+#[test]
+fn a_payload_is_nobodys_only_where_every_repo_was_seen() {
+    let fixture = Fixture::new();
+    let name = "9".repeat(64);
+    fixture.write("blobs/.huggingface-shared-blobs", "1\n");
+    fixture.write(format!("blobs/99/{name}"), "unknown");
+    assert_eq!(found(&fixture), [What::OrphanBlob, What::Unverifiable]);
+    // What cannot be listed is out of sight, even for root.
+    fixture.write("models--org--m/blobs", "no folder");
+    fs::create_dir(fixture.at("models--org--m/snapshots")).unwrap();
+    assert_eq!(found(&fixture), [What::ForeignFile, What::Unverifiable]);
+}
+
+#[test]
+fn a_token_that_no_client_can_read_is_told_from_none() {
+    let fixture = Fixture::new();
+    fixture.link("loop", "loop");
+    fixture.link("gone", "nowhere");
+    fixture.write("file", "");
+    let who = super::Who { uid: rustix::process::geteuid().as_raw(), gid: 0 };
+    let found = |token: &Path| {
+        let hub = fixture.path();
+        let found = super::surroundings::home(&hub, Some(token), Path::new("/"), who);
+        found.into_iter().map(|found| found.what).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&fixture.at("loop")), [What::UnreadableToken]);
+    assert_eq!(found(&fixture.at("file/token")), [What::UnreadableToken]);
+    assert_eq!(found(&fixture.path()), [What::UnreadableToken]);
+    assert_eq!(found(&fixture.at("gone")), []);
+    assert_eq!(found(Path::new("/dev/null")), [], "it stands for no token");
+}
+
+#[test]
+fn a_missing_blob_is_copied_from_a_repo_that_has_it_whole() {
+    let fixture = Fixture::new();
+    let names = fixture.model("a/corrupt", &FILES[..2], false);
+    for id in ["b/lacking", "c/whole"] {
+        fixture.model(id, &FILES[..2], false);
+    }
+    let name = &names["onnx/model.onnx"];
+    let blob = |repo: &str| PathBuf::from(format!("models--{repo}/blobs/{name}"));
+    fixture.write(blob("a--corrupt"), "LARGE");
+    fs::remove_file(fixture.at(blob("b--lacking"))).unwrap();
+    let found = verified(&fixture, &everything(), None).breakages;
+    let fixes: Vec<_> = found.iter().map(|found| (found.what, found.fixes.as_slice())).collect();
+    let copy = Fix::Copy { from: blob("c--whole"), path: blob("b--lacking") };
+    assert_eq!((fixes.len(), fixes[1]), (2, (What::DanglingPointer, [copy].as_slice())));
+    fs::remove_file(fixture.at(blob("c--whole"))).unwrap();
+    let found = verified(&fixture, &everything(), None).breakages;
+    let dangling = found.iter().filter(|found| found.what == What::DanglingPointer);
+    assert!(dangling.clone().count() == 2);
+    assert!(dangling.clone().all(|found| matches!(found.fixes.as_slice(), [Fix::Unlink { .. }])));
+}
+
+#[test]
+fn a_download_that_ends_while_its_repo_is_looked_at_is_no_fault() {
+    let fixture = Fixture::new();
+    let names = fixture.model("org/m", &FILES[..1], true);
+    let blob = fixture.at(format!("models--org--m/blobs/{}", names["config.json"]));
+    let (name, path) = (RepoName::of_folder("models--org--m").unwrap(), "models--org--m");
+    fs::remove_file(&blob).unwrap();
+    let repo = Repo::read(&fixture.at(path), name).unwrap();
+    let kinds =
+        || layout::judge(&repo).breakages.iter().map(|found| found.what).collect::<Vec<_>>();
+    assert_eq!(kinds(), [What::DanglingPointer]);
+    fs::write(&blob, "{}").unwrap();
+    assert_eq!(kinds(), []);
+}
+
+#[test]
+fn a_file_in_place_of_a_repos_folder_is_no_fault_of_the_disk() {
+    for folder in ["refs", "trees", "blobs", "snapshots"] {
+        let fixture = Fixture::new();
+        fixture.model("org/m", &FILES[..1], true);
+        let path = format!("models--org--m/{folder}");
+        fs::remove_dir_all(fixture.at(&path)).unwrap();
+        fixture.write(&path, "");
+        let found = verified(&fixture, &everything(), None).breakages;
+        let is_told = found
+            .iter()
+            .any(|found| found.what == What::ForeignFile && found.path == Path::new(&path));
+        assert!(is_told, "{folder}: {found:#?}");
+        assert!(found.iter().all(|found| found.what != What::DiskError), "{folder}: {found:#?}");
+    }
 }

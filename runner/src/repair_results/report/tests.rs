@@ -8,7 +8,7 @@ use crate::{engine::Mode, host_path::HostPath, testing};
 fn foreign(path: &str) -> Foreign {
     let (is_folder, bytes) = if path.ends_with('/') { (true, 0) } else { (false, 4321) };
     let path = path.trim_end_matches('/').into();
-    Foreign { path, owner: 0, is_folder, bytes, mode: None }
+    Foreign { path, owner: 0, is_folder, bytes, mode: None, group: None }
 }
 
 fn results() -> HostPath {
@@ -64,6 +64,7 @@ fn a_plan_says_how_to_go_on() {
         --cap-add CHOWN \
         --cap-add DAC_READ_SEARCH \
         --cap-add FOWNER \
+        --cap-add FSETID \
         --security-opt no-new-privileges \
         --user 0:0 \
         --mount 'type=bind,"source=/",target=/mnt' \

@@ -3,6 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     io,
+    os::unix::ffi::OsStrExt as _,
     path::Path,
 };
 
@@ -11,6 +12,7 @@ use crate::hub_cache::{
     breakage::{Fix, What},
     dir::Stamp,
     names::{BlobName, etag_of_incomplete},
+    reached::Reached,
     repo::{BLOBS, Blob, Repo, Trouble},
     store::STORE,
 };
@@ -26,11 +28,8 @@ impl Judge<'_> {
                 Blob::Unseen(error) => {
                     self.trouble(&Trouble { path, error: io::Error::from(error.kind()) });
                 }
-                Blob::Shared { payload, stamp: None } => {
-                    let evidence = format!("the store has no `{}`", payload.display());
-                    self.add(What::DanglingStoreLink, &path, 0, evidence);
-                }
-                Blob::Astray { text, stamp: _ } => {
+                Blob::Shared { payload, reached } => self.shared(&path, payload, reached),
+                Blob::Astray { text, reached: _ } => {
                     let text = String::from_utf8_lossy(text).into_owned();
                     let fix = Fix::Unlink { path: self.folder.join(&path) };
                     let evidence = format!("it leads to `{text}`");
@@ -41,9 +40,24 @@ impl Judge<'_> {
                     self.add(What::ForeignFile, &path, 0, evidence);
                 }
                 Blob::Bytes(stamp) => self.blob(name, stamp, &path),
-                Blob::Shared { .. } => {}
             }
         }
+    }
+
+    fn shared(&mut self, path: &Path, payload: &OsStr, reached: &Reached) {
+        let evidence = match reached {
+            Reached::There(_) if reached.file().is_some() => return,
+            Reached::There(_) => format!("`{}` of the store is no file", payload.display()),
+            Reached::OutOfSight(error) => {
+                let (path, error) = (path.to_owned(), io::Error::from(error.kind()));
+                self.trouble(&Trouble { path, error });
+                return;
+            }
+            // It may have come since the repo was listed.
+            Reached::Nothing if self.repo.dir.look_through(path).is_ok() => return,
+            Reached::Nothing => format!("the store has no `{}`", payload.display()),
+        };
+        self.add(What::DanglingStoreLink, path, 0, evidence);
     }
 
     fn blob(&mut self, name: &OsString, stamp: &Stamp, path: &Path) {
@@ -103,9 +117,8 @@ impl Judge<'_> {
 pub(crate) fn set_aside(repo: &Repo, folder: &Path, name: &OsStr) -> Fix {
     let path = match repo.blobs.get(name) {
         Some(Blob::Shared { payload, .. }) => {
-            let shard = payload.as_encoded_bytes().get(..2).unwrap_or_default();
-            let shard = String::from_utf8_lossy(shard).into_owned();
-            Path::new(STORE).join(shard).join(payload)
+            let shard = payload.as_bytes().get(..2).unwrap_or_default();
+            Path::new(STORE).join(OsStr::from_bytes(shard)).join(payload)
         }
         _ => folder.join(BLOBS).join(name),
     };

@@ -5,8 +5,10 @@ use std::{collections::HashSet, io, path::Path};
 use super::Judge;
 use crate::hub_cache::{
     breakage::{Fix, What},
+    dir::is_no_text,
     names::is_commit,
-    repo::{NO_EXIST, REFS, TREES},
+    reached::leads_nowhere,
+    repo::{NO_EXIST, SNAPSHOTS, TREES},
 };
 
 impl Judge<'_> {
@@ -15,31 +17,35 @@ impl Judge<'_> {
         let commits: HashSet<_> =
             self.repo.commits.iter().filter_map(|(name, _)| name.to_str()).collect();
         for reference in &self.repo.refs {
-            let path = Path::new(REFS).join(&reference.name);
+            let path = &reference.path;
             let text = match &reference.text {
                 Ok(text) => text,
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
+                Err(error) if is_no_text(error) || leads_nowhere(error) => {
+                    self.add(What::RefToNothing, path, 0, format!("it cannot be read: {error}"));
+                    continue;
+                }
                 Err(error) => {
-                    self.add(What::DiskError, &path, 0, error.to_string());
+                    self.add(What::DiskError, path, 0, error.to_string());
                     continue;
                 }
             };
             if is_unfinished_ref(&reference.name) {
-                let fix = Fix::Remove { path: self.folder.join(&path), lock: None };
+                let fix = Fix::Remove { path: self.folder.join(path), lock: None };
                 let evidence = "a ref that was being written".to_owned();
-                self.add_fixed(What::Leftover, &path, text.len() as u64, evidence, vec![fix]);
+                self.add_fixed(What::Leftover, path, text.len() as u64, evidence, vec![fix]);
                 continue;
             }
             let commit = text.trim();
             if text != commit && is_commit(commit) {
-                let fix =
-                    Fix::WriteRef { path: self.folder.join(&path), commit: commit.to_owned() };
+                let fix = Fix::WriteRef { path: self.folder.join(path), commit: commit.to_owned() };
                 let evidence = format!("its text is {text:?}");
-                self.add_fixed(What::RefSpelling, &path, 0, evidence, vec![fix]);
+                self.add_fixed(What::RefSpelling, path, 0, evidence, vec![fix]);
             }
-            if !commits.contains(commit) && !self.is_known(commit) {
+            let is_here = self.repo.hides(SNAPSHOTS) || commits.contains(commit);
+            if !is_here && !self.is_known(commit) {
                 let evidence = format!("it names `{commit}`, which has no snapshot");
-                self.add(What::RefToNothing, &path, 0, evidence);
+                self.add(What::RefToNothing, path, 0, evidence);
             }
         }
     }

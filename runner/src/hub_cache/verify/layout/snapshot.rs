@@ -14,8 +14,10 @@ use crate::hub_cache::{
     completeness::{Completeness, Witness},
     dir::Kind,
     link,
+    reached::{Reached, Seen},
     repair::is_unfinished,
-    repo::{BLOBS, Blob, Content, SNAPSHOTS, Snapshot, SnapshotFile, TREES, TreeFault, Trouble},
+    repo::{BLOBS, Blob, TREES, TreeFault, Trouble},
+    snapshot::{Content, Snapshot, SnapshotFile},
     tree::{Tree, TreeFile},
     verify::layout::set_aside,
 };
@@ -28,28 +30,45 @@ enum Found {
     Bytes,
     Missing,
     Nothing,
+    /// Nobody knows what.
+    OutOfSight,
 }
 
 impl Judge<'_> {
-    /// Judges a snapshot.
+    /// Judges a snapshot. What lies behind a link is not ours to mend: it may be another snapshot,
+    /// where the same path means something else.
     pub(super) fn snapshot(&mut self, snapshot: &Snapshot) {
-        let place = Path::new(SNAPSHOTS).join(&snapshot.commit);
+        let before = self.judged.breakages.len();
+        self.judge_snapshot(snapshot);
+        let itself = self.repo.dir.look(&snapshot.place);
+        if itself.is_ok_and(|stamp| stamp.kind == Kind::Link) {
+            self.judged.breakages.iter_mut().skip(before).for_each(|found| found.fixes.clear());
+        }
+    }
+
+    fn judge_snapshot(&mut self, snapshot: &Snapshot) {
+        let place = &snapshot.place;
+        let mut seen_whole = snapshot.troubles.is_empty();
         snapshot.troubles.iter().for_each(|trouble| self.trouble(trouble));
         self.is_blind |= !snapshot.troubles.is_empty();
-        let tree = self.tree(&snapshot.commit);
+        let (tree, is_hidden) = self.tree(&snapshot.commit);
         let mut present = HashSet::new();
         let mut dangling = Vec::new();
-        let linked = snapshot.files.iter().any(|file| matches!(file.content, Content::Blob { .. }));
+        // Without a list, files beside links are somebody else's; alone they are the work of a file
+        // system without links. A list that is closed to us may name them.
+        let is_link = |file: &SnapshotFile| matches!(file.content, Content::Blob { .. });
+        let only_links = !is_hidden && snapshot.files.iter().any(is_link);
         for file in &snapshot.files {
             let entry = tree
                 .as_ref()
                 .map(|Tree(files)| file.path.to_str().and_then(|path| files.get(path)));
-            match self.file(file, &place.join(&file.path), entry, linked) {
+            match self.file(file, &place.join(&file.path), entry, only_links) {
                 Found::Bytes => {
                     present.insert(file.path.as_path());
                 }
                 Found::Missing => dangling.push(file.path.as_path()),
                 Found::Nothing => {}
+                Found::OutOfSight => seen_whole = false,
             }
         }
         if let Some(Tree(files)) = &tree {
@@ -58,34 +77,36 @@ impl Judge<'_> {
                 .filter_map(|file| Some((file.xet_hash()?.to_owned(), file.etag().to_owned())));
             self.judged.payloads.extend(payloads);
         }
-        let complete = completeness(self.repo, snapshot, &present, &dangling);
-        self.incomplete(&place, complete, &dangling, snapshot.troubles.is_empty());
+        let complete = completeness(self.repo, snapshot, &present, &dangling, tree.as_ref());
+        self.incomplete(place, complete, &dangling, seen_whole);
     }
 
-    fn tree(&mut self, commit: &str) -> Option<Tree> {
+    /// The commit's list, and whether there is one that is out of sight.
+    fn tree(&mut self, commit: &str) -> (Option<Tree>, bool) {
         let path = Path::new(TREES).join(format!("{commit}.json"));
         let aside = |path: &Path, judge: &Self| Fix::SetAside {
             path: judge.folder.join(path),
             repo: judge.folder.clone(),
         };
-        match self.repo.tree(commit)? {
-            Ok(tree) => {
+        match self.repo.tree(commit) {
+            None => (None, false),
+            Some(Ok(tree)) => {
                 if let Some(entry) = tree.contradiction() {
                     let evidence = format!("its entry `{entry}` contradicts itself");
                     let fix = aside(&path, self);
                     self.add_fixed(What::BrokenTree, &path, 0, evidence, vec![fix]);
-                    return None;
+                    return (None, false);
                 }
-                Some(tree)
+                (Some(tree), false)
             }
-            Err(TreeFault::Unusable(why)) => {
+            Some(Err(TreeFault::Unusable(why))) => {
                 let fix = aside(&path, self);
                 self.add_fixed(What::BrokenTree, &path, 0, why, vec![fix]);
-                None
+                (None, false)
             }
-            Err(TreeFault::Unreadable(error)) => {
+            Some(Err(TreeFault::Unreadable(error))) => {
                 self.trouble(&Trouble { path, error });
-                None
+                (None, true)
             }
         }
     }
@@ -97,7 +118,7 @@ impl Judge<'_> {
         file: &SnapshotFile,
         path: &Path,
         entry: Option<Option<&TreeFile>>,
-        linked: bool,
+        only_links: bool,
     ) -> Found {
         if file.path.file_name().is_some_and(is_unfinished) {
             let fix = Fix::Unlink { path: self.folder.join(path) };
@@ -119,9 +140,7 @@ impl Judge<'_> {
             Content::Copy(stamp) => {
                 let entry_name = entry.flatten().map(|entry| entry.etag().to_owned());
                 let listed = entry.is_none_or(|entry| entry.is_some());
-                // Without a list, files beside links are somebody else's; alone they are the work
-                // of a file system without links.
-                if !listed || (entry.is_none() && linked) {
+                if !listed || (entry.is_none() && only_links) {
                     let evidence = "a file that no download made".to_owned();
                     self.add(What::ForeignFile, path, stamp.size, evidence);
                 } else {
@@ -129,12 +148,13 @@ impl Judge<'_> {
                 }
                 Found::Bytes
             }
-            Content::Astray { text, stamp } => {
-                if stamp.is_some_and(|stamp| stamp.kind == Kind::Folder) && text.is_empty() {
-                    return Found::Nothing;
-                }
+            Content::Astray { text, reached } => {
                 self.astray(text, file, path, entry.flatten());
-                if stamp.is_some() { Found::Nothing } else { Found::Missing }
+                match reached {
+                    Reached::There(_) => Found::Nothing,
+                    Reached::Nothing => Found::Missing,
+                    Reached::OutOfSight(_) => Found::OutOfSight,
+                }
             }
             Content::Odd => {
                 self.add(What::ForeignFile, path, 0, "it is no file and no link".to_owned());
@@ -150,19 +170,20 @@ impl Judge<'_> {
         path: &Path,
         entry: Option<Option<&TreeFile>>,
     ) -> Found {
-        let stamp = self.repo.blobs.get(name).and_then(Blob::stamp).copied();
-        let Some(stamp) = stamp else {
-            // A link to the store that leads nowhere is told once, with the blob.
-            if !self.repo.blobs.contains_key(name) {
-                let waits = self.set_aside.contains(name);
-                let why = if waits { ", which a repair has set aside" } else { "" };
-                let evidence = format!("there is no `{BLOBS}/{}`{why}", name.display());
-                let fix = (!waits).then(|| Fix::Unlink { path: self.folder.join(path) });
-                let bytes = entry.flatten().map_or(0, TreeFile::size);
-                let fixes = fix.into_iter().collect();
-                self.add_fixed(What::DanglingPointer, path, bytes, evidence, fixes);
+        let stamp = match self.repo.seen(name) {
+            Seen::Listed { stamp, .. } => *stamp,
+            // Its size and bytes are for the next check, when its download is done.
+            Seen::Late { .. } => return Found::Bytes,
+            Seen::OutOfSight => return Found::OutOfSight,
+            Seen::Odd => {
+                let evidence = format!("`{BLOBS}/{}` is no file", name.display());
+                self.add(What::DanglingPointer, path, 0, evidence);
+                return Found::Missing;
             }
-            return Found::Missing;
+            Seen::Missing => {
+                self.dangling(name, path, entry.flatten());
+                return Found::Missing;
+            }
         };
         match entry {
             Some(Some(entry)) if *name != *OsStr::new(entry.etag()) => {
@@ -189,6 +210,19 @@ impl Judge<'_> {
             None => {}
         }
         Found::Bytes
+    }
+
+    fn dangling(&mut self, name: &OsStr, path: &Path, entry: Option<&TreeFile>) {
+        // A link to the store that leads nowhere is told once, with the blob.
+        if self.repo.blobs.contains_key(name) {
+            return;
+        }
+        let waits = self.set_aside.contains(name);
+        let why = if waits { ", which a repair has set aside" } else { "" };
+        let evidence = format!("there is no `{BLOBS}/{}`{why}", name.display());
+        let fix = (!waits).then(|| Fix::Unlink { path: self.folder.join(path) });
+        let bytes = entry.map_or(0, TreeFile::size);
+        self.add_fixed(What::DanglingPointer, path, bytes, evidence, fix.into_iter().collect());
     }
 
     fn size(&mut self, name: &OsString, size: u64, listed: u64) {
@@ -230,8 +264,12 @@ impl Judge<'_> {
     ) {
         let Completeness::Partial(witness, mut missing) = complete else { return };
         // What dangles was told link by link, and what is out of sight is not missing.
-        missing.retain(|path| !dangling.contains(&Path::new(path)));
-        if !seen_whole || missing.is_empty() {
+        if witness == Witness::Link || !seen_whole {
+            return;
+        }
+        let dangling: HashSet<_> = dangling.iter().copied().collect();
+        missing.retain(|path| !dangling.contains(Path::new(path)));
+        if missing.is_empty() {
             return;
         }
         let shown = missing.iter().take(SHOWN).map(|path| format!("`{path}`"));

@@ -1,0 +1,82 @@
+//! Owners and modes, judged without a disk.
+
+use std::path::Path;
+
+use super::{Entry, EntryKind, Judge, Rights, Who};
+use crate::hub_cache::breakage::What;
+
+fn entry(kind: EntryKind, mode: u32, uid: u32, gid: u32) -> Entry {
+    Entry { kind, mode, uid, gid, size: 10 }
+}
+
+const ADA: Who = Who { uid: 1000, gid: 100 };
+
+#[test]
+fn the_first_class_that_fits_decides() {
+    let rights = |mode, uid, gid| Rights::of(&entry(EntryKind::File, mode, uid, gid), ADA).0;
+    assert_eq!(rights(0o740, 1000, 100), 0o7);
+    assert_eq!(rights(0o047, 1000, 0), 0o0, "an owner's own bits count, whatever others may");
+    assert_eq!(rights(0o750, 0, 100), 0o5);
+    assert_eq!(rights(0o751, 0, 0), 0o1);
+    let root = Who { uid: 0, gid: 0 };
+    assert_eq!(Rights::of(&entry(EntryKind::File, 0, 1, 1), root).0, 0o7);
+}
+
+fn found(shared: bool, entries: &[(&str, Entry)]) -> Vec<(What, usize)> {
+    let mut judge = Judge { who: ADA, shared, ..Judge::default() };
+    for (path, entry) in entries {
+        judge.entry(Path::new(path), 1, *entry);
+    }
+    let breakages = judge.finish().breakages.into_iter();
+    breakages.map(|breakage| (breakage.what, breakage.fixes.len())).collect()
+}
+
+#[test]
+fn what_is_opened_gets_the_pattern_of_its_folder() {
+    use EntryKind::{File, Folder};
+    let of = |path: &str, kind, above| super::pattern(Path::new(path), kind, above);
+    assert_eq!(of("models--a/blobs/x", File, 0o755), 0o644);
+    assert_eq!(of("models--a/blobs/x", File, 0o700), 0o600);
+    assert_eq!(of("models--a/trees/c.json", File, 0o755), 0o600);
+    assert_eq!(of("blobs/ab/x", File, 0o2775), 0o444);
+    assert_eq!(of("models--a/blobs", Folder, 0o2775), 0o2755);
+}
+
+#[test]
+fn what_is_closed_or_somebody_elses_is_found() {
+    use EntryKind::{File, Folder};
+    let file = |mode, uid| entry(File, mode, uid, 0);
+    let folder = |mode, uid| entry(Folder, mode, uid, 0);
+    assert_eq!(found(false, &[("models--a/blobs/x", file(0o644, 1000))]), []);
+    assert_eq!(
+        found(false, &[("models--a/blobs/x", file(0o200, 1000))]),
+        [(What::UnreadableFile, 1)]
+    );
+    assert_eq!(
+        found(false, &[("models--a", folder(0o755, 0)), ("models--a/x", file(0o600, 0))]),
+        [(What::UnreadableFile, 1), (What::ForeignOwner, 1)]
+    );
+    assert_eq!(
+        found(false, &[("models--a", folder(0o700, 0))]),
+        [(What::ClosedFolder, 1), (What::ForeignOwner, 1)]
+    );
+    assert_eq!(found(false, &[("models--a", folder(0o555, 1000))]), [(What::ReadOnlyFolder, 0)]);
+}
+
+#[test]
+fn in_a_cache_of_a_group_others_own_things() {
+    use EntryKind::{File, Folder};
+    let theirs =
+        [("models--a", entry(Folder, 0o2775, 7, 100)), ("models--a/x", entry(File, 0o664, 7, 100))];
+    assert_eq!(found(true, &theirs), []);
+    let closed = [("models--a", entry(Folder, 0o2755, 7, 100))];
+    assert_eq!(found(true, &closed), [(What::ForeignOwner, 1)]);
+    let tree = [("models--a/trees/c.json", entry(File, 0o600, 7, 100))];
+    assert_eq!(found(true, &tree), []);
+    let mine = [
+        ("models--a/trees/c.json", entry(File, 0o600, 1000, 100)),
+        ("models--a", entry(Folder, 0o755, 1000, 100)),
+        ("models--a/t", entry(File, 0o600, 1000, 100)),
+    ];
+    assert_eq!(found(true, &mine), [(What::GroupClosed, 0)]);
+}

@@ -1,0 +1,47 @@
+//! What tests of the Hub cache share: huggingface_hub in several versions, what it counts, and a Hub
+//! on this machine that it can fetch from.
+
+mod peer;
+mod stub;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+pub(crate) use peer::{NEWEST, as_peers_do, peers, python};
+pub(crate) use stub::{World, file, results, snapshot};
+
+use crate::harness::workspace;
+
+/// Versions that write caches differently: the newest, one before the shared store and the lists of
+/// commits, and the last one before 1.0.
+pub(crate) const VERSIONS: [&str; 3] = [NEWEST, "1.20.1", "0.36.2"];
+
+/// A script of the folder of these tests.
+pub(crate) fn script(name: &str) -> PathBuf {
+    workspace().join("tests/it/hub_cache").join(name)
+}
+
+/// What is at each path below a cache: kind, mode, owner, bytes' times or a link's text.
+pub(crate) fn manifest(hub: &Path) -> BTreeMap<PathBuf, String> {
+    let entries = walkdir::WalkDir::new(hub).into_iter().map(Result::unwrap);
+    entries
+        .map(|entry| {
+            let data = entry.metadata().unwrap();
+            let link = fs::read_link(entry.path()).unwrap_or_default();
+            let times = if data.is_dir() { 0 } else { data.mtime_nsec() + data.mtime() };
+            let path = entry.path().strip_prefix(hub).unwrap().to_owned();
+            let what = format!(
+                "{:o} {}:{} {} {times} {link:?}",
+                data.mode(),
+                data.uid(),
+                data.gid(),
+                if data.is_dir() { 0 } else { data.len() },
+            );
+            (path, what)
+        })
+        .collect()
+}

@@ -1,0 +1,71 @@
+//! huggingface_hub beside us: environments with a version of it, and what its scan counts.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Mutex,
+};
+
+use serde_json::{Value, json};
+
+use super::script;
+
+/// The version whose scan is what ours is held against.
+pub(crate) const NEWEST: &str = "2.4.0";
+
+/// The Python of an environment that has this version of huggingface_hub, made once.
+pub(crate) fn python(version: &str) -> PathBuf {
+    static MADE: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("huggingface_hub-{version}"));
+    let python = folder.join("bin/python");
+    let mut made = MADE.lock().unwrap();
+    if made.insert(version.to_owned()) && !has(&python, version) {
+        let venv = Command::new("python3").args(["-m", "venv"]).arg(&folder).status().unwrap();
+        assert!(venv.success(), "`python3 -m venv` failed; install python3-venv");
+        let package = format!("huggingface_hub=={version}");
+        let pip = ["-m", "pip", "install", "--quiet", &package];
+        assert!(Command::new(&python).args(pip).status().unwrap().success(), "no network?");
+    }
+    python
+}
+
+fn has(python: &Path, version: &str) -> bool {
+    let code = "import huggingface_hub; print(huggingface_hub.__version__)";
+    let output = Command::new(python).args(["-c", code]).output();
+    output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == version)
+}
+
+/// What huggingface_hub counts.
+pub(crate) fn peers(hub: &Path) -> Value {
+    let output = Command::new(python(NEWEST)).arg(script("scan.py")).arg(hub).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// What we count, without what only we count.
+pub(crate) fn as_peers_do(ours: &Value) -> Value {
+    let keep = |value: &Value, keys: &[&str]| {
+        let kept = keys.iter().map(|key| ((*key).to_owned(), value[*key].clone()));
+        Value::Object(kept.collect())
+    };
+    let repos = ours["repos"].as_array().unwrap().iter().map(|repo| {
+        let keys = ["type", "id", "size_bytes", "files", "last_accessed", "last_modified"];
+        let mut kept = keep(repo, &keys);
+        let revisions = repo["revisions"].as_array().unwrap().iter().map(|revision| {
+            let mut kept =
+                keep(revision, &["commit", "refs", "size_bytes", "files", "last_modified"]);
+            kept["refs"].as_array_mut().unwrap().sort_by_key(ToString::to_string);
+            kept
+        });
+        kept["revisions"] = revisions.collect();
+        kept
+    });
+    let mut repos: Vec<_> = repos.collect();
+    repos.sort_by_key(|repo| (repo["type"].to_string(), repo["id"].to_string()));
+    let sum = |key: &str| -> u64 {
+        ours["repos"].as_array().unwrap().iter().filter_map(|repo| repo[key].as_u64()).sum()
+    };
+    let unfinished = [sum("unfinished_files"), sum("unfinished_bytes")];
+    json!({ "size_bytes": ours["size_bytes"], "repos": repos, "unfinished": unfinished })
+}

@@ -1,0 +1,179 @@
+//! A Hub on this machine, and a client of it whose cache is looked at.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    path::PathBuf,
+    process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio},
+};
+
+use serde_json::{Value, json};
+
+use super::{python, script};
+use crate::harness::program;
+
+/// The Hub: it serves until it is dropped.
+struct Hub {
+    child: Child,
+    orders: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    endpoint: String,
+    repos: Value,
+}
+
+impl Hub {
+    fn start() -> Self {
+        let mut command = Command::new("python3");
+        command.arg(script("stub_hub.py")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("python3 can be started");
+        let orders = child.stdin.take().unwrap();
+        let mut answers = BufReader::new(child.stdout.take().unwrap());
+        let said = line(&mut answers);
+        let endpoint = said["endpoint"].as_str().unwrap().to_owned();
+        Self { child, orders, answers, endpoint, repos: said["repos"].clone() }
+    }
+}
+
+fn line(answers: &mut BufReader<ChildStdout>) -> Value {
+    let mut line = String::new();
+    answers.read_line(&mut line).unwrap();
+    serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        // Whether it still runs or not: afterwards it does not.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A Hub, a client of one version, and the cache that it writes.
+pub(crate) struct World {
+    _root: tempfile::TempDir,
+    home: PathBuf,
+    pub(crate) hub: PathBuf,
+    python: PathBuf,
+    server: Hub,
+}
+
+impl World {
+    /// A client of this version, which has fetched nothing yet.
+    pub(crate) fn new(version: &str) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let home = root.path().canonicalize().unwrap().join("home");
+        let hub = home.join("hub");
+        fs::create_dir(&home).unwrap();
+        Self { _root: root, home, hub, python: python(version), server: Hub::start() }
+    }
+
+    /// Gives the Hub an order, and awaits its answer.
+    pub(crate) fn order(&mut self, order: &str) -> Value {
+        writeln!(self.server.orders, "{order}").unwrap();
+        line(&mut self.server.answers)
+    }
+
+    /// What was fetched since this was last asked, as blobs' names; each must have been once.
+    pub(crate) fn fetched(&mut self) -> BTreeSet<String> {
+        let counts = self.order("fetched");
+        let counts = counts.as_object().unwrap();
+        assert!(counts.values().all(|count| *count == 1), "{counts:?}");
+        counts.keys().cloned().collect()
+    }
+
+    /// The commit of a repo that the Hub made as the `number`th.
+    pub(crate) fn commit(&self, repo: &str, number: usize) -> String {
+        self.server.repos[repo]["commits"][number].as_str().unwrap().to_owned()
+    }
+
+    /// The name that the blob of a file has.
+    pub(crate) fn etag(&self, repo: &str, number: usize, file: &str) -> String {
+        self.server.repos[repo]["files"][number][file].as_str().unwrap().to_owned()
+    }
+
+    /// The client, about to call these functions.
+    pub(crate) fn client(&self, calls: &Value) -> Command {
+        let mut command = Command::new(&self.python);
+        command.arg(script("client.py")).arg(calls.to_string()).env_clear();
+        command.env("PATH", std::env::var("PATH").unwrap()).current_dir(&self.home);
+        command.env("HOME", &self.home).env("HF_HUB_CACHE", &self.hub);
+        command.env("HF_ENDPOINT", &self.server.endpoint).env("HF_HUB_DISABLE_XET", "1");
+        command.env("HF_HUB_DISABLE_PROGRESS_BARS", "1").env("HF_HUB_DISABLE_TELEMETRY", "1");
+        // A Hub that holds a file must not look like one that is gone.
+        command.env("HF_HUB_DOWNLOAD_TIMEOUT", "600").env("HF_HUB_ETAG_TIMEOUT", "60");
+        command
+    }
+
+    /// Calls these functions, and tells what came of each.
+    pub(crate) fn calls(&self, calls: &Value) -> Vec<Value> {
+        results(&self.client(calls).output().unwrap())
+    }
+
+    /// Calls these functions, all of which must end well.
+    pub(crate) fn fetch(&self, calls: &Value) {
+        let results = self.calls(calls);
+        assert!(results.iter().all(|result| result["ok"].is_string()), "{calls}: {results:?}");
+    }
+
+    /// The same without the Hub.
+    pub(crate) fn load_offline(&self, calls: &Value) {
+        let output = self.client(calls).env("HF_HUB_OFFLINE", "1").output().unwrap();
+        let results = results(&output);
+        assert!(results.iter().all(|result| result["ok"].is_string()), "{calls}: {results:?}");
+    }
+
+    /// `aienergyscore cache …`.
+    pub(crate) fn cache(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(program("aienergyscore"));
+        command.arg("cache").args(args).env_clear().current_dir(&self.home);
+        command.env("PATH", std::env::var("PATH").unwrap());
+        command.env("HOME", &self.home).env("HF_HUB_CACHE", &self.hub);
+        command.output().unwrap()
+    }
+
+    /// What `aienergyscore cache … --json` prints.
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        let output = self.cache(&[args, &["--json"]].concat());
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    }
+
+    /// What a verification finds: kinds, and where.
+    pub(crate) fn findings(&self) -> BTreeSet<(String, String)> {
+        let found = self.json(&["verify"]);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let findings = found["findings"].as_array().unwrap().iter();
+        findings.map(|finding| (text(&finding["what"]), text(&finding["path"]))).collect()
+    }
+
+    /// What a verification finds is exactly this.
+    pub(crate) fn assert_found(&self, expected: &[(&str, String)]) {
+        let expected: BTreeSet<_> =
+            expected.iter().map(|(what, path)| ((*what).to_owned(), path.clone())).collect();
+        assert_eq!(self.findings(), expected);
+    }
+
+    /// The steps of a repair that is really done: state and path of each.
+    pub(crate) fn repair(&self) -> Vec<(String, String)> {
+        let done = self.json(&["repair", "--yes", "--engine", "host"]);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let steps = done["steps"].as_array().unwrap().iter();
+        steps.map(|step| (text(&step["state"]), text(&step["path"]))).collect()
+    }
+}
+
+/// What the client said.
+pub(crate) fn results(output: &Output) -> Vec<Value> {
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+/// A call of `snapshot_download`, of a model's `main`.
+pub(crate) fn snapshot(repo: &str) -> Value {
+    json!({ "call": "snapshot_download", "repo_id": repo })
+}
+
+/// A call of `hf_hub_download`, of a model's `main`.
+pub(crate) fn file(repo: &str, file: &str) -> Value {
+    json!({ "call": "hf_hub_download", "repo_id": repo, "filename": file })
+}
