@@ -66,7 +66,7 @@ load() {
     fail "the image $IMAGE is missing; run \`cargo xtask smoke\` first"
   local has
   has=$("$@" image inspect --format '{{index .Config.Labels "org.aienergyscore.inputs"}}' "$IMAGE" 2>/dev/null || true)
-  [ "$has" = "$wanted" ] || docker save "$IMAGE" | "$@" load >/dev/null
+  [ "$has" = "$wanted" ] || docker save "$IMAGE" | "$@" load --quiet >/dev/null
 }
 
 # Its network is its own: beside another daemon it would take the bridge away.

@@ -1,35 +1,48 @@
-//! Somebody who runs the programs on real Docker.
+//! Somebody who runs the programs on a real engine.
 
 use std::{
+    ffi::OsStr,
     fs,
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown},
+    os::unix::fs::{PermissionsExt as _, lchown},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use rustix::process::getuid;
 
-use crate::harness::{program, smoke};
+use crate::{
+    harness::{program, smoke},
+    machine::On,
+};
 
-/// Somebody without privileges who may use Docker, with a home and a closed cache of their own.
+/// Somebody without privileges who may use an engine, with a home and a closed cache of their own.
 pub(crate) struct Ada {
+    pub(crate) on: On,
     root: tempfile::TempDir,
     pub(crate) uid: u32,
     program: PathBuf,
     env: Vec<(&'static str, String)>,
+    groups: Vec<u32>,
 }
 
 impl Ada {
-    /// Ada is uid 4242 when the tests are root's, and the tester otherwise. Her cache has these
-    /// repos of the smoke test's.
+    /// Ada on the machine's Docker. She is uid 4242 when the tests are root's, and the tester
+    /// otherwise. Her cache has these repos of the smoke test's.
     pub(crate) fn with(repos: &[&str]) -> Self {
+        Self::on(On::DockerRootful, repos)
+    }
+
+    /// Ada on an engine in another mode, which only root can bring up.
+    pub(crate) fn on(on: On, repos: &[&str]) -> Self {
+        on.bring_up();
         let root = tempfile::tempdir().unwrap();
         let uid = if getuid().is_root() { 4242 } else { getuid().as_raw() };
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
         // The build folder may lie where Ada cannot go.
         let copy = root.path().join("aienergyscore");
         fs::copy(program("aienergyscore"), &copy).unwrap();
-        let ada = Self { root, uid, program: copy, env: vec![] };
+        let groups = on.group().into_iter().collect();
+        let ada = Self { on, root, uid, program: copy, env: on.env(), groups };
         let hub = ada.home().join("hf/hub");
         fs::create_dir_all(&hub).unwrap();
         for repo in repos {
@@ -60,20 +73,35 @@ impl Ada {
         self.env.push((name, value.into()));
     }
 
+    /// Puts her into another group, too.
+    pub(crate) fn join(&mut self, group: u32) {
+        self.groups.push(group);
+    }
+
     /// `aienergyscore` with a smoke-sized request, as Ada.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
+        self.other(&self.program, args)
+    }
+
+    /// Another program, as Ada.
+    pub(crate) fn other(&self, program: impl AsRef<OsStr>, args: &[&str]) -> Command {
         let mut command = if getuid().is_root() {
-            let group = fs::metadata("/var/run/docker.sock").expect("a Docker socket").gid();
             let mut command = Command::new("setpriv");
             command.args([format!("--reuid={}", self.uid), format!("--regid={}", self.uid)]);
-            command.arg(format!("--groups={group}")).arg("--").arg(&self.program);
+            let groups: Vec<_> = self.groups.iter().map(u32::to_string).collect();
+            match groups.as_slice() {
+                [] => command.arg("--clear-groups"),
+                groups => command.arg(format!("--groups={}", groups.join(","))),
+            };
+            command.arg("--").arg(program);
             command
         } else {
-            Command::new(&self.program)
+            Command::new(program)
         };
         command.args(args).env_clear().current_dir(self.home()).stdin(Stdio::null());
         command.env("PATH", std::env::var("PATH").unwrap());
-        command.env("HOME", self.home()).env("HF_HOME", self.home().join("hf"));
+        let home = self.on.home().map_or_else(|| self.home(), PathBuf::from);
+        command.env("HOME", home).env("HF_HOME", self.home().join("hf"));
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }
@@ -86,7 +114,7 @@ impl Ada {
         }
     }
 
-    /// The process that asks Docker for the container of Ada's run.
+    /// The process that asks the engine for the container of Ada's run.
     pub(crate) fn client(&self) -> Option<i32> {
         let mine = self.results().display().to_string();
         fs::read_dir("/proc")
@@ -95,14 +123,15 @@ impl Ada {
             .find(|pid| {
                 let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
                 let words = String::from_utf8_lossy(&words);
-                words.starts_with("docker\0run\0") && words.contains(&mine)
+                let begin = format!("{}\0run\0", self.on.choice());
+                words.starts_with(&begin) && words.contains(&mine)
             })
     }
 
     /// Names of the containers of Ada's runs, running or not.
     pub(crate) fn containers(&self) -> Vec<String> {
         let mine = format!("source={}", self.results().display());
-        let listing = docker(&[
+        let listing = self.on.docker(&[
             "ps",
             "--all",
             "--no-trunc",
@@ -115,7 +144,7 @@ impl Ada {
             .lines()
             .map(str::to_owned)
             .filter(|name| {
-                let output = Command::new("docker").args(["inspect", name]).output().unwrap();
+                let output = self.on.output(&["inspect", name]);
                 String::from_utf8_lossy(&output.stdout).contains(mine.trim_start_matches("source="))
             })
             .collect()
@@ -125,7 +154,7 @@ impl Ada {
 impl Drop for Ada {
     fn drop(&mut self) {
         for name in self.containers() {
-            docker(&["rm", "--force", &name]);
+            self.on.output(&["rm", "--force", &name]);
         }
     }
 }
@@ -135,13 +164,7 @@ fn copy_tree(from: &Path, to: &Path) {
     assert!(status.success());
 }
 
-/// What docker says to a command that must succeed.
+/// What the machine's docker says to a command that must succeed.
 pub(crate) fn docker(args: &[&str]) -> String {
-    let output = Command::new("docker").args(args).output().expect("docker can be started");
-    assert!(
-        output.status.success(),
-        "docker {args:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
+    On::DockerRootful.docker(args)
 }

@@ -18,6 +18,8 @@ mod hub_running;
 mod hub_scan;
 mod hub_written;
 mod images;
+mod machine;
+mod modes;
 mod processors;
 mod repair_killed;
 mod repair_outside;

@@ -1,0 +1,128 @@
+//! The engines of the test machine: each mode, and how its user and root reach it.
+
+use std::{
+    collections::BTreeSet,
+    os::unix::fs::MetadataExt as _,
+    process::{Command, Output},
+    sync::Mutex,
+};
+
+use crate::harness::workspace;
+
+/// Where `tests/engines.sh` keeps its engines.
+const DIR: &str = "/run/aienergyscore-test";
+
+/// An engine in a mode, by the client that a user would take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum On {
+    DockerRootful,
+    DockerUsernsRemap,
+    DockerRootless,
+    PodmanRootless,
+    PodmanRootful,
+    /// Docker's client, and rootless Podman behind it.
+    PodmanBehindDocker,
+}
+
+impl On {
+    /// Makes sure that it answers and has the smoke image.
+    pub(crate) fn bring_up(self) {
+        static UP: Mutex<BTreeSet<On>> = Mutex::new(BTreeSet::new());
+        let mode = match self {
+            Self::DockerRootful => return,
+            Self::DockerUsernsRemap => "docker-userns-remap",
+            Self::DockerRootless => "docker-rootless",
+            Self::PodmanRootless | Self::PodmanBehindDocker => "podman-rootless",
+            Self::PodmanRootful => "podman-rootful",
+        };
+        let mut up = UP.lock().expect("no engine failed to come up");
+        if up.insert(self) {
+            let script = workspace().join("tests/engines.sh");
+            let status = Command::new(script).arg(mode).status().expect("bash can be started");
+            assert!(status.success(), "`tests/engines.sh {mode}` failed");
+        }
+    }
+
+    /// What `--engine` takes for it.
+    pub(crate) const fn choice(self) -> &'static str {
+        match self {
+            Self::PodmanRootless | Self::PodmanRootful => "podman",
+            _ => "docker",
+        }
+    }
+
+    /// What the plan calls its mode.
+    pub(crate) const fn mode(self) -> &'static str {
+        match self {
+            Self::DockerRootful => "docker-rootful",
+            Self::DockerUsernsRemap => "docker-userns-remap",
+            Self::DockerRootless => "docker-rootless",
+            Self::PodmanRootless | Self::PodmanBehindDocker => "podman-rootless",
+            Self::PodmanRootful => "podman-rootful",
+        }
+    }
+
+    /// Whether a container's root is the user.
+    pub(crate) const fn is_rootless(self) -> bool {
+        matches!(self, Self::DockerRootless | Self::PodmanRootless | Self::PodmanBehindDocker)
+    }
+
+    /// The variables by which its user finds it.
+    pub(crate) fn env(self) -> Vec<(&'static str, String)> {
+        let here = |path: &str| format!("{DIR}/{path}");
+        let podman = || {
+            vec![
+                ("XDG_RUNTIME_DIR", here("user")),
+                ("CONTAINERS_CONF", here("containers.conf")),
+                ("CONTAINERS_STORAGE_CONF", here("storage.conf")),
+            ]
+        };
+        match self {
+            Self::DockerRootful => vec![],
+            Self::PodmanRootless => podman(),
+            Self::PodmanRootful => {
+                [podman(), vec![("CONTAINER_HOST", self.socket().unwrap())]].concat()
+            }
+            _ => vec![("DOCKER_HOST", self.socket().unwrap())],
+        }
+    }
+
+    /// The home that its storage lies below; none where any will do.
+    pub(crate) fn home(self) -> Option<String> {
+        (self == Self::PodmanRootless).then(|| format!("{DIR}/home"))
+    }
+
+    fn socket(self) -> Option<String> {
+        let path = match self {
+            Self::DockerRootful => return None,
+            Self::DockerUsernsRemap => "remap/docker.sock",
+            Self::DockerRootless => "user/docker.sock",
+            Self::PodmanRootless | Self::PodmanBehindDocker => "user/podman.sock",
+            Self::PodmanRootful => "podman/podman.sock",
+        };
+        Some(format!("unix://{DIR}/{path}"))
+    }
+
+    /// The group that may use it, beside its user.
+    pub(crate) fn group(self) -> Option<u32> {
+        let docker = std::fs::metadata("/var/run/docker.sock");
+        (self == Self::DockerRootful).then(|| docker.expect("a Docker socket").gid())
+    }
+
+    /// What Docker's client, as the tester, hears from it.
+    pub(crate) fn output(self, args: &[&str]) -> Output {
+        let mut command = Command::new("docker");
+        if let Some(socket) = self.socket() {
+            command.args(["--host", &socket]);
+        }
+        command.args(args).output().expect("docker can be started")
+    }
+
+    /// The same for a command that must succeed.
+    pub(crate) fn docker(self, args: &[&str]) -> String {
+        let output = self.output(args);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{self:?}: docker {args:?}: {complaint}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}

@@ -1,0 +1,355 @@
+//! What is promised, on every engine in every mode: the table of the guide, by the real thing.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::{ada::Ada, harness::smoke, machine::On};
+
+/// A name that shells, engines and lists stumble over.
+const HOSTILE: &str = "a b,c:d\"e'f\ng\u{fc}";
+
+/// A group that is nobody's.
+const GROUP: u32 = 2500;
+
+fn said(output: &Output) -> String {
+    let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    format!("{out}{err}")
+}
+
+/// A run with the smoke test's model in the smoke image.
+fn run(ada: &Ada, args: &[&str]) -> Output {
+    let fixed = ["run", "--engine", ada.on.choice(), "--flavour", "smoke", smoke::MODEL];
+    ada.command(&[&fixed, args].concat()).output().unwrap()
+}
+
+/// Waits for what must come, and fails after a minute and a half.
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(90);
+    while !holds() {
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A run that is under way, and would last for minutes.
+fn started(ada: &Ada) -> Child {
+    let engine = ada.on.choice();
+    let args = ["run", "--engine", engine, "--flavour", "smoke", smoke::MODEL, "-n", "1000"];
+    let mut command = ada.command(&args);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let log = ada.results().join("benchmark.log");
+    until("the first prompt", || {
+        fs::read_to_string(&log).is_ok_and(|log| log.contains("tokens/s"))
+    });
+    child
+}
+
+fn signal(pid: u32, signal: Signal) {
+    kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), signal).unwrap();
+}
+
+/// The root of the files that the container of a run sees, and its first process.
+fn inside(ada: &Ada) -> (PathBuf, String) {
+    let name = ada.containers().remove(0);
+    let pid = ada.on.docker(&["inspect", "--format", "{{.State.Pid}}", &name]);
+    let pid = pid.trim().to_owned();
+    (PathBuf::from(format!("/proc/{pid}/root")), pid)
+}
+
+/// Results and cache: read and written as the user, whatever the folders are called, and nothing
+/// changes its owner.
+fn files_stay_the_users(on: On) {
+    let mut ada = Ada::on(on, &[smoke::GGUF]);
+    let cache = ada.home().join(format!("hf {HOSTILE}"));
+    fs::rename(ada.home().join("hf"), &cache).unwrap();
+    ada.set("HF_HOME", cache.to_str().unwrap());
+    ada.set("RESULTS_DIR", HOSTILE);
+    let owners = || {
+        let entries = walkdir::WalkDir::new(&cache).into_iter().map(Result::unwrap);
+        let owner = |entry: walkdir::DirEntry| {
+            let data = entry.metadata().unwrap();
+            (entry.into_path(), data.uid(), data.gid(), data.mode(), data.mtime_nsec())
+        };
+        entries.map(owner).collect::<Vec<_>>()
+    };
+    let before = owners();
+    let output = run(&ada, &["-n", "1"]);
+    assert!(output.status.success(), "{on:?}: {}", said(&output));
+    assert!(said(&output).contains("weights reused: 0 B downloaded"), "{}", said(&output));
+    assert_eq!(owners(), before, "{on:?}");
+    for entry in walkdir::WalkDir::new(ada.home().join(HOSTILE)) {
+        let entry = entry.unwrap();
+        let data = entry.metadata().unwrap();
+        assert_eq!((data.uid(), data.gid()), (ada.uid, ada.uid), "{on:?}: {:?}", entry.path());
+        assert!(data.mode() & 0o400 != 0, "{on:?}: {:?}", entry.path());
+    }
+    assert_eq!(ada.containers(), [""; 0], "{on:?}");
+
+    let args = ["verify", "--engine", on.choice(), "--flavour", "smoke", "--json"];
+    let output = ada.command(&args).output().unwrap();
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings = found["findings"].as_array().unwrap();
+    let probe = findings.iter().find(|finding| finding["check"] == "probe").unwrap();
+    assert_eq!(probe["severity"], "ok", "{on:?}: {probe}");
+}
+
+/// Nothing is made by the engine: what is missing is made by the user first, or refused.
+fn missing_folders_are_made_by_the_user(on: On) {
+    let mut ada = Ada::on(on, &[]);
+    ada.set("HF_HOME", ada.home().join("new/cache").to_str().unwrap());
+    ada.set("RESULTS_DIR", "new/results");
+    let output = run(&ada, &["-n", "1", "--offline"]);
+    assert_eq!(output.status.code(), Some(1), "{on:?}: {}", said(&output));
+    let missing = ["run", "--engine", on.choice(), "--flavour", "smoke", "backend.model=./none"];
+    let output = ada.command(&missing).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{on:?}: {}", said(&output));
+    for entry in walkdir::WalkDir::new(ada.home()) {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().uid(), ada.uid, "{on:?}: {:?}", entry.path());
+    }
+    assert!(!ada.home().join("none").exists());
+}
+
+/// The token is in one file inside, and nowhere else; other tokens are covered. Without a network
+/// there is none.
+fn secrets_and_network_are_closed(on: On) {
+    let mut ada = Ada::on(on, &[smoke::GGUF]);
+    let token = "hf_0123456789abcdefghij";
+    for name in ["token", "stored_tokens"] {
+        let file = ada.home().join("hf").join(name);
+        fs::write(&file, format!("hf_other_{name}")).unwrap();
+        chown(&file, Some(ada.uid), Some(ada.uid)).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    ada.set("HF_TOKEN", token);
+    let engine = on.choice();
+    let args =
+        ["run", "--engine", engine, "--flavour", "smoke", "--offline", smoke::MODEL, "-n", "1000"];
+    let mut command = ada.command(&args);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let log = ada.results().join("benchmark.log");
+    until("the first prompt", || {
+        fs::read_to_string(&log).is_ok_and(|log| log.contains("tokens/s"))
+    });
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        assert!(!String::from_utf8_lossy(&words).contains(token), "{on:?}: {:?}", entry.path());
+    }
+    let name = ada.containers().remove(0);
+    let seen = on.docker(&["inspect", &name]);
+    assert!(seen.contains("/run/secrets/hf_token") && !seen.contains(token), "{on:?}");
+    let (root, pid) = inside(&ada);
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    assert_eq!(read("run/secrets/hf_token"), token, "{on:?}");
+    for name in ["token", "stored_tokens"] {
+        let covered = root.join("home/user/.cache/huggingface").join(name);
+        assert_eq!(fs::read_to_string(covered).unwrap(), "", "{on:?}: {name}");
+    }
+    let network = fs::read_to_string(format!("/proc/{pid}/net/dev")).unwrap();
+    let devices: Vec<_> =
+        network.lines().skip(2).filter_map(|line| line.split(':').next()).collect();
+    assert!(
+        devices.iter().all(|device| ["lo", "tunl0", "sit0"].contains(&device.trim())),
+        "{on:?}: {network}"
+    );
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = |name: &str| status.lines().find(|line| line.starts_with(name)).unwrap();
+    assert!(line("CapEff:").ends_with("0000000000000000"), "{on:?}: {status}");
+    assert!(line("NoNewPrivs:").ends_with('1'), "{on:?}: {status}");
+    signal(child.id(), Signal::TERM);
+    assert_eq!(child.wait().unwrap().code(), Some(143), "{on:?}");
+    for entry in walkdir::WalkDir::new(ada.results()) {
+        let entry = entry.unwrap();
+        let bytes = fs::read(entry.path()).unwrap_or_default();
+        assert!(!String::from_utf8_lossy(&bytes).contains(token), "{on:?}: {:?}", entry.path());
+    }
+    // The files are what they were.
+    let stored = fs::read_to_string(ada.home().join("hf/stored_tokens")).unwrap();
+    assert_eq!(stored, "hf_other_stored_tokens");
+}
+
+/// A signal ends the container, and what it wrote is kept.
+fn signals_stop_it(on: On) {
+    for (asked, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let ada = Ada::on(on, &[smoke::GGUF]);
+        let mut child = started(&ada);
+        let began = Instant::now();
+        signal(child.id(), asked);
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{on:?}");
+        assert!(began.elapsed() < Duration::from_secs(30), "{on:?}: {:?}", began.elapsed());
+        assert_eq!(ada.containers(), [""; 0], "{on:?}");
+        assert!(ada.results().join("benchmark.log").exists(), "{on:?}");
+        assert!(!ada.results().join("GPU_ENERGY_SUMMARY.json").exists(), "{on:?}");
+    }
+    // While the engine still starts.
+    let engine = on.choice();
+    let args = ["run", "--engine", engine, "--flavour", "smoke", smoke::MODEL, "-n", "1000"];
+    for pause in [0, 30, 100] {
+        let ada = Ada::on(on, &[smoke::GGUF]);
+        let mut child =
+            ada.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        until("the client", || ada.client().is_some());
+        thread::sleep(Duration::from_millis(pause));
+        signal(child.id(), Signal::TERM);
+        assert_eq!(child.wait().unwrap().code(), Some(143), "{on:?} after {pause} ms");
+        assert_eq!(ada.containers(), [""; 0], "{on:?} after {pause} ms");
+    }
+}
+
+/// Whoever is killed, no container is left.
+fn death_leaves_nothing(on: On) {
+    let ada = Ada::on(on, &[smoke::GGUF]);
+    let mut child = started(&ada);
+    assert_eq!(ada.containers().len(), 1, "{on:?}");
+    signal(child.id(), Signal::KILL);
+    child.wait().unwrap();
+    until("the container's end", || ada.containers().is_empty());
+
+    let ada = Ada::on(on, &[smoke::GGUF]);
+    let mut child = started(&ada);
+    let client = ada.client().expect("the client runs");
+    signal(client.try_into().unwrap(), Signal::KILL);
+    let code = child.wait().unwrap().code();
+    assert!([Some(1), Some(137), Some(143)].contains(&code), "{on:?}: {code:?}");
+    until("the container's end", || ada.containers().is_empty());
+}
+
+/// The code is the benchmark's own, never a false 0.
+fn failures_are_failures(on: On) {
+    let ada = Ada::on(on, &[]);
+    fs::write(ada.home().join("broken.gguf"), "no weights").unwrap();
+    let engine = on.choice();
+    let args = ["run", "--engine", engine, "--flavour", "smoke", "backend.model=./broken.gguf"];
+    let output = ada.command(&args).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{on:?}: {}", said(&output));
+    assert!(!ada.results().join("GPU_ENERGY_SUMMARY.json").exists(), "{on:?}");
+    assert_eq!(ada.containers(), [""; 0], "{on:?}");
+}
+
+/// A cache that only a group of the user's may use is used, or it is said that it cannot be.
+fn groups_come_along_or_are_missed(on: On) {
+    let mut ada = Ada::on(on, &[smoke::GGUF]);
+    ada.join(GROUP);
+    let cache = ada.home().join("hf");
+    for entry in walkdir::WalkDir::new(&cache) {
+        let path = entry.unwrap().into_path();
+        std::os::unix::fs::lchown(&path, Some(0), Some(GROUP)).unwrap();
+        if path.is_dir() {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o2770)).unwrap();
+        }
+    }
+    let output = run(&ada, &["-n", "1"]);
+    let missed = "what only your group 2500 may use in the mounted folders is closed";
+    assert_eq!(said(&output).contains(missed), on.is_rootless(), "{on:?}: {}", said(&output));
+    assert_eq!(output.status.success(), !on.is_rootless(), "{on:?}: {}", said(&output));
+}
+
+/// `host.docker.internal` is this machine.
+fn a_server_on_the_host_is_reached(on: On) {
+    let mut ada = Ada::on(on, &[]);
+    let server = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = server.local_addr().unwrap().port();
+    ada.set("VLLM_ENDPOINT", format!("http://host.docker.internal:{port}/v1"));
+    let engine = on.choice();
+    let args = ["run", "--engine", engine, "--flavour", "smoke", "--backend", "vllm", "--dry-run"];
+    let shown = ada.command(&[&args[..], &["--json"]].concat()).output().unwrap();
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(shown["mode"], on.mode());
+    // The client of the server is in another image; here the same container only waits.
+    let words: Vec<_> =
+        shown["argv"].as_array().unwrap().iter().map(|w| w.as_str().unwrap()).collect();
+    let image = words.iter().position(|word| *word == "ai_energy_score:smoke").unwrap();
+    fs::create_dir(ada.results()).unwrap();
+    ada.own(&ada.results());
+    let words = [&words[..=image], &["give-back", "0:0", "/tmp"]].concat();
+    let mut waiting = ada.other(words[0], &words[1..]).stdin(Stdio::piped()).spawn().unwrap();
+    until("the container", || {
+        ada.containers().first().is_some_and(|name| {
+            on.docker(&["inspect", "--format", "{{.State.Running}}", name]).trim() == "true"
+        })
+    });
+    let (root, pid) = inside(&ada);
+    let hosts = fs::read_to_string(root.join("etc/hosts")).unwrap();
+    let named =
+        |line: &&str| line.split_whitespace().skip(1).any(|name| name == "host.docker.internal");
+    let address = hosts.lines().find(named).unwrap().split_whitespace().next().unwrap();
+    let answer = thread::spawn(move || {
+        let (mut stream, _) = server.accept().unwrap();
+        stream.write_all(b"here").unwrap();
+    });
+    let script = format!("exec 3<>/dev/tcp/{address}/{port}; head -c 4 <&3");
+    let mut asked = Command::new("timeout")
+        .args(["20", "nsenter", "--target", &pid, "--net", "bash", "-c", &script])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut heard = String::new();
+    asked.stdout.take().unwrap().read_to_string(&mut heard).unwrap();
+    asked.wait().unwrap();
+    drop(waiting.stdin.take());
+    waiting.wait().unwrap();
+    assert_eq!(heard, "here", "{on:?}: {hosts}");
+    answer.join().unwrap();
+}
+
+/// The promises, each as a test of one mode.
+macro_rules! promises {
+    ($mode:ident, $on:expr; $($promise:ident),*) => {
+        mod $mode {
+            use crate::machine::On;
+
+            $(#[test]
+            #[ignore = "needs root, to bring the engine up, and `cargo xtask smoke` once before"]
+            fn $promise() {
+                super::$promise($on);
+            })*
+        }
+    };
+    ($($mode:ident: $on:expr),*) => {
+        $(promises!(
+            $mode, $on;
+            files_stay_the_users,
+            missing_folders_are_made_by_the_user,
+            secrets_and_network_are_closed,
+            signals_stop_it,
+            death_leaves_nothing,
+            failures_are_failures,
+            groups_come_along_or_are_missed
+        );)*
+    };
+}
+
+promises!(
+    docker_rootful: On::DockerRootful,
+    docker_userns_remap: On::DockerUsernsRemap,
+    docker_rootless: On::DockerRootless,
+    podman_rootless: On::PodmanRootless,
+    podman_rootful: On::PodmanRootful,
+    podman_behind_docker: On::PodmanBehindDocker
+);
+
+#[test]
+#[ignore = "needs root, to bring the engines up, and `cargo xtask smoke` once before"]
+fn a_server_on_this_machine_is_reached_by_name() {
+    // The daemon with userns-remap has a network of its own, and no way out of it.
+    for on in [
+        On::DockerRootful,
+        On::DockerRootless,
+        On::PodmanRootless,
+        On::PodmanRootful,
+        On::PodmanBehindDocker,
+    ] {
+        a_server_on_the_host_is_reached(on);
+    }
+}
