@@ -8,7 +8,7 @@
 # its own. An engine that answers is left as it is; the image is loaded when Docker has another.
 set -euo pipefail
 
-DIR=/run/aienergyscore-test
+DIR=/var/lib/aienergyscore-test
 USER_ID=4242
 IMAGE=ai_energy_score:smoke
 RUNTIME=$DIR/user

@@ -14,12 +14,13 @@ pub use parts::{
 };
 
 use crate::{
-    engine::{Engine, Groups, Mode},
+    engine::{Client, Engine, Groups, Mode},
     exit::Usage,
     gpus::{Devices, Gpus},
     host::Host,
     host_path::HostPath,
     options::RunOptions,
+    render::needs_quotes,
     token::TokenSource,
 };
 
@@ -80,6 +81,11 @@ impl RunPlan {
         let endpoint = options.endpoint.as_ref().filter(|_| backend.value == Backend::Vllm);
         let confined = if container { confinement::doubts(options, host, engine) } else { vec![] };
         let own = endpoint.filter(|_| container).and_then(|endpoint| containers_own(endpoint));
+        let mounts = mounts(options, backend.value, engine.mode);
+        let sources = mounts.iter().map(|mount| &mount.source);
+        let is_own = |input: &&Input| input.by == InputBy::OwnMount;
+        let inputs_own = inputs.places.iter().filter(is_own).map(|input| &input.source);
+        sources.chain(inputs_own).try_for_each(|source| can_mount(engine, source))?;
         let doubts =
             inputs.doubts.into_iter().chain(own).chain(groups(options, engine)).chain(confined);
         Ok(Self {
@@ -97,7 +103,7 @@ impl RunPlan {
                 vec![]
             },
             tmpfs: if container { tmpfs() } else { vec![] },
-            mounts: mounts(options, backend.value, engine.mode),
+            mounts,
             inputs: inputs.places,
             env: variables(options, backend.value),
             gpus: gpus(&options.gpus, backend.value, host, engine)?,
@@ -304,8 +310,28 @@ fn gpus(
                     .to_owned(),
             ))
         }
+        Gpus::Exactly(Devices::All | Devices::Count(_) | Devices::List(_))
+            if engine.client == Client::Docker && engine.mode.is_podman() =>
+        {
+            Err(Usage(
+                "Podman drops `--gpus` of docker's client without a word; use Podman's own client \
+                 with --engine podman"
+                    .to_owned(),
+            ))
+        }
         Gpus::Exactly(devices) => Ok(because(devices.clone(), "asked for with --gpus")),
     }
+}
+
+/// Refuses a source that this engine has no words for.
+fn can_mount(engine: &Engine, source: &HostPath) -> Result<(), Usage> {
+    if engine.drops_quotes() && needs_quotes(source) && source.as_str().contains(':') {
+        return Err(Usage(format!(
+            "`{source}` holds a colon and a comma, quote or newline, which Podman cannot be told by \
+             docker's client; use Podman's own with --engine podman, or another folder"
+        )));
+    }
+    Ok(())
 }
 
 /// A warning when the container lacks a group that a folder may be open to.

@@ -6,6 +6,8 @@ use std::{
     os::unix::fs::{PermissionsExt as _, lchown},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 use rustix::process::getuid;
@@ -130,22 +132,26 @@ impl Ada {
 
     /// Names of the containers of Ada's runs, running or not.
     pub(crate) fn containers(&self) -> Vec<String> {
-        let mine = format!("source={}", self.results().display());
-        let listing = self.on.docker(&[
-            "ps",
-            "--all",
-            "--no-trunc",
-            "--filter",
-            "label=org.aienergyscore.run",
-            "--format",
-            "{{.Names}}",
-        ]);
-        listing
+        let mine = self.results().display().to_string();
+        let label = format!("label={}", contract::label::RUN);
+        let list = ["ps", "--all", "--no-trunc", "--filter", &label, "--format", "{{.Names}}"];
+        let mut listing = self.on.output(&list);
+        // Podman's service fails where another container goes while it lists them.
+        for _ in 0..20 {
+            if listing.status.success() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(100));
+            listing = self.on.output(&list);
+        }
+        assert!(listing.status.success(), "{listing:?}");
+        String::from_utf8(listing.stdout)
+            .unwrap()
             .lines()
             .map(str::to_owned)
             .filter(|name| {
                 let output = self.on.output(&["inspect", name]);
-                String::from_utf8_lossy(&output.stdout).contains(mine.trim_start_matches("source="))
+                String::from_utf8_lossy(&output.stdout).contains(&mine)
             })
             .collect()
     }

@@ -10,7 +10,7 @@ use std::{
 use crate::harness::workspace;
 
 /// Where `tests/engines.sh` keeps its engines.
-const DIR: &str = "/run/aienergyscore-test";
+const DIR: &str = "/var/lib/aienergyscore-test";
 
 /// An engine in a mode, by the client that a user would take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -168,6 +168,12 @@ impl Engine {
         }
     }
 
+    /// Whether a quoted field of `--mount` does not arrive: Podman's service makes text of what
+    /// Docker's client has read, without the quotes. Measured on Podman 4.3.
+    pub(crate) fn drops_quotes(&self) -> bool {
+        self.client == Client::Docker && self.mode.is_podman()
+    }
+
     /// Whether it runs containers at all.
     pub(crate) const fn has_containers(&self) -> bool {
         !matches!(self.mode, Mode::Host)

@@ -49,7 +49,7 @@ pub(crate) fn command(
     }
     parts.extend([
         Part::new(["--user", "0:0"], "only root changes owners"),
-        bind_part(folder, FOLDER, Access::ReadWrite, "the folder, and nothing beside it"),
+        bind_part(engine, folder, FOLDER, Access::ReadWrite, "the folder, and nothing beside it"),
         Part::new([Flavour::Smoke.image().as_str()], "the image that is no more than our program"),
         Part {
             words: [GIVE_BACK, INODE]

@@ -4,10 +4,11 @@ use contract::Backend;
 
 use super::RunPlan;
 use crate::{
-    engine::{Engine, Mode},
+    engine::{Client, Engine, Mode},
     gpus::{Devices, Gpus},
     host::Host,
     options::{Request, RunOptions},
+    relaxed::Relaxed,
     render::command_line,
     testing::{engine, host},
 };
@@ -128,4 +129,110 @@ fn automatic_gpus_say_why() {
     let gpus = plan(native, &host, &engine).gpus;
     assert_eq!(gpus.value, Devices::None);
     insta::assert_snapshot!(gpus.reason, @"auto: the `native` backend uses none");
+}
+
+/// Docker's client, and an old rootless Podman behind it.
+fn podman_behind_docker() -> Engine {
+    let (program, client) = ("docker".to_owned(), Client::Docker);
+    Engine { program, client, version: "4.3.1".to_owned(), ..engine(Mode::PodmanRootless) }
+}
+
+#[test]
+fn podman_takes_other_words_where_it_must() {
+    let mut host = host();
+    host.nvidia_gpus = 2;
+    host.env = [("VLLM_ENDPOINT", "http://host.docker.internal:8000/v1")].into_iter().collect();
+    let mut asked = request(&["scenario.dataset_name=./a,b.csv"]);
+    asked.backend = Some(Backend::Vllm);
+    asked.gpus = Gpus::Exactly(Devices::List(vec!["0".into(), "2".into()]));
+    asked.memory = Some("8g".to_owned());
+    let mut options = RunOptions::new(asked, &host).unwrap();
+    (options.token, options.groups) = (None, vec![2500]);
+    let rootless = engine(Mode::PodmanRootless);
+    let old = Engine { version: "4.3.1".into(), runtime: "runc".into(), ..rootless.clone() };
+    let rootful = Engine { version: "4.3.1".into(), ..engine(Mode::PodmanRootful) };
+    let shown = [rootless, old, rootful, podman_behind_docker()].map(|engine| {
+        let mut options = options.clone();
+        if engine.client == Client::Docker {
+            options.gpus = Gpus::Auto;
+        }
+        let plan = RunPlan::new(&options, &host, &engine).unwrap();
+        let words = command_line(&engine, &plan).argv();
+        let what = [
+            "--user",
+            "--group-add",
+            "--device",
+            "--gpus",
+            "--add-host",
+            "--mount",
+            "--volume",
+            "--memory",
+        ];
+        let shown = words.windows(2).filter(|pair| what.contains(&&*pair[0]));
+        let shown = shown.map(|pair| pair.join(" ")).collect::<Vec<_>>().join("\n");
+        format!("{} {}\n{shown}\n{:?}\n", engine.program, engine.version, plan.doubts)
+    });
+    insta::assert_snapshot!("podman", shown.join("\n"));
+}
+
+#[test]
+fn what_podman_cannot_be_told_by_dockers_client_is_refused() {
+    let gpus = Request { gpus: Gpus::Exactly(Devices::All), ..request(&[]) };
+    let options = RunOptions::new(gpus, &host()).unwrap();
+    let error = RunPlan::new(&options, &host(), &podman_behind_docker()).unwrap_err();
+    insta::assert_snapshot!(error, @"Podman drops `--gpus` of docker's client without a word; use Podman's own client with --engine podman");
+    let mut asked = request(&[]);
+    asked.results = Some("/a:b,c".into());
+    let options = RunOptions::new(asked, &host()).unwrap();
+    let error = RunPlan::new(&options, &host(), &podman_behind_docker()).unwrap_err();
+    insta::assert_snapshot!(error, @"`/a:b,c` holds a colon and a comma, quote or newline, which Podman cannot be told by docker's client; use Podman's own with --engine podman, or another folder");
+    RunPlan::new(&options, &host(), &engine(Mode::PodmanRootless)).unwrap();
+}
+
+#[test]
+fn every_limit_can_be_taken_off() {
+    let mut host = host();
+    host.selinux = true;
+    let relaxed = Relaxed {
+        writable_root: true,
+        capabilities: true,
+        new_privileges: true,
+        processes: true,
+        tokens: true,
+        selinux: true,
+    };
+    let mut options = RunOptions::new(request(&[]), &host).unwrap();
+    options.secrets = vec!["token".to_owned(), "a \"b".to_owned()];
+    let engine = engine(Mode::DockerRootful);
+    let limits = |options: &RunOptions| {
+        let plan = RunPlan::new(options, &host, &engine).unwrap();
+        let words = command_line(&engine, &plan).argv();
+        let of_limits =
+            ["--read-only", "--cap-drop", "--security-opt", "--pids-limit", "/dev/null"];
+        let is_limit = |word: &&String| of_limits.iter().any(|limit| word.contains(limit));
+        let limits: Vec<_> = words.iter().filter(is_limit).cloned().collect();
+        (limits, plan.doubts)
+    };
+    let (confined, doubts) = limits(&options);
+    insta::assert_snapshot!(confined.join("\n"), @r#"
+    --read-only
+    --cap-drop
+    --security-opt
+    --pids-limit
+    type=bind,source=/dev/null,"target=/home/user/.cache/huggingface/token",readonly
+    type=bind,source=/dev/null,"target=/home/user/.cache/huggingface/a ""b",readonly
+    "#);
+    assert!(doubts[0].starts_with("SELinux is on"), "{doubts:?}");
+    options.relaxed = relaxed;
+    assert_eq!(limits(&options), (vec!["--security-opt".to_owned()], vec![]));
+}
+
+#[test]
+fn a_limit_that_an_engine_ignores_is_not_promised() {
+    let engine = Engine { limits: false, ..engine(Mode::PodmanRootless) };
+    let asked = Request { memory: Some("8g".to_owned()), ..request(&[]) };
+    let plan = plan(asked, &host(), &engine);
+    let words = command_line(&engine, &plan).argv();
+    assert!(!words.iter().any(|word| word == "--memory" || word == "--pids-limit"), "{words:?}");
+    insta::assert_snapshot!(plan.doubts.join("\n"), @"--memory 8g has no effect: podman, rootless cannot limit memory and processes on this machine (it takes control groups of version 2)");
 }

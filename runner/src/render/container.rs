@@ -75,9 +75,9 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
     }
     parts.extend(limits.iter().map(limit_part));
     parts.extend(tmpfs.iter().map(tmpfs_part));
-    parts.extend(mounts.iter().map(mount_part));
+    parts.extend(mounts.iter().map(|mount| mount_part(engine, mount)));
     parts.extend(covers.iter().map(cover_part));
-    parts.extend(inputs.iter().filter_map(input_part));
+    parts.extend(inputs.iter().filter_map(|input| input_part(engine, input)));
     parts.push(Part::new(
         ["--env", &format!("{}={}", env::HOME, path::HOME)],
         "without it, a uid that the image does not know is at home in `/`",
@@ -195,19 +195,41 @@ fn tmpfs_part(tmpfs: &Tmpfs) -> Part {
     Part::new(["--tmpfs", &format!("{target}:{exec}mode=1777")], reason)
 }
 
-fn mount_part(mount: &Mount) -> Part {
+fn mount_part(engine: &Engine, mount: &Mount) -> Part {
     let Mount { source, target, access, variable: _, reason } = mount;
-    bind_part(source, target, *access, reason)
+    bind_part(engine, source, target, *access, reason)
 }
 
-fn input_part(input: &Input) -> Option<Part> {
+fn input_part(engine: &Engine, input: &Input) -> Option<Part> {
     let Input { source, target, by, reason } = input;
-    (*by == InputBy::OwnMount).then(|| bind_part(source, target, Access::ReadOnly, reason))
+    let read_only = Access::ReadOnly;
+    (*by == InputBy::OwnMount).then(|| bind_part(engine, source, target, read_only, reason))
+}
+
+/// Whether a `--mount` cannot name this source without quotes.
+pub(crate) fn needs_quotes(source: &HostPath) -> bool {
+    source.as_str().contains([',', '"', '\n', '\r'])
 }
 
 /// `--mount` with the source as one quoted CSV field: `-v` breaks on a colon and creates a
-/// missing folder as root, and an unquoted `--mount` breaks on commas, quotes and newlines.
-pub(crate) fn bind_part(source: &HostPath, target: &str, access: Access, reason: &str) -> Part {
+/// missing folder as root, and an unquoted `--mount` breaks on commas, quotes and newlines. Podman's
+/// service drops the quotes of Docker's client, so there such a source takes a `-v` after all.
+pub(crate) fn bind_part(
+    engine: &Engine,
+    source: &HostPath,
+    target: &str,
+    access: Access,
+    reason: &str,
+) -> Part {
+    if engine.drops_quotes() && needs_quotes(source) {
+        let read_only = match access {
+            Access::ReadWrite => "",
+            Access::ReadOnly => ":ro",
+        };
+        let source = Piece::Path(source.as_str().to_owned());
+        let word = Word::of([source, Piece::Text(format!(":{target}{read_only}"))]);
+        return Part { words: vec!["--volume".into(), word], reason: reason.to_owned() };
+    }
     let read_only = match access {
         Access::ReadWrite => "",
         Access::ReadOnly => ",readonly",

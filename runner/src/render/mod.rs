@@ -3,7 +3,7 @@
 mod container;
 mod host;
 
-pub(crate) use container::bind_part;
+pub(crate) use container::{bind_part, needs_quotes};
 
 use crate::{
     engine::{Client, Engine},

@@ -49,7 +49,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     drop(token);
     let made = container::was_made(plan);
     let state = container::state(engine, plan);
-    container::remove(engine, plan)?;
+    container::remove(engine, plan, ended.signal.is_some() && !made)?;
     reaper.dismiss()?;
 
     let evidence = Evidence {

@@ -5,16 +5,15 @@ use std::{
     os::unix::process::CommandExt as _,
     path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::{consts, flag};
 
-use super::lock::ResultsLock;
-use crate::{engine::Engine, options::RunOptions, plan::RunPlan, process, token::TokenSource};
+use super::{container::remove_when_there, lock::ResultsLock};
+use crate::{engine::Engine, options::RunOptions, plan::RunPlan, token::TokenSource};
 
 /// What the runner says when it has cleaned up itself.
 const DISMISSED: &str = "dismissed";
@@ -22,9 +21,6 @@ const DISMISSED: &str = "dismissed";
 /// How long the reaper looks for a container: one that was asked for in the runner's last moment
 /// may appear after its end.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How long it waits before it looks again.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// The runner's end of its reaper; none for an engine without containers, whose child process
 /// notices by itself.
@@ -122,7 +118,7 @@ pub fn reap(remove: &[String], delete: &[PathBuf]) -> anyhow::Result<()> {
     });
     // Every one is tried, whatever becomes of the others.
     let deleted = deleted.collect::<Vec<_>>();
-    let removed = remove_when_there(remove, name);
+    let removed = remove_when_there(remove, PATIENCE).map(|_| ());
     deleted.into_iter().collect::<anyhow::Result<()>>().and(removed)
 }
 
@@ -134,18 +130,5 @@ fn end_client(client: i32, container: &str) {
     if let Some(pid) = Pid::from_raw(client).filter(|_| is_client) {
         // A client that ended meanwhile is as good.
         let _ = kill_process_group(pid, Signal::KILL);
-    }
-}
-
-/// Removes the container, as soon as there is one.
-fn remove_when_there(remove: &[String], container: &str) -> anyhow::Result<()> {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        let answer = process::capture(remove)?;
-        // The engine prints the names of what it removed.
-        if answer.stdout.lines().any(|line| line == container) || Instant::now() > end {
-            return Ok(());
-        }
-        thread::sleep(PAUSE);
     }
 }
