@@ -3,6 +3,7 @@
 # gives them the smoke image. Without systemd, as root: a test that needs a mode asks for it here.
 #
 #   tests/engines.sh MODE...     docker-userns-remap docker-rootless podman-rootless podman-rootful
+#                                podman-behind-docker
 #
 # Everything lies below $DIR. The user $USER_ID has the name that rootless engines want, and ids of
 # its own. An engine that answers is left as it is; the image is loaded when Docker has another.
@@ -12,6 +13,8 @@ DIR=/var/lib/aienergyscore-test
 USER_ID=4242
 IMAGE=ai_energy_score:smoke
 RUNTIME=$DIR/user
+# Podman 4.3 makes the network of a service only if this lies below /run.
+SERVICE=/run/aienergyscore-test
 
 fail() { echo "error: $*" >&2; exit 1; }
 
@@ -34,7 +37,7 @@ prepare_user() {
   done
   mkdir -p "$DIR"
   chmod 755 "$DIR"
-  install -d -m 700 -o "$USER_ID" -g "$USER_ID" "$DIR/home" "$RUNTIME"
+  install -d -m 700 -o "$USER_ID" -g "$USER_ID" "$DIR/home" "$DIR/service" "$RUNTIME" "$SERVICE"
   local device
   for device in /dev/net/tun /dev/fuse; do
     [ ! -e "$device" ] || chmod 666 "$device"
@@ -120,17 +123,26 @@ X
   printf '[storage]\ndriver="overlay"\n' >"$DIR/storage.conf"
 }
 
-# Podman itself needs no daemon; the socket is for Docker's client.
+# Podman itself needs no daemon.
 podman_rootless() {
   podman_configuration
-  local socket=$RUNTIME/podman.sock
   (cd / && load as_user podman)
-  if ! answers "$socket"; then
-    rm -f "$socket"
-    (cd / && as_user setsid nohup podman system service --time=0 "unix://$socket") \
-      >"$DIR/podman.log" 2>&1 </dev/null &
-    wait_for "$socket" "$DIR/podman.log"
+}
+
+# The service is for Docker's client, and its storage is its own. One that answers and runs no
+# container any more is begun anew.
+podman_behind_docker() {
+  podman_configuration
+  local socket=$SERVICE/podman.sock
+  local own=(as_user env "HOME=$DIR/service" "XDG_RUNTIME_DIR=$SERVICE")
+  if ! docker -H "unix://$socket" run --rm --pull never "$IMAGE" --version >/dev/null 2>&1; then
+    pkill -f "podman system service --time=0 unix://$socket" || true
+    rm -rf "$socket" "$SERVICE/libpod" "$SERVICE/netns"
+    (cd / && "${own[@]}" setsid nohup podman system service --time=0 "unix://$socket") \
+      >"$DIR/service.log" 2>&1 </dev/null &
+    wait_for "$socket" "$DIR/service.log"
   fi
+  load docker -H "unix://$socket"
 }
 
 # Root's service, open to the user as its group would open it.
@@ -155,6 +167,7 @@ for mode in "$@"; do
   docker-rootless) docker_rootless ;;
   podman-rootless) podman_rootless ;;
   podman-rootful) podman_rootful ;;
+  podman-behind-docker) podman_behind_docker ;;
   *) fail "there is no mode \`$mode\`" ;;
   esac
 done

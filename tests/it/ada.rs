@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::{PermissionsExt as _, lchown},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::MutexGuard,
     thread,
     time::Duration,
 };
@@ -25,6 +26,8 @@ pub(crate) struct Ada {
     program: PathBuf,
     env: Vec<(&'static str, String)>,
     groups: Vec<u32>,
+    /// Dropped last: her containers are gone by then.
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Ada {
@@ -36,6 +39,7 @@ impl Ada {
 
     /// Ada on an engine in another mode, which only root can bring up.
     pub(crate) fn on(on: On, repos: &[&str]) -> Self {
+        let turn = on.turn();
         on.bring_up();
         let root = tempfile::tempdir().unwrap();
         let uid = if getuid().is_root() { 4242 } else { getuid().as_raw() };
@@ -44,7 +48,7 @@ impl Ada {
         let copy = root.path().join("aienergyscore");
         fs::copy(program("aienergyscore"), &copy).unwrap();
         let groups = on.group().into_iter().collect();
-        let ada = Self { on, root, uid, program: copy, env: on.env(), groups };
+        let ada = Self { on, root, uid, program: copy, env: on.env(), groups, _turn: turn };
         let hub = ada.home().join("hf/hub");
         fs::create_dir_all(&hub).unwrap();
         for repo in repos {

@@ -4,13 +4,19 @@ use std::{
     collections::BTreeSet,
     os::unix::fs::MetadataExt as _,
     process::{Command, Output},
-    sync::Mutex,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use crate::harness::workspace;
 
 /// Where `tests/engines.sh` keeps its engines.
 const DIR: &str = "/var/lib/aienergyscore-test";
+
+/// Where it keeps Podman's service.
+const SERVICE: &str = "/run/aienergyscore-test";
+
+/// The user of the engines.
+const USER: u32 = 4242;
 
 /// An engine in a mode, by the client that a user would take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +31,14 @@ pub(crate) enum On {
 }
 
 impl On {
+    /// Waits until no other test has the engine, if it takes one at a time.
+    pub(crate) fn turn(self) -> Option<MutexGuard<'static, ()>> {
+        static TURN: Mutex<()> = Mutex::new(());
+        // Podman 4.3's service breaks when several containers end at once.
+        (self == Self::PodmanBehindDocker)
+            .then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Makes sure that it answers and has the smoke image.
     pub(crate) fn bring_up(self) {
         static UP: Mutex<BTreeSet<On>> = Mutex::new(BTreeSet::new());
@@ -32,11 +46,12 @@ impl On {
             Self::DockerRootful => return,
             Self::DockerUsernsRemap => "docker-userns-remap",
             Self::DockerRootless => "docker-rootless",
-            Self::PodmanRootless | Self::PodmanBehindDocker => "podman-rootless",
+            Self::PodmanRootless => "podman-rootless",
             Self::PodmanRootful => "podman-rootful",
+            Self::PodmanBehindDocker => "podman-behind-docker",
         };
         let mut up = UP.lock().expect("no engine failed to come up");
-        if up.insert(self) {
+        if up.insert(self) || self == Self::PodmanBehindDocker {
             let script = workspace().join("tests/engines.sh");
             let status = Command::new(script).arg(mode).status().expect("bash can be started");
             assert!(status.success(), "`tests/engines.sh {mode}` failed");
@@ -97,8 +112,9 @@ impl On {
             Self::DockerRootful => return None,
             Self::DockerUsernsRemap => "remap/docker.sock",
             Self::DockerRootless => "user/docker.sock",
-            Self::PodmanRootless | Self::PodmanBehindDocker => "user/podman.sock",
+            Self::PodmanRootless => return None,
             Self::PodmanRootful => "podman/podman.sock",
+            Self::PodmanBehindDocker => return Some(format!("unix://{SERVICE}/podman.sock")),
         };
         Some(format!("unix://{DIR}/{path}"))
     }
@@ -109,13 +125,21 @@ impl On {
         (self == Self::DockerRootful).then(|| docker.expect("a Docker socket").gid())
     }
 
-    /// What Docker's client, as the tester, hears from it.
+    /// What a client hears from it, whoever the tester is.
     pub(crate) fn output(self, args: &[&str]) -> Output {
         let mut command = Command::new("docker");
+        if self == Self::PodmanRootless {
+            // Without a service only its user sees its containers.
+            command = Command::new("setpriv");
+            command.args([format!("--reuid={USER}"), format!("--regid={USER}")]);
+            command.args(["--clear-groups", "podman"]).env_clear().current_dir("/");
+            command.env("PATH", std::env::var("PATH").unwrap());
+            command.env("HOME", self.home().unwrap()).envs(self.env());
+        }
         if let Some(socket) = self.socket() {
             command.args(["--host", &socket]);
         }
-        command.args(args).output().expect("docker can be started")
+        command.args(args).output().expect("the client can be started")
     }
 
     /// The same for a command that must succeed.

@@ -219,6 +219,7 @@ fn death_leaves_nothing(on: On) {
     signal(child.id(), Signal::KILL);
     child.wait().unwrap();
     until("the container's end", || ada.containers().is_empty());
+    drop(ada);
 
     let ada = Ada::on(on, &[smoke::GGUF]);
     let mut child = started(&ada);
