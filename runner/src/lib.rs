@@ -26,7 +26,7 @@ pub mod options;
 pub mod pass_through;
 pub mod plan;
 mod process;
-mod progress;
+pub mod progress;
 pub mod relaxed;
 pub mod render;
 pub mod repair_results;

@@ -17,6 +17,7 @@ mod hub_peer;
 mod hub_running;
 mod hub_scan;
 mod hub_written;
+mod image_contents;
 mod images;
 mod processors;
 mod repair_killed;
