@@ -17,6 +17,7 @@ use clap::{Parser as _, error::ErrorKind};
 use runner::{
     cli::{self, Cli},
     engine::{Client, Engine, LocalImage, Mode},
+    gpus::AmdGpus,
     host::Host,
     options::RunOptions,
     pass_through::sort_words,
@@ -294,6 +295,7 @@ fn plan(world: &World, line: &str) -> RunPlan {
         cwd: world.cwd.clone(),
         env: world.env().into_iter().chain(set).collect(),
         nvidia_gpus: 0,
+        amd: AmdGpus::default(),
         selinux: false,
         entrypoint: None,
         address: None,

@@ -9,6 +9,7 @@ mod docker;
 mod dry_run;
 mod fake_runs;
 mod give_back;
+mod gpus;
 mod group_cache;
 mod guides;
 mod harness;

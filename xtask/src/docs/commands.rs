@@ -8,6 +8,7 @@ use contract::{env, path};
 use runner::{
     cli::{self, Cli, Command},
     engine::{Client, Engine, Mode},
+    gpus::AmdGpus,
     host::{Environment, Host},
     options::RunOptions,
     pass_through::sort_words,
@@ -173,6 +174,7 @@ pub(super) fn ada(variables: &[(&str, &str)]) -> Host {
         cwd: Path::new(CWD).to_owned(),
         env: variables.iter().copied().collect::<Environment>(),
         nvidia_gpus: 0,
+        amd: AmdGpus::default(),
         selinux: false,
         entrypoint: None,
         address: Some([192, 0, 2, 7].into()),
