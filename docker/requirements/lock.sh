@@ -24,3 +24,11 @@ stacks cuda --universal --python-version 3.11 "$@"
 # What both would install is the same version.
 lock torch --universal --python-version 3.11 --constraints cuda.txt --constraints setuptools.in \
   --no-emit-package setuptools "$@"
+
+# The versions of huggingface_hub that tests hold ours against.
+peers=../../tests/it/hub_cache/requirements
+for version in 0.36.2 1.20.1 2.4.0; do
+  echo "huggingface_hub==$version" | uv pip compile --quiet --generate-hashes --no-annotate \
+    --custom-compile-command docker/requirements/lock.sh --universal --python-version 3.11 \
+    --output-file "$peers/huggingface_hub-$version.txt" "$@" -
+done

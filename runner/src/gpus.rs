@@ -1,8 +1,13 @@
 //! Which GPUs a run asks for, and which it gets.
 
+mod amd;
+
 use std::str::FromStr;
 
 use serde::Serialize;
+
+pub use amd::AmdGpus;
+pub(crate) use amd::{DRI, KFD, VISIBLE};
 
 use crate::exit::Usage;
 

@@ -12,6 +12,8 @@ use std::{
 use anyhow::Context as _;
 use contract::env;
 
+use crate::gpus::AmdGpus;
+
 /// The caller's environment, as a map: nothing below reads the process's own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Environment(BTreeMap<OsString, OsString>);
@@ -57,6 +59,8 @@ pub struct Host {
     pub env: Environment,
     /// NVIDIA GPUs with a loaded driver.
     pub nvidia_gpus: usize,
+    /// AMD's GPUs.
+    pub amd: AmdGpus,
     /// Whether SELinux confines what runs here.
     pub selinux: bool,
     /// The program of the host engine, if it has been built or installed.
@@ -89,6 +93,7 @@ impl Host {
                 .collect(),
             home: dirs::home_dir(),
             nvidia_gpus: count_gpus(Path::new("/proc/driver/nvidia/gpus")),
+            amd: AmdGpus::read(),
             selinux: enforces(Path::new("/sys/fs/selinux/enforce")),
             entrypoint: entrypoint_candidates(&env, executable.as_deref())
                 .into_iter()

@@ -1,6 +1,7 @@
 //! The plan of a run: engine-neutral data, each part with its reason. Building it is pure.
 
 mod confinement;
+mod gpus;
 mod inputs;
 mod parts;
 
@@ -8,15 +9,16 @@ use contract::{Backend, Flavour, HOST_GATEWAY, SHM_SIZE, env, path};
 use serde::Serialize;
 
 pub use confinement::{Cover, Limit};
+pub use gpus::Driver;
 pub use parts::{
     Access, Because, Identity, Image, Input, InputBy, Mount, MountVariable, Network, Pull, Root,
     Supervision, Tmpfs, Variable,
 };
 
 use crate::{
-    engine::{Client, Engine, Groups, Mode},
+    engine::{Engine, Groups, Mode},
     exit::Usage,
-    gpus::{Devices, Gpus},
+    gpus::Devices,
     host::Host,
     host_path::HostPath,
     options::RunOptions,
@@ -56,6 +58,8 @@ pub struct RunPlan {
     pub env: Vec<Variable>,
     /// GPUs.
     pub gpus: Because<Devices>,
+    /// Whose they are.
+    pub gpu_driver: Driver,
     /// What the benchmark can reach.
     pub network: Because<Network>,
     /// Size of `/dev/shm`.
@@ -86,8 +90,10 @@ impl RunPlan {
         let is_own = |input: &&Input| input.by == InputBy::OwnMount;
         let inputs_own = inputs.places.iter().filter(is_own).map(|input| &input.source);
         sources.chain(inputs_own).try_for_each(|source| can_mount(engine, source))?;
-        let doubts =
-            inputs.doubts.into_iter().chain(own).chain(groups(options, engine)).chain(confined);
+        let devices = gpus::devices(&options.gpus, backend.value, host, engine)?;
+        let closed = gpus::doubt(&devices.value, host, engine);
+        let doubts = inputs.doubts.into_iter().chain(own).chain(groups(options, engine));
+        let doubts = doubts.chain(closed).chain(confined);
         Ok(Self {
             run_id: options.run_id.clone(),
             image: container.then(|| image(&options.image)),
@@ -106,7 +112,8 @@ impl RunPlan {
             mounts,
             inputs: inputs.places,
             env: variables(options, backend.value),
-            gpus: gpus(&options.gpus, backend.value, host, engine)?,
+            gpus: devices,
+            gpu_driver: Driver::of(host),
             network,
             shm_size: because(
                 SHM_SIZE.to_owned(),
@@ -277,49 +284,6 @@ fn network(offline: bool, backend: Backend, host: &Host, engine: &Engine) -> Bec
         because(Network::WithHost { address: address.map(|address| address.to_string()) }, reason)
     } else {
         because(Network::Default, "the engine's default network")
-    }
-}
-
-fn gpus(
-    asked: &Gpus,
-    backend: Backend,
-    host: &Host,
-    engine: &Engine,
-) -> Result<Because<Devices>, Usage> {
-    let found = host.nvidia_gpus;
-    match asked {
-        Gpus::Auto if !backend.uses_gpus() => {
-            Ok(because(Devices::None, format!("auto: the `{backend}` backend uses none")))
-        }
-        Gpus::Auto if found == 0 => {
-            Ok(because(Devices::None, "auto: this machine has no NVIDIA GPU"))
-        }
-        Gpus::Auto if !engine.nvidia => Ok(because(
-            Devices::None,
-            format!(
-                "auto: {} cannot hand over the {found} NVIDIA GPU(s) found; install the NVIDIA \
-                 Container Toolkit and restart it",
-                engine.mode
-            ),
-        )),
-        Gpus::Auto => Ok(because(Devices::All, format!("auto: {found} NVIDIA GPU(s) found"))),
-        Gpus::Exactly(Devices::Count(_) | Devices::List(_)) if !engine.has_containers() => {
-            Err(Usage(
-                "the host engine cannot choose GPUs; set CUDA_VISIBLE_DEVICES, or use a container \
-                 engine"
-                    .to_owned(),
-            ))
-        }
-        Gpus::Exactly(Devices::All | Devices::Count(_) | Devices::List(_))
-            if engine.client == Client::Docker && engine.mode.is_podman() =>
-        {
-            Err(Usage(
-                "Podman drops `--gpus` of docker's client without a word; use Podman's own client \
-                 with --engine podman"
-                    .to_owned(),
-            ))
-        }
-        Gpus::Exactly(devices) => Ok(because(devices.clone(), "asked for with --gpus")),
     }
 }
 

@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Bytes that are done, shown on a terminal until this is dropped. What else is said meanwhile
 /// would mix with it: drop it first.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub struct Progress {
     doing: &'static str,
     began: Instant,
     done: AtomicU64,
@@ -30,7 +30,7 @@ pub(crate) struct Progress {
 impl Progress {
     /// Begins; `doing` is what the line begins with. Where standard error is no terminal, nothing
     /// is shown.
-    pub(crate) fn on_terminal(doing: &'static str) -> Self {
+    pub fn on_terminal(doing: &'static str) -> Self {
         let line = io::stderr().is_terminal().then(|| Mutex::new(Line::new(io::stderr())));
         Self::new(doing, line)
     }
@@ -47,12 +47,12 @@ impl Progress {
     }
 
     /// So many bytes more are to be done.
-    pub(crate) fn expect(&self, bytes: u64) {
+    pub fn expect(&self, bytes: u64) {
         self.total.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// So many bytes more are done.
-    pub(crate) fn add(&self, bytes: u64) {
+    pub fn add(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let Some(line) = &self.line else { return };
         // Another thread is writing: that will do.

@@ -1,7 +1,7 @@
 //! What a run promises, whatever the engine: the data of the guide's table, and of the tests that hold
 //! each promise on each real engine.
 
-use crate::engine::{Engine, Groups, Mode};
+use crate::engine::{Client, Engine, Groups, Mode};
 
 /// A promise to the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,7 +74,9 @@ impl Promise {
                 "folders may have blanks, commas, colons, quotes and newlines in their names"
             }
             Self::ExitCodes => "the exit code is the benchmark's own, and never a false 0",
-            Self::Confinement => "no capability, no new privilege, nothing written beside the mounts",
+            Self::Confinement => {
+                "no capability, no new privilege, nothing written beside the mounts"
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::{path::Path, time::SystemTime};
 
 use crate::{
     engine::{Client, Engine, LocalImage, Mode},
+    gpus::AmdGpus,
     host::Host,
 };
 
@@ -17,6 +18,7 @@ pub(crate) fn host() -> Host {
         cwd: Path::new("/home/ada/bench").to_owned(),
         env: [("", ""); 0].into_iter().collect(),
         nvidia_gpus: 0,
+        amd: AmdGpus::default(),
         selinux: false,
         entrypoint: None,
         address: Some([192, 168, 7, 7].into()),

@@ -17,6 +17,7 @@ use clap::{Parser as _, error::ErrorKind};
 use runner::{
     cli::{self, Cli},
     engine::{Client, Engine, LocalImage, Mode},
+    gpus::AmdGpus,
     host::Host,
     options::RunOptions,
     pass_through::sort_words,
@@ -250,7 +251,7 @@ fn is_cargo_command(call: &str) -> bool {
     }
     let value = |flag| args.iter().skip_while(|word| **word != flag).nth(1);
     let package = value("--path").or_else(|| value("--package"));
-    ["build", "clippy", "fmt", "install", "test"].contains(name)
+    ["build", "clippy", "deny", "fmt", "install", "test"].contains(name)
         && package.is_none_or(|package| workspace().join(package).join("Cargo.toml").is_file())
 }
 
@@ -294,6 +295,7 @@ fn plan(world: &World, line: &str) -> RunPlan {
         cwd: world.cwd.clone(),
         env: world.env().into_iter().chain(set).collect(),
         nvidia_gpus: 0,
+        amd: AmdGpus::default(),
         selinux: false,
         entrypoint: None,
         address: None,

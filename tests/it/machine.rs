@@ -7,6 +7,11 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use runner::{
+    engine::{Client, Engine, Mode},
+    promise::typical,
+};
+
 use crate::harness::workspace;
 
 /// Where `tests/engines.sh` keeps its engines.
@@ -77,9 +82,14 @@ impl On {
         }
     }
 
-    /// Whether a container's root is the user.
-    pub(crate) const fn is_rootless(self) -> bool {
-        matches!(self, Self::DockerRootless | Self::PodmanRootless | Self::PodmanBehindDocker)
+    /// The engine, as the guide's table has it.
+    pub(crate) fn engine(self) -> Engine {
+        let mode = Mode::WITH_CONTAINERS
+            .into_iter()
+            .find(|mode| serde_json::to_value(mode).expect("a mode is a word") == self.mode());
+        let engine = typical(mode.expect("a known mode"));
+        let client = if self.choice() == "docker" { Client::Docker } else { Client::Podman };
+        Engine { client, ..engine }
     }
 
     /// The variables by which its user finds it.

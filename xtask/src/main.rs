@@ -3,6 +3,7 @@
 mod build_image;
 mod cargo;
 mod docs;
+mod image_contents;
 mod sha256;
 mod size;
 mod smoke;
@@ -33,7 +34,7 @@ enum Task {
     TestNative,
     /// Regenerate the guides' snippets, or check them.
     Docs(docs::Docs),
-    /// Check this machine and this tree.
+    /// Check this machine, this tree, and that the image holds no secret and no set-uid file.
     Verify(verify::Verify),
 }
 

@@ -1,4 +1,5 @@
-//! `cargo xtask verify`: what `aienergyscore verify` checks, and that image and guides fit this tree.
+//! `cargo xtask verify`: what `aienergyscore verify` checks, what the image holds, and that image and
+//! guides fit this tree.
 
 use std::process::ExitCode;
 
@@ -10,7 +11,7 @@ use runner::{
     terminal,
 };
 
-use crate::{build_image::inputs_digest, docs, workspace};
+use crate::{build_image::inputs_digest, docs, image_contents, workspace};
 
 /// Flags of `cargo xtask verify`: those of `aienergyscore verify`, for the smoke image unless
 /// another is named.
@@ -34,7 +35,8 @@ impl Verify {
             Some(flavour) => Some(inputs_digest(workspace::root(), flavour)?),
             None => None,
         };
-        let mut findings = checks::verify(request, inputs.as_deref(), deep)?;
+        let mut findings = checks::verify(request.clone(), inputs.as_deref(), deep)?;
+        findings.extend(image_contents::check(request)?);
         findings.push(guides_fit()?);
         terminal::print(&checks::render(&findings, json))?;
         Ok(checks::exit(&findings).into())

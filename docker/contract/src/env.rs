@@ -31,6 +31,9 @@ pub const HOME: &str = "HOME";
 /// Id of a supervised run (container). When it is set, the end of standard input means that the
 /// supervisor is gone, and the entrypoint ends the benchmark.
 pub const RUN_ID: &str = "AIENERGYSCORE_RUN_ID";
+/// GPUs that must be there (container), as [`Expected`](crate::gpus::Expected) writes them. The
+/// entrypoint does not start the benchmark without them.
+pub const GPUS: &str = "AIENERGYSCORE_GPUS";
 /// The entrypoint program of the host engine (host).
 pub const ENTRYPOINT: &str = "AIENERGYSCORE_ENTRYPOINT";
 

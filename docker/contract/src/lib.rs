@@ -9,6 +9,7 @@ mod backend;
 pub mod env;
 mod flavour;
 pub mod give_back;
+pub mod gpus;
 pub mod output;
 pub mod path;
 pub mod previous;

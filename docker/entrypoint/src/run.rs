@@ -16,7 +16,7 @@ use anyhow::{Context, bail};
 use contract::{Backend, Flavour, env as name, output, path};
 
 use crate::{
-    arguments, cli,
+    arguments, cli, devices,
     failure::{self, Usage, say},
     publish::publish,
     stack::Stack,
@@ -80,6 +80,7 @@ fn benchmark(
     results: &Path,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> anyhow::Result<u8> {
+    devices::check(variable(name::GPUS), Path::new("/dev"))?;
     let stack = Stack::of(Path::new("/"));
     let backend = backend(variable(name::BENCHMARK_BACKEND), stack.is_some())?;
     let available = thread::available_parallelism().map_or(1, usize::from);

@@ -104,10 +104,14 @@ fn user(host: &Host) -> Finding {
 }
 
 fn gpus(plan: &RunPlan, host: &Host) -> Finding {
-    let subject = format!("{} NVIDIA GPU(s)", host.nvidia_gpus);
+    let (nvidia, amd) = (host.nvidia_gpus, host.amd.count);
+    let subject = match amd {
+        0 => format!("{nvidia} NVIDIA GPU(s)"),
+        amd => format!("{nvidia} NVIDIA GPU(s), {amd} of AMD"),
+    };
     let reason = plan.gpus.reason.clone();
     let unused = plan.backend.value.uses_gpus() && plan.gpus.value == Devices::None;
-    if host.nvidia_gpus > 0 && unused {
+    if nvidia + amd > 0 && unused {
         return Finding::warning("gpus", subject, reason);
     }
     Finding::ok("gpus", subject, reason)

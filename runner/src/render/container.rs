@@ -2,10 +2,9 @@
 
 use contract::{HOST_GATEWAY, env, label, path};
 
-use super::args_reason;
+use super::{args_reason, gpus};
 use crate::{
-    engine::{Client, Engine, Groups, Mode},
-    gpus::Devices,
+    engine::{Engine, Groups, Mode},
     host_path::HostPath,
     plan::{
         Access, Because, Cover, Identity, Input, InputBy, Limit, Mount, MountVariable, Network,
@@ -28,7 +27,8 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
         covers,
         inputs,
         env,
-        gpus,
+        gpus: _,       // both with what tells
+        gpu_driver: _, // the entrypoint of them
         network,
         shm_size,
         supervision,
@@ -67,7 +67,7 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
         parts.push(Part::new(["--pull", "never"], "the image is only ever built here"));
     }
     parts.extend(identity_parts(engine, identity));
-    parts.extend(gpu_parts(engine, gpus));
+    parts.extend(gpus::parts(engine, plan));
     parts.extend(network_part(network));
     parts.push(Part::new(["--shm-size", &shm_size.value], &shm_size.reason));
     if let Some(Because { value: Root::ReadOnly, reason }) = root {
@@ -131,30 +131,6 @@ fn identity_parts(engine: &Engine, identity: &Because<Identity>) -> Vec<Part> {
         Groups::Never(_) => {}
     }
     parts
-}
-
-fn gpu_parts(engine: &Engine, gpus: &Because<Devices>) -> Vec<Part> {
-    let Because { value, reason } = gpus;
-    if engine.client == Client::Podman {
-        // Podman drops `--gpus` without a word before 5.0, and knows devices by name.
-        let device = |name: &dyn std::fmt::Display| {
-            Part::new(["--device", &format!("nvidia.com/gpu={name}")], reason)
-        };
-        return match value {
-            Devices::None => vec![],
-            Devices::All => vec![device(&"all")],
-            Devices::Count(count) => (0..*count).map(|gpu| device(&gpu)).collect(),
-            Devices::List(devices) => devices.iter().map(|gpu| device(gpu)).collect(),
-        };
-    }
-    let value = match value {
-        Devices::None => return vec![],
-        Devices::All => "all".to_owned(),
-        Devices::Count(count) => count.to_string(),
-        // The value is a CSV record, so a list must be one quoted field of it.
-        Devices::List(devices) => format!("\"device={}\"", devices.join(",")),
-    };
-    vec![Part::new(["--gpus", &value], reason)]
 }
 
 fn network_part(network: &Because<Network>) -> Option<Part> {

@@ -1,6 +1,7 @@
 //! A plan as the command that an engine executes. Pure: what is shown is what runs.
 
 mod container;
+mod gpus;
 mod host;
 
 pub(crate) use container::{bind_part, needs_quotes};

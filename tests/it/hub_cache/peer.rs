@@ -23,9 +23,10 @@ pub(crate) fn python(version: &str) -> PathBuf {
     if made.insert(version.to_owned()) && !has(&python, version) {
         let venv = Command::new("python3").args(["-m", "venv"]).arg(&folder).status().unwrap();
         assert!(venv.success(), "`python3 -m venv` failed; install python3-venv");
-        let package = format!("huggingface_hub=={version}");
-        let pip = ["-m", "pip", "install", "--quiet", &package];
-        assert!(Command::new(&python).args(pip).status().unwrap().success(), "no network?");
+        let lock = script(&format!("requirements/huggingface_hub-{version}.txt"));
+        let pip = ["-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps"];
+        let pip = Command::new(&python).args(pip).arg("--requirement").arg(lock).status().unwrap();
+        assert!(pip.success(), "no network?");
     }
     python
 }

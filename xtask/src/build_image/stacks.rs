@@ -144,4 +144,26 @@ mod tests {
         ");
         assert!(list(Flavour::Cuda).contains("requirements/torch.txt"));
     }
+
+    #[test]
+    fn every_package_of_every_lock_has_hashes() {
+        let root = crate::workspace::root();
+        for folder in ["docker/requirements", "tests/it/hub_cache/requirements"] {
+            let files = fs::read_dir(root.join(folder)).unwrap().map(|file| file.unwrap().path());
+            for file in files.filter(|file| {
+                let lock = file.extension().is_some_and(|extension| extension == "txt");
+                // What the resolver is told, and no lock.
+                lock && !file.ends_with("overrides.txt")
+            }) {
+                let text = fs::read_to_string(&file).unwrap().replace("\\\n", " ");
+                let packages = text.lines().filter(|line| !line.starts_with('#')).map(|line| {
+                    assert!(line.contains("==") && line.contains("--hash=sha256:"), "{line}");
+                });
+                assert!(packages.count() > 0, "{}", file.display());
+            }
+        }
+        let script = fs::read_to_string(root.join("docker/image/environment.sh")).unwrap();
+        assert_eq!(script.matches("pip install").count(), 1);
+        assert!(script.contains("--require-hashes"), "{script}");
+    }
 }

@@ -7,11 +7,13 @@ use clap::Parser as _;
 use contract::{env, path};
 use runner::{
     cli::{self, Cli, Command},
-    engine::{Client, Engine, Mode},
+    engine::{Engine, Mode},
+    gpus::AmdGpus,
     host::{Environment, Host},
     options::RunOptions,
     pass_through::sort_words,
     plan::RunPlan,
+    promise::typical,
     render::command_line,
     shell::{CommandLine, Part, Piece, Style, Word},
 };
@@ -122,7 +124,7 @@ pub(super) fn portable(path: &str) -> String {
 /// # Errors
 /// When the example is no valid run.
 pub(super) fn by_hand(example: &Example) -> anyhow::Result<Content> {
-    let engine = engine(Mode::DockerRootful);
+    let engine = typical(Mode::DockerRootful);
     let plan = plan(example, &engine)?;
     let folders = plan.mounts.iter().filter(|mount| mount.target != path::TOKEN);
     let folders = folders.map(|mount| Word::of([Piece::Path(mount.source.as_str().to_owned())]));
@@ -173,26 +175,12 @@ pub(super) fn ada(variables: &[(&str, &str)]) -> Host {
         cwd: Path::new(CWD).to_owned(),
         env: variables.iter().copied().collect::<Environment>(),
         nvidia_gpus: 0,
+        amd: AmdGpus::default(),
         selinux: false,
         entrypoint: None,
         address: Some([192, 0, 2, 7].into()),
         now: SystemTime::UNIX_EPOCH,
         pid: 1,
-    }
-}
-
-/// An engine in `mode` that is up to date, with NVIDIA's runtime, before it has an image.
-pub(super) fn engine(mode: Mode) -> Engine {
-    let client = if mode.is_podman() { Client::Podman } else { Client::Docker };
-    Engine {
-        program: mode.engine().to_owned(),
-        client,
-        mode,
-        version: String::new(),
-        runtime: "crun".to_owned(),
-        nvidia: true,
-        limits: true,
-        image: None,
     }
 }
 

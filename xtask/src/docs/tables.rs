@@ -1,5 +1,7 @@
 //! The guides' tables, from the contract, the run plan and clap.
 
+pub(super) mod engines;
+
 use std::fs;
 
 use anyhow::{Context as _, ensure};
@@ -16,14 +18,14 @@ use runner::{
     exit::Exit,
     hub_cache::breakage::What,
     plan::{Access, Input, Mount, MountVariable, RunPlan},
+    promise::typical,
     render::command_line,
     shell::{CommandLine, Part, Piece, Word},
 };
 
 use super::{
     commands::{
-        Example, LEADERBOARD, NATIVE, OFFLINE, PORTABLE, PYTORCH, VLLM, engine, plan, portable,
-        supervised,
+        Example, LEADERBOARD, NATIVE, OFFLINE, PORTABLE, PYTORCH, VLLM, plan, portable, supervised,
     },
     content::Content,
 };
@@ -170,7 +172,7 @@ pub(super) fn mounts() -> anyhow::Result<Content> {
 /// The mounts of a usual run, drawn.
 pub(super) fn picture() -> anyhow::Result<Content> {
     let usual = Example { token: true, ..NATIVE };
-    let plan = plan(&usual, &engine(Mode::DockerRootful))?;
+    let plan = plan(&usual, &typical(Mode::DockerRootful))?;
     let arrows = plan.mounts.iter().map(|mount| {
         let arrow = match mount.access {
             Access::ReadWrite => "<── read, write ──>",
@@ -191,32 +193,12 @@ pub(super) fn picture() -> anyhow::Result<Content> {
     Ok(Content::Text(lines.collect::<Vec<_>>().join("\n")))
 }
 
-/// Who the benchmark runs as, by the mode of the engine.
-pub(super) fn identity() -> anyhow::Result<Content> {
-    let mut rows = vec![];
-    for mode in Mode::WITH_CONTAINERS {
-        let engine = engine(mode);
-        let command = command_line(&engine, &plan(&NATIVE, &engine)?);
-        let is_identity = |part: &Part| {
-            part.words.first().is_some_and(|word| ["--user", "--userns"].contains(&&*word.value()))
-        };
-        let parts: Vec<_> = command.parts.into_iter().filter(is_identity).collect();
-        let reasons: Vec<_> = parts.iter().map(|part| part.reason.clone()).collect();
-        let flags = parts
-            .into_iter()
-            .map(|part| CommandLine { env: vec![], parts: vec![part] }.to_shell(PORTABLE));
-        let flags = flags.collect::<Vec<_>>().join(" ");
-        rows.push(vec![mode.to_string(), code(&flags), reasons.join("; ")]);
-    }
-    Ok(Content::Table { head: vec!["Engine", "Flags", "Why"], rows })
-}
-
 /// Every part of a command with everything that can be mounted, with its reason.
 ///
 /// # Errors
 /// When there is no such run.
 pub(super) fn flags() -> anyhow::Result<Content> {
-    let parts = command_line(&engine(Mode::DockerRootful), &everything_mounted()?).parts;
+    let parts = command_line(&typical(Mode::DockerRootful), &everything_mounted()?).parts;
     let rows = parts.into_iter().map(|part| {
         let reason = part.reason.clone();
         vec![code(&shown(part)), reason]
@@ -229,7 +211,7 @@ pub(super) fn flags() -> anyhow::Result<Content> {
 /// # Errors
 /// When there is no such run, or it has nothing of its own.
 pub(super) fn other_flags() -> anyhow::Result<Content> {
-    let engine = engine(Mode::DockerRootful);
+    let engine = typical(Mode::DockerRootful);
     let known: Vec<_> =
         command_line(&engine, &everything_mounted()?).parts.iter().map(subject).collect();
     let runs = [("--gpus all", LEADERBOARD), ("--offline", OFFLINE), ("--backend vllm", VLLM)];
@@ -257,7 +239,7 @@ pub(super) fn other_flags() -> anyhow::Result<Content> {
 /// # Errors
 /// When there is no such run.
 pub(super) fn supervision() -> anyhow::Result<Content> {
-    let engine = engine(Mode::DockerRootful);
+    let engine = typical(Mode::DockerRootful);
     let plan = supervised(&NATIVE, &engine)?;
     let id = plan.run_id.clone();
     let ours = command_line(&engine, &plan).parts;
@@ -291,7 +273,7 @@ fn subject(part: &Part) -> String {
 /// names a model and prompts of her own.
 fn everything_mounted() -> anyhow::Result<RunPlan> {
     let env = &[(env::HF_HUB_CACHE, "/disk/hub")];
-    plan(&Example { env, token: true, ..PYTORCH }, &engine(Mode::DockerRootful))
+    plan(&Example { env, token: true, ..PYTORCH }, &typical(Mode::DockerRootful))
 }
 
 /// A local input, chosen by the argument whose value is its place.

@@ -1,0 +1,261 @@
+//! Which GPUs a run gets, and why.
+
+use std::collections::BTreeSet;
+
+use contract::{
+    Backend,
+    gpus::{Expected, Maker},
+};
+use serde::Serialize;
+
+use super::{Because, because};
+use crate::{
+    engine::{Engine, Groups},
+    exit::Usage,
+    gpus::{AmdGpus, Devices, Gpus},
+    host::Host,
+};
+
+/// Whose GPUs a run gets, and what they take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Driver {
+    /// NVIDIA's, which the engine hands over.
+    Nvidia,
+    /// AMD's, whose devices belong to these groups.
+    Amd {
+        /// Groups that the devices are open to.
+        groups: Vec<u32>,
+    },
+}
+
+impl Driver {
+    /// AMD's where this machine has these alone.
+    pub(super) fn of(host: &Host) -> Self {
+        match &host.amd {
+            AmdGpus { count: 1.., groups } if host.nvidia_gpus == 0 => {
+                Self::Amd { groups: groups.clone() }
+            }
+            _ => Self::Nvidia,
+        }
+    }
+
+    /// What the container must have for the benchmark to start. An engine may drop a request, so the
+    /// entrypoint looks.
+    pub(crate) fn expected(&self, devices: &Devices) -> Option<Expected> {
+        let least = match devices {
+            Devices::None => return None,
+            // The engine may be another machine's.
+            Devices::All => 1,
+            Devices::Count(count) => *count,
+            // Parts of a GPU share its device.
+            Devices::List(list) if list.iter().any(|name| name.starts_with("MIG-")) => 1,
+            Devices::List(list) => {
+                let different = list.iter().collect::<BTreeSet<_>>().len();
+                u32::try_from(different).unwrap_or(u32::MAX)
+            }
+        };
+        let maker = match self {
+            Self::Nvidia => Maker::Nvidia,
+            Self::Amd { .. } => Maker::Amd,
+        };
+        Some(Expected { maker, least })
+    }
+}
+
+/// What a run gets of what was asked for.
+pub(super) fn devices(
+    asked: &Gpus,
+    backend: Backend,
+    host: &Host,
+    engine: &Engine,
+) -> Result<Because<Devices>, Usage> {
+    match asked {
+        Gpus::Auto if !backend.uses_gpus() => {
+            Ok(because(Devices::None, format!("auto: the `{backend}` backend uses none")))
+        }
+        Gpus::Auto => Ok(automatic(host, engine)),
+        Gpus::Exactly(Devices::Count(_) | Devices::List(_)) if !engine.has_containers() => {
+            let variable = match Driver::of(host) {
+                Driver::Nvidia => "CUDA_VISIBLE_DEVICES",
+                Driver::Amd { .. } => crate::gpus::VISIBLE,
+            };
+            Err(Usage(format!(
+                "the host engine cannot choose GPUs; set {variable}, or use a container engine"
+            )))
+        }
+        Gpus::Exactly(devices) => Ok(because(devices.clone(), "asked for with --gpus")),
+    }
+}
+
+fn automatic(host: &Host, engine: &Engine) -> Because<Devices> {
+    let (nvidia, amd) = (host.nvidia_gpus, host.amd.count);
+    let mode = engine.mode;
+    match Driver::of(host) {
+        Driver::Nvidia if nvidia == 0 => {
+            because(Devices::None, "auto: this machine has no NVIDIA or AMD GPU")
+        }
+        Driver::Nvidia if !engine.nvidia => because(
+            Devices::None,
+            format!(
+                "auto: {mode} cannot hand over the {nvidia} NVIDIA GPU(s) found; install the NVIDIA \
+                 Container Toolkit and restart it"
+            ),
+        ),
+        Driver::Nvidia => because(Devices::All, format!("auto: {nvidia} NVIDIA GPU(s) found")),
+        Driver::Amd { groups } => match closed(&groups, host, engine) {
+            Some(why) => because(
+                Devices::None,
+                format!(
+                    "auto: {mode} cannot open the {amd} AMD GPU(s) found: {why}; if they are open \
+                     to you otherwise, ask for them with `--gpus all`"
+                ),
+            ),
+            None => because(Devices::All, format!("auto: {amd} AMD GPU(s) found")),
+        },
+    }
+}
+
+/// A warning when the devices that were asked for may be closed to the benchmark.
+pub(super) fn doubt(devices: &Devices, host: &Host, engine: &Engine) -> Option<String> {
+    let Driver::Amd { groups } = Driver::of(host) else { return None };
+    let why = closed(&groups, host, engine).filter(|_| *devices != Devices::None)?;
+    Some(format!(
+        "AMD's devices may be closed to the benchmark: {why}; open them to you (`setfacl -m \
+         u:$(id -u):rw /dev/kfd /dev/dri/renderD*`), or use a rootful engine"
+    ))
+}
+
+/// Why the benchmark is not in the groups that the devices are open to.
+fn closed(groups: &[u32], host: &Host, engine: &Engine) -> Option<String> {
+    let is_mine = |group: &u32| host.uid == 0 || host.gid == *group || host.groups.contains(group);
+    let others = groups.iter().filter(|group| !is_mine(group)).map(u32::to_string);
+    let others = others.collect::<Vec<_>>().join(", ");
+    let outside = (!others.is_empty())
+        .then(|| format!("they are open to group {others}, which you are not in (`usermod -aG`)"));
+    if groups.is_empty() {
+        return None;
+    }
+    match engine.groups() {
+        _ if !engine.has_containers() => outside,
+        Groups::ByNumber => None,
+        Groups::AllOrNone => outside,
+        Groups::Never(why) => Some(format!("their groups are lost: {why}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use crate::{
+        engine::{Client, Engine, Mode},
+        gpus::{AmdGpus, Devices, Gpus},
+        host::Host,
+        options::{Request, RunOptions},
+        plan::RunPlan,
+        render::command_line,
+        testing::{engine, host},
+    };
+
+    fn plan(asked: &str, host: &Host, engine: &Engine) -> RunPlan {
+        let request = Request { gpus: asked.parse().unwrap(), ..Request::default() };
+        let mut options = RunOptions::new(request, host).unwrap();
+        options.token = None;
+        RunPlan::new(&options, host, engine).unwrap()
+    }
+
+    /// Ada's machine with two GPUs of AMD's, and Ada in one of their groups.
+    fn with_amd() -> Host {
+        let amd = AmdGpus { count: 2, groups: vec![44, 109] };
+        Host { amd, groups: vec![44], ..host() }
+    }
+
+    /// What the plan tells the engine of GPUs, and its reasons.
+    fn shown(asked: &str, host: &Host, engine: &Engine) -> String {
+        let plan = plan(asked, host, engine);
+        let argv = command_line(engine, &plan).argv();
+        let mut text = format!("{asked} ({}):", plan.gpus.reason);
+        for words in argv.windows(2) {
+            let told = ["--gpus", "--device", "--group-add"].contains(&&*words[0]);
+            let env =
+                ["AIENERGYSCORE_GPUS=", "ROCR_"].iter().any(|name| words[1].starts_with(name));
+            if told || env {
+                write!(text, " {} {}", words[0], words[1]).unwrap();
+            }
+        }
+        let doubts = plan.doubts.iter().map(|doubt| format!("\n  doubt: {doubt}"));
+        text + &doubts.collect::<String>() + "\n"
+    }
+
+    #[test]
+    fn every_engine_is_asked_in_its_own_way() {
+        let mut text = String::new();
+        for (maker, host) in [("NVIDIA", Host { nvidia_gpus: 4, ..host() }), ("AMD", with_amd())] {
+            for mode in Mode::WITH_CONTAINERS {
+                writeln!(text, "{maker}, {mode}:").unwrap();
+                let mut engine = engine(mode);
+                engine.nvidia = true;
+                for asked in ["auto", "all", "2", "device=0,2", "none"] {
+                    text += &shown(asked, &host, &engine);
+                }
+                text.push('\n');
+            }
+        }
+        insta::assert_snapshot!("every_engine", text);
+    }
+
+    #[test]
+    fn devices_that_are_open_need_no_group() {
+        let mut host = with_amd();
+        host.amd.groups.clear();
+        let text = Mode::WITH_CONTAINERS.map(|mode| shown("auto", &host, &engine(mode))).concat();
+        assert!(!text.contains("group") && !text.contains("doubt"), "{text}");
+        assert_eq!(text.matches("--device /dev/kfd --device /dev/dri").count(), 5);
+    }
+
+    #[test]
+    fn rootless_podman_hands_over_groups_that_are_yours() {
+        let mut host = with_amd();
+        host.groups.push(109);
+        insta::assert_snapshot!(shown("auto", &host, &engine(Mode::PodmanRootless)).trim(), @"auto (auto: 2 AMD GPU(s) found): --device /dev/kfd --device /dev/dri --group-add keep-groups --env AIENERGYSCORE_GPUS=amd:1");
+        let mut runc = engine(Mode::PodmanRootless);
+        runc.runtime = "runc".to_owned();
+        insta::assert_snapshot!(shown("all", &host, &runc), @r"
+        all (asked for with --gpus): --device /dev/kfd --device /dev/dri --env AIENERGYSCORE_GPUS=amd:1
+          doubt: AMD's devices may be closed to the benchmark: their groups are lost: rootless Podman does it with crun alone, and drops them otherwise; open them to you (`setfacl -m u:$(id -u):rw /dev/kfd /dev/dri/renderD*`), or use a rootful engine
+        ");
+    }
+
+    #[test]
+    fn what_must_be_there_follows_the_request() {
+        let expected = |asked: &str| {
+            let Gpus::Exactly(devices) = asked.parse().unwrap() else { panic!("{asked}") };
+            super::Driver::Nvidia.expected(&devices).map(|expected| expected.to_string())
+        };
+        assert_eq!(expected("all").as_deref(), Some("nvidia:1"));
+        assert_eq!(expected("3").as_deref(), Some("nvidia:3"));
+        assert_eq!(expected("device=0,2").as_deref(), Some("nvidia:2"));
+        assert_eq!(expected("device=0,0").as_deref(), Some("nvidia:1"));
+        assert_eq!(expected("device=MIG-a,MIG-b").as_deref(), Some("nvidia:1"));
+        assert_eq!(expected("none"), None);
+    }
+
+    #[test]
+    fn without_a_container_amds_own_variable_chooses() {
+        let request = Request { gpus: "2".parse().unwrap(), ..Request::default() };
+        let host = with_amd();
+        let options = RunOptions::new(request, &host).unwrap();
+        let error = RunPlan::new(&options, &host, &engine(Mode::Host)).unwrap_err().to_string();
+        assert!(error.contains("ROCR_VISIBLE_DEVICES"), "{error}");
+        assert_eq!(plan("none", &host, &engine(Mode::Host)).gpus.value, Devices::None);
+    }
+
+    #[test]
+    fn dockers_client_asks_podman_as_docker() {
+        let mut engine = engine(Mode::PodmanRootful);
+        engine.client = Client::Docker;
+        let text = shown("all", &Host { nvidia_gpus: 1, ..host() }, &engine);
+        assert!(text.contains("--gpus all --env AIENERGYSCORE_GPUS=nvidia:1"), "{text}");
+    }
+}
