@@ -43,12 +43,12 @@ impl FromStr for Gpus {
             "auto" => return Ok(Self::Auto),
             "none" => Devices::None,
             "all" => Devices::All,
-            _ => match (text.strip_prefix("device="), text.parse()) {
+            _ => match (text.strip_prefix("device="), count(text)) {
                 (Some(list), _) if list.split(',').all(is_device) => {
                     Devices::List(list.split(',').map(str::to_owned).collect())
                 }
-                (None, Ok(0)) => Devices::None,
-                (None, Ok(count)) => Devices::Count(count),
+                (None, Some(0)) => Devices::None,
+                (None, Some(count)) => Devices::Count(count),
                 _ => {
                     return Err(Usage(format!(
                         "`{text}` names no GPUs; say auto, none, all, a number, or device=0,2"
@@ -60,10 +60,18 @@ impl FromStr for Gpus {
     }
 }
 
+/// A number of digits alone: Rust would take a sign, too.
+fn count(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|_| !text.starts_with('+'))
+}
+
 /// An index, or a UUID as `nvidia-smi -L` prints it.
 fn is_device(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {
@@ -84,7 +92,7 @@ mod tests {
             assert_eq!(text.parse(), Ok(Gpus::Exactly(devices)), "{text}");
         }
         assert_eq!("auto".parse(), Ok(Gpus::Auto));
-        for text in ["", "-1", "device=", "device=0,", "device=0 1", "device=\"0\"", "some"] {
+        for text in ["", "-1", "+1", "device=", "device=0,", "device=0 1", "device=\"0\"", "some"] {
             let error = text.parse::<Gpus>().unwrap_err().to_string();
             assert!(error.contains(&format!("`{text}`")), "{error}");
         }

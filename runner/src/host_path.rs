@@ -76,6 +76,9 @@ impl fmt::Display for HostPath {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, path::Path};
 

@@ -157,14 +157,14 @@ impl Inputs {
                 (key == kind.key()).then_some((index, arg, value))
             });
             let Some((argument, arg, value)) = named else { continue };
-            if kind.is_path(value) {
-                let path = expanded(value, host.home.as_deref())
+            if kind.is_path(&value) {
+                let path = expanded(&value, host.home.as_deref())
                     .map_err(|why| Usage(format!("`{arg}`: {why}")))?;
                 let path = HostPath::new(kind.word(), &path, &host.cwd)?;
                 inputs.local.push(LocalInput { kind: *kind, argument, path, found: None });
             } else if !value.is_empty() {
-                let path = host.cwd.join(value);
-                inputs.lookalikes.push((arg.clone(), value.to_owned(), path));
+                let path = host.cwd.join(&*value);
+                inputs.lookalikes.push((arg.clone(), value.into_owned(), path));
             }
         }
         Ok(inputs)
@@ -214,6 +214,9 @@ fn expanded(value: &str, home: Option<&Path>) -> Result<PathBuf, String> {
         }
     }
 }
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {

@@ -104,6 +104,9 @@ fn refuse_slip(run: &Command, word: &str) -> Result<(), Usage> {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::sort_words;
     use crate::cli;

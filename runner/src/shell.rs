@@ -130,11 +130,11 @@ fn quote(word: &Word, style: Style<'_>) -> String {
     let Style::Portable { home, cwd } = style else { return quote_text(&word.value()) };
     let mut expands = false;
     let mut text = String::new();
-    for piece in &word.0 {
+    for (at, piece) in word.0.iter().enumerate() {
         match piece {
             Piece::Text(literal) => text.push_str(&escape(literal)),
             Piece::Path(path) => {
-                let known = [(cwd, "$PWD"), (home, "$HOME")];
+                let known = [(cwd, "PWD"), (home, "HOME")];
                 let found = known.iter().find_map(|(folder, name)| {
                     let rest = path.strip_prefix(folder)?;
                     (rest.is_empty() || rest.starts_with('/')).then_some((name, rest))
@@ -142,7 +142,8 @@ fn quote(word: &Word, style: Style<'_>) -> String {
                 match found {
                     Some((name, rest)) => {
                         expands = true;
-                        text.push_str(name);
+                        let next = rest.chars().next().or_else(|| first(&word.0[at + 1..]));
+                        text.push_str(&expansion(name, next));
                         text.push_str(&escape(rest));
                     }
                     None => text.push_str(&escape(path)),
@@ -159,6 +160,20 @@ fn quote(word: &Word, style: Style<'_>) -> String {
         }
     }
     if expands { format!("\"{text}\"") } else { quote_text(&word.value()) }
+}
+
+/// How a shell is asked for the variable `name`, before the character `next`.
+fn expansion(name: &str, next: Option<char>) -> String {
+    let goes_on = next.is_some_and(|next| next.is_ascii_alphanumeric() || next == '_');
+    if goes_on { format!("${{{name}}}") } else { format!("${name}") }
+}
+
+/// The first character of what `pieces` become.
+fn first(pieces: &[Piece]) -> Option<char> {
+    pieces.iter().find_map(|piece| match piece {
+        Piece::Text(text) | Piece::Path(text) => text.chars().next(),
+        Piece::Uid(_) | Piece::Gid(_) => Some('$'),
+    })
 }
 
 /// Text that is the same for everybody, quoted if it must be.
@@ -182,6 +197,9 @@ fn escape(text: &str) -> String {
     }
     escaped
 }
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {
@@ -239,6 +257,14 @@ mod tests {
           --user "$(id -u):$(id -g)" \
           --mount "type=bind,\"source=$PWD/results\",target=/results"
         "#);
+    }
+
+    #[test]
+    fn a_name_ends_where_the_folder_ends() {
+        let of = |text: &str| Word::of([Piece::Path("/w".into()), Piece::Text(text.into())]);
+        let style = Style::Portable { home: "/h", cwd: "/w" };
+        assert_eq!(super::quote(&of("_old"), style), "\"${PWD}_old\"");
+        assert_eq!(super::quote(&of(":/x"), style), "\"$PWD:/x\"");
     }
 
     #[test]

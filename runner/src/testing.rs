@@ -1,6 +1,8 @@
-//! Machines and engines that tests plan for.
+//! Machines and engines that tests plan for, and answers that are not as they should be.
 
 use std::{path::Path, time::SystemTime};
+
+use proptest::{prelude::*, sample::select};
 
 use crate::{
     engine::{Client, Engine, LocalImage, Mode},
@@ -44,4 +46,19 @@ pub(crate) fn engine(mode: Mode) -> Engine {
         limits: true,
         image: Some(LocalImage::default()),
     }
+}
+
+/// What others may have made of `text`: a stretch of it is missing, or something else.
+pub(crate) fn broken(text: &str) -> impl Strategy<Value = String> + use<> {
+    let characters: Vec<_> = text.chars().collect();
+    let instead = prop_oneof![
+        select(vec!["", "null", "-1", "1e999", "\"\"", "{}", "[", "]", "\\", "\"", ",", "\r\n"])
+            .prop_map(str::to_owned),
+        any::<String>(),
+    ];
+    (0..=characters.len(), 0..20_usize, instead).prop_map(move |(from, length, instead)| {
+        let to = (from + length).min(characters.len());
+        let kept = |range: &[char]| range.iter().collect::<String>();
+        format!("{}{instead}{}", kept(&characters[..from]), kept(&characters[to..]))
+    })
 }

@@ -3,6 +3,8 @@
 //! The Python stacks drop what they do not know, some of it in silence. Here every key is known or
 //! refused by name, before anything is loaded. The names are those of optimum-benchmark 0.6.
 
+use std::borrow::Cow;
+
 use crate::Backend;
 
 /// Chooses the configuration.
@@ -201,7 +203,7 @@ pub const REFUSED: [(&str, &str); 18] = [
 ];
 
 /// Splits an override into key and value, without Hydra's `+` or `++`; none if it is no override.
-pub fn split(arg: &str) -> Option<(&str, &str)> {
+pub fn split(arg: &str) -> Option<(&str, Cow<'_, str>)> {
     split_quoted(arg).map(|(key, value)| (key, unquoted(value)))
 }
 
@@ -213,9 +215,31 @@ pub fn split_quoted(arg: &str) -> Option<(&str, &str)> {
 }
 
 /// Hydra takes a value in quotes for the value inside.
-pub fn unquoted(value: &str) -> &str {
-    let inside = |quote| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
-    inside('\'').or_else(|| inside('"')).unwrap_or(value)
+pub fn unquoted(value: &str) -> Cow<'_, str> {
+    let inside = |quote| value.strip_prefix(quote)?.strip_suffix(quote);
+    let found = ['\'', '"'].into_iter().find_map(|quote| Some((quote, inside(quote)?)));
+    found.map_or(Cow::Borrowed(value), |(quote, inside)| unescaped(inside, quote))
+}
+
+/// What stands between two of `quote`. Only before a quote, the last one included, two backslashes
+/// mean one, and one that is left over makes the quote a part of the value.
+fn unescaped(inside: &str, quote: char) -> Cow<'_, str> {
+    if !inside.contains('\\') {
+        return Cow::Borrowed(inside);
+    }
+    let (mut text, mut backslashes) = (String::with_capacity(inside.len()), 0_usize);
+    for character in inside.chars() {
+        if character == '\\' {
+            backslashes += 1;
+            continue;
+        }
+        let kept = if character == quote { backslashes / 2 } else { backslashes };
+        text.extend(std::iter::repeat_n('\\', kept));
+        text.push(character);
+        backslashes = 0;
+    }
+    text.extend(std::iter::repeat_n('\\', backslashes.div_ceil(2)));
+    Cow::Owned(text)
 }
 
 /// The key that `name` is, or the tree that it is in.
@@ -229,23 +253,43 @@ pub fn refusal(name: &str) -> Option<&'static str> {
     REFUSED.iter().find(|(refused, _)| matches(refused)).map(|(_, why)| *why)
 }
 
+/// Whether `name` is that of a key below `root`; none of the names on the way is empty.
 fn is_below(root: &str, name: &str) -> bool {
-    name.strip_prefix(root).is_some_and(|rest| rest.starts_with('.') && rest.len() > 1)
+    let rest = name.strip_prefix(root).and_then(|rest| rest.strip_prefix('.'));
+    rest.is_some_and(|rest| rest.split('.').all(|part| !part.is_empty()))
 }
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
-    use super::{KEYS, Kind, REFUSED, find, refusal, split, split_quoted};
+    use super::{KEYS, Kind, REFUSED, find, refusal, split, split_quoted, unquoted};
 
     #[test]
     fn overrides_are_split_as_hydra_does() {
-        assert_eq!(split("a.b=c=d"), Some(("a.b", "c=d")));
-        assert_eq!(split("++a='x y'"), Some(("a", "x y")));
-        assert_eq!(split("+a="), Some(("a", "")));
+        assert_eq!(split("a.b=c=d"), Some(("a.b", "c=d".into())));
+        assert_eq!(split("++a='x y'"), Some(("a", "x y".into())));
+        assert_eq!(split("+a="), Some(("a", "".into())));
         assert_eq!(split("--config-name"), None);
         assert_eq!(split_quoted("+a='1'"), Some(("a", "'1'")));
+    }
+
+    #[test]
+    fn a_backslash_is_special_before_a_quote_alone() {
+        for (quoted, value) in [
+            (r"'it\'s'", "it's"),
+            (r#"'a\"b'"#, r#"a\"b"#),
+            (r"'C:\\x'", r"C:\\x"),
+            (r"'C:\\'", r"C:\"),
+            (r"'a\\\'b'", r"a\'b"),
+            (r"it\'s", r"it\'s"),
+            ("'", "'"),
+        ] {
+            assert_eq!(unquoted(quoted), value, "{quoted}");
+        }
     }
 
     #[test]
@@ -254,6 +298,8 @@ mod tests {
         assert_eq!(name("backend.model_kwargs.revision"), Some("backend.model_kwargs"));
         assert_eq!(name("backend.model_kwargs"), Some("backend.model_kwargs"));
         assert_eq!(name("backend.model_kwargs."), None);
+        assert_eq!(name("backend.model_kwargs.a."), None);
+        assert_eq!(name("backend.model_kwargs..a"), None);
         assert_eq!(name("backend.model.x"), None);
         assert_eq!(name("scenario"), None);
         assert!(refusal("hydra.run.dir").is_some());

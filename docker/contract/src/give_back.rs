@@ -119,6 +119,9 @@ pub struct Failed {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::{Grouped, Line, parse};
 

@@ -53,3 +53,6 @@ pub mod label {
     /// On an image: its flavour.
     pub const FLAVOUR: &str = "org.aienergyscore.flavour";
 }
+
+#[cfg(test)]
+mod properties;

@@ -145,7 +145,7 @@ fn one_by_one(text: &str) -> Vec<String> {
     let is_group = name.contains('.')
         && argument::find(name).is_none()
         && argument::KEYS.iter().any(|key| below(key).is_some());
-    match value::pairs(value).filter(|pairs| is_group && !pairs.is_empty()) {
+    match value::pairs(&value).filter(|pairs| is_group && !pairs.is_empty()) {
         Some(pairs) => pairs.iter().map(|(key, value)| format!("{name}.{key}={value}")).collect(),
         None => whole(),
     }
@@ -168,15 +168,17 @@ fn apply<'a>(settings: &mut Settings, text: &'a str) -> Result<&'a str, String> 
         return Err(format!("`{text}` is not for the `{}` backend", settings.backend));
     }
     if key.kind == Kind::Tree && key.name == name {
-        let map = value::map(value).ok_or_else(|| {
+        let map = value::map(&value).ok_or_else(|| {
             format!("`{text}` needs keys, as `{name}.KEY=VALUE` or `{name}={{KEY:VALUE}}`")
         })?;
         // Keys that were given one by one stay, as in Hydra.
         let kept = settings.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
         settings.set(name, Value::Object(kept.into_iter().chain(map).collect()));
     } else {
-        let quoted = argument::split_quoted(text).map_or(value, |(_, quoted)| quoted);
-        let value = if key.kind == Kind::Tree { quoted } else { value };
+        // Among values of any kind quotes make a text, and of `null` a text of that name.
+        let quoted = argument::split_quoted(text).map_or(&*value, |(_, quoted)| quoted);
+        let is_any = matches!(key.kind, Kind::Text | Kind::Tree);
+        let value = if is_any { quoted } else { &*value };
         let value =
             value::typed(key.kind, value).map_err(|needs| format!("`{text}` needs {needs}"))?;
         settings.set(name, value);
@@ -201,5 +203,7 @@ fn meant(name: &str, backend: Backend) -> String {
     }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

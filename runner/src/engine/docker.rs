@@ -163,6 +163,9 @@ fn podman_behind(version: &Captured) -> Option<String> {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::{Captured, Mode, is_podmans_own, parse_info, podman_behind};
 

@@ -59,6 +59,9 @@ pub(super) fn parse_labels(
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use contract::Flavour;
 

@@ -118,6 +118,9 @@ fn describes_nvidia(folder: &Path) -> bool {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::{Captured, Info, Mode, describes_nvidia, parse_info};
 

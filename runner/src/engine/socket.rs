@@ -78,6 +78,9 @@ fn parse(answer: &str) -> anyhow::Result<Option<bool>> {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use std::{
         io::{Read as _, Write as _},

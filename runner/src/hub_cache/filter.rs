@@ -132,11 +132,17 @@ fn bytes(text: &str) -> Option<u64> {
     let (number, unit) = text.split_at(end.unwrap_or(text.len()));
     let number: f64 = number.parse().ok()?;
     let unit = unit.trim().to_ascii_uppercase();
-    let letter = unit.trim_end_matches('B').trim_end_matches('I');
+    let unit = unit.strip_suffix('B').unwrap_or(&unit);
+    let (letter, base) = match unit.strip_suffix('I') {
+        Some(letter) if !letter.is_empty() => (letter, 1024_f64),
+        _ => (unit, 1000.0),
+    };
     let power = ["", "K", "M", "G", "T", "P"].iter().position(|known| *known == letter)?;
-    let base: f64 = if unit.contains('I') { 1024.0 } else { 1000.0 };
     Some((number * base.powi(power as i32)).round() as u64)
 }
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {
@@ -209,6 +215,9 @@ mod tests {
             ("1KiB", Some(1024)),
             ("GB", None),
             ("1XB", None),
+            ("1iB", None),
+            ("1GBB", None),
+            ("1KiiB", None),
             ("", None),
         ] {
             assert_eq!(bytes(text), expected, "{text}");

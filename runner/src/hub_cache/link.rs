@@ -41,7 +41,9 @@ pub(crate) fn pointer(text: &[u8], folders: usize, repo: &Path) -> Pointer {
         let below = std::iter::repeat_n(OsStr::new(""), 2 + folders);
         parts(repo.as_os_str().as_bytes()).chain(below).collect()
     };
-    let place = resolved(base, text);
+    // A slash behind a file's name leads nowhere.
+    let is_file = !text.ends_with(b"/") && !text.ends_with(b"/.");
+    let place = resolved(base, text, repo).filter(|_| is_file);
     let inside = place.as_deref().and_then(|place| below(place, repo));
     match inside {
         Some([folder, name]) if *folder == "blobs" => {
@@ -91,13 +93,20 @@ fn parts(path: &[u8]) -> impl Iterator<Item = &OsStr> {
     path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).map(OsStr::from_bytes)
 }
 
-/// `base` with the steps of `text` taken; none above the root.
-fn resolved<'a>(mut base: Vec<&'a OsStr>, text: &'a [u8]) -> Option<Vec<&'a OsStr>> {
+/// `base` with the steps of `text` taken; none above the root, and none out of what may be no
+/// folder.
+fn resolved<'a>(mut base: Vec<&'a OsStr>, text: &'a [u8], repo: &Path) -> Option<Vec<&'a OsStr>> {
+    let mut own = base.len();
     for part in parts(text) {
         match part.as_bytes() {
             b"." => {}
             b".." => {
+                let way = parts(repo.as_os_str().as_bytes()).take(base.len());
+                if base.len() > own && !way.eq(base.iter().copied()) {
+                    return None;
+                }
                 base.pop()?;
+                own = own.min(base.len());
             }
             _ => base.push(part),
         }
@@ -113,6 +122,9 @@ fn below<'a, 'b>(place: &'b [&'a OsStr], folder: &Path) -> Option<&'b [&'a OsStr
     }
     Some(rest)
 }
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {
@@ -136,6 +148,10 @@ mod tests {
             ("../../../other/blobs/e", 0, Pointer::Elsewhere),
             ("../../blobs/..", 0, Pointer::Elsewhere),
             ("../../blobs/", 0, Pointer::Elsewhere),
+            ("../../blobs/e/", 0, Pointer::Elsewhere),
+            ("../../blobs/e/.", 0, Pointer::Elsewhere),
+            ("../../blobs/e/../e", 0, Pointer::Elsewhere),
+            ("none/../../../blobs/e", 0, Pointer::Elsewhere),
             ("../../blobs/a/b", 0, Pointer::Elsewhere),
             ("../../../../../../../../c/r/blobs/e", 0, Pointer::Elsewhere),
             ("/etc/passwd", 0, Pointer::Elsewhere),

@@ -206,6 +206,9 @@ pub(crate) fn etag_of_incomplete(name: &[u8]) -> Option<&OsStr> {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use std::ffi::OsStr;
 

@@ -330,3 +330,6 @@ fn read_ref(repo: &Dir, path: &Path, kind: Kind) -> Option<io::Result<String>> {
     };
     Some(text.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
+
+#[cfg(test)]
+mod properties;

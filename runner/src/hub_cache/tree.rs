@@ -132,6 +132,9 @@ fn unsafe_path(path: &str) -> Option<&'static str> {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::Tree;
 

@@ -1,5 +1,7 @@
 //! A run that must do with the cache: whether the cache has what it needs, before it starts.
 
+use std::borrow::Cow;
+
 use anyhow::bail;
 use contract::{
     Backend,
@@ -29,9 +31,10 @@ pub(super) fn check(planned: &Planned) -> anyhow::Result<Option<String>> {
     let Some(model) = value(&options.args, MODEL) else { return Ok(None) };
     let (id, file) = match model.split_once(':').filter(|_| backend == Backend::Native) {
         Some((id, file)) => (id, Some(file)),
-        None => (model, None),
+        None => (&*model, None),
     };
     let revision = value(&options.args, REVISION);
+    let revision = revision.as_deref();
     match look(options.cache.hub.as_path(), Wanted { id, revision, file, backend }) {
         Readiness::Ready => Ok(None),
         Readiness::Partial(why) => Ok(Some(format!("`{MODEL}={model}`, offline: {why}"))),
@@ -42,7 +45,7 @@ pub(super) fn check(planned: &Planned) -> anyhow::Result<Option<String>> {
 }
 
 /// What the last argument with this key says.
-fn value<'a>(args: &'a [String], key: &str) -> Option<&'a str> {
+fn value<'a>(args: &'a [String], key: &str) -> Option<Cow<'a, str>> {
     args.iter().rev().find_map(|arg| {
         let (name, value) = argument::split(arg)?;
         (name == key && !value.is_empty()).then_some(value)

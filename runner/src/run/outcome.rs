@@ -173,6 +173,9 @@ fn shell_code(code: i32) -> u8 {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use contract::output::Completion;
 

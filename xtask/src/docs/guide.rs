@@ -96,6 +96,9 @@ pub(super) fn render_all(mut guides: Vec<Guide>, snippets: &[Snippet]) -> (Vec<G
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use std::panic::Location;
 

@@ -43,6 +43,9 @@ pub(super) fn render(
                 open = Some((number, name));
                 text.push_str(line);
                 match body(name) {
+                    Some(body) if has_mark(&body, syntax) => {
+                        faults.push((number, format!("the snippet `{name}` shows a mark")));
+                    }
                     Some(body) => text.push_str(&body),
                     None => faults.push((number, format!("there is no snippet `{name}`"))),
                 }
@@ -66,6 +69,11 @@ pub(super) fn render(
         faults.push((number, format!("`{name}` has no end, `{}`", syntax.marks()[1])));
     }
     Rendered { text, used, faults }
+}
+
+/// Whether a body has a line that would begin or end a region when it is read again.
+fn has_mark(body: &str, syntax: Syntax) -> bool {
+    body.lines().any(|line| !matches!(mark(line, syntax), Mark::None))
 }
 
 /// What a line is.
@@ -118,11 +126,18 @@ fn mark(line: &str, syntax: Syntax) -> Mark<'_> {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::{Syntax, render};
 
     fn body(name: &str) -> Option<String> {
-        (name != "none").then(|| format!("the body of {name}\n"))
+        match name {
+            "none" => None,
+            "mark" => Some("<!-- /snippet -->\n".to_owned()),
+            _ => Some(format!("the body of {name}\n")),
+        }
     }
 
     fn faults(guide: &str) -> String {
@@ -188,6 +203,8 @@ the last line, unended";
 <!-- snippet: one
 <!-- /snippet: one -->
 <!-- snippet: one --> and more
+<!-- snippet: mark -->
+<!-- /snippet -->
 <!-- snippet: three -->
 ";
         insta::assert_snapshot!(faults(guide), @"
@@ -198,7 +215,8 @@ the last line, unended";
         8: a mark stands alone on its line, `<!-- snippet: NAME -->` or `<!-- /snippet -->`
         9: a mark stands alone on its line, `<!-- snippet: NAME -->` or `<!-- /snippet -->`
         10: a mark stands alone on its line, `<!-- snippet: NAME -->` or `<!-- /snippet -->`
-        11: `three` has no end, `<!-- /snippet -->`
+        11: the snippet `mark` shows a mark
+        13: `three` has no end, `<!-- /snippet -->`
         ");
     }
 }

@@ -1,14 +1,22 @@
 //! Values in Hydra's spelling.
 
+use std::borrow::Cow;
+
 use contract::argument::{Kind, unquoted};
 use serde_json::{Map, Value, json};
+
+/// Brackets inside of brackets that are read: no keyword needs more, and the stack has an end.
+const DEEPEST: usize = 32;
 
 /// The value that `text` is for a key of this kind, or what the key needs instead.
 pub(super) fn typed(kind: Kind, text: &str) -> Result<Value, String> {
     let wanted = || wanted(kind);
     match kind {
         Kind::Text if is_null(text) => Ok(Value::Null),
-        Kind::Text => (!text.is_empty()).then(|| json!(text)).ok_or_else(wanted),
+        Kind::Text => {
+            let text = unquoted(text);
+            (!text.is_empty()).then(|| json!(text)).ok_or_else(wanted)
+        }
         Kind::Count => whole(text).filter(|number| *number > 0).map(Value::from).ok_or_else(wanted),
         Kind::Whole => whole(text).map(Value::from).ok_or_else(wanted),
         Kind::Number => number(text).ok_or_else(wanted),
@@ -40,11 +48,12 @@ fn wanted(kind: Kind) -> String {
 
 /// `{a:1,b:[x,'y,z']}` as Hydra writes it.
 pub(super) fn map(text: &str) -> Option<Map<String, Value>> {
-    pairs(text)?.into_iter().map(|(key, value)| Some((key.to_owned(), element(value)?))).collect()
+    let pairs = pairs(text)?.into_iter();
+    pairs.map(|(key, value)| Some((key.into_owned(), element(value)?))).collect()
 }
 
 /// The keys and the texts of the values of `{a:1,b:'2'}`.
-pub(super) fn pairs(text: &str) -> Option<Vec<(&str, &str)>> {
+pub(super) fn pairs(text: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
     let inside = text.trim().strip_prefix('{')?.strip_suffix('}')?;
     let pair = |entry| {
         let key: &str = parts(entry, ':')?.into_iter().next()?;
@@ -72,7 +81,7 @@ fn entries(inside: &str) -> Option<Vec<&str>> {
     if inside.trim().is_empty() { Some(Vec::new()) } else { parts(inside, ',') }
 }
 
-/// Splits at every `separator` outside of quotes and brackets, if they all end.
+/// Splits at every `separator` outside of quotes and brackets, if they all end and are not too many.
 fn parts(text: &str, separator: char) -> Option<Vec<&str>> {
     let (mut parts, mut start, mut open, mut quote) = (Vec::new(), 0, Vec::new(), None);
     let mut characters = text.char_indices();
@@ -83,6 +92,7 @@ fn parts(text: &str, separator: char) -> Option<Vec<&str>> {
             (Some(_), _) => {}
             // An apostrophe inside of a word is none that quotes.
             (None, '\'' | '"') if begins(&text[start..at]) => quote = Some(character),
+            (None, '{' | '[') if open.len() == DEEPEST => return None,
             (None, '{') => open.push('}'),
             (None, '[') => open.push(']'),
             (None, '}' | ']') => (open.pop()? == character).then_some(())?,
@@ -107,8 +117,7 @@ fn begins(before: &str) -> bool {
 fn scalar(text: &str) -> Value {
     let quoted = unquoted(text);
     if quoted != text {
-        let mark = &text[..1];
-        return json!(quoted.replace(&format!("\\{mark}"), mark));
+        return json!(quoted);
     }
     if is_null(text) {
         return Value::Null;
@@ -141,6 +150,9 @@ fn whole(text: &str) -> Option<u64> {
 
 fn number(text: &str) -> Option<Value> {
     if let Ok(number) = text.parse::<i64>() {
+        return Some(json!(number));
+    }
+    if let Some(number) = whole(text) {
         return Some(json!(number));
     }
     let number: f64 = text.parse().ok()?;
@@ -181,6 +193,9 @@ mod tests {
             (Kind::Tree, "{a: {b: [True]}}", json!({"a": {"b": [true]}})),
             (Kind::Tree, r"'it\'s'", json!("it's")),
             (Kind::Tree, "it's", json!("it's")),
+            (Kind::Tree, r"'C:\\'", json!("C:\\")),
+            (Kind::Tree, "18446744073709551615", json!(u64::MAX)),
+            (Kind::Text, "'null'", json!("null")),
         ] {
             assert_eq!(typed(kind, text), Ok(value), "{text}");
         }
@@ -219,5 +234,8 @@ mod tests {
         for broken in ["low", "{low}", "{a:{b:1}", "{a:1", "{:1}", "{a:'1}", "{a:1]}", "{a:1,}"] {
             assert_eq!(map(broken), None, "{broken}");
         }
+        let nested = |depth: usize| format!("{{a:{}1{}}}", "[".repeat(depth), "]".repeat(depth));
+        assert!(map(&nested(20)).is_some());
+        assert_eq!(map(&nested(60_000)), None);
     }
 }

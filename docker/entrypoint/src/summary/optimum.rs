@@ -151,10 +151,13 @@ impl Phases {
     /// The energies that count.
     fn energies(&self) -> Energies {
         let phases = [&self.preprocess, &self.prefill, &self.decode];
-        phases.into_iter().fold(Energies::default(), |sum, phase| {
+        let sum = phases.into_iter().fold(Energies::default(), |sum, phase| {
             let Energies { gpu, cpu, ram } = phase.energies;
             Energies { gpu: sum.gpu + gpu, cpu: sum.cpu + cpu, ram: sum.ram + ram }
-        })
+        });
+        // What is left of a difference of floats is no energy.
+        let Energies { gpu, cpu, ram } = sum;
+        Energies { gpu: gpu.max(0.0), cpu: cpu.max(0.0), ram: ram.max(0.0) }
     }
 
     /// What a reader of the energies must know.

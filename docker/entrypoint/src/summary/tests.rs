@@ -1,6 +1,7 @@
 //! Reports of real runs; those of other versions and broken ones are in modules of their own.
 
 mod broken;
+mod properties;
 mod versions;
 
 use std::{fs, path::Path};

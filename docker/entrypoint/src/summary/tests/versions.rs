@@ -194,6 +194,14 @@ fn a_difference_below_zero_is_told_of_every_kind_of_device() {
     let summary = read(folder(&[(output::REPORT, report.clone())]).path()).unwrap();
     assert_eq!((summary.total, summary.decode_wh), (Some(2.0), Some(-1.0)));
     assert!(summary.notes[0].contains("too short"), "{:?}", summary.notes);
+
+    // A rest of rounding is no energy.
+    report["preprocess_dataset"]["energy"]["cpu"] = json!(0.0);
+    report["prefill"]["energy"]["cpu"] = json!(1.0);
+    report["decode"]["energy"]["cpu"] = json!(-1.0 - 1e-12);
+    let summary = read(folder(&[(output::REPORT, report)]).path()).unwrap();
+    let cpu = &summary.measurement.devices[1];
+    assert_eq!((&*cpu.name, cpu.energy_wh), ("CPU", 0.0));
 }
 
 #[test]

@@ -1,0 +1,69 @@
+//! What holds for answers of any text.
+
+use proptest::{collection::vec, option, prelude::*, sample::select};
+use serde_json::json;
+
+use super::{Captured, Mode, parse_info, podman_behind};
+use crate::testing::broken;
+
+const INFO: &str = r#"{"version":"28.0","security":["name=seccomp,profile=default","name=rootless"],"runtimes":{"nvidia":{"path":"x"}},"memory":true}"#;
+const VERSION: &str = r#"{"Components":[{"Name":"Podman Engine","Version":"4.3.1","Details":{}},{"Name":"Engine","Version":"4.3.1"}],"Version":"4.3.1"}"#;
+
+fn answer(code: i32, stdout: String) -> Captured {
+    Captured { code, stdout, stderr: String::new() }
+}
+
+proptest! {
+    #[test]
+    fn a_daemon_is_what_it_says(
+        version in option::of(any::<String>()),
+        options in vec(select(vec!["seccomp,profile=x", "userns", "rootless", "rootlessness", "cgroupns"]), 0..4),
+        nvidia in option::of(any::<bool>()),
+        memory in option::of(any::<bool>()),
+    ) {
+        let security: Vec<_> = options.iter().map(|option| format!("name={option}")).collect();
+        let runtimes = nvidia.map(|has| if has { json!({"nvidia": null}) } else { json!({"runc": 1}) });
+        let said = json!({"version": version, "security": security, "runtimes": runtimes, "memory": memory});
+        let info = parse_info(&answer(0, said.to_string())).unwrap();
+        let has = |name| options.contains(&name);
+        let mode = match (has("rootless"), has("userns")) {
+            (true, _) => Mode::DockerRootless,
+            (_, true) => Mode::DockerUsernsRemap,
+            _ => Mode::DockerRootful,
+        };
+        prop_assert_eq!((info.mode, info.nvidia), (mode, nvidia == Some(true)));
+        prop_assert_eq!((info.version, info.limits), (version.unwrap_or_default(), memory != Some(false)));
+    }
+
+    #[test]
+    fn what_is_no_answer_is_told_with_the_question(said in prop_oneof![broken(INFO), any::<String>()]) {
+        if let Err(error) = parse_info(&answer(0, said)) {
+            prop_assert!(error.to_string().contains("docker info"), "{}", error);
+        }
+    }
+
+    #[test]
+    fn a_failure_is_never_an_answer(code in 1..=i32::MAX, said in broken(INFO)) {
+        let error = parse_info(&answer(code, said)).unwrap_err().to_string();
+        prop_assert!(error.contains(&format!("exit code {code}")), "{}", error);
+    }
+
+    #[test]
+    fn only_a_server_that_names_itself_is_podman(
+        names in vec(select(vec!["Engine", "Podman Engine", "podman engine", "runc"]), 0..4),
+        version in any::<String>(),
+    ) {
+        let parts: Vec<_> =
+            names.iter().map(|name| json!({"Name": name, "Version": version})).collect();
+        let said = json!({"Components": parts}).to_string();
+        let expected = names.contains(&"Podman Engine").then_some(version);
+        prop_assert_eq!(podman_behind(&answer(0, said)), expected);
+    }
+
+    #[test]
+    fn any_text_is_podman_or_not(said in prop_oneof![broken(VERSION), any::<String>()]) {
+        if podman_behind(&answer(0, said.clone())).is_some() {
+            prop_assert!(said.contains("Podman Engine"));
+        }
+    }
+}
