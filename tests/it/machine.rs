@@ -2,7 +2,9 @@
 
 use std::{
     collections::BTreeSet,
-    os::unix::fs::MetadataExt as _,
+    fs,
+    net::TcpListener,
+    os::{fd::AsFd as _, unix::fs::MetadataExt as _},
     process::{Command, Output},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -11,6 +13,7 @@ use runner::{
     engine::{Client, Engine, Mode},
     promise::typical,
 };
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::harness::workspace;
 
@@ -129,9 +132,21 @@ impl On {
         Some(format!("unix://{DIR}/{path}"))
     }
 
+    /// A server on the machine of the engine. The thread that asks is in that machine's network
+    /// afterwards.
+    pub(crate) fn listen(self) -> TcpListener {
+        if self == Self::DockerUsernsRemap {
+            // Beside the machine's own, this daemon has a network for itself.
+            let pid = fs::read_to_string(format!("{DIR}/remap/pid")).expect("the daemon's number");
+            let network = fs::File::open(format!("/proc/{}/ns/net", pid.trim())).unwrap();
+            move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+        }
+        TcpListener::bind("0.0.0.0:0").unwrap()
+    }
+
     /// The group that may use it, beside its user.
     pub(crate) fn group(self) -> Option<u32> {
-        let docker = std::fs::metadata("/var/run/docker.sock");
+        let docker = fs::metadata("/var/run/docker.sock");
         (self == Self::DockerRootful).then(|| docker.expect("a Docker socket").gid())
     }
 
