@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{
     Planned, Show, aftermath, container,
+    leftovers::Search,
     outcome::{self, Evidence},
     prepare::Prepared,
     reaper::Reaper,
@@ -45,12 +46,16 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     };
     let running = Running::start(&command_line(engine, plan), show == Show::RunJson)?;
     reaper.watch(&running.pids())?;
+    let search = Search::start(engine, host.uid);
     let ended = running.wait(engine, plan)?;
     drop(token);
     let made = container::was_made(plan);
     let state = container::state(engine, plan);
     container::remove(engine, plan)?;
     reaper.dismiss()?;
+    if let Some(search) = search {
+        search.finish();
+    }
 
     let evidence = Evidence {
         engine: engine.mode.engine(),

@@ -4,6 +4,7 @@ mod aftermath;
 mod container;
 mod dry_run;
 mod launch;
+mod leftovers;
 mod lock;
 mod offline;
 mod outcome;

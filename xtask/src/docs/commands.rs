@@ -192,6 +192,7 @@ pub(super) fn engine(mode: Mode) -> Engine {
         runtime: "crun".to_owned(),
         nvidia: true,
         limits: true,
+        architecture: String::new(),
         image: None,
     }
 }
