@@ -7,7 +7,7 @@ use crate::{engine::Engine, host::Host, leftovers, process::capture};
 pub(super) fn check(engine: &Engine, host: &Host) -> anyhow::Result<Option<Finding>> {
     let Some(command) = leftovers::command(engine) else { return Ok(None) };
     let answer = capture(&command)?;
-    Ok(match leftovers::told(engine, host.uid, &command, &answer) {
+    Ok(match leftovers::told(engine, host.uid, &answer) {
         Ok(told) => told
             .map(|(count, text)| Finding::warning("engine", format!("{count} container(s)"), text)),
         Err(error) => Some(Finding::error("engine", "containers", format!("{error:#}"))),

@@ -28,7 +28,10 @@ pub(super) const QUESTION: &str = "{\"architecture\":{{json .Architecture}},\
 
 /// How to come by `reference`, an image that only we build.
 pub(crate) fn remedy(reference: &str) -> String {
-    let flavour = Flavour::of_image(reference);
+    remedy_of(reference, Flavour::of_image(reference))
+}
+
+fn remedy_of(reference: &str, flavour: Flavour) -> String {
     let command = format!("cargo xtask build-image --flavour {flavour}");
     let versioned = format!("{IMAGE}:{}-{flavour}", env!("CARGO_PKG_VERSION"));
     // Without a tag the name means `latest`, which is a flavour's own.
@@ -46,7 +49,7 @@ pub(crate) fn unfit(engine: &Engine, reference: &str) -> Option<String> {
         return None;
     }
     let remedy = match image.flavour {
-        Some(_) => remedy(reference),
+        Some(flavour) => remedy_of(reference, flavour),
         None => format!(
             "`{} pull --platform linux/{own} {reference}` fetches the one for {own}, if its registry \
              has it",
@@ -63,10 +66,12 @@ pub(crate) fn unfit(engine: &Engine, reference: &str) -> Option<String> {
 /// What may go wrong with the image `reference` because it is not of this program's version.
 pub(crate) fn of_another_version(engine: &Engine, reference: &str) -> Option<String> {
     let own = env!("CARGO_PKG_VERSION");
-    let version = engine.image.as_ref()?.version.as_ref().filter(|version| *version != own)?;
+    let image = engine.image.as_ref()?;
+    let version = image.version.as_ref().filter(|version| *version != own)?;
+    let flavour = image.flavour.unwrap_or_else(|| Flavour::of_image(reference));
     Some(format!(
         "of version {version}, and this program is {own}: they may not understand each other; {}",
-        remedy(reference)
+        remedy_of(reference, flavour)
     ))
 }
 

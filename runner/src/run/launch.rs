@@ -10,6 +10,7 @@ use super::{
     Planned, Show, aftermath, container,
     leftovers::Search,
     outcome::{self, Evidence},
+    output_file,
     prepare::Prepared,
     reaper::Reaper,
     supervise::Running,
@@ -121,7 +122,7 @@ fn read_json<T: serde::de::DeserializeOwned>(
     name: &str,
 ) -> anyhow::Result<Option<T>> {
     let path = results.as_path().join(name);
-    match fs::read(&path) {
+    match output_file::read(&path) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("reading `{}`", path.display())),

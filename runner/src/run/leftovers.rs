@@ -54,7 +54,7 @@ impl Search {
                 if given_up.load(Ordering::SeqCst) {
                     return;
                 }
-                match answer.and_then(|answer| leftovers::told(&engine, uid, &command, &answer)) {
+                match answer.and_then(|answer| leftovers::told(&engine, uid, &answer)) {
                     Ok(told) => {
                         warn(told.map(|(count, text)| format!("{count} container(s) {text}")));
                     }

@@ -8,6 +8,7 @@ mod leftovers;
 mod lock;
 mod offline;
 mod outcome;
+mod output_file;
 mod prepare;
 mod pump;
 mod reaper;
