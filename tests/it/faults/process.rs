@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, getuid, kill_process};
 use super::{Fake, IN_TIME, Run, SmallDisk, start};
 use crate::{
     ada::{Ada, docker},
-    fake_runs::GOOD,
+    fake_runs::{GOOD, sandbox_with},
     harness::smoke,
 };
 
@@ -68,6 +68,26 @@ fn an_engine_that_does_not_list_its_containers() {
     kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
     containers: none
     "#);
+}
+
+#[test]
+fn an_engine_that_hangs_when_it_is_asked_for_its_containers() {
+    let mut fake = Fake::new(GOOD);
+    let hangs = "ps) echo $$ >\"$HERE/asked\"; while [ -d \"$HERE\" ]; do sleep 0.01; done ;;";
+    fake.sandbox = sandbox_with(&fake.docker, hangs);
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 0, in time
+    warning: docker has not listed its containers yet, so those that earlier runs left are not known; `aienergyscore verify` looks for them, too
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+    containers: none
+    "#);
+    let client = fs::read_to_string(fake.sandbox.folder("before/asked")).unwrap();
+    let words = || fs::read(format!("/proc/{}/cmdline", client.trim())).unwrap_or_default();
+    let begun = Instant::now();
+    while !words().is_empty() {
+        assert!(begun.elapsed() < IN_TIME, "the client that hangs is left");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[test]
