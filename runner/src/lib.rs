@@ -21,6 +21,7 @@ mod groups;
 pub mod host;
 pub mod host_path;
 pub mod hub_cache;
+mod leftovers;
 pub mod local_input;
 pub mod options;
 pub mod pass_through;

@@ -1,6 +1,6 @@
 //! The one door to other programs; only the reaper, which is this program again, has its own.
 
-use std::{ffi::OsStr, os::unix::process::CommandExt as _, path::PathBuf};
+use std::{ffi::OsStr, os::unix::process::CommandExt as _, path::PathBuf, process::Output};
 
 use anyhow::{Context as _, bail};
 use rustix::fs::{Access, access};
@@ -17,6 +17,15 @@ pub(crate) struct Captured {
 }
 
 impl Captured {
+    /// What an ended command said, whose streams were captured.
+    pub(crate) fn of(output: &Output) -> Self {
+        Self {
+            code: exit_code(output.status),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
     /// What it complained of, for a message.
     pub(crate) fn complaint(&self) -> &str {
         match self.stderr.trim() {
@@ -59,17 +68,21 @@ pub(crate) fn capture_with_input(
 }
 
 fn captured(name: &str, command: &duct::Expression) -> anyhow::Result<Captured> {
-    let output = command
-        .stdout_capture()
-        .stderr_capture()
-        .unchecked()
-        .run()
-        .with_context(|| format!("starting `{name}`"))?;
-    Ok(Captured {
-        code: exit_code(output.status),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    })
+    let output = listened(command).run().with_context(|| format!("starting `{name}`"))?;
+    Ok(Captured::of(&output))
+}
+
+/// Starts what [`capture`] runs to its end.
+///
+/// # Errors
+/// As [`capture`].
+pub(crate) fn start(argv: &[impl AsRef<str>]) -> anyhow::Result<duct::Handle> {
+    let command = command(argv)?.stdin_null();
+    listened(&command).start().with_context(|| format!("starting `{}`", argv[0].as_ref()))
+}
+
+fn listened(command: &duct::Expression) -> duct::Expression {
+    command.stdout_capture().stderr_capture().unchecked()
 }
 
 /// The command as an expression, in a process group of its own: the terminal's Ctrl-C is for us

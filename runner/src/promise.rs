@@ -100,6 +100,7 @@ pub fn typical(mode: Mode) -> Engine {
         runtime: "crun".to_owned(),
         nvidia: true,
         limits: true,
+        architecture: String::new(),
         image: None,
     }
 }

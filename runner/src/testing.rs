@@ -44,6 +44,7 @@ pub(crate) fn engine(mode: Mode) -> Engine {
         runtime: runtime.to_owned(),
         nvidia: false,
         limits: true,
+        architecture: String::new(),
         image: Some(LocalImage::default()),
     }
 }

@@ -203,7 +203,9 @@ fn verify_names_a_container_whose_runner_is_gone() {
     let name = format!("aienergyscore-left-{}", std::process::id());
     // No process has a number that high.
     let label = format!("{}=20260101T000000Z-4194305", contract::label::RUN);
-    docker(&["create", "--name", &name, "--label", &label, "ai_energy_score:smoke"]);
+    let user = format!("{}={}", contract::label::USER, ada.uid);
+    let labels = ["--label", &label, "--label", &user];
+    docker(&[&["create", "--name", &name], &labels[..], &["ai_energy_score:smoke"]].concat());
     let output =
         ada.command(&["verify", "--engine", "docker", "--flavour", "smoke"]).output().unwrap();
     docker(&["rm", "--force", &name]);

@@ -44,7 +44,7 @@ const NO_IMAGE: &str = "Error response from daemon: no such image: x: No such im
 
 /// A sandbox with `docker`, before which comes another one that answers `cases` itself: branches
 /// of a `case $1`, in which `$HERE` is a folder of the sandbox.
-fn sandbox_with(docker: &FakeDocker, cases: &str) -> Sandbox {
+pub(crate) fn sandbox_with(docker: &FakeDocker, cases: &str) -> Sandbox {
     let mut sandbox = Sandbox::new(Some(docker));
     let (here, path) = (sandbox.folder("before"), docker.path());
     fs::create_dir(&here).unwrap();

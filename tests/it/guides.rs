@@ -316,6 +316,7 @@ fn docker() -> Engine {
         runtime: String::new(),
         nvidia: false,
         limits: true,
+        architecture: String::new(),
         image: Some(LocalImage::default()),
     }
 }

@@ -8,6 +8,7 @@ mod cache_stopped;
 mod docker;
 mod dry_run;
 mod fake_runs;
+mod faults;
 mod give_back;
 mod gpus;
 mod group_cache;

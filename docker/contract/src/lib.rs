@@ -48,10 +48,15 @@ pub const GIVE_BACK: &str = "give-back";
 pub mod label {
     /// On a container: the run's id. On nothing else, so that leftovers are found by it.
     pub const RUN: &str = "org.aienergyscore.run";
+    /// On a container of a run: the number of the user whose run it is. What a run leaves is offered
+    /// for removal to its user alone.
+    pub const USER: &str = "org.aienergyscore.user";
     /// On an image: SHA-256 over everything it was built from.
     pub const INPUTS: &str = "org.aienergyscore.inputs";
     /// On an image: its flavour.
     pub const FLAVOUR: &str = "org.aienergyscore.flavour";
+    /// On an image: its version, that of the programs it was built with if it is one of ours.
+    pub const VERSION: &str = "org.opencontainers.image.version";
 }
 
 #[cfg(test)]

@@ -30,10 +30,16 @@ pub(super) fn check(engine: &Engine, plan: &RunPlan, inputs: Option<&str>) -> Op
             }
         });
     };
+    if let Some(why) = engine::unfit(engine, reference) {
+        return Some(Finding::error("image", reference, why));
+    }
     let kind =
         local.flavour.map_or("none of ours".to_owned(), |flavour| format!("flavour {flavour}"));
     Some(match inputs {
-        None => Finding::ok("image", reference, format!("on this machine, {kind}")),
+        None => match engine::of_another_version(engine, reference) {
+            Some(doubt) => Finding::warning("image", reference, doubt),
+            None => Finding::ok("image", reference, format!("on this machine, {kind}")),
+        },
         Some(inputs) if local.inputs.as_deref() == Some(inputs) => {
             Finding::ok("image", reference, format!("built from this tree, {kind}"))
         }
@@ -68,12 +74,14 @@ mod tests {
 
     #[test]
     fn an_image_must_be_there_and_of_this_tree() {
+        let old = LocalImage { version: Some("0.0".to_owned()), ..LocalImage::default() };
         let built = LocalImage { inputs: Some("ab".to_owned()), ..LocalImage::default() };
         let cases = [
             (Some(built.clone()), Some("ab"), Severity::Ok),
             (Some(built.clone()), None, Severity::Ok),
             (Some(built), Some("cd"), Severity::Error),
             (Some(LocalImage::default()), Some("ab"), Severity::Error),
+            (Some(old), None, Severity::Warning),
             (None, None, Severity::Error),
         ];
         for (local, inputs, severity) in cases {

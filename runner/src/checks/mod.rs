@@ -74,7 +74,7 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
     }
     findings.push(gpus(&plan, &host));
     findings.extend(image::check(&engine, &plan, inputs));
-    findings.extend(leftovers::check(&engine)?);
+    findings.extend(leftovers::check(&engine, &host)?);
     if folders_serve {
         findings.push(probe::check(&options, &host, &engine)?);
     } else {

@@ -118,7 +118,7 @@ fn host_will_do(options: &RunOptions) -> bool {
 
 fn docker(answers: Docker, options: &RunOptions, why: &str) -> anyhow::Result<Detected> {
     let image = answers.image(&options.image)?;
-    let docker::Info { version, mode, nvidia, limits } = answers.info;
+    let docker::Info { version, mode, nvidia, limits, architecture } = answers.info;
     let behind = if mode.is_podman() { " behind docker's client" } else { "" };
     Ok(Detected {
         why: format!("{} {version}{behind} ({mode}): {why}", mode.engine()),
@@ -130,6 +130,7 @@ fn docker(answers: Docker, options: &RunOptions, why: &str) -> anyhow::Result<De
             runtime: String::new(),
             nvidia,
             limits,
+            architecture,
             image,
         },
         warning: None,
@@ -144,7 +145,7 @@ fn podman(
     why: &str,
 ) -> anyhow::Result<Detected> {
     let image = answers.image(&options.image)?;
-    let podman::Info { version, mode, runtime, limits } = answers.info;
+    let podman::Info { version, mode, runtime, limits, architecture } = answers.info;
     let named = if program == podman::PROGRAM { "" } else { " under the name of docker" };
     Ok(Detected {
         why: format!("podman {version}{named} ({mode}): {why}"),
@@ -156,6 +157,7 @@ fn podman(
             runtime,
             nvidia: podman::knows_nvidia(),
             limits,
+            architecture,
             image,
         },
         warning: None,
@@ -181,6 +183,7 @@ fn host_engine(options: &RunOptions, host: &Host, why: &str) -> anyhow::Result<D
             runtime: String::new(),
             nvidia: host.nvidia_gpus > 0,
             limits: false,
+            architecture: String::new(),
             image: None,
         },
         why: format!("host, without a container: {why}"),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{
     Mode,
-    image::{LocalImage, parse_labels},
+    image::{self, LocalImage},
     is_at_least, socket,
 };
 use crate::process::{Captured, capture};
@@ -33,7 +33,7 @@ pub(super) enum Answer {
 pub(super) struct Docker {
     /// What it says of itself.
     pub(super) info: Info,
-    labels: Captured,
+    image: Captured,
 }
 
 /// What a daemon says of itself.
@@ -43,6 +43,8 @@ pub(super) struct Info {
     pub(super) mode: Mode,
     pub(super) nvidia: bool,
     pub(super) limits: bool,
+    /// The kind of its processor, by Go's name; empty when it is not told.
+    pub(super) architecture: String,
 }
 
 impl Docker {
@@ -51,14 +53,14 @@ impl Docker {
     /// # Errors
     /// When no daemon answers, or it is not understood.
     pub(super) fn ask(reference: &str) -> anyhow::Result<Answer> {
-        let label = [PROGRAM, "image", "inspect", "--format", "{{json .Config.Labels}}", reference];
+        let ask = [PROGRAM, "image", "inspect", "--format", image::QUESTION, reference];
         // Asked side by side: each answer takes a client some 40 ms.
-        let (info, version, labels) = thread::scope(|scope| {
-            let labels = scope.spawn(|| capture(&label));
+        let (info, version, image) = thread::scope(|scope| {
+            let image = scope.spawn(|| capture(&ask));
             let version =
                 scope.spawn(|| capture(&[PROGRAM, "version", "--format", "{{json .Server}}"]));
             let info = capture(&[PROGRAM, "info", "--format", INFO]);
-            (info, version.join(), labels.join())
+            (info, version.join(), image.join())
         });
         let info = info?;
         if is_podmans_own(&info) {
@@ -66,7 +68,9 @@ impl Docker {
         }
         let mut info = parse_info(&info)?;
         let panicked = |_| anyhow!("a thread that asked docker panicked");
-        if let Some(version) = podman_behind(&version.map_err(panicked)??) {
+        let version = version.map_err(panicked)??;
+        info.architecture = Server::read(&version).map_or_else(String::new, |server| server.arch);
+        if let Some(version) = podman_behind(&version) {
             let told = info.mode == Mode::DockerRootless;
             let rootless = told || (!is_at_least(&version, 4, 6) && podmans_socket(&version)?);
             info.mode = if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful };
@@ -74,7 +78,7 @@ impl Docker {
             // It drops `--gpus` without a word.
             info.nvidia = false;
         }
-        Ok(Answer::Docker(Self { info, labels: labels.map_err(panicked)?? }))
+        Ok(Answer::Docker(Self { info, image: image.map_err(panicked)?? }))
     }
 
     /// The image that was asked for, if the daemon has it.
@@ -82,7 +86,7 @@ impl Docker {
     /// # Errors
     /// When it does not tell.
     pub(super) fn image(&self, reference: &str) -> anyhow::Result<Option<LocalImage>> {
-        parse_labels(PROGRAM, reference, &self.labels)
+        image::parse(PROGRAM, reference, &self.image)
     }
 }
 
@@ -139,25 +143,40 @@ fn parse_info(answer: &Captured) -> anyhow::Result<Info> {
     };
     let nvidia = answer.runtimes.is_some_and(|runtimes| runtimes.contains_key("nvidia"));
     let version = answer.version.unwrap_or_default();
-    Ok(Info { version, mode, nvidia, limits: answer.memory.unwrap_or(true) })
+    let limits = answer.memory.unwrap_or(true);
+    // That is another question's to tell.
+    Ok(Info { version, mode, nvidia, limits, architecture: String::new() })
+}
+
+/// What the server behind Docker's client says of its version.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Server {
+    #[serde(default)]
+    arch: String,
+    #[serde(default)]
+    components: Vec<Component>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Component {
+    name: String,
+    version: String,
+}
+
+impl Server {
+    /// Reads the answer; none that is understood leaves open what it would tell.
+    fn read(version: &Captured) -> Option<Self> {
+        serde_json::from_str(&version.stdout).ok()
+    }
 }
 
 /// The version of the Podman behind Docker's client, if it is one. Its socket answers [`INFO`] like
 /// rootful Docker: before Podman 4.6 even where it is rootless.
 fn podman_behind(version: &Captured) -> Option<String> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Server {
-        components: Vec<Component>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Component {
-        name: String,
-        version: String,
-    }
     // Only a server that names itself is known to be Podman.
-    let Server { components } = serde_json::from_str(&version.stdout).ok()?;
+    let Server { arch: _, components } = Server::read(version)?;
     let podman = components.into_iter().find(|component| component.name == "Podman Engine")?;
     Some(podman.version)
 }

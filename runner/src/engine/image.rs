@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail};
 use contract::{Flavour, IMAGE, label};
+use serde::Deserialize;
 
+use super::Engine;
 use crate::process::Captured;
 
 /// An image that the engine has.
@@ -14,11 +16,22 @@ pub struct LocalImage {
     pub flavour: Option<Flavour>,
     /// Digest of its inputs, if it is one of ours.
     pub inputs: Option<String>,
+    /// Version of the programs in it, if it is one of ours.
+    pub version: Option<String>,
+    /// The kind of processor it is made for, by Go's name; empty when it is not told.
+    pub architecture: String,
 }
+
+/// The template of the question for an image.
+pub(super) const QUESTION: &str = "{\"architecture\":{{json .Architecture}},\
+                                   \"labels\":{{json .Config.Labels}}}";
 
 /// How to come by `reference`, an image that only we build.
 pub(crate) fn remedy(reference: &str) -> String {
-    let flavour = Flavour::of_image(reference);
+    remedy_of(reference, Flavour::of_image(reference))
+}
+
+fn remedy_of(reference: &str, flavour: Flavour) -> String {
     let command = format!("cargo xtask build-image --flavour {flavour}");
     let versioned = format!("{IMAGE}:{}-{flavour}", env!("CARGO_PKG_VERSION"));
     // Without a tag the name means `latest`, which is a flavour's own.
@@ -28,13 +41,52 @@ pub(crate) fn remedy(reference: &str) -> String {
     format!("no build makes this tag; `{command}` makes `{}`", flavour.image())
 }
 
-/// Reads the answer to the question for an image's labels; `None` when the engine does not have
-/// the image.
-pub(super) fn parse_labels(
+/// Why the engine cannot run the image `reference`, which it has.
+pub(crate) fn unfit(engine: &Engine, reference: &str) -> Option<String> {
+    let image = engine.image.as_ref()?;
+    let (theirs, own) = (&image.architecture, &engine.architecture);
+    if engine.runs(theirs) {
+        return None;
+    }
+    let remedy = match image.flavour {
+        Some(flavour) => remedy_of(reference, flavour),
+        None => format!(
+            "`{} pull --platform linux/{own} {reference}` fetches the one for {own}, if its registry \
+             has it",
+            engine.program
+        ),
+    };
+    Some(format!(
+        "made for {theirs}, and {} runs on {own}: its programs do not start there (\"exec format \
+         error\"), or are emulated, and then the emulation is measured; {remedy}",
+        engine.mode.engine()
+    ))
+}
+
+/// What may go wrong with the image `reference` because it is not of this program's version.
+pub(crate) fn of_another_version(engine: &Engine, reference: &str) -> Option<String> {
+    let own = env!("CARGO_PKG_VERSION");
+    let image = engine.image.as_ref()?;
+    let version = image.version.as_ref().filter(|version| *version != own)?;
+    let flavour = image.flavour.unwrap_or_else(|| Flavour::of_image(reference));
+    Some(format!(
+        "of version {version}, and this program is {own}: they may not understand each other; {}",
+        remedy_of(reference, flavour)
+    ))
+}
+
+/// Reads the answer to [`QUESTION`]; `None` when the engine does not have the image.
+pub(super) fn parse(
     engine: &str,
     reference: &str,
     answer: &Captured,
 ) -> anyhow::Result<Option<LocalImage>> {
+    #[derive(Deserialize, Default)]
+    struct Answer {
+        #[serde(default)]
+        architecture: String,
+        labels: Option<BTreeMap<String, String>>,
+    }
     let Captured { code, stdout, stderr } = answer;
     if *code != 0 {
         // A daemon adds "no such image" in lower case to whatever it refuses about an image.
@@ -46,15 +98,18 @@ pub(super) fn parse_labels(
             answer.complaint()
         );
     }
-    let labels: Option<BTreeMap<String, String>> = match stdout.trim() {
-        "" => None,
+    let Answer { architecture, labels } = match stdout.trim() {
+        "" => Answer::default(),
         text => serde_json::from_str(text)
-            .with_context(|| format!("reading the image's labels from {text:?}"))?,
+            .with_context(|| format!("reading what is said of the image from {text:?}"))?,
     };
     let labels = labels.unwrap_or_default();
+    let flavour = labels.get(label::FLAVOUR).and_then(|name| name.parse().ok());
     Ok(Some(LocalImage {
-        flavour: labels.get(label::FLAVOUR).and_then(|name| name.parse().ok()),
+        flavour,
         inputs: labels.get(label::INPUTS).cloned(),
+        version: flavour.and_then(|_| labels.get(label::VERSION).cloned()),
+        architecture,
     }))
 }
 
@@ -65,21 +120,33 @@ mod properties;
 mod tests {
     use contract::Flavour;
 
-    use super::{LocalImage, parse_labels, remedy};
-    use crate::process::Captured;
+    use super::{LocalImage, of_another_version, parse, remedy, unfit};
+    use crate::{
+        engine::{Engine, Mode},
+        process::Captured,
+        testing::engine,
+    };
 
-    fn labels(code: i32, stdout: &str, stderr: &str) -> anyhow::Result<Option<LocalImage>> {
+    fn image(code: i32, stdout: &str, stderr: &str) -> anyhow::Result<Option<LocalImage>> {
         let answer = Captured { code, stdout: stdout.to_owned(), stderr: stderr.to_owned() };
-        parse_labels("docker", "bench:1", &answer)
+        parse("docker", "bench:1", &answer)
     }
 
     #[test]
-    fn labels_tell_what_an_image_was_built_from() {
-        let ours = r#"{"org.aienergyscore.flavour":"smoke","org.aienergyscore.inputs":"ab"}"#;
-        let image = labels(0, ours, "").unwrap().unwrap();
-        assert_eq!(image.flavour, Some(Flavour::Smoke));
-        assert_eq!(image.inputs.as_deref(), Some("ab"));
-        assert_eq!(labels(0, "null", "").unwrap(), Some(LocalImage::default()));
+    fn an_image_tells_what_it_is_and_was_built_from() {
+        let labels = r#""org.aienergyscore.flavour":"smoke","org.aienergyscore.inputs":"ab","org.opencontainers.image.version":"7.0""#;
+        let ours = format!(r#"{{"architecture":"arm64","labels":{{{labels}}}}}"#);
+        let expected = LocalImage {
+            flavour: Some(Flavour::Smoke),
+            inputs: Some("ab".to_owned()),
+            version: Some("7.0".to_owned()),
+            architecture: "arm64".to_owned(),
+        };
+        assert_eq!(image(0, &ours, "").unwrap(), Some(expected));
+        let others = r#"{"architecture":"","labels":{"org.opencontainers.image.version":"7.0"}}"#;
+        for nothing in [others, r#"{"architecture":"","labels":null}"#, "{}", ""] {
+            assert_eq!(image(0, nothing, "").unwrap(), Some(LocalImage::default()), "{nothing}");
+        }
     }
 
     #[test]
@@ -92,11 +159,34 @@ mod tests {
             "Error response from daemon: failed to find image bench:1: docker.io/library/bench:1: No such image",
         ];
         for stderr in missing {
-            assert_eq!(labels(1, "", stderr).unwrap(), None, "{stderr}");
+            assert_eq!(image(1, "", stderr).unwrap(), None, "{stderr}");
         }
-        let fails = |stderr| format!("{:#}", labels(1, "", stderr).unwrap_err());
+        let fails = |stderr| format!("{:#}", image(1, "", stderr).unwrap_err());
         insta::assert_snapshot!(fails("Error response from daemon: no such image: Foo:x: invalid reference format: repository name must be lowercase\n"), @"asking docker for the image `bench:1` failed (exit code 1): Error response from daemon: no such image: Foo:x: invalid reference format: repository name must be lowercase");
         insta::assert_snapshot!(fails(""), @"asking docker for the image `bench:1` failed (exit code 1): it said nothing");
+    }
+
+    #[test]
+    fn what_an_image_is_made_for_must_be_what_is_there() {
+        let engine = |flavour, architecture: &str, version: &str| Engine {
+            architecture: "amd64".to_owned(),
+            image: Some(LocalImage {
+                flavour,
+                architecture: architecture.to_owned(),
+                version: Some(version.to_owned()),
+                inputs: None,
+            }),
+            ..engine(Mode::DockerRootful)
+        };
+        let (ours, own) = (Some(Flavour::Cpu), env!("CARGO_PKG_VERSION"));
+        let good = engine(ours, "amd64", own);
+        assert_eq!(unfit(&good, "ai_energy_score:cpu"), None);
+        assert_eq!(of_another_version(&good, "ai_energy_score:cpu"), None);
+        let bad = engine(ours, "arm64", "7.0");
+        insta::assert_snapshot!(unfit(&bad, "ai_energy_score:cpu").unwrap(), @r#"made for arm64, and docker runs on amd64: its programs do not start there ("exec format error"), or are emulated, and then the emulation is measured; build it with `cargo xtask build-image --flavour cpu`"#);
+        insta::assert_snapshot!(of_another_version(&bad, "ai_energy_score:cpu").unwrap(), @"of version 7.0, and this program is 0.1.0: they may not understand each other; build it with `cargo xtask build-image --flavour cpu`");
+        let foreign = unfit(&engine(None, "arm64", own), "bench:7").unwrap();
+        insta::assert_snapshot!(foreign.split("; ").last().unwrap(), @"`docker pull --platform linux/amd64 bench:7` fetches the one for amd64, if its registry has it");
     }
 
     #[test]

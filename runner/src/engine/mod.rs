@@ -13,7 +13,7 @@ use serde::Serialize;
 pub(crate) use choice::container_engine;
 pub use choice::{Detected, detect};
 pub use image::LocalImage;
-pub(crate) use image::remedy;
+pub(crate) use image::{of_another_version, remedy, unfit};
 
 /// How an engine runs containers. Identity, mounts and network follow from this, not from the
 /// engine's name.
@@ -117,6 +117,8 @@ pub struct Engine {
     pub nvidia: bool,
     /// Whether it limits memory and processes.
     pub limits: bool,
+    /// The kind of processor it starts containers on, by Go's name; empty when it is not told.
+    pub architecture: String,
     /// What is known of the image, if the engine has it.
     pub image: Option<LocalImage>,
 }
@@ -174,6 +176,13 @@ impl Engine {
         self.client == Client::Docker && self.mode.is_podman()
     }
 
+    /// Whether programs for this kind of processor run on its own. What is not known does.
+    pub(crate) fn runs(&self, architecture: &str) -> bool {
+        let own = self.architecture.as_str();
+        let is_older = matches!((own, architecture), ("amd64", "386") | ("arm64", "arm"));
+        own.is_empty() || architecture.is_empty() || own == architecture || is_older
+    }
+
     /// Whether it runs containers at all.
     pub(crate) const fn has_containers(&self) -> bool {
         !matches!(self.mode, Mode::Host)
@@ -196,7 +205,26 @@ fn is_at_least(version: &str, major: u32, minor: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_at_least;
+    use super::{Mode, is_at_least};
+    use crate::testing::engine;
+
+    #[test]
+    fn a_processor_runs_programs_of_its_kind_and_of_the_older_one() {
+        let cases = [
+            ("amd64", "amd64", true),
+            ("amd64", "386", true),
+            ("amd64", "arm64", false),
+            ("arm64", "arm", true),
+            ("arm64", "amd64", false),
+            ("arm64", "", true),
+            ("", "amd64", true),
+        ];
+        for (own, programs, expected) in cases {
+            let mut engine = engine(Mode::DockerRootful);
+            engine.architecture = own.to_owned();
+            assert_eq!(engine.runs(programs), expected, "{programs} on {own}");
+        }
+    }
 
     #[test]
     fn versions_are_numbers() {

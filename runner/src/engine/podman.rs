@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{
     Mode,
-    image::{LocalImage, parse_labels},
+    image::{self, LocalImage},
 };
 use crate::process::{Captured, capture};
 
@@ -25,7 +25,7 @@ const NVIDIA: &str = "nvidia.com/gpu";
 pub(super) struct Podman {
     /// What it says of itself.
     pub(super) info: Info,
-    labels: Captured,
+    image: Captured,
 }
 
 /// What Podman says of itself.
@@ -35,6 +35,8 @@ pub(super) struct Info {
     pub(super) mode: Mode,
     pub(super) runtime: String,
     pub(super) limits: bool,
+    /// The kind of the processor, by Go's name; empty when it is not told.
+    pub(super) architecture: String,
 }
 
 impl Podman {
@@ -43,15 +45,15 @@ impl Podman {
     /// # Errors
     /// When it does not answer, or is not understood.
     pub(super) fn ask(program: &str, reference: &str) -> anyhow::Result<Self> {
-        let label = [program, "image", "inspect", "--format", "{{json .Config.Labels}}", reference];
+        let ask = [program, "image", "inspect", "--format", image::QUESTION, reference];
         // Asked side by side: the answer takes some 300 ms.
-        let (info, labels) = thread::scope(|scope| {
-            let labels = scope.spawn(|| capture(&label));
-            (capture(&[program, "info", "--format", "json"]), labels.join())
+        let (info, image) = thread::scope(|scope| {
+            let image = scope.spawn(|| capture(&ask));
+            (capture(&[program, "info", "--format", "json"]), image.join())
         });
         let info = parse_info(program, &info?)?;
         let panicked = |_| anyhow!("a thread that asked podman panicked");
-        Ok(Self { info, labels: labels.map_err(panicked)?? })
+        Ok(Self { info, image: image.map_err(panicked)?? })
     }
 
     /// The image that was asked for, if Podman has it.
@@ -59,7 +61,7 @@ impl Podman {
     /// # Errors
     /// When it does not tell.
     pub(super) fn image(&self, reference: &str) -> anyhow::Result<Option<LocalImage>> {
-        parse_labels(PROGRAM, reference, &self.labels)
+        image::parse(PROGRAM, reference, &self.image)
     }
 }
 
@@ -73,6 +75,8 @@ fn parse_info(program: &str, answer: &Captured) -> anyhow::Result<Info> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Host {
+        #[serde(default)]
+        arch: String,
         cgroup_version: String,
         oci_runtime: Runtime,
         security: Security,
@@ -102,6 +106,7 @@ fn parse_info(program: &str, answer: &Captured) -> anyhow::Result<Info> {
         mode: if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful },
         runtime: host.oci_runtime.name,
         limits: !rootless || host.cgroup_version != "v1",
+        architecture: host.arch,
     })
 }
 
@@ -127,7 +132,7 @@ mod tests {
     /// A shortened answer of Podman 4.3.1.
     fn answer(rootless: bool, cgroups: &str) -> Captured {
         let stdout = format!(
-            r#"{{"host":{{"cgroupVersion":"{cgroups}","ociRuntime":{{"name":"runc","path":"/usr/bin/runc"}},
+            r#"{{"host":{{"arch":"amd64","cgroupVersion":"{cgroups}","ociRuntime":{{"name":"runc","path":"/usr/bin/runc"}},
             "security":{{"rootless":{rootless},"seccompEnabled":true}},"serviceIsRemote":false}},
             "version":{{"APIVersion":"4.3.1","Version":"4.3.1"}}}}"#
         );
@@ -137,8 +142,9 @@ mod tests {
     #[test]
     fn the_mode_is_what_podman_reports() {
         let info = |rootless, cgroups| parse_info("podman", &answer(rootless, cgroups)).unwrap();
-        let Info { version, mode, runtime, limits } = info(true, "v1");
-        assert_eq!((version.as_str(), runtime.as_str()), ("4.3.1", "runc"));
+        let Info { version, mode, runtime, limits, architecture } = info(true, "v1");
+        let words = (version.as_str(), runtime.as_str(), architecture.as_str());
+        assert_eq!(words, ("4.3.1", "runc", "amd64"));
         assert_eq!((mode, limits), (Mode::PodmanRootless, false));
         assert!(info(true, "v2").limits);
         assert_eq!((info(false, "v1").mode, info(false, "v1").limits), (Mode::PodmanRootful, true));

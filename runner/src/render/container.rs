@@ -49,6 +49,16 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
             ),
             Part {
                 words: vec![
+                    "--label".into(),
+                    Word::of([
+                        Piece::Text(format!("{}=", label::USER)),
+                        Piece::Uid(identity.value.uid),
+                    ]),
+                ],
+                reason: "and its removal is offered to you alone".to_owned(),
+            },
+            Part {
+                words: vec![
                     "--cidfile".into(),
                     Word::of([Piece::Path(supervision.cidfile.as_str().to_owned())]),
                 ],

@@ -9,6 +9,7 @@ use contract::{
 };
 use walkdir::WalkDir;
 
+use super::output_file;
 use crate::{atomic_file, folders::shown_for_shell, host_path::HostPath};
 
 /// A finding when something in the results folder is not the user's.
@@ -37,12 +38,21 @@ pub(super) fn complete_summary(
     cache: Option<CacheDelta>,
 ) -> anyhow::Result<Summary> {
     let path = results.as_path().join(SUMMARY);
-    let text = std::fs::read(&path).with_context(|| format!("reading `{}`", path.display()))?;
-    let mut summary: Summary = serde_json::from_slice(&text)
-        .with_context(|| format!("reading `{}`, written by another version?", path.display()))?;
+    let refused = || {
+        format!(
+            "the benchmark reports success, but its summary `{}` is none; it is kept as it is, and \
+             an image of another version may have written it",
+            path.display()
+        )
+    };
+    let text = output_file::read(&path).with_context(refused)?;
+    let mut summary: Summary = serde_json::from_slice(&text).with_context(refused)?;
     summary.cache = cache;
     let mut text = serde_json::to_vec_pretty(&summary)?;
     text.push(b'\n');
-    atomic_file::write(&path, &text)?;
+    atomic_file::write(&path, &text).context(
+        "the benchmark succeeded and its summary is whole, but what the run added to the cache \
+         could not be added to it",
+    )?;
     Ok(summary)
 }

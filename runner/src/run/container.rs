@@ -71,9 +71,11 @@ pub(super) fn remove(engine: &Engine, plan: &RunPlan, late: bool) -> anyhow::Res
         let answer = remove_when_there(&command, patience)?;
         if answer.code != 0 && !answer.stderr.to_lowercase().contains("no such container") {
             terminal::say(format_args!(
-                "warning: `{}` failed: {}; remove the container yourself",
+                "warning: `{}` failed: {}; remove the container yourself once {} serves, and the next \
+                 run says if it is still there",
                 command.join(" "),
-                answer.complaint()
+                answer.complaint(),
+                engine.mode.engine()
             ));
         }
     }

@@ -8,7 +8,9 @@ use serde_json::json;
 
 use super::{
     Planned, Show, aftermath, container,
+    leftovers::Search,
     outcome::{self, Evidence},
+    output_file,
     prepare::Prepared,
     reaper::Reaper,
     supervise::Running,
@@ -45,12 +47,16 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     };
     let running = Running::start(&command_line(engine, plan), show == Show::RunJson)?;
     reaper.watch(&running.pids())?;
+    let search = Search::start(engine, host.uid);
     let ended = running.wait(engine, plan)?;
     drop(token);
     let made = container::was_made(plan);
     let state = container::state(engine, plan);
     container::remove(engine, plan, ended.signal.is_some() && !made)?;
     reaper.dismiss()?;
+    if let Some(search) = search {
+        search.finish();
+    }
 
     let evidence = Evidence {
         engine: engine.mode.engine(),
@@ -116,7 +122,7 @@ fn read_json<T: serde::de::DeserializeOwned>(
     name: &str,
 ) -> anyhow::Result<Option<T>> {
     let path = results.as_path().join(name);
-    match fs::read(&path) {
+    match output_file::read(&path) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("reading `{}`", path.display())),

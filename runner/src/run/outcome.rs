@@ -123,6 +123,16 @@ pub(super) fn judge(run_id: &str, evidence: &Evidence) -> Verdict {
         }
         ContainerState::Known(state) => state.exit_code,
     };
+    // The entrypoint marks every end that it sees.
+    if code == 128 + signal_hook::consts::SIGKILL && evidence.completion.is_none() {
+        return failed(
+            Exit::Benchmark(shell_code(code)),
+            format!(
+                "the benchmark was killed, and all that watched it there (exit code {code}): \
+                 somebody ended it, or the machine ran out of memory; what it wrote is kept"
+            ),
+        );
+    }
     if code != 0 {
         return failed(
             Exit::Benchmark(shell_code(code)),
@@ -219,6 +229,7 @@ mod tests {
             Evidence { state: exited(3), client_code: 3, ..success() },
             Evidence { state: exited(3), client_code: 0, ..success() },
             Evidence { state: ContainerState::NoContainers, client_code: 139, ..success() },
+            Evidence { state: exited(137), client_code: 137, completion: None, ..success() },
             Evidence { state: ContainerState::Missing, client_code: 137, ..success() },
             Evidence { state: ContainerState::Missing, made: false, client_code: 125, ..success() },
             Evidence { state: state(never), client_code: 127, ..success() },

@@ -50,7 +50,7 @@ pub(super) fn prepare(options: RunOptions, host: &Host) -> anyhow::Result<Prepar
     if detected.engine.has_containers() && plan.backend.value.needs_hub_cache() {
         warn(repos_out_of_sight(&options.cache));
     }
-    image_is_there(&detected.engine, plan)?;
+    warn(image_serves(&detected.engine, plan)?);
     warn(offline::check(&planned)?);
     if host.uid == 0 {
         warn(Some("you are root, so the benchmark and its files are root's, too"));
@@ -60,18 +60,23 @@ pub(super) fn prepare(options: RunOptions, host: &Host) -> anyhow::Result<Prepar
     Ok(Prepared { planned, lock })
 }
 
-/// An image that only we build is not looked for in a registry, so its absence is told here.
-fn image_is_there(engine: &Engine, plan: &RunPlan) -> anyhow::Result<()> {
-    let Some(image) = &plan.image else { return Ok(()) };
-    if engine.image.is_some() || image.value.pull == Pull::Missing {
-        return Ok(());
-    }
+/// Whether the image can be run. The answer is a warning. An image that only we build is not looked
+/// for in a registry, so its absence is told here.
+fn image_serves(engine: &Engine, plan: &RunPlan) -> anyhow::Result<Option<String>> {
+    let Some(image) = &plan.image else { return Ok(None) };
     let reference = &image.value.reference;
-    bail!(
-        "the image `{reference}` is not on this machine; {}, or name another with --flavour or \
-         --image",
-        engine::remedy(reference)
-    )
+    if let Some(why) = engine::unfit(engine, reference) {
+        bail!("the image `{reference}` is {why}, or name another with --flavour or --image");
+    }
+    if engine.image.is_none() && image.value.pull == Pull::Never {
+        bail!(
+            "the image `{reference}` is not on this machine; {}, or name another with --flavour or \
+             --image",
+            engine::remedy(reference)
+        );
+    }
+    let doubt = engine::of_another_version(engine, reference);
+    Ok(doubt.map(|doubt| format!("the image `{reference}` is {doubt}")))
 }
 
 fn announce(why: &str, plan: &RunPlan) {

@@ -106,8 +106,8 @@ const ANYWHERE: [Symptom; 18] = [
         here.said(&["run", "--flavour", "smoke", "backend.model=o/m"])
     }),
     ("A container is left behind", || {
-        let line = "aienergyscore-20260101T000000Z-4194305\\texited\\t20260101T000000Z-4194305";
-        let here = Here::new(&format!("ps) printf '{line}\\n'; exit ;;"));
+        let line = "aienergyscore-20260101T000000Z-4194305\\texited\\t20260101T000000Z-4194305\\t";
+        let here = Here::new(&format!("ps) printf '{line}%s\\n' \"$(id -u)\"; exit ;;"));
         here.said(&["verify", "--flavour", "smoke"])
     }),
     ("The token is open to others", || {

@@ -10,7 +10,7 @@ pub(super) fn fixed(flavour: Flavour) -> Vec<(&'static str, String)> {
     vec![
         ("org.opencontainers.image.title", format!("AIEnergyScore, {flavour}")),
         ("org.opencontainers.image.description", flavour.about().to_owned()),
-        ("org.opencontainers.image.version", env!("CARGO_PKG_VERSION").to_owned()),
+        (label::VERSION, env!("CARGO_PKG_VERSION").to_owned()),
         ("org.opencontainers.image.source", env!("CARGO_PKG_REPOSITORY").to_owned()),
         ("org.opencontainers.image.licenses", env!("CARGO_PKG_LICENSE").to_owned()),
         (label::FLAVOUR, flavour.name().to_owned()),

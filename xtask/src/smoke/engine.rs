@@ -71,6 +71,7 @@ mod tests {
                 runtime: String::new(),
                 nvidia: false,
                 limits: false,
+                architecture: String::new(),
                 image: None,
             },
             why: "it answers".to_owned(),

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use contract::{Flavour, label};
 use proptest::{collection::btree_map, prelude::*, sample::select};
 
-use super::{LocalImage, parse_labels, remedy};
+use super::{LocalImage, parse, remedy};
 use crate::{process::Captured, testing::broken};
 
-const LABELS: &str = r#"{"org.aienergyscore.flavour":"smoke","org.aienergyscore.inputs":"ab"}"#;
+const ANSWER: &str = r#"{"architecture":"amd64","labels":{"org.aienergyscore.flavour":"smoke","org.aienergyscore.inputs":"ab"}}"#;
 
 fn read(code: i32, stdout: &str, stderr: &str) -> anyhow::Result<Option<LocalImage>> {
     let answer = Captured { code, stdout: stdout.to_owned(), stderr: stderr.to_owned() };
-    parse_labels("docker", "bench:1", &answer)
+    parse("docker", "bench:1", &answer)
 }
 
 proptest! {
@@ -25,20 +25,23 @@ proptest! {
         let ours = [(label::FLAVOUR, flavour.name()), (label::INPUTS, &inputs)];
         let ours = ours.map(|(key, value)| (key.to_owned(), value.to_owned()));
         let labels: BTreeMap<_, _> = others.into_iter().chain(ours).collect();
-        let image = read(0, &serde_json::to_string(&labels).unwrap(), "").unwrap();
-        prop_assert_eq!(image, Some(LocalImage { flavour: Some(flavour), inputs: Some(inputs) }));
+        let answer = serde_json::json!({ "architecture": "arm64", "labels": labels });
+        let image = read(0, &answer.to_string(), "").unwrap().unwrap();
+        let LocalImage { flavour: found, inputs: read, version: _, architecture } = image;
+        prop_assert_eq!((found, read), (Some(flavour), Some(inputs)));
+        prop_assert_eq!(architecture, "arm64");
     }
 
     #[test]
     fn any_answer_is_labels_or_an_error(
         code in prop_oneof![Just(0), any::<i32>()],
-        stdout in prop_oneof![broken(LABELS), any::<String>()],
+        stdout in prop_oneof![broken(ANSWER), any::<String>()],
         stderr in prop_oneof![broken("Error: No such image: bench:1"), any::<String>()],
     ) {
         match read(code, &stdout, &stderr) {
             Ok(image) => prop_assert_eq!(image.is_some(), code == 0),
             Err(error) if code != 0 => prop_assert!(error.to_string().contains("`bench:1`")),
-            Err(error) => prop_assert!(error.to_string().contains("labels"), "{}", error),
+            Err(error) => prop_assert!(error.to_string().contains("image"), "{}", error),
         }
     }
 

@@ -1,0 +1,148 @@
+//! Containers that a crash left behind: found by their labels, and told with the command that
+//! removes them. Usually a run's reaper does; one that went down with the machine did not.
+
+use std::{fs, path::Path};
+
+use anyhow::bail;
+use contract::label;
+
+use crate::{
+    engine::{Client, Engine},
+    process::Captured,
+};
+
+/// A container of a run that is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Left<'a> {
+    name: &'a str,
+    running: bool,
+}
+
+/// The command that lists the containers of runs; none for an engine without containers.
+pub(crate) fn command(engine: &Engine) -> Option<Vec<String>> {
+    let label = |name: &str| match engine.client {
+        Client::Podman => format!("{{{{index .Labels \"{name}\"}}}}"),
+        Client::Docker | Client::None => format!("{{{{.Label \"{name}\"}}}}"),
+    };
+    let fields = ["{{.Names}}".to_owned(), "{{.State}}".to_owned()];
+    let format = [&fields[..], &[label(label::RUN), label(label::USER)]].concat().join("\t");
+    let filter = format!("label={}", label::RUN);
+    let words = [&engine.program, "ps", "--all", "--filter", &filter, "--format", &format];
+    engine.has_containers().then(|| words.map(str::to_owned).to_vec())
+}
+
+/// What the answer to [`command`] says of containers that runs of the user `uid` left: how many
+/// they are, and what to do about them.
+///
+/// # Errors
+/// When the engine did not answer.
+pub(crate) fn told(
+    engine: &Engine,
+    uid: u32,
+    answer: &Captured,
+) -> anyhow::Result<Option<(usize, String)>> {
+    if answer.code != 0 {
+        bail!("`{} ps` failed: {}", engine.program, answer.complaint());
+    }
+    let left = left_behind(&answer.stdout, uid, &Process::of);
+    Ok((!left.is_empty()).then(|| (left.len(), advice(engine, &left))))
+}
+
+fn advice(engine: &Engine, left: &[Left<'_>]) -> String {
+    let names = left.iter().map(|left| left.name).collect::<Vec<_>>().join(" ");
+    let running = left.iter().filter(|left| left.running).map(|left| left.name);
+    let running = running.collect::<Vec<_>>().join(", ");
+    let working = match running.as_str() {
+        "" => String::new(),
+        names => format!("; {names} still works, and spoils what is measured beside it"),
+    };
+    format!(
+        "left behind by a run that is gone{working}; remove with `{} rm --force {names}`",
+        engine.program
+    )
+}
+
+/// What a process id stands for by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Process {
+    /// A runner.
+    Runner,
+    /// Something else. After a restart the number may be anybody's.
+    Other,
+    None,
+}
+
+impl Process {
+    fn of(pid: u32) -> Self {
+        match fs::read_to_string(format!("/proc/{pid}/comm")) {
+            Ok(name) if name == "aienergyscore\n" => Self::Runner,
+            _ if Path::new(&format!("/proc/{pid}")).exists() => Self::Other,
+            _ => Self::None,
+        }
+    }
+}
+
+/// The user's containers that have no runner any more, which would start, watch or remove them.
+fn left_behind<'a>(listing: &'a str, uid: u32, process: &dyn Fn(u32) -> Process) -> Vec<Left<'a>> {
+    let of_line = |line: &'a str| {
+        let mut fields = line.split('\t');
+        let (name, state) = (fields.next()?, fields.next()?);
+        let (run_id, user) = (fields.next()?, fields.next()?);
+        let runner = run_id.rsplit('-').next().and_then(|pid| pid.parse().ok());
+        let runner = runner.map_or(Process::Other, process);
+        // Podman writes it with a capital.
+        let running = ["running", "paused"].iter().any(|word| state.eq_ignore_ascii_case(word));
+        // Who may end a benchmark must know more: its runner may have got another name.
+        let is_left = if running { runner == Process::None } else { runner != Process::Runner };
+        (is_left && user.parse() == Ok(uid)).then_some(Left { name, running })
+    };
+    listing.lines().filter_map(of_line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::{Process, advice, left_behind, told};
+    use crate::{engine::Mode, process::Captured, run_id::run_id, testing::engine};
+
+    /// 1 is no process, 2 a runner, 3 something else.
+    fn process(pid: u32) -> Process {
+        [Process::None, Process::Runner, Process::Other][pid as usize - 1]
+    }
+
+    #[test]
+    fn only_what_nobody_looks_after_is_a_leftover() {
+        let run = |pid| run_id(SystemTime::UNIX_EPOCH, pid);
+        let lines = [
+            ("works-on", "Running", run(1), "1000"),
+            ("works", "running", run(2), "1000"),
+            ("renamed", "running", run(3), "1000"),
+            ("starting", "created", run(2), "1000"),
+            ("ending", "exited", run(2), "1000"),
+            ("crashed", "created", run(1), "1000"),
+            ("old", "exited", run(3), "1000"),
+            ("odd", "exited", "by-hand".to_owned(), "1000"),
+            ("odd-works", "running", "by-hand".to_owned(), "1000"),
+            ("another's", "exited", run(1), "1001"),
+            ("nobody's", "exited", run(1), ""),
+        ];
+        let lines = lines.map(|(name, state, run, user)| format!("{name}\t{state}\t{run}\t{user}"));
+        let listing = lines.join("\n");
+        let left = left_behind(&listing, 1000, &process);
+        let names = left.iter().map(|left| left.name).collect::<Vec<_>>();
+        assert_eq!(names, ["works-on", "crashed", "old", "odd"]);
+        insta::assert_snapshot!(advice(&engine(Mode::DockerRootful), &left[1..]), @"left behind by a run that is gone; remove with `docker rm --force crashed old odd`");
+        insta::assert_snapshot!(advice(&engine(Mode::PodmanRootless), &left[..2]), @"left behind by a run that is gone; works-on still works, and spoils what is measured beside it; remove with `podman rm --force works-on crashed`");
+        assert_eq!(Process::of(std::process::id()), Process::Other, "a test is no runner");
+        assert_eq!(Process::of(4_194_305), Process::None, "no number is that high");
+    }
+
+    #[test]
+    fn an_engine_that_does_not_list_is_quoted() {
+        let answer =
+            Captured { code: 1, stdout: String::new(), stderr: "Cannot connect\n".to_owned() };
+        let error = told(&engine(Mode::DockerRootful), 1000, &answer).unwrap_err();
+        insta::assert_snapshot!(error, @"`docker ps` failed: Cannot connect");
+    }
+}

@@ -1,0 +1,156 @@
+//! A benchmark that misbehaves, in a container that only pretends: nothing stands between it and
+//! the runner.
+//!
+//! Elsewhere: one that writes nothing (`fake_runs`), a model that does not exist (`docker`), what
+//! the entrypoint makes of the stacks' broken reports (its own `summary` tests).
+
+use std::fs;
+
+use insta::assert_snapshot;
+
+use super::{Fake, IN_TIME};
+use crate::fake_runs::GOOD;
+
+/// A good run, and then this.
+fn and_then(script: &str) -> Fake {
+    Fake::new(&format!("{GOOD}\n{script}"))
+}
+
+#[test]
+fn half_a_summary() {
+    let fake = and_then(
+        r#"head -c 100 "$RESULTS/GPU_ENERGY_SUMMARY.json" >"$RESULTS/half" &&
+           mv "$RESULTS/half" "$RESULTS/GPU_ENERGY_SUMMARY.json""#,
+    );
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 1, in time
+    error: the benchmark reports success, but its summary `CWD/results/GPU_ENERGY_SUMMARY.json` is none; it is kept as it is, and an image of another version may have written it: EOF while parsing an object at line 1 column 100
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+    containers: none
+    "#);
+    let summary = fs::read(fake.results().join("GPU_ENERGY_SUMMARY.json")).unwrap();
+    assert_eq!(summary.len(), 100, "it is as the benchmark left it");
+}
+
+#[test]
+fn a_summary_with_nan() {
+    let fake =
+        and_then(r#"sed -i 's/"seconds":1.0/"seconds":NaN/' "$RESULTS/GPU_ENERGY_SUMMARY.json""#);
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 1, in time
+    error: the benchmark reports success, but its summary `CWD/results/GPU_ENERGY_SUMMARY.json` is none; it is kept as it is, and an image of another version may have written it: expected value at line 4 column 61
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+    containers: none
+    "#);
+}
+
+#[test]
+fn half_a_marker() {
+    let fake = and_then(r#"printf '{"run_id":"2026' >"$RESULTS/RUN_COMPLETE.json""#);
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 1, in time
+    error: docker reports success, which is not believed: the completion marker `RUN_COMPLETE.json` is missing or broken
+    results so far: CWD/results
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+    containers: none
+    "#);
+}
+
+#[test]
+fn a_marker_of_another_run() {
+    let fake = and_then(
+        r#"printf '{"run_id":"20200101T000000Z-1","exit_code":0}' >"$RESULTS/RUN_COMPLETE.json""#,
+    );
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 1, in time
+    error: docker reports success, which is not believed: the completion marker `RUN_COMPLETE.json` is of another run, "20200101T000000Z-1"
+    results so far: CWD/results
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+    containers: none
+    "#);
+}
+
+#[test]
+fn files_of_a_gigabyte() {
+    for name in ["benchmark_report.json", "GPU_ENERGY_SUMMARY.json", "RUN_COMPLETE.json"] {
+        let fake = and_then(&format!(r#"truncate -s 1G "$RESULTS/{name}""#));
+        let left = fake.run(&[]);
+        match name {
+            "benchmark_report.json" => assert_snapshot!(left, @r#"
+            exit code 0, in time
+            kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+            containers: none
+            "#),
+            "GPU_ENERGY_SUMMARY.json" => assert_snapshot!(left, @r#"
+            exit code 1, in time
+            error: the benchmark reports success, but its summary `CWD/results/GPU_ENERGY_SUMMARY.json` is none; it is kept as it is, and an image of another version may have written it: it has more than 16 MiB, which no run writes
+            kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+            containers: none
+            "#),
+            _ => assert_snapshot!(left, @r#"
+            exit code 1, in time
+            error: reading `CWD/results/RUN_COMPLETE.json`: it has more than 16 MiB, which no run writes
+            kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+            containers: none
+            "#),
+        }
+        let length = fs::metadata(fake.results().join(name)).unwrap().len();
+        assert_eq!(length, 1 << 30, "{name} is as the benchmark left it");
+    }
+}
+
+#[test]
+fn a_folder_where_a_file_should_be() {
+    let fake = Fake::new(r#"mkdir "$RESULTS/RUN_COMPLETE.json""#);
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 1, in time
+    error: reading `CWD/results/RUN_COMPLETE.json`: it is a folder
+    kept: nothing
+    containers: none
+    "#);
+}
+
+#[test]
+fn a_pipe_where_a_file_should_be() {
+    // Nobody writes to it: reading it would last for ever.
+    for name in ["GPU_ENERGY_SUMMARY.json", "RUN_COMPLETE.json"] {
+        let fake = and_then(&format!(r#"cd "$RESULTS" && rm {name} && mkfifo {name}"#));
+        let left = fake.run(&[]);
+        match name {
+            "GPU_ENERGY_SUMMARY.json" => assert_snapshot!(left, @r#"
+            exit code 1, in time
+            error: docker reports success, which is not believed: `GPU_ENERGY_SUMMARY.json` is missing
+            results so far: CWD/results
+            kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+            containers: none
+            "#),
+            _ => assert_snapshot!(left, @r#"
+            exit code 1, in time
+            error: reading `CWD/results/RUN_COMPLETE.json`: it is no regular file
+            kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+            containers: none
+            "#),
+        }
+    }
+}
+
+#[test]
+fn a_hundred_thousand_lines() {
+    // As fast as they come: far more than 10,000 a second.
+    let fake = and_then("seq -f 'line %.0f of a long output' 100000; seq 100000 >&2");
+    let mut command = fake.command(&[]);
+    let begun = std::time::Instant::now();
+    let output = command.output().unwrap();
+    assert!(begun.elapsed() < IN_TIME, "{:?}", begun.elapsed());
+    assert_eq!(output.status.code(), Some(0));
+    for (text, last) in
+        [(&output.stdout, "line 100000 of a long output"), (&output.stderr, "100000")]
+    {
+        let text = String::from_utf8_lossy(text);
+        let lines = text.lines().filter(|line| {
+            line.ends_with(|c: char| c.is_ascii_digit()) || line.starts_with("line ")
+        });
+        assert!(lines.count() >= 100_000 && text.contains(last), "lines are lost");
+    }
+    assert_eq!(fake.containers(), [""; 0]);
+}

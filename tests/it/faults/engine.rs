@@ -1,0 +1,251 @@
+//! The engine is absent, does not answer, or ends a container.
+//!
+//! Elsewhere: a daemon that hangs (`fake_runs`), an engine that is not what it says (`fake_runs`).
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use insta::assert_snapshot;
+use rustix::process::getuid;
+
+use super::{Fake, Run, start};
+use crate::{
+    ada::{Ada, docker},
+    fake_runs::GOOD,
+    harness::smoke,
+};
+
+/// A machine with an earlier result, which no fault of the engine may move.
+fn with_result() -> Fake {
+    let fake = Fake::new(GOOD);
+    fake.result("benchmark_report.json", "precious");
+    fake
+}
+
+#[test]
+fn absent() {
+    let mut fake = with_result();
+    let nothing = fake.sandbox.folder("nothing");
+    fs::create_dir(&nothing).unwrap();
+    fake.sandbox.set("PATH", &nothing).set("AIENERGYSCORE_ENTRYPOINT", nothing.join("entrypoint"));
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 1, in time
+    error: no engine at all: `docker` is not on PATH; install it, or correct PATH; nor does Podman serve: `podman` is not on PATH; install it, or correct PATH: the program of the host engine, `aienergyscore-entrypoint`, was not found beside the runner or on PATH; build it with `cargo xtask smoke`, or name it in AIENERGYSCORE_ENTRYPOINT
+    kept: benchmark_report.json
+    containers: none
+    "#);
+    assert_snapshot!(fake.run(&["--engine", "docker"]), @r#"
+    exit code 1, in time
+    error: `docker` is not on PATH; install it, or correct PATH
+    kept: benchmark_report.json
+    containers: none
+    "#);
+}
+
+#[test]
+#[ignore = "needs Docker's client"]
+fn down() {
+    let mut fake = with_result();
+    fake.sandbox.set("PATH", "/usr/local/bin:/usr/bin:/bin");
+    let socket = format!("unix://{}", fake.sandbox.folder("docker.sock").display());
+    fake.sandbox.set("DOCKER_HOST", socket);
+    assert_snapshot!(fake.run(&["--engine", "docker"]), @r#"
+    exit code 1, in time
+    error: `docker info` failed (exit code 1): Cannot connect to the Docker daemon at unix://ROOT/docker.sock. Is the docker daemon running?; is the daemon running, and are you in the group that may use it?
+    kept: benchmark_report.json
+    containers: none
+    "#);
+}
+
+#[test]
+#[ignore = "needs root, to be somebody whom Docker's socket is closed to, and Docker"]
+fn closed() {
+    let mut fake = with_result().of_ada();
+    fake.sandbox.set("PATH", "/usr/local/bin:/usr/bin:/bin");
+    assert_snapshot!(fake.run(&["--engine", "docker"]), @r#"
+    exit code 1, in time
+    error: `docker info` failed (exit code 1): permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.50/info": dial unix /var/run/docker.sock: connect: permission denied; is the daemon running, and are you in the group that may use it?
+    kept: benchmark_report.json
+    containers: none
+    "#);
+}
+
+/// A run of Ada's that has answered a prompt.
+fn under_way(ada: &Ada) -> Run {
+    let mut run = start(ada, &[smoke::MODEL, "-n", "1000"]);
+    let log = ada.results().join("benchmark.log");
+    run.until("a prompt", || fs::read_to_string(&log).is_ok_and(|log| log.contains("tokens/s")));
+    run
+}
+
+#[test]
+#[ignore = "needs Docker and `cargo xtask smoke` once before"]
+fn kills_the_container() {
+    let ada = Ada::with(&[smoke::GGUF]);
+    let run = under_way(&ada);
+    docker(&["kill", &ada.containers()[0]]);
+    assert_snapshot!(run.left(|| ada.containers()), @r#"
+    exit code 137, in time
+    error: the benchmark was killed, and all that watched it there (exit code 137): somebody ended it, or the machine ran out of memory; what it wrote is kept
+    results so far: RESULTS
+    kept: benchmark.log
+    containers: none
+    "#);
+}
+
+#[test]
+#[ignore = "needs Docker and `cargo xtask smoke` once before"]
+fn has_no_more_memory_for_it() {
+    let ada = Ada::with(&[smoke::GGUF]);
+    let run = start(&ada, &[smoke::MODEL, "-n", "1", "--memory", "64m"]);
+    assert_snapshot!(run.left(|| ada.containers()), @r#"
+    exit code 137, in time
+    error: the `native` backend failed: exit code 137
+    error: the benchmark ran out of memory and was killed
+    results so far: RESULTS
+    kept: RUN_COMPLETE.json, benchmark.log
+    containers: none
+    "#);
+}
+
+/// A rootful daemon of a test's own, in namespaces of its own, which ends with this value.
+struct Daemon {
+    root: tempfile::TempDir,
+    namespace: Child,
+}
+
+impl Daemon {
+    fn start(group: u32) -> Self {
+        assert!(getuid().is_root(), "only root can start a rootful daemon");
+        let root = tempfile::tempdir().unwrap();
+        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        // Not the machine's containerd: /run is the daemon's own. The shell is the namespace's
+        // first process and stays when the daemon is killed.
+        let script = r#"
+            cd "$1"
+            mount -t tmpfs tmpfs /run
+            daemon() {
+                dockerd --bridge=none --iptables=false --storage-driver=vfs --group="$2" \
+                    --data-root="$1/data" --exec-root="$1/exec" --host="unix://$1/docker.sock" \
+                    --pidfile="$1/docker.pid" </dev/null
+            }
+            while true; do
+                daemon "$@" || true
+                rm -f docker.pid
+                : >dead
+                # Until the test wants another one.
+                cat go >/dev/null
+            done
+        "#;
+        let fifo = Command::new("mkfifo").arg(root.path().join("go")).status().unwrap();
+        assert!(fifo.success());
+        let log = fs::File::create(root.path().join("log")).unwrap();
+        let mut command = Command::new("unshare");
+        // Without a bridge of its own, a daemon removes the one that is there: the machine's. So it
+        // has a network of its own, too.
+        command.args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+        command.args(["sh", "-euc", script, "sh"]).arg(root.path()).arg(group.to_string());
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let daemon = Self { root, namespace: command.spawn().expect("unshare can be started") };
+        daemon.wait();
+        let image = daemon.path("image.tar");
+        docker(&["save", "--output", image.to_str().unwrap(), "ai_energy_score:smoke"]);
+        let loaded = daemon.ask(&["load", "--input", image.to_str().unwrap()]);
+        assert!(loaded.status.success(), "{loaded:?}");
+        daemon
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn socket(&self) -> String {
+        format!("unix://{}", self.path("docker.sock").display())
+    }
+
+    fn ask(&self, args: &[&str]) -> Output {
+        Command::new("docker").args(["--host", &self.socket()]).args(args).output().unwrap()
+    }
+
+    fn wait(&self) {
+        let begun = Instant::now();
+        while !self.ask(&["version"]).status.success() {
+            let log = fs::read_to_string(self.path("log")).unwrap();
+            assert!(begun.elapsed() < Duration::from_secs(60), "no daemon:\n{log}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn kill(&self) {
+        let namespace = format!("--pid=/proc/{}/ns/pid_for_children", self.namespace.id());
+        let pid = fs::read_to_string(self.path("docker.pid")).unwrap();
+        let kill = ["nsenter", &namespace, "--", "kill", "-KILL", pid.trim()];
+        assert!(Command::new(kill[0]).args(&kill[1..]).status().unwrap().success());
+        while !self.path("dead").exists() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn again(&self) {
+        fs::write(self.path("go"), "").unwrap();
+        self.wait();
+    }
+
+    /// The containers of runs.
+    fn containers(&self) -> Vec<String> {
+        let label = format!("label={}", contract::label::RUN);
+        let output = self.ask(&["ps", "--all", "--filter", &label, "--format", "{{.Names}}"]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // The error that counts is the test's. All processes of the namespace end with the first.
+        let _ = self.namespace.kill();
+        let _ = self.namespace.wait();
+    }
+}
+
+#[test]
+#[ignore = "needs root, Docker and `cargo xtask smoke` once before"]
+fn is_killed_during_the_run() {
+    let mut ada = Ada::with(&[smoke::GGUF]);
+    let group = fs::metadata("/var/run/docker.sock").expect("a Docker socket").gid();
+    let daemon = Daemon::start(group);
+    chown(daemon.root.path(), None, Some(group)).unwrap();
+    ada.set("DOCKER_HOST", daemon.socket());
+    let run = under_way(&ada);
+    let container = daemon.containers().remove(0);
+    daemon.kill();
+    let named = |left: String| left.replace(&container, "CONTAINER");
+    // Docker's client says the time before what it has to say.
+    let left = named(run.left(Vec::new)).replace(&daemon.socket(), "SOCKET");
+    let of_client = |line: &&str| line.starts_with("time=");
+    let left = left.lines().filter(|line| !of_client(line)).collect::<Vec<_>>().join("\n");
+    assert_snapshot!(left, @r#"
+    exit code 1, in time
+    warning: `docker rm --force aienergyscore-RUN` failed: Cannot connect to the Docker daemon at SOCKET. Is the docker daemon running?; remove the container yourself once docker serves, and the next run says if it is still there
+    error: docker does not tell how the container ended (its client's exit code was 125); asked for its state it answered: exit code 1: Cannot connect to the Docker daemon at SOCKET. Is the docker daemon running?
+    results so far: RESULTS
+    kept: benchmark.log
+    containers: none
+    "#);
+
+    // It comes back, with the container; the next run says so.
+    daemon.again();
+    let run = start(&ada, &[smoke::MODEL, "-n", "1"]);
+    assert_snapshot!(named(run.left(|| daemon.containers())), @r#"
+    exit code 0, in time
+    earlier results: moved to RESULTS/previous/TIME
+    warning: 1 container(s) left behind by a run that is gone; remove with `docker rm --force aienergyscore-RUN`
+    kept: GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, RUN_COMPLETE.json, benchmark.log, benchmark_report.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log
+    containers: CONTAINER
+    "#);
+}

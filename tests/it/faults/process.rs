@@ -1,0 +1,249 @@
+//! Processes that are killed, terminals that go away, clocks that jump.
+//!
+//! Elsewhere: a killed runner and a killed client, whose container the reaper removes (`docker`),
+//! signals (`docker`), a reader of the output that leaves (`fake_runs`), a full disk behind the
+//! output (`fake_runs`), a second run in a folder (`fake_runs`).
+
+use std::{
+    fs,
+    os::fd::OwnedFd,
+    process::Stdio,
+    time::{Duration, Instant, SystemTime},
+};
+
+use insta::assert_snapshot;
+use rustix::process::{Pid, Signal, getuid, kill_process};
+
+use super::{Fake, IN_TIME, Run, SmallDisk, start};
+use crate::{
+    ada::{Ada, docker},
+    fake_runs::{GOOD, sandbox_with},
+    harness::smoke,
+};
+
+/// A benchmark that goes on until it is told to end.
+const ENDLESS: &str = r#"
+  : >"$RESULTS/benchmark.log"
+  cat >/dev/null
+  exit 143
+"#;
+
+/// What `ps` says of a container of a run that is gone.
+fn listed(state: &str) -> String {
+    let (run, uid) = ("20260101T000000Z-4194305", getuid().as_raw());
+    format!("aienergyscore-{run}\t{state}\t{run}\t{uid}\n")
+}
+
+#[test]
+fn a_container_that_an_earlier_run_left() {
+    let fake = Fake::new(GOOD);
+    fake.docker.answer("ps", &listed("exited"));
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 0, in time
+    warning: 1 container(s) left behind by a run that is gone; remove with `docker rm --force aienergyscore-RUN`
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+    containers: none
+    "#);
+}
+
+#[test]
+fn a_container_that_still_works() {
+    let fake = Fake::new(GOOD);
+    fake.docker.answer("ps", &listed("running"));
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 0, in time
+    warning: 1 container(s) left behind by a run that is gone; aienergyscore-RUN still works, and spoils what is measured beside it; remove with `docker rm --force aienergyscore-RUN`
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+    containers: none
+    "#);
+}
+
+#[test]
+fn an_engine_that_does_not_list_its_containers() {
+    let fake = Fake::new(GOOD);
+    fake.docker.fail("ps");
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 0, in time
+    warning: containers that earlier runs left are not known: `docker ps` failed: it said nothing
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+    containers: none
+    "#);
+}
+
+#[test]
+fn an_engine_that_hangs_when_it_is_asked_for_its_containers() {
+    let mut fake = Fake::new(GOOD);
+    let hangs = "ps) echo $$ >\"$HERE/asked\"; while [ -d \"$HERE\" ]; do sleep 0.01; done ;;";
+    fake.sandbox = sandbox_with(&fake.docker, hangs);
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 0, in time
+    warning: docker has not listed its containers yet, so those that earlier runs left are not known; `aienergyscore verify` looks for them, too
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+    containers: none
+    "#);
+    let client = fs::read_to_string(fake.sandbox.folder("before/asked")).unwrap();
+    let words = || fs::read(format!("/proc/{}/cmdline", client.trim())).unwrap_or_default();
+    let begun = Instant::now();
+    while !words().is_empty() {
+        assert!(begun.elapsed() < IN_TIME, "the client that hangs is left");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_hangup() {
+    let fake = Fake::new(ENDLESS);
+    let mut run = fake.start(&[]);
+    let log = fake.results().join("benchmark.log");
+    run.until("the benchmark", || log.exists());
+    run.signal(Signal::HUP);
+    assert_snapshot!(fake.left(run), @r#"
+    exit code 129, in time
+    SIGHUP: stopping the benchmark; once more kills it at once
+    error: stopped by SIGHUP; the benchmark is ended, and what it wrote is kept
+    results so far: CWD/results
+    kept: benchmark.log
+    containers: none
+    "#);
+}
+
+#[test]
+fn a_terminal_that_goes_away() {
+    use rustix::pty::{OpenptFlags, grantpt, ptsname, unlockpt};
+    let fake = Fake::new(&format!("seq 100\n{ENDLESS}"));
+    // Nobody else may hold it: its end is the test's to choose.
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let terminal = rustix::pty::openpt(flags).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, vec![]).unwrap().into_string().unwrap();
+    // `setsid --ctty` makes it the controlling terminal, whose end is a hangup.
+    let asked = fake.command(&[]);
+    let mut command = std::process::Command::new("setsid");
+    command.args(["--ctty", "--wait"]).arg(asked.get_program()).args(asked.get_args());
+    command.env_clear().current_dir(fake.sandbox.cwd());
+    command.envs(asked.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let side =
+        || -> OwnedFd { fs::File::options().read(true).write(true).open(&name).unwrap().into() };
+    command.stdin(Stdio::from(side())).stdout(Stdio::from(side())).stderr(Stdio::from(side()));
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let begun = Instant::now();
+    let log = fake.results().join("benchmark.log");
+    while !log.exists() {
+        assert_eq!(child.try_wait().unwrap(), None, "the run ended early");
+        assert!(begun.elapsed() < IN_TIME, "no benchmark");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    drop(terminal);
+    while child.try_wait().unwrap().is_none() {
+        if begun.elapsed() > IN_TIME {
+            child.kill().unwrap();
+            panic!("the run goes on without its terminal");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(129));
+    assert_eq!(fake.containers(), [""; 0]);
+    assert!(log.exists());
+}
+
+#[test]
+fn a_clock_that_jumped_backwards() {
+    // What is there is of the future, as after a jump: files, folders, and a run's proof.
+    let fake = Fake::new(GOOD);
+    let future = SystemTime::now() + Duration::from_secs(400 * 24 * 3600);
+    let proof = r#"{"run_id":"20990101T000000Z-1","exit_code":0}"#;
+    for (name, text) in [("benchmark_report.json", "precious"), ("RUN_COMPLETE.json", proof)] {
+        fake.result(name, text);
+        let file = fs::File::options().write(true).open(fake.results().join(name)).unwrap();
+        file.set_modified(future).unwrap();
+    }
+    fs::create_dir_all(fake.results().join("previous/20990101T000000Z")).unwrap();
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 0, in time
+    earlier results: moved to CWD/results/previous/TIME
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark_report.json
+    containers: none
+    "#);
+}
+
+#[test]
+#[ignore = "needs root, to make a full disk"]
+fn a_full_disk_for_temporary_files() {
+    let mut fake = Fake::new(GOOD);
+    fake.result("benchmark_report.json", "precious");
+    let full = fake.sandbox.folder("tmp");
+    let _disk = SmallDisk::at(&full, 4096, getuid().as_raw());
+    fs::write(full.join("full"), vec![b' '; 4096]).unwrap();
+    // What a run writes there is the token of a variable; the rest has its place beside its target.
+    fake.sandbox.set("XDG_RUNTIME_DIR", "").set("TMPDIR", &full);
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 0, in time
+    earlier results: moved to CWD/results/previous/TIME
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, previous/TIME/benchmark_report.json
+    containers: none
+    "#);
+    fake.sandbox.set("HF_TOKEN", "hf_secret_of_ada");
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 1, in time
+    earlier results: moved to CWD/results/previous/TIME
+    error: writing the token of HF_TOKEN to `ROOT/tmp/aienergyscore-RUN-token`: No space left on device (os error 28)
+    kept: previous/TIME/benchmark_report.json, previous/TIME/GPU_ENERGY_SUMMARY.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark_report.json
+    containers: none
+    "#);
+    assert_eq!(fs::read_dir(&full).unwrap().count(), 1, "half a token is left");
+}
+
+/// The reaper of a run, which is told the container's name.
+fn reaper(container: &str) -> i32 {
+    let pids = fs::read_dir("/proc").unwrap();
+    let mut pids = pids.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    pids.find(|pid| {
+        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let words = String::from_utf8_lossy(&words);
+        words.starts_with("container-reaper\0") && words.contains(container)
+    })
+    .expect("a reaper")
+}
+
+#[test]
+#[ignore = "needs Docker and `cargo xtask smoke` once before"]
+fn everything_that_looks_after_a_container_is_killed() {
+    let ada = Ada::with(&[smoke::GGUF]);
+    let mut run = start(&ada, &[smoke::MODEL, "-n", "1000"]);
+    let log = ada.results().join("benchmark.log");
+    run.until("a prompt", || fs::read_to_string(&log).is_ok_and(|log| log.contains("tokens/s")));
+    let container = ada.containers().remove(0);
+    let kill = |pid| kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    kill(reaper(&container));
+    run.signal(Signal::KILL);
+    // The client goes on; its input is at its end, which ends the benchmark.
+    let left = run.left(|| ada.containers()).replace(&container, "CONTAINER");
+    assert_snapshot!(left, @r#"
+    exit code signal: 9 (SIGKILL), in time
+    kept: .aienergyscore-RUN.cid, benchmark.log
+    containers: CONTAINER
+    "#);
+    docker(&["wait", &container]);
+
+    let offer = || {
+        let run: Run = start(&ada, &[smoke::MODEL, "-n", "1"]);
+        run.left(|| ada.containers()).replace(&container, "CONTAINER")
+    };
+    assert_snapshot!(offer(), @r#"
+    exit code 0, in time
+    earlier results: moved to RESULTS/previous/TIME
+    warning: 1 container(s) left behind by a run that is gone; remove with `docker rm --force aienergyscore-RUN`
+    kept: .aienergyscore-RUN.cid, GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, RUN_COMPLETE.json, benchmark.log, benchmark_report.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log
+    containers: CONTAINER
+    "#);
+    // What is offered does it.
+    docker(&["rm", "--force", &container]);
+    assert_snapshot!(offer(), @r#"
+    exit code 0, in time
+    earlier results: moved to RESULTS/previous/TIME
+    kept: .aienergyscore-RUN.cid, GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, RUN_COMPLETE.json, benchmark.log, benchmark_report.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log, previous/TIME/GPU_ENERGY_SUMMARY.json, previous/TIME/GPU_ENERGY_WH.txt, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log, previous/TIME/benchmark_report.json
+    containers: none
+    "#);
+}

@@ -1,0 +1,139 @@
+//! The results folder is full, closed, somebody else's, elsewhere, or no folder.
+//!
+//! Elsewhere: a second run into a folder that is in use (`fake_runs`), names of every kind
+//! (`fake_runs`), a full disk under a real benchmark (`docker`), file systems without locks (the
+//! runner's `lock`), a path through a link (`fake_runs`).
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+};
+
+use insta::assert_snapshot;
+use rustix::process::getuid;
+
+use super::{Fake, SmallDisk};
+use crate::fake_runs::GOOD;
+
+#[test]
+fn read_only() {
+    let fake = Fake::new(GOOD);
+    fake.result("benchmark_report.json", "precious");
+    fs::set_permissions(fake.results(), fs::Permissions::from_mode(0o555)).unwrap();
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 1, in time
+    error: results folder `CWD/results` cannot be written: it is yours, but its mode forbids it; `chmod u+rwx CWD/results`
+    kept: benchmark_report.json
+    containers: none
+    "#);
+}
+
+#[test]
+#[ignore = "needs root, to make files that are not the user's"]
+fn of_root() {
+    let fake = Fake::new(GOOD).of_ada();
+    fake.result("benchmark_report.json", "precious");
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 1, in time
+    error: results folder `CWD/results` cannot be written: it belongs to uid 0, you are uid 4242; `sudo chown -hR 4242:4242 CWD/results` makes it yours, or choose another folder
+    kept: benchmark_report.json
+    containers: none
+    "#);
+}
+
+#[test]
+#[ignore = "needs root, to make files that are not the user's"]
+fn with_an_earlier_result_of_roots() {
+    let mut fake = Fake::new(GOOD);
+    fake.result("notes.txt", "mine");
+    fake = fake.of_ada();
+    fake.result("benchmark_report.json", "root's");
+    // What is only a file is moved whoever owns it: the folder is the user's.
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 0, in time
+    earlier results: moved to CWD/results/previous/TIME
+    warning: 1 file(s) in `CWD/results` do not belong to you, first `CWD/results/previous/TIME/benchmark_report.json` of uid 0; `aienergyscore repair-results --yes CWD/results` takes them back without sudo
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, notes.txt, previous/TIME/benchmark_report.json
+    containers: none
+    "#);
+}
+
+#[test]
+fn a_file() {
+    let fake = Fake::new(GOOD);
+    fs::write(fake.results(), "precious").unwrap();
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 1, in time
+    error: results folder `CWD/results` cannot be made: `CWD/results` is not a folder; choose another path
+    kept: nothing
+    containers: none
+    "#);
+    assert_eq!(fs::read_to_string(fake.results()).unwrap(), "precious");
+}
+
+#[test]
+fn a_dangling_link() {
+    let fake = Fake::new(GOOD);
+    symlink("gone/disk", fake.results()).unwrap();
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 1, in time
+    error: results folder `CWD/results` cannot be made: `CWD/results` is a link to nothing; remove it, or make what it points to
+    kept: nothing
+    containers: none
+    "#);
+    assert!(fs::symlink_metadata(fake.results()).unwrap().is_symlink());
+}
+
+#[test]
+fn on_another_file_system() {
+    let fake = Fake::new(GOOD);
+    let disk = tempfile::tempdir_in("/dev/shm").unwrap();
+    symlink(disk.path(), fake.results()).unwrap();
+    fs::write(disk.path().join("benchmark_report.json"), "precious").unwrap();
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 0, in time
+    earlier results: moved to CWD/results/previous/TIME
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, previous/TIME/benchmark_report.json
+    containers: none
+    "#);
+    let kept = fs::read_dir(disk.path().join("previous")).unwrap().next().unwrap().unwrap();
+    let kept = fs::read_to_string(kept.path().join("benchmark_report.json")).unwrap();
+    assert_eq!(kept, "precious");
+}
+
+#[test]
+#[ignore = "needs root, to make a full disk"]
+fn full_before_the_run() {
+    let fake = Fake::new(GOOD);
+    let results = fake.results();
+    let _disk = SmallDisk::at(&results, 4096, getuid().as_raw());
+    fs::write(results.join("benchmark_report.json"), vec![b' '; 4096]).unwrap();
+    assert_snapshot!(fake.run(&[]), @r#"
+    exit code 1, in time
+    error: locking the results folder with `CWD/results/.aienergyscore.lock`: No space left on device (os error 28)
+    kept: benchmark_report.json
+    containers: none
+    "#);
+}
+
+#[test]
+#[ignore = "needs root, to make a full disk"]
+fn full_after_the_benchmark() {
+    let fill = "head -c 1M /dev/zero >\"$RESULTS/weights\" 2>/dev/null; true";
+    let fake = Fake::new(&format!("{GOOD}\n{fill}"));
+    let results = fake.results();
+    let _disk = SmallDisk::at(&results, 64 * 1024, getuid().as_raw());
+    let left = fake.run(&[]);
+    // Which temporary file it was is chance.
+    let (before, after) = left.split_once(" at path ").expect(&left);
+    let after = after.split_once('\n').expect(after).1;
+    assert_snapshot!(format!("{before}\n{after}"), @r#"
+    exit code 1, in time
+    error: the benchmark succeeded and its summary is whole, but what the run added to the cache could not be added to it: writing `CWD/results/GPU_ENERGY_SUMMARY.json`: No space left on device (os error 28)
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, weights
+    containers: none
+    "#);
+    let summary = fs::read(results.join("GPU_ENERGY_SUMMARY.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&summary).unwrap();
+    assert_eq!(summary["run"]["prompts"], 2, "the benchmark's own summary is whole");
+}
