@@ -72,6 +72,9 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
     {
         findings.push(Finding::warning("cache", options.cache.hub.as_str(), text));
     }
+    let doubts = plan.doubts.iter();
+    findings
+        .extend(doubts.map(|doubt| Finding::warning("plan", engine.mode.engine(), doubt.clone())));
     findings.push(gpus(&plan, &host));
     findings.extend(image::check(&engine, &plan, inputs));
     findings.extend(leftovers::check(&engine, &host)?);

@@ -24,11 +24,13 @@ const SET_GID: u32 = 0o2000;
 
 /// Whose rights are judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Who {
+pub(crate) struct Who<'a> {
     /// The user.
     pub(crate) uid: u32,
-    /// The group, alone: a container knows no others of the user's.
+    /// The group.
     pub(crate) gid: u32,
+    /// Other groups. Where an engine does not pass them on, a run says so.
+    pub(crate) groups: &'a [u32],
 }
 
 /// What a user may do with an entry.
@@ -37,12 +39,12 @@ struct Rights(u32);
 
 impl Rights {
     /// What the mode of `data` allows.
-    fn of(data: &Entry, who: Who) -> Self {
+    fn of(data: &Entry, who: Who<'_>) -> Self {
         Self(if who.uid == 0 {
             0o7
         } else if data.uid == who.uid {
             data.mode >> 6 & 0o7
-        } else if data.gid == who.gid {
+        } else if data.gid == who.gid || who.groups.contains(&data.gid) {
             data.mode >> 3 & 0o7
         } else {
             data.mode & 0o7
@@ -103,7 +105,7 @@ pub(crate) struct Walked {
 }
 
 /// Walks the cache at `hub`, or only these repos of it.
-pub(crate) fn walk(hub: &Path, repos: Option<&[RepoName]>, who: Who) -> Walked {
+pub(crate) fn walk(hub: &Path, repos: Option<&[RepoName]>, who: Who<'_>) -> Walked {
     let mut judge = Judge { who, shared: is_shared(hub), ..Judge::default() };
     let roots: Vec<PathBuf> = match repos {
         None => vec![hub.to_owned()],
@@ -161,8 +163,8 @@ fn is_shared(hub: &Path) -> bool {
 }
 
 #[derive(Debug)]
-struct Judge {
-    who: Who,
+struct Judge<'a> {
+    who: Who<'a>,
     shared: bool,
     walked: Walked,
     /// Modes of the folders on the way to an entry.
@@ -173,10 +175,10 @@ struct Judge {
     read_only: BTreeMap<Option<RepoName>, Group>,
 }
 
-impl Default for Judge {
+impl Default for Judge<'_> {
     fn default() -> Self {
         Self {
-            who: Who { uid: 0, gid: 0 },
+            who: Who { uid: 0, gid: 0, groups: &[] },
             shared: false,
             walked: Walked::default(),
             folders: vec![],
@@ -205,7 +207,7 @@ impl Group {
     }
 }
 
-impl Judge {
+impl Judge<'_> {
     fn entry(&mut self, path: &Path, depth: usize, entry: Entry) {
         let Entry { kind, mode, uid, gid: _, size } = entry;
         if kind == EntryKind::File && size > 0 && path.starts_with(".locks") {

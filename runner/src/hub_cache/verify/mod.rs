@@ -91,7 +91,7 @@ pub fn verify(
     let Around { host, token, memory, stop } = around;
     let cache = Cache::open(places.hub.as_path())?;
     let chosen = chosen(&cache, &scope.repos)?;
-    let who = Who { uid: host.uid, gid: host.gid };
+    let who = Who { uid: host.uid, gid: host.gid, groups: &host.groups };
     let everything = scope.repos.is_empty();
 
     let mut walked = access::walk(&cache.path, (!everything).then_some(&chosen), who);

@@ -107,7 +107,7 @@ fn network(hub: &Path) -> Option<Breakage> {
 }
 
 /// Judges the HuggingFace home, the token and the folder that the user works in.
-pub(crate) fn home(home: &Path, token: Option<&Path>, cwd: &Path, who: Who) -> Vec<Breakage> {
+pub(crate) fn home(home: &Path, token: Option<&Path>, cwd: &Path, who: Who<'_>) -> Vec<Breakage> {
     let mut found = Vec::new();
     let mut add = |what, path: &Path, evidence: String| {
         let path = path.to_owned();

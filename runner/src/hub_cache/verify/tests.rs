@@ -242,7 +242,7 @@ fn the_home_and_the_token_are_looked_at() {
     let token = fixture.at("token");
     fs::write(&token, "hf_x").unwrap();
     fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();
-    let who = super::Who { uid: rustix::process::geteuid().as_raw(), gid: 0 };
+    let who = super::Who { uid: rustix::process::geteuid().as_raw(), gid: 0, groups: &[] };
     let home = |cwd: &Path| super::surroundings::home(&fixture.path(), Some(&token), cwd, who);
     let found = home(Path::new("/"));
     assert_eq!(found.len(), 1);
@@ -291,7 +291,7 @@ fn a_token_that_no_client_can_read_is_told_from_none() {
     fixture.link("loop", "loop");
     fixture.link("gone", "nowhere");
     fixture.write("file", "");
-    let who = super::Who { uid: rustix::process::geteuid().as_raw(), gid: 0 };
+    let who = super::Who { uid: rustix::process::geteuid().as_raw(), gid: 0, groups: &[] };
     let found = |token: &Path| {
         let hub = fixture.path();
         let found = super::surroundings::home(&hub, Some(token), Path::new("/"), who);

@@ -9,7 +9,7 @@ fn entry(kind: EntryKind, mode: u32, uid: u32, gid: u32) -> Entry {
     Entry { kind, mode, uid, gid, size: 10 }
 }
 
-const ADA: Who = Who { uid: 1000, gid: 100 };
+const ADA: Who<'_> = Who { uid: 1000, gid: 100, groups: &[2500] };
 
 #[test]
 fn the_first_class_that_fits_decides() {
@@ -17,8 +17,9 @@ fn the_first_class_that_fits_decides() {
     assert_eq!(rights(0o740, 1000, 100), 0o7);
     assert_eq!(rights(0o047, 1000, 0), 0o0, "an owner's own bits count, whatever others may");
     assert_eq!(rights(0o750, 0, 100), 0o5);
+    assert_eq!(rights(0o740, 0, 2500), 0o4, "any of the groups");
     assert_eq!(rights(0o751, 0, 0), 0o1);
-    let root = Who { uid: 0, gid: 0 };
+    let root = Who { uid: 0, gid: 0, groups: &[] };
     assert_eq!(Rights::of(&entry(EntryKind::File, 0, 1, 1), root).0, 0o7);
 }
 
