@@ -123,9 +123,21 @@ X
   printf '[storage]\ndriver="overlay"\n' >"$DIR/storage.conf"
 }
 
+# What Podman remembers of a process that is gone, as after a restart that spared the files, leads it
+# into a stranger's namespace.
+forget_the_dead() {
+  local pid
+  pid=$(cat "$1/libpod/tmp/pause.pid" 2>/dev/null || true)
+  case $(readlink "/proc/${pid:-none}/exe" || true) in
+  */podman) ;;
+  *) rm -rf "$1/libpod" "$1/containers" "$1/netns" ;;
+  esac
+}
+
 # Podman itself needs no daemon.
 podman_rootless() {
   podman_configuration
+  forget_the_dead "$RUNTIME"
   (cd / && load as_user podman)
 }
 
@@ -137,7 +149,8 @@ podman_behind_docker() {
   local own=(as_user env "HOME=$DIR/service" "XDG_RUNTIME_DIR=$SERVICE")
   if ! docker -H "unix://$socket" run --rm --pull never "$IMAGE" --version >/dev/null 2>&1; then
     pkill -f "podman system service --time=0 unix://$socket" || true
-    rm -rf "$socket" "$SERVICE/libpod" "$SERVICE/netns"
+    rm -f "$socket"
+    forget_the_dead "$SERVICE"
     (cd / && "${own[@]}" setsid nohup podman system service --time=0 "unix://$socket") \
       >"$DIR/service.log" 2>&1 </dev/null &
     wait_for "$socket" "$DIR/service.log"
