@@ -53,7 +53,11 @@ pub(super) fn prepare(options: RunOptions, host: &Host) -> anyhow::Result<Prepar
     warn(image_serves(&detected.engine, plan)?);
     warn(offline::check(&planned)?);
     if host.uid == 0 {
-        warn(Some("you are root, so the benchmark and its files are root's, too"));
+        let sudo = host.env.get("SUDO_UID").map_or("", |_| {
+            "; leave `sudo` out: Docker's group, or Podman's socket by CONTAINER_HOST, is all that a \
+             rootful engine takes"
+        });
+        warn(Some(format!("you are root, so the benchmark and its files are root's, too{sudo}")));
     }
     announce(&detected.why, plan);
     move_earlier_results(&options.results)?;
