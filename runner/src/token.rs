@@ -3,13 +3,14 @@
 use std::{
     collections::BTreeSet,
     fs::{self, OpenOptions},
-    io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
+    io::{self, Write as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::Path,
 };
 
 use anyhow::Context as _;
 use contract::env;
+use rustix::fs::{Access, access};
 
 use crate::{
     exit::Usage,
@@ -113,6 +114,41 @@ impl TokenSource {
             .with_context(|| format!("writing the token of {name} to `{file}`"))?;
         Ok(Some(guard))
     }
+}
+
+/// What is wrong with the file of a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The user cannot read it, and the Hub client minds that even offline.
+    Unreadable(String),
+    /// Its mode opens it to others.
+    Mode(u32),
+    /// It belongs to this user, who can read it.
+    Owner(u32),
+}
+
+/// What is wrong with the token in `file`, for the user `uid`. That there is none is no fault.
+pub(crate) fn fault(file: &Path, uid: u32) -> Option<Fault> {
+    let data = match fs::metadata(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => return Some(Fault::Unreadable(error.to_string())),
+        Ok(data) => data,
+    };
+    if data.is_dir() {
+        return Some(Fault::Unreadable("it is a folder".to_owned()));
+    }
+    if access(file, Access::READ_OK).is_err() {
+        return Some(Fault::Unreadable("it is closed to you".to_owned()));
+    }
+    // `/dev/null` stands for no token.
+    if !data.is_file() {
+        return None;
+    }
+    let mode = data.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Some(Fault::Mode(mode));
+    }
+    (data.uid() != uid && uid != 0).then(|| Fault::Owner(data.uid()))
 }
 
 /// The files with tokens that lie in the HuggingFace home, as paths below it, links followed:

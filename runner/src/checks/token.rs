@@ -1,12 +1,10 @@
 //! The access token: readable by its owner, and by nobody else.
 
-use std::{
-    fs::{self, Metadata},
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
-};
-
 use super::Finding;
-use crate::{host::Host, token::TokenSource};
+use crate::{
+    host::Host,
+    token::{Fault, TokenSource, fault},
+};
 
 /// Looks at the token in force.
 pub(super) fn check(source: &TokenSource, host: &Host) -> Finding {
@@ -17,35 +15,22 @@ pub(super) fn check(source: &TokenSource, host: &Host) -> Finding {
         }
         TokenSource::File(file) => file,
     };
-    let subject = file.as_str();
-    match fs::metadata(file.as_path()) {
-        Err(error) => Finding::error("token", subject, error.to_string()),
-        Ok(_) if fs::File::open(file.as_path()).is_err() => Finding::error(
-            "token",
-            subject,
-            "it is not readable for you, and the Hub client refuses to work at all then; \
-             `sudo chown` it to yourself, or name another in HF_TOKEN_PATH"
-                .to_owned(),
+    let text = match fault(file.as_path(), host.uid) {
+        None => return Finding::ok("token", file.as_str(), "readable by you alone".to_owned()),
+        Some(Fault::Unreadable(_)) => {
+            "it is not readable for you, and the Hub client refuses to work at all then; `sudo \
+             chown` it to yourself, or name another in HF_TOKEN_PATH"
+                .to_owned()
+        }
+        Some(Fault::Mode(mode)) => {
+            format!("its mode {mode:04o} opens it to other users; `chmod 600` it")
+        }
+        Some(Fault::Owner(uid)) => format!(
+            "it belongs to uid {uid}, who can read it; log in as yourself with `hf auth login`, or \
+             name a file of yours in HF_TOKEN_PATH"
         ),
-        Ok(data) => match open_to_others(&data, host) {
-            Some(text) => Finding::error("token", subject, text),
-            None => Finding::ok("token", subject, "readable by you alone".to_owned()),
-        },
-    }
-}
-
-fn open_to_others(data: &Metadata, host: &Host) -> Option<String> {
-    let mode = data.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Some(format!("its mode {mode:04o} opens it to other users; `chmod 600` it"));
-    }
-    (data.uid() != host.uid).then(|| {
-        format!(
-            "it belongs to uid {}, who can read it; log in as yourself with `hf auth login`, or name \
-             a file of yours in HF_TOKEN_PATH",
-            data.uid()
-        )
-    })
+    };
+    Finding::error("token", file.as_str(), text)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::{
 use contract::summary::CacheDelta;
 use walkdir::WalkDir;
 
-use super::{dir::DEEPEST, names::RepoName};
+use super::{dir::DEEPEST, names::RepoName, reached::is_passing};
 
 /// Every file of a Hub cache that holds a repo's bytes, with what changes when it is written
 /// again. Links, refs, locks and notes about missing files are left out.
@@ -83,11 +83,6 @@ impl Inventory {
 /// A lock or a list of users of a payload in the shared store, which is no payload.
 fn is_of_store(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "lock" || ending == "refs")
-}
-
-/// Closed to this user, or gone since its folder was listed.
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound)
 }
 
 #[cfg(test)]

@@ -21,6 +21,11 @@ pub(crate) enum Reached {
     OutOfSight(io::Error),
 }
 
+/// Closed to this user, or gone since its folder was listed: what a walk passes over.
+pub(crate) fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound)
+}
+
 impl Reached {
     /// What looking through a link came to.
     pub(crate) fn of(looked: io::Result<Stamp>) -> Self {

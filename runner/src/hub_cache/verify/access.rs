@@ -4,7 +4,6 @@
 use std::{
     collections::BTreeMap,
     fs::Metadata,
-    io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
@@ -15,6 +14,7 @@ use crate::hub_cache::{
     breakage::{Breakage, Fix, What},
     dir::{DEEPEST, is_too_deep, too_deep},
     names::RepoName,
+    reached::is_passing,
     repo::TREES,
     store::STORE,
 };
@@ -150,11 +150,6 @@ pub(crate) fn walk(hub: &Path, repos: Option<&[RepoName]>, who: Who<'_>) -> Walk
         }
     }
     judge.finish()
-}
-
-/// Closed to this user, or gone since its folder was listed.
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound)
 }
 
 /// Whether a group fills the cache together: its folder says so.

@@ -15,9 +15,9 @@ use crate::hub_cache::{
     cache::Cache,
     dir::Kind,
     names::RepoName,
-    reached::is_gone,
     store::STORE,
 };
+use crate::token::{Fault, fault};
 
 /// File systems that are another machine's, by the magic numbers of statfs(2).
 const OF_OTHER_MACHINES: [(i64, &str); 5] = [
@@ -124,28 +124,15 @@ pub(crate) fn home(home: &Path, token: Option<&Path>, cwd: &Path, who: Who<'_>) 
         );
         add(What::ClosedFolder, home, evidence);
     }
-    if let Some(token) = token {
-        match fs::metadata(token) {
-            // The Hub client minds everything but a token that is not there.
-            Err(error) if is_gone(&error) => {}
-            Err(error) => add(What::UnreadableToken, token, error.to_string()),
-            Ok(data) if data.is_dir() => {
-                add(What::UnreadableToken, token, "it is a folder".to_owned());
+    if let Some((token, fault)) = token.and_then(|token| Some((token, fault(token, who.uid)?))) {
+        let (what, evidence) = match fault {
+            Fault::Unreadable(why) => (What::UnreadableToken, why),
+            Fault::Mode(mode) => {
+                (What::OpenToken, format!("its mode {mode:04o} opens it to others"))
             }
-            Ok(_) if access(token, Access::READ_OK).is_err() => {
-                add(What::UnreadableToken, token, "it is closed to you".to_owned());
-            }
-            // `/dev/null` stands for no token.
-            Ok(data) if !data.is_file() => {}
-            Ok(data) if data.mode() & 0o077 != 0 => {
-                let evidence = format!("its mode {:04o} opens it to others", data.mode() & 0o7777);
-                add(What::OpenToken, token, evidence);
-            }
-            Ok(data) if data.uid() != who.uid && who.uid != 0 => {
-                add(What::OpenToken, token, format!("it belongs to uid {}", data.uid()));
-            }
-            Ok(_) => {}
-        }
+            Fault::Owner(uid) => (What::OpenToken, format!("it belongs to uid {uid}")),
+        };
+        add(what, token, evidence);
     }
     let tilde = cwd.join("~");
     if tilde.join(".cache/huggingface").is_dir() {
