@@ -1,5 +1,7 @@
 //! The messages that the guide explains: each is provoked, and must be what the guide quotes.
 
+mod faults;
+
 use std::{
     fs::{self, File},
     io::{Read as _, Write as _},
@@ -196,6 +198,7 @@ const AS_ROOT_IN_CONTAINERS: [Symptom; 1] = [("A folder is a group's", || {
 #[test]
 fn what_the_programs_say_is_what_the_guide_quotes() {
     assert_quoted(&ANYWHERE);
+    assert_quoted(&faults::ANYWHERE);
 }
 
 #[test]
@@ -220,7 +223,8 @@ fn what_a_groups_folder_makes_of_a_container_is_what_the_guide_quotes() {
 
 #[test]
 fn every_message_that_the_guide_quotes_is_provoked() {
-    let all = [&ANYWHERE[..], &AS_ROOT, &IN_CONTAINERS, &AS_ROOT_IN_CONTAINERS].concat();
+    let all = [&ANYWHERE[..], &faults::ANYWHERE, &AS_ROOT, &IN_CONTAINERS, &AS_ROOT_IN_CONTAINERS]
+        .concat();
     let mut provoked: Vec<_> = all.iter().map(|(heading, _)| (*heading).to_owned()).collect();
     let mut quoted: Vec<_> = guide().into_iter().map(|(heading, _)| heading).collect();
     provoked.sort();

@@ -1,0 +1,54 @@
+//! What goes wrong around a run, in the words of the guide.
+
+use super::{Here, Symptom};
+
+/// A smoke-sized request.
+const RUN: [&str; 4] = ["run", "--flavour", "smoke", "backend.model=o/m"];
+
+/// An engine whose image is of this version and architecture.
+fn with_image(version: &str, architecture: &str) -> Here {
+    let labels = format!(
+        r#"{{"org.aienergyscore.flavour":"smoke","org.opencontainers.image.version":"{version}"}}"#
+    );
+    Here::new(&format!(
+        "version) echo '{{\"Arch\":\"amd64\"}}'; exit ;;\n\
+         image) echo '{{\"architecture\":\"{architecture}\",\"labels\":{labels}}}'; exit ;;"
+    ))
+}
+
+/// What needs nothing but the programs.
+pub(super) const ANYWHERE: [Symptom; 8] = [
+    ("The image is made for another processor", || with_image(env!("CARGO_PKG_VERSION"), "arm64").said(&RUN)),
+    ("The image is of another version", || with_image("0.0.7", "amd64").said(&RUN)),
+    ("The benchmark was killed", || {
+        let state =
+            r#"{"Running":false,"OOMKilled":false,"ExitCode":137,"Error":"","StartedAt":"2026"}"#;
+        Here::new(&format!("run) exit 137 ;;\ncontainer) echo '{state}'; exit ;;")).said(&RUN)
+    }),
+    ("Somebody removed the container", || {
+        let says = "Error: No such container: aienergyscore-20260101T000000Z-7";
+        // The fake engine gives no id by itself.
+        Here::new(&format!(
+            "run) for word in \"$@\"; do case $word in */.aienergyscore-*.cid) echo 0123 >\"$word\" ;; \
+             esac; done; exit 137 ;;\ncontainer) echo '{says}' >&2; exit 1 ;;"
+        ))
+        .said(&RUN)
+    }),
+    ("The results folder is a file", || {
+        let here = Here::new("");
+        std::fs::write(here.0.cwd().join("results"), "precious").unwrap();
+        here.said(&RUN)
+    }),
+    ("The results folder is a link to nothing", || {
+        let here = Here::new("");
+        std::os::unix::fs::symlink("/mnt/disk", here.0.cwd().join("results")).unwrap();
+        here.said(&RUN)
+    }),
+    ("A folder has a name that no engine mounts", || {
+        Here::new("").said(&[&RUN[..], &["--results", "runs\r\n1"]].concat())
+    }),
+    ("An earlier run left its container", || {
+        let line = "aienergyscore-20260101T000000Z-4194305\\texited\\t20260101T000000Z-4194305\\t";
+        Here::new(&format!("ps) printf '{line}%s\\n' \"$(id -u)\"; exit ;;")).said(&RUN)
+    }),
+];
