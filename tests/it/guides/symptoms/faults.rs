@@ -18,7 +18,9 @@ fn with_image(version: &str, architecture: &str) -> Here {
 
 /// What needs nothing but the programs.
 pub(super) const ANYWHERE: [Symptom; 8] = [
-    ("The image is made for another processor", || with_image(env!("CARGO_PKG_VERSION"), "arm64").said(&RUN)),
+    ("The image is made for another processor", || {
+        with_image(env!("CARGO_PKG_VERSION"), "arm64").said(&RUN)
+    }),
     ("The image is of another version", || with_image("0.0.7", "amd64").said(&RUN)),
     ("The benchmark was killed", || {
         let state =
