@@ -15,13 +15,11 @@ use serde_json::Value;
 
 use crate::{
     ada::{Ada, docker},
-    harness::workspace,
+    machine::On,
 };
 
 /// Where Podman looks for descriptions of devices.
 const FOLDER: &str = "/var/run/cdi";
-/// Where `tests/engines.sh` keeps what belongs to its engines.
-const ENGINES: &str = "/run/aienergyscore-test";
 
 /// A description of NVIDIA's devices, gone at the end.
 struct Described;
@@ -58,28 +56,16 @@ impl Drop for Described {
     }
 }
 
-/// Somebody with a rootless Podman of their own.
-fn ada() -> Ada {
+/// Somebody with this engine, and a machine without a GPU.
+fn ada(on: On) -> Ada {
     assert!(getuid().is_root(), "only root can describe devices");
     assert!(!Path::new("/dev/nvidia0").exists(), "this machine has a GPU");
-    let engines = workspace().join("tests/engines.sh");
-    let status = Command::new(engines).arg("podman-rootless").status().unwrap();
-    assert!(status.success(), "no rootless Podman");
-    let mut ada = Ada::with(&[]);
-    for (name, path) in [
-        ("XDG_RUNTIME_DIR", "user"),
-        ("XDG_DATA_HOME", "home/.local/share"),
-        ("CONTAINERS_CONF", "containers.conf"),
-        ("CONTAINERS_STORAGE_CONF", "storage.conf"),
-    ] {
-        ada.set(name, format!("{ENGINES}/{path}"));
-    }
-    ada.set("DOCKER_HOST", format!("unix://{ENGINES}/user/podman.sock"));
-    ada
+    Ada::on(on, &[])
 }
 
 /// What a run without a model says: it gets as far as the backend, or not.
-fn run(ada: &Ada, engine: &str, gpus: &str) -> (Option<i32>, String) {
+fn run(ada: &Ada, gpus: &str) -> (Option<i32>, String) {
+    let engine = ada.on.choice();
     let args = ["run", "--backend", "native", "--no-token", "--engine", engine, "--gpus", gpus];
     let output = ada.command(&args).output().unwrap();
     assert!(!output.status.success());
@@ -92,31 +78,31 @@ const MISSING: &str = "the container has no NVIDIA GPU (no /dev/nvidia0)";
 #[test]
 #[ignore = "needs root, Podman and the smoke image, and describes devices of this machine"]
 fn gpus_that_were_asked_for_are_there_or_nothing_is_measured() {
-    let ada = ada();
+    let ada = ada(On::PodmanRootless);
     {
         let _one = Described::new(&["/dev/nvidia0"]);
         for gpus in ["all", "1", "device=0"] {
-            let (code, said) = run(&ada, "podman", gpus);
+            let (code, said) = run(&ada, gpus);
             assert!(code == Some(2) && said.contains(STARTED), "{gpus}: {said}");
         }
         // Podman itself refuses what nothing describes.
-        let (_, said) = run(&ada, "podman", "2");
+        let (_, said) = run(&ada, "2");
         assert!(said.contains("nvidia.com/gpu=1") && !said.contains(STARTED), "{said}");
         // Podman before 5.0 drops what Docker's client asks for, without a word.
         let version = Command::new("podman").args(["version", "--format", "{{.Version}}"]).output();
         let version = String::from_utf8(version.unwrap().stdout).unwrap();
         let major = version.split('.').next().unwrap().parse::<u32>().unwrap();
-        let (_, said) = run(&ada, "docker", "all");
+        let (_, said) = run(&self::ada(On::PodmanBehindDocker), "all");
         let (expected, other) = if major < 5 { (MISSING, STARTED) } else { (STARTED, MISSING) };
         assert!(said.contains(expected) && !said.contains(other), "{version}: {said}");
     }
     {
         // A description that has outlived its device.
         let _none = Described::new(&["/dev/nvidia-uvm"]);
-        let (code, said) = run(&ada, "podman", "all");
+        let (code, said) = run(&ada, "all");
         assert!(code == Some(1) && said.contains(MISSING) && !said.contains(STARTED), "{said}");
     }
-    let (_, said) = run(&ada, "podman", "none");
+    let (_, said) = run(&ada, "none");
     assert!(said.contains(STARTED), "{said}");
 }
 
@@ -213,13 +199,13 @@ fn docker_is_asked_for_gpus_in_words_that_it_hands_on() {
     let mut ada = Ada::with(&[]);
     ada.set("DOCKER_HOST", hooked.host());
     for (gpus, told) in [("all", "all"), ("device=0,2", "0,2"), ("device=1", "1")] {
-        let (code, said) = run(&ada, "docker", gpus);
+        let (code, said) = run(&ada, gpus);
         assert!(code == Some(2) && said.contains(STARTED), "{gpus}: {said}");
         let variable = format!("NVIDIA_VISIBLE_DEVICES={told}");
         assert!(hooked.variables().contains(&variable), "{gpus}: {:?}", hooked.variables());
     }
     // A hook that does nothing.
     fs::write(hooked.at("nvidia-container-runtime-hook"), "#!/bin/sh\nexit 0\n").unwrap();
-    let (code, said) = run(&ada, "docker", "all");
+    let (code, said) = run(&ada, "all");
     assert!(code == Some(1) && said.contains(MISSING) && !said.contains(STARTED), "{said}");
 }
