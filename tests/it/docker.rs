@@ -1,78 +1,24 @@
-//! What real Docker really does, with a real model, started by an unprivileged user.
+//! What the machine's Docker really does, with a real model, started by an unprivileged user. What
+//! every engine does is in `modes`.
 
 use std::{
     fs,
-    os::unix::{
-        fs::{MetadataExt as _, chown},
-        process::ExitStatusExt as _,
-    },
-    process::{Child, Command, Output, Stdio},
-    time::{Duration, Instant},
+    os::unix::fs::chown,
+    process::{Command, Stdio},
+    time::Duration,
 };
 
-use rustix::process::{Pid, Signal, getuid, kill_process};
+use rustix::process::{Signal, getuid};
 
 use crate::{
     ada::{Ada, docker},
     harness::smoke,
+    under_way::{run, signal, until},
 };
 
 /// Ada with the smoke test's model.
 fn ada() -> Ada {
     Ada::with(&[smoke::GGUF])
-}
-
-/// A run of hers with that model in the smoke image.
-fn run(ada: &Ada, args: &[&str]) -> Output {
-    let fixed = ["run", "--engine", "docker", "--flavour", "smoke", smoke::MODEL];
-    ada.command(&[&fixed, args].concat()).output().unwrap()
-}
-
-/// A run that is under way, and would last for minutes.
-fn started(ada: &Ada) -> Child {
-    let args = ["run", "--engine", "docker", "--flavour", "smoke", smoke::MODEL, "-n", "1000"];
-    let mut command = ada.command(&args);
-    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let log = ada.results().join("benchmark.log");
-    until("the first prompt", || {
-        fs::read_to_string(&log).is_ok_and(|log| log.contains("tokens/s"))
-    });
-    child
-}
-
-/// Waits for what must come, and fails after a minute.
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while !holds() {
-        assert!(Instant::now() < end, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn signal(child: &Child, signal: Signal) {
-    kill_process(Pid::from_raw(child.id().try_into().unwrap()).unwrap(), signal).unwrap();
-}
-
-#[test]
-#[ignore = "needs Docker and `cargo xtask smoke` once before"]
-fn results_are_the_users_and_weights_are_reused() {
-    let mut ada = ada();
-    for name in ["results", "a b,c:d\"e'f\ng\u{fc}"] {
-        ada.set("RESULTS_DIR", name);
-        let output = run(&ada, &["-n", "2"]);
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{stderr}");
-        let results = ada.home().join(name);
-        for entry in walkdir::WalkDir::new(&results) {
-            let entry = entry.unwrap();
-            assert_eq!(entry.metadata().unwrap().uid(), ada.uid, "{}", entry.path().display());
-        }
-        let summary = fs::read(results.join("GPU_ENERGY_SUMMARY.json")).unwrap();
-        let summary: contract::summary::Summary = serde_json::from_slice(&summary).unwrap();
-        assert_eq!((summary.run.prompts, summary.cache.unwrap().blobs_added), (2, 0));
-        assert!(summary.run.completion_tokens.unwrap() >= 2);
-    }
-    assert_eq!(ada.containers(), [""; 0]);
 }
 
 #[test]
@@ -85,44 +31,6 @@ fn offline_works_from_a_read_only_cache() {
 
 #[test]
 #[ignore = "needs Docker and `cargo xtask smoke` once before"]
-fn a_failing_benchmark_is_a_failing_run() {
-    let ada = ada();
-    let args = ["run", "--engine", "docker", "--flavour", "smoke", "backend.model=no/such"];
-    let output = ada.command(&args).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(stderr.contains("no/such"), "{stderr}");
-    assert!(!ada.results().join("GPU_ENERGY_SUMMARY.json").exists());
-    assert_eq!(ada.containers(), [""; 0]);
-}
-
-#[test]
-#[ignore = "needs Docker and `cargo xtask smoke` once before"]
-fn a_signal_stops_the_container_and_keeps_what_it_wrote() {
-    for (asked, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
-        let ada = ada();
-        let mut child = started(&ada);
-        signal(&child, asked);
-        assert_eq!(child.wait().unwrap().code(), Some(code));
-        assert_eq!(ada.containers(), [""; 0]);
-        assert!(ada.results().join("benchmark.log").exists());
-        assert!(!ada.results().join("GPU_ENERGY_SUMMARY.json").exists());
-    }
-}
-
-#[test]
-#[ignore = "needs Docker and `cargo xtask smoke` once before"]
-fn a_killed_runner_leaves_no_container() {
-    let ada = ada();
-    let mut child = started(&ada);
-    assert_eq!(ada.containers().len(), 1);
-    signal(&child, Signal::KILL);
-    assert_eq!(child.wait().unwrap().signal(), Some(9));
-    until("the container's end", || ada.containers().is_empty());
-}
-
-#[test]
-#[ignore = "needs Docker and `cargo xtask smoke` once before"]
 fn a_runner_killed_while_the_engine_starts_leaves_no_container() {
     let ada = ada();
     let args = ["run", "--engine", "docker", "--flavour", "smoke", smoke::MODEL, "-n", "1000"];
@@ -131,7 +39,7 @@ fn a_runner_killed_while_the_engine_starts_leaves_no_container() {
             ada.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         until("the client", || ada.client().is_some());
         std::thread::sleep(Duration::from_millis(pause));
-        signal(&child, Signal::KILL);
+        signal(child.id(), Signal::KILL);
         child.wait().unwrap();
         // The reaper holds the folder's lock until it has done its work.
         until("the reaper's end", || {
@@ -140,38 +48,6 @@ fn a_runner_killed_while_the_engine_starts_leaves_no_container() {
         });
         assert_eq!(ada.containers(), [""; 0], "killed after {pause} ms");
     }
-}
-
-#[test]
-#[ignore = "needs Docker and `cargo xtask smoke` once before"]
-fn a_killed_client_leaves_no_container() {
-    let ada = ada();
-    let mut child = started(&ada);
-    let client = ada.client().expect("the client runs");
-    kill_process(Pid::from_raw(client).unwrap(), Signal::KILL).unwrap();
-    // The container may have ended by itself before the runner asks for its state: by then its
-    // entrypoint has seen that nobody is there any more.
-    let code = child.wait().unwrap().code();
-    assert!([Some(1), Some(143)].contains(&code), "{code:?}");
-    assert_eq!(ada.containers(), [""; 0]);
-}
-
-#[test]
-#[ignore = "needs Docker and `cargo xtask smoke` once before"]
-fn a_token_shows_neither_in_ps_nor_in_inspect() {
-    let mut ada = ada();
-    let token = "hf_0123456789abcdefghij";
-    ada.set("HF_TOKEN", token);
-    let mut child = started(&ada);
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        assert!(!String::from_utf8_lossy(&words).contains(token), "{:?}", entry.path());
-    }
-    let name = ada.containers().remove(0);
-    let seen = docker(&["inspect", &name]);
-    assert!(seen.contains("/run/secrets/hf_token") && !seen.contains(token));
-    signal(&child, Signal::TERM);
-    child.wait().unwrap();
 }
 
 #[test]

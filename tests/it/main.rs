@@ -29,3 +29,4 @@ mod repair_outside;
 mod rootless;
 mod run_docker;
 mod stacks;
+mod under_way;

@@ -5,16 +5,21 @@ use std::{
     io::{Read as _, Write as _},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
     path::PathBuf,
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 use runner::{engine::Engine, promise::Promise};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::{ada::Ada, harness::smoke, machine::On};
+use crate::{
+    ada::Ada,
+    harness::smoke,
+    machine::On,
+    under_way::{run, said, signal, started, until},
+};
 
 /// A name that shells, engines and lists stumble over.
 const HOSTILE: &str = "a b,c:d\"e'f\ng\u{fc}";
@@ -24,43 +29,6 @@ const HOSTILE_ENOUGH: &str = "a b,c;d\"e'f\ng\u{fc}";
 
 /// A group that is nobody's.
 const GROUP: u32 = 2500;
-
-fn said(output: &Output) -> String {
-    let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
-    format!("{out}{err}")
-}
-
-/// A run with the smoke test's model in the smoke image.
-fn run(ada: &Ada, args: &[&str]) -> Output {
-    let fixed = ["run", "--engine", ada.on.choice(), "--flavour", "smoke", smoke::MODEL];
-    ada.command(&[&fixed, args].concat()).output().unwrap()
-}
-
-/// Waits for what must come, and fails after a minute and a half.
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(90);
-    while !holds() {
-        assert!(Instant::now() < end, "waited in vain for {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// A run that is under way, and would last for minutes.
-fn started(ada: &Ada) -> Child {
-    let engine = ada.on.choice();
-    let args = ["run", "--engine", engine, "--flavour", "smoke", smoke::MODEL, "-n", "1000"];
-    let mut command = ada.command(&args);
-    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let log = ada.results().join("benchmark.log");
-    until("the first prompt", || {
-        fs::read_to_string(&log).is_ok_and(|log| log.contains("tokens/s"))
-    });
-    child
-}
-
-fn signal(pid: u32, signal: Signal) {
-    kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), signal).unwrap();
-}
 
 /// The root of the files that the container of a run sees, and its first process.
 fn inside(ada: &Ada) -> (PathBuf, String) {
