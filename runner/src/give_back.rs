@@ -116,7 +116,7 @@ pub(crate) fn can(engine: &Engine) -> anyhow::Result<()> {
     ensure!(
         engine.image.is_some(),
         "the smoke image, whose program changes owners, is not on this machine; {}",
-        remedy(&image)
+        remedy(engine, &image)
     );
     Ok(())
 }

@@ -14,7 +14,7 @@ pub(super) fn check(engine: &Engine, plan: &RunPlan, inputs: Option<&str>) -> Op
     let Some(local) = &engine.image else {
         return Some(match image.pull {
             Pull::Never => {
-                let remedy = engine::remedy(reference);
+                let remedy = engine::remedy(engine, reference);
                 let text = format!(
                     "not on this machine; {remedy}, or name another with --flavour or --image"
                 );
@@ -44,8 +44,10 @@ pub(super) fn check(engine: &Engine, plan: &RunPlan, inputs: Option<&str>) -> Op
             Finding::ok("image", reference, format!("built from this tree, {kind}"))
         }
         Some(_) => {
-            let text =
-                format!("built from another state of this tree; {}", engine::remedy(reference));
+            let text = format!(
+                "built from another state of this tree; {}",
+                engine::remedy(engine, reference)
+            );
             Finding::error("image", reference, text)
         }
     })

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use contract::{Flavour, IMAGE, label};
 use serde::Deserialize;
 
-use super::Engine;
+use super::{Client, Engine};
 use crate::process::Captured;
 
 /// An image that the engine has.
@@ -26,9 +26,17 @@ pub struct LocalImage {
 pub(super) const QUESTION: &str = "{\"architecture\":{{json .Architecture}},\
                                    \"labels\":{{json .Config.Labels}}}";
 
-/// How to come by `reference`, an image that only we build.
-pub(crate) fn remedy(reference: &str) -> String {
-    remedy_of(reference, Flavour::of_image(reference))
+/// How to come by `reference`, an image that only we build, on `engine`: Docker builds it, and Podman
+/// is given it.
+pub(crate) fn remedy(engine: &Engine, reference: &str) -> String {
+    let built = remedy_of(reference, Flavour::of_image(reference));
+    if engine.mode.is_podman() {
+        let load = if engine.client == Client::Podman { &engine.program } else { "docker" };
+        return format!(
+            "{built}, with Docker, and hand it over: `docker save {reference} | {load} load`"
+        );
+    }
+    built
 }
 
 fn remedy_of(reference: &str, flavour: Flavour) -> String {
@@ -192,6 +200,7 @@ mod tests {
     #[test]
     fn an_image_of_ours_is_built_by_the_command_of_its_flavour() {
         let version = env!("CARGO_PKG_VERSION");
+        let docker = engine(Mode::DockerRootful);
         let cases = [
             ("ai_energy_score".to_owned(), "cuda"),
             ("ai_energy_score:latest".to_owned(), "cuda"),
@@ -201,8 +210,10 @@ mod tests {
         ];
         for (reference, flavour) in cases {
             let command = format!("build it with `cargo xtask build-image --flavour {flavour}`");
-            assert_eq!(remedy(&reference), command, "{reference}");
+            assert_eq!(remedy(&docker, &reference), command, "{reference}");
         }
-        insta::assert_snapshot!(remedy("ai_energy_score:7"), @"no build makes this tag; `cargo xtask build-image --flavour cuda` makes `ai_energy_score:latest`");
+        let podman = engine(Mode::PodmanRootless);
+        insta::assert_snapshot!(remedy(&podman, "ai_energy_score:smoke"), @"build it with `cargo xtask build-image --flavour smoke`, with Docker, and hand it over: `docker save ai_energy_score:smoke | podman load`");
+        insta::assert_snapshot!(remedy(&docker, "ai_energy_score:7"), @"no build makes this tag; `cargo xtask build-image --flavour cuda` makes `ai_energy_score:latest`");
     }
 }

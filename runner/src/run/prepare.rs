@@ -76,7 +76,7 @@ fn image_serves(engine: &Engine, plan: &RunPlan) -> anyhow::Result<Option<String
         bail!(
             "the image `{reference}` is not on this machine; {}, or name another with --flavour or \
              --image",
-            engine::remedy(reference)
+            engine::remedy(engine, reference)
         );
     }
     let doubt = engine::of_another_version(engine, reference);

@@ -6,7 +6,11 @@ use contract::{Flavour, label};
 use proptest::{collection::btree_map, prelude::*, sample::select};
 
 use super::{LocalImage, parse, remedy};
-use crate::{process::Captured, testing::broken};
+use crate::{
+    engine::Mode,
+    process::Captured,
+    testing::{broken, engine},
+};
 
 const ANSWER: &str = r#"{"architecture":"amd64","labels":{"org.aienergyscore.flavour":"smoke","org.aienergyscore.inputs":"ab"}}"#;
 
@@ -47,6 +51,6 @@ proptest! {
 
     #[test]
     fn any_reference_has_a_remedy(reference in prop_oneof!["[a-z:@/-]{0,20}", any::<String>()]) {
-        prop_assert!(remedy(&reference).contains("cargo xtask build-image"));
+        prop_assert!(remedy(&engine(Mode::DockerRootful), &reference).contains("cargo xtask build-image"));
     }
 }
