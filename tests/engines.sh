@@ -22,7 +22,11 @@ fail() { echo "error: $*" >&2; exit 1; }
 mkdir -p "$DIR"
 
 # One at a time: several tests may want the same engine at once. The daemons do not get the lock.
-[ -n "${ENGINES_LOCKED:-}" ] || exec env ENGINES_LOCKED=1 flock --close "$DIR/lock" "$0" "$@"
+[ -n "${ENGINES_LOCKED:-}" ] ||
+  exec env ENGINES_LOCKED=1 flock --close "$DIR/lock" "$(realpath "$0")" "$@"
+
+# A daemon outlives the folder that it was started from, and would start nothing from there.
+cd /
 
 # A user with ids for its containers. Whoever has the number already is taken as it is.
 prepare_user() {
