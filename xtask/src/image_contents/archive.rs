@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead as _, BufReader, Read},
+    io::{BufReader, Cursor, Read},
     rc::Rc,
 };
 
@@ -88,10 +88,12 @@ enum Part {
 }
 
 /// Tells a part by its first bytes: names differ between engines and their versions.
-fn part(entry: impl Read, name: &str) -> anyhow::Result<Part> {
-    let mut entry = BufReader::with_capacity(64 << 10, entry);
+fn part(mut entry: impl Read, name: &str) -> anyhow::Result<Part> {
     let broken = || format!("reading the part `{name}`");
-    let start = entry.fill_buf().with_context(broken)?;
+    // A pipe may hand over less than a whole header at once.
+    let mut start = Vec::new();
+    entry.by_ref().take(512).read_to_end(&mut start).with_context(broken)?;
+    let entry = BufReader::with_capacity(64 << 10, Cursor::new(start.clone()).chain(entry));
     if start.starts_with(&[0x1f, 0x8b]) {
         return layer(GzDecoder::new(entry)).map(Part::Layer).with_context(broken);
     }
@@ -186,6 +188,23 @@ mod tests {
     use serde_json::json;
 
     use super::{fixture, read};
+
+    /// A pipe that hands over one byte at a time.
+    struct Drip<'a>(&'a [u8]);
+
+    impl std::io::Read for Drip<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let length = buffer.len().min(1);
+            std::io::Read::read(&mut self.0, &mut buffer[..length])
+        }
+    }
+
+    #[test]
+    fn a_layer_is_known_however_it_arrives() {
+        let empty = [0; 1024];
+        assert!(matches!(super::part(Drip(&empty), "x").unwrap(), super::Part::Layer(_)));
+        assert!(matches!(super::part(Drip(b"{}"), "x").unwrap(), super::Part::Document(_)));
+    }
 
     #[test]
     fn packed_layers_are_read_and_empty_ones() {
