@@ -128,6 +128,13 @@ fn secrets_and_network_are_closed(on: On) {
         let covered = root.join("home/user/.cache/huggingface").join(name);
         assert_eq!(fs::read_to_string(covered).unwrap(), "", "{on:?}: {name}");
     }
+    for home in ["home/user", "home/user/.cache"] {
+        let mode = root.join(home).metadata().unwrap().mode() & 0o7777;
+        assert_eq!(mode, 0o1777, "{on:?}: {home}");
+    }
+    let mounts = fs::read_to_string(format!("/proc/{pid}/mountinfo")).unwrap();
+    let of_root = mounts.lines().find(|line| line.split(' ').nth(4) == Some("/")).unwrap();
+    assert!(of_root.split(' ').nth(5).unwrap().starts_with("ro,"), "{on:?}: {of_root}");
     let network = fs::read_to_string(format!("/proc/{pid}/net/dev")).unwrap();
     let devices: Vec<_> =
         network.lines().skip(2).filter_map(|line| line.split(':').next()).collect();
@@ -308,7 +315,7 @@ macro_rules! promises {
             $mode, $on;
             files_stay_the_users: [Results, Cache, Home, Paths],
             missing_folders_are_made_by_the_user: [Missing],
-            secrets_and_network_are_closed: [Secrets, Network, Confinement],
+            secrets_and_network_are_closed: [Secrets, Network, Confinement, Home],
             a_server_on_the_host_is_reached: [Network],
             signals_stop_it: [Signals],
             death_leaves_nothing: [Death],

@@ -165,6 +165,7 @@ fn podman_takes_other_words_where_it_must() {
             "--gpus",
             "--add-host",
             "--mount",
+            "--tmpfs",
             "--volume",
             "--memory",
         ];

@@ -84,7 +84,7 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
         parts.push(Part::new(["--read-only"], reason));
     }
     parts.extend(limits.iter().map(limit_part));
-    parts.extend(tmpfs.iter().map(tmpfs_part));
+    parts.extend(tmpfs.iter().map(|tmpfs| tmpfs_part(engine, tmpfs)));
     parts.extend(mounts.iter().map(|mount| mount_part(engine, mount)));
     parts.extend(covers.iter().map(cover_part));
     parts.extend(inputs.iter().filter_map(|input| input_part(engine, input)));
@@ -175,10 +175,12 @@ fn cover_part(cover: &Cover) -> Part {
 }
 
 /// `--tmpfs`: `--mount type=tmpfs` cannot say `exec`, and Docker's default is `noexec`.
-fn tmpfs_part(tmpfs: &Tmpfs) -> Part {
+fn tmpfs_part(engine: &Engine, tmpfs: &Tmpfs) -> Part {
     let Tmpfs { target, exec, reason } = tmpfs;
     let exec = if *exec { "exec," } else { "" };
-    Part::new(["--tmpfs", &format!("{target}:{exec}mode=1777")], reason)
+    // Podman fills it from the image, by its own umask: a folder in it would be closed to the user.
+    let empty = if engine.mode.is_podman() { ",notmpcopyup" } else { "" };
+    Part::new(["--tmpfs", &format!("{target}:{exec}mode=1777{empty}")], reason)
 }
 
 fn mount_part(engine: &Engine, mount: &Mount) -> Part {
