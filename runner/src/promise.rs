@@ -1,7 +1,7 @@
 //! What a run promises, whatever the engine: the data of the guide's table, and of the tests that hold
 //! each promise on each real engine.
 
-use crate::engine::{Client, Engine, Groups, Mode};
+use crate::engine::{Engine, Groups};
 
 /// A promise to the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,21 +86,5 @@ impl Promise {
             (Self::Groups, Groups::Never(why)) => Some(why),
             _ => None,
         }
-    }
-}
-
-/// An engine in `mode`, as the guide's table takes it: up to date, with the runtime that Debian gives
-/// it.
-pub fn typical(mode: Mode) -> Engine {
-    Engine {
-        program: mode.engine().to_owned(),
-        client: if mode.is_podman() { Client::Podman } else { Client::Docker },
-        mode,
-        version: String::new(),
-        runtime: "crun".to_owned(),
-        nvidia: true,
-        limits: true,
-        architecture: String::new(),
-        image: None,
     }
 }

@@ -5,7 +5,7 @@ use std::{path::Path, time::SystemTime};
 use proptest::{prelude::*, sample::select};
 
 use crate::{
-    engine::{Client, Engine, LocalImage, Mode},
+    engine::{Engine, LocalImage, Mode},
     gpus::AmdGpus,
     host::Host,
 };
@@ -29,23 +29,18 @@ pub(crate) fn host() -> Host {
     }
 }
 
-/// An engine in `mode`, of a version that is up to date, without NVIDIA's runtime.
+/// An engine in `mode` that has an image, without NVIDIA's runtime.
 pub(crate) fn engine(mode: Mode) -> Engine {
-    let (client, version, runtime) = match mode {
-        Mode::Host => (Client::None, "", ""),
-        mode if mode.is_podman() => (Client::Podman, "5.4.2", "crun"),
-        _ => (Client::Docker, "28.0.0", ""),
+    let version = match mode {
+        Mode::Host => "",
+        mode if mode.is_podman() => "5.4.2",
+        _ => "28.0.0",
     };
     Engine {
-        program: mode.engine().to_owned(),
-        client,
-        mode,
         version: version.to_owned(),
-        runtime: runtime.to_owned(),
         nvidia: false,
-        limits: true,
-        architecture: String::new(),
         image: Some(LocalImage::default()),
+        ..Engine::typical(mode)
     }
 }
 

@@ -9,10 +9,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use runner::{
-    engine::{Client, Engine, Mode},
-    promise::typical,
-};
+use runner::engine::{Client, Engine, Mode};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::harness::workspace;
@@ -90,7 +87,7 @@ impl On {
         let mode = Mode::WITH_CONTAINERS
             .into_iter()
             .find(|mode| serde_json::to_value(mode).expect("a mode is a word") == self.mode());
-        let engine = typical(mode.expect("a known mode"));
+        let engine = Engine::typical(mode.expect("a known mode"));
         let client = if self.choice() == "docker" { Client::Docker } else { Client::Podman };
         Engine { client, ..engine }
     }

@@ -3,11 +3,7 @@
 use anyhow::{Context as _, anyhow, bail};
 use contract::{Backend, Flavour, env};
 
-use super::{
-    Client, Engine, Mode,
-    docker::{self, Answer, Docker},
-    podman::{self, Podman},
-};
+use super::{Client, Engine, Mode, answers::Answers, docker, podman};
 use crate::{
     gpus::{Devices, Gpus},
     host::Host,
@@ -42,14 +38,14 @@ impl EngineChoice {
 /// When it does not answer, or answers what is not understood.
 pub fn detect(options: &RunOptions, host: &Host) -> anyhow::Result<Detected> {
     match options.engine {
-        EngineChoice::Docker => Answers::of_docker(options)?.detected(options, "asked for"),
+        EngineChoice::Docker => detected(ask_docker(options)?, options, "asked for"),
         EngineChoice::Podman => {
-            Answers::of_podman(podman::PROGRAM, options)?.detected(options, "asked for")
+            detected(podman::ask(podman::PROGRAM, &options.image)?, options, "asked for")
         }
         EngineChoice::Host => host_engine(options, host, "asked for"),
         EngineChoice::Auto => {
-            let refused = match Answers::of_either(options) {
-                Ok(answers) => return answers.detected(options, "it answers"),
+            let refused = match ask_either(options) {
+                Ok(answers) => return detected(answers, options, "it answers"),
                 Err(error) => error,
             };
             if !host_will_do(options) {
@@ -70,41 +66,22 @@ pub fn detect(options: &RunOptions, host: &Host) -> anyhow::Result<Detected> {
 /// # Errors
 /// When neither does.
 pub(crate) fn container_engine(options: &RunOptions) -> anyhow::Result<Detected> {
-    Answers::of_either(options)?.detected(options, "it answers")
+    detected(ask_either(options)?, options, "it answers")
 }
 
-/// What an engine with containers said of itself.
-enum Answers {
-    Docker(Docker),
-    /// With the name of its program.
-    Podman(&'static str, Podman),
+/// What `docker` answers, whoever is behind the name.
+fn ask_docker(options: &RunOptions) -> anyhow::Result<Answers> {
+    match docker::ask(&options.image)? {
+        Some(answers) => Ok(answers),
+        None => podman::ask(docker::PROGRAM, &options.image),
+    }
 }
 
-impl Answers {
-    fn of_docker(options: &RunOptions) -> anyhow::Result<Self> {
-        match Docker::ask(&options.image)? {
-            Answer::Docker(docker) => Ok(Self::Docker(docker)),
-            Answer::Podman => Self::of_podman(docker::PROGRAM, options),
-        }
-    }
-
-    fn of_podman(program: &'static str, options: &RunOptions) -> anyhow::Result<Self> {
-        Podman::ask(program, &options.image).map(|podman| Self::Podman(program, podman))
-    }
-
-    fn of_either(options: &RunOptions) -> anyhow::Result<Self> {
-        Self::of_docker(options).or_else(|docker| {
-            Self::of_podman(podman::PROGRAM, options)
-                .map_err(|podman| anyhow!("{docker:#}; nor does Podman serve: {podman:#}"))
-        })
-    }
-
-    fn detected(self, options: &RunOptions, why: &str) -> anyhow::Result<Detected> {
-        match self {
-            Self::Docker(answers) => docker(answers, options, why),
-            Self::Podman(program, answers) => podman(program, answers, options, why),
-        }
-    }
+fn ask_either(options: &RunOptions) -> anyhow::Result<Answers> {
+    ask_docker(options).or_else(|docker| {
+        podman::ask(podman::PROGRAM, &options.image)
+            .map_err(|podman| anyhow!("{docker:#}; nor does Podman serve: {podman:#}"))
+    })
 }
 
 /// Whether a run without a container is what was asked for: another backend, or an image of
@@ -116,52 +93,16 @@ fn host_will_do(options: &RunOptions) -> bool {
     }
 }
 
-fn docker(answers: Docker, options: &RunOptions, why: &str) -> anyhow::Result<Detected> {
-    let image = answers.image(&options.image)?;
-    let docker::Info { version, mode, nvidia, limits, architecture } = answers.info;
-    let behind = if mode.is_podman() { " behind docker's client" } else { "" };
-    Ok(Detected {
-        why: format!("{} {version}{behind} ({mode}): {why}", mode.engine()),
-        engine: Engine {
-            program: docker::PROGRAM.to_owned(),
-            client: Client::Docker,
-            mode,
-            version,
-            runtime: String::new(),
-            nvidia,
-            limits,
-            architecture,
-            image,
-        },
-        warning: None,
-    })
-}
-
-/// `program` is Podman's, under whatever name.
-fn podman(
-    program: &str,
-    answers: Podman,
-    options: &RunOptions,
-    why: &str,
-) -> anyhow::Result<Detected> {
-    let image = answers.image(&options.image)?;
-    let podman::Info { version, mode, runtime, limits, architecture } = answers.info;
-    let named = if program == podman::PROGRAM { "" } else { " under the name of docker" };
-    Ok(Detected {
-        why: format!("podman {version}{named} ({mode}): {why}"),
-        engine: Engine {
-            program: program.to_owned(),
-            client: Client::Podman,
-            mode,
-            version,
-            runtime,
-            nvidia: podman::knows_nvidia(),
-            limits,
-            architecture,
-            image,
-        },
-        warning: None,
-    })
+fn detected(answers: Answers, options: &RunOptions, why: &str) -> anyhow::Result<Detected> {
+    let engine = answers.engine(&options.image)?;
+    let Engine { program, client, mode, version, .. } = &engine;
+    let through = match client {
+        Client::Docker if mode.is_podman() => " behind docker's client",
+        Client::Podman if program == docker::PROGRAM => " under the name of docker",
+        _ => "",
+    };
+    let why = format!("{} {version}{through} ({mode}): {why}", mode.engine());
+    Ok(Detected { engine, why, warning: None })
 }
 
 fn host_engine(options: &RunOptions, host: &Host, why: &str) -> anyhow::Result<Detected> {

@@ -6,9 +6,9 @@ use anyhow::{Context as _, anyhow, bail};
 use serde::Deserialize;
 
 use super::{
-    Mode,
-    image::{self, LocalImage},
-    is_at_least, socket,
+    Client, Mode,
+    answers::{Answers, Info},
+    image, is_at_least, socket,
 };
 use crate::process::{Captured, capture};
 
@@ -19,75 +19,38 @@ pub(super) const PROGRAM: &str = "docker";
 const INFO: &str = "{\"version\":{{json .ServerVersion}},\"security\":{{json .SecurityOptions}},\
                     \"runtimes\":{{json .Runtimes}},\"memory\":{{json .MemoryLimit}}}";
 
-/// What `docker` turned out to be.
-#[derive(Debug)]
-pub(super) enum Answer {
-    /// Docker's client, and a daemon behind it.
-    Docker(Docker),
-    /// Podman under Docker's name.
-    Podman,
-}
-
-/// A daemon that answers Docker's client.
-#[derive(Debug)]
-pub(super) struct Docker {
-    /// What it says of itself.
-    pub(super) info: Info,
-    image: Captured,
-}
-
-/// What a daemon says of itself.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Info {
-    pub(super) version: String,
-    pub(super) mode: Mode,
-    pub(super) nvidia: bool,
-    pub(super) limits: bool,
-    /// The kind of its processor, by Go's name; empty when it is not told.
-    pub(super) architecture: String,
-}
-
-impl Docker {
-    /// Asks the daemon for itself and for the image `reference`.
-    ///
-    /// # Errors
-    /// When no daemon answers, or it is not understood.
-    pub(super) fn ask(reference: &str) -> anyhow::Result<Answer> {
-        let ask = [PROGRAM, "image", "inspect", "--format", image::QUESTION, reference];
-        // Asked side by side: each answer takes a client some 40 ms.
-        let (info, version, image) = thread::scope(|scope| {
-            let image = scope.spawn(|| capture(&ask));
-            let version =
-                scope.spawn(|| capture(&[PROGRAM, "version", "--format", "{{json .Server}}"]));
-            let info = capture(&[PROGRAM, "info", "--format", INFO]);
-            (info, version.join(), image.join())
-        });
-        let info = info?;
-        if is_podmans_own(&info) {
-            return Ok(Answer::Podman);
-        }
-        let mut info = parse_info(&info)?;
-        let panicked = |_| anyhow!("a thread that asked docker panicked");
-        let version = version.map_err(panicked)??;
-        info.architecture = Server::read(&version).map_or_else(String::new, |server| server.arch);
-        if let Some(version) = podman_behind(&version) {
-            let told = info.mode == Mode::DockerRootless;
-            let rootless = told || (!is_at_least(&version, 4, 6) && podmans_socket(&version)?);
-            info.mode = if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful };
-            info.version = version;
-            // It drops `--gpus` without a word.
-            info.nvidia = false;
-        }
-        Ok(Answer::Docker(Self { info, image: image.map_err(panicked)?? }))
+/// Asks the daemon for itself and for the image `reference`. None when `docker` is Podman under that
+/// name.
+///
+/// # Errors
+/// When no daemon answers, or it is not understood.
+pub(super) fn ask(reference: &str) -> anyhow::Result<Option<Answers>> {
+    let ask = [PROGRAM, "image", "inspect", "--format", image::QUESTION, reference];
+    // Asked side by side: each answer takes a client some 40 ms.
+    let (info, version, image) = thread::scope(|scope| {
+        let image = scope.spawn(|| capture(&ask));
+        let version =
+            scope.spawn(|| capture(&[PROGRAM, "version", "--format", "{{json .Server}}"]));
+        let info = capture(&[PROGRAM, "info", "--format", INFO]);
+        (info, version.join(), image.join())
+    });
+    let info = info?;
+    if is_podmans_own(&info) {
+        return Ok(None);
     }
-
-    /// The image that was asked for, if the daemon has it.
-    ///
-    /// # Errors
-    /// When it does not tell.
-    pub(super) fn image(&self, reference: &str) -> anyhow::Result<Option<LocalImage>> {
-        image::parse(PROGRAM, reference, &self.image)
+    let panicked = |_| anyhow!("a thread that asked docker panicked");
+    let server = Server::read(&version.map_err(panicked)??);
+    let mut info = parse_info(&info, &server)?;
+    if let Some(version) = server.podman() {
+        let told = info.mode == Mode::DockerRootless;
+        let rootless = told || (!is_at_least(version, 4, 6) && podmans_socket(version)?);
+        info.mode = if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful };
+        info.version = version.to_owned();
+        // It drops `--gpus` without a word.
+        info.nvidia = false;
     }
+    let image = image.map_err(panicked)??;
+    Ok(Some(Answers { program: PROGRAM, client: Client::Docker, info, image }))
 }
 
 /// Whether the Podman behind Docker's client is rootless, by its socket.
@@ -107,8 +70,8 @@ fn is_podmans_own(answer: &Captured) -> bool {
     answer.code != 0 && answer.stderr.contains("can't evaluate field")
 }
 
-/// Reads the answer to [`INFO`].
-fn parse_info(answer: &Captured) -> anyhow::Result<Info> {
+/// Reads the answer to [`INFO`], and takes the processor from `server`.
+fn parse_info(answer: &Captured, server: &Server) -> anyhow::Result<Info> {
     #[derive(Deserialize)]
     struct Answer {
         version: Option<String>,
@@ -142,14 +105,18 @@ fn parse_info(answer: &Captured) -> anyhow::Result<Info> {
         (false, false) => Mode::DockerRootful,
     };
     let nvidia = answer.runtimes.is_some_and(|runtimes| runtimes.contains_key("nvidia"));
-    let version = answer.version.unwrap_or_default();
-    let limits = answer.memory.unwrap_or(true);
-    // That is another question's to tell.
-    Ok(Info { version, mode, nvidia, limits, architecture: String::new() })
+    Ok(Info {
+        version: answer.version.unwrap_or_default(),
+        mode,
+        runtime: String::new(),
+        nvidia,
+        limits: answer.memory.unwrap_or(true),
+        architecture: server.arch.clone(),
+    })
 }
 
 /// What the server behind Docker's client says of its version.
-#[derive(Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Server {
     #[serde(default)]
@@ -158,7 +125,7 @@ struct Server {
     components: Vec<Component>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Component {
     name: String,
@@ -167,18 +134,16 @@ struct Component {
 
 impl Server {
     /// Reads the answer; none that is understood leaves open what it would tell.
-    fn read(version: &Captured) -> Option<Self> {
-        serde_json::from_str(&version.stdout).ok()
+    fn read(version: &Captured) -> Self {
+        serde_json::from_str(&version.stdout).unwrap_or_default()
     }
-}
 
-/// The version of the Podman behind Docker's client, if it is one. Its socket answers [`INFO`] like
-/// rootful Docker: before Podman 4.6 even where it is rootless.
-fn podman_behind(version: &Captured) -> Option<String> {
-    // Only a server that names itself is known to be Podman.
-    let Server { arch: _, components } = Server::read(version)?;
-    let podman = components.into_iter().find(|component| component.name == "Podman Engine")?;
-    Some(podman.version)
+    /// The version of Podman, if it is one: only a server that names itself is known to be. Its
+    /// socket answers [`INFO`] like rootful Docker, before Podman 4.6 even where it is rootless.
+    fn podman(&self) -> Option<&str> {
+        let podman = self.components.iter().find(|component| component.name == "Podman Engine")?;
+        Some(&podman.version)
+    }
 }
 
 #[cfg(test)]
@@ -186,7 +151,7 @@ mod properties;
 
 #[cfg(test)]
 mod tests {
-    use super::{Captured, Mode, is_podmans_own, parse_info, podman_behind};
+    use super::{Captured, Mode, Server, is_podmans_own, parse_info};
 
     fn answer(code: i32, stdout: &str, stderr: &str) -> Captured {
         Captured { code, stdout: stdout.to_owned(), stderr: stderr.to_owned() }
@@ -204,17 +169,20 @@ mod tests {
             let json = format!(
                 r#"{{"version":"20.10.24","security":{security},"runtimes":{{"runc":{{}}}}}}"#
             );
-            let info = parse_info(&answer(0, &json, "")).unwrap();
+            let info = parse_info(&answer(0, &json, ""), &Server::default()).unwrap();
             assert_eq!((info.mode, info.nvidia), (mode, false), "{security}");
         }
         let gpus = r#"{"version":"28.0","security":[],"runtimes":{"nvidia":{"path":"x"}}}"#;
-        assert!(parse_info(&answer(0, gpus, "")).unwrap().nvidia);
+        assert!(parse_info(&answer(0, gpus, ""), &Server::default()).unwrap().nvidia);
     }
 
     #[test]
     fn an_engine_that_does_not_answer_is_quoted() {
         let fails = |code, stdout, stderr| {
-            format!("{:#}", parse_info(&answer(code, stdout, stderr)).unwrap_err())
+            format!(
+                "{:#}",
+                parse_info(&answer(code, stdout, stderr), &Server::default()).unwrap_err()
+            )
         };
         insta::assert_snapshot!(fails(1, "null", "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it up?\nmore"), @"`docker info` failed (exit code 1): Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it up?; is the daemon running, and are you in the group that may use it?");
         insta::assert_snapshot!(fails(0, "hello", ""), @r#"`docker info` answered what is not understood: "hello": expected value at line 1 column 1"#);
@@ -226,9 +194,9 @@ mod tests {
         // Shortened answers of Podman 4.3.1, through Docker's client, and of Docker 20.10.
         let podman = r#"{"Components":[{"Name":"Podman Engine","Version":"4.3.1","Details":{}},{"Name":"Engine","Version":"4.3.1"}],"Version":"4.3.1"}"#;
         let docker = r#"{"Components":[{"Name":"Engine","Version":"20.10.24"},{"Name":"runc","Version":"1.1.5"}],"Version":"20.10.24"}"#;
-        assert_eq!(podman_behind(&answer(0, podman, "")).as_deref(), Some("4.3.1"));
+        assert_eq!(Server::read(&answer(0, podman, "")).podman(), Some("4.3.1"));
         for other in [docker, "null", ""] {
-            assert_eq!(podman_behind(&answer(0, other, "")), None);
+            assert_eq!(Server::read(&answer(0, other, "")).podman(), None);
         }
         let shim = "Error: template: info:1:61: executing \"info\" at <.SecurityOptions>: can't evaluate field SecurityOptions in type *define.Info";
         assert!(is_podmans_own(&answer(125, "", shim)));

@@ -1,5 +1,6 @@
 //! The engines: which one is there, and how it runs containers.
 
+mod answers;
 mod choice;
 mod docker;
 mod image;
@@ -124,6 +125,27 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// An engine in `mode` that is up to date and has all that it can have, before it has an image:
+    /// what guides and tests plan for.
+    pub fn typical(mode: Mode) -> Self {
+        let client = match mode {
+            Mode::Host => Client::None,
+            mode if mode.is_podman() => Client::Podman,
+            _ => Client::Docker,
+        };
+        Self {
+            program: mode.engine().to_owned(),
+            client,
+            mode,
+            version: String::new(),
+            runtime: "crun".to_owned(),
+            nvidia: true,
+            limits: true,
+            architecture: String::new(),
+            image: None,
+        }
+    }
+
     /// The command that prints the state of the container `name` as JSON.
     pub(crate) fn state_command(&self, name: &str) -> Option<Vec<String>> {
         self.command(["container", "inspect", "--format", "{{json .State}}", name])

@@ -6,8 +6,9 @@ use anyhow::{Context as _, anyhow, bail};
 use serde::Deserialize;
 
 use super::{
-    Mode,
-    image::{self, LocalImage},
+    Client, Mode,
+    answers::{Answers, Info},
+    image,
 };
 use crate::process::{Captured, capture};
 
@@ -20,53 +21,25 @@ const DEVICES: [&str; 2] = ["/etc/cdi", "/var/run/cdi"];
 /// How the devices of NVIDIA's GPUs are called there.
 const NVIDIA: &str = "nvidia.com/gpu";
 
-/// A Podman that answers.
-#[derive(Debug)]
-pub(super) struct Podman {
-    /// What it says of itself.
-    pub(super) info: Info,
-    image: Captured,
+/// Asks `program` for itself and for the image `reference`.
+///
+/// # Errors
+/// When it does not answer, or is not understood.
+pub(super) fn ask(program: &'static str, reference: &str) -> anyhow::Result<Answers> {
+    let ask = [program, "image", "inspect", "--format", image::QUESTION, reference];
+    // Asked side by side: the answer takes some 300 ms.
+    let (info, image) = thread::scope(|scope| {
+        let image = scope.spawn(|| capture(&ask));
+        (capture(&[program, "info", "--format", "json"]), image.join())
+    });
+    let nvidia = DEVICES.iter().any(|folder| describes_nvidia(Path::new(folder)));
+    let info = parse_info(program, &info?, nvidia)?;
+    let image = image.map_err(|_| anyhow!("a thread that asked podman panicked"))??;
+    Ok(Answers { program, client: Client::Podman, info, image })
 }
 
-/// What Podman says of itself.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Info {
-    pub(super) version: String,
-    pub(super) mode: Mode,
-    pub(super) runtime: String,
-    pub(super) limits: bool,
-    /// The kind of the processor, by Go's name; empty when it is not told.
-    pub(super) architecture: String,
-}
-
-impl Podman {
-    /// Asks `program` for itself and for the image `reference`.
-    ///
-    /// # Errors
-    /// When it does not answer, or is not understood.
-    pub(super) fn ask(program: &str, reference: &str) -> anyhow::Result<Self> {
-        let ask = [program, "image", "inspect", "--format", image::QUESTION, reference];
-        // Asked side by side: the answer takes some 300 ms.
-        let (info, image) = thread::scope(|scope| {
-            let image = scope.spawn(|| capture(&ask));
-            (capture(&[program, "info", "--format", "json"]), image.join())
-        });
-        let info = parse_info(program, &info?)?;
-        let panicked = |_| anyhow!("a thread that asked podman panicked");
-        Ok(Self { info, image: image.map_err(panicked)?? })
-    }
-
-    /// The image that was asked for, if Podman has it.
-    ///
-    /// # Errors
-    /// When it does not tell.
-    pub(super) fn image(&self, reference: &str) -> anyhow::Result<Option<LocalImage>> {
-        image::parse(PROGRAM, reference, &self.image)
-    }
-}
-
-/// Reads the answer to `podman info --format json`.
-fn parse_info(program: &str, answer: &Captured) -> anyhow::Result<Info> {
+/// Reads the answer to `podman info --format json`. Whether it knows of NVIDIA's GPUs is no part of it.
+fn parse_info(program: &str, answer: &Captured, nvidia: bool) -> anyhow::Result<Info> {
     #[derive(Deserialize)]
     struct Answer {
         host: Host,
@@ -105,16 +78,13 @@ fn parse_info(program: &str, answer: &Captured) -> anyhow::Result<Info> {
         version: version.version,
         mode: if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful },
         runtime: host.oci_runtime.name,
+        nvidia,
         limits: !rootless || host.cgroup_version != "v1",
         architecture: host.arch,
     })
 }
 
-/// Whether Podman knows of NVIDIA's GPUs: they are described in a file of the machine's.
-pub(super) fn knows_nvidia() -> bool {
-    DEVICES.iter().any(|folder| describes_nvidia(Path::new(folder)))
-}
-
+/// Whether a file in `folder` describes NVIDIA's GPUs.
 fn describes_nvidia(folder: &Path) -> bool {
     let files = folder.read_dir().into_iter().flatten().flatten();
     files
@@ -141,8 +111,9 @@ mod tests {
 
     #[test]
     fn the_mode_is_what_podman_reports() {
-        let info = |rootless, cgroups| parse_info("podman", &answer(rootless, cgroups)).unwrap();
-        let Info { version, mode, runtime, limits, architecture } = info(true, "v1");
+        let info =
+            |rootless, cgroups| parse_info("podman", &answer(rootless, cgroups), false).unwrap();
+        let Info { version, mode, runtime, nvidia: _, limits, architecture } = info(true, "v1");
         let words = (version.as_str(), runtime.as_str(), architecture.as_str());
         assert_eq!(words, ("4.3.1", "runc", "amd64"));
         assert_eq!((mode, limits), (Mode::PodmanRootless, false));
@@ -154,7 +125,8 @@ mod tests {
     fn what_podman_complains_of_is_quoted() {
         let said = |code, stdout: &str, stderr: &str| {
             let (stdout, stderr) = (stdout.to_owned(), stderr.to_owned());
-            let error = parse_info("podman", &Captured { code, stdout, stderr }).unwrap_err();
+            let error =
+                parse_info("podman", &Captured { code, stdout, stderr }, false).unwrap_err();
             format!("{error:#}")
         };
         insta::assert_snapshot!(said(125, "", "Error: mkdir /home/ada/.cache/containers: permission denied\n"), @"`podman info` failed (exit code 125): Error: mkdir /home/ada/.cache/containers: permission denied");

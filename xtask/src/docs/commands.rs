@@ -13,7 +13,6 @@ use runner::{
     options::RunOptions,
     pass_through::sort_words,
     plan::RunPlan,
-    promise::typical,
     render::command_line,
     shell::{CommandLine, Part, Piece, Style, Word},
 };
@@ -124,7 +123,7 @@ pub(super) fn portable(path: &str) -> String {
 /// # Errors
 /// When the example is no valid run.
 pub(super) fn by_hand(example: &Example) -> anyhow::Result<Content> {
-    let engine = typical(Mode::DockerRootful);
+    let engine = Engine::typical(Mode::DockerRootful);
     let plan = plan(example, &engine)?;
     let folders = plan.mounts.iter().filter(|mount| mount.target != path::TOKEN);
     let folders = folders.map(|mount| Word::of([Piece::Path(mount.source.as_str().to_owned())]));

@@ -14,11 +14,10 @@ use contract::{
 };
 use runner::{
     cli,
-    engine::Mode,
+    engine::{Engine, Mode},
     exit::Exit,
     hub_cache::breakage::What,
     plan::{Access, Input, Mount, MountVariable, RunPlan},
-    promise::typical,
     render::command_line,
     shell::{CommandLine, Part, Piece, Word},
 };
@@ -172,7 +171,7 @@ pub(super) fn mounts() -> anyhow::Result<Content> {
 /// The mounts of a usual run, drawn.
 pub(super) fn picture() -> anyhow::Result<Content> {
     let usual = Example { token: true, ..NATIVE };
-    let plan = plan(&usual, &typical(Mode::DockerRootful))?;
+    let plan = plan(&usual, &Engine::typical(Mode::DockerRootful))?;
     let arrows = plan.mounts.iter().map(|mount| {
         let arrow = match mount.access {
             Access::ReadWrite => "<── read, write ──>",
@@ -198,7 +197,7 @@ pub(super) fn picture() -> anyhow::Result<Content> {
 /// # Errors
 /// When there is no such run.
 pub(super) fn flags() -> anyhow::Result<Content> {
-    let parts = command_line(&typical(Mode::DockerRootful), &everything_mounted()?).parts;
+    let parts = command_line(&Engine::typical(Mode::DockerRootful), &everything_mounted()?).parts;
     let rows = parts.into_iter().map(|part| {
         let reason = part.reason.clone();
         vec![code(&shown(part)), reason]
@@ -211,7 +210,7 @@ pub(super) fn flags() -> anyhow::Result<Content> {
 /// # Errors
 /// When there is no such run, or it has nothing of its own.
 pub(super) fn other_flags() -> anyhow::Result<Content> {
-    let engine = typical(Mode::DockerRootful);
+    let engine = Engine::typical(Mode::DockerRootful);
     let known: Vec<_> =
         command_line(&engine, &everything_mounted()?).parts.iter().map(subject).collect();
     let runs = [("--gpus all", LEADERBOARD), ("--offline", OFFLINE), ("--backend vllm", VLLM)];
@@ -239,7 +238,7 @@ pub(super) fn other_flags() -> anyhow::Result<Content> {
 /// # Errors
 /// When there is no such run.
 pub(super) fn supervision() -> anyhow::Result<Content> {
-    let engine = typical(Mode::DockerRootful);
+    let engine = Engine::typical(Mode::DockerRootful);
     let plan = supervised(&NATIVE, &engine)?;
     let id = plan.run_id.clone();
     let ours = command_line(&engine, &plan).parts;
@@ -273,7 +272,7 @@ fn subject(part: &Part) -> String {
 /// names a model and prompts of her own.
 fn everything_mounted() -> anyhow::Result<RunPlan> {
     let env = &[(env::HF_HUB_CACHE, "/disk/hub")];
-    plan(&Example { env, token: true, ..PYTORCH }, &typical(Mode::DockerRootful))
+    plan(&Example { env, token: true, ..PYTORCH }, &Engine::typical(Mode::DockerRootful))
 }
 
 /// A local input, chosen by the argument whose value is its place.

@@ -3,7 +3,7 @@
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::json;
 
-use super::{Captured, Mode, parse_info, podman_behind};
+use super::{Captured, Mode, Server, parse_info};
 use crate::testing::broken;
 
 const INFO: &str = r#"{"version":"28.0","security":["name=seccomp,profile=default","name=rootless"],"runtimes":{"nvidia":{"path":"x"}},"memory":true}"#;
@@ -24,7 +24,7 @@ proptest! {
         let security: Vec<_> = options.iter().map(|option| format!("name={option}")).collect();
         let runtimes = nvidia.map(|has| if has { json!({"nvidia": null}) } else { json!({"runc": 1}) });
         let said = json!({"version": version, "security": security, "runtimes": runtimes, "memory": memory});
-        let info = parse_info(&answer(0, said.to_string())).unwrap();
+        let info = parse_info(&answer(0, said.to_string()), &Server::default()).unwrap();
         let has = |name| options.contains(&name);
         let mode = match (has("rootless"), has("userns")) {
             (true, _) => Mode::DockerRootless,
@@ -37,14 +37,14 @@ proptest! {
 
     #[test]
     fn what_is_no_answer_is_told_with_the_question(said in prop_oneof![broken(INFO), any::<String>()]) {
-        if let Err(error) = parse_info(&answer(0, said)) {
+        if let Err(error) = parse_info(&answer(0, said), &Server::default()) {
             prop_assert!(error.to_string().contains("docker info"), "{}", error);
         }
     }
 
     #[test]
     fn a_failure_is_never_an_answer(code in 1..=i32::MAX, said in broken(INFO)) {
-        let error = parse_info(&answer(code, said)).unwrap_err().to_string();
+        let error = parse_info(&answer(code, said), &Server::default()).unwrap_err().to_string();
         prop_assert!(error.contains(&format!("exit code {code}")), "{}", error);
     }
 
@@ -57,12 +57,13 @@ proptest! {
             names.iter().map(|name| json!({"Name": name, "Version": version})).collect();
         let said = json!({"Components": parts}).to_string();
         let expected = names.contains(&"Podman Engine").then_some(version);
-        prop_assert_eq!(podman_behind(&answer(0, said)), expected);
+        let server = Server::read(&answer(0, said));
+        prop_assert_eq!(server.podman(), expected.as_deref());
     }
 
     #[test]
     fn any_text_is_podman_or_not(said in prop_oneof![broken(VERSION), any::<String>()]) {
-        if podman_behind(&answer(0, said.clone())).is_some() {
+        if Server::read(&answer(0, said.clone())).podman().is_some() {
             prop_assert!(said.contains("Podman Engine"));
         }
     }

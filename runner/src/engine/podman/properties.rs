@@ -27,7 +27,7 @@ proptest! {
             },
             "version": {"Version": version},
         });
-        let info = parse_info("podman", &answer(0, said.to_string())).unwrap();
+        let info = parse_info("podman", &answer(0, said.to_string()), false).unwrap();
         let mode = if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful };
         prop_assert_eq!((info.mode, info.limits), (mode, !(rootless && cgroups == "v1")));
         prop_assert_eq!((info.version, info.runtime), (version, name));
@@ -38,7 +38,7 @@ proptest! {
         code in prop_oneof![Just(0), any::<i32>()],
         said in prop_oneof![broken(INFO), any::<String>()],
     ) {
-        match parse_info("podman", &answer(code, said)) {
+        match parse_info("podman", &answer(code, said), false) {
             Ok(_) => prop_assert_eq!(code, 0),
             Err(error) => prop_assert!(error.to_string().contains("`podman info`"), "{}", error),
         }

@@ -1,8 +1,8 @@
 //! The guides' tables of engines: who a container runs as, and what is promised.
 
 use runner::{
-    engine::Mode,
-    promise::{Promise, typical},
+    engine::{Engine, Mode},
+    promise::Promise,
     render::command_line,
     shell::{CommandLine, Part},
 };
@@ -17,7 +17,7 @@ use crate::docs::{
 pub(in crate::docs) fn identity() -> anyhow::Result<Content> {
     let mut rows = vec![];
     for mode in Mode::WITH_CONTAINERS {
-        let engine = typical(mode);
+        let engine = Engine::typical(mode);
         let command = command_line(&engine, &plan(&NATIVE, &engine)?);
         let is_identity = |part: &Part| {
             part.words.first().is_some_and(|word| ["--user", "--userns"].contains(&&*word.value()))
@@ -46,7 +46,7 @@ pub(in crate::docs) fn promises() -> Content {
     let rows = Promise::ALL.map(|promise| {
         let kept = Mode::WITH_CONTAINERS.map(|mode| {
             promise
-                .broken_by(&typical(mode))
+                .broken_by(&Engine::typical(mode))
                 .map_or_else(|| "yes".to_owned(), |why| format!("no: {why}"))
         });
         [promise.text().to_owned()].into_iter().chain(kept).collect()
