@@ -10,6 +10,7 @@ pub mod env;
 mod flavour;
 pub mod give_back;
 pub mod gpus;
+pub mod host_meter;
 pub mod output;
 pub mod path;
 pub mod previous;

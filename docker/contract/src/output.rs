@@ -12,6 +12,8 @@ pub const SUMMARY: &str = "GPU_ENERGY_SUMMARY.json";
 pub const COMPLETION: &str = "RUN_COMPLETE.json";
 /// What our adapter saw of a Python stack's run, which the stack's own report leaves out.
 pub const RECORD: &str = "run_record.json";
+/// Power over time and energy as the host saw them, a [`HostMeter`](crate::host_meter::HostMeter).
+pub const HOST_METER: &str = "host_meter.json";
 /// What the backend printed.
 pub const LOG: &str = "benchmark.log";
 

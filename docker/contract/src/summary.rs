@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Backend;
+use crate::{
+    Backend,
+    host_meter::{HostMeter, Phase},
+};
 
 /// The summary of one run. `units`, `total`, `format` and the three phases are the keys that
 /// AIEnergyScore's tools know; they speak of GPU energy alone, and are `null` when it was not
@@ -31,6 +34,33 @@ pub struct Summary {
     /// What the run added to the Hub cache; added on the host, where the cache is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheDelta>,
+    /// What the host metered beside the run, without its power over time; added on the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostMeter>,
+    /// How to run it again; added on the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<Repeat>,
+}
+
+/// How to run the same again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeat {
+    /// Version of the program that ran it.
+    pub version: String,
+    /// When it began, as RFC 3339 in UTC.
+    pub begun: String,
+    /// The command of the program, word by word, the defaults of that day spelled out.
+    pub command: Vec<String>,
+    /// The engine's command, word by word, as it was executed.
+    pub container: Vec<String>,
+    /// The engine and its mode, as in `docker, rootful`.
+    pub engine: String,
+    /// The image's name, if there was one.
+    pub image: Option<String>,
+    /// The image's id on this machine, `sha256:` and 64 digits.
+    pub image_id: Option<String>,
+    /// Its digest in the registry that it came from, if it came from one.
+    pub image_digest: Option<String>,
 }
 
 /// How the energies of a summary were come by.
@@ -106,6 +136,9 @@ pub struct Run {
     pub tokens_per_second: Option<f64>,
     /// Mean over the prompts of the time to the first token, if it was measured, in seconds.
     pub time_to_first_token_seconds: Option<f64>,
+    /// When the counted phases ran, in seconds of `CLOCK_MONOTONIC`, as far as the backend tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<Phase>,
 }
 
 /// What a run added to the Hub cache.
@@ -150,9 +183,12 @@ mod tests {
                 seconds: Some(0.5),
                 tokens_per_second: Some(20.0),
                 time_to_first_token_seconds: Some(0.1),
+                phases: vec![],
             },
             notes: vec![],
             cache: None,
+            host: None,
+            repeat: None,
         };
         let json = serde_json::to_value(&summary).unwrap();
         assert_eq!(json["total"], serde_json::Value::Null);

@@ -126,9 +126,12 @@ mod tests {
                 seconds: Some(1.6),
                 tokens_per_second: Some(25.0),
                 time_to_first_token_seconds: Some(0.0421),
+                phases: vec![],
             },
             notes: vec!["a prompt failed".into()],
             cache: Some(CacheDelta::default()),
+            host: None,
+            repeat: None,
         };
         let results = HostPath::new("", "/r".as_ref(), "/".as_ref()).unwrap();
         insta::assert_snapshot!(describe(&summary, &results), @r"

@@ -159,6 +159,7 @@ mod tests {
                     seconds: Some(3.2 * f64::from(number)),
                     tokens_per_second: (number == 1).then_some(25.0),
                     time_to_first_token_seconds: None,
+                    phases: vec![],
                 },
                 notes: vec![],
                 cache: Some(CacheDelta {
@@ -166,6 +167,8 @@ mod tests {
                     bytes_added: blobs_added * 1000,
                     repos: vec![],
                 }),
+                host: None,
+                repeat: None,
             },
             owners: owners.iter().copied().collect(),
             answers: None,

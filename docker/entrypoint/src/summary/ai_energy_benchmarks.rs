@@ -84,6 +84,8 @@ pub(super) fn summary(report: &Value, record: Option<Record>) -> anyhow::Result<
         run,
         notes,
         cache: None,
+        host: None,
+        repeat: None,
     })
 }
 
@@ -210,5 +212,6 @@ fn run(
         seconds: Some(totals.seconds),
         tokens_per_second: rate(totals.completion_tokens, Some(totals.seconds)),
         time_to_first_token_seconds: first.filter(|seconds| *seconds > 0.0),
+        phases: vec![],
     })
 }

@@ -40,9 +40,12 @@ pub(super) fn summary(report: &Value) -> anyhow::Result<Summary> {
             seconds: Some(spent),
             tokens_per_second: rate(Some(tokens), Some(spent)),
             time_to_first_token_seconds: Some(seconds("time_to_first_token_seconds")?),
+            phases: vec![],
         },
         notes: (asked != prompts).then_some(note).into_iter().collect(),
         cache: None,
+        host: None,
+        repeat: None,
     })
 }
 

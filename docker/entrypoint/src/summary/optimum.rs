@@ -73,6 +73,8 @@ pub(super) fn summary(
         run,
         notes,
         cache: None,
+        host: None,
+        repeat: None,
     })
 }
 
@@ -297,5 +299,6 @@ fn run(answered: u64, phases: &Phases, beside: &Beside) -> Run {
         seconds,
         tokens_per_second: rate(completion_tokens, seconds),
         time_to_first_token_seconds: None,
+        phases: vec![],
     }
 }

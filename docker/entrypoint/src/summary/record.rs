@@ -156,6 +156,7 @@ impl Record {
             seconds: Some(self.seconds),
             tokens_per_second: rate(counted(self.completion_tokens), Some(self.seconds)),
             time_to_first_token_seconds: self.first_token_seconds,
+            phases: vec![],
         }
     }
 }

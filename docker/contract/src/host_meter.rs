@@ -1,0 +1,71 @@
+//! `host_meter.json`: energy as the host saw it beside a run, whatever the backend.
+
+use serde::{Deserialize, Serialize};
+
+use crate::summary::{DeviceKind, Status};
+
+/// What the host's meters said of one run. Times are in seconds after [`begun`](Self::begun).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HostMeter {
+    /// When metering began, in seconds of `CLOCK_MONOTONIC`, which host and containers share.
+    pub begun: f64,
+    /// From then until the container was gone.
+    pub seconds: f64,
+    /// When the phases ran that count, as the backend told; empty when it did not.
+    pub phases: Vec<Phase>,
+    /// How long the idle baseline was taken before the run, if it was.
+    pub idle_seconds: Option<f64>,
+    /// Every device that was metered.
+    pub devices: Vec<MeteredDevice>,
+    /// What a reader of these numbers must know, in sentences.
+    pub notes: Vec<String>,
+}
+
+/// A part of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Phase {
+    /// Its name as the score knows it: `preprocess`, `prefill`, `decode`, or `prompts` where the
+    /// backend does not tell these apart.
+    pub name: String,
+    /// Its begin, in seconds.
+    pub from: f64,
+    /// Its end, in seconds.
+    pub to: f64,
+}
+
+/// One device beside a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MeteredDevice {
+    /// Its name: `NVIDIA H100 80GB HBM3`, `package-0`.
+    pub name: String,
+    /// What tells it from others of its name: the UUID of a GPU.
+    pub id: Option<String>,
+    /// What it is.
+    pub kind: DeviceKind,
+    /// Its energy over the whole run, loading included, in Wh.
+    pub energy_wh: f64,
+    /// Its energy over the phases that count, in Wh, if these are known.
+    pub counted_wh: Option<f64>,
+    /// What it drew before the run, in watts, if a baseline was taken.
+    pub idle_watts: Option<f64>,
+    /// Whether its energy was measured or estimated.
+    pub status: Status,
+    /// The counter or model behind it.
+    pub source: String,
+    /// Power over time: pairs of seconds and watts, each the mean since the pair before. Only in
+    /// the file of its own, not in the summary.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub power: Vec<(f64, f64)>,
+    /// Processes on the device that were not the benchmark's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<OtherProcess>,
+}
+
+/// A process on a device that was not the benchmark's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherProcess {
+    /// Its id on the host.
+    pub pid: u32,
+    /// Its name, if it could be read.
+    pub name: Option<String>,
+}
