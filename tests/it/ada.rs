@@ -5,8 +5,11 @@ use std::{
     fs,
     os::unix::fs::{PermissionsExt as _, lchown},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    sync::MutexGuard,
+    process::{self, Command, Stdio},
+    sync::{
+        MutexGuard,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -15,7 +18,7 @@ use rustix::process::getuid;
 
 use crate::{
     harness::{program, smoke},
-    machine::On,
+    machine::{On, USER},
 };
 
 /// Somebody without privileges who may use an engine, with a home and a closed cache of their own.
@@ -31,18 +34,22 @@ pub(crate) struct Ada {
 }
 
 impl Ada {
-    /// Ada on the machine's Docker. She is uid 4242 when the tests are root's, and the tester
-    /// otherwise. Her cache has these repos of the smoke test's.
+    /// Ada on the machine's Docker, with these repos of the smoke test's in her cache.
     pub(crate) fn with(repos: &[&str]) -> Self {
         Self::on(On::DockerRootful, repos)
     }
 
-    /// Ada on an engine in another mode, which only root can bring up.
+    /// Ada on an engine in another mode, which only root can bring up. She is the tester unless the
+    /// tests are root's.
     pub(crate) fn on(on: On, repos: &[&str]) -> Self {
         let turn = on.turn();
         on.bring_up();
         let root = tempfile::tempdir().unwrap();
-        let uid = if getuid().is_root() { 4242 } else { getuid().as_raw() };
+        let uid = match (getuid().is_root(), on) {
+            (false, _) => getuid().as_raw(),
+            (true, On::DockerRootful) => somebody_new(),
+            (true, _) => USER,
+        };
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
         // The build folder may lie where Ada cannot go.
         let copy = root.path().join("aienergyscore");
@@ -167,6 +174,13 @@ impl Drop for Ada {
             self.on.output(&["rm", "--force", &name]);
         }
     }
+}
+
+/// A user whom nobody has been before: what another test leaves for a moment, or tests that were
+/// killed leave for good, is not hers.
+fn somebody_new() -> u32 {
+    static KNOWN: AtomicU32 = AtomicU32::new(0);
+    2_000_000 + process::id() * 200 + KNOWN.fetch_add(1, Ordering::Relaxed)
 }
 
 fn copy_tree(from: &Path, to: &Path) {

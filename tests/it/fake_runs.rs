@@ -276,6 +276,25 @@ fn a_daemon_that_hangs_after_the_benchmark_does_not_keep_the_user() {
 }
 
 #[test]
+fn a_container_that_cannot_be_removed_at_once_is_removed_a_moment_later() {
+    let docker = FakeDocker::with_run(GOOD);
+    let refusing = r#"rm)
+  echo >>"$HERE/asked"
+  if [ "$(wc -l <"$HERE/asked")" -lt 3 ]; then
+    echo "Error: container state improper" >&2
+    exit 125
+  fi
+  echo "$3"
+  exit 0 ;;"#;
+    let sandbox = sandbox_with(&docker, refusing);
+    let outcome = aienergyscore(&sandbox, ["run", "--flavour", "smoke", "backend.model=m"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("docker rm"), "{}", outcome.stderr);
+    let asked = fs::read_to_string(sandbox.folder("before/asked")).unwrap();
+    assert_eq!(asked.lines().count(), 3);
+}
+
+#[test]
 fn a_daemon_that_hangs_while_a_run_is_killed_does_not_keep_the_user() {
     let docker = FakeDocker::with_run(
         "trap '' TERM; : >\"$RESULTS/started\"; while [ -d \"$RESULTS\" ]; do sleep 0.01; done",

@@ -21,7 +21,7 @@ const DIR: &str = "/var/lib/aienergyscore-test";
 const SERVICE: &str = "/run/aienergyscore-test";
 
 /// The user of the engines.
-const USER: u32 = 4242;
+pub(crate) const USER: u32 = 4242;
 
 /// An engine in a mode, by the client that a user would take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -18,6 +18,10 @@ use crate::{
 /// How long after its client's end a container may still appear.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long an engine may refuse to remove a container. Podman 4.3's service does for a moment, where
+/// the container's own end is still being written down.
+const REFUSALS: Duration = Duration::from_secs(3);
+
 /// How long to wait before looking again.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -28,23 +32,29 @@ pub(super) fn was_made(plan: &RunPlan) -> bool {
     })
 }
 
-/// Runs the command `remove`, whose last word names a container, again and again until there was
-/// one, for as long as `patience` lasts. The last answer.
+/// Runs the command `remove`, whose last word names a container, again and again: for `patience`
+/// until there is one, and for [`REFUSALS`] while the engine refuses to remove it. The last answer.
 ///
 /// # Errors
 /// When the engine cannot be asked.
 pub(super) fn remove_when_there(remove: &[String], patience: Duration) -> anyhow::Result<Captured> {
-    let end = Instant::now() + patience;
+    let begun = Instant::now();
     loop {
         let answer = capture(remove)?;
         // The engine prints the names of what it removed.
         let is_removed =
             answer.stdout.lines().any(|line| Some(line) == remove.last().map(|l| &**l));
-        if is_removed || Instant::now() >= end {
+        let patience = if is_refused(&answer) { patience.max(REFUSALS) } else { patience };
+        if is_removed || begun.elapsed() >= patience {
             return Ok(answer);
         }
         thread::sleep(PAUSE);
     }
+}
+
+/// Whether there is a container that the engine did not remove.
+fn is_refused(answer: &Captured) -> bool {
+    answer.code != 0 && !answer.stderr.to_lowercase().contains("no such container")
 }
 
 /// What the engine says of the container.
@@ -69,7 +79,7 @@ pub(super) fn remove(engine: &Engine, plan: &RunPlan, late: bool) -> anyhow::Res
     if let Some(command) = engine.remove_command(&supervision.container) {
         let patience = if late { PATIENCE } else { Duration::ZERO };
         let answer = remove_when_there(&command, patience)?;
-        if answer.code != 0 && !answer.stderr.to_lowercase().contains("no such container") {
+        if is_refused(&answer) {
             terminal::say(format_args!(
                 "warning: `{}` failed: {}; remove the container yourself once {} serves, and the next \
                  run says if it is still there",
