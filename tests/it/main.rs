@@ -7,6 +7,7 @@ mod cache_cli;
 mod cache_stopped;
 mod docker;
 mod dry_run;
+mod engine_answers;
 mod fake_runs;
 mod faults;
 mod give_back;

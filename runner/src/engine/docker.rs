@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{
     Client, Mode,
     answers::{Answers, Info},
-    image, is_at_least, socket,
+    daemon, image, is_at_least, socket,
 };
 use crate::process::{Captured, capture};
 
@@ -25,21 +25,14 @@ const INFO: &str = "{\"version\":{{json .ServerVersion}},\"security\":{{json .Se
 /// # Errors
 /// When no daemon answers, or it is not understood.
 pub(super) fn ask(reference: &str) -> anyhow::Result<Option<Answers>> {
-    let ask = [PROGRAM, "image", "inspect", "--format", image::QUESTION, reference];
-    // Asked side by side: each answer takes a client some 40 ms.
-    let (info, version, image) = thread::scope(|scope| {
-        let image = scope.spawn(|| capture(&ask));
-        let version =
-            scope.spawn(|| capture(&[PROGRAM, "version", "--format", "{{json .Server}}"]));
-        let info = capture(&[PROGRAM, "info", "--format", INFO]);
-        (info, version.join(), image.join())
-    });
-    let info = info?;
+    let Said { info, version, image } = match daemon::ask(PROGRAM, reference) {
+        Some(said) => said,
+        None => ask_client(reference)?,
+    };
     if is_podmans_own(&info) {
         return Ok(None);
     }
-    let panicked = |_| anyhow!("a thread that asked docker panicked");
-    let server = Server::read(&version.map_err(panicked)??);
+    let server = Server::read(&version);
     let mut info = parse_info(&info, &server)?;
     if let Some(version) = server.podman() {
         let told = info.mode == Mode::DockerRootless;
@@ -49,8 +42,33 @@ pub(super) fn ask(reference: &str) -> anyhow::Result<Option<Answers>> {
         // It drops `--gpus` without a word.
         info.nvidia = false;
     }
-    let image = image.map_err(panicked)??;
     Ok(Some(Answers { program: PROGRAM, client: Client::Docker, info, image }))
+}
+
+/// What there is to know before a plan is made.
+#[derive(Debug)]
+pub(super) struct Said {
+    /// The answer to [`INFO`], or the daemon's own.
+    pub(super) info: Captured,
+    /// What it says of its version.
+    pub(super) version: Captured,
+    /// The answer to [`image::QUESTION`], or the daemon's own.
+    pub(super) image: Captured,
+}
+
+/// Has Docker's client ask. All side by side: each takes a client some 20 ms.
+fn ask_client(reference: &str) -> anyhow::Result<Said> {
+    let ask = [PROGRAM, "image", "inspect", "--format", image::QUESTION, reference];
+    let (info, version, image) = thread::scope(|scope| {
+        let image = scope.spawn(|| capture(&ask));
+        let version =
+            scope.spawn(|| capture(&[PROGRAM, "version", "--format", "{{json .Server}}"]));
+        let info = capture(&[PROGRAM, "info", "--format", INFO]);
+        (info, version.join(), image.join())
+    });
+    let panicked = |_| anyhow!("a thread that asked docker panicked");
+    let (version, image) = (version.map_err(panicked)?, image.map_err(panicked)?);
+    Ok(Said { info: info?, version: version?, image: image? })
 }
 
 /// Whether the Podman behind Docker's client is rootless, by its socket.
@@ -70,13 +88,17 @@ fn is_podmans_own(answer: &Captured) -> bool {
     answer.code != 0 && answer.stderr.contains("can't evaluate field")
 }
 
-/// Reads the answer to [`INFO`], and takes the processor from `server`.
+/// Reads the answer to [`INFO`], or that of the daemon itself, and takes the processor from `server`.
 fn parse_info(answer: &Captured, server: &Server) -> anyhow::Result<Info> {
     #[derive(Deserialize)]
     struct Answer {
+        #[serde(alias = "ServerVersion")]
         version: Option<String>,
+        #[serde(alias = "SecurityOptions")]
         security: Option<Vec<String>>,
+        #[serde(alias = "Runtimes")]
         runtimes: Option<BTreeMap<String, serde_json::Value>>,
+        #[serde(alias = "MemoryLimit")]
         memory: Option<bool>,
     }
     let Captured { code, stdout, stderr } = answer;

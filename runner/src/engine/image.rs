@@ -83,7 +83,7 @@ pub(crate) fn of_another_version(engine: &Engine, reference: &str) -> Option<Str
     ))
 }
 
-/// Reads the answer to [`QUESTION`]; `None` when the engine does not have the image.
+/// Reads the answer to [`QUESTION`], or that of the daemon itself; `None` when the engine does not have the image.
 pub(super) fn parse(
     engine: &str,
     reference: &str,
@@ -91,8 +91,15 @@ pub(super) fn parse(
 ) -> anyhow::Result<Option<LocalImage>> {
     #[derive(Deserialize, Default)]
     struct Answer {
-        #[serde(default)]
+        #[serde(default, alias = "Architecture")]
         architecture: String,
+        labels: Option<BTreeMap<String, String>>,
+        #[serde(rename = "Config")]
+        config: Option<Config>,
+    }
+    #[derive(Deserialize)]
+    struct Config {
+        #[serde(rename = "Labels")]
         labels: Option<BTreeMap<String, String>>,
     }
     let Captured { code, stdout, stderr } = answer;
@@ -106,12 +113,12 @@ pub(super) fn parse(
             answer.complaint()
         );
     }
-    let Answer { architecture, labels } = match stdout.trim() {
+    let Answer { architecture, labels, config } = match stdout.trim() {
         "" => Answer::default(),
         text => serde_json::from_str(text)
             .with_context(|| format!("reading what is said of the image from {text:?}"))?,
     };
-    let labels = labels.unwrap_or_default();
+    let labels = labels.or_else(|| config?.labels).unwrap_or_default();
     let flavour = labels.get(label::FLAVOUR).and_then(|name| name.parse().ok());
     Ok(Some(LocalImage {
         flavour,

@@ -2,6 +2,7 @@
 
 mod answers;
 mod choice;
+mod daemon;
 mod docker;
 mod image;
 mod podman;

@@ -1,4 +1,4 @@
-//! One question to an engine's socket, for what its client does not pass on.
+//! Questions to an engine's socket.
 
 use std::{
     io::{Read as _, Write as _},
@@ -44,34 +44,54 @@ pub(super) fn of_docker(program: &str) -> anyhow::Result<PathBuf> {
 pub(super) fn is_rootless(socket: &Path) -> anyhow::Result<bool> {
     let asking = || format!("asking Podman at `{}` whether it is rootless", socket.display());
     let answer = get(socket, "/info").with_context(asking)?;
-    match parse(&answer).with_context(asking)? {
+    match rootless(&answer).with_context(asking)? {
         Some(rootless) => Ok(rootless),
         // The service's own user made the socket.
         None => Ok(socket.metadata().with_context(asking)?.uid() != 0),
     }
 }
 
-fn get(socket: &Path, path: &str) -> anyhow::Result<String> {
+/// An answer of an engine's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// The number of HTTP: 200 is a good answer.
+    pub(super) status: u16,
+    /// What it says.
+    pub(super) body: String,
+}
+
+/// Asks the engine behind `socket` for `path`.
+///
+/// # Errors
+/// When it does not answer, or not in time, or what is not understood.
+pub(super) fn get(socket: &Path, path: &str) -> anyhow::Result<Answer> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     // Version 1.0 ends with the answer, and has no chunks.
     write!(stream, "GET {path} HTTP/1.0\r\nHost: d\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(LONGEST).read_to_string(&mut answer)?;
-    Ok(answer)
+    parse(&answer)
+}
+
+fn parse(answer: &str) -> anyhow::Result<Answer> {
+    let (head, body) = answer.split_once("\r\n\r\n").context("the answer has no body")?;
+    let line = head.lines().next().unwrap_or_default();
+    let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = status.with_context(|| format!("the answer begins with {line:?}"))?;
+    Ok(Answer { status, body: body.to_owned() })
 }
 
 /// Reads the answer to `/info`: what it says of being rootless, if anything.
-fn parse(answer: &str) -> anyhow::Result<Option<bool>> {
+fn rootless(answer: &Answer) -> anyhow::Result<Option<bool>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Info {
         rootless: Option<bool>,
     }
-    let (head, body) = answer.split_once("\r\n\r\n").context("the answer has no body")?;
-    let status = head.lines().next().unwrap_or_default();
-    if status.split(' ').nth(1) != Some("200") {
-        bail!("the answer is {status:?}");
+    let Answer { status, body } = answer;
+    if *status != 200 {
+        bail!("the answer is {status}: {body:?}");
     }
     let info: Info = serde_json::from_str(body).context("reading the answer")?;
     Ok(info.rootless)
@@ -88,18 +108,22 @@ mod tests {
         thread,
     };
 
-    use super::{is_rootless, parse};
+    use super::{is_rootless, parse, rootless};
 
     #[test]
     fn podman_tells_whoever_asks() {
-        let answer =
-            |body: &str| parse(&format!("HTTP/1.0 200 OK\r\nServer: Libpod\r\n\r\n{body}"));
+        let answer = |body: &str| {
+            let answer = format!("HTTP/1.0 200 OK\r\nServer: Libpod\r\n\r\n{body}");
+            parse(&answer).and_then(|answer| rootless(&answer))
+        };
         assert_eq!(answer(r#"{"ID":"x","Rootless":true}"#).unwrap(), Some(true));
         assert_eq!(answer(r#"{"Rootless":false}"#).unwrap(), Some(false));
         assert_eq!(answer("{}").unwrap(), None);
         assert!(answer("no").is_err());
-        let error = parse("HTTP/1.0 404 Not Found\r\n\r\nno").unwrap_err().to_string();
-        insta::assert_snapshot!(error, @r#"the answer is "HTTP/1.0 404 Not Found""#);
+        let missing = parse("HTTP/1.0 404 Not Found\r\n\r\nno").unwrap();
+        let error = rootless(&missing).unwrap_err().to_string();
+        insta::assert_snapshot!(error, @r#"the answer is 404: "no""#);
+        assert!(parse("SSH-2.0\r\n\r\n").is_err() && parse("HTTP/1.0 200 OK\r\n").is_err());
     }
 
     #[test]
