@@ -18,7 +18,7 @@ use crate::{
     ada::Ada,
     harness::smoke,
     machine::On,
-    under_way::{run, said, signal, started, until},
+    under_way::{run, said, signal, started, until, until_removed},
 };
 
 /// A name that shells, engines and lists stumble over.
@@ -193,7 +193,7 @@ fn death_leaves_nothing(on: On) {
     assert_eq!(ada.containers().len(), 1, "{on:?}");
     signal(child.id(), Signal::KILL);
     child.wait().unwrap();
-    until("the container's end", || ada.containers().is_empty());
+    until_removed(&ada);
     drop(ada);
 
     let ada = Ada::on(on, &[smoke::GGUF]);
@@ -202,7 +202,7 @@ fn death_leaves_nothing(on: On) {
     signal(client.try_into().unwrap(), Signal::KILL);
     let code = child.wait().unwrap().code();
     assert!([Some(1), Some(137), Some(143)].contains(&code), "{on:?}: {code:?}");
-    until("the container's end", || ada.containers().is_empty());
+    until_removed(&ada);
 }
 
 /// The code is the benchmark's own, never a false 0.
