@@ -4,6 +4,7 @@ use std::{
     fs,
     io::Write as _,
     os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
     process::{Command, Output, Stdio},
     sync::{LazyLock, Mutex, MutexGuard, PoisonError},
 };
@@ -11,7 +12,7 @@ use std::{
 use contract::{Flavour, label};
 use serde_json::Value;
 
-use crate::harness::program;
+use crate::{harness::program, machine::On};
 
 /// What the cpu image may take at most.
 const CPU_BYTES: u64 = 1_600_000_000;
@@ -180,6 +181,40 @@ fn saved_lines_with(image: &str, text: &str) -> u64 {
         .unwrap();
     assert!(save.wait().unwrap().success());
     String::from_utf8(grep.stdout).unwrap().trim().parse().unwrap()
+}
+
+#[test]
+#[ignore = "needs root, Podman and `cargo xtask smoke` once before"]
+fn podman_builds_what_it_runs() {
+    // The test's own images, with what Podman is told on a machine such as this.
+    On::PodmanRootless.bring_up();
+    let folder = tempfile::tempdir().unwrap();
+    let (storage, here) = (folder.path().join("storage.conf"), folder.path().display());
+    let text = format!(
+        "[storage]\ndriver=\"overlay\"\ngraphroot=\"{here}/root\"\nrunroot=\"{here}/run\"\n"
+    );
+    fs::write(&storage, text).unwrap();
+    let told = |(name, _): &(&str, String)| *name == "CONTAINERS_CONF";
+    let podman = |program: PathBuf, args: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(args).envs(On::PodmanRootless.env().into_iter().filter(told));
+        let output = command.env("CONTAINERS_STORAGE_CONF", &storage).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let build = || {
+        let args = ["build-image", "--engine", "podman", "--json"];
+        serde_json::from_str::<Value>(&podman(program("xtask"), &args)).unwrap()
+    };
+    let (first, again) = (build(), build());
+    assert_eq!((&first["built"], &again["built"]), (&Value::from(true), &Value::from(false)));
+    let image = first["image"].as_str().unwrap();
+    let said = podman("podman".into(), &["run", "--rm", "--network", "none", image, "--version"]);
+    assert!(said.starts_with(contract::ENTRYPOINT), "{said}");
+    let args = ["verify", "--engine", "podman", "--results", folder.path().to_str().unwrap()];
+    let said = podman(program("xtask"), &args);
+    assert!(said.contains("built from this tree"), "{said}");
 }
 
 #[test]

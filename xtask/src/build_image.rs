@@ -2,9 +2,9 @@
 
 mod base;
 mod bootstrap;
+mod builder;
 mod ca_bundle;
 mod context;
-mod docker;
 #[cfg(test)]
 mod dockerfile;
 mod entrypoint;
@@ -26,7 +26,8 @@ use runner::terminal;
 use serde::Serialize;
 use xshell::Shell;
 
-use self::{base::Wanted, inputs::image_digest};
+use self::{base::Wanted, builder::Local, inputs::image_digest};
+pub(crate) use builder::Builder;
 pub(crate) use entrypoint::{ensure_entrypoint, test_entrypoint};
 
 use crate::{size::megabytes, workspace};
@@ -48,6 +49,9 @@ pub(crate) struct BuildImage {
     /// [default: $SSL_CERT_FILE]
     #[arg(long, value_name = "FILE")]
     ca_bundle: Option<PathBuf>,
+    /// What builds it, and keeps it [default: Docker if it answers, or else Podman]
+    #[arg(long, value_name = "ENGINE", value_parser = ["docker", "podman"])]
+    engine: Option<String>,
     /// Print the outcome as JSON
     #[arg(long)]
     json: bool,
@@ -59,6 +63,7 @@ Examples:
   cargo xtask build-image --flavour cuda
   cargo xtask build-image --flavour cpu --bootstrap-base
   cargo xtask build-image --flavour cuda --base registry.example/pytorch:cuda --ca-bundle ca.pem
+  cargo xtask build-image --engine podman
   cargo xtask build-image --json | jq -r .digest
 
 An image is up to date when its label `org.aienergyscore.inputs` is the digest of what it would
@@ -80,7 +85,8 @@ impl ValueEnum for FlavourArg {
 
 impl BuildImage {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let Self { flavour: FlavourArg(flavour), base, bootstrap_base, ca_bundle, json } = self;
+        let Self { flavour: FlavourArg(flavour), base, bootstrap_base, ca_bundle, engine, json } =
+            self;
         let started = Instant::now();
         let wanted = Wanted::new(flavour, base, bootstrap_base)?;
         let bundle = match (base::default_name(flavour), ca_bundle) {
@@ -92,7 +98,10 @@ impl BuildImage {
             }
             (None, None) => None,
         };
-        let image = ensure(flavour, &wanted, bundle)?;
+        let sh = Shell::new()?;
+        sh.change_dir(workspace::root());
+        let builder = Builder::find(&sh, engine.as_deref())?;
+        let image = ensure(&sh, &builder, flavour, &wanted, bundle)?;
         let outcome =
             Outcome { image, tags: tags(flavour), seconds: started.elapsed().as_secs_f64() };
         let text = if json { serde_json::to_string_pretty(&outcome)? } else { outcome.line() };
@@ -140,12 +149,14 @@ pub(crate) struct Built {
 /// the base of that one, or else on its own.
 ///
 /// # Errors
-/// When Docker does not answer or a build fails.
-pub(crate) fn ensure_image(flavour: Flavour) -> anyhow::Result<Built> {
-    let present = docker::inspect(&Shell::new()?, &[flavour.image()])?.pop();
+/// When the engine does not answer or a build fails.
+pub(crate) fn ensure_image(builder: &Builder, flavour: Flavour) -> anyhow::Result<Built> {
+    let sh = Shell::new()?;
+    sh.change_dir(workspace::root());
+    let present = builder.inspect(&sh, &[flavour.image()])?.pop();
     let recorded = present.and_then(|local| local.base);
     let bundle = ca_bundle::read(None, std::env::var_os(ca_bundle::VARIABLE))?;
-    ensure(flavour, &Wanted::as_before(flavour, recorded), bundle)
+    ensure(&sh, builder, flavour, &Wanted::as_before(flavour, recorded), bundle)
 }
 
 /// Digest of everything that the image of `flavour` should have been made from, on the base that
@@ -153,13 +164,18 @@ pub(crate) fn ensure_image(flavour: Flavour) -> anyhow::Result<Built> {
 ///
 /// # Errors
 /// When a source cannot be read, or `rustc` does not tell its version.
-pub(crate) fn inputs_digest(root: &Path, flavour: Flavour) -> anyhow::Result<String> {
+pub(crate) fn inputs_digest(
+    root: &Path,
+    builder: Option<&Builder>,
+    flavour: Flavour,
+) -> anyhow::Result<String> {
     let base = match base::default_name(flavour) {
         None => None,
         Some(name) => {
             let sh = Shell::new()?;
             // Without an answer there is no image to compare with.
-            let local = docker::inspect(&sh, &[flavour.image()]).unwrap_or_default().pop();
+            let inspect = |builder: &Builder| builder.inspect(&sh, &[flavour.image()]);
+            let local = builder.and_then(|builder| inspect(builder).unwrap_or_default().pop());
             let default = base::Base { name: name.to_owned(), id: None };
             Some(local.and_then(|local| local.base).unwrap_or(default))
         }
@@ -179,29 +195,33 @@ fn tags(flavour: Flavour) -> Vec<String> {
     tags
 }
 
-fn ensure(flavour: Flavour, wanted: &Wanted, ca_bundle: Option<Vec<u8>>) -> anyhow::Result<Built> {
-    let sh = Shell::new()?;
+fn ensure(
+    sh: &Shell,
+    builder: &Builder,
+    flavour: Flavour,
+    wanted: &Wanted,
+    ca_bundle: Option<Vec<u8>>,
+) -> anyhow::Result<Built> {
     let root = workspace::root();
-    sh.change_dir(root);
     let tags = tags(flavour);
     let image = flavour.image();
 
-    let present = docker::inspect(&sh, &tags)?;
+    let present = builder.inspect(sh, &tags)?;
     let recorded = present.first().and_then(|local| local.base.as_ref());
-    let base = wanted.expected(flavour, |name| docker::id(&sh, name), recorded)?;
+    let base = wanted.expected(flavour, |name| builder.id(sh, name), recorded)?;
     let digest = image_digest(root, flavour, base.as_ref())?;
-    let fits = |local: &docker::Local| local.inputs.as_ref() == Some(&digest);
+    let fits = |local: &Local| local.inputs.as_ref() == Some(&digest);
     if present.len() == tags.len() && present.iter().all(fits) {
         return Ok(Built { image, digest, built: false, bytes: present[0].bytes });
     }
     let program = ensure_entrypoint()?;
-    let base = wanted.ready(&sh, flavour)?;
+    let base = wanted.ready(sh, builder, flavour)?;
     let digest = image_digest(root, flavour, base.as_ref())?;
     let context = context::archive(root, flavour, &program, ca_bundle)?;
-    let labels = labels::all(flavour, base.as_ref(), &digest, labels::revision(&sh));
-    docker::build(&sh, flavour, base.as_ref(), &tags, &labels, &context)?;
-    terminal::warn(docker::prune(&sh, flavour));
-    let bytes = docker::inspect(&sh, &tags)?.first().map_or(0, |local| local.bytes);
+    let labels = labels::all(flavour, base.as_ref(), &digest, labels::revision(sh));
+    builder.build(sh, flavour, base.as_ref(), &tags, &labels, &context)?;
+    terminal::warn(builder.prune(sh, flavour));
+    let bytes = builder.inspect(sh, &tags)?.first().map_or(0, |local| local.bytes);
     Ok(Built { image, digest, built: true, bytes })
 }
 

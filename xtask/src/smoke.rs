@@ -22,7 +22,7 @@ use anyhow::{Context as _, ensure};
 use contract::{Backend, Flavour};
 use runner::{
     cli::{BackendArg, EngineArg, FlavourArg},
-    engine::Mode,
+    engine::{Engine, Mode},
     terminal,
 };
 use signal_hook::{consts::SIGINT, flag};
@@ -30,7 +30,7 @@ use xshell::Shell;
 
 use self::{benchmark::Benchmark, engine::Chosen, model::Source, report::Report};
 use crate::{
-    build_image::{Built, ensure_entrypoint, ensure_image},
+    build_image::{Builder, Built, ensure_entrypoint, ensure_image},
     cargo,
     size::megabytes,
     workspace,
@@ -111,7 +111,7 @@ impl Smoke {
         say(&format!("{}, {}", model.id, model.how));
 
         step(3, "programs");
-        let (program, entrypoint) = (runner(&sh)?, container_or_program(engine.mode, flavour)?);
+        let (program, entrypoint) = (runner(&sh)?, container_or_program(&engine, flavour)?);
         if backend != Backend::Native {
             model = weights::ready(&sh, &engine, flavour, &model, &folder)?;
             say(&format!("weights: {}, {}", model.id, model.how));
@@ -192,13 +192,13 @@ fn runner(sh: &Shell) -> anyhow::Result<PathBuf> {
 }
 
 /// Makes the image ready or, where there are no containers, the program of the host engine.
-fn container_or_program(mode: Mode, flavour: Flavour) -> anyhow::Result<Option<PathBuf>> {
-    if mode == Mode::Host {
+fn container_or_program(engine: &Engine, flavour: Flavour) -> anyhow::Result<Option<PathBuf>> {
+    if engine.mode == Mode::Host {
         let program = ensure_entrypoint()?;
         say(&format!("entrypoint: {}", program.display()));
         return Ok(Some(program));
     }
-    let Built { image, digest: _, built, bytes } = ensure_image(flavour)?;
+    let Built { image, digest: _, built, bytes } = ensure_image(&Builder::of(engine), flavour)?;
     let how = if built { "built" } else { "up to date" };
     say(&format!("image: {image}, {how}, {}", megabytes(bytes)));
     Ok(None)

@@ -7,11 +7,16 @@ use contract::{Flavour, env};
 use runner::{
     checks::{self, Finding},
     cli::VerifyArgs,
-    host::Environment,
+    engine::{self, Engine, Mode},
+    host::{Environment, Host},
+    options::{Request, RunOptions},
     terminal,
 };
 
-use crate::{build_image::inputs_digest, docs, image_contents, workspace};
+use crate::{
+    build_image::{Builder, inputs_digest},
+    docs, image_contents, workspace,
+};
 
 /// Flags of `cargo xtask verify`: those of `aienergyscore verify`, for the smoke image unless
 /// another is named.
@@ -32,7 +37,10 @@ impl Verify {
             request.flavour.get_or_insert(Flavour::Smoke);
         }
         let inputs = match request.flavour {
-            Some(flavour) => Some(inputs_digest(workspace::root(), flavour)?),
+            Some(flavour) => {
+                let builder = container_engine(&request)?.map(|engine| Builder::of(&engine));
+                Some(inputs_digest(workspace::root(), builder.as_ref(), flavour)?)
+            }
             None => None,
         };
         let mut findings = checks::verify(request.clone(), inputs.as_deref(), deep)?;
@@ -41,6 +49,14 @@ impl Verify {
         terminal::print(&checks::render(&findings, json))?;
         Ok(checks::exit(&findings).into())
     }
+}
+
+/// The engine that a run would have, if one answers and has containers: other checks tell.
+fn container_engine(request: &Request) -> anyhow::Result<Option<Engine>> {
+    let host = Host::read()?;
+    let options = RunOptions::new(request.clone(), &host)?;
+    let detected = engine::detect(&options, &host).ok();
+    Ok(detected.map(|detected| detected.engine).filter(|engine| engine.mode != Mode::Host))
 }
 
 /// Whether the guides say what the program does.

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use contract::{Flavour, IMAGE, label};
 use serde::Deserialize;
 
-use super::{Client, Engine};
+use super::{Engine, podman};
 use crate::process::Captured;
 
 /// An image that the engine has.
@@ -26,21 +26,15 @@ pub struct LocalImage {
 pub(super) const QUESTION: &str = "{\"architecture\":{{json .Architecture}},\
                                    \"labels\":{{json .Config.Labels}}}";
 
-/// How to come by `reference`, an image that only we build, on `engine`: Docker builds it, and Podman
-/// is given it.
+/// How to come by `reference`, an image that only we build, on `engine`.
 pub(crate) fn remedy(engine: &Engine, reference: &str) -> String {
-    let built = remedy_of(reference, Flavour::of_image(reference));
-    if engine.mode.is_podman() {
-        let load = if engine.client == Client::Podman { &engine.program } else { "docker" };
-        return format!(
-            "{built}, with Docker, and hand it over: `docker save {reference} | {load} load`"
-        );
-    }
-    built
+    remedy_of(engine, reference, Flavour::of_image(reference))
 }
 
-fn remedy_of(reference: &str, flavour: Flavour) -> String {
-    let command = format!("cargo xtask build-image --flavour {flavour}");
+fn remedy_of(engine: &Engine, reference: &str, flavour: Flavour) -> String {
+    // Without a word it is built by what `docker` is, if that answers.
+    let by = if engine.program == podman::PROGRAM { " --engine podman" } else { "" };
+    let command = format!("cargo xtask build-image --flavour {flavour}{by}");
     let versioned = format!("{IMAGE}:{}-{flavour}", env!("CARGO_PKG_VERSION"));
     // Without a tag the name means `latest`, which is a flavour's own.
     if [IMAGE.to_owned(), flavour.image(), versioned].iter().any(|built| built == reference) {
@@ -57,7 +51,7 @@ pub(crate) fn unfit(engine: &Engine, reference: &str) -> Option<String> {
         return None;
     }
     let remedy = match image.flavour {
-        Some(flavour) => remedy_of(reference, flavour),
+        Some(flavour) => remedy_of(engine, reference, flavour),
         None => format!(
             "`{} pull --platform linux/{own} {reference}` fetches the one for {own}, if its registry \
              has it",
@@ -79,7 +73,7 @@ pub(crate) fn of_another_version(engine: &Engine, reference: &str) -> Option<Str
     let flavour = image.flavour.unwrap_or_else(|| Flavour::of_image(reference));
     Some(format!(
         "of version {version}, and this program is {own}: they may not understand each other; {}",
-        remedy_of(reference, flavour)
+        remedy_of(engine, reference, flavour)
     ))
 }
 
@@ -220,7 +214,7 @@ mod tests {
             assert_eq!(remedy(&docker, &reference), command, "{reference}");
         }
         let podman = engine(Mode::PodmanRootless);
-        insta::assert_snapshot!(remedy(&podman, "ai_energy_score:smoke"), @"build it with `cargo xtask build-image --flavour smoke`, with Docker, and hand it over: `docker save ai_energy_score:smoke | podman load`");
+        insta::assert_snapshot!(remedy(&podman, "ai_energy_score:smoke"), @"build it with `cargo xtask build-image --flavour smoke --engine podman`");
         insta::assert_snapshot!(remedy(&docker, "ai_energy_score:7"), @"no build makes this tag; `cargo xtask build-image --flavour cuda` makes `ai_energy_score:latest`");
     }
 }

@@ -5,7 +5,7 @@ use contract::Flavour;
 use runner::terminal;
 use xshell::Shell;
 
-use super::{bootstrap, docker};
+use super::{bootstrap, builder::Builder};
 
 /// A base image, as far as it decides over what is built on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,20 +92,27 @@ impl Wanted {
     ///
     /// # Errors
     /// When it cannot be had.
-    pub(super) fn ready(&self, sh: &Shell, flavour: Flavour) -> anyhow::Result<Option<Base>> {
+    pub(super) fn ready(
+        &self,
+        sh: &Shell,
+        builder: &Builder,
+        flavour: Flavour,
+    ) -> anyhow::Result<Option<Base>> {
         let Some(name) = self.name(flavour) else { return Ok(None) };
-        let mut id = docker::id(sh, name)?;
+        let program = builder.program();
+        let mut id = builder.id(sh, name)?;
         if id.is_some() && *self == Self::Bootstrap {
             terminal::say(format_args!(
-                "base: `{name}`, made here before; `docker image rm {name}` to make it anew"
+                "base: `{name}`, made here before; `{program} image rm {name}` to make it anew"
             ));
         } else if id.is_none() {
             match self {
-                Self::Bootstrap => bootstrap::make(sh, name)?,
-                Self::Default | Self::Named(_) => self.pull(sh, name, flavour)?,
+                Self::Bootstrap => bootstrap::make(sh, builder, name)?,
+                Self::Default | Self::Named(_) => self.pull(sh, builder, name, flavour)?,
             }
-            id = docker::id(sh, name)?;
-            id.as_ref().with_context(|| format!("docker does not find the base image `{name}`"))?;
+            id = builder.id(sh, name)?;
+            id.as_ref()
+                .with_context(|| format!("{program} does not find the base image `{name}`"))?;
         }
         let id = id.filter(|_| *self != Self::Default);
         Ok(Some(Base { name: name.to_owned(), id }))
@@ -119,22 +126,30 @@ impl Wanted {
         }
     }
 
-    fn pull(&self, sh: &Shell, name: &str, flavour: Flavour) -> anyhow::Result<()> {
+    fn pull(
+        &self,
+        sh: &Shell,
+        builder: &Builder,
+        name: &str,
+        flavour: Flavour,
+    ) -> anyhow::Result<()> {
         terminal::say(format_args!("fetching the base image `{name}`"));
-        if docker::pull(sh, name)? {
+        if builder.pull(sh, name)? {
             return Ok(());
         }
-        bail!(self.not_pulled(name, flavour))
+        bail!(self.not_pulled(builder.program(), name, flavour))
     }
 
-    fn not_pulled(&self, name: &str, flavour: Flavour) -> String {
+    fn not_pulled(&self, program: &str, name: &str, flavour: Flavour) -> String {
         let made = format!("`cargo xtask build-image --flavour {flavour} --bootstrap-base`");
         let remedy = match self {
-            Self::Named(_) => "check its name (`docker image ls` lists what is at hand)".to_owned(),
+            Self::Named(_) => {
+                format!("check its name (`{program} image ls` lists what is at hand)")
+            }
             _ => "name an image at hand by `--base IMAGE`".to_owned(),
         };
         format!(
-            "the base image `{name}` is not at hand and cannot be pulled; docker says above why. \
+            "the base image `{name}` is not at hand and cannot be pulled; {program} says above why. \
              Where no registry answers, make a Debian base on this machine, {made}, or {remedy}"
         )
     }
@@ -192,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_failed_pull_says_what_to_do() {
-        let says = |wanted: Wanted| wanted.not_pulled("debian:trixie-slim", Flavour::Cpu);
+        let says = |wanted: Wanted| wanted.not_pulled("docker", "debian:trixie-slim", Flavour::Cpu);
         insta::assert_snapshot!(says(Wanted::Default), @"the base image `debian:trixie-slim` is not at hand and cannot be pulled; docker says above why. Where no registry answers, make a Debian base on this machine, `cargo xtask build-image --flavour cpu --bootstrap-base`, or name an image at hand by `--base IMAGE`");
         let named = says(Wanted::Named("x".to_owned()));
         assert!(named.ends_with("or check its name (`docker image ls` lists what is at hand)"));

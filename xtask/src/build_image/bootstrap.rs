@@ -5,6 +5,7 @@ use anyhow::{Context as _, bail};
 use runner::terminal;
 use xshell::{Shell, cmd};
 
+use super::builder::Builder;
 use crate::{tool, workspace};
 
 /// The base's name, which no registry knows.
@@ -18,8 +19,8 @@ const LEFT_OUT: [&str; 4] = ["doc", "info", "locale", "man"];
 /// Makes the base by the name `image`.
 ///
 /// # Errors
-/// When mmdebstrap is missing or fails, or Docker does not take what it made.
-pub(super) fn make(sh: &Shell, image: &str) -> anyhow::Result<()> {
+/// When mmdebstrap is missing or fails, or the engine does not take what it made.
+pub(super) fn make(sh: &Shell, builder: &Builder, image: &str) -> anyhow::Result<()> {
     terminal::say(format_args!("making the base image `{image}` of Debian {SUITE}"));
     let missing = "mmdebstrap is missing; install it (Debian: `apt-get install mmdebstrap uidmap`)";
     cmd!(sh, "mmdebstrap --version").quiet().ignore_stdout().run().context(missing)?;
@@ -34,12 +35,7 @@ pub(super) fn make(sh: &Shell, image: &str) -> anyhow::Result<()> {
              `uidmap`, and on other systems than Debian `debian-archive-keyring`"
         );
     }
-    let changes = CHANGES.iter().flat_map(|change| ["--change", change]);
-    let status = tool::live(cmd!(sh, "docker import {changes...} {archive} {image}"), &[])?;
-    if !status.success() {
-        bail!("`docker import` of the base image failed ({status}) and says above why");
-    }
-    Ok(())
+    builder.import(sh, &archive, image, &CHANGES)
 }
 
 /// What an image needs besides its files.
