@@ -1,9 +1,17 @@
 //! The one door to other programs; only the reaper, which is this program again, has its own.
 
-use std::{ffi::OsStr, os::unix::process::CommandExt as _, path::PathBuf, process::Output};
+use std::{
+    ffi::OsStr, os::unix::process::CommandExt as _, path::PathBuf, process::Output, time::Duration,
+};
 
 use anyhow::{Context as _, bail};
-use rustix::fs::{Access, access};
+use rustix::{
+    fs::{Access, access},
+    process::{Pid, Signal, kill_process_group},
+};
+
+/// How long an engine has for an answer that usually takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a short command said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +49,36 @@ impl Captured {
 /// When the program cannot be started. Its exit code is the caller's to judge.
 pub(crate) fn capture(argv: &[impl AsRef<str>]) -> anyhow::Result<Captured> {
     capture_with_env(argv, [])
+}
+
+/// [`capture`] for a question that an engine answers in a moment. One that does not hangs.
+///
+/// # Errors
+/// When there is no answer within [`PATIENCE`], and as [`capture`].
+pub(crate) fn ask(argv: &[impl AsRef<str>]) -> anyhow::Result<Captured> {
+    let handle = start(argv)?;
+    let asking = || format!("waiting for `{}`", argv[0].as_ref());
+    if let Some(output) = handle.wait_timeout(PATIENCE).with_context(asking)? {
+        return Ok(Captured::of(output));
+    }
+    end(&handle);
+    let asked = argv.iter().take_while(|word| !word.as_ref().starts_with('-'));
+    let asked = asked.map(AsRef::as_ref).collect::<Vec<_>>().join(" ");
+    bail!(
+        "`{asked}` has not answered for {} seconds, and was ended: its daemon hangs, or the machine \
+         does; look at the daemon's log, or start it anew",
+        PATIENCE.as_secs()
+    )
+}
+
+/// Ends a client that was [`start`]ed, and what it has started.
+pub(crate) fn end(handle: &duct::Handle) {
+    for pid in handle.pids() {
+        if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+            // One that ends just now is as good.
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+    }
 }
 
 /// [`capture`] with variables on top of ours.

@@ -77,7 +77,7 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
         .extend(doubts.map(|doubt| Finding::warning("plan", engine.mode.engine(), doubt.clone())));
     findings.push(gpus(&plan, &host));
     findings.extend(image::check(&engine, &plan, inputs));
-    findings.extend(leftovers::check(&engine, &host)?);
+    findings.extend(leftovers::check(&engine, &host));
     if folders_serve {
         findings.push(probe::check(&options, &host, &engine)?);
     } else {

@@ -10,7 +10,7 @@ use super::{
     answers::{Answers, Info},
     daemon, image, is_at_least, socket,
 };
-use crate::process::{Captured, capture};
+use crate::process::{self, Captured};
 
 /// The client's program.
 pub(super) const PROGRAM: &str = "docker";
@@ -58,12 +58,12 @@ pub(super) struct Said {
 
 /// Has Docker's client ask. All side by side: each takes a client some 20 ms.
 fn ask_client(reference: &str) -> anyhow::Result<Said> {
-    let ask = [PROGRAM, "image", "inspect", "--format", image::QUESTION, reference];
+    let question = [PROGRAM, "image", "inspect", "--format", image::QUESTION, reference];
     let (info, version, image) = thread::scope(|scope| {
-        let image = scope.spawn(|| capture(&ask));
+        let image = scope.spawn(|| process::ask(&question));
         let version =
-            scope.spawn(|| capture(&[PROGRAM, "version", "--format", "{{json .Server}}"]));
-        let info = capture(&[PROGRAM, "info", "--format", INFO]);
+            scope.spawn(|| process::ask(&[PROGRAM, "version", "--format", "{{json .Server}}"]));
+        let info = process::ask(&[PROGRAM, "info", "--format", INFO]);
         (info, version.join(), image.join())
     });
     let panicked = |_| anyhow!("a thread that asked docker panicked");

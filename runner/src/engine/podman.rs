@@ -10,7 +10,7 @@ use super::{
     answers::{Answers, Info},
     image,
 };
-use crate::process::{Captured, capture};
+use crate::process::{self, Captured};
 
 /// The client's program.
 pub(super) const PROGRAM: &str = "podman";
@@ -26,11 +26,11 @@ const NVIDIA: &str = "nvidia.com/gpu";
 /// # Errors
 /// When it does not answer, or is not understood.
 pub(super) fn ask(program: &'static str, reference: &str) -> anyhow::Result<Answers> {
-    let ask = [program, "image", "inspect", "--format", image::QUESTION, reference];
+    let question = [program, "image", "inspect", "--format", image::QUESTION, reference];
     // Asked side by side: the answer takes some 300 ms.
     let (info, image) = thread::scope(|scope| {
-        let image = scope.spawn(|| capture(&ask));
-        (capture(&[program, "info", "--format", "json"]), image.join())
+        let image = scope.spawn(|| process::ask(&question));
+        (process::ask(&[program, "info", "--format", "json"]), image.join())
     });
     let nvidia = DEVICES.iter().any(|folder| describes_nvidia(Path::new(folder)));
     let info = parse_info(program, &info?, nvidia)?;

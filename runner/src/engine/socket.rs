@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
-use crate::process::capture;
+use crate::process::ask;
 
 /// How long an engine has for its answer: it takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,7 +27,7 @@ pub(super) fn of_docker(program: &str) -> anyhow::Result<PathBuf> {
     // Where DOCKER_HOST is set the client tells it, too: it is the context `default` then.
     let endpoint = match std::env::var("DOCKER_HOST") {
         Ok(host) if !host.is_empty() => host,
-        _ => capture(&[program, "context", "inspect", "--format", format])?.stdout,
+        _ => ask(&[program, "context", "inspect", "--format", format])?.stdout,
     };
     let endpoint = endpoint.trim();
     match endpoint.strip_prefix("unix://") {

@@ -11,7 +11,7 @@ use super::outcome::{self, ContainerState};
 use crate::{
     engine::Engine,
     plan::RunPlan,
-    process::{Captured, capture},
+    process::{Captured, ask, capture},
     terminal,
 };
 
@@ -62,7 +62,7 @@ pub(super) fn state(engine: &Engine, plan: &RunPlan) -> ContainerState {
     let name = plan.supervision.as_ref().map_or("", |supervision| &supervision.container);
     match engine.state_command(name) {
         None => ContainerState::NoContainers,
-        Some(command) => match capture(&command) {
+        Some(command) => match ask(&command) {
             Ok(answer) => outcome::parse_state(&answer),
             Err(error) => ContainerState::Unknown(format!("{error:#}")),
         },

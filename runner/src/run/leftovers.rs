@@ -10,12 +10,10 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
-
 use crate::{
     engine::Engine,
     leftovers,
-    process::{Captured, start},
+    process::{Captured, end, start},
     terminal::warn,
 };
 
@@ -89,12 +87,7 @@ impl Drop for Search {
         self.given_up.store(true, Ordering::SeqCst);
         // A client that has ended is known to have: its number may be another process's by now.
         if matches!(self.client.try_wait(), Ok(None)) {
-            for pid in self.client.pids() {
-                if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-                    // One that ends just now is as good.
-                    let _ = kill_process_group(pid, Signal::KILL);
-                }
-            }
+            end(&self.client);
         }
     }
 }

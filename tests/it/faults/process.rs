@@ -71,6 +71,20 @@ fn an_engine_that_does_not_list_its_containers() {
 }
 
 #[test]
+fn an_engine_that_hangs_before_the_run() {
+    let mut fake = Fake::new(GOOD);
+    let hangs = "info) while [ -d \"$HERE\" ]; do sleep 0.01; done ;;";
+    fake.sandbox = sandbox_with(&fake.docker, hangs);
+    fake.result("benchmark_report.json", "precious");
+    assert_snapshot!(fake.run(&["--engine", "docker"]), @r#"
+    exit code 1, in time
+    error: `docker info` has not answered for 30 seconds, and was ended: its daemon hangs, or the machine does; look at the daemon's log, or start it anew
+    kept: benchmark_report.json
+    containers: none
+    "#);
+}
+
+#[test]
 fn an_engine_that_hangs_when_it_is_asked_for_its_containers() {
     let mut fake = Fake::new(GOOD);
     let hangs = "ps) echo $$ >\"$HERE/asked\"; while [ -d \"$HERE\" ]; do sleep 0.01; done ;;";
