@@ -17,7 +17,11 @@ fn with_image(version: &str, architecture: &str) -> Here {
 }
 
 /// What needs nothing but the programs.
-pub(super) const ANYWHERE: [Symptom; 8] = [
+pub(super) const ANYWHERE: [Symptom; 9] = [
+    ("The engine hangs", || {
+        let engine = ["run", "--engine", "docker"];
+        Here::new("info) exec sleep 60 ;;").said(&[&engine[..], &RUN[1..]].concat())
+    }),
     ("The image is made for another processor", || {
         with_image(env!("CARGO_PKG_VERSION"), "arm64").said(&RUN)
     }),
