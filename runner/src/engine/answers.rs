@@ -1,6 +1,6 @@
 //! What an engine with containers said of itself, and of the image that was asked for.
 
-use super::{Client, Engine, Mode, image, podman};
+use super::{Client, Engine, Mode, PODMAN, image};
 use crate::process::Captured;
 
 /// The answers of an engine, by its client.
@@ -39,7 +39,7 @@ impl Answers {
     pub(super) fn engine(self, reference: &str) -> anyhow::Result<Engine> {
         let Self { program, client, info, image } = self;
         let Info { version, mode, runtime, nvidia, limits, architecture } = info;
-        let whose = if client == Client::Podman { podman::PROGRAM } else { program };
+        let whose = if client == Client::Podman { PODMAN } else { program };
         let image = image::parse(whose, reference, &image)?;
         let program = program.to_owned();
         Ok(Engine { program, client, mode, version, runtime, nvidia, limits, architecture, image })

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, anyhow, bail};
 use contract::{Backend, Flavour, env};
 
-use super::{Client, Engine, Mode, answers::Answers, docker, podman};
+use super::{Client, DOCKER, Engine, Mode, PODMAN, answers::Answers, docker, podman};
 use crate::{
     gpus::{Devices, Gpus},
     host::Host,
@@ -26,7 +26,7 @@ impl EngineChoice {
     pub(crate) fn again(engine: &Engine) -> Self {
         match engine.client {
             Client::None => Self::Host,
-            Client::Podman if engine.program == podman::PROGRAM => Self::Podman,
+            Client::Podman if engine.program == PODMAN => Self::Podman,
             Client::Docker | Client::Podman => Self::Docker,
         }
     }
@@ -40,7 +40,7 @@ pub fn detect(options: &RunOptions, host: &Host) -> anyhow::Result<Detected> {
     match options.engine {
         EngineChoice::Docker => detected(ask_docker(options)?, options, "asked for"),
         EngineChoice::Podman => {
-            detected(podman::ask(podman::PROGRAM, &options.image)?, options, "asked for")
+            detected(podman::ask(PODMAN, &options.image)?, options, "asked for")
         }
         EngineChoice::Host => host_engine(options, host, "asked for"),
         EngineChoice::Auto => {
@@ -73,13 +73,13 @@ pub(crate) fn container_engine(options: &RunOptions) -> anyhow::Result<Detected>
 fn ask_docker(options: &RunOptions) -> anyhow::Result<Answers> {
     match docker::ask(&options.image)? {
         Some(answers) => Ok(answers),
-        None => podman::ask(docker::PROGRAM, &options.image),
+        None => podman::ask(DOCKER, &options.image),
     }
 }
 
 fn ask_either(options: &RunOptions) -> anyhow::Result<Answers> {
     ask_docker(options).or_else(|docker| {
-        podman::ask(podman::PROGRAM, &options.image)
+        podman::ask(PODMAN, &options.image)
             .map_err(|podman| anyhow!("{docker:#}; nor does Podman serve: {podman:#}"))
     })
 }
@@ -98,7 +98,7 @@ fn detected(answers: Answers, options: &RunOptions, why: &str) -> anyhow::Result
     let Engine { program, client, mode, version, .. } = &engine;
     let through = match client {
         Client::Docker if mode.is_podman() => " behind docker's client",
-        Client::Podman if program == docker::PROGRAM => " under the name of docker",
+        Client::Podman if program == DOCKER => " under the name of docker",
         _ => "",
     };
     let why = format!("{} {version}{through} ({mode}): {why}", mode.engine());

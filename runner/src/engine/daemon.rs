@@ -12,11 +12,22 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{docker::Said, socket};
+use super::socket;
 use crate::process::Captured;
 
 /// Where Docker's client looks for the daemon unless it is told otherwise.
 const SOCKET: &str = "/var/run/docker.sock";
+
+/// What there is to know before a plan is made, in a daemon's own words or in its client's.
+#[derive(Debug)]
+pub(super) struct Said {
+    /// What it says of itself.
+    pub(super) info: Captured,
+    /// What it says of its version.
+    pub(super) version: Captured,
+    /// What it says of the image.
+    pub(super) image: Captured,
+}
 
 /// What the daemon says of itself and of the image `reference`; none when its client has to be
 /// asked.

@@ -6,14 +6,12 @@ use anyhow::{Context as _, anyhow, bail};
 use serde::Deserialize;
 
 use super::{
-    Client, Mode,
+    Client, DOCKER, Mode,
     answers::{Answers, Info},
-    daemon, image, is_at_least, socket,
+    daemon::{self, Said},
+    image, is_at_least, socket,
 };
 use crate::process::{self, Captured};
-
-/// The client's program.
-pub(super) const PROGRAM: &str = "docker";
 
 /// One request that tells all that a plan needs. Podman's `docker` has no such fields and says so.
 const INFO: &str = "{\"version\":{{json .ServerVersion}},\"security\":{{json .SecurityOptions}},\
@@ -25,7 +23,7 @@ const INFO: &str = "{\"version\":{{json .ServerVersion}},\"security\":{{json .Se
 /// # Errors
 /// When no daemon answers, or it is not understood.
 pub(super) fn ask(reference: &str) -> anyhow::Result<Option<Answers>> {
-    let Said { info, version, image } = match daemon::ask(PROGRAM, reference) {
+    let Said { info, version, image } = match daemon::ask(DOCKER, reference) {
         Some(said) => said,
         None => ask_client(reference)?,
     };
@@ -42,28 +40,17 @@ pub(super) fn ask(reference: &str) -> anyhow::Result<Option<Answers>> {
         // It drops `--gpus` without a word.
         info.nvidia = false;
     }
-    Ok(Some(Answers { program: PROGRAM, client: Client::Docker, info, image }))
-}
-
-/// What there is to know before a plan is made.
-#[derive(Debug)]
-pub(super) struct Said {
-    /// The answer to [`INFO`], or the daemon's own.
-    pub(super) info: Captured,
-    /// What it says of its version.
-    pub(super) version: Captured,
-    /// The answer to [`image::QUESTION`], or the daemon's own.
-    pub(super) image: Captured,
+    Ok(Some(Answers { program: DOCKER, client: Client::Docker, info, image }))
 }
 
 /// Has Docker's client ask. All side by side: each takes a client some 20 ms.
 fn ask_client(reference: &str) -> anyhow::Result<Said> {
-    let question = [PROGRAM, "image", "inspect", "--format", image::QUESTION, reference];
+    let question = [DOCKER, "image", "inspect", "--format", image::QUESTION, reference];
     let (info, version, image) = thread::scope(|scope| {
         let image = scope.spawn(|| process::ask(&question));
         let version =
-            scope.spawn(|| process::ask(&[PROGRAM, "version", "--format", "{{json .Server}}"]));
-        let info = process::ask(&[PROGRAM, "info", "--format", INFO]);
+            scope.spawn(|| process::ask(&[DOCKER, "version", "--format", "{{json .Server}}"]));
+        let info = process::ask(&[DOCKER, "info", "--format", INFO]);
         (info, version.join(), image.join())
     });
     let panicked = |_| anyhow!("a thread that asked docker panicked");
@@ -73,7 +60,7 @@ fn ask_client(reference: &str) -> anyhow::Result<Said> {
 
 /// Whether the Podman behind Docker's client is rootless, by its socket.
 fn podmans_socket(version: &str) -> anyhow::Result<bool> {
-    let asked = socket::of_docker(PROGRAM).and_then(|socket| socket::is_rootless(&socket));
+    let asked = socket::of_docker(DOCKER).and_then(|socket| socket::is_rootless(&socket));
     asked.with_context(|| {
         format!(
             "`docker` talks to Podman {version}, which does not tell whether it is rootless, and so \

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use contract::{Flavour, IMAGE, label};
 use serde::Deserialize;
 
-use super::{Engine, podman};
+use super::{Engine, PODMAN};
 use crate::process::Captured;
 
 /// An image that the engine has.
@@ -33,7 +33,7 @@ pub(crate) fn remedy(engine: &Engine, reference: &str) -> String {
 
 fn remedy_of(engine: &Engine, reference: &str, flavour: Flavour) -> String {
     // Without a word it is built by what `docker` is, if that answers.
-    let by = if engine.program == podman::PROGRAM { " --engine podman" } else { "" };
+    let by = if engine.program == PODMAN { " --engine podman" } else { "" };
     let command = format!("cargo xtask build-image --flavour {flavour}{by}");
     let versioned = format!("{IMAGE}:{}-{flavour}", env!("CARGO_PKG_VERSION"));
     // Without a tag the name means `latest`, which is a flavour's own.

@@ -79,6 +79,12 @@ impl fmt::Display for Mode {
     }
 }
 
+/// The program of Docker's client.
+const DOCKER: &str = "docker";
+
+/// The program of Podman's.
+const PODMAN: &str = "podman";
+
 /// Whose words the client understands. Docker's may talk to Podman, and then the mode is Podman's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -12,9 +12,6 @@ use super::{
 };
 use crate::process::{self, Captured};
 
-/// The client's program.
-pub(super) const PROGRAM: &str = "podman";
-
 /// Where descriptions of devices lie that Podman can hand over (the Container Device Interface).
 const DEVICES: [&str; 2] = ["/etc/cdi", "/var/run/cdi"];
 
