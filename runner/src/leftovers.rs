@@ -3,13 +3,8 @@
 
 use std::{fs, path::Path};
 
+use crate::{engine::Engine, process::Captured};
 use anyhow::bail;
-use contract::label;
-
-use crate::{
-    engine::{Client, Engine},
-    process::Captured,
-};
 
 /// A container of a run that is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,20 +13,7 @@ struct Left<'a> {
     running: bool,
 }
 
-/// The command that lists the containers of runs; none for an engine without containers.
-pub(crate) fn command(engine: &Engine) -> Option<Vec<String>> {
-    let label = |name: &str| match engine.client {
-        Client::Podman => format!("{{{{index .Labels \"{name}\"}}}}"),
-        Client::Docker | Client::None => format!("{{{{.Label \"{name}\"}}}}"),
-    };
-    let fields = ["{{.Names}}".to_owned(), "{{.State}}".to_owned()];
-    let format = [&fields[..], &[label(label::RUN), label(label::USER)]].concat().join("\t");
-    let filter = format!("label={}", label::RUN);
-    let words = [&engine.program, "ps", "--all", "--filter", &filter, "--format", &format];
-    engine.has_containers().then(|| words.map(str::to_owned).to_vec())
-}
-
-/// What the answer to [`command`] says of containers that runs of the user `uid` left: how many
+/// What the answer to [`Question::Runs`](crate::engine::Question::Runs) says of containers that runs of the user `uid` left: how many
 /// they are, and what to do about them.
 ///
 /// # Errors

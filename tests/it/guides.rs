@@ -318,6 +318,7 @@ fn docker() -> Engine {
         limits: true,
         architecture: String::new(),
         image: Some(LocalImage::default()),
+        socket: None,
     }
 }
 

@@ -1,12 +1,16 @@
 //! Containers that a crash left behind.
 
 use super::Finding;
-use crate::{engine::Engine, host::Host, leftovers, process::ask};
+use crate::{
+    engine::{Engine, Question},
+    host::Host,
+    leftovers,
+};
 
 /// Looks for containers of the user's runs that are gone.
 pub(super) fn check(engine: &Engine, host: &Host) -> Option<Finding> {
-    let command = leftovers::command(engine)?;
-    match ask(&command).and_then(|answer| leftovers::told(engine, host.uid, &answer)) {
+    let answer = engine.ask(Question::Runs)?;
+    match answer.and_then(|answer| leftovers::told(engine, host.uid, &answer)) {
         Ok(told) => told
             .map(|(count, text)| Finding::warning("engine", format!("{count} container(s)"), text)),
         Err(error) => Some(Finding::error("engine", "containers", format!("{error:#}"))),

@@ -1,5 +1,7 @@
 //! What an engine with containers said of itself, and of the image that was asked for.
 
+use std::path::PathBuf;
+
 use super::{Client, Engine, Mode, PODMAN, image};
 use crate::process::Captured;
 
@@ -14,6 +16,8 @@ pub(super) struct Answers {
     pub(super) info: Info,
     /// What it says of the image.
     pub(super) image: Captured,
+    /// Where it may be asked without its client.
+    pub(super) socket: Option<PathBuf>,
 }
 
 /// What an engine says of itself.
@@ -37,11 +41,22 @@ impl Answers {
     /// # Errors
     /// When it does not tell of the image.
     pub(super) fn engine(self, reference: &str) -> anyhow::Result<Engine> {
-        let Self { program, client, info, image } = self;
+        let Self { program, client, info, image, socket } = self;
         let Info { version, mode, runtime, nvidia, limits, architecture } = info;
         let whose = if client == Client::Podman { PODMAN } else { program };
         let image = image::parse(whose, reference, &image)?;
         let program = program.to_owned();
-        Ok(Engine { program, client, mode, version, runtime, nvidia, limits, architecture, image })
+        Ok(Engine {
+            program,
+            client,
+            mode,
+            version,
+            runtime,
+            nvidia,
+            limits,
+            architecture,
+            image,
+            socket,
+        })
     }
 }

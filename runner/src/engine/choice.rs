@@ -126,6 +126,7 @@ fn host_engine(options: &RunOptions, host: &Host, why: &str) -> anyhow::Result<D
             limits: false,
             architecture: String::new(),
             image: None,
+            socket: None,
         },
         why: format!("host, without a container: {why}"),
         warning: not_enforced(options),

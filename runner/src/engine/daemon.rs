@@ -29,9 +29,9 @@ pub(super) struct Said {
     pub(super) image: Captured,
 }
 
-/// What the daemon says of itself and of the image `reference`; none when its client has to be
-/// asked.
-pub(super) fn ask(program: &str, reference: &str) -> Option<Said> {
+/// Where the daemon answers, and what it says of itself and of the image `reference`; none when its
+/// client has to be asked.
+pub(super) fn ask(program: &str, reference: &str) -> Option<(PathBuf, Said)> {
     let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
     if !is_client(program, &variable("PATH")?) || !is_plain(reference) {
         return None;
@@ -44,8 +44,8 @@ pub(super) fn ask(program: &str, reference: &str) -> Option<Said> {
         (get("/info"), version.join(), image.join())
     });
     // A thread that panicked has told why.
-    Some(Said { info: info?, version: version.ok()??, image: image.ok()?? })
-        .filter(|said| said.info.code == 0 && said.version.code == 0)
+    let said = Said { info: info?, version: version.ok()??, image: image.ok()?? };
+    (said.info.code == 0 && said.version.code == 0).then_some((socket, said))
 }
 
 /// Whether `program` on `path` is Docker's own client. What has another name behind that one, such
@@ -111,7 +111,7 @@ fn socket_of_client(
 }
 
 /// An answer as the client would print it; none of a refusal that has no message.
-fn captured(answer: &socket::Answer) -> Option<Captured> {
+pub(super) fn captured(answer: &socket::Answer) -> Option<Captured> {
     #[derive(Deserialize)]
     struct Refusal {
         message: String,

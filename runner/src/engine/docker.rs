@@ -23,10 +23,11 @@ const INFO: &str = "{\"version\":{{json .ServerVersion}},\"security\":{{json .Se
 /// # Errors
 /// When no daemon answers, or it is not understood.
 pub(super) fn ask(reference: &str) -> anyhow::Result<Option<Answers>> {
-    let Said { info, version, image } = match daemon::ask(DOCKER, reference) {
-        Some(said) => said,
-        None => ask_client(reference)?,
+    let (mut socket, said) = match daemon::ask(DOCKER, reference) {
+        Some((socket, said)) => (Some(socket), said),
+        None => (None, ask_client(reference)?),
     };
+    let Said { info, version, image } = said;
     if is_podmans_own(&info) {
         return Ok(None);
     }
@@ -39,8 +40,10 @@ pub(super) fn ask(reference: &str) -> anyhow::Result<Option<Answers>> {
         info.version = version.to_owned();
         // It drops `--gpus` without a word.
         info.nvidia = false;
+        // What its socket says of a container's end is known by way of Docker's client alone.
+        socket = None;
     }
-    Ok(Some(Answers { program: DOCKER, client: Client::Docker, info, image }))
+    Ok(Some(Answers { program: DOCKER, client: Client::Docker, info, image, socket }))
 }
 
 /// Has Docker's client ask. All side by side: each takes a client some 20 ms.

@@ -6,9 +6,10 @@ mod daemon;
 mod docker;
 mod image;
 mod podman;
+mod question;
 mod socket;
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
 
@@ -16,6 +17,7 @@ pub(crate) use choice::container_engine;
 pub use choice::{Detected, detect};
 pub use image::LocalImage;
 pub(crate) use image::{of_another_version, remedy, unfit};
+pub(crate) use question::Question;
 
 /// How an engine runs containers. Identity, mounts and network follow from this, not from the
 /// engine's name.
@@ -129,6 +131,8 @@ pub struct Engine {
     pub architecture: String,
     /// What is known of the image, if the engine has it.
     pub image: Option<LocalImage>,
+    /// Where its daemon answers faster than its client; none where only the client is asked.
+    pub socket: Option<PathBuf>,
 }
 
 impl Engine {
@@ -150,26 +154,8 @@ impl Engine {
             limits: true,
             architecture: String::new(),
             image: None,
+            socket: None,
         }
-    }
-
-    /// The command that prints the state of the container `name` as JSON.
-    pub(crate) fn state_command(&self, name: &str) -> Option<Vec<String>> {
-        self.command(["container", "inspect", "--format", "{{json .State}}", name])
-    }
-
-    /// The command that ends and removes the container `name`.
-    pub(crate) fn remove_command(&self, name: &str) -> Option<Vec<String>> {
-        match self.client {
-            // Podman gives a container ten seconds to end, which it had.
-            Client::Podman => self.command(["rm", "--force", "--time", "0", name]),
-            Client::Docker | Client::None => self.command(["rm", "--force", name]),
-        }
-    }
-
-    fn command<const N: usize>(&self, args: [&str; N]) -> Option<Vec<String>> {
-        let words = [&*self.program].into_iter().chain(args).map(str::to_owned);
-        self.has_containers().then(|| words.collect())
     }
 
     /// How it passes supplementary groups on. Measured on Docker 20.10 and Podman 4.3.

@@ -32,7 +32,7 @@ pub(super) fn ask(program: &'static str, reference: &str) -> anyhow::Result<Answ
     let nvidia = DEVICES.iter().any(|folder| describes_nvidia(Path::new(folder)));
     let info = parse_info(program, &info?, nvidia)?;
     let image = image.map_err(|_| anyhow!("a thread that asked podman panicked"))??;
-    Ok(Answers { program, client: Client::Podman, info, image })
+    Ok(Answers { program, client: Client::Podman, info, image, socket: None })
 }
 
 /// Reads the answer to `podman info --format json`. Whether it knows of NVIDIA's GPUs is no part of it.

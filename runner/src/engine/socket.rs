@@ -65,10 +65,18 @@ pub(super) struct Answer {
 /// # Errors
 /// When it does not answer, or not in time, or what is not understood.
 pub(super) fn get(socket: &Path, path: &str) -> anyhow::Result<Answer> {
+    request(socket, "GET", path)
+}
+
+/// As [`get`], for any `method`.
+///
+/// # Errors
+/// As [`get`].
+pub(super) fn request(socket: &Path, method: &str, path: &str) -> anyhow::Result<Answer> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     // Version 1.0 ends with the answer, and has no chunks.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: d\r\n\r\n")?;
+    write!(stream, "{method} {path} HTTP/1.0\r\nHost: d\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(LONGEST).read_to_string(&mut answer)?;
     parse(&answer)

@@ -9,9 +9,9 @@ use anyhow::Context as _;
 
 use super::outcome::{self, ContainerState};
 use crate::{
-    engine::Engine,
+    engine::{Engine, Question},
     plan::RunPlan,
-    process::{Captured, ask, capture},
+    process::Captured,
     terminal,
 };
 
@@ -32,18 +32,21 @@ pub(super) fn was_made(plan: &RunPlan) -> bool {
     })
 }
 
-/// Runs the command `remove`, whose last word names a container, again and again: for `patience`
-/// until there is one, and for [`REFUSALS`] while the engine refuses to remove it. The last answer.
+/// Has `remove` remove the container `name` again and again: for `patience` until there is one, and
+/// for [`REFUSALS`] while the engine refuses to remove it. The last answer.
 ///
 /// # Errors
 /// When the engine cannot be asked.
-pub(super) fn remove_when_there(remove: &[String], patience: Duration) -> anyhow::Result<Captured> {
+pub(super) fn remove_when_there(
+    name: &str,
+    patience: Duration,
+    remove: impl Fn() -> anyhow::Result<Captured>,
+) -> anyhow::Result<Captured> {
     let begun = Instant::now();
     loop {
-        let answer = capture(remove)?;
+        let answer = remove()?;
         // The engine prints the names of what it removed.
-        let is_removed =
-            answer.stdout.lines().any(|line| Some(line) == remove.last().map(|l| &**l));
+        let is_removed = answer.stdout.lines().any(|line| line == name);
         let patience = if is_refused(&answer) { patience.max(REFUSALS) } else { patience };
         if is_removed || begun.elapsed() >= patience {
             return Ok(answer);
@@ -60,12 +63,10 @@ fn is_refused(answer: &Captured) -> bool {
 /// What the engine says of the container.
 pub(super) fn state(engine: &Engine, plan: &RunPlan) -> ContainerState {
     let name = plan.supervision.as_ref().map_or("", |supervision| &supervision.container);
-    match engine.state_command(name) {
+    match engine.ask(Question::State(name)) {
         None => ContainerState::NoContainers,
-        Some(command) => match ask(&command) {
-            Ok(answer) => outcome::parse_state(&answer),
-            Err(error) => ContainerState::Unknown(format!("{error:#}")),
-        },
+        Some(Ok(answer)) => outcome::parse_state(&answer),
+        Some(Err(error)) => ContainerState::Unknown(format!("{error:#}")),
     }
 }
 
@@ -76,9 +77,11 @@ pub(super) fn state(engine: &Engine, plan: &RunPlan) -> ContainerState {
 /// When the engine cannot be asked or the file stays. That the engine refuses is a warning.
 pub(super) fn remove(engine: &Engine, plan: &RunPlan, late: bool) -> anyhow::Result<()> {
     let Some(supervision) = &plan.supervision else { return Ok(()) };
-    if let Some(command) = engine.remove_command(&supervision.container) {
+    let request = Question::Remove(&supervision.container);
+    if let Some(command) = request.command(engine) {
         let patience = if late { PATIENCE } else { Duration::ZERO };
-        let answer = remove_when_there(&command, patience)?;
+        let remove = || engine.ask(request).context("there are containers")?;
+        let answer = remove_when_there(&supervision.container, patience, remove)?;
         if is_refused(&answer) {
             terminal::say(format_args!(
                 "warning: `{}` failed: {}; remove the container yourself once {} serves, and the next \

@@ -1,6 +1,7 @@
 //! Containers that earlier runs left, looked for while this run's own starts.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    engine::Engine,
+    engine::{Engine, Question},
     leftovers,
     process::{Captured, end, start},
     terminal::warn,
@@ -20,9 +21,35 @@ use crate::{
 /// How long a finished run waits for the answer. The engine has answered other questions since.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Who asks.
+#[derive(Clone)]
+enum Asker {
+    /// This process, at the daemon's socket.
+    Socket(PathBuf),
+    /// The engine's client.
+    Client(Arc<duct::Handle>),
+}
+
+impl Asker {
+    fn start(engine: &Engine) -> Option<anyhow::Result<Self>> {
+        let command = Question::Runs.command(engine)?;
+        Some(match &engine.socket {
+            Some(socket) => Ok(Self::Socket(socket.clone())),
+            None => start(&command).map(|client| Self::Client(Arc::new(client))),
+        })
+    }
+
+    fn answer(&self) -> anyhow::Result<Captured> {
+        match self {
+            Self::Socket(socket) => Question::Runs.at(socket),
+            Self::Client(client) => Ok(Captured::of(client.wait()?)),
+        }
+    }
+}
+
 /// A question under way. What is found is said as soon as it is known.
 pub(super) struct Search {
-    client: Arc<duct::Handle>,
+    asker: Asker,
     program: String,
     /// Whether nobody wants the answer any more.
     given_up: Arc<AtomicBool>,
@@ -33,9 +60,8 @@ impl Search {
     /// Asks the engine, if it has containers, for those of the user `uid`. The run goes on without
     /// an answer.
     pub(super) fn start(engine: &Engine, uid: u32) -> Option<Self> {
-        let command = leftovers::command(engine)?;
-        let client = match start(&command) {
-            Ok(client) => Arc::new(client),
+        let asker = match Asker::start(engine)? {
+            Ok(asker) => asker,
             Err(error) => {
                 say_unknown(&error);
                 return None;
@@ -43,12 +69,10 @@ impl Search {
         };
         let (done, ended) = mpsc::channel();
         let given_up = Arc::new(AtomicBool::new(false));
-        let program = engine.program.clone();
         thread::spawn({
-            let (client, given_up, engine) =
-                (Arc::clone(&client), Arc::clone(&given_up), engine.clone());
+            let (asker, given_up, engine) = (asker.clone(), Arc::clone(&given_up), engine.clone());
             move || {
-                let answer = client.wait().map(Captured::of).map_err(anyhow::Error::from);
+                let answer = asker.answer();
                 if given_up.load(Ordering::SeqCst) {
                     return;
                 }
@@ -62,7 +86,7 @@ impl Search {
                 let _ = done.send(());
             }
         });
-        Some(Self { client, program, given_up, ended })
+        Some(Self { asker, program: engine.program.clone(), given_up, ended })
     }
 
     /// Ends the question: an engine that lists no containers shall not keep the user.
@@ -86,8 +110,10 @@ impl Drop for Search {
     fn drop(&mut self) {
         self.given_up.store(true, Ordering::SeqCst);
         // A client that has ended is known to have: its number may be another process's by now.
-        if matches!(self.client.try_wait(), Ok(None)) {
-            end(&self.client);
+        if let Asker::Client(client) = &self.asker
+            && matches!(client.try_wait(), Ok(None))
+        {
+            end(client);
         }
     }
 }

@@ -13,7 +13,13 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::{consts, flag};
 
 use super::{container::remove_when_there, lock::ResultsLock};
-use crate::{engine::Engine, options::RunOptions, plan::RunPlan, token::TokenSource};
+use crate::{
+    engine::{Engine, Question},
+    options::RunOptions,
+    plan::RunPlan,
+    process::capture,
+    token::TokenSource,
+};
 
 /// What the runner says when it has cleaned up itself.
 const DISMISSED: &str = "dismissed";
@@ -37,7 +43,7 @@ impl Reaper {
         lock: &ResultsLock,
     ) -> anyhow::Result<Self> {
         let Some(supervision) = &plan.supervision else { return Ok(Self(None)) };
-        let Some(remove) = engine.remove_command(&supervision.container) else {
+        let Some(remove) = Question::Remove(&supervision.container).command(engine) else {
             return Ok(Self(None));
         };
         let mut args = vec!["reap", "--delete", supervision.cidfile.as_str()];
@@ -118,7 +124,7 @@ pub fn reap(remove: &[String], delete: &[PathBuf]) -> anyhow::Result<()> {
     });
     // Every one is tried, whatever becomes of the others.
     let deleted = deleted.collect::<Vec<_>>();
-    let removed = remove_when_there(remove, PATIENCE).map(|_| ());
+    let removed = remove_when_there(name, PATIENCE, || capture(remove)).map(|_| ());
     deleted.into_iter().collect::<anyhow::Result<()>>().and(removed)
 }
 

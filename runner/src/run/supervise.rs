@@ -17,7 +17,7 @@ use signal_hook::{consts, flag, iterator::Signals, low_level::signal_name};
 
 use super::{container, pump::Pump};
 use crate::{
-    engine::Engine,
+    engine::{Engine, Question},
     plan::RunPlan,
     process::{self, capture, exit_code},
     shell::CommandLine,
@@ -193,7 +193,7 @@ fn stop(child: &duct::Handle, engine: &Engine, plan: &RunPlan) {
 /// Ends what did not end by itself: first the container, then the client.
 fn kill(child: &duct::Handle, engine: &Engine, plan: &RunPlan) -> anyhow::Result<()> {
     let name = plan.supervision.as_ref().map_or("", |supervision| &supervision.container);
-    if let Some(remove) = engine.remove_command(name) {
+    if let Some(remove) = Question::Remove(name).command(engine) {
         capture(&remove)?;
     }
     signal_group(child, Signal::KILL);

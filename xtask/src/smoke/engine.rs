@@ -73,6 +73,7 @@ mod tests {
                 limits: false,
                 architecture: String::new(),
                 image: None,
+                socket: None,
             },
             why: "it answers".to_owned(),
             warning: None,
