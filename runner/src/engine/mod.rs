@@ -151,6 +151,11 @@ impl Engine {
         self.command(["container", "inspect", "--format", "{{json .State}}", name])
     }
 
+    /// The command that prints the number of the container's first process, as its machine has it.
+    pub(crate) fn pid_command(&self, name: &str) -> Option<Vec<String>> {
+        self.command(["container", "inspect", "--format", "{{.State.Pid}}", name])
+    }
+
     /// The command that ends and removes the container `name`.
     pub(crate) fn remove_command(&self, name: &str) -> Option<Vec<String>> {
         match self.client {
