@@ -149,8 +149,10 @@ fn reasons(kind: DeviceKind, meter: &HostMeter) -> String {
     let sampled = (kind == DeviceKind::Gpu && gpus(meter).any(|gpu| gpu.source.contains("power")))
         .then(|| "the host has samples of power alone, and no counter".to_owned());
     let tracker = match kind {
+        // codecarbon 3.0.8 measures the load of processors first, for that long: seen in the
+        // durations of its tasks.
         DeviceKind::Gpu => {
-            "the backend's tracker reads the counter some time before or after a phase, or of other GPUs"
+            "the backend's tracker reads the counter up to half a second after a phase, or of other GPUs"
         }
         DeviceKind::Cpu | DeviceKind::Ram => {
             "the backend's tracker counts other packages or zones than the host"
@@ -344,7 +346,7 @@ mod tests {
             notes(&untold, &meter(vec![]), Served::ByItself),
         ];
         insta::assert_snapshot!(said.map(|notes| notes.join("\n")).join("\n---\n"), @r"
-        GPU: the host metered 8.000 Wh over the counted phases, and the backend 4.000 Wh, which is 50 % less; likely reasons: the phases took 1.5 s, in which the counters' steps matter (take more prompts); or the host counts every GPU that was handed over, the backend those that it uses; or the backend's tracker reads the counter some time before or after a phase, or of other GPUs
+        GPU: the host metered 8.000 Wh over the counted phases, and the backend 4.000 Wh, which is 50 % less; likely reasons: the phases took 1.5 s, in which the counters' steps matter (take more prompts); or the host counts every GPU that was handed over, the backend those that it uses; or the backend's tracker reads the counter up to half a second after a phase, or of other GPUs
         NVIDIA L4 was used by processes besides the benchmark, whose energy counts: 5 (Xorg), 9; end them and run again
         not comparable with the score, which is measured on NVIDIA H100 80GB alone: this run had NVIDIA L4
         the rules of the score want a single GPU for models of class A and B, those of up to 66 billion parameters: on 2 a run of such a model is not valid

@@ -43,7 +43,7 @@ use self::{
     sampler::Sampler,
     target::{Subject, Target},
 };
-use crate::process::capture;
+use crate::{process::capture, terminal};
 
 /// From one sample to the next.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -131,13 +131,17 @@ fn run(request: &Request, begin: &Sender<()>, stop: &Receiver<()>) -> Recording 
     }
     let target = Target::new(request.subject.clone(), &request.root);
     let processes = Processes::below(&request.root);
+    if request.idle.is_some() && gauges.is_empty() {
+        notes.push("no idle baseline was taken: nothing here is measured".to_owned());
+    }
     let mut sampler = Sampler::new(gauges, target, processes, watts_per_cpu, notes);
     let busy = clock::of_thread();
     let mut ask = |command: &[String]| {
         let answer = capture(command).ok()?;
         (answer.code == 0).then_some(answer.stdout)
     };
-    if let Some(idle) = request.idle {
+    if let Some(idle) = request.idle.filter(|_| sampler.measures()) {
+        terminal::say(format_args!("meter: the idle machine, for {} s", idle.as_secs_f64()));
         sampler.idle(clock::now());
         let end = Instant::now() + idle;
         until(stop, Some(end), || sampler.sample(clock::now(), &mut ask));

@@ -87,11 +87,6 @@ impl Request {
         self.driver == Driver::Nvidia && self.gpus != Devices::None
     }
 
-    /// How long the idle machine is metered.
-    pub(crate) fn idle(&self) -> Option<Duration> {
-        self.idle
-    }
-
     /// What can be metered on this machine, and why the rest cannot.
     pub(crate) fn look(&self) -> Vec<Look> {
         let names = |gauges: &[super::Gauge<'_>]| {

@@ -61,6 +61,11 @@ impl<'a> Sampler<'a> {
         }
     }
 
+    /// Whether anything is measured, and not only estimated.
+    pub(super) fn measures(&self) -> bool {
+        !self.gauges.is_empty()
+    }
+
     /// From now on the machine is idle.
     pub(super) fn idle(&mut self, now: f64) {
         self.idle_from = Some(now);
@@ -102,7 +107,7 @@ impl<'a> Sampler<'a> {
         let mut notes = self.notes;
         notes.extend(self.unlisted);
         notes.extend(self.gauges.iter().flat_map(Gauge::notes));
-        if now > since && !self.gauges.is_empty() {
+        if now > since && (!self.gauges.is_empty() || self.watts_per_cpu.is_some()) {
             let share = 100.0 * busy / (now - since);
             notes.push(format!("the meter itself took {share:.1} % of one processor"));
         }

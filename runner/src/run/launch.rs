@@ -38,9 +38,6 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     let hub = plan.backend.value.needs_hub_cache().then(|| options.cache.hub.as_path());
     let before = hub.map(take_inventory).transpose()?;
     let request = meter::Request::of(options, plan, engine, host);
-    if let Some(idle) = request.idle() {
-        terminal::say(format_args!("meter: the idle machine, for {} s", idle.as_secs()));
-    }
     let served = request.served;
     let meter = Meter::start(request);
     // First the reaper: from here on somebody cleans up, whatever becomes of this process.
