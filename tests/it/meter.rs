@@ -103,7 +103,8 @@ fn gpus_are_metered_beside_a_run_and_held_against_its_own_number() {
     // 3.6 J are 0.001 Wh. This test is on the GPU, too, and is no benchmark.
     tell(&nvidia, "0.energy", "4600");
     tell(&nvidia, "0.compute", &std::process::id().to_string());
-    thread::sleep(Duration::from_millis(1600));
+    // Who is on a GPU is looked at once in a second.
+    thread::sleep(Duration::from_millis(2600));
     let to = now();
     let written = sandbox.folder("summary");
     fs::write(&written, summary(0.0008, from, to).to_string()).unwrap();

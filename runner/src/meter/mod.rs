@@ -15,6 +15,7 @@ mod process;
 mod rapl;
 mod recording;
 mod request;
+mod rules;
 mod sampler;
 mod server;
 mod target;

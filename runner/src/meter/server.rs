@@ -47,6 +47,8 @@ fn host(endpoint: &str) -> &str {
 mod tests {
     use std::net::IpAddr;
 
+    use proptest::prelude::*;
+
     use super::{host, is_here, is_own};
 
     #[test]
@@ -83,5 +85,16 @@ mod tests {
         assert!(is_here("http://0.0.0.0:8000"));
         // A network that is set aside for documentation (RFC 5737).
         assert!(!is_here("http://192.0.2.1:8000/v1"));
+    }
+
+    proptest! {
+        /// Whatever surrounds it, the host of an address is found; and no text breaks anything.
+        #[test]
+        fn a_host_is_found_in_any_address(name in "[a-z0-9.-]{1,20}", port in any::<u16>(), path in "[a-z/]{0,9}", text in ".{0,60}") {
+            for address in [format!("http://{name}:{port}/{path}"), format!("https://u@{name}?{path}")] {
+                prop_assert_eq!(host(&address), name.as_str());
+            }
+            host(&text);
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{
     fs,
+    os::unix::fs::symlink,
+    path::Path,
     process::{Command, Stdio},
     sync::Arc,
     thread,
@@ -16,7 +18,11 @@ use contract::{
 use super::{Meter, clock, judge::Served, nvml::fake::FakeNvml, request::Request, target::Subject};
 use crate::{gpus::Devices, plan::Driver};
 
-fn request(fake: &FakeNvml) -> Request {
+/// GPUs that `fake` tells of, and no other counter, whatever this machine has.
+fn request(fake: &FakeNvml, root: &Path) -> Request {
+    if !root.join("proc").exists() {
+        symlink("/proc", root.join("proc")).unwrap();
+    }
     Request {
         served: Served::ByItself,
         driver: Driver::Nvidia,
@@ -27,7 +33,7 @@ fn request(fake: &FakeNvml) -> Request {
         subject: Subject::Child(Arc::default()),
         notes: vec![],
         library: fake.library(),
-        root: "/".into(),
+        root: root.to_owned(),
     }
 }
 
@@ -47,7 +53,8 @@ fn a_run_is_metered_from_its_idle_machine_to_its_end() {
     let fake = FakeNvml::new(&["NVIDIA H100 80GB HBM3"]);
     fake.tell("0.energy", "5000");
     let idle = Some(Duration::from_millis(300));
-    let meter = Meter::start(Request { idle, ..request(&fake) });
+    let root = tempfile::tempdir().unwrap();
+    let meter = Meter::start(Request { idle, ..request(&fake, root.path()) });
     let from = clock::now();
     // Busy until its input ends.
     let mut child = Command::new("sh")
@@ -60,7 +67,7 @@ fn a_run_is_metered_from_its_idle_machine_to_its_end() {
     // Not at the very begin of the phase, whose first sample comes before it.
     thread::sleep(Duration::from_millis(300));
     fake.tell("0.energy", "8600");
-    thread::sleep(Duration::from_millis(1200));
+    thread::sleep(Duration::from_millis(2500));
     let to = clock::now();
     drop(child.stdin.take());
     child.wait().unwrap();
@@ -86,7 +93,8 @@ fn a_run_is_metered_from_its_idle_machine_to_its_end() {
 #[test]
 fn a_meter_that_is_dropped_stops_reading() {
     let fake = FakeNvml::new(&["NVIDIA L4"]);
-    let meter = Meter::start(request(&fake));
+    let root = tempfile::tempdir().unwrap();
+    let meter = Meter::start(request(&fake, root.path()));
     let threads = || {
         let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
         let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
@@ -102,7 +110,7 @@ fn without_any_counter_the_run_is_told_why() {
     let root = tempfile::tempdir().unwrap();
     let fake = FakeNvml::new(&[]);
     fake.tell("init", "!9");
-    let request = Request { watts_per_cpu: None, root: root.path().to_owned(), ..request(&fake) };
+    let request = Request { watts_per_cpu: None, ..request(&fake, root.path()) };
     let metered = Meter::start(request).finish().over(&[]);
     assert!(metered.devices.is_empty());
     let notes = metered.notes.join("\n").replace(root.path().to_str().unwrap(), "");
