@@ -1,4 +1,6 @@
-"""What codecarbon really read its figures from: its own files do not say."""
+"""What codecarbon really read its figures from, and when: its own files do not say."""
+
+import time
 
 
 def ask_nobody_where_we_are():
@@ -11,6 +13,21 @@ def ask_nobody_where_we_are():
 
     nowhere = geography.GeoMetadata(country_iso_code="CAN", country_name="Canada", region="quebec")
     geography.GeoMetadata.from_geo_js = classmethod(lambda *_: nowhere)
+
+
+def note_window(collector, record):
+    """Has the record keep when ai_energy_benchmarks measured: between the two calls of its runner."""
+    start, stop, began = collector.start, collector.stop, []
+
+    def started():
+        start()
+        began.append(time.monotonic())
+
+    def stopped():
+        record.phase("prompts", began[0])
+        return stop()
+
+    collector.start, collector.stop = started, stopped
 
 
 def sources(tracker):

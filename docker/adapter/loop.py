@@ -34,6 +34,7 @@ def run(settings, prompts, record, backend):
     energy.ask_nobody_where_we_are()
     runner = BenchmarkRunner(_config(settings, record, len(prompts.texts)))
     runner.backend, runner.dataset = backend, Loaded(prompts.texts)
+    energy.note_window(runner.metrics_collector, record)
     try:
         result = runner.run()
     except RuntimeError as error:

@@ -1,6 +1,7 @@
 """The `optimum` backend: optimum-benchmark's energy_star scenario with its PyTorch backend."""
 
 import time
+from contextlib import contextmanager
 from logging import ERROR, getLogger
 
 import torch
@@ -98,7 +99,21 @@ class CountingBackend(PyTorchBackend):
 
 
 class CountingScenario(energy_star.EnergyStarScenario):
-    """The stack's scenario, which also tells what its tracker measured with."""
+    """The stack's scenario, which also tells what its tracker measured with, and when."""
+
+    # What the total is the energy of. The stack's decode is its second pass less the first one, so
+    # that prefill and decode sum up to the second pass alone, which reads the prompts again.
+    COUNTED = {"preprocess_dataset": "preprocess", "generate": "prompts"}
+
+    @contextmanager
+    def track(self, task_name):
+        with super().track(task_name):
+            began = time.monotonic()
+            yield
+            if self.backend.config.device == "cuda":
+                torch.cuda.synchronize()
+            if task_name in self.COUNTED:
+                Seen.record.phase(self.COUNTED[task_name], began)
 
     def run(self, backend):
         energy.ask_nobody_where_we_are()

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import time
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Dict, List, Optional
@@ -43,6 +44,7 @@ class Record:
     completion_tokens: int = 0
     seconds: float = 0.0
     first_token_seconds: Optional[float] = None
+    phases: List[Dict[str, Any]] = field(default_factory=list)
     answers_sha256: Optional[str] = None
     energy: Dict[str, Any] = field(default_factory=dict)
     notes: List[str] = field(default_factory=list)
@@ -53,6 +55,13 @@ class Record:
         if text:
             print(f"note: {text}")
             self.notes.append(text)
+
+    def phase(self, name, began):
+        """Keeps that a counted phase ran from `began` until now, as `time.monotonic()` tells it.
+
+        That clock is the host's, too: its meter counts the energy of the same seconds.
+        """
+        self.phases.append({"name": name, "from": began, "to": time.monotonic()})
 
     def finish(self, answers):
         """Completes the record with the digest of all answers and the versions at work."""

@@ -15,6 +15,7 @@ pub use repair::RepairResultsArgs;
 
 use crate::{
     gpus::Gpus,
+    meter::{self, Watts},
     options::{EngineChoice, Request},
     relaxed::Relaxed,
 };
@@ -101,6 +102,8 @@ Examples:
   # a model and prompts of your own, in the image without GPU
   aienergyscore run --backend pytorch --flavour cpu backend.model=./my-model \\
     scenario.dataset_name=./prompts.csv
+  # energy above the idle machine's; without counters, an estimate at 8 W per busy CPU
+  aienergyscore run --idle-seconds 30 --watts-per-cpu 8 backend.model=openai/gpt-oss-20b
   # see what would be executed, and why
   aienergyscore run --dry-run --explain backend.model=openai/gpt-oss-20b
 
@@ -141,6 +144,20 @@ pub struct TargetArgs {
     no_token: bool,
     #[command(flatten)]
     relaxed: RelaxedArgs,
+    #[command(flatten)]
+    meter: MeterArgs,
+}
+
+/// What the host meters beside the benchmark.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "The host's meter")]
+pub struct MeterArgs {
+    /// Meter the idle machine for so long before the benchmark [default: not at all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    idle_seconds: Option<u32>,
+    /// Power of a busy CPU: where none can be measured, its time makes an estimate [default: none]
+    #[arg(long, value_name = "W")]
+    watts_per_cpu: Option<Watts>,
 }
 
 /// What the container is confined by, unless one of these says otherwise.
@@ -290,6 +307,7 @@ impl TargetArgs {
                     expose_tokens,
                     no_selinux_label,
                 },
+            meter: MeterArgs { idle_seconds, watts_per_cpu },
         } = self;
         Request {
             engine: engine.into(),
@@ -308,6 +326,7 @@ impl TargetArgs {
                 tokens: expose_tokens,
                 selinux: no_selinux_label,
             },
+            meter: meter::Options { idle_seconds, watts_per_cpu },
             ..Request::default()
         }
     }

@@ -23,6 +23,7 @@ pub mod host_path;
 pub mod hub_cache;
 mod leftovers;
 pub mod local_input;
+pub mod meter;
 pub mod options;
 pub mod pass_through;
 pub mod plan;

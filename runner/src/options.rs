@@ -16,6 +16,7 @@ use crate::{
     host_path::HostPath,
     hub_cache::HubCache,
     local_input::Inputs,
+    meter,
     relaxed::Relaxed,
     run_id::run_id,
     token::{TokenSource, secrets_below},
@@ -60,6 +61,8 @@ pub struct Request {
     pub no_token: bool,
     /// Limits of the container to do without.
     pub relaxed: Relaxed,
+    /// About the host's meter.
+    pub meter: meter::Options,
     /// Everything for the benchmark, in order.
     pub args: Vec<String>,
 }
@@ -95,6 +98,8 @@ pub struct RunOptions {
     pub memory: Option<String>,
     /// Limits of the container to do without.
     pub relaxed: Relaxed,
+    /// About the host's meter.
+    pub meter: meter::Options,
     /// Files with tokens that the HuggingFace home holds, as paths below it.
     pub secrets: Vec<String>,
     /// Models and datasets of this machine that the arguments name.
@@ -123,6 +128,7 @@ impl RunOptions {
             memory,
             no_token,
             relaxed,
+            meter,
             args,
         } = request;
         let backend = match backend {
@@ -173,6 +179,7 @@ impl RunOptions {
             offline,
             memory,
             relaxed,
+            meter,
             secrets: vec![],
             inputs: Inputs::find(&args, backend, host)?,
             groups: vec![],

@@ -23,6 +23,7 @@ mod hub_written;
 mod image_contents;
 mod images;
 mod machine;
+mod meter;
 mod modes;
 mod processors;
 mod repair_killed;

@@ -63,7 +63,9 @@ fn both_stacks_give_the_same_answers() {
     let mut digests = Vec::new();
     for backend in ["optimum", "pytorch"] {
         let length = "scenario.generate_kwargs.max_new_tokens=4";
-        let output = run(&ada, backend, &["-n", "9", MODEL, length, "scenario.reasoning=False"]);
+        let watts = ["--watts-per-cpu", "10"];
+        let args = ["-n", "9", MODEL, length, "scenario.reasoning=False"];
+        let output = run(&ada, backend, &[&watts[..], &args].concat());
         let (summary, record) = numbers(&ada, &output);
         let run = &summary["run"];
         assert_eq!(run["backend"], backend);
@@ -75,6 +77,24 @@ fn both_stacks_give_the_same_answers() {
         assert!(noted(&summary, fewer), "{summary}");
         assert!(said(&output).contains(fewer), "{}", said(&output));
         assert_eq!(record["prompt_format"], "plain text");
+        let phases = run["phases"].as_array().unwrap();
+        let names: Vec<_> = phases.iter().map(|phase| phase["name"].as_str().unwrap()).collect();
+        let all = ["preprocess", "prompts"];
+        assert_eq!(names, if backend == "optimum" { &all[..] } else { &all[1..] });
+        let length =
+            |phase: &Value| phase["to"].as_f64().unwrap() - phase["from"].as_f64().unwrap();
+        let answering = record["seconds"].as_f64().unwrap();
+        assert!(length(phases.last().unwrap()) >= answering, "{run}");
+        // The host has them on its own clock, within its own time.
+        let host = &summary["host"];
+        assert_eq!(host["phases"].as_array().unwrap().len(), names.len(), "{summary}");
+        assert!(length(&host["phases"][names.len() - 1]) >= answering, "{summary}");
+        assert!(
+            host["devices"].as_array().unwrap().iter().all(|device| {
+                device["counted_wh"].as_f64().is_some_and(|counted| counted > 0.0)
+            })
+        );
+        assert!(!host["devices"].as_array().unwrap().is_empty(), "{summary}");
         assert_eq!((&record["seed"], &record["threads"]), (&42.into(), &free.into()));
         assert_eq!(summary["total"], Value::Null, "there is no GPU here");
         assert_eq!(summary["measurement"]["status"], "estimated");

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::summary::{DeviceKind, Status};
 
+/// Name of a phase that reads prompts and writes answers, both in one.
+pub const PROMPTS: &str = "prompts";
+
 /// What the host's meters said of one run. Times are in seconds after [`begun`](Self::begun).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HostMeter {

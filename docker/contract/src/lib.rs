@@ -14,6 +14,7 @@ pub mod host_meter;
 pub mod output;
 pub mod path;
 pub mod previous;
+pub mod rapl;
 pub mod settled;
 pub mod summary;
 

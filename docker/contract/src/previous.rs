@@ -133,7 +133,8 @@ mod tests {
     #[test]
     fn outputs_move_and_all_else_stays() {
         let results = tempfile::tempdir().unwrap();
-        for name in ["benchmark_report.json", "RUN_COMPLETE.json", "notes.txt", "report.json"] {
+        let outputs = ["RUN_COMPLETE.json", "benchmark_report.json", "host_meter.json"];
+        for name in outputs.iter().chain(&["notes.txt", "report.json"]) {
             fs::write(results.path().join(name), name).unwrap();
         }
         fs::create_dir(results.path().join(".hydra")).unwrap();
@@ -141,7 +142,7 @@ mod tests {
 
         let folder = set_aside(results.path(), now()).unwrap().unwrap();
         assert_eq!(folder, results.path().join("previous/2026-11-24T01-05-16Z"));
-        assert_eq!(names(&folder), [".hydra", "RUN_COMPLETE.json", "benchmark_report.json"]);
+        assert_eq!(names(&folder), [&[".hydra"], &outputs[..]].concat());
         assert_eq!(fs::read_to_string(folder.join(".hydra/config.yaml")).unwrap(), "a");
         assert_eq!(names(results.path()), ["notes.txt", "previous", "report.json"]);
     }

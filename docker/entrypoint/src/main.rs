@@ -3,6 +3,7 @@
 mod arguments;
 mod beneath;
 mod cli;
+mod clock;
 mod devices;
 mod failure;
 mod give_back;

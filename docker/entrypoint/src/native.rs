@@ -14,6 +14,7 @@ use std::{ffi::OsString, path::Path, time::Instant};
 use contract::{
     Backend,
     argument::{CONFIG_NAME, DEFAULT_CONFIG, MAX_NEW_TOKENS, MIN_NEW_TOKENS, MODEL, NUM_SAMPLES},
+    host_meter::{self, Phase},
     output,
 };
 
@@ -24,6 +25,7 @@ use self::{
 };
 use crate::{
     arguments::{self, Settings},
+    clock,
     failure::Usage,
     publish::publish,
     rapl,
@@ -66,7 +68,8 @@ pub(crate) fn run(
     // The first answer prepares memory and threads, which the others must not pay for.
     engine.generate(&prompts[0], Length { min: 1, max: 1 })?;
 
-    let mut meter = rapl::Meter::start(Path::new(rapl::ROOT));
+    let mut meter = rapl::Meter::start(Path::new(contract::rapl::ROOT));
+    let from = clock::now();
     let mut answers = Vec::with_capacity(prompts.len());
     for (index, prompt) in prompts.iter().enumerate() {
         let generation = engine.generate(prompt, options.length)?;
@@ -74,6 +77,7 @@ pub(crate) fn run(
         println!("{}", progress(index + 1, prompts.len(), &generation));
         answers.push(answer(prompt, generation));
     }
+    let phase = Phase { name: host_meter::PROMPTS.to_owned(), from, to: clock::now() };
     let energy = meter.finish();
 
     let totals = Totals::of(&answers);
@@ -90,6 +94,7 @@ pub(crate) fn run(
         config: config(&options, file, about, answers.len()),
         summary: totals,
         energy,
+        phases: vec![phase],
         prompts: answers,
     };
     publish(results, output::REPORT, &serde_json::to_string_pretty(&report)?)

@@ -1,6 +1,6 @@
 //! `benchmark_report.json` as the `native` backend writes it.
 
-use contract::{Backend, summary::Measurement};
+use contract::{Backend, host_meter::Phase, summary::Measurement};
 use serde::Serialize;
 
 /// The whole report.
@@ -16,6 +16,8 @@ pub(crate) struct Report {
     pub(crate) summary: Totals,
     /// Energy over all prompts; loading is not counted.
     pub(crate) energy: Measurement,
+    /// When that was, in seconds of `CLOCK_MONOTONIC`.
+    pub(crate) phases: Vec<Phase>,
     /// Every prompt with its answer.
     pub(crate) prompts: Vec<Answer>,
 }

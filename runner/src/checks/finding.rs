@@ -51,6 +51,11 @@ impl Finding {
         Self { severity: Severity::Ok, check, subject: subject.into(), text }
     }
 
+    /// It is so.
+    pub fn note(check: &'static str, subject: impl Into<String>, text: String) -> Self {
+        Self { severity: Severity::Note, check, subject: subject.into(), text }
+    }
+
     /// It could be better.
     pub fn warning(check: &'static str, subject: impl Into<String>, text: String) -> Self {
         Self { severity: Severity::Warning, check, subject: subject.into(), text }

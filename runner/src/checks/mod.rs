@@ -5,6 +5,7 @@ mod finding;
 mod folder;
 mod image;
 mod leftovers;
+mod meter;
 mod probe;
 mod token;
 
@@ -76,6 +77,7 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
     findings
         .extend(doubts.map(|doubt| Finding::warning("plan", engine.mode.engine(), doubt.clone())));
     findings.push(gpus(&plan, &host));
+    findings.extend(meter::check(&options, &plan, &engine, &host));
     findings.extend(image::check(&engine, &plan, inputs));
     findings.extend(leftovers::check(&engine, &host));
     if folders_serve {

@@ -15,6 +15,8 @@ use crate::process::{Captured, ask, capture};
 pub(crate) enum Question<'a> {
     /// The state of the container of this name, as JSON.
     State(&'a str),
+    /// The number of the first process of the container of this name, as its machine has it.
+    Pid(&'a str),
     /// That the container of this name is ended and removed; its name is the answer.
     Remove(&'a str),
     /// The containers of runs: name, state, run and user, with tabs between them, a line each.
@@ -27,6 +29,7 @@ impl Question<'_> {
         let runs = (format!("label={}", label::RUN), format_of_runs(engine.client));
         let words = match self {
             Self::State(name) => vec!["container", "inspect", "--format", "{{json .State}}", name],
+            Self::Pid(name) => vec!["container", "inspect", "--format", "{{.State.Pid}}", name],
             // Podman gives a container ten seconds to end, which it had.
             Self::Remove(name) if engine.client == Client::Podman => {
                 vec!["rm", "--force", "--time", "0", name]
@@ -55,7 +58,7 @@ impl Question<'_> {
 
     fn request(&self) -> (&'static str, String) {
         match self {
-            Self::State(name) => ("GET", format!("/containers/{name}/json")),
+            Self::State(name) | Self::Pid(name) => ("GET", format!("/containers/{name}/json")),
             Self::Remove(name) => ("DELETE", format!("/containers/{name}?force=1")),
             Self::Runs => {
                 let label = label::RUN;
@@ -81,6 +84,7 @@ impl Question<'_> {
         }
         Ok(match self {
             Self::State(_) => serde_json::from_str::<One>(body)?.state.to_string(),
+            Self::Pid(_) => serde_json::from_str::<One>(body)?.state["Pid"].to_string(),
             Self::Remove(name) => format!("{name}\n"),
             Self::Runs => {
                 let listed = serde_json::from_str::<Vec<Listed>>(body)?.into_iter();
@@ -110,7 +114,7 @@ impl Engine {
         Some(match question {
             // It may take its time to end what it removes.
             Question::Remove(_) => capture(&command),
-            Question::State(_) | Question::Runs => ask(&command),
+            Question::State(_) | Question::Pid(_) | Question::Runs => ask(&command),
         })
     }
 }
@@ -134,7 +138,7 @@ mod tests {
         testing::broken,
     };
 
-    const STATE: &str = r#"{"Id":"0a","State":{"Status":"exited","ExitCode":3,"OOMKilled":false}}"#;
+    const STATE: &str = r#"{"Id":"0a","State":{"Status":"exited","Pid":0,"ExitCode":3}}"#;
     const RUNS: &str = r#"[
         {"Names":["/a","/b/a"],"State":"running","Labels":{"org.aienergyscore.run":"r-1","org.aienergyscore.user":"1000"}},
         {"Names":["/c"],"State":"exited","Labels":{"org.aienergyscore.run":"r-2"}}
@@ -156,7 +160,8 @@ mod tests {
         let asked = |mode, question: Question<'_>| {
             question.command(&Engine::typical(mode)).map(|words| words.join(" "))
         };
-        let questions = [Question::State("c"), Question::Remove("c"), Question::Runs];
+        let questions =
+            [Question::State("c"), Question::Pid("c"), Question::Remove("c"), Question::Runs];
         for question in questions {
             assert_eq!(asked(Mode::Host, question), None);
         }
@@ -164,9 +169,11 @@ mod tests {
             .map(|mode| questions.map(|question| asked(mode, question).unwrap()).join("\n"));
         insta::assert_snapshot!(words.join("\n").replace('\t', "\\t"), @r#"
         docker container inspect --format {{json .State}} c
+        docker container inspect --format {{.State.Pid}} c
         docker rm --force c
         docker ps --all --filter label=org.aienergyscore.run --format {{.Names}}\t{{.State}}\t{{.Label "org.aienergyscore.run"}}\t{{.Label "org.aienergyscore.user"}}
         podman container inspect --format {{json .State}} c
+        podman container inspect --format {{.State.Pid}} c
         podman rm --force --time 0 c
         podman ps --all --filter label=org.aienergyscore.run --format {{.Names}}\t{{.State}}\t{{index .Labels "org.aienergyscore.run"}}\t{{index .Labels "org.aienergyscore.user"}}
         "#);
@@ -174,11 +181,15 @@ mod tests {
 
     #[test]
     fn a_daemon_is_asked_for_the_same() {
-        let asked = [Question::State("c"), Question::Remove("c"), Question::Runs].map(|question| {
-            let (method, path) = question.request();
-            format!("{method} {path}")
-        });
+        let asked =
+            [Question::State("c"), Question::Pid("c"), Question::Remove("c"), Question::Runs].map(
+                |question| {
+                    let (method, path) = question.request();
+                    format!("{method} {path}")
+                },
+            );
         insta::assert_snapshot!(asked.join("\n"), @"
+        GET /containers/c/json
         GET /containers/c/json
         DELETE /containers/c?force=1
         GET /containers/json?all=1&filters=%7B%22label%22%3A%5B%22org.aienergyscore.run%22%5D%7D
@@ -190,8 +201,9 @@ mod tests {
         // Shortened answers of Docker 20.10.
         assert_eq!(
             Question::State("c").read(STATE).unwrap(),
-            r#"{"Status":"exited","ExitCode":3,"OOMKilled":false}"#
+            r#"{"Status":"exited","Pid":0,"ExitCode":3}"#
         );
+        assert_eq!(Question::Pid("c").read(STATE).unwrap(), "0");
         assert_eq!(Question::Remove("c").read("").unwrap(), "c\n");
         assert_eq!(Question::Runs.read(RUNS).unwrap(), "a\trunning\tr-1\t1000\nc\texited\tr-2\t\n");
         assert!(Question::Runs.read("{}").is_err() && Question::State("c").read("[]").is_err());

@@ -1,5 +1,7 @@
 //! What a run left behind, for people.
 
+mod host;
+
 use std::fmt::Write as _;
 
 use contract::{
@@ -11,11 +13,12 @@ use crate::{host_path::HostPath, units::bytes};
 
 /// The summary of one run as a few lines of text.
 pub fn describe(summary: &Summary, results: &HostPath) -> String {
-    let Summary { run, measurement, cache, notes, .. } = summary;
+    let Summary { run, measurement, cache, notes, host, .. } = summary;
     let mut rows = vec![
         ("Model", format!("{} (backend {})", run.model, run.backend)),
         ("Energy", energy(measurement)),
     ];
+    rows.extend(host.as_ref().map(|meter| ("Host", host::energy(meter))));
     let mut speed = run.prompts.to_string();
     if let Some(asked) = run.prompts_asked.filter(|asked| *asked != run.prompts) {
         write!(speed, " of {asked} asked for").expect("a String takes all");
@@ -63,6 +66,7 @@ pub fn energy(measurement: &Measurement) -> String {
     }
 }
 
+/// The word for a status.
 fn word(status: Status) -> &'static str {
     match status {
         Status::Measured => "measured",
@@ -72,7 +76,7 @@ fn word(status: Status) -> &'static str {
 }
 
 /// Four digits that count, however small the number is.
-fn watt_hours(energy: f64) -> String {
+pub(crate) fn watt_hours(energy: f64) -> String {
     if energy == 0.0 || !energy.is_finite() {
         return energy.to_string();
     }

@@ -21,6 +21,7 @@ use crate::{
     host::Host,
     host_path::HostPath,
     hub_cache::delta::Inventory,
+    meter::{self, Meter},
     render::command_line,
     report,
     terminal::{self, warn},
@@ -36,6 +37,9 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     let engine = &detected.engine;
     let hub = plan.backend.value.needs_hub_cache().then(|| options.cache.hub.as_path());
     let before = hub.map(take_inventory).transpose()?;
+    let request = meter::Request::of(options, plan, engine, host);
+    let served = request.served;
+    let meter = Meter::start(request);
     // First the reaper: from here on somebody cleans up, whatever becomes of this process.
     let mut reaper = Reaper::start(engine, plan, options, lock)?;
     let token = match &options.token {
@@ -46,6 +50,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
         _ => None,
     };
     let running = Running::start(&command_line(engine, plan), show == Show::RunJson)?;
+    meter.watch(&running.pids());
     reaper.watch(&running.pids())?;
     let search = Search::start(engine, host.uid);
     let ended = running.wait(engine, plan)?;
@@ -53,6 +58,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     let made = container::was_made(plan);
     let state = container::state(engine, plan);
     container::remove(engine, plan, ended.signal.is_some() && !made)?;
+    let recording = meter.finish();
     reaper.dismiss()?;
     if let Some(search) = search {
         search.finish();
@@ -82,7 +88,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
             },
             _ => None,
         };
-        let summary = aftermath::complete_summary(&options.results, cache)?;
+        let summary = aftermath::complete_summary(&options.results, cache, recording, served)?;
         show_summary(&summary, &options.results, show)?;
     }
     if let Some(message) = verdict.message {

@@ -78,7 +78,7 @@ fn files_of_a_gigabyte() {
         match name {
             "benchmark_report.json" => assert_snapshot!(left, @r#"
             exit code 0, in time
-            kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+            kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, host_meter.json
             containers: none
             "#),
             "GPU_ENERGY_SUMMARY.json" => assert_snapshot!(left, @r#"

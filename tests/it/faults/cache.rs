@@ -50,7 +50,7 @@ fn a_link_to_another_disk() {
     symlink(disk.path(), fake.sandbox.home().join(".cache/huggingface")).unwrap();
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 0, in time
-    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, host_meter.json
     containers: none
     "#);
     let there = disk.path().join("hub/models--o--m/blobs/weights");
@@ -65,7 +65,7 @@ fn a_home_inside_a_link_to_another_disk() {
     fake.sandbox.set("HF_HOME", "~/disk/hf");
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 0, in time
-    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, host_meter.json
     containers: none
     "#);
     let there = disk.path().join("hf/hub/models--o--m/blobs/weights");

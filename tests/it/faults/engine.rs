@@ -245,7 +245,7 @@ fn is_killed_during_the_run() {
     exit code 0, in time
     earlier results: moved to RESULTS/previous/TIME
     warning: 1 container(s) left behind by a run that is gone; remove with `docker rm --force aienergyscore-RUN`
-    kept: GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, RUN_COMPLETE.json, benchmark.log, benchmark_report.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log
+    kept: GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, RUN_COMPLETE.json, benchmark.log, benchmark_report.json, host_meter.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log
     containers: CONTAINER
     "#);
 }

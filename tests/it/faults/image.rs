@@ -44,7 +44,7 @@ fn of_another_version() {
     exit code 0, in time
     warning: the image `ai_energy_score:smoke` is of version 0.0.7, and this program is 0.1.0: they may not understand each other; build it with `cargo xtask build-image --flavour smoke`
     earlier results: moved to CWD/results/previous/TIME
-    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, previous/TIME/benchmark_report.json
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, host_meter.json, previous/TIME/benchmark_report.json
     containers: none
     "#);
 }

@@ -41,7 +41,7 @@ fn a_container_that_an_earlier_run_left() {
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 0, in time
     warning: 1 container(s) left behind by a run that is gone; remove with `docker rm --force aienergyscore-RUN`
-    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, host_meter.json
     containers: none
     "#);
 }
@@ -53,7 +53,7 @@ fn a_container_that_still_works() {
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 0, in time
     warning: 1 container(s) left behind by a run that is gone; aienergyscore-RUN still works, and spoils what is measured beside it; remove with `docker rm --force aienergyscore-RUN`
-    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, host_meter.json
     containers: none
     "#);
 }
@@ -65,7 +65,7 @@ fn an_engine_that_does_not_list_its_containers() {
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 0, in time
     warning: containers that earlier runs left are not known: `docker ps` failed: it said nothing
-    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, host_meter.json
     containers: none
     "#);
 }
@@ -92,7 +92,7 @@ fn an_engine_that_hangs_when_it_is_asked_for_its_containers() {
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 0, in time
     warning: docker has not listed its containers yet, so those that earlier runs left are not known; `aienergyscore verify` looks for them, too
-    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, host_meter.json
     containers: none
     "#);
     let client = fs::read_to_string(fake.sandbox.folder("before/asked")).unwrap();
@@ -177,7 +177,7 @@ fn a_clock_that_jumped_backwards() {
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 0, in time
     earlier results: moved to CWD/results/previous/TIME
-    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark_report.json
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, host_meter.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark_report.json
     containers: none
     "#);
 }
@@ -195,7 +195,7 @@ fn a_full_disk_for_temporary_files() {
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 0, in time
     earlier results: moved to CWD/results/previous/TIME
-    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, previous/TIME/benchmark_report.json
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, host_meter.json, previous/TIME/benchmark_report.json
     containers: none
     "#);
     fake.sandbox.set("HF_TOKEN", "hf_secret_of_ada");
@@ -203,7 +203,7 @@ fn a_full_disk_for_temporary_files() {
     exit code 1, in time
     earlier results: moved to CWD/results/previous/TIME
     error: writing the token of HF_TOKEN to `ROOT/tmp/aienergyscore-RUN-token`: No space left on device (os error 28)
-    kept: previous/TIME/benchmark_report.json, previous/TIME/GPU_ENERGY_SUMMARY.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark_report.json
+    kept: previous/TIME/benchmark_report.json, previous/TIME/GPU_ENERGY_SUMMARY.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark_report.json, previous/TIME/host_meter.json
     containers: none
     "#);
     assert_eq!(fs::read_dir(&full).unwrap().count(), 1, "half a token is left");
@@ -249,7 +249,7 @@ fn everything_that_looks_after_a_container_is_killed() {
     exit code 0, in time
     earlier results: moved to RESULTS/previous/TIME
     warning: 1 container(s) left behind by a run that is gone; remove with `docker rm --force aienergyscore-RUN`
-    kept: .aienergyscore-RUN.cid, GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, RUN_COMPLETE.json, benchmark.log, benchmark_report.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log
+    kept: .aienergyscore-RUN.cid, GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, RUN_COMPLETE.json, benchmark.log, benchmark_report.json, host_meter.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log
     containers: CONTAINER
     "#);
     // What is offered does it.
@@ -257,7 +257,7 @@ fn everything_that_looks_after_a_container_is_killed() {
     assert_snapshot!(offer(), @r#"
     exit code 0, in time
     earlier results: moved to RESULTS/previous/TIME
-    kept: .aienergyscore-RUN.cid, GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, RUN_COMPLETE.json, benchmark.log, benchmark_report.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log, previous/TIME/GPU_ENERGY_SUMMARY.json, previous/TIME/GPU_ENERGY_WH.txt, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log, previous/TIME/benchmark_report.json
+    kept: .aienergyscore-RUN.cid, GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, RUN_COMPLETE.json, benchmark.log, benchmark_report.json, host_meter.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log, previous/TIME/GPU_ENERGY_SUMMARY.json, previous/TIME/GPU_ENERGY_WH.txt, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log, previous/TIME/benchmark_report.json, previous/TIME/host_meter.json
     containers: none
     "#);
 }

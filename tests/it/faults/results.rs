@@ -53,7 +53,7 @@ fn with_an_earlier_result_of_roots() {
     exit code 0, in time
     earlier results: moved to CWD/results/previous/TIME
     warning: 1 file(s) in `CWD/results` do not belong to you, first `CWD/results/previous/TIME/benchmark_report.json` of uid 0; `aienergyscore repair-results --yes CWD/results` takes them back without sudo
-    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, notes.txt, previous/TIME/benchmark_report.json
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, host_meter.json, notes.txt, previous/TIME/benchmark_report.json
     containers: none
     "#);
 }
@@ -93,7 +93,7 @@ fn on_another_file_system() {
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 0, in time
     earlier results: moved to CWD/results/previous/TIME
-    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, previous/TIME/benchmark_report.json
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, host_meter.json, previous/TIME/benchmark_report.json
     containers: none
     "#);
     let kept = fs::read_dir(disk.path().join("previous")).unwrap().next().unwrap().unwrap();
@@ -129,7 +129,7 @@ fn full_after_the_benchmark() {
     let after = after.split_once('\n').expect(after).1;
     assert_snapshot!(format!("{before}\n{after}"), @r#"
     exit code 1, in time
-    error: the benchmark succeeded and its summary is whole, but what the run added to the cache could not be added to it: writing `CWD/results/GPU_ENERGY_SUMMARY.json`: No space left on device (os error 28)
+    error: the benchmark succeeded and its summary is whole, but what the host knows of the run could not be added to it: writing `CWD/results/GPU_ENERGY_SUMMARY.json`: No space left on device (os error 28)
     kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, weights
     containers: none
     "#);

@@ -6,6 +6,7 @@ mod json;
 mod native;
 mod optimum;
 mod part;
+mod phases;
 mod record;
 mod tracked;
 

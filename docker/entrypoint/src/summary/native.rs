@@ -7,7 +7,7 @@ use contract::{
 };
 use serde_json::Value;
 
-use super::{json::AGAIN, part::Part, rate, record::Source, tracked::believable};
+use super::{json::AGAIN, part::Part, phases::phases, rate, record::Source, tracked::believable};
 
 /// The summary of a report.
 pub(super) fn summary(report: &Value) -> anyhow::Result<Summary> {
@@ -40,7 +40,7 @@ pub(super) fn summary(report: &Value) -> anyhow::Result<Summary> {
             seconds: Some(spent),
             tokens_per_second: rate(Some(tokens), Some(spent)),
             time_to_first_token_seconds: Some(seconds("time_to_first_token_seconds")?),
-            phases: vec![],
+            phases: phases(&whole)?,
         },
         notes: (asked != prompts).then_some(note).into_iter().collect(),
         cache: None,

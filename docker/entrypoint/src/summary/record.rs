@@ -4,7 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 use contract::{
-    Backend, output,
+    Backend,
+    host_meter::Phase,
+    output,
     summary::{Run, Status},
 };
 use serde_json::Value;
@@ -12,6 +14,7 @@ use serde_json::Value;
 use super::{
     json,
     part::{Part, name},
+    phases::phases,
     rate,
 };
 
@@ -38,6 +41,8 @@ pub(super) struct Record {
     pub(super) seconds: f64,
     /// Mean seconds to the first token.
     pub(super) first_token_seconds: Option<f64>,
+    /// When the counted phases ran.
+    pub(super) phases: Vec<Phase>,
     /// What the energies were read from.
     pub(super) energy: Sources,
     /// What a reader of the numbers must know.
@@ -107,6 +112,7 @@ impl Record {
                 .find("first_token_seconds")
                 .map(|part| part.seconds())
                 .transpose()?,
+            phases: phases(&record)?,
             energy: Sources::parse(&record.need("energy")?)?,
             notes: record.need("notes")?.texts()?,
         })
@@ -156,7 +162,7 @@ impl Record {
             seconds: Some(self.seconds),
             tokens_per_second: rate(counted(self.completion_tokens), Some(self.seconds)),
             time_to_first_token_seconds: self.first_token_seconds,
-            phases: vec![],
+            phases: self.phases.clone(),
         }
     }
 }

@@ -7,7 +7,9 @@ mod versions;
 use std::{fs, path::Path};
 
 use contract::{
-    Backend, output,
+    Backend,
+    host_meter::Phase,
+    output,
     summary::{Device, DeviceKind, Measurement, Status, Summary},
 };
 use serde_json::{Value, json};
@@ -56,6 +58,7 @@ fn record(stack: &str, gpu: bool) -> Value {
         "device": if gpu { "cuda" } else { "cpu" },
         "prompts_asked": 6, "prompts_answered": 4, "prompts_failed": 0, "prompt_tokens": 30,
         "completion_tokens": 40, "seconds": 2.0, "first_token_seconds": 0.25, "energy": energy,
+        "phases": [{"name": "preprocess", "from": 7.5, "to": 7.75}, {"name": "prompts", "from": 9, "to": 11}],
         "notes": ["the dataset has 4"], "more": "is not read",
     })
 }
@@ -212,6 +215,7 @@ fn native(answers: usize) -> String {
             source: "no counter".into(),
             devices: vec![],
         },
+        phases: vec![Phase { name: "prompts".into(), from: 12.5, to: 13.0 }],
         prompts: answers,
     };
     serde_json::to_string(&report).unwrap()
@@ -231,6 +235,7 @@ fn a_report_becomes_a_summary_without_inventing_energy() {
     assert_eq!(summary.run.completion_tokens, Some(20));
     assert_eq!(summary.run.tokens_per_second, Some(20.0));
     assert_eq!(summary.run.time_to_first_token_seconds, Some(0.25));
+    assert_eq!(summary.run.phases, [Phase { name: "prompts".into(), from: 12.5, to: 13.0 }]);
     assert_eq!(energy_text(&summary), "not measured: no counter");
 }
 

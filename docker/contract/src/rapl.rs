@@ -1,0 +1,212 @@
+//! Energy of processors and memory, from the kernel's RAPL counters: both the host's meter and the
+//! `native` backend read them.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::summary::DeviceKind;
+
+/// Where Linux has the counters.
+pub const ROOT: &str = "/sys/class/powercap";
+
+/// What their kernel driver's zones begin with. `intel-rapl-mmio:` reads the same packages by
+/// another way, and would count them twice. AMD's processors have the first kind, too.
+const ZONE: &str = "intel-rapl:";
+
+/// A counter that is being read. It wraps around after minutes of full load, so it must be sampled
+/// now and then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counter {
+    /// What it counts: `package-0`, `package-0/dram`.
+    pub name: String,
+    /// What that is.
+    pub kind: DeviceKind,
+    file: PathBuf,
+    /// Value after which it begins again at 0.
+    range: u64,
+    last: u64,
+    total: u64,
+}
+
+/// A file of a counter's that cannot be read.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// The file.
+    pub file: PathBuf,
+    /// Why not.
+    pub error: io::Error,
+}
+
+impl Counter {
+    fn open(folder: &Path, name: String, kind: DeviceKind) -> Result<Self, Unreadable> {
+        let file = folder.join("energy_uj");
+        let last = number(&file)?;
+        let range = number(&folder.join("max_energy_range_uj"))?;
+        Ok(Self { name, kind, file, range, last, total: 0 })
+    }
+
+    /// Microjoules since it was opened.
+    ///
+    /// # Errors
+    /// When it cannot be read any more.
+    pub fn sample(&mut self) -> Result<u64, Unreadable> {
+        let now = number(&self.file)?;
+        self.total += used(self.last, now, self.range);
+        self.last = now;
+        Ok(self.total)
+    }
+}
+
+/// From `last` to `now` on a counter that goes from 0 to `range` and begins again.
+fn used(last: u64, now: u64, range: u64) -> u64 {
+    if now >= last { now - last } else { range.saturating_sub(last) + now }
+}
+
+/// The counters below `root`, packages and their memory, in the kernel's order. Cores and graphics
+/// lie inside the package, and the platform (`psys`) holds all packages: they would count twice.
+pub fn counters(root: &Path) -> Vec<Result<Counter, Unreadable>> {
+    // Without the driver there is no such folder.
+    let entries = fs::read_dir(root).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut zones: Vec<_> =
+        names.filter_map(|name| name.strip_prefix(ZONE).map(str::to_owned)).collect();
+    zones.sort_by_key(|zone| {
+        zone.split(':').map(|number| number.parse().unwrap_or(u32::MAX)).collect::<Vec<_>>()
+    });
+    zones.iter().filter_map(|zone| counter(root, zone)).collect()
+}
+
+/// The counter of a zone, if it is one that counts.
+fn counter(root: &Path, zone: &str) -> Option<Result<Counter, Unreadable>> {
+    let folder = |zone: &str| root.join(format!("{ZONE}{zone}"));
+    let name = zone_name(&folder(zone))?;
+    match zone.split_once(':') {
+        None if name.starts_with("package") => {
+            Some(Counter::open(&folder(zone), name, DeviceKind::Cpu))
+        }
+        Some((parent, _)) if name == "dram" => {
+            let package = zone_name(&folder(parent));
+            let name = format!("{}/{name}", package.as_deref().unwrap_or(parent));
+            Some(Counter::open(&folder(zone), name, DeviceKind::Ram))
+        }
+        _ => None,
+    }
+}
+
+fn zone_name(folder: &Path) -> Option<String> {
+    Some(fs::read_to_string(folder.join("name")).ok()?.trim().to_owned())
+}
+
+fn number(file: &Path) -> Result<u64, Unreadable> {
+    let refused = |error| Unreadable { file: file.to_owned(), error };
+    let text = fs::read_to_string(file).map_err(refused)?;
+    let number = text.trim().parse();
+    number.map_err(|error| refused(io::Error::new(io::ErrorKind::InvalidData, error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use proptest::prelude::*;
+
+    use super::{counters, used};
+    use crate::summary::DeviceKind;
+
+    fn zone(root: &Path, zone: &str, name: &str, energy: u64) {
+        let folder = root.join(format!("intel-rapl:{zone}"));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("name"), format!("{name}\n")).unwrap();
+        fs::write(folder.join("energy_uj"), format!("{energy}\n")).unwrap();
+        fs::write(folder.join("max_energy_range_uj"), "10000000000\n").unwrap();
+    }
+
+    fn set(root: &Path, zone: &str, energy: u64) {
+        fs::write(root.join(format!("intel-rapl:{zone}/energy_uj")), energy.to_string()).unwrap();
+    }
+
+    #[test]
+    fn a_counter_may_begin_again() {
+        assert_eq!(used(5, 8, 100), 3);
+        assert_eq!(used(90, 8, 100), 18);
+        assert_eq!(used(7, 7, 100), 0);
+    }
+
+    #[test]
+    fn packages_and_memory_count_and_what_would_count_twice_does_not() {
+        let root = tempfile::tempdir().unwrap();
+        for (number, name) in [
+            ("10", "package-10"),
+            ("0", "package-0"),
+            ("0:0", "core"),
+            ("0:1", "uncore"),
+            ("0:2", "dram"),
+            ("1", "package-1-die-0"),
+            ("1:0", "dram"),
+            ("2", "psys"),
+        ] {
+            zone(root.path(), number, name, 0);
+        }
+        let mmio = root.path().join("intel-rapl-mmio:0");
+        fs::create_dir(&mmio).unwrap();
+        fs::write(mmio.join("name"), "package-0").unwrap();
+        let found = counters(root.path()).into_iter().map(|counter| {
+            let counter = counter.unwrap();
+            (counter.name, counter.kind)
+        });
+        let expected = [
+            ("package-0", DeviceKind::Cpu),
+            ("package-0/dram", DeviceKind::Ram),
+            ("package-1-die-0", DeviceKind::Cpu),
+            ("package-1-die-0/dram", DeviceKind::Ram),
+            ("package-10", DeviceKind::Cpu),
+        ];
+        assert_eq!(found.collect::<Vec<_>>(), expected.map(|(name, kind)| (name.to_owned(), kind)));
+        assert!(counters(&root.path().join("absent")).is_empty());
+    }
+
+    #[test]
+    fn a_counter_is_followed_over_its_wrap() {
+        let root = tempfile::tempdir().unwrap();
+        zone(root.path(), "0", "package-0", 9_000_000_000);
+        let mut counter = counters(root.path()).remove(0).unwrap();
+        set(root.path(), "0", 800_000_000);
+        assert_eq!(counter.sample().unwrap(), 1_800_000_000);
+        set(root.path(), "0", 2_600_000_000);
+        assert_eq!(counter.sample().unwrap(), 3_600_000_000);
+    }
+
+    #[test]
+    fn a_counter_that_cannot_be_read_names_its_file() {
+        let root = tempfile::tempdir().unwrap();
+        zone(root.path(), "0", "package-0", 0);
+        zone(root.path(), "1", "package-1", 0);
+        let energy = root.path().join("intel-rapl:0/energy_uj");
+        fs::write(&energy, "none").unwrap();
+        let mut found = counters(root.path());
+        assert_eq!(found[0].as_ref().unwrap_err().file, energy);
+        let second = found[1].as_mut().unwrap();
+        fs::remove_file(root.path().join("intel-rapl:1/energy_uj")).unwrap();
+        let error = second.sample().unwrap_err();
+        assert_eq!(error.error.kind(), std::io::ErrorKind::NotFound);
+    }
+
+    proptest! {
+        /// Sampled often enough, a counter that wraps tells what was used, whatever its range.
+        #[test]
+        fn steps_add_up_over_any_wrap(range in 1..u64::MAX / 4, steps in prop::collection::vec(0..u32::MAX, 1..40)) {
+            let (mut real, mut last, mut total) = (0_u64, 0_u64, 0_u64);
+            for step in steps {
+                let step = u64::from(step) % range;
+                real += step;
+                // The kernel's counter has the values from 0 to below its range.
+                let now = real % range;
+                total += used(last, now, range);
+                last = now;
+            }
+            prop_assert_eq!(total, real);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Processes of the host, by the files that the kernel has of them.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Generations of ancestors that are climbed at most.
+const GENERATIONS: usize = 64;
+
+/// The processes of a machine.
+#[derive(Debug, Clone)]
+pub(super) struct Processes {
+    folder: PathBuf,
+}
+
+/// What the kernel says of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stat {
+    parent: u32,
+    /// Its own ticks, and those of its children that have ended.
+    ticks: u64,
+}
+
+impl Processes {
+    /// Those of the machine whose files are below `root`.
+    pub(super) fn below(root: &Path) -> Self {
+        Self { folder: root.join("proc") }
+    }
+
+    /// A process's name.
+    pub(super) fn name(&self, pid: u32) -> Option<String> {
+        Some(self.read(pid, "comm")?.trim().to_owned()).filter(|name| !name.is_empty())
+    }
+
+    /// The words that a process was started with; empty without it.
+    pub(super) fn words(&self, pid: u32) -> String {
+        self.read(pid, "cmdline").unwrap_or_default()
+    }
+
+    /// The control groups of a process, if it is there.
+    pub(super) fn cgroups(&self, pid: u32) -> Option<String> {
+        self.read(pid, "cgroup")
+    }
+
+    /// Whether `pid` is `root` or comes from it; `None` if it is not there.
+    pub(super) fn comes_from(&self, pid: u32, root: u32) -> Option<bool> {
+        let mut stat = self.stat(pid)?;
+        let mut pid = pid;
+        for _ in 0..GENERATIONS {
+            if pid == root {
+                return Some(true);
+            }
+            pid = stat.parent;
+            match self.stat(pid) {
+                Some(next) => stat = next,
+                None => break,
+            }
+        }
+        Some(pid == root)
+    }
+
+    /// Processor seconds of `root` and all that come from it, those that have ended among them;
+    /// `None` once it is gone.
+    pub(super) fn cpu_seconds(&self, root: u32) -> Option<f64> {
+        let entries = fs::read_dir(&self.folder).ok()?.flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        // In the order of their numbers, a process comes before its children: one that ends
+        // meanwhile is left out once, and not counted twice.
+        let mut pids: Vec<u32> = pids.collect();
+        pids.sort_unstable();
+        let stats: BTreeMap<u32, Stat> =
+            pids.into_iter().filter_map(|pid| Some((pid, self.stat(pid)?))).collect();
+        stats.get(&root)?;
+        let belongs = |mut pid: u32| {
+            for _ in 0..GENERATIONS {
+                match stats.get(&pid) {
+                    _ if pid == root => return true,
+                    Some(stat) => pid = stat.parent,
+                    None => break,
+                }
+            }
+            false
+        };
+        let ticks: u64 =
+            stats.iter().filter(|(pid, _)| belongs(**pid)).map(|(_, stat)| stat.ticks).sum();
+        Some(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+    }
+
+    fn stat(&self, pid: u32) -> Option<Stat> {
+        stat(&self.read(pid, "stat")?)
+    }
+
+    fn read(&self, pid: u32, file: &str) -> Option<String> {
+        let bytes = fs::read(self.folder.join(pid.to_string()).join(file)).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+/// Reads `/proc/PID/stat` (`proc_pid_stat(5)`), in which a name may hold anything.
+fn stat(text: &str) -> Option<Stat> {
+    let (_, rest) = text.rsplit_once(')')?;
+    let fields: Vec<_> = rest.split_ascii_whitespace().collect();
+    // The first one here is the third.
+    let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
+    let parent = u32::try_from(number(4)?).ok()?;
+    let ticks = [14, 15, 16, 17].map(number).into_iter().sum::<Option<u64>>()?;
+    Some(Stat { parent, ticks })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::{Processes, Stat, stat};
+
+    #[test]
+    fn a_process_may_have_any_name() {
+        let text = "70 (a) S (b) S 7 1 1 0 -1 4 0 0 0 0 1 20 300 4000 20 0 1 0 9\n";
+        assert_eq!(stat(text), Some(Stat { parent: 7, ticks: 4321 }));
+        for text in ["", "70", "70 (a) S", "70 (a) S 7 1 1 0 -1 4 0 0 0 0 1 20 300"] {
+            assert_eq!(stat(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn this_process_is_there_and_comes_from_its_parent() {
+        let processes = Processes::below(Path::new("/"));
+        let (me, parent) = (std::process::id(), std::os::unix::process::parent_id());
+        assert_eq!(processes.comes_from(me, parent), Some(true));
+        assert_eq!(processes.comes_from(parent, me), Some(false));
+        assert!(processes.name(me).is_some());
+        assert_eq!(processes.comes_from(4_194_305, me), None, "no number is that high");
+        assert_eq!(processes.cpu_seconds(4_194_305), None);
+        assert!(processes.cpu_seconds(me).is_some_and(|seconds| seconds >= 0.0));
+    }
+
+    proptest! {
+        /// Whatever the kernel may write, nothing breaks.
+        #[test]
+        fn any_text_is_read_or_passed_over(text in ".{0,200}") {
+            stat(&text);
+        }
+    }
+}

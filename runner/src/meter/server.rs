@@ -1,0 +1,100 @@
+//! Whether the server of the `vllm` backend is on this machine.
+
+use std::net::{IpAddr, ToSocketAddrs as _, UdpSocket};
+
+use contract::HOST_GATEWAY;
+
+/// Podman's name for the host of its containers.
+const PODMANS_GATEWAY: &str = "host.containers.internal";
+
+/// Whether `endpoint` is an address of this machine.
+pub(super) fn is_here(endpoint: &str) -> bool {
+    is_own(endpoint, &|address| {
+        // Nobody can listen on another machine's address.
+        UdpSocket::bind((address, 0)).is_ok()
+    })
+}
+
+fn is_own(endpoint: &str, is_ours: &dyn Fn(IpAddr) -> bool) -> bool {
+    let host = host(endpoint);
+    if host.is_empty() {
+        return false;
+    }
+    if [HOST_GATEWAY, PODMANS_GATEWAY, "localhost"].contains(&host) {
+        return true;
+    }
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback() || is_ours(address),
+        // The container is about to ask the same.
+        Err(_) => (host, 0)
+            .to_socket_addrs()
+            .is_ok_and(|mut found| found.any(|address| is_ours(address.ip()))),
+    }
+}
+
+/// The host of an address, without brackets.
+fn host(endpoint: &str) -> &str {
+    let rest = endpoint.trim().split_once("://").map_or(endpoint.trim(), |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let address = authority.rsplit_once('@').map_or(authority, |(_, address)| address);
+    if let Some(inner) = address.strip_prefix('[') {
+        return inner.split(']').next().unwrap_or_default();
+    }
+    address.split(':').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use proptest::prelude::*;
+
+    use super::{host, is_here, is_own};
+
+    #[test]
+    fn an_address_has_one_host() {
+        for (endpoint, expected) in [
+            ("http://host.docker.internal:8000/v1", "host.docker.internal"),
+            ("https://u:p@gpu7/v1?x=a:b", "gpu7"),
+            (" http://[::1]:80/", "::1"),
+            ("10.0.0.1:8000", "10.0.0.1"),
+            ("http://", ""),
+            ("", ""),
+        ] {
+            assert_eq!(host(endpoint), expected, "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn this_machine_has_several_names() {
+        let own: IpAddr = [192, 168, 7, 7].into();
+        let is = |endpoint: &str| is_own(endpoint, &|address| address == own);
+        for here in [
+            "http://host.docker.internal:8000/v1",
+            "http://host.containers.internal:8000",
+            "http://localhost:1/v1",
+            "http://127.0.0.2:1/v1",
+            "http://[::1]:1",
+            "http://192.168.7.7:8000",
+        ] {
+            assert!(is(here), "{here}");
+        }
+        for elsewhere in ["http://192.168.7.8:8000/v1", "http://", "", "http://[2001:db8::1]/v1"] {
+            assert!(!is(elsewhere), "{elsewhere}");
+        }
+        assert!(is_here("http://0.0.0.0:8000"));
+        // A network that is set aside for documentation (RFC 5737).
+        assert!(!is_here("http://192.0.2.1:8000/v1"));
+    }
+
+    proptest! {
+        /// Whatever surrounds it, the host of an address is found; and no text breaks anything.
+        #[test]
+        fn a_host_is_found_in_any_address(name in "[a-z0-9.-]{1,20}", port in any::<u16>(), path in "[a-z/]{0,9}", text in ".{0,60}") {
+            for address in [format!("http://{name}:{port}/{path}"), format!("https://u@{name}?{path}")] {
+                prop_assert_eq!(host(&address), name.as_str());
+            }
+            host(&text);
+        }
+    }
+}
