@@ -16,6 +16,7 @@ use contract::{
     argument::{CONFIG_NAME, DEFAULT_CONFIG, MAX_NEW_TOKENS, MIN_NEW_TOKENS, MODEL, NUM_SAMPLES},
     output,
 };
+use reports::report::{Answer, Config, Report, Totals};
 
 use self::{
     engine::Engine,
@@ -27,7 +28,6 @@ use crate::{
     failure::Usage,
     publish::publish,
     rapl,
-    report::{Answer, Config, Report, Totals},
 };
 
 /// Runs the benchmark and leaves its report in `results`.

@@ -12,7 +12,7 @@ use contract::{
 };
 use serde_json::{Value, json};
 
-use super::{energy_text, read, write};
+use super::{energy_text, read};
 use crate::report::{Answer, Config, Report, Totals};
 
 /// A folder of real reports, copied: `tests/reports`.
@@ -161,20 +161,6 @@ fn a_difference_below_zero_is_noted() {
     assert!(summary.notes[0].contains("too short"), "{:?}", summary.notes);
 }
 
-#[test]
-fn the_report_must_be_the_backends_own() {
-    let folder = real("optimum_cpu");
-    let error = format!("{:#}", write(folder.path(), Backend::Pytorch).unwrap_err());
-    assert!(error.contains("is by the `optimum` backend, but `pytorch` ran"), "{error}");
-    write(folder.path(), Backend::Optimum).unwrap();
-    let text = |name| fs::read_to_string(folder.path().join(name)).unwrap();
-    assert_eq!(
-        text(output::ENERGY_WH),
-        "not measured: no GPU was measured; other devices are in GPU_ENERGY_SUMMARY.json\n"
-    );
-    assert!(text(output::SUMMARY).contains("\"format\": \"optimum\""));
-}
-
 fn native(answers: usize) -> String {
     let answer = Answer {
         prompt: "p".into(),
@@ -251,30 +237,4 @@ fn energies_keep_their_digits_and_a_processors_is_not_a_gpus() {
     );
     summary.total = Some(0.000_000_123);
     assert_eq!(energy_text(&summary), "0.000000123");
-}
-
-#[test]
-fn both_files_are_written_beside_the_report() {
-    let results = tempfile::tempdir().unwrap();
-    fs::write(results.path().join(output::REPORT), native(1)).unwrap();
-    write(results.path(), Backend::Native).unwrap();
-    let text = |name| fs::read_to_string(results.path().join(name)).unwrap();
-    assert_eq!(text(output::ENERGY_WH), "not measured: no counter\n");
-    let summary: serde_json::Value = serde_json::from_str(&text(output::SUMMARY)).unwrap();
-    assert_eq!(summary["total"], serde_json::Value::Null);
-}
-
-#[test]
-fn without_a_report_or_a_prompt_there_is_no_summary() {
-    let results = tempfile::tempdir().unwrap();
-    let said = || format!("{:#}", write(results.path(), Backend::Native).unwrap_err());
-    assert!(said().contains("wrote no `"));
-    for (text, reason) in [
-        (native(0), "no prompt was answered"),
-        ("{\"format\": \"native\"}".into(), "`config` is missing"),
-    ] {
-        fs::write(results.path().join(output::REPORT), text).unwrap();
-        assert!(said().contains(reason), "{}", said());
-    }
-    assert!(!results.path().join(output::SUMMARY).exists());
 }

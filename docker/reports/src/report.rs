@@ -5,99 +5,99 @@ use serde::Serialize;
 
 /// The whole report.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Report {
+pub struct Report {
     /// The backend that wrote it.
-    pub(crate) format: Backend,
+    pub format: Backend,
     /// The entrypoint's version.
-    pub(crate) version: String,
+    pub version: String,
     /// What ran.
-    pub(crate) config: Config,
+    pub config: Config,
     /// The numbers over all prompts.
-    pub(crate) summary: Totals,
+    pub summary: Totals,
     /// Energy over all prompts; loading is not counted.
-    pub(crate) energy: Measurement,
+    pub energy: Measurement,
     /// Every prompt with its answer.
-    pub(crate) prompts: Vec<Answer>,
+    pub prompts: Vec<Answer>,
 }
 
 /// What ran, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Config {
+pub struct Config {
     /// As it was asked for.
-    pub(crate) model: String,
+    pub model: String,
     /// The file that was loaded.
-    pub(crate) file: String,
+    pub file: String,
     /// The Hub's commit, if it came from the Hub cache.
-    pub(crate) revision: Option<String>,
+    pub revision: Option<String>,
     /// The file's digest as the Hub cache knows it.
-    pub(crate) file_sha256: Option<String>,
+    pub file_sha256: Option<String>,
     /// The kind of network.
-    pub(crate) architecture: String,
+    pub architecture: String,
     /// Tensors by type, as the file has them.
-    pub(crate) weights_stored: String,
+    pub weights_stored: String,
     /// Tensors by type, as they were computed with.
-    pub(crate) weights_computed: String,
+    pub weights_computed: String,
     /// The processor, or what was used of it.
-    pub(crate) device: String,
+    pub device: String,
     /// Threads that computed.
-    pub(crate) threads: usize,
+    pub threads: usize,
     /// Whether the fast kernels could be used.
-    pub(crate) vector_kernels: bool,
+    pub vector_kernels: bool,
     /// Prompts asked for.
-    pub(crate) num_samples_asked: u32,
+    pub num_samples_asked: u32,
     /// Prompts answered.
-    pub(crate) num_samples: u32,
+    pub num_samples: u32,
     /// Tokens before which no answer ended.
-    pub(crate) min_new_tokens: u32,
+    pub min_new_tokens: u32,
     /// Tokens after which every answer was cut.
-    pub(crate) max_new_tokens: u32,
+    pub max_new_tokens: u32,
     /// How the next token was chosen.
-    pub(crate) sampling: String,
+    pub sampling: String,
     /// What the model saw of a prompt.
-    pub(crate) prompt_format: String,
+    pub prompt_format: String,
 }
 
 /// Sums and means over all prompts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Totals {
+pub struct Totals {
     /// Prompts answered.
-    pub(crate) prompts: u64,
+    pub prompts: u64,
     /// Tokens read.
-    pub(crate) prompt_tokens: u64,
+    pub prompt_tokens: u64,
     /// Tokens written.
-    pub(crate) completion_tokens: u64,
+    pub completion_tokens: u64,
     /// Seconds spent on the prompts.
-    pub(crate) seconds: f64,
+    pub seconds: f64,
     /// Seconds up to the first tokens.
-    pub(crate) prefill_seconds: f64,
+    pub prefill_seconds: f64,
     /// Seconds from the first tokens on.
-    pub(crate) decode_seconds: f64,
+    pub decode_seconds: f64,
     /// Mean time to the first token, in seconds.
-    pub(crate) time_to_first_token_seconds: f64,
+    pub time_to_first_token_seconds: f64,
     /// Tokens written per second.
-    pub(crate) tokens_per_second: f64,
+    pub tokens_per_second: f64,
 }
 
 /// One prompt with its answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Answer {
+pub struct Answer {
     /// What the model read.
-    pub(crate) prompt: String,
+    pub prompt: String,
     /// What it wrote.
-    pub(crate) completion: String,
+    pub completion: String,
     /// Tokens read.
-    pub(crate) prompt_tokens: u64,
+    pub prompt_tokens: u64,
     /// Tokens written.
-    pub(crate) completion_tokens: u64,
+    pub completion_tokens: u64,
     /// Seconds to the first token.
-    pub(crate) time_to_first_token_seconds: f64,
+    pub time_to_first_token_seconds: f64,
     /// Seconds to the last token.
-    pub(crate) seconds: f64,
+    pub seconds: f64,
 }
 
 impl Totals {
     /// Sums up `answers`.
-    pub(crate) fn of(answers: &[Answer]) -> Self {
+    pub fn of(answers: &[Answer]) -> Self {
         let prompts = answers.len() as u64;
         let completion_tokens = answers.iter().map(|answer| answer.completion_tokens).sum();
         let seconds: f64 = answers.iter().map(|answer| answer.seconds).sum();

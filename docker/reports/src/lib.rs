@@ -1,17 +1,19 @@
-//! From the backend's report to the run's summary.
+//! From the backend's report to the run's summary, for the container that wrote it and for the
+//! host that shows it.
 
 mod ai_energy_benchmarks;
 mod beside;
-mod json;
+pub mod json;
 mod native;
 mod optimum;
 mod part;
 mod record;
+pub mod report;
 mod tracked;
 
 use std::path::Path;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context as _, bail, ensure};
 use contract::{
     Backend, output,
     summary::{Status, Summary},
@@ -19,36 +21,13 @@ use contract::{
 use serde_json::Value;
 
 use self::{beside::Beside, part::Part, record::Record};
-use crate::publish::publish;
-
-/// Writes the summary of the report that `backend` left in `results`. Earlier reports were moved
-/// away before the run, so one that is there is this run's.
-pub(crate) fn write(results: &Path, backend: Backend) -> anyhow::Result<()> {
-    let path = results.join(output::REPORT);
-    let exists = path.try_exists().with_context(|| format!("reading `{}`", path.display()))?;
-    ensure!(
-        exists,
-        "the `{backend}` backend ended without an error, but wrote no `{}`; see its output",
-        path.display()
-    );
-    let summary = read(results)?;
-    ensure!(
-        summary.run.backend == backend,
-        "`{}` is by the `{}` backend, but `{backend}` ran",
-        path.display(),
-        summary.run.backend
-    );
-    publish(results, output::SUMMARY, &serde_json::to_string_pretty(&summary)?)?;
-    publish(results, output::ENERGY_WH, &energy_text(&summary))
-}
-
-/// The summary of the report in `folder`, as JSON.
-pub(crate) fn text(folder: &Path) -> anyhow::Result<String> {
-    Ok(serde_json::to_string_pretty(&read(folder)?)?)
-}
 
 /// The summary of the report in `folder`, whichever backend wrote it.
-fn read(folder: &Path) -> anyhow::Result<Summary> {
+///
+/// # Errors
+/// When there is no report, or one that is broken, in no known format, or of another run than what
+/// lies beside it.
+pub fn read(folder: &Path) -> anyhow::Result<Summary> {
     let path = folder.join(output::REPORT);
     ensure!(
         folder.is_dir(),
@@ -120,7 +99,7 @@ fn rate(tokens: Option<u64>, seconds: Option<f64>) -> Option<f64> {
 }
 
 /// The one line of the energy file.
-fn energy_text(summary: &Summary) -> String {
+pub fn energy_text(summary: &Summary) -> String {
     match (summary.total, summary.measurement.status) {
         // Without an exponent, and with all digits of a small number.
         (Some(total), _) => total.to_string(),

@@ -28,7 +28,10 @@ const MOST_VALUES: usize = 1_000_000;
 pub(super) const NO_NUMBERS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
 
 /// What the file `path` holds, if there is one.
-pub(super) fn read(path: &Path) -> anyhow::Result<Option<Value>> {
+///
+/// # Errors
+/// When it cannot be read, is too large for a stack's, or no JSON as the stacks write it.
+pub fn read(path: &Path) -> anyhow::Result<Option<Value>> {
     let reading = || format!("reading `{}`", path.display());
     let kind = match fs::metadata(path) {
         Ok(kind) => kind,
