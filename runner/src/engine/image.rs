@@ -20,10 +20,31 @@ pub struct LocalImage {
     pub version: Option<String>,
     /// The kind of processor it is made for, by Go's name; empty when it is not told.
     pub architecture: String,
+    /// Its id on this machine, `sha256:` and 64 digits.
+    pub id: Option<String>,
+    /// Its digests in registries, as `REPOSITORY@sha256:…`.
+    pub digests: Vec<String>,
+}
+
+impl LocalImage {
+    /// Its digest in the registry of `reference`, `sha256:` and 64 digits.
+    pub(crate) fn digest_of(&self, reference: &str) -> Option<String> {
+        let reference = reference.split('@').next().unwrap_or(reference);
+        // A colon before the last slash belongs to a port.
+        let name = reference.rfind('/').map_or(0, |slash| slash + 1);
+        let repository = match reference[name..].find(':') {
+            Some(tag) => &reference[..name + tag],
+            None => reference,
+        };
+        let digests = self.digests.iter().filter_map(|digest| digest.split_once('@'));
+        let of = |known: &str| known == repository || known.ends_with(&format!("/{repository}"));
+        digests.into_iter().find(|(known, _)| of(known)).map(|(_, digest)| digest.to_owned())
+    }
 }
 
 /// The template of the question for an image.
 pub(super) const QUESTION: &str = "{\"architecture\":{{json .Architecture}},\
+                                   \"id\":{{json .Id}},\"digests\":{{json .RepoDigests}},\
                                    \"labels\":{{json .Config.Labels}}}";
 
 /// How to come by `reference`, an image that only we build, on `engine`: Docker builds it, and Podman
@@ -93,6 +114,9 @@ pub(super) fn parse(
     struct Answer {
         #[serde(default)]
         architecture: String,
+        #[serde(default)]
+        id: String,
+        digests: Option<Vec<String>>,
         labels: Option<BTreeMap<String, String>>,
     }
     let Captured { code, stdout, stderr } = answer;
@@ -106,7 +130,7 @@ pub(super) fn parse(
             answer.complaint()
         );
     }
-    let Answer { architecture, labels } = match stdout.trim() {
+    let Answer { architecture, id, digests, labels } = match stdout.trim() {
         "" => Answer::default(),
         text => serde_json::from_str(text)
             .with_context(|| format!("reading what is said of the image from {text:?}"))?,
@@ -118,6 +142,13 @@ pub(super) fn parse(
         inputs: labels.get(label::INPUTS).cloned(),
         version: flavour.and_then(|_| labels.get(label::VERSION).cloned()),
         architecture,
+        // Podman leaves the name of the digest out.
+        id: match id.as_str() {
+            "" => None,
+            id if id.contains(':') => Some(id.to_owned()),
+            id => Some(format!("sha256:{id}")),
+        },
+        digests: digests.unwrap_or_default(),
     }))
 }
 
@@ -143,18 +174,39 @@ mod tests {
     #[test]
     fn an_image_tells_what_it_is_and_was_built_from() {
         let labels = r#""org.aienergyscore.flavour":"smoke","org.aienergyscore.inputs":"ab","org.opencontainers.image.version":"7.0""#;
-        let ours = format!(r#"{{"architecture":"arm64","labels":{{{labels}}}}}"#);
+        let ours = format!(
+            r#"{{"architecture":"arm64","id":"ab","digests":["r/x@sha256:cd"],"labels":{{{labels}}}}}"#
+        );
         let expected = LocalImage {
             flavour: Some(Flavour::Smoke),
             inputs: Some("ab".to_owned()),
             version: Some("7.0".to_owned()),
             architecture: "arm64".to_owned(),
+            id: Some("sha256:ab".to_owned()),
+            digests: vec!["r/x@sha256:cd".to_owned()],
         };
         assert_eq!(image(0, &ours, "").unwrap(), Some(expected));
         let others = r#"{"architecture":"","labels":{"org.opencontainers.image.version":"7.0"}}"#;
         for nothing in [others, r#"{"architecture":"","labels":null}"#, "{}", ""] {
             assert_eq!(image(0, nothing, "").unwrap(), Some(LocalImage::default()), "{nothing}");
         }
+    }
+
+    #[test]
+    fn a_digest_is_found_by_the_repository() {
+        let image = LocalImage {
+            digests: vec![
+                "docker.io/library/bench@sha256:1".to_owned(),
+                "h:5/b/c@sha256:2".to_owned(),
+            ],
+            ..LocalImage::default()
+        };
+        let of = |reference| image.digest_of(reference);
+        assert_eq!(of("bench:1").as_deref(), Some("sha256:1"));
+        assert_eq!(of("bench@sha256:1").as_deref(), Some("sha256:1"));
+        assert_eq!(of("h:5/b/c:latest").as_deref(), Some("sha256:2"));
+        assert_eq!(of("h:5/b/c").as_deref(), Some("sha256:2"));
+        assert_eq!(of("ench:1"), None);
     }
 
     #[test]
@@ -182,7 +234,7 @@ mod tests {
                 flavour,
                 architecture: architecture.to_owned(),
                 version: Some(version.to_owned()),
-                inputs: None,
+                ..LocalImage::default()
             }),
             ..engine(Mode::DockerRootful)
         };

@@ -16,6 +16,8 @@ pub use choice::{Detected, detect};
 pub use image::LocalImage;
 pub(crate) use image::{of_another_version, remedy, unfit};
 
+use crate::process::capture;
+
 /// How an engine runs containers. Identity, mounts and network follow from this, not from the
 /// engine's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -144,6 +146,16 @@ impl Engine {
             architecture: String::new(),
             image: None,
         }
+    }
+
+    /// What it says of the image `reference`; `None` when it does not have it.
+    ///
+    /// # Errors
+    /// When it does not answer, or is not understood.
+    pub(crate) fn ask_image(&self, reference: &str) -> anyhow::Result<Option<LocalImage>> {
+        let question = ["image", "inspect", "--format", image::QUESTION, reference];
+        let Some(command) = self.command(question) else { return Ok(None) };
+        image::parse(self.mode.engine(), reference, &capture(&command)?)
     }
 
     /// The command that prints the state of the container `name` as JSON.

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use anyhow::Context as _;
 use contract::{
     output::SUMMARY,
-    summary::{CacheDelta, Summary},
+    summary::{CacheDelta, Repeat, Summary},
 };
 use walkdir::WalkDir;
 
@@ -36,6 +36,7 @@ pub(super) fn foreign_results(results: &HostPath, uid: u32) -> Option<String> {
 pub(super) fn complete_summary(
     results: &HostPath,
     cache: Option<CacheDelta>,
+    repeat: Repeat,
 ) -> anyhow::Result<Summary> {
     let path = results.as_path().join(SUMMARY);
     let refused = || {
@@ -48,10 +49,11 @@ pub(super) fn complete_summary(
     let text = output_file::read(&path).with_context(refused)?;
     let mut summary: Summary = serde_json::from_slice(&text).with_context(refused)?;
     summary.cache = cache;
+    summary.repeat = Some(repeat);
     let mut text = serde_json::to_vec_pretty(&summary)?;
     text.push(b'\n');
     atomic_file::write(&path, &text).context(
-        "the benchmark succeeded and its summary is whole, but what the run added to the cache \
+        "the benchmark succeeded and its summary is whole, but what the host knows of the run \
          could not be added to it",
     )?;
     Ok(summary)
