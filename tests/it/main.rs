@@ -3,6 +3,7 @@
 
 mod ada;
 mod broken_cache;
+mod browser;
 mod cache_cli;
 mod cache_stopped;
 mod docker;
@@ -23,9 +24,12 @@ mod image_contents;
 mod images;
 mod machine;
 mod modes;
+mod page;
 mod processors;
 mod repair_killed;
 mod repair_outside;
+mod report;
+mod results;
 mod rootless;
 mod run_docker;
 mod stacks;

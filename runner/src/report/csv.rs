@@ -12,7 +12,7 @@ use contract::{
 };
 
 use super::{
-    figures::Figures,
+    figures::{Figures, why_no_gpu},
     plain::{plain, sentence},
     record::{Broken, RunRecord, Runs},
 };
@@ -81,7 +81,7 @@ fn row(run: &RunRecord, figures: &Figures) -> [String; COLUMNS.len()] {
         let share = of.prompts_failed as f64 / total as f64 * 100.0;
         format!("PARTIAL FAILURE: {}/{total} prompts failed ({share:.1}%)", of.prompts_failed)
     } else if measured.is_none() {
-        format!("GPU energy not measured: {}", run.summary.measurement.source)
+        why_no_gpu(run)
     } else {
         String::new()
     };
@@ -177,7 +177,7 @@ mod tests {
         model_name,model_class,task,reasoning_state,total_prompts,successful_prompts,failed_prompts,total_duration_seconds,avg_total_time,avg_time_to_first_token,total_tokens,total_prompt_tokens,total_completion_tokens,throughput_tokens_per_second,gpu_energy_wh,wh_per_1000_queries,co2_emissions_g,tokens_per_joule,avg_energy_per_prompt_wh,timestamp,error_message
         openai/gpt-oss-20b,,text_gen,Off,20,20,0,8.00,0.4000,0.0421,7582,7382,200,947.75,0.4200,21.0000,,5.0146,0.0210,2026-11-24T01:05:16Z,
         openai/gpt-oss-20b,,text_gen,On (High),25,20,5,8.00,0.4000,0.0421,7582,7382,200,947.75,0.4000,20.0000,,5.2653,0.0200,2026-11-24T01:05:16Z,PARTIAL FAILURE: 5/25 prompts failed (20.0%)
-        HuggingFaceTB/SmolLM2-360M-Instruct-GGUF,,text_gen,Off,20,20,0,8.00,0.4000,0.0421,7582,7382,200,947.75,,,,,,2026-11-24T01:05:16Z,GPU energy not measured: no GPU was measured; CPU: estimated from CPU seconds
+        HuggingFaceTB/SmolLM2-360M-Instruct-GGUF,,text_gen,Off,20,20,0,8.00,0.4000,0.0421,7582,7382,200,947.75,,,,,,2026-11-24T01:05:16Z,no GPU was measured; CPU: estimated from CPU seconds
         ,,text_gen,,,,,,,,,,,,,,,,,,"BROKEN: r/3: half a file, ""cut"""
         "#
         );

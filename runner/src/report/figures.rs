@@ -129,6 +129,12 @@ impl Figures {
     }
 }
 
+/// Why a run has no GPU energy, in a sentence; the source of the other energies may say it already.
+pub(super) fn why_no_gpu(run: &RunRecord) -> String {
+    let source = &run.summary.measurement.source;
+    if source.contains("no GPU") { source.clone() } else { format!("GPU not measured: {source}") }
+}
+
 /// Energies of a summary's devices by kind, in Wh: first those of GPUs, which the score counts.
 fn of_devices(run: &RunRecord) -> Vec<Drawn> {
     let devices = &run.summary.measurement.devices;

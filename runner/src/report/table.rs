@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use contract::summary::{DeviceKind, Status};
 
 use super::{
-    figures::{Drawn, Figures},
+    figures::{Drawn, Figures, why_no_gpu},
     groups::{Energy, Group},
     number::{digits, few_digits},
     plain::{plain, sentence, short},
@@ -126,7 +126,7 @@ fn spread(group: &Group, first: &RunRecord) -> Vec<String> {
 fn remarks(name: &str, run: &RunRecord, figures: &Figures) -> String {
     let mut lines = vec![];
     if figures.gpu.is_none() {
-        lines.push(format!("GPU {NOT_MEASURED}: {}", run.summary.measurement.source));
+        lines.push(why_no_gpu(run));
     }
     lines.extend(run.summary.notes.iter().chain(&run.doubts).cloned());
     lines.extend(run.meter.iter().flat_map(|(meter, _)| &meter.notes).cloned());
@@ -210,7 +210,7 @@ mod tests {
         openai/gpt-oss-20b  optimum  2     GPU 21.50 ± 3.3 % measured  21.00  22.00  25.00 ± 0.0 %
 
         3
-          GPU not measured: no GPU was measured; CPU: estimated from CPU seconds
+          no GPU was measured; CPU: estimated from CPU seconds
           the weights are quantised
 
         4

@@ -13,7 +13,7 @@ use reports::energy_text;
 use super::{
     super::{
         command::ModelClass,
-        figures::Figures,
+        figures::{Figures, why_no_gpu},
         groups::Group,
         record::{RunRecord, Runs},
     },
@@ -220,7 +220,7 @@ fn energy(run: &RunRecord, figures: &Figures, found: &mut Vec<(Rule, String)>) {
                 .to_owned()
         }
         Some(_) => "the energy of the GPUs is an estimate".to_owned(),
-        None => format!("no GPU was measured: {}", run.summary.measurement.source),
+        None => why_no_gpu(run),
     };
     found.push((Rule::Energy, why));
 }
