@@ -3,8 +3,10 @@
 use std::{fs, path::Path, process::Command};
 
 use crate::{
-    harness::{Outcome, Sandbox, aienergyscore, workspace},
+    ada::Ada,
+    harness::{Outcome, Sandbox, aienergyscore, smoke, workspace},
     results::{Leaves, edit},
+    under_way::{run, said},
 };
 
 fn report(sandbox: &Sandbox, args: &[&str]) -> Outcome {
@@ -133,10 +135,50 @@ fn what_the_rules_exclude_is_refused_with_every_reason() {
     let outcome = report(&sandbox, &["--submission", "out.zip"]);
     assert_eq!(outcome.code, Some(1));
     assert!(!sandbox.cwd().join("out.zip").exists());
-    insta::assert_snapshot!(outcome.stderr, @r#"
-    refused ./results: `run` in `GPU_ENERGY_SUMMARY.json` is not what `benchmark_report.json` gives [unaltered: "the log files submitted are accurate, unaltered, and generated directly from testing your model"]
-    refused ./results: no GPU was measured; CPU: RAPL counter, read by codecarbon 3.0.8; RAM: estimated from a model, by codecarbon 3.0.8 [energy: "only GPU energy consumption is used for scoring", and it is measured]
-    refused ./results: 20 prompts were answered, of 1000; run with `-n 1000` [dataset: "each task is defined by a dataset consisting of 1,000 queries"]
+    insta::assert_snapshot!(outcome.stderr, @r"
+    refused ./results: `run` in `GPU_ENERGY_SUMMARY.json` is not what `benchmark_report.json` gives [unaltered: logs are unaltered, and of this very test]
+    refused ./results: no GPU was measured; CPU: RAPL counter, read by codecarbon 3.0.8; RAM: estimated from a model, by codecarbon 3.0.8 [energy: GPU energy alone is scored, and it is measured]
+    refused ./results: 20 prompts were answered, of 1000; run with `-n 1000` [dataset: a task is its dataset of 1,000 prompts]
     error: no submission was made; the rules are in https://huggingface.github.io/AIEnergyScore/#evaluating-models (index.md of commit a5b9a04, December 2025)
-    "#);
+    ");
+}
+
+#[test]
+#[ignore = "needs Docker and `cargo xtask smoke` once before"]
+fn real_runs_are_reported_and_can_be_run_again() {
+    let ada = Ada::with(&[smoke::GGUF]);
+    let first = run(&ada, &["-n", "2"]);
+    assert!(first.status.success(), "{}", said(&first));
+    let report = |args: &[&str]| {
+        let output = ada.command(&[&["report"], args].concat()).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let read =
+        |args: &[&str]| -> serde_json::Value { serde_json::from_str(&report(args)).unwrap() };
+    let once = read(&["--json"]);
+    let only = &once["runs"][0];
+    assert_eq!((&only["complete"], &only["doubts"]), (&true.into(), &serde_json::json!([])));
+    assert_eq!(only["prompts"]["value"], 2.0);
+    assert!(only["wh_per_1000_prompts"]["gpu"].is_null(), "{only}");
+    let repeat = &only["summary"]["repeat"];
+    assert!(repeat["image_id"].as_str().unwrap().starts_with("sha256:"), "{repeat}");
+    assert_eq!(repeat["image_digest"], serde_json::Value::Null, "it was built here");
+
+    // The command that is kept makes a second run of the same.
+    let words = repeat["command"].as_array().unwrap().iter();
+    let words: Vec<_> = words.map(|word| word.as_str().unwrap()).collect();
+    let at = words.iter().position(|word| *word == "aienergyscore").unwrap();
+    let again = ada.command(&words[at + 1..]).output().unwrap();
+    assert!(again.status.success(), "{}", said(&again));
+    let both = read(&["--json", "--previous"]);
+    assert_eq!(both["groups"].as_array().unwrap().len(), 1, "{}", both["groups"]);
+    assert_eq!(both["groups"][0]["tokens_per_second"]["n"], 2);
+
+    report(&["--previous", "--html", "page.html"]);
+    let page = fs::read_to_string(ada.home().join("page.html")).unwrap();
+    assert!(page.contains("<h1>2 runs of ") && page.contains("GPU not measured"));
+    let refused = ada.command(&["report", "--submission", "out.zip"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said(&refused).contains("`native` backend"), "{}", said(&refused));
 }

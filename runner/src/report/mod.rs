@@ -16,7 +16,7 @@ pub mod read;
 pub mod record;
 mod search;
 pub mod statistics;
-mod submission;
+pub mod submission;
 mod table;
 #[cfg(test)]
 mod testing;

@@ -31,6 +31,14 @@ const PORTAL: &str = "https://huggingface.co/spaces/AIEnergyScore/submission_por
 /// How often the score's own runs are repeated.
 const REPEATS: usize = 10;
 
+/// The rules for the guides: name, words, and what of a run is looked at.
+pub fn documented() -> Vec<[String; 3]> {
+    let rules = rules::Rule::ALL.iter();
+    rules
+        .map(|rule| [rule.to_string(), rule.text().to_owned(), rule.looked_at().to_owned()])
+        .collect()
+}
+
 /// Packs the logs of all runs into `archive`, or says which rules exclude them.
 ///
 /// # Errors

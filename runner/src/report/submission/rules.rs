@@ -1,5 +1,7 @@
-//! Which runs may be submitted. The rules are facts of AIEnergyScore's documents; where one of them
-//! says so, its words are in quotes.
+//! Which runs may be submitted. The rules are facts of AIEnergyScore's documents, README.md and
+//! index.md of commit a5b9a048ecd44aa087cdd5b575a17d705128c424, and of `text_generation.yaml` and
+//! `check_h100.py` beside them; that a client's and a quantised trial's logs are none, follows from
+//! what the documents say of the task and the model.
 
 use std::{fmt, path::PathBuf};
 
@@ -49,32 +51,53 @@ pub(super) enum Rule {
 }
 
 impl Rule {
+    /// Every rule, in the order in which they are looked at.
+    pub(super) const ALL: [Self; 10] = [
+        Self::Logs,
+        Self::Unaltered,
+        Self::Task,
+        Self::Energy,
+        Self::Hardware,
+        Self::OneGpu,
+        Self::Dataset,
+        Self::Batch,
+        Self::Precision,
+        Self::OneModel,
+    ];
+
+    /// What of a run is looked at, for the guides.
+    pub(super) const fn looked_at(self) -> &'static str {
+        match self {
+            Self::Logs => "the completion marker, report, summary, energy and log are there",
+            Self::Unaltered => {
+                "the backend’s report gives the very numbers of the summary, and that the energy"
+            }
+            Self::Task => "the backend is `optimum` or `pytorch`: `vllm` is a client only",
+            Self::Energy => "GPU energy was measured by the benchmark; an estimate is refused",
+            Self::Hardware => "the GPUs are named, and each is an NVIDIA H100",
+            Self::OneGpu => "one GPU was counted, or `--class C` is said",
+            Self::Dataset => {
+                "1,000 prompts of the leaderboard’s dataset were asked for and answered, none failed"
+            }
+            Self::Batch => "one prompt at a time, where the logs tell",
+            Self::Precision => "`bfloat16` or `float16`, where the logs tell",
+            Self::OneModel => "several runs have one model, the same settings and one image",
+        }
+    }
+
     /// The rule in words.
     pub(super) const fn text(self) -> &'static str {
         match self {
-            Self::Logs => "\"the zipped log files should be uploaded\", of runs that succeeded",
-            Self::Unaltered => {
-                "\"the log files submitted are accurate, unaltered, and generated directly from \
-                 testing your model\""
-            }
-            Self::Task => {
-                "the model is run by the benchmark, in its precision and quantisation of production"
-            }
-            Self::Energy => {
-                "\"only GPU energy consumption is used for scoring\", and it is measured"
-            }
-            Self::Hardware => {
-                "\"evaluations completed on other hardware would not be currently compatible\" with \
-                 the NVIDIA H100-80GB"
-            }
-            Self::OneGpu => {
-                "a model of class A or B \"must be conducted on a single GPU\"; several \"invalidate \
-                 the results\""
-            }
-            Self::Dataset => "\"each task is defined by a dataset consisting of 1,000 queries\"",
-            Self::Batch => "\"we have standardized the batch size to 1 for all models tested\"",
-            Self::Precision => "\"for Text Generation tasks, FP16 was utilized\"",
-            Self::OneModel => "the score is \"the average energy\" over runs of one model and task",
+            Self::Logs => "the zipped logs of runs that succeeded are submitted",
+            Self::Unaltered => "logs are unaltered, and of this very test",
+            Self::Task => "the benchmark runs the model itself, as it is used in production",
+            Self::Energy => "GPU energy alone is scored, and it is measured",
+            Self::Hardware => "scores are of NVIDIA H100 GPUs; others do not compare",
+            Self::OneGpu => "a model of class A or B runs on one GPU; several void the result",
+            Self::Dataset => "a task is its dataset of 1,000 prompts",
+            Self::Batch => "every model answers one prompt at a time",
+            Self::Precision => "text generation is measured with 16-bit floats",
+            Self::OneModel => "a score is the mean over runs of one model and task",
         }
     }
 }
