@@ -2,6 +2,7 @@
 
 mod cache;
 mod repair;
+mod report;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use contract::{Backend, Flavour};
 
 pub use cache::{CacheArgs, CacheCommand, CacheRepairArgs, CacheVerifyArgs, LsArgs};
 pub use repair::RepairResultsArgs;
+pub use report::ReportArgs;
 
 use crate::{
     gpus::Gpus,
@@ -50,6 +52,8 @@ pub enum Command {
     Run(RunArgs),
     /// Check engine, image, folders, token, and that a container can write to your mounts.
     Verify(VerifyArgs),
+    /// Show what runs measured: as a table, a page, CSV, JSON, or packed for the leaderboard.
+    Report(ReportArgs),
     /// See, check and repair the Hub cache, without a network.
     Cache(CacheArgs),
     /// Make what containers of root's left in a results folder yours, without sudo.
@@ -385,7 +389,7 @@ mod tests {
     fn help_teaches_by_example() {
         let mut command = super::command();
         command.build();
-        for name in ["run", "verify", "repair-results"] {
+        for name in ["run", "verify", "report", "repair-results"] {
             let help = command.find_subcommand_mut(name).unwrap().render_long_help();
             insta::assert_snapshot!(format!("help_{name}"), help);
         }

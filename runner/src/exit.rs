@@ -22,7 +22,8 @@ impl Exit {
         (
             "1",
             "failure, with its reason on standard error; `verify`: an error among the findings; \
-             `repair`: something is left to be mended",
+             `repair`: something is left to be mended; `report`: no run could be read, or a \
+             submission is refused",
         ),
         ("2", "usage: arguments or variables that contradict each other or make no sense"),
         (

@@ -8,7 +8,7 @@ use runner::{
     cli::{CacheArgs, CacheCommand, Cli, Command},
     exit::{Exit, Usage},
     pass_through::sort_words,
-    repair_results,
+    repair_results, report,
     run::{self, Show},
     terminal,
 };
@@ -52,6 +52,7 @@ fn try_main() -> anyhow::Result<Exit> {
             terminal::print(&checks::render(&findings, json))?;
             Ok(checks::exit(&findings))
         }
+        Command::Report(args) => report::command::run(&args.into_request()),
         Command::Cache(CacheArgs { command }) => cache(command),
         Command::RepairResults(args) => repair_results::run(&args.into_request()),
         Command::Reap(args) => {

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use contract::summary::Summary;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 use crate::harness::{FakeDocker, Outcome, Sandbox, aienergyscore};
@@ -115,6 +116,37 @@ fn a_good_run_is_believed_and_summarised() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert!(left.into_iter().all(|name| !name.ends_with(".cid")), "a cidfile was left");
+}
+
+#[test]
+fn the_summary_says_how_to_run_it_again() {
+    let docker = FakeDocker::with_run(GOOD);
+    docker.answer("image", r#"{"architecture":"","id":"sha256:ab","digests":[],"labels":null}"#);
+    let (sandbox, _) = run(&docker);
+    let results = sandbox.cwd().join("results");
+    let read = || -> Summary {
+        let text = fs::read(results.join("GPU_ENERGY_SUMMARY.json")).unwrap();
+        serde_json::from_slice(&text).unwrap()
+    };
+    let repeat = read().repeat.unwrap();
+    assert_eq!(repeat.container[0], "docker");
+    assert_eq!(repeat.container[1..], docker.calls_of("run")[0]);
+    assert_eq!(repeat.image_id.as_deref(), Some("sha256:ab"));
+
+    // Its own command does the same again, with nothing left to defaults.
+    let at = repeat.command.iter().position(|word| word == "aienergyscore").unwrap();
+    let outcome = aienergyscore(&sandbox, &repeat.command[at + 1..]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let again = read().repeat.unwrap();
+    assert_eq!(again.command, repeat.command);
+    let same = |words: &[String], id: &str| -> Vec<_> {
+        words.iter().map(|word| word.replace(id, "ID")).collect()
+    };
+    let id = |words: &[String]| words[4].strip_prefix("aienergyscore-").unwrap().to_owned();
+    assert_eq!(
+        same(&again.container, &id(&again.container)),
+        same(&repeat.container, &id(&repeat.container))
+    );
 }
 
 #[test]

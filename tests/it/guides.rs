@@ -30,7 +30,10 @@ use self::{
     markdown::{ShellBlock, anchors, code, links, shell_blocks},
     world::World,
 };
-use crate::harness::{program, workspace};
+use crate::{
+    harness::{program, workspace},
+    results::Leaves,
+};
 
 /// Parts of folder names: nothing special, and what breaks `-v`, CSV and unquoted variables.
 const INFIXES: [&str; 2] = ["", " of Ada, x:y"];
@@ -234,7 +237,9 @@ fn world_of(block: &ShellBlock, infix: &str) -> World {
     }
     let needs_results =
         ["$PWD/results", "repair-results results"].iter().any(|text| block.text.contains(text));
-    if needs_results && !block.text.contains("mkdir ") {
+    if block.text.contains("aienergyscore report") {
+        Leaves::score().write(&world.cwd.join("results"));
+    } else if needs_results && !block.text.contains("mkdir ") {
         fs::create_dir(world.cwd.join("results")).unwrap();
     }
     world

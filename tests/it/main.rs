@@ -3,6 +3,7 @@
 
 mod ada;
 mod broken_cache;
+mod browser;
 mod cache_cli;
 mod cache_stopped;
 mod docker;
@@ -25,9 +26,12 @@ mod images;
 mod machine;
 mod meter;
 mod modes;
+mod page;
 mod processors;
 mod repair_killed;
 mod repair_outside;
+mod report;
+mod results;
 mod rootless;
 mod run_docker;
 mod stacks;

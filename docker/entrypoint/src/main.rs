@@ -12,7 +12,6 @@ mod native;
 mod probe;
 mod publish;
 mod rapl;
-mod report;
 mod run;
 mod stack;
 mod summary;

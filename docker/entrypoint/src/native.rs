@@ -17,6 +17,7 @@ use contract::{
     host_meter::{self, Phase},
     output,
 };
+use reports::report::{Answer, Config, Report, Totals};
 
 use self::{
     engine::Engine,
@@ -29,7 +30,6 @@ use crate::{
     failure::Usage,
     publish::publish,
     rapl,
-    report::{Answer, Config, Report, Totals},
 };
 
 /// Runs the benchmark and leaves its report in `results`.

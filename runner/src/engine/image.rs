@@ -7,7 +7,7 @@ use contract::{Flavour, IMAGE, label};
 use serde::Deserialize;
 
 use super::{Engine, PODMAN};
-use crate::process::Captured;
+use crate::process::{Captured, ask};
 
 /// An image that the engine has.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,11 +20,46 @@ pub struct LocalImage {
     pub version: Option<String>,
     /// The kind of processor it is made for, by Go's name; empty when it is not told.
     pub architecture: String,
+    /// Its id on this machine, `sha256:` and 64 digits.
+    pub id: Option<String>,
+    /// Its digests in registries, as `REPOSITORY@sha256:…`.
+    pub digests: Vec<String>,
+}
+
+impl LocalImage {
+    /// Its digest in the registry of `reference`, `sha256:` and 64 digits.
+    pub(crate) fn digest_of(&self, reference: &str) -> Option<String> {
+        let reference = reference.split('@').next().unwrap_or(reference);
+        // A colon before the last slash belongs to a port.
+        let name = reference.rfind('/').map_or(0, |slash| slash + 1);
+        let repository = match reference[name..].find(':') {
+            Some(tag) => &reference[..name + tag],
+            None => reference,
+        };
+        let digests = self.digests.iter().filter_map(|digest| digest.split_once('@'));
+        let of = |known: &str| known == repository || known.ends_with(&format!("/{repository}"));
+        digests.into_iter().find(|(known, _)| of(known)).map(|(_, digest)| digest.to_owned())
+    }
 }
 
 /// The template of the question for an image.
 pub(super) const QUESTION: &str = "{\"architecture\":{{json .Architecture}},\
+                                   \"id\":{{json .Id}},\"digests\":{{json .RepoDigests}},\
                                    \"labels\":{{json .Config.Labels}}}";
+
+impl Engine {
+    /// What it says of the image `reference`; `None` when it does not have it.
+    ///
+    /// # Errors
+    /// When it does not answer, or is not understood.
+    pub(crate) fn ask_image(&self, reference: &str) -> anyhow::Result<Option<LocalImage>> {
+        if !self.has_containers() {
+            return Ok(None);
+        }
+        let question = [&self.program, "image", "inspect", "--format", QUESTION, reference];
+        parse(self.mode.engine(), reference, &ask(&question)?)
+    }
+}
 
 /// How to come by `reference`, an image that only we build, on `engine`.
 pub(crate) fn remedy(engine: &Engine, reference: &str) -> String {
@@ -87,6 +122,10 @@ pub(super) fn parse(
     struct Answer {
         #[serde(default, alias = "Architecture")]
         architecture: String,
+        #[serde(default, alias = "Id")]
+        id: String,
+        #[serde(alias = "RepoDigests")]
+        digests: Option<Vec<String>>,
         labels: Option<BTreeMap<String, String>>,
         #[serde(rename = "Config")]
         config: Option<Config>,
@@ -107,7 +146,7 @@ pub(super) fn parse(
             answer.complaint()
         );
     }
-    let Answer { architecture, labels, config } = match stdout.trim() {
+    let Answer { architecture, id, digests, labels, config } = match stdout.trim() {
         "" => Answer::default(),
         text => serde_json::from_str(text)
             .with_context(|| format!("reading what is said of the image from {text:?}"))?,
@@ -119,6 +158,13 @@ pub(super) fn parse(
         inputs: labels.get(label::INPUTS).cloned(),
         version: flavour.and_then(|_| labels.get(label::VERSION).cloned()),
         architecture,
+        // Podman leaves the name of the digest out.
+        id: match id.as_str() {
+            "" => None,
+            id if id.contains(':') => Some(id.to_owned()),
+            id => Some(format!("sha256:{id}")),
+        },
+        digests: digests.unwrap_or_default(),
     }))
 }
 
@@ -144,18 +190,39 @@ mod tests {
     #[test]
     fn an_image_tells_what_it_is_and_was_built_from() {
         let labels = r#""org.aienergyscore.flavour":"smoke","org.aienergyscore.inputs":"ab","org.opencontainers.image.version":"7.0""#;
-        let ours = format!(r#"{{"architecture":"arm64","labels":{{{labels}}}}}"#);
+        let ours = format!(
+            r#"{{"architecture":"arm64","id":"ab","digests":["r/x@sha256:cd"],"labels":{{{labels}}}}}"#
+        );
         let expected = LocalImage {
             flavour: Some(Flavour::Smoke),
             inputs: Some("ab".to_owned()),
             version: Some("7.0".to_owned()),
             architecture: "arm64".to_owned(),
+            id: Some("sha256:ab".to_owned()),
+            digests: vec!["r/x@sha256:cd".to_owned()],
         };
         assert_eq!(image(0, &ours, "").unwrap(), Some(expected));
         let others = r#"{"architecture":"","labels":{"org.opencontainers.image.version":"7.0"}}"#;
         for nothing in [others, r#"{"architecture":"","labels":null}"#, "{}", ""] {
             assert_eq!(image(0, nothing, "").unwrap(), Some(LocalImage::default()), "{nothing}");
         }
+    }
+
+    #[test]
+    fn a_digest_is_found_by_the_repository() {
+        let image = LocalImage {
+            digests: vec![
+                "docker.io/library/bench@sha256:1".to_owned(),
+                "h:5/b/c@sha256:2".to_owned(),
+            ],
+            ..LocalImage::default()
+        };
+        let of = |reference| image.digest_of(reference);
+        assert_eq!(of("bench:1").as_deref(), Some("sha256:1"));
+        assert_eq!(of("bench@sha256:1").as_deref(), Some("sha256:1"));
+        assert_eq!(of("h:5/b/c:latest").as_deref(), Some("sha256:2"));
+        assert_eq!(of("h:5/b/c").as_deref(), Some("sha256:2"));
+        assert_eq!(of("ench:1"), None);
     }
 
     #[test]
@@ -183,7 +250,7 @@ mod tests {
                 flavour,
                 architecture: architecture.to_owned(),
                 version: Some(version.to_owned()),
-                inputs: None,
+                ..LocalImage::default()
             }),
             ..engine(Mode::DockerRootful)
         };

@@ -1,4 +1,26 @@
-//! What a run left behind, for people.
+//! What runs left behind, for people and for other programs: from results folders to values, and
+//! from values to a table, a page, JSON, CSV and what the submission portal takes. Reading is the
+//! edge; all that follows is pure.
+
+pub mod command;
+mod csv;
+mod details;
+pub mod figures;
+pub mod groups;
+mod json;
+mod number;
+mod origin;
+pub mod page;
+mod plain;
+pub mod read;
+pub mod record;
+mod search;
+pub mod statistics;
+pub mod submission;
+mod table;
+#[cfg(test)]
+mod testing;
+pub mod trace;
 
 mod host;
 

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use contract::{
     host_meter::HostMeter,
     output::{HOST_METER, SUMMARY},
-    summary::{CacheDelta, Summary},
+    summary::{CacheDelta, Repeat, Summary},
 };
 use walkdir::WalkDir;
 
@@ -44,6 +44,7 @@ pub(super) fn complete_summary(
     cache: Option<CacheDelta>,
     recording: Recording,
     served: Served,
+    repeat: Repeat,
 ) -> anyhow::Result<Summary> {
     let path = results.as_path().join(SUMMARY);
     let refused = || {
@@ -56,6 +57,7 @@ pub(super) fn complete_summary(
     let text = output_file::read(&path).with_context(refused)?;
     let mut summary: Summary = serde_json::from_slice(&text).with_context(refused)?;
     summary.cache = cache;
+    summary.repeat = Some(repeat);
     add_meter(&mut summary, results, recording, served);
     let mut text = serde_json::to_vec_pretty(&summary)?;
     text.push(b'\n');

@@ -13,6 +13,7 @@ use super::{
     output_file,
     prepare::Prepared,
     reaper::Reaper,
+    repeat,
     supervise::Running,
 };
 use crate::{
@@ -49,7 +50,9 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
         }
         _ => None,
     };
-    let running = Running::start(&command_line(engine, plan), show == Show::RunJson)?;
+    let command = command_line(engine, plan);
+    let again = repeat::repeat(options, detected, plan, &command, host);
+    let running = Running::start(&command, show == Show::RunJson)?;
     meter.watch(&running.pids());
     reaper.watch(&running.pids())?;
     let search = Search::start(engine, host.uid);
@@ -88,7 +91,9 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
             },
             _ => None,
         };
-        let summary = aftermath::complete_summary(&options.results, cache, recording, served)?;
+        let again = repeat::with_image(again, engine, plan);
+        let summary =
+            aftermath::complete_summary(&options.results, cache, recording, served, again)?;
         show_summary(&summary, &options.results, show)?;
     }
     if let Some(message) = verdict.message {

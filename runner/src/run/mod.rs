@@ -12,6 +12,7 @@ mod output_file;
 mod prepare;
 mod pump;
 mod reaper;
+mod repeat;
 mod supervise;
 
 pub use reaper::reap;

@@ -16,7 +16,8 @@ use super::{
 };
 
 /// Sources of the static program: its crates and what decides over their dependencies.
-const PROGRAM: [&str; 4] = ["Cargo.lock", "Cargo.toml", "docker/contract", "docker/entrypoint"];
+const PROGRAM: [&str; 5] =
+    ["Cargo.lock", "Cargo.toml", "docker/contract", "docker/entrypoint", "docker/reports"];
 
 /// Digest of everything that an image of `flavour` on `base` is made from.
 ///
@@ -112,7 +113,7 @@ mod tests {
     fn the_digest_is_stable_and_moves_with_every_input() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
-        for folder in ["docker/contract/src", "docker/entrypoint/src"] {
+        for folder in ["docker/contract/src", "docker/entrypoint/src", "docker/reports/src"] {
             fs::create_dir_all(root.join(folder)).unwrap();
         }
         let sources = ["Cargo.lock", "Cargo.toml", "docker/contract/src/lib.rs"];

@@ -52,6 +52,8 @@ pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
         snippet("settled", tables::settled()),
         snippet("outputs", tables::outputs()),
         snippet("exit-codes", tables::exit_codes()),
+        snippet("report-options", tables::options(&cli::command(), "report")?),
+        snippet("submission-rules", tables::report::submission_rules()),
         snippet("helpers", tree::helpers()?),
         snippet("tree", tree::tree()?),
     ];

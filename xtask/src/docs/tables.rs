@@ -1,6 +1,7 @@
 //! The guides' tables, from the contract, the run plan and clap.
 
 pub(super) mod engines;
+pub(super) mod report;
 
 use std::fs;
 

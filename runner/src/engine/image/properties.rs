@@ -31,7 +31,7 @@ proptest! {
         let labels: BTreeMap<_, _> = others.into_iter().chain(ours).collect();
         let answer = serde_json::json!({ "architecture": "arm64", "labels": labels });
         let image = read(0, &answer.to_string(), "").unwrap().unwrap();
-        let LocalImage { flavour: found, inputs: read, version: _, architecture } = image;
+        let LocalImage { flavour: found, inputs: read, version: _, architecture, .. } = image;
         prop_assert_eq!((found, read), (Some(flavour), Some(inputs)));
         prop_assert_eq!(architecture, "arm64");
     }

@@ -1,0 +1,101 @@
+//! The summary of a run, written beside the backend's report or printed.
+
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use contract::{Backend, output};
+use reports::energy_text;
+
+use crate::publish::publish;
+
+/// Writes the summary of the report that `backend` left in `results`. Earlier reports were moved
+/// away before the run, so one that is there is this run's.
+pub(crate) fn write(results: &Path, backend: Backend) -> anyhow::Result<()> {
+    let path = results.join(output::REPORT);
+    let exists = path.try_exists().with_context(|| format!("reading `{}`", path.display()))?;
+    ensure!(
+        exists,
+        "the `{backend}` backend ended without an error, but wrote no `{}`; see its output",
+        path.display()
+    );
+    let summary = reports::read(results)?;
+    ensure!(
+        summary.run.backend == backend,
+        "`{}` is by the `{}` backend, but `{backend}` ran",
+        path.display(),
+        summary.run.backend
+    );
+    publish(results, output::SUMMARY, &serde_json::to_string_pretty(&summary)?)?;
+    publish(results, output::ENERGY_WH, &energy_text(&summary))
+}
+
+/// The summary of the report in `folder`, as JSON.
+pub(crate) fn text(folder: &Path) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(&reports::read(folder)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use contract::{Backend, output};
+
+    use super::write;
+
+    /// A report of the `native` backend that answered so many prompts.
+    fn native(prompts: u64) -> String {
+        serde_json::json!({
+            "format": "native",
+            "config": { "model": "org/m", "num_samples_asked": prompts },
+            "summary": {
+                "prompts": prompts, "prompt_tokens": 3, "completion_tokens": 10, "seconds": 0.5,
+                "time_to_first_token_seconds": 0.25,
+            },
+            "energy": { "status": "not_measured", "source": "no counter", "devices": [] },
+        })
+        .to_string()
+    }
+
+    fn results(report: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(output::REPORT), report).unwrap();
+        folder
+    }
+
+    fn refused(results: &Path) -> String {
+        format!("{:#}", write(results, Backend::Native).unwrap_err())
+    }
+
+    #[test]
+    fn both_files_are_written_beside_the_report() {
+        let results = results(&native(1));
+        write(results.path(), Backend::Native).unwrap();
+        let text = |name| fs::read_to_string(results.path().join(name)).unwrap();
+        assert_eq!(text(output::ENERGY_WH), "not measured: no counter\n");
+        let summary: serde_json::Value = serde_json::from_str(&text(output::SUMMARY)).unwrap();
+        assert_eq!(summary["total"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn the_report_must_be_the_backends_own() {
+        let results = results(&native(1));
+        let error = format!("{:#}", write(results.path(), Backend::Pytorch).unwrap_err());
+        assert!(error.contains("is by the `native` backend, but `pytorch` ran"), "{error}");
+        assert!(!results.path().join(output::SUMMARY).exists());
+    }
+
+    #[test]
+    fn without_a_report_or_a_prompt_there_is_no_summary() {
+        let empty = tempfile::tempdir().unwrap();
+        assert!(refused(empty.path()).contains("wrote no `"));
+        for (text, reason) in [
+            (native(0), "no prompt was answered"),
+            ("{\"format\": \"native\"}".into(), "`config` is missing"),
+        ] {
+            let results = results(&text);
+            let said = refused(results.path());
+            assert!(said.contains(reason), "{said}");
+            assert!(!results.path().join(output::SUMMARY).exists());
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! JSON files as Python writes them, and in words what else lies in their place.
+
+use std::{
+    borrow::Cow,
+    cell::Cell,
+    fmt,
+    fs::{self, File},
+    io::{self, Read},
+    path::Path,
+};
+
+use anyhow::{Context, anyhow, bail, ensure};
+use serde::{
+    Deserializer,
+    de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Map, Value};
+
+use super::part::name;
+
+/// The stacks write some kB; a thousand long answers of the `native` backend have some MB. What is
+/// larger is something else.
+const MOST_BYTES: u64 = 64 << 20;
+/// What is written in a byte or two takes a hundred in memory.
+const MOST_VALUES: usize = 1_000_000;
+
+/// Python's names for floats that are no numbers: JSON has none, Python writes them all the same.
+pub(super) const NO_NUMBERS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
+
+/// What the file `path` holds, if there is one.
+///
+/// # Errors
+/// When it cannot be read, is too large for a stack's, or no JSON as the stacks write it.
+pub fn read(path: &Path) -> anyhow::Result<Option<Value>> {
+    let reading = || format!("reading `{}`", path.display());
+    let kind = match fs::metadata(path) {
+        Ok(kind) => kind,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(reading),
+    };
+    let what = if kind.is_dir() { "a folder" } else { "no regular file" };
+    ensure!(kind.is_file(), "`{}` is {what}, and should be a JSON file", path.display());
+    let mut text = Vec::new();
+    // It may still grow.
+    let mut file = File::open(path).with_context(reading)?.take(MOST_BYTES + 1);
+    file.read_to_end(&mut text).with_context(reading)?;
+    ensure!(
+        text.len() as u64 <= MOST_BYTES,
+        "`{}` has {} MiB, and a stack's file less than {}: it must be something else",
+        path.display(),
+        kind.len() >> 20,
+        MOST_BYTES >> 20
+    );
+    let value = parse(&text);
+    value.map(Some).with_context(|| format!("`{}` is not what it should be", path.display()))
+}
+
+/// The value of a JSON text. Python's NaN and its like become strings: where a number is needed,
+/// they are refused with the name of the place.
+fn parse(text: &[u8]) -> anyhow::Result<Value> {
+    ensure!(
+        !text.starts_with(b"\xff\xfe") && !text.starts_with(b"\xfe\xff"),
+        "it is UTF-16 text, as PowerShell's `>` makes it; save it as UTF-8"
+    );
+    let text = str::from_utf8(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text));
+    let text = text.map_err(|error| {
+        anyhow!("it is no UTF-8 text from byte {} on; save it as UTF-8", error.valid_up_to())
+    })?;
+    if text.trim().is_empty() {
+        bail!("it is empty: what should have written it did not get so far; {AGAIN}");
+    }
+    let text = quote(text);
+    let mut json = serde_json::Deserializer::from_str(&text);
+    let value = Strict { left: &Cell::new(MOST_VALUES) }.deserialize(&mut json);
+    value.and_then(|value| json.end().map(|()| value)).map_err(|error| {
+        if error.is_eof() {
+            anyhow!("it is cut off ({error}): what wrote it was ended; {AGAIN}")
+        } else {
+            anyhow!("it is no JSON as the stacks write it: {error}; {AGAIN}")
+        }
+    })
+}
+
+/// What to do about a file that only a run can write.
+pub(super) const AGAIN: &str = "run the benchmark again";
+
+/// Puts Python's floats that are no numbers in quotes, so that the rest is JSON.
+fn quote(text: &str) -> Cow<'_, str> {
+    if !NO_NUMBERS.iter().any(|name| text.contains(name)) {
+        return text.into();
+    }
+    let (mut quoted, mut rest) = (String::with_capacity(text.len()), text);
+    let (mut inside, mut escaped) = (false, false);
+    while let Some(char) = rest.chars().next() {
+        let name = NO_NUMBERS.iter().find(|name| !inside && rest.starts_with(*name));
+        let taken = name.map_or(char.len_utf8(), |name| name.len());
+        if let Some(name) = name {
+            quoted.extend(["\"", name, "\""]);
+        } else {
+            inside ^= char == '"' && !escaped;
+            escaped = char == '\\' && !escaped;
+            quoted.push(char);
+        }
+        rest = &rest[taken..];
+    }
+    quoted.into()
+}
+
+/// Reads a value none of whose objects has a key twice, as readers differ in which of the two they
+/// take, and that has no more than `left` values in it.
+struct Strict<'a> {
+    left: &'a Cell<usize>,
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let left = self.left.get().checked_sub(1);
+        let many = || D::Error::custom(format_args!("it has more than {MOST_VALUES} values"));
+        self.left.set(left.ok_or_else(many)?);
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = list.next_element_seed(Strict { left: self.left })? {
+            values.push(value);
+        }
+        Ok(values.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
+        let mut values = Map::new();
+        while let Some(key) = object.next_key::<String>()? {
+            if values.contains_key(&key) {
+                return Err(A::Error::custom(format_args!(
+                    "the key {} is there twice",
+                    name(&key)
+                )));
+            }
+            let value = object.next_value_seed(Strict { left: self.left })?;
+            values.insert(key, value);
+        }
+        Ok(values.into())
+    }
+}
+
+#[cfg(test)]
+mod properties;
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::net::UnixListener};
+
+    use serde_json::json;
+
+    use super::{MOST_BYTES, MOST_VALUES, parse, read};
+
+    #[test]
+    fn python_and_windows_write_a_little_more_than_json() {
+        let text = "\u{feff}{\"a\": [NaN, -Infinity, 1e3], \"NaN \\\" NaN\": \"Infinity\\\\\", \
+                    \"b\": Infinity}\r\n";
+        let value = json!({
+            "a": ["NaN", "-Infinity", 1e3], "NaN \" NaN": "Infinity\\", "b": "Infinity",
+        });
+        assert_eq!(parse(text.as_bytes()).unwrap(), value);
+        let all = json!({"a": [null, true, -1, u64::MAX, 0.1, "ü", {}, []]});
+        assert_eq!(parse(all.to_string().as_bytes()).unwrap(), all);
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_in_words() {
+        let deep = "[".repeat(1000);
+        let many = format!("[{}0]", "0,".repeat(MOST_VALUES));
+        let broken: [&[u8]; 13] = [
+            b"",
+            b" \n",
+            b"{\"decode\": {\"energy\"",
+            b"{} {}",
+            b"{\"a\": nan}",
+            b"{\"a\": 1e999}",
+            b"{'a': 1}",
+            b"<html>",
+            b"{\"a\": \"gr\xfcn\"}",
+            b"\xff\xfe{\0}\0",
+            b"{\"a\": {\"b\": 1, \"b\": 2}}",
+            deep.as_bytes(),
+            many.as_bytes(),
+        ];
+        let said = broken.map(|text| parse(text).unwrap_err().to_string());
+        insta::assert_snapshot!(said.join("\n"), @r"
+        it is empty: what should have written it did not get so far; run the benchmark again
+        it is empty: what should have written it did not get so far; run the benchmark again
+        it is cut off (EOF while parsing an object at line 1 column 20): what wrote it was ended; run the benchmark again
+        it is no JSON as the stacks write it: trailing characters at line 1 column 4; run the benchmark again
+        it is no JSON as the stacks write it: expected ident at line 1 column 8; run the benchmark again
+        it is no JSON as the stacks write it: number out of range at line 1 column 11; run the benchmark again
+        it is no JSON as the stacks write it: key must be a string at line 1 column 2; run the benchmark again
+        it is no JSON as the stacks write it: expected value at line 1 column 1; run the benchmark again
+        it is no UTF-8 text from byte 9 on; save it as UTF-8
+        it is UTF-16 text, as PowerShell's `>` makes it; save it as UTF-8
+        it is no JSON as the stacks write it: the key `b` is there twice at line 1 column 18; run the benchmark again
+        it is no JSON as the stacks write it: recursion limit exceeded at line 1 column 128; run the benchmark again
+        it is no JSON as the stacks write it: it has more than 1000000 values at line 1 column 1999999; run the benchmark again
+        ");
+    }
+
+    #[test]
+    fn what_is_no_file_of_a_stack_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        assert_eq!(read(&path("missing")).unwrap(), None);
+        fs::create_dir(path("folder")).unwrap();
+        let _socket = UnixListener::bind(path("socket")).unwrap();
+        fs::File::create(path("large")).unwrap().set_len(200 << 20).unwrap();
+        let said = ["folder", "socket", "large"]
+            .map(|name| format!("{:#}", read(&path(name)).unwrap_err()))
+            .map(|said| said.replace(folder.path().to_str().unwrap(), ""));
+        insta::assert_snapshot!(said.join("\n"), @r"
+        `/folder` is a folder, and should be a JSON file
+        `/socket` is no regular file, and should be a JSON file
+        `/large` has 200 MiB, and a stack's file less than 64: it must be something else
+        ");
+        fs::write(path("some"), format!("[]{}", " ".repeat(MOST_BYTES as usize >> 4))).unwrap();
+        assert_eq!(read(&path("some")).unwrap(), Some(json!([])));
+    }
+}

@@ -1,0 +1,135 @@
+//! `aienergyscore report`: reads, has it rendered, and writes.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, bail};
+use contract::env;
+
+use super::{
+    csv, figures::Figures, groups::groups, json, page, plain::plain, read::read_all, record::Runs,
+    submission, table,
+};
+use crate::{
+    atomic_file,
+    exit::Exit,
+    terminal::{self, warn},
+};
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The folders; none means the one that runs write to.
+    pub folders: Vec<PathBuf>,
+    /// Whether earlier results count, too.
+    pub previous: bool,
+    /// In which form.
+    pub output: Output,
+    /// Whether a file that is there may be written over.
+    pub overwrite: bool,
+}
+
+/// The form of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// A table in the terminal.
+    Table,
+    /// JSON on standard output.
+    Json,
+    /// CSV on standard output.
+    Csv,
+    /// A page in this file.
+    Page(PathBuf),
+    /// The logs in this archive.
+    Submission {
+        /// The archive.
+        archive: PathBuf,
+        /// The class of the model, if it was given.
+        class: Option<ModelClass>,
+    },
+}
+
+/// Classes of text generation models, by the hardware that they need. Facts of AIEnergyScore's
+/// documentation, Table 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelClass {
+    /// A single consumer GPU.
+    A,
+    /// A single cloud GPU.
+    B,
+    /// Several.
+    C,
+}
+
+/// Makes the report. Runs that are broken are told and stop nothing.
+///
+/// # Errors
+/// When a file is in the way or cannot be written.
+pub fn run(request: &Request) -> anyhow::Result<Exit> {
+    let Request { folders, previous, output, overwrite } = request;
+    let folders = if folders.is_empty() { vec![usual_folder()] } else { folders.clone() };
+    if let Output::Page(file) | Output::Submission { archive: file, .. } = output {
+        not_in_the_way(file, *overwrite)?;
+    }
+    let all = read_all(&folders, *previous);
+    let figures: Vec<_> = all.runs.iter().map(Figures::of).collect();
+    let groups = groups(&all, &figures);
+    match output {
+        Output::Table => terminal::print(&table::text(&all, &figures, &groups))?,
+        Output::Json => {
+            terminal::print(&format!("{:#}\n", json::value(&all, &figures, &groups)))?;
+        }
+        Output::Csv => terminal::print(&csv::text(&all, &figures)?)?,
+        Output::Page(file) => {
+            let page = page::html(&all, &figures, &groups);
+            write_new(file, page.as_bytes(), *overwrite)?;
+            terminal::say(format_args!("page: {}", file.display()));
+        }
+        Output::Submission { archive, class } => {
+            return submission::submit(&all, &figures, *class, archive, *overwrite);
+        }
+    }
+    if *output != Output::Table {
+        say_broken(&all);
+    }
+    Ok(if all.runs.is_empty() { Exit::Failed } else { Exit::Success })
+}
+
+/// Where runs leave their results unless told otherwise.
+fn usual_folder() -> PathBuf {
+    let named = std::env::var_os(env::RESULTS_DIR).filter(|folder| !folder.is_empty());
+    named.map_or_else(|| PathBuf::from("./results"), PathBuf::from)
+}
+
+fn say_broken(all: &Runs) {
+    for broken in &all.broken {
+        let folder = plain(&broken.folder.to_string_lossy());
+        warn(Some(format!("{folder} is left out: {}", super::plain::sentence(&broken.reason))));
+    }
+}
+
+/// Refuses to write over what is there, before any work is done.
+fn not_in_the_way(file: &Path, overwrite: bool) -> anyhow::Result<()> {
+    match file.symlink_metadata() {
+        Ok(_) if !overwrite => {
+            bail!("`{}` is there already; name another, or add --overwrite", file.display())
+        }
+        Ok(kind) if kind.is_dir() => bail!("`{}` is a folder; name a file", file.display()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("looking at `{}`", file.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file whole or not at all; unless it may be written over, also not when somebody else
+/// made it meanwhile.
+pub(super) fn write_new(file: &Path, contents: &[u8], overwrite: bool) -> anyhow::Result<()> {
+    if overwrite {
+        atomic_file::write(file, contents)
+    } else {
+        atomic_file::write_new(file, contents)
+    }
+}

@@ -1,0 +1,131 @@
+//! The report for other programs. README.md describes the keys; a change of their meaning is a new
+//! [`VERSION`].
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    figures::{Drawn, Figure, Figures},
+    groups::{Energy, Group},
+    record::{Broken, Details, Origin, RunRecord, Runs},
+};
+
+/// Version of the keys.
+const VERSION: u32 = 1;
+
+/// The report as JSON. `figures` are those of the runs, `groups` made of both.
+pub(super) fn value(all: &Runs, figures: &[Figures], groups: &[Group]) -> Value {
+    let Runs { runs, broken } = all;
+    json!({
+        "format": "aienergyscore report",
+        "version": VERSION,
+        "runs": runs.iter().zip(figures).map(|(run, figures)| of_run(run, figures)).collect::<Vec<_>>(),
+        "groups": groups.iter().map(of_group).collect::<Vec<_>>(),
+        "broken": broken.iter().map(of_broken).collect::<Vec<_>>(),
+    })
+}
+
+fn of_run(run: &RunRecord, figures: &Figures) -> Value {
+    let RunRecord { folder, origin, summary, completion, meter, details, doubts } = run;
+    let Figures {
+        gpu,
+        phases,
+        others,
+        tokens_per_second,
+        tokens_per_joule,
+        first_token,
+        seconds,
+        prompts,
+        tokens,
+    } = figures;
+    let Details { dataset, dtype, batch_size, gpus, seed } = details;
+    let phases: Map<_, _> =
+        phases.iter().map(|(name, figure)| ((*name).to_owned(), of_figure(figure))).collect();
+    json!({
+        "folder": folder.to_string_lossy(),
+        "numbers_from": match origin { Origin::Summary => "summary", Origin::Report(_) => "report" },
+        "complete": completion.is_some(),
+        "wh_per_1000_prompts": {
+            "gpu": gpu.as_ref().map(of_drawn),
+            "gpu_phases": phases,
+            "others": others.iter().map(of_drawn).collect::<Vec<_>>(),
+        },
+        "tokens_per_second": tokens_per_second.as_ref().map(of_figure),
+        "tokens_per_joule": tokens_per_joule.as_ref().map(|(kind, figure)| {
+            let mut figure = of_figure(figure);
+            figure["kind"] = json!(kind);
+            figure
+        }),
+        "time_to_first_token_seconds": first_token.as_ref().map(of_figure),
+        "seconds": seconds.as_ref().map(of_figure),
+        "prompts": of_figure(prompts),
+        "completion_tokens": tokens.as_ref().map(of_figure),
+        "dataset": dataset.as_ref().map(|(name, _)| name),
+        "dtype": dtype,
+        "batch_size": batch_size,
+        "gpus": gpus,
+        "seed": seed,
+        "doubts": doubts,
+        "summary": summary,
+        "host_meter": meter.as_ref().map(|(meter, _)| meter),
+    })
+}
+
+fn of_drawn(drawn: &Drawn) -> Value {
+    let Drawn { kind, by_host, figure } = drawn;
+    let mut value = of_figure(figure);
+    value["kind"] = json!(kind);
+    value["by_host"] = json!(by_host);
+    value
+}
+
+fn of_figure(figure: &Figure) -> Value {
+    let Figure { value, status, source, trace } = figure;
+    json!({ "value": value, "status": status, "source": source, "from": trace.to_string() })
+}
+
+fn of_group(group: &Group) -> Value {
+    let Group { runs, energy, tokens_per_second, first_token } = group;
+    let energy = energy.as_ref().map(|energy| {
+        let Energy { kind, by_host, status, per_thousand } = energy;
+        json!({ "kind": kind, "by_host": by_host, "status": status, "statistics": per_thousand })
+    });
+    json!({
+        "runs": runs,
+        "wh_per_1000_prompts": energy,
+        "tokens_per_second": tokens_per_second,
+        "time_to_first_token_seconds": first_token,
+    })
+}
+
+fn of_broken(broken: &Broken) -> Value {
+    let Broken { folder, reason } = broken;
+    json!({ "folder": folder.to_string_lossy(), "reason": reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::value;
+    use crate::report::{
+        figures::Figures,
+        groups::groups,
+        record::{Broken, Runs},
+        testing::{measured, on_cpu},
+    };
+
+    #[test]
+    fn keys_are_those_of_the_guide() {
+        let mut run = measured("1", 0.42);
+        run.meter = None;
+        run.summary.repeat = None;
+        let all = Runs {
+            runs: vec![run, on_cpu("2")],
+            broken: vec![Broken { folder: "x".into(), reason: "empty".into() }],
+        };
+        let figures: Vec<_> = all.runs.iter().map(Figures::of).collect();
+        let mut found = value(&all, &figures, &groups(&all, &figures));
+        for run in found["runs"].as_array_mut().unwrap() {
+            run.as_object_mut().unwrap().remove("summary").unwrap();
+        }
+        insta::assert_snapshot!("json", format!("{found:#}"));
+    }
+}

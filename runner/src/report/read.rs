@@ -1,0 +1,149 @@
+//! Reads a results folder, whoever wrote it: what is no run is told in words.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail, ensure};
+use contract::{
+    host_meter::HostMeter,
+    output::{COMPLETION, Completion, HOST_METER, LOG, REPORT, SUMMARY},
+    summary::{Device, Summary},
+};
+use reports::json;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{
+    details,
+    record::{Broken, Origin, RunRecord, Runs},
+    search::results_folders,
+};
+
+/// More than a large power station gives in a year, in Wh: no benchmark draws that.
+const MOST_WATT_HOURS: f64 = 1e13;
+
+/// Reads every results folder among `folders` and below.
+pub fn read_all(folders: &[PathBuf], previous: bool) -> Runs {
+    let (found, broken) = results_folders(folders, previous);
+    let mut all = Runs { runs: vec![], broken };
+    for folder in found {
+        match read(&folder) {
+            Ok(run) => all.runs.push(run),
+            Err(error) => all.broken.push(Broken { folder, reason: format!("{error:#}") }),
+        }
+    }
+    all
+}
+
+/// Reads one.
+///
+/// # Errors
+/// When it is none of a whole run that succeeded.
+pub fn read(folder: &Path) -> anyhow::Result<RunRecord> {
+    let mut doubts = vec![];
+    let completion: Option<Completion> = typed(&folder.join(COMPLETION))?;
+    match &completion {
+        Some(Completion { exit_code: 0, .. }) => {}
+        Some(Completion { exit_code, .. }) => bail!(
+            "the run failed: `{COMPLETION}` says exit code {exit_code}; its last words are in `{LOG}`"
+        ),
+        None => doubts.push(format!(
+            "no `{COMPLETION}` is beside the results, so nothing proves that the run reached its end"
+        )),
+    }
+    let (summary, origin) = summary(folder, &mut doubts)?;
+    sane(&summary)?;
+    let meter = match typed::<HostMeter>(&folder.join(HOST_METER)) {
+        Ok(Some(meter)) => Some((meter, HOST_METER)),
+        Ok(None) => summary.host.clone().map(|meter| (meter, SUMMARY)),
+        Err(error) => {
+            doubts.push(format!("power over time is not known: {error:#}"));
+            summary.host.clone().map(|meter| (meter, SUMMARY))
+        }
+    };
+    let details = details::read(folder, &mut doubts);
+    let folder = folder.to_owned();
+    Ok(RunRecord { folder, origin, summary, completion, meter, details, doubts })
+}
+
+/// The summary: the file, or what is made of the backend's own report.
+fn summary(folder: &Path, doubts: &mut Vec<String>) -> anyhow::Result<(Summary, Origin)> {
+    let path = folder.join(SUMMARY);
+    let Some(value) = json::read(&path)? else {
+        let report = folder.join(REPORT);
+        let there =
+            report.try_exists().with_context(|| format!("reading `{}`", report.display()))?;
+        ensure!(
+            there,
+            "neither `{SUMMARY}` nor `{REPORT}` is there: the run did not get so far, or its files \
+             were not copied along"
+        );
+        doubts.push(format!("there is no `{SUMMARY}`; the numbers were made of `{REPORT}`"));
+        return of_report(folder);
+    };
+    let has = |keys: [&str; 2]| keys.iter().all(|key| value.get(key).is_some());
+    if !has(["measurement", "run"]) && has(["units", "total"]) {
+        // Facts of AIEnergyScore's own summarizer: it knows no sources and no devices.
+        doubts.push(format!(
+            "`{SUMMARY}` is by another program and does not say how it measured; the numbers were \
+             made of `{REPORT}`"
+        ));
+        return of_report(folder);
+    }
+    let summary = serde_json::from_value(value).with_context(|| {
+        format!(
+            "`{}` is no summary as this version, {}, writes it; `summarize` makes one of `{REPORT}`",
+            path.display(),
+            env!("CARGO_PKG_VERSION")
+        )
+    })?;
+    Ok((summary, Origin::Summary))
+}
+
+fn of_report(folder: &Path) -> anyhow::Result<(Summary, Origin)> {
+    let summary = reports::read(folder)?;
+    let facts = details::facts(folder)?;
+    Ok((summary, Origin::Report(facts)))
+}
+
+/// Makes sure that a run can have had these numbers. JSON has no infinite ones.
+fn sane(summary: &Summary) -> anyhow::Result<()> {
+    let Summary { units, total, preprocess_wh, prefill_wh, decode_wh, measurement, run, .. } =
+        summary;
+    ensure!(units == "Wh", "`{SUMMARY}` has the unit {units:?}, and energies of a run are in Wh");
+    let energy = |name: &str, energy: f64, least: f64| {
+        ensure!(
+            (least..=MOST_WATT_HOURS).contains(&energy),
+            "`{name}` in `{SUMMARY}` is {energy:e} Wh, which no run draws"
+        );
+        Ok(())
+    };
+    for (name, value, least) in [
+        ("total", total, 0.0),
+        ("preprocess_wh", preprocess_wh, 0.0),
+        ("prefill_wh", prefill_wh, 0.0),
+        // A difference of two passes.
+        ("decode_wh", decode_wh, -MOST_WATT_HOURS),
+    ] {
+        value.map_or(Ok(()), |value| energy(name, value, least))?;
+    }
+    for Device { name, energy_wh, .. } in &measurement.devices {
+        energy(&format!("the energy of {name}"), *energy_wh, 0.0)?;
+    }
+    ensure!(run.prompts > 0, "no prompt was answered, so there is nothing to show");
+    let times = [run.seconds, run.tokens_per_second, run.time_to_first_token_seconds];
+    ensure!(
+        times.into_iter().flatten().all(|time| time >= 0.0),
+        "a time in `{SUMMARY}` is below 0, which no run takes"
+    );
+    Ok(())
+}
+
+/// What a JSON file holds, if there is one.
+fn typed<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
+    let value: Option<Value> = json::read(path)?;
+    let value = value.map(serde_json::from_value).transpose();
+    value.with_context(|| format!("`{}` is not what it should be", path.display()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! A run as it was read from its results folder: values, which everything that is shown is made of.
+
+use std::path::{Component, Path, PathBuf};
+
+use contract::{host_meter::HostMeter, output::Completion, summary::Summary};
+
+/// What was read of some folders.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Runs {
+    /// Runs, in the order of their folders.
+    pub runs: Vec<RunRecord>,
+    /// What is no run, or a broken one.
+    pub broken: Vec<Broken>,
+}
+
+/// One run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRecord {
+    /// Its results folder.
+    pub folder: PathBuf,
+    /// Where the numbers of the summary come from.
+    pub origin: Origin,
+    /// The summary.
+    pub summary: Summary,
+    /// The proof that the run reached its end, if it is there.
+    pub completion: Option<Completion>,
+    /// What the host metered beside it, and the file that says so.
+    pub meter: Option<(HostMeter, &'static str)>,
+    /// What else the files tell of what ran.
+    pub details: Details,
+    /// What a reader must know of the folder, in sentences.
+    pub doubts: Vec<String>,
+}
+
+/// Where the numbers of a summary come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Origin {
+    /// Its file.
+    Summary,
+    /// The backend's own files, from which it was made just now.
+    Report(Facts),
+}
+
+/// What decides under which keys the backend's own files have their numbers.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Facts {
+    /// Whether our adapter's record is there: its counts are taken then.
+    pub record: bool,
+    /// optimum-benchmark: the name of the first phase that counts.
+    pub preprocess: &'static str,
+    /// optimum-benchmark: what one of the unit is in Wh, of each of the three phases.
+    pub watt_hours: [f64; 3],
+    /// optimum-benchmark: whether its configuration tells the number of prompts.
+    pub configured: bool,
+    /// optimum-benchmark: whether the report has latencies, or else the file with the seconds.
+    pub seconds: Option<&'static str>,
+}
+
+/// What else the files tell of what ran; `None` is not told.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Details {
+    /// The dataset, with the file and key that tell it.
+    pub dataset: Option<(String, &'static str)>,
+    /// The number type of the weights.
+    pub dtype: Option<String>,
+    /// Prompts per forward pass.
+    pub batch_size: Option<u64>,
+    /// GPUs whose energy was counted.
+    pub gpus: Option<usize>,
+    /// The seed.
+    pub seed: Option<String>,
+}
+
+/// A folder that no run could be read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Why, in words.
+    pub reason: String,
+}
+
+impl Runs {
+    /// The folder that all of several folders are in, if that is one to speak of.
+    pub fn parent(&self) -> Option<PathBuf> {
+        let broken = self.broken.iter().map(|broken| &broken.folder);
+        let mut folders = self.runs.iter().map(|run| &run.folder).chain(broken);
+        let mut parent: Vec<Component<'_>> = folders.next()?.components().collect();
+        let mut several = false;
+        for folder in folders {
+            several = true;
+            let same = parent.iter().zip(folder.components()).take_while(|(one, two)| *one == two);
+            parent.truncate(same.count());
+        }
+        let parent: PathBuf = parent.into_iter().collect();
+        let named = parent.components().any(|part| matches!(part, Component::Normal(_)));
+        (several && named).then_some(parent)
+    }
+
+    /// The name of `folder`, one of these: what tells it from the others.
+    pub fn name(&self, folder: &Path) -> String {
+        let parent = self.parent();
+        let below = parent.as_deref().and_then(|parent| folder.strip_prefix(parent).ok());
+        match below {
+            Some(below) if below.as_os_str().is_empty() => ".".to_owned(),
+            Some(below) => below.to_string_lossy().into_owned(),
+            None => folder.to_string_lossy().into_owned(),
+        }
+    }
+}
+
+impl RunRecord {
+    /// The benchmark's arguments, if the summary says how to repeat the run.
+    pub fn arguments(&self) -> Option<&[String]> {
+        let command = &self.summary.repeat.as_ref()?.command;
+        let at = command.iter().position(|word| word == "--")?;
+        Some(&command[at + 1..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Broken, Runs};
+
+    #[test]
+    fn folders_of_one_parent_are_told_by_the_rest() {
+        let broken = |folder: &&str| Broken { folder: folder.into(), reason: String::new() };
+        let names = |folders: &[&str]| {
+            let all = Runs { runs: vec![], broken: folders.iter().map(broken).collect() };
+            folders.iter().map(|folder| all.name(folder.as_ref())).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&["/d/runs/a/1", "/d/runs/b"]), ["a/1", "b"]);
+        assert_eq!(names(&["./results", "./results/previous/1"]), [".", "previous/1"]);
+        assert_eq!(names(&["/a", "/b"]), ["/a", "/b"]);
+        assert_eq!(names(&["/d/runs/a"]), ["/d/runs/a"]);
+    }
+}

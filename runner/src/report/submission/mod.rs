@@ -1,0 +1,95 @@
+//! Packs the logs of runs for AIEnergyScore's submission portal, if its rules admit them.
+//!
+//! The portal, <https://huggingface.co/spaces/AIEnergyScore/submission_portal>, takes "the zipped
+//! log files", unaltered, and any backend's `GPU_ENERGY_WH.txt` and `GPU_ENERGY_SUMMARY.json` among
+//! them: facts of README.md and index.md of <https://github.com/huggingface/AIEnergyScore>, commit
+//! a5b9a048ecd44aa087cdd5b575a17d705128c424, of December 2025. Neither names more files, nor where
+//! in the archive they should lie.
+
+mod archive;
+mod evidence;
+mod rules;
+
+use std::path::Path;
+
+use self::{
+    archive::{Packed, pack},
+    evidence::Evidence,
+    rules::{Refusal, between, judge},
+};
+use super::{
+    command::{ModelClass, write_new},
+    figures::Figures,
+    groups::groups,
+    plain::{plain, sentence},
+    record::Runs,
+};
+use crate::{exit::Exit, terminal};
+
+/// Where the archive goes.
+const PORTAL: &str = "https://huggingface.co/spaces/AIEnergyScore/submission_portal";
+/// How often the score's own runs are repeated.
+const REPEATS: usize = 10;
+
+/// The rules for the guides: name, words, and what of a run is looked at.
+pub fn documented() -> Vec<[String; 3]> {
+    let rules = rules::Rule::ALL.iter();
+    rules
+        .map(|rule| [rule.to_string(), rule.text().to_owned(), rule.looked_at().to_owned()])
+        .collect()
+}
+
+/// Packs the logs of all runs into `archive`, or says which rules exclude them.
+///
+/// # Errors
+/// When a log cannot be read, or the archive not be written.
+pub(super) fn submit(
+    all: &Runs,
+    figures: &[Figures],
+    class: Option<ModelClass>,
+    archive: &Path,
+    overwrite: bool,
+) -> anyhow::Result<Exit> {
+    let evidence = all.runs.iter().map(|run| Evidence::read(&run.folder));
+    let evidence = evidence.collect::<anyhow::Result<Vec<_>>>()?;
+    let runs = || all.runs.iter().zip(figures).zip(&evidence);
+    let mut refusals: Vec<_> = runs()
+        .flat_map(|((run, figures), evidence)| judge(run, figures, evidence, class))
+        .collect();
+    refusals.extend(between(all, &groups(all, figures)));
+    if !refusals.is_empty() {
+        terminal::say(told(&refusals));
+        return Ok(Exit::Failed);
+    }
+    let packed: Vec<_> = runs()
+        .map(|((run, figures), evidence)| Packed { run, figures, files: &evidence.files })
+        .collect();
+    write_new(archive, &pack(&packed, class)?, overwrite)?;
+    if all.runs.len() < REPEATS {
+        terminal::say(format_args!(
+            "note: the score is the mean of {REPEATS} runs, and this is {}",
+            all.runs.len()
+        ));
+    }
+    terminal::say(format_args!(
+        "submission: {}; its logs are unaltered, so they name folders of this machine; upload it at \
+         {PORTAL} and agree to the terms there",
+        archive.display()
+    ));
+    Ok(Exit::Success)
+}
+
+/// Every reason, with the rule that it is by.
+fn told(refusals: &[Refusal]) -> String {
+    let lines = refusals.iter().map(|refusal| {
+        let Refusal { folder, rule, why } = refusal;
+        let folder = plain(&folder.to_string_lossy());
+        format!("refused {folder}: {} [{rule}: {}]", sentence(why), rule.text())
+    });
+    let lines: Vec<_> = lines.collect();
+    format!(
+        "{}\nerror: no submission was made; the rules are in {}",
+        lines.join("\n"),
+        rules::SOURCE
+    )
+}

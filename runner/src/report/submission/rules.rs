@@ -1,0 +1,309 @@
+//! Which runs may be submitted. The rules are facts of AIEnergyScore's documents, README.md and
+//! index.md of commit a5b9a048ecd44aa087cdd5b575a17d705128c424, and of `text_generation.yaml` and
+//! `check_h100.py` beside them; that a client's and a quantised trial's logs are none, follows from
+//! what the documents say of the task and the model.
+
+use std::{fmt, path::PathBuf};
+
+use contract::{
+    Backend,
+    output::{COMPLETION, ENERGY_WH, LOG, REPORT, SUMMARY},
+    summary::{DeviceKind, Run, Status, Summary},
+};
+use reports::energy_text;
+
+use super::{
+    super::{
+        command::ModelClass,
+        figures::{Figures, why_no_gpu},
+        groups::Group,
+        record::{RunRecord, Runs},
+    },
+    evidence::Evidence,
+};
+
+/// Where the rules are.
+pub(super) const SOURCE: &str = "https://huggingface.github.io/AIEnergyScore/#evaluating-models \
+                                 (index.md of commit a5b9a04, December 2025)";
+
+/// The task's dataset: `text_generation.yaml` names the first, the documentation the second.
+const DATASETS: [&str; 2] = ["EnergyStarAI/text_generation", "AIEnergyScore/text_generation"];
+/// Prompts of the dataset.
+const PROMPTS: u64 = 1000;
+/// Part of the name of every GPU that counts: `check_h100.py` looks for it.
+const GPU: &str = "NVIDIA H100";
+/// Number types of the task.
+const DTYPES: [&str; 2] = ["bfloat16", "float16"];
+
+/// A rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rule {
+    Logs,
+    Unaltered,
+    Task,
+    Energy,
+    Hardware,
+    OneGpu,
+    Dataset,
+    Batch,
+    Precision,
+    OneModel,
+}
+
+impl Rule {
+    /// Every rule, in the order in which they are looked at.
+    pub(super) const ALL: [Self; 10] = [
+        Self::Logs,
+        Self::Unaltered,
+        Self::Task,
+        Self::Energy,
+        Self::Hardware,
+        Self::OneGpu,
+        Self::Dataset,
+        Self::Batch,
+        Self::Precision,
+        Self::OneModel,
+    ];
+
+    /// What of a run is looked at, for the guides.
+    pub(super) const fn looked_at(self) -> &'static str {
+        match self {
+            Self::Logs => "the completion marker, report, summary, energy and log are there",
+            Self::Unaltered => {
+                "the backend’s report gives the very numbers of the summary, and that the energy"
+            }
+            Self::Task => "the backend is `optimum` or `pytorch`: `vllm` is a client only",
+            Self::Energy => "GPU energy was measured by the benchmark; an estimate is refused",
+            Self::Hardware => "the GPUs are named, and each is an NVIDIA H100",
+            Self::OneGpu => "one GPU was counted, or `--class C` is said",
+            Self::Dataset => {
+                "1,000 prompts of the leaderboard’s dataset were asked for and answered, none failed"
+            }
+            Self::Batch => "one prompt at a time, where the logs tell",
+            Self::Precision => "`bfloat16` or `float16`, where the logs tell",
+            Self::OneModel => "several runs have one model, the same settings and one image",
+        }
+    }
+
+    /// The rule in words.
+    pub(super) const fn text(self) -> &'static str {
+        match self {
+            Self::Logs => "the zipped logs of runs that succeeded are submitted",
+            Self::Unaltered => "logs are unaltered, and of this very test",
+            Self::Task => "the benchmark runs the model itself, as it is used in production",
+            Self::Energy => "GPU energy alone is scored, and it is measured",
+            Self::Hardware => "scores are of NVIDIA H100 GPUs; others do not compare",
+            Self::OneGpu => "a model of class A or B runs on one GPU; several void the result",
+            Self::Dataset => "a task is its dataset of 1,000 prompts",
+            Self::Batch => "every model answers one prompt at a time",
+            Self::Precision => "text generation is measured with 16-bit floats",
+            Self::OneModel => "a score is the mean over runs of one model and task",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Logs => "logs",
+            Self::Unaltered => "unaltered",
+            Self::Task => "task",
+            Self::Energy => "energy",
+            Self::Hardware => "hardware",
+            Self::OneGpu => "one GPU",
+            Self::Dataset => "dataset",
+            Self::Batch => "batch",
+            Self::Precision => "precision",
+            Self::OneModel => "one model",
+        })
+    }
+}
+
+/// Why a run may not be submitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) folder: PathBuf,
+    pub(super) rule: Rule,
+    pub(super) why: String,
+}
+
+/// What excludes a run, all of it. What the logs do not tell excludes it, too: nobody else can.
+pub(super) fn judge(
+    run: &RunRecord,
+    figures: &Figures,
+    evidence: &Evidence,
+    class: Option<ModelClass>,
+) -> Vec<Refusal> {
+    let mut found: Vec<(Rule, String)> = vec![];
+    logs(run, evidence, &mut found);
+    unaltered(run, evidence, &mut found);
+    task(&run.summary.run, &mut found);
+    energy(run, figures, &mut found);
+    if figures.gpu.is_some() {
+        hardware(run, class, &mut found);
+    }
+    prompts(run, &mut found);
+    settings(run, &mut found);
+    let refusal = |(rule, why)| Refusal { folder: run.folder.clone(), rule, why };
+    found.into_iter().map(refusal).collect()
+}
+
+/// What excludes runs together.
+pub(super) fn between(all: &Runs, groups: &[Group]) -> Vec<Refusal> {
+    let broken = all.broken.iter().map(|broken| Refusal {
+        folder: broken.folder.clone(),
+        rule: Rule::Logs,
+        why: broken.reason.clone(),
+    });
+    let others = groups.iter().skip(1).map(|group| Refusal {
+        folder: all.runs[group.runs[0]].folder.clone(),
+        rule: Rule::OneModel,
+        why: "its model, settings or image differ from those of the first run; submit them apart"
+            .to_owned(),
+    });
+    broken.chain(others).collect()
+}
+
+fn logs(run: &RunRecord, evidence: &Evidence, found: &mut Vec<(Rule, String)>) {
+    if run.completion.is_none() {
+        let why = format!("no `{COMPLETION}` proves that the run reached its end; run it again");
+        found.push((Rule::Logs, why));
+    }
+    let missing: Vec<_> =
+        [SUMMARY, ENERGY_WH, REPORT, LOG].into_iter().filter(|name| !evidence.has(name)).collect();
+    if !missing.is_empty() {
+        let why = format!("{} missing; `aienergyscore run` leaves all of them", missing.join(", "));
+        found.push((Rule::Logs, why));
+    }
+}
+
+fn unaltered(run: &RunRecord, evidence: &Evidence, found: &mut Vec<(Rule, String)>) {
+    let summary = &run.summary;
+    if evidence.has(SUMMARY) {
+        match &evidence.remade {
+            Err(reason) => found.push((
+                Rule::Unaltered,
+                format!("`{REPORT}` does not give the numbers of `{SUMMARY}`: {reason}"),
+            )),
+            Ok(remade) => {
+                if let Some(differs) = difference(summary, remade) {
+                    found.push((
+                        Rule::Unaltered,
+                        format!("`{differs}` in `{SUMMARY}` is not what `{REPORT}` gives"),
+                    ));
+                }
+            }
+        }
+    }
+    let text = evidence.energy_text().filter(|text| text.trim_end() != energy_text(summary));
+    if text.is_some() {
+        let why = format!("`{ENERGY_WH}` is not what `{SUMMARY}` gives");
+        found.push((Rule::Unaltered, why));
+    }
+}
+
+/// The first number in which a summary differs from one that was made of its report. What the host
+/// adds to a summary, and when the phases ran, is not in the report.
+fn difference(summary: &Summary, remade: &Summary) -> Option<&'static str> {
+    let numbers = |of: &Summary| {
+        [of.total, of.preprocess_wh, of.prefill_wh, of.decode_wh]
+            .map(|energy| energy.map(f64::to_bits))
+    };
+    let keys = ["total", "preprocess_wh", "prefill_wh", "decode_wh"];
+    let pairs = numbers(summary).into_iter().zip(numbers(remade));
+    let energies = keys.into_iter().zip(pairs).find(|(_, (one, two))| one != two);
+    let run = |of: &Summary| Run { phases: vec![], ..of.run.clone() };
+    energies
+        .map(|(key, _)| key)
+        .or_else(|| (summary.measurement != remade.measurement).then_some("measurement"))
+        .or_else(|| (run(summary) != run(remade)).then_some("run"))
+}
+
+fn task(run: &Run, found: &mut Vec<(Rule, String)>) {
+    let why = match run.backend {
+        Backend::Optimum | Backend::Pytorch => return,
+        Backend::Native => {
+            "the `native` backend runs a quantised model on the processor, to try things out; use \
+             `optimum` or `pytorch`"
+        }
+        Backend::Vllm => {
+            "the `vllm` backend is a client only: its logs cannot show which GPUs its server used, \
+             nor how it batched; use `optimum` or `pytorch`"
+        }
+    };
+    found.push((Rule::Task, why.to_owned()));
+}
+
+fn energy(run: &RunRecord, figures: &Figures, found: &mut Vec<(Rule, String)>) {
+    let by_host = figures.gpu.as_ref().is_some_and(|gpu| gpu.by_host);
+    let why = match figures.gpu.as_ref().map(|gpu| gpu.figure.status) {
+        Some(Status::Measured) if !by_host => return,
+        Some(Status::Measured) => {
+            "only the host's meter saw the GPUs, and the logs of the benchmark do not have it"
+                .to_owned()
+        }
+        Some(_) => "the energy of the GPUs is an estimate".to_owned(),
+        None => why_no_gpu(run),
+    };
+    found.push((Rule::Energy, why));
+}
+
+fn hardware(run: &RunRecord, class: Option<ModelClass>, found: &mut Vec<(Rule, String)>) {
+    let devices = run.summary.measurement.devices.iter();
+    let devices = devices.filter(|device| device.kind == DeviceKind::Gpu);
+    // Several that were measured together are one entry.
+    let names: Vec<_> = devices.flat_map(|device| device.name.split(", ")).collect();
+    if let Some(name) = names.iter().find(|name| !name.contains(GPU)) {
+        let why = match *name {
+            "GPU" => "the logs do not name the GPU".to_owned(),
+            name => format!("it ran on {name}"),
+        };
+        found.push((Rule::Hardware, why));
+    }
+    let count = run.details.gpus.unwrap_or(0).max(names.len());
+    match (count, class) {
+        (0, _) => found.push((Rule::Hardware, "the logs do not name the GPU".to_owned())),
+        (1, _) | (_, Some(ModelClass::C)) => {}
+        (count, _) => found.push((
+            Rule::OneGpu,
+            format!(
+                "{count} GPUs were counted; run with `--gpus 1`, or add `--class C` if the model \
+                 needs them"
+            ),
+        )),
+    }
+}
+
+fn prompts(run: &RunRecord, found: &mut Vec<(Rule, String)>) {
+    let Run { prompts, prompts_asked, prompts_failed, .. } = &run.summary.run;
+    let mut differs = |why: String| found.push((Rule::Dataset, why));
+    if *prompts_failed > 0 {
+        differs(format!("{prompts_failed} prompts failed"));
+    }
+    if let Some(asked) = prompts_asked.filter(|asked| asked != prompts) {
+        differs(format!("{asked} prompts were asked for, {prompts} were answered"));
+    }
+    if *prompts != PROMPTS {
+        differs(format!("{prompts} prompts were answered, of {PROMPTS}; run with `-n {PROMPTS}`"));
+    }
+    match &run.details.dataset {
+        Some((name, _)) if DATASETS.contains(&name.as_str()) => {}
+        Some((name, key)) => {
+            differs(format!("the prompts are of `{name}` ({key}), not of `{}`", DATASETS[0]));
+        }
+        None => differs("the logs do not name the dataset".to_owned()),
+    }
+}
+
+fn settings(run: &RunRecord, found: &mut Vec<(Rule, String)>) {
+    if let Some(size) = run.details.batch_size.filter(|size| *size != 1) {
+        found.push((Rule::Batch, format!("{size} prompts were answered at a time")));
+    }
+    let dtype = run.details.dtype.as_deref().map(|dtype| dtype.trim_start_matches("torch."));
+    if let Some(dtype) = dtype.filter(|dtype| *dtype != "auto" && !DTYPES.contains(dtype)) {
+        found.push((Rule::Precision, format!("the number type is {dtype}")));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,237 @@
+//! The report for a terminal: runs side by side, repeats with their spread, and what is broken.
+
+use std::fmt::Write as _;
+
+use contract::summary::{DeviceKind, Status};
+
+use super::{
+    figures::{Drawn, Figures, why_no_gpu},
+    groups::{Energy, Group},
+    number::{digits, few_digits},
+    plain::{plain, sentence, short},
+    record::{Broken, RunRecord, Runs},
+    statistics::Statistics,
+};
+
+/// Characters of the longest name in a table.
+const WIDEST: usize = 44;
+
+/// What is measured, and what is not.
+pub(super) const NOT_MEASURED: &str = "not measured";
+
+/// The report. `figures` are those of the runs, `groups` made of both.
+pub(super) fn text(all: &Runs, figures: &[Figures], groups: &[Group]) -> String {
+    let mut text = all
+        .parent()
+        .map_or_else(String::new, |parent| format!("In {}\n\n", plain(&parent.to_string_lossy())));
+    let before = text.len();
+    if !all.runs.is_empty() {
+        let head = [
+            "Run",
+            "Model",
+            "Backend",
+            "Prompts",
+            "Wh/1000 prompts",
+            "Tokens/s",
+            "Tokens/J",
+            "1st token",
+        ];
+        let rows = all
+            .runs
+            .iter()
+            .zip(figures)
+            .map(|(run, figures)| row(&all.name(&run.folder), run, figures));
+        text += &columns(&head, &rows.collect::<Vec<_>>());
+    }
+    let repeated: Vec<_> = groups.iter().filter(|group| group.runs.len() > 1).collect();
+    if !repeated.is_empty() {
+        let head = ["Repeats", "Backend", "Runs", "Wh/1000 prompts", "Least", "Most", "Tokens/s"];
+        let rows = repeated.iter().map(|group| spread(group, &all.runs[group.runs[0]]));
+        let _ = write!(text, "\n{}", columns(&head, &rows.collect::<Vec<_>>()));
+    }
+    for (run, figures) in all.runs.iter().zip(figures) {
+        text += &remarks(&all.name(&run.folder), run, figures);
+    }
+    if !all.broken.is_empty() {
+        let _ = writeln!(text, "{}Broken", if text.len() == before { "" } else { "\n" });
+        for Broken { folder, reason } in &all.broken {
+            let _ = writeln!(text, "  {}: {}", plain(&all.name(folder)), sentence(reason));
+        }
+    }
+    text
+}
+
+fn row(name: &str, run: &RunRecord, figures: &Figures) -> Vec<String> {
+    let of = &run.summary.run;
+    let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), few_digits);
+    let failed = match of.prompts_failed {
+        0 => String::new(),
+        failed => format!(", {failed} FAILED"),
+    };
+    vec![
+        short(name, WIDEST),
+        short(&of.model, WIDEST),
+        of.backend.to_string(),
+        format!("{}{failed}", of.prompts),
+        figures.headline().map_or_else(|| NOT_MEASURED.to_owned(), energy),
+        number(figures.tokens_per_second.as_ref().map(|figure| figure.value)),
+        number(figures.tokens_per_joule.as_ref().map(|(_, figure)| figure.value)),
+        figures
+            .first_token
+            .as_ref()
+            .map_or_else(|| "-".to_owned(), |figure| format!("{} s", few_digits(figure.value))),
+    ]
+}
+
+/// An energy with what drew it and how that is known: `GPU 21.60 measured`.
+fn energy(drawn: &Drawn) -> String {
+    let Drawn { kind, by_host, figure } = drawn;
+    format!(
+        "{}{} {} {}",
+        by_whom(*by_host),
+        kind_name(*kind),
+        digits(figure.value),
+        word(figure.status)
+    )
+}
+
+fn by_whom(by_host: bool) -> &'static str {
+    if by_host { "host's meter: " } else { "" }
+}
+
+fn spread(group: &Group, first: &RunRecord) -> Vec<String> {
+    let with = |found: &Statistics| match found.percent() {
+        Some(percent) => format!("{} ± {percent:.1} %", digits(found.mean)),
+        None => digits(found.mean),
+    };
+    let energy = |of: &dyn Fn(&Energy) -> String| {
+        group.energy.as_ref().map_or_else(|| NOT_MEASURED.to_owned(), of)
+    };
+    vec![
+        short(&first.summary.run.model, WIDEST),
+        first.summary.run.backend.to_string(),
+        group.runs.len().to_string(),
+        energy(&|energy| {
+            let Energy { kind, by_host, status, per_thousand } = energy;
+            let (who, name) = (by_whom(*by_host), kind_name(*kind));
+            format!("{who}{name} {} {}", with(per_thousand), word(*status))
+        }),
+        energy(&|energy| digits(energy.per_thousand.least)),
+        energy(&|energy| digits(energy.per_thousand.most)),
+        group.tokens_per_second.as_ref().map_or_else(|| "-".to_owned(), with),
+    ]
+}
+
+/// What a reader of a run's numbers must know.
+fn remarks(name: &str, run: &RunRecord, figures: &Figures) -> String {
+    let mut lines = vec![];
+    if figures.gpu.is_none() {
+        lines.push(why_no_gpu(run));
+    }
+    lines.extend(run.summary.notes.iter().chain(&run.doubts).cloned());
+    lines.extend(run.meter.iter().flat_map(|(meter, _)| &meter.notes).cloned());
+    if lines.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{}\n", plain(name));
+    for line in lines {
+        let _ = writeln!(text, "  {}", sentence(&line));
+    }
+    text
+}
+
+/// A device's kind as people write it.
+pub(super) fn kind_name(kind: DeviceKind) -> &'static str {
+    match kind {
+        DeviceKind::Gpu => "GPU",
+        DeviceKind::Cpu => "CPU",
+        DeviceKind::Ram => "RAM",
+    }
+}
+
+/// How a number is known.
+pub(super) fn word(status: Status) -> &'static str {
+    match status {
+        Status::Measured => "measured",
+        Status::Estimated => "estimated",
+        Status::NotMeasured => NOT_MEASURED,
+    }
+}
+
+/// Rows under their heads, each column as wide as its widest.
+fn columns(head: &[&str], rows: &[Vec<String>]) -> String {
+    let head: Vec<_> = head.iter().map(|name| (*name).to_owned()).collect();
+    let all = || std::iter::once(&head).chain(rows);
+    let width = |column: usize| all().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<_> = (0..head.len()).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+    };
+    all().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::text;
+    use crate::report::{
+        figures::Figures,
+        groups::groups,
+        record::{Broken, RunRecord, Runs},
+        testing::{measured, on_cpu},
+    };
+
+    fn shown(runs: Vec<RunRecord>, broken: Vec<Broken>) -> String {
+        let all = Runs { runs, broken };
+        let figures: Vec<_> = all.runs.iter().map(Figures::of).collect();
+        text(&all, &figures, &groups(&all, &figures))
+    }
+
+    #[test]
+    fn runs_stand_side_by_side_and_say_how_they_measured() {
+        let mut nothing = on_cpu("4");
+        nothing.summary.measurement.devices.clear();
+        nothing.summary.measurement.source = "no counter could be read".into();
+        nothing.summary.run.prompts_failed = 1;
+        let broken = Broken { folder: "results/5".into(), reason: "half a file".into() };
+        let runs = vec![measured("1", 0.42), measured("2", 0.44), on_cpu("3"), nothing];
+        insta::assert_snapshot!(shown(runs, vec![broken]), @r"
+        In results
+
+        Run  Model                                     Backend  Prompts       Wh/1000 prompts      Tokens/s  Tokens/J  1st token
+        1    openai/gpt-oss-20b                        optimum  20            GPU 21.00 measured   25.0      0.132     0.0421 s
+        2    openai/gpt-oss-20b                        optimum  20            GPU 22.00 measured   25.0      0.126     0.0421 s
+        3    HuggingFaceTB/SmolLM2-360M-Instruct-GGUF  native   20            CPU 1.800 estimated  25.0      -         0.0421 s
+        4    HuggingFaceTB/SmolLM2-360M-Instruct-GGUF  native   20, 1 FAILED  not measured         25.0      -         0.0421 s
+
+        Repeats             Backend  Runs  Wh/1000 prompts             Least  Most   Tokens/s
+        openai/gpt-oss-20b  optimum  2     GPU 21.50 ± 3.3 % measured  21.00  22.00  25.00 ± 0.0 %
+
+        3
+          no GPU was measured; CPU: estimated from CPU seconds
+          the weights are quantised
+
+        4
+          GPU not measured: no counter could be read
+          the weights are quantised
+
+        Broken
+          5: half a file
+        ");
+    }
+
+    #[test]
+    fn a_hostile_name_does_nothing_to_a_terminal() {
+        let mut run = measured("1", 0.42);
+        run.summary.run.model = "a\u{1b}]0;owned\u{7}\u{202e}b".into();
+        run.folder = PathBuf::from("r\u{1b}[2J");
+        run.summary.notes = vec!["\u{1b}[31mred".into()];
+        let broken = Broken { folder: "\u{9b}2J".into(), reason: "\r\nfine".into() };
+        let text = shown(vec![run], vec![broken]);
+        assert!(!text.chars().any(|char| char.is_control() && char != '\n'), "{text:?}");
+        assert!(!text.contains('\u{202e}'));
+        assert_eq!(text.lines().count(), 8, "{text}");
+    }
+}

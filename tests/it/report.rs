@@ -1,0 +1,184 @@
+//! `aienergyscore report` as a program: its streams, its exit codes, the files that it writes.
+
+use std::{fs, path::Path, process::Command};
+
+use crate::{
+    ada::Ada,
+    harness::{Outcome, Sandbox, aienergyscore, smoke, workspace},
+    results::{Leaves, edit},
+    under_way::{run, said},
+};
+
+fn report(sandbox: &Sandbox, args: &[&str]) -> Outcome {
+    aienergyscore(sandbox, ["report"].iter().chain(args))
+}
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new(None);
+    Leaves::score().write(&sandbox.cwd().join("results"));
+    sandbox
+}
+
+#[test]
+fn the_usual_folder_is_read_unless_another_is_named() {
+    let mut sandbox = sandbox();
+    let outcome = report(&sandbox, &[]);
+    assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""));
+    assert!(outcome.stdout.contains("GPU 21.60 measured"), "{}", outcome.stdout);
+    sandbox.set("RESULTS_DIR", "elsewhere");
+    let outcome = report(&sandbox, &[]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stdout.contains("elsewhere: it cannot be read"), "{}", outcome.stdout);
+    assert_eq!(report(&sandbox, &["results", "elsewhere"]).code, Some(0));
+}
+
+#[test]
+fn earlier_results_are_read_when_asked_for() {
+    let sandbox = sandbox();
+    let earlier = sandbox.cwd().join("results/previous/2026-11-24T01-05-16Z");
+    Leaves { gpu_wh: Some(21.2), ..Leaves::score() }.write(&earlier);
+    assert!(!report(&sandbox, &[]).stdout.contains("21.20"));
+    let both = report(&sandbox, &["--previous"]).stdout;
+    assert!(both.contains("21.20") && both.contains("GPU 21.40 ± 1.3 % measured"), "{both}");
+}
+
+#[test]
+fn folders_of_the_stacks_are_read_and_broken_ones_stop_nothing() {
+    let sandbox = Sandbox::new(None);
+    let real = workspace().join("docker/reports/tests/reports");
+    let outcome = report(&sandbox, &[real.to_str().unwrap(), "--json"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let value: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(value["runs"].as_array().unwrap().len(), 5);
+    assert_eq!(value["broken"].as_array().unwrap().len(), 2);
+    assert!(value["runs"].as_array().unwrap().iter().all(|run| {
+        run["wh_per_1000_prompts"]["gpu"].is_null() && run["numbers_from"] == "report"
+    }));
+    assert_eq!(outcome.stderr.lines().count(), 2, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("warning: ") && outcome.stderr.contains("optimum_cpu_empty"));
+    let csv = report(&sandbox, &[real.to_str().unwrap(), "--csv"]).stdout;
+    assert_eq!(csv.lines().count(), 8, "{csv}");
+    assert!(!csv.contains("0.0000,0.0000"), "{csv}");
+}
+
+#[test]
+fn a_page_is_not_written_over_unasked() {
+    let sandbox = sandbox();
+    let page = sandbox.cwd().join("page.html");
+    let outcome = report(&sandbox, &["--html", "page.html"]);
+    assert_eq!((outcome.code, &*outcome.stdout), (Some(0), ""));
+    let first = fs::read(&page).unwrap();
+    let outcome = report(&sandbox, &["--html", "page.html"]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.contains("is there already"), "{}", outcome.stderr);
+    fs::write(&page, "mine").unwrap();
+    assert_eq!(report(&sandbox, &["--html", "page.html", "--overwrite"]).code, Some(0));
+    assert_eq!(fs::read(&page).unwrap(), first, "equal results make an equal page");
+    assert_eq!(report(&sandbox, &["--html", "page.html", "--json"]).code, Some(2));
+}
+
+/// The names in an archive and that their digests hold, as Python and coreutils see it.
+fn checked(archive: &Path) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let unpack = "import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])";
+    let mut python = Command::new("python3");
+    python.args(["-c", unpack]).arg(archive).arg(folder.path());
+    assert!(python.status().unwrap().success());
+    let sums = Command::new("sha256sum")
+        .args(["--check", "--strict", "SHA256SUMS"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(sums.stdout).unwrap();
+    assert!(sums.status.success(), "{said}");
+    assert!(folder.path().join("MANIFEST.json").exists());
+    said
+}
+
+#[test]
+fn a_run_by_the_rules_is_packed_with_its_digests() {
+    let sandbox = sandbox();
+    fs::write(sandbox.cwd().join("results/my notes.txt"), "mine").unwrap();
+    let outcome = report(&sandbox, &["--submission", "out.zip"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("the mean of 10 runs, and this is 1"), "{}", outcome.stderr);
+    let archive = sandbox.cwd().join("out.zip");
+    let said = checked(&archive);
+    for name in ["GPU_ENERGY_SUMMARY.json", "GPU_ENERGY_WH.txt", "benchmark.log", "host_meter.json"]
+    {
+        assert!(said.contains(&format!("{name}: OK")), "{said}");
+    }
+    assert!(!said.contains("notes"), "{said}");
+
+    let first = fs::read(&archive).unwrap();
+    let again = report(&sandbox, &["--submission", "out.zip"]);
+    assert_eq!(again.code, Some(1));
+    assert!(again.stderr.contains("is there already"), "{}", again.stderr);
+    assert_eq!(report(&sandbox, &["--submission", "out.zip", "--overwrite"]).code, Some(0));
+    assert_eq!(fs::read(&archive).unwrap(), first, "equal logs make equal bytes");
+
+    let second = sandbox.cwd().join("second");
+    Leaves { gpu_wh: Some(21.5), ..Leaves::score() }.write(&second);
+    let both = report(&sandbox, &["results", "second", "--submission", "two.zip"]);
+    assert_eq!(both.code, Some(0), "{}", both.stderr);
+    assert!(checked(&sandbox.cwd().join("two.zip")).contains("run-02/benchmark.log: OK"));
+}
+
+#[test]
+fn what_the_rules_exclude_is_refused_with_every_reason() {
+    let sandbox = Sandbox::new(None);
+    let results = sandbox.cwd().join("results");
+    Leaves { model: "org/m", gpu_wh: None, prompts: 20 }.write(&results);
+    edit(&results.join("GPU_ENERGY_SUMMARY.json"), |summary| {
+        summary["run"]["seconds"] = 1.5.into()
+    });
+    let outcome = report(&sandbox, &["--submission", "out.zip"]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(!sandbox.cwd().join("out.zip").exists());
+    insta::assert_snapshot!(outcome.stderr, @r"
+    refused ./results: `run` in `GPU_ENERGY_SUMMARY.json` is not what `benchmark_report.json` gives [unaltered: logs are unaltered, and of this very test]
+    refused ./results: no GPU was measured; CPU: RAPL counter, read by codecarbon 3.0.8; RAM: estimated from a model, by codecarbon 3.0.8 [energy: GPU energy alone is scored, and it is measured]
+    refused ./results: 20 prompts were answered, of 1000; run with `-n 1000` [dataset: a task is its dataset of 1,000 prompts]
+    error: no submission was made; the rules are in https://huggingface.github.io/AIEnergyScore/#evaluating-models (index.md of commit a5b9a04, December 2025)
+    ");
+}
+
+#[test]
+#[ignore = "needs Docker and `cargo xtask smoke` once before"]
+fn real_runs_are_reported_and_can_be_run_again() {
+    let ada = Ada::with(&[smoke::GGUF]);
+    let first = run(&ada, &["-n", "2"]);
+    assert!(first.status.success(), "{}", said(&first));
+    let report = |args: &[&str]| {
+        let output = ada.command(&[&["report"], args].concat()).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let read =
+        |args: &[&str]| -> serde_json::Value { serde_json::from_str(&report(args)).unwrap() };
+    let once = read(&["--json"]);
+    let only = &once["runs"][0];
+    assert_eq!((&only["complete"], &only["doubts"]), (&true.into(), &serde_json::json!([])));
+    assert_eq!(only["prompts"]["value"], 2.0);
+    assert!(only["wh_per_1000_prompts"]["gpu"].is_null(), "{only}");
+    let repeat = &only["summary"]["repeat"];
+    assert!(repeat["image_id"].as_str().unwrap().starts_with("sha256:"), "{repeat}");
+    assert_eq!(repeat["image_digest"], serde_json::Value::Null, "it was built here");
+
+    // The command that is kept makes a second run of the same.
+    let words = repeat["command"].as_array().unwrap().iter();
+    let words: Vec<_> = words.map(|word| word.as_str().unwrap()).collect();
+    let at = words.iter().position(|word| *word == "aienergyscore").unwrap();
+    let again = ada.command(&words[at + 1..]).output().unwrap();
+    assert!(again.status.success(), "{}", said(&again));
+    let both = read(&["--json", "--previous"]);
+    assert_eq!(both["groups"].as_array().unwrap().len(), 1, "{}", both["groups"]);
+    assert_eq!(both["groups"][0]["tokens_per_second"]["n"], 2);
+
+    report(&["--previous", "--html", "page.html"]);
+    let page = fs::read_to_string(ada.home().join("page.html")).unwrap();
+    assert!(page.contains("<h1>2 runs of ") && page.contains("GPU not measured"));
+    let refused = ada.command(&["report", "--submission", "out.zip"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said(&refused).contains("`native` backend"), "{}", said(&refused));
+}

@@ -1,0 +1,12 @@
+//! Tables of the report.
+
+use runner::report::submission;
+
+use crate::docs::content::Content;
+
+/// What a run must be to be submitted to the leaderboard.
+pub(in crate::docs) fn submission_rules() -> Content {
+    let rows = submission::documented().into_iter().map(Vec::from);
+    let head = vec!["Rule", "What it says", "What is looked at"];
+    Content::Table { head, rows: rows.collect() }
+}
