@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::summary::{DeviceKind, Status};
+use crate::device::{DeviceKind, Status};
 
 /// Name of a phase that reads prompts and writes answers, both in one.
 pub const PROMPTS: &str = "prompts";

@@ -6,6 +6,7 @@
 
 pub mod argument;
 mod backend;
+mod device;
 pub mod env;
 mod flavour;
 pub mod give_back;

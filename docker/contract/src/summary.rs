@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::device::{DeviceKind, Status};
 use crate::{
     Backend,
     host_meter::{HostMeter, Phase},
@@ -74,18 +75,6 @@ pub struct Measurement {
     pub devices: Vec<Device>,
 }
 
-/// Whether energies stand on a counter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Read from a counter of the hardware.
-    Measured,
-    /// Computed from a model of the hardware.
-    Estimated,
-    /// No number at all, which is not the same as 0 Wh.
-    NotMeasured,
-}
-
 /// One measured device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Device {
@@ -99,18 +88,6 @@ pub struct Device {
     pub status: Status,
     /// The counter or model behind it.
     pub source: String,
-}
-
-/// Kinds of device that draw energy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DeviceKind {
-    /// A graphics processor: the only kind that the score counts.
-    Gpu,
-    /// A processor package.
-    Cpu,
-    /// Memory.
-    Ram,
 }
 
 /// What ran, and how fast.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::exit::Exit;
+use crate::{exit::Exit, one_line::on_one_line};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -80,33 +80,6 @@ pub fn render(findings: &[Finding], as_json: bool) -> String {
         format!("{severity:<8}{check:<9}{subject}: {text}\n")
     });
     lines.chain([format!("{errors} error(s), {warnings} warning(s)\n")]).collect()
-}
-
-/// Line feeds and other control characters as escapes, and what makes a terminal show a text in
-/// another order or not at all: a path may hold them, and a line is a finding.
-pub(crate) fn on_one_line(text: &str) -> String {
-    let mut line = String::new();
-    for character in text.chars() {
-        if character.is_control() || is_unseen(character) {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
-        }
-    }
-    line
-}
-
-/// Marks of direction, characters without width, and Unicode's own ends of lines.
-const fn is_unseen(character: char) -> bool {
-    matches!(
-        character,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-    )
 }
 
 /// What the findings mean to a script.

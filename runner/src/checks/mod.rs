@@ -11,7 +11,6 @@ mod token;
 
 use contract::Backend;
 
-pub(crate) use finding::on_one_line;
 pub use finding::{Finding, Severity, exit, render};
 
 use crate::{

@@ -10,7 +10,7 @@ use super::{
     filter::Filter,
 };
 use crate::{
-    checks::on_one_line,
+    one_line::on_one_line,
     units::{ago, bytes},
 };
 

@@ -13,7 +13,7 @@ use super::{
     repo::{Repo, SNAPSHOTS},
     snapshot::{Content, Snapshot},
 };
-use crate::checks::on_one_line;
+use crate::one_line::on_one_line;
 
 /// The branch that is loaded when nobody names another.
 const MAIN: &str = "main";

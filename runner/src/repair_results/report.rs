@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::survey::{Closed, Foreign, Survey};
 use crate::{
-    checks::on_one_line,
     engine::Engine,
     exit::Exit,
     give_back::{self, Entry, Failure, Outcome, sudo_line, sudo_search},
     host::Host,
     host_path::HostPath,
+    one_line::on_one_line,
     shell::{CommandLine, Style},
     units,
 };

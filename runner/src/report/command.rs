@@ -15,6 +15,7 @@ use super::{
 use crate::{
     atomic_file,
     exit::Exit,
+    one_line::on_one_line,
     terminal::{self, warn},
 };
 
@@ -106,7 +107,7 @@ fn usual_folder() -> PathBuf {
 fn say_broken(all: &Runs) {
     for broken in &all.broken {
         let folder = plain(&broken.folder.to_string_lossy());
-        warn(Some(format!("{folder} is left out: {}", super::plain::sentence(&broken.reason))));
+        warn(Some(format!("{folder} is left out: {}", on_one_line(&broken.reason))));
     }
 }
 

@@ -13,9 +13,10 @@ use contract::{
 
 use super::{
     figures::{Figures, why_no_gpu},
-    plain::{plain, sentence},
+    plain::plain,
     record::{Broken, RunRecord, Runs},
 };
+use crate::one_line::on_one_line;
 
 /// The columns, in order.
 const COLUMNS: [&str; 21] = [
@@ -111,7 +112,7 @@ fn row(run: &RunRecord, figures: &Figures) -> [String; COLUMNS.len()] {
             .repeat
             .as_ref()
             .map_or_else(String::new, |repeat| harmless(&plain(&repeat.begun))),
-        harmless(&sentence(&error)),
+        harmless(&on_one_line(&error)),
     ]
 }
 
@@ -119,7 +120,8 @@ fn broken_row(broken: &Broken) -> [String; COLUMNS.len()] {
     let mut row = [const { String::new() }; COLUMNS.len()];
     row[2] = TASK.to_owned();
     let folder = broken.folder.to_string_lossy();
-    row[COLUMNS.len() - 1] = harmless(&sentence(&format!("BROKEN: {folder}: {}", broken.reason)));
+    row[COLUMNS.len() - 1] =
+        harmless(&on_one_line(&format!("BROKEN: {folder}: {}", broken.reason)));
     row
 }
 
@@ -191,7 +193,7 @@ mod tests {
         let mut reader = csv::Reader::from_reader(shown.as_bytes());
         let row = reader.records().next().unwrap().unwrap();
         assert_eq!(row.len(), COLUMNS.len());
-        assert_eq!(&row[0], "'=cmd|' /C calc'!A0,\"\\u{a}\\u{1b}[2J");
+        assert_eq!(&row[0], "'=cmd|' /C calc'!A0,\"\\n\\u{1b}[2J");
         assert!(!shown.contains('\u{1b}'));
     }
 }

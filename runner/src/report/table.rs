@@ -8,10 +8,11 @@ use super::{
     figures::{Drawn, Figures, why_no_gpu},
     groups::{Energy, Group},
     number::{digits, few_digits},
-    plain::{plain, sentence, short},
+    plain::{plain, short},
     record::{Broken, RunRecord, Runs},
     statistics::Statistics,
 };
+use crate::one_line::on_one_line;
 
 /// Characters of the longest name in a table.
 const WIDEST: usize = 44;
@@ -55,7 +56,7 @@ pub(super) fn text(all: &Runs, figures: &[Figures], groups: &[Group]) -> String 
     if !all.broken.is_empty() {
         let _ = writeln!(text, "{}Broken", if text.len() == before { "" } else { "\n" });
         for Broken { folder, reason } in &all.broken {
-            let _ = writeln!(text, "  {}: {}", plain(&all.name(folder)), sentence(reason));
+            let _ = writeln!(text, "  {}: {}", plain(&all.name(folder)), on_one_line(reason));
         }
     }
     text
@@ -135,7 +136,7 @@ fn remarks(name: &str, run: &RunRecord, figures: &Figures) -> String {
     }
     let mut text = format!("\n{}\n", plain(name));
     for line in lines {
-        let _ = writeln!(text, "  {}", sentence(&line));
+        let _ = writeln!(text, "  {}", on_one_line(&line));
     }
     text
 }

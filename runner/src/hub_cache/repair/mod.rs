@@ -26,7 +26,7 @@ use super::{
     cache::Cache,
     verify::{Around, Scope, verify},
 };
-use crate::{checks::on_one_line, exit::Exit, give_back::Failure, host_path::HostPath};
+use crate::{exit::Exit, give_back::Failure, host_path::HostPath, one_line::on_one_line};
 
 pub(crate) use apply::is_unfinished;
 

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use super::{Tally, Verification};
 use crate::{
-    checks::{Severity, on_one_line},
+    checks::Severity,
     exit::Exit,
     hub_cache::breakage::{Breakage, Fix},
+    one_line::on_one_line,
     units::bytes,
 };
 

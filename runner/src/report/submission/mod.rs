@@ -21,10 +21,10 @@ use super::{
     command::{ModelClass, write_new},
     figures::Figures,
     groups::groups,
-    plain::{plain, sentence},
+    plain::plain,
     record::Runs,
 };
-use crate::{exit::Exit, terminal};
+use crate::{exit::Exit, one_line::on_one_line, terminal};
 
 /// Where the archive goes.
 const PORTAL: &str = "https://huggingface.co/spaces/AIEnergyScore/submission_portal";
@@ -84,7 +84,7 @@ fn told(refusals: &[Refusal]) -> String {
     let lines = refusals.iter().map(|refusal| {
         let Refusal { folder, rule, why } = refusal;
         let folder = plain(&folder.to_string_lossy());
-        format!("refused {folder}: {} [{rule}: {}]", sentence(why), rule.text())
+        format!("refused {folder}: {} [{rule}: {}]", on_one_line(why), rule.text())
     });
     let lines: Vec<_> = lines.collect();
     format!(

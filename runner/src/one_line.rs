@@ -1,0 +1,56 @@
+//! Text of others' as one line of ours.
+
+/// Line feeds and other control characters as escapes, and what makes a terminal show a text in
+/// another order or not at all: a path may hold them, and a line is a finding.
+pub(crate) fn on_one_line(text: &str) -> String {
+    let mut line = String::new();
+    for character in text.chars() {
+        if character.is_control() || is_unseen(character) {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+/// Marks of direction, characters without width, tags, and Unicode's own ends of lines.
+const fn is_unseen(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{is_unseen, on_one_line};
+
+    #[test]
+    fn what_is_obeyed_is_shown_and_what_is_read_is_kept() {
+        assert_eq!(on_one_line("org/Größe-7B 模型"), "org/Größe-7B 模型");
+        assert_eq!(
+            on_one_line("a\u{1b}[2Jb\u{202e}c\u{200b}\n\u{9b}"),
+            "a\\u{1b}[2Jb\\u{202e}c\\u{200b}\\n\\u{9b}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_harmless_and_one_line(text in any::<String>()) {
+            let shown = on_one_line(&text);
+            prop_assert!(!shown.chars().any(|char| char.is_control() || is_unseen(char)));
+            prop_assert_eq!(on_one_line(&shown), shown);
+        }
+    }
+}
