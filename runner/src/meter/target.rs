@@ -11,7 +11,7 @@ use super::{cgroup::Cgroup, process::Processes};
 
 /// How long after a container has its id its control group is looked for at every moment, in
 /// seconds.
-const SOON: f64 = 2.0;
+const SOON: f64 = 1.0;
 
 /// How often afterwards, in seconds.
 const PAUSE: f64 = 5.0;
@@ -40,8 +40,10 @@ pub(super) struct Target {
     subject: Subject,
     root: PathBuf,
     found: Option<Found>,
-    /// When the container's id was there, and when it was looked for last.
-    known_since: Option<(f64, f64)>,
+    /// When the container's id was there.
+    known_since: Option<f64>,
+    /// When its processes were looked for last, after it was no longer soon.
+    late: Option<f64>,
     is_clock_shared: Option<bool>,
 }
 
@@ -59,7 +61,7 @@ impl Target {
     /// Of what is about to start, on the machine whose files are below `root`.
     pub(super) fn new(subject: Subject, root: &Path) -> Self {
         let root = root.to_owned();
-        Self { subject, root, found: None, known_since: None, is_clock_shared: None }
+        Self { subject, root, found: None, known_since: None, late: None, is_clock_shared: None }
     }
 
     /// Looks for the processes, if they are not known yet. `ask` runs a command and gives what it
@@ -86,12 +88,12 @@ impl Target {
         if id.len() < 12 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;
         }
-        let (since, last) = *self.known_since.get_or_insert((now, f64::NEG_INFINITY));
-        let soon = now - since < SOON;
-        if now - since > GIVEN_UP || (!soon && now - last < PAUSE) {
+        let age = now - *self.known_since.get_or_insert(now);
+        let soon = age < SOON;
+        if age > GIVEN_UP || self.late.is_some_and(|last| now - last < PAUSE) {
             return None;
         }
-        self.known_since = Some((since, now));
+        self.late = (!soon).then_some(now);
         if let Some(cgroup) = Cgroup::of_container(&self.root, &id) {
             return Some(Found::Container { id, cgroup });
         }
@@ -251,8 +253,8 @@ mod tests {
             target.look(f64::from(second) / 10.0, &mut nothing);
         }
         assert!(!target.is_found());
-        // After 5, 10, 15, 20, 25 and no more seconds.
-        assert_eq!(asked, 5);
+        // After 1, 6, 11, 16, 21, 26 and no more seconds.
+        assert_eq!(asked, 6);
 
         process(root, 1, 0, [0; 4], "");
         process(root, 70, 1, [100, 50, 200, 50], "");
