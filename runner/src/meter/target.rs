@@ -20,6 +20,9 @@ const PAUSE: f64 = 5.0;
 /// others have their containers on another machine.
 const GIVEN_UP: f64 = 30.0;
 
+/// Readings from one look for new processes to the next: it means all of the machine's.
+const LOOK_FOR_CHILDREN: u32 = 10;
+
 /// What runs the benchmark.
 #[derive(Debug, Clone)]
 pub(crate) enum Subject {
@@ -53,8 +56,19 @@ enum Found {
         id: String,
         cgroup: Cgroup,
     },
-    /// A process and all that come from it.
-    Tree(u32),
+    /// A process and all that come from it: itself, those that were seen last, and how often they
+    /// were read since.
+    Tree {
+        root: u32,
+        members: Vec<u32>,
+        read: u32,
+    },
+}
+
+impl Found {
+    fn tree(root: u32) -> Self {
+        Self::Tree { root, members: vec![], read: 0 }
+    }
 }
 
 impl Target {
@@ -81,7 +95,7 @@ impl Target {
         ask: &mut dyn FnMut(&[String]) -> Option<String>,
     ) -> Option<Found> {
         let (cidfile, pid_command) = match &self.subject {
-            Subject::Child(pid) => return pid.get().map(|pid| Found::Tree(*pid)),
+            Subject::Child(pid) => return pid.get().map(|pid| Found::tree(*pid)),
             Subject::Container { cidfile, pid_command } => (cidfile, pid_command),
         };
         let id = fs::read_to_string(cidfile).ok()?.trim().to_owned();
@@ -100,7 +114,7 @@ impl Target {
         let pid = ask(pid_command.as_ref().filter(|_| !soon)?)?.trim().parse().ok()?;
         // The number may be another machine's.
         let is_ours = self.processes().words(pid).contains(contract::ENTRYPOINT);
-        is_ours.then_some(Found::Tree(pid))
+        is_ours.then(|| Found::tree(pid))
     }
 
     /// Whether they were found.
@@ -109,10 +123,20 @@ impl Target {
     }
 
     /// Processor seconds that they took; `None` where they are not known or gone.
-    pub(super) fn cpu_seconds(&self) -> Option<f64> {
-        match self.found.as_ref()? {
+    pub(super) fn cpu_seconds(&mut self) -> Option<f64> {
+        let processes = self.processes();
+        match self.found.as_mut()? {
             Found::Container { cgroup, .. } => cgroup.cpu_seconds(),
-            Found::Tree(pid) => self.processes().cpu_seconds(*pid),
+            Found::Tree { root, members, read } => {
+                if read.is_multiple_of(LOOK_FOR_CHILDREN) {
+                    *members = processes.tree(*root)?;
+                    // Whatever its number is, it is gone last.
+                    members.retain(|pid| pid != root);
+                    members.insert(0, *root);
+                }
+                *read += 1;
+                processes.cpu_seconds(members)
+            }
         }
     }
 
@@ -120,7 +144,7 @@ impl Target {
     pub(super) fn clockwork(&self) -> &'static str {
         match &self.found {
             Some(Found::Container { cgroup, .. }) => cgroup.name(),
-            Some(Found::Tree(_)) | None => "its processes",
+            Some(Found::Tree { .. }) | None => "its processes",
         }
     }
 
@@ -129,7 +153,7 @@ impl Target {
         let processes = self.processes();
         match self.found.as_ref()? {
             Found::Container { id, .. } => processes.cgroups(pid).map(|text| text.contains(id)),
-            Found::Tree(root) => processes.comes_from(pid, *root),
+            Found::Tree { root, .. } => processes.comes_from(pid, *root),
         }
     }
 
@@ -142,7 +166,7 @@ impl Target {
     fn compare_clocks(&self) -> Option<bool> {
         let pid = match self.found.as_ref()? {
             Found::Container { cgroup, .. } => cgroup.first_process()?,
-            Found::Tree(pid) => *pid,
+            Found::Tree { root, .. } => *root,
         };
         let offsets = |process: &str| {
             fs::read_to_string(self.root.join("proc").join(process).join("timens_offsets"))
