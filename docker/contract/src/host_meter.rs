@@ -27,8 +27,9 @@ pub struct HostMeter {
 /// A part of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
-    /// Its name as the score knows it: `preprocess`, `prefill`, `decode`, or `prompts` where the
-    /// backend does not tell these apart.
+    /// Its name as the score knows it: `preprocess`, `prefill`, `decode`, or [`PROMPTS`] where the
+    /// backend does not tell these apart. That of `optimum` is its second pass, whose energy its
+    /// prefill and decode sum up to.
     pub name: String,
     /// Its begin, in seconds.
     pub from: f64,

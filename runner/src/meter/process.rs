@@ -61,30 +61,28 @@ impl Processes {
         Some(pid == root)
     }
 
-    /// Processor seconds of `root` and all that come from it, those that have ended among them;
-    /// `None` once it is gone.
-    pub(super) fn cpu_seconds(&self, root: u32) -> Option<f64> {
+    /// `root` and all that come from it, in the order of their numbers; `None` once it is gone.
+    pub(super) fn tree(&self, root: u32) -> Option<Vec<u32>> {
         let entries = fs::read_dir(&self.folder).ok()?.flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        // In the order of their numbers, a process comes before its children: one that ends
-        // meanwhile is left out once, and not counted twice.
-        let mut pids: Vec<u32> = pids.collect();
-        pids.sort_unstable();
-        let stats: BTreeMap<u32, Stat> =
-            pids.into_iter().filter_map(|pid| Some((pid, self.stat(pid)?))).collect();
-        stats.get(&root)?;
-        let belongs = |mut pid: u32| {
-            for _ in 0..GENERATIONS {
-                match stats.get(&pid) {
-                    _ if pid == root => return true,
-                    Some(stat) => pid = stat.parent,
-                    None => break,
-                }
-            }
-            false
+        let parents: BTreeMap<u32, u32> =
+            pids.filter_map(|pid| Some((pid, self.stat(pid)?.parent))).collect();
+        parents.get(&root)?;
+        let belongs = |pid: &u32| {
+            let ancestors = std::iter::successors(Some(*pid), |pid| parents.get(pid).copied());
+            ancestors.take(GENERATIONS).any(|pid| pid == root)
         };
-        let ticks: u64 =
-            stats.iter().filter(|(pid, _)| belongs(**pid)).map(|(_, stat)| stat.ticks).sum();
+        Some(parents.keys().copied().filter(belongs).collect())
+    }
+
+    /// Processor seconds of these, and of their children that have ended; `None` once the first one
+    /// is gone.
+    pub(super) fn cpu_seconds(&self, pids: &[u32]) -> Option<f64> {
+        let (first, others) = pids.split_first()?;
+        // In this order a process mostly comes before its children: one that ends meanwhile is left
+        // out once, and not counted twice.
+        let ended = others.iter().filter_map(|pid| self.stat(*pid)).map(|stat| stat.ticks);
+        let ticks = self.stat(*first)?.ticks + ended.sum::<u64>();
         Some(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
     }
 
@@ -134,8 +132,10 @@ mod tests {
         assert_eq!(processes.comes_from(parent, me), Some(false));
         assert!(processes.name(me).is_some());
         assert_eq!(processes.comes_from(4_194_305, me), None, "no number is that high");
-        assert_eq!(processes.cpu_seconds(4_194_305), None);
-        assert!(processes.cpu_seconds(me).is_some_and(|seconds| seconds >= 0.0));
+        assert_eq!(processes.tree(4_194_305), None);
+        assert!(processes.tree(parent).unwrap().contains(&me));
+        assert_eq!(processes.cpu_seconds(&[4_194_305, me]), None);
+        assert!(processes.cpu_seconds(&[me]).is_some_and(|seconds| seconds >= 0.0));
     }
 
     proptest! {

@@ -11,7 +11,7 @@ use super::{cgroup::Cgroup, process::Processes};
 
 /// How long after a container has its id its control group is looked for at every moment, in
 /// seconds.
-const SOON: f64 = 2.0;
+const SOON: f64 = 1.0;
 
 /// How often afterwards, in seconds.
 const PAUSE: f64 = 5.0;
@@ -19,6 +19,9 @@ const PAUSE: f64 = 5.0;
 /// How long after that id the search is given up, in seconds: some engines make no control group,
 /// others have their containers on another machine.
 const GIVEN_UP: f64 = 30.0;
+
+/// Readings from one look for new processes to the next: it means all of the machine's.
+const LOOK_FOR_CHILDREN: u32 = 10;
 
 /// What runs the benchmark.
 #[derive(Debug, Clone)]
@@ -40,8 +43,10 @@ pub(super) struct Target {
     subject: Subject,
     root: PathBuf,
     found: Option<Found>,
-    /// When the container's id was there, and when it was looked for last.
-    known_since: Option<(f64, f64)>,
+    /// When the container's id was there.
+    known_since: Option<f64>,
+    /// When its processes were looked for last, after it was no longer soon.
+    late: Option<f64>,
     is_clock_shared: Option<bool>,
 }
 
@@ -51,15 +56,26 @@ enum Found {
         id: String,
         cgroup: Cgroup,
     },
-    /// A process and all that come from it.
-    Tree(u32),
+    /// A process and all that come from it: itself, those that were seen last, and how often they
+    /// were read since.
+    Tree {
+        root: u32,
+        members: Vec<u32>,
+        read: u32,
+    },
+}
+
+impl Found {
+    fn tree(root: u32) -> Self {
+        Self::Tree { root, members: vec![], read: 0 }
+    }
 }
 
 impl Target {
     /// Of what is about to start, on the machine whose files are below `root`.
     pub(super) fn new(subject: Subject, root: &Path) -> Self {
         let root = root.to_owned();
-        Self { subject, root, found: None, known_since: None, is_clock_shared: None }
+        Self { subject, root, found: None, known_since: None, late: None, is_clock_shared: None }
     }
 
     /// Looks for the processes, if they are not known yet. `ask` runs a command and gives what it
@@ -79,26 +95,26 @@ impl Target {
         ask: &mut dyn FnMut(&[String]) -> Option<String>,
     ) -> Option<Found> {
         let (cidfile, pid_command) = match &self.subject {
-            Subject::Child(pid) => return pid.get().map(|pid| Found::Tree(*pid)),
+            Subject::Child(pid) => return pid.get().map(|pid| Found::tree(*pid)),
             Subject::Container { cidfile, pid_command } => (cidfile, pid_command),
         };
         let id = fs::read_to_string(cidfile).ok()?.trim().to_owned();
         if id.len() < 12 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;
         }
-        let (since, last) = *self.known_since.get_or_insert((now, f64::NEG_INFINITY));
-        let soon = now - since < SOON;
-        if now - since > GIVEN_UP || (!soon && now - last < PAUSE) {
+        let age = now - *self.known_since.get_or_insert(now);
+        let soon = age < SOON;
+        if age > GIVEN_UP || self.late.is_some_and(|last| now - last < PAUSE) {
             return None;
         }
-        self.known_since = Some((since, now));
+        self.late = (!soon).then_some(now);
         if let Some(cgroup) = Cgroup::of_container(&self.root, &id) {
             return Some(Found::Container { id, cgroup });
         }
         let pid = ask(pid_command.as_ref().filter(|_| !soon)?)?.trim().parse().ok()?;
         // The number may be another machine's.
         let is_ours = self.processes().words(pid).contains(contract::ENTRYPOINT);
-        is_ours.then_some(Found::Tree(pid))
+        is_ours.then(|| Found::tree(pid))
     }
 
     /// Whether they were found.
@@ -107,10 +123,20 @@ impl Target {
     }
 
     /// Processor seconds that they took; `None` where they are not known or gone.
-    pub(super) fn cpu_seconds(&self) -> Option<f64> {
-        match self.found.as_ref()? {
+    pub(super) fn cpu_seconds(&mut self) -> Option<f64> {
+        let processes = self.processes();
+        match self.found.as_mut()? {
             Found::Container { cgroup, .. } => cgroup.cpu_seconds(),
-            Found::Tree(pid) => self.processes().cpu_seconds(*pid),
+            Found::Tree { root, members, read } => {
+                if read.is_multiple_of(LOOK_FOR_CHILDREN) {
+                    *members = processes.tree(*root)?;
+                    // Whatever its number is, it is gone last.
+                    members.retain(|pid| pid != root);
+                    members.insert(0, *root);
+                }
+                *read += 1;
+                processes.cpu_seconds(members)
+            }
         }
     }
 
@@ -118,7 +144,7 @@ impl Target {
     pub(super) fn clockwork(&self) -> &'static str {
         match &self.found {
             Some(Found::Container { cgroup, .. }) => cgroup.name(),
-            Some(Found::Tree(_)) | None => "its processes",
+            Some(Found::Tree { .. }) | None => "its processes",
         }
     }
 
@@ -127,7 +153,7 @@ impl Target {
         let processes = self.processes();
         match self.found.as_ref()? {
             Found::Container { id, .. } => processes.cgroups(pid).map(|text| text.contains(id)),
-            Found::Tree(root) => processes.comes_from(pid, *root),
+            Found::Tree { root, .. } => processes.comes_from(pid, *root),
         }
     }
 
@@ -140,7 +166,7 @@ impl Target {
     fn compare_clocks(&self) -> Option<bool> {
         let pid = match self.found.as_ref()? {
             Found::Container { cgroup, .. } => cgroup.first_process()?,
-            Found::Tree(pid) => *pid,
+            Found::Tree { root, .. } => *root,
         };
         let offsets = |process: &str| {
             fs::read_to_string(self.root.join("proc").join(process).join("timens_offsets"))
@@ -251,8 +277,8 @@ mod tests {
             target.look(f64::from(second) / 10.0, &mut nothing);
         }
         assert!(!target.is_found());
-        // After 5, 10, 15, 20, 25 and no more seconds.
-        assert_eq!(asked, 5);
+        // After 1, 6, 11, 16, 21, 26 and no more seconds.
+        assert_eq!(asked, 6);
 
         process(root, 1, 0, [0; 4], "");
         process(root, 70, 1, [100, 50, 200, 50], "");
