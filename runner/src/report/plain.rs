@@ -40,7 +40,8 @@ pub(super) fn short(text: &str, width: usize) -> String {
     head + "…" + &text.chars().skip(count - tail).collect::<String>()
 }
 
-fn is_unseen(char: char) -> bool {
+/// Whether a character is obeyed, or misleads, instead of being seen.
+pub(super) fn is_unseen(char: char) -> bool {
     char.is_control()
         || matches!(char,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
