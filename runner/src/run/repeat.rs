@@ -62,8 +62,27 @@ fn named_by(repeat: Repeat, image: &LocalImage, reference: &str, pull: Pull) -> 
 
 /// Our own command with its defaults spelled out, and the variables that it heeds before it.
 fn own_command(options: &RunOptions, engine: &Engine, plan: &RunPlan) -> Vec<String> {
-    let RunOptions { cache, endpoint, threads, results, token, offline, memory, args, .. } =
-        options;
+    // In full: what is new decides over a run, too, or is named here as what does not.
+    let RunOptions {
+        cache,
+        endpoint,
+        threads,
+        results,
+        token,
+        offline,
+        memory,
+        relaxed,
+        args,
+        engine: _, // the plan's, which was found for it
+        image: _,
+        backend: _,
+        gpus: _,
+        run_id: _, // a run's own
+        image_chosen: _,
+        secrets: _, // found on the disk
+        inputs: _,
+        groups: _,
+    } = options;
     let backend = plan.backend.value;
     let mut variables = vec![];
     if backend.needs_hub_cache() {
@@ -96,7 +115,7 @@ fn own_command(options: &RunOptions, engine: &Engine, plan: &RunPlan) -> Vec<Str
     words.extend(memory.iter().flat_map(|memory| ["--memory", memory]));
     words.extend(offline.then_some("--offline"));
     words.extend(token.is_none().then_some("--no-token"));
-    for option in relaxed(&options.relaxed) {
+    for option in limits_off(relaxed) {
         words.push(option);
     }
     words.push("--");
@@ -105,7 +124,7 @@ fn own_command(options: &RunOptions, engine: &Engine, plan: &RunPlan) -> Vec<Str
 }
 
 /// The options that take limits off the container.
-fn relaxed(relaxed: &Relaxed) -> impl Iterator<Item = &'static str> {
+fn limits_off(relaxed: &Relaxed) -> impl Iterator<Item = &'static str> {
     let Relaxed { writable_root, capabilities, new_privileges, processes, tokens, selinux } =
         *relaxed;
     let options = [
