@@ -5,7 +5,7 @@
 pub(crate) fn on_one_line(text: &str) -> String {
     let mut line = String::new();
     for character in text.chars() {
-        if character.is_control() || is_unseen(character) {
+        if is_unseen(character) {
             line.extend(character.escape_default());
         } else {
             line.push(character);
@@ -14,20 +14,22 @@ pub(crate) fn on_one_line(text: &str) -> String {
     line
 }
 
-/// Marks of direction, characters without width, tags, and Unicode's own ends of lines.
-const fn is_unseen(character: char) -> bool {
-    matches!(
-        character,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{180e}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    )
+/// Whether a character is obeyed, or misleads, instead of being seen: control characters, marks of
+/// direction, characters without width, tags, and Unicode's own ends of lines.
+pub(crate) fn is_unseen(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 #[cfg(test)]
@@ -49,7 +51,7 @@ mod tests {
         #[test]
         fn any_text_is_harmless_and_one_line(text in any::<String>()) {
             let shown = on_one_line(&text);
-            prop_assert!(!shown.chars().any(|char| char.is_control() || is_unseen(char)));
+            prop_assert!(!shown.chars().any(is_unseen));
             prop_assert_eq!(on_one_line(&shown), shown);
         }
     }

@@ -21,6 +21,12 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Characters of a line of standard output, if that is a terminal which tells.
+pub fn width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|width| *width > 0)
+}
+
 /// Says a line to whoever reads standard error. Where nobody does, or the disk behind it is full,
 /// the work goes on: a run must not die of a lost terminal.
 pub fn say(line: impl Display) {

@@ -1,7 +1,13 @@
 // The texts of a page whose contrast with their background is too low, by WCAG 2.2, 1.4.3.
 (() => {
   const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const known = new Map();
   const over = (colours) => {
+    const key = colours.join("|");
+    if (!known.has(key)) known.set(key, mix(colours));
+    return known.get(key);
+  };
+  const mix = (colours) => {
     canvas.clearRect(0, 0, 1, 1);
     for (const colour of colours) { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); }
     return canvas.getImageData(0, 0, 1, 1).data;

@@ -78,10 +78,8 @@ pub fn run(request: &Request) -> anyhow::Result<Exit> {
     let figures: Vec<_> = all.runs.iter().map(Figures::of).collect();
     let groups = groups(&all, &figures);
     match output {
-        Output::Table => terminal::print(&table::text(&all, &figures, &groups))?,
-        Output::Json => {
-            terminal::print(&format!("{:#}\n", json::value(&all, &figures, &groups)))?;
-        }
+        Output::Table => terminal::print(&table::text(&all, &figures, &groups, terminal::width()))?,
+        Output::Json => terminal::print(&json::text(&all, &figures, &groups))?,
         Output::Csv => terminal::print(&csv::text(&all, &figures)?)?,
         Output::Page(file) => {
             let page = page::html(&all, &figures, &groups);

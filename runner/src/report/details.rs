@@ -5,9 +5,9 @@ use std::path::Path;
 
 use contract::output::{RECORD, REPORT};
 use reports::json;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::record::{Details, Facts};
+use super::record::{Details, Facts, Told};
 
 /// optimum-benchmark's own configuration.
 pub(super) const CONFIG: &str = "benchmark_config.json";
@@ -28,35 +28,67 @@ pub(super) fn read(folder: &Path, doubts: &mut Vec<String>) -> Details {
 }
 
 fn told(record: &Value, config: &Value, report: &Value) -> Details {
-    let text = |value: &Value, path: &str| {
-        let value = value.pointer(path)?;
-        match value {
-            Value::String(text) if !text.is_empty() => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        }
+    let files = [(RECORD, record), (CONFIG, config), (REPORT, report)];
+    let text = |value: &Value| match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     };
-    let length = |value: &Value, path: &str| Some(value.pointer(path)?.as_array()?.len());
-    let dataset = [
-        (record, "/dataset", "run_record.json: dataset"),
-        (config, "/scenario/dataset_name", "benchmark_config.json: scenario.dataset_name"),
-        (report, "/config/dataset", "benchmark_report.json: config.dataset"),
-    ];
-    let statistics = || Some(report.pointer("/gpu_stats")?.as_object()?.len());
+    // A list, or an object with an entry for each. None in it says nothing.
+    let length = |value: &Value| {
+        let count = value.as_array().map(Vec::len).or_else(|| value.as_object().map(Map::len))?;
+        (count > 0).then_some(count)
+    };
     Details {
-        dataset: dataset
-            .into_iter()
-            .find_map(|(file, path, whence)| Some((text(file, path)?, whence))),
-        dtype: text(record, "/dtype")
-            .or_else(|| text(config, "/backend/torch_dtype"))
-            .or_else(|| text(report, "/config/weights_computed")),
-        batch_size: config.pointer("/scenario/input_shapes/batch_size").and_then(Value::as_u64),
-        gpus: length(record, "/energy/gpu/devices")
-            .or_else(|| length(record, "/gpus_counted").filter(|count| *count > 0))
-            .or_else(|| statistics().filter(|count| *count > 0))
-            .or_else(|| length(config, "/environment/gpu")),
-        seed: text(record, "/seed").or_else(|| text(config, "/backend/seed")),
+        dataset: first(
+            files,
+            &[
+                "run_record.json: dataset",
+                "benchmark_config.json: scenario.dataset_name",
+                "benchmark_report.json: config.dataset",
+            ],
+            text,
+        ),
+        dtype: first(
+            files,
+            &[
+                "run_record.json: dtype",
+                "benchmark_config.json: backend.torch_dtype",
+                "benchmark_report.json: config.weights_computed",
+            ],
+            text,
+        ),
+        batch_size: first(
+            files,
+            &["benchmark_config.json: scenario.input_shapes.batch_size"],
+            Value::as_u64,
+        ),
+        gpus: first(
+            files,
+            &[
+                "run_record.json: energy.gpu.devices",
+                "run_record.json: gpus_counted",
+                "benchmark_report.json: gpu_stats",
+                "benchmark_config.json: environment.gpu",
+            ],
+            length,
+        ),
+        seed: first(files, &["run_record.json: seed", "benchmark_config.json: backend.seed"], text),
     }
+}
+
+/// What the first of some places, each a file and a key, tells.
+fn first<T>(
+    files: [(&str, &Value); 3],
+    places: &[&'static str],
+    read: impl Fn(&Value) -> Option<T>,
+) -> Option<Told<T>> {
+    places.iter().copied().find_map(|from| {
+        let (name, key) = from.split_once(": ")?;
+        let (_, file) = files.into_iter().find(|(known, _)| *known == name)?;
+        let value = file.pointer(&format!("/{}", key.replace('.', "/")))?;
+        Some(Told { value: read(value)?, from })
+    })
 }
 
 /// What decides under which keys the backend's own files have their numbers.
@@ -113,15 +145,15 @@ mod tests {
             "backend": {"torch_dtype": "float32", "seed": 7}, "environment": {"gpu": ["a", "b"]},
         });
         let both = told(&record, &config, &Value::Null);
-        assert_eq!(both.dataset.unwrap().0, "EnergyStarAI/text_generation");
-        assert_eq!((both.dtype.as_deref(), both.gpus), (Some("bfloat16"), Some(1)));
-        assert_eq!((both.batch_size, both.seed.as_deref()), (Some(8), Some("42")));
+        assert_eq!(both.dataset.unwrap().value, "EnergyStarAI/text_generation");
+        assert_eq!((both.dtype.unwrap().value, both.gpus.unwrap().value), ("bfloat16".into(), 1));
+        assert_eq!((both.batch_size.unwrap().value, both.seed.unwrap().value), (8, "42".into()));
         let alone = told(&Value::Null, &config, &Value::Null);
-        assert_eq!((alone.dtype.as_deref(), alone.gpus), (Some("float32"), Some(2)));
+        assert_eq!((alone.dtype.unwrap().value, alone.gpus.unwrap().value), ("float32".into(), 2));
         let report = json!({"config": {"dataset": "/d"}, "gpu_stats": {"gpu_0": {}}});
         let report = told(&Value::Null, &Value::Null, &report);
-        assert_eq!(report.dataset.unwrap().1, "benchmark_report.json: config.dataset");
-        assert_eq!(report.gpus, Some(1));
+        assert_eq!(report.dataset.unwrap().from, "benchmark_report.json: config.dataset");
+        assert_eq!(report.gpus.unwrap().value, 1);
         assert_eq!(told(&json!([]), &json!(7), &json!("x")), super::Details::default());
     }
 }

@@ -8,12 +8,29 @@ use super::{
     groups::{Energy, Group},
     record::{Broken, Details, Origin, RunRecord, Runs},
 };
+use crate::one_line::is_unseen;
 
 /// Version of the keys.
 const VERSION: u32 = 1;
 
-/// The report as JSON. `figures` are those of the runs, `groups` made of both.
-pub(super) fn value(all: &Runs, figures: &[Figures], groups: &[Group]) -> Value {
+/// The report as JSON text, in which what a terminal would obey has its number. `figures` are those
+/// of the runs, `groups` made of both.
+pub(super) fn text(all: &Runs, figures: &[Figures], groups: &[Group]) -> String {
+    let mut text = String::new();
+    for char in format!("{:#}\n", value(all, figures, groups)).chars() {
+        // Beyond ASCII all characters are in strings.
+        if !char.is_ascii() && is_unseen(char) {
+            for unit in char.encode_utf16(&mut [0; 2]) {
+                text += &format!("\\u{unit:04x}");
+            }
+        } else {
+            text.push(char);
+        }
+    }
+    text
+}
+
+fn value(all: &Runs, figures: &[Figures], groups: &[Group]) -> Value {
     let Runs { runs, broken } = all;
     json!({
         "format": "aienergyscore report",
@@ -59,11 +76,11 @@ fn of_run(run: &RunRecord, figures: &Figures) -> Value {
         "seconds": seconds.as_ref().map(of_figure),
         "prompts": of_figure(prompts),
         "completion_tokens": tokens.as_ref().map(of_figure),
-        "dataset": dataset.as_ref().map(|(name, _)| name),
-        "dtype": dtype,
-        "batch_size": batch_size,
-        "gpus": gpus,
-        "seed": seed,
+        "dataset": dataset.as_ref().map(|told| &told.value),
+        "dtype": dtype.as_ref().map(|told| &told.value),
+        "batch_size": batch_size.as_ref().map(|told| told.value),
+        "gpus": gpus.as_ref().map(|told| told.value),
+        "seed": seed.as_ref().map(|told| &told.value),
         "doubts": doubts,
         "summary": summary,
         "host_meter": meter.as_ref().map(|(meter, _)| meter),
@@ -104,7 +121,7 @@ fn of_broken(broken: &Broken) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::value;
+    use super::{text, value};
     use crate::report::{
         figures::Figures,
         groups::groups,
@@ -127,5 +144,18 @@ mod tests {
             run.as_object_mut().unwrap().remove("summary").unwrap();
         }
         insta::assert_snapshot!("json", format!("{found:#}"));
+    }
+
+    #[test]
+    fn hostile_names_come_through_and_do_nothing_on_the_way() {
+        let name = "a\u{1b}[2J\u{9b}b\u{202e}\u{e0041}\"ü";
+        let mut run = measured("1", 0.42);
+        run.summary.run.model = name.into();
+        let all = Runs { runs: vec![run], broken: vec![] };
+        let figures = [Figures::of(&all.runs[0])];
+        let text = text(&all, &figures, &groups(&all, &figures));
+        assert!(text.chars().all(|char| char == '\n' || !super::is_unseen(char)));
+        let back: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(back["runs"][0]["summary"]["run"]["model"], name);
     }
 }

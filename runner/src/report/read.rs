@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::{
     details,
     record::{Broken, Origin, RunRecord, Runs},
-    search::results_folders,
+    search::{contents, results_folders},
 };
 
 /// More than a large power station gives in a year, in Wh: no benchmark draws that.
@@ -75,7 +75,8 @@ fn summary(folder: &Path, doubts: &mut Vec<String>) -> anyhow::Result<(Summary, 
         ensure!(
             there,
             "neither `{SUMMARY}` nor `{REPORT}` is there: the run did not get so far, or its files \
-             were not copied along"
+             were not copied along; here {}",
+            contents(folder)
         );
         doubts.push(format!("there is no `{SUMMARY}`; the numbers were made of `{REPORT}`"));
         return of_report(folder);

@@ -59,16 +59,25 @@ pub struct Facts {
 /// What else the files tell of what ran; `None` is not told.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Details {
-    /// The dataset, with the file and key that tell it.
-    pub dataset: Option<(String, &'static str)>,
+    /// The dataset.
+    pub dataset: Option<Told<String>>,
     /// The number type of the weights.
-    pub dtype: Option<String>,
+    pub dtype: Option<Told<String>>,
     /// Prompts per forward pass.
-    pub batch_size: Option<u64>,
+    pub batch_size: Option<Told<u64>>,
     /// GPUs whose energy was counted.
-    pub gpus: Option<usize>,
+    pub gpus: Option<Told<usize>>,
     /// The seed.
-    pub seed: Option<String>,
+    pub seed: Option<Told<String>>,
+}
+
+/// What a file tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told<T> {
+    /// The value.
+    pub value: T,
+    /// The file and the key.
+    pub from: &'static str,
 }
 
 /// A folder that no run could be read from.

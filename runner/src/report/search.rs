@@ -12,14 +12,27 @@ use contract::{
 };
 use walkdir::{DirEntry, WalkDir};
 
-use super::record::Broken;
+use super::{plain::plain, record::Broken};
 
 /// Folders below the named one that are looked into: a batch has one for each model and run.
 const DEPTH: usize = 5;
 /// Entries after which a folder is taken for something else than results.
 const MOST_ENTRIES: usize = 100_000;
 /// What only a run leaves. Others of its files have names that anybody may use.
-const MARKS: [&str; 7] = [REPORT, SUMMARY, COMPLETION, ENERGY_WH, RECORD, HOST_METER, LOG];
+const MARKS: [&str; 9] = [
+    REPORT,
+    SUMMARY,
+    COMPLETION,
+    ENERGY_WH,
+    RECORD,
+    HOST_METER,
+    LOG,
+    // The stacks' own; not enough for a summary, but it can be said what is missing.
+    "benchmark.json",
+    "benchmark_results.csv",
+];
+/// Entries of a folder that are named when nothing of ours is among them.
+const NAMED: usize = 6;
 /// Folders of outputs, which hold no results folders.
 const OUTPUTS: [&str; 1] = ["emissions"];
 
@@ -86,12 +99,33 @@ fn below(folder: &Path, previous: bool) -> Result<(Vec<PathBuf>, Vec<Broken>), S
         let hint = if has_previous {
             format!(", but earlier ones in `{PREVIOUS}`; add --previous")
         } else {
-            format!("; a run leaves `{SUMMARY}` and `{REPORT}` there")
+            format!(
+                "; a run leaves `{SUMMARY}` and `{REPORT}` there, and here {}",
+                contents(folder)
+            )
         };
         return Err(format!("it has no results{hint}"));
     }
     results.sort();
     Ok((results, broken))
+}
+
+/// What a folder has instead of what was looked for.
+pub(super) fn contents(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| plain(&entry.file_name().to_string_lossy()));
+    let mut names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    names.sort();
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    match names.len() {
+        0 => "is nothing".to_owned(),
+        1 => format!("is {}", names[0]),
+        _ => format!("are {}", names.join(", ")),
+    }
 }
 
 fn is_passed_over(folder: &DirEntry, previous: bool) -> bool {
@@ -140,11 +174,11 @@ mod tests {
 
     #[test]
     fn what_has_no_results_is_told() {
-        let files = ["empty/notes.txt", "old/previous/1/benchmark.log", "file"];
+        let files = ["empty/notes.txt", "empty/a\n.json", "old/previous/1/benchmark.log", "file"];
         let (runs, broken) = found(&files, &["empty", "old", "file", "missing"], false);
         assert_eq!(runs, [""; 0]);
         insta::assert_snapshot!(broken.join("\n"), @r"
-        empty: it has no results; a run leaves `GPU_ENERGY_SUMMARY.json` and `benchmark_report.json` there
+        empty: it has no results; a run leaves `GPU_ENERGY_SUMMARY.json` and `benchmark_report.json` there, and here are `a\u{a}.json`, `notes.txt`
         old: it has no results, but earlier ones in `previous`; add --previous
         file: it is no folder; name the one that holds the results
         missing: it cannot be read: No such file or directory (os error 2)

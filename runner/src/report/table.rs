@@ -20,8 +20,14 @@ const WIDEST: usize = 44;
 /// What is measured, and what is not.
 pub(super) const NOT_MEASURED: &str = "not measured";
 
-/// The report. `figures` are those of the runs, `groups` made of both.
-pub(super) fn text(all: &Runs, figures: &[Figures], groups: &[Group]) -> String {
+/// The report, in lines of `width` characters if that is known. `figures` are those of the runs,
+/// `groups` made of both.
+pub(super) fn text(
+    all: &Runs,
+    figures: &[Figures],
+    groups: &[Group],
+    width: Option<usize>,
+) -> String {
     let mut text = all
         .parent()
         .map_or_else(String::new, |parent| format!("In {}\n\n", plain(&parent.to_string_lossy())));
@@ -42,13 +48,13 @@ pub(super) fn text(all: &Runs, figures: &[Figures], groups: &[Group]) -> String 
             .iter()
             .zip(figures)
             .map(|(run, figures)| row(&all.name(&run.folder), run, figures));
-        text += &columns(&head, &rows.collect::<Vec<_>>());
+        text += &columns(&head, &rows.collect::<Vec<_>>(), width);
     }
     let repeated: Vec<_> = groups.iter().filter(|group| group.runs.len() > 1).collect();
     if !repeated.is_empty() {
         let head = ["Repeats", "Backend", "Runs", "Wh/1000 prompts", "Least", "Most", "Tokens/s"];
         let rows = repeated.iter().map(|group| spread(group, &all.runs[group.runs[0]]));
-        let _ = write!(text, "\n{}", columns(&head, &rows.collect::<Vec<_>>()));
+        let _ = write!(text, "\n{}", columns(&head, &rows.collect::<Vec<_>>(), width));
     }
     for (run, figures) in all.runs.iter().zip(figures) {
         text += &remarks(&all.name(&run.folder), run, figures);
@@ -159,17 +165,26 @@ pub(super) fn word(status: Status) -> &'static str {
     }
 }
 
-/// Rows under their heads, each column as wide as its widest.
-fn columns(head: &[&str], rows: &[Vec<String>]) -> String {
+/// Rows under their heads, each column as wide as its widest. Where that is wider than `most`, a
+/// paragraph for each row.
+fn columns(head: &[&str], rows: &[Vec<String>], most: Option<usize>) -> String {
     let head: Vec<_> = head.iter().map(|name| (*name).to_owned()).collect();
     let all = || std::iter::once(&head).chain(rows);
     let width = |column: usize| all().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<_> = (0..head.len()).map(width).collect();
+    if most.is_some_and(|most| widths.iter().map(|width| width + 2).sum::<usize>() > most + 2) {
+        return rows.iter().map(|row| paragraph(&head, row)).collect::<Vec<_>>().join("\n");
+    }
     let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
     };
     all().map(line).collect()
+}
+
+fn paragraph(head: &[String], row: &[String]) -> String {
+    let widest = head.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    head.iter().zip(row).map(|(name, cell)| format!("{name:<widest$}  {cell}\n")).collect()
 }
 
 #[cfg(test)]
@@ -187,7 +202,7 @@ mod tests {
     fn shown(runs: Vec<RunRecord>, broken: Vec<Broken>) -> String {
         let all = Runs { runs, broken };
         let figures: Vec<_> = all.runs.iter().map(Figures::of).collect();
-        text(&all, &figures, &groups(&all, &figures))
+        text(&all, &figures, &groups(&all, &figures), None)
     }
 
     #[test]
@@ -220,6 +235,43 @@ mod tests {
 
         Broken
           5: half a file
+        ");
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_paragraphs() {
+        let all = Runs { runs: vec![measured("1", 0.42), measured("2", 0.44)], broken: vec![] };
+        let figures: Vec<_> = all.runs.iter().map(Figures::of).collect();
+        let text = text(&all, &figures, &groups(&all, &figures), Some(80));
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        insta::assert_snapshot!(text, @r"
+        In results
+
+        Run              1
+        Model            openai/gpt-oss-20b
+        Backend          optimum
+        Prompts          20
+        Wh/1000 prompts  GPU 21.00 measured
+        Tokens/s         25.0
+        Tokens/J         0.132
+        1st token        0.0421 s
+
+        Run              2
+        Model            openai/gpt-oss-20b
+        Backend          optimum
+        Prompts          20
+        Wh/1000 prompts  GPU 22.00 measured
+        Tokens/s         25.0
+        Tokens/J         0.126
+        1st token        0.0421 s
+
+        Repeats          openai/gpt-oss-20b
+        Backend          optimum
+        Runs             2
+        Wh/1000 prompts  GPU 21.50 ± 3.3 % measured
+        Least            21.00
+        Most             22.00
+        Tokens/s         25.00 ± 0.0 %
         ");
     }
 

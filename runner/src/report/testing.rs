@@ -9,7 +9,7 @@ use contract::{
     summary::{Device, DeviceKind, Measurement, Repeat, Run, Status, Summary},
 };
 
-use super::record::{Details, Origin, RunRecord};
+use super::record::{Details, Origin, RunRecord, Told};
 
 /// A run of 20 prompts on an H100 that drew `total` Wh there, its phases told apart and the power
 /// metered beside it.
@@ -68,11 +68,17 @@ pub(super) fn measured(name: &str, total: f64) -> RunRecord {
         completion: Some(Completion { run_id: name.into(), exit_code: 0 }),
         meter: Some((meter(total), HOST_METER)),
         details: Details {
-            dataset: Some(("EnergyStarAI/text_generation".into(), "run_record.json: dataset")),
-            dtype: Some("bfloat16".into()),
-            batch_size: Some(1),
-            gpus: Some(1),
-            seed: Some("42".into()),
+            dataset: Some(Told {
+                value: "EnergyStarAI/text_generation".into(),
+                from: "run_record.json: dataset",
+            }),
+            dtype: Some(Told { value: "bfloat16".into(), from: "run_record.json: dtype" }),
+            batch_size: Some(Told {
+                value: 1,
+                from: "benchmark_config.json: scenario.input_shapes.batch_size",
+            }),
+            gpus: Some(Told { value: 1, from: "run_record.json: energy.gpu.devices" }),
+            seed: Some(Told { value: "42".into(), from: "run_record.json: seed" }),
         },
         doubts: vec![],
     }
@@ -113,14 +119,17 @@ pub(super) fn written(run: &RunRecord) -> tempfile::TempDir {
     write(LOG, "said by the benchmark\n".to_owned());
     write(REPORT, "{}".to_owned());
     let Details { dataset, dtype, batch_size, gpus, seed } = &run.details;
+    let text = |told: &Option<Told<String>>| told.as_ref().map(|told| told.value.clone());
     let record = serde_json::json!({
-        "dataset": dataset.as_ref().map(|(name, _)| name), "dtype": dtype, "seed": seed,
-        "energy": { "gpu": { "devices": vec![""; gpus.unwrap_or(0)] } },
+        "dataset": text(dataset), "dtype": text(dtype), "seed": text(seed),
+        "energy": { "gpu": { "devices": vec![""; gpus.as_ref().map_or(0, |gpus| gpus.value)] } },
     });
     if dataset.is_some() {
         write(RECORD, record.to_string());
         let config = serde_json::json!({
-            "scenario": { "input_shapes": { "batch_size": batch_size } },
+            "scenario": {
+                "input_shapes": { "batch_size": batch_size.as_ref().map(|size| size.value) },
+            },
         });
         write("benchmark_config.json", config.to_string());
     }

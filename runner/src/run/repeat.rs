@@ -6,6 +6,7 @@ use crate::{
     engine::{Detected, Engine, LocalImage},
     gpus::Devices,
     host::Host,
+    meter,
     options::{EngineChoice, RunOptions},
     plan::{Pull, RunPlan},
     relaxed::Relaxed,
@@ -62,8 +63,28 @@ fn named_by(repeat: Repeat, image: &LocalImage, reference: &str, pull: Pull) -> 
 
 /// Our own command with its defaults spelled out, and the variables that it heeds before it.
 fn own_command(options: &RunOptions, engine: &Engine, plan: &RunPlan) -> Vec<String> {
-    let RunOptions { cache, endpoint, threads, results, token, offline, memory, args, .. } =
-        options;
+    // In full: what is new decides over a run, too, or is named here as what does not.
+    let RunOptions {
+        cache,
+        endpoint,
+        threads,
+        results,
+        token,
+        offline,
+        memory,
+        relaxed,
+        meter: meter::Options { idle_seconds, watts_per_cpu },
+        args,
+        engine: _, // the plan's, which was found for it
+        image: _,
+        backend: _,
+        gpus: _,
+        run_id: _, // a run's own
+        image_chosen: _,
+        secrets: _, // found on the disk
+        inputs: _,
+        groups: _,
+    } = options;
     let backend = plan.backend.value;
     let mut variables = vec![];
     if backend.needs_hub_cache() {
@@ -88,15 +109,19 @@ fn own_command(options: &RunOptions, engine: &Engine, plan: &RunPlan) -> Vec<Str
         EngineChoice::Podman => "podman",
         EngineChoice::Host => "host",
     };
+    let idle = idle_seconds.map(|seconds| seconds.to_string());
+    let watts = watts_per_cpu.map(|watts| watts.to_string());
     let mut words = vec!["aienergyscore", "run", "--engine", engine];
     if let Some(image) = &plan.image {
         words.extend(["--image", &image.value.reference]);
     }
     words.extend(["--backend", backend.name(), "--results", results.as_str(), "--gpus", &gpus]);
     words.extend(memory.iter().flat_map(|memory| ["--memory", memory]));
+    words.extend(idle.iter().flat_map(|idle| ["--idle-seconds", idle]));
+    words.extend(watts.iter().flat_map(|watts| ["--watts-per-cpu", watts]));
     words.extend(offline.then_some("--offline"));
     words.extend(token.is_none().then_some("--no-token"));
-    for option in relaxed(&options.relaxed) {
+    for option in limits_off(relaxed) {
         words.push(option);
     }
     words.push("--");
@@ -105,7 +130,7 @@ fn own_command(options: &RunOptions, engine: &Engine, plan: &RunPlan) -> Vec<Str
 }
 
 /// The options that take limits off the container.
-fn relaxed(relaxed: &Relaxed) -> impl Iterator<Item = &'static str> {
+fn limits_off(relaxed: &Relaxed) -> impl Iterator<Item = &'static str> {
     let Relaxed { writable_root, capabilities, new_privileges, processes, tokens, selinux } =
         *relaxed;
     let options = [

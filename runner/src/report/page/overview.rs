@@ -156,17 +156,17 @@ fn row(page: &mut Markup, all: &Runs, figures: &[Figures], group: &Group, scale:
 
 fn table(page: &mut Markup, all: &Runs, figures: &[Figures]) {
     page.raw(
-        "<section aria-labelledby=\"all\"><h2 id=\"all\">All runs</h2><table class=\"all\"><thead>\
-         <tr><th scope=\"col\">Run</th><th scope=\"col\">Wh per 1,000 prompts</th>\
-         <th scope=\"col\">Tokens per second</th><th scope=\"col\">Tokens per joule</th>\
-         <th scope=\"col\">First token</th><th scope=\"col\">Prompts</th></tr></thead><tbody>",
+        "<section aria-labelledby=\"all\"><h2 id=\"all\">All runs</h2>\
+         <table class=\"all\" role=\"table\"><thead role=\"rowgroup\"><tr role=\"row\">\
+         <th role=\"columnheader\">Run</th><th role=\"columnheader\">Wh per 1,000 prompts</th>\
+         <th role=\"columnheader\">Tokens per second</th>\
+         <th role=\"columnheader\">Tokens per joule</th><th role=\"columnheader\">First token</th>\
+         <th role=\"columnheader\">Prompts</th></tr></thead><tbody role=\"rowgroup\">",
     );
     for (index, (run, figures)) in all.runs.iter().zip(figures).enumerate() {
-        page.raw("<tr><th scope=\"row\">");
+        page.raw("<tr role=\"row\"><th role=\"rowheader\">");
         link(page, index, &all.name(&run.folder));
-        page.raw(" ")
-            .element("small", &[], &label(run))
-            .raw("</th><td data-label=\"Wh per 1,000\">");
+        page.raw(" ").element("small", &[], &label(run)).raw("</th><td role=\"cell\">");
         match figures.headline() {
             Some(drawn) => {
                 let who = if drawn.by_host { " by host" } else { "" };
@@ -177,7 +177,7 @@ fn table(page: &mut Markup, all: &Runs, figures: &[Figures]) {
             None => badge(page, Status::NotMeasured),
         }
         let cell = |page: &mut Markup, label: &'static str, value: Option<String>| {
-            page.open("td", &[("data-label", label)]);
+            page.open("td", &[("role", "cell"), ("data-label", label)]);
             match value {
                 Some(value) => page.text(&value),
                 None => page.element("small", &[], "not measured"),

@@ -7,7 +7,7 @@ use super::{
     super::{
         figures::{Drawn, Figure, Figures, PHASES},
         number::{count, digits, few_digits},
-        record::{Details, Origin, RunRecord},
+        record::{Details, Origin, RunRecord, Told},
         table::{kind_name, word},
     },
     bars::{Bar, draw},
@@ -232,8 +232,10 @@ fn numbers(page: &mut Markup, run: &RunRecord, figures: &Figures) {
         tokens,
     } = figures;
     page.raw(
-        "<table class=\"numbers\"><thead><tr><th scope=\"col\">Number</th><th scope=\"col\">Value</th>\
-         <th scope=\"col\">How</th><th scope=\"col\">From</th></tr></thead><tbody>",
+        "<table class=\"numbers\" role=\"table\"><thead role=\"rowgroup\"><tr role=\"row\">\
+         <th role=\"columnheader\">Number</th><th role=\"columnheader\">Value</th>\
+         <th role=\"columnheader\">How</th><th role=\"columnheader\">From</th></tr></thead>\
+         <tbody role=\"rowgroup\">",
     );
     match gpu {
         Some(gpu) => drawn(page, gpu),
@@ -282,12 +284,21 @@ fn drawn(page: &mut Markup, drawn: &Drawn) {
 
 fn row(page: &mut Markup, name: &str, figure: &Figure, unit: &str) {
     let Figure { value, status, source, trace } = figure;
-    page.raw("<tr>").element("th", &[("scope", "row")], name).raw("<td class=\"number\">");
+    row_head(page, name);
+    page.raw("<td role=\"cell\" class=\"number\">");
     page.element("b", &[], &digits_or_count(*value, unit)).raw(" ").text(unit);
-    page.raw("</td><td>");
+    page.raw("</td><td role=\"cell\">");
     badge(page, *status);
-    page.raw(" ").text(source).raw("</td><td class=\"trace\"><code>").text(&trace.to_string());
+    page.raw(" ")
+        .text(source)
+        .raw("</td><td role=\"cell\" class=\"trace\"><code>")
+        .text(&trace.to_string());
     page.raw("</code></td></tr>");
+}
+
+/// Begins a row. Roles are said outright: on a phone the rows are no table's to a browser's eye.
+fn row_head(page: &mut Markup, name: &str) {
+    page.raw("<tr role=\"row\">").element("th", &[("role", "rowheader")], name);
 }
 
 /// Counts have no unit here, and all of their digits.
@@ -301,45 +312,74 @@ fn few_or_count(value: f64, unit: &str) -> String {
 }
 
 fn absent(page: &mut Markup, name: &str, why: &str, from: &str) {
-    page.raw("<tr>").element("th", &[("scope", "row")], name);
-    page.raw("<td class=\"number\">–</td><td>");
+    row_head(page, name);
+    page.raw("<td role=\"cell\" class=\"number\">–</td><td role=\"cell\">");
     badge(page, Status::NotMeasured);
-    page.raw(" ").text(why).raw("</td><td class=\"trace\"><code>").text(from);
+    page.raw(" ").text(why).raw("</td><td role=\"cell\" class=\"trace\"><code>").text(from);
     page.raw("</code></td></tr>");
 }
 
 fn what_ran(page: &mut Markup, run: &RunRecord) {
     let of = &run.summary.run;
     let Details { dataset, dtype, batch_size, gpus, seed } = &run.details;
+    let by = format!("{}: {}", of.backend, of.backend.about());
     let mut rows = vec![
-        ("Model", of.model.clone()),
-        ("Backend", format!("{}: {}", of.backend, of.backend.about())),
-        ("Results", run.folder.to_string_lossy().into_owned()),
+        Fact::of("Model", of.model.clone(), in_summary(run, "run.model")),
+        Fact::of("Backend", by, in_summary(run, "run.backend")),
     ];
     if let Some(asked) = of.prompts_asked.filter(|asked| *asked != of.prompts) {
-        rows.push(("Prompts asked for", asked.to_string()));
+        let from = in_summary(run, "run.prompts_asked");
+        rows.push(Fact::of("Prompts asked for", count(asked), from));
     }
     if of.prompts_failed > 0 {
-        rows.push(("Prompts failed", of.prompts_failed.to_string()));
+        let from = in_summary(run, "run.prompts_failed");
+        rows.push(Fact::of("Prompts failed", count(of.prompts_failed), from));
     }
-    rows.extend(of.prompt_tokens.map(|tokens| ("Tokens read", count(tokens))));
-    rows.extend(dataset.as_ref().map(|(name, key)| ("Dataset", format!("{name} ({key})"))));
-    rows.extend(dtype.clone().map(|dtype| ("Number type", dtype)));
-    rows.extend(batch_size.map(|size| ("Batch size", size.to_string())));
-    rows.extend(gpus.map(|gpus| ("GPUs counted", gpus.to_string())));
-    rows.extend(seed.clone().map(|seed| ("Seed", seed)));
-    let origin = match run.origin {
-        Origin::Summary => "GPU_ENERGY_SUMMARY.json",
-        Origin::Report(_) => "made of benchmark_report.json just now",
-    };
-    rows.push(("Summary", origin.to_owned()));
+    if let Some(tokens) = of.prompt_tokens {
+        rows.push(Fact::of("Tokens read", count(tokens), in_summary(run, "run.prompt_tokens")));
+    }
+    rows.extend(dataset.as_ref().map(|told| Fact::told("Dataset", told)));
+    rows.extend(dtype.as_ref().map(|told| Fact::told("Number type", told)));
+    rows.extend(batch_size.as_ref().map(|told| Fact::told("Batch size", told)));
+    rows.extend(gpus.as_ref().map(|told| Fact::told("GPUs counted", told)));
+    rows.extend(seed.as_ref().map(|told| Fact::told("Seed", told)));
+    rows.push(Fact::of("Results", run.folder.to_string_lossy().into_owned(), String::new()));
     facts(page, &rows);
 }
 
-fn facts(page: &mut Markup, rows: &[(&str, String)]) {
+/// Where a fact of the summary is found, if not made just now of files that the numbers name.
+fn in_summary(run: &RunRecord, key: &str) -> String {
+    match run.origin {
+        Origin::Summary => format!("GPU_ENERGY_SUMMARY.json: {key}"),
+        Origin::Report(_) => "benchmark_report.json and what is beside it".to_owned(),
+    }
+}
+
+/// Something that is no measure, and where it is from.
+struct Fact {
+    name: &'static str,
+    value: String,
+    from: String,
+}
+
+impl Fact {
+    fn of(name: &'static str, value: String, from: impl Into<String>) -> Self {
+        Self { name, value, from: from.into() }
+    }
+
+    fn told(name: &'static str, told: &Told<impl ToString>) -> Self {
+        Self::of(name, told.value.to_string(), told.from)
+    }
+}
+
+fn facts(page: &mut Markup, facts: &[Fact]) {
     page.raw("<dl class=\"facts\">");
-    for (name, value) in rows {
-        page.element("dt", &[], name).element("dd", &[], value);
+    for Fact { name, value, from } in facts {
+        page.element("dt", &[], name).raw("<dd>").text(value);
+        if !from.is_empty() {
+            page.raw(" <code>").text(from).raw("</code>");
+        }
+        page.raw("</dd>");
     }
     page.raw("</dl>");
 }
@@ -353,15 +393,21 @@ fn again(page: &mut Markup, repeat: &Repeat) {
     shell(page, container);
     let known =
         |value: &Option<String>, none: &str| value.clone().unwrap_or_else(|| none.to_owned());
+    let fact =
+        |name, value, key| Fact::of(name, value, format!("GPU_ENERGY_SUMMARY.json: repeat.{key}"));
     facts(
         page,
         &[
-            ("Begun", begun.clone()),
-            ("Engine", engine.clone()),
-            ("Image", known(image, "none: the program ran without a container")),
-            ("Image id", known(image_id, "not recorded")),
-            ("Registry digest", known(image_digest, "none: the image is of no registry")),
-            ("Made by", format!("aienergyscore {version}")),
+            fact("Begun", begun.clone(), "begun"),
+            fact("Engine", engine.clone(), "engine"),
+            fact("Image", known(image, "none: the program ran without a container"), "image"),
+            fact("Image id", known(image_id, "not recorded"), "image_id"),
+            fact(
+                "Registry digest",
+                known(image_digest, "none: the image is of no registry"),
+                "image_digest",
+            ),
+            fact("Made by", format!("aienergyscore {version}"), "version"),
         ],
     );
 }

@@ -54,6 +54,9 @@ fn folders_of_the_stacks_alone_are_understood() {
         assert!(run.details.dataset.is_some(), "{name}");
     }
     insta::assert_snapshot!(refused(real("vllm_all_failed").path()), @"making a summary of `/benchmark_report.json`: none of its 2 prompts was answered; the backend's output says why");
+    let folder = real("optimum_cpu");
+    fs::rename(folder.path().join(REPORT), folder.path().join("benchmark.json")).unwrap();
+    insta::assert_snapshot!(refused(folder.path()), @"neither `GPU_ENERGY_SUMMARY.json` nor `benchmark_report.json` is there: the run did not get so far, or its files were not copied along; here are `benchmark.json`, `benchmark_config.json`, `generate_codecarbon.json`, `prefill_codecarbon.json`, `preprocess_dataset_codecarbon.json`");
     // AIEnergyScore's own summarizer writes these keys and no more.
     let folder = real("ai_energy_benchmarks_cpu");
     let theirs = r#"{"units": "Wh", "total": 0.0, "format": "ai_energy_benchmarks"}"#;

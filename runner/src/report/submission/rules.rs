@@ -17,7 +17,7 @@ use super::{
         command::ModelClass,
         figures::{Figures, why_no_gpu},
         groups::Group,
-        record::{RunRecord, Runs},
+        record::{RunRecord, Runs, Told},
     },
     evidence::Evidence,
 };
@@ -260,7 +260,7 @@ fn hardware(run: &RunRecord, class: Option<ModelClass>, found: &mut Vec<(Rule, S
         };
         found.push((Rule::Hardware, why));
     }
-    let count = run.details.gpus.unwrap_or(0).max(names.len());
+    let count = run.details.gpus.as_ref().map_or(0, |gpus| gpus.value).max(names.len());
     match (count, class) {
         (0, _) => found.push((Rule::Hardware, "the logs do not name the GPU".to_owned())),
         (1, _) | (_, Some(ModelClass::C)) => {}
@@ -287,19 +287,20 @@ fn prompts(run: &RunRecord, found: &mut Vec<(Rule, String)>) {
         differs(format!("{prompts} prompts were answered, of {PROMPTS}; run with `-n {PROMPTS}`"));
     }
     match &run.details.dataset {
-        Some((name, _)) if DATASETS.contains(&name.as_str()) => {}
-        Some((name, key)) => {
-            differs(format!("the prompts are of `{name}` ({key}), not of `{}`", DATASETS[0]));
+        Some(told) if DATASETS.contains(&told.value.as_str()) => {}
+        Some(Told { value, from }) => {
+            differs(format!("the prompts are of `{value}` ({from}), not of `{}`", DATASETS[0]));
         }
         None => differs("the logs do not name the dataset".to_owned()),
     }
 }
 
 fn settings(run: &RunRecord, found: &mut Vec<(Rule, String)>) {
-    if let Some(size) = run.details.batch_size.filter(|size| *size != 1) {
+    let size = run.details.batch_size.as_ref().map(|told| told.value);
+    if let Some(size) = size.filter(|size| *size != 1) {
         found.push((Rule::Batch, format!("{size} prompts were answered at a time")));
     }
-    let dtype = run.details.dtype.as_deref().map(|dtype| dtype.trim_start_matches("torch."));
+    let dtype = run.details.dtype.as_ref().map(|told| told.value.trim_start_matches("torch."));
     if let Some(dtype) = dtype.filter(|dtype| *dtype != "auto" && !DTYPES.contains(dtype)) {
         found.push((Rule::Precision, format!("the number type is {dtype}")));
     }

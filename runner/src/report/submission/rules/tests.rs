@@ -56,7 +56,7 @@ fn each_rule_excludes_what_it_says() {
             &[Rule::Hardware],
         ),
         (|run| run.summary.measurement.devices[0].name = "GPU".into(), &[Rule::Hardware]),
-        (|run| run.details.gpus = Some(2), &[Rule::OneGpu]),
+        (|run| run.details.gpus.as_mut().unwrap().value = 2, &[Rule::OneGpu]),
         (
             |run| run.summary.measurement.devices[0].name = "NVIDIA H100, NVIDIA H100".into(),
             &[Rule::OneGpu],
@@ -64,10 +64,13 @@ fn each_rule_excludes_what_it_says() {
         (|run| run.summary.run.prompts_failed = 1, &[Rule::Dataset]),
         (|run| run.summary.run.prompts_asked = Some(1001), &[Rule::Dataset]),
         (|run| run.details.dataset = None, &[Rule::Dataset]),
-        (|run| run.details.dataset.as_mut().unwrap().0 = "/data/p".into(), &[Rule::Dataset]),
-        (|run| run.details.batch_size = Some(8), &[Rule::Batch]),
-        (|run| run.details.dtype = Some("torch.float32".into()), &[Rule::Precision]),
-        (|run| run.details.dtype = Some("torch.float16".into()), &[]),
+        (|run| run.details.dataset.as_mut().unwrap().value = "/data/p".into(), &[Rule::Dataset]),
+        (|run| run.details.batch_size.as_mut().unwrap().value = 8, &[Rule::Batch]),
+        (
+            |run| run.details.dtype.as_mut().unwrap().value = "torch.float32".into(),
+            &[Rule::Precision],
+        ),
+        (|run| run.details.dtype.as_mut().unwrap().value = "torch.float16".into(), &[]),
         (
             |run| run.summary.total = None,
             // What the host's meter saw is not in the benchmark's logs.
@@ -83,7 +86,7 @@ fn each_rule_excludes_what_it_says() {
     (few.summary.run.prompts, few.summary.run.prompts_asked) = (20, Some(20));
     assert_eq!(refused(&few, &evidence(&few), None), [Rule::Dataset]);
     let mut several = good();
-    several.details.gpus = Some(8);
+    several.details.gpus.as_mut().unwrap().value = 8;
     for (class, rules) in [
         (ModelClass::A, &[Rule::OneGpu][..]),
         (ModelClass::B, &[Rule::OneGpu]),
