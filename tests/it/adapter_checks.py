@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 os.environ["HF_HOME"] = "/tmp/hf"
@@ -11,7 +12,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import pyarrow
 import pyarrow.parquet
-from adapter import dataset, devices, model
+from adapter import dataset, devices, energy, model
 from adapter.record import Record
 from adapter.refusal import Refusal
 from adapter.settings import Settings
@@ -227,3 +228,32 @@ for record in records:
     assert record["answers_sha256"] == records[0]["answers_sha256"], records
     assert record["completion_tokens"] == records[0]["completion_tokens"], records
     assert record["notes"] == [], record
+
+
+# When a tracker measured is kept on the clock that the host has, too.
+class Collector:
+    """What a runner starts and stops."""
+
+    def __init__(self):
+        self.calls = []
+
+    def start(self):
+        """Takes its time before it measures."""
+        time.sleep(0.05)
+        self.calls.append("start")
+
+    def stop(self):
+        """Takes its time after it measured."""
+        time.sleep(0.05)
+        self.calls.append("stop")
+        return {"energy_wh": 1}
+
+
+record, collector = Record(stack="pytorch", model="m"), Collector()
+energy.note_window(collector, record)
+began = time.monotonic()
+collector.start()
+assert collector.stop() == {"energy_wh": 1} and collector.calls == ["start", "stop"]
+ended = time.monotonic()
+[phase] = record.phases
+assert phase["name"] == "prompts" and began + 0.05 <= phase["from"] <= phase["to"] <= ended - 0.05, phase

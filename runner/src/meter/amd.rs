@@ -126,6 +126,10 @@ impl Source for Power {
             text.trim().parse().map_err(|_| refused(format!("`{}` is no power", text.trim())))?;
         Ok(Reading::Watts(microwatts as f64 / 1e6))
     }
+
+    fn processes(&mut self) -> Result<Vec<u32>, String> {
+        Err("they are not looked at on GPUs of AMD".to_owned())
+    }
 }
 
 #[cfg(test)]

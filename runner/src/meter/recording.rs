@@ -201,6 +201,7 @@ mod tests {
         host_meter::{OtherProcess, Phase},
         summary::DeviceKind,
     };
+    use proptest::prelude::*;
 
     use super::{Estimate, Recorded, Recording};
     use crate::meter::{gauge::About, trace::Trace};
@@ -381,5 +382,31 @@ mod tests {
         let left = recording.without_unused_gpus();
         assert_eq!(names(&left), ["package-0", "server's"]);
         assert_eq!(left.notes, ["1 GPU(s) with no process on them are left out"]);
+    }
+
+    proptest! {
+        /// Wherever the phases of a run lie, no part of it has more energy than the whole, and
+        /// neither sums nor power are made up.
+        #[test]
+        fn no_phase_has_more_than_the_run(phases in prop::collection::vec((0.0..1.0_f64, 0.0..1.0_f64), 1..5)) {
+            let phase = |(a, b): (f64, f64)| {
+                let (from, to) = (1000.0 + 20.0 * a.min(b), 1000.0 + 20.0 * a.max(b));
+                Phase { name: "prompts".into(), from, to }
+            };
+            let phases: Vec<_> = phases.into_iter().map(phase).collect();
+            let meter = recording().over(&phases);
+            for device in &meter.devices {
+                let counted = device.counted_wh.unwrap();
+                prop_assert!((0.0..=device.energy_wh + 1e-9).contains(&counted), "{:?}", device);
+                let mut before = 0.0;
+                let power: f64 = device.power.iter().map(|(time, watts)| {
+                    let joules = watts * (time - before);
+                    before = *time;
+                    joules
+                }).sum();
+                prop_assert!((power / 3600.0 - device.energy_wh).abs() < 1e-3 * device.energy_wh);
+            }
+            prop_assert!(meter.phases.iter().all(|phase| phase.from >= -1e-9 && phase.to <= 20.0 + 1e-9));
+        }
     }
 }
