@@ -30,3 +30,4 @@ mod rootless;
 mod run_docker;
 mod stacks;
 mod under_way;
+mod vllm;

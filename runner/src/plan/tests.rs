@@ -113,10 +113,9 @@ fn a_containers_localhost_is_not_this_machine() {
     let (given, surprise) = told("http://localhost:8000/v1", Mode::DockerRootful);
     assert_eq!(given, "http://host.docker.internal:8000/v1");
     insta::assert_snapshot!(surprise.unwrap(), @"VLLM_ENDPOINT names `http://localhost:8000/v1`, which in a container is the container itself: it is given `http://host.docker.internal:8000/v1`, where a server is reached that listens on more than the loopback, as with `--host 0.0.0.0`");
-    for (endpoint, mode) in [
-        ("http://gpu7:8000/v1", Mode::DockerRootful),
-        ("http://localhost:8000/v1", Mode::Host),
-    ] {
+    for (endpoint, mode) in
+        [("http://gpu7:8000/v1", Mode::DockerRootful), ("http://localhost:8000/v1", Mode::Host)]
+    {
         assert_eq!(told(endpoint, mode), (endpoint.to_owned(), None));
     }
 }
@@ -136,7 +135,9 @@ fn a_servers_key_is_a_file_and_its_certificates_are_those_of_the_host() {
     let words = |asked| command_line(&engine, &plan(asked, &host, &engine)).argv();
     let served = words(asked);
     let of_server = |word: &&String| {
-        ["KEY", "key", "SECONDS", "WAIT", "ertificates", "ENDPOINT"].iter().any(|p| word.contains(p))
+        ["KEY", "key", "SECONDS", "WAIT", "ertificates", "ENDPOINT"]
+            .iter()
+            .any(|p| word.contains(p))
     };
     let shown: Vec<_> = served.iter().filter(of_server).cloned().collect();
     assert!(!served.concat().contains("sk-secret"));
