@@ -209,7 +209,10 @@ class Server:
         session.trust_env = not address.is_near(self.base)
         # Set by hand: passwords of a `.netrc` would be sent in its place.
         session.auth = self._sign
-        session.verify = os.environ.get(CERTIFICATES) or True
+        certificates = os.environ.get(CERTIFICATES)
+        if certificates and self.base.startswith("https") and not os.path.exists(certificates):
+            raise Refusal(f"{CERTIFICATES}={certificates}: this is no file of certificates")
+        session.verify = certificates or True
         # A connection that is kept may be gone when the next prompt comes.
         session.headers.update({"Connection": "close", "Accept-Encoding": "identity"})
         return session

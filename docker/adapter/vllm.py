@@ -152,7 +152,8 @@ def run(settings, prompts, server, record):
         "the model ran in a server: its energy cannot be seen from here, and does not count; what is"
         " listed is of the client's machine"
     )
-    client.agree(prompts.texts[0])
+    # No measured prompt begins so: a server may keep what it has read.
+    client.agree(f"0. {prompts.texts[0]}")
     client.warm_up(prompts.texts[0])
     loop.run(settings, prompts, record, client)
     client.note()

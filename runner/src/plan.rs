@@ -275,6 +275,14 @@ fn variables(options: &RunOptions, backend: Backend, container: bool) -> Vec<Var
             value: seen.unwrap_or_else(|| endpoint.clone()),
             reason: "the server that runs the model".to_owned(),
         });
+        if !container && options.server.as_ref().is_none_or(|server| server.key.is_none()) {
+            // A child has the caller's variables, whatever --no-api-key says.
+            variables.extend([env::VLLM_API_KEY, env::VLLM_API_KEY_PATH].map(|name| Variable {
+                name,
+                value: String::new(),
+                reason: "the server is sent no key".to_owned(),
+            }));
+        }
         let wait = options.server.as_ref().and_then(|server| server.wait);
         variables.extend(wait.map(|seconds| Variable {
             name: env::WAIT_FOR_ENDPOINT,

@@ -151,6 +151,11 @@ fn a_servers_key_is_a_file_and_its_certificates_are_those_of_the_host() {
     "#);
     let native = Request { backend: Some(Backend::Native), ..request(&[]) };
     assert!(!words(native).concat().contains("api_key"));
+    // A child would have the variable anyway.
+    let keyless = Request { backend: Some(Backend::Vllm), no_api_key: true, ..Request::default() };
+    let child = plan(keyless, &host, &crate::testing::engine(Mode::Host));
+    let key = child.env.iter().find(|variable| variable.name == "VLLM_API_KEY").unwrap();
+    assert_eq!(key.value, "");
 }
 
 #[test]

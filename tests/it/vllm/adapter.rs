@@ -6,7 +6,7 @@ use super::{environment, file};
 use crate::{ada::docker, harness::workspace};
 
 #[test]
-#[ignore = "needs python3 with venv, and a network for requests"]
+#[ignore = "needs openssl, python3 with venv, and a network for requests"]
 fn the_client_stands_whatever_a_server_sends() {
     let output = Command::new(environment("requests"))
         .arg("-B")

@@ -6,6 +6,8 @@ With the word `stacks` also of what needs ai_energy_benchmarks.
 import json
 import os
 import socket
+import ssl
+import subprocess
 import sys
 import tempfile
 import threading
@@ -302,6 +304,26 @@ if sys.argv[1:] != ["stacks"]:
         Server(f"http://[::1]:{stub.port}").ready(MODEL)
 os.environ.pop("http_proxy"), os.environ.pop("HTTP_PROXY")
 
+# TLS, with a certificate of one's own. The images have no program that makes one.
+if sys.argv[1:] != ["stacks"]:
+    with tempfile.TemporaryDirectory() as folder:
+        key, certificate = f"{folder}/key.pem", f"{folder}/certificate.pem"
+        subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+        made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *subject]
+        subprocess.run([*made, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        with Stub(good, tls=context) as stub:
+            secure = Server(f"https://127.0.0.1:{stub.port}", patience=60.0)
+            said = raised(Refusal, secure.ready, MODEL)
+            assert "is not trusted" in said and "name the file of its authority in SSL_CERT_FILE" in said, said
+            os.environ["SSL_CERT_FILE"] = certificate
+            secure.ready(MODEL)
+            os.environ["SSL_CERT_FILE"] = "/none"
+            said = raised(Refusal, secure.ready, MODEL)
+            assert "SSL_CERT_FILE=/none: this is no file" in said, said
+            del os.environ["SSL_CERT_FILE"]
+
 # A slow start: nobody, then a server without its model, then with it.
 asked = []
 
@@ -314,7 +336,7 @@ def slow(request):
 def late():
     time.sleep(1)
     late.stub = Stub.__new__(Stub)
-    late.stub.answer, late.stub.asked, late.stub.socket = slow, [], free
+    late.stub.answer, late.stub.asked, late.stub.socket, late.stub.tls = slow, [], free, None
     free.listen()
     late.stub._serve()
 

@@ -42,8 +42,8 @@ class Asked:
 class Stub:
     """Answers each request with `answer`, until it is left."""
 
-    def __init__(self, answer, host="127.0.0.1", family=socket.AF_INET):
-        self.answer, self.asked = answer, []
+    def __init__(self, answer, host="127.0.0.1", family=socket.AF_INET, tls=None):
+        self.answer, self.asked, self.tls = answer, [], tls
         self.socket = socket.socket(family)
         self.socket.bind((host, 0))
         self.socket.listen()
@@ -60,11 +60,14 @@ class Stub:
 
     def _one(self, connection):
         with connection:
-            asked = Asked(connection)
-            self.asked.append(asked)
             try:
+                if self.tls:
+                    connection = self.tls.wrap_socket(connection, server_side=True)
+                asked = Asked(connection)
+                self.asked.append(asked)
                 self.answer(asked)
             except OSError:
+                # The client went, or does not trust us.
                 pass
 
     def __enter__(self):
