@@ -30,6 +30,7 @@ HOPS = 3
 
 # What a server answers that is there and does not work yet, or not now.
 NOT_NOW = {429, 500, 502, 503, 504}
+CLOSED = {401, 403}
 REDIRECTED = {301, 302, 303, 307, 308}
 
 
@@ -86,8 +87,11 @@ class Server:
                 f"the server at {self.base} has no model `{model}`; it has"
                 f" {', '.join(f'`{name}`' for name in has)}"
             )
-        # llama.cpp lists a model that it still loads. Most others have no such page.
-        health = self._get(f"{address.root(self.base)}/health")
+        # llama.cpp lists a model that it still loads. Others have no such page, or none that answers.
+        try:
+            health = self._get(f"{address.root(self.base)}/health")
+        except Refusal:
+            return
         if health.status_code == 503:
             raise NotReady(self._not_now(health))
 
@@ -104,10 +108,10 @@ class Server:
         elsewhere = address.other(self.base)
         if elsewhere and (reply.status_code in (404, 405) or _names(reply) is None):
             below = self._get(f"{elsewhere}/models")
-            if _names(below) is not None or below.status_code in (401, 403):
+            if _names(below) is not None or below.status_code in NOT_NOW | CLOSED:
                 self.base, reply = elsewhere, below
         status = reply.status_code
-        if status in (401, 403):
+        if status in CLOSED:
             raise Refusal(self._closed(reply))
         if status in NOT_NOW:
             raise NotReady(self._not_now(reply))
@@ -159,7 +163,8 @@ class Server:
         try:
             said = error_of(reply.json())
         except ValueError:
-            said = None
+            plain = reply.headers.get("Content-Type", "").startswith("text/plain") and reply.text
+            said = first_lines(plain) if plain else None
         return self.hide(f", {said}") if said else ""
 
     def hide(self, text):

@@ -244,6 +244,10 @@ assert ready(other, path="/llm")[0] == f"{HERE}/llm/v1"
 assert ready(other, path="/llm/v1")[0] == f"{HERE}/llm/v1"
 bare = lambda asked: good(asked) if asked.path == "/llm/models" else asked.reply(b"no", 404, "text/plain")
 assert ready(bare, path="/llm")[0] == f"{HERE}/llm"
+loading = lambda asked: asked.reply(b"soon", 503 if asked.path == "/llm/v1/models" else 404, "text/plain")
+assert "is not ready: HTTP 503, soon; " in ready(loading, path="/llm")[0]
+rude = pages(models=good, health=lambda asked: asked.connection.close())
+assert ready(rude)[0] == f"{HERE}/v1"
 # The key.
 closed = lambda asked: (
     good(asked)
