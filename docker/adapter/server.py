@@ -197,6 +197,8 @@ class Server:
                     raise fault(f"HTTP {reply.status_code}{said}")
                 framed = reply.raw.chunked or "Content-Length" in reply.headers
                 return read(_chunks(reply.raw, silence), framed)
+        except requests.ConnectTimeout as error:
+            raise Fault(str(self._unreachable(error))) from error
         except (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError) as error:
             raise Fault(
                 f"the server was silent for {silence} s, {time.monotonic() - began:.0f} s after the request"

@@ -18,8 +18,6 @@ from .server import Rejected
 
 # Failures in a row after which the stack's runner gives up, and a warm-up does.
 IN_A_ROW = 3
-# Most complaints about fields that are heard: each leaves out at least one.
-COMPLAINTS = 12
 # Seconds without a piece of an answer, as the stack's own client has it.
 SILENCE = 300
 
@@ -50,12 +48,13 @@ class Client(Backend):
         """Asks for one token, which loads a model that is not yet there; fields that the server does
         not take are left out from then on."""
         first, failures = None, 0
-        for _ in range(COMPLAINTS):
+        while True:
             try:
                 self.server.ask(self.chat.body(prompt, 1), self.silence)
                 break
             except Rejected as complaint:
                 first = first or str(complaint)
+                # Each complaint that is heard leaves out a field, so this ends.
                 if not self.chat.do_without(str(complaint)):
                     raise self.chat.refusal(first) from complaint
             except Fault as fault:

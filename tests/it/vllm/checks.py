@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 
-from adapter import address, allowance, events
+from adapter import address, allowance, events, server
 from adapter.answer import Fault, read
 from adapter.chat import Chat
 from adapter.refusal import Refusal
@@ -404,6 +404,19 @@ answer = ask(slowly(b": alive\n\n", piece(None), piece("a", "reasoning"), piece(
 assert 0.7 < answer.first_at - began < 1.2, "what is thought counts, and nothing before it"
 assert "the server was silent for 1 s" in str(ask(slowly(*[b": alive\n\n"] * 9), silence=1))
 assert "the server was silent for 1 s" in str(ask(lambda request: time.sleep(3), silence=1))
+# A connection that never stands is no server that is silent: its queue is full, and nobody takes from it.
+deaf = socket.socket()
+deaf.bind(("127.0.0.1", 0))
+deaf.listen(0)
+waiting = [socket.socket() for _ in range(4)]
+for other in waiting:
+    other.setblocking(False)
+    other.connect_ex(deaf.getsockname())
+server.PATIENCE, patience = 1, server.PATIENCE
+far = Server(f"http://127.0.0.1:{deaf.getsockname()[1]}")
+said = raised(Fault, far.ask, Chat(settings()).body("hi"), 300)
+assert said.endswith("no connection within 1 s, as with a firewall between"), said
+server.PATIENCE = patience
 cut = lambda request: request.stream(piece("a"), end=b"")
 assert "the connection broke in the middle" in str(ask(cut)), ask(cut)
 cut = lambda request: request.send(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", piece("a"), END)
