@@ -6,16 +6,19 @@
 # `--help` lists the options. An option wins over its variable:
 #
 # snippet: variables
-#   DOCKER_IMAGE              image to run                             ai_energy_score, the tag by backend
-#   RESULTS_DIR               folder for the results                   ./results
-#   HF_HOME                   HuggingFace home with the Hub cache      ~/.cache/huggingface
-#   HF_HUB_CACHE              Hub cache, if it lies elsewhere          $HF_HOME/hub
-#   HF_TOKEN                  access token for gated models            the token file
-#   HF_TOKEN_PATH             file with the access token               $HF_HOME/token
-#   BENCHMARK_BACKEND         backend, if --backend does not say       by image
-#   VLLM_ENDPOINT             server of the vllm backend               none; required there
-#   OMP_NUM_THREADS           threads of the Python stacks on the CPU  all processors but one
-#   AIENERGYSCORE_ENTRYPOINT  entrypoint program of the host engine    looked for in the build folder, beside the runner and on PATH
+#   DOCKER_IMAGE              image to run                                     ai_energy_score, the tag by backend
+#   RESULTS_DIR               folder for the results                           ./results
+#   HF_HOME                   HuggingFace home with the Hub cache              ~/.cache/huggingface
+#   HF_HUB_CACHE              Hub cache, if it lies elsewhere                  $HF_HOME/hub
+#   HF_TOKEN                  access token for gated models                    the token file
+#   HF_TOKEN_PATH             file with the access token                       $HF_HOME/token
+#   BENCHMARK_BACKEND         backend, if --backend does not say               by image
+#   VLLM_ENDPOINT             server of the vllm backend                       none; required there
+#   VLLM_API_KEY              API key of that server, if it wants one          the file below
+#   VLLM_API_KEY_PATH         file with that key                               none
+#   SSL_CERT_FILE             authorities of an https:// server's certificate  the usual ones
+#   OMP_NUM_THREADS           threads of the Python stacks on the CPU          all processors but one
+#   AIENERGYSCORE_ENTRYPOINT  entrypoint program of the host engine            looked for in the build folder, beside the runner and on PATH
 # /snippet
 #
 # It may be called from any folder. The program is the newest one in this workspace's build folder,

@@ -44,18 +44,24 @@ def main(arguments):
 
 def run(settings):
     """Runs one benchmark in the working directory."""
+    served, server = settings.stack == "vllm", None
+    if served:
+        # Before anything else: without the server all that follows would be in vain.
+        from .server import Server
+
+        server = Server.of_environment()
+        server.ready(settings.model)
     from . import hub
 
     unreachable = hub.go_offline_if_out_of_reach()
     if unreachable:
         print(f"note: {unreachable}")
-    from . import dataset, devices
+    from . import allowance, dataset, devices
     from .record import Record
 
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     for stack in ["backend", "pytorch", "energy-star", "energy", "benchmark"]:
         logging.getLogger(stack).setLevel(logging.INFO)
-    served = settings.stack == "vllm"
     device = "server" if served else devices.choose(settings)
     prompts = dataset.load(settings.scenario)
     record = Record(
@@ -71,8 +77,9 @@ def run(settings):
     record.note(prompts.note())
     # Only the stack at work is loaded: each takes seconds.
     benchmark = importlib.import_module(f".{settings.stack}", __package__).run
-    benchmark(settings, prompts, device, record)
+    benchmark(settings, prompts, server or device, record)
     record.write()
+    allowance.check(settings.failed_share, record)
 
 
 sys.exit(main(sys.argv[1:]))

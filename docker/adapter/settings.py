@@ -13,6 +13,7 @@ BACKEND_OWN = {
     "device_ids",
     "torch_dtype",
     "device_map",
+    "timeout",
     "task",
     "seed",
     "attn_implementation",
@@ -65,6 +66,11 @@ class Settings:
     def endpoint(self) -> str:
         """Address of the server of the `vllm` backend."""
         return os.environ.get(ENDPOINT, "")
+
+    @property
+    def failed_share(self) -> Optional[float]:
+        """Share of the prompts that may fail, if anybody chose one."""
+        return self.scenario.get("failed_share")
 
     @property
     def reasoning(self) -> bool:

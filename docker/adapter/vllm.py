@@ -1,146 +1,158 @@
-"""The `vllm` backend: the runner of ai_energy_benchmarks with the model in a server elsewhere."""
+"""The `vllm` backend: the runner of ai_energy_benchmarks with the model in a server elsewhere.
 
-import json
+The stack's own client is not used. It strips single characters off the address (a port that ends in
+1 loses it), never asks for token counts, fails on pieces of an answer that hold no text, and sends
+reasoning parameters where no server looks for them.
+"""
+
 import time
 
-import requests
-from ai_energy_benchmarks.backends.vllm import VLLMBackend
+from ai_energy_benchmarks.backends.base import Backend
 
 from . import loop
+from .answer import Fault
+from .chat import Chat
 from .record import digest
-from .refusal import Refusal, first_lines
-from .settings import ENDPOINT
+from .refusal import Refusal
+from .server import Rejected
+
+# Failures in a row after which the stack's runner gives up, and a warm-up does.
+IN_A_ROW = 3
+# Seconds without a piece of an answer, as the stack's own client has it.
+SILENCE = 300
 
 
-def base(endpoint):
-    """The server's address, without the path of the API and what follows."""
-    address = endpoint.strip().rstrip("/")
-    if not address.startswith(("http://", "https://")):
-        raise Refusal(
-            f"{ENDPOINT}={endpoint}: this is no address; it begins with http:// or https://, as in"
-            " http://host.docker.internal:8000/v1"
-        )
-    return address.removesuffix("/v1")
+class Client(Backend):
+    """A client of any server that speaks OpenAI's protocol."""
 
-
-class SettledClient(VLLMBackend):
-    """The stack's client, for any server that speaks OpenAI's protocol.
-
-    The stack's own strips single characters off the address (a port that ends in 1 loses it), never
-    asks for token counts, and fails on pieces of an answer that hold no text.
-    """
-
-    def __init__(self, settings, record):
-        super().__init__(endpoint="", model=settings.model)
-        self.endpoint = base(settings.endpoint)
-        self.settings, self.record, self.answers = settings, record, digest()
-        # The server formats prompts by itself, whatever its model is called.
-        self.formatter, self.use_harmony = None, False
+    def __init__(self, settings, server, record):
+        self.settings, self.server, self.record = settings, server, record
+        self.chat, self.answers = Chat(settings), digest()
+        self.silence = settings.backend.get("timeout") or SILENCE
+        self.uncounted = self.short = self.long = self.unstreamed = 0
+        self.models = set()
 
     def validate_environment(self):
-        """Asks the server for its models. Unlike the stack's own, it does not hide what is wrong."""
-        url = f"{self.endpoint}/v1/models"
-        try:
-            response = requests.get(url, timeout=10)
-            response.raise_for_status()
-            models = [model.get("id", "") for model in response.json().get("data", [])]
-        except (requests.RequestException, ValueError, AttributeError) as error:
-            raise Refusal(
-                f"no OpenAI-compatible server answers at {url} ({first_lines(error)}); check"
-                f" {ENDPOINT}, and that the server listens on more than its own loopback"
-            ) from error
-        if self.model not in models:
-            raise Refusal(
-                f"the server at {self.endpoint} has no model `{self.model}`; it has"
-                f" {', '.join(f'`{model}`' for model in models) or 'none'}"
-            )
+        """The server was asked before the prompts were loaded."""
         return True
 
     def health_check(self):
-        """A server that lists its models is there: not every one has a page for its health."""
-        return self.validate_environment()
+        """As above."""
+        return True
+
+    def get_endpoint_info(self):
+        """For the stack's report."""
+        return {"backend": "vllm", "endpoint": self.server.base, "model": self.settings.model}
+
+    def agree(self, prompt):
+        """Asks for one token, which loads a model that is not yet there; fields that the server does
+        not take are left out from then on."""
+        first, failures = None, 0
+        while True:
+            try:
+                self.server.ask(self.chat.body(prompt, 1), self.silence)
+                break
+            except Rejected as complaint:
+                first = first or str(complaint)
+                # Each complaint that is heard leaves out a field, so this ends.
+                if not self.chat.do_without(str(complaint)):
+                    raise self.chat.refusal(first) from complaint
+            except Fault as fault:
+                failures += 1
+                if failures == IN_A_ROW:
+                    raise Refusal(f"the server does not answer a prompt: {fault}") from fault
+        for note in self.chat.missed():
+            self.record.note(note)
+        self.record.prompt_format = self.chat.format
 
     def warm_up(self, prompt):
-        """Whole answers, which the server prepares itself by."""
-        for _ in range(self.settings.scenario["warmup_runs"]):
-            self._answer(prompt)
+        """Whole answers, which the server prepares itself by. Each prompt begins in its own way, so
+        that a server which keeps what it has read finds none of the measured ones there."""
+        failures = 0
+        for number in range(self.settings.scenario["warmup_runs"]):
+            try:
+                self.server.ask(self.chat.body(f"{number + 1}. {prompt}"), self.silence)
+                failures = 0
+            except Fault as fault:
+                failures += 1
+                print(f"warm-up {number + 1} failed: {fault}", flush=True)
+                if failures == IN_A_ROW:
+                    raise Refusal(f"{failures} warm-ups in a row failed, the last with: {fault}") from fault
 
     def run_inference(self, prompt, **_):
         """Answers one prompt; a failure is a result, as the stack's runner counts it."""
         began = time.perf_counter()
         try:
-            text, usage, first = self._answer(prompt)
-        except (requests.RequestException, ValueError, KeyError, TypeError) as error:
-            return self._failed(began, f"{type(error).__name__}: {first_lines(error)}")
-        if not text:
+            answer = self.server.ask(self.chat.body(prompt), self.silence)
+        except Fault as fault:
+            return self._failed(began, str(fault))
+        seconds = time.perf_counter() - began
+        read, wrote = [answer.tokens(kind) for kind in ["prompt_tokens", "completion_tokens"]]
+        if not answer.text and not wrote:
             return self._failed(began, "the server wrote no text")
-        tokens = [usage.get(key) or 0 for key in ["prompt_tokens", "completion_tokens"]]
-        record, seconds = self.record, time.perf_counter() - began
+        self._look_at(answer, wrote)
+        first = None if answer.first_at is None else answer.first_at - began
+        record = self.record
         record.prompts_answered += 1
-        record.prompt_tokens += tokens[0]
-        record.completion_tokens += tokens[1]
-        mean = record.first_token_seconds or 0.0
-        record.first_token_seconds = mean + (first - mean) / record.prompts_answered
-        self.answers.update(text.encode())
+        record.prompt_tokens += read
+        record.completion_tokens += wrote
+        if first is not None:
+            timed = record.prompts_answered - self.unstreamed
+            mean = record.first_token_seconds or 0.0
+            record.first_token_seconds = mean + (first - mean) / timed
+        self.answers.update(answer.text.encode())
         return {
-            "text": text,
-            "prompt_tokens": tokens[0],
-            "completion_tokens": tokens[1],
-            "total_tokens": sum(tokens),
+            "text": answer.text,
+            "prompt_tokens": read,
+            "completion_tokens": wrote,
+            "total_tokens": read + wrote,
             "latency_seconds": seconds,
             "time_to_first_token": first,
             "success": True,
             "error": None,
         }
 
+    def _look_at(self, answer, wrote):
+        self.models |= {answer.model} - {None, self.settings.model}
+        self.unstreamed += answer.first_at is None
+        self.uncounted += not answer.counted
+        self.short += answer.counted and wrote < self.chat.least
+        self.long += answer.counted and wrote > self.chat.most
+
     def _failed(self, began, why):
         self.record.prompts_failed += 1
         seconds = time.perf_counter() - began
         return {"text": "", "success": False, "error": why, "latency_seconds": seconds}
 
-    def _answer(self, prompt):
-        began, first, text, usage = time.perf_counter(), None, "", {}
-        url = f"{self.endpoint}/v1/chat/completions"
-        with requests.post(url, json=self._request(prompt), stream=True, timeout=self.timeout) as reply:
-            if reply.status_code != 200:
-                raise ValueError(f"HTTP {reply.status_code}: {first_lines(reply.text)}")
-            for line in reply.iter_lines():
-                if not line.startswith(b"data:") or line.removeprefix(b"data:").strip() == b"[DONE]":
-                    continue
-                piece = json.loads(line.removeprefix(b"data:"))
-                usage = piece.get("usage") or usage
-                for choice in piece.get("choices") or []:
-                    delta = choice.get("delta") or {}
-                    written = delta.get("content") or delta.get("reasoning_content") or ""
-                    if written and first is None:
-                        first = time.perf_counter() - began
-                    text += written
-        return text, usage, first or time.perf_counter() - began
-
-    def _request(self, prompt):
-        scenario = self.settings.scenario
-        keywords = scenario["generate_kwargs"]
-        request = {
-            "model": self.model,
-            "messages": [{"role": "user", "content": prompt}],
-            "max_tokens": keywords["max_new_tokens"],
-            "temperature": keywords.get("temperature", 1.0) if keywords.get("do_sample") else 0.0,
-            "seed": self.settings.seed,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
-        if keywords.get("do_sample") and "top_p" in keywords:
-            request["top_p"] = keywords["top_p"]
-        if self.settings.reasoning:
-            request["chat_template_kwargs"] = scenario.get("reasoning_params", {})
-        return request
+    def note(self):
+        """Says what a reader of the numbers must know of the answers."""
+        record, least, most = self.record, self.chat.least, self.chat.most
+        of = f"of {record.prompts_answered} answers"
+        if self.uncounted:
+            # Where some are missing, the sum would be wrong.
+            record.prompt_tokens = record.completion_tokens = 0
+            record.note(f"the server did not count tokens: {self.uncounted} {of} came without")
+        if self.short:
+            record.note(f"{self.short} {of} have fewer tokens than {least}: the server lets them end earlier")
+        if self.long:
+            record.note(f"{self.long} {of} have more tokens than {most}: the server does not heed the limit")
+        if self.unstreamed and self.chat.streams:
+            record.note(
+                f"{self.unstreamed} {of} came at once: their time to the first token was not measured"
+            )
+        for model in sorted(self.models):
+            record.note(f"the server says that `{model}` answered, and `{self.settings.model}` was asked")
 
 
-def run(settings, prompts, _, record):
+def run(settings, prompts, server, record):
     """Runs the benchmark in the working directory, where its report is left."""
-    client = SettledClient(settings, record)
-    client.validate_environment()
-    record.prompt_format = "chat template of the server"
-    record.note("the model ran in a server: its energy cannot be seen from here, and does not count")
+    client = Client(settings, server, record)
+    record.note(
+        "the model ran in a server: its energy cannot be seen from here, and does not count; what is"
+        " listed is of the client's machine"
+    )
+    # No measured prompt begins so: a server may keep what it has read.
+    client.agree(f"0. {prompts.texts[0]}")
     client.warm_up(prompts.texts[0])
     loop.run(settings, prompts, record, client)
+    client.note()

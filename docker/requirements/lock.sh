@@ -32,3 +32,19 @@ for version in 0.36.2 1.20.1 2.4.0; do
     --custom-compile-command docker/requirements/lock.sh --universal --python-version 3.11 \
     --output-file "$peers/huggingface_hub-$version.txt" "$@" -
 done
+
+# Real servers for the tests of the client of one. The first runs where the tests do, the second with
+# the stacks of the flavour `cpu`.
+servers=../../tests/it/vllm/requirements
+server() {
+  name=$1
+  shift
+  uv pip compile --quiet --generate-hashes --no-annotate \
+    --custom-compile-command docker/requirements/lock.sh \
+    --output-file "$servers/$name.txt" "$@" -
+}
+echo "xllamacpp==2026.10.11549" | server xllamacpp --universal --python-version 3.11 "$@"
+printf '%s\n' fastapi uvicorn openai |
+  server transformers-serve --python-platform x86_64-manylinux_2_28 --python-version 3.13 "$@"
+# What the client itself needs, as the images have it.
+echo requests | server requests --universal --python-version 3.11 --constraints cuda.txt "$@"

@@ -76,6 +76,9 @@ pub struct RunArgs {
     /// Prompts to run [default: 20]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     num_samples: Option<u32>,
+    /// Wait so long for the server of the `vllm` backend to start and to load its model
+    #[arg(long, value_name = "SECONDS")]
+    wait_for_endpoint: Option<u32>,
     /// No network for the benchmark, and a read-only cache; local paths and cached repos work
     #[arg(long)]
     offline: bool,
@@ -102,7 +105,8 @@ Examples:
   # two of the GPUs, results elsewhere
   aienergyscore run --gpus device=0,2 --results /data/runs/1 backend.model=openai/gpt-oss-20b
   # prompts to a server that runs on this machine
-  VLLM_ENDPOINT=http://host.docker.internal:8000/v1 aienergyscore run --backend vllm
+  VLLM_ENDPOINT=http://host.docker.internal:8000/v1 aienergyscore run --backend vllm \\
+    --wait-for-endpoint 600 backend.model=openai/gpt-oss-20b
   # a model and prompts of your own, in the image without GPU
   aienergyscore run --backend pytorch --flavour cpu backend.model=./my-model \\
     scenario.dataset_name=./prompts.csv
@@ -112,7 +116,8 @@ Examples:
   aienergyscore run --dry-run --explain backend.model=openai/gpt-oss-20b
 
 Environment: DOCKER_IMAGE, RESULTS_DIR, HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_TOKEN_PATH,
-BENCHMARK_BACKEND, VLLM_ENDPOINT; an option wins over its variable, an empty variable is none.";
+BENCHMARK_BACKEND, VLLM_ENDPOINT, VLLM_API_KEY, VLLM_API_KEY_PATH, SSL_CERT_FILE; an option wins
+over its variable, an empty variable is none.";
 
 /// What runs where: the options that `run` and `verify` share.
 #[derive(Debug, Clone, Args)]
@@ -146,6 +151,9 @@ pub struct TargetArgs {
     /// Hand over no token, whatever there is
     #[arg(long)]
     no_token: bool,
+    /// Send no API key to the server of the `vllm` backend, whatever there is
+    #[arg(long)]
+    no_api_key: bool,
     #[command(flatten)]
     relaxed: RelaxedArgs,
     #[command(flatten)]
@@ -302,6 +310,7 @@ impl TargetArgs {
             gpus,
             memory,
             no_token,
+            no_api_key,
             relaxed:
                 RelaxedArgs {
                     writable_root,
@@ -322,6 +331,7 @@ impl TargetArgs {
             gpus,
             memory,
             no_token,
+            no_api_key,
             relaxed: Relaxed {
                 writable_root,
                 capabilities: keep_capabilities,
@@ -339,9 +349,17 @@ impl TargetArgs {
 impl RunArgs {
     /// The request, in our own words.
     pub fn into_request(self) -> Request {
-        let Self { target, num_samples, offline, dry_run: _, explain: _, json: _, benchmark } =
-            self;
-        Request { num_samples, offline, args: benchmark, ..target.into_request() }
+        let Self {
+            target,
+            num_samples,
+            wait_for_endpoint: wait,
+            offline,
+            dry_run: _,
+            explain: _,
+            json: _,
+            benchmark,
+        } = self;
+        Request { num_samples, wait, offline, args: benchmark, ..target.into_request() }
     }
 }
 

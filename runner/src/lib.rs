@@ -12,6 +12,7 @@ pub mod atomic_file;
 pub mod cache_command;
 pub mod checks;
 pub mod cli;
+pub mod endpoint;
 pub mod engine;
 pub mod exit;
 mod folders;
@@ -37,6 +38,7 @@ pub mod repair_results;
 pub mod report;
 pub mod run;
 pub mod run_id;
+pub mod server;
 pub mod shell;
 pub mod terminal;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use contract::{
 };
 
 use crate::{
+    endpoint,
     exit::Usage,
     gpus::Gpus,
     groups,
@@ -19,6 +20,7 @@ use crate::{
     meter,
     relaxed::Relaxed,
     run_id::run_id,
+    server::Server,
     token::{TokenSource, secrets_below},
 };
 
@@ -59,6 +61,10 @@ pub struct Request {
     pub memory: Option<String>,
     /// `--no-token`.
     pub no_token: bool,
+    /// `--no-api-key`.
+    pub no_api_key: bool,
+    /// `--wait-for-endpoint`, in seconds.
+    pub wait: Option<u32>,
     /// Limits of the container to do without.
     pub relaxed: Relaxed,
     /// About the host's meter.
@@ -82,6 +88,8 @@ pub struct RunOptions {
     pub backend: Option<Backend>,
     /// Server of the `vllm` backend.
     pub endpoint: Option<String>,
+    /// What its client is given, for the `vllm` backend alone.
+    pub server: Option<Server>,
     /// Threads of the Python stacks, if anybody chose how many.
     pub threads: Option<String>,
     /// Results folder.
@@ -127,6 +135,8 @@ impl RunOptions {
             offline,
             memory,
             no_token,
+            no_api_key,
+            wait,
             relaxed,
             meter,
             args,
@@ -142,13 +152,16 @@ impl RunOptions {
         };
         let endpoint = host.env.text(env::VLLM_ENDPOINT);
         if backend == Some(Backend::Vllm) {
-            if endpoint.is_none() {
-                return Err(Usage(format!(
-                    "backend `vllm` sends its prompts to a server, and {0} names none; set it, \
-                     for example {0}=http://{1}:8000/v1",
-                    env::VLLM_ENDPOINT,
-                    contract::HOST_GATEWAY
-                )));
+            match &endpoint {
+                Some(endpoint) => endpoint::check(endpoint)?,
+                None => {
+                    return Err(Usage(format!(
+                        "backend `vllm` sends its prompts to a server, and {0} names none; set it, \
+                         for example {0}=http://{1}:8000/v1",
+                        env::VLLM_ENDPOINT,
+                        contract::HOST_GATEWAY
+                    )));
+                }
             }
             if offline {
                 return Err(Usage(
@@ -156,12 +169,20 @@ impl RunOptions {
                         .to_owned(),
                 ));
             }
+        } else if wait.is_some() {
+            return Err(Usage(
+                "`--wait-for-endpoint` waits for the server of the `vllm` backend; leave it out, or \
+                 add `--backend vllm`"
+                    .to_owned(),
+            ));
         }
         let results = results
             .or_else(|| host.env.get(env::RESULTS_DIR).map(PathBuf::from))
             .unwrap_or_else(|| Path::new("results").to_owned());
         let cache = HubCache::locate(host)?;
         let run_id = run_id(host.now, host.pid);
+        let served = endpoint.as_ref().filter(|_| backend == Some(Backend::Vllm));
+        let server = served.map(|address| Server::locate(host, address, &run_id, wait, no_api_key));
         let image_chosen =
             image.is_some() || flavour.is_some() || host.env.get(env::DOCKER_IMAGE).is_some();
         let args = with_num_samples(args, num_samples)?;
@@ -171,6 +192,7 @@ impl RunOptions {
             image: image_reference(image, flavour, backend, host),
             backend,
             endpoint,
+            server: server.transpose()?,
             threads: host.env.text(env::OMP_NUM_THREADS),
             results: HostPath::new("results folder", &results, &host.cwd)?,
             token: if no_token { None } else { Some(TokenSource::locate(host, &cache, &run_id)?) },
@@ -188,6 +210,11 @@ impl RunOptions {
         })
     }
 
+    /// The secrets that the benchmark is given as files.
+    pub fn handed_over(&self) -> impl Iterator<Item = &TokenSource> {
+        self.token.iter().chain(self.server.iter().filter_map(|server| server.key.as_ref()))
+    }
+
     /// [`RunOptions::new`] with `..` in paths followed on the disk.
     ///
     /// # Errors
@@ -198,6 +225,7 @@ impl RunOptions {
         let token = options.token.map(|token| token.without_parents()).transpose()?;
         Ok(Self {
             token,
+            server: options.server.map(Server::without_parents).transpose()?,
             results: options.results.without_parents("results folder")?,
             cache: HubCache {
                 home: home.without_parents("HuggingFace home")?,
@@ -225,6 +253,7 @@ impl RunOptions {
             inputs,
             cache,
             token: self.token.filter(TokenSource::exists),
+            server: self.server.map(Server::settle).transpose()?,
             ..self
         })
     }
@@ -345,10 +374,15 @@ mod tests {
     fn what_cannot_be_is_refused_before_anything_starts() {
         let vllm = Request { backend: Some(Backend::Vllm), ..Request::default() };
         let offline = Request { offline: true, ..vllm.clone() };
+        let waiting = Request { wait: Some(60), ..Request::default() };
         let endpoint = [("VLLM_ENDPOINT", "http://h:1/v1")];
         assert_eq!(options(vllm.clone(), &endpoint).unwrap().backend, Some(Backend::Vllm));
-        insta::assert_snapshot!(options(vllm, &[]).unwrap_err(), @"backend `vllm` sends its prompts to a server, and VLLM_ENDPOINT names none; set it, for example VLLM_ENDPOINT=http://host.docker.internal:8000/v1");
+        insta::assert_snapshot!(options(vllm.clone(), &[]).unwrap_err(), @"backend `vllm` sends its prompts to a server, and VLLM_ENDPOINT names none; set it, for example VLLM_ENDPOINT=http://host.docker.internal:8000/v1");
         insta::assert_snapshot!(options(offline, &endpoint).unwrap_err(), @"backend `vllm` needs the network that `--offline` takes away; leave one out");
+        let error = options(vllm.clone(), &[("VLLM_ENDPOINT", "gpu7:8000")]).unwrap_err();
+        assert!(error.contains("it does not begin with http://"), "{error}");
+        assert_eq!(options(Request::default(), &[("VLLM_ENDPOINT", "x")]).map(drop), Ok(()));
+        insta::assert_snapshot!(options(waiting, &endpoint).unwrap_err(), @"`--wait-for-endpoint` waits for the server of the `vllm` backend; leave it out, or add `--backend vllm`");
         insta::assert_snapshot!(options(Request::default(), &[("BENCHMARK_BACKEND", "tgi")]).unwrap_err(), @"BENCHMARK_BACKEND in the environment: unknown backend `tgi`; known are optimum, pytorch, vllm, native");
     }
 }

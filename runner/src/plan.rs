@@ -16,6 +16,7 @@ pub use parts::{
 };
 
 use crate::{
+    endpoint,
     engine::{Engine, Groups, Mode},
     exit::Usage,
     gpus::Devices,
@@ -111,7 +112,7 @@ impl RunPlan {
             tmpfs: if container { tmpfs() } else { vec![] },
             mounts,
             inputs: inputs.places,
-            env: variables(options, backend.value),
+            env: variables(options, backend.value, container),
             gpus: devices,
             gpu_driver: Driver::of(host),
             network,
@@ -236,10 +237,30 @@ fn mounts(options: &RunOptions, backend: Backend, mode: Mode) -> Vec<Mount> {
                 .to_owned(),
         });
     }
+    let server = options.server.as_ref().filter(|_| backend == Backend::Vllm);
+    let key = server.and_then(|server| server.key.as_ref()).filter(|key| !inherited(key));
+    mounts.extend(key.map(|key| {
+        Mount {
+            source: key.file().clone(),
+            target: path::API_KEY,
+            access: Access::ReadOnly,
+            variable: MountVariable::Always(env::VLLM_API_KEY_PATH),
+            reason: "the key that the server wants, as a file: a variable would show in `inspect`"
+                .to_owned(),
+        }
+    }));
+    let certificates = server.and_then(|server| server.certificates.as_ref());
+    mounts.extend(certificates.map(|file| Mount {
+        source: file.clone(),
+        target: path::CERTIFICATES,
+        access: Access::ReadOnly,
+        variable: MountVariable::Always(env::SSL_CERT_FILE),
+        reason: "whose certificates count, as on your machine".to_owned(),
+    }));
     mounts
 }
 
-fn variables(options: &RunOptions, backend: Backend) -> Vec<Variable> {
+fn variables(options: &RunOptions, backend: Backend, container: bool) -> Vec<Variable> {
     let mut variables = vec![Variable {
         name: env::BENCHMARK_BACKEND,
         value: backend.name().to_owned(),
@@ -248,11 +269,26 @@ fn variables(options: &RunOptions, backend: Backend) -> Vec<Variable> {
     if backend == Backend::Vllm
         && let Some(endpoint) = &options.endpoint
     {
+        let seen = endpoint::from_container(endpoint).filter(|_| container);
         variables.push(Variable {
             name: env::VLLM_ENDPOINT,
-            value: endpoint.clone(),
+            value: seen.unwrap_or_else(|| endpoint.clone()),
             reason: "the server that runs the model".to_owned(),
         });
+        if !container && options.server.as_ref().is_none_or(|server| server.key.is_none()) {
+            // A child has the caller's variables, whatever --no-api-key says.
+            variables.extend([env::VLLM_API_KEY, env::VLLM_API_KEY_PATH].map(|name| Variable {
+                name,
+                value: String::new(),
+                reason: "the server is sent no key".to_owned(),
+            }));
+        }
+        let wait = options.server.as_ref().and_then(|server| server.wait);
+        variables.extend(wait.map(|seconds| Variable {
+            name: env::WAIT_FOR_ENDPOINT,
+            value: seconds.to_string(),
+            reason: "how long it may take to start".to_owned(),
+        }));
     }
     if let Some(threads) = options.threads.as_ref().filter(|_| backend.uses_gpus()) {
         variables.push(Variable {
@@ -311,16 +347,14 @@ fn groups(options: &RunOptions, engine: &Engine) -> Option<String> {
     })
 }
 
-/// A warning when a server is looked for in the container itself.
+/// A warning when a server is named as only this machine's own programs see it.
 fn containers_own(endpoint: &str) -> Option<String> {
-    let own = ["//localhost", "//127.", "//[::1]"];
-    own.iter().any(|host| endpoint.contains(host)).then(|| {
-        format!(
-            "{} names `{endpoint}`, which in a container is the container itself; a server on this \
-             machine is reached as {HOST_GATEWAY}, if it listens on more than the loopback",
-            env::VLLM_ENDPOINT
-        )
-    })
+    let seen = endpoint::from_container(endpoint)?;
+    Some(format!(
+        "{} names `{endpoint}`, which in a container is the container itself: it is given `{seen}`, \
+         where a server is reached that listens on more than the loopback, as with `--host 0.0.0.0`",
+        env::VLLM_ENDPOINT
+    ))
 }
 
 fn cidfile(options: &RunOptions) -> Result<HostPath, Usage> {

@@ -48,10 +48,7 @@ impl TokenSource {
     pub fn locate(host: &Host, cache: &HubCache, run_id: &str) -> Result<Self, Usage> {
         for name in [env::HF_TOKEN, env::HUGGING_FACE_HUB_TOKEN] {
             if host.env.text(name).is_some_and(|value| !value.trim().is_empty()) {
-                let runtime = host.env.text("XDG_RUNTIME_DIR").or_else(|| host.env.text("TMPDIR"));
-                let folder = runtime.unwrap_or_else(|| "/tmp".to_owned());
-                let file = Path::new(&folder).join(format!("aienergyscore-{run_id}-token"));
-                let file = HostPath::new("token file", &file, &host.cwd)?;
+                let file = file_of_run(host, run_id, TOKEN)?;
                 return Ok(Self::Variable { name, file });
             }
         }
@@ -107,13 +104,21 @@ impl TokenSource {
             .create_new(true)
             .mode(0o600)
             .open(path)
-            .with_context(|| format!("making `{file}` for the token of {name}"))?;
+            .with_context(|| format!("making `{file}` for the secret of {name}"))?;
         let guard = TokenFile(file.clone());
         opened
             .write_all(token.trim().as_bytes())
-            .with_context(|| format!("writing the token of {name} to `{file}`"))?;
+            .with_context(|| format!("writing the secret of {name} to `{file}`"))?;
         Ok(Some(guard))
     }
+}
+
+/// The file of a secret that a run makes: in the user's own folder for such, where there is one.
+pub(crate) fn file_of_run(host: &Host, run_id: &str, what: &str) -> Result<HostPath, Usage> {
+    let runtime = host.env.text("XDG_RUNTIME_DIR").or_else(|| host.env.text("TMPDIR"));
+    let folder = runtime.unwrap_or_else(|| "/tmp".to_owned());
+    let file = Path::new(&folder).join(format!("aienergyscore-{run_id}-{what}"));
+    HostPath::new("token file", &file, &host.cwd)
 }
 
 /// What is wrong with the file of a token.

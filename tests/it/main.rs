@@ -36,3 +36,4 @@ mod rootless;
 mod run_docker;
 mod stacks;
 mod under_way;
+mod vllm;

@@ -149,6 +149,11 @@ fn subject(
         _ => Flavour::Cpu,
     });
     ensure!(
+        backend != Backend::Vllm,
+        "the `{backend}` backend runs no model itself; `cargo test --package tests vllm -- \
+         --include-ignored` tries it on servers that do"
+    );
+    ensure!(
         backend == Backend::Native || flavour != Flavour::Smoke,
         "the `{flavour}` image has only the `native` backend; leave `--flavour` out"
     );

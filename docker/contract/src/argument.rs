@@ -30,6 +30,8 @@ pub const MODEL_KWARGS: &str = "backend.model_kwargs";
 pub const DEVICE: &str = "backend.device";
 /// How the model is spread over devices.
 pub const DEVICE_MAP: &str = "backend.device_map";
+/// How many prompts may fail.
+pub const FAILED_SHARE: &str = "scenario.failed_share";
 /// Prompts per forward pass.
 pub const BATCH_SIZE: &str = "scenario.input_shapes.batch_size";
 /// The switch of reasoning.
@@ -91,7 +93,7 @@ const fn key(
 }
 
 /// Every key, in the order of the guides.
-pub const KEYS: [Key; 38] = [
+pub const KEYS: [Key; 40] = [
     key(MODEL, Kind::Text, ALL, "Hub id or path of the model; for `vllm` the server's name of it"),
     key(DEVICE, Kind::OneOf(&["cpu", "cuda"]), LOCAL, "device; `cuda` where PyTorch has it"),
     key("backend.device_ids", Kind::Ids, TORCH, "GPUs to use and to count, as `0,1`; else all"),
@@ -113,6 +115,12 @@ pub const KEYS: [Key; 38] = [
     ),
     key("backend.processor_kwargs", Kind::Tree, TORCH, "keywords of the tokenizer's"),
     key("backend.no_weights", Kind::OneOf(&["false"]), TORCH, "random weights are refused"),
+    key(
+        "backend.timeout",
+        Kind::Count,
+        &[Backend::Vllm],
+        "seconds without a piece of an answer after which its prompt fails; else 300",
+    ),
     key("backend.cache_implementation", Kind::Text, OPTIMUM, "kind of key-value cache"),
     key("backend.allow_tf32", Kind::Bool, OPTIMUM, "TF32 arithmetic on NVIDIA GPUs"),
     key("backend.torch_compile", Kind::Bool, OPTIMUM, "whether to compile the model"),
@@ -132,6 +140,12 @@ pub const KEYS: [Key; 38] = [
     key("scenario.truncation", Kind::Bool, TORCH, "cut prompts that the model cannot hold"),
     key(BATCH_SIZE, Kind::Count, TORCH, "prompts per pass; `pytorch` takes 1 alone"),
     key("scenario.warmup_runs", Kind::Whole, STACKS, "short answers before the measured ones"),
+    key(
+        FAILED_SHARE,
+        Kind::Number,
+        &[Backend::Pytorch, Backend::Vllm],
+        "share of the prompts that may fail, 0 to 1; else one prompt, or 0.1",
+    ),
     key("scenario.latency", Kind::Bool, OPTIMUM, "latencies in the stack's own report"),
     key("scenario.memory", Kind::Bool, OPTIMUM, "memory in the stack's own report"),
     key("scenario.energy", Kind::OneOf(&["true"]), STACKS, "energy is always measured"),
@@ -143,7 +157,7 @@ pub const KEYS: [Key; 38] = [
         "keywords of the chat template, such as `reasoning_effort` or `enable_thinking`",
     ),
     key(MAX_NEW_TOKENS, Kind::Count, ALL, "longest answer in tokens"),
-    key(MIN_NEW_TOKENS, Kind::Count, LOCAL, "shortest answer in tokens"),
+    key(MIN_NEW_TOKENS, Kind::Count, ALL, "shortest answer in tokens"),
     key(
         "scenario.generate_kwargs.do_sample",
         Kind::Bool,
@@ -152,12 +166,12 @@ pub const KEYS: [Key; 38] = [
     ),
     key("scenario.generate_kwargs.temperature", Kind::Number, STACKS, "of sampling"),
     key("scenario.generate_kwargs.top_p", Kind::Number, STACKS, "of sampling"),
-    key("scenario.generate_kwargs.top_k", Kind::Whole, TORCH, "of sampling"),
+    key("scenario.generate_kwargs.top_k", Kind::Whole, STACKS, "of sampling"),
     key("scenario.generate_kwargs.num_beams", Kind::Count, TORCH, "beams of a beam search"),
     key(
         "scenario.generate_kwargs.repetition_penalty",
         Kind::Number,
-        TORCH,
+        STACKS,
         "weight against repetitions",
     ),
 ];

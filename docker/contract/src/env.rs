@@ -24,6 +24,14 @@ pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
 pub const BENCHMARK_BACKEND: &str = "BENCHMARK_BACKEND";
 /// The server of the `vllm` backend (both sides).
 pub const VLLM_ENDPOINT: &str = "VLLM_ENDPOINT";
+/// The key of that server (host; in the container of a run by hand).
+pub const VLLM_API_KEY: &str = "VLLM_API_KEY";
+/// The file that holds the key (both sides).
+pub const VLLM_API_KEY_PATH: &str = "VLLM_API_KEY_PATH";
+/// The authorities that the server's certificate may be of (both sides).
+pub const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+/// Seconds to wait for that server (container).
+pub const WAIT_FOR_ENDPOINT: &str = "AIENERGYSCORE_WAIT_FOR_ENDPOINT";
 /// Threads that the Python stacks compute with on the CPU (both sides).
 pub const OMP_NUM_THREADS: &str = "OMP_NUM_THREADS";
 /// `$HOME` (both sides).
@@ -38,7 +46,7 @@ pub const GPUS: &str = "AIENERGYSCORE_GPUS";
 pub const ENTRYPOINT: &str = "AIENERGYSCORE_ENTRYPOINT";
 
 /// The variables that a user may set on the host: name, meaning, default; for help and guides.
-pub const HOST: [(&str, &str, &str); 10] = [
+pub const HOST: [(&str, &str, &str); 13] = [
     (DOCKER_IMAGE, "image to run", "`ai_energy_score`, the tag by backend"),
     (RESULTS_DIR, "folder for the results", "`./results`"),
     (HF_HOME, "HuggingFace home with the Hub cache", "`~/.cache/huggingface`"),
@@ -47,6 +55,9 @@ pub const HOST: [(&str, &str, &str); 10] = [
     (HF_TOKEN_PATH, "file with the access token", "`$HF_HOME/token`"),
     (BENCHMARK_BACKEND, "backend, if `--backend` does not say", "by image"),
     (VLLM_ENDPOINT, "server of the `vllm` backend", "none; required there"),
+    (VLLM_API_KEY, "API key of that server, if it wants one", "the file below"),
+    (VLLM_API_KEY_PATH, "file with that key", "none"),
+    (SSL_CERT_FILE, "authorities of an `https://` server's certificate", "the usual ones"),
     (OMP_NUM_THREADS, "threads of the Python stacks on the CPU", "all processors but one"),
     (
         ENTRYPOINT,

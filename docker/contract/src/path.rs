@@ -11,6 +11,10 @@ pub const HF_HOME: &str = "/home/user/.cache/huggingface";
 pub const HUB_CACHE: &str = "/hub_cache";
 /// The access token, on its own: a mount point inside the cache would be made there as root.
 pub const TOKEN: &str = "/run/secrets/hf_token";
+/// The API key of a server, likewise.
+pub const API_KEY: &str = "/run/secrets/vllm_api_key";
+/// The authorities of a server's certificate.
+pub const CERTIFICATES: &str = "/run/secrets/certificates.pem";
 /// The static program that every image starts.
 pub const ENTRYPOINT: &str = "/usr/local/bin/aienergyscore-entrypoint";
 /// Where local models appear, each under its own name.

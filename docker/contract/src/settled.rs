@@ -15,15 +15,15 @@ const fn settled(fault: &'static str, settled: &'static str) -> Settled {
 }
 
 /// Every fault that is settled, in the order of the guides.
-pub const SETTLED: [Settled; 20] = [
+pub const SETTLED: [Settled; 25] = [
     settled(
         "exit code 0 when no prompt ran (`optimum` with `num_samples=-1`)",
         "the number of prompts is above 0, and a run without an answer fails",
     ),
     settled(
         "exit code 0 when every prompt failed (`pytorch`, up to two prompts)",
-        "a run without an answer fails, and one with three failures in a row; other failures are \
-         counted, noted and shown",
+        "a run without an answer fails, one with three failures in a row, and one of which more \
+         prompts fail than a tenth or `scenario.failed_share`; other failures are counted and shown",
     ),
     settled(
         "exit code 0 when an old report was left in place (`optimum`)",
@@ -99,5 +99,25 @@ pub const SETTLED: [Settled; 20] = [
     settled(
         "tokens not counted; a piece of an answer without text fails the prompt (`vllm`)",
         "the server is asked for its counts, and such pieces are passed over",
+    ),
+    settled(
+        "an error in the middle of an answer, or its end, counts as an answer (`vllm`)",
+        "the prompt failed, and the server's reason is shown",
+    ),
+    settled(
+        "what a model thinks is no first token (`vllm`)",
+        "`reasoning` and `reasoning_content` are written tokens like others",
+    ),
+    settled(
+        "reasoning parameters in `extra_body`, where no server looks for them (`vllm`)",
+        "`reasoning_effort` and `chat_template_kwargs` stand in the request itself",
+    ),
+    settled(
+        "no API key, no path but `/v1`, no server without `/health` or without streams (`vllm`)",
+        "each works; what a server does not take is left out, and noted if it matters",
+    ),
+    settled(
+        "what is wrong with a server is hidden (`vllm`)",
+        "before anything else each fault has a message of its own; `--wait-for-endpoint` waits",
     ),
 ];

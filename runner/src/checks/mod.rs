@@ -46,6 +46,8 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
     }
     let options = options.settle(&host)?;
     findings.extend(options.token.as_ref().map(|source| token::check(source, &host)));
+    let key = options.server.as_ref().and_then(|server| server.key.as_ref());
+    findings.extend(key.map(|source| token::check_key(source, &host)));
 
     let Detected { engine, why, warning } = match engine::detect(&options, &host) {
         Ok(detected) => detected,

@@ -15,6 +15,7 @@ use crate::{
     plan::{Access, RunPlan},
     process::{Captured, capture_with_env},
     render::command_line,
+    server::Server,
 };
 
 /// What the entrypoint's probe says.
@@ -48,6 +49,7 @@ pub(super) fn check(options: &RunOptions, host: &Host, engine: &Engine) -> anyho
     };
     // The token is read by the host's own check; here it would only have to be written first.
     options.token = None;
+    options.server = options.server.map(|server| Server { key: None, ..server });
     let mut engine = engine.clone();
     if engine.has_containers() {
         options.engine = EngineChoice::again(&engine);

@@ -33,11 +33,35 @@ pub(super) fn check(source: &TokenSource, host: &Host) -> Finding {
     Finding::error("token", file.as_str(), text)
 }
 
+/// Looks at the key of a server.
+pub(super) fn check_key(source: &TokenSource, host: &Host) -> Finding {
+    let file = match source {
+        TokenSource::Variable { name, .. } => {
+            let text = "from the environment; a run hands it over as a file of its own".to_owned();
+            return Finding::ok("API key", *name, text);
+        }
+        TokenSource::File(file) => file,
+    };
+    let text = match fault(file.as_path(), host.uid) {
+        None => return Finding::ok("API key", file.as_str(), "readable by you alone".to_owned()),
+        Some(Fault::Unreadable(why)) => {
+            format!("{why}; `sudo chown` it to yourself, or name another in VLLM_API_KEY_PATH")
+        }
+        Some(Fault::Mode(mode)) => {
+            format!("its mode {mode:04o} opens it to other users; `chmod 600` it")
+        }
+        Some(Fault::Owner(uid)) => format!(
+            "it belongs to uid {uid}, who can read it; name a file of yours in VLLM_API_KEY_PATH"
+        ),
+    };
+    Finding::error("API key", file.as_str(), text)
+}
+
 #[cfg(test)]
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt as _};
 
-    use super::{TokenSource, check};
+    use super::{TokenSource, check, check_key};
     use crate::{checks::Severity, host_path::HostPath, testing::host};
 
     #[test]
@@ -51,6 +75,7 @@ mod tests {
         for (mode, severity) in [(0o600, Severity::Ok), (0o640, Severity::Error)] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(check(&source, &host).severity, severity, "{mode:o}");
+            assert_eq!(check_key(&source, &host).severity, severity, "{mode:o}");
         }
     }
 }

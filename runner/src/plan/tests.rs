@@ -102,16 +102,60 @@ fn the_host_engine_gets_folders_by_variable() {
 
 #[test]
 fn a_containers_localhost_is_not_this_machine() {
-    let surprise = |endpoint: &str, mode| {
+    let told = |endpoint: &str, mode| {
         let mut host = host();
         host.env = [("VLLM_ENDPOINT", endpoint)].into_iter().collect();
         let asked = Request { backend: Some(Backend::Vllm), ..request(&[]) };
-        plan(asked, &host, &engine(mode)).surprise()
+        let plan = plan(asked, &host, &engine(mode));
+        let given = plan.env.iter().find(|variable| variable.name == "VLLM_ENDPOINT").unwrap();
+        (given.value.clone(), plan.surprise())
     };
-    let text = surprise("http://localhost:8000/v1", Mode::DockerRootful).unwrap();
-    assert!(text.contains("host.docker.internal"), "{text}");
-    assert_eq!(surprise("http://gpu7:8000/v1", Mode::DockerRootful), None);
-    assert_eq!(surprise("http://localhost:8000/v1", Mode::Host), None);
+    let (given, surprise) = told("http://localhost:8000/v1", Mode::DockerRootful);
+    assert_eq!(given, "http://host.docker.internal:8000/v1");
+    insta::assert_snapshot!(surprise.unwrap(), @"VLLM_ENDPOINT names `http://localhost:8000/v1`, which in a container is the container itself: it is given `http://host.docker.internal:8000/v1`, where a server is reached that listens on more than the loopback, as with `--host 0.0.0.0`");
+    for (endpoint, mode) in
+        [("http://gpu7:8000/v1", Mode::DockerRootful), ("http://localhost:8000/v1", Mode::Host)]
+    {
+        assert_eq!(told(endpoint, mode), (endpoint.to_owned(), None));
+    }
+}
+
+#[test]
+fn a_servers_key_is_a_file_and_its_certificates_are_those_of_the_host() {
+    let mut host = host();
+    host.env = [
+        ("VLLM_ENDPOINT", "https://gpu7:8443/v1"),
+        ("VLLM_API_KEY", "sk-secret"),
+        ("SSL_CERT_FILE", "/etc/lab ca.pem"),
+    ]
+    .into_iter()
+    .collect();
+    let asked = Request { backend: Some(Backend::Vllm), wait: Some(600), ..request(&[]) };
+    let engine = engine(Mode::DockerRootful);
+    let words = |asked| command_line(&engine, &plan(asked, &host, &engine)).argv();
+    let served = words(asked);
+    let of_server = |word: &&String| {
+        ["KEY", "key", "SECONDS", "WAIT", "ertificates", "ENDPOINT"]
+            .iter()
+            .any(|p| word.contains(p))
+    };
+    let shown: Vec<_> = served.iter().filter(of_server).cloned().collect();
+    assert!(!served.concat().contains("sk-secret"));
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+    type=bind,"source=/tmp/aienergyscore-19700101T000000Z-7-api-key",target=/run/secrets/vllm_api_key,readonly
+    type=bind,"source=/etc/lab ca.pem",target=/run/secrets/certificates.pem,readonly
+    VLLM_API_KEY_PATH=/run/secrets/vllm_api_key
+    SSL_CERT_FILE=/run/secrets/certificates.pem
+    VLLM_ENDPOINT=https://gpu7:8443/v1
+    AIENERGYSCORE_WAIT_FOR_ENDPOINT=600
+    "#);
+    let native = Request { backend: Some(Backend::Native), ..request(&[]) };
+    assert!(!words(native).concat().contains("api_key"));
+    // A child would have the variable anyway.
+    let keyless = Request { backend: Some(Backend::Vllm), no_api_key: true, ..Request::default() };
+    let child = plan(keyless, &host, &crate::testing::engine(Mode::Host));
+    let key = child.env.iter().find(|variable| variable.name == "VLLM_API_KEY").unwrap();
+    assert_eq!(key.value, "");
 }
 
 #[test]

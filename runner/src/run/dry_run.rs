@@ -20,10 +20,12 @@ pub(super) fn show(planned: &Planned, show: Show) -> anyhow::Result<Exit> {
     terminal::say(format_args!("engine: {}", detected.why));
     warn(detected.warning.as_ref());
     warn(plan.surprise());
-    if let Some(TokenSource::Variable { name, file }) = &options.token {
-        terminal::say(format_args!(
-            "note: a run makes `{file}` from {name} first, and deletes it afterwards"
-        ));
+    for secret in options.handed_over() {
+        if let TokenSource::Variable { name, file } = secret {
+            terminal::say(format_args!(
+                "note: a run makes `{file}` from {name} first, and deletes it afterwards"
+            ));
+        }
     }
     terminal::print(&match show {
         Show::Explanation => command.explain(),

@@ -43,13 +43,18 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     let meter = Meter::start(request);
     // First the reaper: from here on somebody cleans up, whatever becomes of this process.
     let mut reaper = Reaper::start(engine, plan, options, lock)?;
-    let token = match &options.token {
-        Some(token) if engine.has_containers() => {
+    let mut secrets = vec![];
+    if engine.has_containers() {
+        if let Some(token) = &options.token {
             readable(token, plan.backend.value, host)?;
-            token.write(host)?
         }
-        _ => None,
-    };
+        if let Some(server) = &options.server {
+            server.readable(host)?;
+        }
+        for secret in options.handed_over() {
+            secrets.extend(secret.write(host)?);
+        }
+    }
     let command = command_line(engine, plan);
     let again = repeat::repeat(options, detected, plan, &command, host);
     let running = Running::start(&command, show == Show::RunJson)?;
@@ -57,7 +62,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     reaper.watch(&running.pids())?;
     let search = Search::start(engine, host.uid);
     let ended = running.wait(engine, plan)?;
-    drop(token);
+    drop(secrets);
     let made = container::was_made(plan);
     let state = container::state(engine, plan);
     container::remove(engine, plan, ended.signal.is_some() && !made)?;

@@ -47,8 +47,10 @@ impl Reaper {
             return Ok(Self(None));
         };
         let mut args = vec!["reap", "--delete", supervision.cidfile.as_str()];
-        if let Some(TokenSource::Variable { file, .. }) = &options.token {
-            args.extend(["--delete", file.as_str()]);
+        for secret in options.handed_over() {
+            if let TokenSource::Variable { file, .. } = secret {
+                args.extend(["--delete", file.as_str()]);
+            }
         }
         args.push("--");
         args.extend(remove.iter().map(String::as_str));

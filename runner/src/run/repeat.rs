@@ -67,6 +67,7 @@ fn own_command(options: &RunOptions, engine: &Engine, plan: &RunPlan) -> Vec<Str
     let RunOptions {
         cache,
         endpoint,
+        server,
         threads,
         results,
         token,
@@ -94,6 +95,8 @@ fn own_command(options: &RunOptions, engine: &Engine, plan: &RunPlan) -> Vec<Str
     if let Some(endpoint) = endpoint.as_ref().filter(|_| backend == Backend::Vllm) {
         variables.push((env::VLLM_ENDPOINT, endpoint.clone()));
     }
+    let certificates = server.as_ref().and_then(|server| server.certificates.as_ref());
+    variables.extend(certificates.map(|file| (env::SSL_CERT_FILE, file.as_str().to_owned())));
     if let Some(threads) = threads.as_ref().filter(|_| backend.uses_gpus()) {
         variables.push((env::OMP_NUM_THREADS, threads.clone()));
     }
@@ -109,6 +112,8 @@ fn own_command(options: &RunOptions, engine: &Engine, plan: &RunPlan) -> Vec<Str
         EngineChoice::Podman => "podman",
         EngineChoice::Host => "host",
     };
+    let wait = server.as_ref().and_then(|server| server.wait).map(|seconds| seconds.to_string());
+    let keyless = server.as_ref().is_some_and(|server| server.key.is_none());
     let idle = idle_seconds.map(|seconds| seconds.to_string());
     let watts = watts_per_cpu.map(|watts| watts.to_string());
     let mut words = vec!["aienergyscore", "run", "--engine", engine];
@@ -121,6 +126,8 @@ fn own_command(options: &RunOptions, engine: &Engine, plan: &RunPlan) -> Vec<Str
     words.extend(watts.iter().flat_map(|watts| ["--watts-per-cpu", watts]));
     words.extend(offline.then_some("--offline"));
     words.extend(token.is_none().then_some("--no-token"));
+    words.extend(keyless.then_some("--no-api-key"));
+    words.extend(wait.iter().flat_map(|wait| ["--wait-for-endpoint", wait]));
     for option in limits_off(relaxed) {
         words.push(option);
     }

@@ -1,15 +1,13 @@
 //! The messages that the guide explains: each is provoked, and must be what the guide quotes.
 
 mod faults;
+mod servers;
 
 use std::{
     fs::{self, File},
-    io::{Read as _, Write as _},
-    net::TcpListener,
     os::unix::fs::{PermissionsExt as _, lchown, symlink},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    thread,
 };
 
 use rustix::process::getuid;
@@ -29,7 +27,7 @@ const ADA: u32 = 1000;
 type Symptom = (&'static str, fn() -> String);
 
 /// What needs nothing but the programs.
-const ANYWHERE: [Symptom; 18] = [
+const ANYWHERE: [Symptom; 17] = [
     ("Docker does not answer", || {
         let says = "permission denied while trying to connect to the Docker daemon socket at \
                     unix:///var/run/docker.sock: Get \
@@ -75,11 +73,6 @@ const ANYWHERE: [Symptom; 18] = [
         let here = Here::new("");
         fs::create_dir_all(here.0.cwd().join("org/my-model")).unwrap();
         here.said(&["run", "--dry-run", "backend.model=org/my-model"])
-    }),
-    ("A server is looked for in the container", || {
-        let mut here = Here::new("");
-        here.0.set("VLLM_ENDPOINT", "http://localhost:8000/v1");
-        here.said(&["run", "--dry-run", "--backend", "vllm", "backend.model=o/m"])
     }),
     ("A repo of the cache is a link", || {
         let here = Here::new("");
@@ -169,7 +162,7 @@ const AS_ROOT: [Symptom; 5] = [
 ];
 
 /// What real Docker, and the stacks in the `cpu` image, say.
-const IN_CONTAINERS: [Symptom; 6] = [
+const IN_CONTAINERS: [Symptom; 4] = [
     ("A folder is missing, by hand", || {
         by_hand(&["--mount", "type=bind,\"source=/home/ada/bench/results\",target=/results"])
     }),
@@ -178,11 +171,6 @@ const IN_CONTAINERS: [Symptom; 6] = [
     ("A column is missing", || {
         offline(&["scenario.dataset_name=./prompts.csv", "scenario.text_column_name=prompt"])
     }),
-    ("No server answers", || {
-        // A port that no server has.
-        client(9, "org/model")
-    }),
-    ("The server has another model", || client(server_with("gpt-oss"), "openai/gpt-oss-20b")),
 ];
 
 /// What takes both.
@@ -199,6 +187,7 @@ const AS_ROOT_IN_CONTAINERS: [Symptom; 1] = [("A folder is a group's", || {
 fn what_the_programs_say_is_what_the_guide_quotes() {
     assert_quoted(&ANYWHERE);
     assert_quoted(&faults::ANYWHERE);
+    assert_quoted(&servers::ANYWHERE);
 }
 
 #[test]
@@ -212,6 +201,7 @@ fn what_root_left_behind_is_what_the_guide_quotes() {
 #[ignore = "needs Docker, the cpu image and `cargo xtask smoke` once before"]
 fn what_containers_say_is_what_the_guide_quotes() {
     assert_quoted(&IN_CONTAINERS);
+    assert_quoted(&servers::IN_CONTAINERS);
 }
 
 #[test]
@@ -223,8 +213,9 @@ fn what_a_groups_folder_makes_of_a_container_is_what_the_guide_quotes() {
 
 #[test]
 fn every_message_that_the_guide_quotes_is_provoked() {
-    let all = [&ANYWHERE[..], &faults::ANYWHERE, &AS_ROOT, &IN_CONTAINERS, &AS_ROOT_IN_CONTAINERS]
-        .concat();
+    let anywhere = [&ANYWHERE[..], &faults::ANYWHERE, &servers::ANYWHERE].concat();
+    let in_containers = [&IN_CONTAINERS[..], &servers::IN_CONTAINERS].concat();
+    let all = [anywhere, in_containers, AS_ROOT.to_vec(), AS_ROOT_IN_CONTAINERS.to_vec()].concat();
     let mut provoked: Vec<_> = all.iter().map(|(heading, _)| (*heading).to_owned()).collect();
     let mut quoted: Vec<_> = guide().into_iter().map(|(heading, _)| heading).collect();
     provoked.sort();
@@ -364,31 +355,4 @@ fn offline(args: &[&str]) -> String {
     let model = "backend.model=smoke/SmolLM2-135M-Instruct";
     let fixed = ["run", "--engine", "docker", "--flavour", "cpu", "--offline", model];
     words(ada().command(&[&fixed, args].concat()))
-}
-
-/// What a client of the server at `port` of this machine says, in the words of the guide.
-fn client(port: u16, model: &str) -> String {
-    let mut ada = ada();
-    ada.set("VLLM_ENDPOINT", format!("http://host.docker.internal:{port}/v1"));
-    let model = format!("backend.model={model}");
-    let fixed = ["run", "--engine", "docker", "--flavour", "cpu", "--backend", "vllm", "--"];
-    let dataset = "scenario.dataset_name=./prompts.csv";
-    let said = words(ada.command(&[&fixed[..], &[&model, dataset]].concat()));
-    said.replace(&format!("internal:{port}"), "internal:8000")
-}
-
-/// The port of a server that tells the name of its only model, and no more.
-fn server_with(model: &str) -> u16 {
-    let server = TcpListener::bind("0.0.0.0:0").expect("a free port");
-    let port = server.local_addr().expect("its address").port();
-    let body = format!(r#"{{"data":[{{"id":"{model}"}}]}}"#);
-    thread::spawn(move || {
-        for client in server.incoming() {
-            let mut client = client.expect("a client");
-            // The whole request fits.
-            let _ = client.read(&mut [0; 4096]).expect("a request");
-            write!(client, "HTTP/1.0 200 OK\r\n\r\n{body}").expect("an answer");
-        }
-    });
-    port
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Programs that a guide may name and a test must not run: they only record what they are asked.
-pub(super) const RECORDED: [&str; 4] = ["cargo", "hf", "pipx", "sudo"];
+pub(super) const RECORDED: [&str; 5] = ["cargo", "hf", "pipx", "sudo", "vllm"];
 
 /// Answers the probe of `verify` by leaving the file that it asks for in every writable mount;
 /// what else is run leaves good results.

@@ -148,8 +148,9 @@ mod tests {
     #[test]
     fn every_package_of_every_lock_has_hashes() {
         let root = crate::workspace::root();
-        for folder in ["docker/requirements", "tests/it/hub_cache/requirements"] {
-            let files = fs::read_dir(root.join(folder)).unwrap().map(|file| file.unwrap().path());
+        let tests = ["hub_cache", "vllm"].map(|test| format!("tests/it/{test}/requirements"));
+        for folder in ["docker/requirements".to_owned()].into_iter().chain(tests) {
+            let files = fs::read_dir(root.join(&folder)).unwrap().map(|file| file.unwrap().path());
             for file in files.filter(|file| {
                 let lock = file.extension().is_some_and(|extension| extension == "txt");
                 // What the resolver is told, and no lock.

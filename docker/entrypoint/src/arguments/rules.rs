@@ -3,8 +3,8 @@
 use contract::{
     Backend, DEFAULT_NUM_SAMPLES,
     argument::{
-        self, BATCH_SIZE, COLUMN, DATASET, DEVICE, DEVICE_MAP, MAX_NEW_TOKENS, MIN_NEW_TOKENS,
-        MODEL, MODEL_KWARGS, NUM_SAMPLES, REASONING, REASONING_PARAMS, SEED, SPLIT,
+        self, BATCH_SIZE, COLUMN, DATASET, DEVICE, DEVICE_MAP, FAILED_SHARE, MAX_NEW_TOKENS,
+        MIN_NEW_TOKENS, MODEL, MODEL_KWARGS, NUM_SAMPLES, REASONING, REASONING_PARAMS, SEED, SPLIT,
     },
 };
 use serde_json::{Value, json};
@@ -55,6 +55,11 @@ pub(super) fn complete(settings: &mut Settings, given: &[&str]) -> Vec<String> {
     }
     if let Some(seed) = settings.number(SEED).filter(|seed| *seed > MOST_SEED) {
         faults.push(format!("`{SEED}={seed}` is more than {MOST_SEED}, the last seed there is"));
+    }
+    if let Some(share) = settings.get(FAILED_SHARE).and_then(Value::as_f64)
+        && !(0.0..=1.0).contains(&share)
+    {
+        faults.push(format!("`{FAILED_SHARE}={share}` is no share, which is a number from 0 to 1"));
     }
     if let Some(value) = settings.get(REASONING_PARAMS).and_then(|all| all.get(THINKING))
         && !value.is_boolean()

@@ -1,0 +1,29 @@
+//! The client by itself, under the oldest and the newest Python that runs it.
+
+use std::process::Command;
+
+use super::{environment, file};
+use crate::{ada::docker, harness::workspace};
+
+#[test]
+#[ignore = "needs openssl, python3 with venv, and a network for requests"]
+fn the_client_stands_whatever_a_server_sends() {
+    let output = Command::new(environment("requests"))
+        .arg("-B")
+        .arg(file("checks.py"))
+        .env("PYTHONPATH", workspace().join("docker"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", super::said(&output));
+}
+
+#[test]
+#[ignore = "needs Docker and the cpu image"]
+fn the_client_stands_beside_the_stacks() {
+    let checks = file("");
+    let mount = format!("type=bind,\"source={}\",target=/checks,readonly", checks.display());
+    let path = "PYTHONPATH=/usr/local/share/aienergyscore:/checks";
+    let fixed = ["run", "--rm", "--pull", "never", "--network", "none", "--user", "4242:4242"];
+    let python = ["--entrypoint", "python", "ai_energy_score:cpu", "/checks/checks.py", "stacks"];
+    docker(&[&fixed[..], &["--env", path, "--mount", &mount], &python].concat());
+}
