@@ -122,7 +122,7 @@ class SettledClient(VLLMBackend):
         keywords = scenario["generate_kwargs"]
         request = {
             "model": self.model,
-            "messages": [{"role": "user", "content": prompt}],
+            "messages": self.settings.messages(prompt),
             "max_tokens": keywords["max_new_tokens"],
             "temperature": keywords.get("temperature", 1.0) if keywords.get("do_sample") else 0.0,
             "seed": self.settings.seed,

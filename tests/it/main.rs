@@ -5,6 +5,7 @@ mod ada;
 mod broken_cache;
 mod cache_cli;
 mod cache_stopped;
+mod datasets;
 mod docker;
 mod dry_run;
 mod fake_runs;

@@ -16,6 +16,8 @@ pub(crate) struct Report {
     pub(crate) summary: Totals,
     /// Energy over all prompts; loading is not counted.
     pub(crate) energy: Measurement,
+    /// What a reader of the numbers must know.
+    pub(crate) notes: Vec<String>,
     /// Every prompt with its answer.
     pub(crate) prompts: Vec<Answer>,
 }
@@ -43,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) threads: usize,
     /// Whether the fast kernels could be used.
     pub(crate) vector_kernels: bool,
+    /// The dataset of the prompts; built-in ones if none.
+    pub(crate) dataset: Option<String>,
     /// Prompts asked for.
     pub(crate) num_samples_asked: u32,
     /// Prompts answered.
@@ -51,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) min_new_tokens: u32,
     /// Tokens after which every answer was cut.
     pub(crate) max_new_tokens: u32,
+    /// Seed of the sampling.
+    pub(crate) seed: u64,
     /// How the next token was chosen.
     pub(crate) sampling: String,
     /// What the model saw of a prompt.

@@ -15,8 +15,10 @@ use super::{
     toolchain::{self, Toolchain},
 };
 
-/// Sources of the static program: its crates and what decides over their dependencies.
-const PROGRAM: [&str; 4] = ["Cargo.lock", "Cargo.toml", "docker/contract", "docker/entrypoint"];
+/// Sources of the static program: its crates, the configuration in it, and what decides over their
+/// dependencies.
+const PROGRAM: [&str; 5] =
+    ["Cargo.lock", "Cargo.toml", "docker/configs", "docker/contract", "docker/entrypoint"];
 
 /// Digest of everything that an image of `flavour` on `base` is made from.
 ///
@@ -112,10 +114,11 @@ mod tests {
     fn the_digest_is_stable_and_moves_with_every_input() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
-        for folder in ["docker/contract/src", "docker/entrypoint/src"] {
+        for folder in ["docker/configs", "docker/contract/src", "docker/entrypoint/src"] {
             fs::create_dir_all(root.join(folder)).unwrap();
         }
-        let sources = ["Cargo.lock", "Cargo.toml", "docker/contract/src/lib.rs"];
+        let sources =
+            ["Cargo.lock", "Cargo.toml", "docker/configs/a.args", "docker/contract/src/lib.rs"];
         for source in sources {
             fs::write(root.join(source), "1").unwrap();
         }
