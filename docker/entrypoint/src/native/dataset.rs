@@ -137,4 +137,6 @@ fn utf8(bytes: &[u8]) -> anyhow::Result<&str> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

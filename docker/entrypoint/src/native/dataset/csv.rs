@@ -5,22 +5,24 @@ use csv::{ReaderBuilder, StringRecord};
 
 use super::{Column, no_column, utf8};
 
-/// A row after the last one: it is part of that one where a quote has no end.
-const LAST: &str = "\n\u{1}";
-
 /// The cells of a column.
 pub(super) fn column(bytes: &[u8], name: &str) -> anyhow::Result<Column> {
-    let text = utf8(bytes)?.to_owned() + LAST;
+    let text = utf8(bytes)?;
+    // A row after the last one: it is part of that one where a quote has no end.
+    let last = ('\u{1}'..).find(|mark| !text.contains(*mark)).unwrap_or_default();
+    let text = format!("{text}\n{last}");
     let mut reader =
         ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut rows = reader.records();
     let mut next = || -> anyhow::Result<Option<StringRecord>> {
         // Lines of spaces are no rows.
         let row = rows.by_ref().find(|row| !row.as_ref().is_ok_and(is_space));
-        let row = row.transpose()?.context("a quote in its last row has no end; end it")?;
-        let is_last = row.len() == 1 && row[0] == LAST[1..];
-        ensure!(is_last || !row.iter().any(|cell| cell.ends_with(LAST)), UNENDED);
-        Ok((!is_last).then_some(row))
+        let row = row.transpose()?.context(UNENDED)?;
+        if row.len() == 1 && row[0].chars().eq([last]) {
+            return Ok(None);
+        }
+        ensure!(!row.iter().any(|cell| cell.contains(last)), UNENDED);
+        Ok(Some(row))
     };
     let header = next()?.context("it is empty; its first line names the columns")?;
     let at = header.iter().position(|column| column == name);
