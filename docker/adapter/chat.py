@@ -57,7 +57,7 @@ class Chat:
         lengths = {self.length: self.most if most is None else most}
         if most is not None and "min_tokens" in self.fields:
             lengths["min_tokens"] = min(self.least, most)
-        messages = [{"role": "user", "content": prompt}]
+        messages = self.settings.messages(prompt)
         return {"model": self.settings.model, "messages": messages, **self.fields, **lengths}
 
     @property

@@ -1,5 +1,6 @@
 """The prompts of a run: the same ones in the same order, whichever stack answers them."""
 
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,12 @@ from . import hub
 from .refusal import Refusal, named
 
 LOADERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
+
+# A file of several, such as `data/train-00000-of-00002.parquet`.
+SHARD = re.compile(r"(?P<set>.*-)[0-9]{5}-of-(?P<count>[0-9]{5})")
+
+# Types of a column of texts. A number or a date would have lost how it was written.
+TEXTS = ["string", "large_string", "null"]
 
 
 @dataclass
@@ -46,16 +53,28 @@ def load(scenario):
             f" {', '.join(f'`{other}`' for other in rows.column_names)}: choose one with"
             " `scenario.text_column_name=`"
         )
-    if not isinstance(rows.features[column], Value):
+    kind = rows.features[column]
+    if not isinstance(kind, Value):
         raise Refusal(
             f"the column `{column}` of the dataset `{name}` holds more than text, such as"
             f" {rows[0][column]!r:.80}; choose another with `scenario.text_column_name=`"
         )
+    if kind.dtype not in TEXTS:
+        raise Refusal(
+            f"the column `{column}` of the dataset `{name}` holds {kind.dtype}, not texts; choose"
+            " another with `scenario.text_column_name=`"
+        )
     asked = scenario["num_samples"]
-    texts = [str(text) for text in rows[column][:] if text is not None and str(text).strip()]
+    texts = [text for text in rows[column][:] if text is not None and text.strip()]
     if not texts:
-        raise Refusal(f"the dataset `{name}` has no prompt in its column `{column}`")
-    return Prompts(texts=texts[:asked], asked=asked, available=len(texts))
+        raise Refusal(
+            f"the dataset `{name}` has no prompt in its column `{column}`, split"
+            f" `{scenario['dataset_split']}`"
+        )
+    prefix = scenario.get("prompt_prefix") or ""
+    return Prompts(
+        texts=[prefix + text for text in texts[:asked]], asked=asked, available=len(texts)
+    )
 
 
 def _rows(name, scenario):
@@ -81,6 +100,7 @@ def _rows(name, scenario):
         whole = {split.split("[")[0]: str(path)}
         return load_dataset(loader, data_files=whole, split=split, **_words(loader, column))
     if path.is_dir():
+        _check_shards(path, name)
         return load_dataset(str(path), config, split=split, **_words(_kind(path), column))
     if name.startswith((".", "/", "~")) or path.suffix.lower() in LOADERS:
         raise Refusal(
@@ -89,10 +109,10 @@ def _rows(name, scenario):
         )
     if not hub.offline():
         return load_dataset(name, config, split=split)
-    return _cached(name, config, split)
+    return _cached(name, config, split, column)
 
 
-def _cached(name, config, split):
+def _cached(name, config, split, column):
     """A dataset of the Hub, from the caches alone: its repository, or what was made of it."""
     from datasets import config as places
     from datasets import load_dataset
@@ -104,7 +124,11 @@ def _cached(name, config, split):
     except LocalEntryNotFoundError:
         folder = None
     if folder is not None and _data(folder):
-        return load_dataset(folder, config, split=split)
+        _check_shards(folder, name)
+        # With configurations of its own, a repository may have files of other kinds beside.
+        kinds = {LOADERS.get(path.suffix.lower()) for path in _data(folder)}
+        words = _words(*kinds, column) if len(kinds) == 1 else {}
+        return load_dataset(folder, config, split=split, **words)
     # The processed copy is locked while it is read, which a read-only cache does not allow.
     made = name.replace("/", "___")
     source = Path(constants.HF_HOME) / "datasets" / made
@@ -144,6 +168,19 @@ def _kind(folder):
             " folder of one kind"
         )
     return LOADERS.get(*ends) if len(ends) == 1 else None
+
+
+def _check_shards(folder, name):
+    """Refuses shards of which others are missing: their names tell how many there are."""
+    names = [str(path.relative_to(folder)) for path in _data(folder)]
+    for file in names:
+        shard = SHARD.match(file)
+        here = sum(other.startswith(shard["set"]) for other in names) if shard else 0
+        if shard and here < int(shard["count"]):
+            raise Refusal(
+                f"`{file}` of the dataset `{name}` is one of {int(shard['count'])} files, and {here} of"
+                " them are here; download all of it"
+            )
 
 
 def _data(folder):

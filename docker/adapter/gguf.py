@@ -25,6 +25,7 @@ def convert(source, target):
     try:
         try:
             tokenizer = AutoTokenizer.from_pretrained(source.parent, **keywords)
+            _ends_as_in(source, tokenizer)
             model = AutoModelForCausalLM.from_pretrained(
                 source.parent, dtype=torch.bfloat16, **keywords
             )
@@ -38,6 +39,17 @@ def convert(source, target):
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
     print(f"wrote `{target}`")
+
+
+def _ends_as_in(source, tokenizer):
+    """Adds a token before and after a text as the file says: the library always adds one before."""
+    from gguf import GGUFReader
+
+    fields = GGUFReader(source).fields
+    for name in ["add_bos_token", "add_eos_token"]:
+        field = fields.get(f"tokenizer.ggml.{name}")
+        if field is not None and hasattr(tokenizer, name):
+            setattr(tokenizer, name, bool(field.contents()))
 
 
 def _as_usual(folder):

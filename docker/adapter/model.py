@@ -1,5 +1,6 @@
 """The model's own files, besides its weights: what it is, and how it reads a prompt."""
 
+import json
 import os
 import re
 
@@ -161,6 +162,7 @@ class Reader:
 
     def __init__(self, tokenizer, configuration, settings):
         self.tokenizer = tokenizer
+        self.settings = settings
         self.reasoning = settings.reasoning
         self.parameters = settings.scenario.get("reasoning_params", {})
         self.truncation = settings.scenario["truncation"]
@@ -177,8 +179,10 @@ class Reader:
         """What the model sees of a prompt, in words."""
         if not self.reasoning:
             return "plain text"
-        given = "".join(f", {key}={value}" for key, value in self.parameters.items())
-        return f"chat template{given}"
+        given = [f"{key}={_spelt(value)}" for key, value in self.parameters.items()]
+        if self.settings.system_prompt is not None:
+            given.append(f"system message {self.settings.system_prompt}")
+        return ", ".join(["chat template", *given])
 
     def read(self, text):
         """The tokens of one prompt."""
@@ -186,7 +190,7 @@ class Reader:
             cut = {"truncation": True, "max_length": self.limit} if self.truncation else {}
             return self.tokenizer(text, **cut)["input_ids"]
         tokens = self.tokenizer.apply_chat_template(
-            [{"role": "user", "content": text}],
+            self.settings.messages(text),
             add_generation_prompt=True,
             tokenize=True,
             **{"enable_thinking": True, **self.parameters},
@@ -227,6 +231,11 @@ class Reader:
                 f"{named}: the chat template of `{settings.model}` does not use it, so it would change"
                 " nothing; leave it out"
             )
+
+
+def _spelt(value):
+    """A text as it is, anything else in JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def names(template):

@@ -78,6 +78,16 @@ class Settings:
         return self.scenario["reasoning"]
 
     @property
+    def system_prompt(self) -> Optional[str]:
+        """The system message of every prompt."""
+        return self.scenario.get("system_prompt")
+
+    def messages(self, prompt: str) -> List[Dict[str, str]]:
+        """A prompt as a chat template gets it."""
+        system = [] if self.system_prompt is None else [("system", self.system_prompt)]
+        return [{"role": role, "content": text} for role, text in [*system, ("user", prompt)]]
+
+    @property
     def max_new_tokens(self) -> int:
         """Longest answer."""
         return self.scenario["generate_kwargs"]["max_new_tokens"]

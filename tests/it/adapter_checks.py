@@ -109,6 +109,10 @@ assert "has no configurations" in refused(work / "a.csv", dataset_config="x")
 assert "several kinds (.csv, .jsonl)" in refused(work / "mixed")
 (work / "nested.jsonl").write_text('{"text": {"a": 1}}\n')
 assert "holds more than text, such as {'a': 1}" in refused(work / "nested.jsonl")
+(work / "numbers.jsonl").write_text('{"text": 7}\n')
+assert "holds int64, not texts" in refused(work / "numbers.jsonl")
+marked = dataset.load(scenario(work / "a.csv", prompt_prefix="/think "))
+assert marked.texts == ["/think one", "/think two"], marked
 (work / "broken.jsonl").write_text('{"text": "a"}\n{no\n')
 assert "JSON parse error" in refused(work / "broken.jsonl")
 (work / "closed.csv").write_text(csv)
@@ -152,6 +156,13 @@ for key, value in [("device_ids", [0]), ("device_map", "balanced"), ("allow_tf32
     text = said(devices.choose, "m", **{key: value})
     assert text == f"`backend.{key}` is for GPUs, and the device is the CPU; leave one out", text
 assert devices.choose(Settings(**settings("m", device_map="auto", allow_tf32=False))) == "cpu"
+
+# A chat is the prompt, behind a system message if there is one.
+chat = Settings(**settings("m"))
+assert chat.messages("Hi") == [{"role": "user", "content": "Hi"}]
+chat.scenario["system_prompt"] = "/no_think"
+system = {"role": "system", "content": "/no_think"}
+assert chat.messages("Hi") == [system, {"role": "user", "content": "Hi"}]
 
 # Weights that a checkpoint lacks are random, and that is said.
 record = Record(stack="optimum", model="m")

@@ -6,6 +6,7 @@ mod broken_cache;
 mod browser;
 mod cache_cli;
 mod cache_stopped;
+mod datasets;
 mod docker;
 mod dry_run;
 mod engine_answers;

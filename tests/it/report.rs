@@ -49,7 +49,7 @@ fn folders_of_the_stacks_are_read_and_broken_ones_stop_nothing() {
     let outcome = report(&sandbox, &[real.to_str().unwrap(), "--json"]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let value: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
-    assert_eq!(value["runs"].as_array().unwrap().len(), 5);
+    assert_eq!(value["runs"].as_array().unwrap().len(), 6);
     assert_eq!(value["broken"].as_array().unwrap().len(), 2);
     assert!(value["runs"].as_array().unwrap().iter().all(|run| {
         run["wh_per_1000_prompts"]["gpu"].is_null() && run["numbers_from"] == "report"
@@ -57,7 +57,7 @@ fn folders_of_the_stacks_are_read_and_broken_ones_stop_nothing() {
     assert_eq!(outcome.stderr.lines().count(), 2, "{}", outcome.stderr);
     assert!(outcome.stderr.contains("warning: ") && outcome.stderr.contains("optimum_cpu_empty"));
     let csv = report(&sandbox, &[real.to_str().unwrap(), "--csv"]).stdout;
-    assert_eq!(csv.lines().count(), 8, "{csv}");
+    assert_eq!(csv.lines().count(), 9, "{csv}");
     assert!(!csv.contains("0.0000,0.0000"), "{csv}");
 }
 

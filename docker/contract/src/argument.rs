@@ -3,9 +3,21 @@
 //! The Python stacks drop what they do not know, some of it in silence. Here every key is known or
 //! refused by name, before anything is loaded. The names are those of optimum-benchmark 0.6.
 
+mod families;
+mod refused;
+mod support;
+
 use std::borrow::Cow;
 
-use crate::Backend;
+use self::support::{
+    ALL, BATCHES, BEAMS, COMPILED, COUNTED, DEVICES, GPUS, LOCAL, QUANTISED, REPORTED, SERVED,
+    TORCH, TYPES,
+};
+pub use self::{
+    families::{FAMILIES, Family},
+    refused::{REFUSED, refusal, takes_value},
+    support::{Backends, Support},
+};
 
 /// Chooses the configuration.
 pub const CONFIG_NAME: &str = "--config-name";
@@ -20,8 +32,18 @@ pub const DATASET: &str = "scenario.dataset_name";
 pub const NUM_SAMPLES: &str = "scenario.num_samples";
 /// The split of the dataset.
 pub const SPLIT: &str = "scenario.dataset_split";
+/// The configuration of the dataset.
+pub const DATASET_CONFIG: &str = "scenario.dataset_config";
 /// The column with the prompts.
 pub const COLUMN: &str = "scenario.text_column_name";
+/// What stands before every prompt.
+pub const PREFIX: &str = "scenario.prompt_prefix";
+/// The system message.
+pub const SYSTEM: &str = "scenario.system_prompt";
+/// Whether prompts are cut that the model cannot hold.
+pub const TRUNCATION: &str = "scenario.truncation";
+/// Answers before the measured ones.
+pub const WARMUP: &str = "scenario.warmup_runs";
 /// The seed.
 pub const SEED: &str = "backend.seed";
 /// Keywords of `from_pretrained`.
@@ -42,6 +64,16 @@ pub const REASONING_PARAMS: &str = "scenario.reasoning_params";
 pub const MAX_NEW_TOKENS: &str = "scenario.generate_kwargs.max_new_tokens";
 /// Tokens before which no answer ends.
 pub const MIN_NEW_TOKENS: &str = "scenario.generate_kwargs.min_new_tokens";
+/// Whether tokens are sampled.
+pub const DO_SAMPLE: &str = "scenario.generate_kwargs.do_sample";
+/// Temperature of sampling.
+pub const TEMPERATURE: &str = "scenario.generate_kwargs.temperature";
+/// The share of the likeliest tokens that are sampled from.
+pub const TOP_P: &str = "scenario.generate_kwargs.top_p";
+/// The number of the likeliest tokens that are sampled from.
+pub const TOP_K: &str = "scenario.generate_kwargs.top_k";
+/// Weight against repetitions.
+pub const REPETITION_PENALTY: &str = "scenario.generate_kwargs.repetition_penalty";
 
 /// A key, or a whole tree of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +83,7 @@ pub struct Key {
     /// What it takes.
     pub kind: Kind,
     /// Who takes it.
-    pub backends: &'static [Backend],
+    pub backends: Backends,
     /// What it means, in one line, for the guides.
     pub meaning: &'static str,
 }
@@ -77,35 +109,24 @@ pub enum Kind {
     Tree,
 }
 
-const ALL: &[Backend] = &Backend::ALL;
-const STACKS: &[Backend] = &[Backend::Optimum, Backend::Pytorch, Backend::Vllm];
-const LOCAL: &[Backend] = &[Backend::Optimum, Backend::Pytorch, Backend::Native];
-const TORCH: &[Backend] = &[Backend::Optimum, Backend::Pytorch];
-const OPTIMUM: &[Backend] = &[Backend::Optimum];
-
-const fn key(
-    name: &'static str,
-    kind: Kind,
-    backends: &'static [Backend],
-    meaning: &'static str,
-) -> Key {
+const fn key(name: &'static str, kind: Kind, backends: Backends, meaning: &'static str) -> Key {
     Key { name, kind, backends, meaning }
 }
 
 /// Every key, in the order of the guides.
-pub const KEYS: [Key; 40] = [
+pub const KEYS: [Key; 42] = [
     key(MODEL, Kind::Text, ALL, "Hub id or path of the model; for `vllm` the server's name of it"),
-    key(DEVICE, Kind::OneOf(&["cpu", "cuda"]), LOCAL, "device; `cuda` where PyTorch has it"),
-    key("backend.device_ids", Kind::Ids, TORCH, "GPUs to use and to count, as `0,1`; else all"),
+    key(DEVICE, Kind::OneOf(&["cpu", "cuda"]), DEVICES, "device; `cuda` where PyTorch has it"),
+    key("backend.device_ids", Kind::Ids, GPUS, "GPUs to use and to count, as `0,1`; else all"),
     key(
         "backend.torch_dtype",
         Kind::OneOf(&["auto", "bfloat16", "float16", "float32"]),
-        TORCH,
+        TYPES,
         "number type of the weights; `auto` is the checkpoint's own",
     ),
-    key(DEVICE_MAP, Kind::Text, TORCH, "how the model is spread over GPUs"),
-    key("backend.task", Kind::OneOf(&["text-generation"]), STACKS, "the task"),
-    key(SEED, Kind::Whole, STACKS, "seed of every random choice; else 42"),
+    key(DEVICE_MAP, Kind::Text, GPUS, "how the model is spread over GPUs"),
+    key("backend.task", Kind::OneOf(&["text-generation"]), ALL, "the task"),
+    key(SEED, Kind::Whole, ALL, "seed of every random choice; else 42"),
     key("backend.attn_implementation", Kind::Text, TORCH, "kernel of the attention"),
     key(
         MODEL_KWARGS,
@@ -114,106 +135,73 @@ pub const KEYS: [Key; 40] = [
         "keywords of `from_pretrained`, such as `revision` or `trust_remote_code`",
     ),
     key("backend.processor_kwargs", Kind::Tree, TORCH, "keywords of the tokenizer's"),
-    key("backend.no_weights", Kind::OneOf(&["false"]), TORCH, "random weights are refused"),
+    key("backend.no_weights", Kind::OneOf(&["false"]), ALL, "random weights are refused"),
     key(
         "backend.timeout",
         Kind::Count,
-        &[Backend::Vllm],
+        SERVED,
         "seconds without a piece of an answer after which its prompt fails; else 300",
     ),
-    key("backend.cache_implementation", Kind::Text, OPTIMUM, "kind of key-value cache"),
-    key("backend.allow_tf32", Kind::Bool, OPTIMUM, "TF32 arithmetic on NVIDIA GPUs"),
-    key("backend.torch_compile", Kind::Bool, OPTIMUM, "whether to compile the model"),
+    key("backend.cache_implementation", Kind::Text, COMPILED, "kind of key-value cache"),
+    key("backend.allow_tf32", Kind::Bool, COMPILED, "TF32 arithmetic on NVIDIA GPUs"),
+    key("backend.torch_compile", Kind::Bool, COMPILED, "whether to compile the model"),
     key(
         "backend.torch_compile_target",
         Kind::OneOf(&["forward", "model", "regions"]),
-        OPTIMUM,
+        COMPILED,
         "what of it to compile",
     ),
-    key("backend.torch_compile_config", Kind::Tree, OPTIMUM, "keywords of `torch.compile`"),
-    key("backend.quantization_config", Kind::Tree, OPTIMUM, "keywords of the quantiser"),
-    key(DATASET, Kind::Text, STACKS, "Hub id, file (CSV, JSONL, parquet) or folder of prompts"),
-    key("scenario.dataset_config", Kind::Text, STACKS, "configuration of the dataset"),
-    key(SPLIT, Kind::Text, STACKS, "split of the dataset"),
-    key(COLUMN, Kind::Text, STACKS, "column with the prompts"),
+    key("backend.torch_compile_config", Kind::Tree, COMPILED, "keywords of `torch.compile`"),
+    key("backend.quantization_config", Kind::Tree, QUANTISED, "keywords of the quantiser"),
+    key(
+        DATASET,
+        Kind::Text,
+        ALL,
+        "Hub id, file (CSV, JSON, JSONL, parquet) or folder of prompts; `native` has some built in",
+    ),
+    key(DATASET_CONFIG, Kind::Text, ALL, "configuration of the dataset, of those that have some"),
+    key(SPLIT, Kind::Text, ALL, "split of the dataset, or a slice of it as `train[:100]`"),
+    key(COLUMN, Kind::Text, ALL, "column with the prompts, which are text"),
     key(NUM_SAMPLES, Kind::Count, ALL, "prompts to run, as `-n`"),
-    key("scenario.truncation", Kind::Bool, TORCH, "cut prompts that the model cannot hold"),
-    key(BATCH_SIZE, Kind::Count, TORCH, "prompts per pass; `pytorch` takes 1 alone"),
-    key("scenario.warmup_runs", Kind::Whole, STACKS, "short answers before the measured ones"),
+    key(PREFIX, Kind::Text, ALL, "text before every prompt, such as `/think`"),
+    key(SYSTEM, Kind::Text, ALL, "system message before every prompt, such as `/no_think`"),
+    key(TRUNCATION, Kind::Bool, LOCAL, "cut prompts that the model cannot hold"),
+    key(BATCH_SIZE, Kind::Count, BATCHES, "prompts per pass"),
+    key(WARMUP, Kind::Whole, ALL, "short answers before the measured ones"),
     key(
         FAILED_SHARE,
         Kind::Number,
-        &[Backend::Pytorch, Backend::Vllm],
+        COUNTED,
         "share of the prompts that may fail, 0 to 1; else one prompt, or 0.1",
     ),
-    key("scenario.latency", Kind::Bool, OPTIMUM, "latencies in the stack's own report"),
-    key("scenario.memory", Kind::Bool, OPTIMUM, "memory in the stack's own report"),
-    key("scenario.energy", Kind::OneOf(&["true"]), STACKS, "energy is always measured"),
-    key(REASONING, Kind::Bool, ALL, "chat template and long answers; `native` takes False alone"),
+    key("scenario.latency", Kind::Bool, REPORTED, "latencies in the stack's own report"),
+    key("scenario.memory", Kind::Bool, REPORTED, "memory in the stack's own report"),
+    key("scenario.energy", Kind::OneOf(&["true"]), ALL, "energy is always measured"),
+    key(REASONING, Kind::Bool, ALL, "chat template and long answers"),
     key(
         REASONING_PARAMS,
         Kind::Tree,
-        STACKS,
+        ALL,
         "keywords of the chat template, such as `reasoning_effort` or `enable_thinking`",
     ),
     key(MAX_NEW_TOKENS, Kind::Count, ALL, "longest answer in tokens"),
     key(MIN_NEW_TOKENS, Kind::Count, ALL, "shortest answer in tokens"),
+    key(DO_SAMPLE, Kind::Bool, ALL, "sample instead of the likeliest"),
+    key(TEMPERATURE, Kind::Number, ALL, "of sampling; above 0, else 1"),
+    key(TOP_P, Kind::Number, ALL, "of sampling: the likeliest tokens of this share, else of all"),
+    key(TOP_K, Kind::Whole, ALL, "of sampling: so many of the likeliest tokens"),
     key(
-        "scenario.generate_kwargs.do_sample",
-        Kind::Bool,
-        STACKS,
-        "sample instead of the likeliest",
+        "scenario.generate_kwargs.num_beams",
+        Kind::Count,
+        BEAMS,
+        "beams of a beam search; else 1, which is none",
     ),
-    key("scenario.generate_kwargs.temperature", Kind::Number, STACKS, "of sampling"),
-    key("scenario.generate_kwargs.top_p", Kind::Number, STACKS, "of sampling"),
-    key("scenario.generate_kwargs.top_k", Kind::Whole, STACKS, "of sampling"),
-    key("scenario.generate_kwargs.num_beams", Kind::Count, TORCH, "beams of a beam search"),
     key(
-        "scenario.generate_kwargs.repetition_penalty",
+        REPETITION_PENALTY,
         Kind::Number,
-        STACKS,
-        "weight against repetitions",
+        ALL,
+        "weight against repetitions; above 0, else 1, which is none",
     ),
-];
-
-/// Keys, groups and options of Hydra that are refused, with the reason: what each would break.
-pub const REFUSED: [(&str, &str); 18] = [
-    ("hydra", "results always go to the results folder, where the summary is made"),
-    (
-        "launcher",
-        "the model runs in the measured process itself: optimum-benchmark's process launcher keeps \
-         one processor busy with waiting",
-    ),
-    (
-        "backend.inter_op_num_threads",
-        "optimum-benchmark swaps the two kinds of threads; \
-         set OMP_NUM_THREADS",
-    ),
-    (
-        "backend.intra_op_num_threads",
-        "optimum-benchmark swaps the two kinds of threads; \
-         set OMP_NUM_THREADS",
-    ),
-    ("backend.model_kwargs.dtype", "give `backend.torch_dtype=`"),
-    ("backend.model_kwargs.torch_dtype", "give `backend.torch_dtype=`"),
-    ("backend.model_kwargs.device_map", "give `backend.device_map=`"),
-    ("backend.model_kwargs.attn_implementation", "give `backend.attn_implementation=`"),
-    (
-        "backend.model_kwargs.quantization_config",
-        "give `backend.quantization_config.*`, with `optimum`",
-    ),
-    (
-        "backend.model_kwargs.token",
-        "an argument can be seen by others; set HF_TOKEN, or use `hf auth login`",
-    ),
-    ("backend.library", "it is read from the model's own files"),
-    ("backend.model_type", "it is read from the model's own files"),
-    ("backend.processor", "the tokenizer is the model's own"),
-    ("scenario.max_length", "optimum-benchmark ignores it; prompts are cut at the model's limit"),
-    ("--config-dir", "the image has its configurations; give keys as arguments"),
-    ("-cd", "the image has its configurations; give keys as arguments"),
-    ("--multirun", "one run measures one model; start several runs"),
-    ("-m", "one run measures one model; start several runs"),
 ];
 
 /// Splits an override into key and value, without Hydra's `+` or `++`; none if it is no override.
@@ -259,12 +247,6 @@ fn unescaped(inside: &str, quote: char) -> Cow<'_, str> {
 /// The key that `name` is, or the tree that it is in.
 pub fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name || key.kind == Kind::Tree && is_below(key.name, name))
-}
-
-/// Why `name` is refused, if it is: itself, its group, or everything below.
-pub fn refusal(name: &str) -> Option<&'static str> {
-    let matches = |refused: &str| refused == name || is_below(refused, name);
-    REFUSED.iter().find(|(refused, _)| matches(refused)).map(|(_, why)| *why)
 }
 
 /// Whether `name` is that of a key below `root`; none of the names on the way is empty.

@@ -6,7 +6,7 @@ mod value;
 
 use contract::{
     Backend,
-    argument::{self, CONFIG_NAME, DEFAULT_CONFIG, Key, Kind},
+    argument::{self, CONFIG_NAME, DEFAULT_CONFIG, Key, Kind, Support},
 };
 use serde_json::{Map, Value, json};
 
@@ -124,7 +124,7 @@ fn split<'a>(args: &'a [String], faults: &mut Vec<String>) -> Split<'a> {
                 None => format!("`{arg}` is not known"),
             });
             // The value of an option that takes one is no argument of its own.
-            if option == "--config-dir" && !arg.contains('=') {
+            if argument::takes_value(option) && !arg.contains('=') {
                 rest.next();
             }
         }
@@ -164,8 +164,8 @@ fn apply<'a>(settings: &mut Settings, text: &'a str) -> Result<&'a str, String> 
     let Some(key) = argument::find(name) else {
         return Err(format!("`{text}` is not known{}", meant(name, settings.backend)));
     };
-    if !key.backends.contains(&settings.backend) {
-        return Err(format!("`{text}` is not for the `{}` backend", settings.backend));
+    if let Support::No(why) = key.backends.of(settings.backend) {
+        return Err(format!("`{text}` is not for the `{}` backend: {why}", settings.backend));
     }
     if key.kind == Kind::Tree && key.name == name {
         let map = value::map(&value).ok_or_else(|| {
@@ -181,6 +181,14 @@ fn apply<'a>(settings: &mut Settings, text: &'a str) -> Result<&'a str, String> 
         let value = if is_any { quoted } else { &*value };
         let value =
             value::typed(key.kind, value).map_err(|needs| format!("`{text}` needs {needs}"))?;
+        if let Support::Only(values, why) = key.backends.of(settings.backend)
+            && !values.contains(&&*value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        {
+            let (backend, only) = (settings.backend, values.join("`, `"));
+            return Err(format!(
+                "`{text}` is not for the `{backend}` backend, which takes `{only}` alone: {why}"
+            ));
+        }
         settings.set(name, value);
     }
     Ok(name)
@@ -189,13 +197,13 @@ fn apply<'a>(settings: &mut Settings, text: &'a str) -> Result<&'a str, String> 
 /// Whether a line of a configuration is for `backend`, or for none.
 fn takes(backend: Backend, line: &str) -> bool {
     let key = argument::split(line).and_then(|(name, _)| argument::find(name));
-    key.is_none_or(|key| key.backends.contains(&backend))
+    key.is_none_or(|key| key.backends.contains(backend))
 }
 
 /// The key that an unknown name may stand for.
 fn meant(name: &str, backend: Backend) -> String {
     let similarity = |key: &&Key| strsim::jaro_winkler(key.name, name);
-    let known = argument::KEYS.iter().filter(|key| key.backends.contains(&backend));
+    let known = argument::KEYS.iter().filter(|key| key.backends.contains(backend));
     let nearest = known.max_by(|one, other| similarity(one).total_cmp(&similarity(other)));
     match nearest.filter(|key| similarity(key) > SIMILAR) {
         Some(key) => format!("; did you mean `{}`?", key.name),

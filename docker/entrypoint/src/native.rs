@@ -1,5 +1,10 @@
-//! The `native` backend: answers the built-in prompts with a quantised model, on the CPU.
+//! The `native` backend: answers prompts with a quantised model, on the CPU.
 
+#[cfg(feature = "native")]
+mod dataset;
+#[cfg(not(feature = "native"))]
+#[path = "native/dataset_absent.rs"]
+mod dataset;
 #[cfg(feature = "native")]
 mod engine;
 #[cfg(not(feature = "native"))]
@@ -13,16 +18,23 @@ use std::{ffi::OsString, path::Path, time::Instant};
 
 use contract::{
     Backend,
-    argument::{CONFIG_NAME, DEFAULT_CONFIG, MAX_NEW_TOKENS, MIN_NEW_TOKENS, MODEL, NUM_SAMPLES},
+    argument::{
+        self, CONFIG_NAME, DATASET, DEFAULT_CONFIG, DO_SAMPLE, MAX_NEW_TOKENS, MIN_NEW_TOKENS,
+        MODEL, REASONING, REASONING_PARAMS, REPETITION_PENALTY, SEED, SYSTEM, TEMPERATURE, TOP_K,
+        TOP_P, TRUNCATION, WARMUP,
+    },
     host_meter::{self, Phase},
     output,
 };
 use reports::report::{Answer, Config, Report, Totals};
 
+use serde_json::Value;
+
 use self::{
     engine::Engine,
-    generation::{About, Generation, Length},
+    generation::{Asked, Chat, Choice, Generation, Length, Sampling},
     hub::ModelFile,
+    prompts::Prompts,
 };
 use crate::{
     arguments::{self, Settings},
@@ -32,6 +44,15 @@ use crate::{
     rapl,
 };
 
+/// Tokens of a short answer before the measured ones.
+const WARM_UP: u32 = 2;
+
+/// Likeliest tokens that are sampled from, unless told otherwise: as transformers has it.
+const TOP_K_UNASKED: usize = 50;
+
+/// The only configuration.
+const CONFIGURATION: &str = include_str!("../../configs/text_generation.args");
+
 /// Runs the benchmark and leaves its report in `results`.
 pub(crate) fn run(
     args: &[String],
@@ -39,11 +60,18 @@ pub(crate) fn run(
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> anyhow::Result<()> {
     let settings = arguments::parse(args, Backend::Native, configuration).map_err(Usage)?;
-    let options = Options::of(&settings);
-    let file = hub::find(&options.model, &hub::cache(variable)?)?;
+    let asked = asked(&settings)?;
+    let cache = hub::cache(variable)?;
+    let model = settings.text(MODEL).unwrap_or_default();
+    let file = hub::find(model, &cache)?;
+    let dataset = settings.text(DATASET);
+    let prompts = match dataset {
+        Some(name) => dataset::load(&settings, name, &cache)?,
+        None => Prompts::built_in(&settings),
+    };
 
     let began = Instant::now();
-    let engine = Engine::load(&file.path)?;
+    let mut engine = Engine::load(&file.path, asked.clone())?;
     let about = engine.about();
     println!(
         "loaded `{}` in {:.1} s: {}, computed as {}, {}",
@@ -57,24 +85,20 @@ pub(crate) fn run(
         println!("this processor lacks AVX2 and FMA: the answers will be slow");
     }
 
-    let prompts = prompts::first(options.samples);
-    if options.samples > prompts::COUNT {
-        println!(
-            "{} prompts were asked for, {} are built in: running {1}",
-            options.samples,
-            prompts::COUNT
-        );
-    }
-    // The first answer prepares memory and threads, which the others must not pay for.
-    engine.generate(&prompts[0], Length { min: 1, max: 1 })?;
+    let notes: Vec<_> =
+        prompts.note().into_iter().chain(engine.note().map(str::to_owned)).collect();
+    notes.iter().for_each(|note| println!("note: {note}"));
+    let length = engine.length();
+    warm_up(&mut engine, &prompts.texts[0], settings.number(WARMUP).unwrap_or_default())?;
+    engine.begin_again();
 
     let mut meter = rapl::Meter::start(Path::new(contract::rapl::ROOT));
     let from = clock::now();
-    let mut answers = Vec::with_capacity(prompts.len());
-    for (index, prompt) in prompts.iter().enumerate() {
-        let generation = engine.generate(prompt, options.length)?;
+    let mut answers = Vec::with_capacity(prompts.texts.len());
+    for (index, prompt) in prompts.texts.iter().enumerate() {
+        let generation = engine.generate(prompt, length)?;
         meter.sample();
-        println!("{}", progress(index + 1, prompts.len(), &generation));
+        println!("{}", progress(index + 1, prompts.texts.len(), &generation));
         answers.push(answer(prompt, generation));
     }
     let phase = Phase { name: host_meter::PROMPTS.to_owned(), from, to: clock::now() };
@@ -91,54 +115,92 @@ pub(crate) fn run(
     let report = Report {
         format: Backend::Native,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        config: config(&options, file, about, answers.len()),
+        config: config(&settings, file, &engine, &asked, &prompts),
         summary: totals,
         energy,
         phases: vec![phase],
+        notes,
         prompts: answers,
     };
     publish(results, output::REPORT, &serde_json::to_string_pretty(&report)?)
 }
 
-/// What to run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Options {
-    /// Hub id, Hub id with file, or path.
-    model: String,
-    /// Prompts to answer.
-    samples: u32,
-    /// Tokens per answer.
-    length: Length,
-}
-
-impl Options {
-    /// Of arguments that are complete.
-    fn of(settings: &Settings) -> Self {
-        let number = |key| settings.number(key).and_then(|number| number.try_into().ok());
-        Self {
-            model: settings.text(MODEL).unwrap_or_default().to_owned(),
-            samples: number(NUM_SAMPLES).unwrap_or(u32::MAX),
-            length: Length {
-                min: number(MIN_NEW_TOKENS).unwrap_or(u32::MAX),
-                max: number(MAX_NEW_TOKENS).unwrap_or(u32::MAX),
-            },
+/// How prompts are read and answered, of arguments that are complete.
+fn asked(settings: &Settings) -> Result<Asked, Usage> {
+    let whole = |key| settings.number(key).and_then(|number| number.try_into().ok());
+    let is_on = |key| settings.get(key).and_then(Value::as_bool) == Some(true);
+    let number = |key, default| settings.get(key).and_then(Value::as_f64).unwrap_or(default) as f32;
+    let choice = Choice {
+        repetition_penalty: number(REPETITION_PENALTY, 1.0),
+        sampling: is_on(DO_SAMPLE).then(|| Sampling {
+            temperature: number(TEMPERATURE, 1.0),
+            top_k: whole(TOP_K).map_or(TOP_K_UNASKED, |tokens: u32| tokens as usize),
+            top_p: number(TOP_P, 1.0),
+        }),
+        seed: settings.number(SEED).unwrap_or_default(),
+    };
+    for (key, value) in [
+        (REPETITION_PENALTY, Some(choice.repetition_penalty)),
+        (TEMPERATURE, choice.sampling.map(|sampling| sampling.temperature)),
+    ] {
+        if let Some(value) = value.filter(|value| *value <= 0.0) {
+            return Err(Usage(format!("`{key}={value}` needs a number above 0")));
         }
     }
+    Ok(Asked {
+        length: Length {
+            min: whole(MIN_NEW_TOKENS).unwrap_or(u32::MAX),
+            max: whole(MAX_NEW_TOKENS).unwrap_or(u32::MAX),
+        },
+        truncation: is_on(TRUNCATION),
+        chat: is_on(REASONING).then(|| Chat {
+            system: settings.text(SYSTEM).map(str::to_owned),
+            parameters: settings
+                .get(REASONING_PARAMS)
+                .and_then(Value::as_object)
+                .cloned()
+                .unwrap_or_default(),
+        }),
+        choice,
+    })
 }
 
-/// The task is the only one there is, so its configuration changes nothing.
-fn configuration(name: &str) -> Result<String, String> {
-    if name == DEFAULT_CONFIG {
-        return Ok(String::new());
+/// One whole answer and some short ones, as the Python stacks do; the measured ones must not pay for
+/// memory and threads that the first prepares.
+fn warm_up(engine: &mut Engine, prompt: &str, short: u64) -> anyhow::Result<()> {
+    if short > 0 {
+        engine.generate(prompt, engine.length())?;
     }
-    Err(format!("`{CONFIG_NAME} {name}`: the `native` backend only knows `{DEFAULT_CONFIG}`"))
+    for _ in 0..short {
+        engine.generate(prompt, Length { min: WARM_UP, max: WARM_UP })?;
+    }
+    Ok(())
 }
 
-fn config(options: &Options, file: ModelFile, about: &About, answered: usize) -> Config {
-    let Options { model, samples, length: Length { min, max } } = options;
+/// The configuration of the Python stacks, but for its dataset: the prompts are built in unless one
+/// is named.
+pub(crate) fn configuration(name: &str) -> Result<String, String> {
+    if name != DEFAULT_CONFIG {
+        return Err(format!(
+            "`{CONFIG_NAME} {name}`: the `native` backend only knows `{DEFAULT_CONFIG}`"
+        ));
+    }
+    let lines = CONFIGURATION.lines();
+    let own = lines.filter(|line| argument::split(line).is_none_or(|(key, _)| key != DATASET));
+    Ok(own.collect::<Vec<_>>().join("\n"))
+}
+
+fn config(
+    settings: &Settings,
+    file: ModelFile,
+    engine: &Engine,
+    asked: &Asked,
+    prompts: &Prompts,
+) -> Config {
+    let (about, Length { min, max }) = (engine.about(), engine.length());
     let name = file.path.file_name().unwrap_or_default();
     Config {
-        model: model.clone(),
+        model: settings.text(MODEL).unwrap_or_default().to_owned(),
         file: name.to_string_lossy().into_owned(),
         revision: file.revision,
         file_sha256: file.sha256,
@@ -148,12 +210,14 @@ fn config(options: &Options, file: ModelFile, about: &About, answered: usize) ->
         device: "cpu".to_owned(),
         threads: about.threads,
         vector_kernels: about.vector_kernels,
-        num_samples_asked: *samples,
-        num_samples: answered as u32,
-        min_new_tokens: *min,
-        max_new_tokens: *max,
-        sampling: "greedy".to_owned(),
-        prompt_format: "raw text, no chat template".to_owned(),
+        dataset: settings.text(DATASET).map(str::to_owned),
+        num_samples_asked: prompts.asked,
+        num_samples: prompts.texts.len() as u32,
+        min_new_tokens: min,
+        max_new_tokens: max,
+        seed: asked.choice.seed,
+        sampling: asked.choice.text(),
+        prompt_format: asked.format(),
     }
 }
 

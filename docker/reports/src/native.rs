@@ -19,7 +19,12 @@ pub(super) fn summary(report: &Value) -> anyhow::Result<Summary> {
     ensure!(prompts > 0, "no prompt was answered, so there is nothing to sum up; {AGAIN}");
     let (tokens, spent) = (count("completion_tokens")?, seconds("seconds")?);
     let asked = config.need("num_samples_asked")?.count()?;
-    let note = format!("{asked} prompts were asked for, {prompts} are built in");
+    let notes = match whole.find("notes") {
+        Some(notes) => notes.texts()?,
+        // Reports of before there were datasets.
+        None if asked == prompts => vec![],
+        None => vec![format!("{asked} prompts were asked for, {prompts} are built in")],
+    };
     Ok(Summary {
         units: "Wh".to_owned(),
         // This backend uses no GPU, and the score counts nothing else.
@@ -42,7 +47,7 @@ pub(super) fn summary(report: &Value) -> anyhow::Result<Summary> {
             time_to_first_token_seconds: Some(seconds("time_to_first_token_seconds")?),
             phases: phases(&whole)?,
         },
-        notes: (asked != prompts).then_some(note).into_iter().collect(),
+        notes,
         cache: None,
         host: None,
         repeat: None,

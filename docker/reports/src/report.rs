@@ -18,6 +18,8 @@ pub struct Report {
     pub energy: Measurement,
     /// When that was, in seconds of `CLOCK_MONOTONIC`.
     pub phases: Vec<Phase>,
+    /// What a reader of the numbers must know.
+    pub notes: Vec<String>,
     /// Every prompt with its answer.
     pub prompts: Vec<Answer>,
 }
@@ -45,6 +47,8 @@ pub struct Config {
     pub threads: usize,
     /// Whether the fast kernels could be used.
     pub vector_kernels: bool,
+    /// The dataset of the prompts; built-in ones if none.
+    pub dataset: Option<String>,
     /// Prompts asked for.
     pub num_samples_asked: u32,
     /// Prompts answered.
@@ -53,6 +57,8 @@ pub struct Config {
     pub min_new_tokens: u32,
     /// Tokens after which every answer was cut.
     pub max_new_tokens: u32,
+    /// Seed of the sampling.
+    pub seed: u64,
     /// How the next token was chosen.
     pub sampling: String,
     /// What the model saw of a prompt.

@@ -1,6 +1,7 @@
 //! Reports of real runs; those of other versions and broken ones are in modules of their own.
 
 mod broken;
+mod keys;
 mod properties;
 mod versions;
 
@@ -188,12 +189,14 @@ fn native(answers: usize) -> String {
             device: "cpu".into(),
             threads: 2,
             vector_kernels: true,
+            dataset: None,
             num_samples_asked: 2,
             num_samples: 2,
             min_new_tokens: 10,
             max_new_tokens: 10,
+            seed: 42,
             sampling: "greedy".into(),
-            prompt_format: "raw".into(),
+            prompt_format: "plain text".into(),
         },
         summary: Totals::of(&answers),
         energy: Measurement {
@@ -202,6 +205,7 @@ fn native(answers: usize) -> String {
             devices: vec![],
         },
         phases: vec![Phase { name: "prompts".into(), from: 12.5, to: 13.0 }],
+        notes: vec!["2 of 2".into()],
         prompts: answers,
     };
     serde_json::to_string(&report).unwrap()
@@ -222,6 +226,7 @@ fn a_report_becomes_a_summary_without_inventing_energy() {
     assert_eq!(summary.run.tokens_per_second, Some(20.0));
     assert_eq!(summary.run.time_to_first_token_seconds, Some(0.25));
     assert_eq!(summary.run.phases, [Phase { name: "prompts".into(), from: 12.5, to: 13.0 }]);
+    assert_eq!(summary.notes, ["2 of 2"]);
     assert_eq!(energy_text(&summary), "not measured: no counter");
 }
 

@@ -177,10 +177,14 @@ mod tests {
             found.mount = elsewhere.clone();
             found.is_folder = false;
         });
-        insta::assert_snapshot!(told(&linked, Backend::Vllm), @r"
+        let mounted = told(&linked, Backend::Vllm);
+        insta::assert_snapshot!(mounted, @r"
         scenario.dataset_name=/data/p.csv
         OwnMount: /far/blob -> /data/p.csv
         ");
+        for backend in Backend::ALL {
+            assert_eq!(told(&linked, backend), mounted, "every backend reads datasets");
+        }
     }
 
     #[test]

@@ -78,6 +78,7 @@ impl World {
         executable(&cwd.join("target/entrypoint").join(contract::ENTRYPOINT), ENTRYPOINT);
         // A model and prompts of the reader's own, a cache, and a place that all share.
         fs::create_dir_all(cwd.join("my-model")).expect("a folder");
+        fs::write(cwd.join("smollm2.gguf"), "GGUF").expect("a model in a file");
         fs::write(cwd.join("prompts.csv"), "text\nHello\n").expect("prompts");
         folder("srv".to_owned());
         let caches = [home.join(".cache/huggingface"), home.join("weights")];

@@ -15,9 +15,16 @@ use super::{
     toolchain::{self, Toolchain},
 };
 
-/// Sources of the static program: its crates and what decides over their dependencies.
-const PROGRAM: [&str; 5] =
-    ["Cargo.lock", "Cargo.toml", "docker/contract", "docker/entrypoint", "docker/reports"];
+/// Sources of the static program: its crates, the configuration in it, and what decides over their
+/// dependencies.
+const PROGRAM: [&str; 6] = [
+    "Cargo.lock",
+    "Cargo.toml",
+    "docker/configs",
+    "docker/contract",
+    "docker/entrypoint",
+    "docker/reports",
+];
 
 /// Digest of everything that an image of `flavour` on `base` is made from.
 ///
@@ -113,10 +120,13 @@ mod tests {
     fn the_digest_is_stable_and_moves_with_every_input() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
-        for folder in ["docker/contract/src", "docker/entrypoint/src", "docker/reports/src"] {
+        for folder in
+            ["docker/configs", "docker/contract/src", "docker/entrypoint/src", "docker/reports/src"]
+        {
             fs::create_dir_all(root.join(folder)).unwrap();
         }
-        let sources = ["Cargo.lock", "Cargo.toml", "docker/contract/src/lib.rs"];
+        let sources =
+            ["Cargo.lock", "Cargo.toml", "docker/configs/a.args", "docker/contract/src/lib.rs"];
         for source in sources {
             fs::write(root.join(source), "1").unwrap();
         }

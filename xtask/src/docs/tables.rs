@@ -1,5 +1,6 @@
 //! The guides' tables, from the contract, the run plan and clap.
 
+pub(super) mod arguments;
 pub(super) mod engines;
 pub(super) mod report;
 
@@ -9,7 +10,7 @@ use anyhow::{Context as _, ensure};
 use clap::{Arg, CommandFactory as _};
 use contract::{
     Backend, Flavour,
-    argument::{DEFAULT_CONFIG, KEYS, Key, Kind, REFUSED},
+    argument::DEFAULT_CONFIG,
     env, output,
     settled::{SETTLED, Settled},
 };
@@ -100,35 +101,6 @@ pub(super) fn flavours() -> Content {
         head: vec!["Flavour", "Image", "Default backend", "What it is"],
         rows: rows.into(),
     }
-}
-
-/// The benchmark's arguments, with the backends that take each.
-pub(super) fn keys() -> Content {
-    let rows = KEYS.map(|Key { name, kind, backends, meaning }| {
-        let name = if kind == Kind::Tree { format!("{name}.*") } else { name.to_owned() };
-        let backends = backends.iter().map(|backend| backend.name()).collect::<Vec<_>>().join(", ");
-        vec![code(&name), takes(kind), backends, meaning.to_owned()]
-    });
-    Content::Table { head: vec!["Key", "Takes", "Backends", "Meaning"], rows: rows.into() }
-}
-
-fn takes(kind: Kind) -> String {
-    match kind {
-        Kind::Text => "text".to_owned(),
-        Kind::Count => "a whole number above 0".to_owned(),
-        Kind::Whole => "a whole number from 0".to_owned(),
-        Kind::Number => "a number".to_owned(),
-        Kind::Bool => "`True` or `False`".to_owned(),
-        Kind::Ids => "numbers with commas between".to_owned(),
-        Kind::OneOf(words) => words.iter().map(|word| code(word)).collect::<Vec<_>>().join(", "),
-        Kind::Tree => "any, by name".to_owned(),
-    }
-}
-
-/// Keys and options that are refused.
-pub(super) fn refused() -> Content {
-    let rows = REFUSED.map(|(name, why)| vec![code(name), why.to_owned()]);
-    Content::Table { head: vec!["Refused", "Why"], rows: rows.into() }
 }
 
 /// The configuration that is in force when none is chosen.

@@ -21,8 +21,8 @@ use crate::tool;
 const CALLERS: [&str; 4] =
     [env::HUGGINGFACE_HUB_CACHE, env::HUGGING_FACE_HUB_TOKEN, env::HF_HUB_OFFLINE, env::RUN_ID];
 
-/// Arguments of the Python stacks, as short as a real run can be.
-const STACKS: [&str; 1] = ["scenario.warmup_runs=1"];
+/// Argument that makes a run as short as a real one can be.
+const SHORT: &str = "scenario.warmup_runs=1";
 
 /// What is run, the same each time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,13 +74,13 @@ impl Benchmark {
         if *backend != Backend::Native {
             // All that the stacks need is here: a run that asks the network is broken.
             let prompts = prompts(hf_home)?;
-            command = command.arg("--offline").args(STACKS).arg(format!(
+            command = command.arg("--offline").arg(format!(
                 "{}={}",
                 argument::DATASET,
                 prompts.display()
             ));
         }
-        command = command.arg(format!("{}={model}", argument::MODEL));
+        command = command.arg(SHORT).arg(format!("{}={model}", argument::MODEL));
         for name in env::HOST.iter().map(|(name, ..)| *name).chain(CALLERS) {
             command = command.env_remove(name);
         }

@@ -12,6 +12,7 @@ use runner::{
     plan::RunPlan,
     render::command_line,
 };
+use sha2::{Digest as _, Sha256};
 use walkdir::WalkDir;
 use xshell::Shell;
 
@@ -20,7 +21,7 @@ use super::{
     model::{Model, Scratch},
     say,
 };
-use crate::tool;
+use crate::{sha256::hex, tool};
 
 /// What the names of the weights' repo lose of the GGUF one's.
 const MARK: &str = "-GGUF";
@@ -29,6 +30,9 @@ const INSTEAD: &str = "-weights";
 
 /// The new folder in the container's results.
 const FOLDER: &str = "weights";
+
+/// What makes them: other weights are those of another converter.
+const CONVERTER: &[u8] = include_bytes!("../../../docker/adapter/gguf.py");
 
 /// Makes weights of `model` ready in the Hub cache of `folder`. What is there and whole is used
 /// again.
@@ -49,8 +53,11 @@ pub(super) fn ready(
         None => format!("{source}{INSTEAD}"),
     };
     let repo = Repo::new(&home.join("hub"), &name);
-    if repo.is_whole(&model.digest)? {
-        return Ok(Model { how: "already here".to_owned(), ..repo.model(&model.digest) });
+    let mut made_of = Sha256::new_with_prefix(&model.digest);
+    made_of.update(CONVERTER);
+    let digest = hex(&made_of.finalize());
+    if repo.is_whole(&digest)? {
+        return Ok(Model { how: "already here".to_owned(), ..repo.model(&digest) });
     }
     say(&format!("making weights of {} in the container; this is done once", model.id));
     let scratch = Scratch::new(folder)?;
@@ -76,11 +83,11 @@ pub(super) fn ready(
     for entry in WalkDir::new(&made).min_depth(1) {
         let entry = entry.context("reading the new weights")?;
         let file = entry.file_name().to_string_lossy().into_owned();
-        repo.adopt(entry.path(), &file, &model.digest)?;
+        repo.adopt(entry.path(), &file, &digest)?;
     }
-    repo.refer(&model.digest)?;
+    repo.refer(&digest)?;
     fs::remove_dir(&made).with_context(|| format!("removing `{}`", made.display()))?;
-    Ok(Model { how: "made of the GGUF model".to_owned(), ..repo.model(&model.digest) })
+    Ok(Model { how: "made of the GGUF model".to_owned(), ..repo.model(&digest) })
 }
 
 /// The command that converts, with the mounts and the identity of any other run.

@@ -3,8 +3,9 @@
 use contract::{
     Backend, DEFAULT_NUM_SAMPLES,
     argument::{
-        self, BATCH_SIZE, COLUMN, DATASET, DEVICE, DEVICE_MAP, FAILED_SHARE, MAX_NEW_TOKENS,
-        MIN_NEW_TOKENS, MODEL, MODEL_KWARGS, NUM_SAMPLES, REASONING, REASONING_PARAMS, SEED, SPLIT,
+        self, COLUMN, DATASET, DEVICE, DEVICE_MAP, DO_SAMPLE, FAILED_SHARE, MAX_NEW_TOKENS,
+        MIN_NEW_TOKENS, MODEL, MODEL_KWARGS, NUM_SAMPLES, PREFIX, REASONING, REASONING_PARAMS,
+        SEED, SPLIT, SYSTEM, TEMPERATURE, TOP_K, TOP_P,
     },
 };
 use serde_json::{Value, json};
@@ -21,15 +22,15 @@ const MOST_SEED: u64 = u32::MAX as u64;
 
 const THINKING: &str = "enable_thinking";
 const DEVICE_IDS: &str = "backend.device_ids";
-const DO_SAMPLE: &str = "scenario.generate_kwargs.do_sample";
 const TORCH_COMPILE: &str = "backend.torch_compile";
 
 /// Keys that change nothing unless another is true: a stack would drop them in silence.
-const NEEDS: [(&str, &str); 6] = [
+const NEEDS: [(&str, &str); 7] = [
     (REASONING_PARAMS, REASONING),
-    ("scenario.generate_kwargs.temperature", DO_SAMPLE),
-    ("scenario.generate_kwargs.top_p", DO_SAMPLE),
-    ("scenario.generate_kwargs.top_k", DO_SAMPLE),
+    (SYSTEM, REASONING),
+    (TEMPERATURE, DO_SAMPLE),
+    (TOP_P, DO_SAMPLE),
+    (TOP_K, DO_SAMPLE),
     ("backend.torch_compile_target", TORCH_COMPILE),
     ("backend.torch_compile_config", TORCH_COMPILE),
 ];
@@ -48,7 +49,7 @@ pub(super) fn complete(settings: &mut Settings, given: &[&str]) -> Vec<String> {
         settings.set(NUM_SAMPLES, json!(DEFAULT_NUM_SAMPLES));
     }
     lengths(settings, &mut faults);
-    for key in [DATASET, SPLIT, COLUMN] {
+    for key in [DATASET, SPLIT, COLUMN, PREFIX, SYSTEM] {
         if given.contains(&key) && settings.get(key).is_none() {
             faults.push(format!("`{key}` needs a value"));
         }
@@ -72,7 +73,9 @@ pub(super) fn complete(settings: &mut Settings, given: &[&str]) -> Vec<String> {
             faults.push(format!("`{name}` is refused: {why}"));
         }
     }
-    for (key, needed) in NEEDS {
+    // A server puts every prompt through its model's chat template, which takes a system message.
+    let served = settings.backend == Backend::Vllm;
+    for (key, needed) in NEEDS.into_iter().filter(|(key, _)| !(served && *key == SYSTEM)) {
         let name = given.iter().find(|name| **name == key || is_below(key, name));
         if let Some(name) = name
             && settings.get(needed) != Some(&Value::Bool(true))
@@ -85,22 +88,6 @@ pub(super) fn complete(settings: &mut Settings, given: &[&str]) -> Vec<String> {
         if on_cpu && given.contains(&key) && settings.get(key).is_some() {
             faults.push(format!("`{key}` is for GPUs, and `{DEVICE}=cpu` is given"));
         }
-    }
-    match settings.backend {
-        Backend::Pytorch if settings.number(BATCH_SIZE).is_some_and(|size| size != 1) => {
-            faults.push(format!(
-                "`{BATCH_SIZE}`: the `pytorch` backend runs prompts one by one; use `optimum`"
-            ));
-        }
-        Backend::Native => {
-            if settings.text(DEVICE).is_some_and(|device| device != "cpu") {
-                faults.push(format!("`{DEVICE}`: the `native` backend runs on the CPU alone"));
-            }
-            if settings.get(REASONING) == Some(&Value::Bool(true)) {
-                faults.push(format!("`{REASONING}`: the `native` backend does not reason"));
-            }
-        }
-        _ => {}
     }
     faults
 }

@@ -4,6 +4,10 @@ use contract::{Backend, argument};
 use serde_json::{Value, json};
 
 use super::{Settings, parse};
+use crate::native;
+
+mod familiar;
+mod support;
 
 const CONFIG: &str = include_str!("../../../configs/text_generation.args");
 
@@ -17,7 +21,7 @@ fn config(name: &str) -> Result<String, String> {
 fn parsed(backend: Backend, args: &[&str]) -> Result<Settings, String> {
     let args: Vec<_> = args.iter().map(|arg| (*arg).to_owned()).collect();
     let config = |name: &str| match backend {
-        Backend::Native => Ok(String::new()),
+        Backend::Native => native::configuration(name),
         _ => config(name),
     };
     parse(&args, backend, config)
@@ -141,8 +145,11 @@ fn whatever_a_stack_would_drop_is_named() {
         (Backend::Optimum, &["backend.device=cpu", "backend.device_map=auto"]),
         (Backend::Optimum, &["--config-name", "nope"]),
         (Backend::Vllm, &["backend.device=cuda", "scenario.generate_kwargs.min_new_tokens=3"]),
-        (Backend::Native, &["backend.device=cuda", "scenario.reasoning=True"]),
-        (Backend::Native, &["scenario.dataset_name=x", "--config-name"]),
+        (Backend::Native, &["backend.device=cuda", "scenario.generate_kwargs.num_beams=2"]),
+        (
+            Backend::Native,
+            &["backend.torch_dtype=auto", "scenario.system_prompt=x", "--config-name"],
+        ),
         (Backend::Optimum, &["scenario.dataset_name=null", "backend.seed=4294967296"]),
         (
             Backend::Pytorch,

@@ -1,5 +1,7 @@
 //! Text generation with a quantised GGUF model on the CPU.
 
+mod chat;
+mod choice;
 mod llama;
 mod tokens;
 mod weights;
@@ -13,21 +15,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use candle_core::quantized::gguf_file;
+use contract::argument::{MAX_NEW_TOKENS, MIN_NEW_TOKENS};
 
 use self::{
+    chat::Template,
+    choice::Chooser,
     llama::{Cache, Llama},
     tokens::Tokens,
     weights::Weights,
 };
-use super::generation::{About, Generation, Length};
+use super::generation::{About, Asked, Generation, Length};
 
 /// A model in memory, ready to answer.
 pub(crate) struct Engine {
     llama: Llama,
     tokens: Tokens,
     about: About,
+    asked: Asked,
+    template: Option<Template>,
+    chooser: Chooser,
+    note: Option<String>,
 }
 
 impl fmt::Debug for Engine {
@@ -37,16 +46,21 @@ impl fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Reads the model in `path`.
-    pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
-        Self::read(path).with_context(|| format!("reading the model `{}`", path.display()))
+    /// Reads the model in `path`, to answer as was asked for.
+    pub(crate) fn load(path: &Path, asked: Asked) -> anyhow::Result<Self> {
+        Self::read(path, asked).with_context(|| format!("reading the model `{}`", path.display()))
     }
 
-    fn read(path: &Path) -> anyhow::Result<Self> {
+    fn read(path: &Path, mut asked: Asked) -> anyhow::Result<Self> {
         let mut file = BufReader::new(File::open(path)?);
         let content = gguf_file::Content::read(&mut file).context(
             "it is not a complete GGUF file; if it was downloaded, remove it and download it again",
         )?;
+        // What is wrong with the arguments is told before the weights are read.
+        let template = match &asked.chat {
+            Some(chat) => Some(Template::of_gguf(&content, chat.clone())?),
+            None => None,
+        };
         let mut weights = Weights::new(&content, &mut file);
         let llama = Llama::load(&mut weights)?;
         let tokens = Tokens::of_gguf(&content)?;
@@ -57,7 +71,10 @@ impl Engine {
             threads: candle_core::utils::get_num_threads(),
             vector_kernels: candle_core::utils::with_avx() || candle_core::utils::with_neon(),
         };
-        Ok(Self { llama, tokens, about })
+        let (length, note) = fitting(asked.length, llama.context_length())?;
+        asked.length = length;
+        let chooser = Chooser::new(asked.choice);
+        Ok(Self { llama, tokens, about, asked, template, chooser, note })
     }
 
     /// What was loaded, for the report.
@@ -65,46 +82,91 @@ impl Engine {
         &self.about
     }
 
-    /// Continues `prompt`, always with the likeliest token.
-    pub(crate) fn generate(&self, prompt: &str, length: Length) -> anyhow::Result<Generation> {
+    /// Bounds of an answer, as the model can hold it.
+    pub(crate) fn length(&self) -> Length {
+        self.asked.length
+    }
+
+    /// What a reader of the numbers must know.
+    pub(crate) fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// Lets the seed count from the next answer on.
+    pub(crate) fn begin_again(&mut self) {
+        self.chooser = Chooser::new(self.asked.choice);
+    }
+
+    /// Answers `prompt`.
+    pub(crate) fn generate(&mut self, prompt: &str, length: Length) -> anyhow::Result<Generation> {
         let began = Instant::now();
-        let prompt_tokens = self.tokens.encode(prompt)?;
+        let mut seen = self.read_prompt(prompt)?;
+        let prompt_tokens = seen.len();
         let Length { min, max } = length;
-        let needed = prompt_tokens.len() + max as usize;
         let limit = self.llama.context_length();
         ensure!(
-            needed <= limit,
-            "{} prompt tokens and {max} new ones exceed the model's context of {limit} tokens; \
-             lower `scenario.generate_kwargs.max_new_tokens`",
-            prompt_tokens.len()
+            prompt_tokens + max as usize <= limit,
+            "{prompt_tokens} prompt tokens and {max} new ones exceed the model's context of {limit} \
+             tokens; lower `{MAX_NEW_TOKENS}`, or leave `scenario.truncation=False` out"
         );
 
         let mut cache = Cache::new(&self.llama);
-        let mut logits = self.llama.forward(&prompt_tokens, &mut cache)?;
-        let mut completion = Vec::new();
+        let mut logits = self.llama.forward(&seen, &mut cache)?;
         let mut time_to_first_token = Duration::ZERO;
         loop {
-            if completion.len() < min as usize {
+            let written = seen.len() - prompt_tokens;
+            if written < min as usize {
                 self.tokens.forbid_end(&mut logits);
             }
-            let token = likeliest(&logits)?;
-            if completion.is_empty() {
+            let token = self.chooser.choose(&mut logits, &seen)?;
+            if written == 0 {
                 time_to_first_token = began.elapsed();
             }
-            completion.push(token);
-            if completion.len() >= max as usize || self.tokens.is_end(token) {
+            seen.push(token);
+            if written + 1 >= max as usize || self.tokens.is_end(token) {
                 break;
             }
             logits = self.llama.forward(&[token], &mut cache)?;
         }
+        let completion = &seen[prompt_tokens..];
         Ok(Generation {
-            text: self.tokens.decode(&completion)?,
-            prompt_tokens: prompt_tokens.len() as u64,
+            text: self.tokens.decode(completion)?,
+            prompt_tokens: prompt_tokens as u64,
             completion_tokens: completion.len() as u64,
             time_to_first_token,
             time: began.elapsed(),
         })
     }
+
+    /// The tokens of a prompt, cut where the model could not hold the answer any more.
+    fn read_prompt(&self, prompt: &str) -> anyhow::Result<Vec<u32>> {
+        let mut tokens = match &self.template {
+            Some(template) => self.tokens.encode(&template.render(prompt)?, false)?,
+            None => self.tokens.encode(prompt, true)?,
+        };
+        if self.asked.truncation {
+            tokens.truncate(self.llama.context_length() - self.asked.length.max as usize);
+        }
+        Ok(tokens)
+    }
+}
+
+/// Bounds that leave room for a prompt, a quarter of what the model holds, and what is to be said of
+/// it: the same as with the Python stacks.
+fn fitting(asked: Length, holds: usize) -> anyhow::Result<(Length, Option<String>)> {
+    if (asked.max as usize) < holds {
+        return Ok((asked, None));
+    }
+    let longest = holds - (holds / 4).max(1);
+    ensure!(
+        asked.min as usize <= longest,
+        "the model holds {holds} tokens, and answers of at least {} leave no room for a prompt; lower \
+         `{MIN_NEW_TOKENS}`",
+        asked.min
+    );
+    let note =
+        format!("the model holds {holds} tokens: answers end after {longest}, not {}", asked.max);
+    Ok((Length { max: u32::try_from(longest)?, ..asked }, Some(note)))
 }
 
 /// `210 x Q4_1, 61 x F32`.
@@ -113,95 +175,5 @@ fn count(types: &BTreeMap<String, u32>) -> String {
     counts.join(", ")
 }
 
-/// Index of the highest value, the first of equals.
-fn likeliest(logits: &[f32]) -> anyhow::Result<u32> {
-    let mut best = 0;
-    for (index, value) in logits.iter().enumerate() {
-        if value.is_nan() {
-            bail!("the model computed a value that is not a number; its file may be damaged");
-        }
-        if *value > logits[best] {
-            best = index;
-        }
-    }
-    Ok(u32::try_from(best)?)
-}
-
 #[cfg(test)]
-mod tests {
-    use std::{fs, io::Write, path::Path};
-
-    use super::{Engine, Length, likeliest};
-    use crate::native::hub;
-
-    /// The Hub home that `cargo xtask smoke` makes.
-    const SMOKE_CACHE: &str =
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/smoke/huggingface/hub");
-    const SMOKE_MODEL: &str = "smoke/SmolLM2-135M-Instruct-GGUF";
-
-    fn smoke_model() -> hub::ModelFile {
-        hub::find(SMOKE_MODEL, Path::new(SMOKE_CACHE)).unwrap()
-    }
-
-    #[test]
-    fn the_first_of_the_likeliest_wins_and_no_number_is_an_error() {
-        assert_eq!(likeliest(&[0.0, 2.0, 2.0, 1.0]).unwrap(), 1);
-        assert!(likeliest(&[0.0, f32::NAN]).unwrap_err().to_string().contains("not a number"));
-    }
-
-    #[test]
-    fn what_is_no_gguf_file_is_an_error_with_its_path() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("m.gguf");
-        for content in [&b""[..], b"GGUF", b"no model at all"] {
-            fs::write(&path, content).unwrap();
-            let error = format!("{:#}", Engine::load(&path).unwrap_err());
-            assert!(error.contains(&path.display().to_string()), "{error}");
-            assert!(error.contains("not a complete GGUF file"), "{error}");
-        }
-    }
-
-    #[test]
-    #[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
-    fn a_real_model_knows_the_capital_of_france() {
-        let engine = Engine::load(&smoke_model().path).unwrap();
-        let length = Length { min: 5, max: 5 };
-        let first = engine.generate("The capital of France is", length).unwrap();
-        assert!(first.text.contains("Paris"), "{first:?}");
-        assert_eq!((first.prompt_tokens, first.completion_tokens), (5, 5));
-        assert_eq!(engine.generate("The capital of France is", length).unwrap().text, first.text);
-    }
-
-    #[test]
-    #[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
-    fn a_real_model_reads_digits_one_by_one_and_ends_only_after_the_minimum() {
-        let engine = Engine::load(&smoke_model().path).unwrap();
-        assert_eq!(engine.tokens.encode("1234").unwrap().len(), 4);
-        assert_eq!(engine.tokens.decode(&engine.tokens.encode("a b").unwrap()).unwrap(), "a b");
-        // The end of an answer in the chat's own format.
-        let chat = "<|im_start|>user\nSay yes.<|im_end|>\n<|im_start|>assistant\nYes.";
-        let free = engine.generate(chat, Length { min: 1, max: 30 }).unwrap();
-        assert!(free.completion_tokens < 30, "{free:?}");
-        let forced = engine.generate(chat, Length { min: 30, max: 30 }).unwrap();
-        assert_eq!(forced.completion_tokens, 30);
-    }
-
-    #[test]
-    #[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
-    fn a_truncated_model_is_an_error() {
-        let whole = fs::read(smoke_model().path).unwrap();
-        let mut cut = tempfile::NamedTempFile::new().unwrap();
-        cut.write_all(&whole[..whole.len() / 2]).unwrap();
-        let error = format!("{:#}", Engine::load(cut.path()).unwrap_err());
-        assert!(error.contains("may be truncated"), "{error}");
-        assert!(error.contains(&cut.path().display().to_string()), "{error}");
-    }
-
-    #[test]
-    #[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
-    fn more_tokens_than_the_context_holds_are_refused() {
-        let engine = Engine::load(&smoke_model().path).unwrap();
-        let error = engine.generate("Hello", Length { min: 9000, max: 9000 }).unwrap_err();
-        assert!(error.to_string().contains("context of 8192 tokens"), "{error}");
-    }
-}
+mod tests;

@@ -4,7 +4,11 @@ use std::{convert::Infallible, path::Path};
 
 use anyhow::bail;
 
-use super::generation::{About, Generation, Length};
+use super::generation::{About, Asked, Generation, Length};
+
+/// Why nothing can be done, and what to do instead.
+pub(crate) const ABSENT: &str = "this program was built without the `native` backend; `cargo xtask \
+                                 smoke --engine host` builds the one that has it";
 
 /// Never made: there is nothing to load a model with.
 #[derive(Debug)]
@@ -12,18 +16,27 @@ pub(crate) struct Engine(Infallible);
 
 impl Engine {
     /// Says what to do instead.
-    pub(crate) fn load(_: &Path) -> anyhow::Result<Self> {
-        bail!(
-            "this program was built without the `native` backend; `cargo xtask smoke --engine \
-             host` builds the one that has it"
-        )
+    pub(crate) fn load(_: &Path, _: Asked) -> anyhow::Result<Self> {
+        bail!(ABSENT)
     }
 
     pub(crate) fn about(&self) -> &About {
         match self.0 {}
     }
 
-    pub(crate) fn generate(&self, _: &str, _: Length) -> anyhow::Result<Generation> {
+    pub(crate) fn length(&self) -> Length {
+        match self.0 {}
+    }
+
+    pub(crate) fn note(&self) -> Option<&str> {
+        match self.0 {}
+    }
+
+    pub(crate) fn begin_again(&mut self) {
+        match self.0 {}
+    }
+
+    pub(crate) fn generate(&mut self, _: &str, _: Length) -> anyhow::Result<Generation> {
         match self.0 {}
     }
 }

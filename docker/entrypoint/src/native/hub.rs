@@ -66,24 +66,35 @@ pub(crate) fn find(model: &str, cache: &Path) -> anyhow::Result<ModelFile> {
     in_cache(id, file, cache).with_context(|| format!("finding the model `{model}`"))
 }
 
-fn in_cache(id: &str, file: Option<&str>, cache: &Path) -> anyhow::Result<ModelFile> {
-    let repo = cache.join(format!("models--{}", id.replace('/', "--")));
+/// The snapshot of a repo that `main` names, and its commit. `kind` begins the folder's name; what
+/// fetches the repo is `download`.
+pub(super) fn snapshot(
+    kind: &str,
+    id: &str,
+    download: &str,
+    cache: &Path,
+) -> anyhow::Result<(PathBuf, String)> {
+    let repo = cache.join(format!("{kind}--{}", id.replace('/', "--")));
     let reference = repo.join("refs/main");
-    let revision = match fs::read_to_string(&reference) {
-        Ok(revision) => revision.trim().to_owned(),
+    match fs::read_to_string(&reference) {
+        Ok(revision) => {
+            let revision = revision.trim().to_owned();
+            Ok((repo.join("snapshots").join(&revision), revision))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
             "it is not in the Hub cache `{}` (there is no `{}`); download it with \
-             `hf download {id}`, or point {} or {} to the cache that has it",
+             `{download}`, or point {} or {} to the cache that has it",
             cache.display(),
             reference.display(),
             env::HF_HUB_CACHE,
             env::HF_HOME,
         ),
-        Err(error) => {
-            return Err(error).with_context(|| format!("reading `{}`", reference.display()));
-        }
-    };
-    let snapshot = repo.join("snapshots").join(&revision);
+        Err(error) => Err(error).with_context(|| format!("reading `{}`", reference.display())),
+    }
+}
+
+fn in_cache(id: &str, file: Option<&str>, cache: &Path) -> anyhow::Result<ModelFile> {
+    let (snapshot, revision) = snapshot("models", id, &format!("hf download {id}"), cache)?;
     let mut files = BTreeMap::new();
     list(&snapshot, "", &mut files)
         .with_context(|| format!("reading the snapshot `{}`", snapshot.display()))?;
@@ -130,7 +141,7 @@ fn list(folder: &Path, prefix: &str, files: &mut BTreeMap<String, PathBuf>) -> i
     Ok(())
 }
 
-fn is_hub_id(id: &str) -> bool {
+pub(super) fn is_hub_id(id: &str) -> bool {
     let part = |part: &str| {
         part.chars().next().is_some_and(|first| first.is_ascii_alphanumeric())
             && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))

@@ -1,4 +1,9 @@
-//! The built-in prompts: every beginning with every topic, always in the same order.
+//! The prompts of a run: those of a dataset, or the built-in ones, which are every beginning with
+//! every topic, always in the same order.
+
+use contract::argument::{NUM_SAMPLES, PREFIX};
+
+use crate::arguments::Settings;
 
 const BEGINNINGS: [&str; 25] = [
     "Here is a short introduction to {}:",
@@ -71,12 +76,69 @@ const TOPICS: [&str; 40] = [
     "sleep",
 ];
 
-/// How many prompts there are.
-pub(crate) const COUNT: u32 = (BEGINNINGS.len() * TOPICS.len()) as u32;
+/// The prompts, and how many were asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Prompts {
+    /// The prompts.
+    pub(crate) texts: Vec<String>,
+    /// How many were asked for.
+    pub(crate) asked: u32,
+    /// How many there are.
+    available: usize,
+    /// Whether they are built in.
+    built_in: bool,
+}
+
+impl Prompts {
+    /// The first ones of `texts`, as many as were asked for; none if there are none at all.
+    #[cfg(feature = "native")]
+    pub(crate) fn of(texts: Vec<String>, settings: &Settings) -> Option<Self> {
+        let available = texts.len();
+        (available > 0).then(|| Self::first(texts, settings, available, false))
+    }
+
+    /// The built-in ones.
+    pub(crate) fn built_in(settings: &Settings) -> Self {
+        Self::first(first(asked(settings)), settings, COUNT as usize, true)
+    }
+
+    fn first(
+        mut texts: Vec<String>,
+        settings: &Settings,
+        available: usize,
+        built_in: bool,
+    ) -> Self {
+        let asked = asked(settings);
+        texts.truncate(asked as usize);
+        if let Some(prefix) = settings.text(PREFIX) {
+            texts.iter_mut().for_each(|text| text.insert_str(0, prefix));
+        }
+        Self { texts, asked, available, built_in }
+    }
+
+    /// What a reader of the numbers must know.
+    pub(crate) fn note(&self) -> Option<String> {
+        let Self { texts, asked, available, built_in } = self;
+        let there = if *built_in {
+            format!("{available} are built in")
+        } else {
+            format!("the dataset has {available}")
+        };
+        (texts.len() < *asked as usize)
+            .then(|| format!("{asked} prompts were asked for, {there}: all of them ran"))
+    }
+}
+
+fn asked(settings: &Settings) -> u32 {
+    settings.number(NUM_SAMPLES).and_then(|number| number.try_into().ok()).unwrap_or(u32::MAX)
+}
+
+/// How many prompts are built in.
+const COUNT: u32 = (BEGINNINGS.len() * TOPICS.len()) as u32;
 
 /// The first `count` prompts, or all of them; two that are near use neither the same beginning
 /// nor the same topic.
-pub(crate) fn first(count: u32) -> Vec<String> {
+fn first(count: u32) -> Vec<String> {
     let count = count.min(COUNT) as usize;
     let prompt = |index: usize| {
         let (round, beginning) = (index / BEGINNINGS.len(), index % BEGINNINGS.len());

@@ -91,6 +91,65 @@ fn the_same_run_twice_gives_the_same_answers() {
 
 #[test]
 #[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
+fn fewer_prompts_than_were_asked_for_are_said_and_counted() {
+    let results = tempfile::tempdir().unwrap();
+    let prompts = results.path().join("prompts.jsonl");
+    fs::write(&prompts, "{\"text\": \"One\"}\n{\"text\": \"\"}\n{\"text\": \"Two\"}\n").unwrap();
+    let output = smoke(results.path())
+        .args(["scenario.num_samples=5", "scenario.warmup_runs=0", "scenario.prompt_prefix='> '"])
+        .args(["scenario.reasoning=True", "scenario.generate_kwargs.max_new_tokens=2"])
+        .arg(format!("scenario.dataset_name={}", prompts.display()))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let note = "5 prompts were asked for, the dataset has 2: all of them ran";
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert!(out.contains(&format!("note: {note}\n")), "{out}");
+    let report = json(results.path().join("benchmark_report.json"));
+    let prompts = report["prompts"].as_array().unwrap();
+    let prompts: Vec<_> = prompts.iter().map(|prompt| prompt["prompt"].as_str().unwrap()).collect();
+    assert_eq!(prompts, ["> One", "> Two"]);
+    assert_eq!(report["config"]["prompt_format"], "chat template");
+    let summary = json(results.path().join("GPU_ENERGY_SUMMARY.json"));
+    assert_eq!(
+        (&summary["run"]["prompts_asked"], &summary["run"]["prompts"]),
+        (&5.into(), &2.into())
+    );
+    assert_eq!(summary["notes"], serde_json::json!([note]));
+}
+
+#[test]
+#[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
+fn reasoning_without_bounds_is_limited_to_what_the_model_holds() {
+    let results = tempfile::tempdir().unwrap();
+    let output = smoke(results.path())
+        .args(["scenario.num_samples=1", "scenario.warmup_runs=0", "scenario.reasoning=True"])
+        .arg("scenario.prompt_prefix='Answer yes or no. '")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let report = json(results.path().join("benchmark_report.json"));
+    let config = &report["config"];
+    assert_eq!((&config["min_new_tokens"], &config["max_new_tokens"]), (&1.into(), &6144.into()));
+    let note = "the model holds 8192 tokens: answers end after 6144, not 8192";
+    assert_eq!(report["notes"], serde_json::json!([note]));
+}
+
+#[test]
+#[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
+fn what_the_chat_template_does_not_know_is_refused_before_the_weights_are_read() {
+    let results = tempfile::tempdir().unwrap();
+    let effort = "scenario.reasoning_params.reasoning_effort=low";
+    let output = smoke(results.path()).args(["scenario.reasoning=True", effort]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    let named = "`scenario.reasoning_params.reasoning_effort`: its chat template does not use it";
+    assert!(said.contains(named), "{said}");
+    assert!(!String::from_utf8(output.stdout).unwrap().contains("loaded"));
+}
+
+#[test]
+#[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
 fn a_closed_standard_input_ends_the_run() {
     let results = tempfile::tempdir().unwrap();
     let (mut child, mut out) = long_run(results.path());

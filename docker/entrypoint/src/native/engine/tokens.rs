@@ -11,8 +11,12 @@ use tokenizers::{
 
 pub(super) struct Tokens {
     tokenizer: Tokenizer,
-    end: Option<u32>,
+    ends: Vec<u32>,
 }
+
+/// Keys of the header that name tokens which end an answer, or a turn in a chat.
+const ENDS: [&str; 3] =
+    ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"];
 
 impl Tokens {
     pub(super) fn of_gguf(content: &gguf_file::Content) -> anyhow::Result<Self> {
@@ -23,12 +27,13 @@ impl Tokens {
         if kind.is_some_and(|kind| kind == "smollm") {
             tokenizer.with_pre_tokenizer(Some(smollm()));
         }
-        let end = header("tokenizer.ggml.eos_token_id").and_then(|end| end.to_u32().ok());
-        Ok(Self { tokenizer, end })
+        let ends = ENDS.into_iter().filter_map(|key| header(key)?.to_u32().ok()).collect();
+        Ok(Self { tokenizer, ends })
     }
 
-    pub(super) fn encode(&self, text: &str) -> anyhow::Result<Vec<u32>> {
-        let encoding = self.tokenizer.encode(text, true).map_err(|error| anyhow!(error))?;
+    /// The tokens of a text; what a model wants before and after it is added if that is `bare`.
+    pub(super) fn encode(&self, text: &str, bare: bool) -> anyhow::Result<Vec<u32>> {
+        let encoding = self.tokenizer.encode(text, bare).map_err(|error| anyhow!(error))?;
         ensure!(!encoding.is_empty(), "the prompt `{text}` has no tokens");
         Ok(encoding.get_ids().to_vec())
     }
@@ -38,13 +43,15 @@ impl Tokens {
     }
 
     pub(super) fn is_end(&self, token: u32) -> bool {
-        self.end == Some(token)
+        self.ends.contains(&token)
     }
 
     /// Makes the end of the text the least likely token.
     pub(super) fn forbid_end(&self, logits: &mut [f32]) {
-        if let Some(logit) = self.end.and_then(|end| logits.get_mut(end as usize)) {
-            *logit = f32::NEG_INFINITY;
+        for end in &self.ends {
+            if let Some(logit) = logits.get_mut(*end as usize) {
+                *logit = f32::NEG_INFINITY;
+            }
         }
     }
 }

@@ -1,0 +1,105 @@
+//! The guide's table of arguments and backends, held against what is refused.
+
+use contract::{
+    Backend,
+    argument::{self, DATASET, DEVICE, FAMILIES, KEYS, Key, Kind, REASONING, Support},
+};
+use serde_json::Value;
+
+use super::parsed;
+
+/// Arguments that a key needs beside it to mean anything.
+const COMPANIONS: [(&str, &[&str]); 8] = [
+    ("scenario.reasoning_params", &["scenario.reasoning=True"]),
+    ("scenario.system_prompt", &["scenario.reasoning=True"]),
+    ("scenario.generate_kwargs.temperature", &["scenario.generate_kwargs.do_sample=True"]),
+    ("scenario.generate_kwargs.top_p", &["scenario.generate_kwargs.do_sample=True"]),
+    ("scenario.generate_kwargs.top_k", &["scenario.generate_kwargs.do_sample=True"]),
+    ("backend.torch_compile_target", &["backend.torch_compile=True"]),
+    ("backend.torch_compile_config", &["backend.torch_compile=True"]),
+    ("backend.device", &[]),
+];
+
+/// Values of a key's kind, of which every backend that takes it takes the first.
+fn values(key: &Key) -> Vec<&'static str> {
+    match key.kind {
+        Kind::Text => vec!["word"],
+        Kind::Count => vec!["1", "2"],
+        Kind::Whole | Kind::Number => vec!["1"],
+        Kind::Bool => vec!["True", "False"],
+        Kind::Ids => vec!["0,1"],
+        Kind::OneOf(words) => words.to_vec(),
+        Kind::Tree => vec!["{name: 1}"],
+    }
+}
+
+#[test]
+fn every_backend_does_with_every_argument_what_the_table_says() {
+    let mut seen = [0; 3];
+    for key in &KEYS {
+        for backend in Backend::ALL {
+            for value in values(key) {
+                let argument = format!("{}={value}", key.name);
+                let companions = COMPANIONS.iter().find(|(name, _)| *name == key.name);
+                let companions = companions.map_or(&[][..], |(_, all)| all);
+                let args = [&["backend.model=m"], companions, &[&*argument]].concat();
+                let outcome = parsed(backend, &args);
+                let named = format!("`{argument}` is not for the `{backend}` backend");
+                match key.backends.of(backend) {
+                    Support::Full => {
+                        seen[0] += 1;
+                        let settings = outcome.unwrap_or_else(|why| panic!("{why}"));
+                        let value = settings.get(key.name);
+                        assert!(value.is_some_and(|value| *value != Value::Null), "{argument}");
+                    }
+                    Support::Only(only, why) => {
+                        seen[1] += 1;
+                        assert_eq!(outcome.is_ok(), only.contains(&value), "{backend} {argument}");
+                        if let Err(said) = outcome {
+                            assert!(said.contains(&named) && said.contains(why), "{said}");
+                        }
+                    }
+                    Support::No(why) => {
+                        seen[2] += 1;
+                        let said = outcome.unwrap_err();
+                        assert!(said.contains(&format!("{named}: {why}")), "{said}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen.iter().all(|count| *count > 5), "{seen:?}");
+}
+
+#[test]
+fn a_limit_is_of_values_that_the_key_has() {
+    for key in &KEYS {
+        for backend in Backend::ALL {
+            if let Support::Only(only, _) = key.backends.of(backend) {
+                assert!(!only.is_empty() && only.iter().all(|value| values(key).contains(value)));
+                assert!(only.len() < values(key).len(), "{}: no limit at all", key.name);
+            }
+        }
+        assert!(Backend::ALL.iter().any(|backend| key.backends.contains(*backend)), "{}", key.name);
+    }
+    assert!(
+        KEYS.iter().any(|key| key.name == DEVICE) && KEYS.iter().any(|key| key.name == DATASET)
+    );
+}
+
+#[test]
+fn what_the_families_table_says_is_taken_by_every_backend() {
+    for family in FAMILIES {
+        for args in [family.on, family.off] {
+            let reasoning = format!("{REASONING}=True");
+            let args = [&["backend.model=org/m", &*reasoning], args].concat();
+            for backend in Backend::ALL {
+                let settings = parsed(backend, &args).unwrap_or_else(|why| panic!("{why}"));
+                for arg in &args {
+                    let (key, _) = argument::split(arg).unwrap();
+                    assert!(settings.get(key).is_some(), "{backend} {arg}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The prompts of a run out of a dataset: the same ones in the same order as the Python stacks take.
+//!
+//! What `datasets` 4.0 makes of files and folders is followed (`docker/adapter/dataset.py` calls it);
+//! `tests/it/datasets.rs` compares the two.
+
+mod card;
+mod csv;
+mod files;
+mod json;
+mod parquet;
+mod pattern;
+mod split;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, bail, ensure};
+use contract::argument::{COLUMN, DATASET, DATASET_CONFIG, SPLIT};
+
+use self::{files::Kind, split::Split};
+use super::{hub, prompts::Prompts};
+use crate::arguments::Settings;
+
+/// The column of one file: a cell per row, none where it is empty.
+type Column = Vec<Option<String>>;
+
+/// Reads the dataset that `settings` name; empty prompts are left out, as the stacks do.
+pub(crate) fn load(settings: &Settings, name: &str, cache: &Path) -> anyhow::Result<Prompts> {
+    let said = |key| settings.text(key).unwrap_or_default();
+    let (split, column) = (said(SPLIT), said(COLUMN));
+    let rows = rows(name, settings.text(DATASET_CONFIG), split, column, cache)
+        .with_context(|| format!("reading the dataset `{DATASET}={name}`"))?;
+    let texts = rows.into_iter().flatten().filter(|text| !is_blank(text)).collect();
+    Prompts::of(texts, settings).with_context(|| {
+        format!("the dataset `{name}` has no prompt in its column `{column}`, split `{split}`")
+    })
+}
+
+/// The cells of the column in the rows of a split.
+fn rows(
+    name: &str,
+    config: Option<&str>,
+    split: &str,
+    column: &str,
+    cache: &Path,
+) -> anyhow::Result<Column> {
+    let split = Split::parse(split).with_context(|| {
+        format!(
+            "`{SPLIT}={split}` is no split; write one as `train`, a slice of it as `train[:100]` or \
+             `train[10%:]`, or several with `+` between"
+        )
+    })?;
+    let path = Path::new(name);
+    if path.is_file() {
+        let kind = Kind::of(path).with_context(|| {
+            format!("`{name}`: a file must end in {}", Kind::ENDINGS.join(", "))
+        })?;
+        if let Some(config) = config {
+            bail!(
+                "`{DATASET_CONFIG}={config}`: the dataset is a file, which has no configurations; \
+                 leave it out"
+            );
+        }
+        // Whatever the split is called, the file is the whole.
+        return split.of(|_| read(path, kind, column));
+    }
+    let folder = if path.is_dir() { path.to_owned() } else { in_cache(name, cache)? };
+    let splits = files::splits(&folder, config)?;
+    split.of(|part| {
+        let files = splits.iter().find(|(name, _)| name == part).map(|(_, files)| files);
+        let files = files.with_context(|| {
+            let known: Vec<_> = splits.iter().map(|(name, _)| format!("`{name}`")).collect();
+            format!("it has no split `{part}`; it has {}", known.join(", "))
+        })?;
+        let kind = Kind::of_all(files)?;
+        let mut cells = Column::new();
+        for file in files.iter().filter(|file| Kind::of(file) == Some(kind)) {
+            cells.extend(read(file, kind, column)?);
+        }
+        Ok(cells)
+    })
+}
+
+/// The snapshot of a dataset of the Hub.
+fn in_cache(name: &str, cache: &Path) -> anyhow::Result<PathBuf> {
+    let is_path = name.starts_with(['.', '/', '~']) || Kind::of(Path::new(name)).is_some();
+    ensure!(
+        !is_path && hub::is_hub_id(name),
+        "no such file or folder, and no Hub id of the form ORG/REPO; in a container only mounted ones \
+         are seen (the runner mounts a path that is given as `./NAME` or `/NAME`)"
+    );
+    let download = format!("hf download --repo-type dataset {name}");
+    Ok(hub::snapshot("datasets", name, &download, cache)?.0)
+}
+
+fn read(path: &Path, kind: Kind, column: &str) -> anyhow::Result<Column> {
+    ensure!(
+        path.exists(),
+        "`{}` points to a blob that is not there; the download was not finished",
+        path.display()
+    );
+    let cells = || match kind {
+        Kind::Csv => csv::column(&fs::read(path)?, column),
+        Kind::Json => json::column(&fs::read(path)?, column),
+        Kind::Parquet => parquet::column(fs::File::open(path)?, column),
+    };
+    cells().with_context(|| format!("reading `{}`", path.display()))
+}
+
+/// That there is no such column.
+fn no_column<'a>(column: &str, others: impl Iterator<Item = &'a str>) -> anyhow::Error {
+    let others: Vec<_> = others.map(|other| format!("`{other}`")).collect();
+    anyhow::anyhow!(
+        "it has no column `{column}`; it has {}: choose one with `{COLUMN}=`",
+        others.join(", ")
+    )
+}
+
+/// That the column does not hold texts.
+fn no_texts(column: &str, what: &str) -> anyhow::Error {
+    anyhow::anyhow!(
+        "its column `{column}` holds {what}, not texts; choose another with `{COLUMN}=`"
+    )
+}
+
+/// Whether Python would strip everything: its spaces are Unicode's, and four separators.
+fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c))
+}
+
+/// A text without the mark of its encoding.
+fn utf8(bytes: &[u8]) -> anyhow::Result<&str> {
+    let text = std::str::from_utf8(bytes).context("it is not UTF-8")?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! The next token: the likeliest one, or one of the likely, as transformers' `generate` has it.
+
+use anyhow::bail;
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+
+use crate::native::generation::{Choice, Sampling};
+
+/// Chooses, always the same from the same seed.
+#[derive(Debug)]
+pub(super) struct Chooser {
+    choice: Choice,
+    random: StdRng,
+}
+
+impl Chooser {
+    pub(super) fn new(choice: Choice) -> Self {
+        Self { choice, random: StdRng::seed_from_u64(choice.seed) }
+    }
+
+    /// The token that follows `seen`.
+    pub(super) fn choose(&mut self, logits: &mut [f32], seen: &[u32]) -> anyhow::Result<u32> {
+        if logits.iter().any(|value| value.is_nan()) {
+            bail!("the model computed a value that is not a number; its file may be damaged");
+        }
+        penalise(logits, seen, self.choice.repetition_penalty);
+        let chosen = match self.choice.sampling {
+            Some(sampling) => sample(logits, sampling, self.random.random()),
+            None => likeliest(logits),
+        };
+        Ok(u32::try_from(chosen)?)
+    }
+}
+
+/// Takes some of what the tokens of `seen` have, once each.
+fn penalise(logits: &mut [f32], seen: &[u32], penalty: f32) {
+    if penalty == 1.0 {
+        return;
+    }
+    let mut seen = seen.to_vec();
+    seen.sort_unstable();
+    seen.dedup();
+    for token in seen {
+        if let Some(logit) = logits.get_mut(token as usize) {
+            *logit = if *logit < 0.0 { *logit * penalty } else { *logit / penalty };
+        }
+    }
+}
+
+/// Index of the highest value, the first of equals.
+fn likeliest(logits: &[f32]) -> usize {
+    let highest = |best, (index, value)| if value > logits[best] { index } else { best };
+    logits.iter().copied().enumerate().fold(0, highest)
+}
+
+/// The token at `point`, from 0 to 1, of the shares of those that are sampled from.
+fn sample(logits: &[f32], sampling: Sampling, point: f64) -> usize {
+    let Sampling { temperature, top_k, top_p } = sampling;
+    let mut tokens: Vec<usize> = (0..logits.len()).collect();
+    tokens.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]));
+    if top_k > 0 {
+        tokens.truncate(top_k);
+    }
+    let highest = tokens.first().map_or(0.0, |first| logits[*first]);
+    let weight = |token: &usize| f64::from((logits[*token] - highest) / temperature).exp();
+    let mut weights: Vec<f64> = tokens.iter().map(weight).collect();
+    let whole: f64 = weights.iter().sum();
+    let mut before = 0.0;
+    // Each token that the share is not full without, and one at least.
+    let kept = weights.iter().take_while(|weight| {
+        let is_kept = before < f64::from(top_p) * whole;
+        before += **weight;
+        is_kept
+    });
+    let kept = kept.count().max(1);
+    weights.truncate(kept);
+    let mut rest = point * weights.iter().sum::<f64>();
+    for (token, weight) in tokens.iter().zip(&weights) {
+        if rest < *weight {
+            return *token;
+        }
+        rest -= weight;
+    }
+    tokens[weights.len() - 1]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Chooser, likeliest, penalise, sample};
+    use crate::native::generation::{Choice, Sampling};
+
+    #[test]
+    fn the_first_of_the_likeliest_wins_and_no_number_is_an_error() {
+        assert_eq!(likeliest(&[0.0, 2.0, 2.0, 1.0]), 1);
+        let greedy = Choice { repetition_penalty: 1.0, sampling: None, seed: 42 };
+        let error = Chooser::new(greedy).choose(&mut [0.0, f32::NAN], &[]).unwrap_err();
+        assert!(error.to_string().contains("not a number"));
+    }
+
+    #[test]
+    fn tokens_that_were_there_lose_once() {
+        let mut logits = [2.0, -2.0, 2.0];
+        penalise(&mut logits, &[0, 1, 0, 9], 2.0);
+        assert_eq!(logits, [1.0, -4.0, 2.0]);
+    }
+
+    #[test]
+    fn samples_are_of_the_likeliest() {
+        let logits = [0.0, f32::ln(2.0), f32::ln(5.0), f32::NEG_INFINITY];
+        let sampling = Sampling { temperature: 1.0, top_k: 0, top_p: 1.0 };
+        let at = |sampling, point| sample(&logits, sampling, point);
+        // Shares of 5, 2 and 1 eighths.
+        let all = [0.0, 0.62, 0.63, 0.87, 0.88, 0.999].map(|point| at(sampling, point));
+        assert_eq!(all, [2, 2, 1, 1, 0, 0]);
+        let two = Sampling { top_k: 2, ..sampling };
+        assert_eq!([0.71, 0.72, 0.999].map(|point| at(two, point)), [2, 1, 1]);
+        let most = Sampling { top_p: 0.6, ..sampling };
+        assert_eq!(at(most, 0.999), 2, "the first alone is more than that");
+        let more = Sampling { top_p: 0.63, ..sampling };
+        assert_eq!(at(more, 0.999), 1);
+        assert_eq!(at(Sampling { top_p: 0.0, ..sampling }, 0.999), 2);
+        let cold = Sampling { temperature: 0.01, ..sampling };
+        assert_eq!(at(cold, 0.999), 2);
+    }
+
+    #[test]
+    fn a_seed_repeats_itself() {
+        let sampling = Sampling { temperature: 1.0, top_k: 0, top_p: 1.0 };
+        let drawn = |seed| {
+            let choice = Choice { repetition_penalty: 1.0, sampling: Some(sampling), seed };
+            let mut chooser = Chooser::new(choice);
+            (0..20).map(|_| chooser.choose(&mut [0.0; 50], &[]).unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(drawn(1), drawn(1));
+        assert_ne!(drawn(1), drawn(2));
+    }
+}

@@ -1,0 +1,167 @@
+//! The same prompts of the same dataset, whoever reads it: the `native` backend, or the adapter of
+//! the Python stacks.
+
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
+
+use rustix::process::{getgid, getuid};
+use serde_json::Value;
+
+use crate::{
+    ada::{Ada, docker},
+    harness::{smoke, workspace},
+};
+
+/// What the adapter makes of the datasets that it has just written to `work`, a case per line.
+fn of_the_adapter(work: &Path) -> Vec<Value> {
+    let mount = |source: &Path, target: &str| {
+        format!("type=bind,\"source={}\",target={target}", source.display())
+    };
+    let user = format!("{}:{}", getuid().as_raw(), getgid().as_raw());
+    let told = docker(&[
+        "run",
+        "--rm",
+        "--pull",
+        "never",
+        "--network",
+        "none",
+        "--user",
+        &user,
+        "--env",
+        "PYTHONPATH=/tree",
+        "--mount",
+        &mount(&workspace().join("docker/adapter"), "/tree/adapter,readonly"),
+        "--mount",
+        &mount(&workspace().join("tests/it/datasets/tricky.py"), "/tricky.py,readonly"),
+        "--mount",
+        &mount(work, "/work"),
+        "--entrypoint",
+        "python",
+        "ai_energy_score:cpu",
+        "-B",
+        "/tricky.py",
+    ]);
+    told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// What the `native` backend makes of one: the prompts that it answered, or why it answered none.
+fn of_native(work: &Path, case: &Value) -> Result<Vec<String>, String> {
+    let results = tempfile::tempdir().unwrap();
+    let mut hub = work.join("hf/hub");
+    hub.push(smoke::GGUF);
+    if !hub.exists() {
+        let copied = Command::new("cp").arg("-a").arg(smoke::repo(smoke::GGUF)).arg(&hub).status();
+        assert!(copied.unwrap().success());
+    }
+    let arguments = case.as_object().unwrap().iter().map(|(key, value)| {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let value = value.replace("/work/", &format!("{}/", work.display()));
+        format!("scenario.{key}='{value}'")
+    });
+    let fixed = ["scenario.warmup_runs=0", "scenario.generate_kwargs.max_new_tokens=1"];
+    let mut command = Command::new(smoke::entrypoint());
+    command.env_clear().env("RESULTS_DIR", results.path()).env("HF_HOME", work.join("hf"));
+    if case.get("num_samples").is_none() {
+        command.arg("scenario.num_samples=100");
+    }
+    let output = command.arg(smoke::MODEL).args(fixed).args(arguments).output().unwrap();
+    if !output.status.success() {
+        return Err(String::from_utf8(output.stderr).unwrap());
+    }
+    let report = fs::read(results.path().join("benchmark_report.json")).unwrap();
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    let prompts = report["prompts"].as_array().unwrap().iter();
+    Ok(prompts.map(|prompt| prompt["prompt"].as_str().unwrap().to_owned()).collect())
+}
+
+#[test]
+#[ignore = "needs Docker, the cpu image and the smoke model"]
+fn the_native_backend_takes_the_prompts_that_the_adapter_takes() {
+    let work = tempfile::tempdir().unwrap();
+    let cases = of_the_adapter(work.path());
+    let (mut taken, mut refused, mut different) = (0, 0, vec![]);
+    for told in &cases {
+        let case = &told["case"];
+        let native = of_native(work.path(), case);
+        let texts = told["texts"].as_array();
+        let texts: Option<Vec<_>> =
+            texts.map(|texts| texts.iter().map(|text| text.as_str().unwrap().to_owned()).collect());
+        match (texts, native) {
+            (Some(texts), Ok(native)) if texts == native => taken += 1,
+            (None, Err(_)) => refused += 1,
+            (_, native) => different.push(format!("{told}\n  native: {native:?}")),
+        }
+    }
+    assert!(different.is_empty(), "{}", different.join("\n"));
+    assert!(taken > 25 && refused > 8, "{taken} datasets were taken, {refused} refused");
+}
+
+/// Every place in a summary that has a value.
+fn places(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(map) => {
+            map.iter().for_each(|(key, value)| places(value, &format!("{path}.{key}"), found));
+        }
+        _ => drop(found.insert(path.to_owned())),
+    }
+}
+
+/// A run of Ada's by `backend`, with a file of the same six prompts: its summary.
+fn summary(ada: &Ada, backend: &str, prompts: &str, more: &[&str]) -> Value {
+    let (flavour, model) = match backend {
+        "native" => ("smoke", smoke::MODEL),
+        _ => ("cpu", "backend.model=smoke/SmolLM2-135M-Instruct"),
+    };
+    let file = ada.home().join(prompts);
+    fs::copy(workspace().join("tests/it/datasets").join(prompts), &file).unwrap();
+    ada.own(&file);
+    let dataset = format!("scenario.dataset_name=./{prompts}");
+    let run =
+        ["run", "--engine", "docker", "--flavour", flavour, "--offline", "--backend", backend];
+    let args = ["-n", "9", model, &dataset, "scenario.warmup_runs=0"];
+    let output = ada.command(&[&run[..], &args, more].concat()).output().unwrap();
+    let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    assert!(output.status.success(), "{backend}: {}", said.concat());
+    assert!(said.concat().contains(FEWER), "{backend}: {}", said.concat());
+    let summary = fs::read(ada.results().join("GPU_ENERGY_SUMMARY.json")).unwrap();
+    serde_json::from_slice(&summary).unwrap()
+}
+
+const FEWER: &str = "9 prompts were asked for, the dataset has 6: all of them ran";
+
+#[test]
+#[ignore = "needs Docker, the images smoke and cpu, the smoke model and its weights"]
+fn the_backends_agree_on_prompts_tokens_and_keys() {
+    let ada = Ada::with(&[smoke::WEIGHTS, smoke::GGUF]);
+    let reasoning = ["scenario.reasoning=True", "scenario.generate_kwargs.max_new_tokens=4"];
+    let mut seen = vec![];
+    for (backend, prompts) in [
+        ("native", "prompts.jsonl"),
+        ("native", "prompts.parquet"),
+        ("pytorch", "prompts.jsonl"),
+        ("optimum", "prompts.parquet"),
+    ] {
+        let plain = summary(&ada, backend, prompts, &[]);
+        let chat = summary(&ada, backend, prompts, &reasoning);
+        let mut keys = BTreeSet::new();
+        places(&plain, "", &mut keys);
+        for summary in [&plain, &chat] {
+            let notes = summary["notes"].as_array().unwrap();
+            assert!(notes.iter().any(|note| note == FEWER), "{backend}: {summary}");
+            assert_eq!(
+                (&summary["run"]["prompts_asked"], &summary["run"]["prompts"]),
+                (&9.into(), &6.into())
+            );
+        }
+        assert_eq!(plain["run"]["completion_tokens"], 60, "{backend}: ten each");
+        let tokens = [&plain, &chat].map(|summary| summary["run"]["prompt_tokens"].clone());
+        seen.push((backend, tokens, keys));
+    }
+    let (_, tokens, keys) = &seen[0];
+    assert!(
+        tokens[0].as_u64() < tokens[1].as_u64(),
+        "a chat template adds to a prompt: {tokens:?}"
+    );
+    for (backend, others, other_keys) in &seen {
+        assert_eq!((tokens, keys), (others, other_keys), "{backend}");
+    }
+}

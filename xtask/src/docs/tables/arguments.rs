@@ -1,0 +1,96 @@
+//! The tables of the benchmark's arguments.
+
+use std::collections::BTreeSet;
+
+use contract::{
+    Backend,
+    argument::{FAMILIES, Family, KEYS, Key, Kind, REFUSED, Support},
+};
+
+use super::code;
+use crate::docs::content::Content;
+
+/// Every argument, and what each backend does with it.
+pub(in crate::docs) fn keys() -> Content {
+    let rows = KEYS.map(|key| {
+        let Key { name: _, kind, backends, meaning } = key;
+        let cells = Backend::ALL.map(|backend| cell(backends.of(backend)));
+        let ends = [takes(kind), meaning.to_owned()];
+        [code(&shown(&key))].into_iter().chain(cells).chain(ends).collect()
+    });
+    let names = Backend::ALL.map(Backend::name);
+    let head = ["Key"].into_iter().chain(names).chain(["Takes", "Meaning"]).collect();
+    Content::Table { head, rows: rows.into() }
+}
+
+fn cell(support: Support) -> String {
+    match support {
+        Support::Full => "yes".to_owned(),
+        Support::Only(values, _) => values.iter().map(|value| code(value)).collect(),
+        Support::No(_) => "–".to_owned(),
+    }
+}
+
+/// What a backend does not take, or not with every value, and why.
+pub(in crate::docs) fn unsupported() -> Content {
+    let rows = Backend::ALL.into_iter().flat_map(|backend| {
+        let why = move |key: &Key| match key.backends.of(backend) {
+            Support::Full => None,
+            Support::Only(_, why) | Support::No(why) => Some(why),
+        };
+        let mut told = BTreeSet::new();
+        let reasons = KEYS.iter().filter_map(why).filter(move |why| told.insert(*why));
+        reasons.map(move |reason| {
+            let of_it = KEYS.iter().filter(|key| why(key) == Some(reason));
+            let keys = of_it.map(|key| code(&limited(key, backend))).collect::<Vec<_>>().join(", ");
+            vec![code(backend.name()), keys, reason.to_owned()]
+        })
+    });
+    Content::Table { head: vec!["Backend", "Does not take", "Because"], rows: rows.collect() }
+}
+
+/// A key as a backend does not take it.
+fn limited(key: &Key, backend: Backend) -> String {
+    let name = shown(key);
+    match key.backends.of(backend) {
+        Support::Only(values, _) => format!("{name}≠{}", values.join(",")),
+        Support::Full | Support::No(_) => name,
+    }
+}
+
+fn shown(key: &Key) -> String {
+    let Key { name, kind, .. } = key;
+    if *kind == Kind::Tree { format!("{name}.*") } else { (*name).to_owned() }
+}
+
+fn takes(kind: Kind) -> String {
+    match kind {
+        Kind::Text => "text".to_owned(),
+        Kind::Count => "a whole number above 0".to_owned(),
+        Kind::Whole => "a whole number from 0".to_owned(),
+        Kind::Number => "a number".to_owned(),
+        Kind::Bool => "`True` or `False`".to_owned(),
+        Kind::Ids => "numbers with commas between".to_owned(),
+        Kind::OneOf(words) => words.iter().map(|word| code(word)).collect::<Vec<_>>().join(", "),
+        Kind::Tree => "any, by name".to_owned(),
+    }
+}
+
+/// Keys and options that are refused.
+pub(in crate::docs) fn refused() -> Content {
+    let rows = REFUSED.map(|(name, why)| vec![code(name), why.to_owned()]);
+    Content::Table { head: vec!["Refused", "Why"], rows: rows.into() }
+}
+
+/// How families of models are told to reason.
+pub(in crate::docs) fn families() -> Content {
+    let spelt = |args: &[&str]| {
+        let args: Vec<_> = args.iter().map(|arg| code(arg)).collect();
+        if args.is_empty() { "–".to_owned() } else { args.join(" ") }
+    };
+    let rows = FAMILIES.map(|Family { models, there, on, off }| {
+        vec![models.to_owned(), there.to_owned(), spelt(on), spelt(off)]
+    });
+    let head = vec!["Models", "AIEnergyScore", "Here", "Here, to turn it off"];
+    Content::Table { head, rows: rows.into() }
+}
