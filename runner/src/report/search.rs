@@ -178,7 +178,7 @@ mod tests {
         let (runs, broken) = found(&files, &["empty", "old", "file", "missing"], false);
         assert_eq!(runs, [""; 0]);
         insta::assert_snapshot!(broken.join("\n"), @r"
-        empty: it has no results; a run leaves `GPU_ENERGY_SUMMARY.json` and `benchmark_report.json` there, and here are `a\u{a}.json`, `notes.txt`
+        empty: it has no results; a run leaves `GPU_ENERGY_SUMMARY.json` and `benchmark_report.json` there, and here are `a\n.json`, `notes.txt`
         old: it has no results, but earlier ones in `previous`; add --previous
         file: it is no folder; name the one that holds the results
         missing: it cannot be read: No such file or directory (os error 2)
