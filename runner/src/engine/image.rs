@@ -44,7 +44,7 @@ impl LocalImage {
 
 /// The template of the question for an image.
 pub(super) const QUESTION: &str = "{\"architecture\":{{json .Architecture}},\
-                                   \"id\":{{json .Id}},\"digests\":{{json .RepoDigests}},\
+                                   \"id\":{{json .ID}},\"digests\":{{json .RepoDigests}},\
                                    \"labels\":{{json .Config.Labels}}}";
 
 impl Engine {

@@ -202,7 +202,7 @@ fn a_full_disk_for_temporary_files() {
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 1, in time
     earlier results: moved to CWD/results/previous/TIME
-    error: writing the token of HF_TOKEN to `ROOT/tmp/aienergyscore-RUN-token`: No space left on device (os error 28)
+    error: writing the secret of HF_TOKEN to `ROOT/tmp/aienergyscore-RUN-token`: No space left on device (os error 28)
     kept: previous/TIME/benchmark_report.json, previous/TIME/GPU_ENERGY_SUMMARY.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark_report.json, previous/TIME/host_meter.json
     containers: none
     "#);
