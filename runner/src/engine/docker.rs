@@ -1,6 +1,6 @@
 //! What Docker's client says of the daemon behind it: whether it answers, whose it is, how it runs.
 
-use std::{collections::BTreeMap, thread};
+use std::{collections::BTreeMap, path::Path, thread};
 
 use anyhow::{Context as _, anyhow, bail};
 use serde::Deserialize;
@@ -35,7 +35,8 @@ pub(super) fn ask(reference: &str) -> anyhow::Result<Option<Answers>> {
     let mut info = parse_info(&info, &server)?;
     if let Some(version) = server.podman() {
         let told = info.mode == Mode::DockerRootless;
-        let rootless = told || (!is_at_least(version, 4, 6) && podmans_socket(version)?);
+        let rootless =
+            told || (!is_at_least(version, 4, 6) && is_rootless(version, socket.as_deref())?);
         info.mode = if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful };
         info.version = version.to_owned();
         // It drops `--gpus` without a word.
@@ -61,10 +62,10 @@ fn ask_client(reference: &str) -> anyhow::Result<Said> {
     Ok(Said { info: info?, version: version?, image: image? })
 }
 
-/// Whether the Podman behind Docker's client is rootless, by its socket.
-fn podmans_socket(version: &str) -> anyhow::Result<bool> {
-    let asked = socket::of_docker(DOCKER).and_then(|socket| socket::is_rootless(&socket));
-    asked.with_context(|| {
+/// Whether the Podman behind Docker's client is rootless, by the socket that answered or the client's.
+fn is_rootless(version: &str, known: Option<&Path>) -> anyhow::Result<bool> {
+    let socket = known.map_or_else(|| socket::of_docker(DOCKER), |known| Ok(known.to_owned()));
+    socket.and_then(|socket| socket::is_rootless(&socket)).with_context(|| {
         format!(
             "`docker` talks to Podman {version}, which does not tell whether it is rootless, and so \
              who a container would run as; use Podman's own client with --engine podman, or Podman \
