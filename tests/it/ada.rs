@@ -147,8 +147,9 @@ impl Ada {
         let label = format!("label={}", contract::label::RUN);
         let list = ["ps", "--all", "--no-trunc", "--filter", &label, "--format", "{{.Names}}"];
         let mut listing = self.on.output(&list);
-        // Podman's service fails where another container goes while it lists them.
-        for _ in 0..20 {
+        // Podman's service fails where another container goes while it lists them, which takes
+        // seconds on a busy machine.
+        for _ in 0..300 {
             if listing.status.success() {
                 break;
             }
