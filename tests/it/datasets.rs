@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::{
     ada::{Ada, docker},
     harness::{smoke, workspace},
+    vllm::{self, Llama},
 };
 
 /// What the adapter makes of the datasets that it has just written to `work`, a case per line.
@@ -107,18 +108,20 @@ fn places(value: &Value, path: &str, found: &mut BTreeSet<String>) {
 
 /// A run of Ada's by `backend`, with a file of the same six prompts: its summary.
 fn summary(ada: &Ada, backend: &str, prompts: &str, more: &[&str]) -> Value {
-    let (flavour, model) = match backend {
-        "native" => ("smoke", smoke::MODEL),
-        _ => ("cpu", "backend.model=smoke/SmolLM2-135M-Instruct"),
+    let served = format!("backend.model={}", vllm::MODEL);
+    let model = match backend {
+        "native" => [smoke::MODEL, "--offline", "--flavour=smoke"],
+        // The server is reached over the network, and loads its model in its own time.
+        "vllm" => [&*served, "--wait-for-endpoint=300", "--flavour=cpu"],
+        _ => ["backend.model=smoke/SmolLM2-135M-Instruct", "--offline", "--flavour=cpu"],
     };
     let file = ada.home().join(prompts);
     fs::copy(workspace().join("tests/it/datasets").join(prompts), &file).unwrap();
     ada.own(&file);
     let dataset = format!("scenario.dataset_name=./{prompts}");
-    let run =
-        ["run", "--engine", "docker", "--flavour", flavour, "--offline", "--backend", backend];
-    let args = ["-n", "9", model, &dataset, "scenario.warmup_runs=0"];
-    let output = ada.command(&[&run[..], &args, more].concat()).output().unwrap();
+    let run = ["run", "--engine", "docker", "--backend", backend];
+    let args = ["-n", "9", &dataset, "scenario.warmup_runs=0"];
+    let output = ada.command(&[&run[..], &model, &args, more].concat()).output().unwrap();
     let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
     assert!(output.status.success(), "{backend}: {}", said.concat());
     assert!(said.concat().contains(FEWER), "{backend}: {}", said.concat());
@@ -129,9 +132,11 @@ fn summary(ada: &Ada, backend: &str, prompts: &str, more: &[&str]) -> Value {
 const FEWER: &str = "9 prompts were asked for, the dataset has 6: all of them ran";
 
 #[test]
-#[ignore = "needs Docker, the images smoke and cpu, the smoke model and its weights"]
+#[ignore = "needs Docker, the images smoke and cpu, their models, and python3 with venv and a network"]
 fn the_backends_agree_on_prompts_tokens_and_keys() {
-    let ada = Ada::with(&[smoke::WEIGHTS, smoke::GGUF]);
+    let mut ada = Ada::with(&[smoke::WEIGHTS, smoke::GGUF]);
+    let server = Llama::start(&[]);
+    ada.set("VLLM_ENDPOINT", format!("http://host.docker.internal:{}/v1", server.port));
     let reasoning = ["scenario.reasoning=True", "scenario.generate_kwargs.max_new_tokens=4"];
     let mut seen = vec![];
     for (backend, prompts) in [
@@ -139,6 +144,7 @@ fn the_backends_agree_on_prompts_tokens_and_keys() {
         ("native", "prompts.parquet"),
         ("pytorch", "prompts.jsonl"),
         ("optimum", "prompts.parquet"),
+        ("vllm", "prompts.parquet"),
     ] {
         let plain = summary(&ada, backend, prompts, &[]);
         let chat = summary(&ada, backend, prompts, &reasoning);
@@ -156,12 +162,11 @@ fn the_backends_agree_on_prompts_tokens_and_keys() {
         let tokens = [&plain, &chat].map(|summary| summary["run"]["prompt_tokens"].clone());
         seen.push((backend, tokens, keys));
     }
-    let (_, tokens, keys) = &seen[0];
-    assert!(
-        tokens[0].as_u64() < tokens[1].as_u64(),
-        "a chat template adds to a prompt: {tokens:?}"
-    );
-    for (backend, others, other_keys) in &seen {
-        assert_eq!((tokens, keys), (others, other_keys), "{backend}");
+    let (_, [plain, chat], keys) = &seen[0];
+    assert!(plain.as_u64() < chat.as_u64(), "a chat template adds to a prompt: {plain}, {chat}");
+    for (backend, tokens, other_keys) in &seen {
+        // A server reads every prompt through the template.
+        let plain = if *backend == "vllm" { chat } else { plain };
+        assert_eq!((&[plain.clone(), chat.clone()], keys), (tokens, other_keys), "{backend}");
     }
 }

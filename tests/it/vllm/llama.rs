@@ -11,14 +11,14 @@ use super::{MODEL, environment, file};
 use crate::harness::smoke;
 
 /// The server; it ends with this value.
-pub(super) struct Llama {
+pub(crate) struct Llama {
     child: Child,
-    pub(super) port: u16,
+    pub(crate) port: u16,
 }
 
 impl Llama {
     /// Starts it, and does not wait until it has loaded its model.
-    pub(super) fn start(keys: &[&str]) -> Self {
+    pub(crate) fn start(keys: &[&str]) -> Self {
         // The stack's own client makes another port of one that ends in 1.
         let port = free_port(|port| port % 10 == 1);
         let mut command = Command::new(environment("xllamacpp"));

@@ -16,6 +16,7 @@ use std::{
 
 use serde_json::Value;
 
+pub(crate) use llama::Llama;
 pub(crate) use server::{Does, serve};
 
 use crate::{ada::Ada, harness::workspace};

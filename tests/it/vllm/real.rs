@@ -2,11 +2,7 @@
 
 use std::{fs, process::Stdio};
 
-use super::{
-    MODEL, ada, client,
-    llama::{Llama, free_port},
-    packages, run, said, summary,
-};
+use super::{Llama, MODEL, ada, client, llama::free_port, packages, run, said, summary};
 use crate::{ada::docker, harness::smoke, under_way::until};
 
 const NOBODYS: &str = "the model ran in a server: its energy cannot be seen from here";

@@ -26,7 +26,9 @@ pub(in crate::docs) fn keys() -> Content {
 fn cell(support: Support) -> String {
     match support {
         Support::Full => "yes".to_owned(),
-        Support::Only(values, _) => values.iter().map(|value| code(value)).collect(),
+        Support::Only(values, _) => {
+            values.iter().map(|value| code(value)).collect::<Vec<_>>().join(", ")
+        }
         Support::No(_) => "–".to_owned(),
     }
 }
