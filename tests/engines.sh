@@ -138,11 +138,20 @@ forget_the_dead() {
   esac
 }
 
+# A container whose files are gone, of a test that was killed, keeps Podman's service from listing any.
+remove_the_broken() {
+  local id
+  for id in $("$@" ps --all --quiet --no-trunc); do
+    "$@" inspect "$id" >/dev/null 2>&1 || "$@" rm --force "$id" >/dev/null 2>&1 || true
+  done
+}
+
 # Podman itself needs no daemon.
 podman_rootless() {
   podman_configuration
   forget_the_dead "$RUNTIME"
-  (cd / && load as_user podman)
+  remove_the_broken as_user podman
+  load as_user podman
 }
 
 # The service is for Docker's client, and its storage is its own. One that answers and runs no
@@ -155,10 +164,11 @@ podman_behind_docker() {
     pkill -f "podman system service --time=0 unix://$socket" || true
     rm -f "$socket"
     forget_the_dead "$SERVICE"
-    (cd / && "${own[@]}" setsid nohup podman system service --time=0 "unix://$socket") \
+    "${own[@]}" setsid nohup podman system service --time=0 "unix://$socket" \
       >"$DIR/service.log" 2>&1 </dev/null &
     wait_for "$socket" "$DIR/service.log"
   fi
+  remove_the_broken "${own[@]}" podman
   load docker -H "unix://$socket"
 }
 
@@ -168,6 +178,7 @@ podman_rootful() {
   local dir=$DIR/podman socket=$DIR/podman/podman.sock
   mkdir -p "$dir"
   local podman=(env "CONTAINERS_CONF=$DIR/containers.conf" podman --root "$dir/root" --runroot "$dir/run")
+  remove_the_broken "${podman[@]}"
   load "${podman[@]}"
   if ! answers "$socket"; then
     rm -f "$socket"

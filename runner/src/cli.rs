@@ -231,6 +231,9 @@ Exit code 1 when a finding is an error.";
 /// `aienergyscore reap`, started by `run` for itself.
 #[derive(Debug, Clone, Args)]
 pub struct ReapArgs {
+    /// The file that gets the container's id when it is made, to delete
+    #[arg(long)]
+    pub cidfile: PathBuf,
     /// A file to delete, too
     #[arg(long)]
     pub delete: Vec<PathBuf>,

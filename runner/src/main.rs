@@ -56,7 +56,7 @@ fn try_main() -> anyhow::Result<Exit> {
         Command::Cache(CacheArgs { command }) => cache(command),
         Command::RepairResults(args) => repair_results::run(&args.into_request()),
         Command::Reap(args) => {
-            run::reap(&args.remove, &args.delete)?;
+            run::reap(&args.remove, &args.cidfile, &args.delete)?;
             Ok(Exit::Success)
         }
     }

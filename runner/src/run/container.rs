@@ -1,7 +1,9 @@
 //! The container of a run, asked for and removed by its name.
 
 use std::{
-    fs, io, thread,
+    fs, io,
+    path::Path,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -15,7 +17,9 @@ use crate::{
     terminal,
 };
 
-/// How long after its client's end a container may still appear.
+/// How long after its client's end a container may still appear, or appear again: Podman 4.3's service
+/// takes the files from a container that it is making, and writes down the container all the same;
+/// until somebody removes it again, that service lists no container any more.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long an engine may refuse to remove a container. Podman 4.3's service does for a moment, where
@@ -27,28 +31,28 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Whether the engine has given the container an id.
 pub(super) fn was_made(plan: &RunPlan) -> bool {
-    plan.supervision.as_ref().is_some_and(|supervision| {
-        fs::metadata(supervision.cidfile.as_path()).is_ok_and(|cid| cid.len() > 0)
-    })
+    plan.supervision.as_ref().is_some_and(|supervision| has_id(supervision.cidfile.as_path()))
 }
 
-/// Has `remove` remove the container `name` again and again: for `patience` until there is one, and
+/// Whether an id is in the file that the engine's client writes it to.
+pub(super) fn has_id(cidfile: &Path) -> bool {
+    fs::metadata(cidfile).is_ok_and(|file| file.len() > 0)
+}
+
+/// Has `remove` remove the container again and again: for `patience`, whether it was there or not, and
 /// for [`REFUSALS`] while the engine refuses to remove it. The last answer.
 ///
 /// # Errors
 /// When the engine cannot be asked.
-pub(super) fn remove_when_there(
-    name: &str,
+pub(super) fn keep_removing(
     patience: Duration,
     remove: impl Fn() -> anyhow::Result<Captured>,
 ) -> anyhow::Result<Captured> {
     let begun = Instant::now();
     loop {
         let answer = remove()?;
-        // The engine prints the names of what it removed.
-        let is_removed = answer.stdout.lines().any(|line| line == name);
         let patience = if is_refused(&answer) { patience.max(REFUSALS) } else { patience };
-        if is_removed || begun.elapsed() >= patience {
+        if begun.elapsed() >= patience {
             return Ok(answer);
         }
         thread::sleep(PAUSE);
@@ -81,7 +85,7 @@ pub(super) fn remove(engine: &Engine, plan: &RunPlan, late: bool) -> anyhow::Res
     if let Some(command) = request.command(engine) {
         let patience = if late { PATIENCE } else { Duration::ZERO };
         let remove = || engine.ask(request).context("there are containers")?;
-        let answer = remove_when_there(&supervision.container, patience, remove)?;
+        let answer = keep_removing(patience, remove)?;
         if is_refused(&answer) {
             terminal::say(format_args!(
                 "warning: `{}` failed: {}; remove the container yourself once {} serves, and the next \
@@ -97,5 +101,49 @@ pub(super) fn remove(engine: &Engine, plan: &RunPlan, late: bool) -> anyhow::Res
             Err(error).with_context(|| format!("removing `{}`", supervision.cidfile))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, time::Duration};
+
+    use super::keep_removing;
+    use crate::process::Captured;
+
+    const REFUSED: &str = "Error response from daemon: it is busy";
+    const NONE: &str = "Error: No such container: run-1";
+
+    /// How often the engine was asked, which gives these answers, and the last one forever; an empty
+    /// one is success.
+    fn asked(patience: u64, answers: &[&str]) -> usize {
+        let asked = Cell::new(0);
+        let remove = || {
+            let answer = answers.get(asked.get()).or(answers.last()).unwrap();
+            asked.set(asked.get() + 1);
+            let code = i32::from(!answer.is_empty());
+            Ok(Captured { code, stdout: String::new(), stderr: (*answer).to_owned() })
+        };
+        let last = keep_removing(Duration::from_millis(patience), remove).unwrap();
+        assert!(!last.stderr.contains("busy"), "{answers:?}");
+        asked.get()
+    }
+
+    #[test]
+    fn a_container_that_was_made_is_removed_once() {
+        assert_eq!([&[""][..], &[NONE]].map(|answers| asked(0, answers)), [1, 1]);
+    }
+
+    #[test]
+    fn an_engine_that_refuses_is_asked_again() {
+        assert_eq!(asked(0, &[REFUSED, REFUSED, ""]), 3);
+    }
+
+    #[test]
+    fn a_container_that_was_being_made_is_looked_for_until_the_end() {
+        for answers in [&[NONE, ""][..], &["", NONE, "", NONE], &[NONE]] {
+            let times = asked(350, answers);
+            assert!((2..=5).contains(&times), "{answers:?}: {times}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     io::{self, PipeWriter, Read as _, Write as _},
     os::unix::process::CommandExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::{consts, flag};
 
-use super::{container::remove_when_there, lock::ResultsLock};
+use super::{container, lock::ResultsLock};
 use crate::{
     engine::{Engine, Question},
     options::RunOptions,
@@ -24,8 +24,8 @@ use crate::{
 /// What the runner says when it has cleaned up itself.
 const DISMISSED: &str = "dismissed";
 
-/// How long the reaper looks for a container: one that was asked for in the runner's last moment
-/// may appear after its end.
+/// How long the reaper looks for a container that had no id yet: one that was asked for in the
+/// runner's last moment may appear after its end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The runner's end of its reaper; none for an engine without containers, whose child process
@@ -46,7 +46,7 @@ impl Reaper {
         let Some(remove) = Question::Remove(&supervision.container).command(engine) else {
             return Ok(Self(None));
         };
-        let mut args = vec!["reap", "--delete", supervision.cidfile.as_str()];
+        let mut args = vec!["reap", "--cidfile", supervision.cidfile.as_str()];
         for secret in options.handed_over() {
             if let TokenSource::Variable { file, .. } = secret {
                 args.extend(["--delete", file.as_str()]);
@@ -104,7 +104,7 @@ impl Reaper {
 ///
 /// # Errors
 /// When a file could not be deleted, or the engine not be asked.
-pub fn reap(remove: &[String], delete: &[PathBuf]) -> anyhow::Result<()> {
+pub fn reap(remove: &[String], cidfile: &Path, delete: &[PathBuf]) -> anyhow::Result<()> {
     for signal in [consts::SIGINT, consts::SIGTERM, consts::SIGHUP, consts::SIGQUIT] {
         flag::register(signal, Arc::new(AtomicBool::new(false)))?;
     }
@@ -114,11 +114,13 @@ pub fn reap(remove: &[String], delete: &[PathBuf]) -> anyhow::Result<()> {
         return Ok(());
     }
     let name = remove.last().context("no container is named")?;
+    let patience = if container::has_id(cidfile) { Duration::ZERO } else { PATIENCE };
     for client in words.lines().filter_map(|word| word.parse().ok()) {
         end_client(client, name);
     }
     // The files first, the token among them: a container may keep us waiting.
-    let deleted = delete.iter().map(|file| match std::fs::remove_file(file) {
+    let files = delete.iter().map(PathBuf::as_path).chain([cidfile]);
+    let deleted = files.map(|file| match std::fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("deleting `{}`", file.display()))
         }
@@ -126,7 +128,7 @@ pub fn reap(remove: &[String], delete: &[PathBuf]) -> anyhow::Result<()> {
     });
     // Every one is tried, whatever becomes of the others.
     let deleted = deleted.collect::<Vec<_>>();
-    let removed = remove_when_there(name, PATIENCE, || capture(remove)).map(|_| ());
+    let removed = container::keep_removing(patience, || capture(remove)).map(|_| ());
     deleted.into_iter().collect::<anyhow::Result<()>>().and(removed)
 }
 
