@@ -7,40 +7,18 @@ use rustix::process::{getgid, getuid};
 use serde_json::Value;
 
 use crate::{
-    ada::{Ada, docker},
+    ada::Ada,
     harness::{smoke, workspace},
+    python::in_cpu_image,
     vllm::{self, Llama},
 };
 
 /// What the adapter makes of the datasets that it has just written to `work`, a case per line.
 fn of_the_adapter(work: &Path) -> Vec<Value> {
-    let mount = |source: &Path, target: &str| {
-        format!("type=bind,\"source={}\",target={target}", source.display())
-    };
     let user = format!("{}:{}", getuid().as_raw(), getgid().as_raw());
-    let told = docker(&[
-        "run",
-        "--rm",
-        "--pull",
-        "never",
-        "--network",
-        "none",
-        "--user",
-        &user,
-        "--env",
-        "PYTHONPATH=/tree",
-        "--mount",
-        &mount(&workspace().join("docker/adapter"), "/tree/adapter,readonly"),
-        "--mount",
-        &mount(&workspace().join("tests/it/datasets/tricky.py"), "/tricky.py,readonly"),
-        "--mount",
-        &mount(work, "/work"),
-        "--entrypoint",
-        "python",
-        "ai_energy_score:cpu",
-        "-B",
-        "/tricky.py",
-    ]);
+    let script = workspace().join("tests/it/datasets/tricky.py");
+    let mounts = [(&*script, "/tricky.py,readonly"), (work, "/work")];
+    let told = in_cpu_image(&user, &mounts, &["/tricky.py"]);
     told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 

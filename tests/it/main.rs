@@ -29,6 +29,7 @@ mod meter;
 mod modes;
 mod page;
 mod processors;
+mod python;
 mod repair_killed;
 mod repair_outside;
 mod report;

@@ -11,8 +11,9 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    ada::{Ada, docker},
+    ada::Ada,
     harness::{smoke, workspace},
+    python::in_cpu_image,
 };
 
 const MODEL: &str = "backend.model=smoke/SmolLM2-135M-Instruct";
@@ -244,23 +245,5 @@ fn part_failures_are_counted_and_shown() {
 #[ignore = "needs Docker and the cpu image"]
 fn the_adapter_reads_every_kind_of_dataset() {
     let checks = workspace().join("tests/it/adapter_checks.py");
-    let mount = format!("type=bind,\"source={}\",target=/checks.py,readonly", checks.display());
-    docker(&[
-        "run",
-        "--rm",
-        "--pull",
-        "never",
-        "--network",
-        "none",
-        "--user",
-        "4242:4242",
-        "--env",
-        "PYTHONPATH=/usr/local/share/aienergyscore",
-        "--mount",
-        &mount,
-        "--entrypoint",
-        "python",
-        "ai_energy_score:cpu",
-        "/checks.py",
-    ]);
+    in_cpu_image("4242:4242", &[(&checks, "/checks.py,readonly")], &["/checks.py"]);
 }

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::{environment, file};
-use crate::{ada::docker, harness::workspace};
+use crate::{harness::workspace, python::in_cpu_image};
 
 #[test]
 #[ignore = "needs openssl, python3 with venv, and a network for requests"]
@@ -20,10 +20,6 @@ fn the_client_stands_whatever_a_server_sends() {
 #[test]
 #[ignore = "needs Docker and the cpu image"]
 fn the_client_stands_beside_the_stacks() {
-    let checks = file("");
-    let mount = format!("type=bind,\"source={}\",target=/checks,readonly", checks.display());
-    let path = "PYTHONPATH=/usr/local/share/aienergyscore:/checks";
-    let fixed = ["run", "--rm", "--pull", "never", "--network", "none", "--user", "4242:4242"];
-    let python = ["--entrypoint", "python", "ai_energy_score:cpu", "/checks/checks.py", "stacks"];
-    docker(&[&fixed[..], &["--env", path, "--mount", &mount], &python].concat());
+    let checks = [(&*file(""), "/checks,readonly")];
+    in_cpu_image("4242:4242", &checks, &["/checks/checks.py", "stacks"]);
 }

@@ -1,10 +1,19 @@
 //! Models that are none, and the real one of the smoke test.
 
-use std::{fs, io::Write, path::Path};
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::Path,
+};
+
+use candle_core::{
+    Device,
+    quantized::{GgmlDType, QTensor, gguf_file},
+};
 
 use super::{Engine, Length, fitting};
 use crate::native::{
-    generation::{Asked, Chat, Choice, Sampling},
+    generation::{About, Asked, Chat, Choice, Sampling},
     hub,
 };
 
@@ -73,6 +82,38 @@ fn a_real_model_reads_digits_one_by_one_and_ends_only_after_the_minimum() {
     assert!(free.completion_tokens < 30, "{free:?}");
     let forced = engine.generate(chat, Length { min: 30, max: 30 }).unwrap();
     assert_eq!(forced.completion_tokens, 30);
+}
+
+/// Writes the real model with `kind` in its matrices.
+fn rewrite(kind: GgmlDType, to: &Path) {
+    let mut file = File::open(smoke_model().path).unwrap();
+    let content = gguf_file::Content::read(&mut file).unwrap();
+    let mut tensors = vec![];
+    for (name, info) in &content.tensor_infos {
+        let stored = content.tensor(&mut file, name, &Device::Cpu).unwrap();
+        let kind = if info.shape.rank() == 2 { kind } else { stored.dtype() };
+        let values = stored.dequantize(&Device::Cpu).unwrap();
+        tensors.push((&**name, QTensor::quantize(&values, kind).unwrap()));
+    }
+    let header: Vec<_> = content.metadata.iter().map(|(key, value)| (&**key, value)).collect();
+    let tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (*name, tensor)).collect();
+    gguf_file::write(&mut File::create(to).unwrap(), &header, &tensors).unwrap();
+}
+
+#[test]
+#[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
+fn halves_are_computed_with_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.gguf");
+    for kind in [GgmlDType::F16, GgmlDType::BF16] {
+        rewrite(kind, &path);
+        let mut engine = Engine::load(&path, plain(5, 5)).unwrap();
+        let About { weights_stored, weights_computed, .. } = engine.about();
+        assert!(weights_stored.contains(&format!("211 x {kind:?}")), "{weights_stored}");
+        assert_eq!(weights_computed, "272 x F32");
+        let answer = engine.generate("The capital of France is", engine.length()).unwrap();
+        assert!(answer.text.contains("Paris"), "{answer:?}");
+    }
 }
 
 #[test]
