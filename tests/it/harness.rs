@@ -220,7 +220,7 @@ fn words(bytes: &[u8]) -> Vec<String> {
 
 /// What `cargo xtask smoke` leaves for the tests that need a real model.
 pub(crate) mod smoke {
-    use std::path::PathBuf;
+    use std::{fs, path::PathBuf};
 
     use super::program;
 
@@ -241,6 +241,13 @@ pub(crate) mod smoke {
     /// The folder of a repo of the smoke test's Hub cache.
     pub(crate) fn repo(name: &str) -> PathBuf {
         made(&format!("smoke/huggingface/hub/{name}"))
+    }
+
+    /// The files of a repo's revision in use; those of earlier ones may still be there.
+    pub(crate) fn snapshot(name: &str) -> PathBuf {
+        let repo = repo(name);
+        let commit = fs::read_to_string(repo.join("refs/main")).expect("refs/main");
+        repo.join("snapshots").join(commit)
     }
 
     /// The static program of the image and of the host engine.

@@ -13,6 +13,7 @@ fn on_processor(model: &str) -> String {
         .arg(smoke::entrypoint())
         .args(["__native", &std::process::id().to_string()])
         .args([smoke::MODEL, "scenario.num_samples=1", "scenario.generate_kwargs.max_new_tokens=1"])
+        .arg("scenario.warmup_runs=0")
         .env_clear()
         .env("HF_HOME", smoke::home())
         .env("RESULTS_DIR", results.path())

@@ -119,8 +119,7 @@ fn sampling_is_seeded_and_a_models_name_changes_nothing() {
     let ada = ada();
     // Names that ai_energy_benchmarks has special rules for.
     let named = ada.home().join("phi-deepseek gpt-oss");
-    let snapshots = ada.home().join(format!("hf/hub/{}/snapshots", smoke::WEIGHTS));
-    let snapshot = fs::read_dir(snapshots).unwrap().next().unwrap().unwrap().path();
+    let snapshot = smoke::snapshot(smoke::WEIGHTS);
     let copied = Command::new("cp").arg("-rL").arg(&snapshot).arg(&named).status().unwrap();
     assert!(copied.success());
     ada.own(&named);

@@ -81,8 +81,8 @@ impl Reader {
         // The cache that all share is root's here, and readable.
         copy(&cache.join("hub"), &root.join("srv/huggingface"));
         fs::copy(workspace().join("xtask/src/smoke/prompts.csv"), cwd.join("prompts.csv")).unwrap();
-        follow(&snapshot(&cache.join("hub").join(REPOS[1].0)), &cwd.join("my-model"));
-        let gguf = fs::read_dir(snapshot(&cache.join("hub").join(REPOS[0].0))).unwrap();
+        follow(&smoke::snapshot(REPOS[1].1), &cwd.join("my-model"));
+        let gguf = fs::read_dir(smoke::snapshot(REPOS[0].1)).unwrap();
         let gguf = gguf.flatten().find(|file| file.path().extension() == Some("gguf".as_ref()));
         fs::copy(gguf.expect("a model").path(), cwd.join("smollm2.gguf")).unwrap();
         symlink(workspace().join("ai_helpers"), cwd.join("ai_helpers")).unwrap();
@@ -136,12 +136,6 @@ impl Reader {
         });
         foreign.map(walkdir::DirEntry::into_path).collect()
     }
-}
-
-/// The only snapshot of a repo.
-fn snapshot(repo: &Path) -> PathBuf {
-    let mut snapshots = fs::read_dir(repo.join("snapshots")).expect("snapshots");
-    snapshots.next().expect("a snapshot").expect("an entry").path()
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -37,9 +37,8 @@ impl Drop for Llama {
 }
 
 fn gguf() -> PathBuf {
-    let mut snapshots = fs::read_dir(smoke::repo(smoke::GGUF).join("snapshots")).unwrap();
-    let snapshot = snapshots.next().unwrap().unwrap().path();
-    let mut files = fs::read_dir(snapshot).unwrap().map(|file| file.unwrap().path());
+    let mut files =
+        fs::read_dir(smoke::snapshot(smoke::GGUF)).unwrap().map(|file| file.unwrap().path());
     files.find(|file| file.extension().is_some_and(|end| end == "gguf")).unwrap()
 }
 

@@ -123,8 +123,8 @@ fn a_server_of_transformers_is_measured_as_far_as_it_tells() {
         format!("type=bind,\"source={}\",target={to},readonly", from.display())
     };
     let weights = smoke::repo(smoke::WEIGHTS);
-    let snapshot = fs::read_dir(weights.join("snapshots")).unwrap().next().unwrap().unwrap();
-    let snapshot = format!("/weights/snapshots/{}", snapshot.file_name().to_str().unwrap());
+    let snapshot = smoke::snapshot(smoke::WEIGHTS);
+    let snapshot = format!("/weights/{}", snapshot.strip_prefix(&weights).unwrap().display());
     let name = format!("aienergyscore-test-serve-{port}");
     let serving = [
         &["run", "--detach", "--pull", "never", "--network", "host", "--name", &name][..],
