@@ -148,8 +148,8 @@ def run(settings, prompts, server, record):
     """Runs the benchmark in the working directory, where its report is left."""
     client = Client(settings, server, record)
     record.note(
-        "the model ran in a server: its energy cannot be seen from here, and does not count; what is"
-        " listed is of the client's machine"
+        "the model ran in a server, whose energy its client does not measure: what the client lists is"
+        " of its own machine, and does not count"
     )
     # No measured prompt begins so: a server may keep what it has read.
     client.agree(f"0. {prompts.texts[0]}")

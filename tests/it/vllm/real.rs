@@ -5,7 +5,7 @@ use std::{fs, process::Stdio};
 use super::{Llama, MODEL, ada, client, llama::free_port, packages, run, said, summary};
 use crate::{ada::docker, harness::smoke, under_way::until};
 
-const NOBODYS: &str = "the model ran in a server: its energy cannot be seen from here";
+const NOBODYS: &str = "the model ran in a server, whose energy its client does not measure";
 
 fn model() -> String {
     format!("backend.model={MODEL}")
