@@ -37,6 +37,11 @@ impl HostPath {
         }
     }
 
+    /// Whether a `--mount` cannot name it without quotes.
+    pub(crate) fn needs_quotes(&self) -> bool {
+        self.0.contains([',', '"', '\n', '\r'])
+    }
+
     /// The same place without `..`, followed on the disk as the kernel follows it: behind a link,
     /// an engine that only reads the text would mount another folder.
     ///

@@ -23,7 +23,6 @@ use crate::{
     host::Host,
     host_path::HostPath,
     options::RunOptions,
-    render::needs_quotes,
     token::TokenSource,
 };
 
@@ -325,7 +324,7 @@ fn network(offline: bool, backend: Backend, host: &Host, engine: &Engine) -> Bec
 
 /// Refuses a source that this engine has no words for.
 fn can_mount(engine: &Engine, source: &HostPath) -> Result<(), Usage> {
-    if engine.drops_quotes() && needs_quotes(source) && source.as_str().contains(':') {
+    if engine.drops_quotes() && source.needs_quotes() && source.as_str().contains(':') {
         return Err(Usage(format!(
             "`{source}` holds a colon and a comma, quote or newline, which Podman cannot be told by \
              docker's client; use Podman's own with --engine podman, or another folder"

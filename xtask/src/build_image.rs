@@ -176,7 +176,7 @@ pub(crate) fn inputs_digest(
             // Without an answer there is no image to compare with.
             let inspect = |builder: &Builder| builder.inspect(&sh, &[flavour.image()]);
             let local = builder.and_then(|builder| inspect(builder).unwrap_or_default().pop());
-            let default = base::Base { name: name.to_owned(), id: None };
+            let default = labels::Base { name: name.to_owned(), id: None };
             Some(local.and_then(|local| local.base).unwrap_or(default))
         }
     };

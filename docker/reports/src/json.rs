@@ -16,7 +16,7 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-use super::part::name;
+use super::quoted::name;
 
 /// The stacks write some kB; a thousand long answers of the `native` backend have some MB. What is
 /// larger is something else.

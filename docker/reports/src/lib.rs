@@ -8,6 +8,7 @@ mod native;
 mod optimum;
 mod part;
 mod phases;
+mod quoted;
 mod record;
 pub mod report;
 mod tracked;

@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::{
     beside::Beside,
     json::AGAIN,
-    part::{Part, name},
+    part::Part,
+    quoted::name,
     rate,
     record::{Claims, Record},
     tracked::{Energies, Judged, Standing, believable, judge},

@@ -3,10 +3,11 @@
 use anyhow::{Context, anyhow};
 use serde_json::{Map, Value};
 
-use super::json::{AGAIN, NO_NUMBERS};
+use super::{
+    json::{AGAIN, NO_NUMBERS},
+    quoted::{cut, name},
+};
 
-/// Characters of a foreign text that an error quotes.
-const QUOTED: usize = 100;
 /// More than a century: no run takes that long.
 const MOST_SECONDS: f64 = 1e10;
 /// Keys of a foreign object that an error lists.
@@ -142,11 +143,6 @@ impl<'a> Part<'a> {
     }
 }
 
-/// A name from a file as an error quotes it: short, and without what a terminal would obey.
-pub(super) fn name(text: &str) -> String {
-    format!("`{}`", cut(text))
-}
-
 /// A value as an error quotes it.
 fn shown(value: &Value) -> String {
     match value {
@@ -158,22 +154,11 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// A foreign text, short and printable.
-fn cut(text: &str) -> String {
-    let more = if text.chars().nth(QUOTED).is_some() { "…" } else { "" };
-    let kept = text.chars().take(QUOTED);
-    // Quotes are no danger, and stay as they are.
-    let plain = |char: char| {
-        if matches!(char, '"' | '\'') { vec![char] } else { char.escape_debug().collect() }
-    };
-    kept.flat_map(plain).chain(more.chars()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{Part, cut};
+    use super::Part;
 
     #[test]
     fn an_error_names_the_place_and_what_is_there() {
@@ -227,9 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_text_is_short_and_harmless() {
-        assert_eq!(cut("it's \"ü\"\u{1b}[2J\u{9b}1m\n"), "it's \"ü\"\\u{1b}[2J\\u{9b}1m\\n");
-        assert_eq!(cut(&"x".repeat(101)), format!("{}…", "x".repeat(100)));
+    fn of_many_keys_some_are_named() {
         let many: serde_json::Map<_, _> = (0..20).map(|n| (n.to_string(), json!(n))).collect();
         let many = many.into();
         assert!(Part::whole(&many).keys().ends_with("`11`, 8 more"));

@@ -11,12 +11,7 @@ use contract::{
 };
 use serde_json::Value;
 
-use super::{
-    json,
-    part::{Part, name},
-    phases::phases,
-    rate,
-};
+use super::{json, part::Part, phases::phases, quoted::name, rate};
 
 /// One run.
 #[derive(Debug, Clone, PartialEq)]

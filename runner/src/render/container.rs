@@ -194,11 +194,6 @@ fn input_part(engine: &Engine, input: &Input) -> Option<Part> {
     (*by == InputBy::OwnMount).then(|| bind_part(engine, source, target, read_only, reason))
 }
 
-/// Whether a `--mount` cannot name this source without quotes.
-pub(crate) fn needs_quotes(source: &HostPath) -> bool {
-    source.as_str().contains([',', '"', '\n', '\r'])
-}
-
 /// `--mount` with the source as one quoted CSV field: `-v` breaks on a colon and creates a
 /// missing folder as root, and an unquoted `--mount` breaks on commas, quotes and newlines. Podman's
 /// service drops the quotes of Docker's client, so there such a source takes a `-v` after all.
@@ -209,7 +204,7 @@ pub(crate) fn bind_part(
     access: Access,
     reason: &str,
 ) -> Part {
-    if engine.drops_quotes() && needs_quotes(source) {
+    if engine.drops_quotes() && source.needs_quotes() {
         let read_only = match access {
             Access::ReadWrite => "",
             Access::ReadOnly => ":ro",

@@ -4,7 +4,7 @@ mod container;
 mod gpus;
 mod host;
 
-pub(crate) use container::{bind_part, needs_quotes};
+pub(crate) use container::bind_part;
 
 use crate::{
     engine::{Client, Engine},

@@ -5,17 +5,7 @@ use contract::Flavour;
 use runner::terminal;
 use xshell::Shell;
 
-use super::{bootstrap, builder::Builder};
-
-/// A base image, as far as it decides over what is built on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Base {
-    /// Its reference.
-    pub(super) name: String,
-    /// Id of the image that was named by hand: its tag may move. None for a default, which is
-    /// what its reference says.
-    pub(super) id: Option<String>,
-}
+use super::{bootstrap, builder::Builder, labels::Base};
 
 /// Which base was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use runner::engine::Engine;
 use serde::Deserialize;
 use xshell::{Shell, cmd};
 
-use super::{base::Base, labels};
+use super::labels::{self, Base};
 use crate::tool;
 
 /// An engine that builds images and keeps them, by the program of its client.

@@ -9,9 +9,8 @@ use sha2::{Digest as _, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
 use super::{
-    base::Base,
     context::{self, Content, Entry, read},
-    labels,
+    labels::{self, Base},
     toolchain::{self, Toolchain},
 };
 

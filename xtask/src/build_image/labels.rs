@@ -3,7 +3,15 @@
 use contract::{Flavour, label};
 use xshell::{Shell, cmd};
 
-use super::base::Base;
+/// A base image, as far as it decides over what is built on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Base {
+    /// Its reference.
+    pub(super) name: String,
+    /// Id of the image that was named by hand: its tag may move. None for a default, which is
+    /// what its reference says.
+    pub(super) id: Option<String>,
+}
 
 /// The labels that are inputs themselves.
 pub(super) fn fixed(flavour: Flavour) -> Vec<(&'static str, String)> {
