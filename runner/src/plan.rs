@@ -84,7 +84,9 @@ impl RunPlan {
         let inputs = inputs::place(options, backend.value, container)?;
         let endpoint = options.endpoint.as_ref().filter(|_| backend.value == Backend::Vllm);
         let confined = if container { confinement::doubts(options, host, engine) } else { vec![] };
-        let own = endpoint.filter(|_| container).and_then(|endpoint| containers_own(endpoint));
+        let served = endpoint.filter(|_| container);
+        let own = served.and_then(|endpoint| containers_own(endpoint));
+        let nowhere = served.and_then(|endpoint| nowhere(endpoint, &network.value));
         let mounts = mounts(options, backend.value, engine.mode);
         let sources = mounts.iter().map(|mount| &mount.source);
         let is_own = |input: &&Input| input.by == InputBy::OwnMount;
@@ -92,7 +94,8 @@ impl RunPlan {
         sources.chain(inputs_own).try_for_each(|source| can_mount(engine, source))?;
         let devices = gpus::devices(&options.gpus, backend.value, host, engine)?;
         let closed = gpus::doubt(&devices.value, host, engine);
-        let doubts = inputs.doubts.into_iter().chain(own).chain(groups(options, engine));
+        let doubts =
+            inputs.doubts.into_iter().chain(own).chain(nowhere).chain(groups(options, engine));
         let doubts = doubts.chain(closed).chain(confined);
         Ok(Self {
             run_id: options.run_id.clone(),
@@ -310,13 +313,16 @@ fn network(offline: bool, backend: Backend, host: &Host, engine: &Engine) -> Bec
     if offline {
         because(Network::None, "--offline: the container has no network")
     } else if backend == Backend::Vllm {
-        let address = host.address.filter(|_| !engine.knows_the_host());
-        let known = match address {
-            Some(_) => format!(", and {} does not know the host's address", engine.mode),
-            None => String::new(),
-        };
-        let reason = format!("Linux does not resolve {HOST_GATEWAY} by itself{known}");
-        because(Network::WithHost { address: address.map(|address| address.to_string()) }, reason)
+        let known = format!("Linux does not resolve {HOST_GATEWAY} by itself");
+        let unknown = format!("{} does not know the host's address", engine.mode);
+        match host.address {
+            _ if engine.knows_the_host() => because(Network::WithHost { address: None }, known),
+            Some(address) => because(
+                Network::WithHost { address: Some(address.to_string()) },
+                format!("{known}, and {unknown}"),
+            ),
+            None => because(Network::Default, format!("{unknown}, and neither do we")),
+        }
     } else {
         because(Network::Default, "the engine's default network")
     }
@@ -342,6 +348,19 @@ fn groups(options: &RunOptions, engine: &Engine) -> Option<String> {
             "what only your group {} may use in the mounted folders is closed to the container: \
              {why}; give yourself the rights (`setfacl -m u:$(id -u):rwX`), or use a rootful engine",
             groups.join(", ")
+        )
+    })
+}
+
+/// A warning when nobody can tell a container where this machine is, and its server is there.
+fn nowhere(endpoint: &str, network: &Network) -> Option<String> {
+    let seen = endpoint::from_container(endpoint).unwrap_or_else(|| endpoint.to_owned());
+    (*network == Network::Default && seen.contains(HOST_GATEWAY)).then(|| {
+        format!(
+            "the container cannot be told where {HOST_GATEWAY} is: the engine does not know it, and \
+             this machine has no default route to find its own address by; give {} that address in \
+             numbers",
+            env::VLLM_ENDPOINT
         )
     })
 }

@@ -121,6 +121,32 @@ fn a_containers_localhost_is_not_this_machine() {
 }
 
 #[test]
+fn where_nobody_knows_this_machines_address_that_is_said() {
+    let told = |endpoint: &str, mode, version: &str| {
+        let mut host = Host { address: None, ..host() };
+        host.env = [("VLLM_ENDPOINT", endpoint)].into_iter().collect();
+        let asked = Request { backend: Some(Backend::Vllm), ..request(&[]) };
+        let engine = Engine { version: version.to_owned(), ..engine(mode) };
+        let plan = plan(asked, &host, &engine);
+        let words = command_line(&engine, &plan).argv().join(" ");
+        (words.contains("--add-host"), plan.surprise().unwrap_or_default())
+    };
+    let here = "http://host.docker.internal:8000/v1";
+    let (added, said) = told(here, Mode::PodmanRootless, "4.3.1");
+    assert!(!added, "Podman refuses a word that it does not know");
+    insta::assert_snapshot!(said, @"the container cannot be told where host.docker.internal is: the engine does not know it, and this machine has no default route to find its own address by; give VLLM_ENDPOINT that address in numbers");
+    assert!(told(here, Mode::DockerRootless, "28.0.0").1.contains("in numbers"));
+    assert!(told("http://localhost:8000/v1", Mode::PodmanRootful, "4.3.1").1.contains("numbers"));
+    for (endpoint, mode, version) in [
+        (here, Mode::PodmanRootless, "5.4.0"),
+        (here, Mode::DockerRootful, "20.10.24"),
+        ("http://gpu7:8000/v1", Mode::PodmanRootless, "4.3.1"),
+    ] {
+        assert_eq!(told(endpoint, mode, version).1, "", "{endpoint} {mode:?}");
+    }
+}
+
+#[test]
 fn a_servers_key_is_a_file_and_its_certificates_are_those_of_the_host() {
     let mut host = host();
     host.env = [
