@@ -4,6 +4,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use crate::summary::DeviceKind;
@@ -14,6 +15,9 @@ pub const ROOT: &str = "/sys/class/powercap";
 /// What their kernel driver's zones begin with. `intel-rapl-mmio:` reads the same packages by
 /// another way, and would count them twice. AMD's processors have the first kind, too.
 const ZONE: &str = "intel-rapl:";
+
+/// More than a package and its memory draw, in watts: the largest processors of 2025 are sold for 500.
+const MOST_WATTS: f64 = 2000.0;
 
 /// A counter that is being read. It wraps around after minutes of full load, so it must be sampled
 /// now and then.
@@ -27,6 +31,8 @@ pub struct Counter {
     /// Value after which it begins again at 0.
     range: u64,
     last: u64,
+    /// When it was read last, by a clock that stands still while the machine sleeps.
+    read: Instant,
     total: u64,
 }
 
@@ -44,17 +50,25 @@ impl Counter {
         let file = folder.join("energy_uj");
         let last = number(&file)?;
         let range = number(&folder.join("max_energy_range_uj"))?;
-        Ok(Self { name, kind, file, range, last, total: 0 })
+        Ok(Self { name, kind, file, range, last, read: Instant::now(), total: 0 })
     }
 
     /// Microjoules since it was opened.
     ///
     /// # Errors
-    /// When it cannot be read any more.
+    /// When it cannot be read any more, and once when it began again at 0 although it was not at its
+    /// end: how much was used since the reading before is lost then.
     pub fn sample(&mut self) -> Result<u64, Unreadable> {
         let now = number(&self.file)?;
-        self.total += used(self.last, now, self.range);
-        self.last = now;
+        let used = used(self.last, now, self.range);
+        let is_lost = now < self.last && !is_wrap(used, self.read.elapsed());
+        (self.last, self.read) = (now, Instant::now());
+        if is_lost {
+            let why = "it began again at 0 before its end, as when the machine slept: what was used \
+                       around that is missing";
+            return Err(Unreadable { file: self.file.clone(), error: io::Error::other(why) });
+        }
+        self.total += used;
         Ok(self.total)
     }
 }
@@ -62,6 +76,12 @@ impl Counter {
 /// From `last` to `now` on a counter that goes from 0 to `range` and begins again.
 fn used(last: u64, now: u64, range: u64) -> u64 {
     if now >= last { now - last } else { range.saturating_sub(last) + now }
+}
+
+/// Whether a counter that went back can have gone over its end in a time, with so many microjoules. Its
+/// value is a little older than its reading: a second more than makes up for that.
+fn is_wrap(used: u64, time: Duration) -> bool {
+    used as f64 / 1e6 <= MOST_WATTS * (time.as_secs_f64() + 1.0)
 }
 
 /// The counters below `root`, packages and their memory, in the kernel's order. Cores and graphics
@@ -108,11 +128,11 @@ fn number(file: &Path) -> Result<u64, Unreadable> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::{fs, path::Path, time::Duration};
 
     use proptest::prelude::*;
 
-    use super::{counters, used};
+    use super::{counters, is_wrap, used};
     use crate::summary::DeviceKind;
 
     fn zone(root: &Path, zone: &str, name: &str, energy: u64) {
@@ -176,6 +196,23 @@ mod tests {
         assert_eq!(counter.sample().unwrap(), 1_800_000_000);
         set(root.path(), "0", 2_600_000_000);
         assert_eq!(counter.sample().unwrap(), 3_600_000_000);
+    }
+
+    #[test]
+    fn a_counter_that_is_set_back_is_no_counter_over_its_wrap() {
+        let root = tempfile::tempdir().unwrap();
+        zone(root.path(), "0", "package-0", 1_000_000_000);
+        let mut counter = counters(root.path()).remove(0).unwrap();
+        set(root.path(), "0", 1_600_000_000);
+        assert_eq!(counter.sample().unwrap(), 600_000_000);
+        // To its end it would have been 8,400 J, in no time.
+        set(root.path(), "0", 500);
+        let error = counter.sample().unwrap_err().error.to_string();
+        assert!(error.contains("began again at 0 before its end"), "{error}");
+        set(root.path(), "0", 400_000_500);
+        assert_eq!(counter.sample().unwrap(), 1_000_000_000);
+        assert!(is_wrap(8_400_000_000, Duration::from_secs(60)));
+        assert!(!is_wrap(8_400_000_000, Duration::from_secs(1)));
     }
 
     #[test]

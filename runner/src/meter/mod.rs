@@ -35,6 +35,7 @@ pub(crate) use self::{
     judge::{Served, above_idle, notes},
     recording::Recording,
     request::{Look, Request},
+    sampler::OWN_SHARE,
 };
 pub use self::{request::Options, watts::Watts};
 

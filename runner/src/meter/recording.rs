@@ -6,6 +6,7 @@ use contract::{
 };
 
 use super::{gauge::About, trace::Trace, watts::Watts};
+use crate::report::kind_name;
 
 const JOULES_PER_WH: f64 = 3600.0;
 
@@ -79,6 +80,20 @@ impl Recording {
             }
         }
         self
+    }
+
+    /// What a reader of sums must know: a device that fell silent is not in them.
+    pub(crate) fn gaps(&self) -> Vec<String> {
+        let is_silent = |device: &&Recorded| device.trace.between(self.begun, self.ended).is_none();
+        let silent = self.devices.iter().filter(is_silent);
+        let told = silent.map(|Recorded { about: About { name, kind, .. }, .. }| {
+            let kind = kind_name(*kind);
+            format!(
+                "the host's meter lost {name} before the run's end: what it says of the {kind} energy \
+                 is without that, and too little"
+            )
+        });
+        told.collect()
     }
 
     /// What it says of a run whose counted phases were these, in seconds of the run's clock.
@@ -360,7 +375,12 @@ mod tests {
     #[test]
     fn a_device_that_fell_silent_has_no_number() {
         let mut recording = recording();
+        assert_eq!(recording.gaps(), [""; 0]);
         recording.devices[0].trace = trace(360.0, 990.0, 1010.0);
+        insta::assert_snapshot!(
+            recording.gaps().join("\n"),
+            @"the host's meter lost GPU before the run's end: what it says of the GPU energy is without that, and too little"
+        );
         let meter = recording.over(&phases());
         assert_eq!(meter.devices.len(), 1);
         assert_eq!(meter.notes, ["GPU was not read to the end, and has no number"]);

@@ -16,6 +16,9 @@ use super::{
 /// Samples from one look at the processes on GPUs to the next: it costs more than a counter does.
 const LOOK_AT_PROCESSES: u64 = 10;
 
+/// How the note begins of what the meter took itself.
+pub(crate) const OWN_SHARE: &str = "the meter itself took";
+
 /// What is being read.
 pub(super) struct Sampler<'a> {
     gauges: Vec<Gauge<'a>>,
@@ -109,7 +112,7 @@ impl<'a> Sampler<'a> {
         notes.extend(self.gauges.iter().flat_map(Gauge::notes));
         if now > since && (!self.gauges.is_empty() || self.watts_per_cpu.is_some()) {
             let share = 100.0 * busy / (now - since);
-            notes.push(format!("the meter itself took {share:.1} % of one processor"));
+            notes.push(format!("{OWN_SHARE} {share:.1} % of one processor"));
         }
         let estimate = self.watts_per_cpu.map(|watts| Estimate {
             watts,

@@ -3,7 +3,8 @@
 //! Columns, their order, their meaning and the number of their decimals are facts of
 //! `results_aggregator.py` of <https://github.com/huggingface/AIEnergyScore>, commit
 //! a5b9a048ecd44aa087cdd5b575a17d705128c424. There what was not measured is 0; here its cell is
-//! empty, and the message says why, so that its reader leaves the row out of its sums.
+//! empty, and the message says why, so that its reader leaves the row out of its sums. What is small
+//! has more decimals here: it is not 0, either.
 
 use anyhow::Context as _;
 use contract::{
@@ -66,7 +67,10 @@ pub(super) fn text(all: &Runs, figures: &[Figures]) -> anyhow::Result<String> {
 fn row(run: &RunRecord, figures: &Figures) -> [String; COLUMNS.len()] {
     let of = &run.summary.run;
     let decimals = |value: Option<f64>, decimals: usize| {
-        value.map_or_else(String::new, |value| format!("{value:.decimals$}"))
+        value.map_or_else(String::new, |value| {
+            let decimals = decimals.max(decimals_of(value));
+            format!("{value:.decimals$}")
+        })
     };
     let count = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
     let tokens = of.prompt_tokens.zip(of.completion_tokens);
@@ -114,6 +118,14 @@ fn row(run: &RunRecord, figures: &Figures) -> [String; COLUMNS.len()] {
             .map_or_else(String::new, |repeat| harmless(&plain(&repeat.begun))),
         harmless(&on_one_line(&error)),
     ]
+}
+
+/// The decimals that leave a number three digits that count.
+fn decimals_of(value: f64) -> usize {
+    if value == 0.0 || !value.is_finite() {
+        return 0;
+    }
+    (2.0 - value.abs().log10().floor()).clamp(0.0, 15.0) as usize
 }
 
 fn broken_row(broken: &Broken) -> [String; COLUMNS.len()] {
@@ -183,6 +195,22 @@ mod tests {
         ,,text_gen,,,,,,,,,,,,,,,,,,"BROKEN: r/3: half a file, ""cut"""
         "#
         );
+    }
+
+    #[test]
+    fn what_was_measured_is_never_rounded_to_nothing() {
+        let mut run = measured("1", 0.000_031_62);
+        run.summary.run.seconds = Some(0.036_51);
+        let shown = shown(vec![run], vec![]);
+        let mut reader = csv::Reader::from_reader(shown.as_bytes());
+        let row = reader.records().next().unwrap().unwrap();
+        let cell = |name: &str| &row[COLUMNS.iter().position(|column| *column == name).unwrap()];
+        // 20 prompts.
+        assert_eq!(cell("gpu_energy_wh"), "0.0000316");
+        assert_eq!(cell("wh_per_1000_queries"), "0.00158");
+        assert_eq!(cell("avg_energy_per_prompt_wh"), "0.00000158");
+        assert_eq!(cell("total_duration_seconds"), "0.0365");
+        assert_eq!(cell("throughput_tokens_per_second"), "207669.13");
     }
 
     #[test]

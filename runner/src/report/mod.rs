@@ -24,6 +24,8 @@ pub mod trace;
 
 mod host;
 
+pub(crate) use self::table::kind_name;
+
 use std::fmt::Write as _;
 
 use contract::{

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use contract::{
-    host_meter::HostMeter,
+    host_meter::{HostMeter, MeteredDevice},
     output::{COMPLETION, Completion, HOST_METER, LOG, REPORT, SUMMARY},
     summary::{Device, Summary},
 };
@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::{
     details,
+    plain::plain,
     record::{Broken, Origin, RunRecord, Runs},
     search::{contents, results_folders},
 };
@@ -52,14 +53,21 @@ pub fn read(folder: &Path) -> anyhow::Result<RunRecord> {
     }
     let (summary, origin) = summary(folder, &mut doubts)?;
     sane(&summary)?;
+    let in_summary = || summary.host.clone().map(|meter| (meter, SUMMARY));
     let meter = match typed::<HostMeter>(&folder.join(HOST_METER)) {
-        Ok(Some(meter)) => Some((meter, HOST_METER)),
-        Ok(None) => summary.host.clone().map(|meter| (meter, SUMMARY)),
+        Ok(meter) => meter.map(|meter| (meter, HOST_METER)).or_else(in_summary),
         Err(error) => {
             doubts.push(format!("power over time is not known: {error:#}"));
-            summary.host.clone().map(|meter| (meter, SUMMARY))
+            in_summary()
         }
     };
+    let meter = meter.filter(|(meter, file)| match metered(meter) {
+        Ok(()) => true,
+        Err(error) => {
+            doubts.push(format!("what the host metered is left out: `{file}`: {error:#}"));
+            false
+        }
+    });
     let details = details::read(folder, &mut doubts);
     let folder = folder.to_owned();
     Ok(RunRecord { folder, origin, summary, completion, meter, details, doubts })
@@ -136,6 +144,23 @@ fn sane(summary: &Summary) -> anyhow::Result<()> {
         times.into_iter().flatten().all(|time| time >= 0.0),
         "a time in `{SUMMARY}` is below 0, which no run takes"
     );
+    Ok(())
+}
+
+/// Makes sure that a host can have metered these numbers.
+fn metered(meter: &HostMeter) -> anyhow::Result<()> {
+    for MeteredDevice { name, energy_wh, counted_wh, idle_watts, .. } in &meter.devices {
+        let name = plain(name);
+        for energy in [Some(*energy_wh), *counted_wh].into_iter().flatten() {
+            ensure!(
+                (0.0..=MOST_WATT_HOURS).contains(&energy),
+                "the energy of {name} is {energy:e} Wh, which no run draws"
+            );
+        }
+        if let Some(watts) = idle_watts {
+            ensure!(*watts >= 0.0, "{name} draws {watts:e} W at rest, which is below 0");
+        }
+    }
     Ok(())
 }
 

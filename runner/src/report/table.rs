@@ -12,7 +12,7 @@ use super::{
     record::{Broken, RunRecord, Runs},
     statistics::Statistics,
 };
-use crate::one_line::on_one_line;
+use crate::{meter::OWN_SHARE, one_line::on_one_line};
 
 /// Characters of the longest name in a table.
 const WIDEST: usize = 44;
@@ -56,8 +56,8 @@ pub(super) fn text(
         let rows = repeated.iter().map(|group| spread(group, &all.runs[group.runs[0]]));
         let _ = write!(text, "\n{}", columns(&head, &rows.collect::<Vec<_>>(), width));
     }
-    for (run, figures) in all.runs.iter().zip(figures) {
-        text += &remarks(&all.name(&run.folder), run, figures);
+    for (names, lines) in alike(all, figures) {
+        let _ = write!(text, "\n{}\n{lines}", names.join(", "));
     }
     if !all.broken.is_empty() {
         let _ = writeln!(text, "{}Broken", if text.len() == before { "" } else { "\n" });
@@ -129,26 +129,38 @@ fn spread(group: &Group, first: &RunRecord) -> Vec<String> {
     ]
 }
 
-/// What a reader of a run's numbers must know.
-fn remarks(name: &str, run: &RunRecord, figures: &Figures) -> String {
+/// The remarks on all runs, in the order of the first ones; runs with equal remarks share them.
+fn alike(all: &Runs, figures: &[Figures]) -> Vec<(Vec<String>, String)> {
+    let mut known: Vec<(Vec<String>, String)> = vec![];
+    for (run, figures) in all.runs.iter().zip(figures) {
+        let lines = remarks(run, figures);
+        if lines.is_empty() {
+            continue;
+        }
+        let name = plain(&all.name(&run.folder));
+        match known.iter_mut().find(|(_, other)| *other == lines) {
+            Some((names, _)) => names.push(name),
+            None => known.push((vec![name], lines)),
+        }
+    }
+    known
+}
+
+/// What a reader of a run's numbers must know, a line each.
+fn remarks(run: &RunRecord, figures: &Figures) -> String {
     let mut lines = vec![];
     if figures.gpu.is_none() {
         lines.push(why_no_gpu(run));
     }
     lines.extend(run.summary.notes.iter().chain(&run.doubts).cloned());
-    lines.extend(run.meter.iter().flat_map(|(meter, _)| &meter.notes).cloned());
-    if lines.is_empty() {
-        return String::new();
-    }
-    let mut text = format!("\n{}\n", plain(name));
-    for line in lines {
-        let _ = writeln!(text, "  {}", on_one_line(&line));
-    }
-    text
+    let metered = run.meter.iter().flat_map(|(meter, _)| &meter.notes);
+    // It differs from run to run, and says nothing of their numbers; the page has it.
+    lines.extend(metered.filter(|note| !note.starts_with(OWN_SHARE)).cloned());
+    lines.iter().map(|line| format!("  {}\n", on_one_line(line))).collect()
 }
 
 /// A device's kind as people write it.
-pub(super) fn kind_name(kind: DeviceKind) -> &'static str {
+pub(crate) fn kind_name(kind: DeviceKind) -> &'static str {
     match kind {
         DeviceKind::Gpu => "GPU",
         DeviceKind::Cpu => "CPU",
@@ -235,6 +247,29 @@ mod tests {
 
         Broken
           5: half a file
+        ");
+    }
+
+    #[test]
+    fn what_is_to_be_said_of_several_runs_is_said_once() {
+        let mut other = on_cpu("4");
+        other.summary.notes.push("a prompt failed".into());
+        let mut metered = measured("2", 0.4).meter.unwrap();
+        metered.0.devices.clear();
+        metered.0.notes = vec!["the meter itself took 0.7 % of one processor".into()];
+        let mut last = on_cpu("5");
+        last.meter = Some(metered);
+        let text = shown(vec![on_cpu("2"), on_cpu("3"), other, last], vec![]);
+        let remarks = text.split_once("\n\n2").unwrap().1;
+        insta::assert_snapshot!(format!("2{remarks}"), @r"
+        2, 3, 5
+          no GPU was measured; CPU: estimated from CPU seconds
+          the weights are quantised
+
+        4
+          no GPU was measured; CPU: estimated from CPU seconds
+          the weights are quantised
+          a prompt failed
         ");
     }
 

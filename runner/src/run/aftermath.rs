@@ -71,7 +71,9 @@ pub(super) fn complete_summary(
 /// Adds what the host metered, and leaves its power over time in a file of its own. A run does not
 /// fail for it.
 fn add_meter(summary: &mut Summary, results: &HostPath, recording: Recording, served: Served) {
+    let gaps = recording.gaps();
     let mut metered = recording.over(&summary.run.phases);
+    summary.notes.extend(gaps);
     summary.notes.extend(meter::notes(summary, &metered, served));
     if let Err(error) = write_meter(results, &metered) {
         summary.notes.push(format!("power over time is lost: {error:#}"));

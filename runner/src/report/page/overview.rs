@@ -157,7 +157,7 @@ fn row(page: &mut Markup, all: &Runs, figures: &[Figures], group: &Group, scale:
 fn table(page: &mut Markup, all: &Runs, figures: &[Figures]) {
     page.raw(
         "<section aria-labelledby=\"all\"><h2 id=\"all\">All runs</h2>\
-         <table class=\"all\" role=\"table\"><thead role=\"rowgroup\"><tr role=\"row\">\
+         <table class=\"all\" role=\"table\" aria-labelledby=\"all\"><thead role=\"rowgroup\"><tr role=\"row\">\
          <th role=\"columnheader\">Run</th><th role=\"columnheader\">Wh per 1,000 prompts</th>\
          <th role=\"columnheader\">Tokens per second</th>\
          <th role=\"columnheader\">Tokens per joule</th><th role=\"columnheader\">First token</th>\

@@ -232,7 +232,7 @@ fn numbers(page: &mut Markup, run: &RunRecord, figures: &Figures) {
         tokens,
     } = figures;
     page.raw(
-        "<table class=\"numbers\" role=\"table\"><thead role=\"rowgroup\"><tr role=\"row\">\
+        "<table class=\"numbers\" role=\"table\" aria-label=\"Every number\"><thead role=\"rowgroup\"><tr role=\"row\">\
          <th role=\"columnheader\">Number</th><th role=\"columnheader\">Value</th>\
          <th role=\"columnheader\">How</th><th role=\"columnheader\">From</th></tr></thead>\
          <tbody role=\"rowgroup\">",

@@ -40,6 +40,30 @@ fn a_run_comes_back_as_it_was_written() {
 }
 
 #[test]
+fn what_no_host_meters_is_left_out_with_its_reason() {
+    let told = |key: &str, value: serde_json::Value| {
+        let folder = edited(HOST_METER, |text| {
+            let mut meter: serde_json::Value = serde_json::from_str(&text).unwrap();
+            meter["devices"][0][key] = value.clone();
+            Some(meter.to_string())
+        });
+        let run = read(folder.path()).unwrap();
+        assert_eq!(run.meter, None, "{key}");
+        run.doubts.join("\n")
+    };
+    let said = [
+        told("counted_wh", serde_json::json!(-1.0)),
+        told("energy_wh", serde_json::json!(1e300)),
+        told("idle_watts", serde_json::json!(-5.0)),
+    ];
+    insta::assert_snapshot!(said.join("\n"), @r"
+    what the host metered is left out: `host_meter.json`: the energy of NVIDIA H100 80GB HBM3 is -1e0 Wh, which no run draws
+    what the host metered is left out: `host_meter.json`: the energy of NVIDIA H100 80GB HBM3 is 1e300 Wh, which no run draws
+    what the host metered is left out: `host_meter.json`: NVIDIA H100 80GB HBM3 draws -5e0 W at rest, which is below 0
+    ");
+}
+
+#[test]
 fn folders_of_the_stacks_alone_are_understood() {
     for (name, model) in [
         ("optimum_cpu", "/models/SmolLM2-135M-Instruct"),

@@ -12,6 +12,8 @@ use contract::{
 };
 use walkdir::WalkDir;
 
+use super::super::plain::plain;
+
 /// More than the logs of any run, in bytes: they are packed in memory.
 const MOST_BYTES: u64 = 512 << 20;
 
@@ -71,8 +73,15 @@ fn outputs(folder: &Path) -> anyhow::Result<Vec<LogFile>> {
             )
         })?;
         let below = path.strip_prefix(folder).unwrap_or(&path);
-        let Some(name) = below.to_str() else {
-            bail!("the log `{}` has a name that no archive carries", path.display());
+        // Others end a line of the list of digests, or are folders to some who unpack it.
+        let is_carried =
+            |name: &&str| !name.contains(|char: char| char.is_control() || char == '\\');
+        let Some(name) = below.to_str().filter(is_carried) else {
+            bail!(
+                "the log `{}` has a name that not every archive carries; no benchmark writes it: move \
+                 it elsewhere",
+                plain(&path.to_string_lossy())
+            );
         };
         files
             .push(LogFile { name: name.to_owned(), bytes: fs::read(&path).with_context(reading)? });
@@ -127,6 +136,17 @@ mod tests {
         assert_eq!(names, [".hydra/config.yaml", "benchmark.log"]);
         assert_eq!(read.files[1].bytes, b"benchmark.log");
         assert!(read.remade.unwrap_err().contains("benchmark_report.json"));
+
+        for name in ["a\nb", "c\\d"] {
+            let path = path(".hydra").join(name);
+            fs::write(&path, "").unwrap();
+            let error = Evidence::read(folder.path()).unwrap_err().to_string();
+            assert!(
+                error.contains("not every archive carries") && !error.contains('\n'),
+                "{error}"
+            );
+            fs::remove_file(path).unwrap();
+        }
 
         symlink("/etc/hostname", path("GPU_ENERGY_WH.txt")).unwrap();
         let error = Evidence::read(folder.path()).unwrap_err().to_string();

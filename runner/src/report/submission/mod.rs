@@ -12,6 +12,8 @@ mod rules;
 
 use std::path::Path;
 
+use anyhow::ensure;
+
 use self::{
     archive::{Packed, pack},
     evidence::Evidence,
@@ -22,7 +24,8 @@ use super::{
     figures::Figures,
     groups::groups,
     plain::plain,
-    record::Runs,
+    read::read,
+    record::{RunRecord, Runs},
 };
 use crate::{exit::Exit, one_line::on_one_line, terminal};
 
@@ -64,7 +67,11 @@ pub(super) fn submit(
     let packed: Vec<_> = runs()
         .map(|((run, figures), evidence)| Packed { run, figures, files: &evidence.files })
         .collect();
-    write_new(archive, &pack(&packed, class)?, overwrite)?;
+    let bytes = pack(&packed, class)?;
+    for (run, evidence) in all.runs.iter().zip(&evidence) {
+        unchanged(run, evidence)?;
+    }
+    write_new(archive, &bytes, overwrite)?;
     if all.runs.len() < REPEATS {
         terminal::say(format_args!(
             "note: the score is the mean of {REPEATS} runs, and this is {}",
@@ -77,6 +84,20 @@ pub(super) fn submit(
         archive.display()
     ));
     Ok(Exit::Success)
+}
+
+/// Makes sure that what was judged is what was packed: a run that writes to the folder meanwhile
+/// leaves a part of each.
+fn unchanged(run: &RunRecord, evidence: &Evidence) -> anyhow::Result<()> {
+    let again = read(&run.folder).is_ok_and(|again| again == *run)
+        && Evidence::read(&run.folder).is_ok_and(|again| again == *evidence);
+    ensure!(
+        again,
+        "the logs in `{}` changed while they were packed: no submission was made; wait until nothing \
+         writes there, and pack them again",
+        plain(&run.folder.to_string_lossy())
+    );
+    Ok(())
 }
 
 /// Every reason, with the rule that it is by.
@@ -92,4 +113,31 @@ fn told(refusals: &[Refusal]) -> String {
         lines.join("\n"),
         rules::SOURCE
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use contract::output::{COMPLETION, LOG};
+
+    use super::{Evidence, read, unchanged};
+    use crate::report::testing::{measured, written};
+
+    #[test]
+    fn what_changes_while_it_is_packed_is_not_submitted() {
+        let folder = written(&measured("1", 0.42));
+        let log = folder.path().join(LOG);
+        fs::write(&log, "first").unwrap();
+        let run = read(folder.path()).unwrap();
+        let evidence = Evidence::read(folder.path()).unwrap();
+        unchanged(&run, &evidence).unwrap();
+        fs::write(&log, "first and second").unwrap();
+        let error = unchanged(&run, &evidence).unwrap_err().to_string();
+        assert!(error.contains("changed while they were packed"), "{error}");
+        fs::write(&log, "first").unwrap();
+        unchanged(&run, &evidence).unwrap();
+        fs::remove_file(folder.path().join(COMPLETION)).unwrap();
+        unchanged(&run, &evidence).unwrap_err();
+    }
 }
