@@ -10,10 +10,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use signal_hook::{
-    consts::{SIGINT, SIGTERM},
-    flag,
-};
+use signal_hook::flag;
 
 use crate::{
     exit::Exit,
@@ -26,7 +23,7 @@ use crate::{
         verify::{Around, Scope, Verification, verify},
     },
     options::EngineChoice,
-    terminal,
+    signals, terminal,
     token::TokenSource,
 };
 
@@ -143,7 +140,7 @@ fn token_file(token: &TokenSource) -> Option<&Path> {
     }
 }
 
-/// Ctrl-C and SIGTERM, which ask the work to stop; a second one ends the program as if nobody had
+/// Ctrl-C and its like, which ask the work to stop; a second one ends the program as if nobody had
 /// watched for it.
 struct Signals {
     stop: Arc<AtomicBool>,
@@ -154,7 +151,7 @@ impl Signals {
     /// Watches for them from now on.
     fn watched() -> anyhow::Result<Self> {
         let signals = Self { stop: Arc::default(), which: Arc::default() };
-        for signal in [SIGINT, SIGTERM] {
+        for signal in signals::ending() {
             flag::register_conditional_default(signal, Arc::clone(&signals.stop))
                 .and_then(|_| {
                     flag::register_usize(signal, Arc::clone(&signals.which), signal as usize)
