@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use self::{
     apply::Done,
-    plan::{Stage, Step, steps, touched},
+    plan::{Stage, Step, steps},
 };
 use super::{
     HubCache,
@@ -29,6 +29,7 @@ use super::{
 use crate::{exit::Exit, give_back::Failure, host_path::HostPath, one_line::on_one_line};
 
 pub(crate) use apply::is_unfinished;
+pub(crate) use plan::touched;
 
 /// What gives entries back to their user, or says how: paths below the folder.
 pub(crate) trait TakeBack {
@@ -100,14 +101,19 @@ pub(crate) fn repair(
         repair.plan(steps(&found.breakages, Stage::Rest), owners);
         return Ok(repair);
     }
-    let root = repair.path.as_path().to_owned();
-    for step in steps(&found.breakages, Stage::Rest) {
-        repair.interrupted = around.stop.load(Ordering::Relaxed);
-        repair.ended.push(if repair.interrupted {
-            Ended { step, state: State::Planned }
-        } else {
-            do_step(&root, step)
-        });
+    repair.mend_rest(steps(&found.breakages, Stage::Rest), around.stop);
+    // A link that is gone may have been what others led to.
+    let quick = Scope { bytes: false, full: false, ..scope.clone() };
+    for _ in 0..ROUNDS {
+        if repair.interrupted || !repair.ended.iter().any(|ended| ended.has_unlinked()) {
+            break;
+        }
+        let mut more = steps(&verify(places, &quick, around)?.breakages, Stage::Rest);
+        more.retain(|step| repair.ended.iter().all(|ended| ended.step.fix != step.fix));
+        if more.is_empty() {
+            break;
+        }
+        repair.mend_rest(more, around.stop);
     }
     Ok(repair)
 }
@@ -121,7 +127,26 @@ fn do_step(root: &Path, step: Step) -> Ended {
     Ended { step, state }
 }
 
+impl Ended {
+    fn has_unlinked(&self) -> bool {
+        matches!((&self.step.fix, &self.state), (Fix::Unlink { .. }, State::Done))
+    }
+}
+
 impl Repair {
+    /// Everything but owners and modes, until somebody wants to stop.
+    fn mend_rest(&mut self, steps: Vec<Step>, stop: &AtomicBool) {
+        let root = self.path.as_path().to_owned();
+        for step in steps {
+            self.interrupted = stop.load(Ordering::Relaxed);
+            self.ended.push(if self.interrupted {
+                Ended { step, state: State::Planned }
+            } else {
+                do_step(&root, step)
+            });
+        }
+    }
+
     fn plan(&mut self, steps: Vec<Step>, owners: &dyn TakeBack) {
         for step in self.leaving(steps, owners) {
             if let Fix::TakeBack { paths } = &step.fix {

@@ -204,3 +204,15 @@ fn what_somebody_uses_stays() {
     repaired(&fixture, true);
     assert_eq!(found(&fixture), []);
 }
+
+#[test]
+fn one_repair_mends_what_another_of_its_steps_brings_to_light() {
+    let fixture = Fixture::new();
+    let names = fixture.model("org/m", &FILES, false);
+    let blob = format!("models--org--m/blobs/{}", names["config.json"]);
+    fs::remove_file(fixture.at(&blob)).unwrap();
+    fixture.link(&blob, "..");
+    let done = repaired(&fixture, true).lines();
+    assert!(done.ends_with("2 done, 0 left alone, 0 failed\n"), "{done}");
+    assert_eq!(repaired(&fixture, true).lines(), "nothing to repair\n");
+}

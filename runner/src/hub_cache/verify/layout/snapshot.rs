@@ -100,8 +100,10 @@ impl Judge<'_> {
                 (Some(tree), false)
             }
             Some(Err(TreeFault::Unusable(why))) => {
-                let fix = aside(&path, self);
-                self.add_fixed(What::BrokenTree, &path, 0, why, vec![fix]);
+                // A pipe or a folder has no bytes to keep: whoever made it knows what it is for.
+                let is_file = self.repo.dir.look(&path).is_ok_and(|stamp| stamp.kind == Kind::File);
+                let fix = is_file.then(|| aside(&path, self));
+                self.add_fixed(What::BrokenTree, &path, 0, why, fix.into_iter().collect());
                 (None, false)
             }
             Some(Err(TreeFault::Unreadable(error))) => {
@@ -120,7 +122,8 @@ impl Judge<'_> {
         entry: Option<Option<&TreeFile>>,
         only_links: bool,
     ) -> Found {
-        if file.path.file_name().is_some_and(is_unfinished) {
+        let is_link = matches!(file.content, Content::Blob { .. } | Content::Astray { .. });
+        if is_link && file.path.file_name().is_some_and(is_unfinished) {
             let fix = Fix::Unlink { path: self.folder.join(path) };
             let evidence = "a link that a repair was making".to_owned();
             self.add_fixed(What::Leftover, path, 0, evidence, vec![fix]);
@@ -218,9 +221,14 @@ impl Judge<'_> {
             return;
         }
         let waits = self.set_aside.contains(name);
-        let why = if waits { ", which a repair has set aside" } else { "" };
+        let why = match (waits, self.lacks_blobs) {
+            (true, _) => ", which a repair has set aside",
+            // A disk that is not mounted comes back, and then the link is right again.
+            (false, true) => ", as `blobs` is no folder now",
+            (false, false) => "",
+        };
         let evidence = format!("there is no `{BLOBS}/{}`{why}", name.display());
-        let fix = (!waits).then(|| Fix::Unlink { path: self.folder.join(path) });
+        let fix = why.is_empty().then(|| Fix::Unlink { path: self.folder.join(path) });
         let bytes = entry.map_or(0, TreeFile::size);
         self.add_fixed(What::DanglingPointer, path, bytes, evidence, fix.into_iter().collect());
     }
