@@ -102,19 +102,6 @@ pub(crate) fn repair(
         return Ok(repair);
     }
     repair.mend_rest(steps(&found.breakages, Stage::Rest), around.stop);
-    // A link that is gone may have been what others led to.
-    let quick = Scope { bytes: false, full: false, ..scope.clone() };
-    for _ in 0..ROUNDS {
-        if repair.interrupted || !repair.ended.iter().any(|ended| ended.has_unlinked()) {
-            break;
-        }
-        let mut more = steps(&verify(places, &quick, around)?.breakages, Stage::Rest);
-        more.retain(|step| repair.ended.iter().all(|ended| ended.step.fix != step.fix));
-        if more.is_empty() {
-            break;
-        }
-        repair.mend_rest(more, around.stop);
-    }
     Ok(repair)
 }
 
@@ -125,12 +112,6 @@ fn do_step(root: &Path, step: Step) -> Ended {
         Err(error) => State::Failed(format!("{error:#}")),
     };
     Ended { step, state }
-}
-
-impl Ended {
-    fn has_unlinked(&self) -> bool {
-        matches!((&self.step.fix, &self.state), (Fix::Unlink { .. }, State::Done))
-    }
 }
 
 impl Repair {

@@ -48,6 +48,7 @@ pub(crate) fn judge(repo: &Repo) -> Judged {
         judged: Judged::default(),
         set_aside: set_aside_names(repo),
         is_blind: repo.troubles.iter().any(|trouble| trouble.path.starts_with(SNAPSHOTS)),
+        led_astray: HashMap::new(),
         lacks_blobs: repo.has(BLOBS) && !leads_to_folder(repo, BLOBS.as_ref()),
     };
     judge.linked_folder(Path::new(""));
@@ -76,6 +77,8 @@ struct Judge<'a> {
     set_aside: HashSet<OsString>,
     /// Whether a snapshot is out of sight, so that nobody knows what it uses.
     is_blind: bool,
+    /// Links of snapshots, below the repo, to blobs that are links out of the repo themselves.
+    led_astray: HashMap<OsString, Vec<PathBuf>>,
     /// Whether something else is where the blobs should be, such as a link to a disk that is gone.
     lacks_blobs: bool,
 }

@@ -173,6 +173,9 @@ impl Judge<'_> {
         path: &Path,
         entry: Option<Option<&TreeFile>>,
     ) -> Found {
+        if let Some(Blob::Astray { .. }) = self.repo.blobs.get(name) {
+            self.led_astray.entry(name.clone()).or_default().push(path.to_owned());
+        }
         let stamp = match self.repo.seen(name) {
             Seen::Listed { stamp, .. } => *stamp,
             // Its size and bytes are for the next check, when its download is done.
@@ -239,8 +242,10 @@ impl Judge<'_> {
         }
         let evidence = format!("it has {size} bytes, the commit's list says {listed}");
         let path = Path::new(BLOBS).join(name);
-        let fix = set_aside(self.repo, &self.folder, name);
-        self.add_fixed(What::TruncatedBlob, path, size, evidence, vec![fix]);
+        // A link out of the repo has no bytes of its own: it is told, and goes, as such.
+        let is_astray = matches!(self.repo.blobs.get(name), Some(Blob::Astray { .. }));
+        let fix = (!is_astray).then(|| set_aside(self.repo, &self.folder, name));
+        self.add_fixed(What::TruncatedBlob, path, size, evidence, fix.into_iter().collect());
     }
 
     /// A link out of the repo. Where the repo has the blob that the commit's list names, or one of
