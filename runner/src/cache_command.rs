@@ -1,6 +1,7 @@
 //! `aienergyscore cache`: where the model of a cache meets the user and the world.
 
 use std::{
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -9,14 +10,12 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use anyhow::Context as _;
-use signal_hook::{
-    consts::{SIGINT, SIGTERM},
-    flag,
-};
+use anyhow::{Context as _, bail};
+use signal_hook::flag;
 
 use crate::{
     exit::Exit,
+    folders::closed,
     give_back::{Entry, Failure, Ids, find_engine, give_back, leave, sudo_line},
     host::Host,
     host_path::HostPath,
@@ -26,7 +25,7 @@ use crate::{
         verify::{Around, Scope, Verification, verify},
     },
     options::EngineChoice,
-    terminal,
+    signals, terminal,
     token::TokenSource,
 };
 
@@ -37,6 +36,7 @@ use crate::{
 pub fn ls(listing: &Listing, as_json: bool) -> anyhow::Result<Exit> {
     let host = Host::read()?;
     let cache = HubCache::locate(&host)?;
+    must_be_open(&host, &cache)?;
     let census = CacheCensus::take(cache.hub.as_path())?;
     let now = host.now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     terminal::print(&if as_json {
@@ -74,6 +74,9 @@ pub fn mend(
     let cache = HubCache::locate(&host)?;
     let ids = Ids::of_this_machine(host.uid);
     let owners = ByEngine { host: &host, choice: engine, ids };
+    if really {
+        open(&host, &cache, &owners)?;
+    }
     let signals = Signals::watched()?;
     let done =
         around(&host, &cache, &signals, |around| repair(&cache, scope, around, &owners, really))?;
@@ -99,6 +102,7 @@ fn around<T>(
     signals: &Signals,
     work: impl FnOnce(&Around<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
+    must_be_open(host, cache)?;
     let memory = dirs::cache_dir();
     let token = TokenSource::locate(host, cache, "")?;
     work(&Around {
@@ -107,6 +111,46 @@ fn around<T>(
         memory: memory.as_deref(),
         stop: &signals.stop,
     })
+}
+
+/// Says who closed the cache, and what opens it.
+///
+/// # Errors
+/// When this user cannot look into it.
+fn must_be_open(host: &Host, cache: &HubCache) -> anyhow::Result<()> {
+    let hub = &cache.hub;
+    let Some((folder, remedy)) = closed(hub.as_path(), host) else { return Ok(()) };
+    let is_mine = folder.metadata().is_ok_and(|data| data.uid() == host.uid);
+    let hint = match folder == hub.as_path() && !is_mine {
+        true => "; `aienergyscore cache repair --yes` may do without sudo",
+        false => "",
+    };
+    let place = folder.display();
+    bail!("the Hub cache `{hub}` cannot be looked into: `{place}` is closed to you: {remedy}{hint}")
+}
+
+/// Takes a cache back of which the folder itself is closed: nothing in it could be looked at.
+///
+/// # Errors
+/// When it is not open afterwards.
+fn open(host: &Host, cache: &HubCache, owners: &dyn TakeBack) -> anyhow::Result<()> {
+    let (hub, itself) = (&cache.hub, PathBuf::new());
+    let is_ours = closed(hub.as_path(), host).is_some_and(|(folder, _)| folder == hub.as_path())
+        && owners.leave(hub, &itself).is_none();
+    if !is_ours {
+        return must_be_open(host, cache);
+    }
+    let failed = owners.take_back(hub, &[itself]);
+    let why = match &failed {
+        Ok(failed) => failed.first().map(|failure| failure.error.clone()),
+        Err(error) => Some(format!("{error:#}")),
+    };
+    must_be_open(host, cache).with_context(|| match why {
+        Some(why) => format!("taking it back through a container failed: {why}"),
+        None => "it was taken back through a container".to_owned(),
+    })?;
+    terminal::say(format_args!("the Hub cache `{hub}` itself was taken back"));
+    Ok(())
 }
 
 /// Takes entries back through a container.
@@ -143,7 +187,7 @@ fn token_file(token: &TokenSource) -> Option<&Path> {
     }
 }
 
-/// Ctrl-C and SIGTERM, which ask the work to stop; a second one ends the program as if nobody had
+/// Ctrl-C and its like, which ask the work to stop; a second one ends the program as if nobody had
 /// watched for it.
 struct Signals {
     stop: Arc<AtomicBool>,
@@ -154,7 +198,7 @@ impl Signals {
     /// Watches for them from now on.
     fn watched() -> anyhow::Result<Self> {
         let signals = Self { stop: Arc::default(), which: Arc::default() };
-        for signal in [SIGINT, SIGTERM] {
+        for signal in signals::ending() {
             flag::register_conditional_default(signal, Arc::clone(&signals.stop))
                 .and_then(|_| {
                     flag::register_usize(signal, Arc::clone(&signals.which), signal as usize)

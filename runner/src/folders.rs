@@ -69,6 +69,10 @@ fn why_not_made(folder: &Path, error: &io::Error, host: &Host) -> String {
             format!("`{shown}` is a link to nothing; remove it, or make what it points to")
         }
         Ok(data) if !data.is_dir() => format!("`{shown}` is not a folder; choose another path"),
+        // It may be there: a chown of the one folder shows the other.
+        Ok(_) if is_closed(nearest, folder) => {
+            format!("`{shown}` is closed to you: {}", owner_and_remedy(nearest, host))
+        }
         _ if error.kind() == io::ErrorKind::PermissionDenied => format!(
             "you may not write to `{shown}`; `sudo install -d -o {} -g {} {}` makes the folder for \
              you, or choose another",
@@ -78,6 +82,18 @@ fn why_not_made(folder: &Path, error: &io::Error, host: &Host) -> String {
         ),
         _ => error.to_string(),
     }
+}
+
+/// Whether the folder `nearest` keeps `folder`, which is the same or below it, out of sight.
+fn is_closed(nearest: &Path, folder: &Path) -> bool {
+    let read = if nearest == folder { Access::READ_OK } else { Access::empty() };
+    access(nearest, read | Access::EXEC_OK) == Err(rustix::io::Errno::ACCESS)
+}
+
+/// The folder on the way to `folder`, or itself, that is closed to the user, and what to do about it.
+pub(crate) fn closed<'a>(folder: &'a Path, host: &Host) -> Option<(&'a Path, String)> {
+    let nearest = folder.ancestors().find(|path| fs::metadata(path).is_ok())?;
+    is_closed(nearest, folder).then(|| (nearest, owner_and_remedy(nearest, host)))
 }
 
 fn owner_and_remedy(folder: &Path, host: &Host) -> String {

@@ -40,6 +40,7 @@ pub mod run;
 pub mod run_id;
 pub mod server;
 pub mod shell;
+mod signals;
 pub mod terminal;
 #[cfg(test)]
 mod testing;

@@ -113,10 +113,17 @@ impl TokenSource {
     }
 }
 
-/// The file of a secret that a run makes: in the user's own folder for such, where there is one.
+/// The file of a secret that a run makes: in the user's own folder for such, where there is one. What
+/// `su` or a container hands on may name somebody else's.
 pub(crate) fn file_of_run(host: &Host, run_id: &str, what: &str) -> Result<HostPath, Usage> {
-    let runtime = host.env.text("XDG_RUNTIME_DIR").or_else(|| host.env.text("TMPDIR"));
-    let folder = runtime.unwrap_or_else(|| "/tmp".to_owned());
+    let is_ours = |folder: &String| {
+        let folder = Path::new(folder);
+        folder.is_absolute()
+            && folder.is_dir()
+            && access(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+    };
+    let named = ["XDG_RUNTIME_DIR", "TMPDIR"].into_iter().filter_map(|name| host.env.text(name));
+    let folder = named.into_iter().find(is_ours).unwrap_or_else(|| "/tmp".to_owned());
     let file = Path::new(&folder).join(format!("aienergyscore-{run_id}-{what}"));
     HostPath::new("token file", &file, &host.cwd)
 }
@@ -208,7 +215,7 @@ mod tests {
             TokenSource::Variable { name, file } => format!("{name} {file}"),
             TokenSource::File(file) => file.to_string(),
         };
-        let cases: [(&[(&str, &str)], &str); 8] = [
+        let cases: [(&[(&str, &str)], &str); 10] = [
             (&[("HF_TOKEN_PATH", "~/tok")], "/home/ada/tok"),
             (&[("HF_TOKEN_PATH", "$D/tok"), ("D", "/d")], "/d/tok"),
             (&[], "/home/ada/.cache/huggingface/token"),
@@ -217,8 +224,16 @@ mod tests {
             (&[("HF_TOKEN", " "), ("HF_TOKEN_PATH", "/t")], "/t"),
             (&[("HF_TOKEN", "x"), ("HF_TOKEN_PATH", "/t")], "HF_TOKEN /tmp/aienergyscore-ID-token"),
             (
-                &[("HUGGING_FACE_HUB_TOKEN", "x"), ("XDG_RUNTIME_DIR", "/run/user/1")],
-                "HUGGING_FACE_HUB_TOKEN /run/user/1/aienergyscore-ID-token",
+                &[("HUGGING_FACE_HUB_TOKEN", "x"), ("XDG_RUNTIME_DIR", "/var/tmp")],
+                "HUGGING_FACE_HUB_TOKEN /var/tmp/aienergyscore-ID-token",
+            ),
+            (
+                &[("HF_TOKEN", "x"), ("XDG_RUNTIME_DIR", "/nobody"), ("TMPDIR", "/var/tmp")],
+                "HF_TOKEN /var/tmp/aienergyscore-ID-token",
+            ),
+            (
+                &[("HF_TOKEN", "x"), ("XDG_RUNTIME_DIR", "/dev/null"), ("TMPDIR", "tmp")],
+                "HF_TOKEN /tmp/aienergyscore-ID-token",
             ),
         ];
         for (variables, expected) in cases {

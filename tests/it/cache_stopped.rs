@@ -15,6 +15,9 @@ use crate::harness::program;
 /// A blob without end: 64 GiB of zeros, which take no space.
 const ENDLESS: u64 = 64 << 30;
 
+/// Time in which a signal ends a program that does not ignore it.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// Whether the process has a file below `folder` open.
 fn reads_below(pid: u32, folder: &Path) -> bool {
     let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
@@ -24,13 +27,18 @@ fn reads_below(pid: u32, folder: &Path) -> bool {
 
 /// What `aienergyscore cache …` says of an endless cache when it is stopped.
 fn stopped(args: &[&str], signal: Signal) -> (Option<i32>, String) {
+    stopped_by(Command::new(program("aienergyscore")), args, &[signal])
+}
+
+/// The same of a program that is started by another one, and gets several signals.
+fn stopped_by(mut command: Command, args: &[&str], signals: &[Signal]) -> (Option<i32>, String) {
     let home = tempfile::tempdir().unwrap();
     let hub = home.path().canonicalize().unwrap().join("hub");
     let blobs = hub.join("models--org--m/blobs");
     fs::create_dir_all(&blobs).unwrap();
     let blob = blobs.join("a".repeat(64));
     fs::File::create(&blob).unwrap().set_len(ENDLESS).unwrap();
-    let mut child = Command::new(program("aienergyscore"))
+    let mut child = command
         .arg("cache")
         .args(args)
         .env_clear()
@@ -44,7 +52,10 @@ fn stopped(args: &[&str], signal: Signal) -> (Option<i32>, String) {
         assert_eq!(child.try_wait().unwrap(), None, "it ended before it was stopped");
         thread::sleep(Duration::from_millis(5));
     }
-    kill_process(Pid::from_child(&child), signal).unwrap();
+    for signal in signals {
+        kill_process(Pid::from_child(&child), *signal).unwrap();
+        thread::sleep(PAUSE);
+    }
     let output = child.wait_with_output().unwrap();
     assert_eq!(blob.metadata().unwrap().len(), ENDLESS);
     assert!(blobs.read_dir().unwrap().count() == 1, "it was left where it was");
@@ -54,7 +65,7 @@ fn stopped(args: &[&str], signal: Signal) -> (Option<i32>, String) {
 
 #[test]
 fn a_verification_that_is_stopped_says_how_far_it_came() {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let (ended, said) = stopped(&["verify"], signal);
         assert_eq!(ended, Some(code), "{said}");
         assert!(said.contains("interrupted") && said.contains("1 not checked"), "{said}");
@@ -66,4 +77,12 @@ fn a_repair_that_is_stopped_while_it_looks_changes_nothing() {
     let (code, said) = stopped(&["repair", "--yes"], Signal::INT);
     assert_eq!(code, Some(130), "{said}");
     assert!(said.contains("interrupted"), "{said}");
+}
+
+#[test]
+fn a_closed_terminal_does_not_stop_what_nohup_started() {
+    let mut nohup = Command::new("/usr/bin/nohup");
+    nohup.arg(program("aienergyscore"));
+    let (code, said) = stopped_by(nohup, &["verify"], &[Signal::HUP, Signal::INT]);
+    assert_eq!(code, Some(130), "{said}");
 }

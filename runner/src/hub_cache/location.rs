@@ -7,6 +7,7 @@ use std::{
 
 use contract::env;
 
+use super::repo::{BLOBS, SNAPSHOTS};
 use crate::{
     exit::Usage,
     host::{Environment, Host},
@@ -75,16 +76,17 @@ impl HubCache {
         Ok(self)
     }
 
-    /// Repos of the Hub cache that are links to another place: only the cache itself is mounted, so
-    /// a container does not see what they lead to.
+    /// Repos of the Hub cache, and folders of theirs, that are links to another place: only the cache
+    /// itself is mounted, so a container does not see what they lead to.
     pub(crate) fn repos_elsewhere(&self) -> Vec<PathBuf> {
         let Ok(hub) = self.hub.as_path().canonicalize() else { return vec![] };
         let Ok(entries) = fs::read_dir(&hub) else { return vec![] };
-        let leads_out = |path: &PathBuf| {
-            path.is_symlink() && path.canonicalize().is_ok_and(|real| !real.starts_with(&hub))
-        };
+        let places = entries.flatten().flat_map(|entry| {
+            let repo = entry.path();
+            [repo.join(BLOBS), repo.join(SNAPSHOTS), repo]
+        });
         let mut links: Vec<_> =
-            entries.flatten().map(|entry| entry.path()).filter(leads_out).collect();
+            places.filter(|place| out_of_sight(&hub, place).is_some()).collect();
         links.sort();
         links
     }
@@ -98,6 +100,13 @@ impl HubCache {
     pub(crate) const fn folders(&self) -> [(&'static str, &HostPath); 2] {
         [("HuggingFace home", &self.home), ("Hub cache", &self.hub)]
     }
+}
+
+/// What the link at `place` leads to, if a container that has the cache `hub` alone does not see it.
+pub(crate) fn out_of_sight(hub: &Path, place: &Path) -> Option<PathBuf> {
+    let text = fs::read_link(place).ok()?;
+    let real = place.canonicalize().ok()?;
+    (text.is_absolute() || !real.starts_with(hub)).then_some(real)
 }
 
 /// `~`, `$NAME` and `${NAME}` replaced as Python's `expanduser` and `expandvars` do: an unknown
@@ -202,5 +211,10 @@ mod tests {
         std::os::unix::fs::symlink("../other", root.join("disk/models--a--b")).unwrap();
         std::fs::create_dir(root.join("other")).unwrap();
         assert_eq!(settled.repos_elsewhere(), [root.join("disk/models--a--b")]);
+        let repo = root.join("disk/models--a--c");
+        std::fs::create_dir_all(repo.join("refs")).unwrap();
+        std::os::unix::fs::symlink(repo.join("refs"), repo.join("blobs")).unwrap();
+        let expected = ["disk/models--a--b", "disk/models--a--c/blobs"].map(|path| root.join(path));
+        assert_eq!(settled.repos_elsewhere(), expected, "an absolute link is the host's");
     }
 }

@@ -26,7 +26,7 @@ use crate::{
     render::command_line,
     report,
     terminal::{self, warn},
-    token::TokenSource,
+    token::{TokenFile, TokenSource},
 };
 
 /// Runs what is prepared.
@@ -43,21 +43,18 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     let meter = Meter::start(request);
     // First the reaper: from here on somebody cleans up, whatever becomes of this process.
     let mut reaper = Reaper::start(engine, plan, options, lock)?;
-    let mut secrets = vec![];
-    if engine.has_containers() {
-        if let Some(token) = &options.token {
-            readable(token, plan.backend.value, host)?;
-        }
-        if let Some(server) = &options.server {
-            server.readable(host)?;
-        }
-        for secret in options.handed_over() {
-            secrets.extend(secret.write(host)?);
-        }
-    }
     let command = command_line(engine, plan);
     let again = repeat::repeat(options, detected, plan, &command, host);
-    let running = Running::start(&command, show == Show::RunJson)?;
+    let started = hand_over(&prepared.planned, host)
+        .and_then(|secrets| Ok((secrets, Running::start(&command, show == Show::RunJson)?)));
+    let (secrets, running) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            // Nobody was asked for a container, so nobody has to wait for one to come.
+            reaper.dismiss()?;
+            return Err(error);
+        }
+    };
     meter.watch(&running.pids());
     reaper.watch(&running.pids())?;
     let search = Search::start(engine, host.uid);
@@ -105,6 +102,24 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
         terminal::say(format_args!("error: {message}\nresults so far: {}", options.results));
     }
     Ok(verdict.exit)
+}
+
+/// Writes the secrets that a container gets as files; they go with what is returned.
+fn hand_over(planned: &Planned, host: &Host) -> anyhow::Result<Vec<TokenFile>> {
+    let Planned { options, detected, plan } = planned;
+    let mut secrets = vec![];
+    if detected.engine.has_containers() {
+        if let Some(token) = &options.token {
+            readable(token, plan.backend.value, host)?;
+        }
+        if let Some(server) = &options.server {
+            server.readable(host)?;
+        }
+        for secret in options.handed_over() {
+            secrets.extend(secret.write(host)?);
+        }
+    }
+    Ok(secrets)
 }
 
 fn take_inventory(hub: &Path) -> anyhow::Result<Inventory> {

@@ -137,7 +137,13 @@ pub(super) fn judge(run_id: &str, evidence: &Evidence) -> Verdict {
         return failed(
             Exit::Benchmark(shell_code(code)),
             format!(
-                "the benchmark failed (exit code {code}); its last words are above and in {LOG}"
+                "the benchmark failed (exit code {code}); its last words are above{}",
+                // An image that is none of ours keeps no log.
+                if evidence.completion.is_some() {
+                    format!(" and in {LOG}")
+                } else {
+                    String::new()
+                }
             ),
         );
     }

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process_group};
-use signal_hook::{consts, flag, iterator::Signals, low_level::signal_name};
+use signal_hook::{flag, iterator::Signals, low_level::signal_name};
 
 use super::{container, pump::Pump};
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     plan::RunPlan,
     process::{self, capture, exit_code},
     shell::CommandLine,
-    terminal,
+    signals, terminal,
 };
 
 /// How long a stopped benchmark has for its end: the entrypoint kills it after half of that.
@@ -120,9 +120,9 @@ impl Running {
 
 /// Listens for the signals that end a run, until the flag says that they shall end us.
 fn listen() -> io::Result<(Signals, Arc<AtomicBool>)> {
-    let asked = [consts::SIGINT, consts::SIGTERM, consts::SIGHUP, consts::SIGQUIT];
+    let asked = signals::ending();
     let mortal = Arc::new(AtomicBool::new(false));
-    let signals = Signals::new(asked)?;
+    let signals = Signals::new(&asked)?;
     for signal in asked {
         flag::register_conditional_default(signal, Arc::clone(&mortal))?;
     }

@@ -64,7 +64,13 @@ fn attempt(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<Done> {
         Fix::Unlink { path } => unlink(root, path),
         Fix::WriteRef { path, commit } => write_ref(root, path, commit),
         Fix::Rename { path, to } => rename(root, path, to),
-        Fix::Copy { from, path } => copy(&find(root, from)?, &find(root, path)?),
+        Fix::Copy { from, path } => {
+            // All blobs may have gone, and their folder with them.
+            if let Some(blobs) = path.parent() {
+                find(root, blobs)?.make_folder().context("making the folder for it")?;
+            }
+            copy(&find(root, from)?, &find(root, path)?)
+        }
     }
 }
 
@@ -230,8 +236,10 @@ fn new_ref(
     let make = |new: &Place| new.create(mode);
     match Place::find(root, &repo.join(BLOBS).join(commit)) {
         Ok(blob) => Ok(make_new(&blob, |number| unfinished(commit.as_ref(), number), make)?),
-        // A repo of which only a ref was ever asked for.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        // A repo of which only a ref was ever asked for, or with blobs behind a link.
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
             let name = |number: u32| {
                 let mut name = place.name().to_owned();
                 name.push(format!(".{number:08x}.tmp"));

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use self::{
     apply::Done,
-    plan::{Stage, Step, steps, touched},
+    plan::{Stage, Step, steps},
 };
 use super::{
     HubCache,
@@ -29,6 +29,7 @@ use super::{
 use crate::{exit::Exit, give_back::Failure, host_path::HostPath, one_line::on_one_line};
 
 pub(crate) use apply::is_unfinished;
+pub(crate) use plan::touched;
 
 /// What gives entries back to their user, or says how: paths below the folder.
 pub(crate) trait TakeBack {
@@ -100,15 +101,7 @@ pub(crate) fn repair(
         repair.plan(steps(&found.breakages, Stage::Rest), owners);
         return Ok(repair);
     }
-    let root = repair.path.as_path().to_owned();
-    for step in steps(&found.breakages, Stage::Rest) {
-        repair.interrupted = around.stop.load(Ordering::Relaxed);
-        repair.ended.push(if repair.interrupted {
-            Ended { step, state: State::Planned }
-        } else {
-            do_step(&root, step)
-        });
-    }
+    repair.mend_rest(steps(&found.breakages, Stage::Rest), around.stop);
     Ok(repair)
 }
 
@@ -122,6 +115,19 @@ fn do_step(root: &Path, step: Step) -> Ended {
 }
 
 impl Repair {
+    /// Everything but owners and modes, until somebody wants to stop.
+    fn mend_rest(&mut self, steps: Vec<Step>, stop: &AtomicBool) {
+        let root = self.path.as_path().to_owned();
+        for step in steps {
+            self.interrupted = stop.load(Ordering::Relaxed);
+            self.ended.push(if self.interrupted {
+                Ended { step, state: State::Planned }
+            } else {
+                do_step(&root, step)
+            });
+        }
+    }
+
     fn plan(&mut self, steps: Vec<Step>, owners: &dyn TakeBack) {
         for step in self.leaving(steps, owners) {
             if let Fix::TakeBack { paths } = &step.fix {

@@ -204,3 +204,39 @@ fn what_somebody_uses_stays() {
     repaired(&fixture, true);
     assert_eq!(found(&fixture), []);
 }
+
+#[test]
+fn a_link_that_goes_takes_those_along_that_lead_to_it() {
+    let fixture = Fixture::new();
+    let names = fixture.model("org/m", &FILES, false);
+    let blob = format!("models--org--m/blobs/{}", names["config.json"]);
+    fs::remove_file(fixture.at(&blob)).unwrap();
+    fixture.link(&blob, "..");
+    let done = repaired(&fixture, true).lines();
+    assert!(done.ends_with("2 done, 0 left alone, 0 failed\n"), "{done}");
+    assert_eq!(repaired(&fixture, true).lines(), "nothing to repair\n");
+}
+
+#[test]
+fn links_in_place_of_a_blob_and_of_all_blobs_stop_no_repair() {
+    let fixture = Fixture::new();
+    let names = fixture.model("org/m", &FILES, true);
+    fixture.write("large", "somebody's");
+    let blob = format!("models--org--m/blobs/{}", names["onnx/model.onnx"]);
+    fs::remove_file(fixture.at(&blob)).unwrap();
+    fixture.link(&blob, "../../large");
+    let names = fixture.model("org/n", &FILES, true);
+    fs::rename(fixture.at("models--org--n/blobs"), fixture.at("models--org--n/kept")).unwrap();
+    fs::remove_file(fixture.at(format!("models--org--n/kept/{}", names["config.json"]))).unwrap();
+    fixture.link("models--org--n/blobs", "kept");
+    fixture.write("models--org--n/refs/main", format!("{COMMIT}\n"));
+    fixture.model("org/o", &FILES[1..], true);
+    let names = fixture.model("org/p", &FILES[1..], true);
+    fs::remove_dir_all(fixture.at("models--org--p/blobs")).unwrap();
+    let done = repaired(&fixture, true).lines();
+    assert!(done.ends_with(" 0 left alone, 0 failed\n"), "{done}");
+    assert_eq!(repaired(&fixture, true).lines(), "nothing to repair\n");
+    assert_eq!(fs::read_to_string(fixture.at("large")).unwrap(), "somebody's");
+    let blob = format!("models--org--p/blobs/{}", names["onnx/model.onnx"]);
+    assert_eq!(fs::read_to_string(fixture.at(blob)).unwrap(), "large");
+}

@@ -67,7 +67,12 @@ fn find(
         if found.len() == names.len() {
             break;
         }
-        let blobs = Path::new(&repo.folder()).join(BLOBS);
+        let folder = repo.folder();
+        let blobs = Path::new(&folder).join(BLOBS);
+        // A repair follows no link.
+        if [Path::new(&folder), &blobs].iter().any(|path| cache.path.join(path).is_symlink()) {
+            continue;
+        }
         // What is closed was told by its owner and mode, and gives nothing.
         let Ok(dir) = cache.dir.enter(&blobs) else { continue };
         let _ = dir.visit(|name, kind| {

@@ -16,6 +16,7 @@ pub(crate) use blobs::set_aside;
 use crate::hub_cache::{
     breakage::{Breakage, Fix, What},
     dir::{Kind, Stamp, is_too_deep},
+    location::out_of_sight,
     names::{is_of_system, is_umask_probe},
     reached::leads_nowhere,
     repo::{BLOBS, NO_EXIST, REFS, Repo, SNAPSHOTS, TREES, Trouble},
@@ -47,7 +48,10 @@ pub(crate) fn judge(repo: &Repo) -> Judged {
         judged: Judged::default(),
         set_aside: set_aside_names(repo),
         is_blind: repo.troubles.iter().any(|trouble| trouble.path.starts_with(SNAPSHOTS)),
+        led_astray: HashMap::new(),
+        lacks_blobs: repo.has(BLOBS) && !leads_to_folder(repo, BLOBS.as_ref()),
     };
+    judge.linked_folder(Path::new(""));
     repo.troubles.iter().for_each(|trouble| judge.trouble(trouble));
     for snapshot in repo.snapshots() {
         judge.snapshot(&snapshot);
@@ -73,6 +77,10 @@ struct Judge<'a> {
     set_aside: HashSet<OsString>,
     /// Whether a snapshot is out of sight, so that nobody knows what it uses.
     is_blind: bool,
+    /// Links of snapshots, below the repo, to blobs that are links out of the repo themselves.
+    led_astray: HashMap<OsString, Vec<PathBuf>>,
+    /// Whether something else is where the blobs should be, such as a link to a disk that is gone.
+    lacks_blobs: bool,
 }
 
 /// The names of what lies in the repo's `.set-aside`, without the moment after them.
@@ -135,10 +143,14 @@ impl Judge<'_> {
             if name == SET_ASIDE {
                 self.set_aside();
             } else if known.iter().any(|known| name == *known) {
-                let is_folder = *kind == Kind::Folder
-                    || self.repo.dir.look_through(name).is_ok_and(|s| s.kind == Kind::Folder);
-                if !is_folder {
-                    self.add(What::ForeignFile, name, bytes, "it should be a folder".to_owned());
+                match (kind, leads_to_folder(self.repo, name)) {
+                    (Kind::Link, true) => self.linked_folder(Path::new(name)),
+                    (_, true) => {}
+                    (Kind::Link, false) => self.lost_folder(Path::new(name)),
+                    (_, false) => {
+                        let evidence = "it should be a folder".to_owned();
+                        self.add(What::ForeignFile, name, bytes, evidence);
+                    }
                 }
             } else if *kind == Kind::Folder && is_link_probe(name) {
                 let fix = Fix::Remove { path: self.folder.join(name), lock: None };
@@ -165,6 +177,29 @@ impl Judge<'_> {
             self.add(What::ForeignFile, path, 0, evidence);
         }
         self.unfinished_trees();
+    }
+
+    /// A folder of the repo, or the repo itself, that is a link which no container can follow.
+    fn linked_folder(&mut self, path: &Path) {
+        let hub = self.repo.path.parent().unwrap_or(Path::new("/"));
+        if let Some(real) = out_of_sight(hub, &self.repo.path.join(path)) {
+            let evidence = format!(
+                "a folder that is a link to `{}`, which no container sees; move the whole cache \
+                 there, and make its own folder the link",
+                real.display()
+            );
+            self.add(What::AbsoluteLink, path, 0, evidence);
+        }
+    }
+
+    /// A link in place of a folder, with nothing where it leads.
+    fn lost_folder(&mut self, path: &Path) {
+        let text = self.repo.dir.link(path).unwrap_or_default();
+        let evidence = format!(
+            "it is a link to `{}`, where no folder is; is that disk mounted?",
+            String::from_utf8_lossy(&text)
+        );
+        self.add(What::DiskError, path, 0, evidence);
     }
 
     fn set_aside(&mut self) {
@@ -194,6 +229,11 @@ impl Judge<'_> {
             }
         }
     }
+}
+
+/// Whether the entry `name` of a repo is a folder, or a link to one.
+fn leads_to_folder(repo: &Repo, name: &OsStr) -> bool {
+    repo.dir.look_through(name).is_ok_and(|stamp| stamp.kind == Kind::Folder)
 }
 
 /// `tmpXXXXXXXX`, as Python's `tempfile` names folders.

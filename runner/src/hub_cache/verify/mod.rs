@@ -1,6 +1,7 @@
 //! `cache verify`: whether a cache is what it seems, without a network.
 
 mod access;
+mod behind;
 mod content;
 mod elsewhere;
 mod layout;
@@ -140,6 +141,7 @@ pub fn verify(
     }
     verification.interrupted = stop.load(Ordering::Relaxed);
     elsewhere::mend(&cache, &mut verification.breakages);
+    behind::leave(&cache, &mut verification.breakages);
     verification
         .breakages
         .sort_by(|one, other| (one.what, &one.path).cmp(&(other.what, &other.path)));

@@ -31,7 +31,13 @@ impl Verification {
             };
             let held = if *held > 0 { format!(" ({})", bytes(*held)) } else { String::new() };
             let line = format!("{severity:<8}{:<19} {place}{held}: {evidence}", what.name());
-            let remedy = if fixes.is_empty() { "" } else { "; `cache repair` mends it" };
+            let remedy = match fixes.as_slice() {
+                [] => "",
+                [Fix::TakeBack { .. }] => {
+                    "; `cache repair` takes back what is root's or a container's"
+                }
+                _ => "; `cache repair` mends it",
+            };
             writeln!(text, "{}\n        {}{remedy}", on_one_line(&line), what.remedy())
                 .expect("a String takes all");
         }

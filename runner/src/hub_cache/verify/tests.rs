@@ -1,5 +1,7 @@
 //! Caches with each breakage, and one without.
 
+mod linked;
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,

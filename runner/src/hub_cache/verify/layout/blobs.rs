@@ -31,9 +31,13 @@ impl Judge<'_> {
                 Blob::Shared { payload, reached } => self.shared(&path, payload, reached),
                 Blob::Astray { text, reached: _ } => {
                     let text = String::from_utf8_lossy(text).into_owned();
-                    let fix = Fix::Unlink { path: self.folder.join(&path) };
+                    // Without it those dangle that lead to it.
+                    let users = self.led_astray.remove(name).unwrap_or_default();
+                    let links = std::iter::once(&path).chain(&users);
+                    let fixes = links.map(|link| Fix::Unlink { path: self.folder.join(link) });
+                    let fixes = fixes.collect();
                     let evidence = format!("it leads to `{text}`");
-                    self.add_fixed(What::EscapingLink, &path, 0, evidence, vec![fix]);
+                    self.add_fixed(What::EscapingLink, &path, 0, evidence, fixes);
                 }
                 Blob::Odd => {
                     let evidence = "it is no file and no link".to_owned();

@@ -100,8 +100,10 @@ impl Judge<'_> {
                 (Some(tree), false)
             }
             Some(Err(TreeFault::Unusable(why))) => {
-                let fix = aside(&path, self);
-                self.add_fixed(What::BrokenTree, &path, 0, why, vec![fix]);
+                // A pipe or a folder has no bytes to keep: whoever made it knows what it is for.
+                let is_file = self.repo.dir.look(&path).is_ok_and(|stamp| stamp.kind == Kind::File);
+                let fix = is_file.then(|| aside(&path, self));
+                self.add_fixed(What::BrokenTree, &path, 0, why, fix.into_iter().collect());
                 (None, false)
             }
             Some(Err(TreeFault::Unreadable(error))) => {
@@ -120,7 +122,8 @@ impl Judge<'_> {
         entry: Option<Option<&TreeFile>>,
         only_links: bool,
     ) -> Found {
-        if file.path.file_name().is_some_and(is_unfinished) {
+        let is_link = matches!(file.content, Content::Blob { .. } | Content::Astray { .. });
+        if is_link && file.path.file_name().is_some_and(is_unfinished) {
             let fix = Fix::Unlink { path: self.folder.join(path) };
             let evidence = "a link that a repair was making".to_owned();
             self.add_fixed(What::Leftover, path, 0, evidence, vec![fix]);
@@ -170,6 +173,9 @@ impl Judge<'_> {
         path: &Path,
         entry: Option<Option<&TreeFile>>,
     ) -> Found {
+        if let Some(Blob::Astray { .. }) = self.repo.blobs.get(name) {
+            self.led_astray.entry(name.clone()).or_default().push(path.to_owned());
+        }
         let stamp = match self.repo.seen(name) {
             Seen::Listed { stamp, .. } => *stamp,
             // Its size and bytes are for the next check, when its download is done.
@@ -218,9 +224,14 @@ impl Judge<'_> {
             return;
         }
         let waits = self.set_aside.contains(name);
-        let why = if waits { ", which a repair has set aside" } else { "" };
+        let why = match (waits, self.lacks_blobs) {
+            (true, _) => ", which a repair has set aside",
+            // A disk that is not mounted comes back, and then the link is right again.
+            (false, true) => ", as `blobs` is no folder now",
+            (false, false) => "",
+        };
         let evidence = format!("there is no `{BLOBS}/{}`{why}", name.display());
-        let fix = (!waits).then(|| Fix::Unlink { path: self.folder.join(path) });
+        let fix = why.is_empty().then(|| Fix::Unlink { path: self.folder.join(path) });
         let bytes = entry.map_or(0, TreeFile::size);
         self.add_fixed(What::DanglingPointer, path, bytes, evidence, fix.into_iter().collect());
     }
@@ -231,8 +242,10 @@ impl Judge<'_> {
         }
         let evidence = format!("it has {size} bytes, the commit's list says {listed}");
         let path = Path::new(BLOBS).join(name);
-        let fix = set_aside(self.repo, &self.folder, name);
-        self.add_fixed(What::TruncatedBlob, path, size, evidence, vec![fix]);
+        // A link out of the repo has no bytes of its own: it is told, and goes, as such.
+        let is_astray = matches!(self.repo.blobs.get(name), Some(Blob::Astray { .. }));
+        let fix = (!is_astray).then(|| set_aside(self.repo, &self.folder, name));
+        self.add_fixed(What::TruncatedBlob, path, size, evidence, fix.into_iter().collect());
     }
 
     /// A link out of the repo. Where the repo has the blob that the commit's list names, or one of
