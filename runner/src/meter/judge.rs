@@ -106,13 +106,9 @@ fn differences(summary: &Summary, meter: &HostMeter) -> Vec<String> {
         devices.peek()?;
         Some(devices.map(|device| device.energy_wh).sum::<f64>())
     };
-    let kinds = [
-        ("GPU", DeviceKind::Gpu, summary.total),
-        ("CPU", DeviceKind::Cpu, backend(DeviceKind::Cpu)),
-        ("RAM", DeviceKind::Ram, backend(DeviceKind::Ram)),
-    ];
-    let pairs = kinds.into_iter().filter_map(|(name, kind, own)| {
-        difference(name, counted(meter, kind)?, own?, &reasons(kind, meter))
+    let pairs = DeviceKind::ALL.into_iter().filter_map(|kind| {
+        let own = if kind == DeviceKind::Gpu { summary.total } else { backend(kind) };
+        difference(kind.name(), counted(meter, kind)?, own?, &reasons(kind, meter))
     });
     pairs.collect()
 }

@@ -6,7 +6,6 @@ use contract::{
 };
 
 use super::{gauge::About, trace::Trace, watts::Watts};
-use crate::report::kind_name;
 
 const JOULES_PER_WH: f64 = 3600.0;
 
@@ -87,7 +86,7 @@ impl Recording {
         let is_silent = |device: &&Recorded| device.trace.between(self.begun, self.ended).is_none();
         let silent = self.devices.iter().filter(is_silent);
         let told = silent.map(|Recorded { about: About { name, kind, .. }, .. }| {
-            let kind = kind_name(*kind);
+            let kind = kind.name();
             format!(
                 "the host's meter lost {name} before the run's end: what it says of the {kind} energy \
                  is without that, and too little"

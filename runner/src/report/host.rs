@@ -6,7 +6,7 @@ use contract::{
     summary::DeviceKind,
 };
 
-use super::{watt_hours, word};
+use super::watt_hours;
 use crate::meter::above_idle;
 
 /// The host's energies in one line: over the counted phases where these are known, else over all of
@@ -18,8 +18,7 @@ pub(super) fn energy(meter: &HostMeter) -> String {
     }
     let is_counted = devices.iter().all(|device| device.counted_wh.is_some());
     let over = if is_counted { "over the counted phases" } else { "over the whole run" };
-    let kinds = [("GPU", DeviceKind::Gpu), ("CPU", DeviceKind::Cpu), ("RAM", DeviceKind::Ram)];
-    let parts = kinds.into_iter().filter_map(|(name, kind)| {
+    let parts = DeviceKind::ALL.into_iter().filter_map(|kind| {
         let devices: Vec<_> = devices.iter().filter(|device| device.kind == kind).collect();
         let status = devices.first()?.status;
         let sum = |energy: fn(&MeteredDevice) -> Option<f64>| {
@@ -33,7 +32,7 @@ pub(super) fn energy(meter: &HostMeter) -> String {
         let above = above.filter(|_| is_counted);
         let above = above
             .map_or_else(String::new, |above| format!(" ({} Wh above idle)", watt_hours(above)));
-        Some(format!("{name} {} Wh {}{above}", watt_hours(energy), word(status)))
+        Some(format!("{} {} Wh {}{above}", kind.name(), watt_hours(energy), status.word()))
     });
     let parts = parts.collect::<Vec<_>>().join(", ");
     let mut sources: Vec<_> = devices.iter().map(|device| device.source.as_str()).collect();

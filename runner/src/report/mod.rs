@@ -24,8 +24,6 @@ pub mod trace;
 
 mod host;
 
-pub(crate) use self::table::kind_name;
-
 use std::fmt::Write as _;
 
 use contract::{
@@ -76,26 +74,16 @@ pub fn describe(summary: &Summary, results: &HostPath) -> String {
 /// The energy of a run in one line: what was measured and by what, or why nothing was.
 pub fn energy(measurement: &Measurement) -> String {
     let Measurement { status, source, devices } = measurement;
-    let part = |(name, kind)| {
+    let part = |kind: DeviceKind| {
         let mut devices = devices.iter().filter(|device| device.kind == kind).peekable();
         let status = devices.peek()?.status;
         let energy: f64 = devices.map(|device| device.energy_wh).sum();
-        Some(format!("{name} {} Wh {}", watt_hours(energy), word(status)))
+        Some(format!("{} {} Wh {}", kind.name(), watt_hours(energy), status.word()))
     };
-    let kinds = [("GPU", DeviceKind::Gpu), ("CPU", DeviceKind::Cpu), ("RAM", DeviceKind::Ram)];
-    let parts: Vec<_> = kinds.into_iter().filter_map(part).collect();
+    let parts: Vec<_> = DeviceKind::ALL.into_iter().filter_map(part).collect();
     match status {
         Status::NotMeasured if parts.is_empty() => format!("not measured: {source}"),
         _ => format!("{} ({source})", parts.join(", ")),
-    }
-}
-
-/// The word for a status.
-fn word(status: Status) -> &'static str {
-    match status {
-        Status::Measured => "measured",
-        Status::Estimated => "estimated",
-        Status::NotMeasured => "not measured",
     }
 }
 

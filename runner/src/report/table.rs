@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use contract::summary::{DeviceKind, Status};
-
 use super::{
     figures::{Drawn, Figures, why_no_gpu},
     groups::{Energy, Group},
@@ -96,9 +94,9 @@ fn energy(drawn: &Drawn) -> String {
     format!(
         "{}{} {} {}",
         by_whom(*by_host),
-        kind_name(*kind),
+        kind.name(),
         digits(figure.value),
-        word(figure.status)
+        figure.status.word()
     )
 }
 
@@ -120,8 +118,8 @@ fn spread(group: &Group, first: &RunRecord) -> Vec<String> {
         group.runs.len().to_string(),
         energy(&|energy| {
             let Energy { kind, by_host, status, per_thousand } = energy;
-            let (who, name) = (by_whom(*by_host), kind_name(*kind));
-            format!("{who}{name} {} {}", with(per_thousand), word(*status))
+            let (who, name) = (by_whom(*by_host), kind.name());
+            format!("{who}{name} {} {}", with(per_thousand), status.word())
         }),
         energy(&|energy| digits(energy.per_thousand.least)),
         energy(&|energy| digits(energy.per_thousand.most)),
@@ -157,24 +155,6 @@ fn remarks(run: &RunRecord, figures: &Figures) -> String {
     // It differs from run to run, and says nothing of their numbers; the page has it.
     lines.extend(metered.filter(|note| !note.starts_with(OWN_SHARE)).cloned());
     lines.iter().map(|line| format!("  {}\n", on_one_line(line))).collect()
-}
-
-/// A device's kind as people write it.
-pub(crate) fn kind_name(kind: DeviceKind) -> &'static str {
-    match kind {
-        DeviceKind::Gpu => "GPU",
-        DeviceKind::Cpu => "CPU",
-        DeviceKind::Ram => "RAM",
-    }
-}
-
-/// How a number is known.
-pub(super) fn word(status: Status) -> &'static str {
-    match status {
-        Status::Measured => "measured",
-        Status::Estimated => "estimated",
-        Status::NotMeasured => NOT_MEASURED,
-    }
 }
 
 /// Rows under their heads, each column as wide as its widest. Where that is wider than `most`, a

@@ -8,7 +8,6 @@ use super::{
         groups::{Energy, Group},
         number::{count, digits, few_digits},
         record::{RunRecord, Runs},
-        table::{kind_name, word},
     },
     bars::{Bar, draw},
     markup::Markup,
@@ -132,9 +131,9 @@ fn row(page: &mut Markup, all: &Runs, figures: &[Figures], group: &Group, scale:
         title: &format!(
             "{}: {} {} Wh per 1,000 prompts{deviation}, {}",
             label(run),
-            kind_name(kind),
+            kind.name(),
             digits(mean),
-            word(status)
+            status.word()
         ),
         parts: if phases.is_empty() { vec![(whole, mean)] } else { phases },
         marks: match &group.runs[..] {
@@ -171,7 +170,7 @@ fn table(page: &mut Markup, all: &Runs, figures: &[Figures]) {
             Some(drawn) => {
                 let who = if drawn.by_host { " by host" } else { "" };
                 page.element("b", &[], &digits(drawn.figure.value)).raw(" ");
-                page.element("small", &[], &format!("{}{who}", kind_name(drawn.kind))).raw(" ");
+                page.element("small", &[], &format!("{}{who}", drawn.kind.name())).raw(" ");
                 badge(page, drawn.figure.status);
             }
             None => badge(page, Status::NotMeasured),
@@ -190,7 +189,7 @@ fn table(page: &mut Markup, all: &Runs, figures: &[Figures]) {
         };
         cell(page, "Tokens/s", few(figures.tokens_per_second.as_ref(), ""));
         let joule = figures.tokens_per_joule.as_ref();
-        let of = joule.map_or("", |(kind, _)| kind_name(*kind));
+        let of = joule.map_or("", |(kind, _)| kind.name());
         cell(page, "Tokens/J", few(joule.map(|(_, figure)| figure), &format!(" {of}")));
         cell(page, "First token", few(figures.first_token.as_ref(), " s"));
         let failed = match run.summary.run.prompts_failed {

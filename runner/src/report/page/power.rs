@@ -3,10 +3,7 @@
 use contract::host_meter::{HostMeter, MeteredDevice, Phase};
 
 use super::{
-    super::{
-        number::{digits, few_digits, nice_above, ticks},
-        table::{kind_name, word},
-    },
+    super::number::{digits, few_digits, nice_above, ticks},
     bars::{WIDTH, number, phase_class},
     markup::Markup,
 };
@@ -44,7 +41,7 @@ fn chart(
     let axes = Axes { end: end.max(f64::MIN_POSITIVE), top, step };
 
     page.raw("<figure class=\"power\"><figcaption>");
-    page.element("b", &[], &format!("{} {}", kind_name(device.kind), device.name));
+    page.element("b", &[], &format!("{} {}", device.kind.name(), device.name));
     if let Some(id) = &device.id {
         page.raw(" ").element("code", &[], id);
     }
@@ -67,7 +64,7 @@ fn chart(
     legend(page, device, &meter.phases);
     let from = format!(
         "{file}: phases, devices.{index}: power, idle_watts, energy_wh, counted_wh; {}; {}",
-        word(device.status),
+        device.status.word(),
         device.source
     );
     page.raw("<p class=\"from\">From <code>").text(&from).raw("</code></p></figure>");

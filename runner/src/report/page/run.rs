@@ -8,7 +8,6 @@ use super::{
         figures::{Drawn, Figure, Figures, PHASES},
         number::{count, digits, few_digits},
         record::{Details, Origin, RunRecord, Told},
-        table::{kind_name, word},
     },
     bars::{Bar, draw},
     markup::Markup,
@@ -40,7 +39,7 @@ pub(super) fn folded(
     page.element("small", &[], &run.summary.run.model).raw("<span class=\"at\">");
     match figures.headline() {
         Some(drawn) => {
-            let text = format!("{} {} Wh", kind_name(drawn.kind), digits(drawn.figure.value));
+            let text = format!("{} {} Wh", drawn.kind.name(), digits(drawn.figure.value));
             page.text(&text).raw(" ");
             badge(page, drawn.figure.status);
         }
@@ -64,7 +63,7 @@ pub(super) fn badge(page: &mut Markup, status: Status) {
         Status::Estimated => "how estimated",
         Status::NotMeasured => "how unknown",
     };
-    page.element("span", &[("class", class)], word(status));
+    page.element("span", &[("class", class)], status.word());
 }
 
 /// What the colours of phases stand for.
@@ -94,7 +93,7 @@ fn headline(page: &mut Markup, run: &RunRecord, figures: &Figures) {
     if figures.gpu.is_none() && !figures.others.is_empty() {
         page.raw("<p class=\"instead\">What there is instead, per 1,000 prompts:</p><ul class=\"others\">");
         for Drawn { kind, by_host, figure } in &figures.others {
-            page.raw("<li><b>").text(&digits(figure.value)).raw("</b> Wh ").text(kind_name(*kind));
+            page.raw("<li><b>").text(&digits(figure.value)).raw("</b> Wh ").text(kind.name());
             page.raw(if *by_host { ", by the host’s meter " } else { " " });
             badge(page, figure.status);
             page.raw("</li>");
@@ -139,7 +138,7 @@ fn tiles(page: &mut Markup, figures: &Figures) {
         page.raw("</dd></div>");
     };
     tile("Tokens per second", tokens_per_second.as_ref(), "tokens/s");
-    let of = tokens_per_joule.as_ref().map_or("GPU", |(kind, _)| kind_name(*kind));
+    let of = tokens_per_joule.as_ref().map_or("GPU", |(kind, _)| kind.name());
     let joule = tokens_per_joule.as_ref().map(|(_, figure)| figure);
     tile(&format!("Tokens per joule, {of}"), joule, "tokens/J");
     tile("Time to first token", first_token.as_ref(), "s");
@@ -258,7 +257,7 @@ fn numbers(page: &mut Markup, run: &RunRecord, figures: &Figures) {
     line(page, "Generated tokens per second", tokens_per_second.as_ref(), "tokens/s");
     match tokens_per_joule {
         Some((kind, figure)) => {
-            let name = format!("Generated tokens per joule of the {}", kind_name(*kind));
+            let name = format!("Generated tokens per joule of the {}", kind.name());
             line(page, &name, Some(figure), "tokens/J");
         }
         None => {
@@ -279,7 +278,7 @@ fn numbers(page: &mut Markup, run: &RunRecord, figures: &Figures) {
 fn drawn(page: &mut Markup, drawn: &Drawn) {
     let Drawn { kind, by_host, figure } = drawn;
     let by = if *by_host { ", by the host’s meter" } else { "" };
-    row(page, &format!("{} energy per 1,000 prompts{by}", kind_name(*kind)), figure, "Wh");
+    row(page, &format!("{} energy per 1,000 prompts{by}", kind.name()), figure, "Wh");
 }
 
 fn row(page: &mut Markup, name: &str, figure: &Figure, unit: &str) {
