@@ -143,6 +143,11 @@ pub(super) fn judge(energies: Energies, standing: Standing) -> Judged {
     let mut devices = Vec::new();
     for (source, kind, name, energy_wh) in kinds {
         let Some(Source { status, source, devices: names }) = source else { continue };
+        // Whatever it is, it draws something: this is no energy, but the lack of one.
+        if energy_wh == 0.0 {
+            said.push(format!("{name}: not known, as its tracker tells 0 Wh"));
+            continue;
+        }
         let how = if status == Status::Measured { "" } else { "estimated from " };
         said.push(format!("{name}: {how}{source}"));
         let names = if names.is_empty() { name.to_owned() } else { names.join(", ") };

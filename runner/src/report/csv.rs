@@ -82,14 +82,12 @@ fn row(run: &RunRecord, figures: &Figures) -> [String; COLUMNS.len()] {
     let per_second = tokens.zip(of.seconds.filter(|seconds| *seconds > 0.0));
     let per_joule = tokens.zip(energy.filter(|energy| *energy > 0.0));
     let total = of.prompts.saturating_add(of.prompts_failed);
-    let error = if of.prompts_failed > 0 {
+    let failed = (of.prompts_failed > 0).then(|| {
         let share = of.prompts_failed as f64 / total as f64 * 100.0;
         format!("PARTIAL FAILURE: {}/{total} prompts failed ({share:.1}%)", of.prompts_failed)
-    } else if measured.is_none() {
-        why_no_gpu(run)
-    } else {
-        String::new()
-    };
+    });
+    let unmeasured = measured.is_none().then(|| why_no_gpu(run));
+    let error = failed.into_iter().chain(unmeasured).collect::<Vec<_>>().join("; ");
     [
         harmless(&plain(&of.model)),
         // The model's size is not in its results.
@@ -184,14 +182,17 @@ mod tests {
             ["scenario.reasoning=True", "scenario.reasoning_params.reasoning_effort=high"]
                 .map(str::to_owned),
         );
+        let mut both = on_cpu("5");
+        both.summary.run.prompts_failed = 5;
         let broken = Broken { folder: "r/3".into(), reason: "half a file, \"cut\"".into() };
         insta::assert_snapshot!(
-            shown(vec![measured("1", 0.42), failed, on_cpu("4")], vec![broken]),
+            shown(vec![measured("1", 0.42), failed, on_cpu("4"), both], vec![broken]),
             @r#"
         model_name,model_class,task,reasoning_state,total_prompts,successful_prompts,failed_prompts,total_duration_seconds,avg_total_time,avg_time_to_first_token,total_tokens,total_prompt_tokens,total_completion_tokens,throughput_tokens_per_second,gpu_energy_wh,wh_per_1000_queries,co2_emissions_g,tokens_per_joule,avg_energy_per_prompt_wh,timestamp,error_message
         openai/gpt-oss-20b,,text_gen,Off,20,20,0,8.00,0.4000,0.0421,7582,7382,200,947.75,0.4200,21.0000,,5.0146,0.0210,2026-11-24T01:05:16Z,
         openai/gpt-oss-20b,,text_gen,On (High),25,20,5,8.00,0.4000,0.0421,7582,7382,200,947.75,0.4000,20.0000,,5.2653,0.0200,2026-11-24T01:05:16Z,PARTIAL FAILURE: 5/25 prompts failed (20.0%)
         HuggingFaceTB/SmolLM2-360M-Instruct-GGUF,,text_gen,Off,20,20,0,8.00,0.4000,0.0421,7582,7382,200,947.75,,,,,,2026-11-24T01:05:16Z,no GPU was measured; CPU: estimated from CPU seconds
+        HuggingFaceTB/SmolLM2-360M-Instruct-GGUF,,text_gen,Off,25,20,5,8.00,0.4000,0.0421,7582,7382,200,947.75,,,,,,2026-11-24T01:05:16Z,PARTIAL FAILURE: 5/25 prompts failed (20.0%); no GPU was measured; CPU: estimated from CPU seconds
         ,,text_gen,,,,,,,,,,,,,,,,,,"BROKEN: r/3: half a file, ""cut"""
         "#
         );

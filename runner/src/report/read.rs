@@ -22,6 +22,9 @@ use super::{
 /// More than a large power station gives in a year, in Wh: no benchmark draws that.
 const MOST_WATT_HOURS: f64 = 1e13;
 
+/// More than a century, as the readers of the stacks' reports have it; no rate is that high, either.
+const MOST_SECONDS: f64 = 1e10;
+
 /// Reads every results folder among `folders` and below.
 pub fn read_all(folders: &[PathBuf], previous: bool) -> Runs {
     let (found, broken) = results_folders(folders, previous);
@@ -140,10 +143,10 @@ fn sane(summary: &Summary) -> anyhow::Result<()> {
     }
     ensure!(run.prompts > 0, "no prompt was answered, so there is nothing to show");
     let times = [run.seconds, run.tokens_per_second, run.time_to_first_token_seconds];
-    ensure!(
-        times.into_iter().flatten().all(|time| time >= 0.0),
-        "a time in `{SUMMARY}` is below 0, which no run takes"
-    );
+    for time in times.into_iter().flatten() {
+        ensure!(time >= 0.0, "a time in `{SUMMARY}` is below 0, which no run takes");
+        ensure!(time <= MOST_SECONDS, "a time in `{SUMMARY}` is {time:e}, which no run takes");
+    }
     Ok(())
 }
 

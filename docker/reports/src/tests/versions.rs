@@ -4,7 +4,10 @@
 
 use std::fs;
 
-use contract::{output, summary::Summary};
+use contract::{
+    output,
+    summary::{Status, Summary},
+};
 use serde_json::{Value, json};
 
 use super::{edited, read, refused};
@@ -200,8 +203,24 @@ fn a_difference_below_zero_is_told_of_every_kind_of_device() {
     report["prefill"]["energy"]["cpu"] = json!(1.0);
     report["decode"]["energy"]["cpu"] = json!(-1.0 - 1e-12);
     let summary = read(folder(&[(output::REPORT, report)]).path()).unwrap();
-    let cpu = &summary.measurement.devices[1];
-    assert_eq!((&*cpu.name, cpu.energy_wh), ("CPU", 0.0));
+    let names = summary.measurement.devices.iter().map(|device| &*device.name);
+    assert_eq!(names.collect::<Vec<_>>(), ["GPU", "RAM"]);
+}
+
+#[test]
+fn what_tells_nothing_is_not_measured_and_not_0() {
+    let nothing = edited("ai_energy_benchmarks_cpu", |report| {
+        for key in ["cpu_energy_wh", "ram_energy_wh"] {
+            report["energy"][key] = json!(0.0);
+        }
+    });
+    let summary = read(nothing.path()).unwrap();
+    assert_eq!(summary.measurement.status, Status::NotMeasured);
+    assert_eq!(summary.measurement.devices, []);
+    insta::assert_snapshot!(
+        summary.measurement.source,
+        @"no GPU was measured; CPU: not known, as its tracker tells 0 Wh; RAM: not known, as its tracker tells 0 Wh"
+    );
 }
 
 #[test]

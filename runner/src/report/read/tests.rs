@@ -125,6 +125,7 @@ fn what_is_broken_is_told_in_words() {
         summary("\"prompts_failed\": 0,", ""),
         summary("\"units\": \"Wh\"", "\"units\": \"kWh\""),
         summary("\"seconds\": 8.0", "\"seconds\": -8.0"),
+        summary("\"seconds\": 8.0", "\"seconds\": 8e300"),
     ];
     insta::assert_snapshot!("broken", said.join("\n"));
 }
