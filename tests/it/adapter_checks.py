@@ -83,8 +83,21 @@ assert "is not in the cache" in refused("org/unfinished")
 assert "must end in .csv" in refused(work / "a.txt")
 (work / "empty.csv").write_text("text\n")
 assert "could not be loaded" in refused(work / "empty.csv")
+assert "it has no rows" in refused(work / "empty.csv")
+for name in ["empty.jsonl", "nothing.csv"]:
+    (work / name).write_text("")
+    assert "it has no rows" in refused(work / name), name
+assert "it has no rows" in refused(work / "a.csv", dataset_split="train[7:]")
 (work / "broken.parquet").write_text("no parquet")
 assert "could not be loaded" in refused(work / "broken.parquet")
+
+# A line with more cells than there are columns has a comma without quotes: what is behind it is no
+# prompt, whether it is the first line or a later one.
+for name, rows in {"first": "one, or two\nthree, or four\n", "later": "one\nthree, or four\n"}.items():
+    (work / f"{name}.csv").write_text("text\n" + rows)
+    assert "has more cells than its first one names columns" in refused(work / f"{name}.csv"), name
+(work / "latin.csv").write_bytes("text\ncaf\u00e9\n".encode("latin-1"))
+assert "it is not UTF-8" in refused(work / "latin.csv")
 
 # A CSV file's texts stay as they are; bytes that mark its encoding are no part of a name.
 odd = '\ufefftext,other\n"a ""b"",\nc",1\nNA,2\n007,3\n'
@@ -107,6 +120,12 @@ assert "has no configurations" in refused(work / "a.csv", dataset_config="x")
 (work / "mixed/a.csv").write_text(csv)
 (work / "mixed/b.jsonl").write_text(lines)
 assert "several kinds (.csv, .jsonl)" in refused(work / "mixed")
+for number in range(2):
+    # Of JSON beside it there is more: it is about the dataset.
+    (work / "folder of one" / f"about{number}.json").write_text('{"license": "mit"}')
+    hub(f"org/about{number}", {"x.csv": odd, **{f"{at}.json": '{"text": "no"}' for at in range(number + 1)}})
+for name in [work / "folder of one", "org/about0", "org/about1"]:
+    assert dataset.load(scenario(name, num_samples=3)).texts == ['a "b",\nc', "NA", "007"], name
 (work / "nested.jsonl").write_text('{"text": {"a": 1}}\n')
 assert "holds more than text, such as {'a': 1}" in refused(work / "nested.jsonl")
 (work / "numbers.jsonl").write_text('{"text": 7}\n')
