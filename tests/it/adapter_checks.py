@@ -216,6 +216,10 @@ assert "`hf download org/absent --revision v1`" in said(
 assert "is an encoder-decoder model (`t5`)" in said(model.config, configured("t5", model_type="t5"))
 code = {"AutoConfig": "own.Own"}
 assert "needs code of its own" in said(model.config, configured("own", model_type="own", auto_map=code))
+(work / "llama").mkdir()
+assert "it has no `config.json`" in said(model.config, work / "llama")
+(work / "llama/adapter_config.json").write_text('{"base_model_name_or_path": "org/absent"}')
+assert "it is an adapter" in said(model.config, work / "llama")
 bare = configured("bare", model_type="llama")
 assert "it has no tokenizer" in said(model.tokenizer, bare)
 (bare / "tokenizer.json").write_text("{}")
