@@ -250,18 +250,42 @@ tiny = LlamaForCausalLM(
 tiny.generation_config.eos_token_id = list(range(2, len(letters), 4))
 tiny.save_pretrained(work / "tiny")
 PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>").save_pretrained(work / "tiny")
-records = []
-for stack, batch in [("optimum", 1), ("optimum", 3), ("pytorch", 1)]:
-    results = work / f"{stack}-{batch}"
+
+
+def ran(name, **changes):
+    """The record of a run of a tiny model."""
+    results = work / f"results-{len(list(work.glob('results-*')))}"
     results.mkdir()
-    run = json.dumps(settings(work / "tiny", stack=stack, batch=batch))
-    subprocess.run([sys.executable, "-m", "adapter", "run", run], cwd=results, check=True)
-    records.append(json.loads((results / "run_record.json").read_text()))
+    whole = settings(work / name, **changes)
+    subprocess.run([sys.executable, "-m", "adapter", "run", json.dumps(whole)], cwd=results, check=True)
+    return json.loads((results / "run_record.json").read_text())
+
+
+records = [ran("tiny", stack=stack, batch=batch) for stack, batch in [("optimum", 1), ("optimum", 3), ("pytorch", 1)]]
 assert 6 < records[0]["completion_tokens"] < 36, records[0]
+
+# Its own file of how tokens are chosen changes nothing but which ones end an answer.
+tiny.generation_config.update(do_sample=True, temperature=0.5, top_k=3, repetition_penalty=9.0)
+tiny.generation_config.no_repeat_ngram_size = 1
+tiny.save_pretrained(work / "choosy")
+PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>").save_pretrained(work / "choosy")
+records += [ran("choosy", stack=stack) for stack in ["optimum", "pytorch"]]
 for record in records:
     assert record["answers_sha256"] == records[0]["answers_sha256"], records
     assert record["completion_tokens"] == records[0]["completion_tokens"], records
     assert record["notes"] == [], record
+broken = settings(work / "tiny", stack="pytorch")
+broken["scenario"].update(warmup_runs=1, reasoning=True)
+template = "{{ raise_exception('no such role') }}"
+(work / "tiny/chat_template.jinja").write_text(template)
+results = subprocess.run(
+    [sys.executable, "-m", "adapter", "run", json.dumps(broken)], cwd=work, capture_output=True, text=True
+)
+assert "error: the `pytorch` backend gave up: TemplateError: no such role" in results.stderr, results
+drawn = Settings(**settings("m"))
+drawn.scenario["generate_kwargs"] = {"do_sample": True, "top_p": 0.5}
+choice = {"temperature": 1.0, "top_p": 0.5, "top_k": 50, "min_p": None, "repetition_penalty": 1.0}
+assert choice.items() <= drawn.generate_kwargs().items(), drawn.generate_kwargs()
 
 
 # When a tracker measured is kept on the clock that the host has, too.
