@@ -9,6 +9,7 @@ Outputs"). `extra_body` is an argument of OpenAI's Python client, which puts wha
 import re
 
 from .refusal import Refusal
+from .settings import CHOSEN, SAMPLED
 
 EFFORT = "reasoning_effort"
 TEMPLATE = "chat_template_kwargs"
@@ -38,8 +39,9 @@ class Chat:
             "stream": True,
             "stream_options": {"include_usage": True},
             "seed": settings.seed,
-            # Left out, vLLM takes the one of the model's own `generation_config.json`.
-            "temperature": 1.0 if self.sampled else 0.0,
+            "temperature": 0.0,
+            **CHOSEN,
+            **(SAMPLED if self.sampled else {}),
             **self.asked,
         }
         if self.least:

@@ -2,12 +2,13 @@
 
 import re
 import shutil
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional
 
 from . import hub
-from .refusal import Refusal, named
+from .refusal import Refusal, first_lines, named
 
 LOADERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
 
@@ -16,6 +17,14 @@ SHARD = re.compile(r"(?P<set>.*-)[0-9]{5}-of-(?P<count>[0-9]{5})")
 
 # Types of a column of texts. A number or a date would have lost how it was written.
 TEXTS = ["string", "large_string", "null"]
+
+# What the library says of a file or a split without rows: of CSV, JSON and parquet, by turns.
+NO_ROWS = [
+    "No columns to parse from file",
+    "Please pass `features` or at least one example",
+    "corresponds to no data",
+    "BatchSize must be greater than 0",
+]
 
 
 @dataclass
@@ -39,7 +48,10 @@ def load(scenario):
     """Reads the prompts that `scenario` names. Empty ones are left out, as the stacks do."""
     name = scenario["dataset_name"]
     try:
-        rows = _rows(name, scenario)
+        with warnings.catch_warnings():
+            # All that it says of a line that is too long, whose last cells it leaves out.
+            warnings.filterwarnings("error", "Length of header or names")
+            rows = _rows(name, scenario)
     except Refusal:
         raise
     except Exception as error:
@@ -101,7 +113,7 @@ def _rows(name, scenario):
         return load_dataset(loader, data_files=whole, split=split, **_words(loader, column))
     if path.is_dir():
         _check_shards(path, name)
-        return load_dataset(str(path), config, split=split, **_words(_kind(path), column))
+        return _folder(path, config, split, column, _kind(path))
     if name.startswith((".", "/", "~")) or path.suffix.lower() in LOADERS:
         raise Refusal(
             f"`scenario.dataset_name={name}`: no such file or folder; in a container only mounted"
@@ -110,6 +122,29 @@ def _rows(name, scenario):
     if not hub.offline():
         return load_dataset(name, config, split=split)
     return _cached(name, config, split, column)
+
+
+def _folder(folder, config, split, column, kind):
+    """A folder of files of one kind, or as its README says.
+
+    The library loads the kind of which there are most files, and drops the others: of JSON that is
+    about a dataset there may be more.
+    """
+    from datasets import load_dataset
+    from datasets.data_files import DataFilesDict, get_data_patterns
+
+    card = Path(folder) / "README.md"
+    described = card.is_file() and "configs:" in card.read_text("utf-8", "replace")
+    others = kind != "json" and any(path.suffix.lower() == ".json" for path in _data(folder))
+    if kind is None or described or config or not others:
+        return load_dataset(str(folder), config, split=split, **_words(kind, column))
+    found = DataFilesDict.from_patterns(get_data_patterns(str(folder)), base_path=str(folder))
+    kept = {
+        name: [file for file in files if LOADERS.get(Path(file).suffix.lower()) == kind]
+        for name, files in found.items()
+    }
+    files = {name: files for name, files in kept.items() if files}
+    return load_dataset(kind, data_files=files, split=split, **_words(kind, column))
 
 
 def _cached(name, config, split, column):
@@ -126,9 +161,9 @@ def _cached(name, config, split, column):
     if folder is not None and _data(folder):
         _check_shards(folder, name)
         # With configurations of its own, a repository may have files of other kinds beside.
-        kinds = {LOADERS.get(path.suffix.lower()) for path in _data(folder)}
-        words = _words(*kinds, column) if len(kinds) == 1 else {}
-        return load_dataset(folder, config, split=split, **words)
+        ends = {path.suffix.lower() for path in _data(folder)}
+        kinds = {LOADERS.get(end) for end in ends - {".json"} or ends}
+        return _folder(folder, config, split, column, *kinds if len(kinds) == 1 else [None])
     # The processed copy is locked while it is read, which a read-only cache does not allow.
     made = name.replace("/", "___")
     source = Path(constants.HF_HOME) / "datasets" / made
@@ -148,12 +183,27 @@ def _why(error):
 
     if type(error) is DatasetGenerationError and error.__cause__ is not None:
         error = error.__cause__
+    text = str(error)
+    if "Length of header or names" in text or "Error tokenizing data" in text and "Expected" in text:
+        where = re.search(r"line (\d+)", text)
+        line = f"its line {where[1]}" if where else "a line of it"
+        return f"{line} has more cells than its first one names columns; put texts with commas in quotes"
+    if isinstance(error, UnicodeDecodeError):
+        return (
+            f"it is not UTF-8 ({first_lines(error)}); save it as that, as with `iconv --from-code LATIN1"
+            " --to-code UTF-8`"
+        )
+    if any(words in text for words in NO_ROWS):
+        return "it has no rows"
     return named(error)
 
 
 def _words(loader, column):
-    """Keywords that leave prompts of a CSV file as they are: not `NA` out, nor `007` a number."""
-    return {"converters": {column: str}, "keep_default_na": False} if loader == "csv" else {}
+    """Keywords that leave prompts of a CSV file as they are: not `NA` out, nor `007` a number, and
+    the first cell of a line that is too long no name of the line, which would move the others."""
+    if loader != "csv":
+        return {}
+    return {"converters": {column: str}, "keep_default_na": False, "index_col": False}
 
 
 def _kind(folder):
@@ -167,7 +217,8 @@ def _kind(folder):
             f" ({', '.join(kinds)}), and only those of one would be read; give one of the files, or a"
             " folder of one kind"
         )
-    return LOADERS.get(*ends) if len(ends) == 1 else None
+    loaders = {LOADERS.get(end) for end in kinds or ends}
+    return loaders.pop() if len(loaders) == 1 else None
 
 
 def _check_shards(folder, name):

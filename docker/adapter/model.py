@@ -18,6 +18,9 @@ WEIGHTS = [
     "pytorch_model.bin.index.json",
 ]
 
+# What an adapter of another model has instead of a configuration.
+ADAPTER = "adapter_config.json"
+
 # What every chat template gets: no parameters of reasoning.
 EVERY_TEMPLATES = {"messages", "add_generation_prompt", "tools", "documents"}
 
@@ -26,8 +29,12 @@ def config(settings):
     """The model's configuration, by Hub id or path, from the cache or the Hub."""
     from transformers import AutoConfig
 
-    with explained(settings):
+    with explained(settings, no_config):
         loaded = AutoConfig.from_pretrained(settings.model, **settings.model_kwargs)
+    # Without one, libraries guess by the model's name, and make it up.
+    why = no_config(settings)
+    if why:
+        raise Refusal(f"`backend.model={settings.model}` could not be loaded: {why}")
     if loaded.is_encoder_decoder:
         raise Refusal(
             f"`backend.model={settings.model}` is an encoder-decoder model (`{loaded.model_type}`),"
@@ -64,6 +71,18 @@ def is_there(settings, name):
         return cached_file(settings.model, name, revision=revision) is not None
     except OSError:
         return False
+
+
+def no_config(settings):
+    """That the model has no configuration, if so: nothing else tells a folder from a model."""
+    if is_there(settings, "config.json"):
+        return None
+    if is_there(settings, ADAPTER):
+        return (
+            f"it is an adapter (`{ADAPTER}`), which is no model by itself; merge it into its base model"
+            " and save that"
+        )
+    return "it has no `config.json`, which every model for transformers has"
 
 
 def no_tokenizer(settings):
@@ -110,7 +129,7 @@ class explained:
     def __exit__(self, kind, error, traceback):
         if isinstance(error, Exception) and not isinstance(error, Refusal):
             why = _unreadable(error) or _foreign(error) or _absent(self.settings, error)
-            why = why or self.better(self.settings) or named(error)
+            why = why or _unfit(error) or self.better(self.settings) or named(error)
             model = self.settings.model
             raise Refusal(f"`backend.model={model}` could not be loaded: {why}") from error
         return False
@@ -123,6 +142,17 @@ def _foreign(error):
     return (
         "it needs code of its own repository, which runs only with"
         " `backend.model_kwargs.trust_remote_code=True`; read that code before"
+    )
+
+
+def _unfit(error):
+    """That a model is of a type that is loaded for other tasks, such as one that also sees."""
+    found = re.match(r"Unrecognized configuration class <class '[\w.]*?(\w+)'>", str(error))
+    if found is None:
+        return None
+    return (
+        f"it is configured by `{found[1]}`, of which transformers has no model for the task"
+        " `text-generation`; choose a model that continues a text"
     )
 
 

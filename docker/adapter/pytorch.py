@@ -9,7 +9,7 @@ from transformers.utils import logging
 
 from . import devices, loop, model
 from .record import digest
-from .refusal import first_lines
+from .refusal import Refusal, first_lines, named
 
 WARMUP_TOKENS = 2
 
@@ -143,6 +143,9 @@ def run(settings, prompts, device, record):
             f"{idle} of {len(record.gpus_counted)} GPUs hold no part of the model, and their energy"
             " counts; choose GPUs with `backend.device_ids=`"
         )
-    backend.warm_up(prompts.texts[0])
+    try:
+        backend.warm_up(prompts.texts[0])
+    except Exception as error:
+        raise Refusal(f"the `{settings.stack}` backend gave up: {named(error)}") from error
     set_seed(settings.seed)
     loop.run(settings, prompts, record, backend)

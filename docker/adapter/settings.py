@@ -22,6 +22,12 @@ BACKEND_OWN = {
     "no_weights",
 }
 
+# How tokens are chosen, unless told otherwise. What is left out, transformers and vLLM take from the
+# model's own `generation_config.json`, so that models would be compared with rules of their own.
+CHOSEN = {"repetition_penalty": 1.0}
+# The same of sampling: `top_k` is what transformers has for a model that says nothing.
+SAMPLED = {"temperature": 1.0, "top_p": 1.0, "top_k": 50, "min_p": 0.0}
+
 
 @dataclass
 class Settings:
@@ -94,7 +100,10 @@ class Settings:
 
     def generate_kwargs(self) -> Dict[str, Any]:
         """Keywords of ``generate``: the likeliest token, unless sampling was asked for."""
-        return {"do_sample": False, "num_beams": 1, "use_cache": True, **self.scenario["generate_kwargs"]}
+        asked = self.scenario["generate_kwargs"]
+        fixed = {"do_sample": False, "num_beams": 1, "use_cache": True, "no_repeat_ngram_size": 0}
+        sampled = {**SAMPLED, "min_p": None, "typical_p": 1.0} if asked.get("do_sample") else {}
+        return {**fixed, **CHOSEN, **sampled, **asked}
 
     def stack_only(self) -> Dict[str, Any]:
         """Keys of the backend that optimum-benchmark alone knows."""

@@ -83,8 +83,21 @@ assert "is not in the cache" in refused("org/unfinished")
 assert "must end in .csv" in refused(work / "a.txt")
 (work / "empty.csv").write_text("text\n")
 assert "could not be loaded" in refused(work / "empty.csv")
+assert "it has no rows" in refused(work / "empty.csv")
+for name in ["empty.jsonl", "nothing.csv"]:
+    (work / name).write_text("")
+    assert "it has no rows" in refused(work / name), name
+assert "it has no rows" in refused(work / "a.csv", dataset_split="train[7:]")
 (work / "broken.parquet").write_text("no parquet")
 assert "could not be loaded" in refused(work / "broken.parquet")
+
+# A line with more cells than there are columns has a comma without quotes: what is behind it is no
+# prompt, whether it is the first line or a later one.
+for name, rows in {"first": "one, or two\nthree, or four\n", "later": "one\nthree, or four\n"}.items():
+    (work / f"{name}.csv").write_text("text\n" + rows)
+    assert "has more cells than its first one names columns" in refused(work / f"{name}.csv"), name
+(work / "latin.csv").write_bytes("text\ncaf\u00e9\n".encode("latin-1"))
+assert "it is not UTF-8" in refused(work / "latin.csv")
 
 # A CSV file's texts stay as they are; bytes that mark its encoding are no part of a name.
 odd = '\ufefftext,other\n"a ""b"",\nc",1\nNA,2\n007,3\n'
@@ -107,6 +120,12 @@ assert "has no configurations" in refused(work / "a.csv", dataset_config="x")
 (work / "mixed/a.csv").write_text(csv)
 (work / "mixed/b.jsonl").write_text(lines)
 assert "several kinds (.csv, .jsonl)" in refused(work / "mixed")
+for number in range(2):
+    # Of JSON beside it there is more: it is about the dataset.
+    (work / "folder of one" / f"about{number}.json").write_text('{"license": "mit"}')
+    hub(f"org/about{number}", {"x.csv": odd, **{f"{at}.json": '{"text": "no"}' for at in range(number + 1)}})
+for name in [work / "folder of one", "org/about0", "org/about1"]:
+    assert dataset.load(scenario(name, num_samples=3)).texts == ['a "b",\nc', "NA", "007"], name
 (work / "nested.jsonl").write_text('{"text": {"a": 1}}\n')
 assert "holds more than text, such as {'a': 1}" in refused(work / "nested.jsonl")
 (work / "numbers.jsonl").write_text('{"text": 7}\n')
@@ -197,6 +216,10 @@ assert "`hf download org/absent --revision v1`" in said(
 assert "is an encoder-decoder model (`t5`)" in said(model.config, configured("t5", model_type="t5"))
 code = {"AutoConfig": "own.Own"}
 assert "needs code of its own" in said(model.config, configured("own", model_type="own", auto_map=code))
+(work / "llama").mkdir()
+assert "it has no `config.json`" in said(model.config, work / "llama")
+(work / "llama/adapter_config.json").write_text('{"base_model_name_or_path": "org/absent"}')
+assert "it is an adapter" in said(model.config, work / "llama")
 bare = configured("bare", model_type="llama")
 assert "it has no tokenizer" in said(model.tokenizer, bare)
 (bare / "tokenizer.json").write_text("{}")
@@ -227,18 +250,42 @@ tiny = LlamaForCausalLM(
 tiny.generation_config.eos_token_id = list(range(2, len(letters), 4))
 tiny.save_pretrained(work / "tiny")
 PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>").save_pretrained(work / "tiny")
-records = []
-for stack, batch in [("optimum", 1), ("optimum", 3), ("pytorch", 1)]:
-    results = work / f"{stack}-{batch}"
+
+
+def ran(name, **changes):
+    """The record of a run of a tiny model."""
+    results = work / f"results-{len(list(work.glob('results-*')))}"
     results.mkdir()
-    run = json.dumps(settings(work / "tiny", stack=stack, batch=batch))
-    subprocess.run([sys.executable, "-m", "adapter", "run", run], cwd=results, check=True)
-    records.append(json.loads((results / "run_record.json").read_text()))
+    whole = settings(work / name, **changes)
+    subprocess.run([sys.executable, "-m", "adapter", "run", json.dumps(whole)], cwd=results, check=True)
+    return json.loads((results / "run_record.json").read_text())
+
+
+records = [ran("tiny", stack=stack, batch=batch) for stack, batch in [("optimum", 1), ("optimum", 3), ("pytorch", 1)]]
 assert 6 < records[0]["completion_tokens"] < 36, records[0]
+
+# Its own file of how tokens are chosen changes nothing but which ones end an answer.
+tiny.generation_config.update(do_sample=True, temperature=0.5, top_k=3, repetition_penalty=9.0)
+tiny.generation_config.no_repeat_ngram_size = 1
+tiny.save_pretrained(work / "choosy")
+PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>").save_pretrained(work / "choosy")
+records += [ran("choosy", stack=stack) for stack in ["optimum", "pytorch"]]
 for record in records:
     assert record["answers_sha256"] == records[0]["answers_sha256"], records
     assert record["completion_tokens"] == records[0]["completion_tokens"], records
     assert record["notes"] == [], record
+broken = settings(work / "tiny", stack="pytorch")
+broken["scenario"].update(warmup_runs=1, reasoning=True)
+template = "{{ raise_exception('no such role') }}"
+(work / "tiny/chat_template.jinja").write_text(template)
+results = subprocess.run(
+    [sys.executable, "-m", "adapter", "run", json.dumps(broken)], cwd=work, capture_output=True, text=True
+)
+assert "error: the `pytorch` backend gave up: TemplateError: no such role" in results.stderr, results
+drawn = Settings(**settings("m"))
+drawn.scenario["generate_kwargs"] = {"do_sample": True, "top_p": 0.5}
+choice = {"temperature": 1.0, "top_p": 0.5, "top_k": 50, "min_p": None, "repetition_penalty": 1.0}
+assert choice.items() <= drawn.generate_kwargs().items(), drawn.generate_kwargs()
 
 
 # When a tracker measured is kept on the clock that the host has, too.

@@ -189,7 +189,7 @@ pub const KEYS: [Key; 42] = [
     key(DO_SAMPLE, Kind::Bool, ALL, "sample instead of the likeliest"),
     key(TEMPERATURE, Kind::Number, ALL, "of sampling; above 0, else 1"),
     key(TOP_P, Kind::Number, ALL, "of sampling: the likeliest tokens of this share, else of all"),
-    key(TOP_K, Kind::Whole, ALL, "of sampling: so many of the likeliest tokens"),
+    key(TOP_K, Kind::Whole, ALL, "of sampling: so many of the likeliest tokens, else 50"),
     key(
         "scenario.generate_kwargs.num_beams",
         Kind::Count,

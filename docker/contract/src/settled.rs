@@ -15,7 +15,7 @@ const fn settled(fault: &'static str, settled: &'static str) -> Settled {
 }
 
 /// Every fault that is settled, in the order of the guides.
-pub const SETTLED: [Settled; 25] = [
+pub const SETTLED: [Settled; 26] = [
     settled(
         "exit code 0 when no prompt ran (`optimum` with `num_samples=-1`)",
         "the number of prompts is above 0, and a run without an answer fails",
@@ -37,6 +37,10 @@ pub const SETTLED: [Settled; 25] = [
         "no seed, sampling always on (`pytorch`, `vllm`)",
         "both stacks: seed 42 or `backend.seed`, the likeliest token unless \
          `scenario.generate_kwargs.do_sample=True`",
+    ),
+    settled(
+        "repetition penalty and sampling of the model's own `generation_config.json` (all)",
+        "the arguments alone choose the tokens; the model's file still says which ones end an answer",
     ),
     settled(
         "`min_new_tokens` ignored (`pytorch`), 100 tokens unless told otherwise (`optimum`)",

@@ -64,6 +64,9 @@ write("lone.csv", "text\none\n\n\"\"\n\"  \"\n   \nwith 'a' \"quote\"\n\"closed\
 write("short.csv", "a,text,c\n1,one\n2\n3,three,x\n")
 write("twice.csv", "text,text\none,two\n")
 write("long.csv", "a,text\n1,one\n2,two,three\n")
+write("comma.csv", "text\none, or two\nthree, or four\n")
+write("nothing.csv", "")
+write("nothing.jsonl", "")
 write("open.csv", 'text\none\n"two\nthree\n')
 write("latin.csv", "text\n\u00e9\n".encode("latin-1"))
 write("returns.csv", "text\rone\rtwo\r")
@@ -79,6 +82,7 @@ write("numbers.jsonl", '{"text": 1}\n{"text": 2}\n')
 write("mixed.jsonl", '{"text": "a"}\n{"text": 2}\n')
 write("broken.jsonl", '{"text": "a"}\n{no\n')
 parquet("snappy.parquet", TEXTS)
+parquet("gzip.parquet", TEXTS, compression="gzip")
 parquet("zstd.parquet", TEXTS, compression="zstd", row_group_size=3)
 parquet("raw.parquet", TEXTS, compression="none", use_dictionary=False, data_page_size=8)
 parquet("large.parquet", TEXTS, kind=pyarrow.large_string(), data_page_version="2.0")
@@ -115,6 +119,9 @@ configs:
 ---
 # About
 """
+for number in range(2):
+    write(f"beside/about{number}.json", '{"text": "about the prompts"}')
+write("beside/prompts.csv", "text\nNA\n007\n")
 parquet("data.parquet", TEXTS)
 data = (WORK / "data.parquet").read_bytes()
 repo = {"README.md": card.encode(), "data/train-00000-of-00001.parquet": data, "more/a1.parquet": data}
@@ -125,7 +132,7 @@ hub("single", {"prompts.jsonl": b'{"text": "one"}\n'})
 
 CASES = [
     *({"dataset_name": f"/work/{path.name}"} for path in sorted(WORK.iterdir()) if path.is_file()),
-    *({"dataset_name": f"/work/{name}"} for name in ["named", "unnamed", "folders", "shards"]),
+    *({"dataset_name": f"/work/{name}"} for name in ["named", "unnamed", "folders", "shards", "beside"]),
     *({"dataset_name": name} for name in ["org/usual", "org/bare", "single", "org/half", "org/absent"]),
     {"dataset_name": "org/usual", "dataset_config": "small"},
     {"dataset_name": "org/usual", "dataset_config": "none"},

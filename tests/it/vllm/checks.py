@@ -145,6 +145,7 @@ assert Chat(settings()).body("hi") == {
     "min_tokens": 10,
     "ignore_eos": True,
     "temperature": 0.0,
+    "repetition_penalty": 1.0,
     "seed": 42,
     "stream": True,
     "stream_options": {"include_usage": True},
@@ -153,6 +154,10 @@ short = Chat(settings()).body("hi", 1)
 assert (short["max_tokens"], short["min_tokens"]) == (1, 1)
 sampled = Chat(settings(keywords={"do_sample": True, "top_p": 0.5, "top_k": 3, "min_new_tokens": 1})).body("hi")
 assert (sampled["temperature"], sampled["top_p"], sampled["top_k"]) == (1.0, 0.5, 3), sampled
+# What is not asked for is not left to the model's own `generation_config.json`, which vLLM heeds.
+unasked = Chat(settings(keywords={"do_sample": True})).body("hi")
+choice = {"temperature": 1.0, "top_p": 1.0, "top_k": 50, "min_p": 0.0, "repetition_penalty": 1.0}
+assert choice.items() <= unasked.items(), unasked
 assert "ignore_eos" not in sampled and sampled["min_tokens"] == 1, sampled
 effort = Chat(settings(True, parameters={"reasoning_effort": "high"}))
 assert effort.body("hi")["reasoning_effort"] == "high"
@@ -446,9 +451,11 @@ class Served:
 # A server that takes less and less of what is asked for.
 ONE = json.dumps({"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]}).encode()
 
+EXTRAS = ["min_tokens", "ignore_eos", "repetition_penalty"]
+
 
 def picky(asked):
-    for name in ["min_tokens", "ignore_eos", "stream_options", "seed", "temperature", "stream"]:
+    for name in [*EXTRAS, "stream_options", "seed", "temperature", "stream"]:
         if name in asked.body:
             return asked.reply({"detail": f"Unrecognized request argument: {name}"}, 422)
     return asked.reply(ONE)

@@ -132,7 +132,9 @@ fn is_blank(text: &str) -> bool {
 
 /// A text without the mark of its encoding.
 fn utf8(bytes: &[u8]) -> anyhow::Result<&str> {
-    let text = std::str::from_utf8(bytes).context("it is not UTF-8")?;
+    let text = std::str::from_utf8(bytes).context(
+        "it is not UTF-8; save it as that, as with `iconv --from-code LATIN1 --to-code UTF-8`",
+    )?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 

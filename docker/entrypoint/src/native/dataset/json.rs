@@ -1,6 +1,6 @@
 //! JSON: an object per line, or one list of objects or texts.
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::{Deserializer, Map, Value};
 
 use super::{Column, no_column, no_texts, utf8};
@@ -17,6 +17,7 @@ pub(super) fn column(bytes: &[u8], name: &str) -> anyhow::Result<Column> {
         let values = Deserializer::from_str(text).into_iter();
         values.collect::<Result<_, _>>().context("it is not JSON, an object per line")?
     };
+    ensure!(!values.is_empty(), "it has no rows");
     let mut columns = Map::new();
     let mut cells = Column::new();
     for value in values {

@@ -2,9 +2,9 @@
 
 use std::fs::File;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use parquet::{
-    basic::{ConvertedType, LogicalType, Type},
+    basic::{Compression, ConvertedType, LogicalType, Type},
     column::reader::ColumnReader,
     file::reader::{FileReader as _, SerializedFileReader},
 };
@@ -34,6 +34,12 @@ pub(super) fn column(file: File, name: &str) -> anyhow::Result<Column> {
     let mut cells = Column::new();
     for group in 0..reader.num_row_groups() {
         let group = reader.get_row_group(group)?;
+        let codec = group.metadata().column(at).compression();
+        ensure!(
+            is_read(codec),
+            "its column `{name}` is compressed with {codec}, which this backend does not read; write \
+             the file with zstd, snappy or gzip"
+        );
         let ColumnReader::ByteArrayColumnReader(mut column) = group.get_column_reader(at)? else {
             bail!("its column `{name}` is none of texts after all; the file is damaged");
         };
@@ -61,4 +67,10 @@ pub(super) fn column(file: File, name: &str) -> anyhow::Result<Column> {
         }
     }
     Ok(cells)
+}
+
+/// Whether the program has the codec: those of the crate's features.
+fn is_read(codec: Compression) -> bool {
+    use Compression::{GZIP, SNAPPY, UNCOMPRESSED, ZSTD};
+    matches!(codec, UNCOMPRESSED | SNAPPY | GZIP(_) | ZSTD(_))
 }

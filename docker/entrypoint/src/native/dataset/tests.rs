@@ -167,3 +167,27 @@ fn what_is_no_parquet_file_is_told() {
     let error = file("p.parquet", "no parquet", &[]).unwrap_err();
     assert!(error.contains("it is no whole parquet file"), "{error}");
 }
+
+/// What is read of a parquet file that pyarrow wrote: the column `text` with one row, `one`.
+fn parquet(bytes: &[u8]) -> Result<Vec<String>, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.parquet");
+    fs::write(&path, bytes).unwrap();
+    texts(path.to_str().unwrap(), folder.path(), &[])
+}
+
+#[test]
+fn a_parquet_file_may_be_compressed_with_gzip_and_another_codec_is_named() {
+    assert_eq!(parquet(include_bytes!("tests/gzip.parquet")).unwrap(), ["one"]);
+    let error = parquet(include_bytes!("tests/brotli.parquet")).unwrap_err();
+    assert!(error.contains("compressed with BROTLI"), "{error}");
+    assert!(error.contains("write the file with zstd, snappy or gzip"), "{error}");
+}
+
+#[test]
+fn a_json_file_without_rows_is_told() {
+    for (name, text) in [("p.jsonl", ""), ("p.jsonl", "\n\n"), ("p.json", "[]")] {
+        let error = file(name, text, &[]).unwrap_err();
+        assert!(error.ends_with("it has no rows"), "{text:?}: {error}");
+    }
+}
