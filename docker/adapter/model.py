@@ -237,7 +237,8 @@ class Reader:
         if lengths["min_new_tokens"] > longest:
             raise Refusal(
                 f"the model holds {holds} tokens, and answers of at least {lengths['min_new_tokens']}"
-                " leave no room for a prompt; lower `scenario.generate_kwargs.min_new_tokens`"
+                " leave no room for a prompt; lower `scenario.generate_kwargs.max_new_tokens`, and"
+                " `min_new_tokens`, which is the same unless it is given"
             )
         lengths["max_new_tokens"] = longest
         return f"the model holds {holds} tokens: answers end after {longest}, not {asked}"

@@ -17,7 +17,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use candle_core::quantized::gguf_file;
-use contract::argument::{MAX_NEW_TOKENS, MIN_NEW_TOKENS};
+use contract::argument::MAX_NEW_TOKENS;
 
 use self::{
     chat::Template,
@@ -161,7 +161,7 @@ fn fitting(asked: Length, holds: usize) -> anyhow::Result<(Length, Option<String
     ensure!(
         asked.min as usize <= longest,
         "the model holds {holds} tokens, and answers of at least {} leave no room for a prompt; lower \
-         `{MIN_NEW_TOKENS}`",
+         `{MAX_NEW_TOKENS}`, and `min_new_tokens`, which is the same unless it is given",
         asked.min
     );
     let note =
