@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::report::command::{ModelClass, Output, Request};
+use crate::report::{
+    command::{Output, Request},
+    submission::ModelClass,
+};
 
 /// `aienergyscore report`.
 #[derive(Debug, Clone, Args)]
@@ -97,7 +100,10 @@ mod tests {
 
     use crate::{
         cli::{Cli, Command},
-        report::command::{ModelClass, Output, Request},
+        report::{
+            command::{Output, Request},
+            submission::ModelClass,
+        },
     };
 
     fn request(words: &[&str]) -> Result<Request, i32> {

@@ -1,19 +1,23 @@
 //! `aienergyscore report`: reads, has it rendered, and writes.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
 use contract::env;
 
 use super::{
-    csv, figures::Figures, groups::groups, json, page, plain::plain, read::read_all, record::Runs,
-    submission, table,
+    csv,
+    figures::Figures,
+    groups::groups,
+    json,
+    new_file::{not_in_the_way, write_new},
+    page,
+    plain::plain,
+    read::read_all,
+    record::Runs,
+    submission::{self, ModelClass},
+    table,
 };
 use crate::{
-    atomic_file,
     exit::Exit,
     one_line::on_one_line,
     terminal::{self, warn},
@@ -50,18 +54,6 @@ pub enum Output {
         /// The class of the model, if it was given.
         class: Option<ModelClass>,
     },
-}
-
-/// Classes of text generation models, by the hardware that they need. Facts of AIEnergyScore's
-/// documentation, Table 2.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ModelClass {
-    /// A single consumer GPU.
-    A,
-    /// A single cloud GPU.
-    B,
-    /// Several.
-    C,
 }
 
 /// Makes the report. Runs that are broken are told and stop nothing.
@@ -106,29 +98,5 @@ fn say_broken(all: &Runs) {
     for broken in &all.broken {
         let folder = plain(&broken.folder.to_string_lossy());
         warn(Some(format!("{folder} is left out: {}", on_one_line(&broken.reason))));
-    }
-}
-
-/// Refuses to write over what is there, before any work is done.
-fn not_in_the_way(file: &Path, overwrite: bool) -> anyhow::Result<()> {
-    match file.symlink_metadata() {
-        Ok(_) if !overwrite => {
-            bail!("`{}` is there already; name another, or add --overwrite", file.display())
-        }
-        Ok(kind) if kind.is_dir() => bail!("`{}` is a folder; name a file", file.display()),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("looking at `{}`", file.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Writes a file whole or not at all; unless it may be written over, also not when somebody else
-/// made it meanwhile.
-pub(super) fn write_new(file: &Path, contents: &[u8], overwrite: bool) -> anyhow::Result<()> {
-    if overwrite {
-        atomic_file::write(file, contents)
-    } else {
-        atomic_file::write_new(file, contents)
     }
 }

@@ -7,7 +7,9 @@ mod csv;
 mod details;
 pub mod figures;
 pub mod groups;
+mod host;
 mod json;
+mod new_file;
 mod number;
 mod origin;
 pub mod page;
@@ -21,8 +23,6 @@ mod table;
 #[cfg(test)]
 mod testing;
 pub mod trace;
-
-mod host;
 
 use std::fmt::Write as _;
 

@@ -11,8 +11,9 @@ use sha2::{Digest as _, Sha256};
 use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
 
 use super::{
-    super::{command::ModelClass, figures::Figures, plain::plain, record::RunRecord},
+    super::{figures::Figures, plain::plain, record::RunRecord},
     evidence::LogFile,
+    model_class::ModelClass,
 };
 
 /// The list that `sha256sum --check` reads.

@@ -8,21 +8,23 @@
 
 mod archive;
 mod evidence;
+mod model_class;
 mod rules;
 
 use std::path::Path;
 
 use anyhow::ensure;
 
+pub use self::model_class::ModelClass;
 use self::{
     archive::{Packed, pack},
     evidence::Evidence,
     rules::{Refusal, between, judge},
 };
 use super::{
-    command::{ModelClass, write_new},
     figures::Figures,
     groups::groups,
+    new_file::write_new,
     plain::plain,
     read::read,
     record::{RunRecord, Runs},

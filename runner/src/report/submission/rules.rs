@@ -14,12 +14,12 @@ use reports::energy_text;
 
 use super::{
     super::{
-        command::ModelClass,
         figures::{Figures, why_no_gpu},
         groups::Group,
         record::{RunRecord, Runs, Told},
     },
     evidence::Evidence,
+    model_class::ModelClass,
 };
 
 /// Where the rules are.

@@ -9,11 +9,10 @@ use reports::energy_text;
 
 use super::{Evidence, Rule, between, judge};
 use crate::report::{
-    command::ModelClass,
     figures::Figures,
     groups::groups,
     record::{Broken, RunRecord, Runs},
-    submission::evidence::LogFile,
+    submission::{ModelClass, evidence::LogFile},
     testing::{measured, on_cpu},
 };
 
