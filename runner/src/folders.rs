@@ -93,7 +93,8 @@ fn is_closed(nearest: &Path, folder: &Path) -> bool {
 /// The folder on the way to `folder`, or itself, that is closed to the user, and what to do about it.
 pub(crate) fn closed<'a>(folder: &'a Path, host: &Host) -> Option<(&'a Path, String)> {
     let nearest = folder.ancestors().find(|path| fs::metadata(path).is_ok())?;
-    is_closed(nearest, folder).then(|| (nearest, owner_and_remedy(nearest, host)))
+    (nearest.is_dir() && is_closed(nearest, folder))
+        .then(|| (nearest, owner_and_remedy(nearest, host)))
 }
 
 fn owner_and_remedy(folder: &Path, host: &Host) -> String {

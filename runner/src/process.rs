@@ -123,6 +123,11 @@ fn listened(command: &duct::Expression) -> duct::Expression {
     command.stdout_capture().stderr_capture().unchecked()
 }
 
+/// Whether there is a program of this name.
+pub(crate) fn is_on_path(name: &str) -> bool {
+    find(name, &std::env::var_os("PATH").unwrap_or_default()).is_some()
+}
+
 /// The command as an expression, in a process group of its own: the terminal's Ctrl-C is for us
 /// to pass on, and our questions are to be answered even then.
 ///

@@ -140,3 +140,24 @@ fn a_folder_of_the_systems_is_no_results_folder() {
         assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""), "{}", outcome.stderr);
     }
 }
+
+#[test]
+#[ignore = "needs root, to close a cache, Docker and the smoke image"]
+fn a_cache_that_root_has_closed_is_taken_back() {
+    assert!(getuid().is_root(), "only root can close a cache so");
+    let ada = Ada::with(&[]);
+    let hub = ada.home().join("hf/hub");
+    fs::write(hub.join("version.txt"), "1").unwrap();
+    chown(hub.join("version.txt"), Some(0), Some(0)).unwrap();
+    chown(&hub, Some(0), Some(0)).unwrap();
+    let cache = |args: &[&str]| ada.command(&[&["cache"], args].concat()).output().unwrap();
+    for args in [["ls"], ["verify"], ["repair"]] {
+        let said = text(&cache(&args));
+        assert!(said.contains("is closed to you: it belongs to uid 0"), "{said}");
+    }
+    let repaired = cache(&["repair", "--yes", "--engine", "docker"]);
+    assert_eq!(repaired.status.code(), Some(0), "{}", text(&repaired));
+    for path in [hub.join("version.txt"), hub] {
+        assert_eq!(fs::metadata(&path).unwrap().uid(), ada.uid, "{}", path.display());
+    }
+}

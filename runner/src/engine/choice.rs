@@ -8,6 +8,7 @@ use crate::{
     gpus::{Devices, Gpus},
     host::Host,
     options::{EngineChoice, RunOptions},
+    process::is_on_path,
 };
 
 /// The chosen engine, and what the user should hear about the choice.
@@ -45,7 +46,10 @@ pub fn detect(options: &RunOptions, host: &Host) -> anyhow::Result<Detected> {
         EngineChoice::Host => host_engine(options, host, "asked for"),
         EngineChoice::Auto => {
             let refused = match ask_either(options) {
-                Ok(answers) => return detected(answers, options, "it answers"),
+                Ok((answers, passed_over)) => {
+                    let found = detected(answers, options, "it answers")?;
+                    return Ok(Detected { warning: passed_over, ..found });
+                }
                 Err(error) => error,
             };
             if !host_will_do(options) {
@@ -66,7 +70,8 @@ pub fn detect(options: &RunOptions, host: &Host) -> anyhow::Result<Detected> {
 /// # Errors
 /// When neither does.
 pub(crate) fn container_engine(options: &RunOptions) -> anyhow::Result<Detected> {
-    detected(ask_either(options)?, options, "it answers")
+    let (answers, passed_over) = ask_either(options)?;
+    Ok(Detected { warning: passed_over, ..detected(answers, options, "it answers")? })
 }
 
 /// What `docker` answers, whoever is behind the name.
@@ -77,11 +82,17 @@ fn ask_docker(options: &RunOptions) -> anyhow::Result<Answers> {
     }
 }
 
-fn ask_either(options: &RunOptions) -> anyhow::Result<Answers> {
-    ask_docker(options).or_else(|docker| {
-        podman::ask(PODMAN, &options.image)
-            .map_err(|podman| anyhow!("{docker:#}; nor does Podman serve: {podman:#}"))
-    })
+/// Whichever answers, and why it is not Docker where there is one: images and rights may be there.
+fn ask_either(options: &RunOptions) -> anyhow::Result<(Answers, Option<String>)> {
+    let docker = match ask_docker(options) {
+        Ok(answers) => return Ok((answers, None)),
+        Err(error) => error,
+    };
+    let answers = podman::ask(PODMAN, &options.image)
+        .map_err(|podman| anyhow!("{docker:#}; nor does Podman serve: {podman:#}"))?;
+    let passed_over =
+        is_on_path(DOCKER).then(|| format!("Podman is used, as Docker does not serve: {docker:#}"));
+    Ok((answers, passed_over))
 }
 
 /// Whether a run without a container is what was asked for: another backend, or an image of

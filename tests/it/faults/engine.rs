@@ -16,8 +16,8 @@ use rustix::process::getuid;
 use super::{Fake, Run, start};
 use crate::{
     ada::{Ada, docker},
-    fake_runs::GOOD,
-    harness::smoke,
+    fake_runs::{GOOD, sandbox_with},
+    harness::{FakeDocker, aienergyscore, smoke},
 };
 
 /// A machine with an earlier result, which no fault of the engine may move.
@@ -45,6 +45,21 @@ fn absent() {
     kept: benchmark_report.json
     containers: none
     "#);
+}
+
+#[test]
+fn passed_over_for_podman() {
+    let docker = FakeDocker::with_run(GOOD);
+    let sandbox = sandbox_with(&docker, "*) echo 'permission denied at the socket' >&2; exit 1 ;;");
+    let podman = sandbox.folder("before").join("podman");
+    let info = r#"{"host": {"arch": "amd64", "cgroupVersion": "v2", "ociRuntime": {"name": "crun"},
+        "security": {"rootless": true}}, "version": {"Version": "4.3.1"}}"#;
+    fs::write(&podman, format!("#!/bin/sh\necho '{info}'\n")).unwrap();
+    fs::set_permissions(&podman, fs::Permissions::from_mode(0o755)).unwrap();
+    let said = aienergyscore(&sandbox, ["verify", "--flavour", "smoke"]).stdout;
+    let engine = said.lines().find(|line| line.contains(" engine ")).unwrap();
+    assert!(engine.contains("Podman is used, as Docker does not serve: `docker info`"), "{said}");
+    assert!(engine.contains("permission denied at the socket"), "{said}");
 }
 
 #[test]

@@ -207,6 +207,10 @@ fn a_full_disk_for_temporary_files() {
     containers: none
     "#);
     assert_eq!(fs::read_dir(&full).unwrap().count(), 1, "half a token is left");
+    // Nothing was started, so nothing keeps the results folder.
+    fake.sandbox.set("HF_TOKEN", "");
+    let again = fake.run(&[]).to_string();
+    assert!(again.starts_with("exit code 0"), "{again}");
 }
 
 /// The reaper of a run, which is told the container's name.

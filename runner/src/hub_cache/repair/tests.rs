@@ -240,3 +240,20 @@ fn links_in_place_of_a_blob_and_of_all_blobs_stop_no_repair() {
     let blob = format!("models--org--p/blobs/{}", names["onnx/model.onnx"]);
     assert_eq!(fs::read_to_string(fixture.at(blob)).unwrap(), "large");
 }
+
+#[test]
+fn a_link_to_the_store_in_other_words_gets_the_right_ones() {
+    let fixture = Fixture::new();
+    let files = [("m.safetensors", "shared", Kept::Shared)];
+    let names = fixture.model("org/m", &files, true);
+    let blob = format!("models--org--m/blobs/{}", names["m.safetensors"]);
+    let right = fs::read_link(fixture.at(&blob)).unwrap();
+    for wrong in [fixture.at(&blob).canonicalize().unwrap(), Path::new(".").join(&right)] {
+        fs::remove_file(fixture.at(&blob)).unwrap();
+        fixture.link(&blob, wrong);
+        let done = repaired(&fixture, true).lines();
+        assert!(done.contains("makes the link") && done.contains("absolute-link"), "{done}");
+        assert_eq!(fs::read_link(fixture.at(&blob)).unwrap(), right);
+        assert_eq!(repaired(&fixture, true).lines(), "nothing to repair\n");
+    }
+}

@@ -49,7 +49,10 @@ pub(crate) fn judge(repo: &Repo) -> Judged {
         set_aside: set_aside_names(repo),
         is_blind: repo.troubles.iter().any(|trouble| trouble.path.starts_with(SNAPSHOTS)),
         led_astray: HashMap::new(),
-        lacks_blobs: repo.has(BLOBS) && !leads_to_folder(repo, BLOBS.as_ref()),
+        lacks_blobs: repo
+            .entries
+            .iter()
+            .any(|(name, kind)| name == BLOBS && lacks(repo, name, *kind)),
     };
     judge.linked_folder(Path::new(""));
     repo.troubles.iter().for_each(|trouble| judge.trouble(trouble));
@@ -143,11 +146,11 @@ impl Judge<'_> {
             if name == SET_ASIDE {
                 self.set_aside();
             } else if known.iter().any(|known| name == *known) {
-                match (kind, leads_to_folder(self.repo, name)) {
-                    (Kind::Link, true) => self.linked_folder(Path::new(name)),
-                    (_, true) => {}
-                    (Kind::Link, false) => self.lost_folder(Path::new(name)),
-                    (_, false) => {
+                match (kind, lacks(self.repo, name, *kind)) {
+                    (Kind::Link, false) => self.linked_folder(Path::new(name)),
+                    (Kind::Link, true) => self.lost_folder(Path::new(name)),
+                    (_, false) => {}
+                    (_, true) => {
                         let evidence = "it should be a folder".to_owned();
                         self.add(What::ForeignFile, name, bytes, evidence);
                     }
@@ -231,9 +234,17 @@ impl Judge<'_> {
     }
 }
 
-/// Whether the entry `name` of a repo is a folder, or a link to one.
-fn leads_to_folder(repo: &Repo, name: &OsStr) -> bool {
-    repo.dir.look_through(name).is_ok_and(|stamp| stamp.kind == Kind::Folder)
+/// Whether the entry `name` of a repo is neither a folder nor a link to one. What is out of sight may
+/// be one.
+fn lacks(repo: &Repo, name: &OsStr, kind: Kind) -> bool {
+    match kind {
+        Kind::Folder => false,
+        Kind::Link => match repo.dir.look_through(name) {
+            Ok(stamp) => stamp.kind != Kind::Folder,
+            Err(error) => leads_nowhere(&error),
+        },
+        Kind::File | Kind::Other => true,
+    }
 }
 
 /// `tmpXXXXXXXX`, as Python's `tempfile` names folders.

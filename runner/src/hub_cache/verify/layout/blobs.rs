@@ -11,6 +11,7 @@ use super::Judge;
 use crate::hub_cache::{
     breakage::{Fix, What},
     dir::Stamp,
+    link::{self, BlobLink},
     names::{BlobName, etag_of_incomplete},
     reached::Reached,
     repo::{BLOBS, Blob, Repo, Trouble},
@@ -30,6 +31,12 @@ impl Judge<'_> {
                 }
                 Blob::Shared { payload, reached } => self.shared(&path, payload, reached),
                 Blob::Astray { text, reached: _ } => {
+                    if let Some(right) = self.to_store(text) {
+                        let fix = Fix::Relink { path: self.folder.join(&path), text: right };
+                        let evidence = "its text is none that leads to the store from any place";
+                        self.add_fixed(What::AbsoluteLink, &path, 0, evidence.into(), vec![fix]);
+                        continue;
+                    }
                     let text = String::from_utf8_lossy(text).into_owned();
                     // Without it those dangle that lead to it.
                     let users = self.led_astray.remove(name).unwrap_or_default();
@@ -46,6 +53,15 @@ impl Judge<'_> {
                 Blob::Bytes(stamp) => self.blob(name, stamp, &path),
             }
         }
+    }
+
+    /// What a link of a blob should say that leads to a payload of the store in other words.
+    fn to_store(&self, text: &[u8]) -> Option<OsString> {
+        let blobs = self.repo.path.join(BLOBS);
+        let payload = blobs.join(OsStr::from_bytes(text)).canonicalize().ok()?;
+        let below = payload.strip_prefix(self.repo.path.parent()?).ok()?;
+        let right = Path::new("../..").join(below).into_os_string();
+        matches!(link::blob(right.as_bytes()), BlobLink::Store(_)).then_some(right)
     }
 
     fn shared(&mut self, path: &Path, payload: &OsStr, reached: &Reached) {
