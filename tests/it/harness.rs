@@ -7,8 +7,10 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::Mutex,
+    sync::{Arc, Mutex, atomic::AtomicBool},
 };
+
+use signal_hook::{consts::SIGHUP, flag};
 
 /// The program `name` of this workspace, built like the tests themselves.
 pub(crate) fn program(name: &str) -> PathBuf {
@@ -17,9 +19,21 @@ pub(crate) fn program(name: &str) -> PathBuf {
     let folder = test.ancestors().nth(2).expect("a test lies in target/<profile>/deps");
     let mut built = BUILT.lock().expect("no build panicked");
     if built.insert(name.to_owned()) {
+        let_hangups_count();
         build(name, folder);
     }
     folder.join(name)
+}
+
+/// Lets a closed terminal end what tests start, also where the tests were told to ignore that, as
+/// behind `nohup`: programs inherit what is ignored, and not what is caught.
+fn let_hangups_count() {
+    let status = fs::read_to_string("/proc/self/status").expect("a process has a status");
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("SigIgn");
+    let mask = u64::from_str_radix(mask.trim(), 16).expect("a mask of signals");
+    if mask >> (SIGHUP - 1) & 1 == 1 {
+        flag::register(SIGHUP, Arc::new(AtomicBool::new(false))).expect("SIGHUP can be caught");
+    }
 }
 
 fn build(name: &str, folder: &Path) {
