@@ -8,6 +8,9 @@ pub use kind::What;
 
 use super::names::RepoName;
 
+/// Where a repair puts what it takes away.
+pub(crate) const SET_ASIDE: &str = ".set-aside";
+
 /// Something wrong, or something worth knowing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Breakage {
@@ -87,6 +90,24 @@ pub enum Fix {
         /// Where they are missing.
         path: PathBuf,
     },
+}
+
+impl Fix {
+    /// The entries that it changes, below the cache: nothing else is another thing afterwards. Where
+    /// it moves something, the second is where that goes.
+    pub(crate) fn touched(&self) -> Vec<PathBuf> {
+        match self {
+            Self::TakeBack { paths } => paths.clone(),
+            Self::SetAside { path, repo } => vec![path.clone(), repo.join(SET_ASIDE)],
+            Self::Rename { path, to } => vec![path.clone(), to.clone()],
+            Self::Mode { path, .. }
+            | Self::Remove { path, .. }
+            | Self::Relink { path, .. }
+            | Self::Unlink { path }
+            | Self::WriteRef { path, .. }
+            | Self::Copy { path, .. } => vec![path.clone()],
+        }
+    }
 }
 
 impl Fix {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use contract::summary::Status;
+
 use super::{
     figures::{Drawn, Figures, why_no_gpu},
     groups::{Energy, Group},
@@ -14,9 +16,6 @@ use crate::{meter::OWN_SHARE, one_line::on_one_line};
 
 /// Characters of the longest name in a table.
 const WIDEST: usize = 44;
-
-/// What is measured, and what is not.
-pub(super) const NOT_MEASURED: &str = "not measured";
 
 /// The report, in lines of `width` characters if that is known. `figures` are those of the runs,
 /// `groups` made of both.
@@ -78,7 +77,7 @@ fn row(name: &str, run: &RunRecord, figures: &Figures) -> Vec<String> {
         short(&of.model, WIDEST),
         of.backend.to_string(),
         format!("{}{failed}", of.prompts),
-        figures.headline().map_or_else(|| NOT_MEASURED.to_owned(), energy),
+        figures.headline().map_or_else(|| Status::NotMeasured.word().to_owned(), energy),
         number(figures.tokens_per_second.as_ref().map(|figure| figure.value)),
         number(figures.tokens_per_joule.as_ref().map(|(_, figure)| figure.value)),
         figures
@@ -110,7 +109,7 @@ fn spread(group: &Group, first: &RunRecord) -> Vec<String> {
         None => digits(found.mean),
     };
     let energy = |of: &dyn Fn(&Energy) -> String| {
-        group.energy.as_ref().map_or_else(|| NOT_MEASURED.to_owned(), of)
+        group.energy.as_ref().map_or_else(|| Status::NotMeasured.word().to_owned(), of)
     };
     vec![
         short(&first.summary.run.model, WIDEST),

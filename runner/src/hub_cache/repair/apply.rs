@@ -12,13 +12,12 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use rustix::fs::FileType;
 
-use super::{cut::before_a_change, place::Place, plan::touched, unused};
+use super::{cut::before_a_change, place::Place, unused};
 use crate::hub_cache::{
-    breakage::Fix,
+    breakage::{Fix, SET_ASIDE},
     hash::{Buffer, Hashed, hash},
     names::Digest,
     repo::BLOBS,
-    verify::SET_ASIDE,
 };
 
 /// What begins the name of a link that is being made: a verification takes it for a leftover.
@@ -80,7 +79,7 @@ fn is_gone(root: &Path, fix: &Fix) -> bool {
         return false;
     }
     let look = |path: &PathBuf| Place::find(root, path).and_then(|place| place.look());
-    let looked = touched(fix).first().map(look);
+    let looked = fix.touched().first().map(look);
     matches!(looked, Some(Err(error)) if error.kind() == io::ErrorKind::NotFound)
 }
 

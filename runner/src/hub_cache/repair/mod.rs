@@ -29,7 +29,6 @@ use super::{
 use crate::{exit::Exit, give_back::Failure, host_path::HostPath, one_line::on_one_line};
 
 pub(crate) use apply::is_unfinished;
-pub(crate) use plan::touched;
 
 /// What gives entries back to their user, or says how: paths below the folder.
 pub(crate) trait TakeBack {
@@ -303,7 +302,7 @@ impl Repair {
                     State::Left(why) => ("left", Some(why)),
                     State::Failed(why) => ("failed", Some(why)),
                 };
-                let paths = touched(&step.fix);
+                let paths = step.fix.touched();
                 let paths: Vec<_> = paths.iter().map(|path| path.to_string_lossy()).collect();
                 json!({
                     "does": step.fix.describe(),

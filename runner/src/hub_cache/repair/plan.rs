@@ -2,10 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::hub_cache::{
-    breakage::{Breakage, Fix},
-    verify::SET_ASIDE,
-};
+use crate::hub_cache::breakage::{Breakage, Fix};
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,22 +58,6 @@ fn is_same(one: &Fix, other: &Fix) -> bool {
     match (one, other) {
         (Fix::SetAside { path: one, .. }, Fix::SetAside { path: other, .. }) => one == other,
         _ => one == other,
-    }
-}
-
-/// The entries that a fix changes, below the cache: nothing else is another thing afterwards. Where
-/// it moves something, the second is where that goes.
-pub(crate) fn touched(fix: &Fix) -> Vec<PathBuf> {
-    match fix {
-        Fix::TakeBack { paths } => paths.clone(),
-        Fix::SetAside { path, repo } => vec![path.clone(), repo.join(SET_ASIDE)],
-        Fix::Rename { path, to } => vec![path.clone(), to.clone()],
-        Fix::Mode { path, .. }
-        | Fix::Remove { path, .. }
-        | Fix::Relink { path, .. }
-        | Fix::Unlink { path }
-        | Fix::WriteRef { path, .. }
-        | Fix::Copy { path, .. } => vec![path.clone()],
     }
 }
 

@@ -8,7 +8,6 @@ use std::{
 use crate::hub_cache::{
     breakage::{Breakage, Fix},
     cache::Cache,
-    repair::touched,
 };
 
 /// Takes away the repairs of what a link leads to: a repair follows none, and says so in vain.
@@ -17,7 +16,8 @@ pub(super) fn leave(cache: &Cache, breakages: &mut [Breakage]) {
     for breakage in breakages {
         // Owners are looked at by a walk that follows no link.
         let fixes = breakage.fixes.iter().filter(|fix| !matches!(fix, Fix::TakeBack { .. }));
-        let link = fixes.flat_map(touched).find_map(|path| link_above(cache, &path, &mut known));
+        let link =
+            fixes.flat_map(Fix::touched).find_map(|path| link_above(cache, &path, &mut known));
         if let Some(link) = link {
             breakage.fixes.clear();
             breakage.evidence +=

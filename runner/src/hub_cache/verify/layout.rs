@@ -14,16 +14,13 @@ use std::{
 pub(crate) use blobs::set_aside;
 
 use crate::hub_cache::{
-    breakage::{Breakage, Fix, What},
+    breakage::{Breakage, Fix, SET_ASIDE, What},
     dir::{Kind, Stamp, is_too_deep},
     location::out_of_sight,
     names::{is_of_system, is_umask_probe},
     reached::leads_nowhere,
     repo::{BLOBS, NO_EXIST, REFS, Repo, SNAPSHOTS, TREES, Trouble},
 };
-
-/// Where a repair puts what it takes away.
-pub(crate) const SET_ASIDE: &str = ".set-aside";
 
 /// What the layout says of a repo.
 #[derive(Debug, Default)]

@@ -179,7 +179,7 @@ fn table(page: &mut Markup, all: &Runs, figures: &[Figures]) {
             page.open("td", &[("role", "cell"), ("data-label", label)]);
             match value {
                 Some(value) => page.text(&value),
-                None => page.element("small", &[], "not measured"),
+                None => page.element("small", &[], Status::NotMeasured.word()),
             };
             page.close("td");
         };

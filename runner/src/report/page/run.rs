@@ -132,7 +132,7 @@ fn tiles(page: &mut Markup, figures: &Figures) {
                 page.element("b", &[], &value).raw(" ").element("span", &[], unit);
             }
             None => {
-                page.element("span", &[("class", "none")], "not measured");
+                page.element("span", &[("class", "none")], Status::NotMeasured.word());
             }
         }
         page.raw("</dd></div>");
