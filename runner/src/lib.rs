@@ -25,7 +25,6 @@ pub mod hub_cache;
 mod leftovers;
 pub mod local_input;
 pub mod meter;
-mod one_line;
 pub mod options;
 pub mod pass_through;
 pub mod plan;

@@ -2,8 +2,10 @@
 //! nothing else: it touches what it is told to, follows no link and never leaves the folder.
 
 use std::{
-    fmt, io,
-    io::{Read, Write as _},
+    ffi::OsStr,
+    fmt,
+    io::{self, Read, Write as _},
+    os::unix::ffi::OsStrExt as _,
 };
 
 use anyhow::{Context as _, ensure};
@@ -13,10 +15,9 @@ use rustix::{
     io::Errno,
 };
 
-use crate::{
-    beneath::{self, Beneath},
-    failure::{self, FAILED},
-};
+use untrusted::{Dir, Refused, is_plain, name_of};
+
+use crate::failure::{self, FAILED};
 
 /// Whose the entries are to be, and where they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,13 +50,18 @@ impl fmt::Display for Trouble {
     }
 }
 
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        match Refused::of(&error) {
+            Some(why) => Self::Refused(why.to_string()),
+            None => Self::Failed(error),
+        }
+    }
+}
+
 impl From<Errno> for Trouble {
     fn from(error: Errno) -> Self {
-        match error {
-            Errno::LOOP => Self::Refused("a link is in its path".to_owned()),
-            Errno::XDEV => Self::Refused("it lies on another file system".to_owned()),
-            _ => Self::Failed(error.into()),
-        }
+        io::Error::from(error).into()
     }
 }
 
@@ -72,10 +78,10 @@ pub(crate) fn run(request: &Request, list: impl Read) -> u8 {
 /// Gives back what `list` names. Nothing is done before all of the list is there and understood.
 fn give_back(request: &Request, mut list: impl Read) -> anyhow::Result<Answer> {
     let folder = &request.folder;
-    let beneath =
-        Beneath::open(folder).with_context(|| format!("opening the folder `{folder}`"))?;
+    let beneath = Dir::open_itself(folder).and_then(Dir::on_one_file_system);
+    let beneath = beneath.with_context(|| format!("opening the folder `{folder}`"))?;
     if let Some(expected) = request.inode {
-        let found = beneath.stat().context("looking at the folder")?.st_ino;
+        let found = beneath.look("").context("looking at the folder")?.inode;
         ensure!(
             found == expected,
             "`{folder}` is another folder than the one that was meant (inode {found}, not \
@@ -100,12 +106,12 @@ fn give_back(request: &Request, mut list: impl Read) -> anyhow::Result<Answer> {
 }
 
 /// Opens the entry once, as itself, so that what is judged is what is changed.
-fn give_back_one(request: &Request, beneath: &Beneath, line: Line<'_>) -> Result<(), Trouble> {
+fn give_back_one(request: &Request, beneath: &Dir, line: Line<'_>) -> Result<(), Trouble> {
     let Line { mode, path } = line;
-    if !beneath::is_plain(path) {
+    if !is_plain(path) {
         return Err(Trouble::Refused("it is no path below the folder".to_owned()));
     }
-    let itself = beneath.find(path)?;
+    let itself = beneath.find(OsStr::from_bytes(path))?;
     let found = fs::fstat(&itself)?;
     refuse(&found, mode)?;
     let gid = shared_group(beneath, path, &found)?.unwrap_or(request.gid);
@@ -114,7 +120,7 @@ fn give_back_one(request: &Request, beneath: &Beneath, line: Line<'_>) -> Result
     fs::chownat(&itself, "", owner.0, owner.1, AtFlags::EMPTY_PATH)?;
     if let Some(mode) = mode {
         // An entry that is open as itself has no other name by which its mode can be set.
-        let name = beneath::name_of(&itself);
+        let name = name_of(&itself);
         fs::chmod(name, Mode::from_raw_mode(mode))?;
     }
     look_again(&fs::fstat(&itself)?, (request.uid, gid), mode)
@@ -122,13 +128,13 @@ fn give_back_one(request: &Request, beneath: &Beneath, line: Line<'_>) -> Result
 
 /// The group that several users share the entry by, if they do. Nobody gains another group's
 /// rights: without being in it, they cannot make a folder that passes it on.
-fn shared_group(beneath: &Beneath, path: &[u8], found: &Stat) -> Result<Option<u32>, Trouble> {
+fn shared_group(beneath: &Dir, path: &[u8], found: &Stat) -> Result<Option<u32>, Trouble> {
     let grouped = |stat: &Stat| Grouped { mode: stat.st_mode, gid: stat.st_gid };
     let above = match path.iter().rposition(|byte| *byte == b'/') {
         // What is above the folder is the container's own.
         _ if path.is_empty() => None,
-        None => Some(beneath.stat()?),
-        Some(end) => Some(fs::fstat(&beneath.find(&path[..end])?)?),
+        None => Some(fs::fstat(beneath)?),
+        Some(end) => Some(fs::fstat(beneath.find(OsStr::from_bytes(&path[..end]))?)?),
     };
     Ok(grouped(found).shared(above.as_ref().map(grouped)))
 }

@@ -1,7 +1,6 @@
 //! The program that every image starts: chooses the backend, supervises it, writes the summary.
 
 mod arguments;
-mod beneath;
 mod cli;
 mod clock;
 mod devices;

@@ -5,7 +5,9 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{exit::Exit, one_line::on_one_line};
+use untrusted::escape;
+
+use crate::exit::Exit;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -76,7 +78,7 @@ pub fn render(findings: &[Finding], as_json: bool) -> String {
         return format!("{value:#}\n");
     }
     let lines = findings.iter().map(|Finding { severity, check, subject, text }| {
-        let (subject, text) = (on_one_line(subject), on_one_line(text));
+        let (subject, text) = (escape(subject), escape(text));
         format!("{severity:<8}{check:<9}{subject}: {text}\n")
     });
     lines.chain([format!("{errors} error(s), {warnings} warning(s)\n")]).collect()

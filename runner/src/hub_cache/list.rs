@@ -4,15 +4,14 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use untrusted::escape;
+
 use super::{
     cache::CacheCensus,
     census::{RepoCensus, RevisionCensus},
     filter::Filter,
 };
-use crate::{
-    one_line::on_one_line,
-    units::{ago, bytes},
-};
+use crate::units::{ago, bytes};
 
 /// Digits of a commit that a table shows.
 const COMMIT_SHOWN: usize = 8;
@@ -73,17 +72,16 @@ impl Listing {
             }
         }
         // Whoever fills the cache names repos, branches and files.
-        let rows: Vec<_> =
-            rows.iter().map(|row| row.each_ref().map(|cell| on_one_line(cell))).collect();
+        let rows: Vec<_> = rows.iter().map(|row| row.each_ref().map(|cell| escape(cell))).collect();
         let mut text = aligned(&rows);
         for repo in &repos {
             for fault in &repo.faults {
                 let line = format!("{}: {fault}", repo.name);
-                writeln!(text, "{}", on_one_line(&line)).expect("a String takes all");
+                writeln!(text, "{}", escape(&line)).expect("a String takes all");
             }
         }
         for fault in &census.faults {
-            writeln!(text, "{}", on_one_line(fault)).expect("a String takes all");
+            writeln!(text, "{}", escape(fault)).expect("a String takes all");
         }
         writeln!(text, "{}", totals(census, &repos)).expect("a String takes all");
         text

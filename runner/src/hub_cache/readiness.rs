@@ -13,7 +13,7 @@ use super::{
     repo::{Repo, SNAPSHOTS},
     snapshot::{Content, Snapshot},
 };
-use crate::one_line::on_one_line;
+use untrusted::escape;
 
 /// The branch that is loaded when nobody names another.
 const MAIN: &str = "main";
@@ -50,8 +50,8 @@ pub(crate) fn look(hub: &Path, wanted: Wanted<'_>) -> Readiness {
     match look_at(hub, wanted) {
         Readiness::Ready => Readiness::Ready,
         // Whoever fills the cache names branches and files.
-        Readiness::Partial(why) => Readiness::Partial(on_one_line(&why)),
-        Readiness::Lacking(why) => Readiness::Lacking(on_one_line(&why)),
+        Readiness::Partial(why) => Readiness::Partial(escape(&why)),
+        Readiness::Lacking(why) => Readiness::Lacking(escape(&why)),
     }
 }
 

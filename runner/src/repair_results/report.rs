@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
 use serde_json::{Value, json};
 
+use untrusted::escape;
+
 use super::survey::{Closed, Foreign, Survey};
 use crate::{
     engine::Engine,
@@ -11,7 +13,6 @@ use crate::{
     give_back::{self, Entry, Failure, Outcome, sudo_line, sudo_search},
     host::Host,
     host_path::HostPath,
-    one_line::on_one_line,
     shell::{CommandLine, Style},
     units,
 };
@@ -250,7 +251,7 @@ struct Lines(String);
 impl Lines {
     /// One line, whatever it holds.
     fn add(&mut self, line: String) {
-        writeln!(self.0, "{}", on_one_line(&line)).expect("a String takes all");
+        writeln!(self.0, "{}", escape(&line)).expect("a String takes all");
     }
 
     /// Text as it is: it is to be pasted.

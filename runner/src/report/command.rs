@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use contract::env;
 
+use untrusted::escape;
+
 use super::{
     csv,
     figures::Figures,
@@ -19,7 +21,6 @@ use super::{
 };
 use crate::{
     exit::Exit,
-    one_line::on_one_line,
     terminal::{self, warn},
 };
 
@@ -97,6 +98,6 @@ fn usual_folder() -> PathBuf {
 fn say_broken(all: &Runs) {
     for broken in &all.broken {
         let folder = plain(&broken.folder.to_string_lossy());
-        warn(Some(format!("{folder} is left out: {}", on_one_line(&broken.reason))));
+        warn(Some(format!("{folder} is left out: {}", escape(&broken.reason))));
     }
 }

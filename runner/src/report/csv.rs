@@ -17,7 +17,7 @@ use super::{
     plain::plain,
     record::{Broken, RunRecord, Runs},
 };
-use crate::one_line::on_one_line;
+use untrusted::escape;
 
 /// The columns, in order.
 const COLUMNS: [&str; 21] = [
@@ -114,7 +114,7 @@ fn row(run: &RunRecord, figures: &Figures) -> [String; COLUMNS.len()] {
             .repeat
             .as_ref()
             .map_or_else(String::new, |repeat| harmless(&plain(&repeat.begun))),
-        harmless(&on_one_line(&error)),
+        harmless(&escape(&error)),
     ]
 }
 
@@ -130,8 +130,7 @@ fn broken_row(broken: &Broken) -> [String; COLUMNS.len()] {
     let mut row = [const { String::new() }; COLUMNS.len()];
     row[2] = TASK.to_owned();
     let folder = broken.folder.to_string_lossy();
-    row[COLUMNS.len() - 1] =
-        harmless(&on_one_line(&format!("BROKEN: {folder}: {}", broken.reason)));
+    row[COLUMNS.len() - 1] = harmless(&escape(&format!("BROKEN: {folder}: {}", broken.reason)));
     row
 }
 

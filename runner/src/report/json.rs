@@ -8,7 +8,7 @@ use super::{
     groups::{Energy, Group},
     record::{Broken, Details, Origin, RunRecord, Runs},
 };
-use crate::one_line::is_unseen;
+use untrusted::is_unseen;
 
 /// Version of the keys.
 const VERSION: u32 = 1;

@@ -1,6 +1,6 @@
 //! Text that others wrote, made fit to be shown: models and folders may have any name.
 
-use crate::one_line::on_one_line;
+use untrusted::escape;
 
 /// Characters of a name that are shown.
 const MOST: usize = 300;
@@ -9,7 +9,7 @@ const MOST: usize = 300;
 pub(super) fn plain(text: &str) -> String {
     let end = text.char_indices().nth(MOST).map_or(text.len(), |(end, _)| end);
     let more = if end < text.len() { "…" } else { "" };
-    on_one_line(&text[..end]) + more
+    escape(&text[..end]) + more
 }
 
 /// `text`, [`plain`] and of `width` characters at most. What is left out is the middle: names

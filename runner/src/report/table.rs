@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use contract::summary::Status;
 
+use untrusted::escape;
+
 use super::{
     figures::{Drawn, Figures, why_no_gpu},
     groups::{Energy, Group},
@@ -12,7 +14,7 @@ use super::{
     record::{Broken, RunRecord, Runs},
     statistics::Statistics,
 };
-use crate::{meter::OWN_SHARE, one_line::on_one_line};
+use crate::meter::OWN_SHARE;
 
 /// Characters of the longest name in a table.
 const WIDEST: usize = 44;
@@ -59,7 +61,7 @@ pub(super) fn text(
     if !all.broken.is_empty() {
         let _ = writeln!(text, "{}Broken", if text.len() == before { "" } else { "\n" });
         for Broken { folder, reason } in &all.broken {
-            let _ = writeln!(text, "  {}: {}", plain(&all.name(folder)), on_one_line(reason));
+            let _ = writeln!(text, "  {}: {}", plain(&all.name(folder)), escape(reason));
         }
     }
     text
@@ -153,7 +155,7 @@ fn remarks(run: &RunRecord, figures: &Figures) -> String {
     let metered = run.meter.iter().flat_map(|(meter, _)| &meter.notes);
     // It differs from run to run, and says nothing of their numbers; the page has it.
     lines.extend(metered.filter(|note| !note.starts_with(OWN_SHARE)).cloned());
-    lines.iter().map(|line| format!("  {}\n", on_one_line(line))).collect()
+    lines.iter().map(|line| format!("  {}\n", escape(line))).collect()
 }
 
 /// Rows under their heads, each column as wide as its widest. Where that is wider than `most`, a

@@ -16,13 +16,14 @@ use super::{
 
 /// Sources of the static program: its crates, the configuration in it, and what decides over their
 /// dependencies.
-const PROGRAM: [&str; 6] = [
+const PROGRAM: [&str; 7] = [
     "Cargo.lock",
     "Cargo.toml",
     "docker/configs",
     "docker/contract",
     "docker/entrypoint",
     "docker/reports",
+    "docker/untrusted",
 ];
 
 /// Digest of everything that an image of `flavour` on `base` is made from.
@@ -119,9 +120,13 @@ mod tests {
     fn the_digest_is_stable_and_moves_with_every_input() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
-        for folder in
-            ["docker/configs", "docker/contract/src", "docker/entrypoint/src", "docker/reports/src"]
-        {
+        for folder in [
+            "docker/configs",
+            "docker/contract/src",
+            "docker/entrypoint/src",
+            "docker/reports/src",
+            "docker/untrusted/src",
+        ] {
             fs::create_dir_all(root.join(folder)).unwrap();
         }
         let sources =

@@ -16,6 +16,8 @@ use std::{
 
 use serde_json::{Value, json};
 
+use untrusted::escape;
+
 use self::{
     apply::Done,
     plan::{Stage, Step, steps},
@@ -26,7 +28,7 @@ use super::{
     cache::Cache,
     verify::{Around, Scope, verify},
 };
-use crate::{exit::Exit, give_back::Failure, host_path::HostPath, one_line::on_one_line};
+use crate::{exit::Exit, give_back::Failure, host_path::HostPath};
 
 pub(crate) use apply::is_unfinished;
 
@@ -260,7 +262,7 @@ impl Repair {
                 State::Failed(why) => ("failed", format!(": {why}")),
             };
             let line = format!("{word:<7} {}{why} ({})", step.fix.describe(), step.why);
-            writeln!(text, "{}", on_one_line(&line)).expect("a String takes all");
+            writeln!(text, "{}", escape(&line)).expect("a String takes all");
         }
         text.push_str(&self.sum());
         if let Some(sudo) = &self.sudo {

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use untrusted::escape;
+
 use super::{Tally, Verification};
 use crate::{
     checks::Severity,
     exit::Exit,
     hub_cache::breakage::{Breakage, Fix},
-    one_line::on_one_line,
     units::bytes,
 };
 
@@ -38,7 +39,7 @@ impl Verification {
                 }
                 _ => "; `cache repair` mends it",
             };
-            writeln!(text, "{}\n        {}{remedy}", on_one_line(&line), what.remedy())
+            writeln!(text, "{}\n        {}{remedy}", escape(&line), what.remedy())
                 .expect("a String takes all");
         }
         writeln!(text, "{}", self.sum()).expect("a String takes all");

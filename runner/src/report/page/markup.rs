@@ -1,6 +1,6 @@
 //! HTML in which only our own text can be markup: names of models and folders are hostile.
 
-use crate::one_line::on_one_line;
+use untrusted::escape;
 
 /// HTML. What is not a literal of this program is text, and escaped.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,7 +15,7 @@ impl Markup {
 
     /// Adds a text, whatever is in it, without what nobody sees.
     pub(super) fn text(&mut self, text: &str) -> &mut Self {
-        self.escaped(&on_one_line(text))
+        self.escaped(&escape(text))
     }
 
     /// Adds a sentence of ours, what is quoted in it as code.

@@ -16,6 +16,8 @@ use std::path::Path;
 use anyhow::ensure;
 
 pub use self::model_class::ModelClass;
+use untrusted::escape;
+
 use self::{
     archive::{Packed, pack},
     evidence::Evidence,
@@ -29,7 +31,7 @@ use super::{
     read::read,
     record::{RunRecord, Runs},
 };
-use crate::{exit::Exit, one_line::on_one_line, terminal};
+use crate::{exit::Exit, terminal};
 
 /// Where the archive goes.
 const PORTAL: &str = "https://huggingface.co/spaces/AIEnergyScore/submission_portal";
@@ -107,7 +109,7 @@ fn told(refusals: &[Refusal]) -> String {
     let lines = refusals.iter().map(|refusal| {
         let Refusal { folder, rule, why } = refusal;
         let folder = plain(&folder.to_string_lossy());
-        format!("refused {folder}: {} [{rule}: {}]", on_one_line(why), rule.text())
+        format!("refused {folder}: {} [{rule}: {}]", escape(why), rule.text())
     });
     let lines: Vec<_> = lines.collect();
     format!(

@@ -1,8 +1,8 @@
-//! Text of others' as one line of ours.
+//! Text from the other side, made fit to be printed.
 
-/// Line feeds and other control characters as escapes, and what makes a terminal show a text in
-/// another order or not at all: a path may hold them, and a line is a finding.
-pub(crate) fn on_one_line(text: &str) -> String {
+/// `text` on one line, with escapes for line feeds, other control characters, and whatever makes a
+/// terminal show a text in another order or not at all.
+pub fn escape(text: &str) -> String {
     let mut line = String::new();
     for character in text.chars() {
         if is_unseen(character) {
@@ -16,7 +16,7 @@ pub(crate) fn on_one_line(text: &str) -> String {
 
 /// Whether a character is obeyed, or misleads, instead of being seen: control characters, marks of
 /// direction, characters without width, tags, and Unicode's own ends of lines.
-pub(crate) fn is_unseen(character: char) -> bool {
+pub fn is_unseen(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
@@ -36,13 +36,13 @@ pub(crate) fn is_unseen(character: char) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{is_unseen, on_one_line};
+    use super::{escape, is_unseen};
 
     #[test]
     fn what_is_obeyed_is_shown_and_what_is_read_is_kept() {
-        assert_eq!(on_one_line("org/Größe-7B 模型"), "org/Größe-7B 模型");
+        assert_eq!(escape("org/Größe-7B 模型"), "org/Größe-7B 模型");
         assert_eq!(
-            on_one_line("a\u{1b}[2Jb\u{202e}c\u{200b}\n\u{9b}"),
+            escape("a\u{1b}[2Jb\u{202e}c\u{200b}\n\u{9b}"),
             "a\\u{1b}[2Jb\\u{202e}c\\u{200b}\\n\\u{9b}"
         );
     }
@@ -50,9 +50,9 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_harmless_and_one_line(text in any::<String>()) {
-            let shown = on_one_line(&text);
+            let shown = escape(&text);
             prop_assert!(!shown.chars().any(is_unseen));
-            prop_assert_eq!(on_one_line(&shown), shown);
+            prop_assert_eq!(escape(&shown), shown);
         }
     }
 }

@@ -1,0 +1,150 @@
+//! Lists folders and walks through them.
+
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    mem::MaybeUninit,
+    os::{fd::AsFd as _, unix::ffi::OsStrExt as _},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FileType, OFlags, RawDir};
+
+use super::{
+    dir::Dir,
+    stamp::{Kind, Stamp},
+};
+
+/// Bytes of a folder's list that are asked for at once.
+const LISTED_AT_ONCE: usize = 64 * 1024;
+
+/// What a walk meets.
+#[derive(Debug)]
+pub enum Found<'a> {
+    /// An entry.
+    Entry {
+        /// Where, below the folder that the walk began in.
+        path: &'a Path,
+        /// What it is.
+        stamp: Stamp,
+    },
+    /// A folder that cannot be listed, or an entry that cannot be looked at.
+    Closed {
+        /// Where.
+        path: &'a Path,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+impl Dir {
+    /// Shows everything in it, in the order of the disk. What goes meanwhile is passed over.
+    ///
+    /// # Errors
+    /// When it cannot be listed.
+    pub fn visit(&self, mut see: impl FnMut(&OsStr, Kind)) -> io::Result<()> {
+        let folder = self.open_below(Path::new(""), OFlags::RDONLY | OFlags::DIRECTORY, 0)?;
+        let mut buffer = vec![MaybeUninit::uninit(); LISTED_AT_ONCE];
+        let mut list = RawDir::new(folder.as_fd(), &mut buffer);
+        while let Some(entry) = list.next() {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name == b"." || name == b".." {
+                continue;
+            }
+            let name = OsStr::from_bytes(name);
+            let kind = match entry.file_type() {
+                // Some file systems leave it to be asked for.
+                FileType::Unknown => match self.look(name) {
+                    Ok(stamp) => stamp.kind,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    Err(error) => return Err(error),
+                },
+                known => Kind::of(known),
+            };
+            see(name, kind);
+        }
+        Ok(())
+    }
+
+    /// Everything in it, sorted by name.
+    ///
+    /// # Errors
+    /// When it cannot be listed.
+    pub fn list(&self) -> io::Result<Vec<(OsString, Kind)>> {
+        let mut list = Vec::new();
+        self.visit(|name, kind| list.push((name.to_owned(), kind)))?;
+        list.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(list)
+    }
+
+    /// Walks through everything below it, sorted by name within a folder, and follows no symlink.
+    /// `see` answers whether a folder is entered. None is entered more than `deepest` folders deep.
+    pub fn walk(&self, deepest: usize, mut see: impl FnMut(Found<'_>) -> bool) {
+        let mut ahead = vec![(PathBuf::new(), 1)];
+        while let Some((folder, depth)) = ahead.pop() {
+            let listed = self.dir(&folder).and_then(|dir| Ok((dir.list()?, dir)));
+            let (list, dir) = match listed {
+                Ok(listed) => listed,
+                // It went since it was seen.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && depth > 1 => continue,
+                Err(error) => {
+                    see(Found::Closed { path: &folder, error });
+                    continue;
+                }
+            };
+            let mut folders = Vec::new();
+            for (name, _) in list {
+                let path = folder.join(&name);
+                match dir.look(&name) {
+                    Ok(stamp) => {
+                        let enters = see(Found::Entry { path: &path, stamp });
+                        if enters && stamp.kind == Kind::Folder && depth < deepest {
+                            folders.push((path, depth + 1));
+                        }
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => {
+                        see(Found::Closed { path: &path, error });
+                    }
+                }
+            }
+            ahead.extend(folders.into_iter().rev());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink, path::PathBuf};
+
+    use super::{Dir, Found, Kind};
+
+    #[test]
+    fn a_walk_sees_everything_once_and_follows_no_symlink() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("a/b/c")).unwrap();
+        fs::write(at("a/file"), "").unwrap();
+        fs::write(at("a/b/c/deep"), "").unwrap();
+        symlink("/", at("root")).unwrap();
+        symlink(".", at("a/loop")).unwrap();
+        let dir = Dir::open(folder.path()).unwrap();
+        let walk = |deepest| {
+            let mut seen = vec![];
+            dir.walk(deepest, |found| match found {
+                Found::Entry { path, stamp } => {
+                    seen.push((path.to_owned(), stamp.kind));
+                    true
+                }
+                Found::Closed { path, error } => panic!("{path:?}: {error}"),
+            });
+            seen
+        };
+        let names = |seen: Vec<(PathBuf, Kind)>| {
+            seen.into_iter().map(|(path, _)| path.display().to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(walk(9)), ["a", "root", "a/b", "a/file", "a/loop", "a/b/c", "a/b/c/deep"]);
+        assert_eq!(names(walk(1)), ["a", "root"]);
+    }
+}

@@ -1,0 +1,57 @@
+//! What is not opened although the kernel would open it.
+
+use std::{error::Error, fmt, io};
+
+use super::stamp::Kind;
+
+/// Why an entry was not opened. It travels inside of an [`io::Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// It is a symlink, or one is on the way to it.
+    Symlink,
+    /// It is something else than a regular file.
+    NotAFile(Kind),
+    /// It has more bytes than this.
+    TooLarge(u64),
+    /// It lies on another file system, and that was ruled out.
+    OtherFileSystem,
+    /// The path is absolute, leads up, or is not normalized.
+    NotBelow,
+}
+
+impl Refused {
+    /// The refusal that is the reason of `error`, if one is.
+    pub fn of(error: &io::Error) -> Option<Self> {
+        error.get_ref()?.downcast_ref().copied()
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Symlink => f.write_str("a symlink is in its path, and is not followed"),
+            Self::NotAFile(kind) => write!(f, "it is {kind}, not a regular file"),
+            Self::TooLarge(most) => match most >> 20 {
+                0 => write!(f, "it is larger than {most} bytes"),
+                mib => write!(f, "it is larger than {mib} MiB"),
+            },
+            Self::OtherFileSystem => f.write_str("it lies on another file system"),
+            Self::NotBelow => f.write_str("its path does not lie below the folder"),
+        }
+    }
+}
+
+impl Error for Refused {}
+
+impl From<Refused> for io::Error {
+    fn from(refused: Refused) -> Self {
+        let kind = match refused {
+            Refused::TooLarge(_) => io::ErrorKind::FileTooLarge,
+            Refused::OtherFileSystem => io::ErrorKind::CrossesDevices,
+            Refused::Symlink | Refused::NotAFile(_) | Refused::NotBelow => {
+                io::ErrorKind::InvalidInput
+            }
+        };
+        Self::new(kind, refused)
+    }
+}

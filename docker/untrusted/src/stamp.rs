@@ -1,0 +1,105 @@
+//! What the kernel says of an entry.
+
+use std::{fmt, fs::File, io};
+
+use rustix::fs::{FileType, Stat, fstat};
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link.
+    Link,
+    /// A FIFO.
+    Fifo,
+    /// A socket or a device.
+    Other,
+}
+
+impl Kind {
+    pub(crate) fn of(kind: FileType) -> Self {
+        match kind {
+            FileType::RegularFile => Self::File,
+            FileType::Directory => Self::Folder,
+            FileType::Symlink => Self::Link,
+            FileType::Fifo => Self::Fifo,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::File => "a regular file",
+            Self::Folder => "a folder",
+            Self::Link => "a symlink",
+            Self::Fifo => "a FIFO",
+            Self::Other => "a socket or a device",
+        })
+    }
+}
+
+/// Seconds and nanoseconds since 1970.
+pub type Time = (i64, u32);
+
+/// What the kernel says of an entry itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// What it is.
+    pub kind: Kind,
+    /// Number of its file system.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
+    /// Its names there (hard links).
+    pub links: u64,
+    /// Bytes.
+    pub size: u64,
+    /// Last read.
+    pub accessed: Time,
+    /// Last change of its bytes.
+    pub modified: Time,
+    /// Last change of anything.
+    pub changed: Time,
+    /// Permissions, with set-uid, set-gid and sticky bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+impl Stamp {
+    /// What the kernel says of an open file.
+    ///
+    /// # Errors
+    /// When its disk is gone.
+    pub fn of_file(file: &File) -> io::Result<Self> {
+        Ok(Self::of(&fstat(file)?))
+    }
+
+    #[allow(
+        clippy::unnecessary_cast,
+        clippy::useless_conversion,
+        reason = "types differ by processor"
+    )]
+    pub(crate) fn of(stat: &Stat) -> Self {
+        Self {
+            kind: Kind::of(FileType::from_raw_mode(stat.st_mode)),
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            links: u64::from(stat.st_nlink),
+            size: stat.st_size as u64,
+            accessed: (stat.st_atime, stat.st_atime_nsec as u32),
+            modified: (stat.st_mtime, stat.st_mtime_nsec as u32),
+            changed: (stat.st_ctime, stat.st_ctime_nsec as u32),
+            mode: stat.st_mode & 0o7777,
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+        }
+    }
+}
