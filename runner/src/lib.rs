@@ -9,7 +9,9 @@
 pub use contract;
 
 pub mod atomic_file;
+pub mod boundary;
 pub mod cache_command;
+pub mod cache_trust;
 pub mod checks;
 pub mod cli;
 pub mod endpoint;

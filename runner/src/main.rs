@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use runner::{
-    cache_command, checks,
+    cache_command, cache_trust, checks,
     cli::{CacheArgs, CacheCommand, Cli, Command},
     exit::{Exit, Usage},
     pass_through::sort_words,
@@ -77,5 +77,6 @@ fn cache(command: CacheCommand) -> anyhow::Result<Exit> {
             let (scope, engine) = args.into_scope();
             cache_command::mend(&scope, engine, yes, as_json)
         }
+        CacheCommand::Trust => cache_trust::run(),
     }
 }

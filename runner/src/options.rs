@@ -9,19 +9,20 @@ use contract::{
 };
 
 use crate::{
+    boundary::{self, Secret, Writable},
     endpoint,
     exit::Usage,
     gpus::Gpus,
     groups,
     host::Host,
     host_path::HostPath,
-    hub_cache::HubCache,
+    hub_cache::{HubCache, trust::Trust},
     local_input::Inputs,
     meter,
     relaxed::Relaxed,
     run_id::run_id,
     server::Server,
-    token::{TokenSource, secrets_below},
+    token::TokenSource,
 };
 
 /// The request, `--engine`.
@@ -108,8 +109,10 @@ pub struct RunOptions {
     pub relaxed: Relaxed,
     /// About the host's meter.
     pub meter: meter::Options,
-    /// Files with tokens that the HuggingFace home holds, as paths below it.
-    pub secrets: Vec<String>,
+    /// Files with tokens that the mounted folders hold.
+    pub secrets: Vec<Secret>,
+    /// What is known of the Hub cache, where a container could have replaced it.
+    pub(crate) trust: Option<Trust>,
     /// Models and datasets of this machine that the arguments name.
     pub inputs: Inputs,
     /// Supplementary groups of the user's that own something of what is mounted.
@@ -203,6 +206,7 @@ impl RunOptions {
             relaxed,
             meter,
             secrets: vec![],
+            trust: None,
             inputs: Inputs::find(&args, backend, host)?,
             groups: vec![],
             args,
@@ -237,22 +241,28 @@ impl RunOptions {
     }
 
     /// The same, held against the disk: links of the cache and of local inputs followed, no token
-    /// where no file is, the tokens in the HuggingFace home, and the groups of the user's that
-    /// matter.
+    /// where no file is, the tokens in mounted folders, and the groups of the user's that matter.
     ///
     /// # Errors
-    /// When no engine can mount what a link leads to, or a local model or dataset does not serve.
+    /// When no engine can mount what a link leads to, a container may have made the link, or a local
+    /// model, a dataset or the token does not serve.
     pub fn settle(self, host: &Host) -> Result<Self, Usage> {
+        let needs_cache = self.backend.is_none_or(Backend::needs_hub_cache);
+        let writable = Writable::of(&self.results, &self.cache, needs_cache);
+        let trust = writable.check(&self.results, &self.cache, host)?;
         let cache = self.cache.follow_links()?;
         let inputs = self.inputs.settle(&self.args, &cache.hub)?;
-        let mounted = [&self.results, &cache.home, &cache.hub].map(HostPath::as_path);
+        let own = [&self.results, &cache.home, &cache.hub];
         let local = inputs.local.iter().map(|input| input.path.as_path());
+        let mounts = inputs.local.iter().filter_map(|input| Some(&input.found.as_ref()?.mount));
+        let token = self.token.map(|token| token.settle(host, &writable.all())).transpose()?;
         Ok(Self {
-            secrets: secrets_below(&cache, host),
-            groups: groups::that_own(mounted.into_iter().chain(local), host),
+            secrets: boundary::secrets(own.into_iter().chain(mounts), &cache, host)?,
+            groups: groups::that_own(own.map(HostPath::as_path).into_iter().chain(local), host),
+            trust,
             inputs,
             cache,
-            token: self.token.filter(TokenSource::exists),
+            token: token.flatten(),
             server: self.server.map(Server::settle).transpose()?,
             ..self
         })

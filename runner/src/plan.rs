@@ -106,8 +106,8 @@ impl RunPlan {
             ),
             root: container.then(|| root(options.relaxed.writable_root)),
             limits: if container { confinement::limits(options, engine) } else { vec![] },
-            covers: if container && backend.value.needs_hub_cache() {
-                confinement::covers(options)
+            covers: if container {
+                confinement::covers(options, &mounts, &inputs.places)
             } else {
                 vec![]
             },

@@ -1,16 +1,20 @@
 //! The access token for gated models: found where huggingface_hub finds it, handed over as a file.
 
+mod file;
+
 use std::{
-    collections::BTreeSet,
     fs::{self, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
-    path::Path,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
 use contract::env;
 use rustix::fs::{Access, access};
+use untrusted::escape;
+
+pub(crate) use self::file::{Fault, fault, secrets};
 
 use crate::{
     exit::Usage,
@@ -22,9 +26,6 @@ use crate::{
 
 /// What the file of the token in force is called, in the HuggingFace home.
 const TOKEN: &str = "token";
-
-/// What the file beside it is called that holds every token of a login. It is no variable's.
-const STORED: &str = "stored_tokens";
 
 /// Where the token is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +76,25 @@ impl TokenSource {
         })
     }
 
-    /// Whether there is a token at all: a variable holds one, a file may be missing.
+    /// The same, if there is a token. A file is only taken if it holds one, and lies where the Hub
+    /// client writes it or HF_TOKEN_PATH names it: a container that wrote a symlink in its place would
+    /// be handed any file of the user's. The folders of `writable` are those that containers write to.
+    ///
+    /// # Errors
+    /// When the file is not one.
+    pub(crate) fn settle(self, host: &Host, writable: &[PathBuf]) -> Result<Option<Self>, Usage> {
+        let Self::File(file) = &self else { return Ok(Some(self)) };
+        let is_named = host.env.get(env::HF_TOKEN_PATH).is_some();
+        match file::look(file.as_path(), is_named, writable) {
+            Ok(there) => Ok(there.then_some(self)),
+            Err(why) => Err(Usage(escape(&format!(
+                "the token file `{file}` {why}; name the file of a token in {}, or add --no-token",
+                env::HF_TOKEN_PATH
+            )))),
+        }
+    }
+
+    /// Whether there is a secret at all: a variable holds one, a file may be missing.
     pub fn exists(&self) -> bool {
         match self {
             Self::Variable { .. } => true,
@@ -126,57 +145,6 @@ pub(crate) fn file_of_run(host: &Host, run_id: &str, what: &str) -> Result<HostP
     let folder = named.into_iter().find(is_ours).unwrap_or_else(|| "/tmp".to_owned());
     let file = Path::new(&folder).join(format!("aienergyscore-{run_id}-{what}"));
     HostPath::new("token file", &file, &host.cwd)
-}
-
-/// What is wrong with the file of a token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// The user cannot read it, and the Hub client minds that even offline.
-    Unreadable(String),
-    /// Its mode opens it to others.
-    Mode(u32),
-    /// It belongs to this user, who can read it.
-    Owner(u32),
-}
-
-/// What is wrong with the token in `file`, for the user `uid`. That there is none is no fault.
-pub(crate) fn fault(file: &Path, uid: u32) -> Option<Fault> {
-    let data = match fs::metadata(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        Err(error) => return Some(Fault::Unreadable(error.to_string())),
-        Ok(data) => data,
-    };
-    if data.is_dir() {
-        return Some(Fault::Unreadable("it is a folder".to_owned()));
-    }
-    if access(file, Access::READ_OK).is_err() {
-        return Some(Fault::Unreadable("it is closed to you".to_owned()));
-    }
-    // `/dev/null` stands for no token.
-    if !data.is_file() {
-        return None;
-    }
-    let mode = data.mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Some(Fault::Mode(mode));
-    }
-    (data.uid() != uid && uid != 0).then(|| Fault::Owner(data.uid()))
-}
-
-/// The files with tokens that lie in the HuggingFace home, as paths below it, links followed:
-/// the one in force, and the stored ones beside it. A container that is given the home would see
-/// them all.
-pub(crate) fn secrets_below(cache: &HubCache, host: &Host) -> Vec<String> {
-    let Ok(home) = fs::canonicalize(cache.home.as_path()) else { return vec![] };
-    let named = host.env.get(env::HF_TOKEN_PATH).and_then(|named| named.to_str());
-    let named = named.map(|text| host.cwd.join(expand(text, &host.env, host.home.as_deref())));
-    let files = [home.join(TOKEN)].into_iter().chain(named);
-    let beside = |token: std::path::PathBuf| [token.with_file_name(STORED), token];
-    let real = files.flat_map(beside).filter_map(|file| fs::canonicalize(file).ok());
-    let below = real
-        .filter(|file| file.is_file())
-        .filter_map(|file| Some(file.strip_prefix(&home).ok()?.to_str()?.to_owned()));
-    below.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// A token's file, removed when this value goes.

@@ -2,6 +2,7 @@
 //! those that do are ignored with the reason, and run with `-- --include-ignored`.
 
 mod ada;
+mod boundary;
 mod broken_cache;
 mod browser;
 mod cache_cli;

@@ -20,6 +20,8 @@ pub const HF_TOKEN_PATH: &str = "HF_TOKEN_PATH";
 pub const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
 /// Base of the default cache (host).
 pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
+/// Base of what programs remember of their user (host).
+pub const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
 /// The backend (both sides).
 pub const BENCHMARK_BACKEND: &str = "BENCHMARK_BACKEND";
 /// The server of the `vllm` backend (both sides).

@@ -14,6 +14,7 @@ use contract::Backend;
 pub use finding::{Finding, Severity, exit, render};
 
 use crate::{
+    boundary::Writable,
     engine::{self, Detected},
     folders::{Need, repos_out_of_sight},
     gpus::Devices,
@@ -40,12 +41,21 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
             findings.push(folder::check("cache", what, path, &host, Need::WriteOrWarn));
         }
     }
+    let writable = Writable::of(results, &options.cache, needs_cache);
+    if let Err(refused) = writable.check(results, &options.cache, &host) {
+        findings.push(Finding::error("cache", options.cache.hub.as_str(), refused.to_string()));
+        return Ok(findings);
+    }
     let folders_serve = findings.iter().all(|finding| finding.severity != Severity::Error);
     if needs_cache && folders_serve {
         findings.extend(cache::check(&host, &options.cache, deep)?);
     }
+    let token = options.token.as_ref();
+    let token = token.and_then(|source| token::check(source, &host, &writable.all()));
+    let is_token = token.as_ref().is_none_or(|finding| finding.severity != Severity::Error);
+    let options = RunOptions { token: options.token.filter(|_| is_token), ..options };
+    findings.extend(token);
     let options = options.settle(&host)?;
-    findings.extend(options.token.as_ref().map(|source| token::check(source, &host)));
     let key = options.server.as_ref().and_then(|server| server.key.as_ref());
     findings.extend(key.map(|source| token::check_key(source, &host)));
 

@@ -1,13 +1,24 @@
 //! The access token: readable by its owner, and by nobody else.
 
+use std::path::PathBuf;
+
 use super::Finding;
 use crate::{
     host::Host,
     token::{Fault, TokenSource, fault},
 };
 
-/// Looks at the token in force.
-pub(super) fn check(source: &TokenSource, host: &Host) -> Finding {
+/// Looks at the token in force, if there is one. The folders of `writable` are those that containers
+/// write to.
+pub(super) fn check(source: &TokenSource, host: &Host, writable: &[PathBuf]) -> Option<Finding> {
+    match source.clone().settle(host, writable) {
+        Ok(None) => None,
+        Ok(Some(source)) => Some(judge(&source, host)),
+        Err(refused) => Some(Finding::error("token", source.file().as_str(), refused.to_string())),
+    }
+}
+
+fn judge(source: &TokenSource, host: &Host) -> Finding {
     let file = match source {
         TokenSource::Variable { name, .. } => {
             let text = "from the environment; a run hands it over as a file of its own".to_owned();
@@ -21,6 +32,9 @@ pub(super) fn check(source: &TokenSource, host: &Host) -> Finding {
             "it is not readable for you, and the Hub client refuses to work at all then; `sudo \
              chown` it to yourself, or name another in HF_TOKEN_PATH"
                 .to_owned()
+        }
+        Some(Fault::NotAToken(why)) => {
+            format!("it is not a token: {why}; log in with `hf auth login`")
         }
         Some(Fault::Mode(mode)) => {
             format!("its mode {mode:04o} opens it to other users; `chmod 600` it")
@@ -44,6 +58,7 @@ pub(super) fn check_key(source: &TokenSource, host: &Host) -> Finding {
     };
     let text = match fault(file.as_path(), host.uid) {
         None => return Finding::ok("API key", file.as_str(), "readable by you alone".to_owned()),
+        Some(Fault::NotAToken(why)) => format!("it is not an API key: {why}"),
         Some(Fault::Unreadable(why)) => {
             format!("{why}; `sudo chown` it to yourself, or name another in VLLM_API_KEY_PATH")
         }
@@ -61,7 +76,7 @@ pub(super) fn check_key(source: &TokenSource, host: &Host) -> Finding {
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt as _};
 
-    use super::{TokenSource, check, check_key};
+    use super::{TokenSource, check_key, judge};
     use crate::{checks::Severity, host_path::HostPath, testing::host};
 
     #[test]
@@ -74,7 +89,7 @@ mod tests {
         host.uid = rustix::process::geteuid().as_raw();
         for (mode, severity) in [(0o600, Severity::Ok), (0o640, Severity::Error)] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(check(&source, &host).severity, severity, "{mode:o}");
+            assert_eq!(judge(&source, &host).severity, severity, "{mode:o}");
             assert_eq!(check_key(&source, &host).severity, severity, "{mode:o}");
         }
     }

@@ -35,7 +35,18 @@ pub enum CacheCommand {
     Verify(CacheVerifyArgs),
     /// Mend what a verification finds; shows what it would do until it is given `--yes`.
     Repair(CacheRepairArgs),
+    /// Accept the symlink that `hub` in the HuggingFace home is.
+    #[command(display_name = "aienergyscore", after_help = TRUST_EXAMPLES)]
+    Trust,
 }
+
+const TRUST_EXAMPLES: &str = "\
+Examples:
+  aienergyscore cache trust
+
+A container may write to the HuggingFace home. A symlink that appears there after the first run, or
+leads elsewhere than before, is not followed until you accept it. A folder that HF_HUB_CACHE names is
+your own choice and needs no trust.";
 
 /// `aienergyscore cache ls`.
 #[derive(Debug, Clone, Args)]

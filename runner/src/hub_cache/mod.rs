@@ -24,6 +24,7 @@ mod repo;
 mod snapshot;
 mod store;
 mod tree;
+pub(crate) mod trust;
 mod verified;
 pub mod verify;
 

@@ -1,9 +1,8 @@
 //! What a container may not do: each limit with its reason, and each can be taken off by name.
 
-use contract::path;
 use serde::Serialize;
 
-use super::{Because, because};
+use super::{Because, Input, InputBy, Mount, because};
 use crate::{engine::Engine, host::Host, options::RunOptions};
 
 /// Processes and threads that a container may have. A stack starts some threads for each processor,
@@ -83,14 +82,20 @@ pub struct Cover {
     pub reason: String,
 }
 
-/// Covers for the tokens in the mounted HuggingFace home.
-pub(super) fn covers(options: &RunOptions) -> Vec<Cover> {
+/// Covers for the tokens in mounted folders, under every mount that shows them.
+pub(super) fn covers(options: &RunOptions, mounts: &[Mount], inputs: &[Input]) -> Vec<Cover> {
     if options.relaxed.tokens {
         return vec![];
     }
-    let cover = |below: &String| Cover {
-        target: format!("{}/{below}", path::HF_HOME),
-        reason: "a token in your HuggingFace home is none of the benchmark's business".to_owned(),
-    };
-    options.secrets.iter().map(cover).collect()
+    let own = mounts.iter().map(|mount| (&mount.source, mount.target));
+    let inputs = inputs.iter().filter(|input| input.by == InputBy::OwnMount);
+    let places = own.chain(inputs.map(|input| (&input.source, input.target.as_str())));
+    let covers = places.flat_map(|(source, target)| {
+        let below = options.secrets.iter().filter(move |secret| secret.folder == *source);
+        below.map(move |secret| Cover {
+            target: format!("{target}/{}", secret.below),
+            reason: "a token in your folders is none of the benchmark's business".to_owned(),
+        })
+    });
+    covers.collect()
 }

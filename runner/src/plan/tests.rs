@@ -4,6 +4,7 @@ use contract::Backend;
 
 use super::RunPlan;
 use crate::{
+    boundary::Secret,
     engine::{Client, Engine, Mode},
     gpus::{Devices, Gpus},
     host::Host,
@@ -269,7 +270,8 @@ fn every_limit_can_be_taken_off() {
         selinux: true,
     };
     let mut options = RunOptions::new(request(&[]), &host).unwrap();
-    options.secrets = vec!["token".to_owned(), "a \"b".to_owned()];
+    let secret = |below: &str| Secret { folder: options.cache.home.clone(), below: below.into() };
+    options.secrets = vec![secret("token"), secret("a \"b")];
     let engine = engine(Mode::DockerRootful);
     let limits = |options: &RunOptions| {
         let plan = RunPlan::new(options, &host, &engine).unwrap();

@@ -53,6 +53,10 @@ pub fn run(request: Request, show: Show) -> anyhow::Result<Exit> {
         }
         Show::Run | Show::RunJson => {
             let prepared = prepare::prepare(options, &host)?;
+            if let Some(trust) = &prepared.planned.options.trust {
+                // Without a record the next run judges a symlink by its target alone.
+                let _ = trust.remember();
+            }
             launch::launch(&prepared, &host, show)
         }
     }

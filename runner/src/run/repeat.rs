@@ -83,6 +83,7 @@ fn own_command(options: &RunOptions, engine: &Engine, plan: &RunPlan) -> Vec<Str
         run_id: _, // a run's own
         image_chosen: _,
         secrets: _, // found on the disk
+        trust: _,
         inputs: _,
         groups: _,
     } = options;

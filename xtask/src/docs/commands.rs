@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use contract::{env, path};
 use runner::{
+    boundary::Secret,
     cli::{self, Cli, Command},
     engine::{Engine, Mode},
     gpus::AmdGpus,
@@ -160,7 +161,9 @@ pub(super) fn supervised(example: &Example, engine: &Engine) -> anyhow::Result<R
     let mut options = RunOptions::new(args.into_request(), &host).with_context(planning)?;
     options.token = options.token.filter(|_| *token);
     // The file that the example mounts lies in the HuggingFace home, too.
-    options.secrets = token.then(|| "token".to_owned()).into_iter().collect();
+    let folder = options.cache.home.clone();
+    let secret = token.then(|| Secret { folder, below: "token".to_owned() });
+    options.secrets = secret.into_iter().collect();
     RunPlan::new(&options, &host, engine).with_context(planning)
 }
 

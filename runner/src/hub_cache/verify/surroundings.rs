@@ -126,7 +126,7 @@ pub(crate) fn home(home: &Path, token: Option<&Path>, cwd: &Path, who: Who<'_>) 
     }
     if let Some((token, fault)) = token.and_then(|token| Some((token, fault(token, who.uid)?))) {
         let (what, evidence) = match fault {
-            Fault::Unreadable(why) => (What::UnreadableToken, why),
+            Fault::Unreadable(why) | Fault::NotAToken(why) => (What::UnreadableToken, why),
             Fault::Mode(mode) => {
                 (What::OpenToken, format!("its mode {mode:04o} opens it to others"))
             }

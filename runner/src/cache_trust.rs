@@ -1,0 +1,43 @@
+//! `aienergyscore cache trust`: accepts the symlink that the Hub cache is.
+
+use anyhow::{Context as _, bail};
+use untrusted::escape;
+
+use crate::{
+    boundary::Writable,
+    exit::Exit,
+    host::Host,
+    hub_cache::{HubCache, trust::Trust},
+    terminal,
+};
+
+/// What is known of the Hub cache, if it lies in the HuggingFace home, where a container could have
+/// replaced it.
+pub(crate) fn look(host: &Host, cache: &HubCache) -> Option<Trust> {
+    Trust::look(cache.hub.as_path(), &Writable::home_of(cache), host)
+}
+
+/// Remembers where the Hub cache leads, so that runs follow it from now on.
+///
+/// # Errors
+/// When it leads to no folder, or the record cannot be kept.
+pub fn run() -> anyhow::Result<Exit> {
+    let host = Host::read()?;
+    let cache = HubCache::locate(&host)?;
+    let trust = look(&host, &cache);
+    let hub = escape(cache.hub.as_str());
+    let Some((trust, target)) =
+        trust.as_ref().and_then(|trust| Some((trust, trust.target().transpose()?)))
+    else {
+        terminal::say(format_args!("`{hub}` is not a symlink that needs to be trusted"));
+        return Ok(Exit::Success);
+    };
+    let target = target?;
+    let shown = escape(&target.to_string_lossy());
+    if !target.is_dir() {
+        bail!("`{hub}` leads to `{shown}`, which is not a folder");
+    }
+    trust.remember().with_context(|| format!("remembering where `{hub}` leads"))?;
+    terminal::say(format_args!("trusted: `{hub}` leads to `{shown}`"));
+    Ok(Exit::Success)
+}

@@ -1,0 +1,192 @@
+//! Files of tokens: whether one holds a token, what is wrong with it, and which others lie beside it.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use contract::env;
+use rustix::fs::{Access, access};
+use untrusted::Dir;
+
+use super::TOKEN;
+use crate::{
+    host::Host,
+    hub_cache::{HubCache, expand, trust::linked_inside},
+};
+
+/// What the file beside the token in force is called that holds every token of a login. It is no
+/// variable's.
+const STORED: &str = "stored_tokens";
+
+/// Bytes of the longest token. Facts of the Hub: its own have 37; those of an OAuth login are longer.
+const LONGEST: u64 = 4096;
+
+/// Whether the token file `file` is to be handed over; not when it is missing or empty. `is_named` is
+/// whether HF_TOKEN_PATH names it.
+///
+/// # Errors
+/// Why it is not one, for behind its name.
+pub(super) fn look(file: &Path, is_named: bool, writable: &[PathBuf]) -> Result<bool, String> {
+    let data = match fs::symlink_metadata(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        // Whoever opens it says so.
+        Err(_) => return Ok(true),
+        Ok(data) => data,
+    };
+    if data.is_symlink() && !is_named {
+        return Err("is a symlink, and the Hub client never makes it one".to_owned());
+    }
+    if let Some(target) = linked_inside(file, writable).filter(|_| is_named) {
+        return Err(format!(
+            "leads to `{}` by a symlink that a container may have made",
+            target.display()
+        ));
+    }
+    match content(file) {
+        Content::Token => Ok(true),
+        Content::Nothing => Ok(false),
+        Content::Closed => Ok(true),
+        Content::Other(why) => Err(format!("is not a token: {why}")),
+    }
+}
+
+/// What is in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Content {
+    /// One line of text, as long as a token.
+    Token,
+    /// No byte but blanks, or a device such as `/dev/null`.
+    Nothing,
+    /// It cannot be read.
+    Closed,
+    /// Something else.
+    Other(&'static str),
+}
+
+fn content(file: &Path) -> Content {
+    // A symlink to it is the user's own choice by now.
+    let Ok(real) = file.canonicalize() else { return Content::Closed };
+    match fs::symlink_metadata(&real) {
+        Ok(data) if data.is_dir() => return Content::Other("it is a folder"),
+        Ok(data) if !data.is_file() => return Content::Nothing,
+        _ => {}
+    }
+    let (Some(folder), Some(name)) = (real.parent(), real.file_name()) else {
+        return Content::Closed;
+    };
+    match Dir::open(folder).and_then(|folder| folder.read(name, LONGEST)) {
+        Ok(bytes) => of_bytes(&bytes),
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            Content::Other("it is too long")
+        }
+        Err(_) => Content::Closed,
+    }
+}
+
+fn of_bytes(bytes: &[u8]) -> Content {
+    let Ok(text) = str::from_utf8(bytes) else { return Content::Other("it is not text in UTF-8") };
+    let text = text.trim();
+    if text.is_empty() {
+        Content::Nothing
+    } else if text.lines().count() > 1 {
+        Content::Other("it has several lines")
+    } else if !text.chars().all(|character| character.is_ascii_graphic()) {
+        Content::Other("it has other characters than a token")
+    } else {
+        Content::Token
+    }
+}
+
+/// What is wrong with the file of a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The user cannot read it, and the Hub client minds that even offline.
+    Unreadable(String),
+    /// It is something else than a token.
+    NotAToken(String),
+    /// Its mode opens it to others.
+    Mode(u32),
+    /// It belongs to this user, who can read it.
+    Owner(u32),
+}
+
+/// What is wrong with the token in `file`, for the user `uid`. That there is none is no fault.
+pub(crate) fn fault(file: &Path, uid: u32) -> Option<Fault> {
+    let data = match fs::metadata(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => return Some(Fault::Unreadable(error.to_string())),
+        Ok(data) => data,
+    };
+    if data.is_dir() {
+        return Some(Fault::Unreadable("it is a folder".to_owned()));
+    }
+    if access(file, Access::READ_OK).is_err() {
+        return Some(Fault::Unreadable("it is closed to you".to_owned()));
+    }
+    // `/dev/null` stands for no token.
+    if !data.is_file() {
+        return None;
+    }
+    if let Content::Other(why) = content(file) {
+        return Some(Fault::NotAToken(why.to_owned()));
+    }
+    let mode = data.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Some(Fault::Mode(mode));
+    }
+    (data.uid() != uid && uid != 0).then(|| Fault::Owner(data.uid()))
+}
+
+/// The files with tokens that are there, symlinks followed: the one in force, the one of the
+/// HuggingFace home, and the stored ones beside each.
+pub(crate) fn secrets(cache: &HubCache, host: &Host) -> Vec<PathBuf> {
+    let named = host.env.get(env::HF_TOKEN_PATH).and_then(|named| named.to_str());
+    let named = named.map(|text| host.cwd.join(expand(text, &host.env, host.home.as_deref())));
+    let files = [cache.home.as_path().join(TOKEN)].into_iter().chain(named);
+    let beside = |token: PathBuf| [token.with_file_name(STORED), token];
+    let real = files.flat_map(beside).filter_map(|file| fs::canonicalize(file).ok());
+    real.filter(|file| file.is_file()).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink, path::Path};
+
+    use super::{Content, look, of_bytes};
+
+    #[test]
+    fn token_is_one_line_of_plain_text() {
+        let is = |text: &[u8]| of_bytes(text) == Content::Token;
+        assert!(is(b"hf_abc") && is(b" hf_abc\n") && is(b"hf_abc\r\n"));
+        let key = b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1r\n";
+        for text in [&key[..], b"\xff\xfeh\0f\0", b"two words", b"hf_\x1b[2J"] {
+            assert!(matches!(of_bytes(text), Content::Other(_)), "{text:?}");
+        }
+        assert_eq!((of_bytes(b""), of_bytes(b" \n")), (Content::Nothing, Content::Nothing));
+    }
+
+    #[test]
+    fn token_file_is_where_the_client_writes_it_or_where_the_user_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let at = |name: &str| root.join(name);
+        fs::create_dir(at("hf")).unwrap();
+        fs::write(at("key"), "one-line-secret").unwrap();
+        fs::write(at("long"), "x".repeat(5000)).unwrap();
+        symlink("../key", at("hf/token")).unwrap();
+        symlink("key", at("mine")).unwrap();
+        let writable = [at("hf")];
+        let look = |path: &Path, is_named| look(path, is_named, &writable);
+        assert!(look(&at("hf/token"), false).unwrap_err().starts_with("is a symlink"));
+        assert!(look(&at("hf/token"), true).unwrap_err().contains("a container may have made"));
+        assert_eq!(look(&at("mine"), true), Ok(true));
+        assert_eq!(look(&at("key"), false), Ok(true));
+        assert_eq!(look(&at("none"), true), Ok(false));
+        assert_eq!(look(Path::new("/dev/null"), true), Ok(false));
+        assert!(look(&at("long"), true).unwrap_err().ends_with("it is too long"));
+        assert!(look(&at("hf"), true).unwrap_err().ends_with("it is a folder"));
+    }
+}

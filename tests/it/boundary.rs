@@ -1,0 +1,167 @@
+//! What a container left in a folder that it may write to, and the run after it.
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    fake_runs::GOOD,
+    harness::{FakeDocker, Outcome, Sandbox, aienergyscore},
+};
+
+/// A machine whose engine pretends, and whose runs succeed.
+struct Machine {
+    docker: FakeDocker,
+    sandbox: Sandbox,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let docker = FakeDocker::with_run(GOOD);
+        let sandbox = Sandbox::new(Some(&docker));
+        Self { docker, sandbox }
+    }
+
+    fn run(&self, args: &[&str]) -> Outcome {
+        aienergyscore(&self.sandbox, [&["run", "--flavour", "smoke"], args].concat())
+    }
+
+    /// The words of the last container.
+    fn asked(&self) -> String {
+        self.docker.calls_of("run").pop().expect("a container").join("\n")
+    }
+
+    /// A run that is refused before a container is asked for.
+    fn refused(&self, args: &[&str]) -> String {
+        let before = self.docker.calls_of("run").len();
+        let Outcome { code, stderr, .. } = self.run(args);
+        assert_ne!(code, Some(0), "{stderr}");
+        assert_eq!(self.docker.calls_of("run").len(), before, "{stderr}");
+        stderr
+    }
+
+    fn succeeds(&self, args: &[&str]) {
+        let Outcome { code, stderr, .. } = self.run(args);
+        assert_eq!(code, Some(0), "{stderr}");
+    }
+
+    fn huggingface(&self) -> PathBuf {
+        self.sandbox.home().join(".cache/huggingface")
+    }
+
+    /// Makes a folder, which holds these files.
+    fn folder(&self, name: &str, files: &[&str]) -> PathBuf {
+        let folder = self.sandbox.folder(name);
+        fs::create_dir_all(&folder).unwrap();
+        files.iter().for_each(|file| fs::write(folder.join(file), "secret").unwrap());
+        folder
+    }
+
+    /// Puts a symlink in the place of the Hub cache.
+    fn link_hub(&self, target: &Path) {
+        let hub = self.huggingface().join("hub");
+        fs::create_dir_all(self.huggingface()).unwrap();
+        match fs::symlink_metadata(&hub) {
+            Ok(data) if data.is_dir() => fs::remove_dir_all(&hub).unwrap(),
+            Ok(_) => fs::remove_file(&hub).unwrap(),
+            Err(_) => {}
+        }
+        symlink(target, hub).unwrap();
+    }
+}
+
+#[test]
+fn hub_that_is_no_cache_is_not_mounted() {
+    let machine = Machine::new();
+    let ssh = machine.folder("home/.ssh", &["id_rsa"]);
+    machine.link_hub(&ssh);
+    for args in [&[][..], &["--dry-run"], &["--offline"]] {
+        let refused = machine.refused(args);
+        assert!(refused.contains("is not a Hub cache; if you made the symlink"), "{refused}");
+    }
+    let verify = aienergyscore(&machine.sandbox, ["verify", "--flavour", "smoke"]);
+    assert_eq!(verify.code, Some(1), "{}", verify.stderr);
+    assert!(verify.stdout.contains("is not a Hub cache"), "{}", verify.stdout);
+    // It is not shown, either.
+    assert!(!(verify.stdout + &verify.stderr).contains("id_rsa"));
+}
+
+#[test]
+fn hub_on_another_disk_works_from_the_first_run_on_and_in_scripts() {
+    let machine = Machine::new();
+    let disk = machine.folder("disk", &[]);
+    machine.link_hub(&disk);
+    for _ in 0..2 {
+        machine.succeeds(&[]);
+        let source = format!("source={}\",target=/hub_cache", disk.display());
+        assert!(machine.asked().contains(&source), "{}", machine.asked());
+        fs::create_dir_all(disk.join("models--a--b/blobs")).unwrap();
+    }
+}
+
+#[test]
+fn hub_that_becomes_a_symlink_is_refused_until_the_user_trusts_it() {
+    let machine = Machine::new();
+    machine.succeeds(&[]);
+    let one = machine.folder("one", &[]);
+    machine.link_hub(&one);
+    assert!(machine.refused(&[]).contains("it was a folder before"));
+    let trust = || aienergyscore(&machine.sandbox, ["cache", "trust"]);
+    assert_eq!(trust().code, Some(0));
+    machine.succeeds(&[]);
+    machine.link_hub(&machine.folder("other", &[]));
+    let refused = machine.refused(&[]);
+    assert!(refused.contains("before") && refused.contains("`aienergyscore cache trust`"));
+    let trusted = trust().stderr;
+    assert!(trusted.starts_with("trusted: `") && trusted.contains("other`"), "{trusted}");
+    machine.succeeds(&[]);
+    machine.link_hub(Path::new("nowhere"));
+    assert_eq!(trust().code, Some(0), "nothing is there to trust");
+    // What the user names is the user's own choice.
+    let mut machine = Machine::new();
+    machine.succeeds(&[]);
+    let named = machine.folder("named", &["anything"]);
+    symlink(&named, machine.sandbox.folder("link")).unwrap();
+    machine.sandbox.set("HF_HUB_CACHE", machine.sandbox.folder("link"));
+    machine.succeeds(&[]);
+}
+
+#[test]
+fn token_that_is_a_symlink_to_another_file_is_not_handed_over() {
+    let mut machine = Machine::new();
+    let ssh = machine.folder("home/.ssh", &[]);
+    fs::write(ssh.join("id_rsa"), "-----BEGIN KEY-----\nAAAA\n-----END KEY-----\n").unwrap();
+    fs::create_dir_all(machine.huggingface()).unwrap();
+    symlink("../../.ssh/id_rsa", machine.huggingface().join("token")).unwrap();
+    assert!(machine.refused(&[]).contains("is a symlink"));
+    machine.succeeds(&["--no-token"]);
+    assert!(!machine.asked().contains("id_rsa"), "{}", machine.asked());
+    // A file that the user names may be a symlink, and must be a token.
+    machine.sandbox.set("HF_TOKEN_PATH", ssh.join("id_rsa"));
+    assert!(machine.refused(&[]).contains("is not a token: it has several lines"));
+    fs::write(ssh.join("mine"), "hf_mine\n").unwrap();
+    symlink("mine", ssh.join("link")).unwrap();
+    machine.sandbox.set("HF_TOKEN_PATH", ssh.join("link"));
+    machine.succeeds(&[]);
+    assert!(machine.asked().contains(".ssh/link\",target=/run/secrets/hf_token"));
+}
+
+#[test]
+fn tokens_are_covered_under_every_mount_that_shows_them() {
+    let mut machine = Machine::new();
+    let home = machine.folder("cwd/results/hf", &["token", "stored_tokens"]);
+    machine.sandbox.set("HF_HOME", &home).set("HF_HUB_CACHE", &home);
+    for args in [&[][..], &["--no-token"], &["--offline"]] {
+        machine.succeeds(args);
+        for target in ["/results/hf", "/home/user/.cache/huggingface", "/hub_cache"] {
+            for name in ["token", "stored_tokens"] {
+                let cover = format!("source=/dev/null,\"target={target}/{name}\",readonly");
+                assert!(machine.asked().contains(&cover), "{args:?} {cover}: {}", machine.asked());
+            }
+        }
+    }
+    machine.succeeds(&["--expose-tokens"]);
+    assert!(!machine.asked().contains("/dev/null"));
+}
