@@ -27,7 +27,7 @@ const ADA: u32 = 1000;
 type Symptom = (&'static str, fn() -> String);
 
 /// What needs nothing but the programs.
-const ANYWHERE: [Symptom; 17] = [
+const ANYWHERE: [Symptom; 19] = [
     ("Docker does not answer", || {
         let says = "permission denied while trying to connect to the Docker daemon socket at \
                     unix:///var/run/docker.sock: Get \
@@ -80,6 +80,21 @@ const ANYWHERE: [Symptom; 17] = [
         fs::create_dir_all(&hub).unwrap();
         fs::create_dir(here.0.home().join("disk")).unwrap();
         symlink("../../../disk", hub.join("models--org--model")).unwrap();
+        here.said(&["run", "--flavour", "smoke", "backend.model=o/m"])
+    }),
+    ("The Hub cache is a symlink", || {
+        let here = Here::new("run) exit 1 ;;");
+        here.said(&["run", "--flavour", "smoke", "backend.model=o/m"]);
+        let hub = here.0.home().join(".cache/huggingface/hub");
+        fs::remove_dir(&hub).unwrap();
+        fs::create_dir(here.0.home().join("disk")).unwrap();
+        symlink("../../disk", &hub).unwrap();
+        here.said(&["run", "--flavour", "smoke", "backend.model=o/m"])
+    }),
+    ("The token file is not a token", || {
+        let here = Here::new("");
+        fs::create_dir_all(here.0.home().join(".cache/huggingface")).unwrap();
+        symlink("../../key", here.0.home().join(".cache/huggingface/token")).unwrap();
         here.said(&["run", "--flavour", "smoke", "backend.model=o/m"])
     }),
     ("Two runs want one results folder", || {
