@@ -98,8 +98,12 @@ fn missing_folders_are_made_by_the_user(on: On) {
 fn secrets_and_network_are_closed(on: On) {
     let mut ada = Ada::on(on, &[smoke::GGUF]);
     let token = "hf_0123456789abcdefghij";
+    // The Hub cache is the HuggingFace home: two mounts show the tokens.
+    let home = ada.home().join("hf");
+    fs::rename(home.join("hub").join(smoke::GGUF), home.join(smoke::GGUF)).unwrap();
+    ada.set("HF_HUB_CACHE", home.to_str().unwrap());
     for name in ["token", "stored_tokens"] {
-        let file = ada.home().join("hf").join(name);
+        let file = home.join(name);
         fs::write(&file, format!("hf_other_{name}")).unwrap();
         chown(&file, Some(ada.uid), Some(ada.uid)).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
@@ -125,8 +129,10 @@ fn secrets_and_network_are_closed(on: On) {
     let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
     assert_eq!(read("run/secrets/hf_token"), token, "{on:?}");
     for name in ["token", "stored_tokens"] {
-        let covered = root.join("home/user/.cache/huggingface").join(name);
-        assert_eq!(fs::read_to_string(covered).unwrap(), "", "{on:?}: {name}");
+        for folder in ["home/user/.cache/huggingface", "hub_cache"] {
+            let covered = root.join(folder).join(name);
+            assert_eq!(fs::read_to_string(covered).unwrap(), "", "{on:?}: {folder}/{name}");
+        }
     }
     for home in ["home/user", "home/user/.cache"] {
         let mode = root.join(home).metadata().unwrap().mode() & 0o7777;
