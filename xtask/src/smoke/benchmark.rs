@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     fs, io,
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -11,7 +10,7 @@ use anyhow::{Context as _, bail};
 use contract::{Backend, Flavour, argument, env, output, summary::Summary};
 use runner::{atomic_file, host::Host, terminal};
 use serde::Deserialize;
-use walkdir::WalkDir;
+use untrusted::{Dir, Found};
 use xshell::Shell;
 
 use super::report::Run;
@@ -23,6 +22,12 @@ const CALLERS: [&str; 4] =
 
 /// Argument that makes a run as short as a real one can be.
 const SHORT: &str = "scenario.warmup_runs=1";
+
+/// Bytes of the largest file that a run leaves and that is read here.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// Folders below one another that a run leaves at most.
+const DEEPEST: usize = 64;
 
 /// What is run, the same each time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,9 +101,10 @@ impl Benchmark {
                 results.display()
             );
         }
+        let left = Dir::open(results).context("opening what the run left")?;
         Ok(Run {
-            answers: answers(&results.join(output::RECORD))?,
-            summary: summary(&results.join(output::SUMMARY))?,
+            answers: answers(&left)?,
+            summary: summary(&left)?,
             owners: owners(&[results, hf_home])?,
             results: results.to_owned(),
         })
@@ -113,20 +119,16 @@ fn prompts(hf_home: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// The digest of all answers, where the backend leaves one.
-fn answers(record: &Path) -> anyhow::Result<Option<String>> {
+fn answers(results: &Dir) -> anyhow::Result<Option<String>> {
     #[derive(Deserialize)]
     struct Record {
         answers_sha256: String,
     }
-    let reading = || format!("reading `{}`", record.display());
-    match fs::read(record) {
-        Ok(text) => {
-            let record: Record = serde_json::from_slice(&text).with_context(reading)?;
-            Ok(Some(record.answers_sha256))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(reading),
-    }
+    let reading = || format!("reading `{}`", output::RECORD);
+    let text = results.read_if_there(output::RECORD, MOST_BYTES).with_context(reading)?;
+    let record: Option<Record> =
+        text.map(|text| serde_json::from_slice(&text)).transpose().with_context(reading)?;
+    Ok(record.map(|record| record.answers_sha256))
 }
 
 /// The caller's uid, who must own all that a run leaves.
@@ -137,18 +139,30 @@ pub(super) fn caller() -> anyhow::Result<u32> {
     Ok(Host::read()?.uid)
 }
 
-fn summary(path: &Path) -> anyhow::Result<Summary> {
-    let reading = || format!("reading `{}`", path.display());
-    let text = fs::read(path).with_context(reading)?;
+fn summary(results: &Dir) -> anyhow::Result<Summary> {
+    let reading = || format!("reading `{}`", output::SUMMARY);
+    let text = results.read(output::SUMMARY, MOST_BYTES).with_context(reading)?;
     serde_json::from_slice(&text).with_context(reading)
 }
 
 /// How many files and folders each uid owns in `folders`.
 fn owners(folders: &[&Path]) -> anyhow::Result<BTreeMap<u32, u64>> {
     let mut owners = BTreeMap::new();
-    for entry in folders.iter().flat_map(WalkDir::new) {
-        let data = entry.and_then(|entry| entry.metadata()).context("reading what the run left")?;
-        *owners.entry(data.uid()).or_default() += 1;
+    for folder in folders {
+        let mut closed = None;
+        let dir = Dir::open(folder).context("reading what the run left")?;
+        *owners.entry(dir.look("").context("reading what the run left")?.uid).or_default() += 1;
+        dir.walk(DEEPEST, |found| match found {
+            Found::Entry { stamp, .. } => {
+                *owners.entry(stamp.uid).or_default() += 1;
+                true
+            }
+            Found::Closed { error, .. } => {
+                closed.get_or_insert(error);
+                false
+            }
+        });
+        closed.map_or(Ok(()), Err).context("reading what the run left")?;
     }
     Ok(owners)
 }
