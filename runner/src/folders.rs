@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::bail;
 use contract::give_back::Grouped;
-use rustix::fs::{Access, access};
+use rustix::{
+    fs::{Access, access},
+    io::Errno,
+};
 
 use crate::{host::Host, host_path::HostPath, hub_cache::HubCache};
 
@@ -53,8 +56,8 @@ pub(crate) fn ready(
     }
 }
 
-fn not_writable(errno: rustix::io::Errno, folder: &Path, host: &Host) -> String {
-    if errno == rustix::io::Errno::ROFS {
+fn not_writable(errno: Errno, folder: &Path, host: &Host) -> String {
+    if errno == Errno::ROFS {
         return "its file system is read-only; choose another folder".to_owned();
     }
     owner_and_remedy(folder, host)
@@ -67,6 +70,9 @@ fn why_not_made(folder: &Path, error: &io::Error, host: &Host) -> String {
     match fs::metadata(nearest) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             format!("`{shown}` is a link to nothing; remove it, or make what it points to")
+        }
+        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+            format!("`{shown}` is a symlink that leads back to itself; remove it")
         }
         Ok(data) if !data.is_dir() => format!("`{shown}` is not a folder; choose another path"),
         // It may be there: a chown of the one folder shows the other.
@@ -87,7 +93,7 @@ fn why_not_made(folder: &Path, error: &io::Error, host: &Host) -> String {
 /// Whether the folder `nearest` keeps `folder`, which is the same or below it, out of sight.
 fn is_closed(nearest: &Path, folder: &Path) -> bool {
     let read = if nearest == folder { Access::READ_OK } else { Access::empty() };
-    access(nearest, read | Access::EXEC_OK) == Err(rustix::io::Errno::ACCESS)
+    access(nearest, read | Access::EXEC_OK) == Err(Errno::ACCESS)
 }
 
 /// The folder on the way to `folder`, or itself, that is closed to the user, and what to do about it.
@@ -188,6 +194,7 @@ mod tests {
         let root = folder.path();
         fs::write(root.join("file"), "").unwrap();
         symlink("nowhere", root.join("link")).unwrap();
+        symlink("loop", root.join("loop")).unwrap();
         let refusal = |name: &str| {
             let path = HostPath::new("results folder", &root.join(name), root).unwrap();
             let error = ready("results folder", &path, &host(), Need::Write).unwrap_err();
@@ -196,6 +203,7 @@ mod tests {
         insta::assert_snapshot!(refusal("file"), @"results folder `ROOT/file` cannot be made: `ROOT/file` is not a folder; choose another path");
         insta::assert_snapshot!(refusal("file/below"), @"results folder `ROOT/file/below` cannot be made: `ROOT/file` is not a folder; choose another path");
         insta::assert_snapshot!(refusal("link"), @"results folder `ROOT/link` cannot be made: `ROOT/link` is a link to nothing; remove it, or make what it points to");
+        insta::assert_snapshot!(refusal("loop"), @"results folder `ROOT/loop` cannot be made: `ROOT/loop` is a symlink that leads back to itself; remove it");
     }
 
     #[test]

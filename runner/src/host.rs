@@ -5,6 +5,7 @@ use std::{
     ffi::OsString,
     fs,
     net::{IpAddr, Ipv4Addr, UdpSocket},
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -12,7 +13,11 @@ use std::{
 use anyhow::Context as _;
 use contract::env;
 
-use crate::gpus::AmdGpus;
+use crate::{
+    exit::Usage,
+    expand::{home_of, user},
+    gpus::AmdGpus,
+};
 
 /// The caller's environment, as a map: nothing below reads the process's own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,6 +33,25 @@ impl Environment {
     /// huggingface_hub's paths relative.
     pub fn get(&self, name: &str) -> Option<&OsString> {
         self.0.get(Path::new(name).as_os_str()).filter(|value| !value.is_empty())
+    }
+
+    /// The value of `name` as it is, also an empty one, as text.
+    pub(crate) fn raw(&self, name: &str) -> Option<String> {
+        let value = self.0.get(Path::new(name).as_os_str())?;
+        Some(value.to_string_lossy().into_owned())
+    }
+
+    /// A variable of ours whose value ends with a carriage return.
+    fn with_carriage_return(&self) -> Option<&'static str> {
+        let names = env::HOST.iter().map(|(name, ..)| *name);
+        let mut names = names.chain([env::XDG_CACHE_HOME, env::HUGGINGFACE_HUB_CACHE]);
+        names.find(|name| self.get(name).is_some_and(|value| value.as_bytes().ends_with(b"\r")))
+    }
+
+    /// The users whose homes the values of variables begin with.
+    fn users(&self) -> impl Iterator<Item = &str> {
+        let values = self.0.values().filter_map(|value| value.to_str());
+        values.filter_map(|value| Some(user(value)?.0)).filter(|name| !name.is_empty())
     }
 
     /// The value of `name` as text, replacement characters for what is not UTF-8.
@@ -53,6 +77,8 @@ pub struct Host {
     pub groups: Vec<u32>,
     /// Home folder, if there is any.
     pub home: Option<PathBuf>,
+    /// Homes of other users that variables name as `~USER`.
+    pub homes: BTreeMap<String, PathBuf>,
     /// Working directory.
     pub cwd: PathBuf,
     /// The caller's environment.
@@ -77,11 +103,18 @@ impl Host {
     /// Reads the facts.
     ///
     /// # Errors
-    /// When the working directory is gone.
+    /// When the working directory is gone, or a variable cannot be meant.
     pub fn read() -> anyhow::Result<Self> {
         let cwd = std::env::current_dir()
             .context("reading the working directory; change to one that exists")?;
         let env = Environment::of_process();
+        if let Some(name) = env.with_carriage_return() {
+            return Err(Usage(format!(
+                "{name} ends with a carriage return (\\r), as from a file with Windows line ends; \
+                 remove it"
+            ))
+            .into());
+        }
         let executable = std::env::current_exe().ok();
         Ok(Self {
             uid: rustix::process::geteuid().as_raw(),
@@ -92,6 +125,7 @@ impl Host {
                 .map(rustix::process::Gid::as_raw)
                 .collect(),
             home: dirs::home_dir(),
+            homes: env.users().filter_map(|name| Some((name.to_owned(), home_of(name)?))).collect(),
             nvidia_gpus: count_gpus(Path::new("/proc/driver/nvidia/gpus")),
             amd: AmdGpus::read(),
             selinux: enforces(Path::new("/sys/fs/selinux/enforce")),

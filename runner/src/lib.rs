@@ -17,6 +17,7 @@ pub mod cli;
 pub mod endpoint;
 pub mod engine;
 pub mod exit;
+mod expand;
 mod folders;
 mod give_back;
 pub mod gpus;

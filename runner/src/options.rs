@@ -12,6 +12,7 @@ use crate::{
     boundary::{self, Secret, Writable},
     endpoint,
     exit::Usage,
+    expand::expand,
     gpus::Gpus,
     groups,
     host::Host,
@@ -180,7 +181,10 @@ impl RunOptions {
             ));
         }
         let results = results
-            .or_else(|| host.env.get(env::RESULTS_DIR).map(PathBuf::from))
+            .or_else(|| {
+                let named = host.env.get(env::RESULTS_DIR)?;
+                Some(named.to_str().map_or_else(|| named.into(), |text| expand(text, host)))
+            })
             .unwrap_or_else(|| Path::new("results").to_owned());
         let cache = HubCache::locate(host)?;
         let run_id = run_id(host.now, host.pid);

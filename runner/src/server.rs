@@ -8,10 +8,10 @@ use contract::env;
 use crate::{
     endpoint,
     exit::Usage,
+    expand::expand,
     folders::shown_for_shell,
     host::Host,
     host_path::HostPath,
-    hub_cache::expand,
     token::{TokenSource, file_of_run},
 };
 
@@ -47,7 +47,7 @@ impl Server {
     ) -> Result<Self, Usage> {
         let named = |variable: &str, what: &str| {
             let Some(text) = host.env.text(variable) else { return Ok(None) };
-            let path = expand(&text, &host.env, host.home.as_deref());
+            let path = expand(&text, host);
             HostPath::new(what, Path::new(&path), &host.cwd).map(Some)
         };
         let set = |name: &&str| host.env.text(name).is_some_and(|key| !key.trim().is_empty());

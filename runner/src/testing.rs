@@ -1,6 +1,6 @@
 //! Machines and engines that tests plan for, and answers that are not as they should be.
 
-use std::{path::Path, time::SystemTime};
+use std::{collections::BTreeMap, path::Path, time::SystemTime};
 
 use proptest::{prelude::*, sample::select};
 
@@ -17,6 +17,7 @@ pub(crate) fn host() -> Host {
         gid: 100,
         groups: vec![],
         home: Some(Path::new("/home/ada").to_owned()),
+        homes: BTreeMap::new(),
         cwd: Path::new("/home/ada/bench").to_owned(),
         env: [("", ""); 0].into_iter().collect(),
         nvidia_gpus: 0,

@@ -17,11 +17,7 @@ use untrusted::escape;
 pub(crate) use self::file::{Fault, fault, secrets};
 
 use crate::{
-    exit::Usage,
-    host::Host,
-    host_path::HostPath,
-    hub_cache::{HubCache, expand},
-    terminal,
+    exit::Usage, expand::expand, host::Host, host_path::HostPath, hub_cache::HubCache, terminal,
 };
 
 /// What the file of the token in force is called, in the HuggingFace home.
@@ -55,7 +51,7 @@ impl TokenSource {
         }
         let file = match host.env.get(env::HF_TOKEN_PATH) {
             Some(named) => match named.to_str() {
-                Some(text) => expand(text, &host.env, host.home.as_deref()),
+                Some(text) => expand(text, host),
                 None => named.into(),
             },
             None => cache.home.as_path().join(TOKEN),

@@ -7,6 +7,7 @@ mod symptoms;
 mod world;
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
@@ -297,6 +298,7 @@ fn plan(world: &World, line: &str) -> RunPlan {
         gid: rustix::process::getegid().as_raw(),
         groups: vec![],
         home: Some(world.home.clone()),
+        homes: BTreeMap::new(),
         cwd: world.cwd.clone(),
         env: world.env().into_iter().chain(set).collect(),
         nvidia_gpus: 0,

@@ -39,4 +39,5 @@ mod rootless;
 mod run_docker;
 mod stacks;
 mod under_way;
+mod variables;
 mod vllm;

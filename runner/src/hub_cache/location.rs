@@ -8,11 +8,7 @@ use std::{
 use contract::env;
 
 use super::repo::{BLOBS, SNAPSHOTS};
-use crate::{
-    exit::Usage,
-    host::{Environment, Host},
-    host_path::HostPath,
-};
+use crate::{exit::Usage, expand::expand, host::Host, host_path::HostPath};
 
 /// The HuggingFace home and the Hub cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +29,7 @@ impl HubCache {
         let named = |name: &str| match host.env.get(name) {
             None => Ok(None),
             Some(value) => match value.to_str() {
-                Some(text) => Ok(Some(expand(text, &host.env, host.home.as_deref()))),
+                Some(text) => Ok(Some(expand(text, host))),
                 None => Err(Usage(format!("{name} names a folder that is not UTF-8: {value:?}"))),
             },
         };
@@ -109,35 +105,6 @@ pub(crate) fn out_of_sight(hub: &Path, place: &Path) -> Option<PathBuf> {
     (text.is_absolute() || !real.starts_with(hub)).then_some(real)
 }
 
-/// `~`, `$NAME` and `${NAME}` replaced as Python's `expanduser` and `expandvars` do: an unknown
-/// name stays as it is.
-pub(crate) fn expand(text: &str, env: &Environment, home: Option<&Path>) -> PathBuf {
-    let text = match (text.strip_prefix('~'), home) {
-        (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
-            format!("{}{rest}", home.display())
-        }
-        _ => text.to_owned(),
-    };
-    let mut expanded = String::new();
-    let mut rest = text.as_str();
-    while let Some((before, after)) = rest.split_once('$') {
-        expanded.push_str(before);
-        let braced = after.strip_prefix('{').and_then(|inner| inner.split_once('}'));
-        let (name, tail) = braced.unwrap_or_else(|| {
-            let end = after
-                .find(|character: char| !character.is_ascii_alphanumeric() && character != '_');
-            after.split_at(end.unwrap_or(after.len()))
-        });
-        match env.text(name) {
-            Some(value) => expanded.push_str(&value),
-            None => expanded.push_str(&rest[before.len()..rest.len() - tail.len()]),
-        }
-        rest = tail;
-    }
-    expanded.push_str(rest);
-    expanded.into()
-}
-
 #[cfg(test)]
 mod tests {
     use std::{os::unix::ffi::OsStringExt as _, path::Path};
@@ -158,8 +125,8 @@ mod tests {
                 "/home/ada/.cache/huggingface/hub",
             ),
             (&[("HF_HOME", "~/hf")], "/home/ada/hf", "/home/ada/hf/hub"),
-            (&[("HF_HOME", "~bob/hf")], "/home/ada/bench/~bob/hf", "/home/ada/bench/~bob/hf/hub"),
-            (&[("HF_HOME", "$D/hf${D}$N"), ("D", "/d")], "/d/hf/d$N", "/d/hf/d$N/hub"),
+            (&[("HF_HOME", "$D/hf"), ("D", "/d")], "/d/hf", "/d/hf/hub"),
+            (&[("HF_HOME", "$D/hf"), ("D", "")], "/hf", "/hf/hub"),
             (&[("HF_HOME", "hf")], "/home/ada/bench/hf", "/home/ada/bench/hf/hub"),
             (&[("HF_HOME", "/hf"), ("HF_HUB_CACHE", "/w")], "/hf", "/w"),
             (&[("HF_HOME", "/hf"), ("HUGGINGFACE_HUB_CACHE", "/o")], "/hf", "/o"),

@@ -33,5 +33,4 @@ pub use census::{RepoCensus, RevisionCensus};
 pub use filter::Filter;
 pub use list::{Listing, Sort};
 pub use location::HubCache;
-pub(crate) use location::expand;
 pub use names::{RepoName, RepoType};

@@ -13,8 +13,9 @@ use untrusted::Dir;
 
 use super::TOKEN;
 use crate::{
+    expand::expand,
     host::Host,
-    hub_cache::{HubCache, expand, trust::linked_inside},
+    hub_cache::{HubCache, trust::linked_inside},
 };
 
 /// What the file beside the token in force is called that holds every token of a login. It is no
@@ -144,7 +145,7 @@ pub(crate) fn fault(file: &Path, uid: u32) -> Option<Fault> {
 /// HuggingFace home, and the stored ones beside each.
 pub(crate) fn secrets(cache: &HubCache, host: &Host) -> Vec<PathBuf> {
     let named = host.env.get(env::HF_TOKEN_PATH).and_then(|named| named.to_str());
-    let named = named.map(|text| host.cwd.join(expand(text, &host.env, host.home.as_deref())));
+    let named = named.map(|text| host.cwd.join(expand(text, host)));
     let files = [cache.home.as_path().join(TOKEN)].into_iter().chain(named);
     let beside = |token: PathBuf| [token.with_file_name(STORED), token];
     let real = files.flat_map(beside).filter_map(|file| fs::canonicalize(file).ok());

@@ -1,6 +1,6 @@
 //! The runs that the guides show: as the program's command line, and as the engine's by hand.
 
-use std::{path::Path, time::SystemTime};
+use std::{collections::BTreeMap, path::Path, time::SystemTime};
 
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
@@ -174,6 +174,7 @@ pub(super) fn ada(variables: &[(&str, &str)]) -> Host {
         gid: 1000,
         groups: vec![],
         home: Some(Path::new(HOME).to_owned()),
+        homes: BTreeMap::new(),
         cwd: Path::new(CWD).to_owned(),
         env: variables.iter().copied().collect::<Environment>(),
         nvidia_gpus: 0,
