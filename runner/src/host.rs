@@ -43,7 +43,9 @@ impl Environment {
 
     /// A variable of ours whose value ends with a carriage return.
     fn with_carriage_return(&self) -> Option<&'static str> {
-        let names = env::HOST.iter().map(|(name, ..)| *name);
+        // The Hub client takes it off a secret itself.
+        let is_path = |name: &&str| ![env::HF_TOKEN, env::VLLM_API_KEY].contains(name);
+        let names = env::HOST.iter().map(|(name, ..)| *name).filter(is_path);
         let mut names = names.chain([env::XDG_CACHE_HOME, env::HUGGINGFACE_HUB_CACHE]);
         names.find(|name| self.get(name).is_some_and(|value| value.as_bytes().ends_with(b"\r")))
     }

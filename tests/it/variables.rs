@@ -24,7 +24,7 @@ fn paths_that_no_shell_has_expanded_are_expanded() {
 
 #[test]
 fn carriage_return_at_the_end_of_a_variable_is_refused_and_shown() {
-    for name in ["HF_HOME", "RESULTS_DIR", "HF_TOKEN", "BENCHMARK_BACKEND"] {
+    for name in ["HF_HOME", "RESULTS_DIR", "HF_TOKEN_PATH", "BENCHMARK_BACKEND"] {
         let (code, said) = dry_run(&[(name, "x\r")]);
         assert_eq!(code, Some(2), "{said}");
         assert!(said.contains(&format!("{name} ends with a carriage return (\\r)")), "{said}");
