@@ -255,18 +255,21 @@ impl RunOptions {
         let writable = Writable::of(&self.results, &self.cache, needs_cache);
         let trust = writable.check(&self.results, &self.cache, host)?;
         let cache = self.cache.follow_links()?;
-        let inputs = self.inputs.settle(&self.args, &cache.hub)?;
+        let mut inputs = self.inputs.settle(&self.args, &cache.hub)?;
         let own = [&self.results, &cache.home, &cache.hub];
         let local = inputs.local.iter().map(|input| input.path.as_path());
         let mounts = inputs.local.iter().filter_map(|input| Some(&input.found.as_ref()?.mount));
+        let secrets = boundary::secrets(own.into_iter().chain(mounts), &cache, host)?;
         let token = self.token.map(|token| token.settle(host, &writable.all())).transpose()?;
+        let token = token.unwrap_or_default();
+        inputs.doubts.extend(token.doubts());
         Ok(Self {
-            secrets: boundary::secrets(own.into_iter().chain(mounts), &cache, host)?,
+            secrets,
             groups: groups::that_own(own.map(HostPath::as_path).into_iter().chain(local), host),
             trust,
             inputs,
             cache,
-            token: token.flatten(),
+            token: token.token,
             server: self.server.map(Server::settle).transpose()?,
             ..self
         })

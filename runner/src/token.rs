@@ -14,7 +14,8 @@ use contract::env;
 use rustix::fs::{Access, access};
 use untrusted::escape;
 
-pub(crate) use self::file::{Fault, fault, secrets};
+use self::file::Look;
+pub(crate) use self::file::{Fault, fault, secrets, stored_and_open};
 
 use crate::{
     exit::Usage, expand::expand, host::Host, host_path::HostPath, hub_cache::HubCache, terminal,
@@ -35,6 +36,31 @@ pub enum TokenSource {
     },
     /// In a file of the user's, if that exists.
     File(HostPath),
+}
+
+/// What the disk says of a token.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Settled {
+    /// The token, if there is one.
+    pub(crate) token: Option<TokenSource>,
+    /// Why there is none, where the user may have meant one.
+    pub(crate) missing: Option<String>,
+    /// The file of all tokens beside it and its mode, if others can read it.
+    pub(crate) stored: Option<(PathBuf, u32)>,
+}
+
+impl Settled {
+    fn of(token: TokenSource) -> Self {
+        Self { token: Some(token), ..Self::default() }
+    }
+
+    /// What the user should hear before a run.
+    pub(crate) fn doubts(&self) -> impl Iterator<Item = String> {
+        let stored = self.stored.as_ref().map(|(file, mode)| {
+            format!("`{}` is open to other users (mode {mode:04o}); `chmod 600` it", file.display())
+        });
+        self.missing.iter().cloned().chain(stored)
+    }
 }
 
 impl TokenSource {
@@ -72,17 +98,25 @@ impl TokenSource {
         })
     }
 
-    /// The same, if there is a token. A file is only taken if it holds one, and lies where the Hub
-    /// client writes it or HF_TOKEN_PATH names it: a container that wrote a symlink in its place would
-    /// be handed any file of the user's. The folders of `writable` are those that containers write to.
+    /// The same, if there is a token, and what the user should hear about it. A file is only taken if it
+    /// holds a token, and lies where the Hub client writes it or HF_TOKEN_PATH names it: a container that
+    /// wrote a symlink in its place would be handed any file of the user's. The folders of `writable` are
+    /// those that containers write to.
     ///
     /// # Errors
     /// When the file is not one.
-    pub(crate) fn settle(self, host: &Host, writable: &[PathBuf]) -> Result<Option<Self>, Usage> {
-        let Self::File(file) = &self else { return Ok(Some(self)) };
+    pub(crate) fn settle(self, host: &Host, writable: &[PathBuf]) -> Result<Settled, Usage> {
+        let Self::File(file) = &self else { return Ok(Settled::of(self)) };
         let is_named = host.env.get(env::HF_TOKEN_PATH).is_some();
+        let stored = stored_and_open(file.as_path());
         match file::look(file.as_path(), is_named, writable) {
-            Ok(there) => Ok(there.then_some(self)),
+            Ok(Look::There) => Ok(Settled { stored, ..Settled::of(self) }),
+            Ok(Look::Nothing(why)) => {
+                let missing = why.map(|why| {
+                    format!("the token file `{file}` {why}, so gated models cannot be loaded")
+                });
+                Ok(Settled { token: None, missing, stored })
+            }
             Err(why) => Err(Usage(escape(&format!(
                 "the token file `{file}` {why}; name the file of a token in {}, or add --no-token",
                 env::HF_TOKEN_PATH

@@ -165,3 +165,26 @@ fn tokens_are_covered_under_every_mount_that_shows_them() {
     machine.succeeds(&["--expose-tokens"]);
     assert!(!machine.asked().contains("/dev/null"));
 }
+
+#[test]
+fn token_that_is_none_is_told_before_the_run() {
+    let mut machine = Machine::new();
+    let token = machine.huggingface().join("token");
+    fs::create_dir_all(machine.huggingface()).unwrap();
+    let verify = |machine: &Machine| {
+        aienergyscore(&machine.sandbox, ["verify", "--flavour", "smoke"]).stdout
+    };
+    fs::write(&token, "\n").unwrap();
+    let said = machine.run(&[]).stderr;
+    assert!(said.contains("is empty, so gated models cannot be loaded"), "{said}");
+    assert!(verify(&machine).contains("is empty, so gated models"));
+    fs::write(&token, b"\xff\xfeh\0f\0_\0").unwrap();
+    assert!(machine.refused(&[]).contains("is not a token: it is not text in UTF-8"));
+    assert!(verify(&machine).contains("is not a token: it is not text in UTF-8"));
+    fs::remove_file(token).unwrap();
+    fs::write(machine.huggingface().join("stored_tokens"), "hf_x").unwrap();
+    let said = machine.run(&[]).stderr;
+    assert!(said.contains("stored_tokens` is open to other users"), "{said}");
+    machine.sandbox.set("HF_TOKEN_PATH", "/nowhere");
+    assert!(machine.run(&[]).stderr.contains("`/nowhere` does not exist, so gated models"));
+}

@@ -50,9 +50,10 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
     if needs_cache && folders_serve {
         findings.extend(cache::check(&host, &options.cache, deep)?);
     }
-    let token = options.token.as_ref();
-    let token = token.and_then(|source| token::check(source, &host, &writable.all()));
-    let is_token = token.as_ref().is_none_or(|finding| finding.severity != Severity::Error);
+    let token = options.token.iter();
+    let token: Vec<_> =
+        token.flat_map(|source| token::check(source, &host, &writable.all())).collect();
+    let is_token = token.iter().all(|finding| finding.severity != Severity::Error);
     let options = RunOptions { token: options.token.filter(|_| is_token), ..options };
     findings.extend(token);
     let options = options.settle(&host)?;

@@ -5,17 +5,24 @@ use std::path::PathBuf;
 use super::Finding;
 use crate::{
     host::Host,
-    token::{Fault, TokenSource, fault},
+    token::{Fault, Settled, TokenSource, fault},
 };
 
-/// Looks at the token in force, if there is one. The folders of `writable` are those that containers
-/// write to.
-pub(super) fn check(source: &TokenSource, host: &Host, writable: &[PathBuf]) -> Option<Finding> {
-    match source.clone().settle(host, writable) {
-        Ok(None) => None,
-        Ok(Some(source)) => Some(judge(&source, host)),
-        Err(refused) => Some(Finding::error("token", source.file().as_str(), refused.to_string())),
-    }
+/// Looks at the token in force and at the stored ones beside it. The folders of `writable` are those
+/// that containers write to.
+pub(super) fn check(source: &TokenSource, host: &Host, writable: &[PathBuf]) -> Vec<Finding> {
+    let subject = source.file().as_str();
+    let Settled { token, missing, stored } = match source.clone().settle(host, writable) {
+        Ok(settled) => settled,
+        Err(refused) => return vec![Finding::error("token", subject, refused.to_string())],
+    };
+    let own = token.map(|source| judge(&source, host));
+    let missing = missing.map(|doubt| Finding::warning("token", subject, doubt));
+    let stored = stored.map(|(file, mode)| {
+        let text = format!("its mode {mode:04o} opens it to other users; `chmod 600` it");
+        Finding::error("token", file.to_string_lossy(), text)
+    });
+    own.into_iter().chain(missing).chain(stored).collect()
 }
 
 fn judge(source: &TokenSource, host: &Host) -> Finding {

@@ -25,16 +25,26 @@ const STORED: &str = "stored_tokens";
 /// Bytes of the longest token. Facts of the Hub: its own have 37; those of an OAuth login are longer.
 const LONGEST: u64 = 4096;
 
-/// Whether the token file `file` is to be handed over; not when it is missing or empty. `is_named` is
-/// whether HF_TOKEN_PATH names it.
+/// What there is of a token file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Look {
+    /// A token, or something that cannot be read: whoever opens it says so.
+    There,
+    /// No token; why, where the user may have meant one.
+    Nothing(Option<&'static str>),
+}
+
+/// Looks whether the token file `file` is to be handed over. `is_named` is whether HF_TOKEN_PATH names
+/// it.
 ///
 /// # Errors
 /// Why it is not one, for behind its name.
-pub(super) fn look(file: &Path, is_named: bool, writable: &[PathBuf]) -> Result<bool, String> {
+pub(super) fn look(file: &Path, is_named: bool, writable: &[PathBuf]) -> Result<Look, String> {
     let data = match fs::symlink_metadata(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        // Whoever opens it says so.
-        Err(_) => return Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(Look::Nothing(is_named.then_some("does not exist")));
+        }
+        Err(_) => return Ok(Look::There),
         Ok(data) => data,
     };
     if data.is_symlink() && !is_named {
@@ -47,9 +57,9 @@ pub(super) fn look(file: &Path, is_named: bool, writable: &[PathBuf]) -> Result<
         ));
     }
     match content(file) {
-        Content::Token => Ok(true),
-        Content::Nothing => Ok(false),
-        Content::Closed => Ok(true),
+        Content::Token | Content::Closed => Ok(Look::There),
+        Content::Empty => Ok(Look::Nothing(Some("is empty"))),
+        Content::Device => Ok(Look::Nothing(None)),
         Content::Other(why) => Err(format!("is not a token: {why}")),
     }
 }
@@ -59,8 +69,10 @@ pub(super) fn look(file: &Path, is_named: bool, writable: &[PathBuf]) -> Result<
 enum Content {
     /// One line of text, as long as a token.
     Token,
-    /// No byte but blanks, or a device such as `/dev/null`.
-    Nothing,
+    /// No byte but blanks.
+    Empty,
+    /// A device such as `/dev/null`, which stands for no token.
+    Device,
     /// It cannot be read.
     Closed,
     /// Something else.
@@ -72,7 +84,7 @@ fn content(file: &Path) -> Content {
     let Ok(real) = file.canonicalize() else { return Content::Closed };
     match fs::symlink_metadata(&real) {
         Ok(data) if data.is_dir() => return Content::Other("it is a folder"),
-        Ok(data) if !data.is_file() => return Content::Nothing,
+        Ok(data) if !data.is_file() => return Content::Device,
         _ => {}
     }
     let (Some(folder), Some(name)) = (real.parent(), real.file_name()) else {
@@ -91,7 +103,7 @@ fn of_bytes(bytes: &[u8]) -> Content {
     let Ok(text) = str::from_utf8(bytes) else { return Content::Other("it is not text in UTF-8") };
     let text = text.trim();
     if text.is_empty() {
-        Content::Nothing
+        Content::Empty
     } else if text.lines().count() > 1 {
         Content::Other("it has several lines")
     } else if !text.chars().all(|character| character.is_ascii_graphic()) {
@@ -141,6 +153,13 @@ pub(crate) fn fault(file: &Path, uid: u32) -> Option<Fault> {
     (data.uid() != uid && uid != 0).then(|| Fault::Owner(data.uid()))
 }
 
+/// The file beside `file` that holds every token of a login, and its mode, if others can read it.
+pub(crate) fn stored_and_open(file: &Path) -> Option<(PathBuf, u32)> {
+    let stored = file.with_file_name(STORED);
+    let mode = fs::metadata(&stored).ok().filter(|data| data.is_file())?.mode() & 0o7777;
+    (mode & 0o077 != 0).then_some((stored, mode))
+}
+
 /// The files with tokens that are there, symlinks followed: the one in force, the one of the
 /// HuggingFace home, and the stored ones beside each.
 pub(crate) fn secrets(cache: &HubCache, host: &Host) -> Vec<PathBuf> {
@@ -156,7 +175,7 @@ pub(crate) fn secrets(cache: &HubCache, host: &Host) -> Vec<PathBuf> {
 mod tests {
     use std::{fs, os::unix::fs::symlink, path::Path};
 
-    use super::{Content, look, of_bytes};
+    use super::{Content, Look, look, of_bytes};
 
     #[test]
     fn token_is_one_line_of_plain_text() {
@@ -166,7 +185,7 @@ mod tests {
         for text in [&key[..], b"\xff\xfeh\0f\0", b"two words", b"hf_\x1b[2J"] {
             assert!(matches!(of_bytes(text), Content::Other(_)), "{text:?}");
         }
-        assert_eq!((of_bytes(b""), of_bytes(b" \n")), (Content::Nothing, Content::Nothing));
+        assert_eq!((of_bytes(b""), of_bytes(b" \n")), (Content::Empty, Content::Empty));
     }
 
     #[test]
@@ -176,6 +195,7 @@ mod tests {
         let at = |name: &str| root.join(name);
         fs::create_dir(at("hf")).unwrap();
         fs::write(at("key"), "one-line-secret").unwrap();
+        fs::write(at("empty"), "\n").unwrap();
         fs::write(at("long"), "x".repeat(5000)).unwrap();
         symlink("../key", at("hf/token")).unwrap();
         symlink("key", at("mine")).unwrap();
@@ -183,10 +203,12 @@ mod tests {
         let look = |path: &Path, is_named| look(path, is_named, &writable);
         assert!(look(&at("hf/token"), false).unwrap_err().starts_with("is a symlink"));
         assert!(look(&at("hf/token"), true).unwrap_err().contains("a container may have made"));
-        assert_eq!(look(&at("mine"), true), Ok(true));
-        assert_eq!(look(&at("key"), false), Ok(true));
-        assert_eq!(look(&at("none"), true), Ok(false));
-        assert_eq!(look(Path::new("/dev/null"), true), Ok(false));
+        assert_eq!(look(&at("mine"), true), Ok(Look::There));
+        assert_eq!(look(&at("key"), false), Ok(Look::There));
+        assert_eq!(look(&at("none"), false), Ok(Look::Nothing(None)));
+        assert_eq!(look(&at("none"), true), Ok(Look::Nothing(Some("does not exist"))));
+        assert_eq!(look(&at("empty"), false), Ok(Look::Nothing(Some("is empty"))));
+        assert_eq!(look(Path::new("/dev/null"), true), Ok(Look::Nothing(None)));
         assert!(look(&at("long"), true).unwrap_err().ends_with("it is too long"));
         assert!(look(&at("hf"), true).unwrap_err().ends_with("it is a folder"));
     }
