@@ -1,5 +1,6 @@
 //! The Hub cache on the host: where it is, what it holds, and what a run adds to it.
 
+pub(crate) mod belongs;
 pub mod breakage;
 mod cache;
 mod census;

@@ -2,6 +2,8 @@
 
 use std::{ffi::OsString, io, os::unix::ffi::OsStrExt as _, path::PathBuf};
 
+use untrusted::Refused;
+
 use super::{
     dir::{Dir, Kind, Stamp, is_no_text},
     link::is_shard,
@@ -9,8 +11,7 @@ use super::{
     reached::is_gone,
 };
 
-/// The store's folder in a cache.
-pub(crate) const STORE: &str = "blobs";
+pub(crate) use contract::hub::STORE;
 /// The file that makes a folder the store.
 pub(crate) const MARKER: &str = ".huggingface-shared-blobs";
 /// What that file says.
@@ -41,7 +42,16 @@ impl Store {
     /// folder, or one with a closed mark, is taken for the store: nobody else makes such a folder.
     pub(crate) fn read(hub: &Dir) -> Option<Self> {
         let mut store = Self::default();
-        let dir = match hub.enter(STORE) {
+        let opened = match hub.dir(STORE) {
+            // Its mark is no other folder's.
+            Err(error) if Refused::of(&error) == Some(Refused::Symlink) => hub
+                .through(STORE)
+                .ok()
+                .filter(|dir| is_marked(dir).is_ok_and(|is_marked| is_marked))
+                .ok_or(error),
+            opened => opened,
+        };
+        let dir = match opened {
             Ok(dir) => dir,
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 store.troubles.push((PathBuf::new(), error));
@@ -76,7 +86,7 @@ impl Store {
     }
 
     fn read_shard(&mut self, store: &Dir, prefix: &OsString) {
-        let list = match store.enter(prefix).and_then(|dir| dir.list()) {
+        let list = match store.dir(prefix).and_then(|dir| dir.list()) {
             Ok(list) => list,
             Err(error) if is_gone(&error) => return,
             Err(error) => {

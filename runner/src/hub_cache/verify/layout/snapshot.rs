@@ -19,7 +19,7 @@ use crate::hub_cache::{
     repo::{BLOBS, Blob, TREES, TreeFault, Trouble},
     snapshot::{Content, Snapshot, SnapshotFile},
     tree::{Tree, TreeFile},
-    verify::layout::set_aside,
+    verify::layout::{Copy, set_aside},
 };
 
 /// How many names a message lists.
@@ -62,7 +62,7 @@ impl Judge<'_> {
             let entry = tree
                 .as_ref()
                 .map(|Tree(files)| file.path.to_str().and_then(|path| files.get(path)));
-            match self.file(file, &place.join(&file.path), entry, only_links) {
+            match self.file(snapshot, file, entry, only_links) {
                 Found::Bytes => {
                     present.insert(file.path.as_path());
                 }
@@ -117,11 +117,12 @@ impl Judge<'_> {
     /// there is a list without it.
     fn file(
         &mut self,
+        snapshot: &Snapshot,
         file: &SnapshotFile,
-        path: &Path,
         entry: Option<Option<&TreeFile>>,
         only_links: bool,
     ) -> Found {
+        let path = &snapshot.place.join(&file.path);
         let is_link = matches!(file.content, Content::Blob { .. } | Content::Astray { .. });
         if is_link && file.path.file_name().is_some_and(is_unfinished) {
             let fix = Fix::Unlink { path: self.folder.join(path) };
@@ -147,7 +148,10 @@ impl Judge<'_> {
                     let evidence = "a file that no download made".to_owned();
                     self.add(What::ForeignFile, path, stamp.size, evidence);
                 } else {
-                    self.judged.copies.push((path.to_owned(), *stamp, entry_name));
+                    let (path, stamp) = (path.clone(), *stamp);
+                    let at = self.repo.file_at(snapshot, file);
+                    let copy = at.map(|at| Copy { path, at, stamp, etag: entry_name });
+                    self.judged.copies.extend(copy);
                 }
                 Found::Bytes
             }
