@@ -23,7 +23,7 @@ pub(crate) mod readiness;
 pub(crate) mod repair;
 mod repo;
 mod snapshot;
-mod store;
+pub(crate) mod store;
 mod tree;
 mod verified;
 pub mod verify;

@@ -42,16 +42,7 @@ impl Store {
     /// folder, or one with a closed mark, is taken for the store: nobody else makes such a folder.
     pub(crate) fn read(hub: &Dir) -> Option<Self> {
         let mut store = Self::default();
-        let opened = match hub.dir(STORE) {
-            // Its mark is no other folder's.
-            Err(error) if Refused::of(&error) == Some(Refused::Symlink) => hub
-                .through(STORE)
-                .ok()
-                .filter(|dir| is_marked(dir).is_ok_and(|is_marked| is_marked))
-                .ok_or(error),
-            opened => opened,
-        };
-        let dir = match opened {
+        let dir = match open(hub) {
             Ok(dir) => dir,
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 store.troubles.push((PathBuf::new(), error));
@@ -123,6 +114,23 @@ impl Store {
             Err(error) if is_gone(&error) => {}
             Err(error) => self.troubles.push((path, error)),
         }
+    }
+}
+
+/// Whether the cache `hub` has a store.
+pub(crate) fn has_store(hub: &Dir) -> bool {
+    open(hub).and_then(|dir| is_marked(&dir)).is_ok_and(|is_marked| is_marked)
+}
+
+/// Opens the store's folder; behind a symlink only one that is marked, as no other folder is.
+fn open(hub: &Dir) -> io::Result<Dir> {
+    match hub.dir(STORE) {
+        Err(error) if Refused::of(&error) == Some(Refused::Symlink) => hub
+            .through(STORE)
+            .ok()
+            .filter(|dir| is_marked(dir).is_ok_and(|is_marked| is_marked))
+            .ok_or(error),
+        opened => opened,
     }
 }
 

@@ -7,11 +7,13 @@ use std::{
     path::Path,
 };
 
+use untrusted::Refused;
+
 use super::Judge;
 use crate::hub_cache::{
     breakage::{Fix, What},
     census::completeness,
-    completeness::{Completeness, Witness},
+    completeness::{Completeness, LARGEST_INDEX, Witness, is_index},
     dir::Kind,
     link,
     reached::{Reached, Seen},
@@ -77,8 +79,29 @@ impl Judge<'_> {
                 .filter_map(|file| Some((file.xet_hash()?.to_owned(), file.etag().to_owned())));
             self.judged.payloads.extend(payloads);
         }
+        self.too_large(snapshot);
         let complete = completeness(self.repo, snapshot, &present, &dangling, tree.as_ref());
         self.incomplete(place, complete, &dangling, seen_whole);
+    }
+
+    /// Indexes of weights that are not read.
+    fn too_large(&mut self, snapshot: &Snapshot) {
+        for file in snapshot.files.iter().filter(|file| is_index(&file.path)) {
+            let stamp = match &file.content {
+                Content::Blob { name, .. } => match self.repo.seen(name) {
+                    Seen::Listed { stamp, .. } => Some(*stamp),
+                    _ => None,
+                },
+                Content::Copy(stamp) => Some(*stamp),
+                Content::Astray { .. } | Content::Odd => None,
+            };
+            let size = stamp.map_or(0, |stamp| stamp.size);
+            if size > LARGEST_INDEX {
+                let path = snapshot.place.join(&file.path);
+                let evidence = Refused::TooLarge(LARGEST_INDEX).to_string();
+                self.add(What::TooLarge, path, size, evidence);
+            }
+        }
     }
 
     /// The commit's list, and whether there is one that is out of sight.
