@@ -12,11 +12,12 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use signal_hook::flag;
+use untrusted::Dir;
 
 use crate::{
     exit::Exit,
     folders::closed,
-    give_back::{Entry, Failure, Ids, find_engine, give_back, leave, sudo_line},
+    give_back::{Entry, Failure, Ids, find_engine, give_back, leave, protected_behind, sudo_line},
     host::Host,
     host_path::HostPath,
     hub_cache::{
@@ -72,7 +73,7 @@ pub fn mend(
 ) -> anyhow::Result<Exit> {
     let host = Host::read()?;
     let cache = HubCache::locate(&host)?;
-    let ids = Ids::of_this_machine(host.uid);
+    let ids = Ids::of_this_machine(&host);
     let owners = ByEngine { host: &host, choice: engine, ids };
     if really {
         open(&host, &cache, &owners)?;
@@ -121,7 +122,10 @@ fn must_be_open(host: &Host, cache: &HubCache) -> anyhow::Result<()> {
     let hub = &cache.hub;
     let Some((folder, remedy)) = closed(hub.as_path(), host) else { return Ok(()) };
     let is_mine = folder.metadata().is_ok_and(|data| data.uid() == host.uid);
-    let hint = match folder == hub.as_path() && !is_mine {
+    let may_do = !is_mine
+        && protected_behind(hub.as_path(), host.home.as_deref()).is_none()
+        && is_a_users(hub.as_path(), host.uid);
+    let hint = match folder == hub.as_path() && may_do {
         true => "; `aienergyscore cache repair --yes` may do without sudo",
         false => "",
     };
@@ -136,7 +140,8 @@ fn must_be_open(host: &Host, cache: &HubCache) -> anyhow::Result<()> {
 fn open(host: &Host, cache: &HubCache, owners: &dyn TakeBack) -> anyhow::Result<()> {
     let (hub, itself) = (&cache.hub, PathBuf::new());
     let is_ours = closed(hub.as_path(), host).is_some_and(|(folder, _)| folder == hub.as_path())
-        && owners.leave(hub, &itself).is_none();
+        && owners.leave(hub, &itself).is_none()
+        && is_a_users(hub.as_path(), host.uid);
     if !is_ours {
         return must_be_open(host, cache);
     }
@@ -153,6 +158,13 @@ fn open(host: &Host, cache: &HubCache, owners: &dyn TakeBack) -> anyhow::Result<
     Ok(())
 }
 
+/// Whether a folder that cannot be looked into is at its own place in a folder of the user's. A
+/// symlink may lead to anything of root's.
+fn is_a_users(hub: &Path, uid: u32) -> bool {
+    let above = hub.parent().and_then(|above| above.metadata().ok());
+    !hub.is_symlink() && above.is_some_and(|above| above.uid() == uid)
+}
+
 /// Takes entries back through a container.
 struct ByEngine<'a> {
     host: &'a Host,
@@ -162,9 +174,11 @@ struct ByEngine<'a> {
 
 impl TakeBack for ByEngine<'_> {
     fn leave(&self, folder: &HostPath, path: &Path) -> Option<String> {
+        if let Some(why) = protected_behind(folder.as_path(), self.host.home.as_deref()) {
+            return Some(format!("the Hub cache `{folder}` {why}"));
+        }
         // What cannot be looked at now is the container's to judge.
-        let data = folder.as_path().join(path).symlink_metadata().ok()?;
-        leave(&data, &self.ids)
+        leave(&Dir::open_itself(folder.as_path()).ok()?.look(path).ok()?, &self.ids)
     }
 
     fn take_back(&self, folder: &HostPath, paths: &[PathBuf]) -> anyhow::Result<Vec<Failure>> {

@@ -1,10 +1,6 @@
 //! Folders of the user's, made and looked at as the user, before any engine sees them.
 
-use std::{
-    fs, io,
-    os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path};
 
 use anyhow::bail;
 use contract::give_back::Grouped;
@@ -12,8 +8,18 @@ use rustix::{
     fs::{Access, access},
     io::Errno,
 };
+use untrusted::{Dir, Found, Kind, escape};
 
-use crate::{host::Host, host_path::HostPath, hub_cache::HubCache};
+use crate::{
+    give_back::{Ids, leave, protected_behind},
+    host::Host,
+    host_path::HostPath,
+    hub_cache::{
+        HubCache,
+        belongs::{LOCKS, belongs},
+        store::has_store,
+    },
+};
 
 /// What must be possible in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,18 +146,27 @@ pub(crate) fn shown_for_shell(path: &Path) -> String {
 /// to the user: the habit of running as root leaves them behind.
 pub(crate) fn foreign_entries(cache: &HubCache, host: &Host) -> Option<String> {
     let hub = cache.hub.as_path();
-    let closed = |path: &PathBuf| {
-        let Ok(data) = fs::symlink_metadata(path) else { return false };
-        data.is_dir()
-            && data.uid() != host.uid
-            && access(path, Access::WRITE_OK | Access::READ_OK | Access::EXEC_OK).is_err()
-    };
-    let mut found = [hub.to_owned(), hub.join(".locks")]
-        .iter()
-        .flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten())
-        .map(|entry| entry.path())
-        .filter(closed)
-        .collect::<Vec<_>>();
+    if protected_behind(hub, host.home.as_deref()).is_some() {
+        return None;
+    }
+    let ids = Ids::of_this_machine(host);
+    let dir = Dir::open(hub).ok()?;
+    let has_store = has_store(&dir);
+    let mut found = Vec::new();
+    // A repair takes nothing else.
+    dir.walk(2, |entry| {
+        let Found::Entry { path, stamp } = entry else { return false };
+        let is_foreign = stamp.kind == Kind::Folder
+            && stamp.uid != host.uid
+            && belongs(path, has_store)
+            && leave(&stamp, &ids).is_none()
+            && access(hub.join(path), Access::WRITE_OK | Access::READ_OK | Access::EXEC_OK)
+                .is_err();
+        if is_foreign {
+            found.push(hub.join(path));
+        }
+        path == Path::new(LOCKS)
+    });
     found.sort();
     let first = found.first()?;
     Some(format!(
@@ -159,7 +174,7 @@ pub(crate) fn foreign_entries(cache: &HubCache, host: &Host) -> Option<String> {
          what they hold may be used, but downloads into them fail; \
          `aienergyscore cache repair --quick --yes` takes them back without sudo",
         found.len(),
-        first.display(),
+        escape(&first.to_string_lossy()),
     ))
 }
 

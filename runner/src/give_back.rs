@@ -2,13 +2,13 @@
 //! next to no powers, touches the entries that are named, and nothing else.
 
 mod command;
+mod protected;
 mod sudo;
 mod whose;
 
 use std::{
     collections::BTreeMap,
-    fs::{self, Metadata},
-    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
 
@@ -17,8 +17,10 @@ use contract::{
     Backend, Flavour,
     give_back::{Answer, Line},
 };
+use untrusted::{Dir, Stamp};
 
 pub(crate) use command::command;
+pub(crate) use protected::{protected, protected_behind};
 pub(crate) use sudo::{sudo_line, sudo_search};
 pub(crate) use whose::{Ids, leave, shared_group};
 
@@ -51,10 +53,9 @@ impl Entry {
 
     /// The entry at `path` of `folder` with its owner and group, if it can be looked at.
     pub(crate) fn seen_at(folder: &HostPath, path: &Path) -> Self {
-        let data = fs::symlink_metadata(place(folder, path));
-        let owner = data.ok().map(|data| data.uid());
-        let group = shared_group(folder.as_path(), path);
-        Self { owner, group, ..Self::at(path) }
+        let Ok(dir) = Dir::open_itself(folder.as_path()) else { return Self::at(path) };
+        let owner = dir.look(path).ok().map(|stamp| stamp.uid);
+        Self { owner, group: shared_group(&dir, path), ..Self::at(path) }
     }
 }
 
@@ -135,6 +136,9 @@ pub(crate) fn give_back(
     if entries.is_empty() {
         return Ok(Outcome::default());
     }
+    if let Some(why) = protected_behind(folder.as_path(), host.home.as_deref()) {
+        bail!("`{folder}` {why}, so nobody is given anything in it");
+    }
     let inode = inode(folder)?;
     let command = command(engine, host, folder, inode).context(NO_CONTAINER)?;
     let mut list = Vec::new();
@@ -142,7 +146,9 @@ pub(crate) fn give_back(
         Line { mode: *mode, path: path.as_os_str().as_bytes() }.write(&mut list);
     }
     let answer = parse(&capture_with_input(&command.argv(), list)?, entries.len())?;
-    let look = |path: &Path| fs::symlink_metadata(place(folder, path)).map_err(|e| e.to_string());
+    let dir = Dir::open_itself(folder.as_path())
+        .with_context(|| format!("looking at the folder `{folder}` afterwards"))?;
+    let look = |path: &Path| dir.look(path).map_err(|error| error.to_string());
     Ok(judge(host.uid, entries, answer, look))
 }
 
@@ -151,10 +157,10 @@ pub(crate) fn give_back(
 /// # Errors
 /// When it cannot be looked at, or is a link or a file.
 pub(crate) fn inode(folder: &HostPath) -> anyhow::Result<u64> {
-    let data = fs::symlink_metadata(folder.as_path())
-        .with_context(|| format!("looking at the folder `{folder}`"))?;
-    ensure!(data.is_dir(), "`{folder}` is no folder, or a link to one; name the folder itself");
-    Ok(data.ino())
+    let dir = Dir::open_itself(folder.as_path()).with_context(|| {
+        format!("looking at the folder `{folder}`; if it is a symlink, name the folder itself")
+    })?;
+    Ok(dir.look("")?.inode)
 }
 
 /// Where an entry is. An empty path is the folder itself, without the slash that joining adds.
@@ -185,7 +191,7 @@ fn judge(
     uid: u32,
     entries: &[Entry],
     answer: Answer,
-    look: impl Fn(&Path) -> Result<Metadata, String>,
+    look: impl Fn(&Path) -> Result<Stamp, String>,
 ) -> Outcome {
     let told: BTreeMap<usize, _> =
         answer.failed.into_iter().map(|failed| (failed.entry, failed)).collect();
@@ -208,18 +214,18 @@ fn judge(
 fn differs(
     uid: u32,
     entry: &Entry,
-    look: impl Fn(&Path) -> Result<Metadata, String>,
+    look: impl Fn(&Path) -> Result<Stamp, String>,
 ) -> Option<String> {
     // Whoever is not in its group cannot set the set-group-id bit, so that one does not count.
     let counts = 0o5777;
     match look(&entry.path) {
         Err(error) => Some(format!("it cannot be looked at afterwards: {error}")),
-        Ok(data) if data.uid() != uid => {
-            Some(format!("it belongs to uid {} afterwards", data.uid()))
+        Ok(stamp) if stamp.uid != uid => {
+            Some(format!("it belongs to uid {} afterwards", stamp.uid))
         }
-        Ok(data) => match entry.mode {
-            Some(mode) if data.mode() & counts != mode & counts => {
-                Some(format!("its mode is {:04o} afterwards", data.mode() & 0o7777))
+        Ok(stamp) => match entry.mode {
+            Some(mode) if stamp.mode & counts != mode & counts => {
+                Some(format!("its mode is {:04o} afterwards", stamp.mode))
             }
             _ => None,
         },
@@ -233,7 +239,7 @@ mod tests {
     use contract::give_back::{Answer, Failed};
     use rustix::process::geteuid;
 
-    use super::{Captured, Entry, can, judge, parse};
+    use super::{Captured, Dir, Entry, can, judge, parse};
     use crate::{
         engine::{Engine, Mode},
         testing::engine,
@@ -282,7 +288,7 @@ mod tests {
         let outcome = |uid| {
             let answer = Answer { done: 4, failed: vec![failed.clone()] };
             judge(uid, &entries, answer, |path| {
-                fs::symlink_metadata(folder.path().join(path)).map_err(|error| error.to_string())
+                Dir::open(folder.path()).unwrap().look(path).map_err(|error| error.to_string())
             })
         };
         let me = geteuid().as_raw();

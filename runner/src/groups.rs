@@ -1,8 +1,8 @@
 //! The user's supplementary groups: those that a container must have, too.
 
-use std::{collections::BTreeSet, os::unix::fs::MetadataExt as _, path::Path};
+use std::{collections::BTreeSet, path::Path};
 
-use walkdir::WalkDir;
+use untrusted::{Dir, Found};
 
 use crate::host::Host;
 
@@ -15,13 +15,20 @@ pub(crate) fn that_own<'a>(folders: impl Iterator<Item = &'a Path>, host: &Host)
     if host.groups.is_empty() {
         return vec![];
     }
-    let entries = folders.flat_map(|folder| {
+    let mut owners = BTreeSet::new();
+    for folder in folders {
         // What cannot be looked at has a finding of its own.
-        WalkDir::new(folder).follow_root_links(true).max_depth(DEPTH).into_iter().flatten()
-    });
-    let owners = entries.filter_map(|entry| entry.metadata().ok()).map(|data| data.gid());
-    let ours = owners.filter(|gid| *gid != host.gid && host.groups.contains(gid));
-    ours.collect::<BTreeSet<_>>().into_iter().collect()
+        let Ok(dir) = Dir::open(folder) else { continue };
+        owners.extend(dir.look("").map(|stamp| stamp.gid));
+        dir.walk(DEPTH, |found| {
+            if let Found::Entry { stamp, .. } = found {
+                owners.insert(stamp.gid);
+            }
+            true
+        });
+    }
+    owners.retain(|gid| *gid != host.gid && host.groups.contains(gid));
+    owners.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ mod survey;
 
 use std::{
     fs, io,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
@@ -15,7 +15,7 @@ use self::{report::Report, survey::Survey};
 use crate::{
     engine::Engine,
     exit::{Exit, Usage},
-    give_back::{self, Entry, Ids},
+    give_back::{self, Entry, Ids, protected},
     host::Host,
     host_path::HostPath,
     options::EngineChoice,
@@ -42,7 +42,7 @@ pub struct Request {
 pub fn run(request: &Request) -> anyhow::Result<Exit> {
     let host = Host::read()?;
     let folder = folder(&request.folder, &host)?;
-    let ids = Ids::of_this_machine(host.uid);
+    let ids = Ids::of_this_machine(&host);
     let look = || Survey::take(folder.as_path(), &ids);
     let before = look()?;
     if host.uid == 0 && !before.foreign.is_empty() {
@@ -111,60 +111,8 @@ fn folder(path: &Path, host: &Host) -> anyhow::Result<HostPath> {
     if !fs::metadata(&real).is_ok_and(|data| data.is_dir()) {
         return Err(Usage(format!("`{shown}` is no folder; name the folder of the results")).into());
     }
-    if let Some(why) = no_results(&real, host.home.as_deref()) {
+    if let Some(why) = protected(&real, host.home.as_deref()) {
         return Err(Usage(format!("`{shown}` {why}; name the folder of the results")).into());
     }
     Ok(HostPath::new("folder", &real, &host.cwd)?)
-}
-
-/// Folders of the system's, at any depth, and below `/var`.
-const SYSTEM: [&str; 15] = [
-    "bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "opt", "proc", "root", "run",
-    "sbin", "sys", "usr",
-];
-const SYSTEM_BELOW_VAR: [&str; 5] = ["cache", "lib", "log", "run", "spool"];
-
-/// Why a folder, absolute and without links, cannot be one of results: what is not the user's in
-/// there has its reason.
-fn no_results(folder: &Path, home: Option<&Path>) -> Option<&'static str> {
-    let names: Vec<_> = folder
-        .components()
-        .filter_map(|part| match part {
-            Component::Normal(name) => name.to_str(),
-            _ => None,
-        })
-        .collect();
-    let of_system = match names.as_slice() {
-        [] | [_] => true,
-        ["var", below, ..] => SYSTEM_BELOW_VAR.contains(below),
-        [top, ..] => SYSTEM.contains(top),
-    };
-    if of_system {
-        return Some("is the system's");
-    }
-    let holds_home = home.is_some_and(|home| {
-        home.starts_with(folder) || home.canonicalize().is_ok_and(|home| home.starts_with(folder))
-    });
-    // A rootless engine keeps its images there, under ids of its own.
-    holds_home.then_some("holds your home")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::no_results;
-
-    #[test]
-    fn the_systems_folders_and_the_home_are_no_results() {
-        let home = Some(Path::new("/home/ada"));
-        for folder in
-            ["/", "/data", "/etc/x", "/usr/local/share", "/var/lib/docker", "/home", "/home/ada"]
-        {
-            assert!(no_results(Path::new(folder), home).is_some(), "{folder}");
-        }
-        for folder in ["/home/ada/results", "/data/runs", "/var/tmp/r", "/tmp/r", "/home/eve"] {
-            assert_eq!(no_results(Path::new(folder), home), None, "{folder}");
-        }
-    }
 }

@@ -18,6 +18,7 @@ mod gpus;
 mod group_cache;
 mod guides;
 mod harness;
+mod hostile_cache;
 mod hub_cache;
 mod hub_peer;
 mod hub_running;

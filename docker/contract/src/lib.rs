@@ -12,6 +12,7 @@ mod flavour;
 pub mod give_back;
 pub mod gpus;
 pub mod host_meter;
+pub mod hub;
 pub mod output;
 pub mod path;
 pub mod previous;

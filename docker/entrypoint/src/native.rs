@@ -10,6 +10,7 @@ mod engine;
 #[cfg(not(feature = "native"))]
 #[path = "native/engine_absent.rs"]
 mod engine;
+mod folder;
 mod generation;
 mod hub;
 mod prompts;
@@ -71,7 +72,7 @@ pub(crate) fn run(
     };
 
     let began = Instant::now();
-    let mut engine = Engine::load(&file.path, asked.clone())?;
+    let mut engine = Engine::load(&file, asked.clone())?;
     let about = engine.about();
     println!(
         "loaded `{}` in {:.1} s: {}, computed as {}, {}",

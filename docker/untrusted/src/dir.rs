@@ -78,9 +78,26 @@ impl Dir {
     /// # Errors
     /// When it is missing, out of reach, not a folder, or behind a symlink.
     pub fn dir(&self, below: impl AsRef<Path>) -> io::Result<Self> {
-        let folder = self.open_below(below.as_ref(), ITSELF | OFlags::DIRECTORY, 0)?;
+        let below = below.as_ref();
+        let opened = self.open_below(below, ITSELF | OFlags::DIRECTORY, 0);
+        let folder = opened.map_err(|error| match self.look(below) {
+            // A symlink itself is no folder, the kernel says.
+            Ok(Stamp { kind: Kind::Link, .. }) => Refused::Symlink.into(),
+            _ => error,
+        })?;
         let in_one_call = AtomicBool::new(self.in_one_call.load(Ordering::Relaxed));
         Ok(Self { folder, device: self.device, in_one_call })
+    }
+
+    /// Opens the folder at `below`, or the one that a symlink there leads to, wherever that is. The
+    /// caller judges what was opened before it reads any of it.
+    ///
+    /// # Errors
+    /// When it is missing, out of reach, or not a folder, or another symlink is on the way.
+    pub fn through(&self, below: impl AsRef<Path>) -> io::Result<Self> {
+        let (parent, name) = self.parent(below.as_ref())?;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self::of(fs::openat(parent.folder(), name, flags, Mode::empty())?))
     }
 
     /// What the entry at `below` itself is.
@@ -309,7 +326,9 @@ mod tests {
             }
             assert_eq!(dir.look("a/none").unwrap_err().kind(), std::io::ErrorKind::NotFound);
             assert!(dir.dir("a/b").unwrap().look("file").is_ok());
-            assert!(dir.dir("a/link").is_err() && dir.dir("a/b/file").is_err());
+            let refused = Refused::of(&dir.dir("a/link").unwrap_err());
+            assert_eq!(refused, Some(Refused::Symlink));
+            assert!(dir.dir("a/b/file").is_err());
             assert_eq!(dir.link("a/link").unwrap(), b"b");
             assert!(dir.look_through("dangling").is_err());
 
@@ -327,6 +346,10 @@ mod tests {
         let error = Dir::open_itself(folder.path().join("link")).unwrap_err();
         assert_eq!(Refused::of(&error), Some(Refused::Symlink));
         assert!(Dir::open(folder.path().join("link")).is_ok());
+        let dir = Dir::open(folder.path()).unwrap();
+        assert!(dir.dir("link").is_err());
+        let tmp = Dir::open("/tmp").unwrap().look("").unwrap().inode;
+        assert_eq!(dir.through("link").unwrap().look("").unwrap().inode, tmp);
         assert!(Dir::open_itself(Path::new("/tmp")).is_ok());
     }
 }

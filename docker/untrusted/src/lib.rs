@@ -21,6 +21,7 @@ mod write;
 
 pub use dir::{Dir, is_plain, name_of};
 pub use list::Found;
+pub use read::{bytes, file};
 pub use refused::Refused;
 pub use stamp::{Kind, Stamp, Time};
 pub use text::{escape, is_unseen};

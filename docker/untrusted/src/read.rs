@@ -6,13 +6,55 @@ use std::{
     path::Path,
 };
 
-use rustix::{fs::OFlags, io::Errno};
+use rustix::{
+    fs::{self, Mode, OFlags},
+    io::Errno,
+};
 
 use super::{
     dir::{Dir, regular},
     refused::Refused,
-    stamp::Kind,
+    stamp::{Kind, Stamp},
 };
+
+/// Opens the regular file `path`, which is the user's own choice: symlinks in it are followed.
+///
+/// # Errors
+/// When it is missing, closed, or not a regular file.
+pub fn file(path: impl AsRef<Path>) -> io::Result<File> {
+    let path = path.as_ref();
+    // Looked at first: to open a device may already do something.
+    match Stamp::of(&fs::stat(path)?).kind {
+        Kind::File => {}
+        kind => return Err(Refused::NotAFile(kind).into()),
+    }
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let opened = match fs::open(path, flags | OFlags::NOATIME, Mode::empty()) {
+        Err(Errno::PERM) => fs::open(path, flags, Mode::empty()),
+        opened => opened,
+    };
+    let file = File::from(opened?);
+    regular(&file)?;
+    Ok(file)
+}
+
+/// The bytes of an open regular file, at most `most`.
+///
+/// # Errors
+/// When it has more, or its disk fails.
+pub fn bytes(file: File, most: u64) -> io::Result<Vec<u8>> {
+    let size = regular(&file)?.size;
+    if size > most {
+        return Err(Refused::TooLarge(most).into());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).min(1 << 20) + 1);
+    // It may still grow.
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(Refused::TooLarge(most).into());
+    }
+    Ok(bytes)
+}
 
 impl Dir {
     /// Opens the regular file at `below` for reading, without a trace in its time of last access
@@ -59,18 +101,7 @@ impl Dir {
     /// # Errors
     /// As [`Dir::file`], and when it has more.
     pub fn read(&self, below: impl AsRef<Path>, most: u64) -> io::Result<Vec<u8>> {
-        let file = self.file(below)?;
-        let size = regular(&file)?.size;
-        if size > most {
-            return Err(Refused::TooLarge(most).into());
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).min(1 << 20) + 1);
-        // It may still grow.
-        file.take(most + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > most {
-            return Err(Refused::TooLarge(most).into());
-        }
-        Ok(bytes)
+        bytes(self.file(below)?, most)
     }
 
     /// [`Dir::read`]; none when nothing is there.
@@ -99,7 +130,7 @@ mod tests {
 
     use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-    use super::{Dir, Kind, Refused};
+    use super::{Dir, Kind, Refused, bytes, file};
 
     #[test]
     fn only_regular_files_within_the_bound_are_read() {
@@ -124,6 +155,13 @@ mod tests {
             assert_eq!(refused(link), Refused::Symlink);
         }
         assert_eq!(dir.read_if_there("none", 5).unwrap(), None);
+        for name in ["folder", "fifo", "socket", "zero"] {
+            assert!(matches!(
+                Refused::of(&file(at(name)).unwrap_err()),
+                Some(Refused::NotAFile(_))
+            ));
+        }
+        assert_eq!(bytes(file(at("link")).unwrap(), 5).unwrap(), b"12345", "by choice");
         assert!(dir.has_file("file") && !dir.has_file("link") && !dir.has_file("fifo"));
     }
 

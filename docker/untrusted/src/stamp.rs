@@ -15,7 +15,9 @@ pub enum Kind {
     Link,
     /// A FIFO.
     Fifo,
-    /// A socket or a device.
+    /// A block or character device.
+    Device,
+    /// A socket.
     Other,
 }
 
@@ -26,6 +28,7 @@ impl Kind {
             FileType::Directory => Self::Folder,
             FileType::Symlink => Self::Link,
             FileType::Fifo => Self::Fifo,
+            FileType::BlockDevice | FileType::CharacterDevice => Self::Device,
             _ => Self::Other,
         }
     }
@@ -38,7 +41,8 @@ impl fmt::Display for Kind {
             Self::Folder => "a folder",
             Self::Link => "a symlink",
             Self::Fifo => "a FIFO",
-            Self::Other => "a socket or a device",
+            Self::Device => "a device",
+            Self::Other => "a socket",
         })
     }
 }

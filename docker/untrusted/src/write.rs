@@ -13,7 +13,11 @@ use rustix::{
     rand::{GetRandomFlags, getrandom},
 };
 
-use super::{dir::Dir, refused::Refused, stamp::Kind};
+use super::{
+    dir::{Dir, name_of},
+    refused::Refused,
+    stamp::{Kind, Stamp},
+};
 
 /// What begins the name of a file that is being written.
 pub const NEW: &str = ".aienergyscore-new-";
@@ -150,6 +154,41 @@ impl Dir {
         }
     }
 
+    /// Moves the entry `name` to `to`, in the place of what has the name `other` there.
+    ///
+    /// # Errors
+    /// When either folder cannot be written, or a folder has that name.
+    pub fn replace(
+        &self,
+        name: impl AsRef<OsStr>,
+        to: &Self,
+        other: impl AsRef<OsStr>,
+    ) -> io::Result<()> {
+        Ok(fs::renameat(self, single(name.as_ref())?, to, single(other.as_ref())?)?)
+    }
+
+    /// Makes the symlink `name`, which must not be there, with this text.
+    ///
+    /// # Errors
+    /// When something has that name, or the folder cannot be written.
+    pub fn make_link(&self, text: impl AsRef<OsStr>, name: impl AsRef<OsStr>) -> io::Result<()> {
+        Ok(fs::symlinkat(text.as_ref(), self, single(name.as_ref())?)?)
+    }
+
+    /// Sets the permissions of the file or folder `name`, and never those of what a symlink leads
+    /// to.
+    ///
+    /// # Errors
+    /// When it is missing, a symlink, or somebody else's.
+    pub fn set_mode(&self, name: impl AsRef<OsStr>, mode: u32) -> io::Result<()> {
+        let itself = self.find(single(name.as_ref())?)?;
+        if Stamp::of(&fs::fstat(&itself)?).kind == Kind::Link {
+            return Err(Refused::Symlink.into());
+        }
+        // What is open as itself has no other name by which its mode can be set.
+        Ok(fs::chmod(name_of(&itself), Mode::from_raw_mode(mode))?)
+    }
+
     /// Removes the entry `name`, which is not a folder.
     ///
     /// # Errors
@@ -237,6 +276,24 @@ mod tests {
         assert!(names(folder.path())[0].starts_with(NEW));
         kept.keep_as("kept").unwrap();
         assert_eq!(names(folder.path()), ["kept", "link", "new"]);
+    }
+
+    #[test]
+    fn a_symlink_is_made_and_replaced_and_its_target_keeps_its_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = Dir::open(folder.path()).unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        dir.set_mode("file", 0o640).unwrap();
+        dir.make_link("file", "link").unwrap();
+        assert_eq!(dir.make_link("x", "file").unwrap_err().kind(), ErrorKind::AlreadyExists);
+        let error = dir.set_mode("link", 0o777).unwrap_err();
+        assert_eq!(Refused::of(&error), Some(Refused::Symlink));
+        assert_eq!(dir.look("file").unwrap().mode, 0o640);
+        dir.replace("link", &dir, "file").unwrap();
+        assert_eq!(
+            (dir.link("file").unwrap().as_slice(), names(folder.path()).len()),
+            (b"file".as_slice(), 1)
+        );
     }
 
     #[test]

@@ -1,84 +1,122 @@
 //! Whose an entry is, and whether it may be given to somebody else.
 
-use std::{
-    fs::{self, Metadata},
-    ops::Range,
-    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
-    path::Path,
-};
+use std::{fs, ops::Range, path::Path};
 
 use contract::give_back::Grouped;
+use untrusted::{Dir, Kind, Stamp};
+
+use crate::host::Host;
+
+/// The user whose ids Docker's `userns-remap: default` takes.
+const DOCKER: &str = "dockremap";
 
 /// Ids by which an entry is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ids {
     /// The user's.
     pub(crate) user: u32,
-    /// Those that containers run under.
+    /// Those that containers run under: the user's own, and Docker's.
     pub(crate) container: Vec<Range<u32>>,
 }
 
 impl Ids {
-    /// Those of this machine, for `user`.
-    pub(crate) fn of_this_machine(user: u32) -> Self {
-        let text = fs::read_to_string("/etc/subuid").unwrap_or_default();
-        Self { user, container: parse_subids(&text) }
+    /// Those of this machine, for the user of `host`.
+    pub(crate) fn of_this_machine(host: &Host) -> Self {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        let name = name_of(&read("/etc/passwd"), host.uid, host.env.text("USER"));
+        let container = parse_subids(&read("/etc/subuid"), host.uid, name.as_deref());
+        Self { user: host.uid, container }
     }
 }
 
 /// Why an entry that is not the user's is left alone.
-pub(crate) fn leave(data: &Metadata, ids: &Ids) -> Option<String> {
-    let (owner, kind) = (data.uid(), data.file_type());
+pub(crate) fn leave(entry: &Stamp, ids: &Ids) -> Option<String> {
+    let owner = entry.uid;
     let is_container = owner == 0 || ids.container.iter().any(|range| range.contains(&owner));
     if !is_container {
         return Some(format!(
-            "it belongs to uid {owner}, who is neither root nor a container; if it should be \
-             yours, `sudo chown -h {}` makes it so",
+            "it belongs to uid {owner}, who is neither root nor a container of yours; if it should \
+             be yours, `sudo chown -h {}` makes it so",
             ids.user
         ));
     }
-    if kind.is_block_device() || kind.is_char_device() {
+    if entry.kind == Kind::Device {
         return Some("it is a device, which its owner could read and write; delete it".to_owned());
     }
-    (!data.is_dir() && data.nlink() > 1).then(|| {
+    (entry.kind != Kind::Folder && entry.links > 1).then(|| {
         format!(
             "it has {} names (hard links), and the others may lie outside of the folder; put a \
              copy in its place, which will be yours",
-            data.nlink()
+            entry.links
         )
     })
 }
 
 /// The group that users share the entry at `path` of `folder` by, if they do: the same one that the
 /// container finds.
-pub(crate) fn shared_group(folder: &Path, path: &Path) -> Option<u32> {
+pub(crate) fn shared_group(folder: &Dir, path: &Path) -> Option<u32> {
     let look = |path: &Path| {
-        let data = fs::symlink_metadata(folder.join(path)).ok()?;
-        Some(Grouped { mode: data.mode(), gid: data.gid() })
+        let stamp = folder.look(path).ok()?;
+        Some(Grouped { mode: stamp.mode, gid: stamp.gid })
     };
     look(path)?.shared(path.parent().and_then(look))
 }
 
-/// Ranges of ids in the text of `/etc/subuid`.
-fn parse_subids(text: &str) -> Vec<Range<u32>> {
+/// The name of `user` in the text of `/etc/passwd`. Somebody whom a directory service knows has
+/// none there: then it is `called`, unless that is another's name.
+fn name_of(passwd: &str, user: u32, called: Option<String>) -> Option<String> {
+    let people = || {
+        passwd.lines().filter_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            Some((name, fields.nth(1)?.parse::<u32>().ok()?))
+        })
+    };
+    match people().find(|(_, uid)| *uid == user) {
+        Some((name, _)) => Some(name.to_owned()),
+        None => called.filter(|called| people().all(|(name, _)| name != called)),
+    }
+}
+
+/// Ranges of ids in the text of `/etc/subuid` that are containers' of the user, whose name is
+/// `name`, or of Docker's.
+fn parse_subids(text: &str, user: u32, name: Option<&str>) -> Vec<Range<u32>> {
+    let is_ours = |whose: &str| {
+        Some(whose) == name || whose == DOCKER || whose.parse::<u32>().is_ok_and(|uid| uid == user)
+    };
     let range = |line: &str| {
         let mut fields = line.trim().rsplitn(3, ':');
         let count: u32 = fields.next()?.parse().ok()?;
         let first: u32 = fields.next()?.parse().ok()?;
-        fields.next()?;
         // Below are people, whatever the file says.
-        (first >= 65_536).then(|| first..first.saturating_add(count))
+        (is_ours(fields.next()?) && first >= 65_536).then(|| first..first.saturating_add(count))
     };
     text.lines().filter_map(range).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::parse_subids;
+    use super::{name_of, parse_subids};
 
     #[test]
-    fn subordinate_ids_are_containers() {
-        let text = "ada:100000:65536\n# a comment\n\ndockremap:165536:65536\nodd:1000:5\nx:1\n";
-        assert_eq!(parse_subids(text), [100_000..165_536, 165_536..231_072]);
+    fn only_subordinate_ids_of_the_user_and_of_docker_are_containers() {
+        let text = "ada:100000:65536\n# a comment\n\ndockremap:165536:65536\nodd:1000:5\nx:1\n\
+                    eve:300000:65536\n1000:400000:65536\n1001:500000:65536\nada:1000:5\n";
+        let docker = 165_536..231_072;
+        assert_eq!(
+            parse_subids(text, 1000, Some("ada")),
+            [100_000..165_536, docker.clone(), 400_000..465_536]
+        );
+        assert_eq!(parse_subids(text, 7, None), [docker]);
+    }
+
+    #[test]
+    fn a_user_is_called_as_the_machine_says() {
+        let passwd = "root:x:0:0::/root:/bin/sh\nada:x:1000:100::/home/ada:/bin/sh\nodd\n";
+        let name = |uid, called: &str| name_of(passwd, uid, Some(called.to_owned()));
+        assert_eq!(name(1000, "eve").as_deref(), Some("ada"));
+        assert_eq!(name(2000, "eve").as_deref(), Some("eve"), "of a directory service");
+        assert_eq!(name(2000, "ada"), None, "another's name");
+        assert_eq!(name_of(passwd, 2000, None), None);
     }
 }

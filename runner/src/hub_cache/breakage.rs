@@ -9,7 +9,7 @@ pub use kind::What;
 use super::names::RepoName;
 
 /// Where a repair puts what it takes away.
-pub(crate) const SET_ASIDE: &str = ".set-aside";
+pub(crate) use contract::hub::SET_ASIDE;
 
 /// Something wrong, or something worth knowing.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -14,8 +14,9 @@ use std::{
 use anyhow::{Context as _, bail};
 
 use super::{
+    belongs::{LOCKS, belongs},
     census::{RepoCensus, count},
-    dir::{Dir, Kind},
+    dir::{Dir, Kind, within},
     names::{RepoName, is_of_system},
     reached::Reached,
     repo::Repo,
@@ -28,7 +29,7 @@ pub(crate) struct Cache {
     /// Its absolute path, links followed.
     pub(crate) path: PathBuf,
     /// Its folder.
-    pub(crate) dir: Dir,
+    pub(crate) dir: Arc<Dir>,
     /// Folders that are named after a repo.
     pub(crate) repos: Vec<RepoName>,
     /// The store, if there is one.
@@ -38,7 +39,7 @@ pub(crate) struct Cache {
 }
 
 /// Names that clients give to what is no repo.
-const OWN: [&str; 2] = [".locks", "CACHEDIR.TAG"];
+const OWN: [&str; 2] = [LOCKS, "CACHEDIR.TAG"];
 
 impl Cache {
     /// Reads the top of the cache at `path`.
@@ -68,14 +69,19 @@ impl Cache {
                     Reached::Nothing => false,
                     Reached::OutOfSight(_) => true,
                 },
-                Kind::File | Kind::Other => false,
+                Kind::File | Kind::Fifo | Kind::Device | Kind::Other => false,
             };
             match name.to_str().and_then(RepoName::of_folder).filter(|_| is_folder) {
                 Some(repo) => repos.push(repo),
                 None => others.push((name, kind)),
             }
         }
-        Ok(Self { path, dir, repos, store, others })
+        Ok(Self { path, dir: Arc::new(dir), repos, store, others })
+    }
+
+    /// Whether nothing lies in it that no client makes: then the folder itself is one, too.
+    pub(crate) fn is_all_clients(&self) -> bool {
+        self.others.iter().all(|(name, _)| belongs(Path::new(name), self.store.is_some()))
     }
 
     /// Does `work` for each repo of `repos` on all processors; the results in the repos' order. A
@@ -88,19 +94,24 @@ impl Cache {
         let next = AtomicUsize::new(0);
         let done = Mutex::new(Vec::with_capacity(repos.len()));
         let workers = thread::available_parallelism().map_or(1, usize::from).min(repos.len());
-        thread::scope(|scope| {
-            for _ in 0..workers {
-                scope.spawn(|| {
-                    while let Some((at, name)) = {
-                        let at = next.fetch_add(1, Ordering::Relaxed);
-                        repos.get(at).map(|name| (at, name))
-                    } {
-                        let Some(repo) = self.read(name) else { continue };
-                        let result = work(name, repo);
-                        done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
-                    }
-                });
+        let take_some = || {
+            while let Some((at, name)) = {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                repos.get(at).map(|name| (at, name))
+            } {
+                let Some(repo) = self.read(name) else { continue };
+                let result = work(name, repo);
+                done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
             }
+        };
+        thread::scope(|scope| {
+            for _ in 1..workers {
+                // Where no more threads are allowed, those that there are do it.
+                if thread::Builder::new().spawn_scoped(scope, take_some).is_err() {
+                    break;
+                }
+            }
+            take_some();
         });
         let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         done.sort_unstable_by_key(|(at, _)| *at);
@@ -108,10 +119,10 @@ impl Cache {
     }
 
     /// Reads a repo; none when it has gone.
-    fn read(&self, name: &RepoName) -> Option<io::Result<Repo>> {
+    pub(crate) fn read(&self, name: &RepoName) -> Option<io::Result<Repo>> {
         let folder = name.folder();
         let path = self.path.join(&folder);
-        self.dir.within(&folder, |dir| Repo::read_in(dir, &path, name.clone()))
+        within(&self.dir, &folder, || Repo::read_in(&self.dir, &path, name.clone()))
     }
 }
 

@@ -153,7 +153,7 @@ pub(crate) fn count(repo: &Repo) -> RepoCensus {
         repo.commits.iter().filter(|(name, kind)| *kind != Kind::Folder && !is_of_system(name));
     strays.for_each(|_| faults.add("file(s) among the snapshots"));
     let stamps = || blobs.stamps().chain(&copies);
-    let folder = repo.dir.stamp().ok();
+    let folder = repo.dir.look("").ok();
     let latest = |time: fn(&Stamp) -> Time| {
         let found = stamps().map(time).max();
         seconds(found.or(folder.as_ref().map(time)).unwrap_or_default())
@@ -188,7 +188,7 @@ pub(crate) fn completeness(
 fn parts(repo: &Repo, snapshot: &Snapshot) -> Option<BTreeSet<PathBuf>> {
     let indexes = snapshot.files.iter().filter(|file| completeness::is_index(&file.path));
     let parts = indexes.filter_map(|file| {
-        let json = repo.dir.read(snapshot.place.join(&file.path), LARGEST_INDEX).ok()?;
+        let json = repo.file_at(snapshot, file)?.read(LARGEST_INDEX).ok()?;
         completeness::parts(&file.path, &json).ok()
     });
     parts.reduce(|mut all, more| {

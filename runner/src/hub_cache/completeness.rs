@@ -12,8 +12,8 @@ use super::tree::Tree;
 /// What ends the name of a file that lists the parts of weights.
 const INDEXES: [&str; 2] = [".safetensors.index.json", ".bin.index.json"];
 
-/// Bytes of the largest index that is read.
-pub(crate) const LARGEST_INDEX: u64 = 256 << 20;
+/// Bytes of the largest index that is read: half a million tensors take less.
+pub(crate) const LARGEST_INDEX: u64 = 32 << 20;
 
 /// Whether a snapshot is whole.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,28 +3,36 @@
 use std::{
     collections::{BTreeSet, HashMap},
     io,
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
 use contract::summary::CacheDelta;
-use walkdir::WalkDir;
+use untrusted::Found;
 
-use super::{dir::DEEPEST, names::RepoName, reached::is_passing};
+use super::{
+    belongs::LOCKS,
+    dir::{DEEPEST, Dir, Kind, Stamp, Time},
+    names::RepoName,
+    reached::is_passing,
+    repo::{NO_EXIST, REFS, TREES},
+};
 
 /// Every file of a Hub cache that holds a repo's bytes, with what changes when it is written
 /// again. Links, refs, locks and notes about missing files are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Inventory {
     hub: PathBuf,
-    files: HashMap<PathBuf, Stamp>,
+    files: HashMap<PathBuf, State>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
+struct State {
     bytes: u64,
-    modified: (i64, i64),
+    modified: Time,
 }
+
+/// Folders at the top, or of a repo, that hold no repo's bytes.
+const BOOKKEEPING: [&str; 4] = [LOCKS, NO_EXIST, REFS, TREES];
 
 impl Inventory {
     /// Walks the cache; one that does not exist is empty. Folders that are closed to this user are
@@ -33,32 +41,34 @@ impl Inventory {
     /// # Errors
     /// When the file system fails.
     pub(crate) fn take(hub: &Path) -> io::Result<Self> {
-        if !hub.is_dir() {
-            return Ok(Self::default());
-        }
-        let mut files = HashMap::new();
-        // Below, no program would find a file again.
-        let walk = WalkDir::new(hub).max_depth(DEEPEST).into_iter().filter_entry(|entry| {
-            let name = entry.file_name().as_encoded_bytes();
-            let bookkeeping: [&[u8]; 4] = [b".locks", b".no_exist", b"refs", b"trees"];
-            !(entry.file_type().is_dir() && bookkeeping.contains(&name) && entry.depth() <= 2)
-        });
-        for entry in walk {
-            let entry = match entry {
-                Err(error) if error.io_error().is_some_and(is_passing) => continue,
-                entry => entry?,
-            };
-            if !entry.file_type().is_file() || entry.depth() < 2 || is_of_store(entry.path()) {
-                continue;
+        let dir = match Dir::open(hub) {
+            Ok(dir) => dir,
+            Err(error) if is_passing(&error) || error.kind() == io::ErrorKind::NotADirectory => {
+                return Ok(Self::default());
             }
-            let data = match entry.metadata() {
-                Err(error) if error.io_error().is_some_and(is_passing) => continue,
-                data => data?,
+            Err(error) => return Err(error),
+        };
+        let mut files = HashMap::new();
+        let mut trouble = None;
+        // Below, no program would find a file again.
+        dir.walk(DEEPEST, |found| {
+            let (path, stamp) = match found {
+                Found::Entry { path, stamp } => (path, stamp),
+                Found::Closed { error, .. } if is_passing(&error) => return false,
+                Found::Closed { error, .. } => {
+                    trouble.get_or_insert(error);
+                    return false;
+                }
             };
-            let stamp = Stamp { bytes: data.len(), modified: (data.mtime(), data.mtime_nsec()) };
-            files.insert(entry.into_path(), stamp);
-        }
-        Ok(Self { hub: hub.to_owned(), files })
+            let depth = path.iter().count();
+            if stamp.kind == Kind::File && depth > 1 && !is_of_store(path) {
+                let Stamp { size: bytes, modified, .. } = stamp;
+                files.insert(hub.join(path), State { bytes, modified });
+            }
+            let name = path.file_name().unwrap_or_default();
+            depth > 2 || !BOOKKEEPING.iter().any(|known| name == *known)
+        });
+        trouble.map_or(Ok(Self { hub: hub.to_owned(), files }), Err)
     }
 
     /// What `later` has that this one has not, or has in another state.

@@ -3,14 +3,10 @@
 use std::{
     fs::File,
     io::{self, Read as _},
-    path::Path,
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use rustix::{
-    fs::{self, Advice, Mode, OFlags},
-    io::Errno,
-};
+use rustix::fs::{self, Advice};
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
@@ -45,29 +41,13 @@ impl Buffer {
 #[derive(Debug)]
 pub(crate) enum Hashed {
     /// Its digest, and the stamp that it had before and after.
-    Is(Digest, Stamp),
+    Is(Digest, Box<Stamp>),
     /// Somebody wrote it meanwhile: no digest would be of anything.
     Changing,
     /// We were told to stop.
     Interrupted,
     /// It is no regular file, or cannot be read.
     Failed(io::Error),
-}
-
-/// Opens the file at `path`, links followed, for [`hash`]. A pipe in its place does not hold us
-/// up.
-///
-/// # Errors
-/// When it is not there or closed to this user.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    // Clients take the last read for the last use, so that a check should leave it alone. That is
-    // for the owner to ask; the flag is refused to others.
-    let opened = match fs::open(path, flags | OFlags::NOATIME, Mode::empty()) {
-        Err(Errno::PERM) => fs::open(path, flags, Mode::empty()),
-        opened => opened,
-    };
-    Ok(opened?.into())
 }
 
 /// Hashes `file` through `buffer` with the kind of digest that `like` is. `seen` is told of bytes
@@ -101,7 +81,7 @@ pub(crate) fn hash(
             read(&mut |bytes| sha1.update(bytes)).map(|()| Digest::Git(sha1.finalize().into()))
         }
     };
-    digest.map_or_else(|otherwise| otherwise, |digest| Hashed::Is(digest, stamp))
+    digest.map_or_else(|otherwise| otherwise, |digest| Hashed::Is(digest, Box::new(stamp)))
 }
 
 /// Hands all bytes of `file` to `feed`, if they are those of `stamp` from the first to the last.
@@ -158,8 +138,10 @@ mod tests {
         sync::atomic::{AtomicBool, Ordering},
     };
 
-    use super::{Hashed, hash, open};
-    use crate::hub_cache::{dir::Stamp, names::Digest};
+    use untrusted::{Stamp, file as open};
+
+    use super::{Hashed, hash};
+    use crate::hub_cache::names::Digest;
 
     const SHA256: Digest = Digest::Sha256([0; 32]);
     const GIT: Digest = Digest::Git([0; 20]);
@@ -170,7 +152,7 @@ mod tests {
         let file = open(path).unwrap();
         let stamp = Stamp::of_file(&file).unwrap();
         match hash(file, like, &mut vec![0; buffer], &|_| {}, &NEVER) {
-            Hashed::Is(digest, seen) if seen == stamp => digest.to_string(),
+            Hashed::Is(digest, seen) if *seen == stamp => digest.to_string(),
             other => panic!("{other:?}"),
         }
     }
@@ -238,32 +220,8 @@ mod tests {
 
     #[test]
     fn what_is_no_regular_file_is_not_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let pipe = folder.path().join("pipe");
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            &pipe,
-            rustix::fs::FileType::Fifo,
-            rustix::fs::Mode::RUSR,
-            0,
-        )
-        .unwrap();
-        for path in [&pipe, folder.path()] {
-            let hashed = hash(open(path).unwrap(), SHA256, &mut [0; 4], &|_| {}, &NEVER);
-            assert!(matches!(hashed, Hashed::Failed(_)), "{hashed:?}");
-        }
-        assert!(open(&folder.path().join("none")).is_err());
-    }
-
-    #[test]
-    fn reading_leaves_the_last_use_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
-        fs::write(&path, "0123456789").unwrap();
-        // Before the last change, so that reading would renew it on any mount.
-        let old = fs::FileTimes::new().set_accessed(std::time::UNIX_EPOCH);
-        File::options().append(true).open(&path).unwrap().set_times(old).unwrap();
-        digest(&path, SHA256, 4);
-        assert_eq!(Stamp::of_file(&open(&path).unwrap()).unwrap().accessed, (0, 0));
+        let folder = File::open(tempfile::tempdir().unwrap().path()).unwrap();
+        let hashed = hash(folder, SHA256, &mut [0; 4], &|_| {}, &NEVER);
+        assert!(matches!(hashed, Hashed::Failed(_)), "{hashed:?}");
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     cmp::Reverse,
-    path::PathBuf,
     sync::{
         OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -11,8 +10,9 @@ use std::{
 };
 
 use super::{
-    hash::{Buffer, Hashed, hash, open},
+    hash::{Buffer, Hashed, hash},
     names::Digest,
+    repo::At,
 };
 use crate::progress::Progress;
 
@@ -24,8 +24,8 @@ const WORTH_A_THREAD: u64 = 512 * 1024;
 /// A file to hash.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
-    /// Its absolute path; links are followed.
-    pub(crate) file: PathBuf,
+    /// Where it is.
+    pub(crate) file: At,
     /// The kind of its digest.
     pub(crate) like: Digest,
     /// Its bytes, as far as known: the largest files are begun first.
@@ -62,7 +62,7 @@ fn run_on(workers: usize, jobs: &[Job], progress: &Progress, stop: &AtomicBool) 
             && let Some(at) = order.get(next.fetch_add(1, Ordering::Relaxed))
         {
             let Job { file, like, size: _ } = &jobs[*at];
-            let hashed = match open(file) {
+            let hashed = match file.open() {
                 Ok(file) => hash(file, *like, buffer.bytes(), &|bytes| progress.add(bytes), stop),
                 Err(error) => Hashed::Failed(error),
             };
@@ -72,7 +72,10 @@ fn run_on(workers: usize, jobs: &[Job], progress: &Progress, stop: &AtomicBool) 
     };
     thread::scope(|scope| {
         for _ in 1..workers {
-            scope.spawn(work);
+            // Where no more threads are allowed, those that there are do it.
+            if thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
+            }
         }
         work();
     });
@@ -85,17 +88,24 @@ mod tests {
         fs,
         os::unix::fs::symlink,
         path::Path,
-        sync::atomic::{AtomicBool, Ordering},
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
     };
 
-    use super::{Job, WORTH_A_THREAD, run_on, workers};
+    use untrusted::{Dir, Refused};
+
+    use super::{At, Job, WORTH_A_THREAD, run_on, workers};
     use crate::{
         hub_cache::{hash::Hashed, names::Digest},
         progress::Progress,
     };
 
     fn job(file: &Path, size: u64) -> Job {
-        Job { file: file.to_owned(), like: Digest::Git([0; 20]), size }
+        let dir = Arc::new(Dir::open(file.parent().unwrap()).unwrap());
+        let file = At { dir, below: file.file_name().unwrap().into() };
+        Job { file, like: Digest::Git([0; 20]), size }
     }
 
     #[test]
@@ -121,11 +131,13 @@ mod tests {
                     _ => None,
                 })
                 .collect();
-            let expected = [Some(3), Some(300_000), Some(0), Some(70_000), Some(5), Some(0), None];
+            let expected = [Some(3), Some(300_000), Some(0), Some(70_000), Some(5), None, None];
             assert_eq!(sizes, expected);
             assert!(matches!(&results[6], Hashed::Failed(error)
                 if error.kind() == std::io::ErrorKind::NotFound));
-            let Hashed::Is(empty, _) = &results[5] else { panic!("{:?}", results[5]) };
+            assert!(matches!(&results[5], Hashed::Failed(error)
+                if Refused::of(error) == Some(Refused::Symlink)));
+            let Hashed::Is(empty, _) = &results[2] else { panic!("{:?}", results[2]) };
             assert_eq!(empty.to_string(), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
             assert_eq!(progress.done(), 370_008);
         }

@@ -1,5 +1,6 @@
 //! The Hub cache on the host: where it is, what it holds, and what a run adds to it.
 
+pub(crate) mod belongs;
 pub mod breakage;
 mod cache;
 mod census;
@@ -22,7 +23,7 @@ pub(crate) mod readiness;
 pub(crate) mod repair;
 mod repo;
 mod snapshot;
-mod store;
+pub(crate) mod store;
 mod tree;
 pub(crate) mod trust;
 mod verified;

@@ -8,7 +8,7 @@ use super::{
     breakage::{Fix, What},
     cache::{Cache, CacheCensus},
     census::count,
-    dir::{DEEPEST, Dir},
+    dir::{DEEPEST, Dir, has_lost, within},
     fixture::{COMMIT, Fixture, Kept},
     names::RepoName,
     repo::Repo,
@@ -110,25 +110,27 @@ fn a_repo_that_goes_meanwhile_is_passed_over() {
 fn an_open_folder_that_goes_is_gone_and_not_broken() {
     let fixture = Fixture::new();
     fixture.model("org/m", &FILES, false);
-    let hub = Dir::open(&fixture.path()).unwrap();
+    let hub = Dir::open(fixture.path()).unwrap();
     // The kernel lists nothing of a folder that was removed while it was open.
-    let remove = |dir: Dir| {
+    let remove = || {
+        let dir = hub.dir(REPO)?;
         fs::remove_dir_all(fixture.at(REPO)).unwrap();
         dir.list()
     };
-    assert!(hub.within(REPO, remove).is_none());
+    assert!(within(&hub, REPO, remove).is_none());
     fixture.model("org/m", &FILES, false);
     let once = Cell::new(true);
-    let replace = |dir: Dir| {
+    let replace = || {
+        let dir = hub.dir(REPO)?;
         if once.replace(false) {
             fs::remove_dir_all(fixture.at(REPO)).unwrap();
             fixture.model("org/m", &FILES, false);
         }
         dir.list()
     };
-    assert_eq!(hub.within(REPO, replace).unwrap().unwrap().len(), 3);
+    assert_eq!(within(&hub, REPO, replace).unwrap().unwrap().len(), 3);
     fixture.link("models--gone", "nowhere");
-    assert!(hub.within("models--gone", |dir| dir.list()).unwrap().is_err());
+    assert!(within(&hub, "models--gone", || hub.through("models--gone")?.list()).unwrap().is_err());
 }
 
 #[test]
@@ -142,8 +144,8 @@ fn a_ref_that_is_renamed_meanwhile_is_passed_over_and_a_dangling_one_is_not() {
     assert_eq!(names, ["gone", "loop", "main"]);
     assert_eq!(found(&repo), [What::RefToNothing; 2]);
     let gone = std::io::Error::from(std::io::ErrorKind::NotFound);
-    assert!(repo.dir.has_lost("refs/main.0011aabb.tmp", &gone));
-    assert!(!repo.dir.has_lost("refs/gone", &gone));
+    assert!(has_lost(&repo.dir, "refs/main.0011aabb.tmp", &gone));
+    assert!(!has_lost(&repo.dir, "refs/gone", &gone));
 }
 
 #[test]

@@ -4,13 +4,7 @@ use std::{ffi::OsStr, fmt, os::unix::ffi::OsStrExt as _};
 
 use serde::Serialize;
 
-/// What systems leave in any folder; huggingface_hub passes over them, too.
-const OF_SYSTEMS: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
-
-/// Whether a system left this file, which means nothing.
-pub(crate) fn is_of_system(name: &OsStr) -> bool {
-    OF_SYSTEMS.iter().any(|known| name == *known)
-}
+pub(crate) use contract::hub::is_of_system;
 
 /// The kinds of repo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -1,6 +1,6 @@
 //! Whether a model can be loaded from a cache alone, told before anything starts.
 
-use std::{collections::HashSet, io, path::Path};
+use std::{collections::HashSet, path::Path};
 
 use contract::Backend;
 
@@ -62,13 +62,13 @@ fn look_at(hub: &Path, wanted: Wanted<'_>) -> Readiness {
         Ok(cache) => cache,
         Err(error) => return Readiness::Lacking(format!("{error:#}")),
     };
-    let repo = match Repo::read(&cache.path.join(name.folder()), name) {
-        Ok(repo) => repo,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+    let repo = match cache.read(&name) {
+        Some(Ok(repo)) => repo,
+        None => {
             let why = format!("the Hub cache `{}` has nothing of it; {remedy}", hub.display());
             return Readiness::Lacking(why);
         }
-        Err(error) => {
+        Some(Err(error)) => {
             return Readiness::Lacking(format!("its folder in the cache is closed: {error}"));
         }
     };

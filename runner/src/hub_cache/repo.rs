@@ -1,34 +1,55 @@
 //! One repo of a cache, read from the disk as it is: facts, no judgement.
 
+mod reading;
+
 use std::{
     collections::HashMap,
     ffi::{OsStr, OsString},
+    fs::File,
     io,
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+pub(crate) use contract::hub::{BLOBS, NO_EXIST, REFS, SNAPSHOTS, TREES};
+use contract::hub::{Part, STORE, enter};
+
+use self::reading::{read_blob, read_blobs, read_commits, read_refs};
 use super::{
-    dir::{DEEPEST, Dir, Kind, Stamp, is_no_text, no_file, too_deep},
-    link::{self, BlobLink},
-    names::{RepoName, is_of_system},
+    dir::{Dir, Kind, Stamp, is_no_text, within},
+    names::RepoName,
     reached::{Reached, Seen, is_gone, leads_nowhere},
     snapshot::Snapshot,
     tree::{self, Tree},
 };
 
-/// Bytes of the largest ref that is read: it holds 40 digits.
-const LARGEST_REF: u64 = 4096;
+/// Where a file is: a path below an open folder, on which no symlink is followed.
+#[derive(Debug, Clone)]
+pub(crate) struct At {
+    /// The folder.
+    pub(crate) dir: Arc<Dir>,
+    /// The path below it.
+    pub(crate) below: PathBuf,
+}
 
-/// The folders of a repo.
-pub(crate) const BLOBS: &str = "blobs";
-/// See [`BLOBS`].
-pub(crate) const SNAPSHOTS: &str = "snapshots";
-/// See [`BLOBS`].
-pub(crate) const REFS: &str = "refs";
-/// See [`BLOBS`].
-pub(crate) const TREES: &str = "trees";
-/// See [`BLOBS`].
-pub(crate) const NO_EXIST: &str = ".no_exist";
+impl At {
+    /// Opens the file.
+    ///
+    /// # Errors
+    /// When it is missing, closed, or not a regular file.
+    pub(crate) fn open(&self) -> io::Result<File> {
+        self.dir.file(&self.below)
+    }
+
+    /// Its bytes, at most `most`.
+    ///
+    /// # Errors
+    /// As [`At::open`], and when it has more.
+    pub(crate) fn read(&self, most: u64) -> io::Result<Vec<u8>> {
+        self.dir.read(&self.below, most)
+    }
+}
 
 /// Something that could not be looked at.
 #[derive(Debug)]
@@ -48,6 +69,12 @@ pub(crate) struct Repo {
     pub(crate) path: PathBuf,
     /// Its folder.
     pub(crate) dir: Dir,
+    /// Its `blobs`, if there is such a folder.
+    blobs_dir: Option<Arc<Dir>>,
+    /// Its `snapshots`, if there is such a folder.
+    pub(super) snapshots_dir: Option<Arc<Dir>>,
+    /// The folder that the store lies in to which its links lead.
+    store_dir: Option<Arc<Dir>>,
     /// What lies in it.
     pub(crate) entries: Vec<(OsString, Kind)>,
     /// What lies in `blobs/`, by name.
@@ -119,39 +146,108 @@ impl Repo {
     ///
     /// # Errors
     /// When the folder itself cannot be read.
+    #[cfg(test)]
     pub(crate) fn read(path: &Path, name: RepoName) -> io::Result<Self> {
-        Self::read_in(Dir::open(path)?, path, name)
+        let hub = Arc::new(Dir::open(path.parent().unwrap_or(path))?);
+        Self::read_in(&hub, path, name)
     }
 
-    /// The same for an open folder.
+    /// Reads the repo's folder at `path` in the cache `hub`, without its snapshots.
     ///
     /// # Errors
-    /// As [`Repo::read`].
-    pub(crate) fn read_in(dir: Dir, path: &Path, name: RepoName) -> io::Result<Self> {
+    /// When the folder itself cannot be read.
+    pub(crate) fn read_in(hub: &Arc<Dir>, path: &Path, name: RepoName) -> io::Result<Self> {
+        let folder = path.file_name().unwrap_or_default();
+        let (dir, mut is_linked) = enter(hub, folder, Part::Repo)?;
         let mut troubles = Vec::new();
         let entries = dir.list()?;
         let has = |folder: &str| entries.iter().any(|(name, _)| name == folder);
         let mut blobs = HashMap::new();
+        let mut blobs_dir = None;
         if has(BLOBS) {
-            match dir.within(BLOBS, |folder| read_blobs(&folder)) {
-                Some(Ok(read)) => blobs = read,
+            let read = || {
+                let (dir, is_linked) = enter(&dir, BLOBS, Part::Blobs)?;
+                Ok((read_blobs(&dir)?, dir, is_linked))
+            };
+            match within(&dir, BLOBS, read) {
+                Some(Ok((read, dir, is_apart))) => {
+                    blobs = read;
+                    blobs_dir = Some(Arc::new(dir));
+                    is_linked |= is_apart;
+                }
                 Some(Err(error)) => troubles.push(Trouble { path: BLOBS.into(), error }),
                 None => {}
             }
         }
+        let store_dir = match is_linked {
+            false => Some(Arc::clone(hub)),
+            // Whatever lies there is opened as a payload of a store, or not at all.
+            true => path
+                .join(BLOBS)
+                .canonicalize()
+                .ok()
+                .and_then(|blobs| Dir::open(blobs.parent()?.parent()?).ok().map(Arc::new)),
+        };
         let mut refs = Vec::new();
         if has(REFS) {
             read_refs(&dir, &mut refs, &mut troubles);
         }
         let mut commits = Vec::new();
+        let mut snapshots_dir = None;
         if has(SNAPSHOTS) {
-            match dir.within(SNAPSHOTS, |folder| read_commits(&folder)) {
-                Some(Ok(list)) => commits = list,
+            let read = || {
+                let (dir, _) = enter(&dir, SNAPSHOTS, Part::Snapshots)?;
+                Ok((read_commits(&dir)?, dir))
+            };
+            match within(&dir, SNAPSHOTS, read) {
+                Some(Ok((list, dir))) => {
+                    commits = list;
+                    snapshots_dir = Some(Arc::new(dir));
+                }
                 Some(Err(error)) => troubles.push(Trouble { path: SNAPSHOTS.into(), error }),
                 None => {}
             }
         }
-        Ok(Self { name, path: path.to_owned(), dir, entries, blobs, refs, commits, troubles })
+        Ok(Self {
+            name,
+            path: path.to_owned(),
+            dir,
+            blobs_dir,
+            snapshots_dir,
+            store_dir,
+            entries,
+            blobs,
+            refs,
+            commits,
+            troubles,
+        })
+    }
+
+    /// Where the bytes of the blob `name` are, by names alone: a link that is put in its place
+    /// meanwhile leads nowhere.
+    pub(crate) fn blob_at(&self, name: &OsStr) -> Option<At> {
+        let at = |dir: &Option<Arc<Dir>>, below| Some(At { dir: Arc::clone(dir.as_ref()?), below });
+        let late;
+        let blob = match self.blobs.get(name) {
+            Some(blob) => blob,
+            None => {
+                late = self.read_again(name)?;
+                &late
+            }
+        };
+        match blob {
+            Blob::Bytes(_) => at(&self.blobs_dir, name.into()),
+            Blob::Shared { payload, .. } => at(&self.store_dir, in_store(payload)),
+            Blob::Astray { .. } | Blob::Odd | Blob::Unseen(_) => None,
+        }
+    }
+
+    /// What a link in `blobs` leads to by now. The kernel looks, and nothing is opened.
+    ///
+    /// # Errors
+    /// When it leads nowhere, or is out of sight.
+    pub(crate) fn look_through_blob(&self, name: &OsStr) -> io::Result<Stamp> {
+        self.blobs_dir.as_ref().map_or_else(|| Err(gone()), |dir| dir.look_through(name))
     }
 
     /// Whether it has the entry `name`.
@@ -175,13 +271,25 @@ impl Repo {
         }
     }
 
-    fn look_again(&self, name: &OsStr) -> Seen<'_> {
-        let path = Path::new(BLOBS).join(name);
-        let blob = match self.dir.look(&path) {
-            Ok(stamp) => read_blob(&self.dir, path.as_os_str(), stamp.kind),
+    /// The blob `name` as it is by now.
+    fn read_again(&self, name: &OsStr) -> Option<Blob> {
+        let read = |dir: &Dir| match dir.look(name) {
+            Ok(stamp) => read_blob(dir, name, stamp.kind),
             Err(error) if leads_nowhere(&error) => None,
             Err(error) => Some(Blob::Unseen(error)),
         };
+        match &self.blobs_dir {
+            Some(dir) => read(dir),
+            None => match enter(&self.dir, BLOBS, Part::Blobs) {
+                Ok((dir, _)) => read(&dir),
+                Err(error) if leads_nowhere(&error) => None,
+                Err(error) => Some(Blob::Unseen(error)),
+            },
+        }
+    }
+
+    fn look_again(&self, name: &OsStr) -> Seen<'_> {
+        let blob = self.read_again(name);
         let late = |stamp: &Stamp, shared| match stamp.kind {
             Kind::File => Seen::Late { stamp: *stamp, shared },
             _ => Seen::Odd,
@@ -221,6 +329,16 @@ impl Repo {
     }
 }
 
+/// Where the store keeps the payload `name`, below the cache.
+pub(crate) fn in_store(name: &OsStr) -> PathBuf {
+    let shard = name.as_bytes().get(..2).unwrap_or_default();
+    Path::new(STORE).join(OsStr::from_bytes(shard)).join(name)
+}
+
+fn gone() -> io::Error {
+    io::ErrorKind::NotFound.into()
+}
+
 /// Why a tree is not used.
 #[derive(Debug)]
 pub(crate) enum TreeFault {
@@ -228,107 +346,6 @@ pub(crate) enum TreeFault {
     Unreadable(io::Error),
     /// It is none, or of another version.
     Unusable(String),
-}
-
-fn read_commits(dir: &Dir) -> io::Result<Vec<(OsString, Kind)>> {
-    let mut list = dir.list()?;
-    for (name, kind) in list.iter_mut().filter(|(_, kind)| *kind == Kind::Link) {
-        // What is out of sight is for whoever enters it to say.
-        match Reached::of(dir.look_through(name)) {
-            Reached::There(stamp) if stamp.kind != Kind::Folder => {}
-            Reached::Nothing => {}
-            Reached::There(_) | Reached::OutOfSight(_) => *kind = Kind::Folder,
-        }
-    }
-    Ok(list)
-}
-
-fn read_blobs(dir: &Dir) -> io::Result<HashMap<OsString, Blob>> {
-    let mut blobs = HashMap::new();
-    dir.visit(|name, kind| {
-        if !is_of_system(name)
-            && let Some(blob) = read_blob(dir, name, kind)
-        {
-            blobs.insert(name.to_owned(), blob);
-        }
-    })?;
-    Ok(blobs)
-}
-
-/// What the entry `name` is, which was of this `kind` a moment ago; none when it has gone. A client
-/// puts a link in the place of a file, and a file in that of a link.
-fn read_blob(dir: &Dir, name: &OsStr, kind: Kind) -> Option<Blob> {
-    let read = match kind {
-        Kind::File => dir.look(name).and_then(|stamp| match stamp.kind {
-            Kind::Link => read_link(dir, name),
-            _ => Ok(Blob::Bytes(stamp)),
-        }),
-        Kind::Link => match read_link(dir, name) {
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-                dir.look(name).map(Blob::Bytes)
-            }
-            read => read,
-        },
-        Kind::Folder | Kind::Other => Ok(Blob::Odd),
-    };
-    match read {
-        Ok(blob) => Some(blob),
-        Err(error) if is_gone(&error) => None,
-        Err(error) => Some(Blob::Unseen(error)),
-    }
-}
-
-fn read_link(dir: &Dir, name: &OsStr) -> io::Result<Blob> {
-    let text = dir.link(name)?;
-    let reached = Reached::of(dir.look_through(name));
-    Ok(match link::blob(&text) {
-        BlobLink::Store(payload) => Blob::Shared { payload, reached },
-        BlobLink::Elsewhere => Blob::Astray { text, reached },
-    })
-}
-
-fn read_refs(repo: &Dir, refs: &mut Vec<Ref>, troubles: &mut Vec<Trouble>) {
-    let mut ahead = vec![(PathBuf::from(REFS), 0)];
-    while let Some((place, depth)) = ahead.pop() {
-        let listed = if depth > DEEPEST {
-            Some(Err(too_deep()))
-        } else {
-            repo.within(&place, |dir| dir.list())
-        };
-        let list = match listed {
-            Some(Ok(list)) => list,
-            None => continue,
-            Some(Err(error)) => {
-                troubles.push(Trouble { path: place, error });
-                continue;
-            }
-        };
-        for (name, kind) in list {
-            let path = place.join(&name);
-            if is_of_system(&name) {
-                continue;
-            }
-            if kind == Kind::Folder {
-                ahead.push((path, depth + 1));
-            } else if let Some(text) = read_ref(repo, &path, kind) {
-                let below = path.strip_prefix(REFS).unwrap_or(&path);
-                refs.push(Ref { name: below.to_string_lossy().into_owned(), path, text });
-            }
-        }
-    }
-    refs.sort_unstable_by(|one, other| one.path.cmp(&other.path));
-}
-
-/// The text of a ref; none when it has gone: its file is made under another name, and renamed.
-fn read_ref(repo: &Dir, path: &Path, kind: Kind) -> Option<io::Result<String>> {
-    if kind == Kind::Other {
-        return Some(Err(no_file()));
-    }
-    let text = match repo.read(path, LARGEST_REF) {
-        Err(error) if repo.has_lost(path, &error) => return None,
-        read => read,
-    };
-    Some(text.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 #[cfg(test)]

@@ -4,13 +4,16 @@ use std::{
     ffi::{OsStr, OsString},
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
+
+use untrusted::Refused;
 
 use super::{
     dir::{DEEPEST, Dir, Kind, Stamp, too_deep},
     link::{self, Pointer},
     reached::{Reached, is_gone},
-    repo::{Repo, SNAPSHOTS, Trouble},
+    repo::{At, Repo, SNAPSHOTS, Trouble},
 };
 
 /// A folder in `snapshots/`.
@@ -20,6 +23,8 @@ pub(crate) struct Snapshot {
     pub(crate) commit: String,
     /// Where it lies, below the repo.
     pub(crate) place: PathBuf,
+    /// The name of the folder itself, which is another's where this one is a link.
+    real: OsString,
     /// Its files.
     pub(crate) files: Vec<SnapshotFile>,
     /// The folder itself, if it could be looked at.
@@ -76,13 +81,24 @@ impl Repo {
         let mut snapshot = Snapshot {
             commit: name.to_string_lossy().into_owned(),
             place: Path::new(SNAPSHOTS).join(name),
+            real: name.to_owned(),
             files: vec![],
             folder: None,
             troubles: vec![],
         };
-        match self.dir.enter(&snapshot.place) {
+        let Some(snapshots) = &self.snapshots_dir else { return None };
+        let opened = match snapshots.dir(name) {
+            Err(error) if Refused::of(&error) == Some(Refused::Symlink) => {
+                self.behind(snapshots, name).and_then(|real| {
+                    snapshot.real = real;
+                    snapshots.dir(&snapshot.real)
+                })
+            }
+            opened => opened,
+        };
+        match opened {
             Ok(dir) => {
-                snapshot.folder = dir.stamp().ok();
+                snapshot.folder = dir.look("").ok();
                 self.read_files(&dir, &mut snapshot)?;
             }
             Err(error) if is_gone(&error) => return None,
@@ -91,6 +107,30 @@ impl Repo {
             }
         }
         Some(snapshot)
+    }
+
+    /// The snapshot of this repo that the link `name` leads to: it is then opened by its own name.
+    fn behind(&self, snapshots: &Dir, name: &OsStr) -> io::Result<OsString> {
+        let there = snapshots.look_through(name)?;
+        let is_there = |name: &OsStr| {
+            snapshots
+                .look(name)
+                .is_ok_and(|stamp| (stamp.device, stamp.inode) == (there.device, there.inode))
+        };
+        let real = self.commits.iter().find(|(name, _)| is_there(name));
+        real.map(|(name, _)| name.clone()).ok_or_else(|| Refused::Symlink.into())
+    }
+
+    /// Where the bytes of a file of `snapshot` are, by names alone; none when it has none.
+    pub(crate) fn file_at(&self, snapshot: &Snapshot, file: &SnapshotFile) -> Option<At> {
+        match &file.content {
+            Content::Blob { name, .. } => self.blob_at(name),
+            Content::Copy(_) => Some(At {
+                dir: Arc::clone(self.snapshots_dir.as_ref()?),
+                below: Path::new(&snapshot.real).join(&file.path),
+            }),
+            Content::Astray { .. } | Content::Odd => None,
+        }
     }
 
     /// Reads the files below `top`; none when that has gone. One folder is open at a time, however
@@ -104,7 +144,7 @@ impl Repo {
             } else if depth > DEEPEST {
                 Inner { error: Some(too_deep()), ..Inner::default() }
             } else {
-                match top.enter(&below) {
+                match top.dir(&below) {
                     Ok(dir) => self.read_folder(&dir, &below, depth, files),
                     Err(error) => Inner { error: Some(error), ..Inner::default() },
                 }
@@ -143,7 +183,7 @@ impl Repo {
                 }
                 Kind::Link => self.link(dir, name, folders),
                 Kind::File => dir.look(name).map(Content::Copy),
-                Kind::Other => Ok(Content::Odd),
+                Kind::Fifo | Kind::Device | Kind::Other => Ok(Content::Odd),
             };
             match content {
                 Ok(content) => {

@@ -2,6 +2,8 @@
 
 use std::{ffi::OsString, io, os::unix::ffi::OsStrExt as _, path::PathBuf};
 
+use untrusted::Refused;
+
 use super::{
     dir::{Dir, Kind, Stamp, is_no_text},
     link::is_shard,
@@ -9,8 +11,7 @@ use super::{
     reached::is_gone,
 };
 
-/// The store's folder in a cache.
-pub(crate) const STORE: &str = "blobs";
+pub(crate) use contract::hub::STORE;
 /// The file that makes a folder the store.
 pub(crate) const MARKER: &str = ".huggingface-shared-blobs";
 /// What that file says.
@@ -41,7 +42,7 @@ impl Store {
     /// folder, or one with a closed mark, is taken for the store: nobody else makes such a folder.
     pub(crate) fn read(hub: &Dir) -> Option<Self> {
         let mut store = Self::default();
-        let dir = match hub.enter(STORE) {
+        let dir = match open(hub) {
             Ok(dir) => dir,
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 store.troubles.push((PathBuf::new(), error));
@@ -76,7 +77,7 @@ impl Store {
     }
 
     fn read_shard(&mut self, store: &Dir, prefix: &OsString) {
-        let list = match store.enter(prefix).and_then(|dir| dir.list()) {
+        let list = match store.dir(prefix).and_then(|dir| dir.list()) {
             Ok(list) => list,
             Err(error) if is_gone(&error) => return,
             Err(error) => {
@@ -113,6 +114,23 @@ impl Store {
             Err(error) if is_gone(&error) => {}
             Err(error) => self.troubles.push((path, error)),
         }
+    }
+}
+
+/// Whether the cache `hub` has a store.
+pub(crate) fn has_store(hub: &Dir) -> bool {
+    open(hub).and_then(|dir| is_marked(&dir)).is_ok_and(|is_marked| is_marked)
+}
+
+/// Opens the store's folder; behind a symlink only one that is marked, as no other folder is.
+fn open(hub: &Dir) -> io::Result<Dir> {
+    match hub.dir(STORE) {
+        Err(error) if Refused::of(&error) == Some(Refused::Symlink) => hub
+            .through(STORE)
+            .ok()
+            .filter(|dir| is_marked(dir).is_ok_and(|is_marked| is_marked))
+            .ok_or(error),
+        opened => opened,
     }
 }
 

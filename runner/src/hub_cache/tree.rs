@@ -10,8 +10,8 @@ use super::names::Digest;
 /// The format that is known.
 const VERSION: u64 = 1;
 
-/// Bytes of the largest list that is read: a million files take a quarter of this.
-pub(crate) const LARGEST: u64 = 1 << 30;
+/// Bytes of the largest list that is read: two hundred thousand files take less.
+pub(crate) const LARGEST: u64 = 64 << 20;
 
 /// A commit's files, by their paths.
 #[derive(Debug, Clone, PartialEq, Eq)]

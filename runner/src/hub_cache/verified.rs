@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashSet},
     ffi::OsString,
     fs::{self, DirBuilder},
-    io::{self, Read as _, Write as _},
+    io::{self, Write as _},
     os::unix::{ffi::OsStrExt as _, fs::DirBuilderExt as _},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -14,7 +14,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     dir::{Stamp, Time},
-    hash::open,
     names::Digest,
 };
 
@@ -107,11 +106,7 @@ impl Verified {
     /// Reads the memory in `file`. One that is missing, damaged or of another version is empty:
     /// everything is then hashed again, which is slow and right.
     pub(crate) fn load(file: &Path) -> Self {
-        let read = || -> io::Result<Vec<u8>> {
-            let mut bytes = Vec::new();
-            open(file)?.take(LARGEST).read_to_end(&mut bytes)?;
-            Ok(bytes)
-        };
+        let read = || untrusted::bytes(untrusted::file(file)?, LARGEST);
         Self {
             entries: read().ok().and_then(|bytes| parse(&bytes)).unwrap_or_default(),
             is_changed: false,

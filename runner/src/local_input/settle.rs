@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustix::fs::{Access, access};
-use walkdir::WalkDir;
+use untrusted::{Dir, Kind as Entry, escape};
 
 use super::Kind;
 use crate::host_path::HostPath;
@@ -102,9 +102,18 @@ fn snapshot(real: &Path) -> Option<(&Path, String)> {
 
 /// The first link in `folder` that a container cannot follow when it sees `seen` at another place.
 fn link_out_of(seen: &Path, folder: &Path) -> Option<(PathBuf, PathBuf)> {
-    let entries = WalkDir::new(folder).min_depth(1).max_depth(LEVELS).sort_by_file_name();
-    let links = entries.into_iter().flatten().filter(walkdir::DirEntry::path_is_symlink);
-    links.map(walkdir::DirEntry::into_path).find_map(|link| {
+    let dir = Dir::open(folder).ok()?;
+    let mut links = Vec::new();
+    dir.walk(LEVELS, |found| {
+        if let untrusted::Found::Entry { path, stamp } = found
+            && stamp.kind == Entry::Link
+        {
+            links.push(folder.join(path));
+        }
+        true
+    });
+    links.sort();
+    links.into_iter().find_map(|link| {
         // A link to nothing is of no use here either.
         let leads_to = link.canonicalize().ok()?;
         let is_absolute = fs::read_link(&link).is_ok_and(|to| to.is_absolute());
@@ -131,7 +140,8 @@ fn check_file(kind: Kind, path: &HostPath, data: &fs::Metadata) -> Result<(), St
 fn why_missing(path: &HostPath, error: &io::Error) -> String {
     match (error.kind(), fs::read_link(path.as_path())) {
         (io::ErrorKind::NotFound, Ok(to)) => {
-            format!("`{path}` is a link to `{}`, and nothing is there; mend it", to.display())
+            let to = escape(&to.to_string_lossy());
+            format!("`{path}` is a link to `{to}`, and nothing is there; mend it")
         }
         (io::ErrorKind::NotFound, Err(_)) => {
             format!("there is no `{path}`; a Hub id has the form ORG/REPO")

@@ -2,12 +2,11 @@
 
 use std::{
     io,
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
-use walkdir::WalkDir;
+use untrusted::{Dir, Found, Kind, Refused, Stamp};
 
 use crate::give_back::{Entry, Ids, leave, shared_group};
 
@@ -69,49 +68,46 @@ impl Survey {
     /// When the folder itself cannot be looked at.
     pub(super) fn take(folder: &Path, ids: &Ids) -> anyhow::Result<Self> {
         let looking = || format!("looking at `{}`", folder.display());
-        let device = folder.symlink_metadata().with_context(looking)?.dev();
+        let dir = Dir::open_itself(folder).and_then(Dir::on_one_file_system);
+        let dir = dir.with_context(looking)?;
         let mut survey = Self::default();
-        let walk = WalkDir::new(folder).same_file_system(true).sort_by_file_name();
-        for found in walk {
-            let seen = found.and_then(|entry| Ok((entry.metadata()?, entry.into_path())));
-            match seen {
-                // What is mounted in the folder is not of it.
-                Ok((data, _)) if data.dev() != device => {}
-                Ok((data, path)) => survey.add(folder, below(folder, &path), &data, ids),
-                Err(error) => survey.add_closed(folder, &error),
+        survey.add(&dir, Path::new(""), &dir.look("").with_context(looking)?, ids);
+        dir.walk(usize::MAX, |found| {
+            match found {
+                Found::Entry { path, stamp } => survey.add(&dir, path, &stamp, ids),
+                Found::Closed { path, error } => survey.add_closed(path, &error),
             }
-        }
+            true
+        });
         Ok(survey)
     }
 
-    fn add(&mut self, folder: &Path, path: PathBuf, data: &std::fs::Metadata, ids: &Ids) {
+    fn add(&mut self, dir: &Dir, path: &Path, entry: &Stamp, ids: &Ids) {
         self.entries += 1;
-        let owner = data.uid();
-        if owner == ids.user {
+        if entry.uid == ids.user {
             return;
         }
-        if let Some(why) = leave(data, ids) {
-            self.left.push((path, why));
+        if let Some(why) = leave(entry, ids) {
+            self.left.push((path.to_owned(), why));
             return;
         }
         self.foreign.push(Foreign {
-            group: shared_group(folder, &path),
-            path,
-            owner,
-            is_folder: data.is_dir(),
-            bytes: if data.is_file() { data.len() } else { 0 },
-            mode: lacking(data),
+            group: shared_group(dir, path),
+            path: path.to_owned(),
+            owner: entry.uid,
+            is_folder: entry.kind == Kind::Folder,
+            bytes: if entry.kind == Kind::File { entry.size } else { 0 },
+            mode: lacking(entry),
         });
     }
 
-    fn add_closed(&mut self, folder: &Path, error: &walkdir::Error) {
-        // What vanished in the meantime needs no repair.
-        if error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound) {
-            return;
+    fn add_closed(&mut self, path: &Path, error: &io::Error) {
+        // What vanished in the meantime needs no repair, and what is mounted in the folder is not of
+        // it.
+        let is_elsewhere = Refused::of(error) == Some(Refused::OtherFileSystem);
+        if error.kind() != io::ErrorKind::NotFound && !is_elsewhere {
+            self.closed.push(Closed { path: path.to_owned(), error: error.to_string() });
         }
-        let path = error.path().map(|path| below(folder, path)).unwrap_or_default();
-        let why = error.io_error().map_or_else(|| error.to_string(), io::Error::to_string);
-        self.closed.push(Closed { path, error: why });
     }
 
     /// Whether everything is seen to be the user's.
@@ -120,21 +116,14 @@ impl Survey {
     }
 }
 
-fn below(folder: &Path, path: &Path) -> PathBuf {
-    path.strip_prefix(folder).unwrap_or(path).to_owned()
-}
-
 /// The mode of a file or folder whose owner may not read and write it: root never noticed.
-fn lacking(data: &std::fs::Metadata) -> Option<u32> {
-    let needed = if data.is_dir() {
-        0o700
-    } else if data.is_file() {
-        0o600
-    } else {
-        return None;
-    };
+fn lacking(entry: &Stamp) -> Option<u32> {
     // A new owner ends the set-id bits of a file.
-    let kept = data.mode() & if data.is_dir() { 0o7777 } else { 0o1777 };
+    let (needed, kept) = match entry.kind {
+        Kind::Folder => (0o700, entry.mode),
+        Kind::File => (0o600, entry.mode & 0o1777),
+        Kind::Link | Kind::Fifo | Kind::Device | Kind::Other => return None,
+    };
     (kept & needed != needed).then_some(kept | needed)
 }
 

@@ -11,17 +11,19 @@ mod parquet;
 mod pattern;
 mod split;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs::File, io, path::Path};
 
 use anyhow::{Context as _, bail, ensure};
 use contract::argument::{COLUMN, DATASET, DATASET_CONFIG, SPLIT};
 
+use untrusted::Refused;
+
 use self::{files::Kind, split::Split};
-use super::{hub, prompts::Prompts};
+use super::{folder::Folder, hub, prompts::Prompts};
 use crate::arguments::Settings;
+
+/// Bytes of the largest file that is read as a whole.
+const LARGEST: u64 = 2 << 30;
 
 /// The column of one file: a cell per row, none where it is empty.
 type Column = Vec<Option<String>>;
@@ -53,7 +55,13 @@ fn rows(
         )
     })?;
     let path = Path::new(name);
-    if path.is_file() {
+    let file = match untrusted::file(path) {
+        Err(error) if is_no_file(&error) => {
+            return Err(error).with_context(|| format!("opening `{name}`"));
+        }
+        file => file.ok(),
+    };
+    if let Some(file) = file {
         let kind = Kind::of(path).with_context(|| {
             format!("`{name}`: a file must end in {}", Kind::ENDINGS.join(", "))
         })?;
@@ -64,9 +72,12 @@ fn rows(
             );
         }
         // Whatever the split is called, the file is the whole.
-        return split.of(|_| read(path, kind, column));
+        return split.of(|_| read(path, file.try_clone(), kind, column));
     }
-    let folder = if path.is_dir() { path.to_owned() } else { in_cache(name, cache)? };
+    let folder = match path.is_dir() {
+        true => Folder::chosen(path).with_context(|| format!("reading the folder `{name}`"))?,
+        false => in_cache(name, cache)?,
+    };
     let splits = files::splits(&folder, config)?;
     split.of(|part| {
         let files = splits.iter().find(|(name, _)| name == part).map(|(_, files)| files);
@@ -76,15 +87,16 @@ fn rows(
         })?;
         let kind = Kind::of_all(files)?;
         let mut cells = Column::new();
-        for file in files.iter().filter(|file| Kind::of(file) == Some(kind)) {
-            cells.extend(read(file, kind, column)?);
+        for name in files.iter().filter(|name| Kind::of(Path::new(name)) == Some(kind)) {
+            let file = folder.open(name).map(|opened| opened.file);
+            cells.extend(read(&folder.path.join(name), file, kind, column)?);
         }
         Ok(cells)
     })
 }
 
 /// The snapshot of a dataset of the Hub.
-fn in_cache(name: &str, cache: &Path) -> anyhow::Result<PathBuf> {
+fn in_cache(name: &str, cache: &Path) -> anyhow::Result<Folder> {
     let is_path = name.starts_with(['.', '/', '~']) || Kind::of(Path::new(name)).is_some();
     ensure!(
         !is_path && hub::is_hub_id(name),
@@ -95,16 +107,28 @@ fn in_cache(name: &str, cache: &Path) -> anyhow::Result<PathBuf> {
     Ok(hub::snapshot("datasets", name, &download, cache)?.0)
 }
 
-fn read(path: &Path, kind: Kind, column: &str) -> anyhow::Result<Column> {
-    ensure!(
-        path.exists(),
-        "`{}` points to a blob that is not there; the download was not finished",
-        path.display()
-    );
+/// Whether something is there that no program should read: neither a file nor a folder.
+fn is_no_file(error: &io::Error) -> bool {
+    Refused::of(error).is_some_and(|why| why != Refused::NotAFile(untrusted::Kind::Folder))
+}
+
+/// The cells of a column of `file`, which is at `path`.
+fn read(path: &Path, file: io::Result<File>, kind: Kind, column: &str) -> anyhow::Result<Column> {
+    let file = match file {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
+            "`{}` points to a blob that is not there; the download was not finished",
+            path.display()
+        ),
+        Err(error) if Refused::of(&error) == Some(Refused::Symlink) => bail!(
+            "`{}` is a symlink to something other than a blob of its repo, which is not followed",
+            path.display()
+        ),
+        file => file,
+    };
     let cells = || match kind {
-        Kind::Csv => csv::column(&fs::read(path)?, column),
-        Kind::Json => json::column(&fs::read(path)?, column),
-        Kind::Parquet => parquet::column(fs::File::open(path)?, column),
+        Kind::Csv => csv::column(&untrusted::bytes(file?, LARGEST)?, column),
+        Kind::Json => json::column(&untrusted::bytes(file?, LARGEST)?, column),
+        Kind::Parquet => parquet::column(file?, column),
     };
     cells().with_context(|| format!("reading `{}`", path.display()))
 }

@@ -11,7 +11,6 @@ use std::{
     fmt,
     fs::File,
     io::BufReader,
-    path::Path,
     time::{Duration, Instant},
 };
 
@@ -26,7 +25,10 @@ use self::{
     tokens::Tokens,
     weights::Weights,
 };
-use super::generation::{About, Asked, Generation, Length};
+use super::{
+    generation::{About, Asked, Generation, Length},
+    hub::ModelFile,
+};
 
 /// A model in memory, ready to answer.
 pub(crate) struct Engine {
@@ -46,13 +48,14 @@ impl fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Reads the model in `path`, to answer as was asked for.
-    pub(crate) fn load(path: &Path, asked: Asked) -> anyhow::Result<Self> {
-        Self::read(path, asked).with_context(|| format!("reading the model `{}`", path.display()))
+    /// Reads the model in `file`, to answer as was asked for.
+    pub(crate) fn load(file: &ModelFile, asked: Asked) -> anyhow::Result<Self> {
+        Self::read(&file.file, asked)
+            .with_context(|| format!("reading the model `{}`", file.path.display()))
     }
 
-    fn read(path: &Path, mut asked: Asked) -> anyhow::Result<Self> {
-        let mut file = BufReader::new(File::open(path)?);
+    fn read(file: &File, mut asked: Asked) -> anyhow::Result<Self> {
+        let mut file = BufReader::new(file.try_clone()?);
         let content = gguf_file::Content::read(&mut file).context(
             "it is not a complete GGUF file; if it was downloaded, remove it and download it again",
         )?;

@@ -1,10 +1,13 @@
 //! Stands in for the engine in a build without the cargo feature `native`.
 
-use std::{convert::Infallible, path::Path};
+use std::convert::Infallible;
 
 use anyhow::bail;
 
-use super::generation::{About, Asked, Generation, Length};
+use super::{
+    generation::{About, Asked, Generation, Length},
+    hub::ModelFile,
+};
 
 /// Why nothing can be done, and what to do instead.
 pub(crate) const ABSENT: &str = "this program was built without the `native` backend; `cargo xtask \
@@ -16,7 +19,7 @@ pub(crate) struct Engine(Infallible);
 
 impl Engine {
     /// Says what to do instead.
-    pub(crate) fn load(_: &Path, _: Asked) -> anyhow::Result<Self> {
+    pub(crate) fn load(_: &ModelFile, _: Asked) -> anyhow::Result<Self> {
         bail!(ABSENT)
     }
 

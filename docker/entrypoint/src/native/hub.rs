@@ -1,24 +1,30 @@
 //! Finds the model's file: a path, or a repository in the Hub cache. Never asks the network.
 
 use std::{
-    collections::BTreeMap,
     ffi::OsString,
-    fs, io,
+    fs::File,
+    io,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use contract::{argument::MODEL, env};
+use untrusted::{Kind, Refused};
+
+use super::folder::Folder;
 
 /// Why a file that the user sees may be missing, and what to do.
 const SEES: &str = "a container sees only its mounts: use a repo of the Hub cache (ORG/REPO), give \
                     the runner the file as `./NAME.gguf`, or use `--engine host`";
 
 /// The file to load.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct ModelFile {
-    /// Where it is.
+    /// Where it is, for messages.
     pub(crate) path: PathBuf,
+    /// It, open.
+    #[cfg_attr(not(feature = "native"), expect(dead_code, reason = "only the engine reads it"))]
+    pub(crate) file: File,
     /// The commit of the snapshot that it was found in.
     pub(crate) revision: Option<String>,
     /// Its SHA-256, where the cache names its blobs by it.
@@ -50,8 +56,17 @@ pub(crate) fn cache(variable: impl Fn(&str) -> Option<OsString>) -> anyhow::Resu
 /// The file that `model` names: a path, `ORG/REPO` or `ORG/REPO:FILE`.
 pub(crate) fn find(model: &str, cache: &Path) -> anyhow::Result<ModelFile> {
     let path = Path::new(model);
-    if path.is_file() {
-        return Ok(ModelFile { path: path.to_owned(), revision: None, sha256: None });
+    match untrusted::file(path) {
+        Ok(file) => {
+            return Ok(ModelFile { path: path.to_owned(), file, revision: None, sha256: None });
+        }
+        // A folder may be called as a repo is.
+        Err(error)
+            if Refused::of(&error).is_some_and(|why| why != Refused::NotAFile(Kind::Folder)) =>
+        {
+            return Err(error).with_context(|| format!("opening the model `{model}`"));
+        }
+        Err(_) => {}
     }
     let (id, file) = match model.split_once(':') {
         Some((id, file)) => (id, Some(file)),
@@ -73,72 +88,58 @@ pub(super) fn snapshot(
     id: &str,
     download: &str,
     cache: &Path,
-) -> anyhow::Result<(PathBuf, String)> {
-    let repo = cache.join(format!("{kind}--{}", id.replace('/', "--")));
-    let reference = repo.join("refs/main");
-    match fs::read_to_string(&reference) {
-        Ok(revision) => {
-            let revision = revision.trim().to_owned();
-            Ok((repo.join("snapshots").join(&revision), revision))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
-            "it is not in the Hub cache `{}` (there is no `{}`); download it with \
-             `{download}`, or point {} or {} to the cache that has it",
+) -> anyhow::Result<(Folder, String)> {
+    let name = format!("{kind}--{}", id.replace('/', "--"));
+    let found = Folder::of_main(cache, &name)
+        .with_context(|| format!("reading its folder `{}`", cache.join(&name).display()))?;
+    found.with_context(|| {
+        format!(
+            "it is not in the Hub cache `{}` (there is no `{}`); download it with `{download}`, or \
+             point {} or {} to the cache that has it",
             cache.display(),
-            reference.display(),
+            cache.join(&name).join("refs/main").display(),
             env::HF_HUB_CACHE,
             env::HF_HOME,
-        ),
-        Err(error) => Err(error).with_context(|| format!("reading `{}`", reference.display())),
-    }
+        )
+    })
 }
 
 fn in_cache(id: &str, file: Option<&str>, cache: &Path) -> anyhow::Result<ModelFile> {
     let (snapshot, revision) = snapshot("models", id, &format!("hf download {id}"), cache)?;
-    let mut files = BTreeMap::new();
-    list(&snapshot, "", &mut files)
-        .with_context(|| format!("reading the snapshot `{}`", snapshot.display()))?;
-    let names = || files.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let path = match (file, files.len()) {
-        (_, 0) => bail!(
+    let mut files = snapshot
+        .files(|_| true)
+        .with_context(|| format!("reading the snapshot `{}`", snapshot.path.display()))?;
+    files.retain(|name| name.to_lowercase().ends_with(".gguf"));
+    let names = || files.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let name = match (file, files.as_slice()) {
+        (_, []) => bail!(
             "its snapshot `{}` has no .gguf file; the `native` backend needs one",
-            snapshot.display()
+            snapshot.path.display()
         ),
         (Some(file), _) => files
-            .get(file)
+            .iter()
+            .find(|name| *name == file)
             .with_context(|| format!("its snapshot has no `{file}`; it has {}", names()))?,
-        (None, 1) => files.values().next().context("one file was listed")?,
+        (None, [file]) => file,
         (None, _) => {
             bail!("it has several .gguf files: {}; choose one with `{MODEL}={id}:FILE`", names())
         }
     };
-    ensure!(
-        path.is_file(),
-        "`{}` points to a blob that is not there; the download was not finished: run \
-         `hf download {id}`",
-        path.display()
-    );
-    let blob = fs::canonicalize(path)?;
-    let sha256 = blob.file_name().and_then(|name| name.to_str()).filter(|name| is_sha256(name));
-    Ok(ModelFile {
-        path: path.clone(),
-        revision: Some(revision),
-        sha256: sha256.map(str::to_owned),
-    })
-}
-
-/// Adds the .gguf files below `folder`, by their names inside the repository.
-fn list(folder: &Path, prefix: &str, files: &mut BTreeMap<String, PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        if entry.file_type()?.is_dir() {
-            list(&entry.path(), &format!("{name}/"), files)?;
-        } else if name.to_lowercase().ends_with(".gguf") {
-            files.insert(name, entry.path());
-        }
-    }
-    Ok(())
+    let path = snapshot.path.join(name);
+    let opened = match snapshot.open(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
+            "`{}` points to a blob that is not there; the download was not finished: run \
+             `hf download {id}`",
+            path.display()
+        ),
+        Err(error) if Refused::of(&error) == Some(Refused::Symlink) => bail!(
+            "`{}` is a symlink to something other than a blob of its repo, which is not followed",
+            path.display()
+        ),
+        opened => opened.with_context(|| format!("opening `{}`", path.display()))?,
+    };
+    let sha256 = opened.blob.filter(|name| is_sha256(name));
+    Ok(ModelFile { path, file: opened.file, revision: Some(revision), sha256 })
 }
 
 pub(super) fn is_hub_id(id: &str) -> bool {
@@ -156,8 +157,13 @@ fn is_sha256(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::symlink, path::PathBuf};
+    use std::{
+        fs,
+        os::unix::fs::symlink,
+        path::{Path, PathBuf},
+    };
 
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
     use tempfile::TempDir;
 
     use super::{cache, find};
@@ -249,5 +255,62 @@ mod tests {
         fs::write(&path, "GGUF").unwrap();
         let found = find(path.to_str().unwrap(), folder.path()).unwrap();
         assert_eq!((found.path, found.revision), (path, None));
+        let link = folder.path().join("link.gguf");
+        symlink("a:b.gguf", &link).unwrap();
+        assert!(find(link.to_str().unwrap(), folder.path()).is_ok(), "by choice");
+    }
+
+    #[test]
+    fn what_makes_a_reader_wait_or_leads_away_is_no_model() {
+        let hub = hub(&["m.gguf"]);
+        let repo = hub.path().join("models--org--m");
+        let said = |model: &str| format!("{:#}", find(model, hub.path()).unwrap_err());
+        let fifo = |path: &Path| mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        let put = |path: &Path, make: &dyn Fn(&Path)| {
+            fs::remove_file(path).unwrap();
+            make(path);
+        };
+        fifo(&hub.path().join("pipe.gguf"));
+        assert!(said(hub.path().join("pipe.gguf").to_str().unwrap()).contains("a FIFO"));
+        fs::write(hub.path().join("secret"), "GGUF").unwrap();
+
+        let blob = repo.join("blobs").join(format!("{:064}", 0));
+        put(&blob, &fifo);
+        assert!(said("org/m").contains("a FIFO"), "{}", said("org/m"));
+        put(&blob, &|blob| symlink(hub.path().join("secret"), blob).unwrap());
+        assert!(said("org/m").contains("not followed"), "{}", said("org/m"));
+        let link = repo.join("snapshots").join(COMMIT).join("m.gguf");
+        put(&link, &|link| symlink("../../../secret", link).unwrap());
+        assert!(said("org/m").contains("not followed"), "{}", said("org/m"));
+
+        let main = repo.join("refs/main");
+        put(&main, &fifo);
+        assert!(said("org/m").contains("a FIFO"), "{}", said("org/m"));
+        put(&main, &|main| symlink("../../secret", main).unwrap());
+        assert!(said("org/m").contains("symlink"), "{}", said("org/m"));
+        fs::remove_dir_all(&repo).unwrap();
+        fs::create_dir(hub.path().join("home")).unwrap();
+        fs::write(hub.path().join("home/.ssh"), "").unwrap();
+        symlink("home", &repo).unwrap();
+        assert!(said("org/m").contains("holds more than a repo"), "{}", said("org/m"));
+    }
+
+    #[test]
+    fn bytes_in_the_store_and_a_repo_on_another_disk_are_found() {
+        let hub = hub(&["m.gguf"]);
+        let repo = hub.path().join("models--org--m");
+        let payload = "ab".repeat(32);
+        let blob = repo.join("blobs").join(format!("{:064}", 0));
+        fs::create_dir_all(hub.path().join("blobs/ab")).unwrap();
+        fs::rename(&blob, hub.path().join("blobs/ab").join(&payload)).unwrap();
+        symlink(format!("../../blobs/ab/{payload}"), &blob).unwrap();
+        let sha256 = Some(format!("{:064}", 0));
+        assert_eq!(find("org/m", hub.path()).unwrap().sha256, sha256, "not the payload's name");
+        let disk = tempfile::tempdir().unwrap();
+        fs::remove_file(&blob).unwrap();
+        fs::write(&blob, "GGUF").unwrap();
+        fs::rename(&repo, disk.path().join("m")).unwrap();
+        symlink(disk.path().join("m"), &repo).unwrap();
+        assert_eq!(find("org/m", hub.path()).unwrap().sha256, sha256);
     }
 }

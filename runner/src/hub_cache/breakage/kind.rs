@@ -58,6 +58,8 @@ pub enum What {
     StaleLock,
     /// Folders nested so deep that nobody looked into all of them.
     TooDeep,
+    /// A list, ref or lock with more bytes than any client writes, which was not read.
+    TooLarge,
     /// A file that no client has written.
     ForeignFile,
     /// Bytes that changed while they were read.
@@ -98,7 +100,7 @@ const fn facts(
 
 impl What {
     /// Every kind, the worst first.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::CorruptBlob,
         Self::TruncatedBlob,
         Self::DanglingPointer,
@@ -124,6 +126,7 @@ impl What {
         Self::Leftover,
         Self::StaleLock,
         Self::TooDeep,
+        Self::TooLarge,
         Self::ForeignFile,
         Self::Changing,
         Self::OrphanBlob,
@@ -315,6 +318,12 @@ impl What {
                 Severity::Warning,
                 "folders nested too deep to look into",
                 "no client makes such, and nobody knows what lies below; keep or delete it, it is yours to decide",
+                None,
+            ),
+            Self::TooLarge => facts(
+                Severity::Warning,
+                "a file larger than any Hub client writes it",
+                "it was not read; delete it, and the Hub client downloads it again",
                 None,
             ),
             Self::ForeignFile => facts(

@@ -10,7 +10,8 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
-use rustix::fs::FileType;
+use contract::hub::LARGEST_REF;
+use untrusted::{Kind, Refused};
 
 use super::{cut::before_a_change, place::Place, unused};
 use crate::hub_cache::{
@@ -53,7 +54,7 @@ fn attempt(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<Done> {
         Fix::Mode { path, mode } => {
             let place = find(root, path)?;
             place.set_mode(*mode)?;
-            let is_now = place.look()?.st_mode & 0o7777;
+            let is_now = place.look()?.mode;
             ensure!(is_now == *mode, "its mode is {is_now:04o} afterwards");
             Ok(Done::Done)
         }
@@ -97,7 +98,7 @@ fn remove(root: &Path, path: &Path, lock: Option<&Path>, now: SystemTime) -> any
         return Ok(Done::Left(why));
     }
     match place.kind()? {
-        FileType::Directory => match place.remove_folder() {
+        Kind::Folder => match place.remove_folder() {
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
                 remove_probe(root, path, &place)
             }
@@ -129,7 +130,7 @@ fn remove_probe(root: &Path, path: &Path, folder: &Place) -> anyhow::Result<Done
         let place = Place::find(root, &path.join(name))?;
         let is_probe = match place.is_free()? {
             true => false,
-            false => place.kind()? == FileType::Symlink || place.look()?.st_size == 0,
+            false => place.kind()? == Kind::Link || place.look()?.size == 0,
         };
         if is_probe {
             place.remove()?;
@@ -151,7 +152,7 @@ fn gone(place: &Place, removed: io::Result<()>) -> anyhow::Result<Done> {
 
 fn set_aside(root: &Path, path: &Path, repo: &Path, now: SystemTime) -> anyhow::Result<Done> {
     let from = find(root, path)?;
-    ensure!(from.kind()? == FileType::RegularFile, "it is no file");
+    ensure!(from.kind()? == Kind::File, "it is no file");
     find(root, &repo.join(SET_ASIDE))?.make_folder().context("making the folder for it")?;
     let moment = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
     let mut name = from.name().to_owned();
@@ -171,7 +172,7 @@ fn make_new<T>(
 ) -> io::Result<(Place, T)> {
     let first = std::process::id();
     for number in (0..TRIES).map(|more| first.wrapping_add(more)) {
-        let new = place.beside(name(number))?;
+        let new = place.beside(name(number));
         match make(&new) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             made => return made.map(|made| (new, made)),
@@ -181,7 +182,7 @@ fn make_new<T>(
 }
 
 fn relink(place: &Place, text: &OsString) -> anyhow::Result<Done> {
-    ensure!(place.kind()? == FileType::Symlink, "it is no link any more");
+    ensure!(place.kind()? == Kind::Link, "it is no link any more");
     let name = |number| format!("{UNFINISHED}{number}").into();
     let (new, ()) = make_new(place, name, |new| new.make_link(text))?;
     if let Err(error) = new.replace(place) {
@@ -195,7 +196,7 @@ fn relink(place: &Place, text: &OsString) -> anyhow::Result<Done> {
 
 fn unlink(root: &Path, path: &Path) -> anyhow::Result<Done> {
     let place = find(root, path)?;
-    ensure!(place.kind()? == FileType::Symlink, "it is no link any more");
+    ensure!(place.kind()? == Kind::Link, "it is no link any more");
     if unused::has_its_blob(root, path, &place.link()?)? && !is_unfinished(place.name()) {
         return Ok(Done::Left("the blob that it leads to is there by now".to_owned()));
     }
@@ -204,7 +205,7 @@ fn unlink(root: &Path, path: &Path) -> anyhow::Result<Done> {
 
 fn write_ref(root: &Path, path: &Path, commit: &str) -> anyhow::Result<Done> {
     let place = find(root, path)?;
-    let mode = place.look()?.st_mode & 0o777;
+    let mode = place.look()?.mode & 0o777;
     let (new, mut file) = new_ref(root, path, &place, commit, mode)?;
     let mut write = || -> io::Result<()> {
         before_a_change();
@@ -217,7 +218,8 @@ fn write_ref(root: &Path, path: &Path, commit: &str) -> anyhow::Result<Done> {
         let _ = new.remove();
         return Err(error.into());
     }
-    ensure!(io::read_to_string(place.open()?)? == commit, "it says something else afterwards");
+    let now = untrusted::bytes(place.open()?, LARGEST_REF)?;
+    ensure!(now == commit.as_bytes(), "it says something else afterwards");
     Ok(Done::Done)
 }
 
@@ -237,7 +239,8 @@ fn new_ref(
         Ok(blob) => Ok(make_new(&blob, |number| unfinished(commit.as_ref(), number), make)?),
         // A repo of which only a ref was ever asked for, or with blobs behind a link.
         Err(error)
-            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+                || Refused::of(&error) == Some(Refused::Symlink) =>
         {
             let name = |number: u32| {
                 let mut name = place.name().to_owned();
@@ -265,7 +268,7 @@ fn copy(from: &Place, to: &Place) -> anyhow::Result<Done> {
     if !to.is_free()? {
         return Ok(Done::Left("it is there by now".to_owned()));
     }
-    let mode = from.look()?.st_mode & 0o777;
+    let mode = from.look()?.mode & 0o777;
     let name = |number| unfinished(to.name(), number);
     let (new, mut file) = make_new(to, name, |new| new.create(mode))?;
     let mut fill = || -> anyhow::Result<()> {

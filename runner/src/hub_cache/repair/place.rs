@@ -2,22 +2,22 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    fs::File,
     io,
-    os::{
-        fd::{AsRawFd as _, OwnedFd},
-        unix::ffi::OsStrExt as _,
-    },
-    path::{Component, Path},
+    os::unix::ffi::OsStringExt as _,
+    path::Path,
+    sync::Arc,
 };
 
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RenameFlags, Stat};
+use rustix::fs::{Mode, fchmod};
+use untrusted::{Dir, Kind, Refused, Stamp};
 
 use super::cut::before_a_change;
 
 /// A name in an open folder.
 #[derive(Debug)]
 pub(super) struct Place {
-    folder: OwnedFd,
+    folder: Arc<Dir>,
     name: OsString,
 }
 
@@ -27,24 +27,15 @@ impl Place {
     /// # Errors
     /// When a folder on the way is missing, closed or a link, or the path leads up.
     pub(super) fn find(root: &Path, below: &Path) -> io::Result<Self> {
-        let plain = below.components().all(|part| matches!(part, Component::Normal(_)));
-        let (Some(name), true) = (below.file_name(), plain) else {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "it is no path below the cache",
-            ));
-        };
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let mut folder = fs::open(root, flags, Mode::empty())?;
-        for part in below.parent().unwrap_or(Path::new("")) {
-            folder = fs::openat(&folder, part, flags | OFlags::NOFOLLOW, Mode::empty())?;
-        }
+        let name = below.file_name().ok_or(Refused::NotBelow)?;
+        let above = below.parent().unwrap_or(Path::new(""));
+        let folder = Arc::new(Dir::open(root)?.dir(above)?);
         Ok(Self { folder, name: name.to_owned() })
     }
 
     /// The same folder, another name.
-    pub(super) fn beside(&self, name: impl AsRef<OsStr>) -> io::Result<Self> {
-        Ok(Self { folder: self.folder.try_clone()?, name: name.as_ref().to_owned() })
+    pub(super) fn beside(&self, name: impl AsRef<OsStr>) -> Self {
+        Self { folder: Arc::clone(&self.folder), name: name.as_ref().to_owned() }
     }
 
     /// Its name.
@@ -53,13 +44,13 @@ impl Place {
     }
 
     /// What is there itself.
-    pub(super) fn look(&self) -> io::Result<Stat> {
-        Ok(fs::statat(&self.folder, &self.name, AtFlags::SYMLINK_NOFOLLOW)?)
+    pub(super) fn look(&self) -> io::Result<Stamp> {
+        self.folder.look(&self.name)
     }
 
     /// Its kind.
-    pub(super) fn kind(&self) -> io::Result<FileType> {
-        Ok(FileType::from_raw_mode(self.look()?.st_mode))
+    pub(super) fn kind(&self) -> io::Result<Kind> {
+        Ok(self.look()?.kind)
     }
 
     /// Whether nothing is there.
@@ -73,91 +64,68 @@ impl Place {
 
     /// The text of the link that is there.
     pub(super) fn link(&self) -> io::Result<OsString> {
-        let text = fs::readlinkat(&self.folder, &self.name, Vec::new())?;
-        Ok(OsStr::from_bytes(text.to_bytes()).to_owned())
+        Ok(OsString::from_vec(self.folder.link(&self.name)?))
     }
 
     /// Makes a link.
     pub(super) fn make_link(&self, text: &OsStr) -> io::Result<()> {
         before_a_change();
-        Ok(fs::symlinkat(text, &self.folder, &self.name)?)
+        self.folder.make_link(text, &self.name)
     }
 
     /// Makes a folder, if there is none.
     pub(super) fn make_folder(&self) -> io::Result<()> {
         before_a_change();
-        match fs::mkdirat(&self.folder, &self.name, Mode::from_raw_mode(0o777)) {
-            Err(rustix::io::Errno::EXIST) if self.kind()? == FileType::Directory => Ok(()),
-            made => Ok(made?),
-        }
+        self.folder.make_dir(&self.name)?;
+        Ok(())
     }
 
     /// Opens the regular file that is there, to be read.
-    pub(super) fn open(&self) -> io::Result<std::fs::File> {
-        self.open_with(OFlags::RDONLY)
+    pub(super) fn open(&self) -> io::Result<File> {
+        self.folder.file(&self.name)
     }
 
-    /// Opens what is there to lock it, which flock over NFS wants to be writable.
-    pub(super) fn open_to_lock(&self) -> io::Result<std::fs::File> {
-        self.open_with(OFlags::RDWR)
+    /// Opens the regular file that is there to lock it, which flock over NFS wants to be writable.
+    pub(super) fn open_to_lock(&self) -> io::Result<File> {
+        self.folder.file_to_write(&self.name)
     }
 
     /// Makes a new file, whose mode is `mode` whatever the umask is.
-    pub(super) fn create(&self, mode: u32) -> io::Result<std::fs::File> {
+    pub(super) fn create(&self, mode: u32) -> io::Result<File> {
         before_a_change();
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(mode);
-        let file = fs::openat(&self.folder, &self.name, flags, mode)?;
-        fs::fchmod(&file, mode)?;
-        Ok(file.into())
-    }
-
-    fn open_with(&self, how: OFlags) -> io::Result<std::fs::File> {
-        let flags = how | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        Ok(fs::openat(&self.folder, &self.name, flags, Mode::empty())?.into())
+        let file = self.folder.create(&self.name, mode)?;
+        fchmod(&file, Mode::from_raw_mode(mode))?;
+        Ok(file)
     }
 
     /// Sets permissions, and never those of what a link leads to.
     pub(super) fn set_mode(&self, mode: u32) -> io::Result<()> {
         before_a_change();
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let itself = fs::openat(&self.folder, &self.name, flags, Mode::empty())?;
-        if FileType::from_raw_mode(fs::fstat(&itself)?.st_mode) == FileType::Symlink {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a link"));
-        }
-        let path = format!("/proc/self/fd/{}", itself.as_raw_fd());
-        Ok(fs::chmod(path, Mode::from_raw_mode(mode))?)
+        self.folder.set_mode(&self.name, mode)
     }
 
     /// Moves what is there to a place where nothing is.
     pub(super) fn move_to(&self, to: &Self) -> io::Result<()> {
         before_a_change();
-        let (from, name) = (&self.folder, &self.name);
-        match fs::renameat_with(from, name, &to.folder, &to.name, RenameFlags::NOREPLACE) {
-            // Some file systems cannot promise that.
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) if to.is_free()? => {
-                Ok(fs::renameat(from, name, &to.folder, &to.name)?)
-            }
-            done => Ok(done?),
-        }
+        self.folder.rename(&self.name, &to.folder, &to.name)
     }
 
     /// Puts what is here in the place of what is there.
     pub(super) fn replace(&self, there: &Self) -> io::Result<()> {
         before_a_change();
-        Ok(fs::renameat(&self.folder, &self.name, &there.folder, &there.name)?)
+        self.folder.replace(&self.name, &there.folder, &there.name)
     }
 
     /// Removes a name that is no folder's.
     pub(super) fn remove(&self) -> io::Result<()> {
         before_a_change();
-        Ok(fs::unlinkat(&self.folder, &self.name, AtFlags::empty())?)
+        self.folder.remove(&self.name)
     }
 
     /// Removes an empty folder.
     pub(super) fn remove_folder(&self) -> io::Result<()> {
         before_a_change();
-        Ok(fs::unlinkat(&self.folder, &self.name, AtFlags::REMOVEDIR)?)
+        self.folder.remove_dir(&self.name)
     }
 }
 
@@ -181,7 +149,7 @@ mod tests {
             assert!(find(path).is_err(), "{path}");
         }
         let place = find("a/f").unwrap();
-        assert!(place.set_mode(0o600).unwrap_err().to_string().contains("is a link"));
+        assert!(place.set_mode(0o600).unwrap_err().to_string().contains("symlink"));
         assert!(place.open().is_err());
         place.remove().unwrap();
         assert!(outside.join("f").exists() && place.is_free().unwrap());

@@ -10,6 +10,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use untrusted::Dir;
+
 use super::place::Place;
 use crate::hub_cache::{
     link::{self, Pointer},
@@ -51,14 +53,14 @@ pub(super) fn take(root: &Path, lock: &Path) -> Result<Held, String> {
 /// # Errors
 /// When it cannot be looked at.
 pub(super) fn in_use(place: &Place, locked: bool, now: SystemTime) -> io::Result<Option<String>> {
-    let stat = place.look()?;
-    let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(stat.st_mtime.max(0) as u64);
+    let stamp = place.look()?;
+    let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(stamp.modified.0.max(0) as u64);
     // The clock of a server that is ahead of ours gives a fresh file a time to come.
     let age = now.duration_since(changed).unwrap_or_else(|ahead| ahead.duration());
     if !locked && age < YOUNG {
         return Ok(Some("it is less than an hour old".to_owned()));
     }
-    Ok(opener(stat.st_dev, stat.st_ino).map(|process| format!("process {process} has it open")))
+    Ok(opener(stamp.device, stamp.inode).map(|process| format!("process {process} has it open")))
 }
 
 /// Whether the link at `path`, of a snapshot, leads to a blob of its repo that is there.
@@ -75,8 +77,7 @@ pub(super) fn has_its_blob(root: &Path, path: &Path, text: &OsStr) -> io::Result
     }
     let pointer = link::pointer(text.as_bytes(), folders.len(), &root.join(repo));
     let Pointer::Blob(blob) = pointer else { return Ok(false) };
-    // Only looked at, so that links on the way do no harm.
-    match fs::symlink_metadata(root.join(repo).join(BLOBS).join(blob)) {
+    match Dir::open(root)?.look(Path::new(repo).join(BLOBS).join(blob)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         looked => looked.map(|_| true),
     }

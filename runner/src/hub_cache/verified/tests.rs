@@ -21,6 +21,7 @@ fn stamp(inode: u64) -> Stamp {
         kind: Kind::File,
         device: 1,
         inode,
+        links: 1,
         size: 3,
         accessed: (0, 0),
         modified: (-4, 5),

@@ -3,16 +3,17 @@
 
 use std::{
     collections::BTreeMap,
-    fs::Metadata,
-    os::unix::fs::MetadataExt as _,
+    io,
     path::{Path, PathBuf},
 };
 
-use walkdir::WalkDir;
+use untrusted::Found;
 
 use crate::hub_cache::{
+    belongs::{LOCKS, belongs},
     breakage::{Breakage, Fix, What},
-    dir::{DEEPEST, is_too_deep, too_deep},
+    cache::Cache,
+    dir::{DEEPEST, Dir, Kind, Stamp, is_too_deep, too_deep},
     names::RepoName,
     reached::is_passing,
     repo::TREES,
@@ -82,16 +83,14 @@ enum EntryKind {
 }
 
 impl Entry {
-    fn of(data: &Metadata) -> Self {
-        let kind = if data.is_dir() {
-            EntryKind::Folder
-        } else if data.is_file() {
-            EntryKind::File
-        } else {
-            EntryKind::Other
+    fn of(stamp: &Stamp) -> Self {
+        let kind = match stamp.kind {
+            Kind::Folder => EntryKind::Folder,
+            Kind::File => EntryKind::File,
+            Kind::Link | Kind::Fifo | Kind::Device | Kind::Other => EntryKind::Other,
         };
-        let (mode, uid, gid) = (data.mode() & 0o7777, data.uid(), data.gid());
-        Self { kind, mode, uid, gid, size: if data.is_file() { data.len() } else { 0 } }
+        let size = if kind == EntryKind::File { stamp.size } else { 0 };
+        Self { kind, mode: stamp.mode, uid: stamp.uid, gid: stamp.gid, size }
     }
 }
 
@@ -104,70 +103,74 @@ pub(crate) struct Walked {
     pub(crate) written_locks: Vec<PathBuf>,
 }
 
-/// Walks the cache at `hub`, or only these repos of it.
-pub(crate) fn walk(hub: &Path, repos: Option<&[RepoName]>, who: Who<'_>) -> Walked {
-    let mut judge = Judge { who, shared: is_shared(hub), ..Judge::default() };
+/// Walks the cache, or only these repos of it. What no client makes is judged by itself, and not
+/// entered.
+pub(crate) fn walk(cache: &Cache, repos: Option<&[RepoName]>, who: Who<'_>) -> Walked {
+    let top = cache.dir.look("").ok();
+    let mut judge = Judge {
+        who,
+        shared: top.is_some_and(|top| is_shared(&top)),
+        has_store: cache.store.is_some(),
+        is_all_clients: cache.is_all_clients(),
+        ..Judge::default()
+    };
     let roots: Vec<PathBuf> = match repos {
-        None => vec![hub.to_owned()],
+        None => vec![PathBuf::new()],
         Some(repos) => repos
             .iter()
             .flat_map(|repo| {
                 let folder = repo.folder();
-                [hub.join(&folder), hub.join(".locks").join(folder)]
+                [Path::new(LOCKS).join(&folder), folder.into()]
             })
-            .filter(|path| path.symlink_metadata().is_ok())
             .collect(),
     };
     for root in roots {
-        let mut entries = WalkDir::new(&root).follow_root_links(true).into_iter();
-        while let Some(entry) = entries.next() {
-            let looked = entry.and_then(|entry| Ok((entry.metadata()?, entry)));
-            match looked {
-                Ok((data, entry)) => {
-                    let below = entry.path().strip_prefix(hub).unwrap_or(entry.path());
-                    judge.entry(below, entry.depth(), Entry::of(&data));
-                    if entry.depth() == DEEPEST && data.is_dir() {
-                        entries.skip_current_dir();
-                        judge.add(
-                            What::TooDeep,
-                            below.to_owned(),
-                            0,
-                            too_deep().to_string(),
-                            vec![],
-                        );
-                    }
-                }
-                // A closed folder was judged by its own entry.
-                Err(error) if error.io_error().is_some_and(is_passing) => {}
-                Err(error) => {
-                    let path = error.path().unwrap_or(hub);
-                    let below = path.strip_prefix(hub).unwrap_or(path).to_owned();
-                    let is_too_deep = error.io_error().is_some_and(is_too_deep);
-                    let what = if is_too_deep { What::TooDeep } else { What::DiskError };
-                    judge.add(what, below, 0, error.to_string(), vec![]);
-                }
+        let Ok(stamp) = cache.dir.look(&root) else { continue };
+        judge.found(&cache.dir, &root, Ok(stamp));
+        if stamp.kind != Kind::Folder {
+            continue;
+        }
+        match cache.dir.dir(&root) {
+            Ok(dir) => dir.walk(DEEPEST, |found| {
+                let (path, found) = match found {
+                    Found::Entry { path, stamp } => (path, Ok(stamp)),
+                    Found::Closed { path, error } => (path, Err(error)),
+                };
+                judge.found(&cache.dir, &below(&root, path), found)
+            }),
+            Err(error) => {
+                judge.found(&cache.dir, &root, Err(error));
             }
         }
     }
     judge.finish()
 }
 
+/// `path` below `root`, without a slash at its end.
+fn below(root: &Path, path: &Path) -> PathBuf {
+    if path.as_os_str().is_empty() { root.to_owned() } else { root.join(path) }
+}
+
 /// Whether a group fills the cache together: its folder says so.
-fn is_shared(hub: &Path) -> bool {
-    hub.metadata().is_ok_and(|data| data.mode() & 0o020 != 0 && data.mode() & SET_GID != 0)
+const fn is_shared(top: &Stamp) -> bool {
+    top.mode & 0o020 != 0 && top.mode & SET_GID != 0
 }
 
 #[derive(Debug)]
 struct Judge<'a> {
     who: Who<'a>,
     shared: bool,
+    /// Whether `blobs` is the store.
+    has_store: bool,
+    /// Whether the cache holds nothing but what clients make.
+    is_all_clients: bool,
     walked: Walked,
-    /// Modes of the folders on the way to an entry.
-    folders: Vec<u32>,
     /// By repo, as there may be a great many.
     foreign: BTreeMap<Option<RepoName>, Group>,
     group_closed: BTreeMap<Option<RepoName>, Group>,
     read_only: BTreeMap<Option<RepoName>, Group>,
+    /// Somebody else's that no client makes.
+    strange: Group,
 }
 
 impl Default for Judge<'_> {
@@ -175,8 +178,10 @@ impl Default for Judge<'_> {
         Self {
             who: Who { uid: 0, gid: 0, groups: &[] },
             shared: false,
+            has_store: false,
+            is_all_clients: true,
             walked: Walked::default(),
-            folders: vec![],
+            strange: Group::default(),
             foreign: BTreeMap::new(),
             group_closed: BTreeMap::new(),
             read_only: BTreeMap::new(),
@@ -203,14 +208,39 @@ impl Group {
 }
 
 impl Judge<'_> {
-    fn entry(&mut self, path: &Path, depth: usize, entry: Entry) {
-        let Entry { kind, mode, uid, gid: _, size } = entry;
-        if kind == EntryKind::File && size > 0 && path.starts_with(".locks") {
-            self.walked.written_locks.push(path.to_owned());
+    /// Judges what was found at `path`; whether to go on below it.
+    fn found(&mut self, hub: &Dir, path: &Path, found: io::Result<Stamp>) -> bool {
+        let stamp = match found {
+            Ok(stamp) => stamp,
+            // A closed folder was judged by its own entry.
+            Err(error) if is_passing(&error) => return false,
+            Err(error) => {
+                let what = if is_too_deep(&error) { What::TooDeep } else { What::DiskError };
+                self.add(what, path.to_owned(), 0, error.to_string(), vec![]);
+                return false;
+            }
+        };
+        let above = || path.parent().and_then(|above| Some(hub.look(above).ok()?.mode));
+        self.entry(path, Entry::of(&stamp), above);
+        let is_too_deep = path.iter().count() >= DEEPEST && stamp.kind == Kind::Folder;
+        if is_too_deep {
+            self.add(What::TooDeep, path.to_owned(), 0, too_deep().to_string(), vec![]);
         }
-        if kind == EntryKind::Folder {
-            self.folders.truncate(depth);
-            self.folders.push(mode);
+        !is_too_deep && belongs(path, self.has_store)
+    }
+
+    /// Whether owner and mode of the entry are a repair's to change.
+    fn is_ours(&self, path: &Path) -> bool {
+        match path.as_os_str().is_empty() {
+            true => self.is_all_clients,
+            false => belongs(path, self.has_store),
+        }
+    }
+
+    fn entry(&mut self, path: &Path, entry: Entry, above: impl FnOnce() -> Option<u32>) {
+        let Entry { kind, mode, uid, gid: _, size } = entry;
+        if kind == EntryKind::File && size > 0 && path.starts_with(LOCKS) {
+            self.walked.written_locks.push(path.to_owned());
         }
         let own = uid == self.who.uid;
         let rights = Rights::of(&entry, self.who);
@@ -231,21 +261,23 @@ impl Judge<'_> {
                 _ if is_tree(path) => What::BrokenTree,
                 _ => What::UnreadableFile,
             };
-            let fix = if own {
-                let above = depth.checked_sub(1).and_then(|above| self.folders.get(above));
-                let mode = mode | pattern(path, kind, above.copied().unwrap_or_default());
-                Fix::Mode { path: path.to_owned(), mode }
-            } else {
-                Fix::TakeBack { paths: vec![path.to_owned()] }
-            };
+            let fix = self.is_ours(path).then(|| match own {
+                true => {
+                    let mode = mode | pattern(path, kind, above().unwrap_or_default());
+                    Fix::Mode { path: path.to_owned(), mode }
+                }
+                false => Fix::TakeBack { paths: vec![path.to_owned()] },
+            });
             let evidence = format!("its mode is {mode:04o}, its owner uid {uid}");
-            self.add(what, path.to_owned(), size, evidence, vec![fix]);
+            self.add(what, path.to_owned(), size, evidence, fix.into_iter().collect());
         }
         // On a cache of a group the others' entries are as they should be, if the group may use
         // them. A lock of others is used by whoever may write to it.
         let usable = full && (rights.write() || kind != EntryKind::Folder || !self.shared);
         if !own && self.who.uid != 0 {
             if self.shared && usable {
+            } else if !self.is_ours(path) {
+                self.strange.take(path, entry);
             } else {
                 self.foreign.entry(repo.clone()).or_default().take(path, entry);
             }
@@ -263,6 +295,15 @@ impl Judge<'_> {
     }
 
     fn finish(mut self) -> Walked {
+        let Group { paths, bytes, owner } = std::mem::take(&mut self.strange);
+        if let Some(first) = paths.first() {
+            let evidence = format!(
+                "{} entries belong to uid {owner} or others, and no Hub client makes such; a repair \
+                 leaves them alone",
+                paths.len()
+            );
+            self.add(What::ForeignOwner, first.clone(), bytes, evidence, vec![]);
+        }
         let groups = [
             (What::ForeignOwner, std::mem::take(&mut self.foreign)),
             (What::ReadOnlyFolder, std::mem::take(&mut self.read_only)),
@@ -325,7 +366,7 @@ fn is_closed_to_group(entry: Entry) -> bool {
 fn repo_of(path: &Path) -> Option<RepoName> {
     let mut parts = path.iter();
     let first = parts.next()?.to_str()?;
-    let folder = if first == ".locks" { parts.next()?.to_str()? } else { first };
+    let folder = if first == LOCKS { parts.next()?.to_str()? } else { first };
     RepoName::of_folder(folder)
 }
 

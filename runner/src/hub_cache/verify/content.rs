@@ -8,7 +8,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::layout::{Judged, set_aside};
+use super::layout::{Copy, Judged, set_aside};
 use crate::hub_cache::{
     breakage::{Breakage, Fix, What},
     dir::Stamp,
@@ -16,7 +16,7 @@ use crate::hub_cache::{
     hashing::Job,
     names::{BlobName, Digest, RepoName},
     reached::is_gone,
-    repo::{BLOBS, Blob, Repo},
+    repo::{At, BLOBS, Blob, Repo},
     verified::Verified,
 };
 
@@ -77,6 +77,8 @@ struct Others {
 struct Item {
     /// Where, below the repo.
     path: PathBuf,
+    /// Where its bytes are.
+    at: At,
     /// What it should be.
     name: Digest,
     stamp: Stamp,
@@ -117,7 +119,7 @@ impl Content {
         for (name, blob) in &repo.blobs {
             content.blob(repo, judged, name, blob, full);
         }
-        for (path, stamp, etag) in &judged.copies {
+        for Copy { path, at, stamp, etag } in &judged.copies {
             let (count, bytes, first) = &mut content.others.copies;
             *count += 1;
             *bytes += stamp.size;
@@ -129,8 +131,8 @@ impl Content {
                         path: content.folder.join(path),
                         repo: content.folder.clone(),
                     };
-                    let (path, stamp) = (path.clone(), *stamp);
-                    content.item(Item { path, name, stamp, fix, shared: false }, full);
+                    let (path, at, stamp) = (path.clone(), at.clone(), *stamp);
+                    content.item(Item { path, at, name, stamp, fix, shared: false }, full);
                 }
                 None => content.others.unverifiable(path, stamp.size),
             }
@@ -158,8 +160,9 @@ impl Content {
         match BlobName::of(name.as_encoded_bytes()) {
             BlobName::Named(_) if judged.wrong_size.contains(name) => {}
             BlobName::Named(digest) => {
+                let Some(at) = repo.blob_at(name) else { return };
                 let fix = set_aside(repo, &self.folder, name);
-                self.item(Item { path, name: digest, stamp: *stamp, fix, shared }, full);
+                self.item(Item { path, at, name: digest, stamp: *stamp, fix, shared }, full);
             }
             BlobName::Other if judged.used.contains(name) => {
                 self.others.unverifiable(&path, stamp.size);
@@ -178,12 +181,12 @@ impl Content {
     }
 
     /// Asks for the files that must be read.
-    pub(crate) fn ask(&self, hub: &Path, reading: &mut Reading) {
+    pub(crate) fn ask(&self, reading: &mut Reading) {
         for item in &self.pending {
             let at = reading.jobs.len();
             let is_new = *reading.at.entry(item.key()).or_insert(at) == at;
             if is_new {
-                let file = hub.join(&self.folder).join(&item.path);
+                let file = item.at.clone();
                 reading.jobs.push(Job { file, like: item.name, size: item.stamp.size });
             }
         }

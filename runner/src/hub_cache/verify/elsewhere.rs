@@ -69,12 +69,8 @@ fn find(
         }
         let folder = repo.folder();
         let blobs = Path::new(&folder).join(BLOBS);
-        // A repair follows no link.
-        if [Path::new(&folder), &blobs].iter().any(|path| cache.path.join(path).is_symlink()) {
-            continue;
-        }
-        // What is closed was told by its owner and mode, and gives nothing.
-        let Ok(dir) = cache.dir.enter(&blobs) else { continue };
+        // What is closed was told by its owner and mode, and gives nothing. A repair follows no link.
+        let Ok(dir) = cache.dir.dir(&blobs) else { continue };
         let _ = dir.visit(|name, kind| {
             if kind == Kind::File && names.contains(name) {
                 let path = blobs.join(name);

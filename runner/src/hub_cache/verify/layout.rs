@@ -12,14 +12,16 @@ use std::{
 };
 
 pub(crate) use blobs::set_aside;
+use contract::hub::Stranger;
+use untrusted::{Found, Refused};
 
 use crate::hub_cache::{
     breakage::{Breakage, Fix, SET_ASIDE, What},
-    dir::{Kind, Stamp, is_too_deep},
+    dir::{DEEPEST, Kind, Stamp, is_too_deep},
     location::out_of_sight,
     names::{is_of_system, is_umask_probe},
     reached::leads_nowhere,
-    repo::{BLOBS, NO_EXIST, REFS, Repo, SNAPSHOTS, TREES, Trouble},
+    repo::{At, BLOBS, NO_EXIST, REFS, Repo, SNAPSHOTS, TREES, Trouble},
 };
 
 /// What the layout says of a repo.
@@ -31,10 +33,23 @@ pub(crate) struct Judged {
     pub(crate) wrong_size: HashSet<OsString>,
     /// Blobs that a snapshot uses.
     pub(crate) used: HashSet<OsString>,
-    /// Files in place of links, below the repo, with the names that their bytes should have.
-    pub(crate) copies: Vec<(PathBuf, Stamp, Option<String>)>,
+    /// Files in place of links.
+    pub(crate) copies: Vec<Copy>,
     /// SHA-256 digests that the lists give for payloads of the store, by Xet hash.
     pub(crate) payloads: HashMap<String, String>,
+}
+
+/// A file in the place of a link.
+#[derive(Debug)]
+pub(crate) struct Copy {
+    /// Where, below the repo.
+    pub(crate) path: PathBuf,
+    /// Where its bytes are.
+    pub(crate) at: At,
+    /// What it is.
+    pub(crate) stamp: Stamp,
+    /// The name that its bytes should have, if the commit's list says so.
+    pub(crate) etag: Option<String>,
 }
 
 /// Judges a repo.
@@ -85,7 +100,7 @@ struct Judge<'a> {
 
 /// The names of what lies in the repo's `.set-aside`, without the moment after them.
 fn set_aside_names(repo: &Repo) -> HashSet<OsString> {
-    let list = repo.dir.enter(SET_ASIDE).and_then(|dir| dir.list()).unwrap_or_default();
+    let list = repo.dir.dir(SET_ASIDE).and_then(|dir| dir.list()).unwrap_or_default();
     list.iter()
         .filter_map(|(name, _)| Path::new(name).file_stem().map(std::ffi::OsStr::to_owned))
         .collect()
@@ -123,7 +138,9 @@ impl Judge<'_> {
         let is_told = error.kind() == io::ErrorKind::PermissionDenied
             || is_too_deep(error)
             || leads_nowhere(error);
-        if !is_told {
+        if leads_astray(error) {
+            self.add(What::EscapingLink, path, 0, error.to_string());
+        } else if !is_told {
             self.add(What::DiskError, path, 0, error.to_string());
         }
     }
@@ -203,12 +220,19 @@ impl Judge<'_> {
     }
 
     fn set_aside(&mut self) {
-        let files = walkdir::WalkDir::new(self.repo.path.join(SET_ASIDE)).into_iter().flatten();
-        let sizes = files.filter_map(|entry| {
-            let data = entry.metadata().ok()?;
-            data.is_file().then_some(data.len())
-        });
-        let (count, bytes) = sizes.fold((0, 0), |(count, bytes), size| (count + 1, bytes + size));
+        let (mut count, mut bytes) = (0, 0);
+        if let Ok(dir) = self.repo.dir.dir(SET_ASIDE) {
+            dir.walk(DEEPEST, |found| {
+                // What is closed was told by its owner and mode.
+                if let Found::Entry { stamp, .. } = found
+                    && stamp.kind == Kind::File
+                {
+                    count += 1;
+                    bytes += stamp.size;
+                }
+                true
+            });
+        }
         if count > 0 {
             self.add(What::SetAside, SET_ASIDE, bytes, format!("{count} file(s)"));
         }
@@ -216,7 +240,7 @@ impl Judge<'_> {
 
     /// `trees/tmp*.tmp`.
     fn unfinished_trees(&mut self) {
-        let Ok(dir) = self.repo.dir.enter(TREES) else { return };
+        let Ok(dir) = self.repo.dir.dir(TREES) else { return };
         let Ok(list) = dir.list() else { return };
         for (name, kind) in list {
             let bytes = name.as_encoded_bytes();
@@ -231,6 +255,11 @@ impl Judge<'_> {
     }
 }
 
+/// Whether a folder was not read because it is a link, to what it should not be.
+pub(super) fn leads_astray(error: &io::Error) -> bool {
+    Stranger::is(error) || Refused::of(error) == Some(Refused::Symlink)
+}
+
 /// Whether the entry `name` of a repo is neither a folder nor a link to one. What is out of sight may
 /// be one.
 fn lacks(repo: &Repo, name: &OsStr, kind: Kind) -> bool {
@@ -240,7 +269,7 @@ fn lacks(repo: &Repo, name: &OsStr, kind: Kind) -> bool {
             Ok(stamp) => stamp.kind != Kind::Folder,
             Err(error) => leads_nowhere(&error),
         },
-        Kind::File | Kind::Other => true,
+        Kind::File | Kind::Fifo | Kind::Device | Kind::Other => true,
     }
 }
 

@@ -1,7 +1,9 @@
 //! Locks that only their existence keeps: where a file system has no flock, a client writes its
 //! process and host into the lock, and waits for ever for one whose process is gone.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
+
+use untrusted::Refused;
 
 use super::access::Walked;
 use crate::hub_cache::{
@@ -28,7 +30,13 @@ pub(crate) fn judge(hub: &Dir, walked: &Walked) -> Vec<Breakage> {
     let locks = walked.written_locks.iter();
     locks
         .filter_map(|path| {
-            let text = hub.read(path, LARGEST).ok()?;
+            let text = match hub.read(path, LARGEST) {
+                Err(error) if matches!(Refused::of(&error), Some(Refused::TooLarge(_))) => {
+                    return Some(too_large(path, &error));
+                }
+                // What is closed was told by its owner and mode.
+                read => read.ok()?,
+            };
             let text = String::from_utf8_lossy(&text).into_owned();
             let Holder { process, host } = holder(&text)?;
             let of_here = host == here;
@@ -42,17 +50,31 @@ pub(crate) fn judge(hub: &Dir, walked: &Walked) -> Vec<Breakage> {
             };
             // Whoever holds it by flock keeps it.
             let fixes = vec![Fix::Remove { path: path.clone(), lock: Some(path.clone()) }];
-            let repo = path.iter().nth(1).and_then(|folder| RepoName::of_folder(folder.to_str()?));
             Some(Breakage {
                 what: What::StaleLock,
                 path: path.clone(),
-                repo,
+                repo: repo_of(path),
                 bytes: text.len() as u64,
                 evidence,
                 fixes,
             })
         })
         .collect()
+}
+
+fn too_large(path: &Path, error: &io::Error) -> Breakage {
+    Breakage {
+        what: What::TooLarge,
+        path: path.to_owned(),
+        repo: repo_of(path),
+        bytes: 0,
+        evidence: error.to_string(),
+        fixes: vec![],
+    }
+}
+
+fn repo_of(path: &Path) -> Option<RepoName> {
+    path.iter().nth(1).and_then(|folder| RepoName::of_folder(folder.to_str()?))
 }
 
 /// Reads `PROCESS\nHOST\n`, more lines aside.
@@ -92,6 +114,7 @@ mod tests {
             ("dead", format!("4194305\n{host}")),
             ("away", "1\nelsewhere\n".to_owned()),
             ("odd", "hello".to_owned()),
+            ("vast", "1".repeat(5000)),
         ] {
             fs::write(locks.join(name), text).unwrap();
             walked.written_locks.push(format!(".locks/models--a--b/{name}").into());
@@ -101,7 +124,8 @@ mod tests {
             .iter()
             .map(|breakage| breakage.path.file_name().unwrap().to_str().unwrap())
             .collect();
-        assert_eq!(names, ["dead", "away"]);
-        assert!(found.iter().all(|breakage| breakage.what == What::StaleLock));
+        assert_eq!(names, ["dead", "away", "vast"]);
+        let kinds = found.iter().map(|breakage| breakage.what);
+        assert!(kinds.eq([What::StaleLock, What::StaleLock, What::TooLarge]));
     }
 }

@@ -34,6 +34,7 @@ use super::{
 use crate::{exit::Usage, host::Host, hub_cache::HubCache, progress::Progress, units};
 
 pub use content::Tally;
+pub(crate) use layout::is_link_probe;
 #[cfg(test)]
 pub(crate) use layout::layout_of;
 
@@ -94,7 +95,7 @@ pub fn verify(
     let who = Who { uid: host.uid, gid: host.gid, groups: &host.groups };
     let everything = scope.repos.is_empty();
 
-    let mut walked = access::walk(&cache.path, (!everything).then_some(&chosen), who);
+    let mut walked = access::walk(&cache, (!everything).then_some(&chosen), who);
     let stale = locks::judge(&cache.dir, &walked);
     walked.breakages.extend(stale);
     let closed = walked.breakages.iter().filter(|found| found.what == What::ClosedFolder);
@@ -219,7 +220,7 @@ impl Work<'_> {
             let Some(content) = content else { continue };
             self.linked.extend(content.linked.iter().cloned());
             self.is_blind |= content.is_blind;
-            content.ask(&self.cache.path, &mut reading);
+            content.ask(&mut reading);
             contents.push(content);
         }
         self.progress.expect(reading.jobs.iter().map(|job| job.size).sum());
@@ -236,7 +237,11 @@ impl Work<'_> {
 fn unopened(name: &RepoName, error: &std::io::Error) -> Breakage {
     let closed = error.kind() == std::io::ErrorKind::PermissionDenied;
     Breakage {
-        what: if closed { What::ClosedFolder } else { What::DiskError },
+        what: match closed {
+            true => What::ClosedFolder,
+            false if layout::leads_astray(error) => What::EscapingLink,
+            false => What::DiskError,
+        },
         path: name.folder().into(),
         repo: Some(name.clone()),
         bytes: 0,

@@ -1,10 +1,6 @@
 //! Payloads of the shared store that no repo links to: a commit's list may tell their digest.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    time::SystemTime,
-};
+use std::{io, sync::Arc, time::SystemTime};
 
 use super::{Verification, Work};
 use crate::hub_cache::{
@@ -13,6 +9,7 @@ use crate::hub_cache::{
     hashing::{self, Job},
     names::Digest,
     reached::is_gone,
+    repo::{At, in_store},
     store::{Payload, STORE},
     verified::{self, Verified},
 };
@@ -46,7 +43,7 @@ pub(super) fn unlinked(work: &Work<'_>, full: bool, verification: &mut Verificat
         }
     }
     let job = |(payload, name): &(&Payload, Digest)| Job {
-        file: hub.join(place(payload)),
+        file: At { dir: Arc::clone(&work.cache.dir), below: in_store(&payload.name) },
         like: *name,
         size: payload.stamp.size,
     };
@@ -95,16 +92,10 @@ fn compare(verification: &mut Verification, payload: &Payload, name: Digest, dig
 fn add(verification: &mut Verification, what: What, payload: &Payload, evidence: String) {
     verification.breakages.push(Breakage {
         what,
-        path: place(payload),
+        path: in_store(&payload.name),
         repo: None,
         bytes: payload.stamp.size,
         evidence,
         fixes: vec![],
     });
-}
-
-/// Where a payload lies, below the cache.
-fn place(payload: &Payload) -> PathBuf {
-    let shard = payload.name.to_string_lossy().chars().take(2).collect::<String>();
-    Path::new(STORE).join(shard).join(&payload.name)
 }

@@ -263,7 +263,7 @@ fn what_goes_before_it_is_read_is_not_corrupt() {
         let repo = repo.unwrap();
         Content::of(&repo, &layout::judge(&repo), None, false)
     });
-    contents.iter().for_each(|content| content.ask(&cache.path, &mut reading));
+    contents.iter().for_each(|content| content.ask(&mut reading));
     fs::remove_file(fixture.at(format!("models--org--m/blobs/{}", names["config.json"]))).unwrap();
     let never = AtomicBool::new(false);
     let hashed = hashing::run(&reading.jobs, &Progress::hidden(), &never);

@@ -1,15 +1,12 @@
 //! Which files of a folder hold which split, by the rules of `datasets`.
 
-use std::{
-    ffi::OsStr,
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{ffi::OsStr, io, path::Path};
 
 use anyhow::{Context as _, bail, ensure};
 use contract::argument::DATASET_CONFIG;
 
 use super::{
+    super::folder::Folder,
     card::{self, CARD, Place},
     pattern,
 };
@@ -30,6 +27,9 @@ const SHARD: &str = "-[0-9][0-9][0-9][0-9][0-9]-of-[0-9][0-9][0-9][0-9][0-9]*.*"
 /// Files about a dataset, not of it.
 const ABOUT: [&str; 4] =
     ["config.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json"];
+
+/// Bytes of the largest card that is read.
+const LARGEST: u64 = 32 << 20;
 
 /// What a file of rows is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,14 +61,14 @@ impl Kind {
     }
 
     /// The kind of all `files`; a JSON file beside others may be about the dataset.
-    pub(super) fn of_all(files: &[PathBuf]) -> anyhow::Result<Self> {
-        if let Some(file) = files.iter().find(|file| Self::of(file).is_none()) {
-            bail!("`{}` is compressed; unpack it", file.display());
+    pub(super) fn of_all(files: &[String]) -> anyhow::Result<Self> {
+        if let Some(file) = files.iter().find(|file| Self::of(Path::new(file)).is_none()) {
+            bail!("`{file}` is compressed; unpack it");
         }
         let is_json =
             |file: &Path| file.extension().is_some_and(|end| end.eq_ignore_ascii_case("json"));
         let mut others =
-            files.iter().filter(|file| !is_json(file)).filter_map(|file| Self::of(file));
+            files.iter().map(Path::new).filter(|file| !is_json(file)).filter_map(Self::of);
         let kind = others.next();
         ensure!(
             others.all(|other| Some(other) == kind),
@@ -81,15 +81,15 @@ impl Kind {
 
 /// The splits of the dataset in `folder`, each with its files in order.
 pub(super) fn splits(
-    folder: &Path,
+    folder: &Folder,
     config: Option<&str>,
-) -> anyhow::Result<Vec<(String, Vec<PathBuf>)>> {
-    let reading = || format!("reading the folder `{}`", folder.display());
-    let mut names = Vec::new();
-    list(folder, "", &mut names).with_context(reading)?;
-    names.sort();
-    let card = match fs::read_to_string(folder.join(CARD)) {
-        Ok(card) => card,
+) -> anyhow::Result<Vec<(String, Vec<String>)>> {
+    let names = folder.files(|name| !name.starts_with('.') && !name.starts_with("__"));
+    let mut names =
+        names.with_context(|| format!("reading the folder `{}`", folder.path.display()))?;
+    names.retain(|name| has_rows(name.rsplit('/').next().unwrap_or(name)));
+    let card = match folder.open(CARD).and_then(|card| untrusted::bytes(card.file, LARGEST)) {
+        Ok(card) => String::from_utf8(card).with_context(|| format!("reading its `{CARD}`"))?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(error).with_context(|| format!("reading its `{CARD}`")),
     };
@@ -123,14 +123,14 @@ pub(super) fn splits(
     ensure!(
         splits.iter().any(|(_, files)| !files.is_empty()),
         "`{}` has no file that ends in {}",
-        folder.display(),
+        folder.path.display(),
         Kind::ENDINGS.join(", ")
     );
     for (split, files) in &splits {
         whole_set(files).with_context(|| format!("looking for its split `{split}`"))?;
     }
-    let whole = |files: Vec<&str>| files.into_iter().map(|file| folder.join(file)).collect();
-    Ok(splits.into_iter().map(|(split, files)| (split, whole(files))).collect())
+    let owned = |files: Vec<&str>| files.into_iter().map(str::to_owned).collect();
+    Ok(splits.into_iter().map(|(split, files)| (split, owned(files))).collect())
 }
 
 /// Refuses shards of which others are missing: their names tell how many there are.
@@ -149,24 +149,6 @@ fn whole_set(files: &[&str]) -> anyhow::Result<()> {
             here >= count,
             "`{file}` is one of {count} files, and {here} of them are here; download all of it"
         );
-    }
-    Ok(())
-}
-
-/// Adds the files with rows below `folder`, by their names from there.
-fn list(folder: &Path, prefix: &str, names: &mut Vec<String>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else { continue };
-        if name.starts_with('.') || name.starts_with("__") {
-            continue;
-        }
-        if fs::metadata(entry.path()).is_ok_and(|data| data.is_dir()) {
-            list(&entry.path(), &format!("{prefix}{name}/"), names)?;
-        } else if has_rows(name) {
-            names.push(format!("{prefix}{name}"));
-        }
     }
     Ok(())
 }

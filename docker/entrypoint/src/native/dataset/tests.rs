@@ -4,6 +4,7 @@
 use std::{fs, os::unix::fs::symlink, path::Path};
 
 use contract::{Backend, argument};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 
 use super::load;
@@ -138,12 +139,16 @@ fn a_dataset_of_the_hub_is_found_in_the_cache() {
     let commit = "0".repeat(40);
     let files = [("README.md", card), ("data/p.csv", "text\na"), ("other.csv", "text\nb")];
     let blobs = folder(&files);
+    let digest = |number: usize| format!("{number:040}");
     let hub = tempfile::tempdir().unwrap();
     let repo = hub.path().join("datasets--org--d");
-    for (name, _) in files {
+    fs::create_dir_all(repo.join("blobs")).unwrap();
+    for (number, (name, _)) in files.iter().enumerate() {
         let link = repo.join("snapshots").join(&commit).join(name);
         fs::create_dir_all(link.parent().unwrap()).unwrap();
-        symlink(blobs.path().join(name), link).unwrap();
+        fs::copy(blobs.path().join(name), repo.join("blobs").join(digest(number))).unwrap();
+        let up = "../".repeat(1 + name.split('/').count());
+        symlink(format!("{up}blobs/{}", digest(number)), link).unwrap();
     }
     fs::create_dir_all(repo.join("refs")).unwrap();
     fs::write(repo.join("refs/main"), &commit).unwrap();
@@ -151,7 +156,16 @@ fn a_dataset_of_the_hub_is_found_in_the_cache() {
     assert_eq!(texts("org/d", hub.path(), &["scenario.dataset_config=default"]).unwrap(), ["a"]);
     let error = texts("org/d", hub.path(), &["scenario.dataset_config=x"]).unwrap_err();
     assert!(error.contains("it has no configuration `x`; it has `default`"), "{error}");
-    fs::remove_file(blobs.path().join("data/p.csv")).unwrap();
+    let snapshot = repo.join("snapshots").join(&commit);
+    assert_eq!(texts(snapshot.to_str().unwrap(), hub.path(), &[]).unwrap(), ["a"], "by its path");
+    let other = snapshot.join("data/q.csv");
+    symlink(blobs.path().join("data/p.csv"), &other).unwrap();
+    for name in ["org/d", snapshot.to_str().unwrap()] {
+        let error = texts(name, hub.path(), &[]).unwrap_err();
+        assert!(error.contains("which is not followed"), "{error}");
+    }
+    fs::remove_file(other).unwrap();
+    fs::remove_file(repo.join("blobs").join(digest(1))).unwrap();
     let error = texts("org/d", hub.path(), &[]).unwrap_err();
     assert!(error.contains("the download was not finished"), "{error}");
     let error = texts("org/absent", hub.path(), &[]).unwrap_err();
@@ -189,5 +203,27 @@ fn a_json_file_without_rows_is_told() {
     for (name, text) in [("p.jsonl", ""), ("p.jsonl", "\n\n"), ("p.json", "[]")] {
         let error = file(name, text, &[]).unwrap_err();
         assert!(error.ends_with("it has no rows"), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn a_fifo_is_no_dataset_and_a_symlink_of_the_users_is_followed() {
+    let folder = folder(&[("p.csv", "text\na")]);
+    let at = |name: &str| folder.path().join(name);
+    let read = |path: &Path| texts(path.to_str().unwrap(), folder.path(), &[]);
+    fs::create_dir(at("linked")).unwrap();
+    symlink("../p.csv", at("linked/train.csv")).unwrap();
+    symlink("p.csv", at("q.csv")).unwrap();
+    assert_eq!(read(&at("linked")).unwrap(), ["a"]);
+    assert_eq!(read(&at("q.csv")).unwrap(), ["a"]);
+    symlink(".", at("linked/loop")).unwrap();
+    assert!(read(&at("linked")).unwrap_err().contains("folders deep"));
+    for name in ["pipe.csv", "piped/train.csv"] {
+        fs::create_dir_all(at(name).parent().unwrap()).unwrap();
+        mknodat(CWD, at(name), FileType::Fifo, Mode::RWXU, 0).unwrap();
+    }
+    for name in ["pipe.csv", "piped"] {
+        let error = read(&at(name)).unwrap_err();
+        assert!(error.contains("a FIFO"), "{error}");
     }
 }

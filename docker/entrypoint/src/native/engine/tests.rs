@@ -26,6 +26,11 @@ fn smoke_model() -> hub::ModelFile {
     hub::find(SMOKE_MODEL, Path::new(SMOKE_CACHE)).unwrap()
 }
 
+/// The model in the file at `path`.
+fn at(path: &Path) -> hub::ModelFile {
+    hub::find(path.to_str().unwrap(), path).unwrap()
+}
+
 /// Plain prompts, always the likeliest token.
 fn plain(min: u32, max: u32) -> Asked {
     let choice = Choice { repetition_penalty: 1.0, sampling: None, seed: 42 };
@@ -33,7 +38,7 @@ fn plain(min: u32, max: u32) -> Asked {
 }
 
 fn load(asked: Asked) -> Engine {
-    Engine::load(&smoke_model().path, asked).unwrap()
+    Engine::load(&smoke_model(), asked).unwrap()
 }
 
 #[test]
@@ -53,7 +58,7 @@ fn what_is_no_gguf_file_is_an_error_with_its_path() {
     let path = folder.path().join("m.gguf");
     for content in [&b""[..], b"GGUF", b"no model at all"] {
         fs::write(&path, content).unwrap();
-        let error = format!("{:#}", Engine::load(&path, plain(1, 1)).unwrap_err());
+        let error = format!("{:#}", Engine::load(&at(&path), plain(1, 1)).unwrap_err());
         assert!(error.contains(&path.display().to_string()), "{error}");
         assert!(error.contains("not a complete GGUF file"), "{error}");
     }
@@ -107,7 +112,7 @@ fn halves_are_computed_with_whole() {
     let path = folder.path().join("m.gguf");
     for kind in [GgmlDType::F16, GgmlDType::BF16] {
         rewrite(kind, &path);
-        let mut engine = Engine::load(&path, plain(5, 5)).unwrap();
+        let mut engine = Engine::load(&at(&path), plain(5, 5)).unwrap();
         let About { weights_stored, weights_computed, .. } = engine.about();
         assert!(weights_stored.contains(&format!("211 x {kind:?}")), "{weights_stored}");
         assert_eq!(weights_computed, "272 x F32");
@@ -122,7 +127,7 @@ fn a_truncated_model_is_an_error() {
     let whole = fs::read(smoke_model().path).unwrap();
     let mut cut = tempfile::NamedTempFile::new().unwrap();
     cut.write_all(&whole[..whole.len() / 2]).unwrap();
-    let error = format!("{:#}", Engine::load(cut.path(), plain(1, 1)).unwrap_err());
+    let error = format!("{:#}", Engine::load(&at(cut.path()), plain(1, 1)).unwrap_err());
     assert!(error.contains("may be truncated"), "{error}");
     assert!(error.contains(&cut.path().display().to_string()), "{error}");
 }
@@ -162,8 +167,7 @@ fn a_chat_template_of_the_file_makes_a_chat_of_the_prompt() {
         parameters: [("reasoning_effort".to_owned(), "low".into())].into_iter().collect(),
         ..Chat::default()
     };
-    let error =
-        Engine::load(&smoke_model().path, Asked { chat: Some(unknown), ..chat }).unwrap_err();
+    let error = Engine::load(&smoke_model(), Asked { chat: Some(unknown), ..chat }).unwrap_err();
     assert!(
         format!("{error:#}").contains("`scenario.reasoning_params.reasoning_effort`"),
         "{error:#}"

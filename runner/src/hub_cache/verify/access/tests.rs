@@ -26,7 +26,7 @@ fn the_first_class_that_fits_decides() {
 fn found(shared: bool, entries: &[(&str, Entry)]) -> Vec<(What, usize)> {
     let mut judge = Judge { who: ADA, shared, ..Judge::default() };
     for (path, entry) in entries {
-        judge.entry(Path::new(path), 1, *entry);
+        judge.entry(Path::new(path), *entry, || None);
     }
     let breakages = judge.finish().breakages.into_iter();
     breakages.map(|breakage| (breakage.what, breakage.fixes.len())).collect()
@@ -54,7 +54,7 @@ fn what_is_closed_or_somebody_elses_is_found() {
         [(What::UnreadableFile, 1)]
     );
     assert_eq!(
-        found(false, &[("models--a", folder(0o755, 0)), ("models--a/x", file(0o600, 0))]),
+        found(false, &[("models--a", folder(0o755, 0)), ("models--a/blobs/x", file(0o600, 0))]),
         [(What::UnreadableFile, 1), (What::ForeignOwner, 1)]
     );
     assert_eq!(
@@ -65,10 +65,33 @@ fn what_is_closed_or_somebody_elses_is_found() {
 }
 
 #[test]
+fn what_no_client_makes_is_told_and_left_to_its_owner() {
+    use EntryKind::{File, Folder};
+    let root = |path| (path, entry(File, 0o600, 0, 0));
+    assert_eq!(
+        found(false, &[root("shadow"), root("models--a/shadow"), root("models--a/blobs/x")]),
+        [
+            (What::UnreadableFile, 0),
+            (What::UnreadableFile, 0),
+            (What::UnreadableFile, 1),
+            (What::ForeignOwner, 0),
+            (What::ForeignOwner, 1),
+        ]
+    );
+    let own = [("private", entry(Folder, 0o000, 1000, 100))];
+    assert_eq!(found(false, &own), [(What::ClosedFolder, 0)], "no mode is changed, either");
+    let mut judge = Judge { who: ADA, is_all_clients: false, ..Judge::default() };
+    judge.entry(Path::new(""), entry(Folder, 0o755, 0, 0), || None);
+    assert!(judge.finish().breakages[0].fixes.is_empty(), "the folder itself is no cache");
+}
+
+#[test]
 fn in_a_cache_of_a_group_others_own_things() {
     use EntryKind::{File, Folder};
-    let theirs =
-        [("models--a", entry(Folder, 0o2775, 7, 100)), ("models--a/x", entry(File, 0o664, 7, 100))];
+    let theirs = [
+        ("models--a", entry(Folder, 0o2775, 7, 100)),
+        ("models--a/blobs/x", entry(File, 0o664, 7, 100)),
+    ];
     assert_eq!(found(true, &theirs), []);
     let closed = [("models--a", entry(Folder, 0o2755, 7, 100))];
     assert_eq!(found(true, &closed), [(What::ForeignOwner, 1)]);
@@ -77,7 +100,7 @@ fn in_a_cache_of_a_group_others_own_things() {
     let mine = [
         ("models--a/trees/c.json", entry(File, 0o600, 1000, 100)),
         ("models--a", entry(Folder, 0o755, 1000, 100)),
-        ("models--a/t", entry(File, 0o600, 1000, 100)),
+        ("models--a/blobs/t", entry(File, 0o600, 1000, 100)),
     ];
     assert_eq!(found(true, &mine), [(What::GroupClosed, 0)]);
 }

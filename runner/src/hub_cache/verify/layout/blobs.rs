@@ -14,8 +14,7 @@ use crate::hub_cache::{
     link::{self, BlobLink},
     names::{BlobName, etag_of_incomplete},
     reached::Reached,
-    repo::{BLOBS, Blob, Repo, Trouble},
-    store::STORE,
+    repo::{BLOBS, Blob, Repo, Trouble, in_store},
 };
 
 impl Judge<'_> {
@@ -29,7 +28,7 @@ impl Judge<'_> {
                 Blob::Unseen(error) => {
                     self.trouble(&Trouble { path, error: io::Error::from(error.kind()) });
                 }
-                Blob::Shared { payload, reached } => self.shared(&path, payload, reached),
+                Blob::Shared { payload, reached } => self.shared(name, &path, payload, reached),
                 Blob::Astray { text, reached: _ } => {
                     if let Some(right) = self.to_store(text) {
                         let fix = Fix::Relink { path: self.folder.join(&path), text: right };
@@ -64,7 +63,7 @@ impl Judge<'_> {
         matches!(link::blob(right.as_bytes()), BlobLink::Store(_)).then_some(right)
     }
 
-    fn shared(&mut self, path: &Path, payload: &OsStr, reached: &Reached) {
+    fn shared(&mut self, name: &OsStr, path: &Path, payload: &OsStr, reached: &Reached) {
         let evidence = match reached {
             Reached::There(_) if reached.file().is_some() => return,
             Reached::There(_) => format!("`{}` of the store is no file", payload.display()),
@@ -74,7 +73,7 @@ impl Judge<'_> {
                 return;
             }
             // It may have come since the repo was listed.
-            Reached::Nothing if self.repo.dir.look_through(path).is_ok() => return,
+            Reached::Nothing if self.repo.look_through_blob(name).is_ok() => return,
             Reached::Nothing => format!("the store has no `{}`", payload.display()),
         };
         self.add(What::DanglingStoreLink, path, 0, evidence);
@@ -136,10 +135,7 @@ impl Judge<'_> {
 /// Takes a blob's bytes away: of one that lies in the store, the store's.
 pub(crate) fn set_aside(repo: &Repo, folder: &Path, name: &OsStr) -> Fix {
     let path = match repo.blobs.get(name) {
-        Some(Blob::Shared { payload, .. }) => {
-            let shard = payload.as_bytes().get(..2).unwrap_or_default();
-            Path::new(STORE).join(OsStr::from_bytes(shard)).join(payload)
-        }
+        Some(Blob::Shared { payload, .. }) => in_store(payload),
         _ => folder.join(BLOBS).join(name),
     };
     Fix::SetAside { path, repo: folder.to_owned() }

@@ -7,11 +7,13 @@ use std::{
     path::Path,
 };
 
+use untrusted::Refused;
+
 use super::Judge;
 use crate::hub_cache::{
     breakage::{Fix, What},
     census::completeness,
-    completeness::{Completeness, Witness},
+    completeness::{Completeness, LARGEST_INDEX, Witness, is_index},
     dir::Kind,
     link,
     reached::{Reached, Seen},
@@ -19,7 +21,7 @@ use crate::hub_cache::{
     repo::{BLOBS, Blob, TREES, TreeFault, Trouble},
     snapshot::{Content, Snapshot, SnapshotFile},
     tree::{Tree, TreeFile},
-    verify::layout::set_aside,
+    verify::layout::{Copy, set_aside},
 };
 
 /// How many names a message lists.
@@ -62,7 +64,7 @@ impl Judge<'_> {
             let entry = tree
                 .as_ref()
                 .map(|Tree(files)| file.path.to_str().and_then(|path| files.get(path)));
-            match self.file(file, &place.join(&file.path), entry, only_links) {
+            match self.file(snapshot, file, entry, only_links) {
                 Found::Bytes => {
                     present.insert(file.path.as_path());
                 }
@@ -77,8 +79,29 @@ impl Judge<'_> {
                 .filter_map(|file| Some((file.xet_hash()?.to_owned(), file.etag().to_owned())));
             self.judged.payloads.extend(payloads);
         }
+        self.too_large(snapshot);
         let complete = completeness(self.repo, snapshot, &present, &dangling, tree.as_ref());
         self.incomplete(place, complete, &dangling, seen_whole);
+    }
+
+    /// Indexes of weights that are not read.
+    fn too_large(&mut self, snapshot: &Snapshot) {
+        for file in snapshot.files.iter().filter(|file| is_index(&file.path)) {
+            let stamp = match &file.content {
+                Content::Blob { name, .. } => match self.repo.seen(name) {
+                    Seen::Listed { stamp, .. } => Some(*stamp),
+                    _ => None,
+                },
+                Content::Copy(stamp) => Some(*stamp),
+                Content::Astray { .. } | Content::Odd => None,
+            };
+            let size = stamp.map_or(0, |stamp| stamp.size);
+            if size > LARGEST_INDEX {
+                let path = snapshot.place.join(&file.path);
+                let evidence = Refused::TooLarge(LARGEST_INDEX).to_string();
+                self.add(What::TooLarge, path, size, evidence);
+            }
+        }
     }
 
     /// The commit's list, and whether there is one that is out of sight.
@@ -117,11 +140,12 @@ impl Judge<'_> {
     /// there is a list without it.
     fn file(
         &mut self,
+        snapshot: &Snapshot,
         file: &SnapshotFile,
-        path: &Path,
         entry: Option<Option<&TreeFile>>,
         only_links: bool,
     ) -> Found {
+        let path = &snapshot.place.join(&file.path);
         let is_link = matches!(file.content, Content::Blob { .. } | Content::Astray { .. });
         if is_link && file.path.file_name().is_some_and(is_unfinished) {
             let fix = Fix::Unlink { path: self.folder.join(path) };
@@ -147,7 +171,10 @@ impl Judge<'_> {
                     let evidence = "a file that no download made".to_owned();
                     self.add(What::ForeignFile, path, stamp.size, evidence);
                 } else {
-                    self.judged.copies.push((path.to_owned(), *stamp, entry_name));
+                    let (path, stamp) = (path.clone(), *stamp);
+                    let at = self.repo.file_at(snapshot, file);
+                    let copy = at.map(|at| Copy { path, at, stamp, etag: entry_name });
+                    self.judged.copies.extend(copy);
                 }
                 Found::Bytes
             }

@@ -1,0 +1,191 @@
+//! How a Hub cache is laid out, as far as both sides read it.
+//!
+//! A container may replace any folder of a cache by a symlink to a folder of the user's. A folder
+//! of a repo behind a symlink, as people make them to spread a cache over disks, is therefore
+//! entered only when all that it holds is named as it would be there.
+
+use std::{
+    error::Error,
+    ffi::OsStr,
+    fmt, io,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
+
+use untrusted::{Dir, Kind, Refused};
+
+/// The folders of a repo.
+pub const BLOBS: &str = "blobs";
+/// See [`BLOBS`].
+pub const SNAPSHOTS: &str = "snapshots";
+/// See [`BLOBS`].
+pub const REFS: &str = "refs";
+/// See [`BLOBS`].
+pub const TREES: &str = "trees";
+/// See [`BLOBS`].
+pub const NO_EXIST: &str = ".no_exist";
+/// See [`BLOBS`]; ours.
+pub const SET_ASIDE: &str = ".set-aside";
+/// The store that the repos of a cache share, in the cache's own folder.
+pub const STORE: &str = "blobs";
+
+/// Bytes of the largest ref that is read: it holds 40 digits.
+pub const LARGEST_REF: u64 = 4096;
+
+/// What systems leave in any folder; huggingface_hub passes over them, too.
+const OF_SYSTEMS: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
+
+/// Whether a system left this file, which means nothing.
+pub fn is_of_system(name: &OsStr) -> bool {
+    OF_SYSTEMS.iter().any(|known| name == *known)
+}
+
+/// Whether a repo has an entry of this name, whoever wrote it.
+pub fn is_of_repo(name: &OsStr) -> bool {
+    [BLOBS, SNAPSHOTS, REFS, TREES, NO_EXIST, SET_ASIDE].iter().any(|known| name == *known)
+        || is_of_system(name)
+}
+
+/// What a folder should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// A repo of the cache.
+    Repo,
+    /// A repo's `blobs`.
+    Blobs,
+    /// A repo's `snapshots`.
+    Snapshots,
+}
+
+impl Part {
+    /// Whether an entry of this name and kind belongs in such a folder.
+    fn has(self, name: &OsStr, kind: Kind) -> bool {
+        is_of_system(name)
+            || match self {
+                Self::Repo => is_of_repo(name),
+                Self::Blobs => kind != Kind::Folder && is_of_blobs(name.as_bytes()),
+                Self::Snapshots => {
+                    matches!(kind, Kind::Folder | Kind::Link) && is_hex(name.as_bytes(), &[40])
+                }
+            }
+    }
+}
+
+/// A folder that is a symlink to one which is not what it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stranger(Part);
+
+impl Stranger {
+    /// Whether it is the reason of `error`.
+    pub fn is(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|reason| reason.is::<Self>())
+    }
+}
+
+impl fmt::Display for Stranger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part = match self.0 {
+            Part::Repo => "a repo",
+            Part::Blobs => "blobs of a repo",
+            Part::Snapshots => "snapshots of a repo",
+        };
+        write!(f, "it is a symlink to a folder that holds more than {part}, and was not read")
+    }
+}
+
+impl Error for Stranger {}
+
+/// Opens the folder `name` of `dir`, and tells whether it is behind a symlink.
+///
+/// # Errors
+/// When it is missing, closed or not a folder, or a symlink to a folder of another kind.
+pub fn enter(dir: &Dir, name: impl AsRef<Path>, part: Part) -> io::Result<(Dir, bool)> {
+    let name = name.as_ref();
+    match dir.dir(name) {
+        Err(error) if Refused::of(&error) == Some(Refused::Symlink) => {}
+        opened => return Ok((opened?, false)),
+    }
+    let opened = dir.through(name)?;
+    let mut is_part = true;
+    opened.visit(|name, kind| is_part &= part.has(name, kind))?;
+    if is_part { Ok((opened, true)) } else { Err(io::Error::other(Stranger(part))) }
+}
+
+/// Where the text of a link in a repo's `blobs` leads in the store, below the cache; none when it
+/// leads anywhere else.
+pub fn in_store(text: &[u8]) -> Option<PathBuf> {
+    let below = text.strip_prefix(b"../../blobs/")?;
+    let (shard, name) = below.split_at_checked(2)?;
+    let name = name.strip_prefix(b"/")?;
+    let is_payload = name.len() == 64 && name.starts_with(shard) && !name.contains(&b'/');
+    is_payload.then(|| Path::new(STORE).join(OsStr::from_bytes(below)))
+}
+
+/// Whether a client names a file in `blobs` so: an etag, or a step on the way to one.
+fn is_of_blobs(name: &[u8]) -> bool {
+    let stem = name.strip_prefix(b".").unwrap_or(name);
+    let etag = stem.split(|byte| *byte == b'.').next().unwrap_or_default();
+    is_hex(etag, &[40, 64]) || (name.starts_with(b"tmp_") && name.len() == 40)
+}
+
+fn is_hex(text: &[u8], lengths: &[usize]) -> bool {
+    lengths.contains(&text.len())
+        && text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink, path::Path};
+
+    use untrusted::Dir;
+
+    use super::{Part, Stranger, enter, in_store};
+
+    const COMMIT: &str = "0123456789012345678901234567890123456789";
+
+    #[test]
+    fn a_folder_behind_a_symlink_is_entered_when_it_holds_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["repo/blobs", "repo/refs", "snapshots", "ssh", "real"] {
+            fs::create_dir_all(at(name)).unwrap();
+        }
+        fs::create_dir(at("snapshots").join(COMMIT)).unwrap();
+        for blob in [COMMIT.to_owned(), format!(".{COMMIT}.0011aabb.old"), ".DS_Store".to_owned()] {
+            fs::write(at("repo/blobs").join(blob), "").unwrap();
+        }
+        fs::write(at("ssh/id_rsa"), "").unwrap();
+        fs::write(at("real/anything"), "").unwrap();
+        for (target, link) in
+            [("repo", "r"), ("repo/blobs", "b"), ("snapshots", "s"), ("ssh", "x"), ("none", "n")]
+        {
+            symlink(target, at(link)).unwrap();
+        }
+        let dir = Dir::open(folder.path()).unwrap();
+        let entered = |name: &str, part| enter(&dir, name, part).map(|(_, is_linked)| is_linked);
+        for (name, part) in [("r", Part::Repo), ("b", Part::Blobs), ("s", Part::Snapshots)] {
+            assert!(entered(name, part).unwrap(), "{name}");
+            assert!(Stranger::is(&entered("x", part).unwrap_err()), "{name}");
+        }
+        assert!(Stranger::is(&entered("s", Part::Blobs).unwrap_err()));
+        assert!(!entered("real", Part::Repo).unwrap(), "it is there by itself");
+        assert_eq!(entered("n", Part::Repo).unwrap_err().kind(), std::io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_link_leads_into_the_store_by_its_text() {
+        let name = "ab".repeat(32);
+        let text = format!("../../blobs/ab/{name}");
+        assert_eq!(in_store(text.as_bytes()).unwrap(), Path::new("blobs/ab").join(&name));
+        for text in [
+            format!("../../blobs/cd/{name}"),
+            format!("../../../blobs/ab/{name}"),
+            format!("../../blobs/ab/../{name}"),
+            format!("/blobs/ab/{name}"),
+            "../../blobs/ab/short".to_owned(),
+            "../../blobs/".to_owned(),
+        ] {
+            assert_eq!(in_store(text.as_bytes()), None, "{text}");
+        }
+    }
+}

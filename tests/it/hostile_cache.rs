@@ -1,0 +1,238 @@
+//! A cache in which a container has put other things than a Hub client would.
+
+use std::{
+    fs::{self, File, Permissions},
+    os::unix::{
+        fs::{PermissionsExt as _, lchown, symlink},
+        process::CommandExt as _,
+    },
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use rustix::{
+    fs::{CWD, FileType, Mode, mknodat},
+    process::getuid,
+};
+use serde_json::Value;
+
+use crate::harness::program;
+
+const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+/// Git's id of a file without bytes.
+const EMPTY: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
+/// Somebody without privileges, when the tests are root's.
+const SOMEBODY: u32 = 4242;
+
+/// No limit of `prlimit` that matters.
+const NO_LIMIT: &str = "--core=0";
+
+/// A home with a cache in it, and beside that a folder of secrets.
+struct World(tempfile::TempDir);
+
+impl World {
+    fn new() -> Self {
+        let world = Self(tempfile::tempdir().unwrap());
+        fs::set_permissions(world.0.path(), Permissions::from_mode(0o755)).unwrap();
+        // The build folder may lie where somebody cannot go. No child of another test's must have
+        // the copy open for writing.
+        let copy = world.at("aienergyscore");
+        assert!(
+            Command::new("cp").arg(program("aienergyscore")).arg(copy).status().unwrap().success()
+        );
+        for folder in ["home/hub", "home/secrets"] {
+            fs::create_dir_all(world.at(folder)).unwrap();
+        }
+        fs::write(world.at("home/secrets/id_rsa"), "a private key").unwrap();
+        world
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    /// Makes the model `id` of one file; its folder.
+    fn model(&self, id: &str) -> PathBuf {
+        let repo = self.at("home/hub").join(format!("models--{}", id.replace('/', "--")));
+        for folder in ["refs", "blobs", "trees", &format!("snapshots/{COMMIT}")] {
+            fs::create_dir_all(repo.join(folder)).unwrap();
+        }
+        fs::write(repo.join("refs/main"), COMMIT).unwrap();
+        fs::write(repo.join("blobs").join(EMPTY), "").unwrap();
+        let link = repo.join("snapshots").join(COMMIT).join("config.json");
+        symlink(Path::new("../../blobs").join(EMPTY), link).unwrap();
+        repo
+    }
+
+    /// `aienergyscore cache …` under this limit of `prlimit`, as somebody without privileges.
+    fn cache(&self, limit: &str, args: &[&str]) -> Output {
+        let mut command = Command::new("prlimit");
+        command
+            .args([limit, "--"])
+            .arg(self.at("aienergyscore"))
+            .arg("cache")
+            .args(args)
+            .env_clear();
+        command.env("HF_HUB_CACHE", self.at("home/hub")).env("HOME", self.at("home"));
+        if getuid().is_root() {
+            give(&self.at("home"), SOMEBODY);
+            command.uid(SOMEBODY).gid(SOMEBODY);
+        }
+        command.current_dir(self.at("home")).output().unwrap()
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let output = self.cache(NO_LIMIT, &[args, &["--json"]].concat());
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+    }
+
+    /// What `verify` finds: kind, place and evidence.
+    fn findings(&self) -> Vec<[String; 3]> {
+        let found = self.json(&["verify"]);
+        let findings = found["findings"].as_array().unwrap().iter();
+        findings
+            .map(|found| {
+                ["what", "path", "evidence"].map(|key| found[key].as_str().unwrap().to_owned())
+            })
+            .collect()
+    }
+}
+
+/// Gives what root has below `folder` to `uid`, but for what is named `shadow`.
+fn give(folder: &Path, uid: u32) {
+    for entry in walkdir::WalkDir::new(folder) {
+        let entry = entry.unwrap();
+        if entry.file_name() != "shadow" {
+            lchown(entry.path(), Some(uid), Some(uid)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn lists_without_an_end_cost_no_memory_and_are_found() {
+    let world = World::new();
+    for number in 0..4 {
+        let repo = world.model(&format!("org/m{number}"));
+        let sparse = |name: &str| {
+            File::create(repo.join(name)).unwrap().set_len(1 << 30).unwrap();
+        };
+        if number > 0 {
+            sparse(&format!("trees/{COMMIT}.json"));
+        } else {
+            sparse(&format!("blobs/{}", "a".repeat(40)));
+            let index = format!("snapshots/{COMMIT}/model.safetensors.index.json");
+            symlink(format!("../../blobs/{}", "a".repeat(40)), repo.join(index)).unwrap();
+            sparse("refs/vast");
+        }
+    }
+    for args in [["ls"].as_slice(), &["verify", "--quick"]] {
+        let output = world.cache("--as=600000000", args);
+        assert!(output.status.code().is_some_and(|code| code <= 1), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("org"), "{output:?}");
+    }
+    let found = world.json(&["verify", "--quick"]);
+    let kinds = found["findings"].as_array().unwrap().iter();
+    let kinds: Vec<_> = kinds.map(|found| found["what"].as_str().unwrap()).collect();
+    let three = ["broken-tree"; 3];
+    assert_eq!(kinds, [&three[..], &["ref-to-nothing", "too-large"]].concat(), "{found:#}");
+}
+
+#[test]
+fn a_ref_that_is_no_file_is_told_and_not_waited_for() {
+    let world = World::new();
+    let repo = world.model("org/fifo");
+    fs::remove_file(repo.join("refs/main")).unwrap();
+    mknodat(CWD, repo.join("refs/main"), FileType::Fifo, Mode::RWXU, 0).unwrap();
+    let repo = world.model("org/link");
+    fs::remove_file(repo.join("refs/main")).unwrap();
+    symlink("../../../secrets/id_rsa", repo.join("refs/main")).unwrap();
+    let found = world.findings();
+    let what: Vec<_> = found.iter().map(|[what, ..]| what.as_str()).collect();
+    assert_eq!(what, ["ref-to-nothing"; 2], "{found:?}");
+    assert!(found[0][2].contains("FIFO") && found[1][2].contains("symlink"), "{found:?}");
+    let output = world.cache(NO_LIMIT, &["ls"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
+fn a_folder_of_the_users_in_a_symlinks_guise_is_not_read() {
+    let world = World::new();
+    symlink("../secrets", world.at("home/hub/models--org--repo")).unwrap();
+    for folder in ["blobs", "snapshots", "refs", "trees"] {
+        let repo = world.model(&format!("org/{folder}"));
+        fs::remove_dir_all(repo.join(folder)).unwrap();
+        symlink("../../secrets", repo.join(folder)).unwrap();
+    }
+    let repo = world.model("org/snapshot");
+    fs::remove_dir_all(repo.join("snapshots").join(COMMIT)).unwrap();
+    symlink("../../../secrets", repo.join("snapshots").join(COMMIT)).unwrap();
+    for args in [["ls"].as_slice(), &["ls", "--json"], &["verify"], &["repair", "--quick"]] {
+        let output = world.cache(NO_LIMIT, args);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(!said.contains("id_rsa") && output.status.code() < Some(2), "{args:?}: {output:?}");
+    }
+    let found = world.findings();
+    let places = found.iter().filter(|[what, ..]| what == "escaping-link");
+    let places: Vec<_> = places.map(|[_, path, _]| path.as_str()).collect();
+    let snapshot = format!("models--org--snapshot/snapshots/{COMMIT}");
+    assert_eq!(
+        places,
+        [
+            "models--org--blobs/blobs",
+            "models--org--refs/refs",
+            "models--org--repo",
+            &snapshot,
+            "models--org--snapshots/snapshots",
+        ],
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn folders_of_a_cache_on_other_disks_are_read_as_before() {
+    let world = World::new();
+    let repo = world.model("org/m");
+    let whole = world.json(&["ls"]);
+    for (place, disk) in [(repo.join("blobs"), "disk1"), (repo, "disk2")] {
+        fs::rename(&place, world.at(disk)).unwrap();
+        symlink(world.at(disk), &place).unwrap();
+        let linked = world.json(&["ls"]);
+        for key in ["size_bytes", "files", "faults"] {
+            assert_eq!(linked["repos"][0][key], whole["repos"][0][key], "{disk}: {linked:#}");
+        }
+        let found = world.json(&["verify"]);
+        assert_eq!(found["checked"]["hashed"], 1, "{disk}: {found:#}");
+    }
+}
+
+#[test]
+fn without_more_threads_the_first_one_does_the_work() {
+    let world = World::new();
+    for number in 0..20 {
+        let repo = world.model(&format!("org/m{number}"));
+        File::create(repo.join("blobs").join("b".repeat(40))).unwrap().set_len(1 << 20).unwrap();
+    }
+    for args in [["ls"].as_slice(), &["verify"]] {
+        let output = world.cache("--nproc=1", args);
+        assert!(output.status.code().is_some_and(|code| code <= 1), "{output:?}");
+        assert!(output.stderr.is_empty(), "{output:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs root, to make files that are root's"]
+fn what_is_roots_and_no_caches_is_not_even_planned_to_be_taken() {
+    assert!(getuid().is_root());
+    let world = World::new();
+    world.model("org/m");
+    let backup = world.at("home/hub");
+    fs::create_dir(backup.join("private")).unwrap();
+    for path in ["shadow", "private/shadow", "models--org--m/shadow", "models--org--m/blobs/shadow"]
+    {
+        fs::write(backup.join(path), "root's").unwrap();
+    }
+    let planned = world.json(&["repair", "--quick"]);
+    let paths: Vec<_> =
+        planned["steps"].as_array().unwrap().iter().map(|step| &step["paths"]).collect();
+    assert_eq!(paths, [&serde_json::json!(["models--org--m/blobs/shadow"])], "{planned:#}");
+}
