@@ -35,6 +35,14 @@ impl NewFile<'_> {
         &mut self.file
     }
 
+    /// Removes it again, and tells when that fails.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove(self) -> io::Result<()> {
+        self.dir.remove(&self.name)
+    }
+
     /// Gives it the name `name`, which may be another file's until then.
     ///
     /// # Errors
@@ -232,6 +240,7 @@ mod tests {
             assert_eq!(dir.write_new(name, b"").unwrap_err().kind(), ErrorKind::AlreadyExists);
         }
         drop(dir.new_file(0o600).unwrap());
+        dir.new_file(0o600).unwrap().remove().unwrap();
         assert_eq!(names(folder.path()), ["link", "new"]);
         let kept = dir.new_file(0o600).unwrap();
         assert!(names(folder.path())[0].starts_with(NEW));

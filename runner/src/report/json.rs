@@ -42,7 +42,7 @@ fn value(all: &Runs, figures: &[Figures], groups: &[Group]) -> Value {
 }
 
 fn of_run(run: &RunRecord, figures: &Figures) -> Value {
-    let RunRecord { folder, origin, summary, completion, meter, details, doubts } = run;
+    let RunRecord { folder, below: _, origin, summary, completion, meter, details, doubts } = run;
     let Figures {
         gpu,
         phases,

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
 use contract::{Backend, previous::set_aside};
+use reports::Folder;
 
 use super::{Planned, lock::ResultsLock, offline};
 use crate::{
@@ -11,7 +12,6 @@ use crate::{
     folders::{Need, foreign_entries, ready, repos_out_of_sight, shown_for_shell},
     gpus::Devices,
     host::Host,
-    host_path::HostPath,
     options::RunOptions,
     plan::{Pull, RunPlan},
     terminal::{self, warn},
@@ -60,7 +60,7 @@ pub(super) fn prepare(options: RunOptions, host: &Host) -> anyhow::Result<Prepar
         warn(Some(format!("you are root, so the benchmark and its files are root's, too{sudo}")));
     }
     announce(&detected.why, plan);
-    move_earlier_results(&options.results)?;
+    move_earlier_results(lock.folder())?;
     Ok(Prepared { planned, lock })
 }
 
@@ -100,16 +100,17 @@ fn announce(why: &str, plan: &RunPlan) {
     terminal::say(format_args!("GPUs: {gpus} ({})", plan.gpus.reason));
 }
 
-fn move_earlier_results(results: &HostPath) -> anyhow::Result<()> {
-    let moved = set_aside(results.as_path(), SystemTime::now()).with_context(|| {
+fn move_earlier_results(results: &Folder) -> anyhow::Result<()> {
+    let moved = set_aside(results.dir(), SystemTime::now()).with_context(|| {
         format!(
-            "moving earlier results in `{results}` aside; if they are not yours, `aienergyscore \
+            "moving earlier results in `{}` aside; if they are not yours, `aienergyscore \
              repair-results --yes {}` takes them back without sudo",
-            shown_for_shell(results.as_path())
+            results.shown(""),
+            shown_for_shell(results.path())
         )
     })?;
     if let Some(folder) = moved {
-        terminal::say(format_args!("earlier results: moved to {}", folder.display()));
+        terminal::say(format_args!("earlier results: moved to {}", results.shown(&folder)));
     }
     Ok(())
 }
