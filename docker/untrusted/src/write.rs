@@ -182,7 +182,11 @@ fn single(name: &OsStr) -> io::Result<&Path> {
     is_name.then_some(Path::new(name)).ok_or_else(|| Refused::NotBelow.into())
 }
 
-fn random_name() -> io::Result<String> {
+/// A name that nobody knew before.
+///
+/// # Errors
+/// When the system has no random numbers.
+pub fn random_name() -> io::Result<String> {
     let mut bytes = [0; 8];
     // So few bytes come at once.
     getrandom(&mut bytes, GetRandomFlags::empty())?;

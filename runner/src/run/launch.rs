@@ -23,6 +23,7 @@ use crate::{
     host::Host,
     host_path::HostPath,
     hub_cache::delta::Inventory,
+    json_text::json_text,
     meter::{self, Meter},
     render::command_line,
     report,
@@ -163,7 +164,7 @@ fn read_json<T: serde::de::DeserializeOwned>(
 
 fn show_summary(summary: &Summary, results: &HostPath, show: Show) -> anyhow::Result<()> {
     if show == Show::RunJson {
-        terminal::print(&format!("{:#}\n", json!({ "results": results, "summary": summary })))
+        terminal::print(&json_text(&json!({ "results": results, "summary": summary })))
     } else {
         terminal::print(&format!("\n{}", report::describe(summary, results)))
     }
