@@ -7,7 +7,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use contract::output::LOCK;
+use contract::output::{DOCUMENTED, LOCK};
 use untrusted::escape;
 
 use crate::{exit::Usage, host_path::HostPath};
@@ -46,8 +46,7 @@ pub(crate) fn refuse_planted(results: &HostPath) -> Result<(), Usage> {
         if links > MOST_LINKS {
             break;
         }
-        let holds_lock = |folder: &&Path| fs::symlink_metadata(folder.join(LOCK)).is_ok();
-        if let Some(earlier) = real.ancestors().find(holds_lock) {
+        if let Some(earlier) = real.ancestors().find(|folder| is_of_a_run(folder)) {
             return Err(Usage(format!(
                 "the results folder `{results}` leads through the symlink `{}`, which a container \
                  may have left: `{}` is a results folder of an earlier run; name the folder that \
@@ -62,6 +61,12 @@ pub(crate) fn refuse_planted(results: &HostPath) -> Result<(), Usage> {
         }
     }
     Ok(())
+}
+
+/// Whether a run wrote to the folder. Its container could delete the lock file, too.
+fn is_of_a_run(folder: &Path) -> bool {
+    let names = DOCUMENTED.iter().map(|(name, _)| *name).chain([LOCK]);
+    names.into_iter().any(|name| fs::symlink_metadata(folder.join(name)).is_ok())
 }
 
 fn shown(path: &Path) -> String {
@@ -102,6 +107,8 @@ mod tests {
             let error = refused(name).unwrap_or_else(|| panic!("{name}"));
             assert!(error.contains("planted`, which a container may have left"), "{error}");
         }
+        fs::rename(at("results/.aienergyscore.lock"), at("results/RUN_COMPLETE.json")).unwrap();
+        assert!(refused("results/planted").is_some(), "a container can delete the lock file");
         for name in ["results", "results/new/er", "own", "own/deep", "own/../x", "loop", "none"] {
             assert_eq!(refused(name), None, "{name}");
         }

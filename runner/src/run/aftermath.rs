@@ -1,6 +1,6 @@
 //! After a run: whose the results are, and what the host adds to the summary.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use contract::{
@@ -32,30 +32,32 @@ pub(super) fn foreign_results(results: &Folder, uid: u32) -> Option<String> {
         }
     });
     outputs.sort();
-    let mut foreign = vec![];
-    let mut look = |path: PathBuf, stamp: Stamp| {
+    let (mut first, mut count) = (None, 0_u64);
+    let mut look = |path: &Path, stamp: Stamp| {
         if stamp.uid != uid {
-            foreign.push((path, stamp.uid));
+            count += 1;
+            first.get_or_insert_with(|| (path.to_owned(), stamp.uid));
         }
     };
     for name in outputs {
         let Ok(stamp) = results.dir().look(&name) else { continue };
-        if let Some(folder) = (stamp.kind == Kind::Folder).then(|| results.dir().dir(&name)) {
-            let Ok(folder) = folder else { continue };
-            folder.walk(DEEPEST, |found| {
-                if let Found::Entry { path, stamp } = found {
-                    look(name.join(path), stamp);
-                }
-                true
-            });
+        look(&name, stamp);
+        if stamp.kind != Kind::Folder {
+            continue;
         }
-        look(name, stamp);
+        // One that is closed to the user is foreign itself.
+        let Ok(folder) = results.dir().dir(&name) else { continue };
+        folder.walk(DEEPEST, |found| {
+            if let Found::Entry { path, stamp } = found {
+                look(&name.join(path), stamp);
+            }
+            true
+        });
     }
-    let (first, owner) = foreign.first()?;
+    let (first, owner) = first?;
     Some(format!(
-        "{} file(s) in `{}` do not belong to you, first `{}` of uid {owner}; \
+        "{count} file(s) in `{}` do not belong to you, first `{}` of uid {owner}; \
          `aienergyscore repair-results --yes {}` takes them back without sudo",
-        foreign.len(),
         results.shown(""),
         results.shown(&first.to_string_lossy()),
         shown_for_shell(results.path())

@@ -72,6 +72,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     }
 
     let results = lock.folder();
+    warn(lock.renew().err().map(|error| format!("{error:#}")));
     let evidence = Evidence {
         engine: engine.mode.engine(),
         client_code: ended.code,

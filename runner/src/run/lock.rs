@@ -100,6 +100,22 @@ impl ResultsLock {
         self.file.try_clone()
     }
 
+    /// Puts a lock file where the container deleted it, or left something in its place: it tells
+    /// that the folder is one of runs.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, or a folder is in the place.
+    pub(super) fn renew(&self) -> anyhow::Result<()> {
+        let id = |stamp: Stamp| (stamp.device, stamp.inode);
+        let renewing = || format!("making the lock file `{}` again", self.folder.shown(LOCK));
+        let own = Stamp::of_file(&self.file).with_context(renewing)?;
+        let dir = self.folder.dir();
+        if dir.look(LOCK).is_ok_and(|there| id(there) == id(own)) {
+            return Ok(());
+        }
+        dir.write(LOCK, b"").with_context(renewing)
+    }
+
     /// The folder, opened once.
     pub(super) const fn folder(&self) -> &Folder {
         &self.folder
@@ -230,6 +246,27 @@ mod tests {
         assert_eq!(fs::read_to_string(at("mine")).unwrap(), "precious");
         fs::write(&lock, "").unwrap();
         ResultsLock::take(&results, "run").unwrap();
+    }
+
+    #[test]
+    fn a_lock_file_that_the_container_deleted_or_replaced_is_made_again() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("mine"), "precious").unwrap();
+        let results = root.path().join("results");
+        fs::create_dir(&results).unwrap();
+        let lock = results.join(".aienergyscore.lock");
+        let results = HostPath::new("results folder", &results, "/".as_ref()).unwrap();
+        let (held, _) = ResultsLock::take(&results, "run").unwrap();
+        held.renew().unwrap();
+        assert!(fs::read_to_string(&lock).unwrap().starts_with("run (process "));
+        fs::remove_file(&lock).unwrap();
+        held.renew().unwrap();
+        assert_eq!(fs::read_to_string(&lock).unwrap(), "");
+        fs::remove_file(&lock).unwrap();
+        symlink("../mine", &lock).unwrap();
+        held.renew().unwrap();
+        assert!(!lock.is_symlink());
+        assert_eq!(fs::read_to_string(root.path().join("mine")).unwrap(), "precious");
     }
 
     #[test]

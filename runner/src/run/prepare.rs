@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use contract::{Backend, previous::set_aside};
 use reports::Folder;
 
-use super::{Planned, lock::ResultsLock, offline};
+use super::{Planned, lock::ResultsLock, offline, unfinished::remove_unfinished};
 use crate::{
     engine::{self, Engine},
     folders::{Need, foreign_entries, ready, repos_out_of_sight, shown_for_shell},
@@ -33,6 +33,8 @@ pub(super) fn prepare(options: RunOptions, host: &Host) -> anyhow::Result<Prepar
     ready("results folder", &options.results, host, Need::Write)?;
     let (lock, doubt) = ResultsLock::take(&options.results, &options.run_id)?;
     warn(doubt);
+    remove_unfinished(lock.folder(), host.uid, host.now)
+        .with_context(|| format!("reading the results folder `{}`", options.results))?;
     if options.backend.is_none_or(Backend::needs_hub_cache) {
         let need = if options.offline { Need::Read } else { Need::WriteOrWarn };
         for (what, folder) in options.cache.folders() {
