@@ -9,7 +9,8 @@ use anyhow::Context as _;
 use untrusted::escape;
 
 /// Prints lines of `text` to standard output. What a terminal would obey in them does nothing: a
-/// form that can carry it, as JSON does, writes it in its own way before. That nobody reads any more, as behind `| head`, is no error.
+/// form that can carry it, as JSON does, writes it in its own way before. That nobody reads any
+/// more, as behind `| head`, is no error.
 ///
 /// # Errors
 /// When standard output cannot be written for another reason.
@@ -31,8 +32,8 @@ pub fn width() -> Option<usize> {
 }
 
 /// Says a line to whoever reads standard error. It stays one line, and names and others' text in it
-/// do nothing to a terminal: a message of several lines is said line by line. Where nobody reads, or the disk behind it is full,
-/// the work goes on: a run must not die of a lost terminal.
+/// do nothing to a terminal: a message of several lines is said line by line. Where nobody reads, or
+/// the disk behind it is full, the work goes on: a run must not die of a lost terminal.
 pub fn say(line: impl Display) {
     // One write, so that lines of several programs do not mix. There is nowhere to report to.
     let _ = io::stderr().lock().write_all(format!("{}\n", escape(&line.to_string())).as_bytes());
