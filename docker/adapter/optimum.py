@@ -18,7 +18,7 @@ from optimum_benchmark.preprocessors.dataset_preprocessor import TASKS_TO_PREPRO
 from optimum_benchmark.scenarios.energy_star import scenario as energy_star
 
 from . import devices, energy, model
-from .record import digest
+from .record import digest, whole
 from .refusal import Refusal, named
 
 TASK = "text-generation"
@@ -146,18 +146,23 @@ def run(settings, prompts, device, record):
         # The process launcher's parent spins while the model runs, and takes a core from it.
         launcher=InlineConfig(),
     )
-    config.save_json("benchmark_config.json")
+    _save(config.save_json, "benchmark_config.json")
     try:
         report = Benchmark.launch(config)
     except Refusal:
         raise
     except Exception as error:
         raise Refusal(f"the `{settings.stack}` backend gave up: {named(error)}") from error
-    report.save_json("benchmark_report.json")
-    report.save_markdown("benchmark_report.md")
-    report.save_text("benchmark_report.txt")
-    Benchmark(config=config, report=report).save_json("benchmark.json")
+    _save(report.save_json, "benchmark_report.json")
+    _save(report.save_markdown, "benchmark_report.md")
+    _save(report.save_text, "benchmark_report.txt")
+    _save(Benchmark(config=config, report=report).save_json, "benchmark.json")
     record.finish(Seen.answers)
+
+
+def _save(save, name):
+    with whole(name) as path:
+        save(path)
 
 
 def _backend(settings, device, configuration):

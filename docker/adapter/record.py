@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+import secrets
 import time
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Dict, List, Optional
@@ -84,8 +86,28 @@ def digest():
 
 def write_json(name, value):
     """Writes a JSON file whole or not at all."""
-    temporary = f".{name}.{os.getpid()}.tmp"
-    with open(temporary, "w", encoding="utf-8") as file:
+    with whole(name) as path, open(path, "w", encoding="utf-8") as file:
         json.dump(value, file, indent=2)
         file.write("\n")
-    os.replace(temporary, name)
+
+
+@contextmanager
+def whole(name):
+    """A path to write to, whose file becomes `name` when it is whole.
+
+    Others may be able to write to the working directory. The file is new, nobody knows its name
+    before, and the path leads to that very file, whatever lies under its name by now.
+    """
+    temporary = f".aienergyscore-new-{secrets.token_hex(8)}"
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    file = os.open(temporary, flags, 0o666)
+    try:
+        yield f"/proc/self/fd/{file}"
+        os.fsync(file)
+        os.replace(temporary, name)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    finally:
+        os.close(file)

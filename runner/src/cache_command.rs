@@ -25,6 +25,7 @@ use crate::{
         repair::{TakeBack, repair},
         verify::{Around, Scope, Verification, verify},
     },
+    json_text::json_text,
     options::EngineChoice,
     signals, terminal,
     token::TokenSource,
@@ -41,7 +42,7 @@ pub fn ls(listing: &Listing, as_json: bool) -> anyhow::Result<Exit> {
     let census = CacheCensus::take(cache.hub.as_path())?;
     let now = host.now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     terminal::print(&if as_json {
-        format!("{:#}\n", listing.json(&census, now))
+        json_text(&listing.json(&census, now))
     } else {
         listing.table(&census, now)
     })?;
@@ -57,7 +58,7 @@ pub fn check(scope: &Scope, as_json: bool) -> anyhow::Result<Exit> {
     let cache = HubCache::locate(&host)?;
     let signals = Signals::watched()?;
     let found = around(&host, &cache, &signals, |around| verify(&cache, scope, around))?;
-    terminal::print(&if as_json { format!("{:#}\n", found.json()) } else { found.lines() })?;
+    terminal::print(&if as_json { json_text(&found.json()) } else { found.lines() })?;
     Ok(signals.stopped().filter(|_| found.interrupted).unwrap_or_else(|| found.exit()))
 }
 
@@ -81,7 +82,7 @@ pub fn mend(
     let signals = Signals::watched()?;
     let done =
         around(&host, &cache, &signals, |around| repair(&cache, scope, around, &owners, really))?;
-    terminal::print(&if as_json { format!("{:#}\n", done.json()) } else { done.lines() })?;
+    terminal::print(&if as_json { json_text(&done.json()) } else { done.lines() })?;
     Ok(signals.stopped().filter(|_| done.interrupted).unwrap_or_else(|| done.exit()))
 }
 

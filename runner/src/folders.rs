@@ -19,6 +19,7 @@ use crate::{
         belongs::{LOCKS, belongs},
         store::has_store,
     },
+    shell::quote_line,
 };
 
 /// What must be possible in a folder.
@@ -136,10 +137,9 @@ fn owner_and_remedy(folder: &Path, host: &Host) -> String {
     }
 }
 
-/// `path`, quoted for pasting into a shell.
+/// `path`, quoted for pasting into a shell, on one line.
 pub(crate) fn shown_for_shell(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    shlex::try_quote(&text).map_or_else(|_| text.to_string(), |quoted| quoted.into_owned())
+    quote_line(&path.to_string_lossy())
 }
 
 /// A warning when folders in the upper levels of the cache belong to somebody else and are closed

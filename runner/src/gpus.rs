@@ -11,6 +11,9 @@ pub(crate) use amd::{DRI, KFD, VISIBLE};
 
 use crate::exit::Usage;
 
+/// More GPUs than a machine has; the largest have some dozens, parts of them not counted.
+const MOST: u32 = 1024;
+
 /// The request, `--gpus`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Gpus {
@@ -48,6 +51,11 @@ impl FromStr for Gpus {
                     Devices::List(list.split(',').map(str::to_owned).collect())
                 }
                 (None, Some(0)) => Devices::None,
+                (None, Some(count)) if count > MOST => {
+                    return Err(Usage(format!(
+                        "`{text}` is more GPUs than a machine has (at most {MOST})"
+                    )));
+                }
                 (None, Some(count)) => Devices::Count(count),
                 _ => {
                     return Err(Usage(format!(
@@ -60,9 +68,11 @@ impl FromStr for Gpus {
     }
 }
 
-/// A number of digits alone: Rust would take a sign, too.
+/// A number of digits alone: Rust would take a sign, too. One that is too large for the type is
+/// more than there can be.
 fn count(text: &str) -> Option<u32> {
-    text.parse().ok().filter(|_| !text.starts_with('+'))
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().unwrap_or(u32::MAX))
 }
 
 /// An index, or a UUID as `nvidia-smi -L` prints it.
@@ -92,6 +102,11 @@ mod tests {
             assert_eq!(text.parse(), Ok(Gpus::Exactly(devices)), "{text}");
         }
         assert_eq!("auto".parse(), Ok(Gpus::Auto));
+        for text in ["1025", "4000000000", "99999999999999999999"] {
+            let error = text.parse::<Gpus>().unwrap_err().to_string();
+            assert_eq!(error, format!("`{text}` is more GPUs than a machine has (at most 1024)"));
+        }
+        assert_eq!("1024".parse(), Ok(Gpus::Exactly(Devices::Count(1024))));
         for text in ["", "-1", "+1", "device=", "device=0,", "device=0 1", "device=\"0\"", "some"] {
             let error = text.parse::<Gpus>().unwrap_err().to_string();
             assert!(error.contains(&format!("`{text}`")), "{error}");

@@ -20,6 +20,7 @@ use crate::{
     hub_cache::{HubCache, trust::Trust},
     local_input::Inputs,
     meter,
+    planted::refuse_planted,
     relaxed::Relaxed,
     run_id::run_id,
     server::Server,
@@ -226,9 +227,10 @@ impl RunOptions {
     /// [`RunOptions::new`] with `..` in paths followed on the disk.
     ///
     /// # Errors
-    /// As [`RunOptions::new`].
+    /// As [`RunOptions::new`], and when a container may have chosen the results folder.
     pub fn read(request: Request, host: &Host) -> Result<Self, Usage> {
         let options = Self::new(request, host)?;
+        refuse_planted(&options.results)?;
         let HubCache { home, hub } = options.cache;
         let token = options.token.map(|token| token.without_parents()).transpose()?;
         Ok(Self {

@@ -9,9 +9,13 @@ use rustix::{
     fs::{Access, access},
     process::{Pid, Signal, kill_process_group},
 };
+use untrusted::escape;
 
 /// How long an engine has for an answer that usually takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Lines of a complaint that are shown.
+const MOST_LINES: usize = 20;
 
 /// What a short command said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,12 +38,11 @@ impl Captured {
         }
     }
 
-    /// What it complained of, for a message.
-    pub(crate) fn complaint(&self) -> &str {
-        match self.stderr.trim() {
-            "" => "it said nothing",
-            text => text,
-        }
+    /// What it complained of, for a message of one line.
+    pub(crate) fn complaint(&self) -> String {
+        let lines = self.stderr.lines().map(str::trim).filter(|line| !line.is_empty());
+        let lines: Vec<_> = lines.take(MOST_LINES).map(escape).collect();
+        if lines.is_empty() { "it said nothing".to_owned() } else { lines.join(" | ") }
     }
 }
 
@@ -168,7 +171,7 @@ pub(crate) fn exit_code(status: std::process::ExitStatus) -> i32 {
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
-    use super::{capture, capture_with_input, find};
+    use super::{Captured, capture, capture_with_input, find};
 
     #[test]
     fn a_program_is_the_first_on_path_that_may_run() {
@@ -191,6 +194,17 @@ mod tests {
         assert_eq!((said.code, said.stdout.as_str(), said.stderr.as_str()), (3, "sh\n", "why\n"));
         let missing = capture(&["no-such-program"]).unwrap_err().to_string();
         assert!(missing.contains("`no-such-program` is not on PATH"), "{missing}");
+    }
+
+    #[test]
+    fn a_complaint_is_one_line() {
+        let said = Captured {
+            code: 1,
+            stdout: String::new(),
+            stderr: "docker: a\u{1b}[2J\n\n  see 'docker run --help'\n".to_owned(),
+        };
+        assert_eq!(said.complaint(), "docker: a\\u{1b}[2J | see 'docker run --help'");
+        assert_eq!(Captured { stderr: "\n".to_owned(), ..said }.complaint(), "it said nothing");
     }
 
     #[test]

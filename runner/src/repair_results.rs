@@ -18,6 +18,7 @@ use crate::{
     give_back::{self, Entry, Ids, protected},
     host::Host,
     host_path::HostPath,
+    json_text::json_text,
     options::EngineChoice,
     terminal,
 };
@@ -60,11 +61,7 @@ pub fn run(request: &Request) -> anyhow::Result<Exit> {
     if let (true, Some(Ok(engine))) = (request.really, &engine) {
         repair(engine, &host, &folder, &mut report, look)?;
     }
-    terminal::print(&if request.as_json {
-        format!("{:#}\n", report.json())
-    } else {
-        report.text()
-    })?;
+    terminal::print(&if request.as_json { json_text(&report.json()) } else { report.text() })?;
     Ok(report.exit())
 }
 

@@ -1,8 +1,9 @@
 //! A command as data: the vector that is executed, and the shell text that shows it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
 use serde::{Serialize, Serializer};
+use untrusted::is_unseen;
 
 /// A part of a word. Typed, so that a guide can write `$PWD` where a run has the path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +120,7 @@ impl CommandLine {
         });
         let parts = self.parts.iter().map(|part| {
             let words = part.words.iter().map(|word| quote(word, Style::Concrete));
-            (words.collect::<Vec<_>>().join(" "), part.reason.clone())
+            (words.collect::<Vec<_>>().join(" "), untrusted::escape(&part.reason))
         });
         rows.chain(parts).map(|(words, reason)| format!("{words}\n    {reason}\n")).collect()
     }
@@ -127,7 +128,11 @@ impl CommandLine {
 
 /// `word` quoted for a POSIX shell.
 fn quote(word: &Word, style: Style<'_>) -> String {
-    let Style::Portable { home, cwd } = style else { return quote_text(&word.value()) };
+    let value = word.value();
+    let Style::Portable { home, cwd } = style else { return quote_text(&value) };
+    if value.contains(is_obeyed) {
+        return numbered(&value);
+    }
     let mut expands = false;
     let mut text = String::new();
     for (at, piece) in word.0.iter().enumerate() {
@@ -159,7 +164,7 @@ fn quote(word: &Word, style: Style<'_>) -> String {
             }
         }
     }
-    if expands { format!("\"{text}\"") } else { quote_text(&word.value()) }
+    if expands { format!("\"{text}\"") } else { quote_text(&value) }
 }
 
 /// How a shell is asked for the variable `name`, before the character `next`.
@@ -176,14 +181,46 @@ fn first(pieces: &[Piece]) -> Option<char> {
     })
 }
 
-/// Text that is the same for everybody, quoted if it must be.
-fn quote_text(text: &str) -> String {
+/// [`quote_text`] on one line.
+pub(crate) fn quote_line(text: &str) -> String {
+    if text.contains('\n') { numbered(text) } else { quote_text(text) }
+}
+
+/// Text that is the same for everybody, quoted if it must be: for a POSIX shell, and where it has
+/// something that a terminal would obey, for bash, zsh and ksh, with numbers in the place of that.
+pub(crate) fn quote_text(text: &str) -> String {
+    if text.contains(is_obeyed) {
+        return numbered(text);
+    }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&byte);
     if !text.is_empty() && text.bytes().all(plain) {
         return text.to_owned();
     }
     // Only NUL cannot be quoted, and no word holds one: the kernel would not take it either.
     shlex::try_quote(text).map_or_else(|_| text.replace('\0', ""), Cow::into_owned)
+}
+
+/// Whether a terminal obeys it, or shows it otherwise than it is. A line feed between quotes does
+/// what it says.
+fn is_obeyed(character: char) -> bool {
+    character != '\n' && is_unseen(character)
+}
+
+/// Text between `$'` and `'`.
+fn numbered(text: &str) -> String {
+    let mut quoted = "$'".to_owned();
+    for character in text.chars() {
+        if matches!(character, '\'' | '\\') {
+            quoted.extend(['\\', character]);
+        } else if is_unseen(character) {
+            for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                write!(quoted, "\\{byte:03o}").expect("a String takes all");
+            }
+        } else {
+            quoted.push(character);
+        }
+    }
+    quoted + "'"
 }
 
 /// Text as it stands between double quotes.
@@ -257,6 +294,17 @@ mod tests {
           --user "$(id -u):$(id -g)" \
           --mount "type=bind,\"source=$PWD/results\",target=/results"
         "#);
+    }
+
+    #[test]
+    fn what_a_terminal_obeys_is_not_in_the_text() {
+        let word = Word::of([Piece::Path("/home/ada/a\nb\u{1b}[2J\u{202e}it's\\".into())]);
+        for style in [Style::Concrete, Style::Portable { home: "/home/ada", cwd: "/" }] {
+            let text = super::quote(&word, style);
+            assert_eq!(text, r"$'/home/ada/a\012b\033[2J\342\200\256it\'s\\'");
+        }
+        assert_eq!(super::quote_text("a\nb"), "'a\nb'");
+        assert_eq!(super::quote_line("a\nb"), r"$'a\012b'");
     }
 
     #[test]

@@ -6,14 +6,18 @@ use std::{
 };
 
 use anyhow::Context as _;
+use untrusted::escape;
 
-/// Prints `text` to standard output. That nobody reads any more, as behind `| head`, is no error.
+/// Prints lines of `text` to standard output. What a terminal would obey in them does nothing: a
+/// form that can carry it, as JSON does, writes it in its own way before. That nobody reads any
+/// more, as behind `| head`, is no error.
 ///
 /// # Errors
 /// When standard output cannot be written for another reason.
 pub fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    let lines: Vec<_> = text.split('\n').map(escape).collect();
+    match out.write_all(lines.join("\n").as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(error).context("writing to standard output")
         }
@@ -27,11 +31,12 @@ pub fn width() -> Option<usize> {
     Some(usize::from(size.ws_col)).filter(|width| *width > 0)
 }
 
-/// Says a line to whoever reads standard error. Where nobody does, or the disk behind it is full,
-/// the work goes on: a run must not die of a lost terminal.
+/// Says a line to whoever reads standard error. It stays one line, and names and others' text in it
+/// do nothing to a terminal: a message of several lines is said line by line. Where nobody reads, or
+/// the disk behind it is full, the work goes on: a run must not die of a lost terminal.
 pub fn say(line: impl Display) {
     // One write, so that lines of several programs do not mix. There is nowhere to report to.
-    let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
+    let _ = io::stderr().lock().write_all(format!("{}\n", escape(&line.to_string())).as_bytes());
 }
 
 /// [`say`] for a warning, if there is one.

@@ -13,7 +13,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import pyarrow
 import pyarrow.parquet
 from adapter import dataset, devices, energy, model
-from adapter.record import Record
+from adapter.record import Record, write_json
 from adapter.refusal import Refusal
 from adapter.settings import Settings
 
@@ -315,3 +315,12 @@ assert collector.stop() == {"energy_wh": 1} and collector.calls == ["start", "st
 ended = time.monotonic()
 [phase] = record.phases
 assert phase["name"] == "prompts" and began + 0.05 <= phase["from"] <= phase["to"] <= ended - 0.05, phase
+
+# What the adapter writes is new, and goes by no symlink that somebody left under its name.
+os.chdir("/tmp")
+Path("/tmp/precious").write_text("mine")
+os.symlink("precious", "/tmp/written.json")
+write_json("written.json", {"a": 1})
+assert json.loads(Path("/tmp/written.json").read_text()) == {"a": 1}
+assert Path("/tmp/precious").read_text() == "mine" and not Path("/tmp/written.json").is_symlink()
+assert list(Path("/tmp").glob(".aienergyscore-new-*")) == []

@@ -70,7 +70,7 @@ impl Leaves<'_> {
         write(folder, RECORD, &record.to_string());
         write(folder, LOG, "said by the benchmark\n");
         write(folder, COMPLETION, "{\"run_id\": \"r\", \"exit_code\": 0}");
-        let mut summary = reports::read(folder).unwrap();
+        let mut summary = reports::read(&reports::Folder::open(folder).unwrap()).unwrap();
         write(folder, ENERGY_WH, &format!("{}\n", reports::energy_text(&summary)));
         summary.repeat = Some(repeat(model));
         write(folder, SUMMARY, &serde_json::to_string_pretty(&summary).unwrap());

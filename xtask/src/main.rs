@@ -49,7 +49,8 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            terminal::say(format_args!("error: {error:#}"));
+            // What cargo and docker say in it has lines.
+            format!("error: {error:#}").lines().for_each(terminal::say);
             ExitCode::FAILURE
         }
     }

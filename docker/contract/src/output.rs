@@ -17,6 +17,9 @@ pub const HOST_METER: &str = "host_meter.json";
 /// What the backend printed.
 pub const LOG: &str = "benchmark.log";
 
+/// What a run locks, so that no other one writes to the folder meanwhile. It stays.
+pub const LOCK: &str = ".aienergyscore.lock";
+
 /// The files of every run, with their meaning, for the guides.
 pub const DOCUMENTED: [(&str, &str); 7] = [
     (REPORT, "the backend's own report"),

@@ -1,10 +1,8 @@
 //! Moves the outputs of an earlier run out of the way of the next one.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    time::SystemTime,
-};
+use std::{ffi::OsStr, io, time::SystemTime};
+
+use untrusted::{Dir, Refused, escape};
 
 use crate::output;
 
@@ -12,110 +10,142 @@ use crate::output;
 pub const PREVIOUS: &str = "previous";
 
 /// Moves the outputs in `results`, if there are any, to a new folder named after the time `now`,
-/// and gives that folder. What is not an output stays where it is, and nothing is overwritten.
+/// and gives the path of that folder below `results`. What is not an output stays where it is,
+/// nothing is overwritten, and nothing leaves `results`: no symlink is followed.
 ///
 /// # Errors
-/// When the folder cannot be read or an output cannot be moved, such as a folder of another user:
-/// then all is back where it was.
-pub fn set_aside(results: &Path, now: SystemTime) -> io::Result<Option<PathBuf>> {
-    set_aside_with(results, now, |from, to| fs::rename(from, to))
+/// When the folder cannot be read, [`PREVIOUS`] is not a folder, or an output cannot be moved, such
+/// as a folder of another user: then all is back where it was.
+pub fn set_aside(results: &Dir, now: SystemTime) -> io::Result<Option<String>> {
+    set_aside_with(results, now, |from, name, to| from.rename(name, to, name))
 }
 
 fn set_aside_with(
-    results: &Path,
+    results: &Dir,
     now: SystemTime,
-    rename: impl Fn(&Path, &Path) -> io::Result<()>,
-) -> io::Result<Option<PathBuf>> {
+    rename: impl Fn(&Dir, &OsStr, &Dir) -> io::Result<()>,
+) -> io::Result<Option<String>> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(results).map_err(|error| at(error, "reading", results))? {
-        let name = entry.map_err(|error| at(error, "reading", results))?.file_name();
-        if let Some(name) = name.to_str().filter(|name| output::is_output(name)) {
-            names.push(name.to_owned());
-        }
-    }
+    results
+        .visit(|name, _| {
+            if name.to_str().is_some_and(output::is_output) {
+                names.push(name.to_owned());
+            }
+        })
+        .map_err(|error| at(error, "listing", "."))?;
     if names.is_empty() {
         return Ok(None);
     }
     // The proof of completion goes first: a move that is cut off must not leave it behind.
     names.sort_by_key(|name| (name != output::COMPLETION, name.clone()));
-    let parent = results.join(PREVIOUS);
-    let made = made(&parent)?;
-    let folder = new_folder(&parent, now);
-    let moved = folder.and_then(|folder| {
-        move_all(&names, results, &folder, rename)?;
-        Ok(Some(folder))
+    let made = results.make_dir(PREVIOUS).map_err(not_a_folder)?;
+    let moved = results.dir(PREVIOUS).map_err(not_a_folder).and_then(|previous| {
+        let time = new_folder(&previous, now)?;
+        let path = format!("{PREVIOUS}/{time}");
+        let folder = previous.dir(&time).map_err(|error| at(error, "opening", &path))?;
+        if let Err(error) = move_all(&names, results, &folder, &path, rename) {
+            // Not when something could not be moved back.
+            let _ = previous.remove_dir(&time);
+            return Err(error);
+        }
+        Ok(Some(path))
     });
     if moved.is_err() && made {
         // Not when something is in it: then it is needed.
-        let _ = fs::remove_dir(&parent);
+        let _ = results.remove_dir(PREVIOUS);
     }
     moved
 }
 
-/// Moves `names` to the empty `folder`: all of them, or none and then without `folder`.
+/// Moves `names` to the empty folder `to`, which is at `path`: all of them, or none.
 fn move_all(
-    names: &[String],
-    results: &Path,
-    folder: &Path,
-    rename: impl Fn(&Path, &Path) -> io::Result<()>,
+    names: &[impl AsRef<OsStr>],
+    results: &Dir,
+    to: &Dir,
+    path: &str,
+    rename: impl Fn(&Dir, &OsStr, &Dir) -> io::Result<()>,
 ) -> io::Result<()> {
     for (done, name) in names.iter().enumerate() {
-        let from = results.join(name);
-        let Err(error) = rename(&from, &folder.join(name)) else {
+        let Err(error) = rename(results, name.as_ref(), to) else {
             continue;
         };
-        let mut error = at(error, "moving", &from);
+        let mut error = at(error, "moving", &name.as_ref().to_string_lossy());
         for name in names[..done].iter().rev() {
-            let there = folder.join(name);
-            if let Err(undoing) = rename(&there, &results.join(name)) {
+            let name = name.as_ref();
+            if let Err(undoing) = rename(to, name, results) {
+                let there = format!("{path}/{}", name.to_string_lossy());
                 let undoing = at(undoing, "moving back", &there);
                 error = io::Error::new(error.kind(), format!("{error}; {undoing}"));
             }
         }
-        // Not when something could not be moved back.
-        let _ = fs::remove_dir(folder);
         return Err(error);
     }
     Ok(())
 }
 
-/// Makes `folder`, if it is not there; whether it had to be made.
-fn made(folder: &Path) -> io::Result<bool> {
-    match fs::create_dir(folder) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(false),
-        Err(error) => Err(at(error, "creating", folder)),
-    }
-}
-
-fn new_folder(parent: &Path, now: SystemTime) -> io::Result<PathBuf> {
+/// Makes a folder in `previous` that was not there; its name.
+fn new_folder(previous: &Dir, now: SystemTime) -> io::Result<String> {
     // Colons are refused by some file systems.
     let time = humantime::format_rfc3339_seconds(now).to_string().replace(':', "-");
     let mut number = 1;
     loop {
         let suffix = if number == 1 { String::new() } else { format!("-{number}") };
-        let folder = parent.join(format!("{time}{suffix}"));
-        match fs::create_dir(&folder) {
-            Ok(()) => return Ok(folder),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-            Err(error) => return Err(at(error, "creating", &folder)),
+        let name = format!("{time}{suffix}");
+        match previous.make_dir(&name) {
+            Ok(true) => return Ok(name),
+            // Something has the name, whatever it is.
+            Ok(false) => {}
+            Err(error)
+                if error.kind() == io::ErrorKind::AlreadyExists
+                    || Refused::of(&error).is_some() => {}
+            Err(error) => return Err(at(error, "creating", &format!("{PREVIOUS}/{name}"))),
         }
+        number += 1;
     }
 }
 
-fn at(error: io::Error, doing: &str, path: &Path) -> io::Error {
-    io::Error::new(error.kind(), format!("{doing} `{}`: {error}", path.display()))
+fn not_a_folder(error: io::Error) -> io::Error {
+    if Refused::of(&error) == Some(Refused::Symlink) {
+        let why = format!(
+            "`{PREVIOUS}` is a symlink, and is not followed out of the results folder; delete the \
+             symlink"
+        );
+        return io::Error::new(error.kind(), why);
+    }
+    at(error, "creating", PREVIOUS)
+}
+
+fn at(error: io::Error, doing: &str, path: &str) -> io::Error {
+    io::Error::new(error.kind(), format!("{doing} `{}`: {error}", escape(path)))
 }
 
 #[cfg(test)]
 mod tests {
     use std::{
+        ffi::OsStr,
         fs, io,
+        os::unix::fs::symlink,
         path::Path,
         time::{Duration, SystemTime},
     };
 
-    use super::{set_aside, set_aside_with};
+    use untrusted::Dir;
+
+    use super::set_aside_with;
+
+    fn set_aside(results: &Path) -> io::Result<Option<String>> {
+        super::set_aside(&Dir::open(results).unwrap(), now())
+    }
+
+    /// Moves as [`super::set_aside`] does, but not what `fails` tells of.
+    fn failing(results: &Path, fails: impl Fn(&OsStr, &Dir) -> bool) -> io::Error {
+        let results = Dir::open(results).unwrap();
+        let rename = |from: &Dir, name: &OsStr, to: &Dir| match fails(name, from) {
+            true => Err(io::ErrorKind::PermissionDenied.into()),
+            false => from.rename(name, to, name),
+        };
+        set_aside_with(&results, now(), rename).unwrap_err()
+    }
 
     /// 2026-11-24T01:05:16Z.
     fn now() -> SystemTime {
@@ -140,8 +170,9 @@ mod tests {
         fs::create_dir(results.path().join(".hydra")).unwrap();
         fs::write(results.path().join(".hydra/config.yaml"), "a").unwrap();
 
-        let folder = set_aside(results.path(), now()).unwrap().unwrap();
-        assert_eq!(folder, results.path().join("previous/2026-11-24T01-05-16Z"));
+        let folder = set_aside(results.path()).unwrap().unwrap();
+        assert_eq!(folder, "previous/2026-11-24T01-05-16Z");
+        let folder = results.path().join(folder);
         assert_eq!(names(&folder), [&[".hydra"], &outputs[..]].concat());
         assert_eq!(fs::read_to_string(folder.join(".hydra/config.yaml")).unwrap(), "a");
         assert_eq!(names(results.path()), ["notes.txt", "previous", "report.json"]);
@@ -153,10 +184,10 @@ mod tests {
         let mut folders = Vec::new();
         for _ in 0..3 {
             fs::write(results.path().join("benchmark.log"), "x").unwrap();
-            let folder = set_aside(results.path(), now()).unwrap().unwrap();
-            folders.push(folder.file_name().unwrap().to_str().unwrap().to_owned());
+            let folder = set_aside(results.path()).unwrap().unwrap();
+            folders.push(folder);
         }
-        let time = "2026-11-24T01-05-16Z";
+        let time = "previous/2026-11-24T01-05-16Z";
         assert_eq!(folders, [time.to_owned(), format!("{time}-2"), format!("{time}-3")]);
     }
 
@@ -164,7 +195,7 @@ mod tests {
     fn without_outputs_nothing_is_made() {
         let results = tempfile::tempdir().unwrap();
         fs::write(results.path().join("notes.txt"), "x").unwrap();
-        assert_eq!(set_aside(results.path(), now()).unwrap(), None);
+        assert_eq!(set_aside(results.path()).unwrap(), None);
         assert_eq!(names(results.path()), ["notes.txt"]);
     }
 
@@ -180,11 +211,7 @@ mod tests {
                 fs::create_dir_all(results.path().join("previous").join(earlier)).unwrap();
             }
             let before = names(results.path());
-            let rename = |from: &Path, to: &Path| match from.ends_with("benchmark.log") {
-                true => Err(io::ErrorKind::PermissionDenied.into()),
-                false => fs::rename(from, to),
-            };
-            let error = set_aside_with(results.path(), now(), rename).unwrap_err();
+            let error = failing(results.path(), |name, _| name == "benchmark.log");
             assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
             let text = error.to_string();
             assert!(text.starts_with("moving `") && text.contains("benchmark.log`: "), "{text}");
@@ -204,15 +231,13 @@ mod tests {
         for name in ["RUN_COMPLETE.json", "benchmark.log"] {
             fs::write(results.path().join(name), name).unwrap();
         }
-        let aside = results.path().join("previous/2026-11-24T01-05-16Z/RUN_COMPLETE.json");
-        let rename = |from: &Path, to: &Path| match from.ends_with("benchmark.log") || from == aside
-        {
-            true => Err(io::ErrorKind::PermissionDenied.into()),
-            false => fs::rename(from, to),
-        };
-        let error = set_aside_with(results.path(), now(), rename).unwrap_err().to_string();
-        assert!(error.contains(&format!("; moving back `{}`", aside.display())), "{error}");
-        assert!(aside.exists());
+        let aside = "previous/2026-11-24T01-05-16Z/RUN_COMPLETE.json";
+        let error = failing(results.path(), |name, from| {
+            name == "benchmark.log" || !from.has_file("benchmark.log")
+        });
+        let error = error.to_string();
+        assert!(error.contains(&format!("; moving back `{aside}`")), "{error}");
+        assert!(results.path().join(aside).exists());
     }
 
     #[test]
@@ -220,8 +245,36 @@ mod tests {
         let results = tempfile::tempdir().unwrap();
         fs::write(results.path().join("benchmark.log"), "x").unwrap();
         fs::write(results.path().join("previous"), "a file in the way").unwrap();
-        let error = set_aside(results.path(), now()).unwrap_err().to_string();
+        let error = set_aside(results.path()).unwrap_err().to_string();
         assert!(error.contains("previous`"), "{error}");
         assert!(results.path().join("benchmark.log").exists());
+    }
+
+    #[test]
+    fn nothing_leaves_the_results_folder_through_a_symlink() {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let results = tempfile::tempdir().unwrap();
+        fs::write(results.path().join("benchmark.log"), "x").unwrap();
+        symlink(elsewhere.path(), results.path().join("previous")).unwrap();
+        let error = set_aside(results.path()).unwrap_err().to_string();
+        assert!(error.contains("`previous` is a symlink") && error.contains("delete"), "{error}");
+        assert_eq!(names(elsewhere.path()), [""; 0]);
+        assert_eq!(names(results.path()), ["benchmark.log", "previous"]);
+
+        fs::remove_file(results.path().join("previous")).unwrap();
+        fs::create_dir(results.path().join("previous")).unwrap();
+        let planted = results.path().join("previous/2026-11-24T01-05-16Z");
+        symlink(elsewhere.path(), planted).unwrap();
+        let folder = set_aside(results.path()).unwrap().unwrap();
+        assert_eq!(folder, "previous/2026-11-24T01-05-16Z-2");
+        assert_eq!(names(elsewhere.path()), [""; 0]);
+    }
+
+    #[test]
+    fn an_error_names_a_hostile_output_on_one_line() {
+        let results = tempfile::tempdir().unwrap();
+        fs::write(results.path().join("a\u{1b}[2J\n_codecarbon.json"), "x").unwrap();
+        let error = failing(results.path(), |_, _| true).to_string();
+        assert!(error.starts_with("moving `a\\u{1b}[2J\\n_codecarbon.json`: "), "{error}");
     }
 }

@@ -5,6 +5,8 @@ use std::{
     io::{self, Write},
 };
 
+use untrusted::escape;
+
 /// Exit code of a run that failed.
 pub(crate) const FAILED: u8 = 1;
 /// Exit code of a command that was not understood.
@@ -29,7 +31,7 @@ pub(crate) fn report(error: &anyhow::Error) -> u8 {
 }
 
 /// Prints a line on standard error, if anybody still reads it: unlike `eprintln!`, it survives a
-/// reader that is gone.
+/// reader that is gone. It stays one line, and names of files in it do nothing to a terminal.
 pub(crate) fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", escape(line));
 }

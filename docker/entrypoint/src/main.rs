@@ -9,7 +9,6 @@ mod give_back;
 mod init;
 mod native;
 mod probe;
-mod publish;
 mod rapl;
 mod run;
 mod stack;
@@ -44,14 +43,14 @@ fn execute(command: Command) -> u8 {
         Command::Run(args) => run::run(args, variable),
         Command::Native { supervisor, args } => {
             let done = watch::die_with(supervisor)
-                .and_then(|()| native::run(&args, &run::results(variable), variable));
+                .and_then(|()| native::run(&args, run::results(variable), variable));
             done.map_or_else(|error| failure::report(&error), |()| 0)
         }
         Command::Probe { folders, leave } => probe::run(&folders, leave.as_deref(), variable),
         Command::GiveBack(request) => give_back::run(&request, io::stdin().lock()),
         Command::Summarize(folder) => {
             let folder = folder.map_or_else(|| run::results(variable), PathBuf::from);
-            match summary::text(&folder) {
+            match summary::text(folder) {
                 Ok(text) => print(&text),
                 Err(error) => failure::report(&error),
             }

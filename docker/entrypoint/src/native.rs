@@ -15,7 +15,11 @@ mod generation;
 mod hub;
 mod prompts;
 
-use std::{ffi::OsString, path::Path, time::Instant};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use contract::{
     Backend,
@@ -27,7 +31,10 @@ use contract::{
     host_meter::{self, Phase},
     output,
 };
-use reports::report::{Answer, Config, Report, Totals};
+use reports::{
+    Folder,
+    report::{Answer, Config, Report, Totals},
+};
 
 use serde_json::Value;
 
@@ -41,7 +48,6 @@ use crate::{
     arguments::{self, Settings},
     clock,
     failure::Usage,
-    publish::publish,
     rapl,
 };
 
@@ -57,7 +63,7 @@ const CONFIGURATION: &str = include_str!("../../configs/text_generation.args");
 /// Runs the benchmark and leaves its report in `results`.
 pub(crate) fn run(
     args: &[String],
-    results: &Path,
+    results: PathBuf,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> anyhow::Result<()> {
     let settings = arguments::parse(args, Backend::Native, configuration).map_err(Usage)?;
@@ -123,7 +129,7 @@ pub(crate) fn run(
         notes,
         prompts: answers,
     };
-    publish(results, output::REPORT, &serde_json::to_string_pretty(&report)?)
+    Folder::open(results)?.write(output::REPORT, &serde_json::to_string_pretty(&report)?)
 }
 
 /// How prompts are read and answered, of arguments that are complete.

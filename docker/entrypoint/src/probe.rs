@@ -3,15 +3,13 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
-    os::unix::fs::MetadataExt,
-    path::Path,
+    io::{self, Read as _, Seek as _, Write as _},
 };
 
 use contract::env;
 use rustix::process::{getgid, getuid};
 use serde::Serialize;
+use untrusted::{Dir, Stamp};
 
 use crate::failure::{self, FAILED};
 
@@ -55,7 +53,9 @@ pub(crate) fn run(
         uid: getuid().as_raw(),
         gid: getgid().as_raw(),
         home: Home {
-            writable: home.as_ref().is_some_and(|home| written(Path::new(home)).is_ok()),
+            writable: home
+                .as_ref()
+                .is_some_and(|home| Dir::open(home).and_then(|home| written(&home)).is_ok()),
             path: home.map(|home| home.to_string_lossy().into_owned()),
         },
         mounts: folders.iter().map(|folder| mount(folder, leave)).collect(),
@@ -72,9 +72,9 @@ pub(crate) fn run(
 }
 
 fn mount(folder: &str, leave: Option<&str>) -> Mount {
-    let path = Path::new(folder);
-    let result = written(path).and_then(|owner| {
-        leave.map_or(Ok(()), |name| leave_behind(&path.join(name)))?;
+    let result = Dir::open(folder).and_then(|folder| {
+        let owner = written(&folder)?;
+        leave.map_or(Ok(()), |name| folder.write_new(name, CONTENT))?;
         Ok(owner)
     });
     Mount {
@@ -86,29 +86,20 @@ fn mount(folder: &str, leave: Option<&str>) -> Mount {
 }
 
 /// Makes a file in `folder`, reads it back and deletes it; its owner.
-fn written(folder: &Path) -> io::Result<u32> {
-    let path = folder.join(format!(".aienergyscore-probe-{}", std::process::id()));
-    let checked = leave_behind(&path).and_then(|()| {
-        let mut file = File::open(&path)?;
-        let mut content = Vec::new();
-        file.read_to_end(&mut content)?;
-        if content != CONTENT {
-            return Err(io::Error::other("a file reads back other than it was written"));
-        }
-        Ok(file.metadata()?.uid())
-    });
-    let removed = match fs::remove_file(&path) {
-        // It was never made, and why is said already.
-        Err(error) if checked.is_err() && error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    };
-    checked.and_then(|owner| removed.map(|()| owner))
-}
-
-fn leave_behind(path: &Path) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+fn written(folder: &Dir) -> io::Result<u32> {
+    let mut new = folder.new_file(0o666)?;
+    let file = new.file();
     file.write_all(CONTENT)?;
-    file.sync_all()
+    file.sync_all()?;
+    file.rewind()?;
+    let mut content = Vec::new();
+    file.read_to_end(&mut content)?;
+    if content != CONTENT {
+        return Err(io::Error::other("a file reads back other than it was written"));
+    }
+    let owner = Stamp::of_file(file)?.uid;
+    new.remove()?;
+    Ok(owner)
 }
 
 #[cfg(test)]

@@ -3,8 +3,7 @@
 use std::{
     env,
     ffi::OsString,
-    fs::{self, File},
-    io,
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
     sync::mpsc,
@@ -14,11 +13,12 @@ use std::{
 
 use anyhow::{Context, bail};
 use contract::{Backend, Flavour, env as name, output, path};
+use reports::Folder;
+use untrusted::escape;
 
 use crate::{
     arguments, cli, devices,
     failure::{self, Usage, say},
-    publish::publish,
     stack::Stack,
     summary,
     supervise::{GRACE, Outcome, Sinks, supervise},
@@ -46,9 +46,10 @@ pub(crate) fn results(variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
 /// Runs the benchmark with `args`; the exit code.
 pub(crate) fn run(args: Vec<String>, variable: impl Fn(&str) -> Option<OsString>) -> u8 {
     let results = results(&variable);
-    if let Err(error) = prepare(&results) {
-        return failure::report(&error);
-    }
+    let results = match prepare(&results) {
+        Ok(results) => results,
+        Err(error) => return failure::report(&error),
+    };
     let benchmark = benchmark(args, &results, &variable);
     let exit_code = benchmark.unwrap_or_else(|error| failure::report(&error));
     let run_id = variable(name::RUN_ID).unwrap_or_default().to_string_lossy().into_owned();
@@ -62,29 +63,31 @@ pub(crate) fn run(args: Vec<String>, variable: impl Fn(&str) -> Option<OsString>
     }
 }
 
-/// Makes the results folder ready: it exists, and an earlier run's outputs are out of the way.
-fn prepare(results: &Path) -> anyhow::Result<()> {
+/// Makes the results folder ready: it exists, and an earlier run's outputs are out of the way. From
+/// here on it is this open folder, whatever becomes of its path.
+fn prepare(results: &Path) -> anyhow::Result<Folder> {
+    let shown = escape(&results.to_string_lossy());
     fs::create_dir_all(results)
-        .with_context(|| format!("creating the results folder `{}`", results.display()))?;
-    let aside = contract::previous::set_aside(results, SystemTime::now()).with_context(|| {
-        format!("setting the outputs of an earlier run aside in `{}`", results.display())
-    })?;
+        .with_context(|| format!("creating the results folder `{shown}`"))?;
+    let folder = Folder::open(results)?;
+    let aside = contract::previous::set_aside(folder.dir(), SystemTime::now())
+        .with_context(|| format!("setting the outputs of an earlier run aside in `{shown}`"))?;
     if let Some(aside) = aside {
-        say(&format!("moved the outputs of an earlier run to `{}`", aside.display()));
+        say(&format!("moved the outputs of an earlier run to `{}`", folder.shown(&aside)));
     }
-    Ok(())
+    Ok(folder)
 }
 
 fn benchmark(
     args: Vec<String>,
-    results: &Path,
+    results: &Folder,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> anyhow::Result<u8> {
     devices::check(variable(name::GPUS), Path::new("/dev"))?;
     let stack = Stack::of(Path::new("/"));
     let backend = backend(variable(name::BENCHMARK_BACKEND), stack.is_some())?;
     let available = thread::available_parallelism().map_or(1, usize::from);
-    let mut command = command(backend, args, stack, results, free(available))?;
+    let mut command = command(backend, args, stack, results.path(), free(available))?;
     if variable(THREADS).is_none() {
         command.env(THREADS, free(available).min(MOST_THREADS).to_string());
     }
@@ -94,9 +97,10 @@ fn benchmark(
     if variable(name::RUN_ID).is_some() {
         watch::supervisor(io::stdin(), sender.clone());
     }
-    let log = results.join(output::LOG);
-    let log = File::create(&log)
-        .with_context(|| format!("creating `{}`; check the rights there", log.display()))?;
+    // Earlier logs were moved away: what has its name by now was put there by somebody else.
+    let log = results.dir().create(output::LOG, 0o666).with_context(|| {
+        format!("creating `{}`; check the rights there", results.shown(output::LOG))
+    })?;
     let sinks = Sinks { out: io::stdout(), err: io::stderr(), log };
     let outcome = supervise(command, sinks, &sender, &events, GRACE)
         .with_context(|| format!("running the `{backend}` backend"))?;
@@ -126,8 +130,8 @@ fn free(available: usize) -> usize {
     available.saturating_sub(1).max(1)
 }
 
-fn complete(results: &Path, completion: output::Completion) -> anyhow::Result<()> {
-    publish(results, output::COMPLETION, &serde_json::to_string_pretty(&completion)?)
+fn complete(results: &Folder, completion: output::Completion) -> anyhow::Result<()> {
+    results.write(output::COMPLETION, &serde_json::to_string_pretty(&completion)?)
 }
 
 /// The backend that was asked for, or this image's own.

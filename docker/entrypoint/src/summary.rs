@@ -1,37 +1,34 @@
 //! The summary of a run, written beside the backend's report or printed.
 
-use std::path::Path;
+use std::{io, path::PathBuf};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use contract::{Backend, output};
-use reports::energy_text;
-
-use crate::publish::publish;
+use reports::{Folder, energy_text};
 
 /// Writes the summary of the report that `backend` left in `results`. Earlier reports were moved
 /// away before the run, so one that is there is this run's.
-pub(crate) fn write(results: &Path, backend: Backend) -> anyhow::Result<()> {
-    let path = results.join(output::REPORT);
-    let exists = path.try_exists().with_context(|| format!("reading `{}`", path.display()))?;
-    ensure!(
-        exists,
-        "the `{backend}` backend ended without an error, but wrote no `{}`; see its output",
-        path.display()
-    );
+pub(crate) fn write(results: &Folder, backend: Backend) -> anyhow::Result<()> {
+    let shown = results.shown(output::REPORT);
+    match results.dir().look(output::REPORT) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
+            "the `{backend}` backend ended without an error, but wrote no `{shown}`; see its output"
+        ),
+        looked => looked.with_context(|| format!("reading `{shown}`"))?,
+    };
     let summary = reports::read(results)?;
     ensure!(
         summary.run.backend == backend,
-        "`{}` is by the `{}` backend, but `{backend}` ran",
-        path.display(),
+        "`{shown}` is by the `{}` backend, but `{backend}` ran",
         summary.run.backend
     );
-    publish(results, output::SUMMARY, &serde_json::to_string_pretty(&summary)?)?;
-    publish(results, output::ENERGY_WH, &energy_text(&summary))
+    results.write(output::SUMMARY, &serde_json::to_string_pretty(&summary)?)?;
+    results.write(output::ENERGY_WH, &energy_text(&summary))
 }
 
 /// The summary of the report in `folder`, as JSON.
-pub(crate) fn text(folder: &Path) -> anyhow::Result<String> {
-    Ok(serde_json::to_string_pretty(&reports::read(folder)?)?)
+pub(crate) fn text(folder: PathBuf) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(&reports::read(&Folder::open(folder)?)?)?)
 }
 
 #[cfg(test)]
@@ -40,7 +37,11 @@ mod tests {
 
     use contract::{Backend, output};
 
-    use super::write;
+    use reports::Folder;
+
+    fn write(results: &Path, backend: Backend) -> anyhow::Result<()> {
+        super::write(&Folder::open(results).unwrap(), backend)
+    }
 
     /// A report of the `native` backend that answered so many prompts.
     fn native(prompts: u64) -> String {

@@ -1,11 +1,9 @@
 //! What optimum-benchmark leaves beside its report.
 
-use std::path::Path;
-
 use anyhow::Context;
 use serde_json::Value;
 
-use super::{json, part::Part, tracked::Reported};
+use super::{Folder, json, part::Part, tracked::Reported};
 
 /// Tracker's files of the pass that writes the answers. Facts of optimum-benchmark: up to 0.4.0
 /// every pass wrote the second one, and this pass was the last.
@@ -28,11 +26,11 @@ pub(super) struct Beside {
 
 impl Beside {
     /// Reads what is there.
-    pub(super) fn read(folder: &Path) -> anyhow::Result<Self> {
+    pub(super) fn read(folder: &Folder) -> anyhow::Result<Self> {
         let mut beside = Self::default();
-        read_into(&mut beside, &folder.join("benchmark_config.json"), Self::take_config)?;
+        read_into(&mut beside, folder, "benchmark_config.json", Self::take_config)?;
         for name in LAST_PASS {
-            if read_into(&mut beside, &folder.join(name), Self::take_tracked)? {
+            if read_into(&mut beside, folder, name, Self::take_tracked)? {
                 break;
             }
         }
@@ -73,18 +71,20 @@ impl Beside {
     }
 }
 
-/// Has `take` read the file `path`; whether there is one.
+/// Has `take` read the file `name`; whether there is one.
 fn read_into(
     beside: &mut Beside,
-    path: &Path,
+    folder: &Folder,
+    name: &str,
     take: impl FnOnce(&mut Beside, &Part<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<bool> {
-    let value: Option<Value> = json::read(path)?;
+    let value: Option<Value> = json::read(folder, name)?;
     let taken = value.as_ref().map(|value| {
         let whole = Part::whole(value);
         whole.object().and_then(|_| take(beside, &whole))
     });
     let taken = taken.transpose();
-    let taken = taken.with_context(|| format!("`{}` is not what it should be", path.display()))?;
+    let taken =
+        taken.with_context(|| format!("`{}` is not what it should be", folder.shown(name)))?;
     Ok(taken.is_some())
 }

@@ -1,13 +1,6 @@
 //! JSON files as Python writes them, and in words what else lies in their place.
 
-use std::{
-    borrow::Cow,
-    cell::Cell,
-    fmt,
-    fs::{self, File},
-    io::{self, Read},
-    path::Path,
-};
+use std::{borrow::Cow, cell::Cell, fmt};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use serde::{
@@ -15,8 +8,9 @@ use serde::{
     de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Value};
+use untrusted::Refused;
 
-use super::quoted::name;
+use super::{Folder, quoted::name};
 
 /// The stacks write some kB; a thousand long answers of the `native` backend have some MB. What is
 /// larger is something else.
@@ -27,32 +21,32 @@ const MOST_VALUES: usize = 1_000_000;
 /// Python's names for floats that are no numbers: JSON has none, Python writes them all the same.
 pub(super) const NO_NUMBERS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
 
-/// What the file `path` holds, if there is one.
+/// What the file `name` in `folder` holds, if there is one.
 ///
 /// # Errors
-/// When it cannot be read, is too large for a stack's, or no JSON as the stacks write it.
-pub fn read(path: &Path) -> anyhow::Result<Option<Value>> {
-    let reading = || format!("reading `{}`", path.display());
-    let kind = match fs::metadata(path) {
-        Ok(kind) => kind,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(reading),
+/// When it cannot be read, is a symlink, is too large for a stack's, or no JSON as the stacks write
+/// it.
+pub fn read(folder: &Folder, name: &str) -> anyhow::Result<Option<Value>> {
+    let shown = folder.shown(name);
+    let text = match folder.dir().read_if_there(name, MOST_BYTES) {
+        Ok(Some(text)) => text,
+        Ok(None) => return Ok(None),
+        Err(error) => match Refused::of(&error) {
+            Some(Refused::Symlink) => {
+                bail!("`{shown}` is a symlink, and is not followed; put the file itself there")
+            }
+            Some(Refused::NotAFile(kind)) => {
+                bail!("`{shown}` is {kind}, and should be a JSON file")
+            }
+            Some(Refused::TooLarge(most)) => bail!(
+                "`{shown}` has more than {} MiB, and a stack's file less: it must be something else",
+                most >> 20
+            ),
+            _ => return Err(error).with_context(|| format!("reading `{shown}`")),
+        },
     };
-    let what = if kind.is_dir() { "a folder" } else { "no regular file" };
-    ensure!(kind.is_file(), "`{}` is {what}, and should be a JSON file", path.display());
-    let mut text = Vec::new();
-    // It may still grow.
-    let mut file = File::open(path).with_context(reading)?.take(MOST_BYTES + 1);
-    file.read_to_end(&mut text).with_context(reading)?;
-    ensure!(
-        text.len() as u64 <= MOST_BYTES,
-        "`{}` has {} MiB, and a stack's file less than {}: it must be something else",
-        path.display(),
-        kind.len() >> 20,
-        MOST_BYTES >> 20
-    );
     let value = parse(&text);
-    value.map(Some).with_context(|| format!("`{}` is not what it should be", path.display()))
+    value.map(Some).with_context(|| format!("`{shown}` is not what it should be"))
 }
 
 /// The value of a JSON text. Python's NaN and its like become strings: where a number is needed,
@@ -183,11 +177,14 @@ mod properties;
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::net::UnixListener};
+    use std::{
+        fs,
+        os::unix::{fs::symlink, net::UnixListener},
+    };
 
     use serde_json::json;
 
-    use super::{MOST_BYTES, MOST_VALUES, parse, read};
+    use super::{Folder, MOST_BYTES, MOST_VALUES, parse, read};
 
     #[test]
     fn python_and_windows_write_a_little_more_than_json() {
@@ -240,21 +237,24 @@ mod tests {
 
     #[test]
     fn what_is_no_file_of_a_stack_is_not_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        assert_eq!(read(&path("missing")).unwrap(), None);
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        let folder = Folder::open(place.path()).unwrap();
+        assert_eq!(read(&folder, "missing").unwrap(), None);
         fs::create_dir(path("folder")).unwrap();
         let _socket = UnixListener::bind(path("socket")).unwrap();
         fs::File::create(path("large")).unwrap().set_len(200 << 20).unwrap();
-        let said = ["folder", "socket", "large"]
-            .map(|name| format!("{:#}", read(&path(name)).unwrap_err()))
-            .map(|said| said.replace(folder.path().to_str().unwrap(), ""));
+        fs::write(path("some"), format!("[]{}", " ".repeat(MOST_BYTES as usize >> 4))).unwrap();
+        symlink("some", path("link")).unwrap();
+        let said = ["folder", "socket", "large", "link"]
+            .map(|name| format!("{:#}", read(&folder, name).unwrap_err()))
+            .map(|said| said.replace(place.path().to_str().unwrap(), ""));
         insta::assert_snapshot!(said.join("\n"), @r"
         `/folder` is a folder, and should be a JSON file
-        `/socket` is no regular file, and should be a JSON file
-        `/large` has 200 MiB, and a stack's file less than 64: it must be something else
+        `/socket` is a socket or a device, and should be a JSON file
+        `/large` has more than 64 MiB, and a stack's file less: it must be something else
+        `/link` is a symlink, and is not followed; put the file itself there
         ");
-        fs::write(path("some"), format!("[]{}", " ".repeat(MOST_BYTES as usize >> 4))).unwrap();
-        assert_eq!(read(&path("some")).unwrap(), Some(json!([])));
+        assert_eq!(read(&folder, "some").unwrap(), Some(json!([])));
     }
 }

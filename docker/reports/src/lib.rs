@@ -3,6 +3,7 @@
 
 mod ai_energy_benchmarks;
 mod beside;
+mod folder;
 pub mod json;
 mod native;
 mod optimum;
@@ -13,15 +14,14 @@ mod record;
 pub mod report;
 mod tracked;
 
-use std::path::Path;
-
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use contract::{
     Backend, output,
     summary::{Status, Summary},
 };
 use serde_json::Value;
 
+pub use self::folder::Folder;
 use self::{beside::Beside, part::Part, record::Record};
 
 /// The summary of the report in `folder`, whichever backend wrote it.
@@ -29,16 +29,10 @@ use self::{beside::Beside, part::Part, record::Record};
 /// # Errors
 /// When there is no report, or one that is broken, in no known format, or of another run than what
 /// lies beside it.
-pub fn read(folder: &Path) -> anyhow::Result<Summary> {
-    let path = folder.join(output::REPORT);
-    ensure!(
-        folder.is_dir(),
-        "there is no folder `{}`; name the one that holds `{}`",
-        folder.display(),
-        output::REPORT
-    );
-    let report = json::read(&path)?.with_context(|| {
-        format!("there is no `{}`; name the folder of a run that has ended", path.display())
+pub fn read(folder: &Folder) -> anyhow::Result<Summary> {
+    let shown = folder.shown(output::REPORT);
+    let report = json::read(folder, output::REPORT)?.with_context(|| {
+        format!("there is no `{shown}`; name the folder of a run that has ended")
     })?;
     let summary = match format(&report) {
         Some(Format::Native) => native::summary(&report),
@@ -49,12 +43,11 @@ pub fn read(folder: &Path) -> anyhow::Result<Summary> {
             ai_energy_benchmarks::summary(&report, Record::read(folder)?)
         }
         None => bail!(
-            "`{}` is in no known format (native, optimum-benchmark, ai_energy_benchmarks): {}",
-            path.display(),
+            "`{shown}` is in no known format (native, optimum-benchmark, ai_energy_benchmarks): {}",
             found(&report)
         ),
     };
-    summary.with_context(|| format!("making a summary of `{}`", path.display()))
+    summary.with_context(|| format!("making a summary of `{shown}`"))
 }
 
 /// The formats of reports.

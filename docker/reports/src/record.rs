@@ -1,7 +1,5 @@
 //! What the Python adapter saw of a run, `run_record.json`.
 
-use std::path::Path;
-
 use anyhow::{Context, ensure};
 use contract::{
     Backend,
@@ -11,7 +9,7 @@ use contract::{
 };
 use serde_json::Value;
 
-use super::{json, part::Part, phases::phases, quoted::name, rate};
+use super::{Folder, json, part::Part, phases::phases, quoted::name, rate};
 
 /// One run.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,10 +81,11 @@ pub(super) struct Claims<'a> {
 
 impl Record {
     /// Reads the record in `folder`, if there is one.
-    pub(super) fn read(folder: &Path) -> anyhow::Result<Option<Self>> {
-        let path = folder.join(output::RECORD);
-        let record = json::read(&path)?.map(|value| Self::parse(&value)).transpose();
-        record.with_context(|| format!("`{}` is not what it should be", path.display()))
+    pub(super) fn read(folder: &Folder) -> anyhow::Result<Option<Self>> {
+        let record =
+            json::read(folder, output::RECORD)?.map(|value| Self::parse(&value)).transpose();
+        record
+            .with_context(|| format!("`{}` is not what it should be", folder.shown(output::RECORD)))
     }
 
     fn parse(value: &Value) -> anyhow::Result<Self> {

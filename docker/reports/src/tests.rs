@@ -15,8 +15,13 @@ use contract::{
 };
 use serde_json::{Value, json};
 
-use super::{energy_text, read};
+use super::{Folder, energy_text};
 use crate::report::{Answer, Config, Report, Totals};
+
+/// The summary of the report in `folder`.
+fn read(folder: &Path) -> anyhow::Result<Summary> {
+    super::read(&Folder::open(folder)?)
+}
 
 /// A folder of real reports, copied: `tests/reports`.
 fn real(name: &str) -> tempfile::TempDir {

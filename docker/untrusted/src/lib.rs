@@ -25,4 +25,4 @@ pub use read::{bytes, file};
 pub use refused::Refused;
 pub use stamp::{Kind, Stamp, Time};
 pub use text::{escape, is_unseen};
-pub use write::{NEW, NewFile};
+pub use write::{NEW, NewFile, random_name};

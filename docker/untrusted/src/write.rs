@@ -39,6 +39,14 @@ impl NewFile<'_> {
         &mut self.file
     }
 
+    /// Removes it again, and tells when that fails.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove(self) -> io::Result<()> {
+        self.dir.remove(&self.name)
+    }
+
     /// Gives it the name `name`, which may be another file's until then.
     ///
     /// # Errors
@@ -213,7 +221,11 @@ fn single(name: &OsStr) -> io::Result<&Path> {
     is_name.then_some(Path::new(name)).ok_or_else(|| Refused::NotBelow.into())
 }
 
-fn random_name() -> io::Result<String> {
+/// A name that nobody knew before.
+///
+/// # Errors
+/// When the system has no random numbers.
+pub fn random_name() -> io::Result<String> {
     let mut bytes = [0; 8];
     // So few bytes come at once.
     getrandom(&mut bytes, GetRandomFlags::empty())?;
@@ -271,6 +283,7 @@ mod tests {
             assert_eq!(dir.write_new(name, b"").unwrap_err().kind(), ErrorKind::AlreadyExists);
         }
         drop(dir.new_file(0o600).unwrap());
+        dir.new_file(0o600).unwrap().remove().unwrap();
         assert_eq!(names(folder.path()), ["link", "new"]);
         let kept = dir.new_file(0o600).unwrap();
         assert!(names(folder.path())[0].starts_with(NEW));

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use untrusted::escape;
 
-use crate::exit::Exit;
+use crate::{exit::Exit, json_text::json_text};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -75,7 +75,7 @@ pub fn render(findings: &[Finding], as_json: bool) -> String {
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     if as_json {
         let value = json!({ "errors": errors, "warnings": warnings, "findings": findings });
-        return format!("{value:#}\n");
+        return json_text(&value);
     }
     let lines = findings.iter().map(|Finding { severity, check, subject, text }| {
         let (subject, text) = (escape(subject), escape(text));

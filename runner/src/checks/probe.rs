@@ -1,11 +1,12 @@
 //! The proof that needs no theory: a container writes to each mount, as the user.
 
-use std::{fs, os::unix::fs::MetadataExt as _, path::PathBuf};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use contract::{Backend, Flavour, PROBE};
 use rustix::fs::access;
 use serde::Deserialize;
+use untrusted::{Dir, escape, random_name};
 
 use super::Finding;
 use crate::{
@@ -61,7 +62,8 @@ pub(super) fn check(options: &RunOptions, host: &Host, engine: &Engine) -> anyho
         }
     }
     let mut plan = RunPlan::new(&options, host, &engine)?.for_guide();
-    let name = format!(".aienergyscore-probe-{}", options.run_id);
+    // Nobody knows it before.
+    let name = random_name().context("making a random name")?;
     let writable = plan.mounts.iter().filter(|mount| {
         // A cache that the user cannot write is used as it is, by a run and by its container.
         mount.access == Access::ReadWrite
@@ -85,7 +87,7 @@ pub(super) fn check(options: &RunOptions, host: &Host, engine: &Engine) -> anyho
     let needs_native = plan.backend.value == Backend::Native;
     let mut problems = judge(&answer, needs_native);
     for folder in &sources {
-        problems.extend(left_file(&folder.join(&name), host.uid)?);
+        problems.extend(left_file(folder, &name, host.uid)?);
     }
     let subject = format!("{} mount(s)", sources.len());
     Ok(if problems.is_empty() {
@@ -97,11 +99,11 @@ pub(super) fn check(options: &RunOptions, host: &Host, engine: &Engine) -> anyho
 
 /// What the probe itself complains about.
 fn judge(answer: &Captured, needs_native: bool) -> Vec<String> {
-    let Captured { code, stdout, stderr } = answer;
+    let Captured { code, stdout, stderr: _ } = answer;
     let Ok(Answer { home, mounts, native }) = serde_json::from_str(stdout) else {
         return vec![format!(
             "the probe failed (exit code {code}) and said no more than: {}",
-            stderr.trim()
+            answer.complaint()
         )];
     };
     let closed = (!home.writable).then(|| format!("the home `{}` cannot be written", home.path));
@@ -117,14 +119,15 @@ fn judge(answer: &Captured, needs_native: bool) -> Vec<String> {
     closed.into_iter().chain(bad).chain(lacking).collect()
 }
 
-/// Looks at a file that the probe left, and deletes it.
-fn left_file(file: &std::path::Path, uid: u32) -> anyhow::Result<Option<String>> {
-    let shown = file.display();
-    let owner = match fs::symlink_metadata(file) {
-        Ok(data) => data.uid(),
+/// Looks at the file that the probe left in `folder`, and deletes it.
+fn left_file(folder: &Path, name: &str, uid: u32) -> anyhow::Result<Option<String>> {
+    let shown = escape(&folder.join(name).to_string_lossy());
+    let looked = Dir::open(folder).and_then(|dir| Ok((dir.look(name)?.uid, dir)));
+    let (owner, dir) = match looked {
+        Ok(looked) => looked,
         Err(error) => return Ok(Some(format!("the probe's file `{shown}` is not here: {error}"))),
     };
-    fs::remove_file(file).with_context(|| format!("deleting the probe's file `{shown}`"))?;
+    dir.remove(name).with_context(|| format!("deleting the probe's file `{shown}`"))?;
     Ok((owner != uid).then(|| format!("the probe's file `{shown}` belongs to uid {owner}")))
 }
 

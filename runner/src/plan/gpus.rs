@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{Because, because};
 use crate::{
-    engine::{Engine, Groups},
+    engine::{Client, Engine, Groups},
     exit::Usage,
     gpus::{AmdGpus, Devices, Gpus},
     host::Host,
@@ -84,8 +84,30 @@ pub(super) fn devices(
                 "the host engine cannot choose GPUs; set {variable}, or use a container engine"
             )))
         }
-        Gpus::Exactly(devices) => Ok(because(devices.clone(), "asked for with --gpus")),
+        Gpus::Exactly(devices) => match (devices, there_are(host, engine)) {
+            (Devices::Count(asked), Some(there)) if *asked as usize > there => {
+                Err(Usage(format!("--gpus asks for {asked} GPUs, and this machine has {there}")))
+            }
+            _ => Ok(because(devices.clone(), "asked for with --gpus")),
+        },
     }
+}
+
+/// How many GPUs the engine can hand over at most, where that is known: its daemon may be another
+/// machine's, and not every driver lists its GPUs.
+fn there_are(host: &Host, engine: &Engine) -> Option<usize> {
+    let is_here = match engine.client {
+        Client::Docker => engine.socket.is_some(),
+        Client::Podman => ["CONTAINER_HOST", "CONTAINER_CONNECTION"]
+            .iter()
+            .all(|name| host.env.get(name).is_none()),
+        Client::None => true,
+    };
+    let there = match Driver::of(host) {
+        Driver::Nvidia => host.nvidia_gpus,
+        Driver::Amd { .. } => host.amd.count,
+    };
+    (is_here && there > 0).then_some(there)
 }
 
 fn automatic(host: &Host, engine: &Engine) -> Because<Devices> {
@@ -249,6 +271,29 @@ mod tests {
         let error = RunPlan::new(&options, &host, &engine(Mode::Host)).unwrap_err().to_string();
         assert!(error.contains("ROCR_VISIBLE_DEVICES"), "{error}");
         assert_eq!(plan("none", &host, &engine(Mode::Host)).gpus.value, Devices::None);
+    }
+
+    #[test]
+    fn more_gpus_than_the_machine_has_are_refused_where_that_is_known() {
+        let told = |asked: &str, host: &Host, engine: &Engine| {
+            let request = Request { gpus: asked.parse().unwrap(), ..Request::default() };
+            let options = RunOptions::new(request, host).unwrap();
+            RunPlan::new(&options, host, engine).err().map(|usage| usage.to_string())
+        };
+        let four = Host { nvidia_gpus: 4, ..host() };
+        let mut docker = engine(Mode::DockerRootful);
+        assert_eq!(told("5", &four, &docker), None, "its daemon may be another machine's");
+        docker.socket = Some("/run/docker.sock".into());
+        let podman = engine(Mode::PodmanRootless);
+        for engine in [&docker, &podman] {
+            let said = told("5", &four, engine);
+            assert_eq!(said.as_deref(), Some("--gpus asks for 5 GPUs, and this machine has 4"));
+            assert_eq!(told("4", &four, engine), None);
+            assert!(told("3", &with_amd(), engine).unwrap().ends_with("has 2"));
+            assert_eq!(told("3", &host(), engine), None, "not every driver lists its GPUs");
+        }
+        let env = [("CONTAINER_HOST", "ssh://far")].into_iter().collect();
+        assert_eq!(told("5", &Host { env, ..four }, &podman), None);
     }
 
     #[test]

@@ -10,14 +10,13 @@ use super::{
     csv,
     figures::Figures,
     groups::groups,
-    json,
-    new_file::{not_in_the_way, write_new},
-    page,
+    json, page,
     plain::plain,
     read::read_all,
     record::Runs,
     submission::{self, ModelClass},
     table,
+    target::Target,
 };
 use crate::{
     exit::Exit,
@@ -64,23 +63,27 @@ pub enum Output {
 pub fn run(request: &Request) -> anyhow::Result<Exit> {
     let Request { folders, previous, output, overwrite } = request;
     let folders = if folders.is_empty() { vec![usual_folder()] } else { folders.clone() };
-    if let Output::Page(file) | Output::Submission { archive: file, .. } = output {
-        not_in_the_way(file, *overwrite)?;
-    }
+    let target = match output {
+        Output::Page(file) | Output::Submission { archive: file, .. } => {
+            Some(Target::open(file, *overwrite, &folders)?)
+        }
+        Output::Table | Output::Json | Output::Csv => None,
+    };
     let all = read_all(&folders, *previous);
     let figures: Vec<_> = all.runs.iter().map(Figures::of).collect();
     let groups = groups(&all, &figures);
-    match output {
-        Output::Table => terminal::print(&table::text(&all, &figures, &groups, terminal::width()))?,
-        Output::Json => terminal::print(&json::text(&all, &figures, &groups))?,
-        Output::Csv => terminal::print(&csv::text(&all, &figures)?)?,
-        Output::Page(file) => {
-            let page = page::html(&all, &figures, &groups);
-            write_new(file, page.as_bytes(), *overwrite)?;
-            terminal::say(format_args!("page: {}", file.display()));
+    match (output, &target) {
+        (Output::Submission { class, .. }, Some(target)) => {
+            return submission::submit(&all, &figures, *class, target);
         }
-        Output::Submission { archive, class } => {
-            return submission::submit(&all, &figures, *class, archive, *overwrite);
+        (_, Some(target)) => {
+            target.write(page::html(&all, &figures, &groups).as_bytes())?;
+            terminal::say(format_args!("page: {}", target.shown()));
+        }
+        (Output::Json, None) => terminal::print(&json::text(&all, &figures, &groups))?,
+        (Output::Csv, None) => terminal::print(&csv::text(&all, &figures)?)?,
+        (_, None) => {
+            terminal::print(&table::text(&all, &figures, &groups, terminal::width()))?;
         }
     }
     if *output != Output::Table {

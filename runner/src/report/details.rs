@@ -1,10 +1,8 @@
 //! What the files beside a summary tell of what ran. Facts of our adapter's record, of
 //! optimum-benchmark 0.6 and of ai_energy_benchmarks 0.0.7.
 
-use std::path::Path;
-
 use contract::output::{RECORD, REPORT};
-use reports::json;
+use reports::{Folder, json};
 use serde_json::{Map, Value};
 
 use super::record::{Details, Facts, Told};
@@ -15,8 +13,8 @@ pub(super) const CONFIG: &str = "benchmark_config.json";
 const LAST_PASS: [&str; 2] = ["generate_codecarbon.json", "task_codecarbon.json"];
 
 /// What is told; a file that cannot be read is a doubt.
-pub(super) fn read(folder: &Path, doubts: &mut Vec<String>) -> Details {
-    let mut file = |name: &str| match json::read(&folder.join(name)) {
+pub(super) fn read(folder: &Folder, doubts: &mut Vec<String>) -> Details {
+    let mut file = |name: &str| match json::read(folder, name) {
         Ok(value) => value.unwrap_or_default(),
         Err(error) => {
             doubts.push(format!("`{name}` tells nothing: {error:#}"));
@@ -95,10 +93,9 @@ fn first<T>(
 ///
 /// # Errors
 /// When one of them cannot be read.
-pub(super) fn facts(folder: &Path) -> anyhow::Result<Facts> {
-    let file = |name: &str| -> anyhow::Result<Value> {
-        Ok(json::read(&folder.join(name))?.unwrap_or_default())
-    };
+pub(super) fn facts(folder: &Folder) -> anyhow::Result<Facts> {
+    let file =
+        |name: &str| -> anyhow::Result<Value> { Ok(json::read(folder, name)?.unwrap_or_default()) };
     let (record, config, report) = (file(RECORD)?, file(CONFIG)?, file(REPORT)?);
     let preprocess = match report.get("preprocess_dataset") {
         Some(_) => "preprocess_dataset",
@@ -117,7 +114,7 @@ pub(super) fn facts(folder: &Path) -> anyhow::Result<Facts> {
     let seconds = if latency("prefill") && latency("decode") {
         Some(REPORT)
     } else {
-        LAST_PASS.into_iter().find(|name| folder.join(name).exists())
+        LAST_PASS.into_iter().find(|name| folder.dir().has_file(name))
     };
     Ok(Facts {
         record: record.is_object(),

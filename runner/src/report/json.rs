@@ -8,7 +8,7 @@ use super::{
     groups::{Energy, Group},
     record::{Broken, Details, Origin, RunRecord, Runs},
 };
-use untrusted::is_unseen;
+use crate::json_text::json_text;
 
 /// Version of the keys.
 const VERSION: u32 = 1;
@@ -16,18 +16,7 @@ const VERSION: u32 = 1;
 /// The report as JSON text, in which what a terminal would obey has its number. `figures` are those
 /// of the runs, `groups` made of both.
 pub(super) fn text(all: &Runs, figures: &[Figures], groups: &[Group]) -> String {
-    let mut text = String::new();
-    for char in format!("{:#}\n", value(all, figures, groups)).chars() {
-        // Beyond ASCII all characters are in strings.
-        if !char.is_ascii() && is_unseen(char) {
-            for unit in char.encode_utf16(&mut [0; 2]) {
-                text += &format!("\\u{unit:04x}");
-            }
-        } else {
-            text.push(char);
-        }
-    }
-    text
+    json_text(&value(all, figures, groups))
 }
 
 fn value(all: &Runs, figures: &[Figures], groups: &[Group]) -> Value {
@@ -42,7 +31,7 @@ fn value(all: &Runs, figures: &[Figures], groups: &[Group]) -> Value {
 }
 
 fn of_run(run: &RunRecord, figures: &Figures) -> Value {
-    let RunRecord { folder, origin, summary, completion, meter, details, doubts } = run;
+    let RunRecord { folder, below: _, origin, summary, completion, meter, details, doubts } = run;
     let Figures {
         gpu,
         phases,
@@ -154,7 +143,7 @@ mod tests {
         let all = Runs { runs: vec![run], broken: vec![] };
         let figures = [Figures::of(&all.runs[0])];
         let text = text(&all, &figures, &groups(&all, &figures));
-        assert!(text.chars().all(|char| char == '\n' || !super::is_unseen(char)));
+        assert!(text.chars().all(|char| char == '\n' || !untrusted::is_unseen(char)));
         let back: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(back["runs"][0]["summary"]["run"]["model"], name);
     }

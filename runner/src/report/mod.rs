@@ -9,7 +9,6 @@ pub mod figures;
 pub mod groups;
 mod host;
 mod json;
-mod new_file;
 mod number;
 mod origin;
 pub mod page;
@@ -20,6 +19,7 @@ mod search;
 pub mod statistics;
 pub mod submission;
 mod table;
+mod target;
 #[cfg(test)]
 mod testing;
 pub mod trace;
@@ -30,6 +30,8 @@ use contract::{
     output::{ENERGY_WH, REPORT, SUMMARY},
     summary::{CacheDelta, DeviceKind, Measurement, Status, Summary},
 };
+
+use untrusted::escape;
 
 use crate::{host_path::HostPath, units::bytes};
 
@@ -68,7 +70,7 @@ pub fn describe(summary: &Summary, results: &HostPath) -> String {
     }
     rows.push(("Results", results.to_string()));
     rows.push(("", format!("{SUMMARY}, {ENERGY_WH}, {REPORT}")));
-    rows.iter().map(|(name, text)| format!("{name:<10}{text}\n")).collect()
+    rows.iter().map(|(name, text)| format!("{name:<10}{}\n", escape(text))).collect()
 }
 
 /// The energy of a run in one line: what was measured and by what, or why nothing was.

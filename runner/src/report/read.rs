@@ -1,6 +1,6 @@
 //! Reads a results folder, whoever wrote it: what is no run is told in words.
 
-use std::path::{Path, PathBuf};
+use std::{io, path::PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use contract::{
@@ -8,15 +8,15 @@ use contract::{
     output::{COMPLETION, Completion, HOST_METER, LOG, REPORT, SUMMARY},
     summary::{Device, Summary},
 };
-use reports::json;
+use reports::{Folder, json};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
     details,
     plain::plain,
-    record::{Broken, Origin, RunRecord, Runs},
-    search::{contents, results_folders},
+    record::{Broken, Origin, RunRecord, Runs, opened},
+    search::{Found, contents, results_folders},
 };
 
 /// More than a large power station gives in a year, in Wh: no benchmark draws that.
@@ -30,8 +30,9 @@ pub fn read_all(folders: &[PathBuf], previous: bool) -> Runs {
     let (found, broken) = results_folders(folders, previous);
     let mut all = Runs { runs: vec![], broken };
     for folder in found {
-        match read(&folder) {
-            Ok(run) => all.runs.push(run),
+        let Found { folder, below, .. } = folder;
+        match opened(&folder, &below).and_then(|opened| read(&opened)) {
+            Ok(run) => all.runs.push(RunRecord { below, ..run }),
             Err(error) => all.broken.push(Broken { folder, reason: format!("{error:#}") }),
         }
     }
@@ -42,9 +43,9 @@ pub fn read_all(folders: &[PathBuf], previous: bool) -> Runs {
 ///
 /// # Errors
 /// When it is none of a whole run that succeeded.
-pub fn read(folder: &Path) -> anyhow::Result<RunRecord> {
+pub fn read(folder: &Folder) -> anyhow::Result<RunRecord> {
     let mut doubts = vec![];
-    let completion: Option<Completion> = typed(&folder.join(COMPLETION))?;
+    let completion: Option<Completion> = typed(folder, COMPLETION)?;
     match &completion {
         Some(Completion { exit_code: 0, .. }) => {}
         Some(Completion { exit_code, .. }) => bail!(
@@ -57,7 +58,7 @@ pub fn read(folder: &Path) -> anyhow::Result<RunRecord> {
     let (summary, origin) = summary(folder, &mut doubts)?;
     sane(&summary)?;
     let in_summary = || summary.host.clone().map(|meter| (meter, SUMMARY));
-    let meter = match typed::<HostMeter>(&folder.join(HOST_METER)) {
+    let meter = match typed::<HostMeter>(folder, HOST_METER) {
         Ok(meter) => meter.map(|meter| (meter, HOST_METER)).or_else(in_summary),
         Err(error) => {
             doubts.push(format!("power over time is not known: {error:#}"));
@@ -72,23 +73,30 @@ pub fn read(folder: &Path) -> anyhow::Result<RunRecord> {
         }
     });
     let details = details::read(folder, &mut doubts);
-    let folder = folder.to_owned();
-    Ok(RunRecord { folder, origin, summary, completion, meter, details, doubts })
+    let folder = folder.path().to_owned();
+    Ok(RunRecord {
+        folder,
+        below: PathBuf::new(),
+        origin,
+        summary,
+        completion,
+        meter,
+        details,
+        doubts,
+    })
 }
 
 /// The summary: the file, or what is made of the backend's own report.
-fn summary(folder: &Path, doubts: &mut Vec<String>) -> anyhow::Result<(Summary, Origin)> {
-    let path = folder.join(SUMMARY);
-    let Some(value) = json::read(&path)? else {
-        let report = folder.join(REPORT);
-        let there =
-            report.try_exists().with_context(|| format!("reading `{}`", report.display()))?;
-        ensure!(
-            there,
-            "neither `{SUMMARY}` nor `{REPORT}` is there: the run did not get so far, or its files \
-             were not copied along; here {}",
-            contents(folder)
-        );
+fn summary(folder: &Folder, doubts: &mut Vec<String>) -> anyhow::Result<(Summary, Origin)> {
+    let Some(value) = json::read(folder, SUMMARY)? else {
+        match folder.dir().look(REPORT) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
+                "neither `{SUMMARY}` nor `{REPORT}` is there: the run did not get so far, or its \
+                 files were not copied along; here {}",
+                contents(folder.dir())
+            ),
+            looked => looked.with_context(|| format!("reading `{}`", folder.shown(REPORT)))?,
+        };
         doubts.push(format!("there is no `{SUMMARY}`; the numbers were made of `{REPORT}`"));
         return of_report(folder);
     };
@@ -104,14 +112,14 @@ fn summary(folder: &Path, doubts: &mut Vec<String>) -> anyhow::Result<(Summary, 
     let summary = serde_json::from_value(value).with_context(|| {
         format!(
             "`{}` is no summary as this version, {}, writes it; `summarize` makes one of `{REPORT}`",
-            path.display(),
+            folder.shown(SUMMARY),
             env!("CARGO_PKG_VERSION")
         )
     })?;
     Ok((summary, Origin::Summary))
 }
 
-fn of_report(folder: &Path) -> anyhow::Result<(Summary, Origin)> {
+fn of_report(folder: &Folder) -> anyhow::Result<(Summary, Origin)> {
     let summary = reports::read(folder)?;
     let facts = details::facts(folder)?;
     Ok((summary, Origin::Report(facts)))
@@ -168,11 +176,11 @@ fn metered(meter: &HostMeter) -> anyhow::Result<()> {
 }
 
 /// What a JSON file holds, if there is one.
-fn typed<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
-    let value: Option<Value> = json::read(path)?;
+fn typed<T: DeserializeOwned>(folder: &Folder, name: &str) -> anyhow::Result<Option<T>> {
+    let value: Option<Value> = json::read(folder, name)?;
     let value = value.map(serde_json::from_value).transpose();
-    value.with_context(|| format!("`{}` is not what it should be", path.display()))
+    value.with_context(|| format!("`{}` is not what it should be", folder.shown(name)))
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

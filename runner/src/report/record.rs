@@ -2,7 +2,9 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use anyhow::Context as _;
 use contract::{host_meter::HostMeter, output::Completion, summary::Summary};
+use reports::Folder;
 
 /// What was read of some folders.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -18,6 +20,8 @@ pub struct Runs {
 pub struct RunRecord {
     /// Its results folder.
     pub folder: PathBuf,
+    /// The end of that path, below the folder that the user named.
+    pub below: PathBuf,
     /// Where the numbers of the summary come from.
     pub origin: Origin,
     /// The summary.
@@ -118,7 +122,26 @@ impl Runs {
     }
 }
 
+/// Opens a results folder. Its end `below` leads through no symlink.
+pub(super) fn opened(folder: &Path, below: &Path) -> anyhow::Result<Folder> {
+    let named = folder.ancestors().nth(below.components().count()).unwrap_or(folder);
+    // The parent of a bare name is empty.
+    let named = if named.as_os_str().is_empty() { Path::new(".") } else { named };
+    let opened = Folder::open(named)?;
+    let dir = opened.dir().dir(below);
+    let shown = || format!("opening the folder `{}`", opened.shown(&below.to_string_lossy()));
+    Ok(Folder::of(dir.with_context(shown)?, folder))
+}
+
 impl RunRecord {
+    /// Opens its results folder again.
+    ///
+    /// # Errors
+    /// When it is out of reach, or behind a symlink by now.
+    pub fn open(&self) -> anyhow::Result<Folder> {
+        opened(&self.folder, &self.below)
+    }
+
     /// The benchmark's arguments, if the summary says how to repeat the run.
     pub fn arguments(&self) -> Option<&[String]> {
         let command = &self.summary.repeat.as_ref()?.command;

@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
+    ffi::OsStr,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -10,16 +11,17 @@ use contract::{
     output::{COMPLETION, ENERGY_WH, HOST_METER, LOG, RECORD, REPORT, SUMMARY},
     previous::PREVIOUS,
 };
-use walkdir::{DirEntry, WalkDir};
+use untrusted::{Dir, Kind};
 
 use super::{plain::plain, record::Broken};
 
 /// Folders below the named one that are looked into: a batch has one for each model and run.
 const DEPTH: usize = 5;
-/// Entries after which a folder is taken for something else than results.
-const MOST_ENTRIES: usize = 100_000;
+/// Folders after which a folder is taken for something else than results. Files do not count: only
+/// those that runs write are looked for.
+const MOST_FOLDERS: usize = 20_000;
 /// What only a run leaves. Others of its files have names that anybody may use.
-const MARKS: [&str; 9] = [
+pub(super) const MARKS: [&str; 9] = [
     REPORT,
     SUMMARY,
     COMPLETION,
@@ -36,17 +38,28 @@ const NAMED: usize = 6;
 /// Folders of outputs, which hold no results folders.
 const OUTPUTS: [&str; 1] = ["emissions"];
 
+/// A results folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Found {
+    /// Its path.
+    pub(super) folder: PathBuf,
+    /// The end of that path, below the folder that the user named.
+    pub(super) below: PathBuf,
+    /// Its file system and its number there.
+    id: (u64, u64),
+}
+
 /// The results folders among `folders` and below, in order and each once, and what is wrong with
-/// those that have none. Earlier results, in `previous`, only count when asked for.
-pub(super) fn results_folders(folders: &[PathBuf], previous: bool) -> (Vec<PathBuf>, Vec<Broken>) {
+/// those that have none. Earlier results, in `previous`, only count when asked for. Symlinks are
+/// followed in the names of `folders`, which are the user's, and nowhere below.
+pub(super) fn results_folders(folders: &[PathBuf], previous: bool) -> (Vec<Found>, Vec<Broken>) {
     let (mut found, mut broken) = (vec![], vec![]);
     let mut seen = BTreeSet::new();
     for folder in folders {
         match below(folder, previous) {
             Ok((results, unread)) => {
                 // The same folder may be named twice, or be in another.
-                let own = |path: &PathBuf| seen.insert(path.canonicalize().unwrap_or(path.clone()));
-                found.extend(results.into_iter().filter(own));
+                found.extend(results.into_iter().filter(|found| seen.insert(found.id)));
                 broken.extend(unread);
             }
             Err(reason) => broken.push(Broken { folder: folder.clone(), reason }),
@@ -55,69 +68,82 @@ pub(super) fn results_folders(folders: &[PathBuf], previous: bool) -> (Vec<PathB
     (found, broken)
 }
 
-fn below(folder: &Path, previous: bool) -> Result<(Vec<PathBuf>, Vec<Broken>), String> {
-    match fs::metadata(folder) {
-        Ok(kind) if kind.is_dir() => {}
-        Ok(_) => return Err("it is no folder; name the one that holds the results".to_owned()),
-        Err(error) => return Err(format!("it cannot be read: {error}")),
-    }
+fn below(named: &Path, previous: bool) -> Result<(Vec<Found>, Vec<Broken>), String> {
+    let root = Dir::open(named).map_err(|error| match error.kind() {
+        io::ErrorKind::NotADirectory => {
+            "it is no folder; name the one that holds the results".to_owned()
+        }
+        _ => format!("it cannot be read: {error}"),
+    })?;
     let (mut results, mut broken) = (vec![], vec![]);
-    let mut has_previous = false;
-    let mut walk = WalkDir::new(folder).max_depth(DEPTH + 1).sort_by_file_name().into_iter();
+    let (mut has_previous, mut has_links) = (false, false);
+    let mut ahead = vec![(PathBuf::new(), 0)];
     let mut count = 0;
-    while let Some(entry) = walk.next() {
+    while let Some((below, depth)) = ahead.pop() {
         count += 1;
-        if count > MOST_ENTRIES {
+        if count > MOST_FOLDERS {
             return Err(format!(
-                "it has more than {MOST_ENTRIES} entries; name the folders that hold results"
+                "it has more than {MOST_FOLDERS} folders; name those that hold results"
             ));
         }
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                let folder = error.path().unwrap_or(folder).to_owned();
-                let reason = match error.io_error() {
-                    Some(error) => format!("it cannot be read: {error}"),
-                    None => error.to_string(),
-                };
-                broken.push(Broken { folder, reason });
-                continue;
+        // What is joined to an empty path gets a slash.
+        let is_root = below.as_os_str().is_empty();
+        let folder = if is_root { named.to_owned() } else { named.join(&below) };
+        let mut is_results = false;
+        let listed = root.dir(&below).and_then(|dir| {
+            dir.visit(|name, kind| {
+                is_results |= MARKS.iter().any(|mark| name == *mark);
+                has_links |= kind == Kind::Link;
+                if kind != Kind::Folder || depth == DEPTH {
+                    return;
+                }
+                if is_passed_over(name, previous) {
+                    has_previous |= name == PREVIOUS;
+                } else {
+                    ahead.push((below.join(name), depth + 1));
+                }
+            })?;
+            dir.look("")
+        });
+        match listed {
+            Ok(stamp) if is_results => {
+                results.push(Found { folder, below, id: (stamp.device, stamp.inode) });
             }
-        };
-        if entry.file_type().is_dir() && entry.depth() > 0 && is_passed_over(&entry, previous) {
-            has_previous |= entry.file_name() == PREVIOUS;
-            walk.skip_current_dir();
-            continue;
-        }
-        let is_mark = MARKS.iter().any(|mark| entry.file_name() == *mark);
-        let parent = entry.path().parent().filter(|_| is_mark && entry.depth() > 0);
-        if let Some(parent) = parent.filter(|parent| !results.iter().any(|known| known == parent)) {
-            results.push(parent.to_owned());
+            Ok(_) => {}
+            // It went since it was seen.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_root => {}
+            Err(error) => {
+                broken.push(Broken { folder, reason: format!("it cannot be read: {error}") });
+            }
         }
     }
     if results.is_empty() && broken.is_empty() {
+        let links = if has_links { "; symlinks below it are not followed" } else { "" };
         let hint = if has_previous {
             format!(", but earlier ones in `{PREVIOUS}`; add --previous")
         } else {
             format!(
-                "; a run leaves `{SUMMARY}` and `{REPORT}` there, and here {}",
-                contents(folder)
+                "; a run leaves `{SUMMARY}` and `{REPORT}` there, and here {}{links}",
+                contents(&root)
             )
         };
         return Err(format!("it has no results{hint}"));
     }
     results.sort();
+    broken.sort_by(|one, other| one.folder.cmp(&other.folder));
     Ok((results, broken))
 }
 
 /// What a folder has instead of what was looked for.
-pub(super) fn contents(folder: &Path) -> String {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let names = entries.map(|entry| plain(&entry.file_name().to_string_lossy()));
-    let mut names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+pub(super) fn contents(folder: &Dir) -> String {
+    let mut names = vec![];
+    // What cannot be listed has nothing to show.
+    let _ = folder.visit(|name, _| names.push(name.to_owned()));
     names.sort();
     let more = names.len().saturating_sub(NAMED);
     names.truncate(NAMED);
+    let shown = names.iter().map(|name| format!("`{}`", plain(&name.to_string_lossy())));
+    let mut names: Vec<_> = shown.collect();
     if more > 0 {
         names.push(format!("{more} more"));
     }
@@ -128,14 +154,14 @@ pub(super) fn contents(folder: &Path) -> String {
     }
 }
 
-fn is_passed_over(folder: &DirEntry, previous: bool) -> bool {
-    let name = folder.file_name().to_string_lossy();
+fn is_passed_over(folder: &OsStr, previous: bool) -> bool {
+    let name = folder.to_string_lossy();
     name.starts_with('.') || OUTPUTS.contains(&&*name) || (name == PREVIOUS && !previous)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::PathBuf};
+    use std::{fs, os::unix::fs::symlink, path::PathBuf};
 
     use super::results_folders;
 
@@ -151,7 +177,7 @@ mod tests {
         let shown =
             |path: &PathBuf| path.strip_prefix(root.path()).unwrap().to_str().unwrap().to_owned();
         let broken = broken.iter().map(|one| format!("{}: {}", shown(&one.folder), one.reason));
-        (found.iter().map(shown).collect(), broken.collect())
+        (found.iter().map(|found| shown(&found.folder)).collect(), broken.collect())
     }
 
     #[test]
@@ -183,5 +209,30 @@ mod tests {
         file: it is no folder; name the one that holds the results
         missing: it cannot be read: No such file or directory (os error 2)
         ");
+    }
+
+    #[test]
+    fn other_files_are_no_matter_however_many() {
+        let root = tempfile::tempdir().unwrap();
+        for number in 0..super::MOST_FOLDERS + 100 {
+            fs::write(root.path().join(format!("sample-{number}")), "").unwrap();
+        }
+        fs::write(root.path().join("benchmark.log"), "").unwrap();
+        let (found, broken) = results_folders(&[root.path().to_owned()], false);
+        assert_eq!((found.len(), broken.len()), (1, 0), "{broken:?}");
+    }
+
+    #[test]
+    fn symlinks_are_followed_where_the_user_names_them_and_nowhere_below() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        fs::create_dir_all(at("disk/run")).unwrap();
+        fs::create_dir(at("batch")).unwrap();
+        fs::write(at("disk/run/benchmark.log"), "").unwrap();
+        symlink(at("disk/run"), at("named")).unwrap();
+        symlink(at("disk/run"), at("batch/planted")).unwrap();
+        let (found, broken) = results_folders(&[at("named"), at("batch")], false);
+        assert_eq!(found.iter().map(|found| &found.folder).collect::<Vec<_>>(), [&at("named")]);
+        assert!(broken[0].reason.ends_with("symlinks below it are not followed"), "{broken:?}");
     }
 }

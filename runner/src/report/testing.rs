@@ -1,6 +1,9 @@
 //! Runs that the tests of the report show.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use contract::{
     Backend,
@@ -62,6 +65,7 @@ pub(super) fn measured(name: &str, total: f64) -> RunRecord {
         repeat: Some(repeat()),
     };
     RunRecord {
+        below: PathBuf::new(),
         folder: Path::new("results").join(name),
         origin: Origin::Summary,
         summary,

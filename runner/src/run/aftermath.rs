@@ -1,67 +1,90 @@
 //! After a run: whose the results are, and what the host adds to the summary.
 
-use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use contract::{
     host_meter::HostMeter,
-    output::{HOST_METER, SUMMARY},
+    output::{HOST_METER, SUMMARY, is_output},
+    previous::PREVIOUS,
     summary::{CacheDelta, Repeat, Summary},
 };
-use walkdir::WalkDir;
+use reports::Folder;
+use untrusted::{Found, Kind, Stamp};
 
 use super::output_file;
 use crate::{
-    atomic_file,
     folders::shown_for_shell,
-    host_path::HostPath,
     meter::{self, Recording, Served},
 };
 
-/// A finding when something in the results folder is not the user's.
-pub(super) fn foreign_results(results: &HostPath, uid: u32) -> Option<String> {
-    let mut foreign = WalkDir::new(results.as_path())
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| {
-            let owner = entry.metadata().ok()?.uid();
-            (owner != uid).then(|| (entry.into_path(), owner))
-        })
-        .peekable();
-    let (first, owner) = foreign.peek().cloned()?;
+/// Folders in one another that a run may leave, earlier results among them.
+const DEEPEST: usize = 8;
+
+/// A finding when something that runs left in the results folder is not the user's. Everything else
+/// there is no matter of ours.
+pub(super) fn foreign_results(results: &Folder, uid: u32) -> Option<String> {
+    let mut outputs = vec![];
+    // What cannot be listed is not known to be anybody's.
+    let _ = results.dir().visit(|name, _| {
+        if name.to_str().is_some_and(|name| is_output(name) || name == PREVIOUS) {
+            outputs.push(PathBuf::from(name));
+        }
+    });
+    outputs.sort();
+    let (mut first, mut count) = (None, 0_u64);
+    let mut look = |path: &Path, stamp: Stamp| {
+        if stamp.uid != uid {
+            count += 1;
+            first.get_or_insert_with(|| (path.to_owned(), stamp.uid));
+        }
+    };
+    for name in outputs {
+        let Ok(stamp) = results.dir().look(&name) else { continue };
+        look(&name, stamp);
+        if stamp.kind != Kind::Folder {
+            continue;
+        }
+        // One that is closed to the user is foreign itself.
+        let Ok(folder) = results.dir().dir(&name) else { continue };
+        folder.walk(DEEPEST, |found| {
+            if let Found::Entry { path, stamp } = found {
+                look(&name.join(path), stamp);
+            }
+            true
+        });
+    }
+    let (first, owner) = first?;
     Some(format!(
-        "{} file(s) in `{results}` do not belong to you, first `{}` of uid {owner}; \
+        "{count} file(s) in `{}` do not belong to you, first `{}` of uid {owner}; \
          `aienergyscore repair-results --yes {}` takes them back without sudo",
-        foreign.count(),
-        first.display(),
-        shown_for_shell(results.as_path())
+        results.shown(""),
+        results.shown(&first.to_string_lossy()),
+        shown_for_shell(results.path())
     ))
 }
 
 /// Reads the summary that the entrypoint wrote, adds what only the host knows, and writes it back.
 pub(super) fn complete_summary(
-    results: &HostPath,
+    results: &Folder,
     cache: Option<CacheDelta>,
     recording: Recording,
     served: Served,
     repeat: Repeat,
 ) -> anyhow::Result<Summary> {
-    let path = results.as_path().join(SUMMARY);
     let refused = || {
         format!(
             "the benchmark reports success, but its summary `{}` is none; it is kept as it is, and \
              an image of another version may have written it",
-            path.display()
+            results.shown(SUMMARY)
         )
     };
-    let text = output_file::read(&path).with_context(refused)?;
+    let text = output_file::read(results, SUMMARY).with_context(refused)?;
     let mut summary: Summary = serde_json::from_slice(&text).with_context(refused)?;
     summary.cache = cache;
     summary.repeat = Some(repeat);
     add_meter(&mut summary, results, recording, served);
-    let mut text = serde_json::to_vec_pretty(&summary)?;
-    text.push(b'\n');
-    atomic_file::write(&path, &text).context(
+    results.write(SUMMARY, &serde_json::to_string_pretty(&summary)?).context(
         "the benchmark succeeded and its summary is whole, but what the host knows of the run could \
          not be added to it",
     )?;
@@ -70,7 +93,7 @@ pub(super) fn complete_summary(
 
 /// Adds what the host metered, and leaves its power over time in a file of its own. A run does not
 /// fail for it.
-fn add_meter(summary: &mut Summary, results: &HostPath, recording: Recording, served: Served) {
+fn add_meter(summary: &mut Summary, results: &Folder, recording: Recording, served: Served) {
     let gaps = recording.gaps();
     let mut metered = recording.over(&summary.run.phases);
     summary.notes.extend(gaps);
@@ -82,9 +105,7 @@ fn add_meter(summary: &mut Summary, results: &HostPath, recording: Recording, se
     summary.host = Some(metered);
 }
 
-fn write_meter(results: &HostPath, metered: &HostMeter) -> anyhow::Result<()> {
+fn write_meter(results: &Folder, metered: &HostMeter) -> anyhow::Result<()> {
     // Not pretty: a line for each number would be thousands.
-    let mut text = serde_json::to_vec(metered)?;
-    text.push(b'\n');
-    atomic_file::write(&results.as_path().join(HOST_METER), &text)
+    results.write(HOST_METER, &serde_json::to_string(metered)?)
 }

@@ -6,6 +6,7 @@ use super::{Planned, Show};
 use crate::{
     engine::Detected,
     exit::Exit,
+    json_text::json_text,
     plan::RunPlan,
     render::command_line,
     shell::{CommandLine, Style},
@@ -29,7 +30,7 @@ pub(super) fn show(planned: &Planned, show: Show) -> anyhow::Result<Exit> {
     }
     terminal::print(&match show {
         Show::Explanation => command.explain(),
-        Show::Plan => format!("{:#}\n", plan_json(detected, plan, &command)),
+        Show::Plan => json_text(&plan_json(detected, plan, &command)),
         _ => format!("{}\n", command.to_shell(Style::Concrete)),
     })?;
     Ok(Exit::Success)

@@ -4,6 +4,7 @@ use std::{fs, path::Path};
 
 use anyhow::{Context as _, bail};
 use contract::{Backend, output, summary::Summary};
+use reports::Folder;
 use serde_json::json;
 
 use super::{
@@ -22,6 +23,7 @@ use crate::{
     host::Host,
     host_path::HostPath,
     hub_cache::delta::Inventory,
+    json_text::json_text,
     meter::{self, Meter},
     render::command_line,
     report,
@@ -69,18 +71,20 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
         search.finish();
     }
 
+    let results = lock.folder();
+    warn(lock.renew().err().map(|error| format!("{error:#}")));
     let evidence = Evidence {
         engine: engine.mode.engine(),
         client_code: ended.code,
         signal: ended.signal,
         made,
         state,
-        completion: read_json(&options.results, output::COMPLETION)?,
-        has_report: options.results.as_path().join(output::REPORT).is_file(),
-        has_summary: options.results.as_path().join(output::SUMMARY).is_file(),
+        completion: read_json(results, output::COMPLETION)?,
+        has_report: results.dir().has_file(output::REPORT),
+        has_summary: results.dir().has_file(output::SUMMARY),
     };
     let verdict = outcome::judge(&plan.run_id, &evidence);
-    warn(aftermath::foreign_results(&options.results, host.uid));
+    warn(aftermath::foreign_results(results, host.uid));
     if verdict.exit == Exit::Success {
         let cache = match (before, hub) {
             (Some(before), Some(hub)) => match take_inventory(hub) {
@@ -94,12 +98,12 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
             _ => None,
         };
         let again = repeat::with_image(again, engine, plan);
-        let summary =
-            aftermath::complete_summary(&options.results, cache, recording, served, again)?;
+        let summary = aftermath::complete_summary(results, cache, recording, served, again)?;
         show_summary(&summary, &options.results, show)?;
     }
     if let Some(message) = verdict.message {
-        terminal::say(format_args!("error: {message}\nresults so far: {}", options.results));
+        terminal::say(format_args!("error: {message}"));
+        terminal::say(format_args!("results so far: {}", options.results));
     }
     Ok(verdict.exit)
 }
@@ -149,20 +153,19 @@ fn readable(token: &TokenSource, backend: Backend, host: &Host) -> anyhow::Resul
 
 /// A JSON file of the results folder; `None` when it is missing or not what it should be.
 fn read_json<T: serde::de::DeserializeOwned>(
-    results: &HostPath,
+    results: &Folder,
     name: &str,
 ) -> anyhow::Result<Option<T>> {
-    let path = results.as_path().join(name);
-    match output_file::read(&path) {
+    match output_file::read(results, name) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("reading `{}`", path.display())),
+        Err(error) => Err(error).with_context(|| format!("reading `{}`", results.shown(name))),
     }
 }
 
 fn show_summary(summary: &Summary, results: &HostPath, show: Show) -> anyhow::Result<()> {
     if show == Show::RunJson {
-        terminal::print(&format!("{:#}\n", json!({ "results": results, "summary": summary })))
+        terminal::print(&json_text(&json!({ "results": results, "summary": summary })))
     } else {
         terminal::print(&format!("\n{}", report::describe(summary, results)))
     }

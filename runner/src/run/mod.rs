@@ -14,6 +14,7 @@ mod pump;
 mod reaper;
 mod repeat;
 mod supervise;
+mod unfinished;
 
 pub use reaper::reap;
 

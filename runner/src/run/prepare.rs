@@ -4,14 +4,14 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
 use contract::{Backend, previous::set_aside};
+use reports::Folder;
 
-use super::{Planned, lock::ResultsLock, offline};
+use super::{Planned, lock::ResultsLock, offline, unfinished::remove_unfinished};
 use crate::{
     engine::{self, Engine},
     folders::{Need, foreign_entries, ready, repos_out_of_sight, shown_for_shell},
     gpus::Devices,
     host::Host,
-    host_path::HostPath,
     options::RunOptions,
     plan::{Pull, RunPlan},
     terminal::{self, warn},
@@ -33,6 +33,8 @@ pub(super) fn prepare(options: RunOptions, host: &Host) -> anyhow::Result<Prepar
     ready("results folder", &options.results, host, Need::Write)?;
     let (lock, doubt) = ResultsLock::take(&options.results, &options.run_id)?;
     warn(doubt);
+    remove_unfinished(lock.folder(), host.uid, host.now)
+        .with_context(|| format!("reading the results folder `{}`", options.results))?;
     if options.backend.is_none_or(Backend::needs_hub_cache) {
         let need = if options.offline { Need::Read } else { Need::WriteOrWarn };
         for (what, folder) in options.cache.folders() {
@@ -60,7 +62,7 @@ pub(super) fn prepare(options: RunOptions, host: &Host) -> anyhow::Result<Prepar
         warn(Some(format!("you are root, so the benchmark and its files are root's, too{sudo}")));
     }
     announce(&detected.why, plan);
-    move_earlier_results(&options.results)?;
+    move_earlier_results(lock.folder())?;
     Ok(Prepared { planned, lock })
 }
 
@@ -100,16 +102,17 @@ fn announce(why: &str, plan: &RunPlan) {
     terminal::say(format_args!("GPUs: {gpus} ({})", plan.gpus.reason));
 }
 
-fn move_earlier_results(results: &HostPath) -> anyhow::Result<()> {
-    let moved = set_aside(results.as_path(), SystemTime::now()).with_context(|| {
+fn move_earlier_results(results: &Folder) -> anyhow::Result<()> {
+    let moved = set_aside(results.dir(), SystemTime::now()).with_context(|| {
         format!(
-            "moving earlier results in `{results}` aside; if they are not yours, `aienergyscore \
+            "moving earlier results in `{}` aside; if they are not yours, `aienergyscore \
              repair-results --yes {}` takes them back without sudo",
-            shown_for_shell(results.as_path())
+            results.shown(""),
+            shown_for_shell(results.path())
         )
     })?;
     if let Some(folder) = moved {
-        terminal::say(format_args!("earlier results: moved to {}", folder.display()));
+        terminal::say(format_args!("earlier results: moved to {}", results.shown(&folder)));
     }
     Ok(())
 }

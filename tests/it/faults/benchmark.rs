@@ -83,13 +83,13 @@ fn files_of_a_gigabyte() {
             "#),
             "GPU_ENERGY_SUMMARY.json" => assert_snapshot!(left, @r#"
             exit code 1, in time
-            error: the benchmark reports success, but its summary `CWD/results/GPU_ENERGY_SUMMARY.json` is none; it is kept as it is, and an image of another version may have written it: it has more than 16 MiB, which no run writes
+            error: the benchmark reports success, but its summary `CWD/results/GPU_ENERGY_SUMMARY.json` is none; it is kept as it is, and an image of another version may have written it: it is larger than 16 MiB
             kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
             containers: none
             "#),
             _ => assert_snapshot!(left, @r#"
             exit code 1, in time
-            error: reading `CWD/results/RUN_COMPLETE.json`: it has more than 16 MiB, which no run writes
+            error: reading `CWD/results/RUN_COMPLETE.json`: it is larger than 16 MiB
             kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
             containers: none
             "#),
@@ -104,7 +104,7 @@ fn a_folder_where_a_file_should_be() {
     let fake = Fake::new(r#"mkdir "$RESULTS/RUN_COMPLETE.json""#);
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 1, in time
-    error: reading `CWD/results/RUN_COMPLETE.json`: it is a folder
+    error: reading `CWD/results/RUN_COMPLETE.json`: it is a folder, not a regular file
     kept: nothing
     containers: none
     "#);
@@ -126,7 +126,7 @@ fn a_pipe_where_a_file_should_be() {
             "#),
             _ => assert_snapshot!(left, @r#"
             exit code 1, in time
-            error: reading `CWD/results/RUN_COMPLETE.json`: it is no regular file
+            error: reading `CWD/results/RUN_COMPLETE.json`: it is a FIFO, not a regular file
             kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
             containers: none
             "#),

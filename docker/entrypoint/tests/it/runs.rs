@@ -1,6 +1,11 @@
 //! Runs that cannot succeed: each says why, and leaves the proof of its end but no numbers.
 
-use std::fs;
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
 
 use crate::program::{completion, program, stderr, supervised};
 
@@ -61,6 +66,39 @@ fn an_earlier_report_is_moved_and_never_summed_up_again() {
     assert_eq!(previous.len(), 1);
     let folder = previous[0].as_ref().unwrap().path();
     assert_eq!(fs::read_to_string(folder.join("benchmark_report.json")).unwrap(), "old");
+}
+
+#[test]
+fn nothing_is_written_through_a_symlink_that_somebody_plants() {
+    let results = tempfile::tempdir().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let precious = elsewhere.path().join("precious");
+    fs::write(&precious, "mine").unwrap();
+    let names = ["benchmark.log", "RUN_COMPLETE.json", "GPU_ENERGY_SUMMARY.json"];
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // Between any two steps of a run.
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                for name in names {
+                    let _ = symlink(&precious, results.path().join(name));
+                }
+            }
+        });
+        for _ in 0..20 {
+            program(results.path()).arg("backend.model=org/absent").output().unwrap();
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "mine");
+
+    fs::remove_dir_all(results.path().join("previous")).unwrap();
+    fs::write(results.path().join("benchmark_report.json"), "old").unwrap();
+    symlink(elsewhere.path(), results.path().join("previous")).unwrap();
+    let output = program(results.path()).arg("backend.model=m").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("`previous` is a symlink"), "{}", stderr(&output));
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 1);
 }
 
 #[test]

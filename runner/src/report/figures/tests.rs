@@ -6,12 +6,12 @@ use contract::{
     output::{HOST_METER, SUMMARY},
     summary::{DeviceKind, Status},
 };
-use reports::json;
+use reports::{Folder, json};
 use serde_json::Value;
 
 use super::{Drawn, Figure, Figures, PHASES};
 use crate::report::{
-    read::read,
+    read::tests::read,
     record::RunRecord,
     testing::{measured, on_cpu, real, written},
 };
@@ -51,7 +51,8 @@ fn trace_all(folder: &Path, run: &RunRecord) -> usize {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|kind| kind == "json") {
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            files.insert(name, json::read(&path).unwrap().unwrap());
+            let value = json::read(&Folder::open(folder).unwrap(), &name);
+            files.insert(name, value.unwrap().unwrap());
         }
     }
     let value = |file: &str, path: &str| {
@@ -97,7 +98,9 @@ fn every_number_of_the_stacks_own_reports_is_found_there() {
 fn numbers_of_a_report_beside_a_record_are_the_records() {
     let folder = real("optimum_cpu");
     let report = folder.path().join("benchmark_report.json");
-    let mut value = json::read(&report).unwrap().unwrap();
+    let mut value = json::read(&Folder::open(folder.path()).unwrap(), "benchmark_report.json")
+        .unwrap()
+        .unwrap();
     for (phase, kwh) in [("preprocess_dataset", 2e-6), ("prefill", 3e-5), ("decode", 4e-4)] {
         value[phase]["energy"]["gpu"] = kwh.into();
     }

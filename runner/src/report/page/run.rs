@@ -13,6 +13,7 @@ use super::{
     markup::Markup,
     power,
 };
+use crate::shell::quote_text;
 
 /// Shows the only run of a page.
 pub(super) fn alone(page: &mut Markup, run: &RunRecord, figures: &Figures) {
@@ -421,8 +422,7 @@ fn shell(page: &mut Markup, words: &[String]) {
             (_, true) => " \\\n  ",
             (_, false) => " ",
         });
-        let quoted = shlex::try_quote(word);
-        page.text(quoted.as_deref().unwrap_or(word));
+        page.text(&quote_text(word));
     }
     page.raw("</code></pre>");
 }

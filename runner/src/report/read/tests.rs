@@ -4,15 +4,20 @@ use std::{fs, os::unix::net::UnixListener, path::Path};
 
 use contract::output::{COMPLETION, HOST_METER, REPORT, SUMMARY};
 use proptest::prelude::*;
+use reports::Folder;
 
-use super::{read, read_all};
+use super::read_all;
 use crate::{
     report::{
-        record::Origin,
+        record::{Origin, RunRecord},
         testing::{measured, real, written},
     },
     testing::broken,
 };
+
+pub(in crate::report) fn read(folder: &Path) -> anyhow::Result<RunRecord> {
+    super::read(&Folder::open(folder)?)
+}
 
 fn refused(folder: &Path) -> String {
     format!("{:#}", read(folder).unwrap_err()).replace(folder.to_str().unwrap(), "")

@@ -1,21 +1,23 @@
 //! What is looked at before logs are submitted, and what is packed: the outputs of a run.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use contract::{
-    output::{ENERGY_WH, HOST_METER, is_output},
+    output::{ENERGY_WH, is_output},
     summary::Summary,
 };
-use walkdir::WalkDir;
+use reports::Folder;
+use untrusted::{Found, Kind, Refused};
 
 use super::super::plain::plain;
 
 /// More than the logs of any run, in bytes: they are packed in memory.
 const MOST_BYTES: u64 = 512 << 20;
+/// More than the files of any run.
+const MOST_FILES: usize = 10_000;
+/// Folders of outputs in one another.
+const DEEPEST: usize = 8;
 
 /// One output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +42,7 @@ impl Evidence {
     ///
     /// # Errors
     /// When one cannot be read, or is more than a log.
-    pub(super) fn read(folder: &Path) -> anyhow::Result<Self> {
+    pub(super) fn read(folder: &Folder) -> anyhow::Result<Self> {
         Ok(Self {
             files: outputs(folder)?,
             remade: reports::read(folder).map_err(|error| format!("{error:#}")),
@@ -59,66 +61,81 @@ impl Evidence {
     }
 }
 
-fn outputs(folder: &Path) -> anyhow::Result<Vec<LogFile>> {
+fn outputs(folder: &Folder) -> anyhow::Result<Vec<LogFile>> {
     let mut files = vec![];
     let mut left = MOST_BYTES;
-    for path in paths(folder)? {
-        let reading = || format!("reading the log `{}`", path.display());
-        let size = fs::metadata(&path).with_context(reading)?.len();
-        left = left.checked_sub(size).with_context(|| {
-            format!(
+    for name in paths(folder)? {
+        let shown = folder.shown(&name);
+        let bytes = folder.dir().read(&name, left).map_err(|error| match Refused::of(&error) {
+            Some(Refused::TooLarge(_)) => anyhow!(
                 "the logs in `{}` have more than {} MiB, which no run writes",
-                folder.display(),
+                folder.shown(""),
                 MOST_BYTES >> 20
-            )
+            ),
+            Some(_) => anyhow!("the log `{shown}` is no regular file; put the file itself there"),
+            None => anyhow::Error::from(error).context(format!("reading the log `{shown}`")),
         })?;
-        let below = path.strip_prefix(folder).unwrap_or(&path);
-        // Others end a line of the list of digests, or are folders to some who unpack it.
-        let is_carried =
-            |name: &&str| !name.contains(|char: char| char.is_control() || char == '\\');
-        let Some(name) = below.to_str().filter(is_carried) else {
-            bail!(
-                "the log `{}` has a name that not every archive carries; no benchmark writes it: move \
-                 it elsewhere",
-                plain(&path.to_string_lossy())
-            );
-        };
-        files
-            .push(LogFile { name: name.to_owned(), bytes: fs::read(&path).with_context(reading)? });
+        left -= bytes.len() as u64;
+        files.push(LogFile { name, bytes });
     }
     files.sort_by(|one, two| one.name.cmp(&two.name));
     Ok(files)
 }
 
-/// The regular files that a run wrote. A link may lead anywhere, and is none.
-fn paths(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+/// What a run wrote and is no folder, as paths below `folder`.
+fn paths(folder: &Folder) -> anyhow::Result<Vec<String>> {
     let mut paths = vec![];
-    let outputs = WalkDir::new(folder).into_iter().filter_entry(|entry| {
-        let is_own = |name: &str| is_output(name) || name == HOST_METER;
-        entry.depth() != 1 || entry.file_name().to_str().is_some_and(is_own)
-    });
-    for entry in outputs {
-        let entry = entry.with_context(|| format!("reading `{}`", folder.display()))?;
-        let kind = entry.file_type();
-        if kind.is_dir() {
-            continue;
-        }
-        if !kind.is_file() {
-            bail!(
-                "the log `{}` is no regular file; put the file itself there",
-                entry.path().display()
-            );
-        }
-        paths.push(entry.into_path());
+    let listing = || format!("reading `{}`", folder.shown(""));
+    let mut folders = vec![];
+    folder
+        .dir()
+        .visit(|name, kind| {
+            let Some(name) = name.to_str().filter(|name| is_output(name)) else { return };
+            if kind == Kind::Folder { &mut folders } else { &mut paths }.push(PathBuf::from(name));
+        })
+        .with_context(listing)?;
+    for name in folders {
+        let mut closed = None;
+        let below = folder.dir().dir(&name).with_context(listing)?;
+        below.walk(DEEPEST, |found| {
+            match found {
+                Found::Entry { path, stamp } if stamp.kind != Kind::Folder => {
+                    paths.push(name.join(path));
+                }
+                Found::Entry { .. } => {}
+                Found::Closed { error, .. } => closed = Some(error),
+            }
+            paths.len() <= MOST_FILES
+        });
+        closed.map_or(Ok(()), Err).with_context(listing)?;
     }
-    Ok(paths)
+    ensure!(
+        paths.len() <= MOST_FILES,
+        "the logs in `{}` are more than {MOST_FILES} files, which no run writes",
+        folder.shown("")
+    );
+    // Others end a line of the list of digests, or are folders to some who unpack it.
+    let is_carried = |name: &&str| !name.contains(|char: char| char.is_control() || char == '\\');
+    let carried = paths.into_iter().map(|path| match path.to_str().filter(is_carried) {
+        Some(name) => Ok(name.to_owned()),
+        None => bail!(
+            "the log `{}` has a name that not every archive carries; no benchmark writes it: move \
+             it elsewhere",
+            plain(&folder.path().join(&path).to_string_lossy())
+        ),
+    });
+    carried.collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::symlink};
+    use std::{fs, os::unix::fs::symlink, path::Path};
 
-    use super::Evidence;
+    use super::{Evidence, Folder};
+
+    fn read(folder: &Path) -> anyhow::Result<Evidence> {
+        Evidence::read(&Folder::open(folder)?)
+    }
 
     #[test]
     fn outputs_are_read_and_nothing_else() {
@@ -131,16 +148,16 @@ mod tests {
         {
             fs::write(path(name), name).unwrap();
         }
-        let read = Evidence::read(folder.path()).unwrap();
-        let names: Vec<_> = read.files.iter().map(|file| file.name.as_str()).collect();
+        let evidence = read(folder.path()).unwrap();
+        let names: Vec<_> = evidence.files.iter().map(|file| file.name.as_str()).collect();
         assert_eq!(names, [".hydra/config.yaml", "benchmark.log"]);
-        assert_eq!(read.files[1].bytes, b"benchmark.log");
-        assert!(read.remade.unwrap_err().contains("benchmark_report.json"));
+        assert_eq!(evidence.files[1].bytes, b"benchmark.log");
+        assert!(evidence.remade.unwrap_err().contains("benchmark_report.json"));
 
         for name in ["a\nb", "c\\d"] {
             let path = path(".hydra").join(name);
             fs::write(&path, "").unwrap();
-            let error = Evidence::read(folder.path()).unwrap_err().to_string();
+            let error = read(folder.path()).unwrap_err().to_string();
             assert!(
                 error.contains("not every archive carries") && !error.contains('\n'),
                 "{error}"
@@ -149,7 +166,7 @@ mod tests {
         }
 
         symlink("/etc/hostname", path("GPU_ENERGY_WH.txt")).unwrap();
-        let error = Evidence::read(folder.path()).unwrap_err().to_string();
+        let error = read(folder.path()).unwrap_err().to_string();
         assert!(error.contains("GPU_ENERGY_WH.txt` is no regular file"), "{error}");
     }
 }

@@ -11,8 +11,6 @@ mod evidence;
 mod model_class;
 mod rules;
 
-use std::path::Path;
-
 use anyhow::ensure;
 
 pub use self::model_class::ModelClass;
@@ -26,10 +24,10 @@ use self::{
 use super::{
     figures::Figures,
     groups::groups,
-    new_file::write_new,
     plain::plain,
     read::read,
     record::{RunRecord, Runs},
+    target::Target,
 };
 use crate::{exit::Exit, terminal};
 
@@ -54,10 +52,9 @@ pub(super) fn submit(
     all: &Runs,
     figures: &[Figures],
     class: Option<ModelClass>,
-    archive: &Path,
-    overwrite: bool,
+    target: &Target,
 ) -> anyhow::Result<Exit> {
-    let evidence = all.runs.iter().map(|run| Evidence::read(&run.folder));
+    let evidence = all.runs.iter().map(|run| Evidence::read(&run.open()?));
     let evidence = evidence.collect::<anyhow::Result<Vec<_>>>()?;
     let runs = || all.runs.iter().zip(figures).zip(&evidence);
     let mut refusals: Vec<_> = runs()
@@ -65,7 +62,13 @@ pub(super) fn submit(
         .collect();
     refusals.extend(between(all, &groups(all, figures)));
     if !refusals.is_empty() {
-        terminal::say(told(&refusals));
+        for refusal in &refusals {
+            terminal::say(told(refusal));
+        }
+        terminal::say(format_args!(
+            "error: no submission was made; the rules are in {}",
+            rules::SOURCE
+        ));
         return Ok(Exit::Failed);
     }
     let packed: Vec<_> = runs()
@@ -75,7 +78,7 @@ pub(super) fn submit(
     for (run, evidence) in all.runs.iter().zip(&evidence) {
         unchanged(run, evidence)?;
     }
-    write_new(archive, &bytes, overwrite)?;
+    target.write(&bytes)?;
     if all.runs.len() < REPEATS {
         terminal::say(format_args!(
             "note: the score is the mean of {REPEATS} runs, and this is {}",
@@ -85,7 +88,7 @@ pub(super) fn submit(
     terminal::say(format_args!(
         "submission: {}; its logs are unaltered, so they name folders of this machine; upload it at \
          {PORTAL} and agree to the terms there",
-        archive.display()
+        target.shown()
     ));
     Ok(Exit::Success)
 }
@@ -93,8 +96,10 @@ pub(super) fn submit(
 /// Makes sure that what was judged is what was packed: a run that writes to the folder meanwhile
 /// leaves a part of each.
 fn unchanged(run: &RunRecord, evidence: &Evidence) -> anyhow::Result<()> {
-    let again = read(&run.folder).is_ok_and(|again| again == *run)
-        && Evidence::read(&run.folder).is_ok_and(|again| again == *evidence);
+    let again = run.open().is_ok_and(|folder| {
+        read(&folder).is_ok_and(|again| RunRecord { below: run.below.clone(), ..again } == *run)
+            && Evidence::read(&folder).is_ok_and(|again| again == *evidence)
+    });
     ensure!(
         again,
         "the logs in `{}` changed while they were packed: no submission was made; wait until nothing \
@@ -104,19 +109,11 @@ fn unchanged(run: &RunRecord, evidence: &Evidence) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every reason, with the rule that it is by.
-fn told(refusals: &[Refusal]) -> String {
-    let lines = refusals.iter().map(|refusal| {
-        let Refusal { folder, rule, why } = refusal;
-        let folder = plain(&folder.to_string_lossy());
-        format!("refused {folder}: {} [{rule}: {}]", escape(why), rule.text())
-    });
-    let lines: Vec<_> = lines.collect();
-    format!(
-        "{}\nerror: no submission was made; the rules are in {}",
-        lines.join("\n"),
-        rules::SOURCE
-    )
+/// A reason, with the rule that it is by.
+fn told(refusal: &Refusal) -> String {
+    let Refusal { folder, rule, why } = refusal;
+    let folder = plain(&folder.to_string_lossy());
+    format!("refused {folder}: {} [{rule}: {}]", escape(why), rule.text())
 }
 
 #[cfg(test)]
@@ -125,8 +122,11 @@ mod tests {
 
     use contract::output::{COMPLETION, LOG};
 
-    use super::{Evidence, read, unchanged};
-    use crate::report::testing::{measured, written};
+    use super::{Evidence, unchanged};
+    use crate::report::{
+        read::tests::read,
+        testing::{measured, written},
+    };
 
     #[test]
     fn what_changes_while_it_is_packed_is_not_submitted() {
@@ -134,7 +134,7 @@ mod tests {
         let log = folder.path().join(LOG);
         fs::write(&log, "first").unwrap();
         let run = read(folder.path()).unwrap();
-        let evidence = Evidence::read(folder.path()).unwrap();
+        let evidence = Evidence::read(&run.open().unwrap()).unwrap();
         unchanged(&run, &evidence).unwrap();
         fs::write(&log, "first and second").unwrap();
         let error = unchanged(&run, &evidence).unwrap_err().to_string();

@@ -1,0 +1,116 @@
+//! Symlinks on the way to a results folder that an earlier run's container may have left there.
+
+use std::{
+    collections::VecDeque,
+    ffi::OsString,
+    fs,
+    path::{Component, Path, PathBuf},
+};
+
+use contract::output::{DOCUMENTED, LOCK};
+use untrusted::escape;
+
+use crate::{exit::Usage, host_path::HostPath};
+
+/// Symlinks after which the kernel follows no more.
+const MOST_LINKS: usize = 40;
+
+/// Refuses a path that leads through a symlink in a folder that runs wrote to. Elsewhere symlinks
+/// are the user's own.
+///
+/// # Errors
+/// When there is one, with its place.
+pub(crate) fn refuse_planted(results: &HostPath) -> Result<(), Usage> {
+    let names = |path: &Path| -> Vec<OsString> {
+        path.components().map(|part| part.as_os_str().to_owned()).collect()
+    };
+    let mut ahead = VecDeque::from(names(results.as_path()));
+    let (mut real, mut links) = (PathBuf::new(), 0);
+    while let Some(name) = ahead.pop_front() {
+        match Path::new(&name).components().next() {
+            // What it was is followed already, so its parent is the real one.
+            Some(Component::ParentDir) => {
+                real.pop();
+                continue;
+            }
+            Some(Component::CurDir) | None => continue,
+            Some(_) => {}
+        }
+        let path = real.join(&name);
+        // What is missing or out of reach is told when it is used.
+        let Ok(target) = fs::read_link(&path) else {
+            real = path;
+            continue;
+        };
+        links += 1;
+        if links > MOST_LINKS {
+            break;
+        }
+        if let Some(earlier) = real.ancestors().find(|folder| is_of_a_run(folder)) {
+            return Err(Usage(format!(
+                "the results folder `{results}` leads through the symlink `{}`, which a container \
+                 may have left: `{}` is a results folder of an earlier run; name the folder that \
+                 the symlink leads to, `{}`, if it is the one you mean",
+                shown(&path),
+                shown(earlier),
+                shown(&target)
+            )));
+        }
+        for part in names(&target).into_iter().rev() {
+            ahead.push_front(part);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a run wrote to the folder. Its container could delete the lock file, too.
+fn is_of_a_run(folder: &Path) -> bool {
+    let names = DOCUMENTED.iter().map(|(name, _)| *name).chain([LOCK]);
+    names.into_iter().any(|name| fs::symlink_metadata(folder.join(name)).is_ok())
+}
+
+fn shown(path: &Path) -> String {
+    escape(&path.to_string_lossy())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::{HostPath, refuse_planted};
+
+    #[test]
+    fn only_symlinks_in_folders_of_runs_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        fs::create_dir_all(at("results/previous/1")).unwrap();
+        fs::create_dir_all(at("disk/deep")).unwrap();
+        fs::write(at("results/.aienergyscore.lock"), "").unwrap();
+        symlink("../disk", at("results/planted")).unwrap();
+        symlink(at("disk"), at("results/previous/1/planted")).unwrap();
+        symlink("disk", at("own")).unwrap();
+        symlink("results/planted", at("through")).unwrap();
+        symlink("loop", at("loop")).unwrap();
+        let refused = |name: &str| {
+            let path = HostPath::new("results folder", &at(name), "/".as_ref()).unwrap();
+            refuse_planted(&path).err().map(|usage| usage.to_string())
+        };
+        for name in [
+            "results/planted",
+            "results/planted/deep/new",
+            "results/planted/../out",
+            "results/previous/1/planted/x",
+            "disk/../results/planted",
+            "through",
+            "through/deep",
+        ] {
+            let error = refused(name).unwrap_or_else(|| panic!("{name}"));
+            assert!(error.contains("planted`, which a container may have left"), "{error}");
+        }
+        fs::rename(at("results/.aienergyscore.lock"), at("results/RUN_COMPLETE.json")).unwrap();
+        assert!(refused("results/planted").is_some(), "a container can delete the lock file");
+        for name in ["results", "results/new/er", "own", "own/deep", "own/../x", "loop", "none"] {
+            assert_eq!(refused(name), None, "{name}");
+        }
+    }
+}
