@@ -141,7 +141,7 @@ pub(crate) fn give_back(
     for Entry { path, mode, owner: _, group: _ } in entries {
         Line { mode: *mode, path: path.as_os_str().as_bytes() }.write(&mut list);
     }
-    let answer = parse(&capture_with_input(&command.argv(), list)?, entries.len())?;
+    let answer = parse(&capture_with_input(&command.argv(), &list)?, entries.len())?;
     let look = |path: &Path| fs::symlink_metadata(place(folder, path)).map_err(|e| e.to_string());
     Ok(judge(host.uid, entries, answer, look))
 }

@@ -22,7 +22,7 @@ mod groups;
 pub mod host;
 pub mod host_path;
 pub mod hub_cache;
-mod leftovers;
+pub mod leftovers;
 pub mod local_input;
 pub mod meter;
 pub mod options;

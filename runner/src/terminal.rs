@@ -6,15 +6,18 @@ use std::{
 };
 
 use anyhow::Context as _;
+use streams::Stream;
 
-/// Prints `text` to standard output. That nobody reads any more, as behind `| head`, is no error.
+/// Prints `text` to standard output. That nobody reads any more, as behind `| head`, is no error,
+/// and neither is a reader that does not read after we were asked to end.
 ///
 /// # Errors
 /// When standard output cannot be written for another reason.
 pub fn print(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+    match Stream::Out.write_all(text.as_bytes()) {
+        Err(error)
+            if !matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::TimedOut) =>
+        {
             Err(error).context("writing to standard output")
         }
         _ => Ok(()),
@@ -31,7 +34,7 @@ pub fn width() -> Option<usize> {
 /// the work goes on: a run must not die of a lost terminal.
 pub fn say(line: impl Display) {
     // One write, so that lines of several programs do not mix. There is nowhere to report to.
-    let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
+    let _ = Stream::Err.write_all(format!("{line}\n").as_bytes());
 }
 
 /// [`say`] for a warning, if there is one.

@@ -14,6 +14,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use contract::{Backend, Flavour, env as name, output, path};
+use streams::Stream;
 
 use crate::{
     arguments, cli, devices,
@@ -27,6 +28,9 @@ use crate::{
 
 /// Exit code when the supervisor went away: that of a program ended by SIGTERM.
 const SUPERVISOR_GONE: u8 = 143;
+
+/// What fails when the limit of processes is reached.
+const STARTING: &str = "starting the threads that watch over the backend";
 
 /// More threads than this wait for each other longer than the `native` backend computes.
 const MOST_THREADS: usize = 8;
@@ -90,14 +94,14 @@ fn benchmark(
     }
 
     let (sender, events) = mpsc::channel();
-    watch::signals(sender.clone())?;
+    watch::signals(sender.clone()).context(STARTING)?;
     if variable(name::RUN_ID).is_some() {
-        watch::supervisor(io::stdin(), sender.clone());
+        watch::supervisor(io::stdin(), sender.clone()).context(STARTING)?;
     }
     let log = results.join(output::LOG);
     let log = File::create(&log)
         .with_context(|| format!("creating `{}`; check the rights there", log.display()))?;
-    let sinks = Sinks { out: io::stdout(), err: io::stderr(), log };
+    let sinks = Sinks { out: Stream::Out, err: Stream::Err, log };
     let outcome = supervise(command, sinks, &sender, &events, GRACE)
         .with_context(|| format!("running the `{backend}` backend"))?;
     match outcome {

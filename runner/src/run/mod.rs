@@ -2,6 +2,7 @@
 
 mod aftermath;
 mod container;
+mod dead_runs;
 mod dry_run;
 mod launch;
 mod leftovers;
@@ -14,6 +15,8 @@ mod pump;
 mod reaper;
 mod repeat;
 mod supervise;
+mod survivors;
+mod vigil;
 
 pub use reaper::reap;
 
