@@ -8,7 +8,10 @@ use std::{
     fs::File,
     io::{self, Write},
     os::fd::{AsFd as _, BorrowedFd},
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -29,13 +32,28 @@ const LOOK: Duration = Duration::from_millis(100);
 /// When writers stop waiting for readers.
 static DEADLINE: Mutex<Option<Instant>> = Mutex::new(None);
 
+/// What asks us to end, and how long readers have then.
+static STOP: OnceLock<(Arc<AtomicBool>, Duration)> = OnceLock::new();
+
 /// Readers have until `deadline`. It can only become earlier.
 pub fn hurry(deadline: Instant) {
     let mut known = DEADLINE.lock().unwrap_or_else(PoisonError::into_inner);
     *known = Some(known.map_or(deadline, |known| known.min(deadline)));
 }
 
+/// Once `stop` is set, as a signal does, readers have `patience` more.
+pub fn hurry_when(stop: Arc<AtomicBool>, patience: Duration) {
+    // Another stop is watched already.
+    let _ = STOP.set((stop, patience));
+}
+
 fn deadline() -> Option<Instant> {
+    if let Some((stop, patience)) = STOP.get()
+        && stop.load(Ordering::SeqCst)
+    {
+        // A deadline only becomes earlier, so the first look at it counts.
+        hurry(Instant::now() + *patience);
+    }
     *DEADLINE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

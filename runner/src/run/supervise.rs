@@ -161,10 +161,11 @@ impl Running {
 fn listen(send: Sender<Event>) -> io::Result<Arc<AtomicBool>> {
     let asked = signals::ending();
     let mortal = Arc::new(AtomicBool::new(false));
-    let mut signals = Signals::new(&asked)?;
-    for signal in asked {
-        flag::register_conditional_default(signal, Arc::clone(&mortal))?;
+    // Before those who are told: what they make of a signal counts for the next one.
+    for signal in &asked {
+        flag::register_conditional_default(*signal, Arc::clone(&mortal))?;
     }
+    let mut signals = Signals::new(&asked)?;
     let ours = Arc::clone(&mortal);
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {

@@ -37,7 +37,7 @@ impl Marks {
         let id = fs::read_to_string(cidfile).unwrap_or_default().trim().to_owned();
         let is_id = id.len() >= 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
         Self {
-            run_id: container.trim_start_matches(PREFIX).to_owned(),
+            run_id: container.strip_prefix(PREFIX).unwrap_or(container).to_owned(),
             container: container.to_owned(),
             id: is_id.then_some(id),
         }
