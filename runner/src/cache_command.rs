@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::UNIX_EPOCH,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, bail};
@@ -202,6 +202,9 @@ fn token_file(token: &TokenSource) -> Option<&Path> {
     }
 }
 
+/// How long a reader of the findings has once the work was stopped.
+const READERS: Duration = Duration::from_secs(3);
+
 /// Ctrl-C and its like, which ask the work to stop; a second one ends the program as if nobody had
 /// watched for it.
 struct Signals {
@@ -213,6 +216,7 @@ impl Signals {
     /// Watches for them from now on.
     fn watched() -> anyhow::Result<Self> {
         let signals = Self { stop: Arc::default(), which: Arc::default() };
+        streams::hurry_when(Arc::clone(&signals.stop), READERS);
         for signal in signals::ending() {
             flag::register_conditional_default(signal, Arc::clone(&signals.stop))
                 .and_then(|_| {

@@ -145,7 +145,7 @@ pub(crate) fn give_back(
     for Entry { path, mode, owner: _, group: _ } in entries {
         Line { mode: *mode, path: path.as_os_str().as_bytes() }.write(&mut list);
     }
-    let answer = parse(&capture_with_input(&command.argv(), list)?, entries.len())?;
+    let answer = parse(&capture_with_input(&command.argv(), &list)?, entries.len())?;
     let dir = Dir::open_itself(folder.as_path())
         .with_context(|| format!("looking at the folder `{folder}` afterwards"))?;
     let look = |path: &Path| dir.look(path).map_err(|error| error.to_string());

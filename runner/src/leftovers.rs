@@ -1,10 +1,17 @@
 //! Containers that a crash left behind: found by their labels, and told with the command that
 //! removes them. Usually a run's reaper does; one that went down with the machine did not.
 
-use std::{fs, path::Path};
+pub mod secrets;
+
+use std::fs;
+
+use anyhow::bail;
+use rustix::{
+    io::Errno,
+    process::{Pid, test_kill_process},
+};
 
 use crate::{engine::Engine, process::Captured};
-use anyhow::bail;
 
 /// A container of a run that is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,23 +53,28 @@ fn advice(engine: &Engine, left: &[Left<'_>]) -> String {
 
 /// What a process id stands for by now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Process {
+pub(crate) enum Process {
     /// A runner.
     Runner,
     /// Something else. After a restart the number may be anybody's.
     Other,
+    /// Nothing.
     None,
 }
 
 impl Process {
-    fn of(pid: u32) -> Self {
+    /// What this number stands for.
+    pub(crate) fn of(pid: u32) -> Self {
         let name = |pid: &str| fs::read_to_string(format!("/proc/{pid}/comm"));
         match name(&pid.to_string()) {
             Ok(name) if name == "aienergyscore\n" => Self::Runner,
             // Whoever gave this program another name runs several under that one.
             Ok(other) if name("self").is_ok_and(|own| own == other) => Self::Runner,
-            _ if Path::new(&format!("/proc/{pid}")).exists() => Self::Other,
-            _ => Self::None,
+            // Not by its files: some machines hide those of processes that leave no dump.
+            _ => match i32::try_from(pid).ok().and_then(Pid::from_raw).map(test_kill_process) {
+                None | Some(Err(Errno::SRCH)) => Self::None,
+                Some(_) => Self::Other,
+            },
         }
     }
 }

@@ -26,7 +26,7 @@ pub mod host;
 pub mod host_path;
 pub mod hub_cache;
 mod json_text;
-mod leftovers;
+pub mod leftovers;
 pub mod local_input;
 pub mod meter;
 pub mod options;

@@ -1,19 +1,25 @@
 //! The command `aienergyscore`: parse, call the library, print, exit code.
 
-use std::process::ExitCode;
+use std::{
+    panic,
+    process::{self, ExitCode},
+};
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use runner::{
     cache_command, cache_trust, checks,
     cli::{CacheArgs, CacheCommand, Cli, Command},
     exit::{Exit, Usage},
+    leftovers,
     pass_through::sort_words,
     repair_results, report,
     run::{self, Show},
     terminal,
 };
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
 fn main() -> ExitCode {
+    guard_secrets();
     match try_main() {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -22,6 +28,19 @@ fn main() -> ExitCode {
             (if usage { Exit::Usage } else { Exit::Failed }).into()
         }
     }
+}
+
+/// Neither this process nor what it starts leaves its memory on a disk, where a token may be in it:
+/// other users' tools collect dumps. A panic is an error, too, and no crash.
+fn guard_secrets() {
+    // A limit can always be lowered, and a process may always refuse to be dumped.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    panic::set_hook(Box::new(|panic| {
+        let panic = panic.to_string().replace('\n', " ");
+        terminal::say(format_args!("error: internal error: {panic}"));
+        process::exit(Exit::Failed.code().into());
+    }));
 }
 
 fn try_main() -> anyhow::Result<Exit> {
@@ -34,7 +53,11 @@ fn try_main() -> anyhow::Result<Exit> {
         .collect::<Result<Vec<_>, _>>()?;
     let cli = Cli::command();
     let matches = cli.clone().get_matches_from(sort_words(&cli, words)?);
-    match Cli::from_arg_matches(&matches)?.command {
+    let command = Cli::from_arg_matches(&matches)?.command;
+    if !matches!(command, Command::Reap(_)) {
+        leftovers::secrets::remove();
+    }
+    match command {
         Command::Run(args) => {
             let show = match (args.dry_run, args.explain, args.json) {
                 (true, true, _) => Show::Explanation,

@@ -1,21 +1,39 @@
 //! The one door to other programs; only the reaper, which is this program again, has its own.
 
+mod talk;
+
 use std::{
-    ffi::OsStr, os::unix::process::CommandExt as _, path::PathBuf, process::Output, time::Duration,
+    ffi::OsStr,
+    io,
+    os::unix::process::CommandExt as _,
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail};
+use contract::env;
 use rustix::{
     fs::{Access, access},
     process::{Pid, Signal, kill_process_group},
 };
 use untrusted::escape;
 
+use self::talk::talk;
+
 /// How long an engine has for an answer that usually takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Lines of a complaint that are shown.
 const MOST_LINES: usize = 20;
+/// How long a container has that works for us: thousands of files may be given back by one.
+const LONGEST_WORK: Duration = Duration::from_secs(600);
+
+/// Variables whose values are secrets. No engine's client needs them.
+pub(crate) const SECRETS: [&str; 3] =
+    [env::HF_TOKEN, env::HUGGING_FACE_HUB_TOKEN, env::VLLM_API_KEY];
 
 /// What a short command said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,84 +64,132 @@ impl Captured {
     }
 }
 
-/// Runs a command to its end, without input, and keeps what it says.
+/// Has a command answer that an engine knows in a moment. One that does not answer hangs.
 ///
 /// # Errors
-/// When the program cannot be started. Its exit code is the caller's to judge.
-pub(crate) fn capture(argv: &[impl AsRef<str>]) -> anyhow::Result<Captured> {
-    capture_with_env(argv, [])
+/// When the program cannot be started, or gives no answer within [`PATIENCE`]. Its exit code is the
+/// caller's to judge.
+pub(crate) fn ask(argv: &[impl AsRef<str>]) -> anyhow::Result<Captured> {
+    heard(argv, command(argv)?, &[], PATIENCE, None)
 }
 
-/// [`capture`] for a question that an engine answers in a moment. One that does not hangs.
+/// [`ask`], until `given_up` is set.
 ///
 /// # Errors
-/// When there is no answer within [`PATIENCE`], and as [`capture`].
-pub(crate) fn ask(argv: &[impl AsRef<str>]) -> anyhow::Result<Captured> {
-    let handle = start(argv)?;
-    let asking = || format!("waiting for `{}`", argv[0].as_ref());
-    if let Some(output) = handle.wait_timeout(PATIENCE).with_context(asking)? {
-        return Ok(Captured::of(output));
+/// As [`ask`], and when it was given up.
+pub(crate) fn ask_until(
+    argv: &[impl AsRef<str>],
+    given_up: &AtomicBool,
+) -> anyhow::Result<Captured> {
+    heard(argv, command(argv)?, &[], PATIENCE, Some(given_up))
+}
+
+/// Runs a command that works for us, with variables on top of ours.
+///
+/// # Errors
+/// As [`ask`], after [`LONGEST_WORK`].
+pub(crate) fn capture_with_env<'a>(
+    argv: &[impl AsRef<str>],
+    env: impl IntoIterator<Item = (&'a str, String)>,
+) -> anyhow::Result<Captured> {
+    let mut command = command(argv)?;
+    command.envs(env);
+    heard(argv, command, &[], LONGEST_WORK, None)
+}
+
+/// Runs a command that works for us, with `input` for it to read. That it ends before it has read
+/// everything is no error.
+///
+/// # Errors
+/// As [`ask`], after [`LONGEST_WORK`].
+pub(crate) fn capture_with_input(
+    argv: &[impl AsRef<str>],
+    input: &[u8],
+) -> anyhow::Result<Captured> {
+    heard(argv, command(argv)?, input, LONGEST_WORK, None)
+}
+
+fn heard(
+    argv: &[impl AsRef<str>],
+    mut command: Command,
+    input: &[u8],
+    patience: Duration,
+    given_up: Option<&AtomicBool>,
+) -> anyhow::Result<Captured> {
+    command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().with_context(|| starting(argv))?;
+    let end = Instant::now() + patience;
+    let is_over = || {
+        Instant::now() >= end || given_up.is_some_and(|given_up| given_up.load(Ordering::SeqCst))
+    };
+    match talk(&mut child, input, &is_over) {
+        Ok(Some(output)) => return Ok(Captured::of(&output)),
+        Ok(None) => end_group(&mut child),
+        Err(error) => {
+            end_group(&mut child);
+            return Err(error).with_context(|| format!("waiting for `{}`", argv[0].as_ref()));
+        }
     }
-    end(&handle);
     let asked = argv.iter().take_while(|word| !word.as_ref().starts_with('-'));
     let asked = asked.map(AsRef::as_ref).collect::<Vec<_>>().join(" ");
     bail!(
         "`{asked}` has not answered for {} seconds, and was ended: its daemon hangs, or the machine \
          does; look at the daemon's log, or start it anew",
-        PATIENCE.as_secs()
+        patience.as_secs()
     )
 }
 
-/// Ends a client that was [`start`]ed, and what it has started.
-pub(crate) fn end(handle: &duct::Handle) {
-    for pid in handle.pids() {
-        if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-            // One that ends just now is as good.
-            let _ = kill_process_group(pid, Signal::KILL);
-        }
+/// What fails when a program cannot be started.
+pub(crate) fn starting(argv: &[impl AsRef<str>]) -> String {
+    format!("starting `{}`", argv[0].as_ref())
+}
+
+/// Kills a child and its process group, and waits for a moment until it is gone.
+fn end_group(child: &mut Child) {
+    if let Some(group) = group(child) {
+        // One that ends just now is as good.
+        let _ = kill_process_group(group, Signal::KILL);
     }
+    // One that hangs in the kernel is left to it.
+    let _ = wait_within(child, Duration::from_secs(1));
 }
 
-/// [`capture`] with variables on top of ours.
+/// The process group that a [`command`] leads.
+pub(crate) fn group(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+}
+
+/// Waits for the end of a child; whether it came in time.
 ///
 /// # Errors
-/// As [`capture`].
-pub(crate) fn capture_with_env<'a>(
-    argv: &[impl AsRef<str>],
-    env: impl IntoIterator<Item = (&'a str, String)>,
-) -> anyhow::Result<Captured> {
-    let command =
-        env.into_iter().fold(command(argv)?, |command, (name, value)| command.env(name, value));
-    captured(argv[0].as_ref(), &command.stdin_null())
+/// When it is not a child any more.
+pub(crate) fn wait_within(child: &mut Child, patience: Duration) -> io::Result<bool> {
+    let end = Instant::now() + patience;
+    while child.try_wait()?.is_none() {
+        if Instant::now() >= end {
+            return Ok(false);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    Ok(true)
 }
 
-/// [`capture`] with `input` for it to read. That it ends before it has read everything is no error.
-///
-/// # Errors
-/// As [`capture`].
-pub(crate) fn capture_with_input(
-    argv: &[impl AsRef<str>],
-    input: Vec<u8>,
-) -> anyhow::Result<Captured> {
-    captured(argv[0].as_ref(), &command(argv)?.stdin_bytes(input))
-}
-
-fn captured(name: &str, command: &duct::Expression) -> anyhow::Result<Captured> {
-    let output = listened(command).run().with_context(|| format!("starting `{name}`"))?;
-    Ok(Captured::of(&output))
-}
-
-/// Starts what [`capture`] runs to its end.
-///
-/// # Errors
-/// As [`capture`].
-pub(crate) fn start(argv: &[impl AsRef<str>]) -> anyhow::Result<duct::Handle> {
-    let command = command(argv)?.stdin_null();
-    listened(&command).start().with_context(|| format!("starting `{}`", argv[0].as_ref()))
-}
-
-fn listened(command: &duct::Expression) -> duct::Expression {
-    command.stdout_capture().stderr_capture().unchecked()
+/// The answers to two questions that are asked at the same time; one after the other where no
+/// thread can be started.
+pub(crate) fn both<A, B: Send>(
+    one: impl FnOnce() -> A,
+    other: impl Fn() -> B + Send + Sync,
+) -> (A, B) {
+    thread::scope(|scope| {
+        let beside = thread::Builder::new().spawn_scoped(scope, &other);
+        let first = one();
+        let second = match beside {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(_) => other(),
+        };
+        (first, second)
+    })
 }
 
 /// Whether there is a program of this name.
@@ -131,12 +197,24 @@ pub(crate) fn is_on_path(name: &str) -> bool {
     find(name, &std::env::var_os("PATH").unwrap_or_default()).is_some()
 }
 
-/// The command as an expression, in a process group of its own: the terminal's Ctrl-C is for us
-/// to pass on, and our questions are to be answered even then.
+/// An engine's client, as [`program`], without our secrets.
+///
+/// # Errors
+/// As [`program`].
+pub(crate) fn command(argv: &[impl AsRef<str>]) -> anyhow::Result<Command> {
+    let mut command = program(argv)?;
+    for name in SECRETS {
+        command.env_remove(name);
+    }
+    Ok(command)
+}
+
+/// The command in a process group of its own: the terminal's Ctrl-C is for us to pass on, and our
+/// questions are to be answered even then.
 ///
 /// # Errors
 /// When the program is not on PATH.
-pub(crate) fn command(argv: &[impl AsRef<str>]) -> anyhow::Result<duct::Expression> {
+pub(crate) fn program(argv: &[impl AsRef<str>]) -> anyhow::Result<Command> {
     let words = argv.iter().map(AsRef::as_ref).collect::<Vec<_>>();
     let [name, args @ ..] = words.as_slice() else { bail!("an empty command") };
     // Found here and not after a fork: a program with a path is started without one, which is
@@ -144,11 +222,9 @@ pub(crate) fn command(argv: &[impl AsRef<str>]) -> anyhow::Result<duct::Expressi
     let path = std::env::var_os("PATH").unwrap_or_default();
     let program = find(name, &path)
         .with_context(|| format!("`{name}` is not on PATH; install it, or correct PATH"))?;
-    let name = (*name).to_owned();
-    Ok(duct::cmd(program, args).before_spawn(move |command| {
-        command.process_group(0).arg0(&name);
-        Ok(())
-    }))
+    let mut command = Command::new(program);
+    command.args(args).arg0(name).process_group(0);
+    Ok(command)
 }
 
 /// The program `name` in the folders of `path`; a name with a slash is the program itself.
@@ -171,7 +247,7 @@ pub(crate) fn exit_code(status: std::process::ExitStatus) -> i32 {
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
-    use super::{Captured, capture, capture_with_input, find};
+    use super::{Captured, ask, both, capture_with_input, find};
 
     #[test]
     fn a_program_is_the_first_on_path_that_may_run() {
@@ -190,9 +266,9 @@ mod tests {
 
     #[test]
     fn a_captured_program_keeps_its_name_and_its_code() {
-        let said = capture(&["sh", "-c", "echo $0; echo why >&2; exit 3"]).unwrap();
+        let said = ask(&["sh", "-c", "echo $0; echo why >&2; exit 3"]).unwrap();
         assert_eq!((said.code, said.stdout.as_str(), said.stderr.as_str()), (3, "sh\n", "why\n"));
-        let missing = capture(&["no-such-program"]).unwrap_err().to_string();
+        let missing = ask(&["no-such-program"]).unwrap_err().to_string();
         assert!(missing.contains("`no-such-program` is not on PATH"), "{missing}");
     }
 
@@ -208,10 +284,15 @@ mod tests {
     }
 
     #[test]
+    fn two_questions_have_two_answers() {
+        assert_eq!(both(|| 1, || "two"), (1, "two"));
+    }
+
+    #[test]
     fn a_program_reads_its_input_or_leaves_it() {
         let input = [b"a\0\xff\n".as_slice(), &[b'x'; 1 << 20]].concat();
-        let said = capture_with_input(&["wc", "-c"], input.clone()).unwrap();
+        let said = capture_with_input(&["wc", "-c"], &input).unwrap();
         assert_eq!((said.code, said.stdout.trim()), (0, "1048580"));
-        assert_eq!(capture_with_input(&["false"], input).unwrap().code, 1);
+        assert_eq!(capture_with_input(&["false"], &input).unwrap().code, 1);
     }
 }

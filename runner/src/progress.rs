@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use streams::Stream;
+
 use crate::units;
 
 /// What takes less is not spoken of.
@@ -24,14 +26,14 @@ pub struct Progress {
     began: Instant,
     done: AtomicU64,
     total: AtomicU64,
-    line: Option<Mutex<Line<io::Stderr>>>,
+    line: Option<Mutex<Line<Stream>>>,
 }
 
 impl Progress {
     /// Begins; `doing` is what the line begins with. Where standard error is no terminal, nothing
     /// is shown.
     pub fn on_terminal(doing: &'static str) -> Self {
-        let line = io::stderr().is_terminal().then(|| Mutex::new(Line::new(io::stderr())));
+        let line = io::stderr().is_terminal().then(|| Mutex::new(Line::new(Stream::Err)));
         Self::new(doing, line)
     }
 
@@ -41,7 +43,7 @@ impl Progress {
         Self::new("", None)
     }
 
-    fn new(doing: &'static str, line: Option<Mutex<Line<io::Stderr>>>) -> Self {
+    fn new(doing: &'static str, line: Option<Mutex<Line<Stream>>>) -> Self {
         let (done, total) = (AtomicU64::new(0), AtomicU64::new(0));
         Self { doing, began: Instant::now(), done, total, line }
     }

@@ -6,19 +6,22 @@ use std::{
 };
 
 use anyhow::Context as _;
+use streams::Stream;
 use untrusted::escape;
 
 /// Prints lines of `text` to standard output. What a terminal would obey in them does nothing: a
 /// form that can carry it, as JSON does, writes it in its own way before. That nobody reads any
-/// more, as behind `| head`, is no error.
+/// more, as behind `| head`, is no error, and neither is a reader that does not read after we were
+/// asked to end.
 ///
 /// # Errors
 /// When standard output cannot be written for another reason.
 pub fn print(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
     let lines: Vec<_> = text.split('\n').map(escape).collect();
-    match out.write_all(lines.join("\n").as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+    match Stream::Out.write_all(lines.join("\n").as_bytes()) {
+        Err(error)
+            if !matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::TimedOut) =>
+        {
             Err(error).context("writing to standard output")
         }
         _ => Ok(()),
@@ -36,7 +39,7 @@ pub fn width() -> Option<usize> {
 /// the disk behind it is full, the work goes on: a run must not die of a lost terminal.
 pub fn say(line: impl Display) {
     // One write, so that lines of several programs do not mix. There is nowhere to report to.
-    let _ = io::stderr().lock().write_all(format!("{}\n", escape(&line.to_string())).as_bytes());
+    let _ = Stream::Err.write_all(format!("{}\n", escape(&line.to_string())).as_bytes());
 }
 
 /// [`say`] for a warning, if there is one.

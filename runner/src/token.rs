@@ -3,22 +3,25 @@
 mod file;
 
 use std::{
-    fs::{self, OpenOptions},
-    io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
+    ffi::OsString,
+    fs::{File, TryLockError},
+    io::{self, Write as _},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use anyhow::Context as _;
 use contract::env;
 use rustix::fs::{Access, access};
-use untrusted::escape;
+use untrusted::{Dir, Stamp, escape};
 
 use self::file::Look;
 pub(crate) use self::file::{Fault, fault, secrets, stored_and_open};
 
 use crate::{
-    exit::Usage, expand::expand, host::Host, host_path::HostPath, hub_cache::HubCache, terminal,
+    exit::Usage, expand::expand, host::Host, host_path::HostPath, hub_cache::HubCache,
+    run_id::PREFIX, terminal,
 };
 
 /// What the file of the token in force is called, in the HuggingFace home.
@@ -146,19 +149,12 @@ impl TokenSource {
     pub fn write(&self, host: &Host) -> anyhow::Result<Option<TokenFile>> {
         let Self::Variable { name, file } = self else { return Ok(None) };
         let token = host.env.text(name).unwrap_or_default();
-        let path = file.as_path();
-        let mut open = OpenOptions::new();
-        let mut opened = open
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
+        let mut made = TokenFile::new(file)
             .with_context(|| format!("making `{file}` for the secret of {name}"))?;
-        let guard = TokenFile(file.clone());
-        opened
+        made.locked
             .write_all(token.trim().as_bytes())
             .with_context(|| format!("writing the secret of {name} to `{file}`"))?;
-        Ok(Some(guard))
+        Ok(Some(made))
     }
 }
 
@@ -173,22 +169,53 @@ pub(crate) fn file_of_run(host: &Host, run_id: &str, what: &str) -> Result<HostP
     };
     let named = ["XDG_RUNTIME_DIR", "TMPDIR"].into_iter().filter_map(|name| host.env.text(name));
     let folder = named.into_iter().find(is_ours).unwrap_or_else(|| "/tmp".to_owned());
-    let file = Path::new(&folder).join(format!("aienergyscore-{run_id}-{what}"));
+    let file = Path::new(&folder).join(format!("{PREFIX}{run_id}-{what}"));
     HostPath::new("token file", &file, &host.cwd)
 }
 
-/// A token's file, removed when this value goes.
+/// A token's file, removed when this value goes. It is locked meanwhile: other commands of the user
+/// remove those that are not, which dead runs left.
 #[derive(Debug)]
-pub struct TokenFile(HostPath);
+pub struct TokenFile {
+    path: HostPath,
+    dir: Dir,
+    name: OsString,
+    locked: File,
+}
+
+impl TokenFile {
+    /// Makes the file `path`, empty and for the user alone.
+    fn new(path: &HostPath) -> io::Result<Self> {
+        let at = path.as_path();
+        let (Some(parent), Some(name)) = (at.parent(), at.file_name()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let dir = Dir::open(parent)?;
+        loop {
+            let locked = dir.create(name, 0o600)?;
+            // Another command may just look whether it is a dead run's, or have removed it before it
+            // was locked. On a file system without locks, the run's process id tells that it lives.
+            let mut tries = 0..100;
+            while matches!(locked.try_lock_shared(), Err(TryLockError::WouldBlock))
+                && tries.next().is_some()
+            {
+                thread::sleep(Duration::from_millis(5));
+            }
+            if Stamp::of_file(&locked)?.links > 0 {
+                return Ok(Self { path: path.clone(), dir, name: name.to_owned(), locked });
+            }
+        }
+    }
+}
 
 impl Drop for TokenFile {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(self.0.as_path())
-            && error.kind() != std::io::ErrorKind::NotFound
+        if let Err(error) = self.dir.remove(&self.name)
+            && error.kind() != io::ErrorKind::NotFound
         {
             terminal::say(format_args!(
                 "warning: removing the token file `{}`: {error}; delete it",
-                self.0
+                self.path
             ));
         }
     }

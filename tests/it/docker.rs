@@ -1,19 +1,14 @@
 //! What the machine's Docker really does, with a real model, started by an unprivileged user. What
 //! every engine does is in `modes`.
 
-use std::{
-    fs,
-    os::unix::fs::chown,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{fs, os::unix::fs::chown, process::Command};
 
-use rustix::process::{Signal, getuid};
+use rustix::process::getuid;
 
 use crate::{
     ada::{Ada, docker},
     harness::smoke,
-    under_way::{run, signal, until},
+    under_way::run,
 };
 
 /// Ada with the smoke test's model.
@@ -27,27 +22,6 @@ fn offline_works_from_a_read_only_cache() {
     let ada = ada();
     let output = run(&ada, &["-n", "1", "--offline"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-#[test]
-#[ignore = "needs Docker and `cargo xtask smoke` once before"]
-fn a_runner_killed_while_the_engine_starts_leaves_no_container() {
-    let ada = ada();
-    let args = ["run", "--engine", "docker", "--flavour", "smoke", smoke::MODEL, "-n", "1000"];
-    for pause in [0, 5, 10, 20, 40] {
-        let mut child =
-            ada.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        until("the client", || ada.client().is_some());
-        std::thread::sleep(Duration::from_millis(pause));
-        signal(child.id(), Signal::KILL);
-        child.wait().unwrap();
-        // The reaper holds the folder's lock until it has done its work.
-        until("the reaper's end", || {
-            let lock = fs::File::open(ada.results().join(".aienergyscore.lock")).unwrap();
-            lock.try_lock().is_ok()
-        });
-        assert_eq!(ada.containers(), [""; 0], "killed after {pause} ms");
-    }
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod hub_scan;
 mod hub_written;
 mod image_contents;
 mod images;
+mod killed_early;
 mod machine;
 mod meter;
 mod modes;

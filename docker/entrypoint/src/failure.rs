@@ -1,9 +1,8 @@
 //! Errors that are the caller's, and what an error makes of the exit code.
 
-use std::{
-    fmt,
-    io::{self, Write},
-};
+use std::{fmt, time::Duration};
+
+use streams::Stream;
 
 use untrusted::escape;
 
@@ -30,8 +29,11 @@ pub(crate) fn report(error: &anyhow::Error) -> u8 {
     if error.is::<Usage>() { USAGE } else { FAILED }
 }
 
+/// How long a line waits for its reader.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Prints a line on standard error, if anybody still reads it: unlike `eprintln!`, it survives a
-/// reader that is gone. It stays one line, and names of files in it do nothing to a terminal.
+/// reader that is gone or asleep. It stays one line, and names of files in it do nothing to a terminal.
 pub(crate) fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{}", escape(line));
+    let _ = Stream::Err.write_within(format!("{}\n", escape(line)).as_bytes(), PATIENCE);
 }

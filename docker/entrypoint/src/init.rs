@@ -7,6 +7,7 @@ use std::{
     env,
     os::unix::process::CommandExt as _,
     process::{Child, Command},
+    sync::mpsc,
     thread,
 };
 
@@ -44,14 +45,20 @@ pub(crate) fn run() -> anyhow::Result<u8> {
 fn supervise(command: &mut Command) -> anyhow::Result<u8> {
     let mut signals =
         Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT]).context("catching signals")?;
-    let child = command.spawn().context("starting the program behind the first process")?;
-    let child = pid(&child)?;
-    thread::spawn(move || {
+    // First the thread: where the limit of processes is reached, nothing is left running.
+    let (started, child) = mpsc::channel();
+    let passing_on = thread::Builder::new().spawn(move || {
+        let Ok(child) = child.recv() else { return };
         for signal in signals.forever() {
             // One that ended meanwhile needs no signal.
             let _ = Signal::from_named_raw(signal).map(|signal| kill_process(child, signal));
         }
     });
+    passing_on.context("starting the thread that passes signals on")?;
+    let child = command.spawn().context("starting the program behind the first process")?;
+    let child = pid(&child)?;
+    // The thread waits for it.
+    let _ = started.send(child);
     wait(child)
 }
 

@@ -19,13 +19,18 @@ mod watch;
 use std::{
     env,
     io::{self, Write as _},
+    panic,
     path::PathBuf,
-    process::ExitCode,
+    process::{self, ExitCode},
 };
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+use streams::Stream;
 
 use self::cli::Command;
 
 fn main() -> ExitCode {
+    guard_secrets();
     if init::is_first() {
         let code = init::run().unwrap_or_else(|error| failure::report(&error));
         return ExitCode::from(code);
@@ -35,6 +40,18 @@ fn main() -> ExitCode {
         Err(error) => failure::report(&error.into()),
     };
     ExitCode::from(code)
+}
+
+/// Neither this process nor what it starts leaves its memory on a disk: a secret may be in it. A
+/// panic is an error, too, and no crash.
+fn guard_secrets() {
+    // A limit can always be lowered.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    panic::set_hook(Box::new(|panic| {
+        let panic = panic.to_string().replace('\n', " ");
+        failure::say(&format!("error: internal error: {panic}"));
+        process::exit(failure::FAILED.into());
+    }));
 }
 
 fn execute(command: Command) -> u8 {
@@ -65,7 +82,7 @@ fn execute(command: Command) -> u8 {
 
 /// Prints a line, which its reader may leave early; the exit code.
 fn print(line: &str) -> u8 {
-    match writeln!(io::stdout(), "{line}") {
+    match Stream::Out.write_all(format!("{line}\n").as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             failure::report(&anyhow::Error::from(error).context("writing to standard output"))
         }

@@ -14,6 +14,7 @@ use std::{
 use anyhow::{Context, bail};
 use contract::{Backend, Flavour, env as name, output, path};
 use reports::Folder;
+use streams::Stream;
 use untrusted::escape;
 
 use crate::{
@@ -27,6 +28,9 @@ use crate::{
 
 /// Exit code when the supervisor went away: that of a program ended by SIGTERM.
 const SUPERVISOR_GONE: u8 = 143;
+
+/// What fails when the limit of processes is reached.
+const STARTING: &str = "starting the threads that watch over the backend";
 
 /// More threads than this wait for each other longer than the `native` backend computes.
 const MOST_THREADS: usize = 8;
@@ -93,15 +97,15 @@ fn benchmark(
     }
 
     let (sender, events) = mpsc::channel();
-    watch::signals(sender.clone())?;
+    watch::signals(sender.clone()).context(STARTING)?;
     if variable(name::RUN_ID).is_some() {
-        watch::supervisor(io::stdin(), sender.clone());
+        watch::supervisor(io::stdin(), sender.clone()).context(STARTING)?;
     }
     // Earlier logs were moved away: what has its name by now was put there by somebody else.
     let log = results.dir().create(output::LOG, 0o666).with_context(|| {
         format!("creating `{}`; check the rights there", results.shown(output::LOG))
     })?;
-    let sinks = Sinks { out: io::stdout(), err: io::stderr(), log };
+    let sinks = Sinks { out: Stream::Out, err: Stream::Err, log };
     let outcome = supervise(command, sinks, &sender, &events, GRACE)
         .with_context(|| format!("running the `{backend}` backend"))?;
     match outcome {

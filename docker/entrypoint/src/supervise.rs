@@ -2,12 +2,12 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, PipeWriter, Read as _, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
     process::{Command, ExitStatus, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{Receiver, Sender},
+        mpsc::{self, Receiver, Sender},
     },
     thread,
     time::{Duration, Instant},
@@ -23,7 +23,8 @@ use crate::{failure::say, watch::Event};
 /// How long a program may take to end when it is asked to.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
-/// How long a stream may stay open after its program ended: something it started holds it.
+/// How long a stream may stay open after its program ended, where something it started holds it or
+/// nobody reads what it wrote, and how long readers have once the program is to end.
 const STREAM_GRACE: Duration = Duration::from_secs(1);
 
 /// How a program ended.
@@ -58,21 +59,19 @@ where
     O: Write + Send + 'static,
     E: Write + Send + 'static,
 {
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()?;
-    let group = Pid::from_child(&child);
     let log = Arc::new(Mutex::new(Some(sinks.log)));
-    if let Some(from) = child.stdout.take() {
-        copy(from, sinks.out, Arc::clone(&log), sender.clone());
-    }
-    if let Some(from) = child.stderr.take() {
-        copy(from, sinks.err, log, sender.clone());
-    }
-    report_end(group, sender.clone());
+    // First the threads: where the limit of processes is reached, nothing is left running.
+    let stdout = copy(sinks.out, Arc::clone(&log), sender.clone())?;
+    let stderr = copy(sinks.err, log, sender.clone())?;
+    let (started, child) = mpsc::channel();
+    report_end(child, sender.clone())?;
+    let mut child =
+        command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).process_group(0).spawn()?;
+    // It would keep the streams open.
+    drop(command);
+    let group = Pid::from_child(&child);
+    // The thread waits for it.
+    let _ = started.send(group);
 
     let mut life = Life { group, grace, cause: None, kill_at: None, open_streams: 2 };
     life.until_end(events);
@@ -101,6 +100,7 @@ impl Life {
                 Some(Event::StreamClosed) => self.open_streams -= 1,
                 Some(cause @ (Event::Asked | Event::SupervisorGone)) => {
                     self.cause.get_or_insert(cause);
+                    streams::hurry(Instant::now() + STREAM_GRACE);
                     self.kill_at.get_or_insert_with(|| Instant::now() + self.grace);
                     self.kill(Signal::TERM);
                 }
@@ -114,6 +114,7 @@ impl Life {
 
     fn until_streams_close(&mut self, events: &Receiver<Event>) {
         let deadline = Instant::now() + STREAM_GRACE;
+        streams::hurry(deadline);
         while self.open_streams > 0 {
             match next(events, Some(deadline)) {
                 Some(Event::StreamClosed) => self.open_streams -= 1,
@@ -139,24 +140,27 @@ fn next(events: &Receiver<Event>, deadline: Option<Instant>) -> Option<Event> {
     }
 }
 
-/// Reports the end of `child` without taking its exit status, which would free its number.
-fn report_end(child: Pid, events: Sender<Event>) {
-    thread::spawn(move || {
+/// Reports the end of the child that is sent, without taking its exit status, which would free its
+/// number.
+fn report_end(child: Receiver<Pid>, events: Sender<Event>) -> io::Result<()> {
+    thread::Builder::new().spawn(move || {
+        let Ok(child) = child.recv() else { return };
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         while matches!(waitid(WaitId::Pid(child), options), Err(Errno::INTR)) {}
         let _ = events.send(Event::Ended);
-    });
+    })?;
+    Ok(())
 }
 
-/// Copies `from` to `to` and to `log` until it is closed. A target that fails is left out from
-/// then on: the program must not stall because nobody reads it.
+/// Copies what is written to the returned pipe to `log` and to `to` until it is closed. A target
+/// that fails is left out from then on: the program must not stall because nobody reads it.
 fn copy(
-    mut from: impl Read + Send + 'static,
     to: impl Write + Send + 'static,
     log: Arc<Mutex<Option<File>>>,
     events: Sender<Event>,
-) {
-    thread::spawn(move || {
+) -> io::Result<PipeWriter> {
+    let (mut from, writer) = io::pipe()?;
+    thread::Builder::new().spawn(move || {
         let mut to = Some(to);
         let mut buffer = [0; 8192];
         loop {
@@ -166,14 +170,16 @@ fn copy(
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => break,
             };
-            write_or_drop(&mut to, read);
-            let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(error) = write_or_drop(&mut *log, read) {
+            // The log does not wait for the reader.
+            let cut = write_or_drop(&mut *log.lock().unwrap_or_else(PoisonError::into_inner), read);
+            if let Some(error) = cut {
                 say(&format!("warning: the log is cut off here: {error}"));
             }
+            write_or_drop(&mut to, read);
         }
         let _ = events.send(Event::StreamClosed);
-    });
+    })?;
+    Ok(writer)
 }
 
 fn write_or_drop(to: &mut Option<impl Write>, bytes: &[u8]) -> Option<io::Error> {

@@ -29,19 +29,22 @@ pub(crate) enum Event {
 /// Reports signals from now on, instead of dying of them.
 pub(crate) fn signals(events: Sender<Event>) -> anyhow::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("catching signals")?;
-    thread::spawn(move || {
+    thread::Builder::new().spawn(move || {
         for _ in signals.forever() {
             if events.send(Event::Asked).is_err() {
                 break;
             }
         }
-    });
+    })?;
     Ok(())
 }
 
 /// Reports the end of `input`: the supervisor keeps it open as long as it lives.
-pub(crate) fn supervisor(mut input: impl Read + Send + 'static, events: Sender<Event>) {
-    thread::spawn(move || {
+pub(crate) fn supervisor(
+    mut input: impl Read + Send + 'static,
+    events: Sender<Event>,
+) -> anyhow::Result<()> {
+    thread::Builder::new().spawn(move || {
         let mut ignored = [0; 512];
         loop {
             match input.read(&mut ignored) {
@@ -53,7 +56,8 @@ pub(crate) fn supervisor(mut input: impl Read + Send + 'static, events: Sender<E
         }
         // Nobody listens once the run is over.
         let _ = events.send(Event::SupervisorGone);
-    });
+    })?;
+    Ok(())
 }
 
 /// Makes this process end with its parent `supervisor`, even if that is killed.

@@ -4,7 +4,7 @@
 //! results folder, the Hub cache and the rest of the HuggingFace home. Whatever lies there, and
 //! whatever an image or a container says, is hostile input for the host, and for the entrypoint of
 //! the next run. Both sides therefore open, list, move and write such files through [`Dir`] alone,
-//! and print such text through [`escape`]:
+//! and print such text through [`escape`], or through [`Live`] while it comes in:
 //!
 //! - a path below a folder is followed without a single symlink and never leaves the folder;
 //! - only regular files are opened, so a FIFO cannot make us wait and a device is not touched;
@@ -13,6 +13,7 @@
 
 mod dir;
 mod list;
+mod live;
 mod read;
 mod refused;
 mod stamp;
@@ -21,6 +22,7 @@ mod write;
 
 pub use dir::{Dir, is_plain, name_of};
 pub use list::Found;
+pub use live::Live;
 pub use read::{bytes, file};
 pub use refused::Refused;
 pub use stamp::{Kind, Stamp, Time};

@@ -7,13 +7,12 @@ use std::{
     fs, io,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    thread,
 };
 
 use serde::Deserialize;
 
 use super::socket;
-use crate::process::Captured;
+use crate::process::{Captured, both};
 
 /// Where Docker's client looks for the daemon unless it is told otherwise.
 const SOCKET: &str = "/var/run/docker.sock";
@@ -38,13 +37,11 @@ pub(super) fn ask(program: &str, reference: &str) -> Option<(PathBuf, Said)> {
     }
     let socket = socket_of_client(variable, |folder| fs::read(folder.join("config.json")))?;
     let get = |path: &str| socket::get(&socket, path).ok().and_then(|answer| captured(&answer));
-    let (info, version, image) = thread::scope(|scope| {
-        let version = scope.spawn(|| get("/version"));
-        let image = scope.spawn(|| get(&format!("/images/{reference}/json")));
-        (get("/info"), version.join(), image.join())
-    });
-    // A thread that panicked has told why.
-    let said = Said { info: info?, version: version.ok()??, image: image.ok()?? };
+    let ((info, version), image) = both(
+        || both(|| get("/info"), || get("/version")),
+        || get(&format!("/images/{reference}/json")),
+    );
+    let said = Said { info: info?, version: version?, image: image? };
     (said.info.code == 0 && said.version.code == 0).then_some((socket, said))
 }
 

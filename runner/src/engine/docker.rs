@@ -1,8 +1,8 @@
 //! What Docker's client says of the daemon behind it: whether it answers, whose it is, how it runs.
 
-use std::{collections::BTreeMap, path::Path, thread};
+use std::{collections::BTreeMap, path::Path};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     daemon::{self, Said},
     image, is_at_least, socket,
 };
-use crate::process::{self, Captured};
+use crate::process::{self, Captured, both};
 
 /// One request that tells all that a plan needs. Podman's `docker` has no such fields and says so.
 const INFO: &str = "{\"version\":{{json .ServerVersion}},\"security\":{{json .SecurityOptions}},\
@@ -50,15 +50,11 @@ pub(super) fn ask(reference: &str) -> anyhow::Result<Option<Answers>> {
 /// Has Docker's client ask. All side by side: each takes a client some 20 ms.
 fn ask_client(reference: &str) -> anyhow::Result<Said> {
     let question = [DOCKER, "image", "inspect", "--format", image::QUESTION, reference];
-    let (info, version, image) = thread::scope(|scope| {
-        let image = scope.spawn(|| process::ask(&question));
-        let version =
-            scope.spawn(|| process::ask(&[DOCKER, "version", "--format", "{{json .Server}}"]));
-        let info = process::ask(&[DOCKER, "info", "--format", INFO]);
-        (info, version.join(), image.join())
-    });
-    let panicked = |_| anyhow!("a thread that asked docker panicked");
-    let (version, image) = (version.map_err(panicked)?, image.map_err(panicked)?);
+    let version = || process::ask(&[DOCKER, "version", "--format", "{{json .Server}}"]);
+    let ((info, version), image) = both(
+        || both(|| process::ask(&[DOCKER, "info", "--format", INFO]), version),
+        || process::ask(&question),
+    );
     Ok(Said { info: info?, version: version?, image: image? })
 }
 

@@ -1,8 +1,8 @@
 //! What Podman says of itself.
 
-use std::{path::Path, thread};
+use std::path::Path;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
     answers::{Answers, Info},
     image,
 };
-use crate::process::{self, Captured};
+use crate::process::{self, Captured, both};
 
 /// Where descriptions of devices lie that Podman can hand over (the Container Device Interface).
 const DEVICES: [&str; 2] = ["/etc/cdi", "/var/run/cdi"];
@@ -25,14 +25,11 @@ const NVIDIA: &str = "nvidia.com/gpu";
 pub(super) fn ask(program: &'static str, reference: &str) -> anyhow::Result<Answers> {
     let question = [program, "image", "inspect", "--format", image::QUESTION, reference];
     // Asked side by side: the answer takes some 300 ms.
-    let (info, image) = thread::scope(|scope| {
-        let image = scope.spawn(|| process::ask(&question));
-        (process::ask(&[program, "info", "--format", "json"]), image.join())
-    });
+    let (info, image) =
+        both(|| process::ask(&[program, "info", "--format", "json"]), || process::ask(&question));
     let nvidia = DEVICES.iter().any(|folder| describes_nvidia(Path::new(folder)));
     let info = parse_info(program, &info?, nvidia)?;
-    let image = image.map_err(|_| anyhow!("a thread that asked podman panicked"))??;
-    Ok(Answers { program, client: Client::Podman, info, image, socket: None })
+    Ok(Answers { program, client: Client::Podman, info, image: image?, socket: None })
 }
 
 /// Reads the answer to `podman info --format json`. Whether it knows of NVIDIA's GPUs is no part of it.

@@ -1,14 +1,17 @@
 //! What is asked of an engine around a run: at its daemon's socket where that has answered before,
 //! or else by its client, which takes some 20 ms to start.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::atomic::AtomicBool, time::Duration};
 
 use anyhow::Context as _;
 use contract::label;
 use serde::Deserialize;
 
 use super::{Client, Engine, daemon, socket};
-use crate::process::{Captured, ask, capture};
+use crate::process::{Captured, ask, ask_until};
+
+/// How long an engine may take to end and remove a container.
+const LONGEST_REMOVAL: Duration = Duration::from_secs(30);
 
 /// A question, or a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +50,21 @@ impl Question<'_> {
     /// When the daemon does not answer, or not what is understood.
     pub(crate) fn at(&self, socket: &Path) -> anyhow::Result<Captured> {
         let (method, path) = self.request();
-        let answer = socket::request(socket, method, &path)?;
+        let patience = match self {
+            Self::Remove(_) => LONGEST_REMOVAL,
+            Self::State(_) | Self::Pid(_) | Self::Runs => socket::PATIENCE,
+        };
+        let answer = match socket::request(socket, method, &path, patience) {
+            Err(error) if socket::is_late(&error) => {
+                let seconds = patience.as_secs();
+                return Err(error.context(format!(
+                    "the daemon at `{}` has not answered for {seconds} seconds: it hangs, or the \
+                     machine does",
+                    socket.display()
+                )));
+            }
+            answer => answer?,
+        };
         let asking = || format!("asking Docker for {path}");
         if !(200..300).contains(&answer.status) {
             return daemon::captured(&answer).with_context(asking);
@@ -107,15 +124,34 @@ impl Engine {
     /// When it cannot be asked, or gives no answer in time.
     pub(crate) fn ask(&self, question: Question<'_>) -> Option<anyhow::Result<Captured>> {
         let command = question.command(self)?;
-        // A daemon that is gone is told in the client's words.
-        if let Some(answer) = self.socket.as_ref().and_then(|socket| question.at(socket).ok()) {
-            return Some(Ok(answer));
+        Some(self.answer(question, || ask(&command)))
+    }
+
+    /// Asks an engine with containers, until `given_up` is set.
+    ///
+    /// # Errors
+    /// As [`Engine::ask`], and when it was given up.
+    pub(crate) fn ask_until(
+        &self,
+        question: Question<'_>,
+        given_up: &AtomicBool,
+    ) -> anyhow::Result<Captured> {
+        let command = question.command(self).context("there are containers")?;
+        self.answer(question, || ask_until(&command, given_up))
+    }
+
+    fn answer(
+        &self,
+        question: Question<'_>,
+        of_client: impl FnOnce() -> anyhow::Result<Captured>,
+    ) -> anyhow::Result<Captured> {
+        match self.socket.as_ref().map(|socket| question.at(socket)) {
+            Some(Ok(answer)) => Ok(answer),
+            // A daemon that hangs does so for its client, too.
+            Some(Err(error)) if socket::is_late(&error) => Err(error),
+            // One that is gone is told in the client's words.
+            Some(Err(_)) | None => of_client(),
         }
-        Some(match question {
-            // It may take its time to end what it removes.
-            Question::Remove(_) => capture(&command),
-            Question::State(_) | Question::Pid(_) | Question::Runs => ask(&command),
-        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Questions to an engine's socket.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     os::unix::{fs::MetadataExt as _, net::UnixStream},
     path::{Path, PathBuf},
     time::Duration,
@@ -12,8 +12,8 @@ use serde::Deserialize;
 
 use crate::process::ask;
 
-/// How long an engine has for its answer: it takes milliseconds.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an engine has for what takes it milliseconds.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Bytes of the longest answer that is read.
 const LONGEST: u64 = 1 << 20;
@@ -65,21 +65,33 @@ pub(super) struct Answer {
 /// # Errors
 /// When it does not answer, or not in time, or what is not understood.
 pub(super) fn get(socket: &Path, path: &str) -> anyhow::Result<Answer> {
-    request(socket, "GET", path)
+    request(socket, "GET", path, PATIENCE)
 }
 
-/// As [`get`], for any `method`.
+/// As [`get`], for any `method`, and waits as long as is said.
 ///
 /// # Errors
 /// As [`get`].
-pub(super) fn request(socket: &Path, method: &str, path: &str) -> anyhow::Result<Answer> {
+pub(super) fn request(
+    socket: &Path,
+    method: &str,
+    path: &str,
+    patience: Duration,
+) -> anyhow::Result<Answer> {
     let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
     // Version 1.0 ends with the answer, and has no chunks.
     write!(stream, "{method} {path} HTTP/1.0\r\nHost: d\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(LONGEST).read_to_string(&mut answer)?;
     parse(&answer)
+}
+
+/// Whether an engine was asked and gave no answer in time.
+pub(super) fn is_late(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    matches!(error, Some(io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut))
 }
 
 fn parse(answer: &str) -> anyhow::Result<Answer> {

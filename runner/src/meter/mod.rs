@@ -45,7 +45,7 @@ use self::{
     sampler::Sampler,
     target::{Subject, Target},
 };
-use crate::{process::capture, terminal};
+use crate::{process::ask, terminal};
 
 /// From one sample to the next.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -95,11 +95,9 @@ impl Meter {
     }
 
     /// Tells it which process the benchmark is, where there is no container.
-    pub(crate) fn watch(&self, pids: &[u32]) {
-        if let Some(pid) = pids.first() {
-            // It is told once.
-            let _ = self.child.set(*pid);
-        }
+    pub(crate) fn watch(&self, pid: u32) {
+        // It is told once.
+        let _ = self.child.set(pid);
     }
 
     /// Stops it.
@@ -139,7 +137,7 @@ fn run(request: &Request, begin: &Sender<()>, stop: &Receiver<()>) -> Recording 
     let mut sampler = Sampler::new(gauges, target, processes, watts_per_cpu, notes);
     let busy = clock::of_thread();
     let mut ask = |command: &[String]| {
-        let answer = capture(command).ok()?;
+        let answer = ask(command).ok()?;
         (answer.code == 0).then_some(answer.stdout)
     };
     if let Some(idle) = request.idle.filter(|_| sampler.measures()) {

@@ -62,7 +62,7 @@ fn a_run_is_metered_from_its_idle_machine_to_its_end() {
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();
-    meter.watch(&[child.id()]);
+    meter.watch(child.id());
     fake.tell("0.compute", &format!("{} {}", child.id(), std::process::id()));
     // Not at the very begin of the phase, whose first sample comes before it.
     thread::sleep(Duration::from_millis(300));

@@ -9,12 +9,15 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::outcome::{self, ContainerState};
+use super::{
+    outcome::{self, ContainerState},
+    survivors::{self, Marks},
+};
 use crate::{
     engine::{Engine, Question},
-    plan::RunPlan,
+    plan::{RunPlan, Supervision},
     process::Captured,
-    terminal,
+    terminal::{self, warn},
 };
 
 /// How long after its client's end a container may still appear, or appear again: Podman 4.3's service
@@ -25,6 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long an engine may refuse to remove a container. Podman 4.3's service does for a moment, where
 /// the container's own end is still being written down.
 const REFUSALS: Duration = Duration::from_secs(3);
+
+/// How long a benchmark may take to end by itself that its engine does not end: its entrypoint kills
+/// it after five seconds.
+const SURVIVORS: Duration = Duration::from_secs(6);
 
 /// How long to wait before looking again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -78,30 +85,50 @@ pub(super) fn state(engine: &Engine, plan: &RunPlan) -> ContainerState {
 /// client was stopped, which is `late`, may still appear, and is waited for.
 ///
 /// # Errors
-/// When the engine cannot be asked or the file stays. That the engine refuses is a warning.
+/// When the file stays. That the engine refuses or does not answer is a warning.
 pub(super) fn remove(engine: &Engine, plan: &RunPlan, late: bool) -> anyhow::Result<()> {
     let Some(supervision) = &plan.supervision else { return Ok(()) };
     let request = Question::Remove(&supervision.container);
     if let Some(command) = request.command(engine) {
         let patience = if late { PATIENCE } else { Duration::ZERO };
         let remove = || engine.ask(request).context("there are containers")?;
-        let answer = keep_removing(patience, remove)?;
-        if is_refused(&answer) {
+        let complaint = match keep_removing(patience, remove) {
+            Ok(answer) => is_refused(&answer).then(|| answer.complaint().to_owned()),
+            Err(error) => Some(format!("{error:#}")),
+        };
+        if let Some(complaint) = complaint {
             terminal::say(format_args!(
-                "warning: `{}` failed: {}; remove the container yourself once {} serves, and the next \
-                 run says if it is still there",
+                "warning: `{}` failed: {complaint}; remove the container yourself once {} serves, \
+                 and the next run says if it is still there",
                 command.join(" "),
-                answer.complaint(),
                 engine.mode.engine()
             ));
         }
     }
+    end_survivors(supervision, engine);
     match fs::remove_file(supervision.cidfile.as_path()) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("removing `{}`", supervision.cidfile))
         }
         _ => Ok(()),
     }
+}
+
+/// Ends the processes that are left of a container that should be gone.
+fn end_survivors(supervision: &Supervision, engine: &Engine) {
+    let name = &supervision.container;
+    let marks = Marks::of_container(name, supervision.cidfile.as_path());
+    let benchmark = survivors::end_benchmark(&marks, SURVIVORS);
+    if !benchmark.pids.is_empty() {
+        let pids: Vec<_> = benchmark.pids.iter().map(u32::to_string).collect();
+        warn(Some(format!(
+            "{} left the benchmark running; ended it (pid {})",
+            engine.mode.engine(),
+            pids.join(", ")
+        )));
+    }
+    warn(benchmark.warning());
+    warn(survivors::end_makers(&marks).warning());
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use reports::Folder;
 use serde_json::json;
 
 use super::{
-    Planned, Show, aftermath, container,
+    Planned, Show, aftermath, container, dead_runs,
     leftovers::Search,
     outcome::{self, Evidence},
     output_file,
@@ -38,6 +38,8 @@ use crate::{
 pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Result<Exit> {
     let Prepared { planned: Planned { options, detected, plan }, lock } = prepared;
     let engine = &detected.engine;
+    dead_runs::remove_ids(options.results.as_path(), &plan.run_id);
+    dead_runs::end_half_made(engine);
     let hub = plan.backend.value.needs_hub_cache().then(|| options.cache.hub.as_path());
     let before = hub.map(take_inventory).transpose()?;
     let request = meter::Request::of(options, plan, engine, host);
@@ -47,8 +49,9 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     let mut reaper = Reaper::start(engine, plan, options, lock)?;
     let command = command_line(engine, plan);
     let again = repeat::repeat(options, detected, plan, &command, host);
-    let started = hand_over(&prepared.planned, host)
-        .and_then(|secrets| Ok((secrets, Running::start(&command, show == Show::RunJson)?)));
+    let started = hand_over(&prepared.planned, host).and_then(|secrets| {
+        Ok((secrets, Running::start(&command, engine, plan, show == Show::RunJson)?))
+    });
     let (secrets, running) = match started {
         Ok(started) => started,
         Err(error) => {
@@ -57,8 +60,9 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
             return Err(error);
         }
     };
-    meter.watch(&running.pids());
-    reaper.watch(&running.pids())?;
+    meter.watch(running.pid());
+    // The run itself needs no reaper.
+    warn(reaper.watch(running.pid()).err().map(|error| format!("{error:#}")));
     let search = Search::start(engine, host.uid);
     let ended = running.wait(engine, plan)?;
     drop(secrets);
@@ -85,6 +89,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     };
     let verdict = outcome::judge(&plan.run_id, &evidence);
     warn(aftermath::foreign_results(results, host.uid));
+    warn(verdict.note);
     if verdict.exit == Exit::Success {
         let cache = match (before, hub) {
             (Some(before), Some(hub)) => match take_inventory(hub) {

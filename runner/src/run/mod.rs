@@ -2,6 +2,7 @@
 
 mod aftermath;
 mod container;
+mod dead_runs;
 mod dry_run;
 mod launch;
 mod leftovers;
@@ -14,7 +15,9 @@ mod pump;
 mod reaper;
 mod repeat;
 mod supervise;
+mod survivors;
 mod unfinished;
+mod vigil;
 
 pub use reaper::reap;
 

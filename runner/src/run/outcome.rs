@@ -5,6 +5,12 @@ use serde::Deserialize;
 
 use crate::{exit::Exit, process::Captured};
 
+/// Exit code of what was killed.
+const KILLED: i32 = 128 + signal_hook::consts::SIGKILL;
+
+/// What is said of a container in which memory ran out, whatever came of it.
+const SHORT: &str = "the kernel killed one of its processes for lack of memory";
+
 /// What is known after a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Evidence {
@@ -52,11 +58,12 @@ pub(super) struct State {
     started_at: String,
 }
 
-/// The exit of the run, and the reason if it is a failure.
+/// The exit of the run, the reason if it is a failure, and what is odd about a success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub exit: Exit,
     pub message: Option<String>,
+    pub note: Option<String>,
 }
 
 /// Reads the answer to the engine's state command.
@@ -77,7 +84,13 @@ pub(super) fn parse_state(answer: &Captured) -> ContainerState {
 /// The verdict on the run `run_id`.
 pub(super) fn judge(run_id: &str, evidence: &Evidence) -> Verdict {
     let Evidence { engine, client_code, signal, state, .. } = evidence;
+    let missing = missing_proof(run_id, evidence);
+    let is_whole = missing.is_none();
     if let Some(signal) = signal {
+        if is_whole {
+            let note = "the signal came after the benchmark's end; its results are complete";
+            return success(Some(note.to_owned()));
+        }
         let name = signal_hook::low_level::signal_name(*signal).unwrap_or("a signal");
         return failed(
             Exit::Benchmark(shell_code(128 + signal)),
@@ -86,6 +99,10 @@ pub(super) fn judge(run_id: &str, evidence: &Evidence) -> Verdict {
     }
     let code = match state {
         ContainerState::NoContainers => *client_code,
+        ContainerState::Missing if is_whole => {
+            let note = "the results are complete, but somebody else removed the container";
+            return success(Some(note.to_owned()));
+        }
         ContainerState::Missing if evidence.made => {
             let text = "somebody else removed the container while the benchmark ran";
             return failed(Exit::Failed, text.to_owned());
@@ -94,6 +111,12 @@ pub(super) fn judge(run_id: &str, evidence: &Evidence) -> Verdict {
             let text =
                 format!("{engine} made no container and says why above (exit code {client_code})");
             return failed(Exit::Failed, text);
+        }
+        ContainerState::Unknown(answer) if is_whole => {
+            return success(Some(format!(
+                "the results are complete, but {engine} does not tell how the container ended: \
+                 {answer}"
+            )));
         }
         ContainerState::Unknown(answer) => {
             return failed(
@@ -108,6 +131,11 @@ pub(super) fn judge(run_id: &str, evidence: &Evidence) -> Verdict {
             let why = if state.error.is_empty() { "see above" } else { &state.error };
             return failed(Exit::Failed, format!("the container never started: {why}"));
         }
+        ContainerState::Known(state) if state.running && is_whole => {
+            return success(Some(format!(
+                "the results are complete, but the container had not ended; {engine} removed it"
+            )));
+        }
         ContainerState::Known(state) if state.running => {
             return failed(
                 Exit::Failed,
@@ -117,14 +145,15 @@ pub(super) fn judge(run_id: &str, evidence: &Evidence) -> Verdict {
                 ),
             );
         }
-        ContainerState::Known(state) if state.oom_killed => {
+        ContainerState::Known(state) if state.oom_killed && state.exit_code == KILLED => {
             let text = "the benchmark ran out of memory and was killed";
             return failed(Exit::Benchmark(shell_code(state.exit_code)), text.to_owned());
         }
         ContainerState::Known(state) => state.exit_code,
     };
+    let is_short = matches!(state, ContainerState::Known(state) if state.oom_killed);
     // The entrypoint marks every end that it sees.
-    if code == 128 + signal_hook::consts::SIGKILL && evidence.completion.is_none() {
+    if code == KILLED && evidence.completion.is_none() {
         return failed(
             Exit::Benchmark(shell_code(code)),
             format!(
@@ -137,18 +166,19 @@ pub(super) fn judge(run_id: &str, evidence: &Evidence) -> Verdict {
         return failed(
             Exit::Benchmark(shell_code(code)),
             format!(
-                "the benchmark failed (exit code {code}); its last words are above{}",
+                "the benchmark failed (exit code {code}); its last words are above{}{}",
                 // An image that is none of ours keeps no log.
                 if evidence.completion.is_some() {
                     format!(" and in {LOG}")
                 } else {
                     String::new()
-                }
+                },
+                if is_short { format!("; {SHORT}") } else { String::new() }
             ),
         );
     }
-    match missing_proof(run_id, evidence) {
-        None => Verdict { exit: Exit::Success, message: None },
+    match missing {
+        None => success(is_short.then(|| format!("the results are complete, but {SHORT}"))),
         Some(missing) => failed(
             Exit::Failed,
             format!("{engine} reports success, which is not believed: {missing}"),
@@ -156,8 +186,12 @@ pub(super) fn judge(run_id: &str, evidence: &Evidence) -> Verdict {
     }
 }
 
+fn success(note: Option<String>) -> Verdict {
+    Verdict { exit: Exit::Success, message: None, note }
+}
+
 fn failed(exit: Exit, message: String) -> Verdict {
-    Verdict { exit, message: Some(message) }
+    Verdict { exit, message: Some(message), note: None }
 }
 
 /// What a success lacks.
@@ -195,7 +229,7 @@ mod properties;
 mod tests {
     use contract::output::Completion;
 
-    use super::{ContainerState, Evidence, Exit, judge, parse_state};
+    use super::{ContainerState, Evidence, Exit, Verdict, judge, parse_state};
     use crate::process::Captured;
 
     fn state(json: &str) -> ContainerState {
@@ -231,16 +265,28 @@ mod tests {
         let never = r#"{"Running":false,"OOMKilled":false,"ExitCode":127,"Error":"exec: no such file","StartedAt":"0001-01-01T00:00:00Z"}"#;
         let cases = [
             success(),
+            Evidence { signal: Some(15), client_code: 143, completion: None, ..success() },
             Evidence { signal: Some(15), client_code: 143, ..success() },
             Evidence { state: exited(3), client_code: 3, ..success() },
             Evidence { state: exited(3), client_code: 0, ..success() },
             Evidence { state: ContainerState::NoContainers, client_code: 139, ..success() },
             Evidence { state: exited(137), client_code: 137, completion: None, ..success() },
-            Evidence { state: ContainerState::Missing, client_code: 137, ..success() },
-            Evidence { state: ContainerState::Missing, made: false, client_code: 125, ..success() },
+            Evidence { state: ContainerState::Missing, completion: None, ..success() },
+            Evidence { state: ContainerState::Missing, ..success() },
+            Evidence {
+                state: ContainerState::Missing,
+                made: false,
+                completion: None,
+                client_code: 125,
+                ..success()
+            },
             Evidence { state: state(never), client_code: 127, ..success() },
+            Evidence { state: state(up), client_code: 137, completion: None, ..success() },
             Evidence { state: state(up), client_code: 137, ..success() },
-            Evidence { state: state(oom), client_code: 137, ..success() },
+            Evidence { state: state(oom), client_code: 137, completion: None, ..success() },
+            Evidence { state: state(&oom.replace("137", "1")), completion: None, ..success() },
+            Evidence { state: state(&oom.replace("137", "0")), ..success() },
+            Evidence { state: state(""), completion: None, ..success() },
             Evidence { state: state(""), ..success() },
             Evidence { completion: None, ..success() },
             Evidence { completion: Some(other), ..success() },
@@ -249,8 +295,9 @@ mod tests {
             Evidence { has_summary: false, ..success() },
         ];
         let verdicts = cases.map(|evidence| {
-            let verdict = judge("r", &evidence);
-            format!("{}: {}\n", verdict.exit.code(), verdict.message.unwrap_or_default())
+            let Verdict { exit, message, note } = judge("r", &evidence);
+            let note = note.map(|note| format!("note: {note}"));
+            format!("{}: {}\n", exit.code(), message.or(note).unwrap_or_default())
         });
         insta::assert_snapshot!("verdicts", verdicts.concat());
         assert_eq!(judge("r", &success()).exit, Exit::Success);

@@ -1,7 +1,7 @@
 //! Copies a program's output to ours for as long as somebody reads ours.
 
 use std::{
-    io::{self, PipeReader, PipeWriter, Read as _, Write},
+    io::{self, IsTerminal as _, PipeReader, PipeWriter, Read as _, Write},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -10,6 +10,9 @@ use std::{
     thread,
     time::Duration,
 };
+
+use streams::Stream;
+use untrusted::Live;
 
 /// How long a pipe may stay open and silent after its program ended: something it started may
 /// hold it.
@@ -38,18 +41,36 @@ struct Progress {
 }
 
 impl Pump {
+    /// Starts a copier to our own `stream`, of which a terminal is shown what is harmless.
+    ///
+    /// # Errors
+    /// As [`Pump::start`].
+    pub(super) fn to(stream: Stream) -> io::Result<(PipeWriter, Self)> {
+        let is_terminal = match stream {
+            Stream::Out => io::stdout().is_terminal(),
+            Stream::Err => io::stderr().is_terminal(),
+        };
+        match is_terminal {
+            true => Self::start(Shown { live: Live::default(), stream }),
+            false => Self::start(stream),
+        }
+    }
+
     /// Starts a copier to `to`. The program gets the writer: it is never told that our reader has
     /// gone, because it would end and take the benchmark with it.
+    ///
+    /// # Errors
+    /// When the machine has no more pipes or threads.
     pub(super) fn start(to: impl Write + Send + 'static) -> io::Result<(PipeWriter, Self)> {
         let (from, writer) = io::pipe()?;
         let (done, ended) = mpsc::channel();
         let progress = Arc::<Progress>::default();
         let ours = Arc::clone(&progress);
-        thread::spawn(move || {
+        thread::Builder::new().spawn(move || {
             copy(from, to, &ours);
             // The receiver is gone when nobody waits for the end.
             let _ = done.send(());
-        });
+        })?;
         Ok((writer, Self { ended, progress }))
     }
 
@@ -73,6 +94,30 @@ impl Pump {
             }
             last = now;
         }
+    }
+}
+
+/// A terminal, which obeys only colours of what a benchmark says.
+struct Shown<W: Write> {
+    live: Live,
+    stream: W,
+}
+
+impl<W: Write> Write for Shown<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write_all(&self.live.next(bytes))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+impl<W: Write> Drop for Shown<W> {
+    fn drop(&mut self) {
+        // A reader that is gone needs no end.
+        let _ = self.stream.write_all(&self.live.end());
     }
 }
 

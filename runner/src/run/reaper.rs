@@ -4,20 +4,27 @@ use std::{
     io::{self, PipeWriter, Read as _, Write as _},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::{consts, flag};
 
-use super::{container, lock::ResultsLock};
+use super::{
+    container,
+    lock::ResultsLock,
+    survivors::{self, Marks},
+};
 use crate::{
     engine::{Engine, Question},
     options::RunOptions,
     plan::RunPlan,
-    process::capture,
+    process::{SECRETS, ask, wait_within},
+    terminal::warn,
     token::TokenSource,
 };
 
@@ -28,10 +35,20 @@ const DISMISSED: &str = "dismissed";
 /// runner's last moment may appear after its end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a client may take to end when it is asked to. Podman's leaves no half-made container then.
+const CLIENT: Duration = Duration::from_secs(3);
+
+/// How long the benchmark may take to end when it is asked to: its entrypoint kills it after five
+/// seconds.
+const BENCHMARK: Duration = Duration::from_secs(6);
+
+/// How long the reaper may take to end when it is dismissed.
+const DISMISSAL: Duration = Duration::from_secs(5);
+
 /// The runner's end of its reaper; none for an engine without containers, whose child process
 /// notices by itself.
 #[derive(Debug)]
-pub(super) struct Reaper(Option<(PipeWriter, duct::Handle)>);
+pub(super) struct Reaper(Option<(PipeWriter, Child)>);
 
 impl Reaper {
     /// Starts the reaper of a run. It shares the lock of the results folder, which is thus not
@@ -56,42 +73,47 @@ impl Reaper {
         args.extend(remove.iter().map(String::as_str));
         let context = "starting the process that cleans up if this one is killed";
         let (reader, writer) = io::pipe().context(context)?;
-        let handle = duct::cmd("/proc/self/exe", args)
-            .stdin_file(reader)
-            .stdout_file(lock.shared_file().context(context)?)
-            .stderr_null()
-            .unchecked()
-            .before_spawn(|command| {
-                // Out of reach of the terminal's Ctrl-C, and of those who kill by our name.
-                command.process_group(0).arg0("container-reaper");
-                Ok(())
-            })
-            .start()
-            .context(context)?;
-        Ok(Self(Some((writer, handle))))
+        let mut command = Command::new("/proc/self/exe");
+        command.args(args).stdin(reader).stderr(Stdio::null());
+        command.stdout(lock.shared_file().context(context)?);
+        // Out of reach of the terminal's Ctrl-C, and of those who kill by our name.
+        command.process_group(0).arg0("container-reaper");
+        for name in SECRETS {
+            command.env_remove(name);
+        }
+        let child = command.spawn().context(context)?;
+        Ok(Self(Some((writer, child))))
     }
 
     /// Tells the reaper which process asks the engine for the container.
     ///
     /// # Errors
     /// When the reaper is gone.
-    pub(super) fn watch(&mut self, client: &[u32]) -> anyhow::Result<()> {
+    pub(super) fn watch(&mut self, client: u32) -> anyhow::Result<()> {
         let Some((writer, _)) = &mut self.0 else { return Ok(()) };
-        for pid in client {
-            writeln!(writer, "{pid}")
-                .context("telling the process that cleans up of the client")?;
-        }
-        Ok(())
+        writeln!(writer, "{client}").context("telling the process that cleans up of the client")
     }
 
     /// Tells the reaper that there is nothing left to do, and waits until it is gone: until then
-    /// it holds the lock.
+    /// it holds the lock. One that does not go is killed.
+    ///
+    /// # Errors
+    /// When it cannot be told or waited for.
     pub(super) fn dismiss(self) -> anyhow::Result<()> {
-        let Some((mut writer, handle)) = self.0 else { return Ok(()) };
+        let Some((mut writer, mut child)) = self.0 else { return Ok(()) };
         // A reaper that is dead already needs no word.
         let told = writer.write_all(DISMISSED.as_bytes());
         drop(writer);
-        handle.wait().context("waiting for the process that cleans up")?;
+        let context = "waiting for the process that cleans up";
+        if !wait_within(&mut child, DISMISSAL).context(context)? {
+            child.kill().context(context)?;
+            wait_within(&mut child, DISMISSAL).context(context)?;
+            warn(Some(format!(
+                "the cleanup process (pid {}) did not answer for {} seconds and was killed",
+                child.id(),
+                DISMISSAL.as_secs()
+            )));
+        }
         match told {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
             _ => Ok(()),
@@ -113,32 +135,48 @@ pub fn reap(remove: &[String], cidfile: &Path, delete: &[PathBuf]) -> anyhow::Re
     if words.lines().any(|word| word == DISMISSED) {
         return Ok(());
     }
+    // The secrets first: a container may keep us waiting.
+    let deleted = delete.iter().map(|file| delete_file(file)).collect::<Vec<_>>();
     let name = remove.last().context("no container is named")?;
     let patience = if container::has_id(cidfile) { Duration::ZERO } else { PATIENCE };
     for client in words.lines().filter_map(|word| word.parse().ok()) {
         end_client(client, name);
     }
-    // The files first, the token among them: a container may keep us waiting.
-    let files = delete.iter().map(PathBuf::as_path).chain([cidfile]);
-    let deleted = files.map(|file| match std::fs::remove_file(file) {
+    let removed = container::keep_removing(patience, || ask(remove));
+    let marks = Marks::of_container(name, cidfile);
+    survivors::end_benchmark(&marks, BENCHMARK);
+    survivors::end_makers(&marks);
+    let deleted = deleted.into_iter().chain([delete_file(cidfile)]);
+    // Every one was tried, whatever became of the others.
+    deleted.collect::<anyhow::Result<()>>().and(removed.map(|_| ()))
+}
+
+fn delete_file(file: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("deleting `{}`", file.display()))
         }
         _ => Ok(()),
-    });
-    // Every one is tried, whatever becomes of the others.
-    let deleted = deleted.collect::<Vec<_>>();
-    let removed = container::keep_removing(patience, || capture(remove)).map(|_| ());
-    deleted.into_iter().collect::<anyhow::Result<()>>().and(removed)
+    }
 }
 
-/// Ends a client that still asks for the container: it may be pulling an image for minutes.
+/// Ends a client that still asks for the container: it may be pulling an image for minutes. One that
+/// is just making the container is given the time to finish, so that the engine knows what it made.
 fn end_client(client: i32, container: &str) {
-    let words = std::fs::read(format!("/proc/{client}/cmdline")).unwrap_or_default();
-    // The number may be another process's by now.
-    let is_client = words.split(|byte| *byte == 0).any(|word| word == container.as_bytes());
-    if let Some(pid) = Pid::from_raw(client).filter(|_| is_client) {
-        // A client that ended meanwhile is as good.
-        let _ = kill_process_group(pid, Signal::KILL);
+    let is_client = || {
+        // The number may be another process's by now.
+        let words = std::fs::read(format!("/proc/{client}/cmdline")).unwrap_or_default();
+        words.split(|byte| *byte == 0).any(|word| word == container.as_bytes())
+    };
+    let Some(pid) = Pid::from_raw(client) else { return };
+    for signal in [Signal::TERM, Signal::KILL] {
+        if is_client() {
+            // A client that ended meanwhile is as good.
+            let _ = kill_process_group(pid, signal);
+        }
+        let end = Instant::now() + CLIENT;
+        while is_client() && Instant::now() < end {
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 }

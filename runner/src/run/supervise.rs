@@ -2,30 +2,46 @@
 
 use std::{
     io::{self, PipeReader, PipeWriter},
+    process::Child,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc,
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
-use rustix::process::{Pid, Signal, kill_process_group};
+use anyhow::{Context as _, bail};
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid},
+};
 use signal_hook::{flag, iterator::Signals, low_level::signal_name};
+use streams::Stream;
 
-use super::{container, pump::Pump};
+use super::{
+    container,
+    pump::Pump,
+    survivors::{self, Marks},
+    vigil::Vigil,
+};
 use crate::{
     engine::{Engine, Question},
     plan::RunPlan,
-    process::{self, capture, exit_code},
+    process::{self, exit_code, group, starting},
     shell::CommandLine,
     signals, terminal,
 };
 
 /// How long a stopped benchmark has for its end: the entrypoint kills it after half of that.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How long our readers have once we were asked to end.
+const READERS: Duration = Duration::from_secs(3);
+
+/// How often an end is enforced before nobody waits for it any more.
+const KILLS: u32 = 3;
 
 /// How the client, or the host engine's child, ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,112 +53,165 @@ pub(super) struct Ended {
 }
 
 enum Event {
-    Exited(io::Result<i32>),
+    Exited,
     Signal(i32),
+    /// The client will not return by itself, for this reason.
+    Hangs(String),
 }
 
 /// A benchmark under way.
 pub(super) struct Running {
-    child: Arc<duct::Handle>,
+    child: Child,
     switch: PipeWriter,
-    signals: Signals,
+    events: Receiver<Event>,
     /// Whether a signal ends this process, as it does when nobody listens for it.
     mortal: Arc<AtomicBool>,
     pumps: [Pump; 2],
+    /// Ends the vigil when it is dropped.
+    _over: Sender<()>,
 }
 
 impl Running {
     /// Starts the command. Its output goes where ours goes, all of it to standard error when
     /// standard output is for JSON.
-    pub(super) fn start(command: &CommandLine, to_stderr: bool) -> anyhow::Result<Self> {
-        let (signals, mortal) = listen().context("preparing for signals")?;
+    ///
+    /// # Errors
+    /// When it cannot be started, or the machine has no more threads. Nothing is left running.
+    pub(super) fn start(
+        command: &CommandLine,
+        engine: &Engine,
+        plan: &RunPlan,
+        to_stderr: bool,
+    ) -> anyhow::Result<Self> {
+        let (send, events) = mpsc::channel();
+        let mortal = listen(send.clone()).context("preparing for signals")?;
         let context = "connecting the benchmark's streams";
         let (stdin, switch) = io::pipe().context(context)?;
-        let out = if to_stderr { Pump::start(io::stderr()) } else { Pump::start(io::stdout()) };
-        let (out, out_pump) = out.context(context)?;
-        let (err, err_pump) = Pump::start(io::stderr()).context(context)?;
-        let child = Arc::new(start(command, stdin, out, err)?);
-        Ok(Self { child, switch, signals, mortal, pumps: [out_pump, err_pump] })
+        let out = if to_stderr { Stream::Err } else { Stream::Out };
+        let (out, out_pump) = Pump::to(out).context(context)?;
+        let (err, err_pump) = Pump::to(Stream::Err).context(context)?;
+        let context = "starting the threads that watch over the benchmark";
+        let started = wait_for_end(send.clone()).context(context)?;
+        let (over, is_over) = mpsc::channel();
+        if let Some(vigil) = Vigil::over(engine, plan) {
+            // The receiver is gone once the run is over.
+            let tell = move |why| _ = send.send(Event::Hangs(why));
+            vigil.start(is_over, tell).context(context)?;
+        }
+        let child = start(command, engine, stdin, out, err)?;
+        // The thread waits for it.
+        let _ = group(&child).map(|pid| started.send(pid));
+        Ok(Self { child, switch, events, mortal, pumps: [out_pump, err_pump], _over: over })
     }
 
-    /// The processes that were started.
-    pub(super) fn pids(&self) -> Vec<u32> {
-        self.child.pids()
+    /// The process that was started.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits for the end. A signal to us stops the benchmark, a second one kills it, and one more
     /// ends us: the reaper does the rest.
+    ///
+    /// # Errors
+    /// When there is no end.
     pub(super) fn wait(self, engine: &Engine, plan: &RunPlan) -> anyhow::Result<Ended> {
-        let Self { child, switch, mut signals, mortal, pumps } = self;
-        let (send, events) = mpsc::channel();
-        let closer = signals.handle();
-        let listener = thread::spawn({
-            let send = send.clone();
-            move || signals.forever().all(|signal| send.send(Event::Signal(signal)).is_ok())
-        });
-        let waiter = thread::spawn({
-            let child = Arc::clone(&child);
-            move || {
-                let code = child.wait().map(|output| exit_code(output.status));
-                // The receiver is only gone when nobody wants to know any more.
-                send.send(Event::Exited(code)).is_ok()
-            }
-        });
-        let mut stopping = Stopping { switch: Some(switch), signal: None, kill_at: None };
-        let code = loop {
+        let Self { mut child, switch, events, mortal, pumps, _over } = self;
+        let mut stopping = Stopping { switch: Some(switch), signal: None, kill_at: None, kills: 0 };
+        loop {
             match stopping.next(&events) {
-                Next::Exited(code) => break code.context("waiting for the benchmark's end")?,
+                Next::Exited => break,
                 Next::Stop(signal) => {
+                    // Whatever our readers do, the benchmark comes to its end.
+                    streams::hurry(Instant::now() + READERS);
+                    stop(&child, engine, plan);
                     let name = signal_name(signal).unwrap_or("a signal");
                     terminal::say(format_args!(
                         "{name}: stopping the benchmark; once more kills it at once"
                     ));
-                    stop(&child, engine, plan);
                 }
-                Next::Kill => {
+                Next::Kill(why) => {
                     // A daemon that hangs would keep us here.
                     mortal.store(true, Ordering::SeqCst);
-                    kill(&child, engine, plan)?;
+                    terminal::warn(why);
+                    kill(&child, engine, plan);
                 }
-                Next::Lost => anyhow::bail!("the threads that watch the benchmark are gone"),
+                Next::GiveUp => bail!(
+                    "process {} does not end, though it was killed: the kernel holds it",
+                    child.id()
+                ),
             }
-        };
-        // All that is left to wait for is a reader and the engine.
-        mortal.store(true, Ordering::SeqCst);
-        pumps.into_iter().for_each(Pump::finish);
-        closer.close();
-        for thread in [listener.join().map(|_| ()), waiter.join().map(|_| ())] {
-            thread.map_err(|_| anyhow::anyhow!("a thread that watched the benchmark panicked"))?;
         }
-        Ok(Ended { code, signal: stopping.signal })
+        let status = child.wait().context("waiting for the benchmark's end")?;
+        // Signals that came too late to stop it, and those that come from now on.
+        for event in events.try_iter() {
+            if matches!(event, Event::Signal(_)) {
+                too_late(&mortal);
+            }
+        }
+        if stopping.signal.is_some() {
+            mortal.store(true, Ordering::SeqCst);
+        }
+        drop(events);
+        pumps.into_iter().for_each(Pump::finish);
+        Ok(Ended { code: exit_code(status), signal: stopping.signal })
     }
 }
 
-/// Listens for the signals that end a run, until the flag says that they shall end us.
-fn listen() -> io::Result<(Signals, Arc<AtomicBool>)> {
+/// Listens for the signals that end a run, until the returned flag says that they shall end us.
+fn listen(send: Sender<Event>) -> io::Result<Arc<AtomicBool>> {
     let asked = signals::ending();
     let mortal = Arc::new(AtomicBool::new(false));
-    let signals = Signals::new(&asked)?;
-    for signal in asked {
-        flag::register_conditional_default(signal, Arc::clone(&mortal))?;
+    // Before those who are told: what they make of a signal counts for the next one.
+    for signal in &asked {
+        flag::register_conditional_default(*signal, Arc::clone(&mortal))?;
     }
-    Ok((signals, mortal))
+    let mut signals = Signals::new(&asked)?;
+    let ours = Arc::clone(&mortal);
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        for signal in signals.forever() {
+            if send.send(Event::Signal(signal)).is_err() {
+                too_late(&ours);
+            }
+        }
+    })?;
+    Ok(mortal)
+}
+
+/// A signal after the benchmark's end leaves its results as they are. Only readers are not waited for
+/// any more; the next signal ends us.
+fn too_late(mortal: &AtomicBool) {
+    streams::hurry(Instant::now() + READERS);
+    mortal.store(true, Ordering::SeqCst);
+}
+
+/// Tells of the end of the process that is sent, without taking its exit code, which would free its
+/// number for another.
+fn wait_for_end(send: Sender<Event>) -> io::Result<Sender<Pid>> {
+    let (started, process) = mpsc::channel();
+    thread::Builder::new().name("waiter".to_owned()).spawn(move || {
+        let Ok(process) = process.recv() else { return };
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while matches!(waitid(WaitId::Pid(process), options), Err(Errno::INTR)) {}
+        // The receiver is gone when nobody wants to know any more.
+        let _ = send.send(Event::Exited);
+    })?;
+    Ok(started)
 }
 
 fn start(
     command: &CommandLine,
+    engine: &Engine,
     stdin: PipeReader,
     stdout: PipeWriter,
     stderr: PipeWriter,
-) -> anyhow::Result<duct::Handle> {
+) -> anyhow::Result<Child> {
     let argv = command.argv();
-    let streams =
-        process::command(&argv)?.stdin_file(stdin).stdout_file(stdout).stderr_file(stderr);
-    let mut child = streams.unchecked();
-    for (name, value) in &command.env {
-        child = child.env(name, value.value());
-    }
-    child.start().with_context(|| format!("starting `{}`", argv[0]))
+    // Without a container, the benchmark finds its secrets in our environment.
+    let of_engine = engine.has_containers();
+    let mut child = if of_engine { process::command(&argv)? } else { process::program(&argv)? };
+    child.stdin(stdin).stdout(stdout).stderr(stderr);
+    child.envs(command.env.iter().map(|(name, value)| (name, value.value())));
+    child.spawn().with_context(|| starting(&argv))
 }
 
 /// What is known while a run is being stopped.
@@ -150,63 +219,67 @@ struct Stopping {
     switch: Option<PipeWriter>,
     signal: Option<i32>,
     kill_at: Option<Instant>,
+    kills: u32,
 }
 
 enum Next {
-    Exited(io::Result<i32>),
+    Exited,
     Stop(i32),
-    Kill,
-    Lost,
+    /// For this reason, if it is none of ours.
+    Kill(Option<String>),
+    GiveUp,
 }
 
 impl Stopping {
-    fn next(&mut self, events: &mpsc::Receiver<Event>) -> Next {
+    fn next(&mut self, events: &Receiver<Event>) -> Next {
         let event = match self.kill_at {
-            None => events.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+            None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(at) => events.recv_timeout(at.saturating_duration_since(Instant::now())),
         };
-        match event {
-            Ok(Event::Exited(code)) => Next::Exited(code),
+        let why = match event {
+            // Only a thread that has told its last has gone.
+            Ok(Event::Exited) | Err(RecvTimeoutError::Disconnected) => return Next::Exited,
             Ok(Event::Signal(signal)) if self.signal.is_none() => {
                 self.signal = Some(signal);
                 self.switch = None;
-                self.kill_at = Some(Instant::now() + GRACE);
-                Next::Stop(signal)
+                self.kill_at.get_or_insert(Instant::now() + GRACE);
+                return Next::Stop(signal);
             }
-            Ok(Event::Signal(_)) | Err(mpsc::RecvTimeoutError::Timeout) => {
-                self.kill_at = Some(Instant::now() + GRACE);
-                Next::Kill
-            }
-            Err(mpsc::RecvTimeoutError::Disconnected) => Next::Lost,
-        }
+            Ok(Event::Hangs(why)) => Some(why),
+            Ok(Event::Signal(_)) | Err(RecvTimeoutError::Timeout) => None,
+        };
+        self.switch = None;
+        self.kills += 1;
+        self.kill_at = Some(Instant::now() + GRACE);
+        if self.kills > KILLS { Next::GiveUp } else { Next::Kill(why) }
     }
 }
 
 /// The closed switch ends a running benchmark. A client that has not made its container yet, say
 /// because it pulls an image, does not see the switch and must be told.
-fn stop(child: &duct::Handle, engine: &Engine, plan: &RunPlan) {
+fn stop(child: &Child, engine: &Engine, plan: &RunPlan) {
     if engine.has_containers() && !container::was_made(plan) {
         signal_group(child, Signal::TERM);
     }
 }
 
-/// Ends what did not end by itself: first the container, then the client.
-fn kill(child: &duct::Handle, engine: &Engine, plan: &RunPlan) -> anyhow::Result<()> {
-    let name = plan.supervision.as_ref().map_or("", |supervision| &supervision.container);
-    if let Some(remove) = Question::Remove(name).command(engine) {
-        capture(&remove)?;
+/// Ends what did not end by itself: the benchmark, wherever it is on this machine, then its
+/// container, then the client.
+fn kill(child: &Child, engine: &Engine, plan: &RunPlan) {
+    if let Some(supervision) = &plan.supervision {
+        let name = &supervision.container;
+        let marks = Marks::of_container(name, supervision.cidfile.as_path());
+        survivors::end_benchmark(&marks, Duration::ZERO);
+        // What it answers is told when it is asked again, after the client's end.
+        let _ = engine.ask(Question::Remove(name));
     }
     signal_group(child, Signal::KILL);
-    Ok(())
 }
 
-fn signal_group(child: &duct::Handle, signal: Signal) {
-    for pid in child.pids() {
-        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        if let Some(Err(error)) = pid.map(|pid| kill_process_group(pid, signal))
-            && error != rustix::io::Errno::SRCH
-        {
-            terminal::say(format_args!("warning: signalling the engine's client: {error}"));
-        }
+fn signal_group(child: &Child, signal: Signal) {
+    if let Some(Err(error)) = group(child).map(|group| kill_process_group(group, signal))
+        && error != Errno::SRCH
+    {
+        terminal::say(format_args!("warning: signalling the engine's client: {error}"));
     }
 }

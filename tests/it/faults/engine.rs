@@ -128,6 +128,19 @@ fn has_no_more_memory_for_it() {
     "#);
 }
 
+/// The processes of a benchmark, by the run's id in their environment.
+fn processes_of(container: &str) -> Vec<u32> {
+    let run = container.strip_prefix("aienergyscore-").unwrap();
+    let variable = format!("{}={run}", contract::env::RUN_ID);
+    let entries = fs::read_dir("/proc").unwrap();
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let works = |pid: &u32| {
+        let words = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        words.split(|byte| *byte == 0).any(|word| word == variable.as_bytes())
+    };
+    pids.filter(works).collect()
+}
+
 /// A rootful daemon of a test's own, in namespaces of its own, which ends with this value.
 struct Daemon {
     root: tempfile::TempDir,
@@ -238,6 +251,8 @@ fn is_killed_during_the_run() {
     ada.set("DOCKER_HOST", daemon.socket());
     let run = under_way(&ada);
     let container = daemon.containers().remove(0);
+    let works = || processes_of(&container);
+    assert!(!works().is_empty());
     daemon.kill();
     let named = |left: String| left.replace(&container, "CONTAINER");
     // Docker's client says the time before what it has to say.
@@ -252,6 +267,7 @@ fn is_killed_during_the_run() {
     kept: benchmark.log
     containers: none
     "#);
+    assert_eq!(works(), [0; 0], "the benchmark goes on without its daemon");
 
     // It comes back, with the container; the next run says so.
     daemon.again();

@@ -5,8 +5,12 @@ mod benchmark;
 mod cache;
 mod engine;
 mod image;
+mod killed;
+mod limits;
 mod process;
 mod results;
+mod streams;
+mod waits;
 
 use std::{
     fs::{self, File},
@@ -149,8 +153,8 @@ fn without_times(text: &str) -> String {
 struct Fake {
     sandbox: Sandbox,
     docker: FakeDocker,
-    /// Whether the user is another than the tester.
-    of_ada: bool,
+    /// The user, if it is another than the tester.
+    user: Option<u32>,
 }
 
 impl Fake {
@@ -158,7 +162,7 @@ impl Fake {
     fn new(run: &str) -> Self {
         let docker = FakeDocker::with_run(run);
         let sandbox = Sandbox::new(Some(&docker));
-        Self { sandbox, docker, of_ada: false }
+        Self { sandbox, docker, user: None }
     }
 
     fn results(&self) -> PathBuf {
@@ -172,14 +176,19 @@ impl Fake {
     }
 
     /// Gives all that is there to Ada, who uses the machine from now on.
-    fn of_ada(mut self) -> Self {
+    fn of_ada(self) -> Self {
+        self.of(ADA)
+    }
+
+    /// The same for any user.
+    fn of(mut self, uid: u32) -> Self {
         assert!(getuid().is_root(), "only root can be another user");
-        self.of_ada = true;
+        self.user = Some(uid);
         let root = self.sandbox.folder("");
         fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
         for name in ["home", "cwd", "run"] {
             for entry in walkdir::WalkDir::new(root.join(name)) {
-                lchown(entry.unwrap().path(), Some(ADA), Some(ADA)).unwrap();
+                lchown(entry.unwrap().path(), Some(uid), Some(uid)).unwrap();
             }
         }
         // The fake engine notes every call.
@@ -194,9 +203,9 @@ impl Fake {
     fn command(&self, args: &[&str]) -> Command {
         let asked = self.sandbox.command([&["run", "--flavour", "smoke"], args].concat());
         let mut command = Command::new(asked.get_program());
-        if self.of_ada {
+        if let Some(uid) = self.user {
             command = Command::new("/usr/bin/setpriv");
-            command.args([format!("--reuid={ADA}"), format!("--regid={ADA}")]);
+            command.args([format!("--reuid={uid}"), format!("--regid={uid}")]);
             command.args(["--clear-groups", "--"]).arg(self.sandbox.folder("aienergyscore"));
         } else if geteuid().is_root() {
             command = Command::new("/usr/bin/setpriv");

@@ -14,7 +14,7 @@ use std::{
 use insta::assert_snapshot;
 use rustix::process::{Pid, Signal, getuid, kill_process};
 
-use super::{Fake, IN_TIME, Run, SmallDisk, start};
+use super::{Fake, IN_TIME, Run, SmallDisk, killed::reaper, start};
 use crate::{
     ada::{Ada, docker},
     fake_runs::{GOOD, sandbox_with},
@@ -211,18 +211,6 @@ fn a_full_disk_for_temporary_files() {
     fake.sandbox.set("HF_TOKEN", "");
     let again = fake.run(&[]).to_string();
     assert!(again.starts_with("exit code 0"), "{again}");
-}
-
-/// The reaper of a run, which is told the container's name.
-fn reaper(container: &str) -> i32 {
-    let pids = fs::read_dir("/proc").unwrap();
-    let mut pids = pids.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
-    pids.find(|pid| {
-        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let words = String::from_utf8_lossy(&words);
-        words.starts_with("container-reaper\0") && words.contains(container)
-    })
-    .expect("a reaper")
 }
 
 #[test]

@@ -16,13 +16,14 @@ use super::{
 
 /// Sources of the static program: its crates, the configuration in it, and what decides over their
 /// dependencies.
-const PROGRAM: [&str; 7] = [
+const PROGRAM: [&str; 8] = [
     "Cargo.lock",
     "Cargo.toml",
     "docker/configs",
     "docker/contract",
     "docker/entrypoint",
     "docker/reports",
+    "docker/streams",
     "docker/untrusted",
 ];
 
@@ -125,6 +126,7 @@ mod tests {
             "docker/contract/src",
             "docker/entrypoint/src",
             "docker/reports/src",
+            "docker/streams/src",
             "docker/untrusted/src",
         ] {
             fs::create_dir_all(root.join(folder)).unwrap();

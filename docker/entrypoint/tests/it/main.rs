@@ -1,5 +1,6 @@
 //! The built program, from outside: exit codes, messages, and the files that it leaves.
 
+mod ends;
 mod give_back;
 #[cfg(feature = "native")]
 mod model;

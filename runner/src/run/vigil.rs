@@ -1,0 +1,134 @@
+//! Notices a client that does not return: its daemon hangs, or was stopped. While the benchmark runs,
+//! only files of this machine are looked at; the engine is left alone.
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::mpsc::{Receiver, RecvTimeoutError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use contract::output;
+use untrusted::Dir;
+
+use super::{
+    container,
+    survivors::{Marks, Process},
+};
+use crate::{
+    engine::{Engine, Question},
+    plan::RunPlan,
+};
+
+/// From one look to the next.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a client may take to return when its container has ended.
+const RETURNING: Duration = Duration::from_secs(15);
+
+/// How long a client may take to make its container before the engine is asked whether it still
+/// answers. Images are downloaded meanwhile.
+const MAKING: Duration = Duration::from_secs(20);
+
+/// How often the container's processes are looked for: they may be on another machine.
+const SEARCHES: u32 = 10;
+
+/// More than a proof of completion has.
+const MOST_BYTES: u64 = 64 * 1024;
+
+/// The client of a run, and what is known of its end without it.
+#[derive(Debug)]
+pub(super) struct Vigil {
+    engine: Engine,
+    container: String,
+    run_id: String,
+    cidfile: PathBuf,
+    results: PathBuf,
+}
+
+impl Vigil {
+    /// Over the client of a run; none where there is no container.
+    pub(super) fn over(engine: &Engine, plan: &RunPlan) -> Option<Self> {
+        let supervision = plan.supervision.as_ref().filter(|_| engine.has_containers())?;
+        let cidfile = supervision.cidfile.as_path();
+        Some(Self {
+            engine: engine.clone(),
+            container: supervision.container.clone(),
+            run_id: plan.run_id.clone(),
+            cidfile: cidfile.to_owned(),
+            results: cidfile.parent()?.to_owned(),
+        })
+    }
+
+    /// Watches until `over` has no sender any more, or `tell` was told what is wrong.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(super) fn start(
+        self,
+        over: Receiver<()>,
+        tell: impl FnOnce(String) + Send + 'static,
+    ) -> io::Result<()> {
+        thread::Builder::new().name("vigil".to_owned()).spawn(move || {
+            if let Some(why) = self.watch(&over) {
+                tell(why);
+            }
+        })?;
+        Ok(())
+    }
+
+    fn watch(&self, over: &Receiver<()>) -> Option<String> {
+        let mut asked = Instant::now();
+        let mut ended: Option<Instant> = None;
+        let (mut process, mut searches) = (None, 0);
+        while over.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
+            if !container::has_id(&self.cidfile) {
+                if asked.elapsed() > MAKING {
+                    if let Some(Err(error)) = self.engine.ask(Question::State(&self.container)) {
+                        return Some(format!(
+                            "{} makes no container and does not answer: {error:#}",
+                            self.engine.mode.engine()
+                        ));
+                    }
+                    asked = Instant::now();
+                }
+                continue;
+            }
+            if process.is_none() && searches < SEARCHES {
+                searches += 1;
+                process = self.processes().into_iter().min_by_key(|process| process.start);
+            }
+            let is_gone = process.as_ref().is_some_and(|process| !process.is_alive())
+                && self.processes().is_empty();
+            let why = match (self.is_complete(), is_gone) {
+                (true, _) => "the benchmark has ended",
+                (false, true) => "the benchmark's processes are gone",
+                (false, false) => {
+                    ended = None;
+                    continue;
+                }
+            };
+            if ended.get_or_insert_with(Instant::now).elapsed() > RETURNING {
+                return Some(format!(
+                    "{why}, but `{} run` has not returned for {} seconds: its daemon hangs",
+                    self.engine.program,
+                    RETURNING.as_secs()
+                ));
+            }
+        }
+        None
+    }
+
+    fn processes(&self) -> Vec<Process> {
+        Marks::of_container(&self.container, &self.cidfile).benchmark()
+    }
+
+    /// Whether the entrypoint has left the proof of this run's end.
+    fn is_complete(&self) -> bool {
+        let proof =
+            Dir::open(&self.results).and_then(|dir| dir.read(output::COMPLETION, MOST_BYTES));
+        let proof = proof.ok().and_then(|text| serde_json::from_slice(&text).ok());
+        proof.is_some_and(|proof: output::Completion| proof.run_id == self.run_id)
+    }
+}

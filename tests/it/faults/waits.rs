@@ -1,0 +1,130 @@
+//! Whatever does not answer, and signals that come late.
+
+use std::{fs, thread, time::Duration};
+
+use insta::assert_snapshot;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{Fake, killed::reaper};
+use crate::fake_runs::{GOOD, sandbox_with};
+
+/// Waits until the test says so.
+const UNTIL_GO: &str = r#"while [ ! -e "$RESULTS/go" ]; do sleep 0.01; done"#;
+
+/// Tells the container's id, as the engine's client does.
+pub(super) const WITH_ID: &str = r#"
+  while [ "$1" != --cidfile ]; do shift; done
+  printf 0123456789abcdef >"$2"
+"#;
+
+#[test]
+fn a_signal_after_the_end_leaves_the_results_a_success() {
+    let mut fake = Fake::new(GOOD);
+    let waits = r#"container) : >"$HERE/asked"; while [ ! -e "$HERE/go" ]; do sleep 0.01; done ;;"#;
+    fake.sandbox = sandbox_with(&fake.docker, waits);
+    let mut run = fake.start(&[]);
+    let asked = fake.sandbox.folder("before/asked");
+    run.until("the end", || asked.exists());
+    run.signal(Signal::TERM);
+    thread::sleep(Duration::from_millis(200));
+    fs::write(fake.sandbox.folder("before/go"), "").unwrap();
+    assert_snapshot!(fake.left(run), @r"
+    exit code 0, in time
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, host_meter.json
+    containers: none
+    ");
+}
+
+#[test]
+fn a_signal_while_the_client_ends_leaves_whole_results_a_success() {
+    let fake = Fake::new(&format!("{GOOD}\n{UNTIL_GO}"));
+    let mut run = fake.start(&[]);
+    let proof = fake.results().join("RUN_COMPLETE.json");
+    run.until("the proof", || proof.exists());
+    thread::sleep(Duration::from_millis(200));
+    run.signal(Signal::TERM);
+    fs::write(fake.results().join("go"), "").unwrap();
+    assert_snapshot!(fake.left(run), @r"
+    exit code 0, in time
+    SIGTERM: stopping the benchmark; once more kills it at once
+    warning: the signal came after the benchmark's end; its results are complete
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, go, host_meter.json
+    containers: none
+    ");
+}
+
+#[test]
+fn a_child_that_was_killed_for_memory_is_a_note() {
+    let fake = Fake::new(GOOD);
+    let state = |code: i32| {
+        format!(
+            r#"{{"Running":false,"OOMKilled":true,"ExitCode":{code},"Error":"","StartedAt":"2026"}}"#
+        )
+    };
+    fake.docker.answer("container", &state(0));
+    assert_snapshot!(fake.run(&[]), @r"
+    exit code 0, in time
+    warning: the results are complete, but the kernel killed one of its processes for lack of memory
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, host_meter.json
+    containers: none
+    ");
+    fake.docker.answer("container", &state(137));
+    assert_snapshot!(fake.run(&[]), @r"
+    exit code 137, in time
+    earlier results: moved to CWD/results/previous/TIME
+    error: the benchmark ran out of memory and was killed
+    results so far: CWD/results
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, previous/TIME/GPU_ENERGY_SUMMARY.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark_report.json, previous/TIME/host_meter.json
+    containers: none
+    ");
+}
+
+#[test]
+fn a_stopped_reaper() {
+    let fake = Fake::new(&format!(": >\"$RESULTS/started\"\n{UNTIL_GO}\n{GOOD}"));
+    let mut run = fake.start(&[]);
+    let started = fake.results().join("started");
+    run.until("the benchmark", || started.exists());
+    let pid = reaper(&fake.docker.calls_of("run")[0][3]);
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::STOP).unwrap();
+    fs::write(fake.results().join("go"), "").unwrap();
+    let left = fake.left(run).replace(&pid.to_string(), "PID");
+    assert_snapshot!(left, @r"
+    exit code 0, in time
+    warning: the cleanup process (pid PID) did not answer for 5 seconds and was killed
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, go, host_meter.json, started
+    containers: none
+    ");
+}
+
+#[test]
+fn a_client_that_does_not_return() {
+    let hangs = "trap '' TERM; while [ -d \"$RESULTS\" ]; do sleep 0.01; done";
+    let fake = Fake::new(&format!("{WITH_ID}\n{GOOD}\n{hangs}"));
+    assert_snapshot!(fake.run(&[]), @r"
+    exit code 0, in time
+    warning: the benchmark has ended, but `docker run` has not returned for 15 seconds: its daemon hangs
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, host_meter.json
+    containers: none
+    ");
+}
+
+#[test]
+#[ignore = "takes more than a minute"]
+fn an_engine_that_hangs_while_it_should_make_a_container() {
+    let mut fake = Fake::new("while [ -d \"$RESULTS\" ]; do sleep 0.01; done");
+    let hangs = "container|rm) while [ -d \"$HERE\" ]; do sleep 0.01; done ;;";
+    fake.sandbox = sandbox_with(&fake.docker, hangs);
+    let left = fake.run(&[]);
+    let (time, left) = left.split_once('\n').unwrap();
+    assert!(time.starts_with("exit code 1, "), "{time}");
+    let left = left.replace(&fake.docker.calls_of("run")[0][3], "CONTAINER");
+    assert_snapshot!(left, @r"
+    warning: docker makes no container and does not answer: `docker container inspect` has not answered for 30 seconds, and was ended: its daemon hangs, or the machine does; look at the daemon's log, or start it anew
+    warning: `docker rm --force aienergyscore-RUN` failed: `docker rm` has not answered for 30 seconds, and was ended: its daemon hangs, or the machine does; look at the daemon's log, or start it anew; remove the container yourself once docker serves, and the next run says if it is still there
+    error: docker does not tell how the container ended (its client's exit code was 137); asked for its state it answered: `docker container inspect` has not answered for 30 seconds, and was ended: its daemon hangs, or the machine does; look at the daemon's log, or start it anew
+    results so far: CWD/results
+    kept: nothing
+    containers: CONTAINER
+    ");
+}

@@ -1,0 +1,68 @@
+//! Runners that are killed while the engine still makes the container: nothing stays, not even what
+//! the engine itself does not know of.
+
+use std::{fs, process::Stdio, thread, time::Duration};
+
+use rustix::process::Signal;
+
+use crate::{
+    ada::Ada,
+    harness::smoke,
+    machine::On,
+    under_way::{signal, until},
+};
+
+/// Processes of Ada's run by this runner: a client, a reaper, a monitor of its container.
+fn left(ada: &Ada, runner: u32) -> Vec<String> {
+    let results = ada.results().display().to_string();
+    let words = |pid: &str, file: &str| {
+        let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).replace('\0', " ")
+    };
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let pids = pids.filter(|pid| pid.parse::<u32>().is_ok());
+    let described = pids.map(|pid| format!("{pid}: {}", words(&pid, "cmdline")));
+    let is_ours = |text: &String| {
+        text.contains(&results)
+            || (text.contains("conmon ") && text.contains(&format!("Z-{runner} ")))
+            || text.ends_with("runc init ")
+    };
+    described.filter(is_ours).collect()
+}
+
+fn leaves_nothing(on: On) {
+    let ada = Ada::on(on, &[smoke::GGUF]);
+    let args = ["run", "--engine", on.choice(), "--flavour", "smoke", smoke::MODEL, "-n", "1000"];
+    for pause in (0..1000).step_by(50) {
+        let mut command = ada.command(&args);
+        command.env("HF_TOKEN", "hf_secret_of_ada");
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        until("the client", || ada.client().is_some());
+        thread::sleep(Duration::from_millis(pause));
+        signal(child.id(), Signal::KILL);
+        child.wait().unwrap();
+        // The reaper holds the folder's lock until it has done its work.
+        until("the reaper's end", || {
+            let lock = fs::File::open(ada.results().join(".aienergyscore.lock")).unwrap();
+            lock.try_lock().is_ok()
+        });
+        assert_eq!(ada.containers(), [""; 0], "killed after {pause} ms");
+        until("its processes' end", || left(&ada, child.id()).is_empty());
+        let ids = fs::read_dir(ada.results()).unwrap().flatten();
+        let ids = ids.filter(|entry| entry.path().extension().is_some_and(|end| end == "cid"));
+        assert_eq!(ids.count(), 0, "killed after {pause} ms");
+    }
+}
+
+#[test]
+#[ignore = "needs Docker and `cargo xtask smoke` once before"]
+fn under_docker() {
+    leaves_nothing(On::DockerRootful);
+}
+
+#[test]
+#[ignore = "needs root, to bring the engine up, and `cargo xtask smoke` once before"]
+fn under_rootless_podman() {
+    leaves_nothing(On::PodmanRootless);
+}
