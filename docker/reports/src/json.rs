@@ -251,7 +251,7 @@ mod tests {
             .map(|said| said.replace(place.path().to_str().unwrap(), ""));
         insta::assert_snapshot!(said.join("\n"), @r"
         `/folder` is a folder, and should be a JSON file
-        `/socket` is a socket or a device, and should be a JSON file
+        `/socket` is a socket, and should be a JSON file
         `/large` has more than 64 MiB, and a stack's file less: it must be something else
         `/link` is a symlink, and is not followed; put the file itself there
         ");

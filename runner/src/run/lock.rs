@@ -239,7 +239,7 @@ mod tests {
         `/results/.aienergyscore.lock` is a hard link to another file, and is not written to; delete it
         `/results/.aienergyscore.lock` is a FIFO; delete it
         `/results/.aienergyscore.lock` is a folder; delete it
-        `/results/.aienergyscore.lock` is a socket or a device; delete it
+        `/results/.aienergyscore.lock` is a socket; delete it
         `/results/.aienergyscore.lock` is no lock file of a run, and is not written to; delete it, or move it away
         `/results/.aienergyscore.lock` is no lock file of a run, and is not written to; delete it, or move it away
         ");
