@@ -15,6 +15,7 @@ use signal_hook::flag;
 use untrusted::Dir;
 
 use crate::{
+    cache_trust,
     exit::Exit,
     folders::closed,
     give_back::{Entry, Failure, Ids, find_engine, give_back, leave, protected_behind, sudo_line},
@@ -23,6 +24,7 @@ use crate::{
     hub_cache::{
         CacheCensus, HubCache, Listing,
         repair::{TakeBack, repair},
+        trust::Trust,
         verify::{Around, Scope, Verification, verify},
     },
     json_text::json_text,
@@ -37,7 +39,7 @@ use crate::{
 /// When it cannot be opened.
 pub fn ls(listing: &Listing, as_json: bool) -> anyhow::Result<Exit> {
     let host = Host::read()?;
-    let cache = HubCache::locate(&host)?;
+    let cache = located(&host)?;
     must_be_open(&host, &cache)?;
     let census = CacheCensus::take(cache.hub.as_path())?;
     let now = host.now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
@@ -55,7 +57,7 @@ pub fn ls(listing: &Listing, as_json: bool) -> anyhow::Result<Exit> {
 /// When it cannot be opened.
 pub fn check(scope: &Scope, as_json: bool) -> anyhow::Result<Exit> {
     let host = Host::read()?;
-    let cache = HubCache::locate(&host)?;
+    let cache = located(&host)?;
     let signals = Signals::watched()?;
     let found = around(&host, &cache, &signals, |around| verify(&cache, scope, around))?;
     terminal::print(&if as_json { json_text(&found.json()) } else { found.lines() })?;
@@ -73,7 +75,7 @@ pub fn mend(
     as_json: bool,
 ) -> anyhow::Result<Exit> {
     let host = Host::read()?;
-    let cache = HubCache::locate(&host)?;
+    let cache = located(&host)?;
     let ids = Ids::of_this_machine(&host);
     let owners = ByEngine { host: &host, choice: engine, ids };
     if really {
@@ -84,6 +86,13 @@ pub fn mend(
         around(&host, &cache, &signals, |around| repair(&cache, scope, around, &owners, really))?;
     terminal::print(&if as_json { json_text(&done.json()) } else { done.lines() })?;
     Ok(signals.stopped().filter(|_| done.interrupted).unwrap_or_else(|| done.exit()))
+}
+
+/// The cache, unless it is a symlink that a container may have made.
+fn located(host: &Host) -> anyhow::Result<HubCache> {
+    let cache = HubCache::locate(host)?;
+    cache_trust::look(host, &cache).as_ref().map_or(Ok(()), Trust::check)?;
+    Ok(cache)
 }
 
 /// Verifies a cache for the user and terminal of this process: Ctrl-C stops it between two reads.

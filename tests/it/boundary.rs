@@ -84,8 +84,14 @@ fn hub_that_is_no_cache_is_not_mounted() {
     let verify = aienergyscore(&machine.sandbox, ["verify", "--flavour", "smoke"]);
     assert_eq!(verify.code, Some(1), "{}", verify.stderr);
     assert!(verify.stdout.contains("is not a Hub cache"), "{}", verify.stdout);
-    // It is not shown, either.
+    // It is not shown, either, and nobody looks into it.
     assert!(!(verify.stdout + &verify.stderr).contains("id_rsa"));
+    for command in [&["ls"][..], &["verify"], &["repair", "--yes"]] {
+        let Outcome { code, stdout, stderr } =
+            aienergyscore(&machine.sandbox, [&["cache"], command].concat());
+        assert_eq!(code, Some(2), "{command:?}: {stderr}");
+        assert!(stderr.contains("is not a Hub cache") && !(stdout + &stderr).contains("id_rsa"));
+    }
 }
 
 #[test]
