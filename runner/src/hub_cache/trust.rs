@@ -15,19 +15,13 @@ use std::{
 use contract::env;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use untrusted::{Dir, Kind, Stamp, escape};
+use untrusted::{Dir, Stamp, escape};
 
-use super::{
-    names::{RepoName, is_of_system},
-    store::STORE,
-};
+use super::{belongs::belongs, store::has_store};
 use crate::{exit::Usage, host::Host};
 
 /// Bytes of the largest record that is read: two paths.
 const MOST_BYTES: u64 = 64 << 10;
-
-/// Names that clients give to what lies at the top of a Hub cache beside repos.
-const OWN: [&str; 4] = [".locks", "CACHEDIR.TAG", "version.txt", STORE];
 
 /// Where `path` leads, if a symlink inside of a folder that containers write to is on its way. The
 /// folders of `writable` are canonical.
@@ -169,11 +163,8 @@ fn is_hub_cache(target: &Path, uid: u32) -> bool {
     if list.is_empty() {
         return dir.look("").is_ok_and(|Stamp { uid: owner, .. }| owner == uid);
     }
-    list.iter().all(|(name, kind)| {
-        let repo = name.to_str().and_then(RepoName::of_folder);
-        let is_repo = repo.is_some() && matches!(kind, Kind::Folder | Kind::Link);
-        is_repo || is_of_system(name) || OWN.iter().any(|own| name == own)
-    })
+    let has_store = has_store(&dir);
+    list.iter().all(|(name, _)| belongs(Path::new(name), has_store))
 }
 
 #[cfg(test)]
