@@ -11,7 +11,7 @@ use super::{Client, Engine, daemon, socket};
 use crate::process::{Captured, ask, ask_until};
 
 /// How long an engine may take to end and remove a container.
-const LONGEST_REMOVAL: Duration = Duration::from_secs(30);
+const LONGEST_REMOVAL: Duration = Duration::from_secs(15);
 
 /// A question, or a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -82,7 +82,8 @@ pub(super) fn request(
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(patience))?;
     // Version 1.0 ends with the answer, and has no chunks.
-    write!(stream, "{method} {path} HTTP/1.0\r\nHost: d\r\n\r\n")?;
+    // In one piece, as an engine may answer to the first.
+    stream.write_all(format!("{method} {path} HTTP/1.0\r\nHost: d\r\n\r\n").as_bytes())?;
     let mut answer = String::new();
     stream.take(LONGEST).read_to_string(&mut answer)?;
     parse(&answer)

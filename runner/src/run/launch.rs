@@ -68,7 +68,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     drop(secrets);
     let made = container::was_made(plan);
     let state = container::state(engine, plan);
-    container::remove(engine, plan, ended.signal.is_some() && !made)?;
+    container::remove(engine, plan, (ended.signal.is_some() || ended.killed) && !made)?;
     let recording = meter.finish();
     reaper.dismiss()?;
     if let Some(search) = search {

@@ -27,7 +27,7 @@ use super::{
     vigil::Vigil,
 };
 use crate::{
-    engine::{Engine, Question},
+    engine::Engine,
     plan::RunPlan,
     process::{self, exit_code, group, starting},
     shell::CommandLine,
@@ -50,6 +50,8 @@ pub(super) struct Ended {
     pub code: i32,
     /// The first signal that asked us to stop.
     pub signal: Option<i32>,
+    /// Whether it was killed.
+    pub killed: bool,
 }
 
 enum Event {
@@ -133,7 +135,7 @@ impl Running {
                     // A daemon that hangs would keep us here.
                     mortal.store(true, Ordering::SeqCst);
                     terminal::warn(why);
-                    kill(&child, engine, plan);
+                    kill(&child, plan);
                 }
                 Next::GiveUp => bail!(
                     "process {} does not end, though it was killed: the kernel holds it",
@@ -153,7 +155,7 @@ impl Running {
         }
         drop(events);
         pumps.into_iter().for_each(Pump::finish);
-        Ok(Ended { code: exit_code(status), signal: stopping.signal })
+        Ok(Ended { code: exit_code(status), signal: stopping.signal, killed: stopping.kills > 0 })
     }
 }
 
@@ -263,15 +265,13 @@ fn stop(child: &Child, engine: &Engine, plan: &RunPlan) {
     }
 }
 
-/// Ends what did not end by itself: the benchmark, wherever it is on this machine, then its
-/// container, then the client.
-fn kill(child: &Child, engine: &Engine, plan: &RunPlan) {
+/// Ends what did not end by itself: the benchmark, wherever it is on this machine, then the client.
+/// The engine is not asked before they are gone: it may be what hangs.
+fn kill(child: &Child, plan: &RunPlan) {
     if let Some(supervision) = &plan.supervision {
-        let name = &supervision.container;
-        let marks = Marks::of_container(name, supervision.cidfile.as_path());
+        let cidfile = supervision.cidfile.as_path();
+        let marks = Marks::of_container(&supervision.container, cidfile);
         survivors::end_benchmark(&marks, Duration::ZERO);
-        // What it answers is told when it is asked again, after the client's end.
-        let _ = engine.ask(Question::Remove(name));
     }
     signal_group(child, Signal::KILL);
 }

@@ -128,6 +128,13 @@ fn has_no_more_memory_for_it() {
     "#);
 }
 
+/// `text` without the numbers of processes that were ended.
+fn without_pids(text: &str) -> String {
+    let Some((before, rest)) = text.split_once("(pid ") else { return text.to_owned() };
+    let (_, after) = rest.split_once(')').unwrap();
+    format!("{before}(pid PIDS){after}")
+}
+
 /// The processes of a benchmark, by the run's id in their environment.
 fn processes_of(container: &str) -> Vec<u32> {
     let run = container.strip_prefix("aienergyscore-").unwrap();
@@ -257,14 +264,16 @@ fn is_killed_during_the_run() {
     let named = |left: String| left.replace(&container, "CONTAINER");
     // Docker's client says the time before what it has to say.
     let left = named(run.left(Vec::new)).replace(&daemon.socket(), "SOCKET");
+    let left = without_pids(&left);
     let of_client = |line: &&str| line.starts_with("time=");
     let left = left.lines().filter(|line| !of_client(line)).collect::<Vec<_>>().join("\n");
     assert_snapshot!(left, @r#"
     exit code 1, in time
     warning: `docker rm --force aienergyscore-RUN` failed: Cannot connect to the Docker daemon at SOCKET. Is the docker daemon running?; remove the container yourself once docker serves, and the next run says if it is still there
+    warning: docker left the benchmark running; ended it (pid PIDS)
     error: docker does not tell how the container ended (its client's exit code was 125); asked for its state it answered: exit code 1: Cannot connect to the Docker daemon at SOCKET. Is the docker daemon running?
     results so far: RESULTS
-    kept: benchmark.log
+    kept: RUN_COMPLETE.json, benchmark.log
     containers: none
     "#);
     assert_eq!(works(), [0; 0], "the benchmark goes on without its daemon");

@@ -241,7 +241,7 @@ fn everything_that_looks_after_a_container_is_killed() {
     exit code 0, in time
     earlier results: moved to RESULTS/previous/TIME
     warning: 1 container(s) left behind by a run that is gone; remove with `docker rm --force aienergyscore-RUN`
-    kept: .aienergyscore-RUN.cid, GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, RUN_COMPLETE.json, benchmark.log, benchmark_report.json, host_meter.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log
+    kept: GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, RUN_COMPLETE.json, benchmark.log, benchmark_report.json, host_meter.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log
     containers: CONTAINER
     "#);
     // What is offered does it.
@@ -249,7 +249,7 @@ fn everything_that_looks_after_a_container_is_killed() {
     assert_snapshot!(offer(), @r#"
     exit code 0, in time
     earlier results: moved to RESULTS/previous/TIME
-    kept: .aienergyscore-RUN.cid, GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, RUN_COMPLETE.json, benchmark.log, benchmark_report.json, host_meter.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log, previous/TIME/GPU_ENERGY_SUMMARY.json, previous/TIME/GPU_ENERGY_WH.txt, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log, previous/TIME/benchmark_report.json, previous/TIME/host_meter.json
+    kept: GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, RUN_COMPLETE.json, benchmark.log, benchmark_report.json, host_meter.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log, previous/TIME/GPU_ENERGY_SUMMARY.json, previous/TIME/GPU_ENERGY_WH.txt, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log, previous/TIME/benchmark_report.json, previous/TIME/host_meter.json
     containers: none
     "#);
 }
