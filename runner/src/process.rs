@@ -7,7 +7,7 @@ use std::{
     io,
     os::unix::process::CommandExt as _,
     path::PathBuf,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Output},
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
@@ -21,13 +21,14 @@ use rustix::{
 };
 use untrusted::escape;
 
-use self::talk::talk;
+use self::talk::Talk;
 
 /// How long an engine has for an answer that usually takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Lines of a complaint that are shown.
 const MOST_LINES: usize = 20;
+
 /// How long a container has that works for us: thousands of files may be given back by one.
 const LONGEST_WORK: Duration = Duration::from_secs(600);
 
@@ -92,8 +93,8 @@ pub(crate) fn capture_with_env<'a>(
     argv: &[impl AsRef<str>],
     env: impl IntoIterator<Item = (&'a str, String)>,
 ) -> anyhow::Result<Captured> {
-    let mut command = command(argv)?;
-    command.envs(env);
+    let command =
+        env.into_iter().fold(command(argv)?, |command, (name, value)| command.env(name, value));
     heard(argv, command, &[], LONGEST_WORK, None)
 }
 
@@ -111,23 +112,23 @@ pub(crate) fn capture_with_input(
 
 fn heard(
     argv: &[impl AsRef<str>],
-    mut command: Command,
+    command: duct::Expression,
     input: &[u8],
     patience: Duration,
     given_up: Option<&AtomicBool>,
 ) -> anyhow::Result<Captured> {
-    command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().with_context(|| starting(argv))?;
+    // Pipes of ours: duct would read its own in threads, which may not be had.
+    let (mut talk, streams) = Talk::new().with_context(|| starting(argv))?;
+    let child = streams.connect(command).unchecked().start().with_context(|| starting(argv))?;
     let end = Instant::now() + patience;
     let is_over = || {
         Instant::now() >= end || given_up.is_some_and(|given_up| given_up.load(Ordering::SeqCst))
     };
-    match talk(&mut child, input, &is_over) {
+    match talk.until_end(&child, input, &is_over) {
         Ok(Some(output)) => return Ok(Captured::of(&output)),
-        Ok(None) => end_group(&mut child),
+        Ok(None) => end_group(&child),
         Err(error) => {
-            end_group(&mut child);
+            end_group(&child);
             return Err(error).with_context(|| format!("waiting for `{}`", argv[0].as_ref()));
         }
     }
@@ -146,18 +147,21 @@ pub(crate) fn starting(argv: &[impl AsRef<str>]) -> String {
 }
 
 /// Kills a child and its process group, and waits for a moment until it is gone.
-fn end_group(child: &mut Child) {
+fn end_group(child: &duct::Handle) {
     if let Some(group) = group(child) {
         // One that ends just now is as good.
         let _ = kill_process_group(group, Signal::KILL);
     }
+    let end = Instant::now() + Duration::from_secs(1);
     // One that hangs in the kernel is left to it.
-    let _ = wait_within(child, Duration::from_secs(1));
+    while matches!(child.try_wait(), Ok(None)) && Instant::now() < end {
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// The process group that a [`command`] leads.
-pub(crate) fn group(child: &Child) -> Option<Pid> {
-    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+pub(crate) fn group(child: &duct::Handle) -> Option<Pid> {
+    child.pids().first().and_then(|pid| i32::try_from(*pid).ok()).and_then(Pid::from_raw)
 }
 
 /// Waits for the end of a child; whether it came in time.
@@ -201,12 +205,8 @@ pub(crate) fn is_on_path(name: &str) -> bool {
 ///
 /// # Errors
 /// As [`program`].
-pub(crate) fn command(argv: &[impl AsRef<str>]) -> anyhow::Result<Command> {
-    let mut command = program(argv)?;
-    for name in SECRETS {
-        command.env_remove(name);
-    }
-    Ok(command)
+pub(crate) fn command(argv: &[impl AsRef<str>]) -> anyhow::Result<duct::Expression> {
+    Ok(SECRETS.iter().fold(program(argv)?, |command, name| command.env_remove(name)))
 }
 
 /// The command in a process group of its own: the terminal's Ctrl-C is for us to pass on, and our
@@ -214,7 +214,7 @@ pub(crate) fn command(argv: &[impl AsRef<str>]) -> anyhow::Result<Command> {
 ///
 /// # Errors
 /// When the program is not on PATH.
-pub(crate) fn program(argv: &[impl AsRef<str>]) -> anyhow::Result<Command> {
+pub(crate) fn program(argv: &[impl AsRef<str>]) -> anyhow::Result<duct::Expression> {
     let words = argv.iter().map(AsRef::as_ref).collect::<Vec<_>>();
     let [name, args @ ..] = words.as_slice() else { bail!("an empty command") };
     // Found here and not after a fork: a program with a path is started without one, which is
@@ -222,9 +222,11 @@ pub(crate) fn program(argv: &[impl AsRef<str>]) -> anyhow::Result<Command> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let program = find(name, &path)
         .with_context(|| format!("`{name}` is not on PATH; install it, or correct PATH"))?;
-    let mut command = Command::new(program);
-    command.args(args).arg0(name).process_group(0);
-    Ok(command)
+    let name = (*name).to_owned();
+    Ok(duct::cmd(program, args).before_spawn(move |command| {
+        command.process_group(0).arg0(&name);
+        Ok(())
+    }))
 }
 
 /// The program `name` in the folders of `path`; a name with a slash is the program itself.

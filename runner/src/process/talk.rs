@@ -1,9 +1,10 @@
 //! Talks to a child over its pipes: without threads, and never longer than wanted.
 
 use std::{
-    io::{self, Read, Write as _},
-    os::fd::{AsFd, BorrowedFd},
-    process::{Child, Output},
+    io::{self, PipeReader, PipeWriter, Read as _, Write as _},
+    mem,
+    os::fd::AsFd as _,
+    process::Output,
     thread,
     time::{Duration, Instant},
 };
@@ -22,69 +23,100 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// More than any answer has.
 const MOST_BYTES: usize = 64 << 20;
 
-/// Writes `input` to the child and reads what it says until it ends. None once `is_over` says so;
-/// the child then still runs.
-pub(super) fn talk(
-    child: &mut Child,
-    input: &[u8],
-    is_over: &dyn Fn() -> bool,
-) -> io::Result<Option<Output>> {
-    let mut stdin = child.stdin.take();
-    let mut said = [child.stdout.take().map(Said::of), child.stderr.take().map(Said::of)];
-    for fd in fds(&stdin, &said) {
-        ioctl_fionbio(fd, true)?;
+/// Our ends of a child's three pipes.
+#[derive(Debug)]
+pub(super) struct Talk {
+    stdin: Option<PipeWriter>,
+    said: [Said; 2],
+}
+
+/// The child's ends.
+#[derive(Debug)]
+pub(super) struct Streams {
+    stdin: PipeReader,
+    stdout: PipeWriter,
+    stderr: PipeWriter,
+}
+
+impl Streams {
+    /// The command with these as its streams.
+    pub(super) fn connect(self, command: duct::Expression) -> duct::Expression {
+        let Self { stdin, stdout, stderr } = self;
+        command.stdin_file(stdin).stdout_file(stdout).stderr_file(stderr)
     }
-    let mut rest = input;
-    let mut silent_since = Instant::now();
-    while said.iter().flatten().any(|said| said.is_open) {
-        if is_over() {
-            return Ok(None);
+}
+
+impl Talk {
+    /// Makes the pipes.
+    pub(super) fn new() -> io::Result<(Self, Streams)> {
+        let (stdin, to) = io::pipe()?;
+        let ((out, stdout), (err, stderr)) = (io::pipe()?, io::pipe()?);
+        for fd in [to.as_fd(), out.as_fd(), err.as_fd()] {
+            ioctl_fionbio(fd, true)?;
         }
-        if wait(&stdin, &said)? {
-            silent_since = Instant::now();
-        } else if silent_since.elapsed() > SILENCE && child.try_wait()?.is_some() {
-            break;
-        }
-        if let Some(to) = &mut stdin {
-            match to.write(rest) {
-                Ok(count) => rest = &rest[count..],
-                Err(error) if is_later(&error) => {}
-                // It reads no more.
-                Err(_) => rest = &[],
+        let talk = Self { stdin: Some(to), said: [Said::of(out), Said::of(err)] };
+        Ok((talk, Streams { stdin, stdout, stderr }))
+    }
+
+    /// Writes `input` to the child and reads what it says until it ends. None once `is_over` says so;
+    /// the child then still runs.
+    pub(super) fn until_end(
+        &mut self,
+        child: &duct::Handle,
+        input: &[u8],
+        is_over: &dyn Fn() -> bool,
+    ) -> io::Result<Option<Output>> {
+        let Self { stdin, said } = self;
+        let mut rest = input;
+        let mut silent_since = Instant::now();
+        while said.iter().any(|said| said.is_open) {
+            if rest.is_empty() {
+                *stdin = None;
+            }
+            if is_over() {
+                return Ok(None);
+            }
+            if wait(stdin, said)? {
+                silent_since = Instant::now();
+            } else if silent_since.elapsed() > SILENCE && child.try_wait()?.is_some() {
+                break;
+            }
+            if let Some(to) = stdin {
+                match to.write(rest) {
+                    Ok(count) => rest = &rest[count..],
+                    Err(error) if is_later(&error) => {}
+                    // It reads no more.
+                    Err(_) => rest = &[],
+                }
+            }
+            for said in said.iter_mut() {
+                said.read()?;
             }
         }
-        if rest.is_empty() {
-            stdin = None;
-        }
-        for said in said.iter_mut().flatten() {
-            said.read()?;
-        }
+        *stdin = None;
+        let status = loop {
+            match child.try_wait()? {
+                Some(output) => break output.status,
+                None if is_over() => return Ok(None),
+                None => thread::sleep(Duration::from_millis(1)),
+            }
+        };
+        let [stdout, stderr] = said.each_mut().map(|said| mem::take(&mut said.bytes));
+        Ok(Some(Output { status, stdout, stderr }))
     }
-    drop(stdin);
-    let status = loop {
-        match child.try_wait()? {
-            Some(status) => break status,
-            None if is_over() => return Ok(None),
-            None => thread::sleep(Duration::from_millis(1)),
-        }
-    };
-    let [stdout, stderr] = said.map(|said| said.map(|said| said.bytes).unwrap_or_default());
-    Ok(Some(Output { status, stdout, stderr }))
 }
 
 /// One of the child's two streams.
+#[derive(Debug)]
 struct Said {
-    from: Box<dyn Stream>,
+    from: PipeReader,
     bytes: Vec<u8>,
     is_open: bool,
 }
 
-trait Stream: Read + AsFd {}
-impl<T: Read + AsFd> Stream for T {}
-
 impl Said {
-    fn of(from: impl Stream + 'static) -> Self {
-        Self { from: Box::new(from), bytes: vec![], is_open: true }
+    const fn of(from: PipeReader) -> Self {
+        Self { from, bytes: vec![], is_open: true }
     }
 
     /// Reads some of what is there.
@@ -108,16 +140,12 @@ fn is_later(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
-fn fds<'a>(stdin: &'a Option<impl AsFd>, said: &'a [Option<Said>; 2]) -> Vec<BorrowedFd<'a>> {
-    let said = said.iter().flatten().filter(|said| said.is_open).map(|said| said.from.as_fd());
-    stdin.iter().map(AsFd::as_fd).chain(said).collect()
-}
-
 /// Waits for a moment until one of the streams can be read or written; whether one can.
-fn wait(stdin: &Option<impl AsFd>, said: &[Option<Said>; 2]) -> io::Result<bool> {
+fn wait(stdin: &Option<PipeWriter>, said: &[Said; 2]) -> io::Result<bool> {
     let flags = PollFlags::IN | PollFlags::OUT;
-    let mut fds: Vec<_> =
-        fds(stdin, said).into_iter().map(|fd| PollFd::from_borrowed_fd(fd, flags)).collect();
+    let said = said.iter().filter(|said| said.is_open).map(|said| said.from.as_fd());
+    let fds = stdin.iter().map(PipeWriter::as_fd).chain(said);
+    let mut fds: Vec<_> = fds.map(|fd| PollFd::from_borrowed_fd(fd, flags)).collect();
     let pause = Timespec { tv_sec: 0, tv_nsec: LOOK.subsec_nanos().into() };
     match poll(&mut fds, Some(&pause)) {
         Ok(ready) => Ok(ready > 0),
@@ -128,22 +156,19 @@ fn wait(stdin: &Option<impl AsFd>, said: &[Option<Said>; 2]) -> io::Result<bool>
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        process::{Command, Stdio},
-        time::{Duration, Instant},
-    };
+    use std::time::{Duration, Instant};
 
-    use super::talk;
+    use super::Talk;
 
     fn shell(script: &str, input: &[u8], patience: Duration) -> Option<(String, i32)> {
-        let mut command = Command::new("sh");
-        command.args(["-c", script]).stdin(Stdio::piped());
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut talk, streams) = Talk::new().unwrap();
+        let command = streams.connect(duct::cmd!("sh", "-c", script)).unchecked();
+        let child = command.start().unwrap();
+        drop(command);
         let end = Instant::now() + patience;
-        let output = talk(&mut child, input, &|| Instant::now() > end).unwrap();
+        let output = talk.until_end(&child, input, &|| Instant::now() > end).unwrap();
         if output.is_none() {
             child.kill().unwrap();
-            child.wait().unwrap();
         }
         output.map(|output| {
             let said = [output.stdout, output.stderr].concat();

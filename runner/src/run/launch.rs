@@ -60,9 +60,11 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
             return Err(error);
         }
     };
-    meter.watch(running.pid());
-    // The run itself needs no reaper.
-    warn(reaper.watch(running.pid()).err().map(|error| format!("{error:#}")));
+    for pid in running.pids() {
+        meter.watch(pid);
+        // The run itself needs no reaper.
+        warn(reaper.watch(pid).err().map(|error| format!("{error:#}")));
+    }
     let search = Search::start(engine, host.uid);
     let ended = running.wait(engine, plan)?;
     drop(secrets);

@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, PipeReader, PipeWriter},
-    process::Child,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -63,7 +62,7 @@ enum Event {
 
 /// A benchmark under way.
 pub(super) struct Running {
-    child: Child,
+    child: duct::Handle,
     switch: PipeWriter,
     events: Receiver<Event>,
     /// Whether a signal ends this process, as it does when nobody listens for it.
@@ -106,9 +105,9 @@ impl Running {
         Ok(Self { child, switch, events, mortal, pumps: [out_pump, err_pump], _over: over })
     }
 
-    /// The process that was started.
-    pub(super) fn pid(&self) -> u32 {
-        self.child.id()
+    /// The processes that were started.
+    pub(super) fn pids(&self) -> Vec<u32> {
+        self.child.pids()
     }
 
     /// Waits for the end. A signal to us stops the benchmark, a second one kills it, and one more
@@ -117,7 +116,7 @@ impl Running {
     /// # Errors
     /// When there is no end.
     pub(super) fn wait(self, engine: &Engine, plan: &RunPlan) -> anyhow::Result<Ended> {
-        let Self { mut child, switch, events, mortal, pumps, _over } = self;
+        let Self { child, switch, events, mortal, pumps, _over } = self;
         let mut stopping = Stopping { switch: Some(switch), signal: None, kill_at: None, kills: 0 };
         loop {
             match stopping.next(&events) {
@@ -138,12 +137,12 @@ impl Running {
                     kill(&child, plan);
                 }
                 Next::GiveUp => bail!(
-                    "process {} does not end, though it was killed: the kernel holds it",
-                    child.id()
+                    "process {:?} does not end, though it was killed: the kernel holds it",
+                    child.pids()
                 ),
             }
         }
-        let status = child.wait().context("waiting for the benchmark's end")?;
+        let status = child.wait().context("waiting for the benchmark's end")?.status;
         // Signals that came too late to stop it, and those that come from now on.
         for event in events.try_iter() {
             if matches!(event, Event::Signal(_)) {
@@ -206,14 +205,15 @@ fn start(
     stdin: PipeReader,
     stdout: PipeWriter,
     stderr: PipeWriter,
-) -> anyhow::Result<Child> {
+) -> anyhow::Result<duct::Handle> {
     let argv = command.argv();
     // Without a container, the benchmark finds its secrets in our environment.
     let of_engine = engine.has_containers();
-    let mut child = if of_engine { process::command(&argv)? } else { process::program(&argv)? };
-    child.stdin(stdin).stdout(stdout).stderr(stderr);
-    child.envs(command.env.iter().map(|(name, value)| (name, value.value())));
-    child.spawn().with_context(|| starting(&argv))
+    let child = if of_engine { process::command(&argv)? } else { process::program(&argv)? };
+    let child = child.stdin_file(stdin).stdout_file(stdout).stderr_file(stderr).unchecked();
+    let child =
+        command.env.iter().fold(child, |child, (name, value)| child.env(name, value.value()));
+    child.start().with_context(|| starting(&argv))
 }
 
 /// What is known while a run is being stopped.
@@ -259,7 +259,7 @@ impl Stopping {
 
 /// The closed switch ends a running benchmark. A client that has not made its container yet, say
 /// because it pulls an image, does not see the switch and must be told.
-fn stop(child: &Child, engine: &Engine, plan: &RunPlan) {
+fn stop(child: &duct::Handle, engine: &Engine, plan: &RunPlan) {
     if engine.has_containers() && !container::was_made(plan) {
         signal_group(child, Signal::TERM);
     }
@@ -267,7 +267,7 @@ fn stop(child: &Child, engine: &Engine, plan: &RunPlan) {
 
 /// Ends what did not end by itself: the benchmark, wherever it is on this machine, then the client.
 /// The engine is not asked before they are gone: it may be what hangs.
-fn kill(child: &Child, plan: &RunPlan) {
+fn kill(child: &duct::Handle, plan: &RunPlan) {
     if let Some(supervision) = &plan.supervision {
         let cidfile = supervision.cidfile.as_path();
         let marks = Marks::of_container(&supervision.container, cidfile);
@@ -276,7 +276,7 @@ fn kill(child: &Child, plan: &RunPlan) {
     signal_group(child, Signal::KILL);
 }
 
-fn signal_group(child: &Child, signal: Signal) {
+fn signal_group(child: &duct::Handle, signal: Signal) {
     if let Some(Err(error)) = group(child).map(|group| kill_process_group(group, signal))
         && error != Errno::SRCH
     {
