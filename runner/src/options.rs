@@ -24,7 +24,7 @@ use crate::{
     relaxed::Relaxed,
     run_id::run_id,
     server::Server,
-    token::TokenSource,
+    token::{CONTAINER_ID, TokenSource, file_of_run},
 };
 
 /// The request, `--engine`.
@@ -115,6 +115,8 @@ pub struct RunOptions {
     pub secrets: Vec<Secret>,
     /// What is known of the Hub cache, where a container could have replaced it.
     pub(crate) trust: Option<Trust>,
+    /// The file that the engine's client writes the container's id to.
+    pub(crate) cidfile: HostPath,
     /// Models and datasets of this machine that the arguments name.
     pub inputs: Inputs,
     /// Supplementary groups of the user's that own something of what is mounted.
@@ -194,6 +196,8 @@ impl RunOptions {
         let image_chosen =
             image.is_some() || flavour.is_some() || host.env.get(env::DOCKER_IMAGE).is_some();
         let args = with_num_samples(args, num_samples)?;
+        let results = HostPath::new("results folder", &results, &host.cwd)?;
+        let cidfile = results.as_path().join(format!(".aienergyscore-{run_id}.cid"));
         Ok(Self {
             engine,
             image_chosen,
@@ -202,7 +206,8 @@ impl RunOptions {
             endpoint,
             server: server.transpose()?,
             threads: host.env.text(env::OMP_NUM_THREADS),
-            results: HostPath::new("results folder", &results, &host.cwd)?,
+            cidfile: HostPath::new("container id file", &cidfile, &host.cwd)?,
+            results,
             token: if no_token { None } else { Some(TokenSource::locate(host, &cache, &run_id)?) },
             cache,
             gpus,
@@ -265,7 +270,13 @@ impl RunOptions {
         let token = self.token.map(|token| token.settle(host, &writable.all())).transpose()?;
         let token = token.unwrap_or_default();
         inputs.doubts.extend(token.doubts());
+        // The engine's client follows a symlink that another user puts in its place.
+        let cidfile = match boundary::is_shared(&self.results) {
+            true => file_of_run(host, &self.run_id, CONTAINER_ID)?,
+            false => self.cidfile,
+        };
         Ok(Self {
+            cidfile,
             secrets,
             groups: groups::that_own(own.map(HostPath::as_path).into_iter().chain(local), host),
             trust,

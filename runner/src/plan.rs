@@ -124,7 +124,7 @@ impl RunPlan {
             ),
             supervision: Some(Supervision {
                 container: format!("aienergyscore-{}", options.run_id),
-                cidfile: cidfile(options)?,
+                cidfile: options.cidfile.clone(),
             }),
             args: inputs.args,
             doubts: doubts.collect(),
@@ -373,11 +373,6 @@ fn containers_own(endpoint: &str) -> Option<String> {
          where a server is reached that listens on more than the loopback, as with `--host 0.0.0.0`",
         env::VLLM_ENDPOINT
     ))
-}
-
-fn cidfile(options: &RunOptions) -> Result<HostPath, Usage> {
-    let name = format!(".aienergyscore-{}.cid", options.run_id);
-    HostPath::new("container id file", &options.results.as_path().join(name), "/".as_ref())
 }
 
 #[cfg(test)]

@@ -27,6 +27,9 @@ use crate::{
 /// What the file of the token in force is called, in the HuggingFace home.
 const TOKEN: &str = "token";
 
+/// What ends the name of a file with a container's id, where that is no file of the results folder.
+pub(crate) const CONTAINER_ID: &str = "cid";
+
 /// Where the token is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenSource {
@@ -170,7 +173,7 @@ pub(crate) fn file_of_run(host: &Host, run_id: &str, what: &str) -> Result<HostP
     let named = ["XDG_RUNTIME_DIR", "TMPDIR"].into_iter().filter_map(|name| host.env.text(name));
     let folder = named.into_iter().find(is_ours).unwrap_or_else(|| "/tmp".to_owned());
     let file = Path::new(&folder).join(format!("{PREFIX}{run_id}-{what}"));
-    HostPath::new("token file", &file, &host.cwd)
+    HostPath::new("file of the run", &file, &host.cwd)
 }
 
 /// A token's file, removed when this value goes. It is locked meanwhile: other commands of the user

@@ -194,3 +194,16 @@ fn token_that_is_none_is_told_before_the_run() {
     machine.sandbox.set("HF_TOKEN_PATH", "/nowhere");
     assert!(machine.run(&[]).stderr.contains("`/nowhere` does not exist, so gated models"));
 }
+
+#[test]
+fn file_with_the_containers_id_lies_where_no_other_user_can_put_a_symlink() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let machine = Machine::new();
+    let results = machine.folder("cwd/results", &[]);
+    for (mode, folder) in [(0o755, "cwd/results/."), (0o777, "run/"), (0o775, "run/")] {
+        fs::set_permissions(&results, fs::Permissions::from_mode(mode)).unwrap();
+        machine.succeeds(&[]);
+        let begin = format!("--cidfile\n{}aienergyscore-", machine.sandbox.folder(folder).display());
+        assert!(machine.asked().contains(&begin), "{mode:o} {begin}: {}", machine.asked());
+    }
+}

@@ -16,6 +16,9 @@ use crate::run_id::{PREFIX, runner_of};
 /// What follows a run's id in the names of its secrets' files.
 const KINDS: [&str; 2] = ["-token", "-api-key"];
 
+/// What follows it in that of a container's id, which the engine's client writes: nobody locks it.
+const CONTAINER_ID: &str = "-cid";
+
 /// Removes what dead runs of this user left in the folders that runs put secrets into.
 pub fn remove() {
     let named = ["XDG_RUNTIME_DIR", "TMPDIR"].into_iter().filter_map(std::env::var_os);
@@ -50,7 +53,7 @@ fn remove_from(folder: &Path, uid: u32) -> io::Result<()> {
 /// The process id of the run that a file of this name is of.
 fn runner(name: &OsStr) -> Option<u32> {
     let rest = name.to_str()?.strip_prefix(PREFIX)?;
-    KINDS.iter().find_map(|kind| runner_of(rest.strip_suffix(kind)?))
+    KINDS.iter().chain([&CONTAINER_ID]).find_map(|kind| runner_of(rest.strip_suffix(kind)?))
 }
 
 /// Whether the file is the user's and of a run that is gone: one that lives has it locked.
@@ -59,14 +62,19 @@ fn is_left(dir: &Dir, name: &OsStr, uid: u32) -> io::Result<bool> {
     if Stamp::of_file(&file)?.uid != uid {
         return Ok(false);
     }
+    if name.as_encoded_bytes().ends_with(CONTAINER_ID.as_bytes()) {
+        return Ok(is_gone(name));
+    }
     Ok(match file.try_lock() {
         Ok(()) => true,
         Err(TryLockError::WouldBlock) => false,
         // A file system without locks.
-        Err(TryLockError::Error(_)) => {
-            runner(name).is_some_and(|pid| Process::of(pid) == Process::None)
-        }
+        Err(TryLockError::Error(_)) => is_gone(name),
     })
+}
+
+fn is_gone(name: &OsStr) -> bool {
+    runner(name).is_some_and(|pid| Process::of(pid) == Process::None)
 }
 
 #[cfg(test)]

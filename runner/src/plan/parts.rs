@@ -155,6 +155,6 @@ pub enum Network {
 pub struct Supervision {
     /// The container's name.
     pub container: String,
-    /// The file that receives the container's id, in the results folder.
+    /// The file that receives the container's id.
     pub cidfile: HostPath,
 }

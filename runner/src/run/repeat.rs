@@ -84,6 +84,7 @@ fn own_command(options: &RunOptions, engine: &Engine, plan: &RunPlan) -> Vec<Str
         image_chosen: _,
         secrets: _, // found on the disk
         trust: _,
+        cidfile: _,
         inputs: _,
         groups: _,
     } = options;
