@@ -10,10 +10,8 @@ use crate::{
     exit::Usage,
     host::Host,
     host_path::HostPath,
-    hub_cache::{
-        HubCache,
-        trust::{Trust, linked_inside},
-    },
+    hub_cache::{HubCache, trust::Trust},
+    planted::linked_inside,
     token,
 };
 

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::host::Host;
+use crate::{homes::user, host::Host};
 
 /// `text` with `~`, `~USER`, `$NAME` and `${NAME}` replaced. An unknown user or name stays as it is; a
 /// variable that is set and empty is replaced by nothing.
@@ -14,12 +14,6 @@ pub(crate) fn expand(text: &str, host: &Host) -> PathBuf {
         Some(if home.is_empty() { "/".to_owned() } else { home })
     });
     variables(home.as_deref().unwrap_or(text), |name| host.env.raw(name)).into()
-}
-
-/// The user whose home `text` begins with, and the rest of it. The user of an empty name is the caller.
-pub(crate) fn user(text: &str) -> Option<(&str, &str)> {
-    let text = text.strip_prefix('~')?;
-    Some(text.split_at(text.find('/').unwrap_or(text.len())))
 }
 
 fn variables(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
@@ -41,12 +35,6 @@ fn variables(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
     }
     expanded.push_str(rest);
     expanded
-}
-
-/// The home folder of the user `name`, by the user database of this machine.
-pub(crate) fn home_of(name: &str) -> Option<PathBuf> {
-    // A database that does not answer knows nobody, as for Python.
-    nix::unistd::User::from_name(name).ok()?.map(|user| user.dir)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::{
         belongs::{LOCKS, belongs},
         store::has_store,
     },
-    shell::quote_line,
+    shell::shown_for_shell,
 };
 
 /// What must be possible in a folder.
@@ -135,11 +135,6 @@ fn owner_and_remedy(folder: &Path, host: &Host) -> String {
         ),
         Err(error) => error.to_string(),
     }
-}
-
-/// `path`, quoted for pasting into a shell, on one line.
-pub(crate) fn shown_for_shell(path: &Path) -> String {
-    quote_line(&path.to_string_lossy())
 }
 
 /// A warning when folders in the upper levels of the cache belong to somebody else and are closed

@@ -15,8 +15,8 @@ use contract::env;
 
 use crate::{
     exit::Usage,
-    expand::{home_of, user},
     gpus::AmdGpus,
+    homes::{home_of, user},
 };
 
 /// The caller's environment, as a map: nothing below reads the process's own.

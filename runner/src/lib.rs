@@ -22,6 +22,7 @@ mod folders;
 mod give_back;
 pub mod gpus;
 mod groups;
+mod homes;
 pub mod host;
 pub mod host_path;
 pub mod hub_cache;

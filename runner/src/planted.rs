@@ -1,4 +1,4 @@
-//! Symlinks on the way to a results folder that an earlier run's container may have left there.
+//! Symlinks on the way to a folder that an earlier run's container may have left there.
 
 use std::{
     collections::VecDeque,
@@ -73,11 +73,26 @@ fn shown(path: &Path) -> String {
     escape(&path.to_string_lossy())
 }
 
+/// Where `path` leads, if a symlink inside of a folder that containers write to is on its way. The
+/// folders of `writable` are canonical.
+pub(crate) fn linked_inside(path: &Path, writable: &[PathBuf]) -> Option<PathBuf> {
+    let mut ancestors: Vec<_> = path.ancestors().collect();
+    ancestors.reverse();
+    let inside = ancestors.into_iter().find_map(|ancestor| {
+        let real = ancestor.canonicalize().ok()?;
+        let is_inside = writable.iter().any(|folder| real.starts_with(folder));
+        is_inside.then(|| path.strip_prefix(ancestor).ok().map(|rest| real.join(rest)))
+    });
+    // Joining nothing adds a slash, which a comparison of paths passes over.
+    let expected = inside??;
+    path.canonicalize().ok().filter(|found| *found != expected)
+}
+
 #[cfg(test)]
 mod tests {
     use std::{fs, os::unix::fs::symlink};
 
-    use super::{HostPath, refuse_planted};
+    use super::{HostPath, linked_inside, refuse_planted};
 
     #[test]
     fn only_symlinks_in_folders_of_runs_are_refused() {
@@ -112,5 +127,22 @@ mod tests {
         for name in ["results", "results/new/er", "own", "own/deep", "own/../x", "loop", "none"] {
             assert_eq!(refused(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn symlinks_are_found_on_any_way_through_a_writable_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let at = |path: &str| root.join(path);
+        fs::create_dir_all(at("w/a/b")).unwrap();
+        fs::create_dir(at("out")).unwrap();
+        symlink("../out", at("w/link")).unwrap();
+        symlink("w", at("to w")).unwrap();
+        let inside = |path: &str| linked_inside(&at(path), &[at("w")]);
+        for path in ["w/a/b", "w", "to w/a", "out"] {
+            assert_eq!(inside(path), None, "{path}");
+        }
+        assert_eq!(inside("w/link"), Some(at("out")));
+        assert_eq!(inside("to w/link"), Some(at("out")));
     }
 }

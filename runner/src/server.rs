@@ -9,9 +9,9 @@ use crate::{
     endpoint,
     exit::Usage,
     expand::expand,
-    folders::shown_for_shell,
     host::Host,
     host_path::HostPath,
+    shell::shown_for_shell,
     token::{TokenSource, file_of_run},
 };
 

@@ -1,6 +1,6 @@
 //! A command as data: the vector that is executed, and the shell text that shows it.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::{borrow::Cow, fmt::Write as _, path::Path};
 
 use serde::{Serialize, Serializer};
 use untrusted::is_unseen;
@@ -184,6 +184,11 @@ fn first(pieces: &[Piece]) -> Option<char> {
 /// [`quote_text`] on one line.
 pub(crate) fn quote_line(text: &str) -> String {
     if text.contains('\n') { numbered(text) } else { quote_text(text) }
+}
+
+/// `path`, quoted for pasting into a shell, on one line.
+pub(crate) fn shown_for_shell(path: &Path) -> String {
+    quote_line(&path.to_string_lossy())
 }
 
 /// Text that is the same for everybody, quoted if it must be: for a POSIX shell, and where it has

@@ -203,7 +203,8 @@ fn file_with_the_containers_id_lies_where_no_other_user_can_put_a_symlink() {
     for (mode, folder) in [(0o755, "cwd/results/."), (0o777, "run/"), (0o775, "run/")] {
         fs::set_permissions(&results, fs::Permissions::from_mode(mode)).unwrap();
         machine.succeeds(&[]);
-        let begin = format!("--cidfile\n{}aienergyscore-", machine.sandbox.folder(folder).display());
+        let begin =
+            format!("--cidfile\n{}aienergyscore-", machine.sandbox.folder(folder).display());
         assert!(machine.asked().contains(&begin), "{mode:o} {begin}: {}", machine.asked());
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Entry, place};
-use crate::{folders::shown_for_shell, host::Host, host_path::HostPath};
+use crate::{host::Host, host_path::HostPath, shell::shown_for_shell};
 
 /// Entries that a line names, before it looks for them.
 const NAMED: usize = 20;

@@ -6,9 +6,8 @@ use std::{ffi::OsStr, path::Path};
 use contract::hub::is_of_repo;
 
 use super::{
-    names::{RepoName, is_of_system, is_umask_probe},
+    names::{RepoName, is_link_probe, is_of_system, is_umask_probe},
     store::STORE,
-    verify::is_link_probe,
 };
 
 /// The folder of the locks.

@@ -199,6 +199,16 @@ pub(crate) fn etag_of_incomplete(name: &[u8]) -> Option<&OsStr> {
     Some(OsStr::from_bytes(before_unique(stem).unwrap_or(stem)))
 }
 
+/// `tmpXXXXXXXX`, as Python's `tempfile` names folders.
+pub(crate) fn is_link_probe(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.len() == 11
+        && name.starts_with(b"tmp")
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
+}
+
 #[cfg(test)]
 mod properties;
 

@@ -14,8 +14,8 @@ use untrusted::{Found, Kind, Stamp};
 
 use super::output_file;
 use crate::{
-    folders::shown_for_shell,
     meter::{self, Recording, Served},
+    shell::shown_for_shell,
 };
 
 /// Folders in one another that a run may leave, earlier results among them.

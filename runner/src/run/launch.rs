@@ -19,7 +19,6 @@ use super::{
 };
 use crate::{
     exit::Exit,
-    folders::shown_for_shell,
     host::Host,
     host_path::HostPath,
     hub_cache::delta::Inventory,
@@ -27,6 +26,7 @@ use crate::{
     meter::{self, Meter},
     render::command_line,
     report,
+    shell::shown_for_shell,
     terminal::{self, warn},
     token::{TokenFile, TokenSource},
 };

@@ -9,11 +9,12 @@ use reports::Folder;
 use super::{Planned, lock::ResultsLock, offline, unfinished::remove_unfinished};
 use crate::{
     engine::{self, Engine},
-    folders::{Need, foreign_entries, ready, repos_out_of_sight, shown_for_shell},
+    folders::{Need, foreign_entries, ready, repos_out_of_sight},
     gpus::Devices,
     host::Host,
     options::RunOptions,
     plan::{Pull, RunPlan},
+    shell::shown_for_shell,
     terminal::{self, warn},
 };
 

@@ -12,11 +12,7 @@ use rustix::fs::{Access, access};
 use untrusted::Dir;
 
 use super::TOKEN;
-use crate::{
-    expand::expand,
-    host::Host,
-    hub_cache::{HubCache, trust::linked_inside},
-};
+use crate::{expand::expand, host::Host, hub_cache::HubCache, planted::linked_inside};
 
 /// What the file beside the token in force is called that holds every token of a login. It is no
 /// variable's.

@@ -19,7 +19,7 @@ use crate::hub_cache::{
     breakage::{Breakage, Fix, SET_ASIDE, What},
     dir::{DEEPEST, Kind, Stamp, is_too_deep},
     location::out_of_sight,
-    names::{is_of_system, is_umask_probe},
+    names::{is_link_probe, is_of_system, is_umask_probe},
     reached::leads_nowhere,
     repo::{At, BLOBS, NO_EXIST, REFS, Repo, SNAPSHOTS, TREES, Trouble},
 };
@@ -271,14 +271,4 @@ fn lacks(repo: &Repo, name: &OsStr, kind: Kind) -> bool {
         },
         Kind::File | Kind::Fifo | Kind::Device | Kind::Other => true,
     }
-}
-
-/// `tmpXXXXXXXX`, as Python's `tempfile` names folders.
-pub(crate) fn is_link_probe(name: &OsStr) -> bool {
-    let name = name.as_encoded_bytes();
-    name.len() == 11
-        && name.starts_with(b"tmp")
-        && name
-            .iter()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
 }

@@ -34,7 +34,6 @@ use super::{
 use crate::{exit::Usage, host::Host, hub_cache::HubCache, progress::Progress, units};
 
 pub use content::Tally;
-pub(crate) use layout::is_link_probe;
 #[cfg(test)]
 pub(crate) use layout::layout_of;
 

@@ -9,12 +9,12 @@ use std::{
 
 use rustix::fs::{Access, access, statfs};
 
-use super::{access::Who, layout::is_link_probe};
+use super::access::Who;
 use crate::hub_cache::{
     breakage::{Breakage, Fix, What},
     cache::Cache,
     dir::Kind,
-    names::RepoName,
+    names::{RepoName, is_link_probe},
     store::STORE,
 };
 use crate::token::{Fault, fault};
