@@ -2,29 +2,35 @@
 
 use std::{
     fs, io,
-    os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
-use anyhow::Context as _;
-use runner::atomic_file;
+use anyhow::{Context as _, bail};
+use untrusted::Dir;
 
 use super::model::Model;
 use crate::sha256;
 
-/// One repo of a Hub cache that is ours. Its only commit stands for the digest that it came from.
+/// Bytes of the longest reference.
+pub(super) const LONGEST_REF: u64 = 4096;
+
+/// One repo of a Hub cache that is ours. Its only commit stands for the digest that it came from. A
+/// container writes to the cache, too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Repo {
     /// Its id, `smoke/NAME`.
     id: String,
-    /// Its folder.
-    folder: PathBuf,
+    /// The cache.
+    hub: PathBuf,
+    /// Its folder there.
+    folder: String,
 }
 
 impl Repo {
     /// The repo `name` in the cache `hub`.
     pub(super) fn new(hub: &Path, name: &str) -> Self {
-        Self { id: format!("smoke/{name}"), folder: hub.join(format!("models--smoke--{name}")) }
+        let folder = format!("models--smoke--{name}");
+        Self { id: format!("smoke/{name}"), hub: hub.to_owned(), folder }
     }
 
     /// The repo as a model that came from `origin`; its file is the snapshot.
@@ -32,7 +38,7 @@ impl Repo {
         Model {
             id: self.id.clone(),
             digest: origin.to_owned(),
-            file: self.snapshot(origin),
+            file: self.hub.join(&self.folder).join(snapshot(origin)),
             how: String::new(),
         }
     }
@@ -43,12 +49,10 @@ impl Repo {
     /// # Errors
     /// When the repo cannot be read or written.
     pub(super) fn has(&self, file: &str, digest: &str) -> anyhow::Result<Intact> {
-        let blob = self.blob(digest);
-        if !blob.try_exists().with_context(|| format!("reading `{}`", blob.display()))? {
-            return Ok(Intact::Missing);
-        }
-        if sha256::of_file(&blob)? != digest {
-            return Ok(Intact::Damaged);
+        match self.digest_of(digest).with_context(|| self.doing("reading"))? {
+            None => return Ok(Intact::Missing),
+            Some(found) if found != digest => return Ok(Intact::Damaged),
+            Some(_) => {}
         }
         self.link(file, digest, digest)?;
         self.refer(digest)?;
@@ -60,21 +64,24 @@ impl Repo {
     /// # Errors
     /// When the repo cannot be read.
     pub(super) fn is_whole(&self, origin: &str) -> anyhow::Result<bool> {
-        let reference = fs::read_to_string(self.folder.join("refs/main"));
-        if reference.is_err() || reference.is_ok_and(|found| found != commit(origin)) {
-            return Ok(false);
-        }
-        let snapshot = self.snapshot(origin);
-        let reading = || format!("reading the snapshot `{}`", snapshot.display());
-        for entry in fs::read_dir(&snapshot).with_context(reading)? {
-            let link = entry.with_context(reading)?.path();
-            let target = fs::read_link(&link).with_context(reading)?;
-            let digest = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if !link.exists() || sha256::of_file(&link)? != digest {
+        let whole = || -> io::Result<bool> {
+            let Some(repo) = self.open()? else { return Ok(false) };
+            let reference = repo.read_if_there("refs/main", LONGEST_REF)?;
+            if reference.is_none_or(|found| found != commit(origin).as_bytes()) {
                 return Ok(false);
             }
-        }
-        Ok(true)
+            let snapshot = repo.dir(snapshot(origin))?;
+            for (name, _) in snapshot.list()? {
+                let target = snapshot.link(&name)?;
+                let digest = String::from_utf8_lossy(&target);
+                let digest = digest.rsplit('/').next().unwrap_or_default();
+                if self.digest_of(digest)?.is_none_or(|found| found != digest) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        };
+        whole().with_context(|| self.doing("reading"))
     }
 
     /// Moves a file, which lies on the same disk, into the snapshot of `origin`.
@@ -82,13 +89,16 @@ impl Repo {
     /// # Errors
     /// When the repo cannot be written.
     pub(super) fn adopt(&self, from: &Path, file: &str, origin: &str) -> anyhow::Result<()> {
-        let digest = sha256::of_file(from)?;
-        let blob = self.blob(&digest);
-        let adopt = || -> io::Result<()> {
-            fs::create_dir_all(self.folder.join("blobs"))?;
-            fs::rename(from, &blob)
+        let (Some(folder), Some(name)) = (from.parent(), from.file_name()) else {
+            bail!("`{}` is not a file", from.display())
         };
-        adopt().with_context(|| format!("moving the model to `{}`", blob.display()))?;
+        let adopt = || -> io::Result<String> {
+            let folder = Dir::open(folder)?;
+            let digest = sha256::of(folder.file(name)?)?;
+            folder.replace(name, &self.made("blobs")?, &digest)?;
+            Ok(digest)
+        };
+        let digest = adopt().with_context(|| self.doing("moving the model to"))?;
         self.link(file, &digest, origin)
     }
 
@@ -97,35 +107,56 @@ impl Repo {
     /// # Errors
     /// When the repo cannot be written.
     pub(super) fn refer(&self, origin: &str) -> anyhow::Result<()> {
-        let refs = self.folder.join("refs");
-        fs::create_dir_all(&refs).with_context(|| format!("making `{}`", refs.display()))?;
-        atomic_file::write(&refs.join("main"), commit(origin).as_bytes())
+        let refer =
+            self.made("refs").and_then(|refs| refs.write("main", commit(origin).as_bytes()));
+        refer.with_context(|| self.doing("writing the reference in"))
     }
 
     /// Makes `file` in the snapshot of `origin` the content with this digest.
     fn link(&self, file: &str, digest: &str, origin: &str) -> anyhow::Result<()> {
-        let snapshot = self.snapshot(origin);
-        let link = snapshot.join(file);
-        let target = Path::new("../../blobs").join(digest);
+        let target = format!("../../blobs/{digest}");
         let place = || -> io::Result<()> {
-            fs::create_dir_all(&snapshot)?;
-            if fs::read_link(&link).is_ok_and(|found| found == target) {
+            let snapshot = self.made(&snapshot(origin))?;
+            if snapshot.link(file).is_ok_and(|found| found == target.as_bytes()) {
                 return Ok(());
             }
-            match fs::remove_file(&link) {
+            match snapshot.remove(file) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-                _ => symlink(&target, &link),
+                _ => snapshot.make_link(&target, file),
             }
         };
-        place().with_context(|| format!("writing the snapshot `{}`", snapshot.display()))
+        place().with_context(|| self.doing("writing the snapshot in"))
     }
 
-    fn blob(&self, digest: &str) -> PathBuf {
-        self.folder.join("blobs").join(digest)
+    /// The digest that the blob with this name has, if there is such a file.
+    fn digest_of(&self, blob: &str) -> io::Result<Option<String>> {
+        let Some(repo) = self.open()? else { return Ok(None) };
+        match repo.file(Path::new("blobs").join(blob)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            file => file.and_then(sha256::of).map(Some),
+        }
     }
 
-    fn snapshot(&self, origin: &str) -> PathBuf {
-        self.folder.join("snapshots").join(commit(origin))
+    /// Its folder, if it is there.
+    fn open(&self) -> io::Result<Option<Dir>> {
+        match Dir::open(&self.hub).and_then(|hub| hub.dir(&self.folder)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            dir => dir.map(Some),
+        }
+    }
+
+    /// The folder at `below` in it, made if it is missing.
+    fn made(&self, below: &str) -> io::Result<Dir> {
+        fs::create_dir_all(&self.hub)?;
+        let hub = Dir::open(&self.hub)?;
+        [self.folder.as_str()].into_iter().chain(below.split('/')).try_fold(hub, |dir, name| {
+            dir.make_dir(name)?;
+            dir.dir(name)
+        })
+    }
+
+    fn doing(&self, what: &str) -> String {
+        format!("{what} `{}`", self.hub.join(&self.folder).display())
     }
 }
 
@@ -138,6 +169,11 @@ pub(super) enum Intact {
     Damaged,
     /// Not there.
     Missing,
+}
+
+/// Where the snapshot of a content lies, below its repo.
+fn snapshot(origin: &str) -> String {
+    format!("snapshots/{}", commit(origin))
 }
 
 /// The commit that stands for a content: it was made here, the Hub does not know it.
@@ -206,7 +242,7 @@ mod tests {
         assert_eq!(repo.has("tiny.gguf", &digest).unwrap(), Intact::Whole);
         assert!(snapshots.join(&digest[..40]).join("tiny.gguf").is_file());
 
-        fs::write(repo.blob(&digest), "weight").unwrap();
+        fs::write(repo.hub.join(&repo.folder).join("blobs").join(&digest), "weight").unwrap();
         assert_eq!(repo.has("tiny.gguf", &digest).unwrap(), Intact::Damaged);
         fs::write(&file, "weights").unwrap();
         repo.adopt(&file, "tiny.gguf", &digest).unwrap();

@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    fs::{self, File},
+    fs,
     io::Read as _,
     path::{Path, PathBuf},
     str::FromStr,
@@ -10,10 +10,11 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use runner::{host::Host, hub_cache::HubCache};
+use untrusted::Dir;
 use xshell::Shell;
 
 use super::{
-    hub::{Intact, Repo, name_of},
+    hub::{Intact, LONGEST_REF, Repo, name_of},
     say,
     wheel::{self, SMOLLM2},
 };
@@ -122,9 +123,19 @@ fn locate(name: &str) -> anyhow::Result<PathBuf> {
         bail!("{why}; `--model` takes a .gguf file, or a repo of your Hub cache as ORG/REPO");
     }
     let cache = HubCache::locate(&Host::read()?)?;
-    in_cache(name, cache.hub.as_path()).with_context(|| {
+    let finding = || {
         format!("finding the model `{name}`, which is no file, in the Hub cache `{}`", cache.hub)
-    })
+    };
+    let hub = cache.hub.as_path();
+    let file = in_cache(name, hub).with_context(finding)?;
+    let real = file.canonicalize().with_context(finding)?;
+    ensure!(
+        real.starts_with(hub.canonicalize().with_context(finding)?),
+        "`{}` leads out of the Hub cache, to `{}`",
+        file.display(),
+        real.display()
+    );
+    Ok(file)
 }
 
 /// Why `name`, which is no file, cannot be a repo either.
@@ -141,7 +152,7 @@ fn no_repo(name: &str) -> Option<String> {
 fn is_gguf(file: &Path) -> anyhow::Result<()> {
     const MAGIC: &[u8] = b"GGUF";
     let mut start = Vec::new();
-    File::open(file)
+    untrusted::file(file)
         .and_then(|open| open.take(MAGIC.len() as u64).read_to_end(&mut start))
         .with_context(|| format!("reading the model `{}`", file.display()))?;
     ensure!(
@@ -156,9 +167,10 @@ fn is_gguf(file: &Path) -> anyhow::Result<()> {
 fn in_cache(name: &str, hub: &Path) -> anyhow::Result<PathBuf> {
     let (id, wanted) = name.split_once(':').map_or((name, None), |(id, file)| (id, Some(file)));
     let repo = hub.join(format!("models--{}", id.replace('/', "--")));
-    let commit = fs::read_to_string(repo.join("refs/main"))
-        .with_context(|| format!("it is not there; `hf download {id}` fetches it"))?;
-    let snapshot = repo.join("snapshots").join(commit.trim());
+    let commit = Dir::open(&repo).and_then(|repo| repo.read("refs/main", LONGEST_REF));
+    let commit =
+        commit.with_context(|| format!("it is not there; `hf download {id}` fetches it"))?;
+    let snapshot = repo.join("snapshots").join(String::from_utf8_lossy(&commit).trim());
     if let Some(wanted) = wanted {
         let file = snapshot.join(wanted);
         if !file.is_file() {

@@ -13,7 +13,7 @@ use runner::{
     render::command_line,
 };
 use sha2::{Digest as _, Sha256};
-use walkdir::WalkDir;
+use untrusted::Dir;
 use xshell::Shell;
 
 use super::{
@@ -80,10 +80,9 @@ pub(super) fn ready(
         bail!("making weights of `{}` failed ({status}); the container says above why", model.id);
     }
     let made = scratch.path().join(FOLDER);
-    for entry in WalkDir::new(&made).min_depth(1) {
-        let entry = entry.context("reading the new weights")?;
-        let file = entry.file_name().to_string_lossy().into_owned();
-        repo.adopt(entry.path(), &file, &digest)?;
+    let weights = Dir::open(scratch.path()).and_then(|scratch| scratch.dir(FOLDER)?.list());
+    for (name, _) in weights.context("reading the new weights")? {
+        repo.adopt(&made.join(&name), &name.to_string_lossy(), &digest)?;
     }
     repo.refer(&digest)?;
     fs::remove_dir(&made).with_context(|| format!("removing `{}`", made.display()))?;
