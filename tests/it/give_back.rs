@@ -161,3 +161,44 @@ fn a_cache_that_root_has_closed_is_taken_back() {
         assert_eq!(fs::metadata(&path).unwrap().uid(), ada.uid, "{}", path.display());
     }
 }
+
+#[test]
+#[ignore = "needs root, to make a folder of root's, Docker and the smoke image"]
+fn a_folder_of_roots_behind_the_caches_name_stays_roots() {
+    assert!(getuid().is_root(), "only root can make such a folder");
+    let ada = Ada::with(&[]);
+    let (hub, backups) = (ada.home().join("hf/hub"), ada.home().with_file_name("backups"));
+    fs::create_dir_all(backups.join("models--a--b/blobs")).unwrap();
+    fs::write(backups.join("shadow"), "root's").unwrap();
+    fs::write(backups.join("models--a--b/shadow"), "root's").unwrap();
+    fs::remove_dir(&hub).unwrap();
+    symlink(&backups, &hub).unwrap();
+    for mode in [0o755, 0o700] {
+        fs::set_permissions(&backups, fs::Permissions::from_mode(mode)).unwrap();
+        let repair = ["cache", "repair", "--quick", "--yes", "--engine", "docker"];
+        let said = text(&ada.command(&repair).output().unwrap());
+        for path in ["", "shadow", "models--a--b/shadow"] {
+            let data = fs::metadata(backups.join(path)).unwrap();
+            assert_eq!((data.uid(), data.mode() & 0o777 & !0o755), (0, 0), "{path}: {said}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs root, to make files of somebody else's containers"]
+fn what_another_users_container_left_is_left_alone() {
+    assert!(getuid().is_root(), "only root can make such a file");
+    let lines = fs::read_to_string("/etc/subuid").unwrap();
+    let theirs = lines.lines().filter(|line| !line.starts_with("dockremap:"));
+    let first = theirs.filter_map(|line| line.split(':').nth(1)?.parse().ok()).next();
+    let first: u32 = first.expect("somebody else has subordinate ids");
+    let ada = Ada::with(&[]);
+    fs::create_dir(ada.results()).unwrap();
+    fs::write(ada.results().join("theirs"), "").unwrap();
+    chown(ada.results(), Some(ada.uid), Some(ada.uid)).unwrap();
+    chown(ada.results().join("theirs"), Some(first + 7), Some(first + 7)).unwrap();
+    let planned = repair(&ada, &["--json"]);
+    let answer: serde_json::Value = serde_json::from_slice(&planned.stdout).unwrap();
+    assert!(text(&planned).contains("neither root nor a container of yours"), "{answer:#}");
+    assert!(!text(&planned).contains("give-back"), "{answer:#}");
+}
