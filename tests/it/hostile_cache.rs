@@ -236,3 +236,27 @@ fn what_is_roots_and_no_caches_is_not_even_planned_to_be_taken() {
         planned["steps"].as_array().unwrap().iter().map(|step| &step["paths"]).collect();
     assert_eq!(paths, [&serde_json::json!(["models--org--m/blobs/shadow"])], "{planned:#}");
 }
+
+#[test]
+#[ignore = "needs root, to make a folder of root's"]
+fn a_folder_of_roots_behind_the_caches_name_is_not_planned_to_be_taken() {
+    assert!(getuid().is_root());
+    let world = World::new();
+    let backups = world.at("backups");
+    fs::create_dir_all(backups.join("models--a--b/blobs")).unwrap();
+    for path in ["shadow", "models--a--b/shadow"] {
+        fs::write(backups.join(path), "root's").unwrap();
+    }
+    fs::remove_dir(world.at("home/hub")).unwrap();
+    symlink(&backups, world.at("home/hub")).unwrap();
+    let planned = world.json(&["repair", "--quick"]);
+    let steps = planned["steps"].as_array().unwrap().iter();
+    let paths: Vec<_> = steps.map(|step| &step["paths"]).collect();
+    let repo = serde_json::json!(["models--a--b", "models--a--b/blobs"]);
+    assert_eq!(paths, [&repo], "{planned:#}");
+    // What nobody can look into may be anything.
+    fs::set_permissions(&backups, Permissions::from_mode(0o700)).unwrap();
+    let output = world.cache(NO_LIMIT, &["repair", "--quick", "--yes"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("is closed to you") && !said.contains("may do without sudo"), "{said}");
+}
