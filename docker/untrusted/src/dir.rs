@@ -167,6 +167,10 @@ impl Dir {
         if !is_plain(bytes) {
             return Err(Refused::NotBelow.into());
         }
+        if bytes.is_empty() && flags.contains(OFlags::PATH) {
+            // Not by a name in it, which a folder that is closed to us does not have.
+            return Ok(rustix::io::fcntl_dupfd_cloexec(&self.folder, 0)?);
+        }
         if bytes.is_empty() {
             return Ok(fs::openat(&self.folder, ".", flags, mode)?);
         }
@@ -337,6 +341,16 @@ mod tests {
             let error = one.find("proc/self/status").unwrap_err();
             assert_eq!(Refused::of(&error), Some(Refused::OtherFileSystem), "{error}");
         }
+    }
+
+    #[test]
+    fn a_closed_folder_itself_can_be_looked_at() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o000)).unwrap();
+        let dir = Dir::open_itself(folder.path()).unwrap();
+        assert_eq!(dir.look("").unwrap().mode, 0);
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
     }
 
     #[test]
