@@ -186,7 +186,7 @@ fn command(
                      {LONGEST_ARGUMENT}; shorten the longest"
                 )));
             }
-            Ok(stack.run(&settings, results, threads))
+            Ok(stack.run(&settings, results, threads).map_err(Usage)?)
         }
         (backend, None) => bail!(Usage(format!(
             "the `{backend}` backend needs the Python stacks, which are not here; use the image {} \

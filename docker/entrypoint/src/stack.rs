@@ -8,7 +8,11 @@ use std::{
     process::Command,
 };
 
-use contract::{argument::CONFIG_NAME, env::OMP_NUM_THREADS, path};
+use contract::{
+    argument::{CONFIG_NAME, DATASET, MODEL},
+    env::OMP_NUM_THREADS,
+    path,
+};
 
 use crate::arguments::Settings;
 
@@ -17,6 +21,10 @@ const ENDING: &str = "args";
 
 /// Where Python looks for packages.
 const PYTHONPATH: &str = "PYTHONPATH";
+
+/// Keeps Python, and every Python that it starts, from looking for packages in the working folder
+/// first (Python 3.11 and later): that is the results folder, which an earlier run wrote to.
+const PYTHONSAFEPATH: &str = "PYTHONSAFEPATH";
 
 /// The stacks of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,14 +70,32 @@ impl Stack {
 
     /// The program that runs `settings` in the folder `results`, with one processor left free
     /// unless the caller says otherwise.
-    pub(crate) fn run(&self, settings: &Settings, results: &Path, threads: usize) -> Command {
+    ///
+    /// # Errors
+    /// When the stacks would take something in `results` for the model or dataset of a Hub id.
+    pub(crate) fn run(
+        &self,
+        settings: &Settings,
+        results: &Path,
+        threads: usize,
+    ) -> Result<Command, String> {
+        for key in [MODEL, DATASET] {
+            // The stacks' libraries prefer a folder of that name to the Hub.
+            let id = settings.text(key).filter(|id| !id.is_empty() && !id.starts_with(['/', '.']));
+            if let Some(id) = id.filter(|id| fs::symlink_metadata(results.join(id)).is_ok()) {
+                return Err(format!(
+                    "`{key}={id}` is an id of the Hub, and the results folder holds something of that \
+                     name, which would be taken instead; move it away, or name another results folder"
+                ));
+            }
+        }
         let mut command = self.adapter(["run".into(), settings.json().into()]);
         // The stacks write their reports to the working directory.
         command.current_dir(results);
         if env::var_os(OMP_NUM_THREADS).is_none() {
             command.env(OMP_NUM_THREADS, threads.to_string());
         }
-        command
+        Ok(command)
     }
 
     /// The program that makes weights for the stacks of the GGUF file `source`.
@@ -80,13 +106,15 @@ impl Stack {
     fn adapter<const N: usize>(&self, args: [OsString; N]) -> Command {
         let package = self.adapter.file_name().unwrap_or_default();
         let folder = self.adapter.parent().unwrap_or(&self.adapter).to_owned();
-        let others = env::var_os(PYTHONPATH).filter(|paths| !paths.is_empty());
-        let others = others.map(|paths| env::split_paths(&paths).collect::<Vec<_>>());
-        let folders: Vec<_> = [folder].into_iter().chain(others.unwrap_or_default()).collect();
+        let others = env::var_os(PYTHONPATH).unwrap_or_default();
+        // What is relative, or nothing at all, is the working folder again.
+        let others = env::split_paths(&others).filter(|folder| folder.is_absolute());
+        let folders: Vec<_> = [folder].into_iter().chain(others).collect();
         let mut command = Command::new(&self.python);
         command.arg("-m").arg(package).args(args);
         // Paths that came from this very variable cannot fail to be joined.
         command.env(PYTHONPATH, env::join_paths(folders).unwrap_or_default());
+        command.env(PYTHONSAFEPATH, "1");
         command
     }
 }
@@ -136,7 +164,7 @@ mod tests {
         let args = ["backend.model=org/m".to_owned()];
         let config = |name: &str| stack.config(if name == "text_generation" { "a" } else { name });
         let settings = arguments::parse(&args, Backend::Pytorch, config).unwrap();
-        let command = stack.run(&settings, Path::new("/results"), 3);
+        let command = stack.run(&settings, Path::new("/results"), 3).unwrap();
         let words: Vec<_> = command.get_args().map(|arg| arg.to_str().unwrap()).collect();
         assert_eq!(words[..3], ["-m", "adapter", "run"]);
         let tree: serde_json::Value = serde_json::from_str(words[3]).unwrap();
@@ -150,5 +178,28 @@ mod tests {
         assert!(
             variable("PYTHONPATH").unwrap().to_str().unwrap().starts_with(share.to_str().unwrap())
         );
+        assert_eq!(variable("PYTHONSAFEPATH").unwrap(), "1");
+    }
+
+    #[test]
+    fn what_an_earlier_run_left_is_not_taken_for_a_repo_of_the_hub() {
+        let (_root, stack) = image();
+        let results = tempfile::tempdir().unwrap();
+        let run = |args: &[&str]| {
+            let args: Vec<_> = args.iter().map(|arg| (*arg).to_owned()).collect();
+            let config = |_: &str| stack.config("a");
+            let settings = arguments::parse(&args, Backend::Pytorch, config).unwrap();
+            stack.run(&settings, results.path(), 1).map(|_| ())
+        };
+        let (model, dataset) = ("backend.model=org/m", "scenario.dataset_name=data");
+        assert_eq!(run(&[model, dataset]), Ok(()));
+        fs::create_dir_all(results.path().join("org/m")).unwrap();
+        assert!(
+            run(&[model]).unwrap_err().starts_with("`backend.model=org/m` is an id of the Hub")
+        );
+        assert_eq!(run(&["backend.model=/models/m", dataset]), Ok(()));
+        std::os::unix::fs::symlink("/nowhere", results.path().join("data")).unwrap();
+        let error = run(&["backend.model=/models/m", dataset]).unwrap_err();
+        assert!(error.starts_with("`scenario.dataset_name=data` is an id"), "{error}");
     }
 }
