@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use untrusted::{Dir, escape};
+use untrusted::escape;
 
 use crate::{
     exit::Usage,
@@ -75,12 +75,6 @@ fn follow(what: &str, path: &HostPath, writable: &[PathBuf]) -> Result<(), Usage
          the folder itself",
         target.display()
     ))))
-}
-
-/// Whether other users may make files in the results folder.
-pub(crate) fn is_shared(results: &HostPath) -> bool {
-    let mode = Dir::open(results.as_path()).and_then(|dir| dir.look("")).map(|stamp| stamp.mode);
-    mode.is_ok_and(|mode| mode & 0o022 != 0)
 }
 
 /// A file with a token, below a folder that is mounted.

@@ -14,6 +14,7 @@ pub mod cache_command;
 pub mod cache_trust;
 pub mod checks;
 pub mod cli;
+mod container_id;
 pub mod endpoint;
 pub mod engine;
 pub mod exit;

@@ -10,7 +10,7 @@ use contract::{
 
 use crate::{
     boundary::{self, Secret, Writable},
-    endpoint,
+    container_id, endpoint,
     exit::Usage,
     expand::expand,
     gpus::Gpus,
@@ -24,7 +24,7 @@ use crate::{
     relaxed::Relaxed,
     run_id::run_id,
     server::Server,
-    token::{CONTAINER_ID, TokenSource, file_of_run},
+    token::TokenSource,
 };
 
 /// The request, `--engine`.
@@ -197,7 +197,6 @@ impl RunOptions {
             image.is_some() || flavour.is_some() || host.env.get(env::DOCKER_IMAGE).is_some();
         let args = with_num_samples(args, num_samples)?;
         let results = HostPath::new("results folder", &results, &host.cwd)?;
-        let cidfile = results.as_path().join(format!(".aienergyscore-{run_id}.cid"));
         Ok(Self {
             engine,
             image_chosen,
@@ -206,7 +205,7 @@ impl RunOptions {
             endpoint,
             server: server.transpose()?,
             threads: host.env.text(env::OMP_NUM_THREADS),
-            cidfile: HostPath::new("container id file", &cidfile, &host.cwd)?,
+            cidfile: container_id::file(host, &run_id, &[])?,
             results,
             token: if no_token { None } else { Some(TokenSource::locate(host, &cache, &run_id)?) },
             cache,
@@ -270,13 +269,8 @@ impl RunOptions {
         let token = self.token.map(|token| token.settle(host, &writable.all())).transpose()?;
         let token = token.unwrap_or_default();
         inputs.doubts.extend(token.doubts());
-        // The engine's client follows a symlink that another user puts in its place.
-        let cidfile = match boundary::is_shared(&self.results) {
-            true => file_of_run(host, &self.run_id, CONTAINER_ID)?,
-            false => self.cidfile,
-        };
         Ok(Self {
-            cidfile,
+            cidfile: container_id::file(host, &self.run_id, &writable.all())?,
             secrets,
             groups: groups::that_own(own.map(HostPath::as_path).into_iter().chain(local), host),
             trust,

@@ -54,7 +54,7 @@ impl Server {
         let key = match [env::VLLM_API_KEY].into_iter().find(set) {
             _ if no_key => None,
             Some(name) => {
-                let file = file_of_run(host, run_id, "api-key")?;
+                let file = file_of_run(host, run_id, "api-key", &[])?;
                 Some(TokenSource::Variable { name, file })
             }
             None => named(env::VLLM_API_KEY_PATH, KEY_FILE)?.map(TokenSource::File),

@@ -27,9 +27,6 @@ use crate::{
 /// What the file of the token in force is called, in the HuggingFace home.
 const TOKEN: &str = "token";
 
-/// What ends the name of a file with a container's id, where that is no file of the results folder.
-pub(crate) const CONTAINER_ID: &str = "cid";
-
 /// Where the token is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenSource {
@@ -77,7 +74,7 @@ impl TokenSource {
     pub fn locate(host: &Host, cache: &HubCache, run_id: &str) -> Result<Self, Usage> {
         for name in [env::HF_TOKEN, env::HUGGING_FACE_HUB_TOKEN] {
             if host.env.text(name).is_some_and(|value| !value.trim().is_empty()) {
-                let file = file_of_run(host, run_id, TOKEN)?;
+                let file = file_of_run(host, run_id, TOKEN, &[])?;
                 return Ok(Self::Variable { name, file });
             }
         }
@@ -161,14 +158,27 @@ impl TokenSource {
     }
 }
 
-/// The file of a secret that a run makes: in the user's own folder for such, where there is one. What
-/// `su` or a container hands on may name somebody else's.
-pub(crate) fn file_of_run(host: &Host, run_id: &str, what: &str) -> Result<HostPath, Usage> {
+/// A file that a run makes: in the user's own folder for such, where there is one that lies in none
+/// of `apart`. What `su` or a container hands on may name somebody else's.
+///
+/// # Errors
+/// When no engine can mount its path.
+pub(crate) fn file_of_run(
+    host: &Host,
+    run_id: &str,
+    what: &str,
+    apart: &[PathBuf],
+) -> Result<HostPath, Usage> {
+    let is_apart = |folder: &Path| {
+        let real = folder.canonicalize().ok();
+        real.is_some_and(|real| !apart.iter().any(|other| real.starts_with(other)))
+    };
     let is_ours = |folder: &String| {
         let folder = Path::new(folder);
         folder.is_absolute()
             && folder.is_dir()
             && access(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+            && is_apart(folder)
     };
     let named = ["XDG_RUNTIME_DIR", "TMPDIR"].into_iter().filter_map(|name| host.env.text(name));
     let folder = named.into_iter().find(is_ours).unwrap_or_else(|| "/tmp".to_owned());

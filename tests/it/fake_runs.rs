@@ -112,10 +112,8 @@ fn a_good_run_is_believed_and_summarised() {
     let removed = docker.calls_of("rm");
     let name = &docker.calls_of("run")[0][3];
     assert_eq!(removed, [["rm", "--force", name.as_str()]]);
-    let left = fs::read_dir(sandbox.cwd().join("results"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    assert!(left.into_iter().all(|name| !name.ends_with(".cid")), "a cidfile was left");
+    let left = fs::read_dir(sandbox.folder("run")).unwrap();
+    assert_eq!(left.count(), 0, "the file with the container's id was left");
 }
 
 #[test]

@@ -11,13 +11,13 @@ use rustix::process::getuid;
 use untrusted::{Dir, Kind, Stamp};
 
 use super::Process;
-use crate::run_id::{PREFIX, runner_of};
+use crate::{
+    container_id::CONTAINER_ID,
+    run_id::{PREFIX, runner_of},
+};
 
 /// What follows a run's id in the names of its secrets' files.
-const KINDS: [&str; 2] = ["-token", "-api-key"];
-
-/// What follows it in that of a container's id, which the engine's client writes: nobody locks it.
-const CONTAINER_ID: &str = "-cid";
+const KINDS: [&str; 2] = ["token", "api-key"];
 
 /// Removes what dead runs of this user left in the folders that runs put secrets into.
 pub fn remove() {
@@ -53,7 +53,10 @@ fn remove_from(folder: &Path, uid: u32) -> io::Result<()> {
 /// The process id of the run that a file of this name is of.
 fn runner(name: &OsStr) -> Option<u32> {
     let rest = name.to_str()?.strip_prefix(PREFIX)?;
-    KINDS.iter().chain([&CONTAINER_ID]).find_map(|kind| runner_of(rest.strip_suffix(kind)?))
+    KINDS
+        .iter()
+        .chain([&CONTAINER_ID])
+        .find_map(|kind| runner_of(rest.strip_suffix(kind)?.strip_suffix('-')?))
 }
 
 /// Whether the file is the user's and of a run that is gone: one that lives has it locked.
@@ -62,6 +65,7 @@ fn is_left(dir: &Dir, name: &OsStr, uid: u32) -> io::Result<bool> {
     if Stamp::of_file(&file)?.uid != uid {
         return Ok(false);
     }
+    // The engine's client writes that of a container's id: nobody locks it.
     if name.as_encoded_bytes().ends_with(CONTAINER_ID.as_bytes()) {
         return Ok(is_gone(name));
     }

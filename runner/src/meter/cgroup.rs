@@ -7,6 +7,8 @@ use std::{
 
 use walkdir::WalkDir;
 
+use crate::container_id::is_group;
+
 /// How deep below the top a container's group may be: rootless Podman's is seven folders down.
 const DEPTH: usize = 12;
 
@@ -79,12 +81,10 @@ impl Cgroup {
 /// The uppermost folder that is named after `id`.
 fn group(top: &Path, id: &str) -> Option<PathBuf> {
     let folders = WalkDir::new(top).min_depth(1).max_depth(DEPTH).into_iter().flatten();
-    let is_group = |entry: &walkdir::DirEntry| {
-        let name = entry.file_name().to_string_lossy();
-        // Podman's monitor of a container has a group of its own.
-        entry.file_type().is_dir() && name.contains(id) && !name.contains("conmon")
+    let is_its = |entry: &walkdir::DirEntry| {
+        entry.file_type().is_dir() && is_group(&entry.file_name().to_string_lossy(), id)
     };
-    folders.into_iter().find(is_group).map(walkdir::DirEntry::into_path)
+    folders.into_iter().find(is_its).map(walkdir::DirEntry::into_path)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{cgroup::Cgroup, process::Processes};
+use crate::container_id;
 
 /// How long after a container has its id its control group is looked for at every moment, in
 /// seconds.
@@ -98,10 +99,7 @@ impl Target {
             Subject::Child(pid) => return pid.get().map(|pid| Found::tree(*pid)),
             Subject::Container { cidfile, pid_command } => (cidfile, pid_command),
         };
-        let id = fs::read_to_string(cidfile).ok()?.trim().to_owned();
-        if id.len() < 12 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
+        let id = container_id::read(cidfile)?;
         let age = now - *self.known_since.get_or_insert(now);
         let soon = age < SOON;
         if age > GIVEN_UP || self.late.is_some_and(|last| now - last < PAUSE) {
@@ -152,7 +150,9 @@ impl Target {
     pub(super) fn owns(&self, pid: u32) -> Option<bool> {
         let processes = self.processes();
         match self.found.as_ref()? {
-            Found::Container { id, .. } => processes.cgroups(pid).map(|text| text.contains(id)),
+            Found::Container { id, .. } => {
+                processes.cgroups(pid).map(|text| container_id::is_in_group(&text, id))
+            }
             Found::Tree { root, .. } => processes.comes_from(pid, *root),
         }
     }

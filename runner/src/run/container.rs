@@ -14,6 +14,7 @@ use super::{
     survivors::{self, Marks},
 };
 use crate::{
+    container_id,
     engine::{Engine, Question},
     plan::{RunPlan, Supervision},
     process::Captured,
@@ -43,7 +44,7 @@ pub(super) fn was_made(plan: &RunPlan) -> bool {
 
 /// Whether an id is in the file that the engine's client writes it to.
 pub(super) fn has_id(cidfile: &Path) -> bool {
-    fs::metadata(cidfile).is_ok_and(|file| file.len() > 0)
+    container_id::read(cidfile).is_some()
 }
 
 /// Has `remove` remove the container again and again: for `patience`, whether it was there or not, and

@@ -38,7 +38,6 @@ use crate::{
 pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Result<Exit> {
     let Prepared { planned: Planned { options, detected, plan }, lock } = prepared;
     let engine = &detected.engine;
-    dead_runs::remove_ids(options.results.as_path(), &plan.run_id);
     dead_runs::end_half_made(engine);
     let hub = plan.backend.value.needs_hub_cache().then(|| options.cache.hub.as_path());
     let before = hub.map(take_inventory).transpose()?;

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    io::Read as _,
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -12,10 +13,14 @@ use std::{
 use contract::env;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::run_id::PREFIX;
+use crate::{container_id, run_id::PREFIX};
 
 /// From one look at the processes to the next.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Bytes of a process's file that are read. Linux hands a program 6 MiB of arguments and environment
+/// at most (`execve(2)`).
+const MOST_BYTES: u64 = 8 << 20;
 
 /// How long a killed process may take to be gone.
 const DYING: Duration = Duration::from_secs(2);
@@ -34,12 +39,10 @@ pub(super) struct Marks {
 impl Marks {
     /// Of the run whose container has this name and writes its id to `cidfile`.
     pub(super) fn of_container(container: &str, cidfile: &Path) -> Self {
-        let id = fs::read_to_string(cidfile).unwrap_or_default().trim().to_owned();
-        let is_id = id.len() >= 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
         Self {
             run_id: container.strip_prefix(PREFIX).unwrap_or(container).to_owned(),
             container: container.to_owned(),
-            id: is_id.then_some(id),
+            id: container_id::read(cidfile),
         }
     }
 
@@ -48,7 +51,9 @@ impl Marks {
         let variable = format!("{}={}", env::RUN_ID, self.run_id);
         let is_ours = |pid: u32| {
             let in_group = self.id.as_ref().is_some_and(|id| {
-                read(pid, "cgroup").is_some_and(|groups| contains(&groups, id.as_bytes()))
+                read(pid, "cgroup").is_some_and(|groups| {
+                    container_id::is_in_group(&String::from_utf8_lossy(&groups), id)
+                })
             });
             in_group || words(pid, "environ").any(|word| word == variable.as_bytes())
         };
@@ -226,12 +231,12 @@ fn words(pid: u32, file: &str) -> impl Iterator<Item = Vec<u8>> {
     words.into_iter()
 }
 
+/// What is in a file of a process, which says of itself what it likes, and as much of it.
 fn read(pid: u32, file: &str) -> Option<Vec<u8>> {
-    fs::read(format!("/proc/{pid}/{file}")).ok()
-}
-
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
+    let mut bytes = vec![];
+    let file = fs::File::open(format!("/proc/{pid}/{file}")).ok()?;
+    file.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 #[cfg(test)]

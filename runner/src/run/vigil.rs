@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract::output;
+use contract::{output, path};
 use untrusted::Dir;
 
 use super::{
@@ -51,13 +51,13 @@ impl Vigil {
     /// Over the client of a run; none where there is no container.
     pub(super) fn over(engine: &Engine, plan: &RunPlan) -> Option<Self> {
         let supervision = plan.supervision.as_ref().filter(|_| engine.has_containers())?;
-        let cidfile = supervision.cidfile.as_path();
+        let results = plan.mounts.iter().find(|mount| mount.target == path::RESULTS)?;
         Some(Self {
             engine: engine.clone(),
             container: supervision.container.clone(),
             run_id: plan.run_id.clone(),
-            cidfile: cidfile.to_owned(),
-            results: cidfile.parent()?.to_owned(),
+            cidfile: supervision.cidfile.as_path().to_owned(),
+            results: results.source.as_path().to_owned(),
         })
     }
 

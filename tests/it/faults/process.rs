@@ -228,7 +228,7 @@ fn everything_that_looks_after_a_container_is_killed() {
     let left = run.left(|| ada.containers()).replace(&container, "CONTAINER");
     assert_snapshot!(left, @r#"
     exit code signal: 9 (SIGKILL), in time
-    kept: .aienergyscore-RUN.cid, benchmark.log
+    kept: benchmark.log
     containers: CONTAINER
     "#);
     docker(&["wait", &container]);

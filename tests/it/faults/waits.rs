@@ -14,7 +14,7 @@ const UNTIL_GO: &str = r#"while [ ! -e "$RESULTS/go" ]; do sleep 0.01; done"#;
 /// Tells the container's id, as the engine's client does.
 pub(super) const WITH_ID: &str = r#"
   while [ "$1" != --cidfile ]; do shift; done
-  printf 0123456789abcdef >"$2"
+  printf %064d 7 >"$2"
 "#;
 
 #[test]

@@ -35,7 +35,7 @@ pub(super) const ANYWHERE: [Symptom; 9] = [
         let says = "Error: No such container: aienergyscore-20260101T000000Z-7";
         // The fake engine gives no id by itself.
         Here::new(&format!(
-            "run) for word in \"$@\"; do case $word in */.aienergyscore-*.cid) echo 0123 >\"$word\" ;; \
+            "run) for word in \"$@\"; do case $word in */aienergyscore-*-cid) printf %064d 7 >\"$word\" ;; \
              esac; done; exit 137 ;;\ncontainer) echo '{says}' >&2; exit 1 ;;"
         ))
         .said(&RUN)
