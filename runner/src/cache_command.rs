@@ -114,7 +114,7 @@ fn around<T>(
     work: impl FnOnce(&Around<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     must_be_open(host, cache)?;
-    let memory = dirs::cache_dir();
+    let memory = dirs::cache_dir().filter(|folder| !is_containers(folder, cache));
     let token = TokenSource::locate(host, cache, "")?;
     work(&Around {
         host,
@@ -122,6 +122,13 @@ fn around<T>(
         memory: memory.as_deref(),
         stop: &signals.stop,
     })
+}
+
+/// Whether a container can write to `folder`, which may be missing yet: it lies in the cache.
+fn is_containers(folder: &Path, cache: &HubCache) -> bool {
+    let real = folder.ancestors().find_map(|folder| folder.canonicalize().ok());
+    let writable = [&cache.home, &cache.hub].map(|path| path.as_path().canonicalize().ok());
+    real.is_some_and(|real| writable.iter().flatten().any(|other| real.starts_with(other)))
 }
 
 /// Says who closed the cache, and what opens it.

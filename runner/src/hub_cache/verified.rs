@@ -2,19 +2,21 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    ffi::OsString,
-    fs::{self, DirBuilder},
-    io::{self, Write as _},
+    ffi::{OsStr, OsString},
+    fs::DirBuilder,
+    io,
     os::unix::{ffi::OsStrExt as _, fs::DirBuilderExt as _},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
 use sha2::{Digest as _, Sha256};
+use untrusted::{Dir, Kind, NEW};
 
 use super::{
     dir::{Stamp, Time},
-    names::Digest,
+    names::{Digest, RepoName},
+    store::STORE,
 };
 
 /// What a memory begins with; the last byte is the version of its format.
@@ -26,8 +28,6 @@ const RECORD: usize = 5 * 8 + 2 * 4 + 1 + 32;
 /// Bytes of the largest memory that is read: ten million files.
 const LARGEST: u64 = 1 << 30;
 
-/// What begins the name of a memory that is being written.
-const NEW: &str = ".new-";
 /// Nobody writes a memory for so long.
 const YOUNG: Duration = Duration::from_secs(3600);
 
@@ -39,9 +39,14 @@ const SLOW_TICK: Duration = Duration::from_millis(2100);
 /// Where the memory of the repo in `folder` is: below `base`, which is the user's cache folder,
 /// apart for every Hub cache. `hub` is that cache's path, links followed.
 pub(crate) fn file(base: &Path, hub: &Path, folder: &str) -> PathBuf {
+    self::folder(base, hub).join(folder)
+}
+
+/// Where the memories of all repos are.
+fn folder(base: &Path, hub: &Path) -> PathBuf {
     let hub: [u8; 32] = Sha256::digest(hub.as_os_str().as_bytes()).into();
     let hub: String = hub[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    base.join("aienergyscore/verified").join(hub).join(folder)
+    base.join("aienergyscore/verified").join(hub)
 }
 
 /// Removes the memories of repos that this Hub cache has no more: it has those in `folders`.
@@ -49,23 +54,30 @@ pub(crate) fn file(base: &Path, hub: &Path, folder: &str) -> PathBuf {
 /// # Errors
 /// When the folder of memories cannot be read, or one cannot be removed.
 pub(crate) fn sweep(base: &Path, hub: &Path, folders: &HashSet<OsString>) -> io::Result<()> {
-    let memories = match file(base, hub, "").read_dir() {
+    let memories = match Dir::open_itself(folder(base, hub)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         memories => memories?,
     };
-    for memory in memories {
-        let memory = memory?;
-        let name = memory.file_name();
-        if name.as_bytes().starts_with(NEW.as_bytes()) || folders.contains(&name) {
-            continue;
-        }
-        match fs::remove_file(memory.path()) {
-            // Another run was faster.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            removed => removed?,
+    for (name, kind) in memories.list()? {
+        let is_memory = kind == Kind::File && name.to_str().is_some_and(is_name);
+        if is_memory && !folders.contains(&name) {
+            remove(&memories, &name)?;
         }
     }
     Ok(())
+}
+
+/// Whether a memory may be called so: after the folder that it is of.
+fn is_name(name: &str) -> bool {
+    name == STORE || RepoName::of_folder(name).is_some()
+}
+
+fn remove(memories: &Dir, name: &OsStr) -> io::Result<()> {
+    match memories.remove(name) {
+        // Another run was faster.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 /// Digests by what the kernel says of their files. Whoever writes a file changes its stamp.
@@ -106,9 +118,9 @@ impl Verified {
     /// Reads the memory in `file`. One that is missing, damaged or of another version is empty:
     /// everything is then hashed again, which is slow and right.
     pub(crate) fn load(file: &Path) -> Self {
-        let read = || untrusted::bytes(untrusted::file(file)?, LARGEST);
+        let read = || Dir::open_itself(file.parent()?).ok()?.read(file.file_name()?, LARGEST).ok();
         Self {
-            entries: read().ok().and_then(|bytes| parse(&bytes)).unwrap_or_default(),
+            entries: read().and_then(|bytes| parse(&bytes)).unwrap_or_default(),
             is_changed: false,
         }
     }
@@ -136,8 +148,6 @@ impl Verified {
     /// Writes what was recalled or remembered in this run to `file`, if that differs from what is
     /// there. Of two runs at once the later one wins, whole.
     ///
-    /// Nothing waits for the disk: what a crash leaves of it fails its checksum and is ignored.
-    ///
     /// # Errors
     /// When the folder cannot be made or written.
     pub(crate) fn save(&self, file: &Path) -> io::Result<()> {
@@ -147,11 +157,9 @@ impl Verified {
         let folder = file.parent().unwrap_or(Path::new("."));
         // Others need not know what is there, and must not say what is right.
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        remove_leftovers(folder, SystemTime::now())?;
-        let mut new = tempfile::Builder::new().prefix(NEW).tempfile_in(folder)?;
-        new.write_all(&self.render())?;
-        new.persist(file)?;
-        Ok(())
+        let memories = Dir::open_itself(folder)?;
+        remove_leftovers(&memories, SystemTime::now())?;
+        memories.write(file.file_name().unwrap_or_default(), &self.render())
     }
 
     /// What is worth keeping, in bytes.
@@ -167,20 +175,18 @@ impl Verified {
 }
 
 /// Removes what runs that were killed had begun to write; of young ones the run may still be there.
-fn remove_leftovers(folder: &Path, now: SystemTime) -> io::Result<()> {
-    for entry in folder.read_dir()? {
-        let entry = entry?;
-        if !entry.file_name().as_bytes().starts_with(NEW.as_bytes()) {
+fn remove_leftovers(memories: &Dir, now: SystemTime) -> io::Result<()> {
+    for (name, kind) in memories.list()? {
+        if kind != Kind::File || !name.as_bytes().starts_with(NEW.as_bytes()) {
             continue;
         }
-        let removed = entry.metadata().and_then(|data| {
-            let age = now.duration_since(data.modified()?).unwrap_or_default();
-            if age > YOUNG { fs::remove_file(entry.path()) } else { Ok(()) }
+        let modified = memories.look(&name).map(|stamp| stamp.modified.0);
+        let modified = modified.ok().and_then(|seconds| u64::try_from(seconds).ok());
+        let age = modified.and_then(|seconds| {
+            now.duration_since(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).ok()
         });
-        match removed {
-            // Another run was faster.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            removed => removed?,
+        if age.is_some_and(|age| age > YOUNG) {
+            remove(memories, &name)?;
         }
     }
     Ok(())

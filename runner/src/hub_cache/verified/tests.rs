@@ -2,10 +2,12 @@
 
 use std::{
     fs,
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
+
+use untrusted::{Dir, NEW};
 
 use super::{RECORD, Verified, file, parse, sweep};
 use crate::hub_cache::{
@@ -103,12 +105,21 @@ fn what_was_not_met_is_forgotten() {
 fn memories_of_repos_that_are_gone_are_swept() {
     let (base, path) = saved();
     let hub = path.parent().unwrap();
-    let (gone, new) = (hub.join("models--gone"), hub.join(".new-1"));
-    for file in [&gone, &new] {
+    let (gone, other) = (hub.join("models--gone"), hub.join("thesis.tex"));
+    for file in [&gone, &other] {
         fs::write(file, "").unwrap();
     }
-    sweep(base.path(), Path::new("/hub"), &["models--a--b".into()].into()).unwrap();
-    assert_eq!([&path, &gone, &new].map(|file| file.exists()), [true, false, true]);
+    let swept = || sweep(base.path(), Path::new("/hub"), &["models--a--b".into()].into());
+    swept().unwrap();
+    assert_eq!([&path, &gone, &other].map(|file| file.exists()), [true, false, true]);
+    // A symlink in the folder's place leads nowhere.
+    let moved = base.path().join("moved");
+    fs::rename(hub, &moved).unwrap();
+    symlink(&moved, hub).unwrap();
+    fs::write(moved.join("models--gone"), "").unwrap();
+    swept().unwrap_err();
+    assert!(moved.join("models--gone").exists());
+    assert!(Verified::load(&path).entries.is_empty());
     // A cache that nobody verified has none.
     sweep(base.path(), Path::new("/other"), &[].into()).unwrap();
 }
@@ -117,9 +128,9 @@ fn memories_of_repos_that_are_gone_are_swept() {
 fn what_a_killed_run_had_begun_is_removed_when_it_is_old() {
     let (_base, path) = saved();
     let folder = path.parent().unwrap();
-    fs::write(folder.join(".new-abc"), "half").unwrap();
+    fs::write(folder.join(NEW.to_owned() + "abc"), "half").unwrap();
     let count = |now| {
-        super::remove_leftovers(folder, now).unwrap();
+        super::remove_leftovers(&Dir::open(folder).unwrap(), now).unwrap();
         fs::read_dir(folder).unwrap().count()
     };
     let now = SystemTime::now();
