@@ -28,7 +28,7 @@ fn secrets_are_in_no_environment_that_does_not_need_them() {
     assert!(seen.contains("PATH=") && !seen.contains("hf_secret_of_ada"), "{seen}");
     let core = fs::read_to_string(fake.results().join("core")).unwrap();
     let words: Vec<_> = core.split_whitespace().collect();
-    assert_eq!(words, ["0", "0", "Max", "core", "file", "size", "0", "0", "bytes"]);
+    assert_eq!(words, ["0", "0", "Max", "core", "file", "size", "1", "1", "bytes"]);
 }
 
 #[test]
