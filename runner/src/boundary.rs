@@ -4,14 +4,13 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use untrusted::escape;
 
 use crate::{
     exit::Usage,
     host::Host,
     host_path::HostPath,
     hub_cache::{HubCache, trust::Trust},
-    planted::linked_inside,
+    planted::refuse_linked,
     token,
 };
 
@@ -57,24 +56,15 @@ impl Writable {
         let others = |folders: [&Option<PathBuf>; 2]| -> Vec<PathBuf> {
             folders.into_iter().flatten().cloned().collect()
         };
-        follow("results folder", results, &others([home, hub]))?;
+        refuse_linked("results folder", results.as_path(), &others([home, hub]))?;
         if home.is_none() {
             return Ok(None);
         }
-        follow("HuggingFace home", &cache.home, &others([real_results, hub]))?;
+        refuse_linked("HuggingFace home", cache.home.as_path(), &others([real_results, hub]))?;
         let trust = Trust::look(cache.hub.as_path(), &others([real_results, home]), host);
         trust.as_ref().map_or(Ok(()), Trust::check)?;
         Ok(trust)
     }
-}
-
-fn follow(what: &str, path: &HostPath, writable: &[PathBuf]) -> Result<(), Usage> {
-    let Some(target) = linked_inside(path.as_path(), writable) else { return Ok(()) };
-    Err(Usage(escape(&format!(
-        "the {what} `{path}` leads to `{}` by a symlink in a folder that containers write to; name \
-         the folder itself",
-        target.display()
-    ))))
 }
 
 /// A file with a token, below a folder that is mounted.

@@ -234,7 +234,7 @@ impl RunOptions {
     /// As [`RunOptions::new`], and when a container may have chosen the results folder.
     pub fn read(request: Request, host: &Host) -> Result<Self, Usage> {
         let options = Self::new(request, host)?;
-        refuse_planted(&options.results)?;
+        refuse_planted("results folder", options.results.as_path())?;
         let HubCache { home, hub } = options.cache;
         let token = options.token.map(|token| token.without_parents()).transpose()?;
         Ok(Self {
@@ -260,24 +260,29 @@ impl RunOptions {
         let needs_cache = self.backend.is_none_or(Backend::needs_hub_cache);
         let writable = Writable::of(&self.results, &self.cache, needs_cache);
         let trust = writable.check(&self.results, &self.cache, host)?;
+        // Earlier runs may have needed what this one does not.
+        let of_any_run = Writable::of(&self.results, &self.cache, true).all();
+        // The way to the Hub cache was checked just now.
+        let checked = needs_cache.then(|| self.cache.hub.clone());
         let cache = self.cache.follow_links()?;
-        let mut inputs = self.inputs.settle(&self.args, &cache.hub)?;
+        let mut inputs =
+            self.inputs.settle(&self.args, &cache.hub, checked.as_ref(), &of_any_run)?;
         let own = [&self.results, &cache.home, &cache.hub];
         let local = inputs.local.iter().map(|input| input.path.as_path());
         let mounts = inputs.local.iter().filter_map(|input| Some(&input.found.as_ref()?.mount));
         let secrets = boundary::secrets(own.into_iter().chain(mounts), &cache, host)?;
-        let token = self.token.map(|token| token.settle(host, &writable.all())).transpose()?;
+        let token = self.token.map(|token| token.settle(host, &of_any_run)).transpose()?;
         let token = token.unwrap_or_default();
         inputs.doubts.extend(token.doubts());
         Ok(Self {
-            cidfile: container_id::file(host, &self.run_id, &writable.all())?,
+            cidfile: container_id::file(host, &self.run_id, &of_any_run)?,
             secrets,
             groups: groups::that_own(own.map(HostPath::as_path).into_iter().chain(local), host),
             trust,
             inputs,
             cache,
             token: token.token,
-            server: self.server.map(Server::settle).transpose()?,
+            server: self.server.map(|server| server.settle(&of_any_run)).transpose()?,
             ..self
         })
     }

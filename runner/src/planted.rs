@@ -10,7 +10,7 @@ use std::{
 use contract::output::{DOCUMENTED, LOCK};
 use untrusted::escape;
 
-use crate::{exit::Usage, host_path::HostPath};
+use crate::exit::Usage;
 
 /// Symlinks after which the kernel follows no more.
 const MOST_LINKS: usize = 40;
@@ -20,11 +20,11 @@ const MOST_LINKS: usize = 40;
 ///
 /// # Errors
 /// When there is one, with its place.
-pub(crate) fn refuse_planted(results: &HostPath) -> Result<(), Usage> {
+pub(crate) fn refuse_planted(what: &str, path: &Path) -> Result<(), Usage> {
     let names = |path: &Path| -> Vec<OsString> {
         path.components().map(|part| part.as_os_str().to_owned()).collect()
     };
-    let mut ahead = VecDeque::from(names(results.as_path()));
+    let mut ahead = VecDeque::from(names(path));
     let (mut real, mut links) = (PathBuf::new(), 0);
     while let Some(name) = ahead.pop_front() {
         match Path::new(&name).components().next() {
@@ -36,10 +36,10 @@ pub(crate) fn refuse_planted(results: &HostPath) -> Result<(), Usage> {
             Some(Component::CurDir) | None => continue,
             Some(_) => {}
         }
-        let path = real.join(&name);
+        let place = real.join(&name);
         // What is missing or out of reach is told when it is used.
-        let Ok(target) = fs::read_link(&path) else {
-            real = path;
+        let Ok(target) = fs::read_link(&place) else {
+            real = place;
             continue;
         };
         links += 1;
@@ -48,10 +48,11 @@ pub(crate) fn refuse_planted(results: &HostPath) -> Result<(), Usage> {
         }
         if let Some(earlier) = real.ancestors().find(|folder| is_of_a_run(folder)) {
             return Err(Usage(format!(
-                "the results folder `{results}` leads through the symlink `{}`, which a container \
-                 may have left: `{}` is a results folder of an earlier run; name the folder that \
-                 the symlink leads to, `{}`, if it is the one you mean",
-                shown(&path),
+                "the {what} `{}` leads through the symlink `{}`, which a container may have left: \
+                 `{}` is a results folder of an earlier run; name what the symlink leads to, `{}`, if \
+                 it is the one you mean",
+                shown(path),
+                shown(&place),
                 shown(earlier),
                 shown(&target)
             )));
@@ -73,6 +74,20 @@ fn shown(path: &Path) -> String {
     escape(&path.to_string_lossy())
 }
 
+/// Refuses a path that leads through a symlink in one of the folders of `writable`.
+///
+/// # Errors
+/// When there is one, with what it leads to.
+pub(crate) fn refuse_linked(what: &str, path: &Path, writable: &[PathBuf]) -> Result<(), Usage> {
+    let Some(target) = linked_inside(path, writable) else { return Ok(()) };
+    Err(Usage(format!(
+        "the {what} `{}` leads to `{}` by a symlink in a folder that containers write to; name what it \
+         leads to",
+        shown(path),
+        shown(&target)
+    )))
+}
+
 /// Where `path` leads, if a symlink inside of a folder that containers write to is on its way. The
 /// folders of `writable` are canonical.
 pub(crate) fn linked_inside(path: &Path, writable: &[PathBuf]) -> Option<PathBuf> {
@@ -92,7 +107,7 @@ pub(crate) fn linked_inside(path: &Path, writable: &[PathBuf]) -> Option<PathBuf
 mod tests {
     use std::{fs, os::unix::fs::symlink};
 
-    use super::{HostPath, linked_inside, refuse_planted};
+    use super::{linked_inside, refuse_linked, refuse_planted};
 
     #[test]
     fn only_symlinks_in_folders_of_runs_are_refused() {
@@ -107,8 +122,7 @@ mod tests {
         symlink("results/planted", at("through")).unwrap();
         symlink("loop", at("loop")).unwrap();
         let refused = |name: &str| {
-            let path = HostPath::new("results folder", &at(name), "/".as_ref()).unwrap();
-            refuse_planted(&path).err().map(|usage| usage.to_string())
+            refuse_planted("results folder", &at(name)).err().map(|usage| usage.to_string())
         };
         for name in [
             "results/planted",
@@ -144,5 +158,7 @@ mod tests {
         }
         assert_eq!(inside("w/link"), Some(at("out")));
         assert_eq!(inside("to w/link"), Some(at("out")));
+        let error = refuse_linked("dataset", &at("w/link"), &[at("w")]).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("the dataset `{}` leads to", at("w/link").display())));
     }
 }

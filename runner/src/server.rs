@@ -1,6 +1,6 @@
 //! What a client of the `vllm` backend's server is given besides its address.
 
-use std::{fs::File, path::Path};
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use contract::env;
@@ -11,6 +11,7 @@ use crate::{
     expand::expand,
     host::Host,
     host_path::HostPath,
+    planted::{refuse_linked, refuse_planted},
     shell::shown_for_shell,
     token::{TokenSource, file_of_run},
 };
@@ -69,8 +70,9 @@ impl Server {
     /// The same with `..` in paths followed on the disk.
     ///
     /// # Errors
-    /// When no engine can mount what one leads to.
+    /// When no engine can mount what one leads to, or a container may have chosen one.
     pub fn without_parents(self) -> Result<Self, Usage> {
+        self.files().try_for_each(|(what, file)| refuse_planted(what, file.as_path()))?;
         let certificates = self.certificates.map(|file| file.without_parents(CERTIFICATES));
         Ok(Self {
             key: self.key.map(TokenSource::without_parents).transpose()?,
@@ -79,11 +81,22 @@ impl Server {
         })
     }
 
-    /// Makes sure that the files are there: each was named by the user.
+    /// The files that the user named.
+    fn files(&self) -> impl Iterator<Item = (&'static str, &HostPath)> {
+        let key = self.key.as_ref().and_then(|key| match key {
+            TokenSource::File(file) => Some((KEY_FILE, file)),
+            TokenSource::Variable { .. } => None,
+        });
+        key.into_iter().chain(self.certificates.as_ref().map(|file| (CERTIFICATES, file)))
+    }
+
+    /// Makes sure that the files are there: each was named by the user. The folders of `writable` are
+    /// those that containers write to.
     ///
     /// # Errors
-    /// When one is missing.
-    pub fn settle(self) -> Result<Self, Usage> {
+    /// When one is missing, or a container may have chosen it.
+    pub(crate) fn settle(self, writable: &[PathBuf]) -> Result<Self, Usage> {
+        self.files().try_for_each(|(what, file)| refuse_linked(what, file.as_path(), writable))?;
         let key = self.key.as_ref().filter(|key| !key.exists()).map(TokenSource::file);
         let certificates = self.certificates.as_ref().filter(|file| !file.as_path().is_file());
         let missing = [(key, env::VLLM_API_KEY_PATH), (certificates, env::SSL_CERT_FILE)];
@@ -105,7 +118,7 @@ impl Server {
     /// When it is closed.
     pub(crate) fn readable(&self, host: &Host) -> anyhow::Result<()> {
         let Some(TokenSource::File(file)) = &self.key else { return Ok(()) };
-        let Err(error) = File::open(file.as_path()) else { return Ok(()) };
+        let Err(error) = untrusted::file(file.as_path()) else { return Ok(()) };
         bail!(
             "the API key in `{file}` cannot be read: {error}; make it yours with `sudo chown {} {}`, \
              or name another in {}",
@@ -163,7 +176,7 @@ mod tests {
         std::fs::write(&there, "k").unwrap();
         let settled = |name: &str, path: &str| {
             let server = located(&[(name, path)], "https://h", false);
-            server.settle().map(drop).map_err(|error| error.to_string())
+            server.settle(&[]).map(drop).map_err(|error| error.to_string())
         };
         assert_eq!(settled("VLLM_API_KEY_PATH", there.to_str().unwrap()), Ok(()));
         insta::assert_snapshot!(settled("VLLM_API_KEY_PATH", "/none").unwrap_err(), @"VLLM_API_KEY_PATH names `/none`, where no file is; name another, or unset it");

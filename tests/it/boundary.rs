@@ -135,6 +135,43 @@ fn hub_that_becomes_a_symlink_is_refused_until_the_user_trusts_it() {
 }
 
 #[test]
+fn model_or_dataset_that_a_container_chose_is_not_mounted() {
+    let mut machine = Machine::new();
+    machine.folder("home/secret", &["diary.csv", "mine.gguf"]);
+    let snapshot = "models--a--b/snapshots/1";
+    let disk = machine.folder("disk", &[]);
+    machine.link_hub(&disk);
+    fs::create_dir_all(disk.join(snapshot)).unwrap();
+    fs::create_dir_all(disk.join("models--a--b/blobs")).unwrap();
+    fs::write(disk.join("models--a--b/blobs/2"), "weights").unwrap();
+    symlink("../../blobs/2", disk.join(snapshot).join("m.gguf")).unwrap();
+    let results = machine.folder("cwd/results", &[]);
+    let model = |path: String| format!("backend.model={path}");
+    let hub = machine.huggingface().join("hub").join(snapshot);
+    machine.succeeds(&["--backend", "native", &model(format!("{}/m.gguf", hub.display()))]);
+    // The user's own symlink elsewhere is the user's own choice.
+    symlink("secret/mine.gguf", machine.sandbox.folder("home/own.gguf")).unwrap();
+    machine.succeeds(&["--backend", "native", &model("~/own.gguf".to_owned())]);
+
+    let dataset = "scenario.dataset_name=./results/prompts.csv";
+    symlink("../../home/secret/diary.csv", results.join("prompts.csv")).unwrap();
+    assert!(machine.refused(&[dataset]).contains("may have left"));
+    symlink("../../home/secret", results.join("previous-model")).unwrap();
+    let through = model("./results/previous-model/../secret/mine.gguf".to_owned());
+    assert!(machine.refused(&["--results", "other", &through]).contains("may have left"));
+    fs::remove_file(disk.join(snapshot).join("m.gguf")).unwrap();
+    let planted = machine.sandbox.folder("home/secret/mine.gguf");
+    symlink(planted, disk.join(snapshot).join("m.gguf")).unwrap();
+    let error = machine.refused(&[&model(format!("{}/m.gguf", hub.display()))]);
+    assert!(error.contains("a folder that containers write to"), "{error}");
+    machine.sandbox.set("VLLM_ENDPOINT", "http://127.0.0.1:1/v1");
+    symlink("../../home/secret/diary.csv", results.join("key")).unwrap();
+    machine.sandbox.set("VLLM_API_KEY_PATH", results.join("key"));
+    let error = machine.refused(&["--backend", "vllm"]);
+    assert!(error.contains("the API key's file `"), "{error}");
+}
+
+#[test]
 fn token_that_is_a_symlink_to_another_file_is_not_handed_over() {
     let mut machine = Machine::new();
     let ssh = machine.folder("home/.ssh", &[]);

@@ -89,6 +89,18 @@ fn way(folder: &Path, inside: &Path) -> Option<String> {
     (!way.is_empty()).then(|| way.to_owned())
 }
 
+/// What of `path` the user chose: the name of a snapshot's file leads to a blob of the same repo, as
+/// the Hub client made it.
+pub(super) fn chosen(path: &Path) -> &Path {
+    let of_snapshot = || {
+        let parent = path.parent()?;
+        let folder = parent.canonicalize().ok()?;
+        let (repo, _) = snapshot(&folder)?;
+        path.canonicalize().ok()?.starts_with(repo.join("blobs")).then_some(parent)
+    };
+    of_snapshot().unwrap_or(path)
+}
+
 /// The repo of a Hub cache that the folder `real` is a snapshot of, and the way from there: the
 /// files of a snapshot are links to blobs beside it.
 fn snapshot(real: &Path) -> Option<(&Path, String)> {

@@ -1,6 +1,6 @@
 //! The run itself: starts the benchmark, waits for its end, cleans up, judges and reports.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use contract::{Backend, output, summary::Summary};
@@ -142,7 +142,7 @@ fn take_inventory(hub: &Path) -> anyhow::Result<Inventory> {
 /// only the `native` backend does without that library.
 fn readable(token: &TokenSource, backend: Backend, host: &Host) -> anyhow::Result<()> {
     let TokenSource::File(file) = token else { return Ok(()) };
-    let Err(error) = fs::File::open(file.as_path()) else { return Ok(()) };
+    let Err(error) = untrusted::file(file.as_path()) else { return Ok(()) };
     let text = format!(
         "the token file `{file}` cannot be read: {error}; make it yours with `sudo chown {} {}`, \
          or name another in {}",
