@@ -62,7 +62,7 @@ fn no_process_leaves_its_memory_on_a_disk() {
     let end = Instant::now() + Duration::from_secs(30);
     let is_set = |limits: &str| {
         let line = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
-        line.split_whitespace().skip(4).take(2).all(|limit| limit == "0")
+        line.split_whitespace().skip(4).take(2).all(|limit| limit == "1")
     };
     while !is_set(&limits()) {
         assert!(Instant::now() < end, "{}", limits());
