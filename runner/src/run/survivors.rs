@@ -116,11 +116,15 @@ pub(super) fn end_benchmark(marks: &Marks, grace: Duration) -> Ended {
         signal(&found, Signal::TERM);
         wait(&found, grace);
     }
-    // It may have started others meanwhile.
-    let now = marks.benchmark();
-    signal(&now, Signal::KILL);
-    wait(&now, DYING);
-    Ended { pids: found.iter().map(|process| process.pid).collect(), left: marks.benchmark() }
+    // One that is killed may have started another just before.
+    let end = Instant::now() + DYING;
+    let mut left = marks.benchmark();
+    while !left.is_empty() && Instant::now() < end {
+        signal(&left, Signal::KILL);
+        wait(&left, PAUSE);
+        left = marks.benchmark();
+    }
+    Ended { pids: found.iter().map(|process| process.pid).collect(), left }
 }
 
 /// Ends what Podman left of a container that is removed, if it does not end by itself.
@@ -245,6 +249,7 @@ mod tests {
         fs,
         os::unix::process::CommandExt as _,
         process::{Child, Command, Stdio},
+        thread,
         time::Duration,
     };
 
@@ -267,6 +272,10 @@ mod tests {
             let mut command = Command::new("sh");
             let mut child =
                 start(command.args(["-c", script]).env(contract::env::RUN_ID, &marks.run_id));
+            // A new program has no environment for a moment.
+            while marks.benchmark().is_empty() {
+                thread::sleep(Duration::from_millis(1));
+            }
             let ended = end_benchmark(&marks, Duration::from_secs(grace));
             assert!(ended.pids.contains(&child.id()) && ended.left.is_empty(), "{ended:?}");
             child.wait().unwrap();
