@@ -79,7 +79,7 @@ pub struct Secret {
 /// The files with tokens below each of `folders`.
 ///
 /// # Errors
-/// When the path of one is none that an engine can mount over.
+/// When an engine cannot mount over the path of one.
 pub(crate) fn secrets<'a>(
     folders: impl IntoIterator<Item = &'a HostPath>,
     cache: &HubCache,

@@ -176,7 +176,7 @@ fn open(host: &Host, cache: &HubCache, owners: &dyn TakeBack) -> anyhow::Result<
 }
 
 /// Whether a folder that cannot be looked into is at its own place in a folder of the user's. A
-/// symlink may lead to anything of root's.
+/// symlink may lead to anything that belongs to root.
 fn is_a_users(hub: &Path, uid: u32) -> bool {
     let above = hub.parent().and_then(|above| above.metadata().ok());
     !hub.is_symlink() && above.is_some_and(|above| above.uid() == uid)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use untrusted::Dir;
 
-use crate::{exit::Usage, host::Host, host_path::HostPath, token::file_of_run};
+use crate::{exit::Usage, host::Host, host_path::HostPath, run_file::file_of_run};
 
 /// What ends the file's name.
 pub(crate) const CONTAINER_ID: &str = "cid";

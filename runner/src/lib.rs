@@ -43,6 +43,7 @@ pub mod render;
 pub mod repair_results;
 pub mod report;
 pub mod run;
+mod run_file;
 pub mod run_id;
 pub mod server;
 pub mod shell;

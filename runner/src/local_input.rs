@@ -192,7 +192,7 @@ impl Inputs {
     /// are those that containers write to.
     ///
     /// # Errors
-    /// When an input is not there, may not be read, is none, or a container may have chosen it.
+    /// When an input is not there, may not be read, is of another kind, or a container may have chosen it.
     pub(crate) fn settle(
         mut self,
         args: &[String],

@@ -88,8 +88,8 @@ pub(crate) fn refuse_linked(what: &str, path: &Path, writable: &[PathBuf]) -> Re
     )))
 }
 
-/// Where `path` leads, if a symlink inside of a folder that containers write to is on its way. The
-/// folders of `writable` are canonical.
+/// Where `path` leads, if it names something in one of the folders of `writable`, which are canonical,
+/// and a symlink in there is on the way. A symlink elsewhere that leads into one is not looked behind.
 pub(crate) fn linked_inside(path: &Path, writable: &[PathBuf]) -> Option<PathBuf> {
     let mut ancestors: Vec<_> = path.ancestors().collect();
     ancestors.reverse();

@@ -12,8 +12,9 @@ use crate::{
     host::Host,
     host_path::HostPath,
     planted::{refuse_linked, refuse_planted},
+    run_file::file_of_run,
     shell::shown_for_shell,
-    token::{TokenSource, file_of_run},
+    token::TokenSource,
 };
 
 /// What errors call the file of the key.

@@ -6,14 +6,13 @@ use std::{
     ffi::OsString,
     fs::{File, TryLockError},
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
     thread,
     time::Duration,
 };
 
 use anyhow::Context as _;
 use contract::env;
-use rustix::fs::{Access, access};
 use untrusted::{Dir, Stamp, escape};
 
 use self::file::Look;
@@ -21,7 +20,7 @@ pub(crate) use self::file::{Fault, fault, secrets, stored_and_open};
 
 use crate::{
     exit::Usage, expand::expand, host::Host, host_path::HostPath, hub_cache::HubCache,
-    run_id::PREFIX, terminal,
+    run_file::file_of_run, terminal,
 };
 
 /// What the file of the token in force is called, in the HuggingFace home.
@@ -156,34 +155,6 @@ impl TokenSource {
             .with_context(|| format!("writing the secret of {name} to `{file}`"))?;
         Ok(Some(made))
     }
-}
-
-/// A file that a run makes: in the user's own folder for such, where there is one that lies in none
-/// of `apart`. What `su` or a container hands on may name somebody else's.
-///
-/// # Errors
-/// When no engine can mount its path.
-pub(crate) fn file_of_run(
-    host: &Host,
-    run_id: &str,
-    what: &str,
-    apart: &[PathBuf],
-) -> Result<HostPath, Usage> {
-    let is_apart = |folder: &Path| {
-        let real = folder.canonicalize().ok();
-        real.is_some_and(|real| !apart.iter().any(|other| real.starts_with(other)))
-    };
-    let is_ours = |folder: &String| {
-        let folder = Path::new(folder);
-        folder.is_absolute()
-            && folder.is_dir()
-            && access(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok()
-            && is_apart(folder)
-    };
-    let named = ["XDG_RUNTIME_DIR", "TMPDIR"].into_iter().filter_map(|name| host.env.text(name));
-    let folder = named.into_iter().find(is_ours).unwrap_or_else(|| "/tmp".to_owned());
-    let file = Path::new(&folder).join(format!("{PREFIX}{run_id}-{what}"));
-    HostPath::new("file of the run", &file, &host.cwd)
 }
 
 /// A token's file, removed when this value goes. It is locked meanwhile: other commands of the user

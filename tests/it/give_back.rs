@@ -163,7 +163,7 @@ fn a_cache_that_root_has_closed_is_taken_back() {
 }
 
 #[test]
-#[ignore = "needs root, to make a folder of root's, Docker and the smoke image"]
+#[ignore = "needs root, to make a folder that belongs to root, Docker and the smoke image"]
 fn a_folder_of_roots_behind_the_caches_name_stays_roots() {
     assert!(getuid().is_root(), "only root can make such a folder");
     let ada = Ada::with(&[]);

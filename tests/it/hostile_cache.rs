@@ -238,7 +238,7 @@ fn what_is_roots_and_no_caches_is_not_even_planned_to_be_taken() {
 }
 
 #[test]
-#[ignore = "needs root, to make a folder of root's"]
+#[ignore = "needs root, to make a folder that belongs to root"]
 fn a_folder_of_roots_behind_the_caches_name_is_not_planned_to_be_taken() {
     assert!(getuid().is_root());
     let world = World::new();

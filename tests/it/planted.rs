@@ -98,7 +98,7 @@ fn another_users_lock_in_a_folder_of_everybodys_is_no_way_to_a_file() {
     let outcome = here.run(&[]);
     assert!(outcome.stderr.contains("is a symlink"), "{}", outcome.stderr);
     here.assert_untouched();
-    // One that is really a lock serves, whoever made it.
+    // A real lock serves, whichever user made it.
     fs::remove_file(&lock).unwrap();
     fs::write(&lock, "").unwrap();
     chown(&lock, Some(4343), Some(4343)).unwrap();

@@ -40,7 +40,7 @@ pub fn is_of_system(name: &OsStr) -> bool {
     OF_SYSTEMS.iter().any(|known| name == *known)
 }
 
-/// Whether a repo has an entry of this name, whoever wrote it.
+/// Whether a repo has an entry of this name, of any author.
 pub fn is_of_repo(name: &OsStr) -> bool {
     [BLOBS, SNAPSHOTS, REFS, TREES, NO_EXIST, SET_ASIDE].iter().any(|known| name == *known)
         || is_of_system(name)

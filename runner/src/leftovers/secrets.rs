@@ -1,4 +1,5 @@
-//! Files with secrets that runs left when everything of them was killed at once.
+//! Files with secrets and with containers' ids that runs left when all their processes were killed at
+//! once.
 
 use std::{
     ffi::OsStr,

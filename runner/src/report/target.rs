@@ -100,7 +100,7 @@ fn is_output_of(dir: &Dir, name: &OsStr, folders: &[PathBuf]) -> bool {
     }
     let (found, _) = results_folders(folders, true);
     found.iter().any(|Found { folder, below, .. }| {
-        // A folder that cannot be read is none that is reported.
+        // A folder that cannot be read is not reported.
         let Ok(results) = opened(folder, below) else { return false };
         let results = results.dir();
         let mut outputs = vec![];

@@ -24,7 +24,7 @@ const LONGEST: u64 = 4096;
 /// What there is of a token file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Look {
-    /// A token, or something that cannot be read: whoever opens it says so.
+    /// A token, or something that cannot be read, which is reported where it is opened.
     There,
     /// No token; why, where the user may have meant one.
     Nothing(Option<&'static str>),
@@ -122,7 +122,7 @@ pub(crate) enum Fault {
     Owner(u32),
 }
 
-/// What is wrong with the token in `file`, for the user `uid`. That there is none is no fault.
+/// What is wrong with the token in `file`, for the user `uid`. A missing token is no fault.
 pub(crate) fn fault(file: &Path, uid: u32) -> Option<Fault> {
     let data = match fs::metadata(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,

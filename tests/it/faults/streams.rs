@@ -59,7 +59,7 @@ fn ended(child: &mut Child, what: &str) -> ExitStatus {
 }
 
 #[test]
-fn a_stopped_run_ends_whoever_does_not_read() {
+fn a_stopped_run_ends_though_nobody_reads() {
     for (out, err) in [(true, false), (false, true), (true, true)] {
         let fake = Fake::new(CHATTY);
         // It fills while the run goes on: what a run says before the benchmark waits for its reader.

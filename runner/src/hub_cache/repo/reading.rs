@@ -21,7 +21,7 @@ use crate::hub_cache::{
 pub(super) fn read_commits(dir: &Dir) -> io::Result<Vec<(OsString, Kind)>> {
     let mut list = dir.list()?;
     for (name, kind) in list.iter_mut().filter(|(_, kind)| *kind == Kind::Link) {
-        // What is out of sight is for whoever enters it to say.
+        // What is out of sight is reported where it is entered.
         match Reached::of(dir.look_through(name)) {
             Reached::There(stamp) if stamp.kind != Kind::Folder => {}
             Reached::Nothing => {}
