@@ -10,63 +10,62 @@ use crate::{
     host::Host,
     host_path::HostPath,
     hub_cache::{HubCache, trust::Trust},
-    planted::refuse_linked,
+    planted::{HubLinks, Planted},
     token,
 };
 
-/// Folders of a run that its container may write to, canonical.
+/// Folders that containers may write to, and what is known of the Hub cache among them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Writable {
-    results: Option<PathBuf>,
-    home: Option<PathBuf>,
-    hub: Option<PathBuf>,
+pub(crate) struct Boundary {
+    /// Those of any run of the user's with these folders, canonical: an earlier one may have had more
+    /// than this one has.
+    folders: Vec<PathBuf>,
+    hub: HubLinks,
+    /// What is known of the Hub cache, where a container could have replaced it.
+    trust: Option<Trust>,
 }
 
-impl Writable {
-    /// Those of a run; the cache only where the run `needs_cache`.
-    pub(crate) fn of(results: &HostPath, cache: &HubCache, needs_cache: bool) -> Self {
+impl Boundary {
+    /// The boundary of runs with these folders.
+    pub(crate) fn of(results: &HostPath, cache: &HubCache, host: &Host) -> Self {
         let real = |path: &HostPath| path.as_path().canonicalize().ok();
-        let cached = |path: &HostPath| real(path).filter(|_| needs_cache);
-        Self { results: real(results), home: cached(&cache.home), hub: cached(&cache.hub) }
+        let (results, home) = (real(results), real(&cache.home));
+        let around: Vec<_> = results.into_iter().chain(home).collect();
+        let trust = Trust::look(cache.hub.as_path(), &around, host);
+        let folders = around.into_iter().chain(real(&cache.hub)).collect();
+        Self { folders, hub: HubLinks::of(cache.hub.as_path()), trust }
     }
 
-    /// That of the cache alone.
-    pub(crate) fn home_of(cache: &HubCache) -> Vec<PathBuf> {
-        cache.home.as_path().canonicalize().into_iter().collect()
-    }
-
-    /// All of them.
-    pub(crate) fn all(&self) -> Vec<PathBuf> {
-        let Self { results, home, hub } = self;
-        [results, home, hub].into_iter().flatten().cloned().collect()
-    }
-
-    /// Makes sure that no container of an earlier run decides which folders are mounted next. What is
-    /// known of the Hub cache is the answer, if it lies where a container could have replaced it.
+    /// Makes sure that the user chose what `path` leads to, and no container of an earlier run.
     ///
     /// # Errors
-    /// When a symlink that a container may have made leads to one of them.
-    pub(crate) fn check(
-        &self,
-        results: &HostPath,
-        cache: &HubCache,
-        host: &Host,
-    ) -> Result<Option<Trust>, Usage> {
-        let Self { results: real_results, home, hub } = self;
-        let others = |folders: [&Option<PathBuf>; 2]| -> Vec<PathBuf> {
-            folders.into_iter().flatten().cloned().collect()
-        };
-        refuse_linked("results folder", results.as_path(), &others([home, hub]))?;
-        if home.is_none() {
-            return Ok(None);
+    /// When a symlink that a container may have made is on the way.
+    pub(crate) fn check(&self, what: &str, path: &Path) -> Result<(), Usage> {
+        let trust = self.trust.as_ref().map_or(Ok(()), Trust::check);
+        let accepted = trust.is_ok().then_some(&self.hub);
+        let Some(planted) = Planted::find(path, &self.folders, accepted) else { return Ok(()) };
+        if planted.ends_in(&self.hub) {
+            // With the command that accepts it.
+            trust?;
         }
-        refuse_linked("HuggingFace home", cache.home.as_path(), &others([real_results, hub]))?;
-        let trust = Trust::look(cache.hub.as_path(), &others([real_results, home]), host);
-        trust.as_ref().map_or(Ok(()), Trust::check)?;
-        Ok(trust)
+        Err(planted.refusal(what, path))
+    }
+
+    /// The same for the folders of the cache. What is known of the Hub cache is the answer, if a
+    /// container could have replaced it.
+    ///
+    /// # Errors
+    /// As those of [`Boundary::check`].
+    pub(crate) fn check_cache(&self, cache: &HubCache) -> Result<(), Usage> {
+        self.check("HuggingFace home", cache.home.as_path())?;
+        self.trust.as_ref().map_or(Ok(()), Trust::check)
+    }
+
+    /// What is known of the Hub cache, if a run may remember it.
+    pub(crate) fn trust(self) -> Option<Trust> {
+        self.trust.filter(|trust| trust.check().is_ok())
     }
 }
-
 /// A file with a token, below a folder that is mounted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Secret {
@@ -109,7 +108,7 @@ pub(crate) fn secrets<'a>(
 mod tests {
     use std::{fs, os::unix::fs::symlink, path::Path};
 
-    use super::{Writable, secrets};
+    use super::{Boundary, secrets};
     use crate::{host::Host, host_path::HostPath, hub_cache::HubCache, testing::host};
 
     fn path(path: &Path) -> HostPath {
@@ -152,23 +151,36 @@ mod tests {
         let root = folder.path().canonicalize().unwrap();
         let hf = root.join("hf");
         fs::create_dir_all(hf.join("hub")).unwrap();
-        fs::create_dir_all(root.join("ssh")).unwrap();
+        fs::create_dir_all(root.join("ssh/hub")).unwrap();
         symlink("../ssh", hf.join("results")).unwrap();
+        symlink("hf/results", root.join("own")).unwrap();
         let (host, cache) = at_home(&root, &[("HF_HOME", &hf)]);
         let check = |results: &Path| {
             let results = path(results);
-            Writable::of(&results, &cache, true).check(&results, &cache, &host).map(drop)
+            Boundary::of(&results, &cache, &host).check("results folder", results.as_path())
         };
-        let refused = check(&hf.join("results")).unwrap_err().to_string();
-        assert!(refused.starts_with("the results folder `"), "{refused}");
+        for results in [hf.join("results"), root.join("own"), root.join("own/new")] {
+            let refused = check(&results).unwrap_err().to_string();
+            assert!(refused.starts_with("the results folder `"), "{refused}");
+        }
         fs::create_dir(hf.join("own")).unwrap();
         assert_eq!(check(&hf.join("own")), Ok(()));
         fs::rename(&hf, root.join("other")).unwrap();
         fs::create_dir(root.join("results")).unwrap();
         symlink("../other", root.join("results/hf")).unwrap();
-        let (host, cache) = at_home(&root, &[("HF_HOME", &root.join("results/hf"))]);
-        let results = path(&root.join("results"));
-        let refused = Writable::of(&results, &cache, true).check(&results, &cache, &host);
-        assert!(refused.unwrap_err().to_string().starts_with("the HuggingFace home `"));
+        let refused = |variables: &[(&str, &Path)]| {
+            let (host, cache) = at_home(&root, variables);
+            let results = path(&root.join("results"));
+            let refused = Boundary::of(&results, &cache, &host).check_cache(&cache);
+            refused.unwrap_err().to_string()
+        };
+        let home = refused(&[("HF_HOME", &root.join("results/hf"))]);
+        assert!(home.starts_with("the HuggingFace home `"), "{home}");
+        // A folder above the cache.
+        fs::remove_file(root.join("results/hf")).unwrap();
+        symlink("../ssh", root.join("results/hf")).unwrap();
+        fs::write(root.join("ssh/hub/id_rsa"), "").unwrap();
+        let hub = refused(&[("HF_HUB_CACHE", &root.join("results/hf/hub"))]);
+        assert!(hub.contains("that folder is not a Hub cache"), "{hub}");
     }
 }

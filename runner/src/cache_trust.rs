@@ -4,7 +4,6 @@ use anyhow::{Context as _, bail};
 use untrusted::escape;
 
 use crate::{
-    boundary::Writable,
     exit::Exit,
     host::Host,
     hub_cache::{HubCache, trust::Trust},
@@ -14,7 +13,8 @@ use crate::{
 /// What is known of the Hub cache, if it lies in the HuggingFace home, where a container could have
 /// replaced it.
 pub(crate) fn look(host: &Host, cache: &HubCache) -> Option<Trust> {
-    Trust::look(cache.hub.as_path(), &Writable::home_of(cache), host)
+    let home: Vec<_> = cache.home.as_path().canonicalize().into_iter().collect();
+    Trust::look(cache.hub.as_path(), &home, host)
 }
 
 /// Remembers where the Hub cache leads, so that runs follow it from now on.

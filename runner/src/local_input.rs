@@ -15,12 +15,7 @@ use contract::{
 
 pub use settle::Found;
 
-use crate::{
-    exit::Usage,
-    host::Host,
-    host_path::HostPath,
-    planted::{refuse_linked, refuse_planted},
-};
+use crate::{exit::Usage, host::Host, host_path::HostPath};
 
 /// What an argument can name by a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,33 +173,21 @@ impl Inputs {
     /// The same with `..` in paths followed on the disk.
     ///
     /// # Errors
-    /// When no engine can mount what it leads to, or a container may have chosen it.
+    /// When no engine can mount what it leads to.
     pub(crate) fn without_parents(mut self) -> Result<Self, Usage> {
         for input in &mut self.local {
-            refuse_planted(input.kind.word(), settle::chosen(input.path.as_path()))?;
             input.path = input.path.clone().without_parents(input.kind.word())?;
         }
         Ok(self)
     }
 
     /// The same, held against the disk. `args` are the arguments that they stand in, `hub` is the
-    /// Hub cache that a run mounts, and the user's own way to it is `checked`. The folders of `writable`
-    /// are those that containers write to.
+    /// Hub cache that a run mounts.
     ///
     /// # Errors
-    /// When an input is not there, may not be read, is of another kind, or a container may have chosen it.
-    pub(crate) fn settle(
-        mut self,
-        args: &[String],
-        hub: &HostPath,
-        checked: Option<&HostPath>,
-        writable: &[PathBuf],
-    ) -> Result<Self, Usage> {
+    /// When an input is not there, may not be read, or is of another kind.
+    pub(crate) fn settle(mut self, args: &[String], hub: &HostPath) -> Result<Self, Usage> {
         for input in &mut self.local {
-            let path = settle::chosen(input.path.as_path());
-            let in_hub = checked.and_then(|checked| path.strip_prefix(checked.as_path()).ok());
-            let path = in_hub.map_or_else(|| path.to_owned(), |rest| hub.as_path().join(rest));
-            refuse_linked(input.kind.word(), &path, writable)?;
             let found = Found::look(input.kind, &input.path, hub)
                 .map_err(|why| Usage(format!("`{}`: {why}", args[input.argument])))?;
             input.found = Some(found);

@@ -9,8 +9,9 @@ use contract::{
 };
 
 use crate::{
-    boundary::{self, Secret, Writable},
-    container_id, endpoint,
+    boundary::{self, Boundary, Secret},
+    container_id::CONTAINER_ID,
+    endpoint,
     exit::Usage,
     expand::expand,
     gpus::Gpus,
@@ -20,8 +21,8 @@ use crate::{
     hub_cache::{HubCache, trust::Trust},
     local_input::Inputs,
     meter,
-    planted::refuse_planted,
     relaxed::Relaxed,
+    run_file::file_of_run,
     run_id::run_id,
     server::Server,
     token::TokenSource,
@@ -205,7 +206,7 @@ impl RunOptions {
             endpoint,
             server: server.transpose()?,
             threads: host.env.text(env::OMP_NUM_THREADS),
-            cidfile: container_id::file(host, &run_id, &[])?,
+            cidfile: file_of_run(host, &run_id, CONTAINER_ID, &[])?,
             results,
             token: if no_token { None } else { Some(TokenSource::locate(host, &cache, &run_id)?) },
             cache,
@@ -231,10 +232,11 @@ impl RunOptions {
     /// [`RunOptions::new`] with `..` in paths followed on the disk.
     ///
     /// # Errors
-    /// As [`RunOptions::new`], and when a container may have chosen the results folder.
+    /// As [`RunOptions::new`], and when a container may have chosen one of the paths.
     pub fn read(request: Request, host: &Host) -> Result<Self, Usage> {
         let options = Self::new(request, host)?;
-        refuse_planted("results folder", options.results.as_path())?;
+        // Here, because without `..` a symlink on the way is no longer seen.
+        options.check_paths(&Boundary::of(&options.results, &options.cache, host), host)?;
         let HubCache { home, hub } = options.cache;
         let token = options.token.map(|token| token.without_parents()).transpose()?;
         Ok(Self {
@@ -250,6 +252,23 @@ impl RunOptions {
         })
     }
 
+    /// Makes sure that the user chose what the paths of the request lead to.
+    fn check_paths(&self, boundary: &Boundary, host: &Host) -> Result<(), Usage> {
+        boundary.check("results folder", self.results.as_path())?;
+        let files = self.server.iter().flat_map(Server::files);
+        let inputs = self.inputs.local.iter().map(|input| (input.kind.word(), &input.path));
+        for (what, path) in files.chain(inputs) {
+            boundary.check(what, path.as_path())?;
+        }
+        if let Some(TokenSource::File(file)) = &self.token {
+            // One in the HuggingFace home that is a symlink is refused as such.
+            let is_named = host.env.get(env::HF_TOKEN_PATH).is_some();
+            let chosen = Some(file.as_path()).filter(|_| is_named).or(file.as_path().parent());
+            chosen.map_or(Ok(()), |path| boundary.check("token file", path))?;
+        }
+        Ok(())
+    }
+
     /// The same, held against the disk: links of the cache and of local inputs followed, no token
     /// where no file is, the tokens in mounted folders, and the groups of the user's that matter.
     ///
@@ -257,32 +276,35 @@ impl RunOptions {
     /// When no engine can mount what a link leads to, a container may have made the link, or a local
     /// model, a dataset or the token does not serve.
     pub fn settle(self, host: &Host) -> Result<Self, Usage> {
+        let boundary = Boundary::of(&self.results, &self.cache, host);
+        self.check_paths(&boundary, host)?;
         let needs_cache = self.backend.is_none_or(Backend::needs_hub_cache);
-        let writable = Writable::of(&self.results, &self.cache, needs_cache);
-        let trust = writable.check(&self.results, &self.cache, host)?;
-        // Earlier runs may have needed what this one does not.
-        let of_any_run = Writable::of(&self.results, &self.cache, true).all();
-        // The way to the Hub cache was checked just now.
-        let checked = needs_cache.then(|| self.cache.hub.clone());
+        if needs_cache {
+            boundary.check_cache(&self.cache)?;
+        }
         let cache = self.cache.follow_links()?;
-        let mut inputs =
-            self.inputs.settle(&self.args, &cache.hub, checked.as_ref(), &of_any_run)?;
+        let mut inputs = self.inputs.settle(&self.args, &cache.hub)?;
         let own = [&self.results, &cache.home, &cache.hub];
         let local = inputs.local.iter().map(|input| input.path.as_path());
         let mounts = inputs.local.iter().filter_map(|input| Some(&input.found.as_ref()?.mount));
         let secrets = boundary::secrets(own.into_iter().chain(mounts), &cache, host)?;
-        let token = self.token.map(|token| token.settle(host, &of_any_run)).transpose()?;
+        let token = self.token.map(|token| token.settle(host)).transpose()?;
         let token = token.unwrap_or_default();
         inputs.doubts.extend(token.doubts());
+        let written: Vec<_> = own[..if needs_cache { 3 } else { 1 }]
+            .iter()
+            .filter_map(|folder| folder.as_path().canonicalize().ok())
+            .filter(|_| self.engine != EngineChoice::Host)
+            .collect();
         Ok(Self {
-            cidfile: container_id::file(host, &self.run_id, &of_any_run)?,
+            cidfile: file_of_run(host, &self.run_id, CONTAINER_ID, &written)?,
             secrets,
             groups: groups::that_own(own.map(HostPath::as_path).into_iter().chain(local), host),
-            trust,
+            trust: boundary.trust(),
             inputs,
             cache,
             token: token.token,
-            server: self.server.map(|server| server.settle(&of_any_run)).transpose()?,
+            server: self.server.map(Server::settle).transpose()?,
             ..self
         })
     }

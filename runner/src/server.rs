@@ -1,20 +1,13 @@
 //! What a client of the `vllm` backend's server is given besides its address.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::bail;
 use contract::env;
 
 use crate::{
-    endpoint,
-    exit::Usage,
-    expand::expand,
-    host::Host,
-    host_path::HostPath,
-    planted::{refuse_linked, refuse_planted},
-    run_file::file_of_run,
-    shell::shown_for_shell,
-    token::TokenSource,
+    endpoint, exit::Usage, expand::expand, host::Host, host_path::HostPath, run_file::file_of_run,
+    shell::shown_for_shell, token::TokenSource,
 };
 
 /// What errors call the file of the key.
@@ -71,9 +64,8 @@ impl Server {
     /// The same with `..` in paths followed on the disk.
     ///
     /// # Errors
-    /// When no engine can mount what one leads to, or a container may have chosen one.
+    /// When no engine can mount what one leads to.
     pub fn without_parents(self) -> Result<Self, Usage> {
-        self.files().try_for_each(|(what, file)| refuse_planted(what, file.as_path()))?;
         let certificates = self.certificates.map(|file| file.without_parents(CERTIFICATES));
         Ok(Self {
             key: self.key.map(TokenSource::without_parents).transpose()?,
@@ -83,7 +75,7 @@ impl Server {
     }
 
     /// The files that the user named.
-    fn files(&self) -> impl Iterator<Item = (&'static str, &HostPath)> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&'static str, &HostPath)> {
         let key = self.key.as_ref().and_then(|key| match key {
             TokenSource::File(file) => Some((KEY_FILE, file)),
             TokenSource::Variable { .. } => None,
@@ -91,13 +83,11 @@ impl Server {
         key.into_iter().chain(self.certificates.as_ref().map(|file| (CERTIFICATES, file)))
     }
 
-    /// Makes sure that the files are there: each was named by the user. The folders of `writable` are
-    /// those that containers write to.
+    /// Makes sure that the files are there: each was named by the user.
     ///
     /// # Errors
-    /// When one is missing, or a container may have chosen it.
-    pub(crate) fn settle(self, writable: &[PathBuf]) -> Result<Self, Usage> {
-        self.files().try_for_each(|(what, file)| refuse_linked(what, file.as_path(), writable))?;
+    /// When one is missing.
+    pub(crate) fn settle(self) -> Result<Self, Usage> {
         let key = self.key.as_ref().filter(|key| !key.exists()).map(TokenSource::file);
         let certificates = self.certificates.as_ref().filter(|file| !file.as_path().is_file());
         let missing = [(key, env::VLLM_API_KEY_PATH), (certificates, env::SSL_CERT_FILE)];
@@ -177,7 +167,7 @@ mod tests {
         std::fs::write(&there, "k").unwrap();
         let settled = |name: &str, path: &str| {
             let server = located(&[(name, path)], "https://h", false);
-            server.settle(&[]).map(drop).map_err(|error| error.to_string())
+            server.settle().map(drop).map_err(|error| error.to_string())
         };
         assert_eq!(settled("VLLM_API_KEY_PATH", there.to_str().unwrap()), Ok(()));
         insta::assert_snapshot!(settled("VLLM_API_KEY_PATH", "/none").unwrap_err(), @"VLLM_API_KEY_PATH names `/none`, where no file is; name another, or unset it");

@@ -2,25 +2,22 @@
 
 mod file;
 
-use std::{
-    ffi::OsString,
-    fs::{File, TryLockError},
-    io::{self, Write as _},
-    path::PathBuf,
-    thread,
-    time::Duration,
-};
+use std::{io::Write as _, path::PathBuf};
 
 use anyhow::Context as _;
 use contract::env;
-use untrusted::{Dir, Stamp, escape};
+use untrusted::escape;
 
 use self::file::Look;
 pub(crate) use self::file::{Fault, fault, secrets, stored_and_open};
 
 use crate::{
-    exit::Usage, expand::expand, host::Host, host_path::HostPath, hub_cache::HubCache,
-    run_file::file_of_run, terminal,
+    exit::Usage,
+    expand::expand,
+    host::Host,
+    host_path::HostPath,
+    hub_cache::HubCache,
+    run_file::{RunFile, file_of_run},
 };
 
 /// What the file of the token in force is called, in the HuggingFace home.
@@ -102,16 +99,15 @@ impl TokenSource {
 
     /// The same, if there is a token, and what the user should hear about it. A file is only taken if it
     /// holds a token, and lies where the Hub client writes it or HF_TOKEN_PATH names it: a container that
-    /// wrote a symlink in its place would be handed any file of the user's. The folders of `writable` are
-    /// those that containers write to.
+    /// wrote a symlink in its place would be handed any file of the user's.
     ///
     /// # Errors
     /// When the file is not one.
-    pub(crate) fn settle(self, host: &Host, writable: &[PathBuf]) -> Result<Settled, Usage> {
+    pub(crate) fn settle(self, host: &Host) -> Result<Settled, Usage> {
         let Self::File(file) = &self else { return Ok(Settled::of(self)) };
         let is_named = host.env.get(env::HF_TOKEN_PATH).is_some();
         let stored = stored_and_open(file.as_path());
-        match file::look(file.as_path(), is_named, writable) {
+        match file::look(file.as_path(), is_named) {
             Ok(Look::There) => Ok(Settled { stored, ..Settled::of(self) }),
             Ok(Look::Nothing(why)) => {
                 let missing = why.map(|why| {
@@ -145,63 +141,15 @@ impl TokenSource {
     ///
     /// # Errors
     /// When the file cannot be made.
-    pub fn write(&self, host: &Host) -> anyhow::Result<Option<TokenFile>> {
+    pub(crate) fn write(&self, host: &Host) -> anyhow::Result<Option<RunFile>> {
         let Self::Variable { name, file } = self else { return Ok(None) };
         let token = host.env.text(name).unwrap_or_default();
-        let mut made = TokenFile::new(file)
+        let mut made = RunFile::new(file.as_path())
             .with_context(|| format!("making `{file}` for the secret of {name}"))?;
-        made.locked
+        made.file
             .write_all(token.trim().as_bytes())
             .with_context(|| format!("writing the secret of {name} to `{file}`"))?;
         Ok(Some(made))
-    }
-}
-
-/// A token's file, removed when this value goes. It is locked meanwhile: other commands of the user
-/// remove those that are not, which dead runs left.
-#[derive(Debug)]
-pub struct TokenFile {
-    path: HostPath,
-    dir: Dir,
-    name: OsString,
-    locked: File,
-}
-
-impl TokenFile {
-    /// Makes the file `path`, empty and for the user alone.
-    fn new(path: &HostPath) -> io::Result<Self> {
-        let at = path.as_path();
-        let (Some(parent), Some(name)) = (at.parent(), at.file_name()) else {
-            return Err(io::ErrorKind::InvalidInput.into());
-        };
-        let dir = Dir::open(parent)?;
-        loop {
-            let locked = dir.create(name, 0o600)?;
-            // Another command may just look whether it is a dead run's, or have removed it before it
-            // was locked. On a file system without locks, the run's process id tells that it lives.
-            let mut tries = 0..100;
-            while matches!(locked.try_lock_shared(), Err(TryLockError::WouldBlock))
-                && tries.next().is_some()
-            {
-                thread::sleep(Duration::from_millis(5));
-            }
-            if Stamp::of_file(&locked)?.links > 0 {
-                return Ok(Self { path: path.clone(), dir, name: name.to_owned(), locked });
-            }
-        }
-    }
-}
-
-impl Drop for TokenFile {
-    fn drop(&mut self) {
-        if let Err(error) = self.dir.remove(&self.name)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            terminal::say(format_args!(
-                "warning: removing the token file `{}`: {error}; delete it",
-                self.path
-            ));
-        }
     }
 }
 

@@ -126,7 +126,7 @@ fn a_results_folder_behind_a_symlink_of_a_container_is_refused() {
     for results in ["results/next", "results/next/new", "results/next/../out"] {
         let outcome = here.run(&["--results", results]);
         assert_eq!(outcome.code, Some(2), "{results}");
-        assert!(outcome.stderr.contains("a container may have left"), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("a container may have made"), "{}", outcome.stderr);
         here.assert_untouched();
     }
     assert!(!here.at("out").exists());

@@ -121,6 +121,33 @@ pub fn in_store(text: &[u8]) -> Option<PathBuf> {
     is_payload.then(|| Path::new(STORE).join(OsStr::from_bytes(below)))
 }
 
+/// Whether a folder of this name holds a repo of a model or a dataset.
+pub fn is_repo(name: &OsStr) -> bool {
+    ["models--", "datasets--"].iter().any(|begin| name.as_bytes().starts_with(begin.as_bytes()))
+}
+
+/// The repo that the folder `path` is a snapshot of, or lies in one of, and the way from there.
+pub fn snapshot(path: &Path) -> Option<(&Path, &Path)> {
+    path.ancestors().skip(2).find_map(|repo| {
+        let below = path.strip_prefix(repo).ok()?;
+        (is_repo(repo.file_name()?) && below.starts_with(SNAPSHOTS)).then_some((repo, below))
+    })
+}
+
+/// Whether the client makes symlinks of this text in `folder`: from a file of a snapshot to a blob of its
+/// repo, or from a blob into the store. One with an absolute path is of a cache that was copied.
+pub fn is_of_the_client(folder: &Path, text: &Path) -> bool {
+    if let Some((repo, below)) = snapshot(folder) {
+        let up: PathBuf = below.components().map(|_| "..").chain([BLOBS]).collect();
+        let blobs = text.parent();
+        return text.file_name().is_some()
+            && (blobs == Some(&up) || blobs == Some(&repo.join(BLOBS)));
+    }
+    let is_blobs = folder.file_name().is_some_and(|name| name == BLOBS);
+    let repo = folder.parent().and_then(Path::file_name).filter(|_| is_blobs);
+    repo.is_some_and(is_repo) && in_store(text.as_os_str().as_bytes()).is_some()
+}
+
 /// Whether a client names a file in `blobs` so: an etag, or a step on the way to one.
 fn is_of_blobs(name: &[u8]) -> bool {
     let stem = name.strip_prefix(b".").unwrap_or(name);
@@ -139,7 +166,7 @@ mod tests {
 
     use untrusted::Dir;
 
-    use super::{Part, Stranger, enter, in_store};
+    use super::{Part, Stranger, enter, in_store, is_of_the_client};
 
     const COMMIT: &str = "0123456789012345678901234567890123456789";
 
@@ -187,5 +214,33 @@ mod tests {
         ] {
             assert_eq!(in_store(text.as_bytes()), None, "{text}");
         }
+    }
+
+    #[test]
+    fn symlinks_of_the_client_lead_to_a_blob_of_their_repo_or_into_the_store() {
+        let is = |folder: &str, text: &str| is_of_the_client(Path::new(folder), Path::new(text));
+        let store = format!("../../blobs/ab/ab{}", "0".repeat(62));
+        let repo = "/c/models--a--b";
+        for (folder, text) in [
+            ("snapshots/1", "../../blobs/e"),
+            ("snapshots/1/deep", "../../../blobs/e"),
+            ("snapshots/1", "/c/models--a--b/blobs/e"),
+            ("blobs", &store),
+        ] {
+            assert!(is(&format!("{repo}/{folder}"), text), "{folder} {text}");
+        }
+        for (folder, text) in [
+            ("snapshots/1", "../../../blobs/e"),
+            ("snapshots/1", "../../blobs/x/e"),
+            ("snapshots/1", "../../blobs/.."),
+            ("snapshots/1", "../../blobs"),
+            ("snapshots", "../blobs/e"),
+            ("snapshots/1", "/c/models--a--c/blobs/e"),
+            ("refs/1", "../../blobs/e"),
+            ("blobs", "../../token"),
+        ] {
+            assert!(!is(&format!("{repo}/{folder}"), text), "{folder} {text}");
+        }
+        assert!(!is("/c/other/snapshots/1", "../../blobs/e") && !is("/c/other/blobs", &store));
     }
 }

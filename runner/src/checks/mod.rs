@@ -14,7 +14,7 @@ use contract::Backend;
 pub use finding::{Finding, Severity, exit, render};
 
 use crate::{
-    boundary::Writable,
+    boundary::Boundary,
     engine::{self, Detected},
     folders::{Need, repos_out_of_sight},
     gpus::Devices,
@@ -41,8 +41,10 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
             findings.push(folder::check("cache", what, path, &host, Need::WriteOrWarn));
         }
     }
-    let writable = Writable::of(results, &options.cache, needs_cache);
-    if let Err(refused) = writable.check(results, &options.cache, &host) {
+    let boundary = Boundary::of(results, &options.cache, &host);
+    if let Err(refused) = boundary.check_cache(&options.cache)
+        && needs_cache
+    {
         findings.push(Finding::error("cache", options.cache.hub.as_str(), refused.to_string()));
         return Ok(findings);
     }
@@ -51,8 +53,7 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
         findings.extend(cache::check(&host, &options.cache, deep)?);
     }
     let token = options.token.iter();
-    let token: Vec<_> =
-        token.flat_map(|source| token::check(source, &host, &writable.all())).collect();
+    let token: Vec<_> = token.flat_map(|source| token::check(source, &host)).collect();
     let is_token = token.iter().all(|finding| finding.severity != Severity::Error);
     let options = RunOptions { token: options.token.filter(|_| is_token), ..options };
     findings.extend(token);

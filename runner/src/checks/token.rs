@@ -1,18 +1,15 @@
 //! The access token: readable by its owner, and by nobody else.
 
-use std::path::PathBuf;
-
 use super::Finding;
 use crate::{
     host::Host,
     token::{Fault, Settled, TokenSource, fault},
 };
 
-/// Looks at the token in force and at the stored ones beside it. The folders of `writable` are those
-/// that containers write to.
-pub(super) fn check(source: &TokenSource, host: &Host, writable: &[PathBuf]) -> Vec<Finding> {
+/// Looks at the token in force and at the stored ones beside it.
+pub(super) fn check(source: &TokenSource, host: &Host) -> Vec<Finding> {
     let subject = source.file().as_str();
-    let Settled { token, missing, stored } = match source.clone().settle(host, writable) {
+    let Settled { token, missing, stored } = match source.clone().settle(host) {
         Ok(settled) => settled,
         Err(refused) => return vec![Finding::error("token", subject, refused.to_string())],
     };

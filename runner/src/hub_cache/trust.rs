@@ -18,7 +18,11 @@ use sha2::{Digest as _, Sha256};
 use untrusted::{Dir, Stamp, escape};
 
 use super::{belongs::belongs, store::has_store};
-use crate::{exit::Usage, host::Host, planted::linked_inside};
+use crate::{
+    exit::Usage,
+    host::Host,
+    planted::{Planted, is_of_a_run},
+};
 
 /// Bytes of the largest record that is read: two paths.
 const MOST_BYTES: u64 = 64 << 10;
@@ -49,10 +53,13 @@ impl Trust {
     /// `writable` are canonical.
     pub(crate) fn look(hub: &Path, writable: &[PathBuf], host: &Host) -> Option<Self> {
         let parent = hub.parent()?.canonicalize().ok()?;
-        if !writable.iter().any(|folder| parent.starts_with(folder)) {
+        let planted = Planted::find(hub, writable, None);
+        let is_inside = writable.iter().any(|folder| parent.starts_with(folder))
+            || parent.ancestors().any(is_of_a_run);
+        if planted.is_none() && !is_inside {
             return None;
         }
-        let leads_to = linked_inside(hub, writable);
+        let leads_to = planted.and_then(|_| hub.canonicalize().ok());
         let file = record_file(hub, &parent, host);
         let file = file.filter(|file| {
             let real = file.ancestors().find_map(|folder| folder.canonicalize().ok());

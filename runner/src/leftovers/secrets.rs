@@ -1,19 +1,15 @@
 //! Files with secrets and with containers' ids that runs left when all their processes were killed at
 //! once.
 
-use std::{
-    ffi::OsStr,
-    fs::TryLockError,
-    io,
-    path::{Path, PathBuf},
-};
+use std::{ffi::OsStr, fs::TryLockError, io, path::Path};
 
 use rustix::process::getuid;
 use untrusted::{Dir, Kind, Stamp};
 
 use super::Process;
 use crate::{
-    container_id::CONTAINER_ID,
+    container_id::{ALIVE, CONTAINER_ID},
+    run_file,
     run_id::{PREFIX, runner_of},
 };
 
@@ -22,10 +18,8 @@ const KINDS: [&str; 2] = ["token", "api-key"];
 
 /// Removes what dead runs of this user left in the folders that runs put secrets into.
 pub fn remove() {
-    let named = ["XDG_RUNTIME_DIR", "TMPDIR"].into_iter().filter_map(std::env::var_os);
     let uid = getuid().as_raw();
-    let usual = ["/tmp".into(), format!("/run/user/{uid}").into()];
-    let mut folders: Vec<_> = named.map(PathBuf::from).chain(usual).collect();
+    let mut folders: Vec<_> = run_file::folders(uid).collect();
     folders.sort();
     folders.dedup();
     for folder in folders.iter().filter(|folder| folder.is_absolute()) {
@@ -56,7 +50,7 @@ fn runner(name: &OsStr) -> Option<u32> {
     let rest = name.to_str()?.strip_prefix(PREFIX)?;
     KINDS
         .iter()
-        .chain([&CONTAINER_ID])
+        .chain([&CONTAINER_ID, &ALIVE])
         .find_map(|kind| runner_of(rest.strip_suffix(kind)?.strip_suffix('-')?))
 }
 
@@ -66,11 +60,14 @@ fn is_left(dir: &Dir, name: &OsStr, uid: u32) -> io::Result<bool> {
     if Stamp::of_file(&file)?.uid != uid {
         return Ok(false);
     }
-    // The engine's client writes that of a container's id: nobody locks it.
-    if name.as_encoded_bytes().ends_with(CONTAINER_ID.as_bytes()) {
-        return Ok(is_gone(name));
-    }
-    Ok(match file.try_lock() {
+    // The engine's client makes the file of a container's id, so another beside it is locked.
+    let alive = name.to_str().and_then(|name| name.strip_suffix(CONTAINER_ID));
+    let locked = match alive.map(|stem| dir.file(format!("{stem}{ALIVE}"))) {
+        None => file,
+        Some(Ok(alive)) => alive,
+        Some(Err(_)) => return Ok(is_gone(name)),
+    };
+    Ok(match locked.try_lock() {
         Ok(()) => true,
         Err(TryLockError::WouldBlock) => false,
         // A file system without locks.
@@ -123,5 +120,25 @@ mod tests {
         drop(held);
         remove_from(folder.path(), getuid().as_raw()).unwrap();
         assert_eq!(names().len(), before.len() - 3);
+    }
+
+    #[test]
+    fn id_of_a_container_stays_while_its_run_lives_wherever_that_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |kind: &str| {
+            folder.path().join(format!("aienergyscore-20260101T000000Z-4194305-{kind}"))
+        };
+        fs::write(at("cid"), "").unwrap();
+        let alive = File::create(at("alive")).unwrap();
+        alive.lock_shared().unwrap();
+        let uid = getuid().as_raw();
+        remove_from(folder.path(), uid).unwrap();
+        assert!(at("cid").exists() && at("alive").exists(), "no such process is in this namespace");
+        drop(alive);
+        remove_from(folder.path(), uid).unwrap();
+        assert!(!at("cid").exists() && !at("alive").exists());
+        fs::write(at("cid"), "").unwrap();
+        remove_from(folder.path(), uid).unwrap();
+        assert!(!at("cid").exists());
     }
 }

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use contract::hub::snapshot;
 use rustix::fs::{Access, access};
 use untrusted::{Dir, Kind as Entry, escape};
 
@@ -58,7 +59,7 @@ impl Found {
             None => None,
         };
         let (mount, below) = match snapshot(&real).filter(|_| data.is_dir()) {
-            Some((repo, below)) => (mountable(repo)?, below),
+            Some((repo, below)) => (mountable(repo)?, below.to_string_lossy().into_owned()),
             None if is_link => (mountable(&real)?, String::new()),
             None => (path.clone(), String::new()),
         };
@@ -87,29 +88,6 @@ fn place(path: &Path, real: &Path, is_folder: bool) -> io::Result<PathBuf> {
 fn way(folder: &Path, inside: &Path) -> Option<String> {
     let way = inside.strip_prefix(folder).ok()?.to_str()?;
     (!way.is_empty()).then(|| way.to_owned())
-}
-
-/// What of `path` the user chose: the name of a snapshot's file leads to a blob of the same repo, as
-/// the Hub client made it.
-pub(super) fn chosen(path: &Path) -> &Path {
-    let of_snapshot = || {
-        let parent = path.parent()?;
-        let folder = parent.canonicalize().ok()?;
-        let (repo, _) = snapshot(&folder)?;
-        path.canonicalize().ok()?.starts_with(repo.join("blobs")).then_some(parent)
-    };
-    of_snapshot().unwrap_or(path)
-}
-
-/// The repo of a Hub cache that the folder `real` is a snapshot of, and the way from there: the
-/// files of a snapshot are links to blobs beside it.
-fn snapshot(real: &Path) -> Option<(&Path, String)> {
-    real.ancestors().skip(2).find_map(|repo| {
-        let name = repo.file_name()?.to_str()?;
-        let is_repo = ["models--", "datasets--"].iter().any(|begin| name.starts_with(begin));
-        let way = way(repo, real)?;
-        (is_repo && way.starts_with("snapshots/")).then_some((repo, way))
-    })
 }
 
 /// The first link in `folder` that a container cannot follow when it sees `seen` at another place.

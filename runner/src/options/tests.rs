@@ -1,5 +1,7 @@
 //! Requests, with environment and defaults filled in.
 
+use std::{fs, os::unix::fs::symlink};
+
 use contract::{Backend, Flavour};
 
 use super::{Request, RunOptions, with_num_samples};
@@ -51,10 +53,10 @@ fn the_image_follows_flags_then_environment_then_backend() {
 fn local_inputs_are_held_against_the_disk() {
     let disk = tempfile::tempdir().unwrap();
     let root = disk.path().canonicalize().unwrap();
-    std::fs::create_dir_all(root.join("org/m")).unwrap();
-    std::fs::create_dir_all(root.join("deep/er")).unwrap();
-    std::os::unix::fs::symlink("deep/er", root.join("link")).unwrap();
-    std::fs::write(root.join("deep/p.csv"), "text\n").unwrap();
+    fs::create_dir_all(root.join("org/m")).unwrap();
+    fs::create_dir_all(root.join("deep/er")).unwrap();
+    symlink("deep/er", root.join("link")).unwrap();
+    fs::write(root.join("deep/p.csv"), "text\n").unwrap();
     let settled = |args: &[&str]| {
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
         let host = crate::host::Host { cwd: root.clone(), ..host() };
@@ -71,6 +73,60 @@ fn local_inputs_are_held_against_the_disk() {
     assert_eq!(inputs.local, []);
     insta::assert_snapshot!(inputs.doubts.join("\n"), @"`backend.model=org/m` is read from the Hub cache; `./org/m` would mean the one that lies here");
     assert_eq!(settled(&["backend.model=org/other"]).unwrap().inputs.doubts, [""; 0]);
+}
+
+#[test]
+fn local_input_below_a_hub_cache_on_another_disk_is_taken_by_every_backend() {
+    let disk = tempfile::tempdir().unwrap();
+    let root = disk.path().canonicalize().unwrap();
+    let snapshot = root.join("disk/datasets--o--d/snapshots/1");
+    let store = format!("blobs/ab/ab{}", "0".repeat(62));
+    for folder in ["home/hf", "disk/datasets--o--d/blobs", "disk/blobs/ab", "ssh"] {
+        fs::create_dir_all(root.join(folder)).unwrap();
+    }
+    fs::create_dir_all(&snapshot).unwrap();
+    fs::write(root.join("disk").join(&store), "text\n").unwrap();
+    fs::write(root.join("disk/blobs/.huggingface-shared-blobs"), "1\n").unwrap();
+    symlink(format!("../../{store}"), root.join("disk/datasets--o--d/blobs/e")).unwrap();
+    symlink("../../blobs/e", snapshot.join("p.csv")).unwrap();
+    symlink("../../disk", root.join("home/hf/hub")).unwrap();
+    symlink("home/hf", root.join("spelled")).unwrap();
+    symlink(root.join("home/hf/hub/datasets--o--d/snapshots/1/p.csv"), root.join("own.csv"))
+        .unwrap();
+    // The home folder was a results folder once.
+    fs::write(root.join("home/benchmark.log"), "").unwrap();
+    let hf = root.join("home/hf");
+    let host = crate::host::Host {
+        env: [("HF_HOME", hf.to_str().unwrap()), ("VLLM_ENDPOINT", "http://h:1/v1")]
+            .into_iter()
+            .collect(),
+        home: Some(root.join("user")),
+        cwd: root.clone(),
+        uid: rustix::process::geteuid().as_raw(),
+        ..host()
+    };
+    let settle = |dataset: &str, backend| {
+        let args = vec![format!("scenario.dataset_name={}", root.join(dataset).display())];
+        let request = Request { backend: Some(backend), args, ..Request::default() };
+        let options = RunOptions::read(request, &host).and_then(|options| options.settle(&host));
+        options.map(|options| options.trust).map_err(|error| error.to_string())
+    };
+    let below = "hub/datasets--o--d/snapshots/1/p.csv";
+    for dataset in [format!("home/hf/{below}"), format!("spelled/{below}"), "own.csv".to_owned()] {
+        for backend in [Backend::Vllm, Backend::Native, Backend::Pytorch] {
+            assert!(settle(&dataset, backend).unwrap().is_some(), "{dataset} {backend}");
+        }
+    }
+    let trust = settle("own.csv", Backend::Vllm).unwrap().unwrap();
+    fs::write(root.join("disk/id_rsa"), "").unwrap();
+    let refused = settle("own.csv", Backend::Vllm).unwrap_err();
+    assert!(refused.contains("accept it with `aienergyscore cache trust`"), "{refused}");
+    let direct = settle("disk/datasets--o--d/snapshots/1/p.csv", Backend::Vllm).unwrap();
+    assert_eq!(direct, None, "what is refused is not remembered");
+    trust.remember().unwrap();
+    symlink("../ssh", root.join("disk/planted.csv")).unwrap();
+    let refused = settle("home/hf/hub/planted.csv", Backend::Vllm).unwrap_err();
+    assert!(refused.contains("disk/planted.csv`, which a container may have made"), "{refused}");
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::{
     engine::{Engine, Question},
     plan::{RunPlan, Supervision},
     process::Captured,
+    run_file::RunFile,
     terminal::{self, warn},
 };
 
@@ -36,6 +37,18 @@ const SURVIVORS: Duration = Duration::from_secs(6);
 
 /// How long to wait before looking again.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Shows to other commands of the user that the file of the container's id is of a run that lives.
+///
+/// # Errors
+/// When the file that shows it cannot be made.
+pub(super) fn mark_alive(engine: &Engine, plan: &RunPlan) -> anyhow::Result<Option<RunFile>> {
+    let supervision = plan.supervision.as_ref().filter(|_| engine.has_containers());
+    let file = supervision.map(|supervision| container_id::alive(supervision.cidfile.as_path()));
+    let made = file
+        .map(|file| RunFile::new(&file).with_context(|| format!("making `{}`", file.display())));
+    made.transpose()
+}
 
 /// Whether the engine has given the container an id.
 pub(super) fn was_made(plan: &RunPlan) -> bool {

@@ -26,9 +26,10 @@ use crate::{
     meter::{self, Meter},
     render::command_line,
     report,
+    run_file::RunFile,
     shell::shown_for_shell,
     terminal::{self, warn},
-    token::{TokenFile, TokenSource},
+    token::TokenSource,
 };
 
 /// Runs what is prepared.
@@ -48,6 +49,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     let mut reaper = Reaper::start(engine, plan, options, lock)?;
     let command = command_line(engine, plan);
     let again = repeat::repeat(options, detected, plan, &command, host);
+    let alive = container::mark_alive(engine, plan)?;
     let started = hand_over(&prepared.planned, host).and_then(|secrets| {
         Ok((secrets, Running::start(&command, engine, plan, show == Show::RunJson)?))
     });
@@ -71,6 +73,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     let state = container::state(engine, plan);
     container::remove(engine, plan, (ended.signal.is_some() || ended.killed) && !made)?;
     let recording = meter.finish();
+    drop(alive);
     reaper.dismiss()?;
     if let Some(search) = search {
         search.finish();
@@ -115,7 +118,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
 }
 
 /// Writes the secrets that a container gets as files; they go with what is returned.
-fn hand_over(planned: &Planned, host: &Host) -> anyhow::Result<Vec<TokenFile>> {
+fn hand_over(planned: &Planned, host: &Host) -> anyhow::Result<Vec<RunFile>> {
     let Planned { options, detected, plan } = planned;
     let mut secrets = vec![];
     if detected.engine.has_containers() {

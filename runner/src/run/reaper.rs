@@ -20,6 +20,7 @@ use super::{
     survivors::{self, Marks},
 };
 use crate::{
+    container_id,
     engine::{Engine, Question},
     options::RunOptions,
     plan::RunPlan,
@@ -138,15 +139,19 @@ pub fn reap(remove: &[String], cidfile: &Path, delete: &[PathBuf]) -> anyhow::Re
     // The secrets first: a container may keep us waiting.
     let deleted = delete.iter().map(|file| delete_file(file)).collect::<Vec<_>>();
     let name = remove.last().context("no container is named")?;
-    let patience = if container::has_id(cidfile) { Duration::ZERO } else { PATIENCE };
+    // With the runner's death, other commands may remove the file.
+    let id = container_id::read(cidfile);
+    let patience = if id.is_some() { Duration::ZERO } else { PATIENCE };
     for client in words.lines().filter_map(|word| word.parse().ok()) {
         end_client(client, name);
     }
     let removed = container::keep_removing(patience, || ask(remove));
     let marks = Marks::of_container(name, cidfile);
+    let marks = Marks { id: marks.id.or(id), ..marks };
     survivors::end_benchmark(&marks, BENCHMARK);
     survivors::end_makers(&marks);
-    let deleted = deleted.into_iter().chain([delete_file(cidfile)]);
+    let of_container = [delete_file(cidfile), delete_file(&container_id::alive(cidfile))];
+    let deleted = deleted.into_iter().chain(of_container);
     // Every one was tried, whatever became of the others.
     deleted.collect::<anyhow::Result<()>>().and(removed.map(|_| ()))
 }
