@@ -33,8 +33,9 @@ fn main() -> ExitCode {
 /// Neither this process nor what it starts leaves its memory on a disk, where a token may be in it:
 /// other users' tools collect dumps. A panic is an error, too, and no crash.
 fn guard_secrets() {
-    // A process may always refuse to be dumped, and a limit be lowered: one that is 0 already stays so. 0
-    // does not keep the kernel from handing the memory to a program that collects dumps, 1 does (Linux, `fs/coredump.c`).
+    // A process may always refuse to be dumped, and lower a limit. 0 does not keep the kernel from handing
+    // the memory of what it starts to a program that collects dumps, 1 does (Linux, `fs/coredump.c`), but a
+    // hard limit of 0 cannot be raised.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(1), maximum: Some(1) });
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     panic::set_hook(Box::new(|panic| {

@@ -45,8 +45,8 @@ fn main() -> ExitCode {
 /// Neither this process nor what it starts leaves its memory on a disk: a secret may be in it. A
 /// panic is an error, too, and no crash.
 fn guard_secrets() {
-    // A limit can always be lowered: one that is 0 already stays so. 0 does not keep the kernel from handing the memory to a
-    // program that collects dumps, 1 does (Linux, `fs/coredump.c`).
+    // A limit can always be lowered. 0 does not keep the kernel from handing the memory to a program that
+    // collects dumps, 1 does (Linux, `fs/coredump.c`), but a hard limit of 0 cannot be raised.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(1), maximum: Some(1) });
     panic::set_hook(Box::new(|panic| {
         let panic = panic.to_string().replace('\n', " ");

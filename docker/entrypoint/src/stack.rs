@@ -26,6 +26,10 @@ const PYTHONPATH: &str = "PYTHONPATH";
 /// first (Python 3.11 and later): that is the results folder, which an earlier run wrote to.
 const PYTHONSAFEPATH: &str = "PYTHONSAFEPATH";
 
+/// What codecarbon 3.0.8 reads in the working folder, over its own defaults. An earlier run may have
+/// written it.
+const METER_CONFIG: &str = ".codecarbon.config";
+
 /// The stacks of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stack {
@@ -72,7 +76,8 @@ impl Stack {
     /// unless the caller says otherwise.
     ///
     /// # Errors
-    /// When the stacks would take something in `results` for the model or dataset of a Hub id.
+    /// When the stacks would take something in `results` for the model or dataset of a Hub id, or for
+    /// their meter's configuration.
     pub(crate) fn run(
         &self,
         settings: &Settings,
@@ -88,6 +93,12 @@ impl Stack {
                      name, which would be taken instead; move it away, or name another results folder"
                 ));
             }
+        }
+        if fs::symlink_metadata(results.join(METER_CONFIG)).is_ok() {
+            return Err(format!(
+                "the results folder holds a `{METER_CONFIG}`, which would change what the benchmark's meter \
+                 (codecarbon) measures and sends; move it away, or name another results folder"
+            ));
         }
         let mut command = self.adapter(["run".into(), settings.json().into()]);
         // The stacks write their reports to the working directory.
@@ -182,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_run_left_is_not_taken_for_a_repo_of_the_hub() {
+    fn what_an_earlier_run_left_is_not_taken_for_a_repo_of_the_hub_or_a_configuration() {
         let (_root, stack) = image();
         let results = tempfile::tempdir().unwrap();
         let run = |args: &[&str]| {
@@ -201,5 +212,9 @@ mod tests {
         std::os::unix::fs::symlink("/nowhere", results.path().join("data")).unwrap();
         let error = run(&["backend.model=/models/m", dataset]).unwrap_err();
         assert!(error.starts_with("`scenario.dataset_name=data` is an id"), "{error}");
+        fs::remove_file(results.path().join("data")).unwrap();
+        fs::write(results.path().join(".codecarbon.config"), "[codecarbon]\n").unwrap();
+        let error = run(&["backend.model=/models/m", dataset]).unwrap_err();
+        assert!(error.starts_with("the results folder holds a `.codecarbon.config`"), "{error}");
     }
 }
