@@ -40,7 +40,8 @@ fn under_way(fake: &mut Fake) -> Child {
     child
 }
 
-/// The files that a run makes beside its results: its secrets, and the id of its container.
+/// The files that a run makes beside its results: its secrets, the id of its container, and the one that
+/// shows that it lives.
 fn files(fake: &Fake) -> Vec<String> {
     let entries = fs::read_dir(fake.sandbox.folder("run")).unwrap();
     let mut names: Vec<_> =
@@ -61,8 +62,9 @@ fn the_next_command_removes_what_a_dead_run_left_and_nothing_of_a_living_one() {
     let mut child = under_way(&mut fake);
     let made = files(&fake);
     let of_run = |what: &str| format!("-{}-{what}", child.id());
-    let [id, token] = made.as_slice() else { panic!("{made:?}") };
-    assert!(id.ends_with(&of_run("cid")) && token.ends_with(&of_run("token")), "{made:?}");
+    let expected = ["alive", "cid", "token"].map(of_run);
+    let is_expected = made.iter().zip(&expected).all(|(name, end)| name.ends_with(end));
+    assert!(made.len() == expected.len() && is_expected, "{made:?}");
     another(&fake);
     assert_eq!(files(&fake), made, "the run still lives");
 
