@@ -155,15 +155,18 @@ fn model_or_dataset_that_a_container_chose_is_not_mounted() {
 
     let dataset = "scenario.dataset_name=./results/prompts.csv";
     symlink("../../home/secret/diary.csv", results.join("prompts.csv")).unwrap();
-    assert!(machine.refused(&[dataset]).contains("may have left"));
+    assert!(machine.refused(&[dataset]).contains("may have made"));
     symlink("../../home/secret", results.join("previous-model")).unwrap();
     let through = model("./results/previous-model/../secret/mine.gguf".to_owned());
-    assert!(machine.refused(&["--results", "other", &through]).contains("may have left"));
+    assert!(machine.refused(&["--results", "other", &through]).contains("may have made"));
     fs::remove_file(disk.join(snapshot).join("m.gguf")).unwrap();
     let planted = machine.sandbox.folder("home/secret/mine.gguf");
     symlink(planted, disk.join(snapshot).join("m.gguf")).unwrap();
     let error = machine.refused(&[&model(format!("{}/m.gguf", hub.display()))]);
     assert!(error.contains("a folder that containers write to"), "{error}");
+    symlink(hub.join("m.gguf"), machine.sandbox.folder("home/favourite.gguf")).unwrap();
+    let error = machine.refused(&[&model("~/favourite.gguf".to_owned())]);
+    assert!(error.contains("disk/models--a--b/snapshots/1/m.gguf`, which"), "{error}");
     machine.sandbox.set("VLLM_ENDPOINT", "http://127.0.0.1:1/v1");
     symlink("../../home/secret/diary.csv", results.join("key")).unwrap();
     machine.sandbox.set("VLLM_API_KEY_PATH", results.join("key"));
@@ -189,6 +192,10 @@ fn token_that_is_a_symlink_to_another_file_is_not_handed_over() {
     machine.sandbox.set("HF_TOKEN_PATH", ssh.join("link"));
     machine.succeeds(&[]);
     assert!(machine.asked().contains(".ssh/link\",target=/run/secrets/hf_token"));
+    symlink("../../.ssh/mine", machine.huggingface().join("mine")).unwrap();
+    machine.sandbox.set("HF_TOKEN_PATH", machine.huggingface().join("mine"));
+    let error = machine.refused(&[]);
+    assert!(error.contains("the token file `") && error.contains("may have made"), "{error}");
 }
 
 #[test]
