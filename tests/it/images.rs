@@ -170,6 +170,34 @@ fn certificates_for_the_build_are_in_no_layer() {
     }
 }
 
+#[test]
+#[ignore = "needs Docker and `cargo xtask smoke` once before, and builds for minutes"]
+fn no_file_of_an_image_has_a_set_uid_or_set_gid_bit() {
+    let _alone = alone();
+    for image in [CPU["image"].as_str().unwrap(), &Flavour::Smoke.image()] {
+        let container = docker(&["create", image]);
+        let container = container.trim();
+        let mut export = Command::new("docker")
+            .args(["export", container])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut archive = tar::Archive::new(export.stdout.take().unwrap());
+        let mut files = 0;
+        for entry in archive.entries().unwrap() {
+            let entry = entry.unwrap();
+            let header = entry.header();
+            if header.entry_type().is_file() {
+                files += 1;
+                let mode = header.mode().unwrap();
+                assert_eq!(mode & 0o6000, 0, "{image}: {:?} has {mode:o}", entry.path().unwrap());
+            }
+        }
+        assert!(files > 0 && export.wait().unwrap().success(), "{image}");
+        docker(&["rm", container]);
+    }
+}
+
 /// How many lines of all layers and of the history hold `text`.
 fn saved_lines_with(image: &str, text: &str) -> u64 {
     let mut save =

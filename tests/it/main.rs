@@ -24,7 +24,6 @@ mod hub_peer;
 mod hub_running;
 mod hub_scan;
 mod hub_written;
-mod image_contents;
 mod images;
 mod killed_early;
 mod machine;

@@ -3,7 +3,6 @@
 mod build_image;
 mod cargo;
 mod docs;
-mod image_contents;
 mod sha256;
 mod size;
 mod smoke;
@@ -34,7 +33,7 @@ enum Task {
     TestNative,
     /// Regenerate the guides' snippets, or check them.
     Docs(docs::Docs),
-    /// Check this machine, this tree, and that the image holds no secret and no set-uid file.
+    /// Check this machine, the image, and that the guides are up to date
     Verify(verify::Verify),
 }
 

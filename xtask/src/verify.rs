@@ -15,7 +15,7 @@ use runner::{
 
 use crate::{
     build_image::{Builder, inputs_digest},
-    docs, image_contents, workspace,
+    docs, workspace,
 };
 
 /// Flags of `cargo xtask verify`: those of `aienergyscore verify`, for the smoke image unless
@@ -43,8 +43,7 @@ impl Verify {
             }
             None => None,
         };
-        let mut findings = checks::verify(request.clone(), inputs.as_deref(), deep)?;
-        findings.extend(image_contents::check(request)?);
+        let mut findings = checks::verify(request, inputs.as_deref(), deep)?;
         findings.push(guides_fit()?);
         terminal::print(&checks::render(&findings, json))?;
         Ok(checks::exit(&findings).into())
