@@ -7,6 +7,7 @@ mod ca_bundle;
 mod context;
 #[cfg(test)]
 mod dockerfile;
+mod entry;
 mod entrypoint;
 mod inputs;
 mod labels;

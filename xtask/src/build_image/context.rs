@@ -1,12 +1,15 @@
 //! The build context: exactly the files that the Dockerfile copies, with our modes, the same
 //! bytes every time.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use anyhow::Context as _;
 use contract::{Flavour, path};
 
-use super::stacks;
+use super::{
+    entry::{Content, Entry, PLAIN, read},
+    stacks,
+};
 
 /// The Dockerfile, below the workspace's root and at the top of the context.
 pub(super) const DOCKERFILE: &str = "docker/Dockerfile";
@@ -23,38 +26,6 @@ const GROUP: &str = "root:x:0:\nuser:x:1000:\n";
 
 /// Mode of a folder that any uid may write to.
 const OPEN: u32 = 0o1777;
-/// Mode of every other folder, and of programs.
-pub(super) const PLAIN: u32 = 0o755;
-
-/// A file or folder of the context.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// Its path in the context.
-    pub(super) path: String,
-    /// Its mode, in the context and in the image.
-    pub(super) mode: u32,
-    /// What it is.
-    pub(super) content: Content,
-}
-
-/// What an entry is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Content {
-    /// A folder.
-    Folder,
-    /// A file.
-    File(Vec<u8>),
-}
-
-impl Entry {
-    pub(super) fn folder(path: &str, mode: u32) -> Self {
-        Self { path: path.to_owned(), mode, content: Content::Folder }
-    }
-
-    pub(super) fn file(path: &str, mode: u32, bytes: Vec<u8>) -> Self {
-        Self { path: path.to_owned(), mode, content: Content::File(bytes) }
-    }
-}
 
 /// All of the context but the program, which is a result itself: what an image of `flavour` is
 /// made from.
@@ -100,14 +71,6 @@ pub(super) fn archive(
     entries.push(Entry::file(&format!("{ROOTFS}{}", path::ENTRYPOINT), PLAIN, read(program)?));
     entries.extend(ca_bundle.map(stacks::ca_bundle));
     pack(&entries).context("packing the build context")
-}
-
-/// Reads a file.
-///
-/// # Errors
-/// When it cannot be read.
-pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("reading `{}`", path.display()))
 }
 
 /// Adds a folder and those above it, once each. Below an open folder all are open: whoever may

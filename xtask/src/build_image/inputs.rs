@@ -9,7 +9,8 @@ use sha2::{Digest as _, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
 use super::{
-    context::{self, Content, Entry, read},
+    context,
+    entry::{Content, Entry, read},
     labels::{self, Base},
     toolchain::{self, Toolchain},
 };

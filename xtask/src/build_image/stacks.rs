@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use contract::{Flavour, path};
 use walkdir::{DirEntry, WalkDir};
 
-use super::context::{Entry, PLAIN, read};
+use super::entry::{Entry, PLAIN, read};
 
 /// Where the context has the scripts that install.
 pub(super) const IMAGE: &str = "image";
@@ -95,7 +95,7 @@ mod tests {
 
     use contract::Flavour;
 
-    use super::{super::context::Content, entries};
+    use super::{super::entry::Content, entries};
 
     #[test]
     fn each_flavour_gets_its_own_sources_and_nothing_that_lies_around() {

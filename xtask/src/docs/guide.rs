@@ -13,10 +13,8 @@ use super::{
     Fault,
     regions::{self, Rendered, Syntax},
     snippets::Snippet,
+    tree::HELPERS,
 };
-
-/// Folder of the helpers, whose Markdown files are guides.
-pub(super) const HELPERS: &str = "ai_helpers";
 
 /// A guide, as it is and as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,8 +5,11 @@ use std::{ffi::OsStr, fs, path::Path};
 use anyhow::Context as _;
 use walkdir::{DirEntry, WalkDir};
 
-use super::{content::Content, guide::HELPERS};
+use super::content::Content;
 use crate::workspace;
+
+/// Folder of the helpers, whose Markdown files are guides.
+pub(super) const HELPERS: &str = "ai_helpers";
 
 /// Folders that no commit has.
 const BUILT: [&str; 3] = ["target", "results", "__pycache__"];

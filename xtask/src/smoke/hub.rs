@@ -8,11 +8,23 @@ use std::{
 use anyhow::{Context as _, bail};
 use untrusted::Dir;
 
-use super::model::Model;
 use crate::sha256;
 
 /// Bytes of the longest reference.
 pub(super) const LONGEST_REF: u64 = 4096;
+
+/// A model that is ready to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Model {
+    /// Its id, for the benchmark.
+    pub(super) id: String,
+    /// Digest of the GGUF file that it is, or came from.
+    pub(super) digest: String,
+    /// Where it is.
+    pub(super) file: PathBuf,
+    /// How it got here.
+    pub(super) how: String,
+}
 
 /// One repo of a Hub cache that is ours. Its only commit stands for the digest that it came from. A
 /// container writes to the cache, too.

@@ -14,7 +14,7 @@ use untrusted::Dir;
 use xshell::Shell;
 
 use super::{
-    hub::{Intact, LONGEST_REF, Repo, name_of},
+    hub::{Intact, LONGEST_REF, Model, Repo, name_of},
     say,
     wheel::{self, SMOLLM2},
 };
@@ -36,19 +36,6 @@ impl FromStr for Source {
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         Ok(Self::Named(name.to_owned()))
     }
-}
-
-/// A model that is ready to run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Model {
-    /// Its id, for the benchmark.
-    pub(super) id: String,
-    /// Digest of the GGUF file that it is, or came from.
-    pub(super) digest: String,
-    /// Where it is.
-    pub(super) file: PathBuf,
-    /// How it got here.
-    pub(super) how: String,
 }
 
 /// Makes the model ready in the Hub cache of `folder`. What is there and whole is used again.

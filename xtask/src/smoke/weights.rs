@@ -17,8 +17,8 @@ use untrusted::Dir;
 use xshell::Shell;
 
 use super::{
-    hub::Repo,
-    model::{Model, Scratch},
+    hub::{Model, Repo},
+    model::Scratch,
     say,
 };
 use crate::{sha256::hex, tool};
