@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use alphanumeric_sort::compare_path;
 use contract::{
     output::{COMPLETION, ENERGY_WH, HOST_METER, LOG, RECORD, REPORT, SUMMARY},
     previous::PREVIOUS,
@@ -39,7 +40,7 @@ const NAMED: usize = 6;
 const OUTPUTS: [&str; 1] = ["emissions"];
 
 /// A results folder.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     /// Its path.
     pub(super) folder: PathBuf,
@@ -49,7 +50,7 @@ pub(super) struct Found {
     id: (u64, u64),
 }
 
-/// The results folders among `folders` and below, in order and each once, and what is wrong with
+/// The results folders among `folders` and below, in natural order (`2` before `10`) and each once, and what is wrong with
 /// those that have none. Earlier results, in `previous`, only count when asked for. Symlinks are
 /// followed in the names of `folders`, which are the user's, and nowhere below.
 pub(super) fn results_folders(folders: &[PathBuf], previous: bool) -> (Vec<Found>, Vec<Broken>) {
@@ -129,8 +130,8 @@ fn below(named: &Path, previous: bool) -> Result<(Vec<Found>, Vec<Broken>), Stri
         };
         return Err(format!("it has no results{hint}"));
     }
-    results.sort();
-    broken.sort_by(|one, other| one.folder.cmp(&other.folder));
+    results.sort_by(|one, other| compare_path(&one.folder, &other.folder));
+    broken.sort_by(|one, other| compare_path(&one.folder, &other.folder));
     Ok((results, broken))
 }
 
@@ -196,6 +197,18 @@ mod tests {
         assert_eq!(broken, [""; 0]);
         let (runs, _) = found(&files, &["results"], true);
         assert_eq!(runs, ["results", "results/previous/1"]);
+    }
+
+    #[test]
+    fn numbered_folders_are_in_the_order_of_their_numbers() {
+        let files = [
+            "b/10/benchmark.log",
+            "b/9/benchmark.log",
+            "b/run-2/benchmark.log",
+            "b/run-10/benchmark.log",
+        ];
+        let (found, _) = found(&files, &["b"], false);
+        assert_eq!(found, ["b/9", "b/10", "b/run-2", "b/run-10"]);
     }
 
     #[test]
