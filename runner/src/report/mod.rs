@@ -27,6 +27,7 @@ pub mod trace;
 use std::fmt::Write as _;
 
 use contract::{
+    Backend,
     output::{ENERGY_WH, REPORT, SUMMARY},
     summary::{CacheDelta, DeviceKind, Measurement, Status, Summary},
 };
@@ -42,6 +43,16 @@ pub fn describe(summary: &Summary, results: &HostPath) -> String {
         ("Model", format!("{} (backend {})", run.model, run.backend)),
         ("Energy", energy(measurement)),
     ];
+    if run.backend == Backend::Vllm {
+        // Its own measurement is of the client.
+        rows[1] = ("Client", energy(measurement));
+        let of_server = host
+            .as_ref()
+            .is_some_and(|meter| meter.devices.iter().any(|device| device.kind == DeviceKind::Gpu));
+        if !of_server {
+            rows.push(("Energy", "the server's energy was not measured".to_owned()));
+        }
+    }
     rows.extend(host.as_ref().map(|meter| ("Host", host::energy(meter))));
     let mut speed = run.prompts.to_string();
     if let Some(asked) = run.prompts_asked.filter(|asked| *asked != run.prompts) {
@@ -160,6 +171,13 @@ mod tests {
         Hub cache weights reused: 0 B downloaded
         Results   /r
                   GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, benchmark_report.json
+        ");
+        let run = Run { backend: Backend::Vllm, ..summary.run };
+        let served = describe(&Summary { run, ..summary }, &results);
+        insta::assert_snapshot!(served.lines().take(3).collect::<Vec<_>>().join("\n"), @r"
+        Model     smoke/tiny (backend vllm)
+        Client    not measured: no GPU was used
+        Energy    the server's energy was not measured
         ");
     }
 

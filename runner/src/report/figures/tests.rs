@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use contract::{
+    Backend,
     output::{HOST_METER, SUMMARY},
     summary::{DeviceKind, Status},
 };
@@ -21,6 +22,7 @@ fn all(figures: &Figures) -> Vec<(String, &Figure)> {
         gpu,
         phases,
         others,
+        is_client: _,
         tokens_per_second,
         tokens_per_joule,
         first_token,
@@ -159,6 +161,20 @@ fn an_estimate_stays_one_and_nothing_stays_nothing() {
     nothing.summary.run.completion_tokens = None;
     let figures = Figures::of(&nothing);
     assert_eq!((figures.headline(), &figures.tokens_per_second), (None, &None));
+}
+
+#[test]
+fn the_processor_of_a_servers_client_is_no_headline() {
+    let mut run = on_cpu("1");
+    run.summary.run.backend = Backend::Vllm;
+    run.summary.measurement.devices[0].status = Status::Measured;
+    let figures = Figures::of(&run);
+    assert_eq!((figures.headline(), &figures.tokens_per_joule), (None, &None));
+    assert_eq!(figures.others.len(), 1, "it is shown as what it is");
+    let mut seen = measured("1", 0.42);
+    seen.summary.run.backend = Backend::Vllm;
+    let figures = Figures::of(&seen);
+    assert_eq!(figures.headline().unwrap().kind, DeviceKind::Gpu);
 }
 
 #[test]

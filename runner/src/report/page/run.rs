@@ -87,12 +87,16 @@ fn headline(page: &mut Markup, run: &RunRecord, figures: &Figures) {
             page.raw("</p><p class=\"what\">").text(&who(gpu, run)).raw("</p>");
         }
         None => {
-            page.raw("<p class=\"big none\"><b>GPU not measured</b></p><p class=\"what\">");
-            page.text(&run.summary.measurement.source).raw("</p>");
+            let what = if figures.is_client { "Server" } else { "GPU" };
+            page.raw("<p class=\"big none\"><b>").text(what).raw(" not measured</b></p>");
+            page.raw("<p class=\"what\">").text(&run.summary.measurement.source).raw("</p>");
         }
     }
     if figures.gpu.is_none() && !figures.others.is_empty() {
-        page.raw("<p class=\"instead\">What there is instead, per 1,000 prompts:</p><ul class=\"others\">");
+        let what =
+            if figures.is_client { "The client’s own energy" } else { "What there is instead" };
+        page.raw("<p class=\"instead\">").text(what);
+        page.raw(", per 1,000 prompts:</p><ul class=\"others\">");
         for Drawn { kind, by_host, figure } in &figures.others {
             page.raw("<li><b>").text(&digits(figure.value)).raw("</b> Wh ").text(kind.name());
             page.raw(if *by_host { ", by the host’s meter " } else { " " });
@@ -224,6 +228,7 @@ fn numbers(page: &mut Markup, run: &RunRecord, figures: &Figures) {
         gpu,
         phases,
         others,
+        is_client: _,
         tokens_per_second,
         tokens_per_joule,
         first_token,
