@@ -58,16 +58,10 @@ if [ ! -x "$program" ] || [ "$target/debug/aienergyscore" -nt "$program" ]; then
     profile=dev
 fi
 if [ -x "$program" ]; then
-    # Without a fork: this line is walked at every run.
-    newer=
-    for source in "$root"/Cargo.* "$root"/runner/Cargo.toml "$root"/docker/contract/Cargo.toml \
-        "$root"/runner/src/*.rs "$root"/runner/src/*/*.rs "$root"/docker/contract/src/*.rs; do
-        # shellcheck disable=SC3013 # as above
-        if [ "$source" -nt "$program" ]; then
-            newer=$source
-            break
-        fi
-    done
+    # The entrypoint and what is installed beside it are no part of this program.
+    newer=$(find "$root"/Cargo.* "$root/runner" "$root/docker" \
+        -path "$root/docker/entrypoint" -prune -o -type f \
+        \( -path '*/src/*' -o -name 'Cargo.*' \) -newer "$program" -print -quit)
     if [ -n "$newer" ] && command -v cargo >/dev/null; then
         build "$profile"
     elif [ -n "$newer" ]; then

@@ -53,7 +53,10 @@ fn a_newer_source_has_its_program_built_again() {
     for (name, profile) in [(RELEASE, "release"), (DEBUG, "dev")] {
         let tree = Tree::new();
         tree.program(name, "old", 6);
-        tree.file("a workspace, x:y/runner/src/plan.rs", "", 7);
+        tree.file("a workspace, x:y/docker/entrypoint/src/main.rs", "", 7);
+        tree.file("a workspace, x:y/docker/requirements/cpu.txt", "", 7);
+        assert!(tree.said().starts_with("old in "), "the image's, not the program's");
+        tree.file("a workspace, x:y/docker/new_crate/src/a/b/c/deep.rs", "", 7);
         let warned = tree.run(&tree.path(SCRIPT));
         assert!(text(&warned.stdout).starts_with("old in "), "{warned:?}");
         assert!(text(&warned.stderr).contains("is older than"), "{warned:?}");
