@@ -2,7 +2,7 @@
 
 mod kind;
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 pub use kind::What;
 
@@ -28,6 +28,11 @@ pub struct Breakage {
     pub fixes: Vec<Fix>,
 }
 
+/// A leftover that no lock speaks for is left alone until nobody has changed it for so long.
+pub(crate) const AN_HOUR: Duration = Duration::from_secs(3600);
+/// The same for what a process on another host or in another container may be using.
+pub(crate) const A_DAY: Duration = Duration::from_secs(24 * 3600);
+
 /// What a repair does. Paths are below the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fix {
@@ -49,6 +54,8 @@ pub enum Fix {
         path: PathBuf,
         /// The lock that a user of it would hold, if there is one.
         lock: Option<PathBuf>,
+        /// For how long nobody must have changed it.
+        idle: Duration,
     },
     /// Moves bytes to the repo's `.set-aside`, so that the Hub client fetches them again.
     SetAside {

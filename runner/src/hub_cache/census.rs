@@ -198,10 +198,9 @@ fn parts(repo: &Repo, snapshot: &Snapshot) -> Option<BTreeSet<PathBuf>> {
 }
 
 fn unfinished(repo: &Repo) -> (u64, u64) {
-    let names = repo
-        .blobs
-        .iter()
-        .filter(|(name, _)| BlobName::of(name.as_encoded_bytes()) == BlobName::Incomplete);
+    let names = repo.blobs.iter().filter(|(name, _)| {
+        matches!(BlobName::of(name.as_encoded_bytes()), BlobName::Incomplete { .. })
+    });
     names.fold((0, 0), |(count, bytes), (_, blob)| {
         (count + 1, bytes + blob.stamp().map_or(0, |stamp| stamp.size))
     })

@@ -299,8 +299,10 @@ impl What {
             Self::IncompleteDownload => facts(
                 Severity::Warning,
                 "a download that was not finished",
-                "huggingface_hub since 1.18 does not go on with it; it only takes space",
-                Some("removes it, unless it is locked, open, young or an only copy"),
+                "huggingface_hub since 1.18 starts again; older clients resume `<etag>.incomplete`",
+                Some(
+                    "removes it if it is `<etag>.<8 hex digits>.incomplete`, over 24 hours old, not locked and not open",
+                ),
             ),
             Self::Leftover => facts(
                 Severity::Warning,

@@ -9,6 +9,7 @@ use std::{
     ffi::{OsStr, OsString},
     io,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 pub(crate) use blobs::set_aside;
@@ -16,7 +17,7 @@ use contract::hub::Stranger;
 use untrusted::{Found, Refused};
 
 use crate::hub_cache::{
-    breakage::{Breakage, Fix, SET_ASIDE, What},
+    breakage::{AN_HOUR, Breakage, Fix, SET_ASIDE, What},
     dir::{DEEPEST, Kind, Stamp, is_too_deep},
     location::out_of_sight,
     names::{is_link_probe, is_of_system, is_umask_probe},
@@ -65,6 +66,7 @@ pub(crate) fn judge(repo: &Repo) -> Judged {
             .entries
             .iter()
             .any(|(name, kind)| name == BLOBS && lacks(repo, name, *kind)),
+        now: SystemTime::now(),
     };
     judge.linked_folder(Path::new(""));
     repo.troubles.iter().for_each(|trouble| judge.trouble(trouble));
@@ -96,6 +98,8 @@ struct Judge<'a> {
     led_astray: HashMap<OsString, Vec<PathBuf>>,
     /// Whether something else is where the blobs should be, such as a link to a disk that is gone.
     lacks_blobs: bool,
+    /// What the age of a download is counted from.
+    now: SystemTime,
 }
 
 /// The names of what lies in the repo's `.set-aside`, without the moment after them.
@@ -170,11 +174,11 @@ impl Judge<'_> {
                     }
                 }
             } else if *kind == Kind::Folder && is_link_probe(name) {
-                let fix = Fix::Remove { path: self.folder.join(name), lock: None };
+                let fix = Fix::Remove { path: self.folder.join(name), lock: None, idle: AN_HOUR };
                 let evidence = "a client tried here whether links can be made".to_owned();
                 self.add_fixed(What::Leftover, name, 0, evidence, vec![fix]);
             } else if *kind == Kind::File && is_umask_probe(name.as_encoded_bytes()) {
-                let fix = Fix::Remove { path: self.folder.join(name), lock: None };
+                let fix = Fix::Remove { path: self.folder.join(name), lock: None, idle: AN_HOUR };
                 let evidence = "a client tried here which mode a file gets".to_owned();
                 self.add_fixed(What::Leftover, name, bytes, evidence, vec![fix]);
             } else {
@@ -246,7 +250,7 @@ impl Judge<'_> {
             let bytes = name.as_encoded_bytes();
             if kind == Kind::File && bytes.starts_with(b"tmp") && bytes.ends_with(b".tmp") {
                 let path = Path::new(TREES).join(&name);
-                let fix = Fix::Remove { path: self.folder.join(&path), lock: None };
+                let fix = Fix::Remove { path: self.folder.join(&path), lock: None, idle: AN_HOUR };
                 let size = dir.look(&name).map_or(0, |stamp| stamp.size);
                 let evidence = "a list that was being written".to_owned();
                 self.add_fixed(What::Leftover, path, size, evidence, vec![fix]);

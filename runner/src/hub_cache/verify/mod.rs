@@ -95,7 +95,7 @@ pub fn verify(
     let everything = scope.repos.is_empty();
 
     let mut walked = access::walk(&cache, (!everything).then_some(&chosen), who);
-    let stale = locks::judge(&cache.dir, &walked);
+    let stale = locks::judge(&cache.dir, &walked, SystemTime::now());
     walked.breakages.extend(stale);
     let closed = walked.breakages.iter().filter(|found| found.what == What::ClosedFolder);
     let closed = closed.map(|found| found.path.clone()).collect();

@@ -5,15 +5,18 @@ use std::{
     io,
     os::unix::ffi::OsStrExt as _,
     path::Path,
+    time::Duration,
 };
 
 use super::Judge;
 use crate::hub_cache::{
-    breakage::{Fix, What},
-    dir::Stamp,
+    belongs::LOCKS,
+    breakage::{A_DAY, AN_HOUR, Fix, What},
+    dir::{Stamp, age},
     link::{self, BlobLink},
-    names::{BlobName, etag_of_incomplete},
+    names::{BlobName, etag_of_incomplete, replaced},
     reached::Reached,
+    repair::is_unfinished,
     repo::{BLOBS, Blob, Repo, Trouble, in_store},
 };
 
@@ -88,25 +91,22 @@ impl Judge<'_> {
             BlobName::Named(_) => {
                 self.add(What::OrphanBlob, path, bytes, "no snapshot leads to it".to_owned());
             }
-            BlobName::Incomplete => {
-                let lock = etag_of_incomplete(name.as_encoded_bytes()).map(|etag| {
-                    let mut file = etag.to_owned();
-                    file.push(".lock");
-                    Path::new(".locks").join(&self.folder).join(file)
-                });
-                let fix = Fix::Remove { path: below, lock };
-                let evidence = "a download that did not end".to_owned();
-                self.add_fixed(What::IncompleteDownload, path, bytes, evidence, vec![fix]);
-            }
+            BlobName::Incomplete { unique } => self.unfinished(name, unique, stamp, path),
             BlobName::UmaskProbe | BlobName::Replacement { old: false } => {
-                let fix = Fix::Remove { path: below, lock: None };
+                let fix = Fix::Remove { path: below, lock: None, idle: AN_HOUR };
                 let evidence = "a temporary file".to_owned();
                 self.add_fixed(What::Leftover, path, bytes, evidence, vec![fix]);
             }
             BlobName::Replacement { old: true } => self.replaced(name, path, bytes),
             BlobName::Lock => {
-                let fix = Fix::Remove { path: below.clone(), lock: Some(below) };
+                let fix =
+                    Fix::Remove { path: below.clone(), lock: Some(below), idle: Duration::ZERO };
                 let evidence = "a lock of a client before 0.19".to_owned();
+                self.add_fixed(What::Leftover, path, bytes, evidence, vec![fix]);
+            }
+            BlobName::Other if is_unfinished(name) => {
+                let fix = Fix::Remove { path: below, lock: None, idle: Duration::ZERO };
+                let evidence = "a file that a repair was making".to_owned();
                 self.add_fixed(What::Leftover, path, bytes, evidence, vec![fix]);
             }
             BlobName::Other if used || self.is_blind => {}
@@ -117,17 +117,37 @@ impl Judge<'_> {
         }
     }
 
+    /// A download that did not end. A client that resumes it wants it, and one that is at work does.
+    fn unfinished(&mut self, name: &OsStr, unique: bool, stamp: &Stamp, path: &Path) {
+        let age = age(stamp, self.now);
+        let fix = (unique && age >= A_DAY).then(|| Fix::Remove {
+            path: self.folder.join(path),
+            lock: etag_of_incomplete(name.as_encoded_bytes()).map(|etag| {
+                let mut file = etag.to_owned();
+                file.push(".lock");
+                Path::new(LOCKS).join(&self.folder).join(file)
+            }),
+            idle: A_DAY,
+        });
+        let evidence = match (unique, &fix) {
+            (false, _) => "huggingface_hub before 1.18 and the Rust client resume it",
+            (true, None) => "it changed in the last 24 hours, a download may be running",
+            (true, Some(_)) => "a download that did not end",
+        };
+        let fixes = fix.into_iter().collect();
+        self.add_fixed(What::IncompleteDownload, path, stamp.size, evidence.to_owned(), fixes);
+    }
+
     /// `.<etag>.<8hex>.old`, what a replacement took away: the only copy if it was cut short.
-    fn replaced(&mut self, name: &OsString, path: &Path, bytes: u64) {
-        let text = name.to_string_lossy();
-        let etag = text.trim_start_matches('.').split('.').next().unwrap_or_default();
+    fn replaced(&mut self, name: &OsStr, path: &Path, bytes: u64) {
+        let Some(etag) = replaced(name) else { return };
         let from = self.folder.join(path);
-        let fix = if self.repo.blobs.contains_key(OsStr::new(etag)) {
-            Fix::Remove { path: from, lock: None }
+        let fix = if self.repo.blobs.contains_key(etag) {
+            Fix::Remove { path: from, lock: None, idle: AN_HOUR }
         } else {
             Fix::Rename { path: from, to: self.folder.join(BLOBS).join(etag) }
         };
-        let evidence = format!("what was replaced as `{etag}`");
+        let evidence = format!("what was replaced as `{}`", etag.display());
         self.add_fixed(What::Leftover, path, bytes, evidence, vec![fix]);
     }
 }
