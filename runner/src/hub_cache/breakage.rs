@@ -71,6 +71,13 @@ pub enum Fix {
         /// Its text from then on.
         text: OsString,
     },
+    /// Makes a link of a file that holds the link's text and nothing else.
+    Link {
+        /// The file.
+        path: PathBuf,
+        /// The link's text.
+        text: OsString,
+    },
     /// Removes a link, and nothing that it leads to.
     Unlink {
         /// The link.
@@ -110,6 +117,7 @@ impl Fix {
             Self::Mode { path, .. }
             | Self::Remove { path, .. }
             | Self::Relink { path, .. }
+            | Self::Link { path, .. }
             | Self::Unlink { path }
             | Self::WriteRef { path, .. }
             | Self::Copy { path, .. } => vec![path.clone()],
@@ -131,6 +139,9 @@ impl Fix {
             }
             Self::Relink { path, text } => {
                 format!("makes the link `{}` say `{}`", path.display(), text.display())
+            }
+            Self::Link { path, text } => {
+                format!("makes `{}` a link to `{}` again", path.display(), text.display())
             }
             Self::Unlink { path } => format!("removes the link `{}` alone", path.display()),
             Self::WriteRef { path, commit } => format!("writes `{commit}` to `{}`", path.display()),

@@ -22,6 +22,8 @@ pub enum What {
     AbsoluteLink,
     /// A link out of the repo.
     EscapingLink,
+    /// A link that a copy turned into a file with its text.
+    LinkAsText,
     /// Weights of which parts are missing.
     MissingPart,
     /// A folder that the user may not look into.
@@ -100,7 +102,7 @@ const fn facts(
 
 impl What {
     /// Every kind, the worst first.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::CorruptBlob,
         Self::TruncatedBlob,
         Self::DanglingPointer,
@@ -108,6 +110,7 @@ impl What {
         Self::WrongBlob,
         Self::AbsoluteLink,
         Self::EscapingLink,
+        Self::LinkAsText,
         Self::MissingPart,
         Self::ClosedFolder,
         Self::UnreadableFile,
@@ -212,6 +215,12 @@ impl What {
                 "it lays open a file that is none of the cache's, and `hf cache rm` would delete that file",
                 Some("makes the link lead to the right blob, or removes it, and never its target"),
             ),
+            Self::LinkAsText => facts(
+                Severity::Error,
+                "a link that a copy turned into a text file",
+                "the file cannot be loaded; copy caches with `cp -a`, `rsync -a` or `tar`",
+                Some("makes the link again"),
+            ),
             Self::MissingPart => facts(
                 Severity::Error,
                 "weights of which parts are missing",
@@ -275,7 +284,7 @@ impl What {
             Self::BrokenTree => facts(
                 Severity::Warning,
                 "a commit's list that no client uses",
-                "the Hub client passes over it, and cannot tell what is missing",
+                "what is missing cannot be told",
                 Some("moves the list to `.set-aside`"),
             ),
             Self::NoSnapshots => facts(

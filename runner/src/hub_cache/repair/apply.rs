@@ -4,7 +4,7 @@ use std::{
     ffi::{OsStr, OsString},
     fs::File,
     io::{self, Write as _},
-    os::unix::ffi::OsStrExt as _,
+    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     path::{Path, PathBuf},
     sync::atomic::AtomicBool,
     time::{Duration, SystemTime},
@@ -18,6 +18,7 @@ use super::{cut::before_a_change, place::Place, unused};
 use crate::hub_cache::{
     breakage::{Fix, SET_ASIDE},
     hash::{Buffer, Hashed, hash},
+    link,
     names::{BlobName, Digest, replaced},
     repo::BLOBS,
 };
@@ -62,6 +63,7 @@ fn attempt(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<Done> {
         Fix::Remove { path, lock, idle } => remove(root, path, lock.as_deref(), *idle, now),
         Fix::SetAside { path, repo } => set_aside(root, path, repo, now),
         Fix::Relink { path, text } => relink(&find(root, path)?, text),
+        Fix::Link { path, text } => link_again(&find(root, path)?, text),
         Fix::Unlink { path } => unlink(root, path),
         Fix::WriteRef { path, commit } => write_ref(root, path, commit),
         Fix::Rename { path, to } => rename(root, path, to),
@@ -201,6 +203,21 @@ fn make_new<T>(
 
 fn relink(place: &Place, text: &OsString) -> anyhow::Result<Done> {
     ensure!(place.kind()? == Kind::Link, "it is no link any more");
+    put_link(place, text)
+}
+
+/// Puts a link in the place of a file that holds its text.
+fn link_again(place: &Place, text: &OsString) -> anyhow::Result<Done> {
+    let held = untrusted::bytes(place.open()?, link::LARGEST_TEXT)?;
+    let held = link::of_text(&held).map(OsString::from_vec);
+    let name = |text: &OsString| Path::new(text).file_name().map(OsStr::to_owned);
+    if held.as_ref().and_then(name) != name(text) {
+        return Ok(Done::Left("it holds something else by now".to_owned()));
+    }
+    put_link(place, text).context("links may not be supported by this file system")
+}
+
+fn put_link(place: &Place, text: &OsString) -> anyhow::Result<Done> {
     let (new, ()) = make_new(place, unfinished, |new| new.make_link(text))?;
     if let Err(error) = new.replace(place) {
         // The error that counts is the first one.

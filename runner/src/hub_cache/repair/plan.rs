@@ -73,7 +73,7 @@ const fn rank(fix: &Fix) -> u8 {
         Fix::Rename { .. } => 2,
         Fix::SetAside { .. } => 3,
         Fix::Copy { .. } => 4,
-        Fix::Relink { .. } => 5,
+        Fix::Relink { .. } | Fix::Link { .. } => 5,
         Fix::WriteRef { .. } => 6,
         Fix::Unlink { .. } => 7,
         Fix::Remove { .. } => 8,

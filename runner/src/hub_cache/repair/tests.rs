@@ -214,6 +214,52 @@ fn what_somebody_uses_stays() {
 }
 
 #[test]
+fn links_that_a_copy_turned_into_files_are_made_again() {
+    let fixture = Fixture::new();
+    let files = [FILES[0], FILES[1], ("m.safetensors", "shared", Kept::Shared)];
+    for (id, listed) in [("org/m", false), ("org/n", true)] {
+        fixture.model(id, &files, listed);
+    }
+    let whole = fixture.manifest(&[]);
+    let links: Vec<_> = whole.iter().filter(|(_, what)| what.contains("link to ")).collect();
+    for (path, what) in &links {
+        fs::remove_file(fixture.at(path)).unwrap();
+        fixture.write(path, what.split_once("link to ").unwrap().1);
+    }
+    let kinds: Vec<_> = found(&fixture).into_iter().map(|found| found.what).collect();
+    assert_eq!(kinds, vec![What::LinkAsText; links.len()]);
+    let done = repaired(&fixture, true);
+    assert_eq!(done.exit().code(), 0, "{}", done.lines());
+    assert_eq!(fixture.manifest(&[]), whole);
+}
+
+#[test]
+fn a_link_to_another_file_of_the_repo_is_left_alone() {
+    let fixture = Fixture::new();
+    let files = [FILES[0], FILES[1], ("m.safetensors", "shared", Kept::Shared)];
+    let names = fixture.model("org/m", &files, false);
+    let snapshot = format!("models--org--m/snapshots/{COMMIT}");
+    for (path, text) in [
+        ("model.bin", "m.safetensors"),
+        ("onnx/config.json", "../config.json"),
+        ("again.onnx", "onnx/model.onnx"),
+        ("once/more.json", "./../onnx/../config.json"),
+        ("onnx2", "onnx"),
+    ] {
+        fixture.link(format!("{snapshot}/{path}"), text);
+    }
+    let blob = format!("models--org--m/blobs/{}", names["config.json"]);
+    fs::rename(fixture.at(&blob), fixture.at("models--org--m/blobs/other")).unwrap();
+    fixture.link(&blob, "other");
+    let before = fixture.manifest(&[]);
+    assert_eq!(repaired(&fixture, true).lines(), "nothing to repair\n");
+    assert_eq!(fixture.manifest(&[]), before);
+    fixture.link(format!("{snapshot}/gone"), "nowhere");
+    let dangling = found(&fixture).into_iter().find(|found| found.what == What::DanglingPointer);
+    assert_eq!(dangling.unwrap().fixes, []);
+}
+
+#[test]
 fn a_download_that_an_older_client_resumes_is_kept_however_old() {
     let fixture = Fixture::new();
     fixture.model("a/m", &FILES, true);

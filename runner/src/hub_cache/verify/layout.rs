@@ -8,6 +8,7 @@ use std::{
     collections::{HashMap, HashSet},
     ffi::{OsStr, OsString},
     io,
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -20,9 +21,9 @@ use crate::hub_cache::{
     breakage::{AN_HOUR, Breakage, Fix, SET_ASIDE, What},
     dir::{DEEPEST, Kind, Stamp, is_too_deep},
     location::out_of_sight,
-    names::{is_link_probe, is_of_system, is_umask_probe},
+    names::{Digest, is_link_probe, is_of_system, is_umask_probe},
     reached::leads_nowhere,
-    repo::{At, BLOBS, NO_EXIST, REFS, Repo, SNAPSHOTS, TREES, Trouble},
+    repo::{At, BLOBS, Blob, NO_EXIST, REFS, Repo, SNAPSHOTS, TREES, Trouble},
 };
 
 /// What the layout says of a repo.
@@ -30,14 +31,46 @@ use crate::hub_cache::{
 pub(crate) struct Judged {
     /// What is wrong.
     pub(crate) breakages: Vec<Breakage>,
-    /// Blobs whose size is wrong already, so that nobody needs to read them.
-    pub(crate) wrong_size: HashSet<OsString>,
+    /// What is wrong with blobs of another size than a commit's list says, unless their bytes are
+    /// what their names say: then the list is wrong.
+    pub(crate) wrong_size: HashMap<OsString, Breakage>,
+    /// Links to other blobs than a commit's list says.
+    pub(crate) doubts: Vec<Doubt>,
     /// Blobs that a snapshot uses.
     pub(crate) used: HashSet<OsString>,
     /// Files in place of links.
     pub(crate) copies: Vec<Copy>,
+    /// Blobs that are the text of a link to the store, and no bytes: the payloads, by blob.
+    pub(crate) texts: HashMap<OsString, OsString>,
     /// SHA-256 digests that the lists give for payloads of the store, by Xet hash.
     pub(crate) payloads: HashMap<String, String>,
+}
+
+impl Judged {
+    /// What is suspected where nobody reads the bytes. Nothing is moved for a suspicion.
+    pub(crate) fn suspected(&self) -> Vec<Breakage> {
+        let doubts = self.doubts.iter().filter(|doubt| !doubt.is_likely_right);
+        let links = doubts.map(|doubt| &doubt.breakage);
+        let mut suspected: Vec<_> = self.wrong_size.values().chain(links).cloned().collect();
+        for breakage in &mut suspected {
+            breakage.fixes.clear();
+            breakage.evidence += "; only its bytes can tell which of them is wrong";
+        }
+        suspected
+    }
+}
+
+/// A link to another blob than the commit's list says.
+#[derive(Debug)]
+pub(crate) struct Doubt {
+    /// The blob.
+    pub(crate) blob: OsString,
+    /// What its bytes are if it is the right one all the same.
+    pub(crate) etag: Digest,
+    /// Whether it has the size of the right one, and no blob has that one's name.
+    pub(crate) is_likely_right: bool,
+    /// What is wrong if it is not.
+    pub(crate) breakage: Breakage,
 }
 
 /// A file in the place of a link.
@@ -73,6 +106,7 @@ pub(crate) fn judge(repo: &Repo) -> Judged {
     for snapshot in repo.snapshots() {
         judge.snapshot(&snapshot);
     }
+    judge.unprovable_sizes();
     judge.refs();
     judge.blobs();
     judge.entries();
@@ -123,16 +157,38 @@ impl Judge<'_> {
         evidence: String,
         fixes: Vec<Fix>,
     ) {
+        let breakage = self.breakage(what, path, bytes, evidence, fixes);
+        self.judged.breakages.push(breakage);
+    }
+
+    fn breakage(
+        &self,
+        what: What,
+        path: impl AsRef<Path>,
+        bytes: u64,
+        evidence: String,
+        fixes: Vec<Fix>,
+    ) -> Breakage {
         let path = path.as_ref();
         let is_repo = path.as_os_str().is_empty();
-        self.judged.breakages.push(Breakage {
+        Breakage {
             what,
             path: if is_repo { self.folder.clone() } else { self.folder.join(path) },
             repo: Some(self.repo.name.clone()),
             bytes,
             evidence,
             fixes,
-        });
+        }
+    }
+
+    /// Where no bytes will speak against it, the commit's list is right about a blob's size.
+    fn unprovable_sizes(&mut self) {
+        let is_read = |name: &OsStr| {
+            Digest::of_name(name.as_bytes()).is_some()
+                && !matches!(self.repo.blobs.get(name), Some(Blob::Astray { .. }))
+        };
+        let wrong = self.judged.wrong_size.extract_if(|name, _| !is_read(name));
+        self.judged.breakages.extend(wrong.map(|(_, found)| found));
     }
 
     /// Closed folders, and those that lie too deep, are found by the walk through all folders, and

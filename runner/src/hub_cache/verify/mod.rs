@@ -199,7 +199,10 @@ impl Work<'_> {
                 let hub = &self.cache.path;
                 let memory = self.memory.map(|base| verified::file(base, hub, &name.folder()));
                 let content = bytes.then(|| Content::of(&repo, &judged, memory, *full));
-                let breakages = std::mem::take(&mut judged.breakages);
+                let mut breakages = std::mem::take(&mut judged.breakages);
+                if content.is_none() {
+                    breakages.extend(judged.suspected());
+                }
                 (breakages, Some((judged, content)))
             }
         });

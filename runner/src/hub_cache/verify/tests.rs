@@ -1,6 +1,7 @@
 //! Caches with each breakage, and one without.
 
 mod linked;
+mod proofs;
 
 use std::{
     fs,

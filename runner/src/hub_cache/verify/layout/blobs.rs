@@ -39,13 +39,15 @@ impl Judge<'_> {
                         self.add_fixed(What::AbsoluteLink, &path, 0, evidence.into(), vec![fix]);
                         continue;
                     }
-                    let text = String::from_utf8_lossy(text).into_owned();
+                    if self.repo.keeps(&path, text) && self.repo.look_through_blob(name).is_ok() {
+                        continue;
+                    }
                     // Without it those dangle that lead to it.
                     let users = self.led_astray.remove(name).unwrap_or_default();
                     let links = std::iter::once(&path).chain(&users);
                     let fixes = links.map(|link| Fix::Unlink { path: self.folder.join(link) });
                     let fixes = fixes.collect();
-                    let evidence = format!("it leads to `{text}`");
+                    let evidence = format!("it leads to `{}`", String::from_utf8_lossy(text));
                     self.add_fixed(What::EscapingLink, &path, 0, evidence, fixes);
                 }
                 Blob::Odd => {
@@ -86,6 +88,9 @@ impl Judge<'_> {
         let below = self.folder.join(path);
         let used = self.judged.used.contains(name);
         let bytes = stamp.size;
+        if let Some(payload) = self.store_link(name, stamp) {
+            return self.store_link_as_text(name, &payload, path);
+        }
         match BlobName::of(name.as_encoded_bytes()) {
             BlobName::Named(_) if used || self.is_blind => {}
             BlobName::Named(_) => {
@@ -115,6 +120,33 @@ impl Judge<'_> {
                 self.add(What::ForeignFile, path, bytes, evidence);
             }
         }
+    }
+
+    /// The payload that a blob names which was a link to the store before a copy made a text of it.
+    fn store_link(&self, name: &OsStr, stamp: &Stamp) -> Option<OsString> {
+        if stamp.size > link::LARGEST_TEXT
+            || !matches!(BlobName::of(name.as_bytes()), BlobName::Named(_))
+        {
+            return None;
+        }
+        let bytes = self.repo.blob_at(name)?.read(link::LARGEST_TEXT).ok()?;
+        match link::blob(&link::of_text(&bytes)?) {
+            BlobLink::Store(payload) => Some(payload),
+            BlobLink::Elsewhere => None,
+        }
+    }
+
+    fn store_link_as_text(&mut self, name: &OsStr, payload: &OsStr, path: &Path) {
+        let store = in_store(payload);
+        let hub = self.repo.path.parent().unwrap_or(Path::new("/"));
+        let fix = hub.join(&store).is_file().then(|| Fix::Link {
+            path: self.folder.join(path),
+            text: Path::new("../..").join(&store).into_os_string(),
+        });
+        let lacks = if fix.is_some() { "" } else { ", which the store lacks" };
+        let evidence = format!("it names `{}`{lacks}", store.display());
+        self.add_fixed(What::LinkAsText, path, 0, evidence, fix.into_iter().collect());
+        self.judged.texts.insert(name.to_owned(), payload.to_owned());
     }
 
     /// A download that did not end. A client that resumes it wants it, and one that is at work does.

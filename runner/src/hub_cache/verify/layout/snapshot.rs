@@ -14,14 +14,15 @@ use crate::hub_cache::{
     breakage::{Fix, What},
     census::completeness,
     completeness::{Completeness, LARGEST_INDEX, Witness, is_index},
-    dir::Kind,
-    link,
+    dir::{Kind, Stamp},
+    link::{self, Pointer},
+    names::Digest,
     reached::{Reached, Seen},
     repair::is_unfinished,
     repo::{BLOBS, Blob, TREES, TreeFault, Trouble},
     snapshot::{Content, Snapshot, SnapshotFile},
     tree::{Tree, TreeFile},
-    verify::layout::{Copy, set_aside},
+    verify::layout::{Copy, Doubt, set_aside},
 };
 
 /// How many names a message lists.
@@ -115,9 +116,9 @@ impl Judge<'_> {
             None => (None, false),
             Some(Ok(tree)) => {
                 if let Some(entry) = tree.contradiction() {
+                    // A server that lists so lists so again.
                     let evidence = format!("its entry `{entry}` contradicts itself");
-                    let fix = aside(&path, self);
-                    self.add_fixed(What::BrokenTree, &path, 0, evidence, vec![fix]);
+                    self.add(What::BrokenTree, &path, 0, evidence);
                     return (None, false);
                 }
                 (Some(tree), false)
@@ -165,6 +166,11 @@ impl Judge<'_> {
                 self.pointer(name, file, path, entry)
             }
             Content::Copy(stamp) => {
+                let listed = entry.flatten();
+                if let Some(name) = self.text_of_link(snapshot, file, stamp, listed) {
+                    self.link_as_text(name, file, path);
+                    return Found::Missing;
+                }
                 let entry_name = entry.flatten().map(|entry| entry.etag().to_owned());
                 let listed = entry.is_none_or(|entry| entry.is_some());
                 if !listed || (entry.is_none() && only_links) {
@@ -177,6 +183,9 @@ impl Judge<'_> {
                     self.judged.copies.extend(copy);
                 }
                 Found::Bytes
+            }
+            Content::Astray { text, reached } if self.repo.keeps(path, text) => {
+                self.sibling(text, reached, path)
             }
             Content::Astray { text, reached } => {
                 self.astray(text, file, path, entry.flatten());
@@ -225,15 +234,26 @@ impl Judge<'_> {
                     path: self.folder.join(path),
                     text: link::canonical(file.folders, &right),
                 });
+                let is_same_size = stamp.size == entry.size();
                 let evidence =
                     format!("it leads to `{}`, the commit has {right:?}", name.display());
-                self.add_fixed(
-                    What::WrongBlob,
-                    path,
-                    stamp.size,
-                    evidence,
-                    fix.into_iter().collect(),
-                );
+                let is_likely_right = is_same_size && fix.is_none();
+                let fixes = fix.into_iter().collect();
+                let found = self.breakage(What::WrongBlob, path, stamp.size, evidence, fixes);
+                // A server may give a file another name than its list does.
+                match Digest::of_name(right.as_encoded_bytes()) {
+                    Some(etag) => {
+                        let blob = name.clone();
+                        self.judged.doubts.push(Doubt {
+                            blob,
+                            etag,
+                            is_likely_right,
+                            breakage: found,
+                        });
+                    }
+                    None if !is_likely_right => self.judged.breakages.push(found),
+                    None => {}
+                }
             }
             Some(Some(entry)) => self.size(name, stamp.size, entry.size()),
             Some(None) => {
@@ -264,7 +284,7 @@ impl Judge<'_> {
     }
 
     fn size(&mut self, name: &OsString, size: u64, listed: u64) {
-        if size == listed || !self.judged.wrong_size.insert(name.clone()) {
+        if size == listed {
             return;
         }
         let evidence = format!("it has {size} bytes, the commit's list says {listed}");
@@ -272,7 +292,60 @@ impl Judge<'_> {
         // A link out of the repo has no bytes of its own: it is told, and goes, as such.
         let is_astray = matches!(self.repo.blobs.get(name), Some(Blob::Astray { .. }));
         let fix = (!is_astray).then(|| set_aside(self.repo, &self.folder, name));
-        self.add_fixed(What::TruncatedBlob, path, size, evidence, fix.into_iter().collect());
+        let fixes = fix.into_iter().collect();
+        let found = self.breakage(What::TruncatedBlob, path, size, evidence, fixes);
+        self.judged.wrong_size.entry(name.clone()).or_insert(found);
+    }
+
+    /// A link to another file of the repo, which is somebody's own.
+    fn sibling(&mut self, text: &[u8], reached: &Reached, path: &Path) -> Found {
+        let evidence = || format!("it leads to `{}`", String::from_utf8_lossy(text));
+        match reached {
+            Reached::There(_) => {
+                if text.starts_with(b"/") {
+                    self.add(What::AbsoluteLink, path, 0, evidence());
+                }
+                reached.file().map_or(Found::Nothing, |_| Found::Bytes)
+            }
+            Reached::Nothing => {
+                self.add(What::DanglingPointer, path, 0, evidence());
+                Found::Missing
+            }
+            Reached::OutOfSight(_) => Found::OutOfSight,
+        }
+    }
+
+    /// The blob that a file names which was a link before a copy made a text of it.
+    fn text_of_link(
+        &self,
+        snapshot: &Snapshot,
+        file: &SnapshotFile,
+        stamp: &Stamp,
+        entry: Option<&TreeFile>,
+    ) -> Option<OsString> {
+        let is_itself = entry.is_some_and(|entry| entry.size() == stamp.size);
+        if is_itself || stamp.size > link::LARGEST_TEXT {
+            return None;
+        }
+        let bytes = self.repo.file_at(snapshot, file)?.read(link::LARGEST_TEXT).ok()?;
+        match link::pointer(&link::of_text(&bytes)?, file.folders, &self.repo.path) {
+            Pointer::Blob(name) | Pointer::AbsoluteBlob(name) => {
+                let is_blob = self.repo.blobs.contains_key(&name);
+                (is_blob || Digest::of_name(name.as_bytes()).is_some()).then_some(name)
+            }
+            Pointer::Elsewhere => None,
+        }
+    }
+
+    fn link_as_text(&mut self, name: OsString, file: &SnapshotFile, path: &Path) {
+        let fix = self.repo.blobs.get(&name).and_then(Blob::stamp).map(|_| Fix::Link {
+            path: self.folder.join(path),
+            text: link::canonical(file.folders, &name),
+        });
+        let lacks = if fix.is_some() { "" } else { ", and there is no such blob" };
+        let evidence = format!("it names `{BLOBS}/{}`{lacks}", name.display());
+        self.add_fixed(What::LinkAsText, path, 0, evidence, fix.into_iter().collect());
+        self.judged.used.insert(name);
     }
 
     /// A link out of the repo. Where the repo has the blob that the commit's list names, or one of
