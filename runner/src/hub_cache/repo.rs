@@ -264,7 +264,7 @@ impl Repo {
         match real(&self.path.join(path)) {
             Ok(there) if is_below(&there, &self.path) => true,
             Ok(there) => is_below(&there, &self.path.with_file_name(STORE)) && stays(),
-            Err(error) => leads_nowhere(&error) && stays(),
+            Err(error) => is_gone(&error) && stays(),
         }
     }
 

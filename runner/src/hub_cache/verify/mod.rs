@@ -94,7 +94,7 @@ pub fn verify(
     let who = Who { uid: host.uid, gid: host.gid, groups: &host.groups };
     let everything = scope.repos.is_empty();
 
-    let mut walked = access::walk(&cache, (!everything).then_some(&chosen), who);
+    let mut walked = access::walk(&cache, (!everything).then_some(&chosen), who, stop);
     let stale = locks::judge(&cache.dir, &walked, SystemTime::now());
     walked.breakages.extend(stale);
     let closed = walked.breakages.iter().filter(|found| found.what == What::ClosedFolder);
