@@ -34,7 +34,7 @@ pub(crate) const AN_HOUR: Duration = Duration::from_secs(3600);
 pub(crate) const A_DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What a repair does. Paths are below the cache.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Fix {
     /// Makes these entries the user's, links themselves and never what they lead to.
     TakeBack {

@@ -7,7 +7,7 @@ mod plan;
 mod unused;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fmt::Write as _,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
@@ -184,6 +184,7 @@ impl Repair {
         let around = Around { memory: None, ..*around };
         let root = self.path.as_path().to_owned();
         let mut tried = BTreeSet::new();
+        let mut begun = HashSet::new();
         let mut failed = Vec::new();
         for _ in 0..ROUNDS {
             let found = verify(places, &quick, &around)?;
@@ -205,7 +206,7 @@ impl Repair {
                         progress |= some;
                         Ended { step: Step { fix: Fix::TakeBack { paths }, ..step }, state }
                     }
-                    _ if self.ended.iter().any(|ended| ended.step.fix == step.fix) => continue,
+                    _ if !begun.insert(step.fix.clone()) => continue,
                     _ => {
                         let ended = do_step(&root, step);
                         progress |= matches!(ended.state, State::Done);

@@ -1,6 +1,8 @@
 //! Judges how a repo is laid out: links, lists, refs, leftovers. Pure, but for the repo's own reader.
 
 mod blobs;
+mod links;
+mod parts;
 mod refs;
 mod snapshot;
 
@@ -92,6 +94,7 @@ pub(crate) fn judge(repo: &Repo) -> Judged {
         repo,
         folder: repo.name.folder().into(),
         judged: Judged::default(),
+        listed: HashSet::new(),
         set_aside: set_aside_names(repo),
         is_blind: repo.troubles.iter().any(|trouble| trouble.path.starts_with(SNAPSHOTS)),
         led_astray: HashMap::new(),
@@ -107,6 +110,7 @@ pub(crate) fn judge(repo: &Repo) -> Judged {
         judge.snapshot(&snapshot);
     }
     judge.unprovable_sizes();
+    judge.lists();
     judge.refs();
     judge.blobs();
     judge.entries();
@@ -124,6 +128,8 @@ struct Judge<'a> {
     /// The repo's folder below the cache.
     folder: PathBuf,
     judged: Judged,
+    /// Blobs that commits' lists name.
+    listed: HashSet<OsString>,
     /// Blobs that a repair has set aside: their links wait for the Hub client.
     set_aside: HashSet<OsString>,
     /// Whether a snapshot is out of sight, so that nobody knows what it uses.

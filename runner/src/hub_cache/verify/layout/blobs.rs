@@ -92,7 +92,7 @@ impl Judge<'_> {
             return self.store_link_as_text(name, &payload, path);
         }
         match BlobName::of(name.as_encoded_bytes()) {
-            BlobName::Named(_) if used || self.is_blind => {}
+            BlobName::Named(_) if used || self.is_blind || self.listed.contains(name) => {}
             BlobName::Named(_) => {
                 self.add(What::OrphanBlob, path, bytes, "no snapshot leads to it".to_owned());
             }
@@ -114,7 +114,7 @@ impl Judge<'_> {
                 let evidence = "a file that a repair was making".to_owned();
                 self.add_fixed(What::Leftover, path, bytes, evidence, vec![fix]);
             }
-            BlobName::Other if used || self.is_blind => {}
+            BlobName::Other if used || self.is_blind || self.listed.contains(name) => {}
             BlobName::Other => {
                 let evidence = "its name is no digest, and no snapshot leads to it".to_owned();
                 self.add(What::ForeignFile, path, bytes, evidence);

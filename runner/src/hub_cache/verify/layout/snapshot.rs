@@ -1,7 +1,8 @@
 //! Judges a snapshot: its links, its commit's list, and what it lacks.
 
 use std::{
-    collections::HashSet,
+    borrow::Cow,
+    collections::{BTreeSet, HashSet},
     ffi::{OsStr, OsString},
     os::unix::ffi::OsStrExt as _,
     path::Path,
@@ -14,9 +15,9 @@ use crate::hub_cache::{
     breakage::{Fix, What},
     census::completeness,
     completeness::{Completeness, LARGEST_INDEX, Witness, is_index},
-    dir::{Kind, Stamp},
-    link::{self, Pointer},
-    names::Digest,
+    dir::Kind,
+    link,
+    names::{Digest, is_commit},
     reached::{Reached, Seen},
     repair::is_unfinished,
     repo::{BLOBS, Blob, TREES, TreeFault, Trouble},
@@ -29,7 +30,7 @@ use crate::hub_cache::{
 const SHOWN: usize = 3;
 
 /// What a file of a snapshot gives to a program that opens it.
-enum Found {
+pub(super) enum Found {
     Bytes,
     Missing,
     Nothing,
@@ -74,15 +75,15 @@ impl Judge<'_> {
                 Found::OutOfSight => seen_whole = false,
             }
         }
-        if let Some(Tree(files)) = &tree {
-            let payloads = files
-                .values()
-                .filter_map(|file| Some((file.xet_hash()?.to_owned(), file.etag().to_owned())));
-            self.judged.payloads.extend(payloads);
-        }
         self.too_large(snapshot);
         let complete = completeness(self.repo, snapshot, &present, &dangling, tree.as_ref());
-        self.incomplete(place, complete, &dangling, seen_whole);
+        let parts = match seen_whole {
+            true => self.missing_parts(snapshot, &present),
+            false => BTreeSet::new(),
+        };
+        let parts: BTreeSet<_> = parts.iter().map(|part| part.to_string_lossy()).collect();
+        self.lacks(What::MissingPart, place, parts.iter().map(AsRef::as_ref));
+        self.incomplete(place, complete, &dangling, seen_whole, &parts);
     }
 
     /// Indexes of weights that are not read.
@@ -105,6 +106,30 @@ impl Judge<'_> {
         }
     }
 
+    /// Remembers what a commit's list names: a download links it instead of fetching it.
+    fn list(&mut self, Tree(files): &Tree) {
+        let payloads = files
+            .values()
+            .filter_map(|file| Some((file.xet_hash()?.to_owned(), file.etag().to_owned())));
+        self.judged.payloads.extend(payloads);
+        self.listed.extend(files.values().map(|file| OsString::from(file.etag())));
+    }
+
+    /// The lists of commits that have no snapshot.
+    pub(super) fn lists(&mut self) {
+        let list = self.repo.dir.dir(TREES).and_then(|dir| dir.list());
+        // What is closed, or no folder, was told as such.
+        let Ok(list) = list else { return };
+        for (name, _) in list {
+            let commit = name.to_str().and_then(|name| name.strip_suffix(".json"));
+            let Some(commit) = commit.filter(|commit| is_commit(commit)) else { continue };
+            let has_snapshot = self.repo.commits.iter().any(|(name, _)| *name == *commit);
+            if !has_snapshot && let Some(Ok(tree)) = self.repo.tree(commit) {
+                self.list(&tree);
+            }
+        }
+    }
+
     /// The commit's list, and whether there is one that is out of sight.
     fn tree(&mut self, commit: &str) -> (Option<Tree>, bool) {
         let path = Path::new(TREES).join(format!("{commit}.json"));
@@ -115,6 +140,7 @@ impl Judge<'_> {
         match self.repo.tree(commit) {
             None => (None, false),
             Some(Ok(tree)) => {
+                self.list(&tree);
                 if let Some(entry) = tree.contradiction() {
                     // A server that lists so lists so again.
                     let evidence = format!("its entry `{entry}` contradicts itself");
@@ -297,57 +323,6 @@ impl Judge<'_> {
         self.judged.wrong_size.entry(name.clone()).or_insert(found);
     }
 
-    /// A link to another file of the repo, which is somebody's own.
-    fn sibling(&mut self, text: &[u8], reached: &Reached, path: &Path) -> Found {
-        let evidence = || format!("it leads to `{}`", String::from_utf8_lossy(text));
-        match reached {
-            Reached::There(_) => {
-                if text.starts_with(b"/") {
-                    self.add(What::AbsoluteLink, path, 0, evidence());
-                }
-                reached.file().map_or(Found::Nothing, |_| Found::Bytes)
-            }
-            Reached::Nothing => {
-                self.add(What::DanglingPointer, path, 0, evidence());
-                Found::Missing
-            }
-            Reached::OutOfSight(_) => Found::OutOfSight,
-        }
-    }
-
-    /// The blob that a file names which was a link before a copy made a text of it.
-    fn text_of_link(
-        &self,
-        snapshot: &Snapshot,
-        file: &SnapshotFile,
-        stamp: &Stamp,
-        entry: Option<&TreeFile>,
-    ) -> Option<OsString> {
-        let is_itself = entry.is_some_and(|entry| entry.size() == stamp.size);
-        if is_itself || stamp.size > link::LARGEST_TEXT {
-            return None;
-        }
-        let bytes = self.repo.file_at(snapshot, file)?.read(link::LARGEST_TEXT).ok()?;
-        match link::pointer(&link::of_text(&bytes)?, file.folders, &self.repo.path) {
-            Pointer::Blob(name) | Pointer::AbsoluteBlob(name) => {
-                let is_blob = self.repo.blobs.contains_key(&name);
-                (is_blob || Digest::of_name(name.as_bytes()).is_some()).then_some(name)
-            }
-            Pointer::Elsewhere => None,
-        }
-    }
-
-    fn link_as_text(&mut self, name: OsString, file: &SnapshotFile, path: &Path) {
-        let fix = self.repo.blobs.get(&name).and_then(Blob::stamp).map(|_| Fix::Link {
-            path: self.folder.join(path),
-            text: link::canonical(file.folders, &name),
-        });
-        let lacks = if fix.is_some() { "" } else { ", and there is no such blob" };
-        let evidence = format!("it names `{BLOBS}/{}`{lacks}", name.display());
-        self.add_fixed(What::LinkAsText, path, 0, evidence, fix.into_iter().collect());
-        self.judged.used.insert(name);
-    }
-
     /// A link out of the repo. Where the repo has the blob that the commit's list names, or one of
     /// the name that the link leads to, the link is made to lead there.
     fn astray(&mut self, text: &[u8], file: &SnapshotFile, path: &Path, entry: Option<&TreeFile>) {
@@ -374,25 +349,32 @@ impl Judge<'_> {
         complete: Completeness,
         dangling: &[&Path],
         seen_whole: bool,
+        parts: &BTreeSet<Cow<'_, str>>,
     ) {
-        let Completeness::Partial(witness, mut missing) = complete else { return };
         // What dangles was told link by link, and what is out of sight is not missing.
-        if witness == Witness::Link || !seen_whole {
+        let Completeness::Partial(Witness::Tree, mut missing) = complete else { return };
+        if !seen_whole {
             return;
         }
         let dangling: HashSet<_> = dangling.iter().copied().collect();
-        missing.retain(|path| !dangling.contains(Path::new(path)));
-        if missing.is_empty() {
+        missing
+            .retain(|path| !dangling.contains(Path::new(path)) && !parts.contains(path.as_str()));
+        self.lacks(What::PartialSnapshot, place, missing.iter().map(String::as_str));
+    }
+
+    fn lacks<'a>(
+        &mut self,
+        what: What,
+        place: &Path,
+        missing: impl ExactSizeIterator<Item = &'a str>,
+    ) {
+        let count = missing.len();
+        if count == 0 {
             return;
         }
-        let shown = missing.iter().take(SHOWN).map(|path| format!("`{path}`"));
-        let more = if missing.len() > SHOWN { ", …" } else { "" };
-        let shown = shown.collect::<Vec<_>>().join(", ");
-        let evidence = format!("{} file(s) are missing: {shown}{more}", missing.len());
-        let what = match witness {
-            Witness::Index => What::MissingPart,
-            Witness::Tree | Witness::Link => What::PartialSnapshot,
-        };
+        let shown: Vec<_> = missing.take(SHOWN).map(|path| format!("`{path}`")).collect();
+        let more = if count > SHOWN { ", …" } else { "" };
+        let evidence = format!("{count} file(s) are missing: {}{more}", shown.join(", "));
         self.add(what, place, 0, evidence);
     }
 }

@@ -74,6 +74,46 @@ fn a_list_is_wrong_about_a_size_that_the_bytes_disprove() {
 }
 
 #[test]
+fn what_a_list_names_is_no_orphan() {
+    let fixture = Fixture::new();
+    let files = [("a", "one", Kept::Git), ("b", "two", Kept::Large), ("c", "three", Kept::Shared)];
+    fixture.model("org/m", &files, true);
+    let snapshot = fixture.at(format!("{REPO}/snapshots/{COMMIT}"));
+    fs::remove_dir_all(&snapshot).unwrap();
+    assert_eq!(breakages(&fixture, true), []);
+    for link in walkdir::WalkDir::new(fixture.at(format!("{REPO}/blobs"))).into_iter().flatten() {
+        if link.path_is_symlink() {
+            fs::remove_file(link.path()).unwrap();
+        }
+    }
+    assert_eq!(breakages(&fixture, true), [], "nor is its payload");
+    fs::remove_dir_all(fixture.at(format!("{REPO}/trees"))).unwrap();
+    let found = breakages(&fixture, true).into_iter();
+    assert_eq!(found.filter(|found| found.what == What::OrphanBlob).count(), 3);
+}
+
+#[test]
+fn parts_are_missing_with_a_list_and_without() {
+    let index = r#"{"weight_map": {"x": "1.safetensors", "y": "2.safetensors"}}"#;
+    let files = [
+        ("model.safetensors.index.json", index, Kept::Git),
+        ("1.safetensors", "one", Kept::Large),
+        ("2.safetensors", "two", Kept::Large),
+    ];
+    for listed in [true, false] {
+        let fixture = Fixture::new();
+        fixture.model("org/m", &files, listed);
+        assert_eq!(breakages(&fixture, true), []);
+        fs::remove_file(fixture.at(format!("{REPO}/snapshots/{COMMIT}/2.safetensors"))).unwrap();
+        let found = breakages(&fixture, true);
+        let missing = found.iter().find(|found| found.what == What::MissingPart).unwrap();
+        assert_eq!(missing.what.severity(), crate::checks::Severity::Warning);
+        assert!(missing.evidence.contains("`2.safetensors`"));
+        assert!(found.iter().all(|found| found.what != What::PartialSnapshot), "{found:?}");
+    }
+}
+
+#[test]
 fn a_link_to_another_blob_than_listed_is_wrong_unless_the_bytes_are_right() {
     let fixture = Fixture::new();
     let files = [("a", "one", Kept::Git), ("b", "two", Kept::Git)];
