@@ -16,6 +16,11 @@ pub(crate) fn expand(text: &str, host: &Host) -> PathBuf {
     variables(home.as_deref().unwrap_or(text), |name| host.env.raw(name)).into()
 }
 
+/// A default below an expanded path, which the client expands with it once more.
+pub(crate) fn expand_again(path: PathBuf, host: &Host) -> PathBuf {
+    path.to_str().map(|text| expand(text, host)).unwrap_or(path)
+}
+
 fn variables(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
     let mut expanded = String::new();
     let mut rest = text;

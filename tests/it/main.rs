@@ -1,6 +1,7 @@
 //! Integration tests against the built programs. They need no engine, no network and no model;
 //! those that do are ignored with the reason, and run with `-- --include-ignored`.
 
+mod acl_cache;
 mod ada;
 mod boundary;
 mod broken_cache;

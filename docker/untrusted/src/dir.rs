@@ -13,7 +13,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{self, AtFlags, Mode, OFlags, ResolveFlags},
+    fs::{self, Access, AtFlags, Mode, OFlags, ResolveFlags},
     io::Errno,
 };
 
@@ -128,6 +128,29 @@ impl Dir {
         Ok(Stamp::of(&fs::statat(parent.folder(), name, AtFlags::empty())?))
     }
 
+    /// Whether the kernel lets this process do `how` with the entry at `below`, whatever grants that:
+    /// owner, mode or an access control list. A symlink is followed.
+    ///
+    /// # Errors
+    /// As [`Dir::look_through`].
+    pub fn may(&self, below: impl AsRef<Path>, how: Access) -> io::Result<bool> {
+        let below = below.as_ref();
+        let asked = match below.as_os_str().is_empty() {
+            true => fs::accessat(&self.folder, ".", how, AtFlags::empty()),
+            false => {
+                let (parent, name) = self.parent(below)?;
+                fs::accessat(parent.folder(), name, how, AtFlags::empty())
+            }
+        };
+        match asked {
+            Ok(()) => Ok(true),
+            // A program that runs cannot be written now; that is no matter of rights.
+            Err(Errno::TXTBSY) => Ok(true),
+            Err(Errno::ACCESS | Errno::PERM | Errno::ROFS) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The text of the symlink at `below`.
     ///
     /// # Errors
@@ -186,6 +209,17 @@ impl Dir {
             }
         }
         self.open_part_by_part(below, flags, mode)
+    }
+
+    /// [`Dir::open_below`] without a trace in the time of last access, where the kernel allows that:
+    /// it does to the owner.
+    pub(crate) fn open_without_trace(&self, below: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+        match self.open_below(below, flags | OFlags::NOATIME, 0) {
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::PERM) => {
+                self.open_below(below, flags, 0)
+            }
+            opened => opened,
+        }
     }
 
     fn open_in_one_call(

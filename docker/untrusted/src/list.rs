@@ -38,12 +38,13 @@ pub enum Found<'a> {
 }
 
 impl Dir {
-    /// Shows everything in it, in the order of the disk. What goes meanwhile is passed over.
+    /// Shows everything in it, in the order of the disk, without a trace in its time of last access
+    /// where the kernel allows that. What goes meanwhile is passed over.
     ///
     /// # Errors
     /// When it cannot be listed.
     pub fn visit(&self, mut see: impl FnMut(&OsStr, Kind)) -> io::Result<()> {
-        let folder = self.open_below(Path::new(""), OFlags::RDONLY | OFlags::DIRECTORY, 0)?;
+        let folder = self.open_without_trace(Path::new(""), OFlags::RDONLY | OFlags::DIRECTORY)?;
         let mut buffer = vec![MaybeUninit::uninit(); LISTED_AT_ONCE];
         let mut list = RawDir::new(folder.as_fd(), &mut buffer);
         while let Some(entry) = list.next() {
@@ -116,9 +117,20 @@ impl Dir {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::symlink, path::PathBuf};
+    use std::{fs, os::unix::fs::symlink, path::PathBuf, time::SystemTime};
 
     use super::{Dir, Found, Kind};
+
+    #[test]
+    fn a_folder_that_is_listed_keeps_its_time_of_last_access() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        let long_ago = fs::FileTimes::new().set_accessed(SystemTime::UNIX_EPOCH);
+        fs::File::open(folder.path()).unwrap().set_times(long_ago).unwrap();
+        let dir = Dir::open(folder.path()).unwrap();
+        assert_eq!(dir.list().unwrap().len(), 1);
+        assert_eq!(dir.look("").unwrap().accessed, (0, 0));
+    }
 
     #[test]
     fn a_walk_sees_everything_once_and_follows_no_symlink() {

@@ -84,14 +84,7 @@ impl Dir {
         }
         // Whatever lies there by now does not make us wait.
         let flags = how | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let opened = match self.open_below(below, flags | OFlags::NOATIME, 0) {
-            // Only the owner may ask for that.
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::PERM) => {
-                self.open_below(below, flags, 0)
-            }
-            opened => opened,
-        };
-        let file = File::from(opened?);
+        let file = File::from(self.open_without_trace(below, flags)?);
         regular(&file)?;
         Ok(file)
     }

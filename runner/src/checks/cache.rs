@@ -91,7 +91,7 @@ mod tests {
         ]);
         insta::assert_snapshot!(render(&found, false), @r"
         error   cache    1 dangling-store-link: first `models--a/blobs/y`: it is so; load the model once with a network: the Hub client fetches it for every repo that shares it; `aienergyscore cache verify` lists them
-        note    cache    2 orphan-blob: first `models--a/blobs/x`, 2.01 kB: it is so; nothing needs it; `hf cache prune` removes it; `aienergyscore cache verify` lists them
+        note    cache    2 orphan-blob: first `models--a/blobs/x`, 2.01 kB: it is so; nothing in this cache leads to it; a `local_dir` of huggingface_hub before 0.23 may have symlinks to it; `aienergyscore cache verify` lists them
         1 error(s), 0 warning(s)
         ");
     }

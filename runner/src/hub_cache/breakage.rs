@@ -2,7 +2,7 @@
 
 mod kind;
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 pub use kind::What;
 
@@ -28,8 +28,13 @@ pub struct Breakage {
     pub fixes: Vec<Fix>,
 }
 
+/// A leftover that no lock speaks for is left alone until nobody has changed it for so long.
+pub(crate) const AN_HOUR: Duration = Duration::from_secs(3600);
+/// The same for what a process on another host or in another container may be using.
+pub(crate) const A_DAY: Duration = Duration::from_secs(24 * 3600);
+
 /// What a repair does. Paths are below the cache.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Fix {
     /// Makes these entries the user's, links themselves and never what they lead to.
     TakeBack {
@@ -49,6 +54,8 @@ pub enum Fix {
         path: PathBuf,
         /// The lock that a user of it would hold, if there is one.
         lock: Option<PathBuf>,
+        /// For how long nobody must have changed it.
+        idle: Duration,
     },
     /// Moves bytes to the repo's `.set-aside`, so that the Hub client fetches them again.
     SetAside {
@@ -62,6 +69,13 @@ pub enum Fix {
         /// The link.
         path: PathBuf,
         /// Its text from then on.
+        text: OsString,
+    },
+    /// Makes a link of a file that holds the link's text and nothing else.
+    Link {
+        /// The file.
+        path: PathBuf,
+        /// The link's text.
         text: OsString,
     },
     /// Removes a link, and nothing that it leads to.
@@ -103,6 +117,7 @@ impl Fix {
             Self::Mode { path, .. }
             | Self::Remove { path, .. }
             | Self::Relink { path, .. }
+            | Self::Link { path, .. }
             | Self::Unlink { path }
             | Self::WriteRef { path, .. }
             | Self::Copy { path, .. } => vec![path.clone()],
@@ -124,6 +139,9 @@ impl Fix {
             }
             Self::Relink { path, text } => {
                 format!("makes the link `{}` say `{}`", path.display(), text.display())
+            }
+            Self::Link { path, text } => {
+                format!("makes `{}` a link to `{}` again", path.display(), text.display())
             }
             Self::Unlink { path } => format!("removes the link `{}` alone", path.display()),
             Self::WriteRef { path, commit } => format!("writes `{commit}` to `{}`", path.display()),

@@ -115,6 +115,17 @@ pub(crate) fn count(repo: &Repo) -> RepoCensus {
                 }
                 Content::Astray { reached: Reached::There(stamp), .. }
                     if stamp.kind == Kind::Folder => {}
+                Content::Astray { text, reached }
+                    if repo.keeps(&snapshot.place.join(&file.path), text) =>
+                {
+                    // Its bytes are another entry's, and counted there.
+                    files += u64::from(reached.file().is_some());
+                    match reached {
+                        Reached::There(_) => drop(present.insert(&file.path)),
+                        Reached::Nothing => dangling.push(&file.path),
+                        Reached::OutOfSight(_) => out_of_sight = true,
+                    }
+                }
                 Content::Astray { reached, .. } => {
                     faults.add("link(s) out of the repo");
                     match reached {
@@ -198,10 +209,9 @@ fn parts(repo: &Repo, snapshot: &Snapshot) -> Option<BTreeSet<PathBuf>> {
 }
 
 fn unfinished(repo: &Repo) -> (u64, u64) {
-    let names = repo
-        .blobs
-        .iter()
-        .filter(|(name, _)| BlobName::of(name.as_encoded_bytes()) == BlobName::Incomplete);
+    let names = repo.blobs.iter().filter(|(name, _)| {
+        matches!(BlobName::of(name.as_encoded_bytes()), BlobName::Incomplete { .. })
+    });
     names.fold((0, 0), |(count, bytes), (_, blob)| {
         (count + 1, bytes + blob.stamp().map_or(0, |stamp| stamp.size))
     })

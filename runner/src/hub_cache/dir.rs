@@ -1,7 +1,11 @@
 //! What a scan of a cache needs beyond an open folder: what is gone meanwhile, and what lies too
 //! deep.
 
-use std::{io, path::Path};
+use std::{
+    io,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use untrusted::Refused;
 pub(crate) use untrusted::{Dir, Kind, Stamp, Time};
@@ -11,6 +15,13 @@ use super::reached::is_gone;
 /// How many folders are entered below one another. Programs open files by paths of 4,096 bytes at
 /// most, and no repo nests even twenty folders; who made more meant harm.
 pub(crate) const DEEPEST: usize = 200;
+
+/// How long ago the bytes of an entry were changed. The clock of a server that is ahead of ours
+/// gives a fresh file a time to come.
+pub(crate) fn age(stamp: &Stamp, now: SystemTime) -> Duration {
+    let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(stamp.modified.0.max(0) as u64);
+    now.duration_since(changed).unwrap_or_else(|ahead| ahead.duration())
+}
 
 /// Whether `error` came of `name` having gone since the folder `dir` was listed. A link that leads
 /// nowhere is still there.

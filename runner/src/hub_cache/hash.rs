@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read as _},
+    io::{self, Read as _, Seek as _},
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -50,8 +50,9 @@ pub(crate) enum Hashed {
     Failed(io::Error),
 }
 
-/// Hashes `file` through `buffer` with the kind of digest that `like` is. `seen` is told of bytes
-/// as they are read, `stop` looked at in between.
+/// Hashes `file` through `buffer` as the digest `like`: as the Hub means one of its length, and if
+/// that is another, as servers beside the Hub do. It is `like` if any reading proves it. `seen` is
+/// told of bytes as they are read, `stop` looked at in between.
 pub(crate) fn hash(
     file: File,
     like: Digest,
@@ -69,24 +70,36 @@ pub(crate) fn hash(
         }
         Err(error) => return Hashed::Failed(error),
     };
-    let read = |feed: &mut dyn FnMut(&[u8])| read(file, &stamp, buffer, feed, seen, stop);
-    let digest = match like {
-        Digest::Sha256(_) => {
-            let mut sha256 = Sha256::new();
-            read(&mut |bytes| sha256.update(bytes))
-                .map(|()| Digest::Sha256(sha256.finalize().into()))
-        }
-        Digest::Git(_) => {
-            let mut sha1 = Sha1::new().chain_update(format!("blob {}\0", stamp.size));
-            read(&mut |bytes| sha1.update(bytes)).map(|()| Digest::Git(sha1.finalize().into()))
+    let mut digest = |header: &str, seen: &dyn Fn(u64)| {
+        let mut read = |feed: &mut dyn FnMut(&[u8])| read(&file, &stamp, buffer, feed, seen, stop);
+        match like {
+            Digest::Sha256(_) => {
+                let mut sha256 = Sha256::new().chain_update(header);
+                read(&mut |bytes| sha256.update(bytes))
+                    .map(|()| Digest::Sha256(sha256.finalize().into()))
+            }
+            Digest::Git(_) => {
+                let mut sha1 = Sha1::new().chain_update(header);
+                read(&mut |bytes| sha1.update(bytes)).map(|()| Digest::Git(sha1.finalize().into()))
+            }
         }
     };
-    digest.map_or_else(|otherwise| otherwise, |digest| Hashed::Is(digest, Box::new(stamp)))
+    // What git puts before the bytes.
+    let git = format!("blob {}\0", stamp.size);
+    let (first, second) = match like {
+        Digest::Sha256(_) => ("", git.as_str()),
+        Digest::Git(_) => (git.as_str(), ""),
+    };
+    let found = digest(first, seen).and_then(|found| match found == like {
+        true => Ok(found),
+        false => digest(second, &|_| ()).map(|other| if other == like { other } else { found }),
+    });
+    found.map_or_else(|otherwise| otherwise, |digest| Hashed::Is(digest, Box::new(stamp)))
 }
 
 /// Hands all bytes of `file` to `feed`, if they are those of `stamp` from the first to the last.
 fn read(
-    mut file: File,
+    mut file: &File,
     stamp: &Stamp,
     buffer: &mut [u8],
     feed: &mut dyn FnMut(&[u8]),
@@ -95,8 +108,9 @@ fn read(
 ) -> Result<(), Hashed> {
     if stamp.size > buffer.len() as u64 {
         // Only speed is lost where a file system takes no advice.
-        let _ = fs::fadvise(&file, 0, None, Advice::Sequential);
+        let _ = fs::fadvise(file, 0, None, Advice::Sequential);
     }
+    file.rewind().map_err(Hashed::Failed)?;
     let mut total = 0;
     loop {
         if stop.load(Ordering::Relaxed) {
@@ -116,7 +130,7 @@ fn read(
         feed(&buffer[..count]);
         seen(count as u64);
     }
-    let after = Stamp::of_file(&file).map_err(Hashed::Failed)?;
+    let after = Stamp::of_file(file).map_err(Hashed::Failed)?;
     let is_whole = total == stamp.size && is_same(stamp, &after);
     is_whole.then_some(()).ok_or(Hashed::Changing)
 }
@@ -177,6 +191,25 @@ mod tests {
             for buffer in [1, 5, 12, 100] {
                 assert_eq!(digest(&path, SHA256, buffer), sha256);
                 assert_eq!(digest(&path, GIT, buffer), git);
+            }
+        }
+    }
+
+    #[test]
+    fn any_reading_of_a_name_proves_the_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "hello world\n").unwrap();
+        for name in [
+            // SHA-256, git's id, plain SHA-1, and the id in a git repo of SHA-256.
+            "a948904f2f0f479b8f8197694b30184b0d2ed1c1cd2a1ec0fb85d299a192a447",
+            "3b18e512dba79e4c8300dd08aeb37f8e728b8dad",
+            "22596363b3de40b06f981fb85d82312e8c0ed511",
+            "0bd69098bd9b9cc5934a610ab65da429b525361147faa7b5b922919e9a23143d",
+        ] {
+            let like = Digest::of_name(name.as_bytes()).unwrap();
+            for buffer in [5, 100] {
+                assert_eq!(digest(&path, like, buffer), name);
             }
         }
     }

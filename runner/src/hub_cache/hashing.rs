@@ -26,7 +26,7 @@ const WORTH_A_THREAD: u64 = 512 * 1024;
 pub(crate) struct Job {
     /// Where it is.
     pub(crate) file: At,
-    /// The kind of its digest.
+    /// What its digest should be.
     pub(crate) like: Digest,
     /// Its bytes, as far as known: the largest files are begun first.
     pub(crate) size: u64,

@@ -70,6 +70,37 @@ pub(crate) fn is_shard(prefix: &[u8], name: &[u8]) -> bool {
     prefix.len() == 2 && name.len() == 64 && name.starts_with(prefix)
 }
 
+/// Bytes of the largest file that is read because a link may have been turned into it.
+pub(crate) const LARGEST_TEXT: u64 = 4096;
+
+/// The text of the link that a file holds: a copy through a zip archive, a file system or a server
+/// without links leaves the text alone, one through SMB a form of its own (`XSym`, as Samba and
+/// macOS write it).
+pub(crate) fn of_text(bytes: &[u8]) -> Option<Vec<u8>> {
+    let text = match bytes.strip_prefix(b"XSym\n") {
+        // The length and a checksum come first, blanks last.
+        Some(rest) => rest.split(|byte| *byte == b'\n').nth(2)?,
+        None => {
+            bytes.strip_suffix(b"\n").map_or(bytes, |line| line.strip_suffix(b"\r").unwrap_or(line))
+        }
+    };
+    let is_path = !text.is_empty() && text.iter().all(|byte| !byte.is_ascii_control());
+    let of_windows = text.starts_with(b"..\\");
+    let slash = |byte: &u8| if of_windows && *byte == b'\\' { b'/' } else { *byte };
+    is_path.then(|| text.iter().map(slash).collect())
+}
+
+/// Whether the link `text` in the absolute `folder` leads to an entry of the repo at `repo`, by names
+/// alone.
+pub(crate) fn stays(text: &[u8], folder: &Path, repo: &Path) -> bool {
+    let base = match text.starts_with(b"/") {
+        true => vec![],
+        false => parts(folder.as_os_str().as_bytes()).collect(),
+    };
+    let place = resolved(base, text, repo);
+    place.is_some_and(|place| below(&place, repo).is_some_and(|rest| !rest.is_empty()))
+}
+
 /// What a link must say that lies `folders` folders below a snapshot.
 pub(crate) fn canonical(folders: usize, blob: &OsStr) -> OsString {
     let mut text = OsString::from("../".repeat(2 + folders));
@@ -130,7 +161,33 @@ mod properties;
 mod tests {
     use std::path::Path;
 
-    use super::{BlobLink, Pointer, blob, canonical, pointer};
+    use super::{BlobLink, Pointer, blob, canonical, of_text, pointer, stays};
+
+    #[test]
+    fn a_link_that_was_turned_into_a_file_is_read() {
+        let text = |bytes: &[u8]| of_text(bytes).map(|text| String::from_utf8(text).unwrap());
+        let xsym = format!("XSym\n0015\n{}\n../../blobs/e\n{}", "0".repeat(32), " ".repeat(900));
+        for held in
+            ["../../blobs/e", "../../blobs/e\n", "../../blobs/e\r\n", "..\\..\\blobs\\e", &xsym]
+        {
+            assert_eq!(text(held.as_bytes()).as_deref(), Some("../../blobs/e"), "{held:?}");
+        }
+        for other in ["", "\n", "../../blobs/e\n\n", "a\0b", "XSym\n"] {
+            assert_eq!(text(other.as_bytes()), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_link_stays_in_its_repo() {
+        let repo = Path::new("/c/r");
+        let stays = |text: &str| stays(text.as_bytes(), Path::new("/c/r/snapshots/c/d"), repo);
+        for text in ["f", "../f", "../../d/f", "../../../refs/main", "/c/r/snapshots/c/f"] {
+            assert!(stays(text), "{text}");
+        }
+        for text in ["../../..", "../../../../r2/f", "/etc/passwd", "/c/r", "../../../../../c"] {
+            assert!(!stays(text), "{text}");
+        }
+    }
 
     #[test]
     fn a_pointer_leads_to_a_blob_of_its_own_repo() {

@@ -8,7 +8,12 @@ use std::{
 use contract::env;
 
 use super::repo::{BLOBS, SNAPSHOTS};
-use crate::{exit::Usage, expand::expand, host::Host, host_path::HostPath};
+use crate::{
+    exit::Usage,
+    expand::{expand, expand_again},
+    host::Host,
+    host_path::HostPath,
+};
 
 /// The HuggingFace home and the Hub cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,16 +31,17 @@ impl HubCache {
     /// # Errors
     /// When there is neither a variable nor a home folder, or no engine can mount the path.
     pub fn locate(host: &Host) -> Result<Self, Usage> {
-        let named = |name: &str| match host.env.get(name) {
+        let text = |name: &str| match host.env.get(name) {
             None => Ok(None),
             Some(value) => match value.to_str() {
-                Some(text) => Ok(Some(expand(text, host))),
+                Some(text) => Ok(Some(text)),
                 None => Err(Usage(format!("{name} names a folder that is not UTF-8: {value:?}"))),
             },
         };
-        let home = match (named(env::HF_HOME)?, named(env::XDG_CACHE_HOME)?) {
-            (Some(home), _) => home,
-            (None, Some(cache)) => cache.join("huggingface"),
+        let home = match (text(env::HF_HOME)?, text(env::XDG_CACHE_HOME)?) {
+            (Some(home), _) => expand(home, host),
+            // Joined first: of an empty `$NAME` the client makes `/huggingface`.
+            (None, Some(cache)) => expand(&format!("{cache}/huggingface"), host),
             (None, None) => match &host.home {
                 Some(home) => home.join(".cache/huggingface"),
                 None => {
@@ -47,9 +53,9 @@ impl HubCache {
                 }
             },
         };
-        let hub = match (named(env::HF_HUB_CACHE)?, named(env::HUGGINGFACE_HUB_CACHE)?) {
-            (Some(hub), _) | (None, Some(hub)) => hub,
-            (None, None) => home.join("hub"),
+        let hub = match (text(env::HF_HUB_CACHE)?, text(env::HUGGINGFACE_HUB_CACHE)?) {
+            (Some(hub), _) | (None, Some(hub)) => expand(hub, host),
+            (None, None) => expand_again(home.join("hub"), host),
         };
         Ok(Self {
             home: HostPath::new("HuggingFace home", &home, &host.cwd)?,
@@ -115,7 +121,7 @@ mod tests {
     #[test]
     fn folders_follow_the_variables_in_huggingface_hubs_order() {
         type Case = (&'static [(&'static str, &'static str)], &'static str, &'static str);
-        let cases: [Case; 11] = [
+        let cases: [Case; 14] = [
             (&[], "/home/ada/.cache/huggingface", "/home/ada/.cache/huggingface/hub"),
             (&[("XDG_CACHE_HOME", "/x")], "/x/huggingface", "/x/huggingface/hub"),
             (&[("HF_HOME", "/hf"), ("XDG_CACHE_HOME", "/x")], "/hf", "/hf/hub"),
@@ -127,6 +133,9 @@ mod tests {
             (&[("HF_HOME", "~/hf")], "/home/ada/hf", "/home/ada/hf/hub"),
             (&[("HF_HOME", "$D/hf"), ("D", "/d")], "/d/hf", "/d/hf/hub"),
             (&[("HF_HOME", "$D/hf"), ("D", "")], "/hf", "/hf/hub"),
+            (&[("XDG_CACHE_HOME", "$E"), ("E", "")], "/huggingface", "/huggingface/hub"),
+            (&[("XDG_CACHE_HOME", "~")], "/home/ada/huggingface", "/home/ada/huggingface/hub"),
+            (&[("HF_HOME", "$A/x"), ("A", "$D"), ("D", "/d")], "/home/ada/bench/$D/x", "/d/x/hub"),
             (&[("HF_HOME", "hf")], "/home/ada/bench/hf", "/home/ada/bench/hf/hub"),
             (&[("HF_HOME", "/hf"), ("HF_HUB_CACHE", "/w")], "/hf", "/w"),
             (&[("HF_HOME", "/hf"), ("HUGGINGFACE_HUB_CACHE", "/o")], "/hf", "/o"),

@@ -5,7 +5,7 @@ use std::{cell::Cell, ffi::OsStr, fs, os::unix::ffi::OsStrExt as _, path::Path};
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 
 use super::{
-    breakage::{Fix, What},
+    breakage::{AN_HOUR, Fix, What},
     cache::{Cache, CacheCensus},
     census::count,
     dir::{DEEPEST, Dir, has_lost, within},
@@ -203,7 +203,10 @@ fn names_that_are_no_text_keep_their_bytes() {
     let paths: Vec<_> = found.iter().map(|found| found.path.as_path()).collect();
     assert_eq!(paths, [dangling.as_path(), unfinished.as_path()]);
     assert_eq!(found[0].fixes, [Fix::Unlink { path: dangling.clone() }]);
-    assert_eq!(found[1].fixes, [Fix::Remove { path: unfinished.clone(), lock: None }]);
+    assert_eq!(
+        found[1].fixes,
+        [Fix::Remove { path: unfinished.clone(), lock: None, idle: AN_HOUR }]
+    );
 }
 
 #[test]

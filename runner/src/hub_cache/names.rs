@@ -135,8 +135,12 @@ pub(crate) fn is_commit(name: &str) -> bool {
 pub(crate) enum BlobName {
     /// Bytes whose name is their digest.
     Named(Digest),
-    /// A download that was killed, or runs; the name of the lock that a running one holds.
-    Incomplete,
+    /// A download that was killed, or runs.
+    Incomplete {
+        /// Whether the name is one try's own, which no client resumes: `<etag>.<8hex>.incomplete`,
+        /// since 1.18. Before that and in the Rust crate it is `<etag>.incomplete`, and resumed.
+        unique: bool,
+    },
     /// An empty file that a client learned the umask from.
     UmaskProbe,
     /// One step of a replacement. `.old` may be the only copy.
@@ -157,8 +161,8 @@ impl BlobName {
             return Self::Named(digest);
         }
         let ends = |ending: &str| name.strip_suffix(ending.as_bytes());
-        if ends(".incomplete").is_some() {
-            return Self::Incomplete;
+        if let Some(stem) = ends(".incomplete") {
+            return Self::Incomplete { unique: before_unique(stem).is_some() };
         }
         if ends(".lock").is_some() {
             return Self::Lock;
@@ -197,6 +201,12 @@ fn before_unique(name: &[u8]) -> Option<&[u8]> {
 pub(crate) fn etag_of_incomplete(name: &[u8]) -> Option<&OsStr> {
     let stem = name.strip_suffix(b".incomplete")?;
     Some(OsStr::from_bytes(before_unique(stem).unwrap_or(stem)))
+}
+
+/// The etag of what a client put another blob in the place of: `.<etag>.<8hex>.old`.
+pub(crate) fn replaced(name: &OsStr) -> Option<&OsStr> {
+    let stem = name.as_bytes().strip_prefix(b".")?.strip_suffix(b".old")?;
+    before_unique(stem).map(OsStr::from_bytes)
 }
 
 /// `tmpXXXXXXXX`, as Python's `tempfile` names folders.
@@ -254,7 +264,10 @@ mod tests {
     #[test]
     fn leftovers_are_told_by_their_names() {
         let of = |name: &str| BlobName::of(name.as_bytes());
-        assert_eq!(of("ab.0011aabb.incomplete"), BlobName::Incomplete);
+        assert_eq!(of("ab.0011aabb.incomplete"), BlobName::Incomplete { unique: true });
+        for resumed in ["ab.incomplete", "ab.0011aab.incomplete", "ab.0011AABB.incomplete"] {
+            assert_eq!(of(resumed), BlobName::Incomplete { unique: false }, "{resumed}");
+        }
         assert_eq!(of("tmp_7a1f37b8-1b5e-4d1c-9c0e-0123456789ab"), BlobName::UmaskProbe);
         assert_eq!(of(".ab.0011aabb.old"), BlobName::Replacement { old: true });
         assert_eq!(of(".ab.0011aabb.shared"), BlobName::Replacement { old: false });

@@ -18,6 +18,7 @@ use contract::hub::{Part, STORE, enter};
 use self::reading::{read_blob, read_blobs, read_commits, read_refs};
 use super::{
     dir::{Dir, Kind, Stamp, is_no_text, within},
+    link,
     names::RepoName,
     reached::{Reached, Seen, is_gone, leads_nowhere},
     snapshot::Snapshot,
@@ -248,6 +249,23 @@ impl Repo {
     /// When it leads nowhere, or is out of sight.
     pub(crate) fn look_through_blob(&self, name: &OsStr) -> io::Result<Stamp> {
         self.blobs_dir.as_ref().map_or_else(|| Err(gone()), |dir| dir.look_through(name))
+    }
+
+    /// Whether the link at `path`, below the repo, with this `text` leads to another entry of the
+    /// repo, there or missing. The way from there may end in the store.
+    pub(crate) fn keeps(&self, path: &Path, text: &[u8]) -> bool {
+        let folder = self.path.join(path);
+        let folder = folder.parent().unwrap_or(&self.path);
+        let real = |path: &Path| path.canonicalize();
+        let is_below = |there: &Path, folder: &Path| {
+            real(folder).is_ok_and(|folder| there.starts_with(&folder) && there != folder)
+        };
+        let stays = || link::stays(text, folder, &self.path);
+        match real(&self.path.join(path)) {
+            Ok(there) if is_below(&there, &self.path) => true,
+            Ok(there) => is_below(&there, &self.path.with_file_name(STORE)) && stays(),
+            Err(error) => is_gone(&error) && stays(),
+        }
     }
 
     /// Whether it has the entry `name`.

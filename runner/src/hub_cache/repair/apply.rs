@@ -4,9 +4,10 @@ use std::{
     ffi::{OsStr, OsString},
     fs::File,
     io::{self, Write as _},
+    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     path::{Path, PathBuf},
     sync::atomic::AtomicBool,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context as _, bail, ensure};
@@ -17,11 +18,12 @@ use super::{cut::before_a_change, place::Place, unused};
 use crate::hub_cache::{
     breakage::{Fix, SET_ASIDE},
     hash::{Buffer, Hashed, hash},
-    names::Digest,
+    link,
+    names::{BlobName, Digest, replaced},
     repo::BLOBS,
 };
 
-/// What begins the name of a link that is being made: a verification takes it for a leftover.
+/// What begins the name of what is being made: a verification takes it for a leftover.
 pub(crate) const UNFINISHED: &str = ".aienergyscore-";
 
 /// Names that are tried for something new: killed repairs may have left some of them.
@@ -58,9 +60,10 @@ fn attempt(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<Done> {
             ensure!(is_now == *mode, "its mode is {is_now:04o} afterwards");
             Ok(Done::Done)
         }
-        Fix::Remove { path, lock } => remove(root, path, lock.as_deref(), now),
+        Fix::Remove { path, lock, idle } => remove(root, path, lock.as_deref(), *idle, now),
         Fix::SetAside { path, repo } => set_aside(root, path, repo, now),
         Fix::Relink { path, text } => relink(&find(root, path)?, text),
+        Fix::Link { path, text } => link_again(&find(root, path)?, text),
         Fix::Unlink { path } => unlink(root, path),
         Fix::WriteRef { path, commit } => write_ref(root, path, commit),
         Fix::Rename { path, to } => rename(root, path, to),
@@ -88,14 +91,25 @@ fn find(root: &Path, path: &Path) -> anyhow::Result<Place> {
     Place::find(root, path).with_context(|| format!("reaching `{}`", path.display()))
 }
 
-fn remove(root: &Path, path: &Path, lock: Option<&Path>, now: SystemTime) -> anyhow::Result<Done> {
+fn remove(
+    root: &Path,
+    path: &Path,
+    lock: Option<&Path>,
+    idle: Duration,
+    now: SystemTime,
+) -> anyhow::Result<Done> {
     let place = find(root, path)?;
     let _held = match lock.map(|lock| unused::take(root, lock)).transpose() {
         Ok(held) => held,
         Err(why) => return Ok(Done::Left(why)),
     };
-    if let Some(why) = unused::in_use(&place, lock.is_some(), now)? {
+    if let Some(why) = unused::in_use(&place, idle, now)? {
         return Ok(Done::Left(why));
+    }
+    if let Some(blob) = replaced_by(place.name())
+        && place.beside(blob).is_free()?
+    {
+        return Ok(Done::Left("it is the only copy of its blob by now".to_owned()));
     }
     match place.kind()? {
         Kind::Folder => match place.remove_folder() {
@@ -106,6 +120,12 @@ fn remove(root: &Path, path: &Path, lock: Option<&Path>, now: SystemTime) -> any
         },
         _ => gone(&place, place.remove()),
     }
+}
+
+/// The blob in whose place `name` was before a client replaced it.
+fn replaced_by(name: &OsStr) -> Option<&OsStr> {
+    let is_old = BlobName::of(name.as_bytes()) == BlobName::Replacement { old: true };
+    is_old.then(|| replaced(name)).flatten()
 }
 
 /// Gives a blob its name again, unless a client is about to: it holds the blob's lock then.
@@ -183,8 +203,22 @@ fn make_new<T>(
 
 fn relink(place: &Place, text: &OsString) -> anyhow::Result<Done> {
     ensure!(place.kind()? == Kind::Link, "it is no link any more");
-    let name = |number| format!("{UNFINISHED}{number}").into();
-    let (new, ()) = make_new(place, name, |new| new.make_link(text))?;
+    put_link(place, text)
+}
+
+/// Puts a link in the place of a file that holds its text.
+fn link_again(place: &Place, text: &OsString) -> anyhow::Result<Done> {
+    let held = untrusted::bytes(place.open()?, link::LARGEST_TEXT)?;
+    let held = link::of_text(&held).map(OsString::from_vec);
+    let name = |text: &OsString| Path::new(text).file_name().map(OsStr::to_owned);
+    if held.as_ref().and_then(name) != name(text) {
+        return Ok(Done::Left("it holds something else by now".to_owned()));
+    }
+    put_link(place, text).context("links may not be supported by this file system")
+}
+
+fn put_link(place: &Place, text: &OsString) -> anyhow::Result<Done> {
+    let (new, ()) = make_new(place, unfinished, |new| new.make_link(text))?;
     if let Err(error) = new.replace(place) {
         // The error that counts is the first one.
         let _ = new.remove();
@@ -223,8 +257,8 @@ fn write_ref(root: &Path, path: &Path, commit: &str) -> anyhow::Result<Done> {
     Ok(Done::Done)
 }
 
-/// The file that becomes the ref at `path`: among the blobs, as an unfinished download, which the
-/// next repair removes at once. Beside the ref, a leftover hides the repo from the Hub client, and
+/// The file that becomes the ref at `path`: among the blobs, under a name that the next repair
+/// removes at once. Beside the ref, a leftover hides the repo from the Hub client, and
 /// is known as one only by its age.
 fn new_ref(
     root: &Path,
@@ -236,7 +270,7 @@ fn new_ref(
     let repo = path.iter().next().map(Path::new).unwrap_or(path);
     let make = |new: &Place| new.create(mode);
     match Place::find(root, &repo.join(BLOBS).join(commit)) {
-        Ok(blob) => Ok(make_new(&blob, |number| unfinished(commit.as_ref(), number), make)?),
+        Ok(blob) => Ok(make_new(&blob, unfinished, make)?),
         // A repo of which only a ref was ever asked for, or with blobs behind a link.
         Err(error)
             if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
@@ -253,11 +287,10 @@ fn new_ref(
     }
 }
 
-/// What the Hub client calls a blob that it has not finished.
-fn unfinished(blob: &OsStr, number: u32) -> OsString {
-    let mut name = blob.to_owned();
-    name.push(format!(".{number:08x}.incomplete"));
-    name
+/// What a repair calls something that it has not finished. As a download of a client's it would
+/// stay for a day.
+fn unfinished(number: u32) -> OsString {
+    format!("{UNFINISHED}{number}").into()
 }
 
 /// Copies bytes whose digest is their name, under a name that a verification knows as unfinished.
@@ -269,8 +302,7 @@ fn copy(from: &Place, to: &Place) -> anyhow::Result<Done> {
         return Ok(Done::Left("it is there by now".to_owned()));
     }
     let mode = from.look()?.mode & 0o777;
-    let name = |number| unfinished(to.name(), number);
-    let (new, mut file) = make_new(to, name, |new| new.create(mode))?;
+    let (new, mut file) = make_new(to, unfinished, |new| new.create(mode))?;
     let mut fill = || -> anyhow::Result<()> {
         before_a_change();
         io::copy(&mut from.open()?, &mut file)?;
@@ -293,7 +325,7 @@ fn has_digest(file: File, digest: Digest) -> bool {
     matches!(hashed, Hashed::Is(found, _) if found == digest)
 }
 
-/// Whether the entry `name` of a snapshot is a link that was being made.
+/// Whether a repair was making the entry `name`.
 pub(crate) fn is_unfinished(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
 }

@@ -7,7 +7,7 @@ mod plan;
 mod unused;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fmt::Write as _,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
@@ -91,6 +91,10 @@ pub(crate) fn repair(
     let mut repair = Repair { path, ended: vec![], sudo: None, interrupted: false };
     if really {
         repair.mend_access(places, scope, around, owners)?;
+        if around.stop.load(Ordering::Relaxed) {
+            repair.interrupted = true;
+            return Ok(repair);
+        }
     }
     let found = verify(places, scope, around)?;
     repair.interrupted = found.interrupted;
@@ -176,16 +180,22 @@ impl Repair {
         around: &Around<'_>,
         owners: &dyn TakeBack,
     ) -> anyhow::Result<()> {
-        let never = AtomicBool::new(false);
         let quick = Scope { bytes: false, full: false, ..scope.clone() };
-        let around = Around { stop: &never, memory: None, ..*around };
+        let around = Around { memory: None, ..*around };
         let root = self.path.as_path().to_owned();
         let mut tried = BTreeSet::new();
+        let mut begun = HashSet::new();
         let mut failed = Vec::new();
         for _ in 0..ROUNDS {
             let found = verify(places, &quick, &around)?;
+            if found.interrupted {
+                break;
+            }
             let mut progress = false;
             for step in self.leaving(steps(&found.breakages, Stage::Access), owners) {
+                if around.stop.load(Ordering::Relaxed) {
+                    return Ok(());
+                }
                 let ended = match step.fix {
                     Fix::TakeBack { mut paths } => {
                         paths.retain(|path| tried.insert(path.clone()));
@@ -196,7 +206,7 @@ impl Repair {
                         progress |= some;
                         Ended { step: Step { fix: Fix::TakeBack { paths }, ..step }, state }
                     }
-                    _ if self.ended.iter().any(|ended| ended.step.fix == step.fix) => continue,
+                    _ if !begun.insert(step.fix.clone()) => continue,
                     _ => {
                         let ended = do_step(&root, step);
                         progress |= matches!(ended.state, State::Done);

@@ -19,7 +19,7 @@ use crate::{
     host_path::HostPath,
     hub_cache::{
         HubCache,
-        breakage::{Breakage, What},
+        breakage::{A_DAY, Breakage, What},
         fixture::{COMMIT, Fixture, Kept, git_id},
         verify::{Around, Scope, verify},
     },
@@ -74,9 +74,10 @@ fn found(fixture: &Fixture) -> Vec<Breakage> {
 const FILES: [(&str, &str, Kept); 2] =
     [("config.json", "{}", Kept::Git), ("onnx/model.onnx", "large", Kept::Large)];
 
+/// Makes a file as old as a repair wants it.
 fn age(fixture: &Fixture, below: &str) {
-    let hours = SystemTime::now() - Duration::from_secs(7200);
-    fs::File::options().write(true).open(fixture.at(below)).unwrap().set_modified(hours).unwrap();
+    let then = SystemTime::now() - A_DAY - Duration::from_secs(60);
+    fs::File::options().write(true).open(fixture.at(below)).unwrap().set_modified(then).unwrap();
 }
 
 /// A cache with one of each thing that can be mended.
@@ -100,9 +101,12 @@ fn broken() -> Fixture {
     let closed = fixture.at(format!("models--e--closed/blobs/{config}"));
     fs::set_permissions(closed, fs::Permissions::from_mode(0o000)).unwrap();
     let unfinished = format!("models--e--closed/blobs/{}.0011aabb.incomplete", "a".repeat(64));
-    fixture.write(unfinished, "half");
+    fixture.write(&unfinished, "half");
+    age(&fixture, &unfinished);
     fixture.write(format!("models--e--closed/blobs/.{}.0011aabb.old", "b".repeat(40)), "only");
-    fixture.write(format!(".locks/models--e--closed/{}.lock", "c".repeat(40)), "1\nelsewhere\n");
+    let lock = format!(".locks/models--e--closed/{}.lock", "c".repeat(40));
+    fixture.write(&lock, "1\nelsewhere\n");
+    age(&fixture, &lock);
     fixture.write("models--e--closed/blobs/notes.txt", "mine");
     fixture
 }
@@ -178,7 +182,7 @@ fn a_second_repair_finishes_what_a_killed_one_began() {
     fixture.model("a/m", &FILES, true);
     let snapshot = format!("models--a--m/snapshots/{COMMIT}");
     fixture.link(format!("{snapshot}/.aienergyscore-7"), "../../blobs/x");
-    fixture.write(format!("models--a--m/blobs/{}.00000007.incomplete", git_id(b"{}")), "{");
+    fixture.write("models--a--m/blobs/.aienergyscore-7", "{");
     fixture.write("models--a--m/refs/main.00000007.tmp", "0123");
     age(&fixture, "models--a--m/refs/main.00000007.tmp");
     let done = repaired(&fixture, true);
@@ -192,7 +196,11 @@ fn what_somebody_uses_stays() {
     let fixture = Fixture::new();
     fixture.model("a/m", &FILES, true);
     let etag = "a".repeat(64);
-    fixture.write(format!("models--a--m/blobs/{etag}.0011aabb.incomplete"), "half");
+    let unfinished = format!("models--a--m/blobs/{etag}.0011aabb.incomplete");
+    fixture.write(&unfinished, "half");
+    let young = found(&fixture);
+    assert_eq!((young[0].what, young[0].fixes.len()), (What::IncompleteDownload, 0));
+    age(&fixture, &unfinished);
     fixture.write(format!(".locks/models--a--m/{etag}.lock"), "");
     let lock = fs::File::open(fixture.at(format!(".locks/models--a--m/{etag}.lock"))).unwrap();
     lock.lock().unwrap();
@@ -203,6 +211,79 @@ fn what_somebody_uses_stays() {
     drop(lock);
     repaired(&fixture, true);
     assert_eq!(found(&fixture), []);
+}
+
+#[test]
+fn links_that_a_copy_turned_into_files_are_made_again() {
+    let fixture = Fixture::new();
+    let files = [FILES[0], FILES[1], ("m.safetensors", "shared", Kept::Shared)];
+    for (id, listed) in [("org/m", false), ("org/n", true)] {
+        fixture.model(id, &files, listed);
+    }
+    let whole = fixture.manifest(&[]);
+    let links: Vec<_> = whole.iter().filter(|(_, what)| what.contains("link to ")).collect();
+    for (path, what) in &links {
+        fs::remove_file(fixture.at(path)).unwrap();
+        fixture.write(path, what.split_once("link to ").unwrap().1);
+    }
+    let kinds: Vec<_> = found(&fixture).into_iter().map(|found| found.what).collect();
+    assert_eq!(kinds, vec![What::LinkAsText; links.len()]);
+    let done = repaired(&fixture, true);
+    assert_eq!(done.exit().code(), 0, "{}", done.lines());
+    assert_eq!(fixture.manifest(&[]), whole);
+}
+
+#[test]
+fn a_link_to_another_file_of_the_repo_is_left_alone() {
+    let fixture = Fixture::new();
+    let files = [FILES[0], FILES[1], ("m.safetensors", "shared", Kept::Shared)];
+    let names = fixture.model("org/m", &files, false);
+    let snapshot = format!("models--org--m/snapshots/{COMMIT}");
+    for (path, text) in [
+        ("model.bin", "m.safetensors"),
+        ("onnx/config.json", "../config.json"),
+        ("again.onnx", "onnx/model.onnx"),
+        ("once/more.json", "./../onnx/../config.json"),
+        ("onnx2", "onnx"),
+    ] {
+        fixture.link(format!("{snapshot}/{path}"), text);
+    }
+    let blob = format!("models--org--m/blobs/{}", names["config.json"]);
+    fs::rename(fixture.at(&blob), fixture.at("models--org--m/blobs/other")).unwrap();
+    fixture.link(&blob, "other");
+    let before = fixture.manifest(&[]);
+    assert_eq!(repaired(&fixture, true).lines(), "nothing to repair\n");
+    assert_eq!(fixture.manifest(&[]), before);
+    fixture.link(format!("{snapshot}/gone"), "nowhere");
+    let dangling = found(&fixture).into_iter().find(|found| found.what == What::DanglingPointer);
+    assert_eq!(dangling.unwrap().fixes, []);
+}
+
+#[test]
+fn a_download_that_an_older_client_resumes_is_kept_however_old() {
+    let fixture = Fixture::new();
+    fixture.model("a/m", &FILES, true);
+    let unfinished = format!("models--a--m/blobs/{}.incomplete", "a".repeat(64));
+    fixture.write(&unfinished, "half");
+    age(&fixture, &unfinished);
+    assert_eq!(repaired(&fixture, true).lines(), "nothing to repair\n");
+    assert_eq!(fs::read(fixture.at(&unfinished)).unwrap(), b"half");
+    assert!(found(&fixture)[0].evidence.contains("before 1.18"));
+}
+
+#[test]
+fn what_was_replaced_by_corrupt_bytes_takes_their_place() {
+    let fixture = Fixture::new();
+    let names = fixture.model("a/m", &FILES, true);
+    let blob = format!("models--a--m/blobs/{}", names["config.json"]);
+    let old = format!("models--a--m/blobs/.{}.0011aabb.old", names["config.json"]);
+    fs::rename(fixture.at(&blob), fixture.at(&old)).unwrap();
+    fixture.write(&blob, "[]");
+    age(&fixture, &old);
+    let done = repaired(&fixture, true).lines();
+    assert!(done.contains("the only copy of its blob"), "{done}");
+    repaired(&fixture, true);
+    assert_eq!(fs::read(fixture.at(&blob)).unwrap(), b"{}");
 }
 
 #[test]

@@ -14,12 +14,10 @@ use untrusted::Dir;
 
 use super::place::Place;
 use crate::hub_cache::{
+    dir::age,
     link::{self, Pointer},
     repo::{BLOBS, SNAPSHOTS},
 };
-
-/// A leftover that no lock speaks for is left alone while it is younger than this.
-const YOUNG: Duration = Duration::from_secs(3600);
 
 /// A lock that is held as long as this value lives; none when there is no lock file.
 #[derive(Debug)]
@@ -48,17 +46,15 @@ pub(super) fn take(root: &Path, lock: &Path) -> Result<Held, String> {
     }
 }
 
-/// Why the file at `place` may be in use, if so. `locked` is whether its lock was free.
+/// Why the file at `place` may be in use, if so: it is open, or was changed less than `idle` ago.
 ///
 /// # Errors
 /// When it cannot be looked at.
-pub(super) fn in_use(place: &Place, locked: bool, now: SystemTime) -> io::Result<Option<String>> {
+pub(super) fn in_use(place: &Place, idle: Duration, now: SystemTime) -> io::Result<Option<String>> {
     let stamp = place.look()?;
-    let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(stamp.modified.0.max(0) as u64);
-    // The clock of a server that is ahead of ours gives a fresh file a time to come.
-    let age = now.duration_since(changed).unwrap_or_else(|ahead| ahead.duration());
-    if !locked && age < YOUNG {
-        return Ok(Some("it is less than an hour old".to_owned()));
+    if age(&stamp, now) < idle {
+        let hours = idle.as_secs() / 3600;
+        return Ok(Some(format!("it was changed less than {hours} hour(s) ago")));
     }
     Ok(opener(stamp.device, stamp.inode).map(|process| format!("process {process} has it open")))
 }
@@ -109,6 +105,7 @@ mod tests {
     };
 
     use super::{Place, in_use, take};
+    use crate::hub_cache::breakage::{A_DAY, AN_HOUR};
 
     #[test]
     fn a_held_lock_an_open_file_and_a_fresh_one_speak_against_removal() {
@@ -126,15 +123,16 @@ mod tests {
         fs::write(root.join("f"), "").unwrap();
         let place = Place::find(root, Path::new("f")).unwrap();
         let now = SystemTime::now();
-        let used = |locked, now| in_use(&place, locked, now).unwrap();
-        assert!(used(false, now).unwrap().contains("less than an hour"));
-        assert_eq!(used(false, now + Duration::from_secs(3601)), None);
-        assert!(used(false, now - Duration::from_secs(60)).is_some(), "a clock is behind");
-        assert_eq!(used(false, now - Duration::from_secs(4000)), None);
-        assert_eq!(used(true, now), None);
+        let used = |idle, now| in_use(&place, idle, now).unwrap();
+        assert!(used(AN_HOUR, now).unwrap().contains("less than 1 hour(s) ago"));
+        assert_eq!(used(AN_HOUR, now + Duration::from_secs(3601)), None);
+        assert!(used(A_DAY, now + Duration::from_secs(3601)).unwrap().contains("24 hour"));
+        assert!(used(AN_HOUR, now - Duration::from_secs(60)).is_some(), "a clock is behind");
+        assert_eq!(used(AN_HOUR, now - Duration::from_secs(4000)), None);
+        assert_eq!(used(Duration::ZERO, now), None);
         let open = File::open(root.join("f")).unwrap();
         let mut reader = Command::new("sleep").arg("60").stdin(open).spawn().unwrap();
-        let answer = used(true, now);
+        let answer = used(Duration::ZERO, now);
         reader.kill().unwrap();
         reader.wait().unwrap();
         assert_eq!(answer.unwrap(), format!("process {} has it open", reader.id()));

@@ -2,11 +2,13 @@
 //! as. A walk, by the entries' own data: links are looked at and not followed.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     io,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
+use rustix::{fs::Access, process::getuid};
 use untrusted::Found;
 
 use crate::hub_cache::{
@@ -34,12 +36,24 @@ pub(crate) struct Who<'a> {
     pub(crate) groups: &'a [u32],
 }
 
-/// What a user may do with an entry.
+/// What a user may do with an entry, in the bits of a mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Rights(u32);
 
 impl Rights {
-    /// What the mode of `data` allows.
+    /// What the kernel allows this process with the entry at `path`; nothing where it has gone.
+    fn of_kernel(hub: &Dir, path: &Path) -> Option<Self> {
+        let bits = [(Access::READ_OK, 0o4), (Access::WRITE_OK, 0o2), (Access::EXEC_OK, 0o1)];
+        let mut rights = 0;
+        for (access, bit) in bits {
+            if hub.may(path, access).ok()? {
+                rights |= bit;
+            }
+        }
+        Some(Self(rights))
+    }
+
+    /// What the mode of `data` allows another user than this process runs as.
     fn of(data: &Entry, who: Who<'_>) -> Self {
         Self(if who.uid == 0 {
             0o7
@@ -105,11 +119,26 @@ pub(crate) struct Walked {
 
 /// Walks the cache, or only these repos of it. What no client makes is judged by itself, and not
 /// entered.
-pub(crate) fn walk(cache: &Cache, repos: Option<&[RepoName]>, who: Who<'_>) -> Walked {
+pub(crate) fn walk(
+    cache: &Cache,
+    repos: Option<&[RepoName]>,
+    who: Who<'_>,
+    stop: &AtomicBool,
+) -> Walked {
     let top = cache.dir.look("").ok();
+    let of_group = top.is_some_and(|top| is_shared(&top));
+    let is_me = who.uid == getuid().as_raw();
+    // Somebody else's folder that is open for writing was opened on purpose, by an access control
+    // list. What a group shares is told by its folder.
+    let of_others = is_me
+        && !of_group
+        && top.is_some_and(|top| top.uid != who.uid)
+        && cache.dir.may("", Access::WRITE_OK).is_ok_and(|may| may);
     let mut judge = Judge {
         who,
-        shared: top.is_some_and(|top| is_shared(&top)),
+        is_me,
+        of_group,
+        of_others,
         has_store: cache.store.is_some(),
         is_all_clients: cache.is_all_clients(),
         ..Judge::default()
@@ -125,6 +154,9 @@ pub(crate) fn walk(cache: &Cache, repos: Option<&[RepoName]>, who: Who<'_>) -> W
             .collect(),
     };
     for root in roots {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
         let Ok(stamp) = cache.dir.look(&root) else { continue };
         judge.found(&cache.dir, &root, Ok(stamp));
         if stamp.kind != Kind::Folder {
@@ -136,7 +168,7 @@ pub(crate) fn walk(cache: &Cache, repos: Option<&[RepoName]>, who: Who<'_>) -> W
                     Found::Entry { path, stamp } => (path, Ok(stamp)),
                     Found::Closed { path, error } => (path, Err(error)),
                 };
-                judge.found(&cache.dir, &below(&root, path), found)
+                !stop.load(Ordering::Relaxed) && judge.found(&cache.dir, &below(&root, path), found)
             }),
             Err(error) => {
                 judge.found(&cache.dir, &root, Err(error));
@@ -159,7 +191,14 @@ const fn is_shared(top: &Stamp) -> bool {
 #[derive(Debug)]
 struct Judge<'a> {
     who: Who<'a>,
-    shared: bool,
+    /// Whether this process runs as that user, so that the kernel can be asked.
+    is_me: bool,
+    /// Whether a group fills the cache together.
+    of_group: bool,
+    /// Whether the cache is somebody else's, who lets the user write to it.
+    of_others: bool,
+    /// Folders of others that the user may write to.
+    granted: HashSet<PathBuf>,
     /// Whether `blobs` is the store.
     has_store: bool,
     /// Whether the cache holds nothing but what clients make.
@@ -177,7 +216,10 @@ impl Default for Judge<'_> {
     fn default() -> Self {
         Self {
             who: Who { uid: 0, gid: 0, groups: &[] },
-            shared: false,
+            is_me: false,
+            of_group: false,
+            of_others: false,
+            granted: HashSet::new(),
             has_store: false,
             is_all_clients: true,
             walked: Walked::default(),
@@ -221,7 +263,12 @@ impl Judge<'_> {
             }
         };
         let above = || path.parent().and_then(|above| Some(hub.look(above).ok()?.mode));
-        self.entry(path, Entry::of(&stamp), above);
+        let entry = Entry::of(&stamp);
+        let rights = match entry.kind {
+            EntryKind::File | EntryKind::Folder if self.is_me => Rights::of_kernel(hub, path),
+            _ => None,
+        };
+        self.entry(path, entry, rights.unwrap_or_else(|| Rights::of(&entry, self.who)), above);
         let is_too_deep = path.iter().count() >= DEEPEST && stamp.kind == Kind::Folder;
         if is_too_deep {
             self.add(What::TooDeep, path.to_owned(), 0, too_deep().to_string(), vec![]);
@@ -237,13 +284,19 @@ impl Judge<'_> {
         }
     }
 
-    fn entry(&mut self, path: &Path, entry: Entry, above: impl FnOnce() -> Option<u32>) {
+    fn entry(
+        &mut self,
+        path: &Path,
+        entry: Entry,
+        rights: Rights,
+        above: impl FnOnce() -> Option<u32>,
+    ) {
         let Entry { kind, mode, uid, gid: _, size } = entry;
         if kind == EntryKind::File && size > 0 && path.starts_with(LOCKS) {
             self.walked.written_locks.push(path.to_owned());
         }
         let own = uid == self.who.uid;
-        let rights = Rights::of(&entry, self.who);
+        let shared = self.of_group || self.of_others;
         let full = match kind {
             EntryKind::File => rights.read(),
             EntryKind::Folder => rights.read() && rights.search(),
@@ -251,7 +304,7 @@ impl Judge<'_> {
         };
         let repo = repo_of(path);
         // The client makes a commit's list for its writer alone, whatever the cache is.
-        if self.shared && is_tree(path) {
+        if shared && is_tree(path) {
             return;
         }
         if !full {
@@ -263,19 +316,32 @@ impl Judge<'_> {
             };
             let fix = self.is_ours(path).then(|| match own {
                 true => {
-                    let mode = mode | pattern(path, kind, above().unwrap_or_default());
-                    Fix::Mode { path: path.to_owned(), mode }
+                    let wanted = mode | pattern(path, kind, above().unwrap_or_default());
+                    // Where the mode is right, something else forbids it.
+                    (wanted != mode).then(|| Fix::Mode { path: path.to_owned(), mode: wanted })
                 }
-                false => Fix::TakeBack { paths: vec![path.to_owned()] },
+                // Who shares a cache decides what is shared.
+                false => (!self.of_others).then(|| Fix::TakeBack { paths: vec![path.to_owned()] }),
             });
             let evidence = format!("its mode is {mode:04o}, its owner uid {uid}");
-            self.add(what, path.to_owned(), size, evidence, fix.into_iter().collect());
+            let fixes = fix.flatten().into_iter().collect();
+            self.add(what, path.to_owned(), size, evidence, fixes);
         }
-        // On a cache of a group the others' entries are as they should be, if the group may use
-        // them. A lock of others is used by whoever may write to it.
-        let usable = full && (rights.write() || kind != EntryKind::Folder || !self.shared);
+        let is_granted = full
+            && match kind {
+                // A payload is read-only for its owner, too.
+                EntryKind::File => rights.write() || is_payload(path),
+                EntryKind::Folder => rights.write(),
+                EntryKind::Other => path.parent().is_some_and(|above| self.granted.contains(above)),
+            };
+        if !own && is_granted && kind == EntryKind::Folder {
+            self.granted.insert(path.to_owned());
+        }
+        // In a shared cache the others' entries are as they should be, if all may use them. A lock
+        // of others is used by whoever may write to it.
+        let usable = is_granted || shared && full && kind != EntryKind::Folder;
         if !own && self.who.uid != 0 {
-            if self.shared && usable {
+            if usable {
             } else if !self.is_ours(path) {
                 self.strange.take(path, entry);
             } else {
@@ -284,7 +350,7 @@ impl Judge<'_> {
         } else if kind == EntryKind::Folder && full && !rights.write() {
             self.read_only.entry(repo.clone()).or_default().take(path, entry);
         }
-        if self.shared && own && is_closed_to_group(entry) {
+        if self.of_group && own && is_closed_to_group(entry) {
             self.group_closed.entry(repo).or_default().take(path, entry);
         }
     }
@@ -316,7 +382,7 @@ impl Judge<'_> {
                 let (evidence, fixes) = match what {
                     What::ForeignOwner => (
                         format!("{count} entries belong to uid {owner} or others"),
-                        vec![Fix::TakeBack { paths }],
+                        (!self.of_others).then_some(Fix::TakeBack { paths }).into_iter().collect(),
                     ),
                     What::ReadOnlyFolder => {
                         (format!("{count} folder(s) of yours are read-only"), vec![])
@@ -346,6 +412,11 @@ fn pattern(path: &Path, kind: EntryKind, above: u32) -> u32 {
         _ if is_tree(path) => 0o600,
         _ => 0o600 | above & 0o044,
     }
+}
+
+/// Whether the entry is a payload of the store, and neither its lock nor its list of users.
+fn is_payload(path: &Path) -> bool {
+    path.starts_with(STORE) && path.iter().count() == 3 && path.extension().is_none()
 }
 
 /// Whether the entry is in a repo's folder of lists.

@@ -2,13 +2,13 @@
 
 use std::{
     collections::HashMap,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     io,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-use super::layout::{Copy, Judged, set_aside};
+use super::layout::{Copy, Doubt, Judged, set_aside};
 use crate::hub_cache::{
     breakage::{Breakage, Fix, What},
     dir::Stamp,
@@ -54,7 +54,8 @@ pub(crate) struct Content {
     folder: PathBuf,
     verified: Verified,
     memory: Option<PathBuf>,
-    known: Vec<(Item, Digest)>,
+    /// Files that have not changed since they were found sound.
+    known: u64,
     pending: Vec<Item>,
     others: Others,
     /// Payloads of the store that this repo's links name.
@@ -86,10 +87,12 @@ struct Item {
     fix: Fix,
     /// Whether the bytes are the store's, which other repos may share.
     shared: bool,
+    /// What is wrong if it is something else, where that is known already.
+    doubt: Option<Breakage>,
 }
 
-/// One file of the disk, by its numbers there, and the kind of its digest.
-type FileKey = (u64, u64, bool);
+/// One file of the disk, by its numbers there, and what its digest should be.
+type FileKey = (u64, u64, Digest);
 
 /// Files to read, each once, whoever asks for it.
 #[derive(Debug, Default)]
@@ -109,7 +112,7 @@ impl Content {
             repo: repo.name.clone(),
             verified,
             memory,
-            known: vec![],
+            known: 0,
             pending: vec![],
             others: Others::default(),
             linked: vec![],
@@ -118,6 +121,9 @@ impl Content {
         };
         for (name, blob) in &repo.blobs {
             content.blob(repo, judged, name, blob, full);
+        }
+        for Doubt { blob, etag, is_likely_right: _, breakage } in &judged.doubts {
+            content.doubt(repo, blob, *etag, breakage, full);
         }
         for Copy { path, at, stamp, etag } in &judged.copies {
             let (count, bytes, first) = &mut content.others.copies;
@@ -132,7 +138,8 @@ impl Content {
                         repo: content.folder.clone(),
                     };
                     let (path, at, stamp) = (path.clone(), at.clone(), *stamp);
-                    content.item(Item { path, at, name, stamp, fix, shared: false }, full);
+                    let shared = false;
+                    content.item(Item { path, at, name, stamp, fix, shared, doubt: None }, full);
                 }
                 None => content.others.unverifiable(path, stamp.size),
             }
@@ -156,13 +163,17 @@ impl Content {
             }
             Blob::Astray { .. } | Blob::Odd => return,
         };
+        if let Some(payload) = judged.texts.get(name) {
+            self.linked.push(payload.clone());
+            return;
+        }
         let path = Path::new(BLOBS).join(name);
         match BlobName::of(name.as_encoded_bytes()) {
-            BlobName::Named(_) if judged.wrong_size.contains(name) => {}
             BlobName::Named(digest) => {
                 let Some(at) = repo.blob_at(name) else { return };
                 let fix = set_aside(repo, &self.folder, name);
-                self.item(Item { path, at, name: digest, stamp: *stamp, fix, shared }, full);
+                let doubt = judged.wrong_size.get(name).cloned();
+                self.item(Item { path, at, name: digest, stamp: *stamp, fix, shared, doubt }, full);
             }
             BlobName::Other if judged.used.contains(name) => {
                 self.others.unverifiable(&path, stamp.size);
@@ -171,12 +182,22 @@ impl Content {
         }
     }
 
+    /// A link to another blob than the commit's list says: its bytes may be the right ones.
+    fn doubt(&mut self, repo: &Repo, blob: &OsStr, name: Digest, breakage: &Breakage, full: bool) {
+        let stamp = repo.blobs.get(blob).and_then(Blob::stamp);
+        let (Some(at), Some(stamp)) = (repo.blob_at(blob), stamp) else { return };
+        let (path, fix) = (Path::new(BLOBS).join(blob), set_aside(repo, &self.folder, blob));
+        let doubt = Some(breakage.clone());
+        self.item(Item { path, at, name, stamp: *stamp, fix, shared: false, doubt }, full);
+    }
+
     fn item(&mut self, item: Item, full: bool) {
         // What is read again must not be kept for sound when it cannot be read.
         let known = if full { None } else { self.verified.recall(&item.stamp, item.name) };
         match known {
-            Some(digest) => self.known.push((item, digest)),
-            None => self.pending.push(item),
+            Some(digest) if digest == item.name => self.known += 1,
+            // Only one reading of a file is remembered, and a name may mean another.
+            _ => self.pending.push(item),
         }
     }
 
@@ -199,11 +220,8 @@ impl Content {
         hashed: &[Hashed],
         now: SystemTime,
     ) -> (Vec<Breakage>, Tally) {
-        let mut tally = Tally { remembered: self.known.len() as u64, ..Tally::default() };
+        let mut tally = Tally { remembered: self.known, ..Tally::default() };
         let mut found = Vec::new();
-        for (item, digest) in std::mem::take(&mut self.known) {
-            found.extend(self.compare(&item, digest));
-        }
         for item in std::mem::take(&mut self.pending) {
             let at = reading.at[&item.key()];
             match &hashed[at] {
@@ -251,6 +269,9 @@ impl Content {
         if digest == item.name {
             return None;
         }
+        if item.doubt.is_some() {
+            return item.doubt.clone();
+        }
         let whose = if item.shared { "the store's bytes have" } else { "its bytes have" };
         let evidence = format!("{whose} the digest {digest}");
         Some(self.breakage(What::CorruptBlob, item, evidence, vec![item.fix.clone()]))
@@ -271,7 +292,7 @@ impl Content {
 impl Item {
     fn key(&self) -> FileKey {
         let Stamp { device, inode, .. } = self.stamp;
-        (device, inode, matches!(self.name, Digest::Sha256(_)))
+        (device, inode, self.name)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Judges how a repo is laid out: links, lists, refs, leftovers. Pure, but for the repo's own reader.
 
 mod blobs;
+mod links;
+mod parts;
 mod refs;
 mod snapshot;
 
@@ -8,7 +10,9 @@ use std::{
     collections::{HashMap, HashSet},
     ffi::{OsStr, OsString},
     io,
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 pub(crate) use blobs::set_aside;
@@ -16,12 +20,12 @@ use contract::hub::Stranger;
 use untrusted::{Found, Refused};
 
 use crate::hub_cache::{
-    breakage::{Breakage, Fix, SET_ASIDE, What},
+    breakage::{AN_HOUR, Breakage, Fix, SET_ASIDE, What},
     dir::{DEEPEST, Kind, Stamp, is_too_deep},
     location::out_of_sight,
-    names::{is_link_probe, is_of_system, is_umask_probe},
+    names::{Digest, is_link_probe, is_of_system, is_umask_probe},
     reached::leads_nowhere,
-    repo::{At, BLOBS, NO_EXIST, REFS, Repo, SNAPSHOTS, TREES, Trouble},
+    repo::{At, BLOBS, Blob, NO_EXIST, REFS, Repo, SNAPSHOTS, TREES, Trouble},
 };
 
 /// What the layout says of a repo.
@@ -29,14 +33,46 @@ use crate::hub_cache::{
 pub(crate) struct Judged {
     /// What is wrong.
     pub(crate) breakages: Vec<Breakage>,
-    /// Blobs whose size is wrong already, so that nobody needs to read them.
-    pub(crate) wrong_size: HashSet<OsString>,
+    /// What is wrong with blobs of another size than a commit's list says, unless their bytes are
+    /// what their names say: then the list is wrong.
+    pub(crate) wrong_size: HashMap<OsString, Breakage>,
+    /// Links to other blobs than a commit's list says.
+    pub(crate) doubts: Vec<Doubt>,
     /// Blobs that a snapshot uses.
     pub(crate) used: HashSet<OsString>,
     /// Files in place of links.
     pub(crate) copies: Vec<Copy>,
+    /// Blobs that are the text of a link to the store, and no bytes: the payloads, by blob.
+    pub(crate) texts: HashMap<OsString, OsString>,
     /// SHA-256 digests that the lists give for payloads of the store, by Xet hash.
     pub(crate) payloads: HashMap<String, String>,
+}
+
+impl Judged {
+    /// What is suspected where nobody reads the bytes. Nothing is moved for a suspicion.
+    pub(crate) fn suspected(&self) -> Vec<Breakage> {
+        let doubts = self.doubts.iter().filter(|doubt| !doubt.is_likely_right);
+        let links = doubts.map(|doubt| &doubt.breakage);
+        let mut suspected: Vec<_> = self.wrong_size.values().chain(links).cloned().collect();
+        for breakage in &mut suspected {
+            breakage.fixes.clear();
+            breakage.evidence += "; only its bytes can tell which of them is wrong";
+        }
+        suspected
+    }
+}
+
+/// A link to another blob than the commit's list says.
+#[derive(Debug)]
+pub(crate) struct Doubt {
+    /// The blob.
+    pub(crate) blob: OsString,
+    /// What its bytes are if it is the right one all the same.
+    pub(crate) etag: Digest,
+    /// Whether it has the size of the right one, and no blob has that one's name.
+    pub(crate) is_likely_right: bool,
+    /// What is wrong if it is not.
+    pub(crate) breakage: Breakage,
 }
 
 /// A file in the place of a link.
@@ -58,6 +94,7 @@ pub(crate) fn judge(repo: &Repo) -> Judged {
         repo,
         folder: repo.name.folder().into(),
         judged: Judged::default(),
+        listed: HashSet::new(),
         set_aside: set_aside_names(repo),
         is_blind: repo.troubles.iter().any(|trouble| trouble.path.starts_with(SNAPSHOTS)),
         led_astray: HashMap::new(),
@@ -65,12 +102,15 @@ pub(crate) fn judge(repo: &Repo) -> Judged {
             .entries
             .iter()
             .any(|(name, kind)| name == BLOBS && lacks(repo, name, *kind)),
+        now: SystemTime::now(),
     };
     judge.linked_folder(Path::new(""));
     repo.troubles.iter().for_each(|trouble| judge.trouble(trouble));
     for snapshot in repo.snapshots() {
         judge.snapshot(&snapshot);
     }
+    judge.unprovable_sizes();
+    judge.lists();
     judge.refs();
     judge.blobs();
     judge.entries();
@@ -88,6 +128,8 @@ struct Judge<'a> {
     /// The repo's folder below the cache.
     folder: PathBuf,
     judged: Judged,
+    /// Blobs that commits' lists name.
+    listed: HashSet<OsString>,
     /// Blobs that a repair has set aside: their links wait for the Hub client.
     set_aside: HashSet<OsString>,
     /// Whether a snapshot is out of sight, so that nobody knows what it uses.
@@ -96,6 +138,8 @@ struct Judge<'a> {
     led_astray: HashMap<OsString, Vec<PathBuf>>,
     /// Whether something else is where the blobs should be, such as a link to a disk that is gone.
     lacks_blobs: bool,
+    /// What the age of a download is counted from.
+    now: SystemTime,
 }
 
 /// The names of what lies in the repo's `.set-aside`, without the moment after them.
@@ -119,16 +163,38 @@ impl Judge<'_> {
         evidence: String,
         fixes: Vec<Fix>,
     ) {
+        let breakage = self.breakage(what, path, bytes, evidence, fixes);
+        self.judged.breakages.push(breakage);
+    }
+
+    fn breakage(
+        &self,
+        what: What,
+        path: impl AsRef<Path>,
+        bytes: u64,
+        evidence: String,
+        fixes: Vec<Fix>,
+    ) -> Breakage {
         let path = path.as_ref();
         let is_repo = path.as_os_str().is_empty();
-        self.judged.breakages.push(Breakage {
+        Breakage {
             what,
             path: if is_repo { self.folder.clone() } else { self.folder.join(path) },
             repo: Some(self.repo.name.clone()),
             bytes,
             evidence,
             fixes,
-        });
+        }
+    }
+
+    /// Where no bytes will speak against it, the commit's list is right about a blob's size.
+    fn unprovable_sizes(&mut self) {
+        let is_read = |name: &OsStr| {
+            Digest::of_name(name.as_bytes()).is_some()
+                && !matches!(self.repo.blobs.get(name), Some(Blob::Astray { .. }))
+        };
+        let wrong = self.judged.wrong_size.extract_if(|name, _| !is_read(name));
+        self.judged.breakages.extend(wrong.map(|(_, found)| found));
     }
 
     /// Closed folders, and those that lie too deep, are found by the walk through all folders, and
@@ -170,11 +236,11 @@ impl Judge<'_> {
                     }
                 }
             } else if *kind == Kind::Folder && is_link_probe(name) {
-                let fix = Fix::Remove { path: self.folder.join(name), lock: None };
+                let fix = Fix::Remove { path: self.folder.join(name), lock: None, idle: AN_HOUR };
                 let evidence = "a client tried here whether links can be made".to_owned();
                 self.add_fixed(What::Leftover, name, 0, evidence, vec![fix]);
             } else if *kind == Kind::File && is_umask_probe(name.as_encoded_bytes()) {
-                let fix = Fix::Remove { path: self.folder.join(name), lock: None };
+                let fix = Fix::Remove { path: self.folder.join(name), lock: None, idle: AN_HOUR };
                 let evidence = "a client tried here which mode a file gets".to_owned();
                 self.add_fixed(What::Leftover, name, bytes, evidence, vec![fix]);
             } else {
@@ -246,7 +312,7 @@ impl Judge<'_> {
             let bytes = name.as_encoded_bytes();
             if kind == Kind::File && bytes.starts_with(b"tmp") && bytes.ends_with(b".tmp") {
                 let path = Path::new(TREES).join(&name);
-                let fix = Fix::Remove { path: self.folder.join(&path), lock: None };
+                let fix = Fix::Remove { path: self.folder.join(&path), lock: None, idle: AN_HOUR };
                 let size = dir.look(&name).map_or(0, |stamp| stamp.size);
                 let evidence = "a list that was being written".to_owned();
                 self.add_fixed(What::Leftover, path, size, evidence, vec![fix]);

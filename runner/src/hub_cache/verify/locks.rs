@@ -1,14 +1,18 @@
 //! Locks that only their existence keeps: where a file system has no flock, a client writes its
 //! process and host into the lock, and waits for ever for one whose process is gone.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use untrusted::Refused;
 
 use super::access::Walked;
 use crate::hub_cache::{
-    breakage::{Breakage, Fix, What},
-    dir::Dir,
+    breakage::{A_DAY, Breakage, Fix, What},
+    dir::{Dir, age},
     names::RepoName,
 };
 
@@ -23,7 +27,7 @@ struct Holder<'a> {
 }
 
 /// Judges the locks of the cache `hub` that hold a text.
-pub(crate) fn judge(hub: &Dir, walked: &Walked) -> Vec<Breakage> {
+pub(crate) fn judge(hub: &Dir, walked: &Walked, now: SystemTime) -> Vec<Breakage> {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let here = host.trim();
     let is_alive = |process: u32| Path::new("/proc").join(process.to_string()).exists();
@@ -40,16 +44,18 @@ pub(crate) fn judge(hub: &Dir, walked: &Walked) -> Vec<Breakage> {
             let text = String::from_utf8_lossy(&text).into_owned();
             let Holder { process, host } = holder(&text)?;
             let of_here = host == here;
-            if of_here && is_alive(process) {
+            // Nobody here can tell whether a process of another host or container is alive.
+            let idle = if of_here { Duration::ZERO } else { A_DAY };
+            if of_here && is_alive(process) || age(&hub.look(path).ok()?, now) < idle {
                 return None;
             }
             let evidence = if of_here {
                 format!("process {process} of this host is gone")
             } else {
-                format!("process {process} of the host `{host}` made it")
+                format!("process {process} of the host `{host}` made it, over 24 hours ago")
             };
             // Whoever holds it by flock keeps it.
-            let fixes = vec![Fix::Remove { path: path.clone(), lock: Some(path.clone()) }];
+            let fixes = vec![Fix::Remove { path: path.clone(), lock: Some(path.clone()), idle }];
             Some(Breakage {
                 what: What::StaleLock,
                 path: path.clone(),
@@ -89,7 +95,7 @@ fn holder(text: &str) -> Option<Holder<'_>> {
 mod tests {
     use std::fs;
 
-    use super::{Holder, Walked, holder, judge};
+    use super::{A_DAY, Holder, SystemTime, Walked, holder, judge};
     use crate::hub_cache::{breakage::What, dir::Dir};
 
     #[test]
@@ -103,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_process_of_this_host_is_known_to_live() {
+    fn a_lock_is_stale_when_its_process_is_gone_or_of_another_host_and_a_day_old() {
         let folder = tempfile::tempdir().unwrap();
         let locks = folder.path().join(".locks/models--a--b");
         fs::create_dir_all(&locks).unwrap();
@@ -119,7 +125,11 @@ mod tests {
             fs::write(locks.join(name), text).unwrap();
             walked.written_locks.push(format!(".locks/models--a--b/{name}").into());
         }
-        let found = judge(&Dir::open(folder.path()).unwrap(), &walked);
+        let judged = |now| judge(&Dir::open(folder.path()).unwrap(), &walked, now);
+        let now = SystemTime::now();
+        let young = judged(now);
+        assert!(young.iter().all(|found| !found.path.ends_with("away")), "{young:?}");
+        let found = judged(now + A_DAY);
         let names: Vec<_> = found
             .iter()
             .map(|breakage| breakage.path.file_name().unwrap().to_str().unwrap())

@@ -94,8 +94,8 @@ pub fn verify(
     let who = Who { uid: host.uid, gid: host.gid, groups: &host.groups };
     let everything = scope.repos.is_empty();
 
-    let mut walked = access::walk(&cache, (!everything).then_some(&chosen), who);
-    let stale = locks::judge(&cache.dir, &walked);
+    let mut walked = access::walk(&cache, (!everything).then_some(&chosen), who, stop);
+    let stale = locks::judge(&cache.dir, &walked, SystemTime::now());
     walked.breakages.extend(stale);
     let closed = walked.breakages.iter().filter(|found| found.what == What::ClosedFolder);
     let closed = closed.map(|found| found.path.clone()).collect();
@@ -199,7 +199,10 @@ impl Work<'_> {
                 let hub = &self.cache.path;
                 let memory = self.memory.map(|base| verified::file(base, hub, &name.folder()));
                 let content = bytes.then(|| Content::of(&repo, &judged, memory, *full));
-                let breakages = std::mem::take(&mut judged.breakages);
+                let mut breakages = std::mem::take(&mut judged.breakages);
+                if content.is_none() {
+                    breakages.extend(judged.suspected());
+                }
                 (breakages, Some((judged, content)))
             }
         });

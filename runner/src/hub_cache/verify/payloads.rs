@@ -23,10 +23,11 @@ pub(super) fn unlinked(work: &Work<'_>, full: bool, verification: &mut Verificat
     let now = SystemTime::now();
     let mut pending: Vec<(&Payload, Digest)> = Vec::new();
     for payload in store.payloads.iter().filter(|payload| !work.linked.contains(&payload.name)) {
-        if !work.is_blind {
+        let listed = payload.name.to_str().and_then(|name| work.listed.get(name));
+        // A download of what a list names links it instead of fetching it.
+        if !work.is_blind && listed.is_none() {
             add(verification, What::OrphanBlob, payload, "no repo links to it".to_owned());
         }
-        let listed = payload.name.to_str().and_then(|name| work.listed.get(name));
         let Some(name) = listed.and_then(|name| Digest::of_name(name.as_bytes())) else {
             verification.tally.unverifiable += 1;
             let evidence = "only a repo that links to it could tell".to_owned();
@@ -35,11 +36,8 @@ pub(super) fn unlinked(work: &Work<'_>, full: bool, verification: &mut Verificat
         };
         let known = if full { None } else { verified.recall(&payload.stamp, name) };
         match known {
-            Some(digest) => {
-                verification.tally.remembered += 1;
-                compare(verification, payload, name, digest);
-            }
-            None => pending.push((payload, name)),
+            Some(digest) if digest == name => verification.tally.remembered += 1,
+            _ => pending.push((payload, name)),
         }
     }
     let job = |(payload, name): &(&Payload, Digest)| Job {

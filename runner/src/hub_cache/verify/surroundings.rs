@@ -11,7 +11,7 @@ use rustix::fs::{Access, access, statfs};
 
 use super::access::Who;
 use crate::hub_cache::{
-    breakage::{Breakage, Fix, What},
+    breakage::{AN_HOUR, Breakage, Fix, What},
     cache::Cache,
     dir::Kind,
     names::{RepoName, is_link_probe},
@@ -42,7 +42,7 @@ pub(crate) fn top(cache: &Cache) -> Vec<Breakage> {
         let bytes = cache.dir.look(name).map_or(0, |stamp| stamp.size);
         let path = PathBuf::from(name);
         if *kind == Kind::Folder && is_link_probe(name) {
-            let fix = Fix::Remove { path: path.clone(), lock: None };
+            let fix = Fix::Remove { path: path.clone(), lock: None, idle: AN_HOUR };
             add(
                 What::Leftover,
                 path,

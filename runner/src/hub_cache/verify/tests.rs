@@ -1,13 +1,14 @@
 //! Caches with each breakage, and one without.
 
 mod linked;
+mod proofs;
 
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::atomic::AtomicBool,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use super::{Around, Cache, Content, Reading, Scope, Tally, Verification, hashing, layout, verify};
@@ -16,7 +17,7 @@ use crate::{
     host::Host,
     hub_cache::{
         HubCache,
-        breakage::{Fix, What},
+        breakage::{A_DAY, Fix, What},
         fixture::{COMMIT, Fixture, Kept, git_id},
         names::RepoName,
         repo::Repo,
@@ -99,7 +100,14 @@ fn every_breakage_is_told_apart() {
     fixture.write("models--h--refs/refs/main.0011aabb.tmp", COMMIT);
     model("i/leftovers", true);
     let blob = |name: &str| format!("models--i--leftovers/blobs/{name}");
+    let old = |path: &str| {
+        let file = fs::File::options().write(true).open(fixture.at(path)).unwrap();
+        file.set_modified(SystemTime::now() - A_DAY - Duration::from_secs(60)).unwrap();
+    };
     fixture.write(blob(&format!("{}.0011aabb.incomplete", "a".repeat(64))), "half");
+    old(&blob(&format!("{}.0011aabb.incomplete", "a".repeat(64))));
+    fixture.write(blob(&format!("{}.0011aabb.incomplete", "b".repeat(64))), "half");
+    fixture.write(blob(&format!("{}.incomplete", "c".repeat(64))), "half");
     fixture.write(blob("tmp_7a1f37b8-1b5e-4d1c-9c0e-0123456789ab"), "");
     fixture.write(blob(&"b".repeat(40)), "nobody's");
     fixture.write(blob("notes.txt"), "mine");
@@ -116,7 +124,11 @@ fn every_breakage_is_told_apart() {
     fixture.write(snapshot("k--copy", "build.o"), "mine");
     fs::create_dir(fixture.at("models--l--nothing")).unwrap();
     model("L/Nothing", true);
-    fixture.write(format!(".locks/models--a--corrupt/{}.lock", "c".repeat(40)), "1\nelsewhere\n");
+    for name in ["b", "c"] {
+        let lock = format!(".locks/models--a--corrupt/{}.lock", name.repeat(40));
+        fixture.write(lock, "1\nelsewhere\n");
+    }
+    old(&format!(".locks/models--a--corrupt/{}.lock", "c".repeat(40)));
     fixture.write("notes.txt", "mine");
     let name = "9".repeat(64);
     fixture.write(format!("blobs/99/{name}"), "unknown");

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{Done, Fix, UNFINISHED, apply};
+use crate::hub_cache::breakage::{A_DAY, AN_HOUR};
 
 const EMPTY: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
 
@@ -60,7 +61,7 @@ fn each_fix_does_one_thing() {
 
     fs::set_permissions(at("r/refs/main"), fs::Permissions::from_mode(0o000)).unwrap();
     done(Fix::Mode { path: path("r/refs/main"), mode: 0o644 });
-    done(Fix::Remove { path: path("r/refs/main"), lock: None });
+    done(Fix::Remove { path: path("r/refs/main"), lock: None, idle: AN_HOUR });
     assert_eq!(fs::read_dir(at("r/refs")).unwrap().count(), 0);
 }
 
@@ -102,7 +103,7 @@ fn what_is_gone_by_now_is_no_failure() {
     let folder = cache();
     let path = || Path::new("r/blobs/x").to_owned();
     for fix in [
-        Fix::Remove { path: path(), lock: Some("r/none.lock".into()) },
+        Fix::Remove { path: path(), lock: Some("r/none.lock".into()), idle: A_DAY },
         Fix::SetAside { path: path(), repo: "r".into() },
         Fix::Unlink { path: "gone/snapshots/x".into() },
         Fix::Rename { path: path(), to: "r/blobs/y".into() },
@@ -121,16 +122,16 @@ fn what_is_young_or_somebodys_stays() {
     let folder = cache();
     let root = folder.path();
     fs::write(root.join("r/refs/main.0011aabb.tmp"), "x").unwrap();
-    let fix = Fix::Remove { path: "r/refs/main.0011aabb.tmp".into(), lock: None };
+    let fix = Fix::Remove { path: "r/refs/main.0011aabb.tmp".into(), lock: None, idle: AN_HOUR };
     let left = apply(root, &fix, SystemTime::now()).unwrap();
-    assert!(matches!(left, Done::Left(why) if why.contains("less than an hour")));
+    assert!(matches!(left, Done::Left(why) if why.contains("less than 1 hour")));
     fs::create_dir(root.join("tmpabcd0123")).unwrap();
     fs::write(root.join("tmpabcd0123/dummy_file_src"), "").unwrap();
     fs::write(root.join("tmpabcd0123/dummy_file_dst"), "mine").unwrap();
-    let fix = Fix::Remove { path: "tmpabcd0123".into(), lock: None };
+    let fix = Fix::Remove { path: "tmpabcd0123".into(), lock: None, idle: AN_HOUR };
     // A client that still tries would take it that links cannot be made.
     let left = apply(root, &fix, SystemTime::now()).unwrap();
-    assert!(matches!(left, Done::Left(why) if why.contains("less than an hour")));
+    assert!(matches!(left, Done::Left(why) if why.contains("less than 1 hour")));
     assert!(root.join("tmpabcd0123/dummy_file_src").exists());
     assert!(matches!(apply(root, &fix, later()).unwrap(), Done::Left(_)));
     fs::remove_file(root.join("tmpabcd0123/dummy_file_dst")).unwrap();
@@ -145,11 +146,10 @@ fn what_killed_repairs_left_is_in_nobodys_way() {
     let commit = "0".repeat(40);
     fs::write(root.join("r/refs/main"), format!("{commit}\n")).unwrap();
     fs::set_permissions(root.join("r/refs/main"), fs::Permissions::from_mode(0o666)).unwrap();
-    fs::write(root.join(format!("r/blobs/{commit}.{process:08x}.incomplete")), "").unwrap();
     symlink("x", root.join("r/snapshots/c/f")).unwrap();
     symlink("y", root.join(format!("r/snapshots/c/.aienergyscore-{process}"))).unwrap();
     fs::write(root.join("other/blobs").join(EMPTY), "").unwrap();
-    fs::write(root.join(format!("r/blobs/{EMPTY}.{process:08x}.incomplete")), "").unwrap();
+    fs::write(root.join(format!("r/blobs/{UNFINISHED}{process}")), "").unwrap();
     for fix in [
         Fix::WriteRef { path: "r/refs/main".into(), commit: commit.clone() },
         Fix::Relink { path: "r/snapshots/c/f".into(), text: "../../blobs/x".into() },

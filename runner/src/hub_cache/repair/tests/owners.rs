@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     path::{Path, PathBuf},
-    sync::atomic::AtomicBool,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use super::{
@@ -13,10 +13,19 @@ use super::{
 /// Leaves `left` alone, cannot give `root` back, and opens a folder with `hidden` the first time.
 struct Container<'a> {
     fixture: &'a Fixture,
+    /// Whether the user wants to stop once it was asked.
+    is_enough: bool,
+    stop: AtomicBool,
     asked: RefCell<Vec<Vec<PathBuf>>>,
 }
 
 const REPO: &str = "models--a--m/blobs";
+
+impl<'a> Container<'a> {
+    fn new(fixture: &'a Fixture, is_enough: bool) -> Self {
+        Self { fixture, is_enough, stop: AtomicBool::new(false), asked: RefCell::default() }
+    }
+}
 
 impl TakeBack for Container<'_> {
     fn leave(&self, _: &HostPath, path: &Path) -> Option<String> {
@@ -27,6 +36,7 @@ impl TakeBack for Container<'_> {
     fn take_back(&self, _: &HostPath, paths: &[PathBuf]) -> anyhow::Result<Vec<Failure>> {
         self.fixture.write(Path::new(REPO).join("hidden"), "");
         self.asked.borrow_mut().push(paths.to_vec());
+        self.stop.store(self.is_enough, Ordering::Relaxed);
         let root = paths.iter().filter(|path| path.ends_with("root"));
         let error = "not permitted".to_owned();
         Ok(root
@@ -42,8 +52,7 @@ impl TakeBack for Container<'_> {
 fn repaired(fixture: &Fixture, container: &Container<'_>, really: bool) -> Repair {
     let (mut host, places) = me(fixture);
     host.uid += 1;
-    let stop = AtomicBool::new(false);
-    let around = Around { host: &host, token: None, memory: None, stop: &stop };
+    let around = Around { host: &host, token: None, memory: None, stop: &container.stop };
     repair(&places, &everything(), &around, container, really).unwrap()
 }
 
@@ -54,7 +63,7 @@ fn what_cannot_be_given_back_holds_nothing_else_up() {
     for name in ["left", "root"] {
         fixture.write(Path::new(REPO).join(name), "");
     }
-    let container = Container { fixture: &fixture, asked: RefCell::default() };
+    let container = Container::new(&fixture, false);
     let planned = repaired(&fixture, &container, false);
     let at =
         |names: &[&str]| names.iter().map(|name| Path::new(REPO).join(name)).collect::<Vec<_>>();
@@ -75,4 +84,20 @@ fn what_cannot_be_given_back_holds_nothing_else_up() {
         "{text}"
     );
     assert!(told[2].starts_with("done"), "{text}");
+}
+
+#[test]
+fn a_stop_while_owners_are_changed_ends_the_repair() {
+    let fixture = Fixture::new();
+    fixture.model("a/m", &FILES[..1], true);
+    let config = fixture.at(format!("models--a--m/blobs/{}", git_id(b"{}")));
+    std::fs::write(&config, "[]").unwrap();
+    let container = Container::new(&fixture, true);
+    let done = repaired(&fixture, &container, true);
+    assert_eq!(container.asked.borrow().len(), 1, "without a stop it asks twice");
+    assert!(done.interrupted, "{}", done.lines());
+    assert_eq!(std::fs::read(config).unwrap(), b"[]", "nothing else was begun");
+    let again = Container::new(&fixture, true);
+    again.stop.store(true, Ordering::Relaxed);
+    assert!(repaired(&fixture, &again, true).interrupted && again.asked.borrow().is_empty());
 }

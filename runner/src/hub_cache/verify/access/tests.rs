@@ -23,10 +23,16 @@ fn the_first_class_that_fits_decides() {
     assert_eq!(Rights::of(&entry(EntryKind::File, 0, 1, 1), root).0, 0o7);
 }
 
-fn found(shared: bool, entries: &[(&str, Entry)]) -> Vec<(What, usize)> {
-    let mut judge = Judge { who: ADA, shared, ..Judge::default() };
-    for (path, entry) in entries {
-        judge.entry(Path::new(path), *entry, || None);
+fn found(of_group: bool, entries: &[(&str, Entry)]) -> Vec<(What, usize)> {
+    let entries: Vec<_> =
+        entries.iter().map(|(path, entry)| (*path, *entry, Rights::of(entry, ADA).0)).collect();
+    judged(Judge { who: ADA, of_group, ..Judge::default() }, &entries)
+}
+
+/// What is found in these entries, with these rights.
+fn judged(mut judge: Judge<'_>, entries: &[(&str, Entry, u32)]) -> Vec<(What, usize)> {
+    for (path, entry, rights) in entries {
+        judge.entry(Path::new(path), *entry, Rights(*rights), || None);
     }
     let breakages = judge.finish().breakages.into_iter();
     breakages.map(|breakage| (breakage.what, breakage.fixes.len())).collect()
@@ -81,7 +87,7 @@ fn what_no_client_makes_is_told_and_left_to_its_owner() {
     let own = [("private", entry(Folder, 0o000, 1000, 100))];
     assert_eq!(found(false, &own), [(What::ClosedFolder, 0)], "no mode is changed, either");
     let mut judge = Judge { who: ADA, is_all_clients: false, ..Judge::default() };
-    judge.entry(Path::new(""), entry(Folder, 0o755, 0, 0), || None);
+    judge.entry(Path::new(""), entry(Folder, 0o755, 0, 0), Rights(0o5), || None);
     assert!(judge.finish().breakages[0].fixes.is_empty(), "the folder itself is no cache");
 }
 
@@ -103,4 +109,33 @@ fn in_a_cache_of_a_group_others_own_things() {
         ("models--a/blobs/t", entry(File, 0o600, 1000, 100)),
     ];
     assert_eq!(found(true, &mine), [(What::GroupClosed, 0)]);
+}
+
+#[test]
+fn what_a_list_grants_is_as_good_as_the_users_own() {
+    use EntryKind::{File, Folder, Other};
+    let theirs = |mode| entry(File, mode, 0, 0);
+    // `setfacl -R -m u:1000:rwX`: the mode has the mask of the list for the group.
+    let granted = [
+        ("models--a", entry(Folder, 0o770, 0, 0), 0o7),
+        ("models--a/blobs/x", theirs(0o660), 0o6),
+        ("models--a/refs", entry(Folder, 0o770, 0, 0), 0o7),
+        ("models--a/refs/link", entry(Other, 0o777, 0, 0), 0o7),
+        ("blobs/ab/x", theirs(0o440), 0o4),
+    ];
+    assert_eq!(judged(Judge { who: ADA, ..Judge::default() }, &granted), []);
+    let closed = [
+        ("models--a/trees/c.json", theirs(0o600), 0),
+        ("models--a/blobs/y", theirs(0o600), 0),
+        ("models--a/blobs/z", theirs(0o644), 0o4),
+        ("models--b", entry(Folder, 0o755, 0, 0), 0o5),
+    ];
+    let of_others = Judge { who: ADA, of_others: true, ..Judge::default() };
+    let told = [(What::UnreadableFile, 0), (What::ForeignOwner, 0), (What::ForeignOwner, 0)];
+    assert_eq!(judged(of_others, &closed), told, "nothing is taken from who shares");
+    let left_by_root = [("models--a/refs/link", entry(Other, 0o777, 0, 0), 0o7)];
+    assert_eq!(
+        judged(Judge { who: ADA, ..Judge::default() }, &left_by_root),
+        [(What::ForeignOwner, 1)]
+    );
 }

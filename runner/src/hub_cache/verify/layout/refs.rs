@@ -4,7 +4,7 @@ use std::{collections::HashSet, io, path::Path};
 
 use super::Judge;
 use crate::hub_cache::{
-    breakage::{Fix, What},
+    breakage::{AN_HOUR, Fix, What},
     dir::is_no_text,
     names::is_commit,
     reached::leads_nowhere,
@@ -31,7 +31,7 @@ impl Judge<'_> {
                 }
             };
             if is_unfinished_ref(&reference.name) {
-                let fix = Fix::Remove { path: self.folder.join(path), lock: None };
+                let fix = Fix::Remove { path: self.folder.join(path), lock: None, idle: AN_HOUR };
                 let evidence = "a ref that was being written".to_owned();
                 self.add_fixed(What::Leftover, path, text.len() as u64, evidence, vec![fix]);
                 continue;

@@ -1,7 +1,8 @@
 //! Judges a snapshot: its links, its commit's list, and what it lacks.
 
 use std::{
-    collections::HashSet,
+    borrow::Cow,
+    collections::{BTreeSet, HashSet},
     ffi::{OsStr, OsString},
     os::unix::ffi::OsStrExt as _,
     path::Path,
@@ -16,19 +17,20 @@ use crate::hub_cache::{
     completeness::{Completeness, LARGEST_INDEX, Witness, is_index},
     dir::Kind,
     link,
+    names::{Digest, is_commit},
     reached::{Reached, Seen},
     repair::is_unfinished,
     repo::{BLOBS, Blob, TREES, TreeFault, Trouble},
     snapshot::{Content, Snapshot, SnapshotFile},
     tree::{Tree, TreeFile},
-    verify::layout::{Copy, set_aside},
+    verify::layout::{Copy, Doubt, set_aside},
 };
 
 /// How many names a message lists.
 const SHOWN: usize = 3;
 
 /// What a file of a snapshot gives to a program that opens it.
-enum Found {
+pub(super) enum Found {
     Bytes,
     Missing,
     Nothing,
@@ -73,15 +75,15 @@ impl Judge<'_> {
                 Found::OutOfSight => seen_whole = false,
             }
         }
-        if let Some(Tree(files)) = &tree {
-            let payloads = files
-                .values()
-                .filter_map(|file| Some((file.xet_hash()?.to_owned(), file.etag().to_owned())));
-            self.judged.payloads.extend(payloads);
-        }
         self.too_large(snapshot);
         let complete = completeness(self.repo, snapshot, &present, &dangling, tree.as_ref());
-        self.incomplete(place, complete, &dangling, seen_whole);
+        let parts = match seen_whole {
+            true => self.missing_parts(snapshot, &present),
+            false => BTreeSet::new(),
+        };
+        let parts: BTreeSet<_> = parts.iter().map(|part| part.to_string_lossy()).collect();
+        self.lacks(What::MissingPart, place, parts.iter().map(AsRef::as_ref));
+        self.incomplete(place, complete, &dangling, seen_whole, &parts);
     }
 
     /// Indexes of weights that are not read.
@@ -104,6 +106,30 @@ impl Judge<'_> {
         }
     }
 
+    /// Remembers what a commit's list names: a download links it instead of fetching it.
+    fn list(&mut self, Tree(files): &Tree) {
+        let payloads = files
+            .values()
+            .filter_map(|file| Some((file.xet_hash()?.to_owned(), file.etag().to_owned())));
+        self.judged.payloads.extend(payloads);
+        self.listed.extend(files.values().map(|file| OsString::from(file.etag())));
+    }
+
+    /// The lists of commits that have no snapshot.
+    pub(super) fn lists(&mut self) {
+        let list = self.repo.dir.dir(TREES).and_then(|dir| dir.list());
+        // What is closed, or no folder, was told as such.
+        let Ok(list) = list else { return };
+        for (name, _) in list {
+            let commit = name.to_str().and_then(|name| name.strip_suffix(".json"));
+            let Some(commit) = commit.filter(|commit| is_commit(commit)) else { continue };
+            let has_snapshot = self.repo.commits.iter().any(|(name, _)| *name == *commit);
+            if !has_snapshot && let Some(Ok(tree)) = self.repo.tree(commit) {
+                self.list(&tree);
+            }
+        }
+    }
+
     /// The commit's list, and whether there is one that is out of sight.
     fn tree(&mut self, commit: &str) -> (Option<Tree>, bool) {
         let path = Path::new(TREES).join(format!("{commit}.json"));
@@ -114,10 +140,11 @@ impl Judge<'_> {
         match self.repo.tree(commit) {
             None => (None, false),
             Some(Ok(tree)) => {
+                self.list(&tree);
                 if let Some(entry) = tree.contradiction() {
+                    // A server that lists so lists so again.
                     let evidence = format!("its entry `{entry}` contradicts itself");
-                    let fix = aside(&path, self);
-                    self.add_fixed(What::BrokenTree, &path, 0, evidence, vec![fix]);
+                    self.add(What::BrokenTree, &path, 0, evidence);
                     return (None, false);
                 }
                 (Some(tree), false)
@@ -165,6 +192,11 @@ impl Judge<'_> {
                 self.pointer(name, file, path, entry)
             }
             Content::Copy(stamp) => {
+                let listed = entry.flatten();
+                if let Some(name) = self.text_of_link(snapshot, file, stamp, listed) {
+                    self.link_as_text(name, file, path);
+                    return Found::Missing;
+                }
                 let entry_name = entry.flatten().map(|entry| entry.etag().to_owned());
                 let listed = entry.is_none_or(|entry| entry.is_some());
                 if !listed || (entry.is_none() && only_links) {
@@ -177,6 +209,9 @@ impl Judge<'_> {
                     self.judged.copies.extend(copy);
                 }
                 Found::Bytes
+            }
+            Content::Astray { text, reached } if self.repo.keeps(path, text) => {
+                self.sibling(text, reached, path)
             }
             Content::Astray { text, reached } => {
                 self.astray(text, file, path, entry.flatten());
@@ -225,15 +260,26 @@ impl Judge<'_> {
                     path: self.folder.join(path),
                     text: link::canonical(file.folders, &right),
                 });
+                let is_same_size = stamp.size == entry.size();
                 let evidence =
                     format!("it leads to `{}`, the commit has {right:?}", name.display());
-                self.add_fixed(
-                    What::WrongBlob,
-                    path,
-                    stamp.size,
-                    evidence,
-                    fix.into_iter().collect(),
-                );
+                let is_likely_right = is_same_size && fix.is_none();
+                let fixes = fix.into_iter().collect();
+                let found = self.breakage(What::WrongBlob, path, stamp.size, evidence, fixes);
+                // A server may give a file another name than its list does.
+                match Digest::of_name(right.as_encoded_bytes()) {
+                    Some(etag) => {
+                        let blob = name.clone();
+                        self.judged.doubts.push(Doubt {
+                            blob,
+                            etag,
+                            is_likely_right,
+                            breakage: found,
+                        });
+                    }
+                    None if !is_likely_right => self.judged.breakages.push(found),
+                    None => {}
+                }
             }
             Some(Some(entry)) => self.size(name, stamp.size, entry.size()),
             Some(None) => {
@@ -264,7 +310,7 @@ impl Judge<'_> {
     }
 
     fn size(&mut self, name: &OsString, size: u64, listed: u64) {
-        if size == listed || !self.judged.wrong_size.insert(name.clone()) {
+        if size == listed {
             return;
         }
         let evidence = format!("it has {size} bytes, the commit's list says {listed}");
@@ -272,7 +318,9 @@ impl Judge<'_> {
         // A link out of the repo has no bytes of its own: it is told, and goes, as such.
         let is_astray = matches!(self.repo.blobs.get(name), Some(Blob::Astray { .. }));
         let fix = (!is_astray).then(|| set_aside(self.repo, &self.folder, name));
-        self.add_fixed(What::TruncatedBlob, path, size, evidence, fix.into_iter().collect());
+        let fixes = fix.into_iter().collect();
+        let found = self.breakage(What::TruncatedBlob, path, size, evidence, fixes);
+        self.judged.wrong_size.entry(name.clone()).or_insert(found);
     }
 
     /// A link out of the repo. Where the repo has the blob that the commit's list names, or one of
@@ -301,25 +349,32 @@ impl Judge<'_> {
         complete: Completeness,
         dangling: &[&Path],
         seen_whole: bool,
+        parts: &BTreeSet<Cow<'_, str>>,
     ) {
-        let Completeness::Partial(witness, mut missing) = complete else { return };
         // What dangles was told link by link, and what is out of sight is not missing.
-        if witness == Witness::Link || !seen_whole {
+        let Completeness::Partial(Witness::Tree, mut missing) = complete else { return };
+        if !seen_whole {
             return;
         }
         let dangling: HashSet<_> = dangling.iter().copied().collect();
-        missing.retain(|path| !dangling.contains(Path::new(path)));
-        if missing.is_empty() {
+        missing
+            .retain(|path| !dangling.contains(Path::new(path)) && !parts.contains(path.as_str()));
+        self.lacks(What::PartialSnapshot, place, missing.iter().map(String::as_str));
+    }
+
+    fn lacks<'a>(
+        &mut self,
+        what: What,
+        place: &Path,
+        missing: impl ExactSizeIterator<Item = &'a str>,
+    ) {
+        let count = missing.len();
+        if count == 0 {
             return;
         }
-        let shown = missing.iter().take(SHOWN).map(|path| format!("`{path}`"));
-        let more = if missing.len() > SHOWN { ", …" } else { "" };
-        let shown = shown.collect::<Vec<_>>().join(", ");
-        let evidence = format!("{} file(s) are missing: {shown}{more}", missing.len());
-        let what = match witness {
-            Witness::Index => What::MissingPart,
-            Witness::Tree | Witness::Link => What::PartialSnapshot,
-        };
+        let shown: Vec<_> = missing.take(SHOWN).map(|path| format!("`{path}`")).collect();
+        let more = if count > SHOWN { ", …" } else { "" };
+        let evidence = format!("{count} file(s) are missing: {}{more}", shown.join(", "));
         self.add(what, place, 0, evidence);
     }
 }
