@@ -19,6 +19,7 @@ use crate::{
     exit::Usage,
     host::Host,
     host_path::HostPath,
+    hub_address,
     planted::{refuse_linked, refuse_planted},
 };
 
@@ -41,7 +42,7 @@ impl Kind {
     }
 
     /// The argument's key.
-    const fn key(self) -> &'static str {
+    pub(crate) const fn key(self) -> &'static str {
         match self {
             Self::Model => MODEL,
             Self::Dataset => DATASET,
@@ -162,6 +163,7 @@ impl Inputs {
                 (key == kind.key()).then_some((index, arg, value))
             });
             let Some((argument, arg, value)) = named else { continue };
+            hub_address::refuse(*kind, &value, backend)?;
             if kind.is_path(&value) {
                 let path = expanded(&value, host.home.as_deref())
                     .map_err(|why| Usage(format!("`{arg}`: {why}")))?;

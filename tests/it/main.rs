@@ -27,6 +27,7 @@ mod hub_written;
 mod image_contents;
 mod images;
 mod killed_early;
+mod loading;
 mod machine;
 mod meter;
 mod modes;
