@@ -88,7 +88,7 @@ impl World {
         ] {
             fs::write(cwd.join("my-model").join(name), bytes).expect("a file of the model");
         }
-        fs::write(cwd.join("smollm2.gguf"), "GGUF").expect("a model in a file");
+        fs::write(cwd.join("smollm2.gguf"), b"GGUF\x09\0\0\0").expect("a model in a file");
         fs::write(cwd.join("prompts.csv"), "text\nHello\n").expect("prompts");
         folder("srv".to_owned());
         let caches = [home.join(".cache/huggingface"), home.join("weights")];
