@@ -15,7 +15,7 @@ use contract::{
 
 pub use settle::Found;
 
-use crate::{exit::Usage, host::Host, host_path::HostPath};
+use crate::{exit::Usage, host::Host, host_path::HostPath, hub_address};
 
 /// What an argument can name by a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Kind {
     }
 
     /// The argument's key.
-    const fn key(self) -> &'static str {
+    pub(crate) const fn key(self) -> &'static str {
         match self {
             Self::Model => MODEL,
             Self::Dataset => DATASET,
@@ -157,6 +157,7 @@ impl Inputs {
                 (key == kind.key()).then_some((index, arg, value))
             });
             let Some((argument, arg, value)) = named else { continue };
+            hub_address::refuse(*kind, &value, backend)?;
             if kind.is_path(&value) {
                 let path = expanded(&value, host.home.as_deref())
                     .map_err(|why| Usage(format!("`{arg}`: {why}")))?;

@@ -143,7 +143,10 @@ fn model_or_dataset_that_a_container_chose_is_not_mounted() {
     machine.link_hub(&disk);
     fs::create_dir_all(disk.join(snapshot)).unwrap();
     fs::create_dir_all(disk.join("models--a--b/blobs")).unwrap();
-    fs::write(disk.join("models--a--b/blobs/2"), "weights").unwrap();
+    // Of a version that the runner does not know, so that it only asks where they are.
+    let weights = b"GGUF\x09\0\0\0";
+    fs::write(machine.sandbox.folder("home/secret/mine.gguf"), weights).unwrap();
+    fs::write(disk.join("models--a--b/blobs/2"), weights).unwrap();
     symlink("../../blobs/2", disk.join(snapshot).join("m.gguf")).unwrap();
     let results = machine.folder("cwd/results", &[]);
     let model = |path: String| format!("backend.model={path}");

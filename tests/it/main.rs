@@ -27,6 +27,7 @@ mod hub_scan;
 mod hub_written;
 mod images;
 mod killed_early;
+mod loading;
 mod machine;
 mod meter;
 mod modes;

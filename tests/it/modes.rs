@@ -214,7 +214,8 @@ fn death_leaves_nothing(on: On) {
 /// The code is the benchmark's own, never a false 0.
 fn failures_are_failures(on: On) {
     let ada = Ada::on(on, &[]);
-    fs::write(ada.home().join("broken.gguf"), "no weights").unwrap();
+    // Of a version that the runner does not know: what it knows to be broken is not started.
+    fs::write(ada.home().join("broken.gguf"), b"GGUF\x09\0\0\0").unwrap();
     let engine = on.choice();
     let args = ["run", "--engine", engine, "--flavour", "smoke", "backend.model=./broken.gguf"];
     let output = ada.command(&args).output().unwrap();

@@ -6,9 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use contract::Backend;
+
 use super::{
     completeness::{self, Completeness, LARGEST_INDEX},
     dir::{Kind, Stamp, Time},
+    loadable::loadable,
     names::{BlobName, RepoName, is_of_system},
     reached::{Reached, Seen, leads_nowhere},
     repo::{Blob, Repo, SNAPSHOTS, Trouble},
@@ -54,8 +57,11 @@ pub struct RevisionCensus {
     pub files: u64,
     /// Last change of any of them, in seconds since 1970.
     pub last_modified: f64,
-    /// Whether all its files are there, if anything tells.
+    /// Whether a backend can load it, if that is known; of other repos, whether all its files are
+    /// there.
     pub complete: Option<bool>,
+    /// The backends that can load it, or may.
+    pub backends: Vec<Backend>,
 }
 
 /// Counts a repo.
@@ -139,7 +145,13 @@ pub(crate) fn count(repo: &Repo) -> RepoCensus {
         }
         dangling.iter().for_each(|_| faults.add("link(s) to missing bytes"));
         let tree = repo.tree(&snapshot.commit).and_then(Result::ok);
-        let complete = completeness(repo, &snapshot, &present, &dangling, tree.as_ref());
+        let loadable = loadable(repo, &snapshot);
+        let complete = match &loadable {
+            Some(loadable) => loadable.known().filter(|loads| *loads || !out_of_sight),
+            None => completeness(repo, &snapshot, &present, &dangling, tree.as_ref())
+                .known()
+                .filter(|_| !out_of_sight),
+        };
         let stamps = || of_revision.stamps().chain(&own);
         let modified = stamps().map(|stamp| stamp.modified).max();
         revisions.push(RevisionCensus {
@@ -149,7 +161,8 @@ pub(crate) fn count(repo: &Repo) -> RepoCensus {
             last_modified: seconds(
                 modified.or(snapshot.folder.map(|folder| folder.modified)).unwrap_or_default(),
             ),
-            complete: complete.known().filter(|_| !out_of_sight),
+            complete,
+            backends: loadable.unwrap_or_default().backends,
             commit: snapshot.commit.clone(),
         });
         copies.extend(own);

@@ -169,6 +169,7 @@ mod tests {
                 files: 1,
                 last_modified: 0.0,
                 complete: Some(false),
+                backends: vec![],
             }],
             unfinished: (0, 0),
             faults: vec![],

@@ -192,8 +192,16 @@ fn repo_json(repo: &RepoCensus) -> Value {
     let revisions: Vec<_> = revisions
         .iter()
         .map(|revision| {
-            let RevisionCensus { commit, refs, size_bytes, files, last_modified, complete } =
-                revision;
+            let RevisionCensus {
+                commit,
+                refs,
+                size_bytes,
+                files,
+                last_modified,
+                complete,
+                backends,
+            } = revision;
+            let backends: Vec<_> = backends.iter().map(|backend| backend.name()).collect();
             json!({
                 "commit": commit,
                 "refs": refs,
@@ -201,6 +209,7 @@ fn repo_json(repo: &RepoCensus) -> Value {
                 "files": files,
                 "last_modified": last_modified,
                 "complete": complete,
+                "backends": backends,
             })
         })
         .collect();

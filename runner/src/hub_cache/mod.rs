@@ -3,6 +3,7 @@
 pub(crate) mod belongs;
 pub mod breakage;
 mod cache;
+mod cached;
 mod census;
 mod completeness;
 pub(crate) mod delta;
@@ -14,6 +15,7 @@ mod hash;
 mod hashing;
 mod link;
 mod list;
+mod loadable;
 mod location;
 #[cfg(test)]
 mod moving;

@@ -77,13 +77,6 @@ pub(crate) enum Seen<'a> {
     OutOfSight,
 }
 
-impl Seen<'_> {
-    /// Whether the bytes are there.
-    pub(crate) const fn is_there(&self) -> bool {
-        matches!(self, Self::Listed { .. } | Self::Late { .. })
-    }
-}
-
 /// Whether an entry has gone since its folder was listed: then it is none of ours.
 pub(crate) fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound

@@ -1,35 +1,44 @@
-//! Whether a model can be loaded from a cache alone, told before anything starts.
+//! Whether a model or dataset can be loaded from a cache alone, told before anything starts.
 
-use std::{collections::HashSet, path::Path};
+use std::path::Path;
 
 use contract::Backend;
+use untrusted::escape;
 
 use super::{
     cache::Cache,
-    census::completeness,
-    completeness::{Completeness, Witness},
+    cached::{Cached, Loader},
+    location::out_of_sight,
     names::{RepoName, RepoType},
-    reached::Seen,
-    repo::{Repo, SNAPSHOTS},
-    snapshot::{Content, Snapshot},
+    repo::{BLOBS, Repo, SNAPSHOTS},
+    snapshot::Snapshot,
 };
-use untrusted::escape;
+use crate::loading::{Fault, Judged, Keywords, Remedy, dataset, native, transformers};
 
 /// The branch that is loaded when nobody names another.
 const MAIN: &str = "main";
 
-/// How many names a message lists.
-const SHOWN: usize = 5;
-
-/// What a cache has of a model.
+/// What is known before a load.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Readiness {
-    /// All that is needed, as far as its files tell.
-    Ready,
-    /// It may do: files of the commit are missing that a load need not want.
-    Partial(String),
+    /// All that is needed is there, as far as its files tell, with these doubts.
+    Ready(Vec<String>),
     /// A load must fail.
     Lacking(String),
+}
+
+impl Readiness {
+    /// What a loader's rules say, with what helps where they say no.
+    pub(crate) fn of(judged: Judged, remedy: impl FnOnce(Remedy) -> Option<String>) -> Self {
+        match judged {
+            // Whoever fills a cache names its files.
+            Ok(doubts) => Self::Ready(doubts.iter().map(|doubt| escape(doubt)).collect()),
+            Err(Fault { what, remedy: kind }) => {
+                let rest = remedy(kind).map_or(String::new(), |remedy| format!("; {remedy}"));
+                Self::Lacking(escape(&format!("{what}{rest}")))
+            }
+        }
+    }
 }
 
 /// A model of the Hub, as the arguments name it.
@@ -37,260 +46,182 @@ pub(crate) enum Readiness {
 pub(crate) struct Wanted<'a> {
     /// `ORG/NAME`.
     pub(crate) id: &'a str,
-    /// Branch, tag or commit; `main` if there is none.
-    pub(crate) revision: Option<&'a str>,
     /// One file alone, which is the model.
     pub(crate) file: Option<&'a str>,
     /// What loads it.
     pub(crate) backend: Backend,
+    /// Keywords of its loader.
+    pub(crate) keywords: &'a Keywords,
+    /// Whether it is loaded in a container.
+    pub(crate) contained: bool,
 }
 
 /// Looks for a model in the cache at `hub`.
-pub(crate) fn look(hub: &Path, wanted: Wanted<'_>) -> Readiness {
-    match look_at(hub, wanted) {
-        Readiness::Ready => Readiness::Ready,
-        // Whoever fills the cache names branches and files.
-        Readiness::Partial(why) => Readiness::Partial(escape(&why)),
-        Readiness::Lacking(why) => Readiness::Lacking(escape(&why)),
+pub(crate) fn model(hub: &Path, wanted: Wanted<'_>) -> Readiness {
+    let Wanted { id, file, backend, keywords, contained } = wanted;
+    let name = RepoName { kind: RepoType::Model, id: id.to_owned() };
+    let is_native = backend == Backend::Native;
+    let revision = keywords.revision.as_deref().filter(|_| !is_native).unwrap_or(MAIN);
+    let loader = Loader { contained, by_client: !is_native };
+    let judged = found(hub, &name, revision, loader).and_then(|(repo, snapshot)| {
+        let files = Cached::new(&repo, &snapshot, Path::new(""), loader);
+        let judged = if is_native { native(&files, file) } else { transformers(&files, keywords) };
+        judged.map_err(|fault| in_snapshot(fault, &snapshot))
+    });
+    Readiness::of(judged, |kind| remedy(&name, revision, kind))
+}
+
+/// Looks for a dataset in the cache at `hub`, or for what `datasets` made of it in `made`.
+pub(crate) fn dataset(
+    hub: &Path,
+    made: &Path,
+    id: &str,
+    backend: Backend,
+    contained: bool,
+) -> Readiness {
+    let name = RepoName { kind: RepoType::Dataset, id: id.to_owned() };
+    let loader = Loader { contained, by_client: false };
+    let judged =
+        found(hub, &name, MAIN, Loader { by_client: backend != Backend::Native, ..loader })
+            .and_then(|(repo, snapshot)| {
+                let files = Cached::new(&repo, &snapshot, Path::new(""), loader);
+                let judged = dataset::folder(&files, backend, true);
+                judged.map_err(|fault| in_snapshot(fault, &snapshot))
+            });
+    let is_made = || backend != Backend::Native && made.join(id.replace('/', "___")).is_dir();
+    match judged {
+        Err(Fault { remedy: Remedy::Download, .. }) if is_made() => Readiness::Ready(vec![]),
+        judged => Readiness::of(judged, |kind| remedy(&name, MAIN, kind)),
     }
 }
 
-fn look_at(hub: &Path, wanted: Wanted<'_>) -> Readiness {
-    let name = RepoName { kind: RepoType::Model, id: wanted.id.to_owned() };
-    let remedy = format!("`hf download {}` fetches it", wanted.id);
-    let cache = match Cache::open(hub) {
-        Ok(cache) => cache,
-        Err(error) => return Readiness::Lacking(format!("{error:#}")),
-    };
-    let repo = match cache.read(&name) {
+/// Judges a folder in the repo at `path`, by the way `below` from there.
+pub(crate) fn named_by_path(
+    path: &Path,
+    below: &str,
+    contained: bool,
+    judge: impl FnOnce(&Cached<'_>) -> Judged,
+) -> Judged {
+    let name = path.file_name().and_then(|name| name.to_str()).and_then(RepoName::of_folder);
+    let mut parts = below.splitn(3, '/').skip(1);
+    let (commit, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let loader = Loader { contained, by_client: false };
+    let hub = path.parent().unwrap_or(path);
+    // A folder that is named by its path need not be one of a cache.
+    let Some(name) = name else { return Ok(vec![]) };
+    let (repo, snapshot) = found(hub, &name, commit, loader)?;
+    judge(&Cached::new(&repo, &snapshot, Path::new(rest), loader))
+}
+
+fn absent(what: String) -> Fault {
+    Fault { what, remedy: Remedy::Download }
+}
+
+fn said(what: String) -> Fault {
+    Fault { what, remedy: Remedy::Said }
+}
+
+/// The repo and the snapshot that `revision` means.
+fn found(
+    hub: &Path,
+    name: &RepoName,
+    revision: &str,
+    loader: Loader,
+) -> Result<(Repo, Snapshot), Fault> {
+    let cache = Cache::open(hub).map_err(|error| said(format!("{error:#}")))?;
+    let repo = match cache.read(name) {
         Some(Ok(repo)) => repo,
-        None => {
-            let why = format!("the Hub cache `{}` has nothing of it; {remedy}", hub.display());
-            return Readiness::Lacking(why);
-        }
+        None => return Err(elsewhere(&cache, name)),
         Some(Err(error)) => {
-            return Readiness::Lacking(format!("its folder in the cache is closed: {error}"));
+            return Err(said(format!("its folder in the cache cannot be read: {error}")));
         }
     };
-    let revision = wanted.revision.unwrap_or(MAIN);
-    match snapshot(&repo, revision) {
-        Some(snapshot) => judge(&repo, &snapshot, wanted, &remedy),
-        None => {
-            let has = known(&repo);
-            Readiness::Lacking(format!(
-                "the cache has no revision `{revision}` of it{has}; {remedy}"
-            ))
+    if loader.contained {
+        let places = [repo.path.clone(), repo.path.join(BLOBS), repo.path.join(SNAPSHOTS)];
+        if let Some(place) = places.iter().find(|place| out_of_sight(&cache.path, place).is_some())
+        {
+            return Err(said(format!(
+                "`{}` is a symlink to a place outside of the cache, which the container cannot see",
+                place.display()
+            )));
         }
+    }
+    let Some(snapshot) = snapshot(&repo, revision, loader) else {
+        return Err(no_snapshot(&repo, revision));
+    };
+    if let Some(trouble) = snapshot.troubles.first() {
+        let place = trouble.path.display();
+        return Err(said(format!("`{place}` cannot be read: {}", trouble.error)));
+    }
+    Ok((repo, snapshot))
+}
+
+/// That the cache has no such repo, or has it in other letters.
+fn elsewhere(cache: &Cache, name: &RepoName) -> Fault {
+    let is_it =
+        |other: &&RepoName| other.kind == name.kind && other.id.eq_ignore_ascii_case(&name.id);
+    match cache.repos.iter().find(is_it) {
+        Some(RepoName { id, .. }) => said(format!(
+            "the cache has it as `{id}`, and a cache tells capital letters from small ones; use that \
+             spelling"
+        )),
+        None => absent(format!("the Hub cache `{}` has nothing of it", cache.path.display())),
     }
 }
 
 /// The snapshot that a revision means: a commit by itself, everything else by its ref.
-fn snapshot(repo: &Repo, revision: &str) -> Option<Snapshot> {
+fn snapshot(repo: &Repo, revision: &str, loader: Loader) -> Option<Snapshot> {
     let by_ref = repo.refs.iter().find(|reference| reference.name == revision);
-    // The Hub client takes a ref's text as it is.
-    let commit = by_ref.and_then(|reference| reference.text.as_deref().ok()).unwrap_or(revision);
+    let text = by_ref.and_then(|reference| reference.text.as_deref().ok());
+    // The Hub client takes a ref's text as it is, the `native` backend without blanks around.
+    let text = text.map(|text| if loader.by_client { text } else { text.trim() });
+    let commit = text.unwrap_or(revision);
     let folder = repo.commits.iter().find(|(name, _)| name == commit)?;
     repo.snapshot(&folder.0)
 }
 
-fn known(repo: &Repo) -> String {
+/// That no snapshot is what `revision` means.
+fn no_snapshot(repo: &Repo, revision: &str) -> Fault {
     let names: Vec<_> = repo.refs.iter().map(|reference| format!("`{}`", reference.name)).collect();
-    if names.is_empty() { String::new() } else { format!(", only {}", names.join(", ")) }
-}
-
-fn judge(repo: &Repo, snapshot: &Snapshot, wanted: Wanted<'_>, remedy: &str) -> Readiness {
-    let mut present: HashSet<&Path> = HashSet::new();
-    let mut dangling = Vec::new();
-    for file in &snapshot.files {
-        let there = match &file.content {
-            Content::Blob { name, .. } => match repo.seen(name) {
-                Seen::OutOfSight => {
-                    let why = format!(
-                        "`{SNAPSHOTS}/{}/{}` leads out of sight: a folder on the way is closed",
-                        snapshot.commit,
-                        file.path.display()
-                    );
-                    return Readiness::Lacking(why);
-                }
-                seen => seen.is_there(),
-            },
-            Content::Copy(_) => true,
-            Content::Astray { reached, .. } => reached.stamp().is_some(),
-            Content::Odd => false,
-        };
-        if there {
-            present.insert(&file.path);
-        } else {
-            dangling.push(file.path.as_path());
-        }
-    }
-    let place = &snapshot.place;
-    if let Some(trouble) = snapshot.troubles.first() {
-        let why = format!("`{}` is out of sight: {}", trouble.path.display(), trouble.error);
-        return Readiness::Lacking(why);
-    }
-    let lacks = |what: &str| {
-        Readiness::Lacking(format!("its snapshot `{}` has {what}; {remedy}", place.display()))
+    let Some(reference) = repo.refs.iter().find(|reference| reference.name == revision) else {
+        let has =
+            if names.is_empty() { String::new() } else { format!(", only {}", names.join(", ")) };
+        return absent(format!("the cache has no revision `{revision}` of it{has}"));
     };
-    if let Some(missing) = needed(&present, wanted) {
-        return lacks(&missing);
+    let text = reference.text.as_deref().unwrap_or_default();
+    let place = reference.path.display();
+    if repo.commits.iter().any(|(name, _)| name == text.trim()) {
+        return said(format!(
+            "`{place}` holds white space beside the commit, which the Hub client does not remove; \
+             `aienergyscore cache repair --yes` does"
+        ));
     }
-    let tree = repo.tree(&snapshot.commit).and_then(Result::ok);
-    match completeness(repo, snapshot, &present, &dangling, tree.as_ref()) {
-        Completeness::Complete(_) | Completeness::Unknown => Readiness::Ready,
-        Completeness::Partial(Witness::Index | Witness::Link, missing) => {
-            lacks(&format!("no {}", shown(&missing)))
-        }
-        Completeness::Partial(Witness::Tree, missing) => {
-            // Weights of the kind that is loaded are missing, or only files beside them.
-            let weights: Vec<_> = missing
-                .iter()
-                .filter(|path| is_loaded(Path::new(path), &present, wanted))
-                .cloned()
-                .collect();
-            if !weights.is_empty() {
-                return lacks(&format!("no {}", shown(&weights)));
-            }
-            Readiness::Partial(format!("the cache lacks files of its commit: {}", shown(&missing)))
-        }
+    absent(format!("`{place}` names the commit `{text}`, of which the cache has no snapshot"))
+}
+
+fn in_snapshot(fault: Fault, snapshot: &Snapshot) -> Fault {
+    Fault {
+        what: format!("in its snapshot `{}`: {}", snapshot.place.display(), fault.what),
+        ..fault
     }
 }
 
-/// What no load can do without, if it is missing.
-fn needed(present: &HashSet<&Path>, wanted: Wanted<'_>) -> Option<String> {
-    let ends = |ending: &str| {
-        present.iter().any(|path| path.as_os_str().as_encoded_bytes().ends_with(ending.as_bytes()))
-    };
-    if wanted.backend == Backend::Native {
-        return match wanted.file {
-            Some(file) if !present.contains(Path::new(file)) => Some(format!("no `{file}`")),
-            None if !ends(".gguf") => Some("no GGUF file".to_owned()),
-            _ => None,
-        };
+/// What helps against a fault of a cached repo.
+fn remedy(name: &RepoName, revision: &str, kind: Remedy) -> Option<String> {
+    let RepoName { kind: repo, id } = name;
+    let of_kind = if *repo == RepoType::Dataset { "--repo-type dataset " } else { "" };
+    let of_revision =
+        if revision == MAIN { String::new() } else { format!(" --revision {revision}") };
+    let download = format!("`hf download {of_kind}{id}{of_revision}`");
+    match kind {
+        Remedy::Download => Some(format!("{download} fetches it")),
+        Remedy::Replace => Some(format!(
+            "`aienergyscore cache repair --yes` moves damaged files away, and {download} then fetches \
+             them again"
+        )),
+        Remedy::Said | Remedy::OutOfSight => None,
     }
-    if !present.contains(Path::new("config.json")) {
-        return Some("no `config.json`".to_owned());
-    }
-    (!ends(".safetensors") && !ends(".bin")).then(|| "no weights".to_owned())
-}
-
-/// Whether a missing file belongs to the weights that a load takes: those in safetensors where
-/// there are some.
-fn is_loaded(path: &Path, present: &HashSet<&Path>, wanted: Wanted<'_>) -> bool {
-    if wanted.backend == Backend::Native {
-        return false;
-    }
-    let is = |path: &Path, ending: &str| path.extension().is_some_and(|found| found == ending);
-    let top = path.parent().is_none_or(|folder| folder.as_os_str().is_empty());
-    let kind =
-        if present.iter().any(|path| is(path, "safetensors")) { "safetensors" } else { "bin" };
-    top && is(path, kind) && path.file_stem().is_some_and(is_model)
-}
-
-/// `model` or `pytorch_model`, whole or in parts.
-fn is_model(stem: &std::ffi::OsStr) -> bool {
-    let stem = stem.to_string_lossy();
-    ["model", "pytorch_model"].iter().any(|name| {
-        stem.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-    })
-}
-
-fn shown(paths: &[String]) -> String {
-    let names: Vec<_> = paths.iter().take(SHOWN).map(|path| format!("`{path}`")).collect();
-    let more = paths.len().saturating_sub(SHOWN);
-    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{rest}", names.join(", "))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{fs, os::unix::fs::symlink, path::Path};
-
-    use contract::Backend;
-
-    use super::{Readiness, Wanted, look};
-
-    const COMMIT: &str = "0123456789012345678901234567890123456789";
-
-    /// A cache with one model and these files; a `!` before a name leaves its blob out.
-    fn cache(files: &[(&str, &str)], tree: Option<&str>) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        let repo = folder.path().join("models--org--m");
-        for part in ["blobs", "refs", "trees", &format!("snapshots/{COMMIT}")] {
-            fs::create_dir_all(repo.join(part)).unwrap();
-        }
-        fs::write(repo.join("refs/main"), COMMIT).unwrap();
-        for (number, (name, text)) in files.iter().enumerate() {
-            let blob = format!("{number:040}");
-            let bare = name.trim_start_matches('!');
-            if bare == *name {
-                fs::write(repo.join("blobs").join(&blob), text).unwrap();
-            }
-            let link = repo.join("snapshots").join(COMMIT).join(bare);
-            symlink(Path::new("../../blobs").join(&blob), link).unwrap();
-        }
-        if let Some(tree) = tree {
-            fs::write(repo.join("trees").join(format!("{COMMIT}.json")), tree).unwrap();
-        }
-        folder
-    }
-
-    fn looked(folder: &tempfile::TempDir, wanted: Wanted<'_>) -> String {
-        let text = match look(folder.path(), wanted) {
-            Readiness::Ready => "ready".to_owned(),
-            Readiness::Partial(why) => format!("partial: {why}"),
-            Readiness::Lacking(why) => format!("lacking: {why}"),
-        };
-        text.replace(folder.path().to_str().unwrap(), "HUB")
-    }
-
-    const STACK: Wanted<'_> =
-        Wanted { id: "org/m", revision: None, file: None, backend: Backend::Optimum };
-    const INDEX: &str =
-        r#"{"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}"#;
-
-    #[test]
-    fn a_model_is_ready_or_it_is_said_what_it_lacks() {
-        let whole = cache(&[("config.json", "{}"), ("model.safetensors", "")], None);
-        let other = Wanted { id: "org/other", ..STACK };
-        let tag = Wanted { revision: Some("v2"), ..STACK };
-        let commit = Wanted { revision: Some(COMMIT), ..STACK };
-        let native = Wanted { backend: Backend::Native, ..STACK };
-        let bare = cache(&[("model.safetensors", "")], None);
-        let empty = cache(&[("config.json", "{}")], None);
-        let dangling =
-            cache(&[("config.json", "{}"), ("!model.safetensors", ""), ("b.bin", "")], None);
-        let parts = [
-            ("config.json", "{}"),
-            ("model.safetensors.index.json", INDEX),
-            ("model-1.safetensors", ""),
-        ];
-        let entry = |name: &str| format!(r#""{name}": {{"size": 1, "blob_id": "x"}}"#);
-        let tree = |names: &[&str]| {
-            let files: Vec<_> = names.iter().map(|name| entry(name)).collect();
-            format!(r#"{{"format_version": 1, "files": {{{}}}}}"#, files.join(","))
-        };
-        let files = [("config.json", "{}"), ("model.safetensors", "")];
-        let listed =
-            cache(&files, Some(&tree(&["config.json", "model.safetensors", "onnx/m.onnx"])));
-        let shard = cache(&files, Some(&tree(&["config.json", "model-2.safetensors"])));
-        let gguf = cache(&[("a.gguf", "")], None);
-        let file = Wanted { file: Some("b.gguf"), ..native };
-        let said = [
-            looked(&whole, STACK),
-            looked(&whole, commit),
-            looked(&whole, tag),
-            looked(&whole, other),
-            looked(&whole, native),
-            looked(&bare, STACK),
-            looked(&empty, STACK),
-            looked(&dangling, STACK),
-            looked(&cache(&parts, None), STACK),
-            looked(&listed, STACK),
-            looked(&shard, STACK),
-            looked(&gguf, native),
-            looked(&gguf, file),
-        ];
-        insta::assert_snapshot!(said.join("\n"));
-    }
-}
+mod tests;

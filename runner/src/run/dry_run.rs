@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Planned, Show};
+use super::{Planned, Show, loadable};
 use crate::{
     engine::Detected,
     exit::Exit,
@@ -21,6 +21,9 @@ pub(super) fn show(planned: &Planned, show: Show) -> anyhow::Result<Exit> {
     terminal::say(format_args!("engine: {}", detected.why));
     warn(detected.warning.as_ref());
     warn(plan.surprise());
+    for doubt in loadable::check(planned)? {
+        warn(Some(doubt));
+    }
     for secret in options.handed_over() {
         if let TokenSource::Variable { name, file } = secret {
             terminal::say(format_args!(

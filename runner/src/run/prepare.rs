@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use contract::{Backend, previous::set_aside};
 use reports::Folder;
 
-use super::{Planned, lock::ResultsLock, offline, unfinished::remove_unfinished};
+use super::{Planned, loadable, lock::ResultsLock, unfinished::remove_unfinished};
 use crate::{
     engine::{self, Engine},
     folders::{Need, foreign_entries, ready, repos_out_of_sight},
@@ -54,7 +54,9 @@ pub(super) fn prepare(options: RunOptions, host: &Host) -> anyhow::Result<Prepar
         warn(repos_out_of_sight(&options.cache));
     }
     warn(image_serves(&detected.engine, plan)?);
-    warn(offline::check(&planned)?);
+    for doubt in loadable::check(&planned)? {
+        warn(Some(doubt));
+    }
     if host.uid == 0 {
         let sudo = host.env.get("SUDO_UID").map_or("", |_| {
             "; leave `sudo` out: Docker's group, or Podman's socket by CONTAINER_HOST, is all that a \

@@ -27,7 +27,7 @@ const ADA: u32 = 1000;
 type Symptom = (&'static str, fn() -> String);
 
 /// What needs nothing but the programs.
-const ANYWHERE: [Symptom; 19] = [
+const ANYWHERE: [Symptom; 22] = [
     ("Docker does not answer", || {
         let says = "permission denied while trying to connect to the Docker daemon socket at \
                     unix:///var/run/docker.sock: Get \
@@ -60,6 +60,25 @@ const ANYWHERE: [Symptom; 19] = [
     ("A model is not in the cache, offline", || {
         let here = Here::new("");
         here.said(&["run", "--flavour", "cpu", "--offline", "backend.model=org/model"])
+    }),
+    ("A dataset is not in the cache, offline", || {
+        let here = Here::new("");
+        // Of a version that nothing here knows, so that only the benchmark could refuse it.
+        fs::write(here.0.cwd().join("m.gguf"), b"GGUF\x09\0\0\0").unwrap();
+        let fixed = ["run", "--flavour", "smoke", "--backend", "native", "--offline"];
+        let inputs = ["backend.model=./m.gguf", "scenario.dataset_name=org/prompts"];
+        here.said(&[&fixed[..], &inputs].concat())
+    }),
+    ("A file is a Git LFS pointer", || {
+        let here = Here::new("");
+        fs::create_dir(here.0.cwd().join("my-model")).unwrap();
+        let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n";
+        fs::write(here.0.cwd().join("my-model/config.json"), pointer).unwrap();
+        here.said(&["run", "--flavour", "cpu", "backend.model=./my-model"])
+    }),
+    ("A web address instead of a Hub id", || {
+        let model = "backend.model=https://huggingface.co/org/model";
+        Here::new("").said(&["run", "--flavour", "cpu", model])
     }),
     ("The model is not in the Hub cache", || {
         let model = "backend.model=HuggingFaceTB/SmolLM2-360M-Instruct-GGUF";
@@ -177,12 +196,11 @@ const AS_ROOT: [Symptom; 5] = [
 ];
 
 /// What real Docker, and the stacks in the `cpu` image, say.
-const IN_CONTAINERS: [Symptom; 4] = [
+const IN_CONTAINERS: [Symptom; 3] = [
     ("A folder is missing, by hand", || {
         by_hand(&["--mount", "type=bind,\"source=/home/ada/bench/results\",target=/results"])
     }),
     ("There is no GPU for the container", || by_hand(&["--gpus", "all"])),
-    ("A dataset is not in the cache, offline", || offline(&["scenario.dataset_name=org/prompts"])),
     ("A column is missing", || {
         offline(&["scenario.dataset_name=./prompts.csv", "scenario.text_column_name=prompt"])
     }),

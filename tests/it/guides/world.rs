@@ -78,7 +78,17 @@ impl World {
         executable(&cwd.join("target/entrypoint").join(contract::ENTRYPOINT), ENTRYPOINT);
         // A model and prompts of the reader's own, a cache, and a place that all share.
         fs::create_dir_all(cwd.join("my-model")).expect("a folder");
-        fs::write(cwd.join("smollm2.gguf"), "GGUF").expect("a model in a file");
+        let tensor = r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#;
+        let weights = [&(tensor.len() as u64).to_le_bytes()[..], tensor.as_bytes(), &[0]].concat();
+        let config = br#"{"model_type": "llama"}"#;
+        for (name, bytes) in [
+            ("config.json", &config[..]),
+            ("tokenizer.json", b"{}"),
+            ("model.safetensors", &weights),
+        ] {
+            fs::write(cwd.join("my-model").join(name), bytes).expect("a file of the model");
+        }
+        fs::write(cwd.join("smollm2.gguf"), b"GGUF\x09\0\0\0").expect("a model in a file");
         fs::write(cwd.join("prompts.csv"), "text\nHello\n").expect("prompts");
         folder("srv".to_owned());
         let caches = [home.join(".cache/huggingface"), home.join("weights")];
@@ -140,14 +150,15 @@ impl World {
 fn model(hub: &Path) {
     let repo = hub.join("models--HuggingFaceTB--SmolLM2-360M-Instruct-GGUF");
     let commit = "0123456789abcdef0123456789abcdef01234567";
-    // Git's id of a file without bytes.
-    let blob = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
+    // Of a version that the runner does not know, and git's id of that.
+    let weights = b"GGUF\x09\0\0\0";
+    let blob = "90cc5cff1a069b29173d495dc64bd96654077725";
     let snapshot = repo.join("snapshots").join(commit);
     for folder in [&repo.join("refs"), &repo.join("blobs"), &snapshot] {
         fs::create_dir_all(folder).expect("a folder of the model");
     }
     fs::write(repo.join("refs/main"), commit).expect("the model's branch");
-    fs::write(repo.join("blobs").join(blob), "").expect("the model's weights");
+    fs::write(repo.join("blobs").join(blob), weights).expect("the model's weights");
     symlink(Path::new("../../blobs").join(blob), snapshot.join("model.gguf")).expect("a link");
 }
 

@@ -1,0 +1,120 @@
+//! Whether a dataset can be read, as far as the names and ends of its files tell.
+
+use contract::Backend;
+
+use super::{Fault, Files, Judged, Look, content::Content, files::base, shown};
+
+/// What files of rows end in.
+const ENDINGS: [&str; 4] = ["csv", "json", "jsonl", "parquet"];
+
+/// What parquet begins and ends with.
+const PARQUET: &[u8] = b"PAR1";
+
+/// Judges the files of a dataset in a folder, be it a snapshot.
+///
+/// # Errors
+/// Why it cannot be read.
+pub(crate) fn folder(files: &impl Files, backend: Backend, is_cached: bool) -> Judged {
+    let rows = rows(files);
+    if rows.is_empty() {
+        // The library reads other kinds of files, too.
+        let other = |name: &String| {
+            is_seen(name) && base(name).rsplit_once('.').is_some_and(|(_, end)| end != "md")
+        };
+        let others = !is_cached && backend != Backend::Native && files.names().iter().any(other);
+        return if others { Ok(vec![]) } else { Err(no_rows()) };
+    }
+    if let Some((name, count, here)) = incomplete(&rows) {
+        return Err(Fault::absent(format!(
+            "`{name}` is one of {count} files, and {here} of them are here"
+        )));
+    }
+    if !is_cached && backend != Backend::Native {
+        one_kind(&rows)?;
+    }
+    let faults: Vec<_> = rows.iter().filter_map(|name| one_file(files, name).err()).collect();
+    let all = faults.len() == rows.len();
+    let mut faults = faults.into_iter();
+    match faults.next() {
+        Some(fault) if all => Err(fault),
+        // Its splits may be made of the others.
+        Some(fault) => Ok(vec![fault.what]),
+        None => Ok(vec![]),
+    }
+}
+
+fn no_rows() -> Fault {
+    Fault::absent(format!("no file that ends in .{}", ENDINGS.join(", .")))
+}
+
+/// Judges the file of rows `name`.
+///
+/// # Errors
+/// Why it cannot be read.
+pub(crate) fn one_file(files: &impl Files, name: &str) -> Judged {
+    let Look::There(size) = files.look(name) else { return Ok(vec![]) };
+    let Some(mut content) = Content::open(files, name, size)? else { return Ok(vec![]) };
+    if !name.to_lowercase().ends_with(".parquet") {
+        return Ok(vec![]);
+    }
+    let tail = content.at(size.saturating_sub(4), 4).unwrap_or_default();
+    if !content.head.starts_with(PARQUET) {
+        return Err(Fault::damaged(format!("`{name}` is not a parquet file")));
+    }
+    if size < 12 || tail != PARQUET {
+        return Err(Fault::damaged(format!(
+            "`{name}` is truncated: the end of parquet is missing"
+        )));
+    }
+    Ok(vec![])
+}
+
+/// Whether no part of a name tells that the file is not for readers of rows.
+fn is_seen(name: &str) -> bool {
+    !name.split('/').any(|part| part.starts_with('.') || part.starts_with("__"))
+}
+
+/// The files of rows, be they compressed.
+fn rows(files: &impl Files) -> Vec<String> {
+    let is_row = |name: &String| {
+        let mut ends = base(name).split('.').skip(1).map(str::to_lowercase);
+        is_seen(name) && ends.any(|end| ENDINGS.contains(&end.as_str()))
+    };
+    let names = files.names().into_iter().filter(is_row);
+    names.filter(|name| files.look(name).is_there()).collect()
+}
+
+/// A file of a set of which others are missing, how many the set has, and how many are here.
+fn incomplete(names: &[String]) -> Option<(&str, usize, usize)> {
+    names.iter().find_map(|name| {
+        let (before, after) = name.rsplit_once("-of-")?;
+        let digits =
+            |text: &&str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let count: usize = after.get(..5).filter(digits)?.parse().ok()?;
+        let number = before.rsplit('-').next().filter(digits)?;
+        let set = before.strip_suffix(number)?;
+        let here = names.iter().filter(|other| other.starts_with(set)).count();
+        (here < count).then_some((name.as_str(), count, here))
+    })
+}
+
+/// Refuses files of several kinds, of which the library would read one.
+fn one_kind(names: &[String]) -> Result<(), Fault> {
+    let end = |name: &String| base(name).rsplit_once('.').map(|(_, end)| end.to_lowercase());
+    let mut kinds: Vec<_> = names
+        .iter()
+        .filter_map(end)
+        // A JSON file beside others may be about the dataset.
+        .filter(|end| end != "json" && ENDINGS.contains(&end.as_str()))
+        .collect();
+    kinds.sort();
+    kinds.dedup();
+    match kinds.len() {
+        0 | 1 => Ok(()),
+        _ => Err(Fault::said(format!(
+            "it has files of several kinds ({}), and only those of one would be read; give one of the \
+             files, or a folder of one kind",
+            shown(&kinds)
+        ))),
+    }
+}
