@@ -8,14 +8,17 @@ mod launch;
 mod leftovers;
 mod lock;
 mod offline;
+mod other_files;
 mod outcome;
 mod output_file;
 mod prepare;
 mod pump;
 mod reaper;
 mod repeat;
+mod same_folders;
 mod supervise;
 mod survivors;
+mod tail;
 mod unfinished;
 mod vigil;
 

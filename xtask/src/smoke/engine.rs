@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use contract::{Flavour, env};
 use runner::{
-    engine::{Detected, Engine, Mode, detect},
+    engine::{Detected, Engine, Mode, Place, detect},
     host::Host,
     options::{EngineChoice, Request, RunOptions},
 };
@@ -74,6 +74,7 @@ mod tests {
                 architecture: String::new(),
                 image: None,
                 socket: None,
+                place: Place::Here,
             },
             why: "it answers".to_owned(),
             warning: None,
