@@ -15,6 +15,7 @@ use super::Process;
 use crate::{
     container_id::CONTAINER_ID,
     run_id::{PREFIX, runner_of},
+    surroundings::Surroundings,
 };
 
 /// What follows a run's id in the names of its secrets' files.
@@ -25,7 +26,9 @@ pub fn remove() {
     let named = ["XDG_RUNTIME_DIR", "TMPDIR"].into_iter().filter_map(std::env::var_os);
     let uid = getuid().as_raw();
     let usual = ["/tmp".into(), format!("/run/user/{uid}").into()];
-    let mut folders: Vec<_> = named.map(PathBuf::from).chain(usual).collect();
+    let Surroundings { snap, shared, .. } = Surroundings::read(dirs::home_dir().as_deref());
+    let seen = snap.into_iter().chain(shared).chain(["/dev/shm".into()]);
+    let mut folders: Vec<_> = named.map(PathBuf::from).chain(usual).chain(seen).collect();
     folders.sort();
     folders.dedup();
     for folder in folders.iter().filter(|folder| folder.is_absolute()) {

@@ -5,7 +5,7 @@ use untrusted::escape;
 use crate::{
     engine::{Engine, Place},
     host_path::HostPath,
-    surroundings::Surroundings,
+    surroundings::{Surroundings, TEMPORARY},
 };
 
 /// What engines say of the source of a mount that is missing where their daemon is.
@@ -27,6 +27,8 @@ enum Cause {
     Snap,
     /// Temporary folders of a service's own.
     PrivateTmp,
+    /// Temporary folders of the daemon's own.
+    OtherTmp,
     /// The virtual machine has only what is shared with it.
     Desktop,
     /// An address that may lead to another machine.
@@ -73,6 +75,11 @@ fn told(engine: &Engine, different: &[&HostPath], cause: &Cause) -> String {
             "this service has a /tmp and a /var/tmp of its own (PrivateTmp= of systemd)".to_owned(),
             "use folders elsewhere, and a TMPDIR elsewhere, or set PrivateTmp=no",
         ),
+        Cause::OtherTmp => (
+            "the daemon has a /tmp of its own (PrivateTmp= of systemd, a container or a snap)"
+                .to_owned(),
+            "use folders elsewhere, and a TMPDIR elsewhere",
+        ),
         Cause::Desktop => (
             "Docker Desktop shares only some folders with its virtual machine".to_owned(),
             "use folders below your home folder, or share others in its settings (Resources, File \
@@ -93,6 +100,8 @@ fn told(engine: &Engine, different: &[&HostPath], cause: &Cause) -> String {
 
 fn cause(engine: &Engine, different: &[&HostPath], surroundings: &Surroundings) -> Cause {
     let is_hidden = |path: &&HostPath| surroundings.hides(path.as_path());
+    let is_temporary =
+        |path: &&HostPath| TEMPORARY.iter().any(|tmp| path.as_path().starts_with(tmp));
     match &engine.place {
         Place::Behind(address) => Cause::Behind(address.clone()),
         Place::Desktop => Cause::Desktop,
@@ -100,6 +109,7 @@ fn cause(engine: &Engine, different: &[&HostPath], surroundings: &Surroundings) 
         _ if surroundings.container => Cause::InContainer,
         _ if different.iter().any(is_hidden) => Cause::PrivateTmp,
         _ if different.is_empty() && surroundings.private_tmp => Cause::PrivateTmp,
+        _ if different.iter().any(is_temporary) => Cause::OtherTmp,
         _ => Cause::Unknown,
     }
 }
@@ -129,6 +139,7 @@ mod tests {
             (Cause::InContainer, vec![&results]),
             (Cause::Snap, vec![]),
             (Cause::PrivateTmp, vec![&results, &cache]),
+            (Cause::OtherTmp, vec![&results]),
             (Cause::Desktop, vec![]),
             (behind, vec![&results]),
             (Cause::Unknown, vec![&cache]),
@@ -142,7 +153,8 @@ mod tests {
         let docker = engine(Mode::DockerRootful);
         let (tmp, srv) = (path("/tmp/results"), path("/srv/results"));
         let none = Surroundings::default();
-        assert_eq!(cause(&docker, &[&tmp], &none), Cause::Unknown);
+        assert_eq!(cause(&docker, &[&tmp], &none), Cause::OtherTmp);
+        assert_eq!(cause(&docker, &[&srv], &none), Cause::Unknown);
         let private = Surroundings { private_tmp: true, ..none };
         assert_eq!(cause(&docker, &[&tmp], &private), Cause::PrivateTmp);
         assert_eq!(cause(&docker, &[], &private), Cause::PrivateTmp);

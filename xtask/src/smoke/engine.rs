@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use contract::{Flavour, env};
 use runner::{
-    engine::{Detected, Engine, Mode, Place, detect},
+    engine::{Detected, Engine, Mode, detect},
     host::Host,
     options::{EngineChoice, Request, RunOptions},
 };
@@ -56,7 +56,7 @@ fn describe(Detected { engine, why, warning }: Detected) -> Chosen {
 
 #[cfg(test)]
 mod tests {
-    use runner::engine::{Client, Detected, Engine, Mode};
+    use runner::engine::{Client, Detected, Engine, Mode, Place};
 
     use super::{Chosen, describe};
 
