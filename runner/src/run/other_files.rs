@@ -86,7 +86,7 @@ fn told(engine: &Engine, different: &[&HostPath], cause: &Cause) -> String {
              sharing)",
         ),
         Cause::Behind(address) => (
-            format!("its address `{}` leads to another machine", escape(address)),
+            format!("its address `{}` leads to another machine or container", escape(address)),
             "work on that machine, or choose an engine of this one (unset DOCKER_HOST, or `docker \
              context use default`)",
         ),
