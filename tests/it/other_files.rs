@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink},
     path::Path,
     process::{Child, Command, Stdio},
@@ -15,7 +15,7 @@ use crate::{
     daemon::Daemon,
     fake_runs::{GOOD, sandbox_with},
     harness::{FakeDocker, Outcome, Sandbox, aienergyscore, smoke},
-    under_way::{run, said},
+    under_way::{run, said, until},
 };
 
 /// What Docker says of itself where this is the rest of it.
@@ -252,7 +252,9 @@ while True:
 "#;
         let mut command = Command::new("python3");
         command.args(["-c", script, &port.to_string(), socket.trim_start_matches("unix://")]);
-        Self(command.stdin(Stdio::null()).spawn().unwrap(), port)
+        let tunnel = Self(command.stdin(Stdio::null()).spawn().unwrap(), port);
+        until("the tunnel", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        tunnel
     }
 }
 
