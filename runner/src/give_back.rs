@@ -113,6 +113,7 @@ const NO_CONTAINER: &str = "without a container there is no root to change owner
 /// When it cannot, with the reason.
 pub(crate) fn can(engine: &Engine) -> anyhow::Result<()> {
     ensure!(engine.has_containers(), NO_CONTAINER);
+    engine.refuse_elsewhere()?;
     let image = Flavour::Smoke.image();
     ensure!(
         engine.image.is_some(),

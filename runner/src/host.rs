@@ -17,6 +17,7 @@ use crate::{
     exit::Usage,
     gpus::AmdGpus,
     homes::{home_of, user},
+    surroundings::Surroundings,
 };
 
 /// The caller's environment, as a map: nothing below reads the process's own.
@@ -89,6 +90,8 @@ pub struct Host {
     pub nvidia_gpus: usize,
     /// AMD's GPUs.
     pub amd: AmdGpus,
+    /// What surrounds this program.
+    pub surroundings: Surroundings,
     /// Whether SELinux confines what runs here.
     pub selinux: bool,
     /// The program of the host engine, if it has been built or installed.
@@ -130,6 +133,7 @@ impl Host {
             homes: env.users().filter_map(|name| Some((name.to_owned(), home_of(name)?))).collect(),
             nvidia_gpus: count_gpus(Path::new("/proc/driver/nvidia/gpus")),
             amd: AmdGpus::read(),
+            surroundings: Surroundings::read(dirs::home_dir().as_deref()),
             selinux: enforces(Path::new("/sys/fs/selinux/enforce")),
             entrypoint: entrypoint_candidates(&env, executable.as_deref())
                 .into_iter()
@@ -140,6 +144,18 @@ impl Host {
             cwd,
             env,
         })
+    }
+}
+
+impl Host {
+    /// Whether there is a GPU that NVIDIA's driver serves: that of WSL2 does not list them.
+    pub(crate) const fn has_nvidia(&self) -> bool {
+        self.nvidia_gpus > 0 || self.surroundings.wsl_gpu
+    }
+
+    /// Whether there is any GPU that a run could use.
+    pub(crate) const fn has_gpus(&self) -> bool {
+        self.has_nvidia() || self.amd.count > 0
     }
 }
 

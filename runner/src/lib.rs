@@ -50,6 +50,8 @@ pub mod run_id;
 pub mod server;
 pub mod shell;
 mod signals;
+mod snap;
+pub mod surroundings;
 pub mod terminal;
 #[cfg(test)]
 mod testing;

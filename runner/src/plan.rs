@@ -7,6 +7,7 @@ mod parts;
 
 use contract::{Backend, Flavour, HOST_GATEWAY, SHM_SIZE, env, path};
 use serde::Serialize;
+use untrusted::NEW;
 
 pub use confinement::{Cover, Limit};
 pub use gpus::Driver;
@@ -78,6 +79,7 @@ impl RunPlan {
     /// # Errors
     /// When the engine cannot do what the options ask for.
     pub fn new(options: &RunOptions, host: &Host, engine: &Engine) -> Result<Self, Usage> {
+        engine.refuse_elsewhere()?;
         let backend = backend(options, engine);
         let network = network(options.offline, backend.value, host, engine);
         let container = engine.has_containers();
@@ -125,6 +127,7 @@ impl RunPlan {
             supervision: Some(Supervision {
                 container: format!("aienergyscore-{}", options.run_id),
                 cidfile: options.cidfile.clone(),
+                folders: format!("{NEW}{}", options.run_id),
             }),
             args: inputs.args,
             doubts: doubts.collect(),

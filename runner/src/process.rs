@@ -36,6 +36,9 @@ const LONGEST_WORK: Duration = Duration::from_secs(600);
 pub(crate) const SECRETS: [&str; 3] =
     [env::HF_TOKEN, env::HUGGING_FACE_HUB_TOKEN, env::VLLM_API_KEY];
 
+/// Has Docker's client look every image up at a notary, even one that it shall not pull.
+const CONTENT_TRUST: &str = "DOCKER_CONTENT_TRUST";
+
 /// What a short command said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Captured {
@@ -198,15 +201,19 @@ pub(crate) fn both<A, B: Send>(
 
 /// Whether there is a program of this name.
 pub(crate) fn is_on_path(name: &str) -> bool {
-    find(name, &std::env::var_os("PATH").unwrap_or_default()).is_some()
+    find_on_path(name).is_some()
 }
 
-/// An engine's client, as [`program`], without our secrets.
+/// An engine's client, as [`program`], without our secrets. An image that was built here is signed by
+/// nobody.
 ///
 /// # Errors
 /// As [`program`].
 pub(crate) fn command(argv: &[impl AsRef<str>]) -> anyhow::Result<duct::Expression> {
-    Ok(SECRETS.iter().fold(program(argv)?, |command, name| command.env_remove(name)))
+    let command = SECRETS.iter().fold(program(argv)?, |command, name| command.env_remove(name));
+    let pulls_never =
+        argv.windows(2).any(|words| words[0].as_ref() == "--pull" && words[1].as_ref() == "never");
+    Ok(if pulls_never { command.env_remove(CONTENT_TRUST) } else { command })
 }
 
 /// The command in a process group of its own: the terminal's Ctrl-C is for us to pass on, and our
@@ -227,6 +234,11 @@ pub(crate) fn program(argv: &[impl AsRef<str>]) -> anyhow::Result<duct::Expressi
         command.process_group(0).arg0(&name);
         Ok(())
     }))
+}
+
+/// The program of this name that would be started.
+pub(crate) fn find_on_path(name: &str) -> Option<PathBuf> {
+    find(name, &std::env::var_os("PATH").unwrap_or_default())
 }
 
 /// The program `name` in the folders of `path`; a name with a slash is the program itself.

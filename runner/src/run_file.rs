@@ -16,23 +16,35 @@ use rustix::{
 };
 use untrusted::{Dir, Stamp};
 
-use crate::{exit::Usage, host::Host, host_path::HostPath, run_id::PREFIX, terminal};
+use crate::{
+    exit::Usage, host::Host, host_path::HostPath, run_id::PREFIX, surroundings::Surroundings,
+    terminal,
+};
 
 /// What may be set to a folder for such files, in the order of use.
 const VARIABLES: [&str; 2] = ["XDG_RUNTIME_DIR", "TMPDIR"];
 
-/// Folders for such files that need no variable, in the order of use. `uid` is the user's.
-pub(crate) fn usual_folders(uid: u32) -> [PathBuf; 4] {
-    ["/tmp".into(), format!("/run/user/{uid}").into(), "/var/tmp".into(), "/dev/shm".into()]
+/// All folders for files of the user's runs, in the order of use. `named` are those of the variables.
+pub(crate) fn folders(
+    named: impl IntoIterator<Item = PathBuf>,
+    surroundings: &Surroundings,
+) -> Vec<PathBuf> {
+    let own = format!("/run/user/{}", getuid());
+    let usual = ["/tmp", &own, "/var/tmp", "/dev/shm"].map(PathBuf::from);
+    let Surroundings { snap, shared, .. } = surroundings;
+    snap.iter().cloned().chain(named).chain(shared.iter().cloned()).chain(usual).collect()
 }
 
-/// All folders for files of the user's runs in this environment.
-pub(crate) fn folders(uid: u32) -> impl Iterator<Item = PathBuf> {
-    VARIABLES.into_iter().filter_map(std::env::var_os).map(PathBuf::from).chain(usual_folders(uid))
+/// The values of the variables, by `value`.
+pub(crate) fn named(
+    value: impl Fn(&'static str) -> Option<OsString>,
+) -> impl Iterator<Item = PathBuf> {
+    VARIABLES.into_iter().filter_map(value).map(PathBuf::from)
 }
 
 /// A file that the run makes, in the first folder that serves and lies in none of `apart`, which are
-/// canonical. What `su` or a container hands on may name somebody else's folder.
+/// canonical; an engine sees it there, too, if there is such a folder. What `su` or a container hands on
+/// may name somebody else's.
 ///
 /// # Errors
 /// When no folder serves, or no engine can mount the path.
@@ -42,9 +54,11 @@ pub(crate) fn file_of_run(
     what: &str,
     apart: &[PathBuf],
 ) -> Result<HostPath, Usage> {
-    let named = VARIABLES.into_iter().filter_map(|name| host.env.text(name)).map(PathBuf::from);
-    let folders: Vec<_> = named.chain(usual_folders(getuid().as_raw())).collect();
-    let Some(folder) = folders.iter().find(|folder| serves(folder, apart)) else {
+    let surroundings = &host.surroundings;
+    let folders = folders(named(|name| host.env.get(name).cloned()), surroundings);
+    let serving: Vec<_> = folders.iter().filter(|folder| serves(folder, apart)).collect();
+    let seen = serving.iter().find(|folder| !surroundings.hides(folder));
+    let Some(folder) = seen.or(serving.first()) else {
         let tried: Vec<_> = folders.iter().map(|folder| folder.to_string_lossy()).collect();
         return Err(Usage(format!(
             "no folder for the run's temporary files: the container, or another user, could change \
@@ -137,7 +151,7 @@ mod tests {
     };
 
     use super::file_of_run;
-    use crate::{host::Host, testing::host};
+    use crate::{host::Host, surroundings::Surroundings, testing::host};
 
     fn file(tmp: &str, apart: &[&str]) -> Result<String, String> {
         let host = Host { env: [("TMPDIR", tmp)].into_iter().collect(), ..host() };
@@ -169,5 +183,33 @@ mod tests {
         assert_eq!(file("/nobody", &["/tmp", "/run"]).unwrap(), "/var/tmp/aienergyscore-ID-cid");
         let refused = file("/nobody", &["/"]).unwrap_err();
         assert!(refused.starts_with("no folder for the run's temporary files"), "{refused}");
+    }
+
+    #[test]
+    fn files_lie_where_the_engine_sees_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let own: PathBuf = folder.path().to_owned();
+        let at = |surroundings: Surroundings, variables: &[(&str, &str)]| {
+            let env = variables.iter().copied().collect();
+            let host = Host { surroundings, env, ..host() };
+            let file = file_of_run(&host, "ID", "token", &[]).unwrap().to_string();
+            file.strip_suffix("/aienergyscore-ID-token").unwrap().to_owned()
+        };
+        let none = Surroundings::default;
+        let shown = own.to_str().unwrap();
+        assert_eq!(at(none(), &[]), "/tmp");
+        let snap = Surroundings { snap: Some(own.clone()), ..none() };
+        assert_eq!(at(snap, &[("TMPDIR", "/var/tmp")]), shown);
+        let container = Surroundings { container: true, shared: vec![own.clone()], ..none() };
+        assert_eq!(at(container.clone(), &[]), shown);
+        assert_eq!(at(container.clone(), &[("TMPDIR", "/dev/shm")]), shown);
+        let within = own.join("tmp");
+        std::fs::create_dir(&within).unwrap();
+        assert_eq!(
+            at(container, &[("TMPDIR", within.to_str().unwrap())]),
+            within.to_str().unwrap()
+        );
+        let private = Surroundings { private_tmp: true, ..none() };
+        assert_eq!(at(private, &[("XDG_RUNTIME_DIR", "/var/tmp")]), "/dev/shm");
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     engine::{Engine, LocalImage, Mode},
     gpus::AmdGpus,
     host::Host,
+    surroundings::Surroundings,
 };
 
 /// Ada's machine: no GPU, an empty environment, run in `~/bench`.
@@ -22,6 +23,7 @@ pub(crate) fn host() -> Host {
         env: [("", ""); 0].into_iter().collect(),
         nvidia_gpus: 0,
         amd: AmdGpus::default(),
+        surroundings: Surroundings::default(),
         selinux: false,
         entrypoint: None,
         address: Some([192, 168, 7, 7].into()),

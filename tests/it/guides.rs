@@ -17,13 +17,14 @@ use std::{
 use clap::{Parser as _, error::ErrorKind};
 use runner::{
     cli::{self, Cli},
-    engine::{Client, Engine, LocalImage, Mode},
+    engine::{Client, Engine, LocalImage, Mode, Place},
     gpus::AmdGpus,
     host::Host,
     options::RunOptions,
     pass_through::sort_words,
     plan::RunPlan,
     render::command_line,
+    surroundings::Surroundings,
 };
 use walkdir::WalkDir;
 
@@ -303,6 +304,7 @@ fn plan(world: &World, line: &str) -> RunPlan {
         env: world.env().into_iter().chain(set).collect(),
         nvidia_gpus: 0,
         amd: AmdGpus::default(),
+        surroundings: Surroundings::default(),
         selinux: false,
         entrypoint: None,
         address: None,
@@ -326,6 +328,7 @@ fn docker() -> Engine {
         architecture: String::new(),
         image: Some(LocalImage::default()),
         socket: None,
+        place: Place::Here,
     }
 }
 

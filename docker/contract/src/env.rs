@@ -44,6 +44,9 @@ pub const RUN_ID: &str = "AIENERGYSCORE_RUN_ID";
 /// GPUs that must be there (container), as [`Expected`](crate::gpus::Expected) writes them. The
 /// entrypoint does not start the benchmark without them.
 pub const GPUS: &str = "AIENERGYSCORE_GPUS";
+/// The file of the results folder that lists the mounts (container), a
+/// [`Told`](crate::folders::Told). The entrypoint starts nothing where it sees other folders.
+pub const FOLDERS: &str = "AIENERGYSCORE_FOLDERS";
 /// The entrypoint program of the host engine (host).
 pub const ENTRYPOINT: &str = "AIENERGYSCORE_ENTRYPOINT";
 

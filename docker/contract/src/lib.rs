@@ -9,6 +9,7 @@ mod backend;
 mod device;
 pub mod env;
 mod flavour;
+pub mod folders;
 pub mod give_back;
 pub mod gpus;
 pub mod host_meter;

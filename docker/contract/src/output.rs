@@ -61,4 +61,7 @@ pub struct Completion {
     pub run_id: String,
     /// The benchmark's exit code, 128+n for a signal.
     pub exit_code: u8,
+    /// Whether the runner has the container's kernel, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_kernel: Option<bool>,
 }

@@ -5,6 +5,7 @@ mod cli;
 mod clock;
 mod devices;
 mod failure;
+mod folders;
 mod give_back;
 mod init;
 mod native;

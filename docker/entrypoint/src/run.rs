@@ -20,6 +20,7 @@ use untrusted::escape;
 use crate::{
     arguments, cli, devices,
     failure::{self, Usage, say},
+    folders::{self, Verdict},
     stack::Stack,
     summary,
     supervise::{GRACE, Outcome, Sinks, supervise},
@@ -50,6 +51,11 @@ pub(crate) fn results(variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
 /// Runs the benchmark with `args`; the exit code.
 pub(crate) fn run(args: Vec<String>, variable: impl Fn(&str) -> Option<OsString>) -> u8 {
     let results = results(&variable);
+    // The runner says it: only there it is known why.
+    let same_kernel = match folders::compare(&results, variable(name::FOLDERS)) {
+        Verdict::Others => return contract::folders::OTHERS,
+        Verdict::Fine { same_kernel } => same_kernel,
+    };
     let results = match prepare(&results) {
         Ok(results) => results,
         Err(error) => return failure::report(&error),
@@ -57,7 +63,7 @@ pub(crate) fn run(args: Vec<String>, variable: impl Fn(&str) -> Option<OsString>
     let benchmark = benchmark(args, &results, &variable);
     let exit_code = benchmark.unwrap_or_else(|error| failure::report(&error));
     let run_id = variable(name::RUN_ID).unwrap_or_default().to_string_lossy().into_owned();
-    match complete(&results, output::Completion { run_id, exit_code }) {
+    match complete(&results, output::Completion { run_id, exit_code, same_kernel }) {
         Ok(()) => exit_code,
         Err(error) if exit_code == 0 => failure::report(&error),
         Err(error) => {

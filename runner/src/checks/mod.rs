@@ -129,7 +129,7 @@ fn gpus(plan: &RunPlan, host: &Host) -> Finding {
     };
     let reason = plan.gpus.reason.clone();
     let unused = plan.backend.value.uses_gpus() && plan.gpus.value == Devices::None;
-    if nvidia + amd > 0 && unused {
+    if host.has_gpus() && unused {
         return Finding::warning("gpus", subject, reason);
     }
     Finding::ok("gpus", subject, reason)

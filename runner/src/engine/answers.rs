@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Client, Engine, Mode, PODMAN, image};
+use super::{Client, Engine, Mode, PODMAN, Place, image};
 use crate::process::Captured;
 
 /// The answers of an engine, by its client.
@@ -18,6 +18,8 @@ pub(super) struct Answers {
     pub(super) image: Captured,
     /// Where it may be asked without its client.
     pub(super) socket: Option<PathBuf>,
+    /// Where its containers run.
+    pub(super) place: Place,
 }
 
 /// What an engine says of itself.
@@ -41,7 +43,7 @@ impl Answers {
     /// # Errors
     /// When it does not tell of the image.
     pub(super) fn engine(self, reference: &str) -> anyhow::Result<Engine> {
-        let Self { program, client, info, image, socket } = self;
+        let Self { program, client, info, image, socket, place } = self;
         let Info { version, mode, runtime, nvidia, limits, architecture } = info;
         let whose = if client == Client::Podman { PODMAN } else { program };
         let image = image::parse(whose, reference, &image)?;
@@ -57,6 +59,7 @@ impl Answers {
             architecture,
             image,
             socket,
+            place,
         })
     }
 }

@@ -2,8 +2,9 @@
 
 use anyhow::{Context as _, anyhow, bail};
 use contract::{Backend, Flavour, env};
+use untrusted::escape;
 
-use super::{Client, DOCKER, Engine, Mode, PODMAN, answers::Answers, docker, podman};
+use super::{Client, DOCKER, Engine, Mode, PODMAN, Place, answers::Answers, docker, podman};
 use crate::{
     gpus::{Devices, Gpus},
     host::Host,
@@ -106,13 +107,18 @@ fn host_will_do(options: &RunOptions) -> bool {
 
 fn detected(answers: Answers, options: &RunOptions, why: &str) -> anyhow::Result<Detected> {
     let engine = answers.engine(&options.image)?;
-    let Engine { program, client, mode, version, .. } = &engine;
+    let Engine { program, client, mode, version, place, .. } = &engine;
     let through = match client {
         Client::Docker if mode.is_podman() => " behind docker's client",
         Client::Podman if program == DOCKER => " under the name of docker",
         _ => "",
     };
-    let why = format!("{} {version}{through} ({mode}): {why}", mode.engine());
+    let at = match place {
+        Place::Here => String::new(),
+        Place::Desktop => " in Docker Desktop's virtual machine".to_owned(),
+        Place::Behind(address) | Place::Elsewhere(address) => format!(" at {}", escape(address)),
+    };
+    let why = format!("{} {version}{through}{at} ({mode}): {why}", mode.engine());
     Ok(Detected { engine, why, warning: None })
 }
 
@@ -133,11 +139,12 @@ fn host_engine(options: &RunOptions, host: &Host, why: &str) -> anyhow::Result<D
             mode: Mode::Host,
             version: String::new(),
             runtime: String::new(),
-            nvidia: host.nvidia_gpus > 0,
+            nvidia: host.has_nvidia(),
             limits: false,
             architecture: String::new(),
             image: None,
             socket: None,
+            place: Place::Here,
         },
         why: format!("host, without a container: {why}"),
         warning: not_enforced(options),

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
 use super::{
-    Client, DOCKER, Mode,
+    Client, DOCKER, Mode, Place,
     answers::{Answers, Info},
     daemon::{self, Said},
     image, is_at_least, socket,
@@ -15,7 +15,9 @@ use crate::process::{self, Captured, both};
 
 /// One request that tells all that a plan needs. Podman's `docker` has no such fields and says so.
 const INFO: &str = "{\"version\":{{json .ServerVersion}},\"security\":{{json .SecurityOptions}},\
-                    \"runtimes\":{{json .Runtimes}},\"memory\":{{json .MemoryLimit}}}";
+                    \"runtimes\":{{json .Runtimes}},\"memory\":{{json .MemoryLimit}},\
+                    \"system\":{{json .OperatingSystem}},\"name\":{{json .Name}},\
+                    \"kernel\":{{json .KernelVersion}}}";
 
 /// Asks the daemon for itself and for the image `reference`. None when `docker` is Podman under that
 /// name.
@@ -23,16 +25,24 @@ const INFO: &str = "{\"version\":{{json .ServerVersion}},\"security\":{{json .Se
 /// # Errors
 /// When no daemon answers, or it is not understood.
 pub(super) fn ask(reference: &str) -> anyhow::Result<Option<Answers>> {
-    let (mut socket, said) = match daemon::ask(DOCKER, reference) {
-        Some((socket, said)) => (Some(socket), said),
-        None => (None, ask_client(reference)?),
+    let (mut socket, said, mut place) = match daemon::ask(DOCKER, reference) {
+        Some((socket, said)) => (Some(socket), said, Place::Here),
+        None => {
+            let (said, address) =
+                both(|| ask_client(reference), || socket::address_of_docker(DOCKER));
+            // A client that does not tell is asked for everything else, too.
+            (None, said?, address.map_or(Place::Here, |address| Place::of(&address)))
+        }
     };
     let Said { info, version, image } = said;
     if is_podmans_own(&info) {
         return Ok(None);
     }
     let server = Server::read(&version);
-    let mut info = parse_info(&info, &server)?;
+    let (mut info, desktop) = parse_info(&info, &server)?;
+    if desktop && !matches!(place, Place::Elsewhere(_)) {
+        place = Place::Desktop;
+    }
     if let Some(version) = server.podman() {
         let told = info.mode == Mode::DockerRootless;
         let rootless =
@@ -44,7 +54,7 @@ pub(super) fn ask(reference: &str) -> anyhow::Result<Option<Answers>> {
         // What its socket says of a container's end is known by way of Docker's client alone.
         socket = None;
     }
-    Ok(Some(Answers { program: DOCKER, client: Client::Docker, info, image, socket }))
+    Ok(Some(Answers { program: DOCKER, client: Client::Docker, info, image, socket, place }))
 }
 
 /// Has Docker's client ask. All side by side: each takes a client some 20 ms.
@@ -76,7 +86,8 @@ fn is_podmans_own(answer: &Captured) -> bool {
 }
 
 /// Reads the answer to [`INFO`], or that of the daemon itself, and takes the processor from `server`.
-fn parse_info(answer: &Captured, server: &Server) -> anyhow::Result<Info> {
+/// The second value is whether containers run in the virtual machine of Docker Desktop.
+fn parse_info(answer: &Captured, server: &Server) -> anyhow::Result<(Info, bool)> {
     #[derive(Deserialize)]
     struct Answer {
         #[serde(alias = "ServerVersion")]
@@ -87,6 +98,12 @@ fn parse_info(answer: &Captured, server: &Server) -> anyhow::Result<Info> {
         runtimes: Option<BTreeMap<String, serde_json::Value>>,
         #[serde(alias = "MemoryLimit")]
         memory: Option<bool>,
+        #[serde(alias = "OperatingSystem")]
+        system: Option<String>,
+        #[serde(alias = "Name")]
+        name: Option<String>,
+        #[serde(alias = "KernelVersion")]
+        kernel: Option<String>,
     }
     let Captured { code, stdout, stderr } = answer;
     if *code != 0 {
@@ -108,20 +125,38 @@ fn parse_info(answer: &Captured, server: &Server) -> anyhow::Result<Info> {
     let has = |name: &str| {
         security.iter().any(|option| option.split(',').any(|part| part == format!("name={name}")))
     };
-    let mode = match (has("rootless"), has("userns")) {
+    let desktop = is_desktop(
+        &answer.system.unwrap_or_default(),
+        &answer.name.unwrap_or_default(),
+        &answer.kernel.unwrap_or_default(),
+    );
+    let mode = match (has("rootless") || desktop, has("userns")) {
         (true, _) => Mode::DockerRootless,
         (false, true) => Mode::DockerUsernsRemap,
         (false, false) => Mode::DockerRootful,
     };
     let nvidia = answer.runtimes.is_some_and(|runtimes| runtimes.contains_key("nvidia"));
-    Ok(Info {
+    let info = Info {
         version: answer.version.unwrap_or_default(),
         mode,
         runtime: String::new(),
         nvidia,
         limits: answer.memory.unwrap_or(true),
         architecture: server.arch.clone(),
-    })
+    };
+    Ok((info, desktop))
+}
+
+/// Whether these are the system, the name and the kernel of Docker Desktop's virtual machine on
+/// Linux: it makes uid 0 inside the user outside, like a rootless daemon. Under WSL2 Docker Desktop
+/// shares the kernel and the file systems of its user, ids and all.
+fn is_desktop(system: &str, name: &str, kernel: &str) -> bool {
+    let named = if system.is_empty() {
+        name == "docker-desktop"
+    } else {
+        system.to_lowercase().contains("docker desktop")
+    };
+    named && !kernel.to_lowercase().contains("microsoft")
 }
 
 /// What the server behind Docker's client says of its version.
@@ -178,11 +213,32 @@ mod tests {
             let json = format!(
                 r#"{{"version":"20.10.24","security":{security},"runtimes":{{"runc":{{}}}}}}"#
             );
-            let info = parse_info(&answer(0, &json, ""), &Server::default()).unwrap();
+            let (info, desktop) = parse_info(&answer(0, &json, ""), &Server::default()).unwrap();
+            assert!(!desktop);
             assert_eq!((info.mode, info.nvidia), (mode, false), "{security}");
         }
         let gpus = r#"{"version":"28.0","security":[],"runtimes":{"nvidia":{"path":"x"}}}"#;
-        assert!(parse_info(&answer(0, gpus, ""), &Server::default()).unwrap().nvidia);
+        assert!(parse_info(&answer(0, gpus, ""), &Server::default()).unwrap().0.nvidia);
+    }
+
+    #[test]
+    fn docker_desktop_is_known_by_its_name_and_told_from_that_of_wsl() {
+        let read = |system: &str, name: &str, kernel: &str| {
+            let json = format!(
+                r#"{{"version":"28.3.2","security":["name=seccomp,profile=unconfined"],
+                "system":"{system}","name":"{name}","kernel":"{kernel}"}}"#
+            );
+            let (info, desktop) = parse_info(&answer(0, &json, ""), &Server::default()).unwrap();
+            (info.mode, desktop)
+        };
+        let linuxkit = "6.10.14-linuxkit";
+        let desktop = (Mode::DockerRootless, true);
+        assert_eq!(read("Docker Desktop", "docker-desktop", linuxkit), desktop);
+        assert_eq!(read("", "docker-desktop", linuxkit), desktop);
+        let native = (Mode::DockerRootful, false);
+        let wsl = "5.15.167.4-microsoft-standard-WSL2";
+        assert_eq!(read("Docker Desktop", "docker-desktop", wsl), native);
+        assert_eq!(read("Debian GNU/Linux 12", "docker-desktop", "6.1.0"), native);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod choice;
 mod daemon;
 mod docker;
 mod image;
+mod place;
 mod podman;
 mod question;
 mod socket;
@@ -12,12 +13,16 @@ mod socket;
 use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
+use untrusted::escape;
 
 pub(crate) use choice::container_engine;
 pub use choice::{Detected, detect};
 pub use image::LocalImage;
 pub(crate) use image::{of_another_version, remedy, unfit};
+pub use place::Place;
 pub(crate) use question::Question;
+
+use crate::exit::Usage;
 
 /// How an engine runs containers. Identity, mounts and network follow from this, not from the
 /// engine's name.
@@ -133,6 +138,8 @@ pub struct Engine {
     pub image: Option<LocalImage>,
     /// Where its daemon answers faster than its client; none where only the client is asked.
     pub socket: Option<PathBuf>,
+    /// Where its containers run.
+    pub place: Place,
 }
 
 impl Engine {
@@ -155,12 +162,32 @@ impl Engine {
             architecture: String::new(),
             image: None,
             socket: None,
+            place: Place::Here,
         }
+    }
+
+    /// Refuses one whose containers run on another machine: they would get that machine's folders.
+    ///
+    /// # Errors
+    /// When they do.
+    pub(crate) fn refuse_elsewhere(&self) -> Result<(), Usage> {
+        let Place::Elsewhere(address) = &self.place else { return Ok(()) };
+        let variable = if self.client == Client::Podman { "CONTAINER_HOST" } else { "DOCKER_HOST" };
+        Err(Usage(format!(
+            "`{}` runs containers on another machine, `{}`, which has other folders than this one, \
+             and whose energy cannot be metered from here; work on that machine, or choose an engine \
+             of this one (unset {variable}, or `docker context use default`)",
+            self.program,
+            escape(address)
+        )))
     }
 
     /// How it passes supplementary groups on. Measured on Docker 20.10 and Podman 4.3.
     pub(crate) fn groups(&self) -> Groups {
         match (self.mode, self.client) {
+            (Mode::DockerRootless, _) if self.place == Place::Desktop => {
+                Groups::Never("Docker Desktop maps your own group alone")
+            }
             (Mode::DockerRootless, _) => {
                 Groups::Never("a rootless daemon maps your own group alone")
             }
@@ -181,7 +208,8 @@ impl Engine {
         match self.mode {
             Mode::DockerRootful | Mode::DockerUsernsRemap => true,
             Mode::PodmanRootless | Mode::PodmanRootful => self.is_at_least(4, 7),
-            Mode::DockerRootless | Mode::Host => false,
+            Mode::DockerRootless => self.place == Place::Desktop,
+            Mode::Host => false,
         }
     }
 

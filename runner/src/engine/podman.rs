@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
 use super::{
-    Client, Mode,
+    Client, Mode, Place,
     answers::{Answers, Info},
     image,
 };
@@ -28,12 +28,40 @@ pub(super) fn ask(program: &'static str, reference: &str) -> anyhow::Result<Answ
     let (info, image) =
         both(|| process::ask(&[program, "info", "--format", "json"]), || process::ask(&question));
     let nvidia = DEVICES.iter().any(|folder| describes_nvidia(Path::new(folder)));
-    let info = parse_info(program, &info?, nvidia)?;
-    Ok(Answers { program, client: Client::Podman, info, image: image?, socket: None })
+    let (info, remote) = parse_info(program, &info?, nvidia)?;
+    let place = if remote { Place::of(&address(program)?) } else { Place::Here };
+    Ok(Answers { program, client: Client::Podman, info, image: image?, socket: None, place })
+}
+
+/// The address of the service that `program`, Podman's client, talks to.
+fn address(program: &str) -> anyhow::Result<String> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    if let Some(address) = variable("CONTAINER_HOST") {
+        return Ok(address);
+    }
+    let list = process::ask(&[program, "system", "connection", "list", "--format", "json"])?;
+    Ok(address_of(&list.stdout, variable("CONTAINER_CONNECTION").as_deref()))
+}
+
+/// The address of the connection `named`, or of the one by default; empty if it is not listed.
+fn address_of(list: &str, named: Option<&str>) -> String {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Connection {
+        name: String,
+        #[serde(rename = "URI")]
+        uri: String,
+        #[serde(default)]
+        default: bool,
+    }
+    let connections: Vec<Connection> = serde_json::from_str(list).unwrap_or_default();
+    let is_chosen = |it: &Connection| named.map_or(it.default, |named| it.name == named);
+    connections.into_iter().find(is_chosen).map_or_else(String::new, |chosen| chosen.uri)
 }
 
 /// Reads the answer to `podman info --format json`. Whether it knows of NVIDIA's GPUs is no part of it.
-fn parse_info(program: &str, answer: &Captured, nvidia: bool) -> anyhow::Result<Info> {
+/// The second value is whether its client talks to a service.
+fn parse_info(program: &str, answer: &Captured, nvidia: bool) -> anyhow::Result<(Info, bool)> {
     #[derive(Deserialize)]
     struct Answer {
         host: Host,
@@ -47,6 +75,8 @@ fn parse_info(program: &str, answer: &Captured, nvidia: bool) -> anyhow::Result<
         cgroup_version: String,
         oci_runtime: Runtime,
         security: Security,
+        #[serde(default)]
+        service_is_remote: bool,
     }
     #[derive(Deserialize)]
     struct Runtime {
@@ -68,14 +98,15 @@ fn parse_info(program: &str, answer: &Captured, nvidia: bool) -> anyhow::Result<
     let Answer { host, version } = serde_json::from_str(stdout)
         .with_context(|| format!("`{program} info` answered what is not understood: {stdout:?}"))?;
     let rootless = host.security.rootless;
-    Ok(Info {
+    let info = Info {
         version: version.version,
         mode: if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful },
         runtime: host.oci_runtime.name,
         nvidia,
         limits: !rootless || host.cgroup_version != "v1",
         architecture: host.arch,
-    })
+    };
+    Ok((info, host.service_is_remote))
 }
 
 /// Whether a file in `folder` describes NVIDIA's GPUs.
@@ -91,7 +122,7 @@ mod properties;
 
 #[cfg(test)]
 mod tests {
-    use super::{Captured, Info, Mode, describes_nvidia, parse_info};
+    use super::{Captured, Info, Mode, address_of, describes_nvidia, parse_info};
 
     /// A shortened answer of Podman 4.3.1.
     fn answer(rootless: bool, cgroups: &str) -> Captured {
@@ -106,13 +137,25 @@ mod tests {
     #[test]
     fn the_mode_is_what_podman_reports() {
         let info =
-            |rootless, cgroups| parse_info("podman", &answer(rootless, cgroups), false).unwrap();
+            |rootless, cgroups| parse_info("podman", &answer(rootless, cgroups), false).unwrap().0;
         let Info { version, mode, runtime, nvidia: _, limits, architecture } = info(true, "v1");
         let words = (version.as_str(), runtime.as_str(), architecture.as_str());
         assert_eq!(words, ("4.3.1", "runc", "amd64"));
         assert_eq!((mode, limits), (Mode::PodmanRootless, false));
         assert!(info(true, "v2").limits);
         assert_eq!((info(false, "v1").mode, info(false, "v1").limits), (Mode::PodmanRootful, true));
+    }
+
+    #[test]
+    fn the_service_is_that_of_the_connection() {
+        let list = r#"[{"Name":"a","URI":"ssh://core@gpu7:22/run/podman.sock","Default":true},
+            {"Name":"b","URI":"unix:///run/podman/podman.sock","Default":false}]"#;
+        assert_eq!(address_of(list, None), "ssh://core@gpu7:22/run/podman.sock");
+        assert_eq!(address_of(list, Some("b")), "unix:///run/podman/podman.sock");
+        assert_eq!(address_of(list, Some("c")) + &address_of("", None), "");
+        let remote = answer(true, "v2").stdout.replace("Remote\":false", "Remote\":true");
+        let remote = Captured { stdout: remote, ..answer(true, "v2") };
+        assert!(parse_info("podman", &remote, false).unwrap().1);
     }
 
     #[test]

@@ -23,17 +23,25 @@ const LONGEST: u64 = 1 << 20;
 /// # Errors
 /// When it talks to another machine, or does not tell.
 pub(super) fn of_docker(program: &str) -> anyhow::Result<PathBuf> {
+    let endpoint = address_of_docker(program)?;
+    match endpoint.strip_prefix("unix://") {
+        Some(path) => Ok(path.into()),
+        None => bail!("`{program}` talks to {endpoint:?}, which is no socket of this machine"),
+    }
+}
+
+/// The address that `program`, Docker's client, talks to.
+///
+/// # Errors
+/// When it does not tell.
+pub(super) fn address_of_docker(program: &str) -> anyhow::Result<String> {
     let format = "{{.Endpoints.docker.Host}}";
     // Where DOCKER_HOST is set the client tells it, too: it is the context `default` then.
     let endpoint = match std::env::var("DOCKER_HOST") {
         Ok(host) if !host.is_empty() => host,
         _ => ask(&[program, "context", "inspect", "--format", format])?.stdout,
     };
-    let endpoint = endpoint.trim();
-    match endpoint.strip_prefix("unix://") {
-        Some(path) => Ok(path.into()),
-        None => bail!("`{program}` talks to {endpoint:?}, which is no socket of this machine"),
-    }
+    Ok(endpoint.trim().to_owned())
 }
 
 /// Whether the Podman behind `socket` is rootless: before version 4.6 it tells only those who ask

@@ -11,6 +11,7 @@ use crate::{
     container_id::{ALIVE, CONTAINER_ID},
     run_file,
     run_id::{PREFIX, runner_of},
+    surroundings::Surroundings,
 };
 
 /// What follows a run's id in the names of its secrets' files.
@@ -19,7 +20,9 @@ const KINDS: [&str; 2] = ["token", "api-key"];
 /// Removes what dead runs of this user left in the folders that runs put secrets into.
 pub fn remove() {
     let uid = getuid().as_raw();
-    let mut folders: Vec<_> = run_file::folders(uid).collect();
+    let surroundings = Surroundings::read(dirs::home_dir().as_deref());
+    let mut folders =
+        run_file::folders(run_file::named(std::env::var_os::<&'static str>), &surroundings);
     folders.sort();
     folders.dedup();
     for folder in folders.iter().filter(|folder| folder.is_absolute()) {

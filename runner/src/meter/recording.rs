@@ -55,7 +55,7 @@ pub(super) struct Estimate {
 
 impl Recording {
     /// One of nothing, for a reason.
-    pub(super) fn none(why: String) -> Self {
+    pub(crate) fn none(why: String) -> Self {
         Self {
             begun: 0.0,
             ended: 0.0,

@@ -58,7 +58,7 @@ impl Request {
             Some(_) => Served::Elsewhere,
         };
         let (gpus, only_used) = gpus(options, plan, engine, host, served);
-        let none = (gpus == Devices::None && host.nvidia_gpus + host.amd.count > 0)
+        let none = (gpus == Devices::None && host.has_gpus())
             .then(|| format!("no GPU is metered, as the run has none: {}", plan.gpus.reason));
         let subject = match &plan.supervision {
             Some(supervision) if engine.has_containers() => Subject::Container {
@@ -163,7 +163,7 @@ fn gpus(
     if served == Served::Here {
         return match &options.gpus {
             Gpus::Exactly(devices) => (devices.clone(), false),
-            Gpus::Auto if host.nvidia_gpus + host.amd.count > 0 => (Devices::All, true),
+            Gpus::Auto if host.has_gpus() => (Devices::All, true),
             Gpus::Auto => (Devices::None, false),
         };
     }

@@ -33,7 +33,7 @@ impl Driver {
     /// AMD's where this machine has these alone.
     pub(super) fn of(host: &Host) -> Self {
         match &host.amd {
-            AmdGpus { count: 1.., groups } if host.nvidia_gpus == 0 => {
+            AmdGpus { count: 1.., groups } if !host.has_nvidia() => {
                 Self::Amd { groups: groups.clone() }
             }
             _ => Self::Nvidia,
@@ -113,18 +113,22 @@ fn there_are(host: &Host, engine: &Engine) -> Option<usize> {
 fn automatic(host: &Host, engine: &Engine) -> Because<Devices> {
     let (nvidia, amd) = (host.nvidia_gpus, host.amd.count);
     let mode = engine.mode;
+    let found = match nvidia {
+        0 => "GPU of WSL2 (`/dev/dxg`)".to_owned(),
+        nvidia => format!("{nvidia} NVIDIA GPU(s)"),
+    };
     match Driver::of(host) {
-        Driver::Nvidia if nvidia == 0 => {
+        Driver::Nvidia if !host.has_nvidia() => {
             because(Devices::None, "auto: this machine has no NVIDIA or AMD GPU")
         }
         Driver::Nvidia if !engine.nvidia => because(
             Devices::None,
             format!(
-                "auto: {mode} cannot hand over the {nvidia} NVIDIA GPU(s) found; install the NVIDIA \
-                 Container Toolkit and restart it"
+                "auto: {mode} cannot hand over the {found} found; install the NVIDIA Container \
+                 Toolkit and restart it"
             ),
         ),
-        Driver::Nvidia => because(Devices::All, format!("auto: {nvidia} NVIDIA GPU(s) found")),
+        Driver::Nvidia => because(Devices::All, format!("auto: {found} found")),
         Driver::Amd { groups } => match closed(&groups, host, engine) {
             Some(why) => because(
                 Devices::None,
@@ -177,6 +181,7 @@ mod tests {
         options::{Request, RunOptions},
         plan::RunPlan,
         render::command_line,
+        surroundings::Surroundings,
         testing::{engine, host},
     };
 
@@ -294,6 +299,18 @@ mod tests {
         }
         let env = [("CONTAINER_HOST", "ssh://far")].into_iter().collect();
         assert_eq!(told("5", &Host { env, ..four }, &podman), None);
+    }
+
+    #[test]
+    fn the_gpu_of_wsl_is_found_and_not_counted() {
+        let surroundings = Surroundings { wsl_gpu: true, ..Surroundings::default() };
+        let host = Host { surroundings, ..host() };
+        let mut docker = engine(Mode::DockerRootful);
+        docker.socket = Some("/run/docker.sock".into());
+        assert_eq!(plan("auto", &host, &docker).gpus.value, Devices::None);
+        docker.nvidia = true;
+        insta::assert_snapshot!(shown("auto", &host, &docker).trim(), @"auto (auto: GPU of WSL2 (`/dev/dxg`) found): --gpus all --env AIENERGYSCORE_GPUS=nvidia:1");
+        assert_eq!(plan("2", &host, &docker).gpus.value, Devices::Count(2));
     }
 
     #[test]

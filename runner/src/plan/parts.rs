@@ -157,4 +157,6 @@ pub struct Supervision {
     pub container: String,
     /// The file that receives the container's id.
     pub cidfile: HostPath,
+    /// The file of the results folder that lists the mounts for the entrypoint.
+    pub folders: String,
 }

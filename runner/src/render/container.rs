@@ -4,7 +4,7 @@ use contract::{HOST_GATEWAY, env, label, path};
 
 use super::{args_reason, gpus};
 use crate::{
-    engine::{Engine, Groups, Mode},
+    engine::{Engine, Groups, Mode, Place},
     host_path::HostPath,
     plan::{
         Access, Because, Cover, Identity, Input, InputBy, Limit, Mount, MountVariable, Network,
@@ -68,6 +68,10 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
                 ["--env", &format!("{}={run_id}", env::RUN_ID)],
                 "marks what this run writes, and arms the dead-man's switch",
             ),
+            Part::new(
+                ["--env", &format!("{}={}", env::FOLDERS, supervision.folders)],
+                "lists the mounts: the entrypoint starts nothing in other folders than these",
+            ),
         ]),
         None => parts.push(Part::new(["--rm"], "removes the container when it ends")),
     }
@@ -121,10 +125,13 @@ fn identity_parts(engine: &Engine, identity: &Because<Identity>) -> Vec<Part> {
             Part::new(["--userns", "host"], "remapped ids could not write to your folders"),
             caller,
         ],
-        Mode::DockerRootless | Mode::PodmanRootless => vec![Part::new(
-            ["--user", "0:0"],
-            "under a rootless engine uid 0 inside is you outside",
-        )],
+        Mode::DockerRootless | Mode::PodmanRootless => {
+            let reason = match engine.place {
+                Place::Desktop => "in Docker Desktop's virtual machine uid 0 is you outside",
+                _ => "under a rootless engine uid 0 inside is you outside",
+            };
+            vec![Part::new(["--user", "0:0"], reason)]
+        }
     };
     if groups.is_empty() {
         return parts;

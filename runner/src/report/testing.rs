@@ -69,7 +69,7 @@ pub(super) fn measured(name: &str, total: f64) -> RunRecord {
         folder: Path::new("results").join(name),
         origin: Origin::Summary,
         summary,
-        completion: Some(Completion { run_id: name.into(), exit_code: 0 }),
+        completion: Some(Completion { run_id: name.into(), exit_code: 0, same_kernel: None }),
         meter: Some((meter(total), HOST_METER)),
         details: Details {
             dataset: Some(Told {

@@ -3,27 +3,35 @@
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use contract::{Backend, output, summary::Summary};
+use contract::{
+    Backend,
+    folders::OTHERS,
+    output::{self, Completion},
+    summary::Summary,
+};
 use reports::Folder;
 use serde_json::json;
 
 use super::{
     Planned, Show, aftermath, container, dead_runs,
     leftovers::Search,
+    other_files::{self, is_missing},
     outcome::{self, Evidence},
     output_file,
     prepare::Prepared,
     reaper::Reaper,
     repeat,
+    same_folders::List,
     supervise::Running,
 };
 use crate::{
+    engine::Place,
     exit::Exit,
     host::Host,
     host_path::HostPath,
     hub_cache::delta::Inventory,
     json_text::json_text,
-    meter::{self, Meter},
+    meter::{self, Meter, Recording},
     render::command_line,
     report,
     run_file::RunFile,
@@ -31,6 +39,10 @@ use crate::{
     terminal::{self, warn},
     token::TokenSource,
 };
+
+/// Why nothing is metered beside a container of another kernel.
+const FAR: &str = "the container ran under another kernel, on another machine or in a virtual one, and \
+                   nothing of this machine was metered for it";
 
 /// Runs what is prepared.
 ///
@@ -51,9 +63,10 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     let again = repeat::repeat(options, detected, plan, &command, host);
     let alive = container::mark_alive(engine, plan)?;
     let started = hand_over(&prepared.planned, host).and_then(|secrets| {
-        Ok((secrets, Running::start(&command, engine, plan, show == Show::RunJson)?))
+        let list = List::write(lock.folder(), engine, plan)?;
+        Ok((secrets, list, Running::start(&command, engine, plan, show == Show::RunJson)?))
     });
-    let (secrets, running) = match started {
+    let (secrets, list, running) = match started {
         Ok(started) => started,
         Err(error) => {
             // Nobody was asked for a container, so nobody has to wait for one to come.
@@ -81,15 +94,30 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
 
     let results = lock.folder();
     warn(lock.renew().err().map(|error| format!("{error:#}")));
+    let completion: Option<Completion> = read_json(results, output::COMPLETION)?;
+    let code = state.exit_code().unwrap_or(ended.code);
+    let different = match &list {
+        Some(list) if code == i32::from(OTHERS) && completion.is_none() => Some(list.different()),
+        Some(_) if !made && is_missing(&ended.said) => Some(vec![]),
+        _ => None,
+    };
+    let other_files =
+        different.map(|different| other_files::message(engine, &different, &host.surroundings));
+    drop(list);
+    let recording = match completion.as_ref().and_then(|it| it.same_kernel) {
+        Some(false) if engine.place != Place::Desktop => Recording::none(FAR.to_owned()),
+        _ => recording,
+    };
     let evidence = Evidence {
         engine: engine.mode.engine(),
         client_code: ended.code,
         signal: ended.signal,
         made,
         state,
-        completion: read_json(results, output::COMPLETION)?,
+        completion,
         has_report: results.dir().has_file(output::REPORT),
         has_summary: results.dir().has_file(output::SUMMARY),
+        other_files,
     };
     let verdict = outcome::judge(&plan.run_id, &evidence);
     warn(aftermath::foreign_results(results, host.uid));
@@ -112,7 +140,9 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     }
     if let Some(message) = verdict.message {
         terminal::say(format_args!("error: {message}"));
-        terminal::say(format_args!("results so far: {}", options.results));
+        if evidence.other_files.is_none() {
+            terminal::say(format_args!("results so far: {}", options.results));
+        }
     }
     Ok(verdict.exit)
 }

@@ -8,14 +8,17 @@ mod launch;
 mod leftovers;
 mod loadable;
 mod lock;
+mod other_files;
 mod outcome;
 mod output_file;
 mod prepare;
 mod pump;
 mod reaper;
 mod repeat;
+mod same_folders;
 mod supervise;
 mod survivors;
+mod tail;
 mod unfinished;
 mod vigil;
 

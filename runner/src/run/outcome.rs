@@ -30,6 +30,8 @@ pub(super) struct Evidence {
     pub has_report: bool,
     /// Whether the summary is there.
     pub has_summary: bool,
+    /// What is wrong with the folders that the container would have got, or got.
+    pub other_files: Option<String>,
 }
 
 /// What the engine says of the container.
@@ -43,6 +45,16 @@ pub(super) enum ContainerState {
     Known(State),
     /// It said nothing of use, but this.
     Unknown(String),
+}
+
+impl ContainerState {
+    /// The exit code that the engine tells.
+    pub(super) const fn exit_code(&self) -> Option<i32> {
+        match self {
+            Self::Known(state) => Some(state.exit_code),
+            _ => None,
+        }
+    }
 }
 
 /// The state of a container, as Docker reports it.
@@ -96,6 +108,9 @@ pub(super) fn judge(run_id: &str, evidence: &Evidence) -> Verdict {
             Exit::Benchmark(shell_code(128 + signal)),
             format!("stopped by {name}; the benchmark is ended, and what it wrote is kept"),
         );
+    }
+    if let Some(message) = &evidence.other_files {
+        return failed(Exit::Failed, message.clone());
     }
     let code = match state {
         ContainerState::NoContainers => *client_code,
@@ -249,16 +264,21 @@ mod tests {
             signal: None,
             made: true,
             state: exited(0),
-            completion: Some(Completion { run_id: "r".to_owned(), exit_code: 0 }),
+            completion: Some(Completion {
+                run_id: "r".to_owned(),
+                exit_code: 0,
+                same_kernel: None,
+            }),
             has_report: true,
             has_summary: true,
+            other_files: None,
         }
     }
 
     #[test]
     fn every_ending_has_its_code_and_its_reason() {
-        let other = Completion { run_id: "old".to_owned(), exit_code: 0 };
-        let bad = Completion { run_id: "r".to_owned(), exit_code: 3 };
+        let other = Completion { run_id: "old".to_owned(), exit_code: 0, same_kernel: None };
+        let bad = Completion { run_id: "r".to_owned(), exit_code: 3, same_kernel: None };
         let oom =
             r#"{"Running":false,"OOMKilled":true,"ExitCode":137,"Error":"","StartedAt":"2026"}"#;
         let up = r#"{"Running":true,"OOMKilled":false,"ExitCode":0,"Error":"","StartedAt":"2026"}"#;
@@ -293,6 +313,7 @@ mod tests {
             Evidence { completion: Some(bad), ..success() },
             Evidence { has_report: false, ..success() },
             Evidence { has_summary: false, ..success() },
+            Evidence { other_files: Some("it sees other files".to_owned()), ..success() },
         ];
         let verdicts = cases.map(|evidence| {
             let Verdict { exit, message, note } = judge("r", &evidence);

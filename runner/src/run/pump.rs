@@ -14,6 +14,8 @@ use std::{
 use streams::Stream;
 use untrusted::Live;
 
+use super::tail::{Keeping, Kept};
+
 /// How long a pipe may stay open and silent after its program ended: something it started may
 /// hold it.
 const GRACE: Duration = Duration::from_secs(1);
@@ -41,18 +43,22 @@ struct Progress {
 }
 
 impl Pump {
-    /// Starts a copier to our own `stream`, of which a terminal is shown what is harmless.
+    /// Starts a copier to our own `stream`, of which a terminal is shown what is harmless. The end of
+    /// it is kept.
     ///
     /// # Errors
     /// As [`Pump::start`].
-    pub(super) fn to(stream: Stream) -> io::Result<(PipeWriter, Self)> {
+    pub(super) fn to(stream: Stream, kept: Kept) -> io::Result<(PipeWriter, Self)> {
         let is_terminal = match stream {
             Stream::Out => io::stdout().is_terminal(),
             Stream::Err => io::stderr().is_terminal(),
         };
         match is_terminal {
-            true => Self::start(Shown { live: Live::default(), stream }),
-            false => Self::start(stream),
+            true => {
+                let to = Shown { live: Live::default(), stream };
+                Self::start(Keeping { to, kept })
+            }
+            false => Self::start(Keeping { to: stream, kept }),
         }
     }
 

@@ -23,6 +23,7 @@ use super::{
     container,
     pump::Pump,
     survivors::{self, Marks},
+    tail::Kept,
     vigil::Vigil,
 };
 use crate::{
@@ -43,7 +44,7 @@ const READERS: Duration = Duration::from_secs(3);
 const KILLS: u32 = 3;
 
 /// How the client, or the host engine's child, ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ended {
     /// Its exit code, 128+n for signal n.
     pub code: i32,
@@ -51,6 +52,8 @@ pub(super) struct Ended {
     pub signal: Option<i32>,
     /// Whether it was killed.
     pub killed: bool,
+    /// Its last words on standard error.
+    pub said: String,
 }
 
 enum Event {
@@ -68,6 +71,8 @@ pub(super) struct Running {
     /// Whether a signal ends this process, as it does when nobody listens for it.
     mortal: Arc<AtomicBool>,
     pumps: [Pump; 2],
+    /// What the client says, or the benchmark.
+    said: Kept,
     /// Ends the vigil when it is dropped.
     _over: Sender<()>,
 }
@@ -89,8 +94,9 @@ impl Running {
         let context = "connecting the benchmark's streams";
         let (stdin, switch) = io::pipe().context(context)?;
         let out = if to_stderr { Stream::Err } else { Stream::Out };
-        let (out, out_pump) = Pump::to(out).context(context)?;
-        let (err, err_pump) = Pump::to(Stream::Err).context(context)?;
+        let said = Kept::default();
+        let (out, out_pump) = Pump::to(out, Kept::default()).context(context)?;
+        let (err, err_pump) = Pump::to(Stream::Err, said.clone()).context(context)?;
         let context = "starting the threads that watch over the benchmark";
         let started = wait_for_end(send.clone()).context(context)?;
         let (over, is_over) = mpsc::channel();
@@ -102,7 +108,7 @@ impl Running {
         let child = start(command, engine, stdin, out, err)?;
         // The thread waits for it.
         let _ = group(&child).map(|pid| started.send(pid));
-        Ok(Self { child, switch, events, mortal, pumps: [out_pump, err_pump], _over: over })
+        Ok(Self { child, switch, events, mortal, pumps: [out_pump, err_pump], said, _over: over })
     }
 
     /// The processes that were started.
@@ -116,7 +122,7 @@ impl Running {
     /// # Errors
     /// When there is no end.
     pub(super) fn wait(self, engine: &Engine, plan: &RunPlan) -> anyhow::Result<Ended> {
-        let Self { child, switch, events, mortal, pumps, _over } = self;
+        let Self { child, switch, events, mortal, pumps, said, _over } = self;
         let mut stopping = Stopping { switch: Some(switch), signal: None, kill_at: None, kills: 0 };
         loop {
             match stopping.next(&events) {
@@ -154,7 +160,12 @@ impl Running {
         }
         drop(events);
         pumps.into_iter().for_each(Pump::finish);
-        Ok(Ended { code: exit_code(status), signal: stopping.signal, killed: stopping.kills > 0 })
+        Ok(Ended {
+            code: exit_code(status),
+            signal: stopping.signal,
+            killed: stopping.kills > 0,
+            said: said.text(),
+        })
     }
 }
 

@@ -5,17 +5,14 @@
 use std::{
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
-    path::PathBuf,
-    process::{Child, Command, Output, Stdio},
-    time::{Duration, Instant},
 };
 
 use insta::assert_snapshot;
-use rustix::process::getuid;
 
 use super::{Fake, Run, start};
 use crate::{
     ada::{Ada, docker},
+    daemon::Daemon,
     fake_runs::{GOOD, sandbox_with},
     harness::{FakeDocker, aienergyscore, smoke},
 };
@@ -148,113 +145,13 @@ fn processes_of(container: &str) -> Vec<u32> {
     pids.filter(works).collect()
 }
 
-/// A rootful daemon of a test's own, in namespaces of its own, which ends with this value.
-struct Daemon {
-    root: tempfile::TempDir,
-    namespace: Child,
-}
-
-impl Daemon {
-    fn start(group: u32) -> Self {
-        assert!(getuid().is_root(), "only root can start a rootful daemon");
-        let root = tempfile::tempdir().unwrap();
-        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        // Not the machine's containerd: /run is the daemon's own. The shell is the namespace's
-        // first process and stays when the daemon is killed.
-        let script = r#"
-            cd "$1"
-            mount -t tmpfs tmpfs /run
-            daemon() {
-                dockerd --bridge=none --iptables=false --storage-driver=vfs --group="$2" \
-                    --data-root="$1/data" --exec-root="$1/exec" --host="unix://$1/docker.sock" \
-                    --pidfile="$1/docker.pid" </dev/null
-            }
-            while true; do
-                daemon "$@" || true
-                rm -f docker.pid
-                : >dead
-                # Until the test wants another one.
-                cat go >/dev/null
-            done
-        "#;
-        let fifo = Command::new("mkfifo").arg(root.path().join("go")).status().unwrap();
-        assert!(fifo.success());
-        let log = fs::File::create(root.path().join("log")).unwrap();
-        let mut command = Command::new("unshare");
-        // Without a bridge of its own, a daemon removes the one that is there: the machine's. So it
-        // has a network of its own, too.
-        command.args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]);
-        command.args(["sh", "-euc", script, "sh"]).arg(root.path()).arg(group.to_string());
-        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        let daemon = Self { root, namespace: command.spawn().expect("unshare can be started") };
-        daemon.wait();
-        let image = daemon.path("image.tar");
-        docker(&["save", "--output", image.to_str().unwrap(), "ai_energy_score:smoke"]);
-        let loaded = daemon.ask(&["load", "--input", image.to_str().unwrap()]);
-        assert!(loaded.status.success(), "{loaded:?}");
-        daemon
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    fn socket(&self) -> String {
-        format!("unix://{}", self.path("docker.sock").display())
-    }
-
-    fn ask(&self, args: &[&str]) -> Output {
-        Command::new("docker").args(["--host", &self.socket()]).args(args).output().unwrap()
-    }
-
-    fn wait(&self) {
-        let begun = Instant::now();
-        while !self.ask(&["version"]).status.success() {
-            let log = fs::read_to_string(self.path("log")).unwrap();
-            assert!(begun.elapsed() < Duration::from_secs(60), "no daemon:\n{log}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn kill(&self) {
-        let namespace = format!("--pid=/proc/{}/ns/pid_for_children", self.namespace.id());
-        let pid = fs::read_to_string(self.path("docker.pid")).unwrap();
-        let kill = ["nsenter", &namespace, "--", "kill", "-KILL", pid.trim()];
-        assert!(Command::new(kill[0]).args(&kill[1..]).status().unwrap().success());
-        while !self.path("dead").exists() {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    fn again(&self) {
-        fs::write(self.path("go"), "").unwrap();
-        self.wait();
-    }
-
-    /// The containers of runs.
-    fn containers(&self) -> Vec<String> {
-        let label = format!("label={}", contract::label::RUN);
-        let output = self.ask(&["ps", "--all", "--filter", &label, "--format", "{{.Names}}"]);
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // The error that counts is the test's. All processes of the namespace end with the first.
-        let _ = self.namespace.kill();
-        let _ = self.namespace.wait();
-    }
-}
-
 #[test]
 #[ignore = "needs root, Docker and `cargo xtask smoke` once before"]
 fn is_killed_during_the_run() {
     let mut ada = Ada::with(&[smoke::GGUF]);
     let group = fs::metadata("/var/run/docker.sock").expect("a Docker socket").gid();
-    let daemon = Daemon::start(group);
-    chown(daemon.root.path(), None, Some(group)).unwrap();
+    let daemon = Daemon::start(group, None);
+    chown(daemon.path(""), None, Some(group)).unwrap();
     ada.set("DOCKER_HOST", daemon.socket());
     let run = under_way(&ada);
     let container = daemon.containers().remove(0);

@@ -16,6 +16,7 @@ use runner::{
     plan::RunPlan,
     render::command_line,
     shell::{CommandLine, Part, Piece, Style, Word},
+    surroundings::Surroundings,
 };
 
 use super::content::Content;
@@ -179,6 +180,7 @@ pub(super) fn ada(variables: &[(&str, &str)]) -> Host {
         env: variables.iter().copied().collect::<Environment>(),
         nvidia_gpus: 0,
         amd: AmdGpus::default(),
+        surroundings: Surroundings::default(),
         selinux: false,
         entrypoint: None,
         address: Some([192, 0, 2, 7].into()),

@@ -56,7 +56,7 @@ fn describe(Detected { engine, why, warning }: Detected) -> Chosen {
 
 #[cfg(test)]
 mod tests {
-    use runner::engine::{Client, Detected, Engine, Mode};
+    use runner::engine::{Client, Detected, Engine, Mode, Place};
 
     use super::{Chosen, describe};
 
@@ -74,6 +74,7 @@ mod tests {
                 architecture: String::new(),
                 image: None,
                 socket: None,
+                place: Place::Here,
             },
             why: "it answers".to_owned(),
             warning: None,

@@ -24,7 +24,7 @@ proptest! {
         let security: Vec<_> = options.iter().map(|option| format!("name={option}")).collect();
         let runtimes = nvidia.map(|has| if has { json!({"nvidia": null}) } else { json!({"runc": 1}) });
         let said = json!({"version": version, "security": security, "runtimes": runtimes, "memory": memory});
-        let info = parse_info(&answer(0, said.to_string()), &Server::default()).unwrap();
+        let info = parse_info(&answer(0, said.to_string()), &Server::default()).unwrap().0;
         let has = |name| options.contains(&name);
         let mode = match (has("rootless"), has("userns")) {
             (true, _) => Mode::DockerRootless,

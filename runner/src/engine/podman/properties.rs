@@ -27,7 +27,7 @@ proptest! {
             },
             "version": {"Version": version},
         });
-        let info = parse_info("podman", &answer(0, said.to_string()), false).unwrap();
+        let info = parse_info("podman", &answer(0, said.to_string()), false).unwrap().0;
         let mode = if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful };
         prop_assert_eq!((info.mode, info.limits), (mode, !(rootless && cgroups == "v1")));
         prop_assert_eq!((info.version, info.runtime), (version, name));

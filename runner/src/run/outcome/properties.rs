@@ -44,9 +44,10 @@ prop_compose! {
         has_summary in prop::bool::weighted(0.9),
     ) -> Evidence {
         let completion = completion
-            .map(|(run_id, exit_code)| Completion { run_id: run_id.to_owned(), exit_code });
+            .map(|(run_id, exit_code)| Completion { run_id: run_id.to_owned(), exit_code, same_kernel: None, });
         Evidence {
             engine: "docker", client_code, signal, made, state, completion, has_report, has_summary,
+            other_files: None,
         }
     }
 }
@@ -61,7 +62,7 @@ fn is_success(evidence: &Evidence) -> bool {
         }
         ContainerState::Missing | ContainerState::Unknown(_) => true,
     };
-    let completion = Completion { run_id: "r".to_owned(), exit_code: 0 };
+    let completion = Completion { run_id: "r".to_owned(), exit_code: 0, same_kernel: None };
     (ended || evidence.signal.is_some())
         && evidence.completion == Some(completion)
         && evidence.has_report

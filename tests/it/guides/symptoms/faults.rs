@@ -17,10 +17,22 @@ fn with_image(version: &str, architecture: &str) -> Here {
 }
 
 /// What needs nothing but the programs.
-pub(super) const ANYWHERE: [Symptom; 9] = [
+pub(super) const ANYWHERE: [Symptom; 11] = [
     ("The engine hangs", || {
         let engine = ["run", "--engine", "docker"];
         Here::new("info) exec sleep 60 ;;").said(&[&engine[..], &RUN[1..]].concat())
+    }),
+    ("The engine is on another machine", || {
+        let mut here = Here::new("");
+        here.0.set("DOCKER_HOST", "ssh://ada@gpu7.invalid");
+        here.said(&RUN)
+    }),
+    ("The engine sees other files", || {
+        let state =
+            r#"{"Running":false,"OOMKilled":false,"ExitCode":121,"Error":"","StartedAt":"2026"}"#;
+        let mut here = Here::new(&format!("run) exit 121 ;;\ncontainer) echo '{state}'; exit ;;"));
+        here.0.set("DOCKER_HOST", "tcp://127.0.0.1:2375");
+        here.said(&RUN)
     }),
     ("The image is made for another processor", || {
         with_image(env!("CARGO_PKG_VERSION"), "arm64").said(&RUN)
