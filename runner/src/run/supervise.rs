@@ -3,7 +3,7 @@
 use std::{
     io::{self, PipeReader, PipeWriter},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
@@ -43,7 +43,7 @@ const READERS: Duration = Duration::from_secs(3);
 const KILLS: u32 = 3;
 
 /// How the client, or the host engine's child, ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ended {
     /// Its exit code, 128+n for signal n.
     pub code: i32,
@@ -51,6 +51,8 @@ pub(super) struct Ended {
     pub signal: Option<i32>,
     /// Whether it was killed.
     pub killed: bool,
+    /// The id that its container was seen to have.
+    pub id: Option<String>,
 }
 
 enum Event {
@@ -68,6 +70,8 @@ pub(super) struct Running {
     /// Whether a signal ends this process, as it does when nobody listens for it.
     mortal: Arc<AtomicBool>,
     pumps: [Pump; 2],
+    /// The container's id, once it has been seen.
+    id: Arc<OnceLock<String>>,
     /// Ends the vigil when it is dropped.
     _over: Sender<()>,
 }
@@ -94,7 +98,9 @@ impl Running {
         let context = "starting the threads that watch over the benchmark";
         let started = wait_for_end(send.clone()).context(context)?;
         let (over, is_over) = mpsc::channel();
-        if let Some(vigil) = Vigil::over(engine, plan) {
+        let vigil = Vigil::over(engine, plan);
+        let id = vigil.as_ref().map(Vigil::id).unwrap_or_default();
+        if let Some(vigil) = vigil {
             // The receiver is gone once the run is over.
             let tell = move |why| _ = send.send(Event::Hangs(why));
             vigil.start(is_over, tell).context(context)?;
@@ -102,7 +108,7 @@ impl Running {
         let child = start(command, engine, stdin, out, err)?;
         // The thread waits for it.
         let _ = group(&child).map(|pid| started.send(pid));
-        Ok(Self { child, switch, events, mortal, pumps: [out_pump, err_pump], _over: over })
+        Ok(Self { child, switch, events, mortal, pumps: [out_pump, err_pump], id, _over: over })
     }
 
     /// The processes that were started.
@@ -116,7 +122,7 @@ impl Running {
     /// # Errors
     /// When there is no end.
     pub(super) fn wait(self, engine: &Engine, plan: &RunPlan) -> anyhow::Result<Ended> {
-        let Self { child, switch, events, mortal, pumps, _over } = self;
+        let Self { child, switch, events, mortal, pumps, id, _over } = self;
         let mut stopping = Stopping { switch: Some(switch), signal: None, kill_at: None, kills: 0 };
         loop {
             match stopping.next(&events) {
@@ -154,7 +160,12 @@ impl Running {
         }
         drop(events);
         pumps.into_iter().for_each(Pump::finish);
-        Ok(Ended { code: exit_code(status), signal: stopping.signal, killed: stopping.kills > 0 })
+        Ok(Ended {
+            code: exit_code(status),
+            signal: stopping.signal,
+            killed: stopping.kills > 0,
+            id: id.get().cloned(),
+        })
     }
 }
 
