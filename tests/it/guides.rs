@@ -17,7 +17,7 @@ use std::{
 use clap::{Parser as _, error::ErrorKind};
 use runner::{
     cli::{self, Cli},
-    engine::{Client, Engine, LocalImage, Mode},
+    engine::{Client, Engine, Limits, LocalImage, Mode, Nvidia},
     gpus::AmdGpus,
     host::Host,
     options::RunOptions,
@@ -321,8 +321,8 @@ fn docker() -> Engine {
         mode: Mode::DockerRootful,
         version: String::new(),
         runtime: String::new(),
-        nvidia: false,
-        limits: true,
+        nvidia: Nvidia::No,
+        limits: Limits::ALL,
         architecture: String::new(),
         image: Some(LocalImage::default()),
         socket: None,

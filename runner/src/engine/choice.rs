@@ -3,7 +3,9 @@
 use anyhow::{Context as _, anyhow, bail};
 use contract::{Backend, Flavour, env};
 
-use super::{Client, DOCKER, Engine, Mode, PODMAN, answers::Answers, docker, podman};
+use super::{
+    Client, DOCKER, Engine, Limits, Mode, Nvidia, PODMAN, answers::Answers, docker, podman,
+};
 use crate::{
     gpus::{Devices, Gpus},
     host::Host,
@@ -133,8 +135,8 @@ fn host_engine(options: &RunOptions, host: &Host, why: &str) -> anyhow::Result<D
             mode: Mode::Host,
             version: String::new(),
             runtime: String::new(),
-            nvidia: host.nvidia_gpus > 0,
-            limits: false,
+            nvidia: if host.nvidia_gpus > 0 { Nvidia::Gpus } else { Nvidia::No },
+            limits: Limits::NONE,
             architecture: String::new(),
             image: None,
             socket: None,

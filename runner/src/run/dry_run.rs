@@ -21,6 +21,7 @@ pub(super) fn show(planned: &Planned, show: Show) -> anyhow::Result<Exit> {
     terminal::say(format_args!("engine: {}", detected.why));
     warn(detected.warning.as_ref());
     warn(plan.surprise());
+    plan.notes.iter().for_each(|note| terminal::say(format_args!("note: {note}")));
     for secret in options.handed_over() {
         if let TokenSource::Variable { name, file } = secret {
             terminal::say(format_args!(
