@@ -45,9 +45,9 @@ pub(super) fn ask(reference: &str) -> anyhow::Result<Option<Answers>> {
             told || (!is_at_least(version, 4, 6) && is_rootless(version, socket.as_deref())?);
         info.mode = if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful };
         info.version = version.to_owned();
-        // It drops `--gpus` without a word, and takes names.
-        info.nvidia = Nvidia::of_podman();
-        info.limits = socket.as_deref().and_then(podman::limits_behind).unwrap_or(info.limits);
+        info.nvidia = Nvidia::of_podmans_service(version);
+        let at = socket.clone().or_else(|| socket::of_docker(DOCKER).ok());
+        info.limits = at.as_deref().and_then(podman::limits_behind).unwrap_or(info.limits);
         // What its socket says of a container's end is known by way of Docker's client alone.
         socket = None;
     }

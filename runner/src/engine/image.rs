@@ -145,10 +145,15 @@ pub(super) fn parse(
             answer.complaint()
         );
     }
+    let reading = || format!("reading what is said of the image `{reference}` from {stdout:?}");
     let Answer { architecture, id, digests, labels, config, identity } = match stdout.trim() {
         "" => Answer::default(),
-        text => serde_json::from_str(text)
-            .with_context(|| format!("reading what is said of the image from {text:?}"))?,
+        // Podman 4.3 prints a list.
+        text if text.starts_with('[') => serde_json::from_str::<Vec<Answer>>(text)
+            .with_context(reading)?
+            .pop()
+            .unwrap_or_default(),
+        text => serde_json::from_str(text).with_context(reading)?,
     };
     let labels = labels.or_else(|| config?.labels).unwrap_or_default();
     let flavour = labels.get(label::FLAVOUR).and_then(|name| name.parse().ok());
@@ -211,7 +216,12 @@ mod tests {
                 "Identity":{{"Pull":[{{"Repository":"r/x"}}]}}}}"#
         );
         let pulled = LocalImage { pulled_from: vec!["r/x".to_owned()], ..expected };
-        assert_eq!(image(0, &whole, "").unwrap(), Some(pulled), "the words of a daemon");
+        assert_eq!(image(0, &whole, "").unwrap(), Some(pulled.clone()), "the words of a daemon");
+        assert_eq!(
+            image(0, &format!("[\n{whole}\n]\n"), "").unwrap(),
+            Some(pulled),
+            "of Podman 4.3"
+        );
         let others = r#"{"architecture":"","labels":{"org.opencontainers.image.version":"7.0"}}"#;
         for nothing in [others, r#"{"architecture":"","labels":null}"#, "{}", ""] {
             assert_eq!(image(0, nothing, "").unwrap(), Some(LocalImage::default()), "{nothing}");

@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use super::is_at_least;
+
 /// How the devices of NVIDIA's GPUs are called by the Container Device Interface (CDI).
 pub(super) const DEVICE: &str = "nvidia.com/gpu";
 
@@ -53,6 +55,12 @@ impl Nvidia {
     pub(super) fn of_podman() -> Self {
         let described = DESCRIPTIONS.iter().any(|folder| is_described(Path::new(folder)));
         if described { Self::Device } else { Self::No }
+    }
+
+    /// That of the service of Podman `version` behind Docker's client. It drops `--gpus` without a word,
+    /// and before some version the names, too: 4.3 does, 5.8 does not.
+    pub(super) fn of_podmans_service(version: &str) -> Self {
+        if is_at_least(version, 5, 8) { Self::of_podman() } else { Self::No }
     }
 }
 
