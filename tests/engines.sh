@@ -138,6 +138,15 @@ forget_the_dead() {
   esac
 }
 
+# Ends the Podman whose id is in the file $1, unless that is another program's by now.
+end_podman() {
+  local pid
+  pid=$(cat "$1" 2>/dev/null || true)
+  case $(readlink "/proc/${pid:-none}/exe" || true) in
+  */podman) kill "$pid" || true ;;
+  esac
+}
+
 # A container whose files are gone, of a test that was killed, keeps Podman's service from listing any.
 remove_the_broken() {
   local id
@@ -161,11 +170,12 @@ podman_behind_docker() {
   local socket=$SERVICE/podman.sock
   local own=(as_user env "HOME=$DIR/service" "XDG_RUNTIME_DIR=$SERVICE")
   if ! docker -H "unix://$socket" run --rm --pull never "$IMAGE" --version >/dev/null 2>&1; then
-    pkill -f "podman system service --time=0 unix://$socket" || true
+    end_podman "$SERVICE/pid"
     rm -f "$socket"
     forget_the_dead "$SERVICE"
-    "${own[@]}" setsid nohup podman system service --time=0 "unix://$socket" \
-      >"$DIR/service.log" 2>&1 </dev/null &
+    # shellcheck disable=SC2016 # The inner shell's own.
+    "${own[@]}" setsid nohup sh -c 'echo $$ >"$1"; exec podman system service --time=0 "$2"' \
+      sh "$SERVICE/pid" "unix://$socket" >"$DIR/service.log" 2>&1 </dev/null &
     wait_for "$socket" "$DIR/service.log"
   fi
   remove_the_broken "${own[@]}" podman

@@ -47,6 +47,8 @@ pub struct RunPlan {
     pub root: Option<Because<Root>>,
     /// What the container may not do; nothing for the host engine.
     pub limits: Vec<Because<Limit>>,
+    /// What the container goes without, though nobody asked for that.
+    pub notes: Vec<String>,
     /// What it may write to besides its mounts.
     pub tmpfs: Vec<Tmpfs>,
     /// Folders and files of the host.
@@ -61,6 +63,8 @@ pub struct RunPlan {
     pub gpus: Because<Devices>,
     /// Whose they are.
     pub gpu_driver: Driver,
+    /// Why a run on a machine with GPUs gets none, though nobody asked for that.
+    pub missed_gpus: Option<String>,
     /// What the benchmark can reach.
     pub network: Because<Network>,
     /// Size of `/dev/shm`.
@@ -85,7 +89,7 @@ impl RunPlan {
         let container = engine.has_containers();
         let inputs = inputs::place(options, backend.value, container)?;
         let endpoint = options.endpoint.as_ref().filter(|_| backend.value == Backend::Vllm);
-        let confined = if container { confinement::doubts(options, host, engine) } else { vec![] };
+        let confined = if container { confinement::doubts(options, host) } else { vec![] };
         let served = endpoint.filter(|_| container);
         let own = served.and_then(|endpoint| containers_own(endpoint));
         let nowhere = served.and_then(|endpoint| nowhere(endpoint, &network.value));
@@ -107,7 +111,8 @@ impl RunPlan {
                 "you: files in the mounts stay yours, and nothing runs as root",
             ),
             root: container.then(|| root(options.relaxed.writable_root)),
-            limits: if container { confinement::limits(options, engine) } else { vec![] },
+            limits: if container { confinement::limits(options, engine)? } else { vec![] },
+            notes: if container { confinement::notes(options, engine) } else { vec![] },
             covers: if container {
                 confinement::covers(options, &mounts, &inputs.places)
             } else {
@@ -117,6 +122,7 @@ impl RunPlan {
             mounts,
             inputs: inputs.places,
             env: variables(options, backend.value, container),
+            missed_gpus: gpus::missed(&options.gpus, backend.value, &devices, host),
             gpus: devices,
             gpu_driver: Driver::of(host),
             network,
@@ -137,7 +143,9 @@ impl RunPlan {
 
     /// What about the plan will surprise its user, in one text.
     pub fn surprise(&self) -> Option<String> {
-        (!self.doubts.is_empty()).then(|| self.doubts.join("; "))
+        let doubts = self.missed_gpus.iter().chain(&self.doubts).map(String::as_str);
+        let doubts = doubts.collect::<Vec<_>>();
+        (!doubts.is_empty()).then(|| doubts.join("; "))
     }
 
     /// The same run as a guide shows it: without supervision, for a user who watches it.

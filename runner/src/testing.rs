@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, time::SystemTime};
 use proptest::{prelude::*, sample::select};
 
 use crate::{
-    engine::{Engine, LocalImage, Mode},
+    engine::{Engine, LocalImage, Mode, Nvidia},
     gpus::AmdGpus,
     host::Host,
     surroundings::Surroundings,
@@ -41,7 +41,7 @@ pub(crate) fn engine(mode: Mode) -> Engine {
     };
     Engine {
         version: version.to_owned(),
-        nvidia: false,
+        nvidia: Nvidia::No,
         image: Some(LocalImage::default()),
         ..Engine::typical(mode)
     }

@@ -17,7 +17,7 @@ use std::{
 use clap::{Parser as _, error::ErrorKind};
 use runner::{
     cli::{self, Cli},
-    engine::{Client, Engine, LocalImage, Mode, Place},
+    engine::{Client, Engine, Limits, LocalImage, Mode, Nvidia, Place},
     gpus::AmdGpus,
     host::Host,
     options::RunOptions,
@@ -323,8 +323,8 @@ fn docker() -> Engine {
         mode: Mode::DockerRootful,
         version: String::new(),
         runtime: String::new(),
-        nvidia: false,
-        limits: true,
+        nvidia: Nvidia::No,
+        limits: Limits::ALL,
         architecture: String::new(),
         image: Some(LocalImage::default()),
         socket: None,

@@ -11,6 +11,7 @@ mod entry;
 mod entrypoint;
 mod inputs;
 mod labels;
+mod local;
 mod stacks;
 mod toolchain;
 
@@ -20,18 +21,18 @@ use std::{
     time::Instant,
 };
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use contract::{Flavour, IMAGE};
 use runner::terminal;
 use serde::Serialize;
 use xshell::Shell;
 
-use self::{base::Wanted, builder::Local, inputs::image_digest};
+use self::{base::Wanted, inputs::image_digest, local::Local};
 pub(crate) use builder::Builder;
 pub(crate) use entrypoint::{ensure_entrypoint, test_entrypoint};
 
-use crate::{size::megabytes, workspace};
+use crate::{size::Size, workspace};
 
 /// Flags of `cargo xtask build-image`.
 #[derive(Debug, clap::Args)]
@@ -124,8 +125,8 @@ struct Outcome {
 
 impl Outcome {
     fn line(&self) -> String {
-        let Self { image: Built { image: _, digest: _, built, bytes }, tags, seconds } = self;
-        let (tags, size) = (tags.join(", "), megabytes(*bytes));
+        let Self { image: Built { image: _, digest: _, built, size }, tags, seconds } = self;
+        let tags = tags.join(", ");
         match built {
             true => format!("built {tags}: {size}, {seconds:.1} s"),
             false => format!("{tags}: up to date, {size}"),
@@ -143,7 +144,8 @@ pub(crate) struct Built {
     /// Whether it had to be built.
     pub(crate) built: bool,
     /// Its size.
-    pub(crate) bytes: u64,
+    #[serde(flatten)]
+    pub(crate) size: Size,
 }
 
 /// Builds the image of `flavour`, if the one at hand was made from anything else than this tree; on
@@ -209,11 +211,11 @@ fn ensure(
 
     let present = builder.inspect(sh, &tags)?;
     let recorded = present.first().and_then(|local| local.base.as_ref());
-    let base = wanted.expected(flavour, |name| builder.id(sh, name), recorded)?;
+    let base = wanted.expected(flavour, |name| builder.content(sh, name), recorded)?;
     let digest = image_digest(root, flavour, base.as_ref())?;
     let fits = |local: &Local| local.inputs.as_ref() == Some(&digest);
     if present.len() == tags.len() && present.iter().all(fits) {
-        return Ok(Built { image, digest, built: false, bytes: present[0].bytes });
+        return Ok(Built { image, digest, built: false, size: present[0].size });
     }
     let program = ensure_entrypoint()?;
     let base = wanted.ready(sh, builder, flavour)?;
@@ -222,15 +224,16 @@ fn ensure(
     let labels = labels::all(flavour, base.as_ref(), &digest, labels::revision(sh));
     builder.build(sh, flavour, base.as_ref(), &tags, &labels, &context)?;
     terminal::warn(builder.prune(sh, flavour));
-    let bytes = builder.inspect(sh, &tags)?.first().map_or(0, |local| local.bytes);
-    Ok(Built { image, digest, built: true, bytes })
+    let made = builder.inspect(sh, &tags)?;
+    let size = made.first().context("the image that was just built is gone")?.size;
+    Ok(Built { image, digest, built: true, size })
 }
 
 #[cfg(test)]
 mod tests {
     use contract::Flavour;
 
-    use super::{Built, Outcome, tags};
+    use super::{Built, Outcome, Size, tags};
 
     #[test]
     fn every_flavour_has_its_name_and_its_version_and_one_is_the_latest() {
@@ -245,13 +248,15 @@ mod tests {
 
     #[test]
     fn the_outcome_names_every_tag() {
-        let image =
-            Built { image: "x:1".into(), digest: "ab".into(), built: true, bytes: 1_280_000_000 };
+        let size = Size { bytes: 1_280_000_000, compressed: false };
+        let image = Built { image: "x:1".into(), digest: "ab".into(), built: true, size };
         let mut outcome = Outcome { image, tags: vec!["x:1".into(), "x:2".into()], seconds: 2.25 };
         assert_eq!(outcome.line(), "built x:1, x:2: 1280.0 MB, 2.2 s");
         let json = serde_json::to_string(&outcome).unwrap();
-        insta::assert_snapshot!(json, @r#"{"image":"x:1","digest":"ab","built":true,"bytes":1280000000,"tags":["x:1","x:2"],"seconds":2.25}"#);
+        insta::assert_snapshot!(json, @r#"{"image":"x:1","digest":"ab","built":true,"bytes":1280000000,"compressed":false,"tags":["x:1","x:2"],"seconds":2.25}"#);
         outcome.image.built = false;
         assert_eq!(outcome.line(), "x:1, x:2: up to date, 1280.0 MB");
+        outcome.image.size.compressed = true;
+        assert_eq!(outcome.line(), "x:1, x:2: up to date, 1280.0 MB compressed");
     }
 }

@@ -31,9 +31,7 @@ use xshell::Shell;
 use self::{benchmark::Benchmark, engine::Chosen, model::Source, report::Report};
 use crate::{
     build_image::{Builder, Built, ensure_entrypoint, ensure_image},
-    cargo,
-    size::megabytes,
-    workspace,
+    cargo, workspace,
 };
 
 /// Flags of `cargo xtask smoke`.
@@ -203,8 +201,8 @@ fn container_or_program(engine: &Engine, flavour: Flavour) -> anyhow::Result<Opt
         say(&format!("entrypoint: {}", program.display()));
         return Ok(Some(program));
     }
-    let Built { image, digest: _, built, bytes } = ensure_image(&Builder::of(engine), flavour)?;
+    let Built { image, digest: _, built, size } = ensure_image(&Builder::of(engine), flavour)?;
     let how = if built { "built" } else { "up to date" };
-    say(&format!("image: {image}, {how}, {}", megabytes(bytes)));
+    say(&format!("image: {image}, {how}, {size}"));
     Ok(None)
 }

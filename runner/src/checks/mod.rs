@@ -89,6 +89,8 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
     let doubts = plan.doubts.iter();
     findings
         .extend(doubts.map(|doubt| Finding::warning("plan", engine.mode.engine(), doubt.clone())));
+    let notes = plan.notes.iter();
+    findings.extend(notes.map(|note| Finding::ok("plan", engine.mode.engine(), note.clone())));
     findings.push(gpus(&plan, &host));
     findings.extend(meter::check(&options, &plan, &engine, &host));
     findings.extend(image::check(&engine, &plan, inputs));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Client, Engine, Mode, PODMAN, Place, image};
+use super::{Client, Engine, Limits, Mode, Nvidia, PODMAN, Place, image};
 use crate::process::Captured;
 
 /// The answers of an engine, by its client.
@@ -29,10 +29,10 @@ pub(super) struct Info {
     pub(super) mode: Mode,
     /// What starts its containers; empty where that does not matter.
     pub(super) runtime: String,
-    /// Whether it can hand over NVIDIA's GPUs.
-    pub(super) nvidia: bool,
-    /// Whether it limits memory and processes.
-    pub(super) limits: bool,
+    /// How it hands NVIDIA's GPUs over.
+    pub(super) nvidia: Nvidia,
+    /// Which limits it enforces.
+    pub(super) limits: Limits,
     /// The kind of its processor, by Go's name; empty when it is not told.
     pub(super) architecture: String,
 }

@@ -4,7 +4,9 @@ use anyhow::{Context as _, anyhow, bail};
 use contract::{Backend, Flavour, env};
 use untrusted::escape;
 
-use super::{Client, DOCKER, Engine, Mode, PODMAN, Place, answers::Answers, docker, podman};
+use super::{
+    Client, DOCKER, Engine, Limits, Mode, Nvidia, PODMAN, Place, answers::Answers, docker, podman,
+};
 use crate::{
     gpus::{Devices, Gpus},
     host::Host,
@@ -139,8 +141,8 @@ fn host_engine(options: &RunOptions, host: &Host, why: &str) -> anyhow::Result<D
             mode: Mode::Host,
             version: String::new(),
             runtime: String::new(),
-            nvidia: host.has_nvidia(),
-            limits: false,
+            nvidia: if host.has_nvidia() { Nvidia::Gpus } else { Nvidia::No },
+            limits: Limits::NONE,
             architecture: String::new(),
             image: None,
             socket: None,

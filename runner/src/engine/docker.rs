@@ -4,20 +4,20 @@ use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
+use untrusted::escape;
 
 use super::{
-    Client, DOCKER, Mode, Place,
+    Client, DOCKER, Limits, Mode, Nvidia, Place,
     answers::{Answers, Info},
     daemon::{self, Said},
-    image, is_at_least, socket,
+    image, is_at_least,
+    nvidia::{self, Offer},
+    podman, socket,
 };
 use crate::process::{self, Captured, both};
 
-/// One request that tells all that a plan needs. Podman's `docker` has no such fields and says so.
-const INFO: &str = "{\"version\":{{json .ServerVersion}},\"security\":{{json .SecurityOptions}},\
-                    \"runtimes\":{{json .Runtimes}},\"memory\":{{json .MemoryLimit}},\
-                    \"system\":{{json .OperatingSystem}},\"name\":{{json .Name}},\
-                    \"kernel\":{{json .KernelVersion}}}";
+/// All that the daemon says. A field by its name would fail with a client that is older than it.
+const INFO: &str = "{{json .}}";
 
 /// Asks the daemon for itself and for the image `reference`. None when `docker` is Podman under that
 /// name.
@@ -39,7 +39,8 @@ pub(super) fn ask(reference: &str) -> anyhow::Result<Option<Answers>> {
         return Ok(None);
     }
     let server = Server::read(&version);
-    let (mut info, desktop) = parse_info(&info, &server)?;
+    let is_here = || socket.is_some() || socket::of_docker(DOCKER).is_ok();
+    let (mut info, desktop) = parse_info(&info, &server, nvidia::has_hook() && is_here())?;
     if desktop && !matches!(place, Place::Elsewhere(_)) {
         place = Place::Desktop;
     }
@@ -49,8 +50,9 @@ pub(super) fn ask(reference: &str) -> anyhow::Result<Option<Answers>> {
             told || (!is_at_least(version, 4, 6) && is_rootless(version, socket.as_deref())?);
         info.mode = if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful };
         info.version = version.to_owned();
-        // It drops `--gpus` without a word.
-        info.nvidia = false;
+        info.nvidia = Nvidia::of_podmans_service(version);
+        let at = socket.clone().or_else(|| socket::of_docker(DOCKER).ok());
+        info.limits = at.as_deref().and_then(podman::limits_behind).unwrap_or(info.limits);
         // What its socket says of a container's end is known by way of Docker's client alone.
         socket = None;
     }
@@ -82,28 +84,45 @@ fn is_rootless(version: &str, known: Option<&Path>) -> anyhow::Result<bool> {
 
 /// Whether this answer to [`INFO`] is Podman's, which has other fields.
 fn is_podmans_own(answer: &Captured) -> bool {
-    answer.code != 0 && answer.stderr.contains("can't evaluate field")
+    #[derive(Deserialize)]
+    struct Own {
+        #[serde(rename = "host")]
+        _host: BTreeMap<String, serde_json::Value>,
+    }
+    serde_json::from_str::<Own>(&answer.stdout).is_ok()
 }
 
-/// Reads the answer to [`INFO`], or that of the daemon itself, and takes the processor from `server`.
+/// Reads the answer to [`INFO`], or that of the daemon itself, and takes the processor from `server`;
+/// `hook` is whether the daemon finds the hook of the NVIDIA Container Toolkit on this machine.
 /// The second value is whether containers run in the virtual machine of Docker Desktop.
-fn parse_info(answer: &Captured, server: &Server) -> anyhow::Result<(Info, bool)> {
+fn parse_info(answer: &Captured, server: &Server, hook: bool) -> anyhow::Result<(Info, bool)> {
     #[derive(Deserialize)]
     struct Answer {
-        #[serde(alias = "ServerVersion")]
+        #[serde(rename = "ServerVersion", alias = "version")]
         version: Option<String>,
-        #[serde(alias = "SecurityOptions")]
+        #[serde(rename = "SecurityOptions", alias = "security")]
         security: Option<Vec<String>>,
-        #[serde(alias = "Runtimes")]
+        #[serde(rename = "Runtimes", alias = "runtimes")]
         runtimes: Option<BTreeMap<String, serde_json::Value>>,
-        #[serde(alias = "MemoryLimit")]
+        #[serde(rename = "DiscoveredDevices")]
+        devices: Option<Vec<Discovered>>,
+        #[serde(rename = "MemoryLimit", alias = "memory")]
         memory: Option<bool>,
-        #[serde(alias = "OperatingSystem")]
+        #[serde(rename = "PidsLimit")]
+        processes: Option<bool>,
+        #[serde(rename = "OperatingSystem")]
         system: Option<String>,
-        #[serde(alias = "Name")]
+        #[serde(rename = "Name")]
         name: Option<String>,
-        #[serde(alias = "KernelVersion")]
+        #[serde(rename = "KernelVersion")]
         kernel: Option<String>,
+        #[serde(rename = "ServerErrors")]
+        errors: Option<Vec<String>>,
+    }
+    #[derive(Deserialize)]
+    struct Discovered {
+        #[serde(rename = "ID", default)]
+        id: String,
     }
     let Captured { code, stdout, stderr } = answer;
     if *code != 0 {
@@ -121,7 +140,18 @@ fn parse_info(answer: &Captured, server: &Server) -> anyhow::Result<(Info, bool)
     }
     let unknown = || format!("`docker info` answered what is not understood: {stdout:?}");
     let answer: Answer = serde_json::from_str(stdout).with_context(unknown)?;
-    let Some(security) = answer.security else { bail!(unknown()) };
+    let Some(security) = answer.security else {
+        // Clients of Docker 28 and 29 succeed all the same.
+        let errors = answer.errors.unwrap_or_default();
+        let said = errors.iter().map(String::as_str).chain(stderr.lines()).map(str::trim);
+        match said.filter(|line| !line.is_empty()).map(escape).next() {
+            Some(reason) => bail!(
+                "`docker info` succeeded without an answer of the daemon: {reason}; look at the \
+                 daemon's log (`journalctl -u docker`)"
+            ),
+            None => bail!(unknown()),
+        }
+    };
     let has = |name: &str| {
         security.iter().any(|option| option.split(',').any(|part| part == format!("name={name}")))
     };
@@ -135,13 +165,19 @@ fn parse_info(answer: &Captured, server: &Server) -> anyhow::Result<(Info, bool)
         (false, true) => Mode::DockerUsernsRemap,
         (false, false) => Mode::DockerRootful,
     };
-    let nvidia = answer.runtimes.is_some_and(|runtimes| runtimes.contains_key("nvidia"));
+    let is_gpu = |device: &Discovered| device.id.starts_with(nvidia::DEVICE);
+    let offer = Offer {
+        // Its daemon is in a machine of its own.
+        hook: hook && !desktop,
+        described: answer.devices.is_some_and(|devices| devices.iter().any(is_gpu)),
+        runtime: answer.runtimes.is_some_and(|runtimes| runtimes.contains_key("nvidia")),
+    };
     let info = Info {
         version: answer.version.unwrap_or_default(),
         mode,
         runtime: String::new(),
-        nvidia,
-        limits: answer.memory.unwrap_or(true),
+        nvidia: Nvidia::of_docker(offer),
+        limits: Limits::of_docker(answer.memory, answer.processes),
         architecture: server.arch.clone(),
     };
     Ok((info, desktop))
@@ -195,10 +231,14 @@ mod properties;
 
 #[cfg(test)]
 mod tests {
-    use super::{Captured, Mode, Server, is_podmans_own, parse_info};
+    use super::{Captured, Info, Mode, Nvidia, Server, is_podmans_own};
 
     fn answer(code: i32, stdout: &str, stderr: &str) -> Captured {
         Captured { code, stdout: stdout.to_owned(), stderr: stderr.to_owned() }
+    }
+
+    fn parse_info(answer: &Captured) -> anyhow::Result<(Info, bool)> {
+        super::parse_info(answer, &Server::default(), false)
     }
 
     #[test]
@@ -211,24 +251,21 @@ mod tests {
         ];
         for (security, mode) in cases {
             let json = format!(
-                r#"{{"version":"20.10.24","security":{security},"runtimes":{{"runc":{{}}}}}}"#
+                r#"{{"ServerVersion":"20.10.24","SecurityOptions":{security},"Runtimes":{{"runc":{{}}}}}}"#
             );
-            let (info, desktop) = parse_info(&answer(0, &json, ""), &Server::default()).unwrap();
-            assert!(!desktop);
-            assert_eq!((info.mode, info.nvidia), (mode, false), "{security}");
+            let (info, desktop) = parse_info(&answer(0, &json, "")).unwrap();
+            assert_eq!((info.mode, info.nvidia, desktop), (mode, Nvidia::No, false), "{security}");
         }
-        let gpus = r#"{"version":"28.0","security":[],"runtimes":{"nvidia":{"path":"x"}}}"#;
-        assert!(parse_info(&answer(0, gpus, ""), &Server::default()).unwrap().0.nvidia);
     }
 
     #[test]
     fn docker_desktop_is_known_by_its_name_and_told_from_that_of_wsl() {
         let read = |system: &str, name: &str, kernel: &str| {
             let json = format!(
-                r#"{{"version":"28.3.2","security":["name=seccomp,profile=unconfined"],
-                "system":"{system}","name":"{name}","kernel":"{kernel}"}}"#
+                r#"{{"ServerVersion":"28.3.2","SecurityOptions":["name=seccomp,profile=unconfined"],
+                "OperatingSystem":"{system}","Name":"{name}","KernelVersion":"{kernel}"}}"#
             );
-            let (info, desktop) = parse_info(&answer(0, &json, ""), &Server::default()).unwrap();
+            let (info, desktop) = parse_info(&answer(0, &json, "")).unwrap();
             (info.mode, desktop)
         };
         let linuxkit = "6.10.14-linuxkit";
@@ -242,15 +279,34 @@ mod tests {
     }
 
     #[test]
+    fn gpus_are_handed_over_as_the_daemon_offers() {
+        let way = |more: &str, hook: bool| {
+            let json = format!(r#"{{"ServerVersion":"28.5.2","SecurityOptions":[]{more}}}"#);
+            super::parse_info(&answer(0, &json, ""), &Server::default(), hook).unwrap().0.nvidia
+        };
+        // Of Docker 28.5.2 with a CDI file and without the toolkit's hook.
+        let described = r#","DiscoveredDevices":[{"Source":"cdi","ID":"nvidia.com/gpu=0"},{"Source":"cdi","ID":"nvidia.com/gpu=all"}]"#;
+        assert_eq!(way(described, false), Nvidia::Device);
+        assert_eq!(way(described, true), Nvidia::Gpus);
+        let others = r#","DiscoveredDevices":[{"Source":"cdi","ID":"amd.com/gpu=all"}]"#;
+        assert_eq!(way(others, false), Nvidia::No);
+        assert_eq!(way(r#","Runtimes":{"nvidia":{"path":"x"}}"#, false), Nvidia::Gpus);
+        assert_eq!(way(r#","DiscoveredDevices":null"#, true), Nvidia::Gpus);
+        assert_eq!(way(r#","OperatingSystem":"Docker Desktop""#, true), Nvidia::No);
+    }
+
+    #[test]
     fn an_engine_that_does_not_answer_is_quoted() {
         let fails = |code, stdout, stderr| {
-            format!(
-                "{:#}",
-                parse_info(&answer(code, stdout, stderr), &Server::default()).unwrap_err()
-            )
+            format!("{:#}", parse_info(&answer(code, stdout, stderr)).unwrap_err())
         };
         insta::assert_snapshot!(fails(1, "null", "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it up?\nmore"), @"`docker info` failed (exit code 1): Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it up?; is the daemon running, and are you in the group that may use it?");
         insta::assert_snapshot!(fails(0, "hello", ""), @r#"`docker info` answered what is not understood: "hello": expected value at line 1 column 1"#);
+        let failed = r#"{"ServerVersion":"","SecurityOptions":null,"Runtimes":null}"#;
+        let reason = "Error response from daemon: open /var/lib/docker/x: input/output error\n";
+        insta::assert_snapshot!(fails(0, failed, reason), @"`docker info` succeeded without an answer of the daemon: Error response from daemon: open /var/lib/docker/x: input/output error; look at the daemon's log (`journalctl -u docker`)");
+        let told = failed.replace("null}", r#"null,"ServerErrors":["the daemon stops"]}"#);
+        insta::assert_snapshot!(fails(0, &told, ""), @"`docker info` succeeded without an answer of the daemon: the daemon stops; look at the daemon's log (`journalctl -u docker`)");
         insta::assert_snapshot!(fails(0, "\n", ""), @"`docker info` succeeded and said nothing, so it is unknown who a container would run as; is the first `docker` on PATH Docker's?");
     }
 
@@ -263,8 +319,12 @@ mod tests {
         for other in [docker, "null", ""] {
             assert_eq!(Server::read(&answer(0, other, "")).podman(), None);
         }
-        let shim = "Error: template: info:1:61: executing \"info\" at <.SecurityOptions>: can't evaluate field SecurityOptions in type *define.Info";
-        assert!(is_podmans_own(&answer(125, "", shim)));
-        assert!(!is_podmans_own(&answer(1, "null", "Cannot connect to the Docker daemon")));
+        // Podman 4.3.1 under the name of docker.
+        let shim =
+            r#"{"host":{"arch":"amd64"},"store":{},"registries":{},"version":{"Version":"4.3.1"}}"#;
+        assert!(is_podmans_own(&answer(0, shim, "")));
+        for other in ["null", "{}", r#"{"ServerVersion":"28.5.2","SecurityOptions":[]}"#, ""] {
+            assert!(!is_podmans_own(&answer(0, other, "")), "{other}");
+        }
     }
 }

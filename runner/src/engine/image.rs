@@ -1,5 +1,7 @@
 //! The image of a run: what the engine knows of it, and how to come by one that is missing.
 
+mod origin;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail};
@@ -22,30 +24,15 @@ pub struct LocalImage {
     pub architecture: String,
     /// Its id on this machine, `sha256:` and 64 digits.
     pub id: Option<String>,
-    /// Its digests in registries, as `REPOSITORY@sha256:…`.
+    /// Its digests, as `REPOSITORY@sha256:…`. An engine also has some that no registry knows.
     pub digests: Vec<String>,
+    /// The repositories that it was pulled from, as far as the engine keeps that.
+    pub pulled_from: Vec<String>,
 }
 
-impl LocalImage {
-    /// Its digest in the registry of `reference`, `sha256:` and 64 digits.
-    pub(crate) fn digest_of(&self, reference: &str) -> Option<String> {
-        let reference = reference.split('@').next().unwrap_or(reference);
-        // A colon before the last slash belongs to a port.
-        let name = reference.rfind('/').map_or(0, |slash| slash + 1);
-        let repository = match reference[name..].find(':') {
-            Some(tag) => &reference[..name + tag],
-            None => reference,
-        };
-        let digests = self.digests.iter().filter_map(|digest| digest.split_once('@'));
-        let of = |known: &str| known == repository || known.ends_with(&format!("/{repository}"));
-        digests.into_iter().find(|(known, _)| of(known)).map(|(_, digest)| digest.to_owned())
-    }
-}
-
-/// The template of the question for an image.
-pub(super) const QUESTION: &str = "{\"architecture\":{{json .Architecture}},\
-                                   \"id\":{{json .ID}},\"digests\":{{json .RepoDigests}},\
-                                   \"labels\":{{json .Config.Labels}}}";
+/// The template of the question for an image: all that is known. A field by its name would fail with a
+/// client that is older than it.
+pub(super) const QUESTION: &str = "{{json .}}";
 
 impl Engine {
     /// What it says of the image `reference`; `None` when it does not have it.
@@ -129,6 +116,18 @@ pub(super) fn parse(
         labels: Option<BTreeMap<String, String>>,
         #[serde(rename = "Config")]
         config: Option<Config>,
+        #[serde(rename = "Identity")]
+        identity: Option<Identity>,
+    }
+    #[derive(Deserialize)]
+    struct Identity {
+        #[serde(rename = "Pull")]
+        pull: Option<Vec<Pulled>>,
+    }
+    #[derive(Deserialize)]
+    struct Pulled {
+        #[serde(rename = "Repository", default)]
+        repository: String,
     }
     #[derive(Deserialize)]
     struct Config {
@@ -146,10 +145,15 @@ pub(super) fn parse(
             answer.complaint()
         );
     }
-    let Answer { architecture, id, digests, labels, config } = match stdout.trim() {
+    let reading = || format!("reading what is said of the image `{reference}` from {stdout:?}");
+    let Answer { architecture, id, digests, labels, config, identity } = match stdout.trim() {
         "" => Answer::default(),
-        text => serde_json::from_str(text)
-            .with_context(|| format!("reading what is said of the image from {text:?}"))?,
+        // Podman 4.3 prints a list.
+        text if text.starts_with('[') => serde_json::from_str::<Vec<Answer>>(text)
+            .with_context(reading)?
+            .pop()
+            .unwrap_or_default(),
+        text => serde_json::from_str(text).with_context(reading)?,
     };
     let labels = labels.or_else(|| config?.labels).unwrap_or_default();
     let flavour = labels.get(label::FLAVOUR).and_then(|name| name.parse().ok());
@@ -165,6 +169,10 @@ pub(super) fn parse(
             id => Some(format!("sha256:{id}")),
         },
         digests: digests.unwrap_or_default(),
+        pulled_from: {
+            let pulled = identity.and_then(|identity| identity.pull).unwrap_or_default();
+            pulled.into_iter().map(|pulled| pulled.repository).collect()
+        },
     }))
 }
 
@@ -200,29 +208,24 @@ mod tests {
             architecture: "arm64".to_owned(),
             id: Some("sha256:ab".to_owned()),
             digests: vec!["r/x@sha256:cd".to_owned()],
+            pulled_from: vec![],
         };
-        assert_eq!(image(0, &ours, "").unwrap(), Some(expected));
+        assert_eq!(image(0, &ours, "").unwrap(), Some(expected.clone()));
+        let whole = format!(
+            r#"{{"Architecture":"arm64","Id":"sha256:ab","RepoDigests":["r/x@sha256:cd"],"Config":{{"Labels":{{{labels}}}}},
+                "Identity":{{"Pull":[{{"Repository":"r/x"}}]}}}}"#
+        );
+        let pulled = LocalImage { pulled_from: vec!["r/x".to_owned()], ..expected };
+        assert_eq!(image(0, &whole, "").unwrap(), Some(pulled.clone()), "the words of a daemon");
+        assert_eq!(
+            image(0, &format!("[\n{whole}\n]\n"), "").unwrap(),
+            Some(pulled),
+            "of Podman 4.3"
+        );
         let others = r#"{"architecture":"","labels":{"org.opencontainers.image.version":"7.0"}}"#;
         for nothing in [others, r#"{"architecture":"","labels":null}"#, "{}", ""] {
             assert_eq!(image(0, nothing, "").unwrap(), Some(LocalImage::default()), "{nothing}");
         }
-    }
-
-    #[test]
-    fn a_digest_is_found_by_the_repository() {
-        let image = LocalImage {
-            digests: vec![
-                "docker.io/library/bench@sha256:1".to_owned(),
-                "h:5/b/c@sha256:2".to_owned(),
-            ],
-            ..LocalImage::default()
-        };
-        let of = |reference| image.digest_of(reference);
-        assert_eq!(of("bench:1").as_deref(), Some("sha256:1"));
-        assert_eq!(of("bench@sha256:1").as_deref(), Some("sha256:1"));
-        assert_eq!(of("h:5/b/c:latest").as_deref(), Some("sha256:2"));
-        assert_eq!(of("h:5/b/c").as_deref(), Some("sha256:2"));
-        assert_eq!(of("ench:1"), None);
     }
 
     #[test]

@@ -5,6 +5,8 @@ mod choice;
 mod daemon;
 mod docker;
 mod image;
+mod limits;
+mod nvidia;
 mod place;
 mod podman;
 mod question;
@@ -19,6 +21,8 @@ pub(crate) use choice::container_engine;
 pub use choice::{Detected, detect};
 pub use image::LocalImage;
 pub(crate) use image::{of_another_version, remedy, unfit};
+pub use limits::Limits;
+pub use nvidia::Nvidia;
 pub use place::Place;
 pub(crate) use question::Question;
 
@@ -128,10 +132,10 @@ pub struct Engine {
     pub version: String,
     /// What starts its containers, such as `runc`; empty where that does not matter.
     pub runtime: String,
-    /// Whether it can hand NVIDIA GPUs to a container.
-    pub nvidia: bool,
-    /// Whether it limits memory and processes.
-    pub limits: bool,
+    /// How it hands NVIDIA's GPUs to a container.
+    pub nvidia: Nvidia,
+    /// Which limits it enforces.
+    pub limits: Limits,
     /// The kind of processor it starts containers on, by Go's name; empty when it is not told.
     pub architecture: String,
     /// What is known of the image, if the engine has it.
@@ -157,8 +161,8 @@ impl Engine {
             mode,
             version: String::new(),
             runtime: "crun".to_owned(),
-            nvidia: true,
-            limits: true,
+            nvidia: if mode.is_podman() { Nvidia::Device } else { Nvidia::Gpus },
+            limits: Limits::ALL,
             architecture: String::new(),
             image: None,
             socket: None,

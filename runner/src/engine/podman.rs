@@ -6,17 +6,11 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
 use super::{
-    Client, Mode, Place,
+    Client, Limits, Mode, Nvidia, Place,
     answers::{Answers, Info},
-    image,
+    image, socket,
 };
 use crate::process::{self, Captured, both};
-
-/// Where descriptions of devices lie that Podman can hand over (the Container Device Interface).
-const DEVICES: [&str; 2] = ["/etc/cdi", "/var/run/cdi"];
-
-/// How the devices of NVIDIA's GPUs are called there.
-const NVIDIA: &str = "nvidia.com/gpu";
 
 /// Asks `program` for itself and for the image `reference`.
 ///
@@ -27,8 +21,7 @@ pub(super) fn ask(program: &'static str, reference: &str) -> anyhow::Result<Answ
     // Asked side by side: the answer takes some 300 ms.
     let (info, image) =
         both(|| process::ask(&[program, "info", "--format", "json"]), || process::ask(&question));
-    let nvidia = DEVICES.iter().any(|folder| describes_nvidia(Path::new(folder)));
-    let (info, remote) = parse_info(program, &info?, nvidia)?;
+    let (info, remote) = parse_info(program, &info?, Nvidia::of_podman())?;
     let place = if remote { Place::of(&address(program)?) } else { Place::Here };
     Ok(Answers { program, client: Client::Podman, info, image: image?, socket: None, place })
 }
@@ -59,9 +52,17 @@ fn address_of(list: &str, named: Option<&str>) -> String {
     connections.into_iter().find(is_chosen).map_or_else(String::new, |chosen| chosen.uri)
 }
 
-/// Reads the answer to `podman info --format json`. Whether it knows of NVIDIA's GPUs is no part of it.
+/// The limits of the Podman behind `socket`, if it tells: what it says to Docker's client is what the
+/// machine has, not what is delegated to its user.
+pub(super) fn limits_behind(socket: &Path) -> Option<Limits> {
+    let answer = socket::get(socket, "/v4.0.0/libpod/info").ok()?;
+    let answer = Captured { code: 0, stdout: answer.body, stderr: String::new() };
+    parse_info("podman", &answer, Nvidia::No).ok().map(|(info, _)| info.limits)
+}
+
+/// Reads the answer to `podman info --format json`. How it hands over NVIDIA's GPUs is no part of it.
 /// The second value is whether its client talks to a service.
-fn parse_info(program: &str, answer: &Captured, nvidia: bool) -> anyhow::Result<(Info, bool)> {
+fn parse_info(program: &str, answer: &Captured, nvidia: Nvidia) -> anyhow::Result<(Info, bool)> {
     #[derive(Deserialize)]
     struct Answer {
         host: Host,
@@ -73,6 +74,7 @@ fn parse_info(program: &str, answer: &Captured, nvidia: bool) -> anyhow::Result<
         #[serde(default)]
         arch: String,
         cgroup_version: String,
+        cgroup_controllers: Option<Vec<String>>,
         oci_runtime: Runtime,
         security: Security,
         #[serde(default)]
@@ -103,18 +105,14 @@ fn parse_info(program: &str, answer: &Captured, nvidia: bool) -> anyhow::Result<
         mode: if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful },
         runtime: host.oci_runtime.name,
         nvidia,
-        limits: !rootless || host.cgroup_version != "v1",
+        limits: Limits::of_podman(
+            rootless,
+            &host.cgroup_version,
+            host.cgroup_controllers.as_deref(),
+        ),
         architecture: host.arch,
     };
     Ok((info, host.service_is_remote))
-}
-
-/// Whether a file in `folder` describes NVIDIA's GPUs.
-fn describes_nvidia(folder: &Path) -> bool {
-    let files = folder.read_dir().into_iter().flatten().flatten();
-    files
-        .filter_map(|file| std::fs::read_to_string(file.path()).ok())
-        .any(|text| text.contains(NVIDIA))
 }
 
 #[cfg(test)]
@@ -122,7 +120,7 @@ mod properties;
 
 #[cfg(test)]
 mod tests {
-    use super::{Captured, Info, Mode, address_of, describes_nvidia, parse_info};
+    use super::{Captured, Info, Limits, Mode, Nvidia, address_of, parse_info};
 
     /// A shortened answer of Podman 4.3.1.
     fn answer(rootless: bool, cgroups: &str) -> Captured {
@@ -136,14 +134,25 @@ mod tests {
 
     #[test]
     fn the_mode_is_what_podman_reports() {
-        let info =
-            |rootless, cgroups| parse_info("podman", &answer(rootless, cgroups), false).unwrap().0;
+        let info = |rootless, cgroups| {
+            parse_info("podman", &answer(rootless, cgroups), Nvidia::No).unwrap().0
+        };
         let Info { version, mode, runtime, nvidia: _, limits, architecture } = info(true, "v1");
         let words = (version.as_str(), runtime.as_str(), architecture.as_str());
         assert_eq!(words, ("4.3.1", "runc", "amd64"));
-        assert_eq!((mode, limits), (Mode::PodmanRootless, false));
-        assert!(info(true, "v2").limits);
-        assert_eq!((info(false, "v1").mode, info(false, "v1").limits), (Mode::PodmanRootful, true));
+        assert_eq!((mode, limits), (Mode::PodmanRootless, Limits::NONE));
+        assert_eq!(info(true, "v2").limits, Limits::ALL);
+        let rootful = info(false, "v1");
+        assert_eq!((rootful.mode, rootful.limits), (Mode::PodmanRootful, Limits::ALL));
+    }
+
+    #[test]
+    fn limits_are_what_is_delegated() {
+        // Shortened answer of Podman 5.8.6 to a user without a session of systemd.
+        let said = r#"{"host":{"arch":"amd64","cgroupManager":"cgroupfs","cgroupVersion":"v2","cgroupControllers":[],
+            "ociRuntime":{"name":"crun"},"security":{"rootless":true}},"version":{"Version":"5.8.6"}}"#;
+        let none = Captured { code: 0, stdout: said.to_owned(), stderr: String::new() };
+        assert_eq!(parse_info("podman", &none, Nvidia::No).unwrap().0.limits, Limits::NONE);
     }
 
     #[test]
@@ -155,7 +164,7 @@ mod tests {
         assert_eq!(address_of(list, Some("c")) + &address_of("", None), "");
         let remote = answer(true, "v2").stdout.replace("Remote\":false", "Remote\":true");
         let remote = Captured { stdout: remote, ..answer(true, "v2") };
-        assert!(parse_info("podman", &remote, false).unwrap().1);
+        assert!(parse_info("podman", &remote, Nvidia::No).unwrap().1);
     }
 
     #[test]
@@ -163,18 +172,10 @@ mod tests {
         let said = |code, stdout: &str, stderr: &str| {
             let (stdout, stderr) = (stdout.to_owned(), stderr.to_owned());
             let error =
-                parse_info("podman", &Captured { code, stdout, stderr }, false).unwrap_err();
+                parse_info("podman", &Captured { code, stdout, stderr }, Nvidia::No).unwrap_err();
             format!("{error:#}")
         };
         insta::assert_snapshot!(said(125, "", "Error: mkdir /home/ada/.cache/containers: permission denied\n"), @"`podman info` failed (exit code 125): Error: mkdir /home/ada/.cache/containers: permission denied");
         insta::assert_snapshot!(said(0, "{}", ""), @r#"`podman info` answered what is not understood: "{}": missing field `host` at line 1 column 2"#);
-    }
-
-    #[test]
-    fn gpus_are_those_that_a_file_describes() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(!describes_nvidia(folder.path()) && !describes_nvidia(&folder.path().join("no")));
-        std::fs::write(folder.path().join("a.yaml"), "kind: nvidia.com/gpu\n").unwrap();
-        assert!(describes_nvidia(folder.path()));
     }
 }

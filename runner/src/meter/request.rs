@@ -193,7 +193,7 @@ mod tests {
 
     use super::{Options, Request, visible};
     use crate::{
-        engine::Mode,
+        engine::{Mode, Nvidia},
         gpus::Devices,
         host::Host,
         meter::{judge::Served, target::Subject},
@@ -204,7 +204,7 @@ mod tests {
 
     fn request(mode: Mode, asked: options::Request, host: &Host) -> Request {
         let mut engine = engine(mode);
-        engine.nvidia = true;
+        engine.nvidia = Nvidia::Gpus;
         let options = RunOptions::new(asked, host).unwrap();
         let plan = RunPlan::new(&options, host, &engine).unwrap();
         Request::of(&options, &plan, &engine, host)

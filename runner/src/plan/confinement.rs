@@ -3,11 +3,15 @@
 use serde::Serialize;
 
 use super::{Because, Input, InputBy, Mount, because};
-use crate::{engine::Engine, host::Host, options::RunOptions};
+use crate::{engine::Engine, exit::Usage, host::Host, options::RunOptions};
 
 /// Processes and threads that a container may have. A stack starts some threads for each processor,
 /// and compilers beside them; a benchmark that needs more than this is out of control.
 const MOST_PROCESSES: u32 = 32_768;
+
+/// How a user comes by the controllers of control groups.
+const DELEGATE: &str = "have it delegated (cgroup v2, and `Delegate=memory pids` for \
+                        `user@.service` of systemd)";
 
 /// A limit of a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,7 +30,10 @@ pub enum Limit {
 }
 
 /// The limits of a run on `engine`.
-pub(super) fn limits(options: &RunOptions, engine: &Engine) -> Vec<Because<Limit>> {
+///
+/// # Errors
+/// When the engine cannot enforce one that was asked for.
+pub(super) fn limits(options: &RunOptions, engine: &Engine) -> Result<Vec<Because<Limit>>, Usage> {
     let relaxed = &options.relaxed;
     let mut limits = vec![];
     if !relaxed.capabilities {
@@ -38,13 +45,20 @@ pub(super) fn limits(options: &RunOptions, engine: &Engine) -> Vec<Because<Limit
     if !relaxed.new_privileges {
         limits.push(because(Limit::NoNewPrivileges, "and no program of the image gains any"));
     }
-    if !relaxed.processes && engine.limits {
+    if !relaxed.processes && engine.limits.processes {
         limits.push(because(
             Limit::Processes(MOST_PROCESSES),
             "a run that forks without end stops before the machine does",
         ));
     }
-    if let Some(memory) = options.memory.as_ref().filter(|_| engine.limits) {
+    if let Some(memory) = &options.memory {
+        if !engine.limits.memory {
+            return Err(Usage(format!(
+                "--memory {memory} cannot be enforced: {} has no memory controller here; {DELEGATE}, \
+                 or leave --memory out",
+                engine.mode
+            )));
+        }
         limits.push(because(Limit::Memory(memory.clone()), "asked for with --memory"));
     }
     if relaxed.selinux {
@@ -53,24 +67,26 @@ pub(super) fn limits(options: &RunOptions, engine: &Engine) -> Vec<Because<Limit
             "asked for with --no-selinux-label: your folders keep their labels",
         ));
     }
-    limits
+    Ok(limits)
+}
+
+/// What the container goes without on `engine`, though nobody asked for that.
+pub(super) fn notes(options: &RunOptions, engine: &Engine) -> Vec<String> {
+    let is_missing = !options.relaxed.processes && !engine.limits.processes;
+    let processes = is_missing.then(|| {
+        format!("no limit on processes: {} has no pids controller here; {DELEGATE}", engine.mode)
+    });
+    processes.into_iter().collect()
 }
 
 /// What about the limits will surprise.
-pub(super) fn doubts(options: &RunOptions, host: &Host, engine: &Engine) -> Vec<String> {
-    let memory = options.memory.as_ref().filter(|_| !engine.limits).map(|memory| {
-        format!(
-            "--memory {memory} has no effect: {} cannot limit memory and processes on this machine \
-             (it takes control groups of version 2)",
-            engine.mode
-        )
-    });
+pub(super) fn doubts(options: &RunOptions, host: &Host) -> Vec<String> {
     let selinux = (host.selinux && !options.relaxed.selinux).then(|| {
         "SELinux is on, and may close the mounted folders to the container; --no-selinux-label runs \
          it without a label. Nothing is relabelled, because that would last"
             .to_owned()
     });
-    memory.into_iter().chain(selinux).collect()
+    selinux.into_iter().collect()
 }
 
 /// A file in a mounted folder that the container shall not read.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{Because, because};
 use crate::{
-    engine::{Client, Engine, Groups},
+    engine::{Client, Engine, Groups, Nvidia},
     exit::Usage,
     gpus::{AmdGpus, Devices, Gpus},
     host::Host,
@@ -121,13 +121,20 @@ fn automatic(host: &Host, engine: &Engine) -> Because<Devices> {
         Driver::Nvidia if !host.has_nvidia() => {
             because(Devices::None, "auto: this machine has no NVIDIA or AMD GPU")
         }
-        Driver::Nvidia if !engine.nvidia => because(
-            Devices::None,
-            format!(
-                "auto: {mode} cannot hand over the {found} found; install the NVIDIA Container \
-                 Toolkit and restart it"
-            ),
-        ),
+        Driver::Nvidia if engine.nvidia == Nvidia::No => {
+            let then = if mode.is_podman() {
+                "run `sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`"
+            } else {
+                "restart it"
+            };
+            because(
+                Devices::None,
+                format!(
+                    "auto: {mode} cannot hand over the {found} found; install the NVIDIA Container \
+                     Toolkit and {then}"
+                ),
+            )
+        }
         Driver::Nvidia => because(Devices::All, format!("auto: {found} found")),
         Driver::Amd { groups } => match closed(&groups, host, engine) {
             Some(why) => because(
@@ -140,6 +147,23 @@ fn automatic(host: &Host, engine: &Engine) -> Because<Devices> {
             None => because(Devices::All, format!("auto: {amd} AMD GPU(s) found")),
         },
     }
+}
+
+/// A warning when a run on a machine with GPUs gets none, though nobody asked for that.
+pub(super) fn missed(
+    asked: &Gpus,
+    backend: Backend,
+    gpus: &Because<Devices>,
+    host: &Host,
+) -> Option<String> {
+    let there_are = host.nvidia_gpus > 0 || host.amd.count > 0;
+    let is_missed = *asked == Gpus::Auto && backend.uses_gpus() && gpus.value == Devices::None;
+    (there_are && is_missed).then(|| {
+        format!(
+            "NO GPU is used: the benchmark runs on the CPU ({}); pass `--gpus none` if you mean that",
+            gpus.reason
+        )
+    })
 }
 
 /// A warning when the devices that were asked for may be closed to the benchmark.
@@ -175,7 +199,7 @@ mod tests {
     use std::fmt::Write as _;
 
     use crate::{
-        engine::{Client, Engine, Mode},
+        engine::{Client, Engine, Mode, Nvidia},
         gpus::{AmdGpus, Devices, Gpus},
         host::Host,
         options::{Request, RunOptions},
@@ -222,7 +246,7 @@ mod tests {
             for mode in Mode::WITH_CONTAINERS {
                 writeln!(text, "{maker}, {mode}:").unwrap();
                 let mut engine = engine(mode);
-                engine.nvidia = true;
+                engine.nvidia = if mode.is_podman() { Nvidia::Device } else { Nvidia::Gpus };
                 for asked in ["auto", "all", "2", "device=0,2", "none"] {
                     text += &shown(asked, &host, &engine);
                 }
@@ -308,16 +332,39 @@ mod tests {
         let mut docker = engine(Mode::DockerRootful);
         docker.socket = Some("/run/docker.sock".into());
         assert_eq!(plan("auto", &host, &docker).gpus.value, Devices::None);
-        docker.nvidia = true;
+        docker.nvidia = Nvidia::Gpus;
         insta::assert_snapshot!(shown("auto", &host, &docker).trim(), @"auto (auto: GPU of WSL2 (`/dev/dxg`) found): --gpus all --env AIENERGYSCORE_GPUS=nvidia:1");
         assert_eq!(plan("2", &host, &docker).gpus.value, Devices::Count(2));
     }
 
     #[test]
-    fn dockers_client_asks_podman_as_docker() {
-        let mut engine = engine(Mode::PodmanRootful);
-        engine.client = Client::Docker;
-        let text = shown("all", &Host { nvidia_gpus: 1, ..host() }, &engine);
-        assert!(text.contains("--gpus all --env AIENERGYSCORE_GPUS=nvidia:1"), "{text}");
+    fn gpus_are_named_where_the_engine_takes_names() {
+        let mut podman = engine(Mode::PodmanRootful);
+        podman.client = Client::Docker;
+        let docker = Engine { nvidia: Nvidia::Device, ..engine(Mode::DockerRootful) };
+        for engine in [podman, docker] {
+            let host = Host { nvidia_gpus: 2, ..host() };
+            let text = shown("all", &host, &engine);
+            assert!(text.contains("--device nvidia.com/gpu=all --env"), "{text}");
+            let text = shown("device=1", &host, &engine);
+            assert!(text.contains("--device nvidia.com/gpu=1 --env"), "{text}");
+        }
+    }
+
+    #[test]
+    fn run_without_the_gpus_of_its_machine_says_so() {
+        let missed =
+            |asked: &str, host: &Host, engine: &Engine| plan(asked, host, engine).surprise();
+        let four = Host { nvidia_gpus: 4, ..host() };
+        let docker = engine(Mode::DockerRootful);
+        insta::assert_snapshot!(missed("auto", &four, &docker).unwrap(), @"NO GPU is used: the benchmark runs on the CPU (auto: docker, rootful cannot hand over the 4 NVIDIA GPU(s) found; install the NVIDIA Container Toolkit and restart it); pass `--gpus none` if you mean that");
+        insta::assert_snapshot!(missed("auto", &four, &engine(Mode::PodmanRootless)).unwrap(), @"NO GPU is used: the benchmark runs on the CPU (auto: podman, rootless cannot hand over the 4 NVIDIA GPU(s) found; install the NVIDIA Container Toolkit and run `sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`); pass `--gpus none` if you mean that");
+        assert!(
+            missed("auto", &with_amd(), &engine(Mode::DockerRootless))
+                .unwrap()
+                .contains("NO GPU is used")
+        );
+        assert_eq!(missed("none", &four, &docker), None, "nobody wants them");
+        assert_eq!(missed("auto", &host(), &docker), None, "there are none");
     }
 }

@@ -5,7 +5,7 @@ use contract::Backend;
 use super::RunPlan;
 use crate::{
     boundary::Secret,
-    engine::{Client, Engine, Mode},
+    engine::{Client, Engine, Limits, Mode, Nvidia},
     gpus::{Devices, Gpus},
     host::Host,
     options::{Request, RunOptions},
@@ -193,7 +193,7 @@ fn automatic_gpus_say_why() {
     insta::assert_snapshot!(reason(&host, &engine), @"auto: this machine has no NVIDIA or AMD GPU");
     host.nvidia_gpus = 2;
     insta::assert_snapshot!(reason(&host, &engine), @"auto: docker, rootful cannot hand over the 2 NVIDIA GPU(s) found; install the NVIDIA Container Toolkit and restart it");
-    engine.nvidia = true;
+    engine.nvidia = Nvidia::Gpus;
     insta::assert_snapshot!(reason(&host, &engine), @"auto: 2 NVIDIA GPU(s) found");
     assert_eq!(plan(request(&[]), &host, &engine).gpus.value, Devices::All);
     let native = Request { backend: Some(Backend::Native), ..request(&[]) };
@@ -297,11 +297,23 @@ fn every_limit_can_be_taken_off() {
 }
 
 #[test]
-fn a_limit_that_an_engine_ignores_is_not_promised() {
-    let engine = Engine { limits: false, ..engine(Mode::PodmanRootless) };
-    let asked = Request { memory: Some("8g".to_owned()), ..request(&[]) };
-    let plan = plan(asked, &host(), &engine);
-    let words = command_line(&engine, &plan).argv();
-    assert!(!words.iter().any(|word| word == "--memory" || word == "--pids-limit"), "{words:?}");
-    insta::assert_snapshot!(plan.doubts.join("\n"), @"--memory 8g has no effect: podman, rootless cannot limit memory and processes on this machine (it takes control groups of version 2)");
+fn a_limit_that_an_engine_cannot_enforce_is_left_out_or_refused() {
+    let limited = |limits, memory: Option<&str>| {
+        let engine = Engine { limits, ..engine(Mode::PodmanRootless) };
+        let asked = Request { memory: memory.map(str::to_owned), ..request(&[]) };
+        let options = RunOptions::new(asked, &host()).unwrap();
+        RunPlan::new(&options, &host(), &engine).map(|plan| {
+            let words = command_line(&engine, &plan).argv().into_iter();
+            let words = words.filter(|word| word == "--memory" || word == "--pids-limit");
+            (words.collect::<Vec<_>>().join(" "), plan.notes.join("\n"))
+        })
+    };
+    let (words, notes) = limited(Limits::NONE, None).unwrap();
+    assert_eq!(words, "");
+    insta::assert_snapshot!(notes, @"no limit on processes: podman, rootless has no pids controller here; have it delegated (cgroup v2, and `Delegate=memory pids` for `user@.service` of systemd)");
+    insta::assert_snapshot!(limited(Limits::NONE, Some("8g")).unwrap_err(), @"--memory 8g cannot be enforced: podman, rootless has no memory controller here; have it delegated (cgroup v2, and `Delegate=memory pids` for `user@.service` of systemd), or leave --memory out");
+    let memory = Limits { memory: true, processes: false };
+    assert_eq!(limited(memory, Some("8g")).unwrap().0, "--memory");
+    let processes = Limits { memory: false, processes: true };
+    assert_eq!(limited(processes, None).unwrap(), ("--pids-limit".to_owned(), String::new()));
 }

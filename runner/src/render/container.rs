@@ -33,7 +33,9 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
         shm_size,
         supervision,
         args,
-        doubts: _, // told, not done
+        notes: _,       // told, not done
+        missed_gpus: _, // told, not done
+        doubts: _,      // told, not done
     } = plan;
     let mut parts = vec![Part::new([engine.program.as_str(), "run"], "starts a container")];
     match supervision {

@@ -3,7 +3,7 @@
 use contract::env;
 
 use crate::{
-    engine::{Client, Engine, Groups},
+    engine::{Engine, Groups, Nvidia},
     gpus::{DRI, Devices, KFD, VISIBLE},
     plan::{Driver, RunPlan},
     shell::Part,
@@ -25,8 +25,8 @@ pub(super) fn parts(engine: &Engine, plan: &RunPlan) -> Vec<Part> {
 }
 
 fn nvidia(engine: &Engine, devices: &Devices, reason: &str) -> Vec<Part> {
-    if engine.client == Client::Podman {
-        // Podman drops `--gpus` without a word before 5.0, and knows devices by name.
+    if engine.mode.is_podman() || engine.nvidia == Nvidia::Device {
+        // Podman 4.3 drops `--gpus` without a word, and so does any behind Docker's client.
         let device = |name: &dyn std::fmt::Display| {
             Part::new(["--device", &format!("nvidia.com/gpu={name}")], reason)
         };

@@ -29,7 +29,9 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
         env,
         supervision,
         args,
-        doubts: _, // told, not done
+        notes: _,       // told, not done
+        missed_gpus: _, // told, not done
+        doubts: _,      // told, not done
     } = plan;
     let mut variables = vec![];
     if supervision.is_some() {

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     container_id,
     engine::{Engine, Question},
-    plan::{RunPlan, Supervision},
+    plan::RunPlan,
     process::Captured,
     run_file::RunFile,
     terminal::{self, warn},
@@ -95,13 +95,21 @@ pub(super) fn state(engine: &Engine, plan: &RunPlan) -> ContainerState {
     }
 }
 
-/// Removes the container and the file with its id. One that was asked for and not made yet when its
+/// Removes the container, which was seen to have `id`, and the file with that. One that was asked for and not made yet when its
 /// client was stopped, which is `late`, may still appear, and is waited for.
 ///
 /// # Errors
 /// When the file stays. That the engine refuses or does not answer is a warning.
-pub(super) fn remove(engine: &Engine, plan: &RunPlan, late: bool) -> anyhow::Result<()> {
+pub(super) fn remove(
+    engine: &Engine,
+    plan: &RunPlan,
+    late: bool,
+    id: Option<String>,
+) -> anyhow::Result<()> {
     let Some(supervision) = &plan.supervision else { return Ok(()) };
+    // Podman 5.8 deletes the file with the id together with the container.
+    let marks = Marks::of_container(&supervision.container, supervision.cidfile.as_path());
+    let marks = Marks { id: marks.id.or(id), ..marks };
     let request = Question::Remove(&supervision.container);
     if let Some(command) = request.command(engine) {
         let patience = if late { PATIENCE } else { Duration::ZERO };
@@ -119,7 +127,7 @@ pub(super) fn remove(engine: &Engine, plan: &RunPlan, late: bool) -> anyhow::Res
             ));
         }
     }
-    end_survivors(supervision, engine);
+    end_survivors(&marks, engine);
     match fs::remove_file(supervision.cidfile.as_path()) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("removing `{}`", supervision.cidfile))
@@ -129,10 +137,8 @@ pub(super) fn remove(engine: &Engine, plan: &RunPlan, late: bool) -> anyhow::Res
 }
 
 /// Ends the processes that are left of a container that should be gone.
-fn end_survivors(supervision: &Supervision, engine: &Engine) {
-    let name = &supervision.container;
-    let marks = Marks::of_container(name, supervision.cidfile.as_path());
-    let benchmark = survivors::end_benchmark(&marks, SURVIVORS);
+fn end_survivors(marks: &Marks, engine: &Engine) {
+    let benchmark = survivors::end_benchmark(marks, SURVIVORS);
     if !benchmark.pids.is_empty() {
         let pids: Vec<_> = benchmark.pids.iter().map(u32::to_string).collect();
         warn(Some(format!(
@@ -142,7 +148,7 @@ fn end_survivors(supervision: &Supervision, engine: &Engine) {
         )));
     }
     warn(benchmark.warning());
-    warn(survivors::end_makers(&marks).warning());
+    warn(survivors::end_makers(marks).warning());
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub(super) fn show(planned: &Planned, show: Show) -> anyhow::Result<Exit> {
     for doubt in loadable::check(planned)? {
         warn(Some(doubt));
     }
+    plan.notes.iter().for_each(|note| terminal::say(format_args!("note: {note}")));
     for secret in options.handed_over() {
         if let TokenSource::Variable { name, file } = secret {
             terminal::say(format_args!(

@@ -82,9 +82,10 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     let search = Search::start(engine, host.uid);
     let ended = running.wait(engine, plan)?;
     drop(secrets);
-    let made = container::was_made(plan);
+    let made = ended.id.is_some() || container::was_made(plan);
     let state = container::state(engine, plan);
-    container::remove(engine, plan, (ended.signal.is_some() || ended.killed) && !made)?;
+    let late = (ended.signal.is_some() || ended.killed) && !made;
+    container::remove(engine, plan, late, ended.id)?;
     let recording = meter.finish();
     drop(alive);
     reaper.dismiss()?;

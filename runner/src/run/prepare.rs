@@ -103,6 +103,7 @@ fn announce(why: &str, plan: &RunPlan) {
         Devices::List(list) => list.join(", "),
     };
     terminal::say(format_args!("GPUs: {gpus} ({})", plan.gpus.reason));
+    plan.notes.iter().for_each(|note| terminal::say(format_args!("note: {note}")));
 }
 
 fn move_earlier_results(results: &Folder) -> anyhow::Result<()> {

@@ -3,12 +3,12 @@
 use contract::{Backend, env, summary::Repeat};
 
 use crate::{
-    engine::{Detected, Engine, LocalImage},
+    engine::{Detected, Engine},
     gpus::Devices,
     host::Host,
     meter,
     options::{EngineChoice, RunOptions},
-    plan::{Pull, RunPlan},
+    plan::{Image, Pull, RunPlan},
     relaxed::Relaxed,
     shell::CommandLine,
     terminal::warn,
@@ -49,16 +49,13 @@ pub(super) fn with_image(repeat: Repeat, engine: &Engine, plan: &RunPlan) -> Rep
             None
         }),
     };
-    match engine.image.as_ref().or(fetched.as_ref()) {
-        Some(image) => named_by(repeat, image, &planned.value.reference, planned.value.pull),
-        None => repeat,
-    }
-}
-
-fn named_by(repeat: Repeat, image: &LocalImage, reference: &str, pull: Pull) -> Repeat {
-    // Podman tells of digests that no registry has: those of images which were built or loaded.
-    let digest = if pull == Pull::Never { None } else { image.digest_of(reference) };
-    Repeat { image_id: image.id.clone(), image_digest: digest, ..repeat }
+    let Some(image) = engine.image.as_ref().or(fetched.as_ref()) else { return repeat };
+    let Image { reference, pull } = &planned.value;
+    let image_digest = match pull {
+        Pull::Never => None,
+        Pull::Missing => image.pulled_digest(reference, engine.mode, fetched.is_some()),
+    };
+    Repeat { image_id: image.id.clone(), image_digest, ..repeat }
 }
 
 /// Our own command with its defaults spelled out, and the variables that it heeds before it.
@@ -196,11 +193,11 @@ mod tests {
     use contract::Backend;
     use proptest::prelude::*;
 
-    use super::{named_by, repeat, secretless};
+    use super::{repeat, secretless};
     use crate::{
-        engine::{Detected, Engine, LocalImage, Mode},
+        engine::{Detected, Engine, Mode},
         options::{Request, RunOptions},
-        plan::{Pull, RunPlan},
+        plan::RunPlan,
         relaxed::Relaxed,
         render::command_line,
         testing::{engine, host},
@@ -249,21 +246,6 @@ mod tests {
         let repeat = of(Request::default(), engine(Mode::Host), &[]);
         assert_eq!((repeat.container[0].as_str(), repeat.image), ("env", None));
         assert!(repeat.command.contains(&"host".to_owned()), "{:?}", repeat.command);
-    }
-
-    #[test]
-    fn a_digest_is_the_registrys_own() {
-        let repeat = of(Request::default(), engine(Mode::DockerRootful), &[]);
-        let image = LocalImage {
-            id: Some("sha256:ab".into()),
-            digests: vec!["other/x@sha256:1".into(), "r.example/bench@sha256:2".into()],
-            ..LocalImage::default()
-        };
-        let pulled = named_by(repeat.clone(), &image, "r.example/bench:1", Pull::Missing);
-        assert_eq!(pulled.image_id.as_deref(), Some("sha256:ab"));
-        assert_eq!(pulled.image_digest.as_deref(), Some("sha256:2"));
-        let built = named_by(repeat, &image, "r.example/bench:1", Pull::Never);
-        assert_eq!(built.image_digest, None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{
     io::{self, PipeReader, PipeWriter},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
@@ -54,6 +54,8 @@ pub(super) struct Ended {
     pub killed: bool,
     /// Its last words on standard error.
     pub said: String,
+    /// The id that its container was seen to have.
+    pub id: Option<String>,
 }
 
 enum Event {
@@ -73,6 +75,8 @@ pub(super) struct Running {
     pumps: [Pump; 2],
     /// What the client says, or the benchmark.
     said: Kept,
+    /// The container's id, once it has been seen.
+    id: Arc<OnceLock<String>>,
     /// Ends the vigil when it is dropped.
     _over: Sender<()>,
 }
@@ -100,7 +104,9 @@ impl Running {
         let context = "starting the threads that watch over the benchmark";
         let started = wait_for_end(send.clone()).context(context)?;
         let (over, is_over) = mpsc::channel();
-        if let Some(vigil) = Vigil::over(engine, plan) {
+        let vigil = Vigil::over(engine, plan);
+        let id = vigil.as_ref().map(Vigil::id).unwrap_or_default();
+        if let Some(vigil) = vigil {
             // The receiver is gone once the run is over.
             let tell = move |why| _ = send.send(Event::Hangs(why));
             vigil.start(is_over, tell).context(context)?;
@@ -108,7 +114,8 @@ impl Running {
         let child = start(command, engine, stdin, out, err)?;
         // The thread waits for it.
         let _ = group(&child).map(|pid| started.send(pid));
-        Ok(Self { child, switch, events, mortal, pumps: [out_pump, err_pump], said, _over: over })
+        let pumps = [out_pump, err_pump];
+        Ok(Self { child, switch, events, mortal, pumps, said, id, _over: over })
     }
 
     /// The processes that were started.
@@ -122,7 +129,7 @@ impl Running {
     /// # Errors
     /// When there is no end.
     pub(super) fn wait(self, engine: &Engine, plan: &RunPlan) -> anyhow::Result<Ended> {
-        let Self { child, switch, events, mortal, pumps, said, _over } = self;
+        let Self { child, switch, events, mortal, pumps, said, id, _over } = self;
         let mut stopping = Stopping { switch: Some(switch), signal: None, kill_at: None, kills: 0 };
         loop {
             match stopping.next(&events) {
@@ -165,6 +172,7 @@ impl Running {
             signal: stopping.signal,
             killed: stopping.kills > 0,
             said: said.text(),
+            id: id.get().cloned(),
         })
     }
 }

@@ -4,7 +4,10 @@
 use std::{
     io,
     path::PathBuf,
-    sync::mpsc::{Receiver, RecvTimeoutError},
+    sync::{
+        Arc, OnceLock,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -12,17 +15,18 @@ use std::{
 use contract::{output, path};
 use untrusted::Dir;
 
-use super::{
-    container,
-    survivors::{Marks, Process},
-};
+use super::survivors::{Marks, Process};
 use crate::{
+    container_id,
     engine::{Engine, Question},
     plan::RunPlan,
 };
 
 /// From one look to the next.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// From one look to the next while the container is being made.
+const SHORT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a client may take to return when its container has ended.
 const RETURNING: Duration = Duration::from_secs(15);
@@ -45,6 +49,8 @@ pub(super) struct Vigil {
     run_id: String,
     cidfile: PathBuf,
     results: PathBuf,
+    /// The container's id, kept: Podman 5.8 deletes the file together with the container.
+    id: Arc<OnceLock<String>>,
 }
 
 impl Vigil {
@@ -58,7 +64,13 @@ impl Vigil {
             run_id: plan.run_id.clone(),
             cidfile: supervision.cidfile.as_path().to_owned(),
             results: results.source.as_path().to_owned(),
+            id: Arc::default(),
         })
+    }
+
+    /// Where the container's id will be, once it has been seen.
+    pub(super) fn id(&self) -> Arc<OnceLock<String>> {
+        Arc::clone(&self.id)
     }
 
     /// Watches until `over` has no sender any more, or `tell` was told what is wrong.
@@ -82,8 +94,15 @@ impl Vigil {
         let mut asked = Instant::now();
         let mut ended: Option<Instant> = None;
         let (mut process, mut searches) = (None, 0);
-        while over.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-            if !container::has_id(&self.cidfile) {
+        let pause = || if self.id.get().is_some() { PAUSE } else { SHORT_PAUSE };
+        while over.recv_timeout(pause()) == Err(RecvTimeoutError::Timeout) {
+            if self.id.get().is_none()
+                && let Some(id) = container_id::read(&self.cidfile)
+            {
+                // Nobody else sets it.
+                let _ = self.id.set(id);
+            }
+            if self.id.get().is_none() {
                 if asked.elapsed() > MAKING {
                     if let Some(Err(error)) = self.engine.ask(Question::State(&self.container)) {
                         return Some(format!(
@@ -121,7 +140,8 @@ impl Vigil {
     }
 
     fn processes(&self) -> Vec<Process> {
-        Marks::of_container(&self.container, &self.cidfile).benchmark()
+        let marks = Marks::of_container(&self.container, &self.cidfile);
+        Marks { id: marks.id.or_else(|| self.id.get().cloned()), ..marks }.benchmark()
     }
 
     /// Whether the entrypoint has left the proof of this run's end.

@@ -98,6 +98,21 @@ fn a_stopped_reaper() {
 }
 
 #[test]
+fn a_container_that_is_removed_together_with_the_file_of_its_id() {
+    // As by `podman rm --force` from outside, of Podman 5.8 and 6.1.
+    let mut fake = Fake::new(&format!("{WITH_ID}\nsleep 1; rm \"$2\"; exit 137"));
+    let gone = "container) echo 'Error: no such container: x' >&2; exit 1 ;;";
+    fake.sandbox = sandbox_with(&fake.docker, gone);
+    assert_snapshot!(fake.run(&[]), @r"
+    exit code 1, in time
+    error: somebody else removed the container while the benchmark ran
+    results so far: CWD/results
+    kept: nothing
+    containers: none
+    ");
+}
+
+#[test]
 fn a_client_that_does_not_return() {
     let hangs = "trap '' TERM; while [ -d \"$RESULTS\" ]; do sleep 0.01; done";
     let fake = Fake::new(&format!("{WITH_ID}\n{GOOD}\n{hangs}"));

@@ -27,7 +27,7 @@ const ADA: u32 = 1000;
 type Symptom = (&'static str, fn() -> String);
 
 /// What needs nothing but the programs.
-const ANYWHERE: [Symptom; 22] = [
+const ANYWHERE: [Symptom; 23] = [
     ("Docker does not answer", || {
         let says = "permission denied while trying to connect to the Docker daemon socket at \
                     unix:///var/run/docker.sock: Get \
@@ -130,6 +130,11 @@ const ANYWHERE: [Symptom; 22] = [
             r#"{"Running":false,"OOMKilled":true,"ExitCode":137,"Error":"","StartedAt":"2026"}"#;
         let here = Here::new(&format!("container) echo '{state}'; exit ;;"));
         here.said(&["run", "--flavour", "smoke", "backend.model=o/m"])
+    }),
+    ("Memory cannot be limited", || {
+        let info = r#"{"ServerVersion":"28.5.2","SecurityOptions":[],"MemoryLimit":false}"#;
+        let here = Here::new(&format!("info) echo '{info}'; exit ;;"));
+        here.said(&["run", "--flavour", "smoke", "--memory", "8g", "backend.model=o/m"])
     }),
     ("Success is not believed", || {
         let here = Here::new("run) exit 0 ;;");

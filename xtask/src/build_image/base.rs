@@ -61,7 +61,7 @@ impl Wanted {
     }
 
     /// The base that decides over the image, as far as it is known before anything is fetched:
-    /// `local` is the id of an image by that name, `recorded` the base of the image at hand.
+    /// `local` is the content of an image by that name, `recorded` the base of the image at hand.
     pub(super) fn expected(
         &self,
         flavour: Flavour,
@@ -90,7 +90,7 @@ impl Wanted {
     ) -> anyhow::Result<Option<Base>> {
         let Some(name) = self.name(flavour) else { return Ok(None) };
         let program = builder.program();
-        let mut id = builder.id(sh, name)?;
+        let mut id = builder.content(sh, name)?;
         if id.is_some() && *self == Self::Bootstrap {
             terminal::say(format_args!(
                 "base: `{name}`, made here before; `{program} image rm {name}` to make it anew"
@@ -100,7 +100,7 @@ impl Wanted {
                 Self::Bootstrap => bootstrap::make(sh, builder, name)?,
                 Self::Default | Self::Named(_) => self.pull(sh, builder, name, flavour)?,
             }
-            id = builder.id(sh, name)?;
+            id = builder.content(sh, name)?;
             id.as_ref()
                 .with_context(|| format!("{program} does not find the base image `{name}`"))?;
         }

@@ -1,33 +1,22 @@
 //! The engine that builds an image, asked through its client.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
 use contract::{Flavour, label};
 use runner::engine::Engine;
-use serde::Deserialize;
 use xshell::{Shell, cmd};
 
-use super::labels::{self, Base};
+use super::{
+    labels::{self, Base},
+    local::{self, Local},
+};
 use crate::tool;
 
 /// An engine that builds images and keeps them, by the program of its client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Builder {
     program: String,
-}
-
-/// An image that the engine has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Local {
-    /// Its id.
-    pub(super) id: String,
-    /// Digest of what it was built from; none on an image of others.
-    pub(super) inputs: Option<String>,
-    /// What it was built on, if it says so.
-    pub(super) base: Option<Base>,
-    /// Its size.
-    pub(super) bytes: u64,
 }
 
 impl Builder {
@@ -78,16 +67,16 @@ impl Builder {
             );
         }
         let json = String::from_utf8_lossy(&output.stdout);
-        parse_images(&json)
+        local::parse(&json)
             .with_context(|| format!("reading what `{program} image inspect` says: {json:?}"))
     }
 
-    /// The id of an image, if the engine has it.
+    /// The content of an image, if the engine has it.
     ///
     /// # Errors
     /// When the engine does not answer.
-    pub(super) fn id(&self, sh: &Shell, image: &str) -> anyhow::Result<Option<String>> {
-        Ok(self.inspect(sh, &[image.to_owned()])?.pop().map(|local| local.id))
+    pub(super) fn content(&self, sh: &Shell, image: &str) -> anyhow::Result<Option<String>> {
+        Ok(self.inspect(sh, &[image.to_owned()])?.pop().map(|local| local.content))
     }
 
     /// Fetches an image from its registry, and shows what the engine says. Whether it came is the
@@ -201,34 +190,6 @@ fn full_name(image: &str) -> String {
     }
 }
 
-/// Reads the answer of `image inspect`.
-fn parse_images(json: &str) -> anyhow::Result<Vec<Local>> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Image {
-        id: String,
-        size: u64,
-        config: Option<Config>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Config {
-        labels: Option<BTreeMap<String, String>>,
-    }
-    let images = serde_json::from_str::<Vec<Image>>(json)?;
-    let local = |Image { id, size, config }: Image| {
-        let mut labels = config.and_then(|config| config.labels).unwrap_or_default();
-        let base_id = labels.remove(labels::BASE_ID);
-        Local {
-            id,
-            inputs: labels.remove(label::INPUTS),
-            base: labels.remove(labels::BASE_NAME).map(|name| Base { name, id: base_id }),
-            bytes: size,
-        }
-    };
-    Ok(images.into_iter().map(local).collect())
-}
-
 /// What is asked for. Builder and proxies are the caller's, by Docker's own variables.
 fn build_arguments(
     flavour: Flavour,
@@ -272,7 +233,7 @@ fn not_pruned(program: &str, flavour: Flavour, said: &str) -> String {
 mod tests {
     use contract::Flavour;
 
-    use super::{Base, Local, build_arguments, full_name, is_missing, not_pruned, parse_images};
+    use super::{Base, build_arguments, full_name, is_missing, not_pruned};
 
     #[test]
     fn a_prune_that_failed_is_a_warning_of_one_line() {
@@ -302,35 +263,6 @@ mod tests {
         for (name, full) in cases {
             assert_eq!(full_name(name), full);
         }
-    }
-
-    #[test]
-    fn labels_and_sizes_are_read_from_inspect() {
-        let json = r#"[
-            {"Id": "sha256:1", "Size": 12, "Config": {"Labels": {
-                "org.aienergyscore.inputs": "ab",
-                "org.opencontainers.image.base.name": "debian",
-                "org.aienergyscore.base-id": "sha256:0"
-            }}},
-            {"Id": "sha256:2", "Size": 3, "Config": {"Labels": null}},
-            {"Id": "sha256:3", "Size": 4}
-        ]"#;
-        let local = |id: &str, inputs: Option<&str>, base, bytes| Local {
-            id: format!("sha256:{id}"),
-            inputs: inputs.map(str::to_owned),
-            base,
-            bytes,
-        };
-        let base = Base { name: "debian".to_owned(), id: Some("sha256:0".to_owned()) };
-        let images = parse_images(json).unwrap();
-        let expected = [
-            local("1", Some("ab"), Some(base), 12),
-            local("2", None, None, 3),
-            local("3", None, None, 4),
-        ];
-        assert_eq!(images, expected);
-        assert_eq!(parse_images("[]\n").unwrap(), []);
-        assert!(parse_images("").is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use xshell::{Shell, cmd};
 pub(super) struct Base {
     /// Its reference.
     pub(super) name: String,
-    /// Id of the image that was named by hand: its tag may move. None for a default, which is
+    /// Content of the image that was named by hand: its tag may move. None for a default, which is
     /// what its reference says.
     pub(super) id: Option<String>,
 }
@@ -27,7 +27,7 @@ pub(super) fn fixed(flavour: Flavour) -> Vec<(&'static str, String)> {
 
 /// Reference of the base.
 pub(super) const BASE_NAME: &str = "org.opencontainers.image.base.name";
-/// Id of a base that was named by hand.
+/// Content of a base that was named by hand.
 pub(super) const BASE_ID: &str = "org.aienergyscore.base-id";
 
 /// On the last layer of a build stage whose name is its value, so that it is found when a later

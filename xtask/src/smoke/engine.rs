@@ -56,7 +56,7 @@ fn describe(Detected { engine, why, warning }: Detected) -> Chosen {
 
 #[cfg(test)]
 mod tests {
-    use runner::engine::{Client, Detected, Engine, Mode, Place};
+    use runner::engine::{Client, Detected, Engine, Limits, Mode, Nvidia, Place};
 
     use super::{Chosen, describe};
 
@@ -69,8 +69,8 @@ mod tests {
                 mode,
                 version: String::new(),
                 runtime: String::new(),
-                nvidia: false,
-                limits: false,
+                nvidia: Nvidia::No,
+                limits: Limits::NONE,
                 architecture: String::new(),
                 image: None,
                 socket: None,

@@ -3,14 +3,18 @@
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::json;
 
-use super::{Captured, Mode, Server, parse_info};
+use super::{Captured, Info, Mode, Nvidia, Server};
 use crate::testing::broken;
 
-const INFO: &str = r#"{"version":"28.0","security":["name=seccomp,profile=default","name=rootless"],"runtimes":{"nvidia":{"path":"x"}},"memory":true}"#;
+const INFO: &str = r#"{"ServerVersion":"28.0","SecurityOptions":["name=seccomp,profile=default","name=rootless"],"Runtimes":{"nvidia":{"path":"x"}},"DiscoveredDevices":[{"Source":"cdi","ID":"nvidia.com/gpu=all"}],"MemoryLimit":true}"#;
 const VERSION: &str = r#"{"Components":[{"Name":"Podman Engine","Version":"4.3.1","Details":{}},{"Name":"Engine","Version":"4.3.1"}],"Version":"4.3.1"}"#;
 
 fn answer(code: i32, stdout: String) -> Captured {
     Captured { code, stdout, stderr: String::new() }
+}
+
+fn parse_info(answer: &Captured) -> anyhow::Result<Info> {
+    super::parse_info(answer, &Server::default(), false).map(|(info, _)| info)
 }
 
 proptest! {
@@ -23,28 +27,32 @@ proptest! {
     ) {
         let security: Vec<_> = options.iter().map(|option| format!("name={option}")).collect();
         let runtimes = nvidia.map(|has| if has { json!({"nvidia": null}) } else { json!({"runc": 1}) });
-        let said = json!({"version": version, "security": security, "runtimes": runtimes, "memory": memory});
-        let info = parse_info(&answer(0, said.to_string()), &Server::default()).unwrap().0;
+        let said = json!({
+            "ServerVersion": version, "SecurityOptions": security, "Runtimes": runtimes,
+            "MemoryLimit": memory,
+        });
+        let info = parse_info(&answer(0, said.to_string())).unwrap();
         let has = |name| options.contains(&name);
         let mode = match (has("rootless"), has("userns")) {
             (true, _) => Mode::DockerRootless,
             (_, true) => Mode::DockerUsernsRemap,
             _ => Mode::DockerRootful,
         };
-        prop_assert_eq!((info.mode, info.nvidia), (mode, nvidia == Some(true)));
-        prop_assert_eq!((info.version, info.limits), (version.unwrap_or_default(), memory != Some(false)));
+        let way = if nvidia == Some(true) { Nvidia::Gpus } else { Nvidia::No };
+        prop_assert_eq!((info.mode, info.nvidia), (mode, way));
+        prop_assert_eq!((info.version, info.limits.memory), (version.unwrap_or_default(), memory != Some(false)));
     }
 
     #[test]
     fn what_is_no_answer_is_told_with_the_question(said in prop_oneof![broken(INFO), any::<String>()]) {
-        if let Err(error) = parse_info(&answer(0, said), &Server::default()) {
+        if let Err(error) = parse_info(&answer(0, said)) {
             prop_assert!(error.to_string().contains("docker info"), "{}", error);
         }
     }
 
     #[test]
     fn a_failure_is_never_an_answer(code in 1..=i32::MAX, said in broken(INFO)) {
-        let error = parse_info(&answer(code, said), &Server::default()).unwrap_err().to_string();
+        let error = parse_info(&answer(code, said)).unwrap_err().to_string();
         prop_assert!(error.contains(&format!("exit code {code}")), "{}", error);
     }
 

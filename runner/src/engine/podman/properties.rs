@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{Captured, Mode, parse_info};
+use super::{Captured, Limits, Mode, Nvidia, parse_info};
 use crate::testing::broken;
 
 const INFO: &str = r#"{"host":{"cgroupVersion":"v2","ociRuntime":{"name":"runc"},"security":{"rootless":true}},"version":{"APIVersion":"4.3.1","Version":"4.3.1"}}"#;
@@ -27,9 +27,10 @@ proptest! {
             },
             "version": {"Version": version},
         });
-        let info = parse_info("podman", &answer(0, said.to_string()), false).unwrap().0;
+        let info = parse_info("podman", &answer(0, said.to_string()), Nvidia::No).unwrap().0;
         let mode = if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful };
-        prop_assert_eq!((info.mode, info.limits), (mode, !(rootless && cgroups == "v1")));
+        let limits = if rootless && cgroups == "v1" { Limits::NONE } else { Limits::ALL };
+        prop_assert_eq!((info.mode, info.limits), (mode, limits));
         prop_assert_eq!((info.version, info.runtime), (version, name));
     }
 
@@ -38,7 +39,7 @@ proptest! {
         code in prop_oneof![Just(0), any::<i32>()],
         said in prop_oneof![broken(INFO), any::<String>()],
     ) {
-        match parse_info("podman", &answer(code, said), false) {
+        match parse_info("podman", &answer(code, said), Nvidia::No) {
             Ok(_) => prop_assert_eq!(code, 0),
             Err(error) => prop_assert!(error.to_string().contains("`podman info`"), "{}", error),
         }
