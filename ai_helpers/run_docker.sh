@@ -58,16 +58,11 @@ if [ ! -x "$program" ] || [ "$target/debug/aienergyscore" -nt "$program" ]; then
     profile=dev
 fi
 if [ -x "$program" ]; then
-    # Without a fork: this line is walked at every run.
-    newer=
-    for source in "$root"/Cargo.* "$root"/runner/Cargo.toml "$root"/docker/contract/Cargo.toml \
-        "$root"/runner/src/*.rs "$root"/runner/src/*/*.rs "$root"/docker/contract/src/*.rs; do
-        # shellcheck disable=SC3013 # as above
-        if [ "$source" -nt "$program" ]; then
-            newer=$source
-            break
-        fi
-    done
+    # Every crate that the program is made of, however deep its sources are.
+    newer=$(find "$root"/Cargo.* "$root"/runner "$root"/docker/contract "$root"/docker/reports \
+        "$root"/docker/streams "$root"/docker/untrusted -type f -newer "$program" || :)
+    newer=${newer%%"
+"*}
     if [ -n "$newer" ] && command -v cargo >/dev/null; then
         build "$profile"
     elif [ -n "$newer" ]; then
