@@ -16,6 +16,7 @@ pub use parts::{
 };
 
 use crate::{
+    addresses::{Given, without_proxy},
     endpoint,
     engine::{Engine, Groups, Mode},
     exit::Usage,
@@ -25,6 +26,9 @@ use crate::{
     options::RunOptions,
     token::TokenSource,
 };
+
+/// The umask that engines start programs with.
+const USUAL_UMASK: u32 = 0o022;
 
 /// A value with its reason.
 fn because<T>(value: T, reason: impl Into<String>) -> Because<T> {
@@ -80,6 +84,8 @@ impl RunPlan {
     pub fn new(options: &RunOptions, host: &Host, engine: &Engine) -> Result<Self, Usage> {
         let backend = backend(options, engine);
         let network = network(options.offline, backend.value, host, engine);
+        let unreachable = options.addresses.iter().filter_map(Given::doubt);
+        let unreachable = unreachable.filter(|_| engine.has_containers());
         let container = engine.has_containers();
         let inputs = inputs::place(options, backend.value, container)?;
         let endpoint = options.endpoint.as_ref().filter(|_| backend.value == Backend::Vllm);
@@ -96,7 +102,7 @@ impl RunPlan {
         let closed = gpus::doubt(&devices.value, host, engine);
         let doubts =
             inputs.doubts.into_iter().chain(own).chain(nowhere).chain(groups(options, engine));
-        let doubts = doubts.chain(closed).chain(confined);
+        let doubts = doubts.chain(closed).chain(confined).chain(unreachable);
         Ok(Self {
             run_id: options.run_id.clone(),
             image: container.then(|| image(&options.image)),
@@ -114,7 +120,7 @@ impl RunPlan {
             tmpfs: if container { tmpfs() } else { vec![] },
             mounts,
             inputs: inputs.places,
-            env: variables(options, backend.value, container),
+            env: variables(options, backend.value, host, container),
             gpus: devices,
             gpu_driver: Driver::of(host),
             network,
@@ -251,6 +257,20 @@ fn mounts(options: &RunOptions, backend: Backend, mode: Mode) -> Vec<Mount> {
                 .to_owned(),
         }
     }));
+    // A child process has the variables already.
+    let addresses = options.addresses.iter().filter(|_| mode != Mode::Host);
+    mounts.extend(addresses.filter_map(|given| {
+        Some(Mount {
+            source: given.secret.as_ref()?.file().clone(),
+            target: given.address.path,
+            access: Access::ReadOnly,
+            variable: MountVariable::Always(given.address.path_name),
+            reason: format!(
+                "{} as a file, because it holds a password: a variable would show in `inspect`",
+                given.name
+            ),
+        })
+    }));
     let certificates = server.and_then(|server| server.certificates.as_ref());
     mounts.extend(certificates.map(|file| Mount {
         source: file.clone(),
@@ -262,7 +282,12 @@ fn mounts(options: &RunOptions, backend: Backend, mode: Mode) -> Vec<Mount> {
     mounts
 }
 
-fn variables(options: &RunOptions, backend: Backend, container: bool) -> Vec<Variable> {
+fn variables(
+    options: &RunOptions,
+    backend: Backend,
+    host: &Host,
+    container: bool,
+) -> Vec<Variable> {
     let mut variables = vec![Variable {
         name: env::BENCHMARK_BACKEND,
         value: backend.name().to_owned(),
@@ -305,13 +330,50 @@ fn variables(options: &RunOptions, backend: Backend, container: bool) -> Vec<Var
             value: "1".to_owned(),
             reason: "--offline: the libraries do not even try the network".to_owned(),
         });
+    } else if let Some(name) = host.env.offline() {
+        variables.push(Variable {
+            name: env::HF_HUB_OFFLINE,
+            value: "1".to_owned(),
+            reason: format!("{name} is set: the Hub is not asked"),
+        });
+    }
+    if container {
+        variables.extend(addresses(options, host));
+        variables.extend(host.umask.filter(|umask| *umask != USUAL_UMASK).map(|umask| Variable {
+            name: env::UMASK,
+            value: format!("{umask:04o}"),
+            reason: "your umask: an engine starts programs with 0022".to_owned(),
+        }));
+    }
+    variables
+}
+
+/// The addresses that hold no password, in every case that a client may read.
+fn addresses(options: &RunOptions, host: &Host) -> Vec<Variable> {
+    let plain = options.addresses.iter().filter(|given| given.secret.is_none());
+    let mut variables: Vec<_> = plain
+        .flat_map(|given| {
+            given.address.names.iter().map(|name| Variable {
+                name,
+                value: given.value.clone(),
+                reason: format!("{}, as in your shell", given.name),
+            })
+        })
+        .collect();
+    if options.addresses.iter().any(|given| given.name != env::HF_ENDPOINT) {
+        variables.extend(env::NO_PROXY.map(|name| Variable {
+            name,
+            value: without_proxy(host),
+            reason: "what is asked without a proxy, this machine among it".to_owned(),
+        }));
     }
     variables
 }
 
 fn network(offline: bool, backend: Backend, host: &Host, engine: &Engine) -> Because<Network> {
     if offline {
-        because(Network::None, "--offline: the container has no network")
+        let why = host.env.offline().unwrap_or("--offline");
+        because(Network::None, format!("{why}: the container has no network"))
     } else if backend == Backend::Vllm {
         let known = format!("Linux does not resolve {HOST_GATEWAY} by itself");
         let unknown = format!("{} does not know the host's address", engine.mode);

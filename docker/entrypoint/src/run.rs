@@ -20,6 +20,7 @@ use untrusted::escape;
 use crate::{
     arguments, cli, devices,
     failure::{self, Usage, say},
+    shell,
     stack::Stack,
     summary,
     supervise::{GRACE, Outcome, Sinks, supervise},
@@ -95,6 +96,8 @@ fn benchmark(
     if variable(THREADS).is_none() {
         command.env(THREADS, free(available).min(MOST_THREADS).to_string());
     }
+
+    command.envs(shell::addresses(&variable)?);
 
     let (sender, events) = mpsc::channel();
     watch::signals(sender.clone()).context(STARTING)?;
