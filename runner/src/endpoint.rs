@@ -37,11 +37,15 @@ pub fn check(endpoint: &str) -> Result<(), Usage> {
 /// has another name there. `None` where the address serves as it is.
 pub fn from_container(endpoint: &str) -> Option<String> {
     let Address { scheme, host, port, path } = parse(endpoint).ok()?;
-    let is_own = host.eq_ignore_ascii_case("localhost")
-        || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
-        || host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified());
     let port = port.map_or_else(String::new, |port| format!(":{port}"));
-    is_own.then(|| format!("{scheme}://{HOST_GATEWAY}{port}{path}"))
+    is_loopback(host).then(|| format!("{scheme}://{HOST_GATEWAY}{port}{path}"))
+}
+
+/// Whether a host is the machine itself; an IPv6 address has no brackets.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
+        || host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
 }
 
 /// Whether the server is asked by TLS.

@@ -47,8 +47,20 @@ impl Environment {
         // The Hub client takes it off a secret itself.
         let is_path = |name: &&str| ![env::HF_TOKEN, env::VLLM_API_KEY].contains(name);
         let names = env::HOST.iter().map(|(name, ..)| *name).filter(is_path);
-        let mut names = names.chain([env::XDG_CACHE_HOME, env::HUGGINGFACE_HUB_CACHE]);
+        let paths = [env::XDG_CACHE_HOME, env::XDG_STATE_HOME, env::HUGGINGFACE_HUB_CACHE];
+        let addresses = env::ADDRESSES.iter().flat_map(|address| address.names.iter().copied());
+        let network = addresses.chain(env::OFFLINE).chain(env::NO_PROXY);
+        let mut names = names.chain(paths).chain(network);
         names.find(|name| self.get(name).is_some_and(|value| value.as_bytes().ends_with(b"\r")))
+    }
+
+    /// The variable that keeps the Hub's libraries from the network, if one does.
+    pub(crate) fn offline(&self) -> Option<&'static str> {
+        let is_true = |name: &&str| {
+            let value = self.text(name).unwrap_or_default().to_uppercase();
+            ["1", "ON", "YES", "TRUE"].contains(&value.as_str())
+        };
+        env::OFFLINE.into_iter().find(is_true)
     }
 
     /// The users whose homes the values of variables begin with.
@@ -82,6 +94,8 @@ pub struct Host {
     pub home: Option<PathBuf>,
     /// Homes of other users that variables name as `~USER`.
     pub homes: BTreeMap<String, PathBuf>,
+    /// Permissions that new files lack; none where the kernel does not tell.
+    pub umask: Option<u32>,
     /// Working directory.
     pub cwd: PathBuf,
     /// The caller's environment.
@@ -129,6 +143,7 @@ impl Host {
                 .into_iter()
                 .map(rustix::process::Gid::as_raw)
                 .collect(),
+            umask: umask(&fs::read_to_string("/proc/self/status").unwrap_or_default()),
             home: dirs::home_dir(),
             homes: env.users().filter_map(|name| Some((name.to_owned(), home_of(name)?))).collect(),
             nvidia_gpus: count_gpus(Path::new("/proc/driver/nvidia/gpus")),
@@ -157,6 +172,12 @@ impl Host {
     pub(crate) const fn has_gpus(&self) -> bool {
         self.has_nvidia() || self.amd.count > 0
     }
+}
+
+/// The umask in a process's `status`, without changing it as umask(2) would.
+fn umask(status: &str) -> Option<u32> {
+    let text = status.lines().find_map(|line| line.strip_prefix("Umask:"))?;
+    u32::from_str_radix(text.trim(), 8).ok()
 }
 
 /// Whether SELinux does more than to watch; without it there is no such file.
@@ -200,7 +221,34 @@ fn entrypoint_candidates(env: &Environment, executable: Option<&Path>) -> Vec<Pa
 mod tests {
     use std::path::Path;
 
-    use super::{Environment, entrypoint_candidates};
+    use super::{Environment, entrypoint_candidates, umask};
+
+    #[test]
+    fn the_umask_is_read_without_changing_it() {
+        assert_eq!(umask("Name:\tx\nUmask:\t0077\nState:\tR\n"), Some(0o077));
+        assert_eq!(umask("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn any_of_the_hubs_libraries_can_be_told_to_stay_offline() {
+        let told = |name: &str, value: &str| {
+            [(name, value)].into_iter().collect::<Environment>().offline()
+        };
+        assert_eq!(told("HF_HUB_OFFLINE", "1"), Some("HF_HUB_OFFLINE"));
+        assert_eq!(told("TRANSFORMERS_OFFLINE", "yes"), Some("TRANSFORMERS_OFFLINE"));
+        assert_eq!(told("HF_DATASETS_OFFLINE", "True"), Some("HF_DATASETS_OFFLINE"));
+        for value in ["0", "", "no", "false"] {
+            assert_eq!(told("HF_HUB_OFFLINE", value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_carriage_return_is_found_in_every_variable_of_ours() {
+        for name in ["HF_ENDPOINT", "https_proxy", "NO_PROXY", "HF_HUB_OFFLINE", "HF_HOME"] {
+            let env: Environment = [(name, "x\r")].into_iter().collect();
+            assert_eq!(env.with_carriage_return(), Some(name));
+        }
+    }
 
     #[test]
     fn an_empty_variable_is_an_unset_one() {

@@ -8,6 +8,7 @@
 
 pub use contract;
 
+mod addresses;
 pub mod atomic_file;
 pub mod boundary;
 pub mod cache_command;

@@ -9,6 +9,7 @@ use contract::{
 };
 
 use crate::{
+    addresses::{self, Given},
     boundary::{self, Boundary, Secret},
     container_id::CONTAINER_ID,
     endpoint,
@@ -94,6 +95,8 @@ pub struct RunOptions {
     pub endpoint: Option<String>,
     /// What its client is given, for the `vllm` backend alone.
     pub server: Option<Server>,
+    /// Proxies and the Hub's address, where the run has a network.
+    pub(crate) addresses: Vec<Given>,
     /// Threads of the Python stacks, if anybody chose how many.
     pub threads: Option<String>,
     /// Results folder.
@@ -184,6 +187,8 @@ impl RunOptions {
                     .to_owned(),
             ));
         }
+        // A server is reached without the Hub.
+        let offline = offline || (backend != Some(Backend::Vllm) && host.env.offline().is_some());
         let results = results
             .or_else(|| {
                 let named = host.env.get(env::RESULTS_DIR)?;
@@ -205,6 +210,7 @@ impl RunOptions {
             backend,
             endpoint,
             server: server.transpose()?,
+            addresses: if offline { vec![] } else { addresses::given(host, &run_id)? },
             threads: host.env.text(env::OMP_NUM_THREADS),
             cidfile: file_of_run(host, &run_id, CONTAINER_ID, &[])?,
             results,
@@ -226,7 +232,9 @@ impl RunOptions {
 
     /// The secrets that the benchmark is given as files.
     pub fn handed_over(&self) -> impl Iterator<Item = &TokenSource> {
-        self.token.iter().chain(self.server.iter().filter_map(|server| server.key.as_ref()))
+        let key = self.server.iter().filter_map(|server| server.key.as_ref());
+        let addresses = self.addresses.iter().filter_map(|given| given.secret.as_ref());
+        self.token.iter().chain(key).chain(addresses)
     }
 
     /// [`RunOptions::new`] with `..` in paths followed on the disk.

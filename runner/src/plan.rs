@@ -4,6 +4,7 @@ mod confinement;
 mod gpus;
 mod inputs;
 mod parts;
+mod variables;
 
 use contract::{Backend, Flavour, HOST_GATEWAY, SHM_SIZE, env, path};
 use serde::Serialize;
@@ -17,6 +18,7 @@ pub use parts::{
 };
 
 use crate::{
+    addresses::Given,
     endpoint,
     engine::{Engine, Groups, Mode},
     exit::Usage,
@@ -86,6 +88,8 @@ impl RunPlan {
         engine.refuse_elsewhere()?;
         let backend = backend(options, engine);
         let network = network(options.offline, backend.value, host, engine);
+        let unreachable = options.addresses.iter().filter_map(Given::doubt);
+        let unreachable = unreachable.filter(|_| engine.has_containers());
         let container = engine.has_containers();
         let inputs = inputs::place(options, backend.value, container)?;
         let endpoint = options.endpoint.as_ref().filter(|_| backend.value == Backend::Vllm);
@@ -102,7 +106,7 @@ impl RunPlan {
         let closed = gpus::doubt(&devices.value, host, engine);
         let doubts =
             inputs.doubts.into_iter().chain(own).chain(nowhere).chain(groups(options, engine));
-        let doubts = doubts.chain(closed).chain(confined);
+        let doubts = doubts.chain(closed).chain(confined).chain(unreachable);
         Ok(Self {
             run_id: options.run_id.clone(),
             image: container.then(|| image(&options.image)),
@@ -121,7 +125,7 @@ impl RunPlan {
             tmpfs: if container { tmpfs() } else { vec![] },
             mounts,
             inputs: inputs.places,
-            env: variables(options, backend.value, container),
+            env: variables::variables(options, backend.value, host, container),
             missed_gpus: gpus::missed(&options.gpus, backend.value, &devices, host),
             gpus: devices,
             gpu_driver: Driver::of(host),
@@ -262,6 +266,20 @@ fn mounts(options: &RunOptions, backend: Backend, mode: Mode) -> Vec<Mount> {
                 .to_owned(),
         }
     }));
+    // A child process has the variables already.
+    let addresses = options.addresses.iter().filter(|_| mode != Mode::Host);
+    mounts.extend(addresses.filter_map(|given| {
+        Some(Mount {
+            source: given.secret.as_ref()?.file().clone(),
+            target: given.address.path,
+            access: Access::ReadOnly,
+            variable: MountVariable::Always(given.address.path_name),
+            reason: format!(
+                "{} as a file, because it holds a password: a variable would show in `inspect`",
+                given.name
+            ),
+        })
+    }));
     let certificates = server.and_then(|server| server.certificates.as_ref());
     mounts.extend(certificates.map(|file| Mount {
         source: file.clone(),
@@ -273,56 +291,10 @@ fn mounts(options: &RunOptions, backend: Backend, mode: Mode) -> Vec<Mount> {
     mounts
 }
 
-fn variables(options: &RunOptions, backend: Backend, container: bool) -> Vec<Variable> {
-    let mut variables = vec![Variable {
-        name: env::BENCHMARK_BACKEND,
-        value: backend.name().to_owned(),
-        reason: "the backend, said once and for all".to_owned(),
-    }];
-    if backend == Backend::Vllm
-        && let Some(endpoint) = &options.endpoint
-    {
-        let seen = endpoint::from_container(endpoint).filter(|_| container);
-        variables.push(Variable {
-            name: env::VLLM_ENDPOINT,
-            value: seen.unwrap_or_else(|| endpoint.clone()),
-            reason: "the server that runs the model".to_owned(),
-        });
-        if !container && options.server.as_ref().is_none_or(|server| server.key.is_none()) {
-            // A child has the caller's variables, whatever --no-api-key says.
-            variables.extend([env::VLLM_API_KEY, env::VLLM_API_KEY_PATH].map(|name| Variable {
-                name,
-                value: String::new(),
-                reason: "the server is sent no key".to_owned(),
-            }));
-        }
-        let wait = options.server.as_ref().and_then(|server| server.wait);
-        variables.extend(wait.map(|seconds| Variable {
-            name: env::WAIT_FOR_ENDPOINT,
-            value: seconds.to_string(),
-            reason: "how long it may take to start".to_owned(),
-        }));
-    }
-    if let Some(threads) = options.threads.as_ref().filter(|_| backend.uses_gpus()) {
-        variables.push(Variable {
-            name: env::OMP_NUM_THREADS,
-            value: threads.clone(),
-            reason: "threads that compute on the CPU, as you set them".to_owned(),
-        });
-    }
-    if options.offline {
-        variables.push(Variable {
-            name: env::HF_HUB_OFFLINE,
-            value: "1".to_owned(),
-            reason: "--offline: the libraries do not even try the network".to_owned(),
-        });
-    }
-    variables
-}
-
 fn network(offline: bool, backend: Backend, host: &Host, engine: &Engine) -> Because<Network> {
     if offline {
-        because(Network::None, "--offline: the container has no network")
+        let why = host.env.offline().unwrap_or("--offline");
+        because(Network::None, format!("{why}: the container has no network"))
     } else if backend == Backend::Vllm {
         let known = format!("Linux does not resolve {HOST_GATEWAY} by itself");
         let unknown = format!("{} does not know the host's address", engine.mode);

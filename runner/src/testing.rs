@@ -17,6 +17,7 @@ pub(crate) fn host() -> Host {
         uid: 1000,
         gid: 100,
         groups: vec![],
+        umask: Some(0o022),
         home: Some(Path::new("/home/ada").to_owned()),
         homes: BTreeMap::new(),
         cwd: Path::new("/home/ada/bench").to_owned(),

@@ -300,6 +300,7 @@ fn plan(world: &World, line: &str) -> RunPlan {
         groups: vec![],
         home: Some(world.home.clone()),
         homes: BTreeMap::new(),
+        umask: None,
         cwd: world.cwd.clone(),
         env: world.env().into_iter().chain(set).collect(),
         nvidia_gpus: 0,

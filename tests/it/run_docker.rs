@@ -70,6 +70,27 @@ fn a_newer_source_has_its_program_built_again() {
 }
 
 #[test]
+fn every_crate_of_the_program_counts_at_any_depth() {
+    let manifest = fs::read_to_string(workspace().join("Cargo.toml")).expect("the workspace's");
+    let runner = fs::read_to_string(workspace().join("runner/Cargo.toml")).expect("the runner's");
+    let local = manifest.lines().filter_map(|line| {
+        let (name, rest) = line.split_once(" = { path = \"")?;
+        let (folder, _) = rest.split_once('"')?;
+        runner.contains(&format!("\n{name}.workspace = true")).then_some(folder)
+    });
+    let folders: Vec<_> = local.chain(["runner"]).collect();
+    assert!(folders.len() > 4, "{folders:?}");
+    for folder in folders {
+        let tree = Tree::new();
+        tree.program(RELEASE, "old", 6);
+        tree.file(&format!("a workspace, x:y/{folder}/src/a/b/c/deep.rs"), "", 7);
+        tree.file("bin/cargo", CARGO, 5);
+        let output = tree.run(&tree.path(SCRIPT));
+        assert_eq!(text(&output.stdout), "built\n", "{folder}: {output:?}");
+    }
+}
+
+#[test]
 fn without_a_build_the_installed_program_serves_and_then_cargo() {
     let tree = Tree::new();
     let output = tree.run(&tree.path(SCRIPT));
@@ -102,8 +123,15 @@ struct Tree(tempfile::TempDir);
 impl Tree {
     fn new() -> Self {
         let tree = Self(tempfile::tempdir().expect("a temporary folder"));
-        for name in ["Cargo.toml", "Cargo.lock", "runner/src/plan.rs", "docker/contract/src/lib.rs"]
-        {
+        for name in [
+            "Cargo.toml",
+            "Cargo.lock",
+            "runner/src/plan.rs",
+            "docker/contract/src/lib.rs",
+            "docker/reports/src/lib.rs",
+            "docker/streams/src/lib.rs",
+            "docker/untrusted/src/lib.rs",
+        ] {
             tree.file(&format!("a workspace, x:y/{name}"), "", 5);
         }
         let script = fs::read_to_string(workspace().join("ai_helpers/run_docker.sh"));

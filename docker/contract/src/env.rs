@@ -47,6 +47,56 @@ pub const GPUS: &str = "AIENERGYSCORE_GPUS";
 /// The file of the results folder that lists the mounts (container), a
 /// [`Told`](crate::folders::Told). The entrypoint starts nothing where it sees other folders.
 pub const FOLDERS: &str = "AIENERGYSCORE_FOLDERS";
+/// The caller's umask, in octal (container). The benchmark's files get it.
+pub const UMASK: &str = "AIENERGYSCORE_UMASK";
+/// Another server than huggingface.co for the Hub client (both sides).
+pub const HF_ENDPOINT: &str = "HF_ENDPOINT";
+/// Variables that keep a Hub library from the network (host).
+pub const OFFLINE: [&str; 3] = [HF_HUB_OFFLINE, "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"];
+/// The hosts that are asked without a proxy, in the two cases that clients read (both sides).
+pub const NO_PROXY: [&str; 2] = ["no_proxy", "NO_PROXY"];
+
+/// An address that the network's clients read from the environment. It may hold a password, and is
+/// then handed over as a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Address {
+    /// The variables with the address. The first that is set counts, as for Python.
+    pub names: &'static [&'static str],
+    /// The variable with the path of the file that holds it (container).
+    pub path_name: &'static str,
+    /// The file (container).
+    pub path: &'static str,
+    /// What the name of the file ends in (host).
+    pub file: &'static str,
+}
+
+/// The addresses, the Hub's last.
+pub const ADDRESSES: [Address; 4] = [
+    Address {
+        names: &["https_proxy", "HTTPS_PROXY"],
+        path_name: "AIENERGYSCORE_HTTPS_PROXY_PATH",
+        path: "/run/secrets/https_proxy",
+        file: "https-proxy",
+    },
+    Address {
+        names: &["http_proxy", "HTTP_PROXY"],
+        path_name: "AIENERGYSCORE_HTTP_PROXY_PATH",
+        path: "/run/secrets/http_proxy",
+        file: "http-proxy",
+    },
+    Address {
+        names: &["all_proxy", "ALL_PROXY"],
+        path_name: "AIENERGYSCORE_ALL_PROXY_PATH",
+        path: "/run/secrets/all_proxy",
+        file: "all-proxy",
+    },
+    Address {
+        names: &[HF_ENDPOINT],
+        path_name: "AIENERGYSCORE_HF_ENDPOINT_PATH",
+        path: "/run/secrets/hf_endpoint",
+        file: "hf-endpoint",
+    },
+];
 /// The entrypoint program of the host engine (host).
 pub const ENTRYPOINT: &str = "AIENERGYSCORE_ENTRYPOINT";
 

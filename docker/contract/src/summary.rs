@@ -32,7 +32,7 @@ pub struct Summary {
     /// What a reader of the numbers must know, in sentences.
     #[serde(default)]
     pub notes: Vec<String>,
-    /// What the run added to the Hub cache; added on the host, where the cache is.
+    /// What was added to the Hub cache during the run; found on the host, where the cache is.
     #[serde(default)]
     pub cache: Option<CacheDelta>,
     /// What the host metered beside the run, without its power over time; added on the host.
@@ -118,7 +118,7 @@ pub struct Run {
     pub phases: Vec<Phase>,
 }
 
-/// What a run added to the Hub cache.
+/// What was added to the Hub cache during a run, by it or by another program.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CacheDelta {
     /// Blobs that were not there before, or changed.

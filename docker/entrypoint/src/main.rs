@@ -12,6 +12,7 @@ mod native;
 mod probe;
 mod rapl;
 mod run;
+mod shell;
 mod stack;
 mod summary;
 mod supervise;
@@ -32,6 +33,9 @@ use self::cli::Command;
 
 fn main() -> ExitCode {
     guard_secrets();
+    if let Err(error) = shell::take_umask() {
+        return ExitCode::from(failure::report(&error.into()));
+    }
     if init::is_first() {
         let code = init::run().unwrap_or_else(|error| failure::report(&error));
         return ExitCode::from(code);

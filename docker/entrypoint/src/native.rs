@@ -5,6 +5,7 @@ mod dataset;
 #[cfg(not(feature = "native"))]
 #[path = "native/dataset_absent.rs"]
 mod dataset;
+mod digest;
 #[cfg(feature = "native")]
 mod engine;
 #[cfg(not(feature = "native"))]
@@ -21,6 +22,7 @@ use std::{
     time::Instant,
 };
 
+use anyhow::Context as _;
 use contract::{
     Backend,
     argument::{
@@ -72,6 +74,9 @@ pub(crate) fn run(
     let model = settings.text(MODEL).unwrap_or_default();
     let file = hub::find(model, &cache)?;
     let dataset = settings.text(DATASET);
+    // Before the clock starts. The cache may have other bytes by now than those of its blob's name.
+    let sha256 = digest::sha256(&file.file)
+        .with_context(|| format!("reading the model `{}`", file.path.display()))?;
     let prompts = match dataset {
         Some(name) => dataset::load(&settings, name, &cache)?,
         None => Prompts::built_in(&settings),
@@ -122,7 +127,7 @@ pub(crate) fn run(
     let report = Report {
         format: Backend::Native,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        config: config(&settings, file, &engine, &asked, &prompts),
+        config: config(&settings, file, sha256, &engine, &asked, &prompts),
         summary: totals,
         energy,
         phases: vec![phase],
@@ -200,6 +205,7 @@ pub(crate) fn configuration(name: &str) -> Result<String, String> {
 fn config(
     settings: &Settings,
     file: ModelFile,
+    sha256: String,
     engine: &Engine,
     asked: &Asked,
     prompts: &Prompts,
@@ -210,7 +216,7 @@ fn config(
         model: settings.text(MODEL).unwrap_or_default().to_owned(),
         file: name.to_string_lossy().into_owned(),
         revision: file.revision,
-        file_sha256: file.sha256,
+        file_sha256: Some(sha256),
         architecture: about.architecture.clone(),
         weights_stored: about.weights_stored.clone(),
         weights_computed: about.weights_computed.clone(),

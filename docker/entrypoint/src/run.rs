@@ -21,6 +21,7 @@ use crate::{
     arguments, cli, devices,
     failure::{self, Usage, say},
     folders::{self, Verdict},
+    shell,
     stack::Stack,
     summary,
     supervise::{GRACE, Outcome, Sinks, supervise},
@@ -101,6 +102,8 @@ fn benchmark(
     if variable(THREADS).is_none() {
         command.env(THREADS, free(available).min(MOST_THREADS).to_string());
     }
+
+    command.envs(shell::addresses(&variable)?);
 
     let (sender, events) = mpsc::channel();
     watch::signals(sender.clone()).context(STARTING)?;

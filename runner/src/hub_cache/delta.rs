@@ -1,4 +1,4 @@
-//! What a run adds to the Hub cache: its blobs before and after.
+//! What is added to the Hub cache during a run: its blobs before and after.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -22,6 +22,8 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Inventory {
     hub: PathBuf,
+    /// The device and inode of the cache's folder; none where there is no folder.
+    folder: Option<(u64, u64)>,
     files: HashMap<PathBuf, State>,
 }
 
@@ -48,6 +50,7 @@ impl Inventory {
             }
             Err(error) => return Err(error),
         };
+        let Stamp { device, inode, .. } = dir.look("")?;
         let mut files = HashMap::new();
         let mut trouble = None;
         // Below, no program would find a file again.
@@ -68,11 +71,20 @@ impl Inventory {
             let name = path.file_name().unwrap_or_default();
             depth > 2 || !BOOKKEEPING.iter().any(|known| name == *known)
         });
-        trouble.map_or(Ok(Self { hub: hub.to_owned(), files }), Err)
+        let folder = Some((device, inode));
+        trouble.map_or(Ok(Self { hub: hub.to_owned(), folder, files }), Err)
     }
 
-    /// What `later` has that this one has not, or has in another state.
-    pub(crate) fn added_in(&self, later: &Self) -> CacheDelta {
+    /// What `later` has that this one has not, or has in another state. None where that is unknown:
+    /// the cache was moved or replaced meanwhile, or files are gone from it.
+    pub(crate) fn added_in(&self, later: &Self) -> Option<CacheDelta> {
+        let is_another = self.folder.is_some() && self.folder != later.folder;
+        // A finished download takes the name of its blob.
+        let is_partial = |path: &Path| path.extension().is_some_and(|end| end == "incomplete");
+        let is_lost = |path: &PathBuf| !later.files.contains_key(path) && !is_partial(path);
+        if is_another || self.files.keys().any(is_lost) {
+            return None;
+        }
         let mut delta = CacheDelta::default();
         let mut repos = BTreeSet::new();
         for (path, stamp) in &later.files {
@@ -86,7 +98,7 @@ impl Inventory {
             repos.extend(folder.and_then(RepoName::of_folder).map(|repo| repo.to_string()));
         }
         delta.repos = repos.into_iter().collect();
-        delta
+        Some(delta)
     }
 }
 
@@ -114,7 +126,7 @@ mod tests {
         fs::write(repo.join("blobs/kept"), "1").unwrap();
         fs::write(repo.join("blobs/again"), "22").unwrap();
         let before = Inventory::take(&hub).unwrap();
-        assert_eq!(before.added_in(&before), CacheDelta::default());
+        assert_eq!(before.added_in(&before), Some(CacheDelta::default()));
 
         fs::write(repo.join("blobs/new"), "333").unwrap();
         let again = fs::File::options().write(true).open(repo.join("blobs/again")).unwrap();
@@ -133,6 +145,28 @@ mod tests {
         let after = Inventory::take(&hub).unwrap();
         let repos = vec!["model/a/b".to_owned()];
         let expected = CacheDelta { blobs_added: 3, bytes_added: 9, repos };
-        assert_eq!(before.added_in(&after), expected);
+        assert_eq!(before.added_in(&after), Some(expected));
+    }
+
+    #[test]
+    fn nothing_is_claimed_of_a_cache_that_was_moved_or_lost_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let hub = folder.path().join("hub");
+        let missing = Inventory::take(&hub).unwrap();
+        let blobs = hub.join("models--a--b/blobs");
+        fs::create_dir_all(&blobs).unwrap();
+        fs::write(blobs.join("a"), "1").unwrap();
+        fs::write(blobs.join("b.incomplete"), "1").unwrap();
+        let before = Inventory::take(&hub).unwrap();
+        assert_eq!(missing.added_in(&before).unwrap().blobs_added, 2);
+        fs::rename(blobs.join("b.incomplete"), blobs.join("b")).unwrap();
+        let after = Inventory::take(&hub).unwrap();
+        assert_eq!(before.added_in(&after).unwrap().blobs_added, 1);
+        fs::remove_file(blobs.join("a")).unwrap();
+        assert_eq!(before.added_in(&Inventory::take(&hub).unwrap()), None);
+        fs::rename(&hub, folder.path().join("away")).unwrap();
+        assert_eq!(before.added_in(&Inventory::take(&hub).unwrap()), None);
+        fs::create_dir(&hub).unwrap();
+        assert_eq!(before.added_in(&Inventory::take(&hub).unwrap()), None);
     }
 }

@@ -15,7 +15,8 @@ use crate::{
 };
 
 /// What follows a run's id in the names of its secrets' files.
-const KINDS: [&str; 2] = ["token", "api-key"];
+const KINDS: [&str; 6] =
+    ["token", "api-key", "https-proxy", "http-proxy", "all-proxy", "hf-endpoint"];
 
 /// Removes what dead runs of this user left in the folders that runs put secrets into.
 pub fn remove() {

@@ -4,7 +4,7 @@ use contract::{HOST_GATEWAY, env, label, path};
 
 use super::{args_reason, gpus};
 use crate::{
-    engine::{Engine, Groups, Mode, Place},
+    engine::{Client, Engine, Groups, Mode, Place},
     host_path::HostPath,
     plan::{
         Access, Because, Cover, Identity, Input, InputBy, Limit, Mount, MountVariable, Network,
@@ -76,6 +76,12 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
             ),
         ]),
         None => parts.push(Part::new(["--rm"], "removes the container when it ends")),
+    }
+    if engine.client == Client::Podman && supervision.is_some() {
+        parts.push(Part::new(
+            ["--http-proxy=false"],
+            "Podman would show the proxies of your shell in `inspect`, passwords among them",
+        ));
     }
     if let Some(Because { value, .. }) = image
         && value.pull == Pull::Never

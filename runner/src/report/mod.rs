@@ -115,7 +115,7 @@ fn reuse(CacheDelta { blobs_added, bytes_added, repos }: &CacheDelta) -> String 
         0 => "weights reused: 0 B downloaded".to_owned(),
         _ => {
             let size = bytes(*bytes_added);
-            format!("{size} downloaded in {blobs_added} blob(s) of {}", repos.join(", "))
+            format!("{size} added during the run in {blobs_added} blob(s) of {}", repos.join(", "))
         }
     }
 }

@@ -7,7 +7,7 @@ use contract::{
     Backend,
     folders::OTHERS,
     output::{self, Completion},
-    summary::Summary,
+    summary::{CacheDelta, Summary},
 };
 use reports::Folder;
 use serde_json::json;
@@ -126,7 +126,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     if verdict.exit == Exit::Success {
         let cache = match (before, hub) {
             (Some(before), Some(hub)) => match take_inventory(hub) {
-                Ok(after) => Some(before.added_in(&after)),
+                Ok(after) => added(&before, &after, options.offline, hub),
                 // The run itself is whole.
                 Err(error) => {
                     warn(Some(format!("{error:#}")));
@@ -164,6 +164,20 @@ fn hand_over(planned: &Planned, host: &Host) -> anyhow::Result<Vec<RunFile>> {
         }
     }
     Ok(secrets)
+}
+
+/// What was added to the cache during the run. Whatever appears in it meanwhile is not of a run that
+/// is offline: it has no network, and the cache is read-only for it.
+fn added(before: &Inventory, after: &Inventory, offline: bool, hub: &Path) -> Option<CacheDelta> {
+    let added = before.added_in(after);
+    if added.is_none() {
+        warn(Some(format!(
+            "the Hub cache `{}` was moved, or lost files, during the run: what was downloaded is \
+             unknown",
+            hub.display()
+        )));
+    }
+    added.map(|added| if offline { CacheDelta::default() } else { added })
 }
 
 fn take_inventory(hub: &Path) -> anyhow::Result<Inventory> {

@@ -65,6 +65,9 @@ pub(super) fn prepare(options: RunOptions, host: &Host) -> anyhow::Result<Prepar
         warn(Some(format!("you are root, so the benchmark and its files are root's, too{sudo}")));
     }
     announce(&detected.why, plan);
+    if let Some(name) = host.env.offline().filter(|_| options.offline) {
+        terminal::say(format_args!("offline: {name} is set"));
+    }
     move_earlier_results(lock.folder())?;
     Ok(Prepared { planned, lock })
 }

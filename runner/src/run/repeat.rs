@@ -81,6 +81,7 @@ fn own_command(options: &RunOptions, engine: &Engine, plan: &RunPlan) -> Vec<Str
         image_chosen: _,
         secrets: _, // found on the disk
         trust: _,
+        addresses: _, // of the network at hand
         cidfile: _,
         inputs: _,
         groups: _,

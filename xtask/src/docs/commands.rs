@@ -176,6 +176,7 @@ pub(super) fn ada(variables: &[(&str, &str)]) -> Host {
         groups: vec![],
         home: Some(Path::new(HOME).to_owned()),
         homes: BTreeMap::new(),
+        umask: None,
         cwd: Path::new(CWD).to_owned(),
         env: variables.iter().copied().collect::<Environment>(),
         nvidia_gpus: 0,

@@ -88,7 +88,7 @@ fn rows(
         let kind = Kind::of_all(files)?;
         let mut cells = Column::new();
         for name in files.iter().filter(|name| Kind::of(Path::new(name)) == Some(kind)) {
-            let file = folder.open(name).map(|opened| opened.file);
+            let file = folder.open(name);
             cells.extend(read(&folder.path.join(name), file, kind, column)?);
         }
         Ok(cells)

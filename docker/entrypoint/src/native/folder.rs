@@ -36,15 +36,6 @@ struct Repo {
     below: PathBuf,
 }
 
-/// A file of a folder.
-#[derive(Debug)]
-pub(super) struct Opened {
-    /// It, open.
-    pub(super) file: File,
-    /// The name of its blob, if it is a snapshot's.
-    pub(super) blob: Option<String>,
-}
-
 impl Folder {
     /// The snapshot of the repo in the folder `name` of `cache` that `main` names, and its commit;
     /// none when the cache has nothing of it.
@@ -127,12 +118,12 @@ impl Folder {
     /// # Errors
     /// When it is missing, closed, no regular file, or a symlink of a snapshot to something else
     /// than a blob.
-    pub(super) fn open(&self, name: &str) -> io::Result<Opened> {
+    pub(super) fn open(&self, name: &str) -> io::Result<File> {
         match &self.repo {
-            None => Ok(Opened { file: untrusted::file(self.path.join(name))?, blob: None }),
+            None => untrusted::file(self.path.join(name)),
             Some(repo) => match self.dir.look(name)?.kind {
                 Kind::Link => repo.open(Path::new(name), &self.dir.link(name)?),
-                _ => Ok(Opened { file: self.dir.file(name)?, blob: None }),
+                _ => self.dir.file(name),
             },
         }
     }
@@ -141,7 +132,7 @@ impl Folder {
 impl Repo {
     /// Opens what the symlink at `name` in the folder leads to by its `text`: a blob, whose bytes may
     /// lie in the store that repos share.
-    fn open(&self, name: &Path, text: &[u8]) -> io::Result<Opened> {
+    fn open(&self, name: &Path, text: &[u8]) -> io::Result<File> {
         let up = self.below.join(name).iter().count();
         let blobs = [self.path.as_os_str().as_bytes(), b"/blobs/"].concat();
         let relative = [b"../".repeat(up), b"blobs/".to_vec()].concat();
@@ -149,10 +140,9 @@ impl Repo {
         let blob = blob.filter(|blob| !blob.is_empty() && is_plain(blob) && !blob.contains(&b'/'));
         let blob = OsStr::from_bytes(blob.ok_or(Refused::Symlink)?);
         let (blobs, _) = enter(&self.dir, BLOBS, Part::Blobs)?;
-        let file = match blobs.look(blob)?.kind {
-            Kind::Link => self.hub.file(in_store(&blobs.link(blob)?).ok_or(Refused::Symlink)?)?,
-            _ => blobs.file(blob)?,
-        };
-        Ok(Opened { file, blob: blob.to_str().map(str::to_owned) })
+        match blobs.look(blob)?.kind {
+            Kind::Link => self.hub.file(in_store(&blobs.link(blob)?).ok_or(Refused::Symlink)?),
+            _ => blobs.file(blob),
+        }
     }
 }

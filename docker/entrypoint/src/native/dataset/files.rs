@@ -88,7 +88,7 @@ pub(super) fn splits(
     let mut names =
         names.with_context(|| format!("reading the folder `{}`", folder.path.display()))?;
     names.retain(|name| has_rows(name.rsplit('/').next().unwrap_or(name)));
-    let card = match folder.open(CARD).and_then(|card| untrusted::bytes(card.file, LARGEST)) {
+    let card = match folder.open(CARD).and_then(|card| untrusted::bytes(card, LARGEST)) {
         Ok(card) => String::from_utf8(card).with_context(|| format!("reading its `{CARD}`"))?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(error).with_context(|| format!("reading its `{CARD}`")),
