@@ -62,15 +62,19 @@ def commit(configuration):
     return getattr(configuration, "_commit_hash", None)
 
 
-def is_there(settings, name):
-    """Whether the model has a file of this name."""
+def find(settings, name):
+    """The path of the model's file of this name, if it has one."""
     from transformers.utils import cached_file
 
     try:
-        revision = settings.model_kwargs.get("revision")
-        return cached_file(settings.model, name, revision=revision) is not None
+        return cached_file(settings.model, name, revision=settings.model_kwargs.get("revision"))
     except OSError:
-        return False
+        return None
+
+
+def is_there(settings, name):
+    """Whether the model has a file of this name."""
+    return find(settings, name) is not None
 
 
 def no_config(settings):

@@ -17,7 +17,7 @@ from optimum_benchmark.backends.pytorch.backend import PyTorchBackend
 from optimum_benchmark.preprocessors.dataset_preprocessor import TASKS_TO_PREPROCESSORS
 from optimum_benchmark.scenarios.energy_star import scenario as energy_star
 
-from . import devices, energy, model
+from . import devices, ending, energy, model
 from .record import digest, whole
 from .refusal import Refusal, named
 
@@ -43,6 +43,7 @@ class CountingBackend(PyTorchBackend):
         with model.explained(Seen.settings, model.no_weights):
             super().load()
         record, loaded = Seen.record, self.pretrained_model
+        ending.plain(loaded)
         record.dtype = str(loaded.dtype).removeprefix("torch.")
         idle = devices.without_weights(loaded, len(record.gpus_counted))
         if idle:
@@ -128,6 +129,7 @@ def run(settings, prompts, device, record):
     getLogger("inline").setLevel(ERROR)
     configuration = model.config(settings)
     record.revision = model.commit(configuration)
+    ending.settle(settings, configuration, record)
     record.gpus_counted = devices.counted(settings) if device == "cuda" else []
     Seen.settings, Seen.record, Seen.answers = settings, record, digest()
     Seen.reader = model.Reader(model.tokenizer(settings), configuration, settings)

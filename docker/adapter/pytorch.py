@@ -7,7 +7,7 @@ from ai_energy_benchmarks.backends.pytorch import PyTorchBackend
 from transformers import AutoModelForCausalLM, StoppingCriteria, StoppingCriteriaList, set_seed
 from transformers.utils import logging
 
-from . import devices, loop, model
+from . import devices, ending, loop, model
 from .record import digest
 from .refusal import Refusal, first_lines, named
 
@@ -48,6 +48,7 @@ class SettledBackend(PyTorchBackend):
         settings = self.settings
         configuration = model.config(settings)
         self.record.revision = model.commit(configuration)
+        ending.settle(settings, configuration, self.record)
         self.tokenizer = model.tokenizer(settings)
         self.reader = model.Reader(self.tokenizer, configuration, settings)
         self.record.prompt_format = self.reader.format
@@ -66,6 +67,7 @@ class SettledBackend(PyTorchBackend):
         if self.device_map is None:
             self.model.to(self.device)
         self.model.eval()
+        ending.plain(self.model)
         self.record.dtype = str(self.model.dtype).removeprefix("torch.")
         self._initialized = True
 

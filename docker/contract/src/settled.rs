@@ -39,8 +39,9 @@ pub const SETTLED: [Settled; 26] = [
          `scenario.generate_kwargs.do_sample=True`",
     ),
     settled(
-        "repetition penalty and sampling of the model's own `generation_config.json` (all)",
-        "the arguments alone choose the tokens; the model's file still says which ones end an answer",
+        "limits, penalties, searches and sampling of the model's own `generation_config.json` (all)",
+        "the arguments alone choose the tokens; of the model's file only the ids of its end, padding \
+         and beginning count (`optimum`, `pytorch`), and what else it sets is noted",
     ),
     settled(
         "`min_new_tokens` ignored (`pytorch`), 100 tokens unless told otherwise (`optimum`)",
