@@ -12,7 +12,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import pyarrow
 import pyarrow.parquet
-from adapter import dataset, devices, energy, model
+from adapter import dataset, devices, energy, model, reader
 from adapter.record import Record, write_json
 from adapter.refusal import Refusal
 from adapter.settings import Settings
@@ -149,7 +149,7 @@ template = (
     "{% generation %}effort: {{ m.content }}{% endgeneration %}{% endfor %}"
     "{% set effort_text = reasoning_effort or 'tools' %}{{ {'a': {'b': budget}} }}"
 )
-assert model.names(template) == {"enable_thinking", "reasoning_effort", "budget"}
+assert reader.names(template) == {"enable_thinking", "reasoning_effort", "budget"}
 
 
 def settings(folder, stack="optimum", batch=1, **backend):
@@ -200,7 +200,7 @@ class Seeing:
         return self if decoder else None
 
 
-assert model.Reader(None, Seeing(), Settings(**settings("m"))).limit == 4096 - 12
+assert reader.length.holds(Seeing(), None) == 4096
 
 
 def configured(name, **config):

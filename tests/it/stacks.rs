@@ -257,3 +257,9 @@ fn the_adapter_reads_every_kind_of_dataset() {
 fn the_arguments_alone_choose_the_tokens() {
     checks("generation_checks.py");
 }
+
+#[test]
+#[ignore = "needs Docker and the cpu image"]
+fn prompts_are_cut_counted_and_fail_one_by_one() {
+    checks("prompt_checks.py");
+}
