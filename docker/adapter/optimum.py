@@ -112,6 +112,8 @@ class CountingScenario(energy_star.EnergyStarScenario):
     # What the total is the energy of. The stack's decode is its second pass less the first one, so
     # that prefill and decode sum up to the second pass alone, which reads the prompts again.
     COUNTED = {"preprocess_dataset": "preprocess", "generate": "prompts"}
+    # Another phase that has an energy of its own in the summary.
+    TOLD = {**COUNTED, "prefill": "prefill"}
 
     @contextmanager
     def track(self, task_name):
@@ -122,10 +124,16 @@ class CountingScenario(energy_star.EnergyStarScenario):
                 torch.cuda.synchronize()
             if task_name in self.COUNTED:
                 Seen.record.phase(self.COUNTED[task_name], began)
+            ended = time.monotonic()
+        if task_name in self.TOLD:
+            tracker = self.energy_tracker.emission_tracker
+            self.tracked.append(energy.Tracked.of(self.TOLD[task_name], began, ended, tracker))
 
     def run(self, backend):
         energy.ask_nobody_where_we_are()
+        self.tracked = []
         report = super().run(backend)
+        Seen.record.note(energy.waiting(self.tracked))
         Seen.record.energy = energy.sources(self.energy_tracker.emission_tracker)
         return report
 

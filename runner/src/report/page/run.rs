@@ -338,6 +338,13 @@ fn what_ran(page: &mut Markup, run: &RunRecord) {
     if let Some(tokens) = of.prompt_tokens {
         rows.push(Fact::of("Tokens read", count(tokens), in_summary(run, "run.prompt_tokens")));
     }
+    if let Some(prompts) = of.prompts_cut.filter(|prompts| *prompts > 0) {
+        rows.push(Fact::of("Prompts cut", count(prompts), in_summary(run, "run.prompts_cut")));
+    }
+    if let Some(tokens) = of.prompt_tokens_cut.filter(|tokens| *tokens > 0) {
+        let from = in_summary(run, "run.prompt_tokens_cut");
+        rows.push(Fact::of("Tokens cut off", count(tokens), from));
+    }
     rows.extend(dataset.as_ref().map(|told| Fact::told("Dataset", told)));
     rows.extend(dtype.as_ref().map(|told| Fact::told("Number type", told)));
     rows.extend(batch_size.as_ref().map(|told| Fact::told("Batch size", told)));
