@@ -36,6 +36,7 @@ fn of_run(run: &RunRecord, figures: &Figures) -> Value {
         gpu,
         phases,
         others,
+        served: _,
         tokens_per_second,
         tokens_per_joule,
         first_token,

@@ -9,6 +9,7 @@ pub mod figures;
 pub mod groups;
 mod host;
 mod json;
+mod natural;
 mod number;
 mod origin;
 pub mod page;

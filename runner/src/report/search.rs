@@ -13,7 +13,7 @@ use contract::{
 };
 use untrusted::{Dir, Kind};
 
-use super::{plain::plain, record::Broken};
+use super::{natural, plain::plain, record::Broken};
 
 /// Folders below the named one that are looked into: a batch has one for each model and run.
 const DEPTH: usize = 5;
@@ -129,8 +129,8 @@ fn below(named: &Path, previous: bool) -> Result<(Vec<Found>, Vec<Broken>), Stri
         };
         return Err(format!("it has no results{hint}"));
     }
-    results.sort();
-    broken.sort_by(|one, other| one.folder.cmp(&other.folder));
+    results.sort_by(|one, other| natural::order(&one.folder, &other.folder));
+    broken.sort_by(|one, other| natural::order(&one.folder, &other.folder));
     Ok((results, broken))
 }
 

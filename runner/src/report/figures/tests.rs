@@ -21,6 +21,7 @@ fn all(figures: &Figures) -> Vec<(String, &Figure)> {
         gpu,
         phases,
         others,
+        served: _,
         tokens_per_second,
         tokens_per_joule,
         first_token,
@@ -143,6 +144,22 @@ fn a_gpu_that_only_the_host_metered_says_so() {
     assert_eq!(figures.phases, []);
     let both = Figures::of(&measured("1", 0.42));
     assert!(!both.gpu.unwrap().by_host && both.others.iter().any(|other| other.by_host));
+}
+
+#[test]
+fn the_client_of_a_server_has_no_headline() {
+    // Counted and estimated, by the benchmark and by the host.
+    for mut run in [on_cpu("1"), measured("2", 0.42)] {
+        run.summary.run.backend = contract::Backend::Vllm;
+        run.summary.total = None;
+        if let Some((meter, _)) = &mut run.meter {
+            meter.devices.retain(|device| device.kind != DeviceKind::Gpu);
+        }
+        let figures = Figures::of(&run);
+        assert_eq!((figures.headline(), &figures.tokens_per_joule), (None, &None));
+        assert!(!figures.others.is_empty(), "it is still shown as what it is");
+        assert!(super::why_no_gpu(&run).starts_with("the server's energy was not measured; "));
+    }
 }
 
 #[test]
