@@ -27,6 +27,10 @@ NO_ROWS = [
 ]
 
 
+# How the library reads CSV files, before anything here changed that.
+CSV_OF_LIBRARY = {}
+
+
 @dataclass
 class Prompts:
     """The prompts, and how many were asked for."""
@@ -48,6 +52,7 @@ def load(scenario):
     """Reads the prompts that `scenario` names. Empty ones are left out, as the stacks do."""
     name = scenario["dataset_name"]
     try:
+        _read_csv_as_it_is(scenario["text_column_name"])
         with warnings.catch_warnings():
             # All that it says of a line that is too long, whose last cells it leaves out.
             warnings.filterwarnings("error", "Length of header or names")
@@ -95,7 +100,6 @@ def _rows(name, scenario):
     # The bars of a few milliseconds' work; downloads have their own.
     disable_progress_bars()
     config, split = scenario.get("dataset_config"), scenario["dataset_split"]
-    column = scenario["text_column_name"]
     path = Path(name)
     if path.is_file():
         loader = LOADERS.get(path.suffix.lower())
@@ -110,10 +114,10 @@ def _rows(name, scenario):
             )
         # A split may also be a slice, such as `train[:10]`; the file is the whole.
         whole = {split.split("[")[0]: str(path)}
-        return load_dataset(loader, data_files=whole, split=split, **_words(loader, column))
+        return load_dataset(loader, data_files=whole, split=split)
     if path.is_dir():
         _check_shards(path, name)
-        return _folder(path, config, split, column, _kind(path))
+        return _folder(path, config, split, _kind(path))
     if name.startswith((".", "/", "~")) or path.suffix.lower() in LOADERS:
         raise Refusal(
             f"`scenario.dataset_name={name}`: no such file or folder; in a container only mounted"
@@ -121,10 +125,10 @@ def _rows(name, scenario):
         )
     if not hub.offline():
         return load_dataset(name, config, split=split)
-    return _cached(name, config, split, column)
+    return _cached(name, config, split)
 
 
-def _folder(folder, config, split, column, kind):
+def _folder(folder, config, split, kind):
     """A folder of files of one kind, or as its README says.
 
     The library loads the kind of which there are most files, and drops the others: of JSON that is
@@ -135,19 +139,19 @@ def _folder(folder, config, split, column, kind):
 
     card = Path(folder) / "README.md"
     described = card.is_file() and "configs:" in card.read_text("utf-8", "replace")
-    others = kind != "json" and any(path.suffix.lower() == ".json" for path in _data(folder))
+    others = kind != "json" and any(_end(path) == ".json" for path in _data(folder))
     if kind is None or described or config or not others:
-        return load_dataset(str(folder), config, split=split, **_words(kind, column))
+        return load_dataset(str(folder), config, split=split)
     found = DataFilesDict.from_patterns(get_data_patterns(str(folder)), base_path=str(folder))
     kept = {
-        name: [file for file in files if LOADERS.get(Path(file).suffix.lower()) == kind]
+        name: [file for file in files if LOADERS.get(_end(Path(file))) == kind]
         for name, files in found.items()
     }
     files = {name: files for name, files in kept.items() if files}
-    return load_dataset(kind, data_files=files, split=split, **_words(kind, column))
+    return load_dataset(kind, data_files=files, split=split)
 
 
-def _cached(name, config, split, column):
+def _cached(name, config, split):
     """A dataset of the Hub, from the caches alone: its repository, or what was made of it."""
     from datasets import config as places
     from datasets import load_dataset
@@ -161,9 +165,9 @@ def _cached(name, config, split, column):
     if folder is not None and _data(folder):
         _check_shards(folder, name)
         # With configurations of its own, a repository may have files of other kinds beside.
-        ends = {path.suffix.lower() for path in _data(folder)}
+        ends = {_end(path) for path in _data(folder)}
         kinds = {LOADERS.get(end) for end in ends - {".json"} or ends}
-        return _folder(folder, config, split, column, *kinds if len(kinds) == 1 else [None])
+        return _folder(folder, config, split, *kinds if len(kinds) == 1 else [None])
     # The processed copy is locked while it is read, which a read-only cache does not allow.
     made = name.replace("/", "___")
     source = Path(constants.HF_HOME) / "datasets" / made
@@ -198,17 +202,29 @@ def _why(error):
     return named(error)
 
 
-def _words(loader, column):
-    """Keywords that leave prompts of a CSV file as they are: not `NA` out, nor `007` a number, and
-    the first cell of a line that is too long no name of the line, which would move the others."""
-    if loader != "csv":
-        return {}
-    return {"converters": {column: str}, "keep_default_na": False, "index_col": False}
+def _read_csv_as_it_is(column):
+    """Leaves prompts of CSV files as they are: not `NA` out, nor `007` a number, and the first cell
+    of a line that is too long no name of the line, which would move the others.
+
+    The library's own configuration is changed, so that it holds for every way to a CSV file:
+    compressed, in an archive, as a card describes it, or from the Hub.
+    """
+    from datasets.packaged_modules.csv.csv import CsvConfig
+
+    as_is = {"converters": {column: str}, "keep_default_na": False, "index_col": False}
+    of_library = CSV_OF_LIBRARY.setdefault("keywords", CsvConfig.pd_read_csv_kwargs)
+    CsvConfig.pd_read_csv_kwargs = property(lambda config: {**of_library.fget(config), **as_is})
+
+
+def _end(path):
+    """What the name of a file of rows ends in, be it compressed."""
+    ends = [end.lower() for end in path.suffixes]
+    return next((end for end in reversed(ends) if end in LOADERS), path.suffix.lower())
 
 
 def _kind(folder):
     """What loads the files of a folder. Of several kinds the library would drop all but one."""
-    ends = {path.suffix.lower() for path in _data(folder)}
+    ends = {_end(path) for path in _data(folder)}
     # A JSON file beside others may be about the dataset.
     kinds = sorted(ends & LOADERS.keys() - {".json"})
     if len(kinds) > 1:

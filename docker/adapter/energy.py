@@ -1,6 +1,10 @@
 """What codecarbon really read its figures from, and when: its own files do not say."""
 
 import time
+from dataclasses import dataclass
+
+# The part of a phase that the tracker's own waiting may be before that is noted.
+SHARE = 0.1
 
 
 def ask_nobody_where_we_are():
@@ -25,9 +29,44 @@ def note_window(collector, record):
 
     def stopped():
         record.phase("prompts", began[0])
-        return stop()
+        ended = time.monotonic()
+        result = stop()
+        # A server's energy is not what is tracked here.
+        if record.device != "server":
+            tracker = getattr(collector, "tracker", None)
+            record.note(waiting([Tracked.of("prompts", began[0], ended, tracker)]))
+        return result
 
     collector.start, collector.stop = started, stopped
+
+
+@dataclass
+class Tracked:
+    """One phase, and how long the tracker took by itself before and after it, in seconds."""
+
+    name: str
+    worked: float
+    waited: float
+
+    @classmethod
+    def of(cls, name, began, ended, tracker):
+        """The phase that `tracker` has just measured. Its times are of the same clock."""
+        since = getattr(tracker, "_start_time", None) or began
+        until = getattr(tracker, "_last_measured_time", None) or ended
+        return cls(name, ended - began, max(0.0, began - since) + max(0.0, until - ended))
+
+
+def waiting(phases):
+    """What is to be said of phases to whose energy the tracker's own waiting adds much.
+
+    Without a counter codecarbon waits for half a second to see the processors' load, when a phase
+    begins and when it ends, and the energy of that time counts.
+    """
+    long = [phase for phase in phases if phase.waited > SHARE * phase.worked]
+    if not long:
+        return None
+    told = ", ".join(f"{phase.waited:.2g} s at {phase.worked:.2g} s of `{phase.name}`" for phase in long)
+    return f"too short to measure: the tracker's own waiting, which counts, was {told}; take more samples"
 
 
 def sources(tracker):
@@ -65,7 +104,7 @@ def _processor(hardware, by):
         return {"status": "measured", "source": f"RAPL counter of the whole machine, read by {by}"}
     watts = hardware._tdp
     if mode == "cpu_load":
-        how = f"processor load x {watts} W assumed"
+        how = f"{watts} W x (0.1 + 0.9 x load³), with the load of the whole machine"
     elif mode == "constant":
         how = f"a constant {watts * 0.5} W assumed" if watts else "a constant assumed"
     else:

@@ -1,6 +1,5 @@
-"""The model's own files, besides its weights: what it is, and how it reads a prompt."""
+"""The model's own files: what it is, and why it cannot be loaded."""
 
-import json
 import os
 import re
 
@@ -20,9 +19,6 @@ WEIGHTS = [
 
 # What an adapter of another model has instead of a configuration.
 ADAPTER = "adapter_config.json"
-
-# What every chat template gets: no parameters of reasoning.
-EVERY_TEMPLATES = {"messages", "add_generation_prompt", "tools", "documents"}
 
 
 def config(settings):
@@ -54,6 +50,8 @@ def tokenizer(settings):
         loaded.pad_token = loaded.eos_token or loaded.convert_ids_to_tokens(0)
     # Answers begin where prompts end, so prompts of one batch must end together.
     loaded.padding_side = "left"
+    # What is cut is the end, with every model and backend.
+    loaded.truncation_side = "right"
     return loaded
 
 
@@ -62,15 +60,19 @@ def commit(configuration):
     return getattr(configuration, "_commit_hash", None)
 
 
-def is_there(settings, name):
-    """Whether the model has a file of this name."""
+def find(settings, name):
+    """The path of the model's file of this name, if it has one."""
     from transformers.utils import cached_file
 
     try:
-        revision = settings.model_kwargs.get("revision")
-        return cached_file(settings.model, name, revision=revision) is not None
+        return cached_file(settings.model, name, revision=settings.model_kwargs.get("revision"))
     except OSError:
-        return False
+        return None
+
+
+def is_there(settings, name):
+    """Whether the model has a file of this name."""
+    return find(settings, name) is not None
 
 
 def no_config(settings):
@@ -180,107 +182,3 @@ def _unreadable(error):
                 " (`chmod a+r`), or run as its owner"
             )
     return None
-
-
-class Reader:
-    """Turns prompts into tokens, by the same rule for every model, name and stack.
-
-    Plain text, or with reasoning the model's own chat template with the reasoning parameters as
-    its keywords. Prompts are cut where the model could not hold the answer any more, and answers
-    where it could hold no prompt.
-    """
-
-    def __init__(self, tokenizer, configuration, settings):
-        self.tokenizer = tokenizer
-        self.settings = settings
-        self.reasoning = settings.reasoning
-        self.parameters = settings.scenario.get("reasoning_params", {})
-        self.truncation = settings.scenario["truncation"]
-        # Models that also see or hear keep what is about text in a part of its own.
-        about_text = configuration.get_text_config(decoder=True)
-        holds = getattr(about_text, "max_position_embeddings", None) or 512
-        self.note = self._shorten(settings, holds)
-        self.limit = holds - settings.max_new_tokens
-        if self.reasoning:
-            self._check_template(settings)
-
-    @property
-    def format(self):
-        """What the model sees of a prompt, in words."""
-        if not self.reasoning:
-            return "plain text"
-        given = [f"{key}={_spelt(value)}" for key, value in self.parameters.items()]
-        if self.settings.system_prompt is not None:
-            given.append(f"system message {self.settings.system_prompt}")
-        return ", ".join(["chat template", *given])
-
-    def read(self, text):
-        """The tokens of one prompt."""
-        if not self.reasoning:
-            cut = {"truncation": True, "max_length": self.limit} if self.truncation else {}
-            return self.tokenizer(text, **cut)["input_ids"]
-        tokens = self.tokenizer.apply_chat_template(
-            self.settings.messages(text),
-            add_generation_prompt=True,
-            tokenize=True,
-            **{"enable_thinking": True, **self.parameters},
-        )
-        return tokens[: self.limit] if self.truncation else tokens
-
-    @staticmethod
-    def _shorten(settings, holds):
-        """Leaves a quarter of what the model holds to the prompt; what is to be said of it."""
-        lengths = settings.scenario["generate_kwargs"]
-        asked, longest = lengths["max_new_tokens"], holds - max(1, holds // 4)
-        if asked < holds:
-            return None
-        if lengths["min_new_tokens"] > longest:
-            raise Refusal(
-                f"the model holds {holds} tokens, and answers of at least {lengths['min_new_tokens']}"
-                " leave no room for a prompt; lower `scenario.generate_kwargs.max_new_tokens`, and"
-                " `min_new_tokens`, which is the same unless it is given"
-            )
-        lengths["max_new_tokens"] = longest
-        return f"the model holds {holds} tokens: answers end after {longest}, not {asked}"
-
-    def _check_template(self, settings):
-        template = self.tokenizer.chat_template
-        if not template:
-            raise Refusal(
-                f"`scenario.reasoning=True` needs a chat template, and `{settings.model}` has none"
-            )
-        if not self.parameters:
-            return
-        known = set()
-        for text in template.values() if isinstance(template, dict) else [template]:
-            with explained(settings):
-                known |= names(text)
-        unknown = [key for key in self.parameters if key not in known]
-        if unknown:
-            named = ", ".join(f"`scenario.reasoning_params.{key}`" for key in unknown)
-            raise Refusal(
-                f"{named}: the chat template of `{settings.model}` does not use it, so it would change"
-                " nothing; leave it out"
-            )
-
-
-def _spelt(value):
-    """A text as it is, anything else in JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def names(template):
-    """The names that a chat template reads and does not set itself."""
-    from jinja2 import Environment, ext, meta
-
-    class Generation(ext.Extension):
-        """A tag of transformers alone, around what a model writes."""
-
-        tags = {"generation"}
-
-        def parse(self, parser):
-            next(parser.stream)
-            return parser.parse_statements(("name:endgeneration",), drop_needle=True)
-
-    environment = Environment(extensions=[Generation, ext.loopcontrols])
-    return meta.find_undeclared_variables(environment.parse(template)) - EVERY_TEMPLATES

@@ -17,7 +17,8 @@ from optimum_benchmark.backends.pytorch.backend import PyTorchBackend
 from optimum_benchmark.preprocessors.dataset_preprocessor import TASKS_TO_PREPROCESSORS
 from optimum_benchmark.scenarios.energy_star import scenario as energy_star
 
-from . import devices, energy, model
+from . import devices, ending, energy, model, weights
+from .reader import Reader, Unreadable
 from .record import digest, whole
 from .refusal import Refusal, named
 
@@ -31,6 +32,8 @@ class Seen:
     record = None
     answers = None
     reader = None
+    # The tokens of the first prompt that has any.
+    first = None
 
 
 class CountingBackend(PyTorchBackend):
@@ -43,6 +46,11 @@ class CountingBackend(PyTorchBackend):
         with model.explained(Seen.settings, model.no_weights):
             super().load()
         record, loaded = Seen.record, self.pretrained_model
+        ending.plain(loaded)
+        if not self.config.no_weights:
+            weights.check_numbers(loaded, Seen.settings)
+        padding = Seen.reader.tokenizer.pad_token_id
+        weights.check_answer(loaded, Seen.settings, Seen.first, padding)
         record.dtype = str(loaded.dtype).removeprefix("torch.")
         idle = devices.without_weights(loaded, len(record.gpus_counted))
         if idle:
@@ -104,6 +112,8 @@ class CountingScenario(energy_star.EnergyStarScenario):
     # What the total is the energy of. The stack's decode is its second pass less the first one, so
     # that prefill and decode sum up to the second pass alone, which reads the prompts again.
     COUNTED = {"preprocess_dataset": "preprocess", "generate": "prompts"}
+    # Another phase that has an energy of its own in the summary.
+    TOLD = {**COUNTED, "prefill": "prefill"}
 
     @contextmanager
     def track(self, task_name):
@@ -114,10 +124,16 @@ class CountingScenario(energy_star.EnergyStarScenario):
                 torch.cuda.synchronize()
             if task_name in self.COUNTED:
                 Seen.record.phase(self.COUNTED[task_name], began)
+            ended = time.monotonic()
+        if task_name in self.TOLD:
+            tracker = self.energy_tracker.emission_tracker
+            self.tracked.append(energy.Tracked.of(self.TOLD[task_name], began, ended, tracker))
 
     def run(self, backend):
         energy.ask_nobody_where_we_are()
+        self.tracked = []
         report = super().run(backend)
+        Seen.record.note(energy.waiting(self.tracked))
         Seen.record.energy = energy.sources(self.energy_tracker.emission_tracker)
         return report
 
@@ -128,11 +144,14 @@ def run(settings, prompts, device, record):
     getLogger("inline").setLevel(ERROR)
     configuration = model.config(settings)
     record.revision = model.commit(configuration)
+    weights.check_files(settings, configuration, record)
+    ending.settle(settings, configuration, record)
     record.gpus_counted = devices.counted(settings) if device == "cuda" else []
     Seen.settings, Seen.record, Seen.answers = settings, record, digest()
-    Seen.reader = model.Reader(model.tokenizer(settings), configuration, settings)
-    record.prompt_format = Seen.reader.format
-    record.note(Seen.reader.note)
+    reader = Seen.reader = Reader(model.tokenizer(settings), configuration, settings)
+    record.prompt_format = reader.format
+    for note in reader.notes():
+        record.note(note)
 
     # The scenario reads its dataset by this name, and prepares it by this table: both stacks get
     # the same prompts, and the same tokens of them.
@@ -146,13 +165,15 @@ def run(settings, prompts, device, record):
         # The process launcher's parent spins while the model runs, and takes a core from it.
         launcher=InlineConfig(),
     )
-    _save(config.save_json, "benchmark_config.json")
     try:
         report = Benchmark.launch(config)
     except Refusal:
         raise
     except Exception as error:
         raise Refusal(f"the `{settings.stack}` backend gave up: {named(error)}") from error
+    record.cut(*reader.cut(prompts.texts), reader.limit)
+    # Only now: prompts that cannot be read are no samples.
+    _save(config.save_json, "benchmark_config.json")
     _save(report.save_json, "benchmark_report.json")
     _save(report.save_markdown, "benchmark_report.md")
     _save(report.save_text, "benchmark_report.txt")
@@ -214,7 +235,15 @@ def _scenario(settings, prompts):
 
 
 def _prepare(dataset, scenario_config, **_):
-    tokens = [Seen.reader.read(text) for text in dataset["text"]]
+    tokens = []
+    for number, text in enumerate(dataset["text"], 1):
+        try:
+            tokens.append(Seen.reader.read(text))
+        except Unreadable as why:
+            Seen.record.fail(number, str(why))
+    if not tokens:
+        raise Refusal(f"none of the {len(dataset)} prompts can be read; why stands above")
+    Seen.first, scenario_config.num_samples = tokens[0], len(tokens)
     size = scenario_config.input_shapes["batch_size"]
     padding = {"padding": "longest"} if size > 1 else {"padding": False}
     padded = Seen.reader.tokenizer.pad({"input_ids": tokens}, **padding)

@@ -7,7 +7,8 @@ from ai_energy_benchmarks.backends.pytorch import PyTorchBackend
 from transformers import AutoModelForCausalLM, StoppingCriteria, StoppingCriteriaList, set_seed
 from transformers.utils import logging
 
-from . import devices, loop, model
+from . import devices, ending, loop, model, weights
+from .reader import Reader, Unreadable
 from .record import digest
 from .refusal import Refusal, first_lines, named
 
@@ -48,10 +49,13 @@ class SettledBackend(PyTorchBackend):
         settings = self.settings
         configuration = model.config(settings)
         self.record.revision = model.commit(configuration)
+        weights.check_files(settings, configuration, self.record)
+        ending.settle(settings, configuration, self.record)
         self.tokenizer = model.tokenizer(settings)
-        self.reader = model.Reader(self.tokenizer, configuration, settings)
+        self.reader = Reader(self.tokenizer, configuration, settings)
         self.record.prompt_format = self.reader.format
-        self.record.note(self.reader.note)
+        for note in self.reader.notes():
+            self.record.note(note)
         attention = settings.backend.get("attn_implementation")
         with model.explained(settings, model.no_weights):
             self.model, found = AutoModelForCausalLM.from_pretrained(
@@ -66,6 +70,8 @@ class SettledBackend(PyTorchBackend):
         if self.device_map is None:
             self.model.to(self.device)
         self.model.eval()
+        ending.plain(self.model)
+        weights.check_numbers(self.model, settings)
         self.record.dtype = str(self.model.dtype).removeprefix("torch.")
         self._initialized = True
 
@@ -74,19 +80,34 @@ class SettledBackend(PyTorchBackend):
         self._initialize_model()
         return True
 
-    def warm_up(self, prompt):
-        """One whole answer and some short ones, as optimum-benchmark does."""
+    def prepare(self, prompts):
+        """Checks and warms up with the first prompt that can be read: one whole answer and some
+        short ones, as optimum-benchmark does."""
+        prompt = next(filter(self._reads, prompts), None)
+        if prompt is None:
+            raise Refusal(f"none of the {len(prompts)} prompts can be read; why stands above")
+        tokens = self.reader.read(prompt)
+        weights.check_answer(self.model, self.settings, tokens, self.tokenizer.pad_token_id)
         runs = self.settings.scenario["warmup_runs"]
         if runs:
             self._answer(prompt, {})
         for _ in range(runs):
             self._answer(prompt, {"max_new_tokens": WARMUP_TOKENS, "min_new_tokens": WARMUP_TOKENS})
 
+    def _reads(self, prompt):
+        try:
+            return bool(self.reader.read(prompt))
+        except Unreadable as why:
+            print(f"no warm-up with a prompt: {why}")
+            return False
+
     def run_inference(self, prompt, **_):
         """Answers one prompt; a failure is a result, as the stack's runner counts it."""
         began = time.perf_counter()
         try:
             tokens, answer, first = self._answer(prompt, {})
+        except Unreadable as why:
+            return self._failed(began, str(why))
         except Exception as error:
             return self._failed(began, f"{type(error).__name__}: {first_lines(error)}")
         if not answer:
@@ -111,7 +132,8 @@ class SettledBackend(PyTorchBackend):
         }
 
     def _failed(self, began, why):
-        self.record.prompts_failed += 1
+        record = self.record
+        record.fail(record.prompts_answered + record.prompts_failed + 1, why)
         seconds = time.perf_counter() - began
         return {"text": "", "success": False, "error": why, "latency_seconds": seconds}
 
@@ -144,8 +166,11 @@ def run(settings, prompts, device, record):
             " counts; choose GPUs with `backend.device_ids=`"
         )
     try:
-        backend.warm_up(prompts.texts[0])
+        backend.prepare(prompts.texts)
+    except Refusal:
+        raise
     except Exception as error:
         raise Refusal(f"the `{settings.stack}` backend gave up: {named(error)}") from error
     set_seed(settings.seed)
     loop.run(settings, prompts, record, backend)
+    record.cut(*backend.reader.cut(prompts.texts), backend.reader.limit)

@@ -12,6 +12,9 @@ from typing import Any, Dict, List, Optional
 
 FILE = "run_record.json"
 
+# Failed prompts of which the notes say why.
+EXPLAINED = 3
+
 PACKAGES = [
     "optimum-benchmark",
     "ai_energy_benchmarks",
@@ -43,6 +46,8 @@ class Record:
     prompts_answered: int = 0
     prompts_failed: int = 0
     prompt_tokens: int = 0
+    prompts_cut: Optional[int] = None
+    prompt_tokens_cut: Optional[int] = None
     completion_tokens: int = 0
     seconds: float = 0.0
     first_token_seconds: Optional[float] = None
@@ -57,6 +62,25 @@ class Record:
         if text:
             print(f"note: {text}")
             self.notes.append(text)
+
+    def fail(self, number, why):
+        """Counts a prompt that has no answer; of the first ones the summary says why."""
+        self.prompts_failed += 1
+        text = f"prompt {number} failed: {why}"
+        if self.prompts_failed <= EXPLAINED:
+            self.note(text)
+        else:
+            print(text)
+
+    def cut(self, prompts, tokens, limit):
+        """Keeps how many prompts were cut to `limit` tokens, and how many tokens they lost."""
+        self.prompts_cut, self.prompt_tokens_cut = prompts, tokens
+        if prompts:
+            read = self.prompts_answered + self.prompts_failed
+            self.note(
+                f"{prompts} of {read} prompts were cut to {limit} tokens, which is what the model holds"
+                f" beside its answer: {tokens} tokens of them were not read"
+            )
 
     def phase(self, name, began):
         """Keeps that a counted phase ran from `began` until now, as `time.monotonic()` tells it.

@@ -22,8 +22,8 @@ BACKEND_OWN = {
     "no_weights",
 }
 
-# How tokens are chosen, unless told otherwise. What is left out, transformers and vLLM take from the
-# model's own `generation_config.json`, so that models would be compared with rules of their own.
+# How tokens are chosen, unless told otherwise. What is left out, vLLM takes from the model's own
+# `generation_config.json`, so that models would be compared with rules of their own.
 CHOSEN = {"repetition_penalty": 1.0}
 # The same of sampling: `top_k` is what transformers has for a model that says nothing.
 SAMPLED = {"temperature": 1.0, "top_p": 1.0, "top_k": 50, "min_p": 0.0}

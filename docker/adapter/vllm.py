@@ -120,7 +120,8 @@ class Client(Backend):
         self.long += answer.counted and wrote > self.chat.most
 
     def _failed(self, began, why):
-        self.record.prompts_failed += 1
+        record = self.record
+        record.fail(record.prompts_answered + record.prompts_failed + 1, why)
         seconds = time.perf_counter() - began
         return {"text": "", "success": False, "error": why, "latency_seconds": seconds}
 

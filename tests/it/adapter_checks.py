@@ -1,10 +1,13 @@
 """Checks of the adapter inside an image; an assertion that fails is the exit code."""
 
+import bz2
+import gzip
 import json
 import os
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 os.environ["HF_HOME"] = "/tmp/hf"
@@ -12,7 +15,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import pyarrow
 import pyarrow.parquet
-from adapter import dataset, devices, energy, model
+from adapter import dataset, devices, energy, model, reader
 from adapter.record import Record, write_json
 from adapter.refusal import Refusal
 from adapter.settings import Settings
@@ -106,6 +109,21 @@ odd = '\ufefftext,other\n"a ""b"",\nc",1\nNA,2\n007,3\n'
 (work / "folder of one/x.csv").write_text(odd)
 for name in ["odd.csv", "folder of one"]:
     assert dataset.load(scenario(work / name, num_samples=3)).texts == ['a "b",\nc', "NA", "007"], name
+# A compressed file is read as a plain one.
+for name, write in {"train.csv.gz": gzip.compress, "train.csv.bz2": bz2.compress}.items():
+    (work / name.replace(".", "-")).mkdir()
+    (work / name.replace(".", "-") / name).write_bytes(write(odd.encode()))
+(work / "zip").mkdir()
+with zipfile.ZipFile(work / "zip/train.zip", "w") as archive:
+    archive.writestr("train.csv", odd)
+(work / "card").mkdir()
+(work / "card/x.csv").write_text(odd)
+(work / "card/README.md").write_text("---\nconfigs:\n- config_name: default\n  data_files: x.csv\n---\n")
+for name in ["train-csv-gz", "train-csv-bz2", "zip", "card"]:
+    texts = dataset.load(scenario(work / name, num_samples=3)).texts
+    assert texts == ['a "b",\nc', "NA", "007"], (name, texts)
+(work / "train-csv-gz/b.jsonl").write_text(lines)
+assert "several kinds (.csv, .jsonl)" in refused(work / "train-csv-gz")
 (work / "numbers.csv").write_text("text\n1\n\n2\n")
 assert dataset.load(scenario(work / "numbers.csv")).texts == ["1", "2"]
 
@@ -149,7 +167,7 @@ template = (
     "{% generation %}effort: {{ m.content }}{% endgeneration %}{% endfor %}"
     "{% set effort_text = reasoning_effort or 'tools' %}{{ {'a': {'b': budget}} }}"
 )
-assert model.names(template) == {"enable_thinking", "reasoning_effort", "budget"}
+assert reader.names(template) == {"enable_thinking", "reasoning_effort", "budget"}
 
 
 def settings(folder, stack="optimum", batch=1, **backend):
@@ -200,7 +218,7 @@ class Seeing:
         return self if decoder else None
 
 
-assert model.Reader(None, Seeing(), Settings(**settings("m"))).limit == 4096 - 12
+assert reader.length.holds(Seeing(), None) == 4096
 
 
 def configured(name, **config):
@@ -258,7 +276,12 @@ def ran(name, **changes):
     results.mkdir()
     whole = settings(work / name, **changes)
     subprocess.run([sys.executable, "-m", "adapter", "run", json.dumps(whole)], cwd=results, check=True)
-    return json.loads((results / "run_record.json").read_text())
+    record = json.loads((results / "run_record.json").read_text())
+    # The work of some milliseconds, between two waits of half a second.
+    [short] = [note for note in record["notes"] if note.startswith("too short to measure: ")]
+    assert " s of `prompts`" in short, short
+    record["notes"].remove(short)
+    return record
 
 
 records = [ran("tiny", stack=stack, batch=batch) for stack, batch in [("optimum", 1), ("optimum", 3), ("pytorch", 1)]]
@@ -273,7 +296,10 @@ records += [ran("choosy", stack=stack) for stack in ["optimum", "pytorch"]]
 for record in records:
     assert record["answers_sha256"] == records[0]["answers_sha256"], records
     assert record["completion_tokens"] == records[0]["completion_tokens"], records
-    assert record["notes"] == [], record
+assert all(record["notes"] == [] for record in records[:3]), records
+for record in records[3:]:
+    [note] = record["notes"]
+    assert note.startswith("not used of the model's `generation_config.json`: `do_sample`, "), note
 broken = settings(work / "tiny", stack="pytorch")
 broken["scenario"].update(warmup_runs=1, reasoning=True)
 template = "{{ raise_exception('no such role') }}"
@@ -315,6 +341,37 @@ assert collector.stop() == {"energy_wh": 1} and collector.calls == ["start", "st
 ended = time.monotonic()
 [phase] = record.phases
 assert phase["name"] == "prompts" and began + 0.05 <= phase["from"] <= phase["to"] <= ended - 0.05, phase
+
+# The tracker waits where it has no counter; what is a tenth of a phase or less is not noted.
+Tracked = energy.Tracked
+
+
+class Tracker:
+    """Measured for a second before the work began, and half a second behind it."""
+
+    _start_time, _last_measured_time = 9.0, 15.5
+
+
+assert Tracked.of("prompts", 10.0, 15.0, Tracker()) == Tracked("prompts", 5.0, 1.5)
+assert Tracked.of("prompts", 10.0, 15.0, None) == Tracked("prompts", 5.0, 0.0)
+assert energy.waiting([Tracked("prompts", 15.0, 1.5)]) is None
+said_so = energy.waiting([Tracked("prefill", 0.04, 1.0), Tracked("prompts", 15.0, 1.0), Tracked("x", 2, 0.5)])
+assert said_so == (
+    "too short to measure: the tracker's own waiting, which counts, was 1 s at 0.04 s of `prefill`, 0.5 s"
+    " at 2 s of `x`; take more samples"
+), said_so
+
+
+class Processor:
+    """As codecarbon keeps one."""
+
+    _mode, _tdp = "cpu_load", 8
+
+
+source = energy._processor(Processor(), "codecarbon")
+assert source["source"] == (
+    "8 W x (0.1 + 0.9 x load³), with the load of the whole machine, by codecarbon"
+), source
 
 # What the adapter writes is new, and goes by no symlink that somebody left under its name.
 os.chdir("/tmp")

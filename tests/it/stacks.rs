@@ -240,9 +240,26 @@ fn part_failures_are_counted_and_shown() {
     assert!(noted(&summary, "1 of 3 prompts failed"), "{summary}");
 }
 
+/// Runs a script of checks beside the adapter of the image.
+fn checks(name: &str) {
+    let script = workspace().join("tests/it").join(name);
+    in_cpu_image("4242:4242", &[(&script, "/checks.py,readonly")], &["/checks.py"]);
+}
+
 #[test]
 #[ignore = "needs Docker and the cpu image"]
 fn the_adapter_reads_every_kind_of_dataset() {
-    let checks = workspace().join("tests/it/adapter_checks.py");
-    in_cpu_image("4242:4242", &[(&checks, "/checks.py,readonly")], &["/checks.py"]);
+    checks("adapter_checks.py");
+}
+
+#[test]
+#[ignore = "needs Docker and the cpu image"]
+fn the_arguments_alone_choose_the_tokens() {
+    checks("generation_checks.py");
+}
+
+#[test]
+#[ignore = "needs Docker and the cpu image"]
+fn prompts_are_cut_counted_and_fail_one_by_one() {
+    checks("prompt_checks.py");
 }

@@ -10,8 +10,7 @@ mod support;
 use std::borrow::Cow;
 
 use self::support::{
-    ALL, BATCHES, BEAMS, COMPILED, COUNTED, DEVICES, GPUS, LOCAL, QUANTISED, REPORTED, SERVED,
-    TORCH, TYPES,
+    ALL, BATCHES, BEAMS, COMPILED, DEVICES, GPUS, LOCAL, QUANTISED, REPORTED, SERVED, TORCH, TYPES,
 };
 pub use self::{
     families::{FAMILIES, Family},
@@ -171,7 +170,7 @@ pub const KEYS: [Key; 42] = [
     key(
         FAILED_SHARE,
         Kind::Number,
-        COUNTED,
+        ALL,
         "share of the prompts that may fail, 0 to 1; else one prompt, or 0.1",
     ),
     key("scenario.latency", Kind::Bool, REPORTED, "latencies in the stack's own report"),

@@ -15,7 +15,7 @@ const fn settled(fault: &'static str, settled: &'static str) -> Settled {
 }
 
 /// Every fault that is settled, in the order of the guides.
-pub const SETTLED: [Settled; 26] = [
+pub const SETTLED: [Settled; 31] = [
     settled(
         "exit code 0 when no prompt ran (`optimum` with `num_samples=-1`)",
         "the number of prompts is above 0, and a run without an answer fails",
@@ -39,8 +39,9 @@ pub const SETTLED: [Settled; 26] = [
          `scenario.generate_kwargs.do_sample=True`",
     ),
     settled(
-        "repetition penalty and sampling of the model's own `generation_config.json` (all)",
-        "the arguments alone choose the tokens; the model's file still says which ones end an answer",
+        "limits, penalties, searches and sampling of the model's own `generation_config.json` (all)",
+        "the arguments alone choose the tokens; of the model's file only the ids of its end, padding \
+         and beginning count (`optimum`, `pytorch`), and what else it sets is noted",
     ),
     settled(
         "`min_new_tokens` ignored (`pytorch`), 100 tokens unless told otherwise (`optimum`)",
@@ -71,6 +72,26 @@ pub const SETTLED: [Settled; 26] = [
     settled(
         "more samples than the dataset has: a crash (`optimum`), a wrong count (`pytorch`)",
         "all prompts of the dataset run, and the summary says how many were asked for",
+    ),
+    settled(
+        "prompts cut in silence, and to 512 tokens where a configuration calls its length otherwise (`optimum`)",
+        "cut to what the model holds beside its answer, by any of the names for it, and counted",
+    ),
+    settled(
+        "a prompt without a token ends the run in an `IndexError` (`optimum`)",
+        "it is one failed prompt, as one with a token that the model does not know",
+    ),
+    settled(
+        "weights that are not numbers (NaN) are measured; an unknown quantisation is passed over (both)",
+        "both fail before anything is measured; an adapter beside a model is noted",
+    ),
+    settled(
+        "`NA`, `null` and empty cells of CSV files left out, numbers rewritten (both)",
+        "every cell is the text that it is, in compressed files and archives, too",
+    ),
+    settled(
+        "half a second of the tracker's own waiting counts at each end of a phase (both)",
+        "a note says so, where it is more than a tenth of the phase",
     ),
     settled(
         "unknown or unsupported overrides dropped in silence (both)",

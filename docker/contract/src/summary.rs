@@ -105,6 +105,12 @@ pub struct Run {
     pub prompts_failed: u64,
     /// Tokens of the prompts, if the backend counts them.
     pub prompt_tokens: Option<u64>,
+    /// Prompts that were cut to what the model holds beside its answer, if the backend tells.
+    #[serde(default)]
+    pub prompts_cut: Option<u64>,
+    /// Tokens of these that the model did not read.
+    #[serde(default)]
+    pub prompt_tokens_cut: Option<u64>,
     /// Tokens generated, if the backend counts them.
     pub completion_tokens: Option<u64>,
     /// Seconds spent on the prompts, if they are known; loading is not counted.
@@ -156,6 +162,8 @@ mod tests {
                 prompts: 1,
                 prompts_failed: 0,
                 prompt_tokens: None,
+                prompts_cut: None,
+                prompt_tokens_cut: None,
                 completion_tokens: Some(10),
                 seconds: Some(0.5),
                 tokens_per_second: Some(20.0),

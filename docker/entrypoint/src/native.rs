@@ -1,5 +1,6 @@
 //! The `native` backend: answers prompts with a quantised model, on the CPU.
 
+mod allowance;
 #[cfg(feature = "native")]
 mod dataset;
 #[cfg(not(feature = "native"))]
@@ -26,9 +27,9 @@ use anyhow::Context as _;
 use contract::{
     Backend,
     argument::{
-        self, CONFIG_NAME, DATASET, DEFAULT_CONFIG, DO_SAMPLE, MAX_NEW_TOKENS, MIN_NEW_TOKENS,
-        MODEL, REASONING, REASONING_PARAMS, REPETITION_PENALTY, SEED, SYSTEM, TEMPERATURE, TOP_K,
-        TOP_P, TRUNCATION, WARMUP,
+        self, CONFIG_NAME, DATASET, DEFAULT_CONFIG, DO_SAMPLE, FAILED_SHARE, MAX_NEW_TOKENS,
+        MIN_NEW_TOKENS, MODEL, REASONING, REASONING_PARAMS, REPETITION_PENALTY, SEED, SYSTEM,
+        TEMPERATURE, TOP_K, TOP_P, TRUNCATION, WARMUP,
     },
     host_meter::{self, Phase},
     output,
@@ -39,10 +40,11 @@ use reports::{
 };
 
 use serde_json::Value;
+use untrusted::escape;
 
 use self::{
     engine::Engine,
-    generation::{Asked, Chat, Choice, Generation, Length, Sampling},
+    generation::{Asked, Chat, Choice, Generation, Length, Sampling, Unreadable},
     hub::ModelFile,
     prompts::Prompts,
 };
@@ -52,6 +54,9 @@ use crate::{
     failure::Usage,
     rapl,
 };
+
+/// Failed prompts of which the notes say why.
+const EXPLAINED: usize = 3;
 
 /// Tokens of a short answer before the measured ones.
 const WARM_UP: u32 = 2;
@@ -97,18 +102,32 @@ pub(crate) fn run(
         println!("this processor lacks AVX2 and FMA: the answers will be slow");
     }
 
-    let notes: Vec<_> =
+    let mut notes: Vec<_> =
         prompts.note().into_iter().chain(engine.note().map(str::to_owned)).collect();
     notes.iter().for_each(|note| println!("note: {note}"));
     let length = engine.length();
-    warm_up(&mut engine, &prompts.texts[0], settings.number(WARMUP).unwrap_or_default())?;
+    let short = settings.number(WARMUP).unwrap_or_default();
+    for prompt in &prompts.texts {
+        // One that cannot be read warms nothing up.
+        if readable(warm_up(&mut engine, prompt, short))?.is_ok() {
+            break;
+        }
+    }
     engine.begin_again();
 
     let mut meter = rapl::Meter::start(Path::new(contract::rapl::ROOT));
     let from = clock::now();
     let mut answers = Vec::with_capacity(prompts.texts.len());
+    let mut failures = vec![];
     for (index, prompt) in prompts.texts.iter().enumerate() {
-        let generation = engine.generate(prompt, length)?;
+        let generation = match readable(engine.generate(prompt, length))? {
+            Ok(generation) => generation,
+            Err(why) => {
+                failures.push(format!("prompt {} failed: {why}", index + 1));
+                println!("{}", escape(&failures[failures.len() - 1]));
+                continue;
+            }
+        };
         meter.sample();
         println!("{}", progress(index + 1, prompts.texts.len(), &generation));
         answers.push(answer(prompt, generation));
@@ -116,7 +135,12 @@ pub(crate) fn run(
     let phase = Phase { name: host_meter::PROMPTS.to_owned(), from, to: clock::now() };
     let energy = meter.finish();
 
-    let totals = Totals::of(&answers);
+    let totals = Totals::of(&answers, failures.len() as u64);
+    let of = prompts.texts.len() as u64;
+    let share = settings.get(FAILED_SHARE).and_then(Value::as_f64);
+    allowance::check(share, totals.prompts_failed, of)?;
+    let holds = engine.holds();
+    notes.extend(outcome(&totals, failures, of, holds - length.max as usize));
     println!(
         "{} in {:.2} s: {}, {:.1} tokens/s",
         counted(totals.prompts, "prompt"),
@@ -135,6 +159,29 @@ pub(crate) fn run(
         prompts: answers,
     };
     Folder::open(results)?.write(output::REPORT, &serde_json::to_string_pretty(&report)?)
+}
+
+/// What came of a prompt: an answer, or why it cannot be read. Other errors are the run's.
+fn readable<T>(came: anyhow::Result<T>) -> anyhow::Result<Result<T, Unreadable>> {
+    match came {
+        Ok(answer) => Ok(Ok(answer)),
+        Err(error) => error.downcast::<Unreadable>().map(Err),
+    }
+}
+
+/// What a reader of the numbers must know of prompts that failed, and of those cut to `limit` tokens:
+/// the same as with the Python stacks.
+fn outcome(totals: &Totals, failures: Vec<String>, of: u64, limit: usize) -> Vec<String> {
+    let Totals { prompts_failed, prompts_cut, prompt_tokens_cut, .. } = totals;
+    let failed = (*prompts_failed > 0).then(|| format!("{prompts_failed} of {of} prompts failed"));
+    let cut = (*prompts_cut > 0).then(|| {
+        format!(
+            "{prompts_cut} of {of} prompts were cut to {limit} tokens, which is what the model holds \
+             beside its answer: {prompt_tokens_cut} tokens of them were not read"
+        )
+    });
+    let explained = failures.into_iter().take(EXPLAINED);
+    failed.into_iter().chain(explained).chain(cut).collect()
 }
 
 /// How prompts are read and answered, of arguments that are complete.
@@ -235,12 +282,19 @@ fn config(
 }
 
 fn answer(prompt: &str, generation: Generation) -> Answer {
-    let Generation { text, prompt_tokens, completion_tokens, time_to_first_token, time } =
-        generation;
+    let Generation {
+        text,
+        prompt_tokens,
+        prompt_tokens_cut,
+        completion_tokens,
+        time_to_first_token,
+        time,
+    } = generation;
     Answer {
         prompt: prompt.to_owned(),
         completion: text,
         prompt_tokens,
+        prompt_tokens_cut,
         completion_tokens,
         time_to_first_token_seconds: time_to_first_token.as_secs_f64(),
         seconds: time.as_secs_f64(),
@@ -271,7 +325,27 @@ fn counted(count: u64, what: &str) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{Generation, counted, progress};
+    use reports::report::Totals;
+
+    use super::{Generation, Unreadable, counted, outcome, progress, readable};
+
+    #[test]
+    fn one_prompt_that_cannot_be_read_fails_alone() {
+        let unreadable = Unreadable("the tokenizer leaves no token of it".to_owned());
+        let came = readable::<()>(Err(unreadable.clone().into())).unwrap();
+        assert_eq!(came, Err(unreadable));
+        assert!(readable::<()>(Err(anyhow::anyhow!("broken"))).is_err());
+        let totals = Totals { prompts_cut: 2, prompt_tokens_cut: 47, ..Totals::of(&[], 4) };
+        let failures = (1..5).map(|number| format!("prompt {number} failed: why")).collect();
+        insta::assert_snapshot!(outcome(&totals, failures, 9, 60).join("\n"), @r"
+        4 of 9 prompts failed
+        prompt 1 failed: why
+        prompt 2 failed: why
+        prompt 3 failed: why
+        2 of 9 prompts were cut to 60 tokens, which is what the model holds beside its answer: 47 tokens of them were not read
+        ");
+        assert_eq!(outcome(&Totals::of(&[], 0), vec![], 9, 60), [""; 0]);
+    }
 
     #[test]
     fn one_is_singular() {
@@ -284,6 +358,7 @@ mod tests {
         let generation = Generation {
             text: " Paris.\n\nIt is ".to_owned() + &"é".repeat(100),
             prompt_tokens: 5,
+            prompt_tokens_cut: 0,
             completion_tokens: 10,
             time_to_first_token: Duration::from_millis(100),
             time: Duration::from_millis(400),

@@ -208,6 +208,8 @@ fn run(
         prompts: totals.answered,
         prompts_failed: totals.failed,
         prompt_tokens: totals.prompt_tokens,
+        prompts_cut: None,
+        prompt_tokens_cut: None,
         completion_tokens: totals.completion_tokens,
         seconds: Some(totals.seconds),
         tokens_per_second: rate(totals.completion_tokens, Some(totals.seconds)),

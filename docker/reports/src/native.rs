@@ -14,6 +14,8 @@ pub(super) fn summary(report: &Value) -> anyhow::Result<Summary> {
     let whole = Part::whole(report);
     let (config, totals) = (whole.need("config")?, whole.need("summary")?);
     let count = |key: &str| totals.need(key)?.count();
+    // Older reports lack it.
+    let later = |key: &str| totals.find(key).map(|part| part.count()).transpose();
     let seconds = |key: &str| totals.need(key)?.seconds();
     let prompts = count("prompts")?;
     ensure!(prompts > 0, "no prompt was answered, so there is nothing to sum up; {AGAIN}");
@@ -39,8 +41,10 @@ pub(super) fn summary(report: &Value) -> anyhow::Result<Summary> {
             model: config.need("model")?.text()?.to_owned(),
             prompts_asked: Some(asked),
             prompts,
-            prompts_failed: 0,
+            prompts_failed: later("prompts_failed")?.unwrap_or_default(),
             prompt_tokens: Some(count("prompt_tokens")?),
+            prompts_cut: later("prompts_cut")?,
+            prompt_tokens_cut: later("prompt_tokens_cut")?,
             completion_tokens: Some(tokens),
             seconds: Some(spent),
             tokens_per_second: rate(Some(tokens), Some(spent)),

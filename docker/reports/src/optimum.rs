@@ -61,6 +61,10 @@ pub(super) fn summary(
     notes.extend(phases.notes());
     let counted = |energies: Energies| gpu_counts.then_some(energies.gpu);
     let run = record.as_ref().map_or(run, Record::run);
+    if run.prompts_failed > 0 {
+        let all = run.prompts.saturating_add(run.prompts_failed);
+        notes.push(format!("{} of {all} prompts failed", run.prompts_failed));
+    }
     notes.extend(record.into_iter().flat_map(|record| record.notes));
     let Phases { preprocess, prefill, decode, .. } = phases;
     Ok(Summary {
@@ -296,6 +300,8 @@ fn run(answered: u64, phases: &Phases, beside: &Beside) -> Run {
         prompts: answered,
         prompts_failed: 0,
         prompt_tokens: None,
+        prompts_cut: None,
+        prompt_tokens_cut: None,
         completion_tokens,
         seconds,
         tokens_per_second: rate(completion_tokens, seconds),

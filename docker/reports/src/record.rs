@@ -28,6 +28,10 @@ pub(super) struct Record {
     pub(super) prompts_failed: u64,
     /// Tokens of the answered prompts.
     pub(super) prompt_tokens: u64,
+    /// Prompts that were cut; records of before that was counted lack it, and servers cut themselves.
+    pub(super) prompts_cut: Option<u64>,
+    /// Tokens of these that were not read.
+    pub(super) prompt_tokens_cut: Option<u64>,
     /// Tokens of the answers.
     pub(super) completion_tokens: u64,
     /// Seconds spent on the answers.
@@ -91,6 +95,7 @@ impl Record {
     fn parse(value: &Value) -> anyhow::Result<Self> {
         let record = Part::whole(value);
         let count = |key: &str| record.need(key)?.count();
+        let later = |key: &str| record.find(key).map(|part| part.count()).transpose();
         let stacks = [Backend::Optimum, Backend::Pytorch, Backend::Vllm];
         Ok(Self {
             stack: record.need("stack")?.one_of(stacks.map(|stack| (stack.name(), stack)))?,
@@ -100,6 +105,8 @@ impl Record {
             prompts_answered: count("prompts_answered")?,
             prompts_failed: count("prompts_failed")?,
             prompt_tokens: count("prompt_tokens")?,
+            prompts_cut: later("prompts_cut")?,
+            prompt_tokens_cut: later("prompt_tokens_cut")?,
             completion_tokens: count("completion_tokens")?,
             seconds: record.need("seconds")?.seconds()?,
             first_token_seconds: record
@@ -152,6 +159,8 @@ impl Record {
             prompts: self.prompts_answered,
             prompts_failed: self.prompts_failed,
             prompt_tokens: counted(self.prompt_tokens),
+            prompts_cut: self.prompts_cut,
+            prompt_tokens_cut: self.prompt_tokens_cut,
             completion_tokens: counted(self.completion_tokens),
             seconds: Some(self.seconds),
             tokens_per_second: rate(counted(self.completion_tokens), Some(self.seconds)),

@@ -70,8 +70,14 @@ pub struct Config {
 pub struct Totals {
     /// Prompts answered.
     pub prompts: u64,
+    /// Prompts that could not be read, and have no answer.
+    pub prompts_failed: u64,
     /// Tokens read.
     pub prompt_tokens: u64,
+    /// Prompts that were cut to what the model holds beside its answer.
+    pub prompts_cut: u64,
+    /// Tokens of these that the model did not read.
+    pub prompt_tokens_cut: u64,
     /// Tokens written.
     pub completion_tokens: u64,
     /// Seconds spent on the prompts.
@@ -95,6 +101,8 @@ pub struct Answer {
     pub completion: String,
     /// Tokens read.
     pub prompt_tokens: u64,
+    /// Tokens that were cut off.
+    pub prompt_tokens_cut: u64,
     /// Tokens written.
     pub completion_tokens: u64,
     /// Seconds to the first token.
@@ -104,8 +112,8 @@ pub struct Answer {
 }
 
 impl Totals {
-    /// Sums up `answers`.
-    pub fn of(answers: &[Answer]) -> Self {
+    /// Sums up `answers`, beside which so many prompts `failed`.
+    pub fn of(answers: &[Answer], failed: u64) -> Self {
         let prompts = answers.len() as u64;
         let completion_tokens = answers.iter().map(|answer| answer.completion_tokens).sum();
         let seconds: f64 = answers.iter().map(|answer| answer.seconds).sum();
@@ -115,6 +123,10 @@ impl Totals {
         let per = |value: f64, by: f64| if by > 0.0 { value / by } else { 0.0 };
         Self {
             prompts,
+            prompts_failed: failed,
+            prompts_cut: answers.iter().filter(|answer| answer.prompt_tokens_cut > 0).count()
+                as u64,
+            prompt_tokens_cut: answers.iter().map(|answer| answer.prompt_tokens_cut).sum(),
             prompt_tokens: answers.iter().map(|answer| answer.prompt_tokens).sum(),
             completion_tokens,
             seconds,
@@ -136,14 +148,18 @@ mod tests {
             prompt: "p".into(),
             completion: "c".into(),
             prompt_tokens: 3,
+            prompt_tokens_cut: completion_tokens - 10,
             completion_tokens,
             time_to_first_token_seconds,
             seconds,
         };
-        let totals = Totals::of(&[answer(10, 0.5, 1.0), answer(20, 1.5, 3.0)]);
+        let totals = Totals::of(&[answer(10, 0.5, 1.0), answer(20, 1.5, 3.0)], 1);
         let expected = Totals {
             prompts: 2,
+            prompts_failed: 1,
             prompt_tokens: 6,
+            prompts_cut: 1,
+            prompt_tokens_cut: 10,
             completion_tokens: 30,
             seconds: 4.0,
             prefill_seconds: 2.0,
@@ -152,6 +168,6 @@ mod tests {
             tokens_per_second: 7.5,
         };
         assert_eq!(totals, expected);
-        assert_eq!(Totals::of(&[]).tokens_per_second, 0.0);
+        assert_eq!(Totals::of(&[], 0).tokens_per_second, 0.0);
     }
 }

@@ -175,6 +175,7 @@ fn native(answers: usize) -> String {
         prompt: "p".into(),
         completion: "c".into(),
         prompt_tokens: 3,
+        prompt_tokens_cut: 0,
         completion_tokens: 10,
         time_to_first_token_seconds: 0.25,
         seconds: 0.5,
@@ -203,7 +204,7 @@ fn native(answers: usize) -> String {
             sampling: "greedy".into(),
             prompt_format: "plain text".into(),
         },
-        summary: Totals::of(&answers),
+        summary: Totals::of(&answers, 0),
         energy: Measurement {
             status: Status::NotMeasured,
             source: "no counter".into(),

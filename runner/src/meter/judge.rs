@@ -233,6 +233,8 @@ mod tests {
                 prompts: 10,
                 prompts_failed: 0,
                 prompt_tokens: None,
+                prompts_cut: None,
+                prompt_tokens_cut: None,
                 completion_tokens: None,
                 seconds: None,
                 tokens_per_second: None,

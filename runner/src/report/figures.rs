@@ -45,8 +45,8 @@ pub struct Figures {
     pub phases: Vec<(&'static str, Figure)>,
     /// What else was measured or estimated, in the same unit.
     pub others: Vec<Drawn>,
-    /// Whether the benchmark was a server's client: what it drew itself says nothing of the model.
-    pub is_client: bool,
+    /// Whether a server answered: what else was measured is then of its client's machine.
+    pub served: bool,
     /// Generated tokens per second.
     pub tokens_per_second: Option<Figure>,
     /// Generated tokens per joule of the GPUs, or else of what was measured, with the kind.
@@ -85,11 +85,12 @@ impl Figures {
 
         let mut drawn = of_devices(run);
         drawn.extend(run.meter.iter().flat_map(|(meter, file)| of_host(meter, file)));
-        let is_client = summary.run.backend == Backend::Vllm;
-        let of_model = |drawn: &&Drawn| !is_client || drawn.kind == DeviceKind::Gpu;
+        let served = summary.run.backend == Backend::Vllm;
         let tokens_per_joule = || {
-            let mut measured = drawn.iter().filter(|drawn| drawn.figure.status == Status::Measured);
-            let strongest = measured.find(of_model)?;
+            let strongest = drawn.iter().find(|drawn| {
+                let computed = !served || drawn.kind == DeviceKind::Gpu;
+                computed && drawn.figure.status == Status::Measured
+            })?;
             // An estimate knows nothing of the tokens.
             Some((strongest.kind, per_joule(tokens.as_ref()?, &strongest.figure)?))
         };
@@ -115,7 +116,7 @@ impl Figures {
             gpu,
             phases,
             others: drawn,
-            is_client,
+            served,
             tokens_per_second: tokens_per_second(tokens.as_ref(), seconds.as_ref()),
             tokens_per_joule,
             first_token: summary
@@ -129,22 +130,23 @@ impl Figures {
     }
 
     /// The energy that stands for the run: of the GPUs, or else the first that was measured, or
-    /// else estimated. The processor of a server's client never does.
+    /// else estimated. The processor of a server's client computed no answer, so it never does.
     pub fn headline(&self) -> Option<&Drawn> {
-        if self.is_client {
-            return self.gpu.as_ref();
-        }
-        let of = |status| self.others.iter().find(move |drawn| drawn.figure.status == status);
+        let others = if self.served { &[][..] } else { &self.others };
+        let of = |status| others.iter().find(move |drawn| drawn.figure.status == status);
         self.gpu.as_ref().or_else(|| of(Status::Measured)).or_else(|| of(Status::Estimated))
     }
 }
 
+/// What is said instead of the energy of a run that a server answered.
+pub(super) const SERVER_NOT_MEASURED: &str = "the server's energy was not measured";
+
 /// Why a run has no GPU energy, in a sentence; the source of the other energies may say it already.
 pub(super) fn why_no_gpu(run: &RunRecord) -> String {
-    if run.summary.run.backend == Backend::Vllm {
-        return "the server's energy was not measured".to_owned();
-    }
     let source = &run.summary.measurement.source;
+    if run.summary.run.backend == Backend::Vllm {
+        return format!("{SERVER_NOT_MEASURED}; of its client's machine: {source}");
+    }
     if source.contains("no GPU") { source.clone() } else { format!("GPU not measured: {source}") }
 }
 

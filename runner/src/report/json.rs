@@ -36,7 +36,7 @@ fn of_run(run: &RunRecord, figures: &Figures) -> Value {
         gpu,
         phases,
         others,
-        is_client: _,
+        served: _,
         tokens_per_second,
         tokens_per_joule,
         first_token,

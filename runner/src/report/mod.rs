@@ -50,7 +50,7 @@ pub fn describe(summary: &Summary, results: &HostPath) -> String {
             .as_ref()
             .is_some_and(|meter| meter.devices.iter().any(|device| device.kind == DeviceKind::Gpu));
         if !of_server {
-            rows.push(("Energy", "the server's energy was not measured".to_owned()));
+            rows.push(("Energy", figures::SERVER_NOT_MEASURED.to_owned()));
         }
     }
     rows.extend(host.as_ref().map(|meter| ("Host", host::energy(meter))));
@@ -61,8 +61,11 @@ pub fn describe(summary: &Summary, results: &HostPath) -> String {
     if run.prompts_failed > 0 {
         write!(speed, ", {} FAILED", run.prompts_failed).expect("a String takes all");
     }
+    if let Some(cut) = run.prompts_cut.filter(|cut| *cut > 0) {
+        write!(speed, ", {cut} CUT").expect("a String takes all");
+    }
     if let Some(seconds) = run.seconds {
-        let after = if run.prompts_failed > 0 { "," } else { "" };
+        let after = if speed.contains(',') { "," } else { "" };
         write!(speed, "{after} in {seconds:.2} s").expect("a String takes all");
     }
     if let Some(tokens) = run.completion_tokens {
@@ -151,6 +154,8 @@ mod tests {
                 prompts: 4,
                 prompts_failed: 1,
                 prompt_tokens: Some(20),
+                prompts_cut: Some(2),
+                prompt_tokens_cut: Some(900),
                 completion_tokens: Some(40),
                 seconds: Some(1.6),
                 tokens_per_second: Some(25.0),
@@ -166,7 +171,7 @@ mod tests {
         insta::assert_snapshot!(describe(&summary, &results), @r"
         Model     smoke/tiny (backend native)
         Energy    not measured: no GPU was used
-        Prompts   4 of 5 asked for, 1 FAILED, in 1.60 s, 40 tokens, 25.0 tokens/s, first token after 0.042 s
+        Prompts   4 of 5 asked for, 1 FAILED, 2 CUT, in 1.60 s, 40 tokens, 25.0 tokens/s, first token after 0.042 s
         Note      a prompt failed
         Hub cache weights reused: 0 B downloaded
         Results   /r

@@ -50,7 +50,7 @@ pub(super) struct Found {
     id: (u64, u64),
 }
 
-/// The results folders among `folders` and below, in natural order (`2` before `10`) and each once, and what is wrong with
+/// The results folders among `folders` and below, `2` before `10` and each once, and what is wrong with
 /// those that have none. Earlier results, in `previous`, only count when asked for. Symlinks are
 /// followed in the names of `folders`, which are the user's, and nowhere below.
 pub(super) fn results_folders(folders: &[PathBuf], previous: bool) -> (Vec<Found>, Vec<Broken>) {

@@ -70,15 +70,17 @@ pub(super) fn text(
 fn row(name: &str, run: &RunRecord, figures: &Figures) -> Vec<String> {
     let of = &run.summary.run;
     let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), few_digits);
-    let failed = match of.prompts_failed {
+    let told = |count: u64, word: &str| match count {
         0 => String::new(),
-        failed => format!(", {failed} FAILED"),
+        count => format!(", {count} {word}"),
     };
+    let failed = told(of.prompts_failed, "FAILED");
+    let cut = told(of.prompts_cut.unwrap_or_default(), "CUT");
     vec![
         short(name, WIDEST),
         short(&of.model, WIDEST),
         of.backend.to_string(),
-        format!("{}{failed}", of.prompts),
+        format!("{}{failed}{cut}", of.prompts),
         figures.headline().map_or_else(|| Status::NotMeasured.word().to_owned(), energy),
         number(figures.tokens_per_second.as_ref().map(|figure| figure.value)),
         number(figures.tokens_per_joule.as_ref().map(|(_, figure)| figure.value)),
@@ -204,16 +206,17 @@ mod tests {
         nothing.summary.measurement.devices.clear();
         nothing.summary.measurement.source = "no counter could be read".into();
         nothing.summary.run.prompts_failed = 1;
+        nothing.summary.run.prompts_cut = Some(3);
         let broken = Broken { folder: "results/5".into(), reason: "half a file".into() };
         let runs = vec![measured("1", 0.42), measured("2", 0.44), on_cpu("3"), nothing];
         insta::assert_snapshot!(shown(runs, vec![broken]), @r"
         In results
 
-        Run  Model                                     Backend  Prompts       Wh/1000 prompts      Tokens/s  Tokens/J  1st token
-        1    openai/gpt-oss-20b                        optimum  20            GPU 21.00 measured   25.0      0.132     0.0421 s
-        2    openai/gpt-oss-20b                        optimum  20            GPU 22.00 measured   25.0      0.126     0.0421 s
-        3    HuggingFaceTB/SmolLM2-360M-Instruct-GGUF  native   20            CPU 1.800 estimated  25.0      -         0.0421 s
-        4    HuggingFaceTB/SmolLM2-360M-Instruct-GGUF  native   20, 1 FAILED  not measured         25.0      -         0.0421 s
+        Run  Model                                     Backend  Prompts              Wh/1000 prompts      Tokens/s  Tokens/J  1st token
+        1    openai/gpt-oss-20b                        optimum  20                   GPU 21.00 measured   25.0      0.132     0.0421 s
+        2    openai/gpt-oss-20b                        optimum  20                   GPU 22.00 measured   25.0      0.126     0.0421 s
+        3    HuggingFaceTB/SmolLM2-360M-Instruct-GGUF  native   20                   CPU 1.800 estimated  25.0      -         0.0421 s
+        4    HuggingFaceTB/SmolLM2-360M-Instruct-GGUF  native   20, 1 FAILED, 3 CUT  not measured         25.0      -         0.0421 s
 
         Repeats             Backend  Runs  Wh/1000 prompts             Least  Most   Tokens/s
         openai/gpt-oss-20b  optimum  2     GPU 21.50 ± 3.3 % measured  21.00  22.00  25.00 ± 0.0 %

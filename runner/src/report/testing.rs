@@ -53,6 +53,8 @@ pub(super) fn measured(name: &str, total: f64) -> RunRecord {
             prompts: 20,
             prompts_failed: 0,
             prompt_tokens: Some(7382),
+            prompts_cut: None,
+            prompt_tokens_cut: None,
             completion_tokens: Some(200),
             seconds: Some(8.0),
             tokens_per_second: Some(25.0),

@@ -513,6 +513,8 @@ with Stub(mixed) as stub:
     assert (record.prompt_tokens, record.completion_tokens) == (6, 4)
     assert 0 < record.first_token_seconds < 5
     assert record.notes == [
+        "prompt 1 failed: HTTP 500, planted",
+        "prompt 2 failed: the server wrote no text",
         "2 of 2 answers have fewer tokens than 10: the server lets them end earlier",
         "1 of 2 answers came at once: their time to the first token was not measured",
         "the server says that `other` answered, and `org/model` was asked",

@@ -155,6 +155,8 @@ mod tests {
                     prompts: 8,
                     prompts_failed: 0,
                     prompt_tokens: None,
+                    prompts_cut: None,
+                    prompt_tokens_cut: None,
                     completion_tokens: Some(80),
                     seconds: Some(3.2 * f64::from(number)),
                     tokens_per_second: (number == 1).then_some(25.0),

@@ -45,7 +45,6 @@ const LIBRARY: &str = "optimum-benchmark alone has it";
 const PROTOCOL: &str = "OpenAI's protocol has no such parameter";
 const ONE_BY_ONE: &str = "it runs prompts one by one";
 const HERE: &str = "no server answers, so none keeps a prompt waiting";
-const WHOLE: &str = "one prompt that fails is the run's failure";
 const LIKELIEST: &str = "it follows one answer, not several beams";
 
 pub(super) const ALL: Backends = Backends([Full; 4]);
@@ -60,5 +59,4 @@ pub(super) const REPORTED: Backends = Backends([Full, No(LIBRARY), No(LIBRARY), 
 pub(super) const BATCHES: Backends =
     Backends([Full, Only(&["1"], ONE_BY_ONE), Only(&["1"], ONE_BY_ONE), Only(&["1"], ONE_BY_ONE)]);
 pub(super) const SERVED: Backends = Backends([No(HERE), No(HERE), Full, No(HERE)]);
-pub(super) const COUNTED: Backends = Backends([No(WHOLE), Full, Full, No(WHOLE)]);
 pub(super) const BEAMS: Backends = Backends([Full, Full, No(PROTOCOL), Only(&["1"], LIKELIEST)]);

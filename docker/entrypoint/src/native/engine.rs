@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use candle_core::quantized::gguf_file;
 use contract::argument::MAX_NEW_TOKENS;
 
@@ -26,7 +26,7 @@ use self::{
     weights::Weights,
 };
 use super::{
-    generation::{About, Asked, Generation, Length},
+    generation::{About, Asked, Generation, Length, Unreadable},
     hub::ModelFile,
 };
 
@@ -85,6 +85,11 @@ impl Engine {
         &self.about
     }
 
+    /// Tokens that the model holds, prompt and answer together.
+    pub(crate) fn holds(&self) -> usize {
+        self.llama.context_length()
+    }
+
     /// Bounds of an answer, as the model can hold it.
     pub(crate) fn length(&self) -> Length {
         self.asked.length
@@ -103,20 +108,30 @@ impl Engine {
     /// Answers `prompt`.
     pub(crate) fn generate(&mut self, prompt: &str, length: Length) -> anyhow::Result<Generation> {
         let began = Instant::now();
-        let mut seen = self.read_prompt(prompt)?;
+        let whole = self.read_prompt(prompt)?;
+        let mut seen = whole.clone();
+        if self.asked.truncation {
+            seen.truncate(self.llama.context_length() - self.asked.length.max as usize);
+        }
         let prompt_tokens = seen.len();
         let Length { min, max } = length;
         let limit = self.llama.context_length();
         ensure!(
             prompt_tokens + max as usize <= limit,
-            "{prompt_tokens} prompt tokens and {max} new ones exceed the model's context of {limit} \
-             tokens; lower `{MAX_NEW_TOKENS}`, or leave `scenario.truncation=False` out"
+            Unreadable(format!(
+                "{prompt_tokens} prompt tokens and {max} new ones exceed the model's context of \
+                 {limit} tokens; lower `{MAX_NEW_TOKENS}`, or leave `scenario.truncation=False` out"
+            ))
         );
 
         let mut cache = Cache::new(&self.llama);
         let mut logits = self.llama.forward(&seen, &mut cache)?;
         let mut time_to_first_token = Duration::ZERO;
         loop {
+            ensure!(
+                !logits.iter().any(|logit| logit.is_nan()),
+                "the model computes no numbers (NaN): its file is broken; download it again"
+            );
             let written = seen.len() - prompt_tokens;
             if written < min as usize {
                 self.tokens.forbid_end(&mut logits);
@@ -135,20 +150,25 @@ impl Engine {
         Ok(Generation {
             text: self.tokens.decode(completion)?,
             prompt_tokens: prompt_tokens as u64,
+            prompt_tokens_cut: (whole.len() - prompt_tokens) as u64,
             completion_tokens: completion.len() as u64,
             time_to_first_token,
             time: began.elapsed(),
         })
     }
 
-    /// The tokens of a prompt, cut where the model could not hold the answer any more.
+    /// The tokens of a prompt.
     fn read_prompt(&self, prompt: &str) -> anyhow::Result<Vec<u32>> {
-        let mut tokens = match &self.template {
+        let tokens = match &self.template {
             Some(template) => self.tokens.encode(&template.render(prompt)?, false)?,
             None => self.tokens.encode(prompt, true)?,
         };
-        if self.asked.truncation {
-            tokens.truncate(self.llama.context_length() - self.asked.length.max as usize);
+        let known = self.llama.vocabulary();
+        if let Some(token) = tokens.iter().find(|token| **token as usize >= known) {
+            bail!(Unreadable(format!(
+                "the tokenizer makes a token {token} of it, and the model knows {known}: they do not \
+                 belong together"
+            )));
         }
         Ok(tokens)
     }

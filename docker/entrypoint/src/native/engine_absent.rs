@@ -27,6 +27,10 @@ impl Engine {
         match self.0 {}
     }
 
+    pub(crate) fn holds(&self) -> usize {
+        match self.0 {}
+    }
+
     pub(crate) fn length(&self) -> Length {
         match self.0 {}
     }

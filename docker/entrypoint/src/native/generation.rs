@@ -1,6 +1,9 @@
 //! What an engine is asked for and tells: about its model, and about one answer.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{
+    fmt::{self, Write as _},
+    time::Duration,
+};
 
 use serde_json::{Map, Value};
 
@@ -104,6 +107,18 @@ pub(crate) struct Length {
     pub(crate) max: u32,
 }
 
+/// Why the model cannot read a prompt: that prompt fails, and no other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unreadable(pub(crate) String);
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
 /// One answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Generation {
@@ -111,6 +126,8 @@ pub(crate) struct Generation {
     pub(crate) text: String,
     /// Tokens read.
     pub(crate) prompt_tokens: u64,
+    /// Tokens of the prompt that were cut off.
+    pub(crate) prompt_tokens_cut: u64,
     /// Tokens written.
     pub(crate) completion_tokens: u64,
     /// From the prompt's text to the first token.

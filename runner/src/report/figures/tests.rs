@@ -22,7 +22,7 @@ fn all(figures: &Figures) -> Vec<(String, &Figure)> {
         gpu,
         phases,
         others,
-        is_client: _,
+        served: _,
         tokens_per_second,
         tokens_per_joule,
         first_token,
@@ -148,6 +148,22 @@ fn a_gpu_that_only_the_host_metered_says_so() {
 }
 
 #[test]
+fn the_client_of_a_server_has_no_headline() {
+    // Counted and estimated, by the benchmark and by the host.
+    for mut run in [on_cpu("1"), measured("2", 0.42)] {
+        run.summary.run.backend = contract::Backend::Vllm;
+        run.summary.total = None;
+        if let Some((meter, _)) = &mut run.meter {
+            meter.devices.retain(|device| device.kind != DeviceKind::Gpu);
+        }
+        let figures = Figures::of(&run);
+        assert_eq!((figures.headline(), &figures.tokens_per_joule), (None, &None));
+        assert!(!figures.others.is_empty(), "it is still shown as what it is");
+        assert!(super::why_no_gpu(&run).starts_with("the server's energy was not measured; "));
+    }
+}
+
+#[test]
 fn an_estimate_stays_one_and_nothing_stays_nothing() {
     let figures = Figures::of(&on_cpu("1"));
     assert_eq!((&figures.gpu, &figures.phases[..]), (&None, &[][..]));
@@ -161,20 +177,6 @@ fn an_estimate_stays_one_and_nothing_stays_nothing() {
     nothing.summary.run.completion_tokens = None;
     let figures = Figures::of(&nothing);
     assert_eq!((figures.headline(), &figures.tokens_per_second), (None, &None));
-}
-
-#[test]
-fn the_processor_of_a_servers_client_is_no_headline() {
-    let mut run = on_cpu("1");
-    run.summary.run.backend = Backend::Vllm;
-    run.summary.measurement.devices[0].status = Status::Measured;
-    let figures = Figures::of(&run);
-    assert_eq!((figures.headline(), &figures.tokens_per_joule), (None, &None));
-    assert_eq!(figures.others.len(), 1, "it is shown as what it is");
-    let mut seen = measured("1", 0.42);
-    seen.summary.run.backend = Backend::Vllm;
-    let figures = Figures::of(&seen);
-    assert_eq!(figures.headline().unwrap().kind, DeviceKind::Gpu);
 }
 
 #[test]

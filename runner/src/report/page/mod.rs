@@ -6,6 +6,7 @@ mod markup;
 mod overview;
 mod power;
 mod run;
+mod what_ran;
 
 use self::markup::Markup;
 use super::{

@@ -1,19 +1,18 @@
-//! One run: its headline, its phases, its power, every number with where it is from, and how to run
-//! it again.
+//! One run: its headline, its phases, its power and every number with where it is from.
 
-use contract::summary::{DeviceKind, Repeat, Status};
+use contract::summary::{DeviceKind, Status};
 
 use super::{
     super::{
-        figures::{Drawn, Figure, Figures, PHASES},
+        figures::{Drawn, Figure, Figures, PHASES, SERVER_NOT_MEASURED},
         number::{count, digits, few_digits},
-        record::{Details, Origin, RunRecord, Told},
+        record::{Origin, RunRecord},
     },
     bars::{Bar, draw},
     markup::Markup,
     power,
+    what_ran::{again, what_ran},
 };
-use crate::shell::quote_text;
 
 /// Shows the only run of a page.
 pub(super) fn alone(page: &mut Markup, run: &RunRecord, figures: &Figures) {
@@ -87,16 +86,17 @@ fn headline(page: &mut Markup, run: &RunRecord, figures: &Figures) {
             page.raw("</p><p class=\"what\">").text(&who(gpu, run)).raw("</p>");
         }
         None => {
-            let what = if figures.is_client { "Server" } else { "GPU" };
-            page.raw("<p class=\"big none\"><b>").text(what).raw(" not measured</b></p>");
-            page.raw("<p class=\"what\">").text(&run.summary.measurement.source).raw("</p>");
+            let none = if figures.served { SERVER_NOT_MEASURED } else { "GPU not measured" };
+            page.raw("<p class=\"big none\"><b>").text(none).raw("</b></p><p class=\"what\">");
+            page.text(&run.summary.measurement.source).raw("</p>");
         }
     }
     if figures.gpu.is_none() && !figures.others.is_empty() {
-        let what =
-            if figures.is_client { "The client’s own energy" } else { "What there is instead" };
-        page.raw("<p class=\"instead\">").text(what);
-        page.raw(", per 1,000 prompts:</p><ul class=\"others\">");
+        let what = match figures.served {
+            true => "What its client’s machine drew, per 1,000 prompts:",
+            false => "What there is instead, per 1,000 prompts:",
+        };
+        page.raw("<p class=\"instead\">").text(what).raw("</p><ul class=\"others\">");
         for Drawn { kind, by_host, figure } in &figures.others {
             page.raw("<li><b>").text(&digits(figure.value)).raw("</b> Wh ").text(kind.name());
             page.raw(if *by_host { ", by the host’s meter " } else { " " });
@@ -228,7 +228,7 @@ fn numbers(page: &mut Markup, run: &RunRecord, figures: &Figures) {
         gpu,
         phases,
         others,
-        is_client: _,
+        served: _,
         tokens_per_second,
         tokens_per_joule,
         first_token,
@@ -322,108 +322,4 @@ fn absent(page: &mut Markup, name: &str, why: &str, from: &str) {
     badge(page, Status::NotMeasured);
     page.raw(" ").text(why).raw("</td><td role=\"cell\" class=\"trace\"><code>").text(from);
     page.raw("</code></td></tr>");
-}
-
-fn what_ran(page: &mut Markup, run: &RunRecord) {
-    let of = &run.summary.run;
-    let Details { dataset, dtype, batch_size, gpus, seed } = &run.details;
-    let by = format!("{}: {}", of.backend, of.backend.about());
-    let mut rows = vec![
-        Fact::of("Model", of.model.clone(), in_summary(run, "run.model")),
-        Fact::of("Backend", by, in_summary(run, "run.backend")),
-    ];
-    if let Some(asked) = of.prompts_asked.filter(|asked| *asked != of.prompts) {
-        let from = in_summary(run, "run.prompts_asked");
-        rows.push(Fact::of("Prompts asked for", count(asked), from));
-    }
-    if of.prompts_failed > 0 {
-        let from = in_summary(run, "run.prompts_failed");
-        rows.push(Fact::of("Prompts failed", count(of.prompts_failed), from));
-    }
-    if let Some(tokens) = of.prompt_tokens {
-        rows.push(Fact::of("Tokens read", count(tokens), in_summary(run, "run.prompt_tokens")));
-    }
-    rows.extend(dataset.as_ref().map(|told| Fact::told("Dataset", told)));
-    rows.extend(dtype.as_ref().map(|told| Fact::told("Number type", told)));
-    rows.extend(batch_size.as_ref().map(|told| Fact::told("Batch size", told)));
-    rows.extend(gpus.as_ref().map(|told| Fact::told("GPUs counted", told)));
-    rows.extend(seed.as_ref().map(|told| Fact::told("Seed", told)));
-    rows.push(Fact::of("Results", run.folder.to_string_lossy().into_owned(), String::new()));
-    facts(page, &rows);
-}
-
-/// Where a fact of the summary is found, if not made just now of files that the numbers name.
-fn in_summary(run: &RunRecord, key: &str) -> String {
-    match run.origin {
-        Origin::Summary => format!("GPU_ENERGY_SUMMARY.json: {key}"),
-        Origin::Report(_) => "benchmark_report.json and what is beside it".to_owned(),
-    }
-}
-
-/// Something that is no measure, and where it is from.
-struct Fact {
-    name: &'static str,
-    value: String,
-    from: String,
-}
-
-impl Fact {
-    fn of(name: &'static str, value: String, from: impl Into<String>) -> Self {
-        Self { name, value, from: from.into() }
-    }
-
-    fn told(name: &'static str, told: &Told<impl ToString>) -> Self {
-        Self::of(name, told.value.to_string(), told.from)
-    }
-}
-
-fn facts(page: &mut Markup, facts: &[Fact]) {
-    page.raw("<dl class=\"facts\">");
-    for Fact { name, value, from } in facts {
-        page.element("dt", &[], name).raw("<dd>").text(value);
-        if !from.is_empty() {
-            page.raw(" <code>").text(from).raw("</code>");
-        }
-        page.raw("</dd>");
-    }
-    page.raw("</dl>");
-}
-
-fn again(page: &mut Markup, repeat: &Repeat) {
-    let Repeat { version, begun, command, container, engine, image, image_id, image_digest } =
-        repeat;
-    page.raw("<p>The command, with the defaults of that day spelled out:</p>");
-    shell(page, command);
-    page.raw("<p>What it executed:</p>");
-    shell(page, container);
-    let known =
-        |value: &Option<String>, none: &str| value.clone().unwrap_or_else(|| none.to_owned());
-    let fact =
-        |name, value, key| Fact::of(name, value, format!("GPU_ENERGY_SUMMARY.json: repeat.{key}"));
-    facts(
-        page,
-        &[
-            fact("Begun", begun.clone(), "begun"),
-            fact("Engine", engine.clone(), "engine"),
-            fact("Image", known(image, "none: the program ran without a container"), "image"),
-            fact("Image id", known(image_id, "not recorded"), "image_id"),
-            fact("Registry digest", known(image_digest, "none known"), "image_digest"),
-            fact("Made by", format!("aienergyscore {version}"), "version"),
-        ],
-    );
-}
-
-/// A command as a shell takes it, an option a line.
-fn shell(page: &mut Markup, words: &[String]) {
-    page.raw("<pre tabindex=\"0\"><code>");
-    for (index, word) in words.iter().enumerate() {
-        let begins = word.starts_with('-') || words[index.saturating_sub(1)] == "--";
-        page.raw(match (index, begins) {
-            (0, _) => "",
-            (_, true) => " \\\n  ",
-            (_, false) => " ",
-        });
-        page.text(&quote_text(word));
-    }
-    page.raw("</code></pre>");
 }

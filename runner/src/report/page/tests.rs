@@ -40,6 +40,24 @@ fn runs_are_compared_and_a_broken_one_is_named() {
 }
 
 #[test]
+fn prompts_that_were_cut_are_counted() {
+    let plain = measured("1", 0.42);
+    let mut cut = plain.clone();
+    cut.summary.run.prompts_cut = Some(3);
+    cut.summary.run.prompt_tokens_cut = Some(123_456);
+    let [plain, cut] = [plain, cut].map(|run| page(vec![run], vec![]));
+    for (name, value, key) in [
+        ("Prompts cut", "3", "run.prompts_cut"),
+        ("Tokens cut off", "123,456", "run.prompt_tokens_cut"),
+    ] {
+        let fact =
+            format!("<dt>{name}</dt><dd>{value} <code>GPU_ENERGY_SUMMARY.json: {key}</code>");
+        assert!(cut.contains(&fact), "{cut}");
+        assert!(!plain.contains(name));
+    }
+}
+
+#[test]
 fn without_any_run_it_says_so() {
     let broken = Broken { folder: "results".into(), reason: "it is empty".into() };
     let page = page(vec![], vec![broken]);

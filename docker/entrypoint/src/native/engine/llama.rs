@@ -101,6 +101,11 @@ impl Llama {
     }
 
     /// The most tokens that a sequence may have.
+    /// How many tokens it knows.
+    pub(super) fn vocabulary(&self) -> usize {
+        self.embedding.shape().dims()[0]
+    }
+
     pub(super) fn context_length(&self) -> usize {
         self.shape.context
     }

@@ -1,5 +1,6 @@
 //! Text to tokens and back, as the GGUF file says.
 
+use super::super::generation::Unreadable;
 use anyhow::{Context, anyhow, ensure};
 use candle_core::quantized::{gguf_file, tokenizer::TokenizerFromGguf};
 use tokenizers::{
@@ -34,7 +35,7 @@ impl Tokens {
     /// The tokens of a text; what a model wants before and after it is added if that is `bare`.
     pub(super) fn encode(&self, text: &str, bare: bool) -> anyhow::Result<Vec<u32>> {
         let encoding = self.tokenizer.encode(text, bare).map_err(|error| anyhow!(error))?;
-        ensure!(!encoding.is_empty(), "the prompt `{text}` has no tokens");
+        ensure!(!encoding.is_empty(), Unreadable("the tokenizer leaves no token of it".to_owned()));
         Ok(encoding.get_ids().to_vec())
     }
 
