@@ -313,18 +313,23 @@ fn network(offline: bool, backend: Backend, host: &Host, engine: &Engine) -> Bec
     if offline {
         because(Network::None, "--offline: the container has no network")
     } else if backend == Backend::Vllm {
-        let known = format!("Linux does not resolve {HOST_GATEWAY} by itself");
-        let unknown = format!("{} does not know the host's address", engine.mode);
-        match host.address {
-            _ if engine.knows_the_host() => because(Network::WithHost { address: None }, known),
-            Some(address) => because(
-                Network::WithHost { address: Some(address.to_string()) },
-                format!("{known}, and {unknown}"),
-            ),
-            None => because(Network::Default, format!("{unknown}, and neither do we")),
-        }
+        with_host(host, engine)
     } else {
         because(Network::Default, "the engine's default network")
+    }
+}
+
+/// The engine's default network with the host in it, as far as anybody knows where that is.
+pub(crate) fn with_host(host: &Host, engine: &Engine) -> Because<Network> {
+    let known = format!("Linux does not resolve {HOST_GATEWAY} by itself");
+    let unknown = format!("{} does not know the host's address", engine.mode);
+    match host.address {
+        _ if engine.knows_the_host() => because(Network::WithHost { address: None }, known),
+        Some(address) => because(
+            Network::WithHost { address: Some(address.to_string()) },
+            format!("{known}, and {unknown}"),
+        ),
+        None => because(Network::Default, format!("{unknown}, and neither do we")),
     }
 }
 

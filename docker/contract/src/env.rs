@@ -18,6 +18,8 @@ pub const HUGGING_FACE_HUB_TOKEN: &str = "HUGGING_FACE_HUB_TOKEN";
 pub const HF_TOKEN_PATH: &str = "HF_TOKEN_PATH";
 /// Stops the Hub client from asking the network (container).
 pub const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
+/// The Hub, if it is another one (both sides).
+pub const HF_ENDPOINT: &str = "HF_ENDPOINT";
 /// Base of the default cache (host).
 pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
 /// Base of what programs remember of their user (host).

@@ -4,6 +4,7 @@ mod aftermath;
 mod container;
 mod dead_runs;
 mod dry_run;
+mod fetch;
 mod launch;
 mod leftovers;
 mod lock;
@@ -15,10 +16,12 @@ mod pump;
 mod reaper;
 mod repeat;
 mod supervise;
+mod supervised;
 mod survivors;
 mod unfinished;
 mod vigil;
 
+pub use fetch::fetch;
 pub use reaper::reap;
 
 use crate::{
