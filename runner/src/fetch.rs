@@ -72,6 +72,14 @@ impl Request {
                 self.model
             )));
         }
+        if self.revision.is_some() && self.model.contains(':') {
+            return Err(Usage(format!(
+                "`--revision` is not for one file (`{}`): the `{}` backend loads the branch `main` alone; \
+                 leave it out",
+                self.model,
+                Backend::Native
+            )));
+        }
         Ok(())
     }
 

@@ -71,6 +71,10 @@ fn what_cannot_be_fetched_is_refused_before_an_engine_is_asked() {
     HF_HUB_OFFLINE=1 is set, and `fetch` needs the Hub; leave it out with `env -u HF_HUB_OFFLINE aienergyscore fetch org/m`
     TRANSFORMERS_OFFLINE=yes is set, and `fetch` needs the Hub; leave it out with `env -u TRANSFORMERS_OFFLINE aienergyscore fetch org/m`
     ");
+    let revision = Some("v2".to_owned());
+    let file = Request { revision, ..request("org/m:q8.gguf") };
+    let refused = file.check(&host()).unwrap_err().to_string();
+    assert!(refused.starts_with("`--revision` is not for one file (`org/m:q8.gguf`)"), "{refused}");
     let mut online = host();
     online.env = [("HF_HUB_OFFLINE", "0")].into_iter().collect();
     for model in ["org/m", "gpt2", "org/m:q8.gguf"] {
