@@ -1,4 +1,4 @@
-"""``python -m adapter run SETTINGS`` and ``python -m adapter convert FILE.gguf FOLDER``."""
+"""``python -m adapter run SETTINGS``, ``fetch SETTINGS`` and ``convert FILE.gguf FOLDER``."""
 
 import errno
 import importlib
@@ -21,6 +21,10 @@ def main(arguments):
     match arguments:
         case ["run", text]:
             work = lambda: run(Settings.parse(text))
+        case ["fetch", text]:
+            from .fetch import fetch
+
+            work = lambda: fetch(Settings.parse(text))
         case ["convert", source, target]:
             from .gguf import convert
 

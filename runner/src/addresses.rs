@@ -4,11 +4,15 @@ use std::net::Ipv6Addr;
 
 use contract::{
     HOST_GATEWAY,
-    env::{ADDRESSES, Address, NO_PROXY},
+    env::{ADDRESSES, Address, HF_ENDPOINT, NO_PROXY},
 };
 
 use crate::{
-    endpoint::is_loopback, exit::Usage, host::Host, run_file::file_of_run, token::TokenSource,
+    endpoint::{from_container, is_loopback},
+    exit::Usage,
+    host::Host,
+    run_file::file_of_run,
+    token::TokenSource,
 };
 
 /// An address that the shell names.
@@ -45,9 +49,15 @@ impl Given {
         is_loopback(host)
     }
 
+    /// The Hub's address as a container sees it, if that is another one.
+    pub(crate) fn from_container(&self) -> Option<String> {
+        from_container(&self.value).filter(|_| self.name == HF_ENDPOINT)
+    }
+
     /// A warning when a container cannot reach it.
     pub(crate) fn doubt(&self) -> Option<String> {
-        self.is_loopback().then(|| {
+        let is_rewritten = self.name == HF_ENDPOINT && self.from_container().is_some();
+        (self.is_loopback() && !is_rewritten).then(|| {
             format!(
                 "{} names `{}`, the loopback of this machine, which the container cannot reach; name \
                  an address that other machines reach, or use --offline",

@@ -2,6 +2,7 @@
 
 mod cache;
 mod choices;
+mod fetch;
 mod repair;
 mod report;
 mod target;
@@ -12,6 +13,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 pub use cache::{CacheArgs, CacheCommand, CacheRepairArgs, CacheVerifyArgs, LsArgs};
 pub use choices::{BackendArg, EngineArg, FlavourArg};
+pub use fetch::FetchArgs;
 pub use repair::RepairResultsArgs;
 pub use report::ReportArgs;
 use target::TargetArgs;
@@ -46,6 +48,8 @@ Examples:
 pub enum Command {
     /// Run the benchmark.
     Run(RunArgs),
+    /// Download a model and a task's dataset into the Hub cache, for `run --offline`.
+    Fetch(FetchArgs),
     /// Check engine, image, folders, token, and that a container can write to your mounts.
     Verify(VerifyArgs),
     /// Show what runs measured: as a table, a page, CSV, JSON, or packed for the leaderboard.
@@ -213,7 +217,7 @@ mod tests {
     fn help_teaches_by_example() {
         let mut command = super::command();
         command.build();
-        for name in ["run", "verify", "report", "repair-results"] {
+        for name in ["run", "fetch", "verify", "report", "repair-results"] {
             let help = command.find_subcommand_mut(name).unwrap().render_long_help();
             insta::assert_snapshot!(format!("help_{name}"), help);
         }

@@ -20,6 +20,7 @@ pub mod endpoint;
 pub mod engine;
 pub mod exit;
 mod expand;
+pub mod fetch;
 mod folders;
 mod give_back;
 pub mod gpus;

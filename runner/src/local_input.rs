@@ -76,7 +76,7 @@ impl Kind {
     }
 
     /// Whether `value` is a path of this machine; anything else is a Hub id.
-    fn is_path(self, value: &str) -> bool {
+    pub(crate) fn is_path(self, value: &str) -> bool {
         let begins = ["/", "./", "../", "~/"].iter().any(|begin| value.starts_with(begin));
         let whole = [".", "..", "~"].contains(&value);
         let ends =

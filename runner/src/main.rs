@@ -70,6 +70,7 @@ fn try_main() -> anyhow::Result<Exit> {
             };
             run::run(args.into_request(), show)
         }
+        Command::Fetch(args) => run::fetch(args.into_request()),
         Command::Verify(args) => {
             let json = args.json;
             let deep = args.deep;

@@ -87,7 +87,7 @@ impl RunPlan {
     pub fn new(options: &RunOptions, host: &Host, engine: &Engine) -> Result<Self, Usage> {
         engine.refuse_elsewhere()?;
         let backend = backend(options, engine);
-        let network = network(options.offline, backend.value, host, engine);
+        let network = network(options, backend.value, host, engine);
         let unreachable = options.addresses.iter().filter_map(Given::doubt);
         let unreachable = unreachable.filter(|_| engine.has_containers());
         let container = engine.has_containers();
@@ -291,23 +291,38 @@ fn mounts(options: &RunOptions, backend: Backend, mode: Mode) -> Vec<Mount> {
     mounts
 }
 
-fn network(offline: bool, backend: Backend, host: &Host, engine: &Engine) -> Because<Network> {
+fn network(
+    options: &RunOptions,
+    backend: Backend,
+    host: &Host,
+    engine: &Engine,
+) -> Because<Network> {
+    let offline = options.offline;
+    let hub_is_here = options.addresses.iter().any(|given| {
+        given.from_container().is_some()
+            || (given.name == env::HF_ENDPOINT && given.value.contains(HOST_GATEWAY))
+    });
     if offline {
         let why = host.env.offline().unwrap_or("--offline");
         because(Network::None, format!("{why}: the container has no network"))
-    } else if backend == Backend::Vllm {
-        let known = format!("Linux does not resolve {HOST_GATEWAY} by itself");
-        let unknown = format!("{} does not know the host's address", engine.mode);
-        match host.address {
-            _ if engine.knows_the_host() => because(Network::WithHost { address: None }, known),
-            Some(address) => because(
-                Network::WithHost { address: Some(address.to_string()) },
-                format!("{known}, and {unknown}"),
-            ),
-            None => because(Network::Default, format!("{unknown}, and neither do we")),
-        }
+    } else if backend == Backend::Vllm || hub_is_here {
+        with_host(host, engine)
     } else {
         because(Network::Default, "the engine's default network")
+    }
+}
+
+/// The engine's default network with the host in it, as far as anybody knows where that is.
+fn with_host(host: &Host, engine: &Engine) -> Because<Network> {
+    let known = format!("Linux does not resolve {HOST_GATEWAY} by itself");
+    let unknown = format!("{} does not know the host's address", engine.mode);
+    match host.address {
+        _ if engine.knows_the_host() => because(Network::WithHost { address: None }, known),
+        Some(address) => because(
+            Network::WithHost { address: Some(address.to_string()) },
+            format!("{known}, and {unknown}"),
+        ),
+        None => because(Network::Default, format!("{unknown}, and neither do we")),
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 pub(crate) use peer::{NEWEST, as_peers_do, peers, python};
-pub(crate) use stub::{World, file, results, snapshot};
+pub(crate) use stub::{Hub, World, file, results, snapshot};
 
 use crate::harness::workspace;
 

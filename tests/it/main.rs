@@ -15,6 +15,8 @@ mod dry_run;
 mod engine_answers;
 mod fake_runs;
 mod faults;
+mod fetch;
+mod fetch_client;
 mod give_back;
 mod gpus;
 mod group_cache;

@@ -47,6 +47,8 @@ pub const WARMUP: &str = "scenario.warmup_runs";
 pub const SEED: &str = "backend.seed";
 /// Keywords of `from_pretrained`.
 pub const MODEL_KWARGS: &str = "backend.model_kwargs";
+/// Branch, tag or commit of the model.
+pub const REVISION: &str = "backend.model_kwargs.revision";
 /// The device.
 pub const DEVICE: &str = "backend.device";
 /// How the model is spread over devices.

@@ -6,6 +6,7 @@
 
 pub mod argument;
 mod backend;
+pub mod by_hand;
 mod device;
 pub mod env;
 mod flavour;
@@ -20,6 +21,7 @@ pub mod previous;
 pub mod rapl;
 pub mod settled;
 pub mod summary;
+pub mod task;
 
 pub use backend::{Backend, UnknownBackend};
 pub use flavour::{Flavour, UnknownFlavour};
@@ -48,6 +50,10 @@ pub const PROBE: &str = "probe";
 /// First argument that makes the entrypoint give entries of a folder back to their user, as
 /// [`give_back`] has it. The ids and the folder follow.
 pub const GIVE_BACK: &str = "give-back";
+
+/// First argument that makes the entrypoint fetch the model and the dataset of a benchmark, whose
+/// arguments follow.
+pub const FETCH: &str = "fetch";
 
 /// Labels on images and containers.
 pub mod label {

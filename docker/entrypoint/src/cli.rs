@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use contract::{GIVE_BACK, PROBE, give_back::INODE};
+use contract::{FETCH, GIVE_BACK, PROBE, give_back::INODE};
 
 use crate::{failure::Usage, give_back};
 
@@ -25,6 +25,7 @@ usage: aienergyscore-entrypoint [BENCHMARK ARGUMENT...]
        aienergyscore-entrypoint give-back [--inode N] UID:GID FOLDER < LIST
        aienergyscore-entrypoint summarize [FOLDER]
        aienergyscore-entrypoint convert FILE.gguf FOLDER
+       aienergyscore-entrypoint fetch [BENCHMARK ARGUMENT...]
        aienergyscore-entrypoint --help | --version
 
 examples:
@@ -34,7 +35,8 @@ examples:
   printf -- '-\\tlog\\0' | aienergyscore-entrypoint give-back 1000:1000 /results
 
 `summarize` prints the summary of the report in a folder and writes nothing; `convert` makes weights
-for the Python stacks. `give-back` makes entries of a folder a user's and follows no link; an entry
+for the Python stacks; `fetch` brings the model and the dataset of a benchmark into the Hub cache.
+`give-back` makes entries of a folder a user's and follows no link; an entry
 of its list is `MODE<TAB>PATH<NUL>`, the mode octal, or `-` to leave it, and the path below FOLDER.
 BENCHMARK_BACKEND chooses the backend, RESULTS_DIR the results folder (/results).
 exit code: 0 done, 1 failed, 2 not understood, else the benchmark's own, 128+n for a signal";
@@ -62,6 +64,8 @@ pub(crate) enum Command {
     GiveBack(give_back::Request),
     /// Sum up the report in a folder, the results folder if none is named.
     Summarize(Option<String>),
+    /// Fetch the model and the dataset that these arguments of a benchmark name.
+    Fetch(Vec<String>),
     /// Make weights for the stacks.
     Convert {
         /// Of this GGUF file.
@@ -91,6 +95,7 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, Usa
             [folder] => Ok(Command::Summarize(Some(folder.clone()))),
             _ => Err(Usage(format!("`{SUMMARIZE}` takes one folder"))),
         },
+        Some(FETCH) => Ok(Command::Fetch(args.split_off(1))),
         Some(CONVERT) => match &args[1..] {
             [source, target] => {
                 Ok(Command::Convert { source: source.clone(), target: target.clone() })
@@ -208,6 +213,8 @@ mod tests {
     fn other_words_take_what_they_need() {
         assert_eq!(parsed(&["summarize"]), Ok(Command::Summarize(None)));
         assert_eq!(parsed(&["summarize", "/r"]), Ok(Command::Summarize(Some("/r".into()))));
+        let model = ["backend.model=org/m"];
+        assert_eq!(parsed(&["fetch", model[0]]), Ok(Command::Fetch(strings(&model))));
         let convert = Command::Convert { source: "/m.gguf".into(), target: "/m".into() };
         assert_eq!(parsed(&["convert", "/m.gguf", "/m"]), Ok(convert));
         for args in [&["summarize", "a", "b"][..], &["convert", "a"], &["convert"]] {

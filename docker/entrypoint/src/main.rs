@@ -5,6 +5,7 @@ mod cli;
 mod clock;
 mod devices;
 mod failure;
+mod fetch;
 mod folders;
 mod give_back;
 mod init;
@@ -78,6 +79,7 @@ fn execute(command: Command) -> u8 {
                 Err(error) => failure::report(&error),
             }
         }
+        Command::Fetch(args) => fetch::run(&args, variable),
         Command::Convert { source, target } => run::convert(&source, &target),
         Command::Help => print(cli::HELP),
         Command::Version => {

@@ -29,10 +29,10 @@ use crate::{
 };
 
 /// Exit code when the supervisor went away: that of a program ended by SIGTERM.
-const SUPERVISOR_GONE: u8 = 143;
+pub(crate) const SUPERVISOR_GONE: u8 = 143;
 
 /// What fails when the limit of processes is reached.
-const STARTING: &str = "starting the threads that watch over the backend";
+pub(crate) const STARTING: &str = "starting the threads that watch over the backend";
 
 /// More threads than this wait for each other longer than the `native` backend computes.
 const MOST_THREADS: usize = 8;
@@ -114,7 +114,7 @@ fn benchmark(
     let log = results.dir().create(output::LOG, 0o666).with_context(|| {
         format!("creating `{}`; check the rights there", results.shown(output::LOG))
     })?;
-    let sinks = Sinks { out: Stream::Out, err: Stream::Err, log };
+    let sinks = Sinks { out: Stream::Out, err: Stream::Err, log: Some(log) };
     let outcome = supervise(command, sinks, &sender, &events, GRACE)
         .with_context(|| format!("running the `{backend}` backend"))?;
     match outcome {

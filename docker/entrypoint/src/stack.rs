@@ -109,6 +109,11 @@ impl Stack {
         Ok(command)
     }
 
+    /// The program that fetches the model and the dataset of `settings`.
+    pub(crate) fn fetch(&self, settings: &Settings) -> Command {
+        self.adapter(["fetch".into(), settings.json().into()])
+    }
+
     /// The program that makes weights for the stacks of the GGUF file `source`.
     pub(crate) fn convert(&self, source: &str, target: &str) -> Command {
         self.adapter(["convert".into(), source.into(), target.into()])

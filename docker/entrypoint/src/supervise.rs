@@ -43,8 +43,8 @@ pub(crate) struct Sinks<O, E> {
     pub(crate) out: O,
     /// Its standard error.
     pub(crate) err: E,
-    /// Both.
-    pub(crate) log: File,
+    /// Both, if they are kept.
+    pub(crate) log: Option<File>,
 }
 
 /// Runs `command` to its end. `events` come in through the other end of `sender`.
@@ -59,7 +59,7 @@ where
     O: Write + Send + 'static,
     E: Write + Send + 'static,
 {
-    let log = Arc::new(Mutex::new(Some(sinks.log)));
+    let log = Arc::new(Mutex::new(sinks.log));
     // First the threads: where the limit of processes is reached, nothing is left running.
     let stdout = copy(sinks.out, Arc::clone(&log), sender.clone())?;
     let stderr = copy(sinks.err, log, sender.clone())?;
@@ -228,7 +228,8 @@ mod tests {
         let log = folder.path().join("log");
         let (mut out, out_writer) = io::pipe().unwrap();
         let (mut err, err_writer) = io::pipe().unwrap();
-        let sinks = Sinks { out: out_writer, err: err_writer, log: File::create(&log).unwrap() };
+        let sinks =
+            Sinks { out: out_writer, err: err_writer, log: Some(File::create(&log).unwrap()) };
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]);
         let (sender, events) = mpsc::channel();
@@ -331,7 +332,7 @@ mod tests {
         drop(reader);
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        let sinks = Sinks { out, err: io::sink(), log: File::create(&log).unwrap() };
+        let sinks = Sinks { out, err: io::sink(), log: Some(File::create(&log).unwrap()) };
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "echo one; echo two; exit 4"]);
         let (sender, events) = mpsc::channel();

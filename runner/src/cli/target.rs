@@ -18,20 +18,8 @@ pub(super) struct TargetArgs {
     /// What runs the model [default: by image; env: BENCHMARK_BACKEND]
     #[arg(long, value_name = "BACKEND")]
     backend: Option<BackendArg>,
-    /// What runs the container
-    #[arg(long, value_name = "ENGINE", default_value = "auto")]
-    engine: EngineArg,
-    /// Image to run [default: ai_energy_score, the tag by backend; env: DOCKER_IMAGE]
-    #[arg(
-        long,
-        value_name = "IMAGE",
-        conflicts_with = "flavour",
-        value_parser = NonEmptyStringValueParser::new()
-    )]
-    image: Option<String>,
-    /// Flavour of our image to run
-    #[arg(long, value_name = "FLAVOUR")]
-    flavour: Option<FlavourArg>,
+    #[command(flatten)]
+    image: ImageArgs,
     /// Folder for the results [default: ./results; env: RESULTS_DIR]
     #[arg(long, value_name = "DIR")]
     results: Option<PathBuf>,
@@ -51,6 +39,34 @@ pub(super) struct TargetArgs {
     relaxed: RelaxedArgs,
     #[command(flatten)]
     meter: MeterArgs,
+}
+
+/// Which engine, and which image.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ImageArgs {
+    /// What runs the container
+    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    engine: EngineArg,
+    /// Image to run [default: ai_energy_score, the tag by backend; env: DOCKER_IMAGE]
+    #[arg(
+        long,
+        value_name = "IMAGE",
+        conflicts_with = "flavour",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
+    image: Option<String>,
+    /// Flavour of our image to run
+    #[arg(long, value_name = "FLAVOUR")]
+    flavour: Option<FlavourArg>,
+}
+
+impl ImageArgs {
+    /// A request for these, and for nothing else.
+    pub(super) fn into_request(self) -> Request {
+        let Self { engine, image, flavour } = self;
+        let flavour = flavour.map(|FlavourArg(flavour)| flavour);
+        Request { engine: engine.into(), image, flavour, ..Request::default() }
+    }
 }
 
 /// What the host meters beside the benchmark.
@@ -89,6 +105,19 @@ pub(super) struct RelaxedArgs {
     no_selinux_label: bool,
 }
 
+impl From<RelaxedArgs> for Relaxed {
+    fn from(args: RelaxedArgs) -> Self {
+        Self {
+            writable_root: args.writable_root,
+            capabilities: args.keep_capabilities,
+            new_privileges: args.allow_new_privileges,
+            processes: args.no_pids_limit,
+            tokens: args.expose_tokens,
+            selinux: args.no_selinux_label,
+        }
+    }
+}
+
 /// A size as the engines take it: a number, and a unit of one letter.
 fn memory(text: &str) -> Result<String, String> {
     let digits = text.trim_end_matches(|unit: char| "bkmgBKMG".contains(unit));
@@ -103,45 +132,25 @@ impl TargetArgs {
     pub(super) fn into_request(self) -> Request {
         let Self {
             backend,
-            engine,
             image,
-            flavour,
             results,
             gpus,
             memory,
             no_token,
             no_api_key,
-            relaxed:
-                RelaxedArgs {
-                    writable_root,
-                    keep_capabilities,
-                    allow_new_privileges,
-                    no_pids_limit,
-                    expose_tokens,
-                    no_selinux_label,
-                },
+            relaxed,
             meter: MeterArgs { idle_seconds, watts_per_cpu },
         } = self;
         Request {
-            engine: engine.into(),
-            image,
-            flavour: flavour.map(|FlavourArg(flavour)| flavour),
             backend: backend.map(|BackendArg(backend)| backend),
             results,
             gpus,
             memory,
             no_token,
             no_api_key,
-            relaxed: Relaxed {
-                writable_root,
-                capabilities: keep_capabilities,
-                new_privileges: allow_new_privileges,
-                processes: no_pids_limit,
-                tokens: expose_tokens,
-                selinux: no_selinux_label,
-            },
+            relaxed: relaxed.into(),
             meter: meter::Options { idle_seconds, watts_per_cpu },
-            ..Request::default()
+            ..image.into_request()
         }
     }
 }

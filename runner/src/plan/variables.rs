@@ -82,7 +82,7 @@ fn addresses(options: &RunOptions, host: &Host) -> Vec<Variable> {
         .flat_map(|given| {
             given.address.names.iter().map(|name| Variable {
                 name,
-                value: given.value.clone(),
+                value: given.from_container().unwrap_or_else(|| given.value.clone()),
                 reason: format!("{}, as in your shell", given.name),
             })
         })

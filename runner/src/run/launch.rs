@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use contract::{
-    Backend,
     folders::OTHERS,
     output::{self, Completion},
     summary::{CacheDelta, Summary},
@@ -13,16 +12,13 @@ use reports::Folder;
 use serde_json::json;
 
 use super::{
-    Planned, Show, aftermath, container, dead_runs,
-    leftovers::Search,
+    Planned, Show, aftermath, dead_runs,
     other_files::{self, is_missing},
     outcome::{self, Evidence},
     output_file,
     prepare::Prepared,
-    reaper::Reaper,
     repeat,
-    same_folders::List,
-    supervise::Running,
+    supervised::{Over, Supervised},
 };
 use crate::{
     engine::Place,
@@ -34,10 +30,7 @@ use crate::{
     meter::{self, Meter, Recording},
     render::command_line,
     report,
-    run_file::RunFile,
-    shell::shown_for_shell,
     terminal::{self, warn},
-    token::TokenSource,
 };
 
 /// Why nothing is metered beside a container of another kernel.
@@ -57,41 +50,16 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     let request = meter::Request::of(options, plan, engine, host);
     let served = request.served;
     let meter = Meter::start(request);
-    // First the reaper: from here on somebody cleans up, whatever becomes of this process.
-    let mut reaper = Reaper::start(engine, plan, options, lock)?;
     let command = command_line(engine, plan);
     let again = repeat::repeat(options, detected, plan, &command, host);
-    let alive = container::mark_alive(engine, plan)?;
-    let started = hand_over(&prepared.planned, host).and_then(|secrets| {
-        let list = List::write(lock.folder(), engine, plan)?;
-        Ok((secrets, list, Running::start(&command, engine, plan, show == Show::RunJson)?))
-    });
-    let (secrets, list, running) = match started {
-        Ok(started) => started,
-        Err(error) => {
-            // Nobody was asked for a container, so nobody has to wait for one to come.
-            reaper.dismiss()?;
-            return Err(error);
-        }
+    let supervised =
+        Supervised { what: "benchmark", to_stderr: show == Show::RunJson, lock: Some(lock) };
+    let watch = |pids: Vec<u32>| {
+        pids.into_iter().for_each(|pid| meter.watch(pid));
+        meter
     };
-    for pid in running.pids() {
-        meter.watch(pid);
-        // The run itself needs no reaper.
-        warn(reaper.watch(pid).err().map(|error| format!("{error:#}")));
-    }
-    let search = Search::start(engine, host.uid);
-    let ended = running.wait(engine, plan)?;
-    drop(secrets);
-    let made = ended.id.is_some() || container::was_made(plan);
-    let state = container::state(engine, plan);
-    let late = (ended.signal.is_some() || ended.killed) && !made;
-    container::remove(engine, plan, late, ended.id)?;
-    let recording = meter.finish();
-    drop(alive);
-    reaper.dismiss()?;
-    if let Some(search) = search {
-        search.finish();
-    }
+    let (Over { ended, made, state, list }, recording) =
+        supervised.run(&prepared.planned, host, watch, Meter::finish)?;
 
     let results = lock.folder();
     warn(lock.renew().err().map(|error| format!("{error:#}")));
@@ -148,24 +116,6 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     Ok(verdict.exit)
 }
 
-/// Writes the secrets that a container gets as files; they go with what is returned.
-fn hand_over(planned: &Planned, host: &Host) -> anyhow::Result<Vec<RunFile>> {
-    let Planned { options, detected, plan } = planned;
-    let mut secrets = vec![];
-    if detected.engine.has_containers() {
-        if let Some(token) = &options.token {
-            readable(token, plan.backend.value, host)?;
-        }
-        if let Some(server) = &options.server {
-            server.readable(host)?;
-        }
-        for secret in options.handed_over() {
-            secrets.extend(secret.write(host)?);
-        }
-    }
-    Ok(secrets)
-}
-
 /// What was added to the cache during the run. Whatever appears in it meanwhile is not of a run that
 /// is offline: it has no network, and the cache is read-only for it.
 fn added(before: &Inventory, after: &Inventory, offline: bool, hub: &Path) -> Option<CacheDelta> {
@@ -184,25 +134,6 @@ fn take_inventory(hub: &Path) -> anyhow::Result<Inventory> {
     Inventory::take(hub).with_context(|| {
         format!("listing the Hub cache `{}`, to tell what the run adds to it", hub.display())
     })
-}
-
-/// A token that is there but closed stops huggingface_hub even offline, so it stops us first;
-/// only the `native` backend does without that library.
-fn readable(token: &TokenSource, backend: Backend, host: &Host) -> anyhow::Result<()> {
-    let TokenSource::File(file) = token else { return Ok(()) };
-    let Err(error) = untrusted::file(file.as_path()) else { return Ok(()) };
-    let text = format!(
-        "the token file `{file}` cannot be read: {error}; make it yours with `sudo chown {} {}`, \
-         or name another in {}",
-        host.uid,
-        shown_for_shell(file.as_path()),
-        contract::env::HF_TOKEN_PATH
-    );
-    if backend == Backend::Native {
-        warn(Some(text));
-        return Ok(());
-    }
-    bail!("{text}; with a closed token the Hub client refuses to work at all")
 }
 
 /// A JSON file of the results folder; `None` when it is missing or not what it should be.

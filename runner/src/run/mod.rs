@@ -4,6 +4,7 @@ mod aftermath;
 mod container;
 mod dead_runs;
 mod dry_run;
+mod fetch;
 mod launch;
 mod leftovers;
 mod loadable;
@@ -17,11 +18,13 @@ mod reaper;
 mod repeat;
 mod same_folders;
 mod supervise;
+mod supervised;
 mod survivors;
 mod tail;
 mod unfinished;
 mod vigil;
 
+pub use fetch::fetch;
 pub use reaper::reap;
 
 use crate::{

@@ -5,6 +5,10 @@ use serde::Deserialize;
 
 use crate::{exit::Exit, process::Captured};
 
+mod unproven;
+
+pub(super) use unproven::exit_code;
+
 /// Exit code of what was killed.
 const KILLED: i32 = 128 + signal_hook::consts::SIGKILL;
 

@@ -74,7 +74,7 @@ pub(super) fn prepare(options: RunOptions, host: &Host) -> anyhow::Result<Prepar
 
 /// Whether the image can be run. The answer is a warning. An image that only we build is not looked
 /// for in a registry, so its absence is told here.
-fn image_serves(engine: &Engine, plan: &RunPlan) -> anyhow::Result<Option<String>> {
+pub(super) fn image_serves(engine: &Engine, plan: &RunPlan) -> anyhow::Result<Option<String>> {
     let Some(image) = &plan.image else { return Ok(None) };
     let reference = &image.value.reference;
     if let Some(why) = engine::unfit(engine, reference) {

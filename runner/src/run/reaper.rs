@@ -52,13 +52,13 @@ const DISMISSAL: Duration = Duration::from_secs(5);
 pub(super) struct Reaper(Option<(PipeWriter, Child)>);
 
 impl Reaper {
-    /// Starts the reaper of a run. It shares the lock of the results folder, which is thus not
-    /// free before the container is gone.
+    /// Starts the reaper of a run. It shares the lock of the results folder, if there is one, which is
+    /// thus not free before the container is gone.
     pub(super) fn start(
         engine: &Engine,
         plan: &RunPlan,
         options: &RunOptions,
-        lock: &ResultsLock,
+        lock: Option<&ResultsLock>,
     ) -> anyhow::Result<Self> {
         let Some(supervision) = &plan.supervision else { return Ok(Self(None)) };
         let Some(remove) = Question::Remove(&supervision.container).command(engine) else {
@@ -76,7 +76,8 @@ impl Reaper {
         let (reader, writer) = io::pipe().context(context)?;
         let mut command = Command::new("/proc/self/exe");
         command.args(args).stdin(reader).stderr(Stdio::null());
-        command.stdout(lock.shared_file().context(context)?);
+        let lock = lock.map(ResultsLock::shared_file).transpose().context(context)?;
+        command.stdout(lock.map_or_else(Stdio::null, Stdio::from));
         // Out of reach of the terminal's Ctrl-C, and of those who kill by our name.
         command.process_group(0).arg0("container-reaper");
         for name in SECRETS {

@@ -124,11 +124,11 @@ impl Running {
     }
 
     /// Waits for the end. A signal to us stops the benchmark, a second one kills it, and one more
-    /// ends us: the reaper does the rest.
+    /// ends us: the reaper does the rest. `what` is under way, in a word.
     ///
     /// # Errors
     /// When there is no end.
-    pub(super) fn wait(self, engine: &Engine, plan: &RunPlan) -> anyhow::Result<Ended> {
+    pub(super) fn wait(self, engine: &Engine, plan: &RunPlan, what: &str) -> anyhow::Result<Ended> {
         let Self { child, switch, events, mortal, pumps, said, id, _over } = self;
         let mut stopping = Stopping { switch: Some(switch), signal: None, kill_at: None, kills: 0 };
         loop {
@@ -140,7 +140,7 @@ impl Running {
                     stop(&child, engine, plan);
                     let name = signal_name(signal).unwrap_or("a signal");
                     terminal::say(format_args!(
-                        "{name}: stopping the benchmark; once more kills it at once"
+                        "{name}: stopping the {what}; once more kills it at once"
                     ));
                 }
                 Next::Kill(why) => {

@@ -48,7 +48,8 @@ pub(super) struct Vigil {
     container: String,
     run_id: String,
     cidfile: PathBuf,
-    results: PathBuf,
+    /// None where nothing proves the end.
+    results: Option<PathBuf>,
     /// The container's id, kept: Podman 5.8 deletes the file together with the container.
     id: Arc<OnceLock<String>>,
 }
@@ -57,13 +58,13 @@ impl Vigil {
     /// Over the client of a run; none where there is no container.
     pub(super) fn over(engine: &Engine, plan: &RunPlan) -> Option<Self> {
         let supervision = plan.supervision.as_ref().filter(|_| engine.has_containers())?;
-        let results = plan.mounts.iter().find(|mount| mount.target == path::RESULTS)?;
+        let results = plan.mounts.iter().find(|mount| mount.target == path::RESULTS);
         Some(Self {
             engine: engine.clone(),
             container: supervision.container.clone(),
             run_id: plan.run_id.clone(),
             cidfile: supervision.cidfile.as_path().to_owned(),
-            results: results.source.as_path().to_owned(),
+            results: results.map(|mount| mount.source.as_path().to_owned()),
             id: Arc::default(),
         })
     }
@@ -146,8 +147,8 @@ impl Vigil {
 
     /// Whether the entrypoint has left the proof of this run's end.
     fn is_complete(&self) -> bool {
-        let proof =
-            Dir::open(&self.results).and_then(|dir| dir.read(output::COMPLETION, MOST_BYTES));
+        let Some(results) = &self.results else { return false };
+        let proof = Dir::open(results).and_then(|dir| dir.read(output::COMPLETION, MOST_BYTES));
         let proof = proof.ok().and_then(|text| serde_json::from_slice(&text).ok());
         proof.is_some_and(|proof: output::Completion| proof.run_id == self.run_id)
     }

@@ -16,6 +16,28 @@ use crate::{
 /// Programs that a guide may name and a test must not run: they only record what they are asked.
 pub(super) const RECORDED: [&str; 5] = ["cargo", "hf", "pipx", "sudo", "vllm"];
 
+/// A container that fetches a model: it leaves what a run needs of it in the cache.
+const FETCH: &str = r#"
+case " $* " in *" fetch --config-name "*)
+  revision=main
+  for word in "$@"; do
+    case $word in
+    backend.model=*) model=${word#*=} ;;
+    backend.model_kwargs.revision=*) revision=${word#*=} ;;
+    type=bind,\"source=*\",target=/home/user/.cache/huggingface) home=${word#*source=}; home=${home%\",target=*} ;;
+    esac
+  done
+  repo=$home/hub/models--$(printf %s "${model%%:*}" | sed 's,/,--,')
+  commit=0123456789012345678901234567890123456789
+  mkdir -p "$repo/refs" "$repo/snapshots/$commit"
+  printf %s $commit >"$repo/refs/$revision"
+  for file in config.json tokenizer.json model.safetensors "${model##*:}"; do
+    case $file in */*) ;; *) printf '\002\000\000\000\000\000\000\000{}' >"$repo/snapshots/$commit/$file" ;; esac
+  done
+  exit 0 ;;
+esac
+"#;
+
 /// Answers the probe of `verify` by leaving the file that it asks for in every writable mount;
 /// what else is run leaves good results.
 const PROBE_OR_RUN: &str = r#"
@@ -61,7 +83,7 @@ impl World {
     pub(crate) fn new(infix: &str) -> Self {
         let root = tempfile::tempdir().expect("a temporary folder");
         let energy = r#"echo 'not measured: nobody looked' >"$RESULTS/GPU_ENERGY_WH.txt""#;
-        let docker = FakeDocker::with_run(&format!("{PROBE_OR_RUN}\n{GOOD}\n{energy}"));
+        let docker = FakeDocker::with_run(&format!("{FETCH}\n{PROBE_OR_RUN}\n{GOOD}\n{energy}"));
         let folder = |name: String| {
             let path = root.path().join(name);
             fs::create_dir(&path).expect("a folder");

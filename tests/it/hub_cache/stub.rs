@@ -14,24 +14,31 @@ use super::{python, script};
 use crate::harness::program;
 
 /// The Hub: it serves until it is dropped.
-struct Hub {
+pub(crate) struct Hub {
     child: Child,
     orders: ChildStdin,
     answers: BufReader<ChildStdout>,
-    endpoint: String,
+    pub(crate) endpoint: String,
     repos: Value,
 }
 
 impl Hub {
-    fn start() -> Self {
+    /// A Hub for this machine, or for others, too, with models from folders: `ID=FOLDER`.
+    pub(crate) fn start(args: &[&str]) -> Self {
         let mut command = Command::new("python3");
-        command.arg(script("stub_hub.py")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg(script("stub_hub.py")).args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("python3 can be started");
         let orders = child.stdin.take().unwrap();
         let mut answers = BufReader::new(child.stdout.take().unwrap());
         let said = line(&mut answers);
         let endpoint = said["endpoint"].as_str().unwrap().to_owned();
         Self { child, orders, answers, endpoint, repos: said["repos"].clone() }
+    }
+
+    /// Gives it an order, and awaits its answer.
+    pub(crate) fn order(&mut self, order: &str) -> Value {
+        writeln!(self.orders, "{order}").unwrap();
+        line(&mut self.answers)
     }
 }
 
@@ -65,13 +72,12 @@ impl World {
         let home = root.path().canonicalize().unwrap().join("home");
         let hub = home.join("hub");
         fs::create_dir(&home).unwrap();
-        Self { _root: root, home, hub, python: python(version), server: Hub::start() }
+        Self { _root: root, home, hub, python: python(version), server: Hub::start(&[]) }
     }
 
     /// Gives the Hub an order, and awaits its answer.
     pub(crate) fn order(&mut self, order: &str) -> Value {
-        writeln!(self.server.orders, "{order}").unwrap();
-        line(&mut self.server.answers)
+        self.server.order(order)
     }
 
     /// What was fetched since this was last asked, as blobs' names; each must have been once.

@@ -7,11 +7,15 @@ answered by one JSON line:
 - `move`: `main` of every model moves on to the next commit;
 - `hold`: from now on large files stop in their middle;
 - `held`: answers as soon as one has stopped;
-- `go on`: those that stopped go on, and none stops any more.
+- `cut`: from now on large files break off in their middle, and what is asked for next is refused;
+- `cut once`: the next large file breaks off in its middle;
+- `go on`: those that stopped go on, and none stops or breaks off any more.
 
+`--public` lets other machines in, which containers are; `ID=FOLDER` serves a model from a folder.
 It ends when stdin does. Only the standard library is used.
 """
 
+import argparse
 import hashlib
 import json
 import random
@@ -19,7 +23,8 @@ import re
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import unquote, urlsplit
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
 
 # Of a file that can be held: clients write 10 MiB at a time, and some of it must reach the disk.
 LARGE = 16 << 20
@@ -33,9 +38,13 @@ def small(text):
     return {"data": data, "etag": etag, "entry": {"oid": etag, "size": len(data)}}
 
 
-def large(seed, size):
-    """A file as the Hub keeps it beside git: its etag is the SHA-256 of it."""
-    data = random.Random(seed).randbytes(size)
+def large(seed, size, told=None):
+    """A file as the Hub keeps it beside git: its etag is the SHA-256 of it. Its size is told."""
+    return beside_git(random.Random(seed).randbytes(size), told)
+
+
+def beside_git(data, told=None):
+    size = told or len(data)
     etag = hashlib.sha256(data).hexdigest()
     pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{etag}\nsize {size}\n"
     lfs = {"oid": etag, "size": size, "pointerSize": len(pointer)}
@@ -49,10 +58,10 @@ def commit(name):
 class Repo:
     """A repo: its commits' files, and its refs."""
 
-    def __init__(self, kind, name, commits, pull_request=None):
+    def __init__(self, kind, name, commits, pull_request=None, gated=False):
         self.commits = {commit(f"{name} {number}"): files for number, files in enumerate(commits)}
         self.order = list(self.commits)
-        self.kind, self.name, self.refs = kind, name, {"main": self.order[0]}
+        self.kind, self.name, self.refs, self.gated = kind, name, {"main": self.order[0]}, gated
         if pull_request is not None:
             self.refs["refs/pr/1"] = self.order[pull_request]
 
@@ -76,14 +85,30 @@ README = small("# A model\n")
 FIRST = {"config.json": small('{"model_type": "first"}\n'), "README.md": README, "empty.txt": small(""),
          "nested/part one/notes.txt": small("notes\n"), "model.safetensors": WEIGHTS}
 SECOND = {**FIRST, "config.json": small('{"model_type": "second"}\n')}
+PARTS = [f"model-0000{number}-of-00002.safetensors" for number in [1, 2]]
+INDEX = small(json.dumps({"weight_map": {"a": PARTS[0], "b": PARTS[1]}}))
+BESIDE = {"config.json": small('{"model_type": "loads"}\n'), "tokenizer.json": small("{}")}
+# What loads, and beside it what no run loads.
+LOADS = {**BESIDE, "model.safetensors.index.json": INDEX, PARTS[0]: large("one", 200_000), PARTS[1]: large("two", LARGE),
+         "README.md": README, "pytorch_model.bin": large("bin", 1000), "original/consolidated.00.pth": large("pth", 1000),
+         "pytorch_model.bin.index.json": small("{}"), "onnx/model.onnx": large("onnx", 1000), "tf_model.h5": large("h5", 1000)}
+ADAPTER = {"adapter_config.json": small("{}"), "adapter_model.safetensors": large("adapter", 1000)}
+PROMPTS = {"README.md": small("# Prompts\n"), "data/train.jsonl": small('{"text": "One."}\n{"text": "Two."}\n'), "page.png": small("-")}
 REPOS = [
     Repo("models", "org/whole", [FIRST, SECOND], pull_request=1),
     Repo("models", "org/twin", [{"config.json": small('{"model_type": "twin"}\n'), "model.safetensors": WEIGHTS}]),
     Repo("models", "alone", [{"config.json": small('{"model_type": "alone"}\n'), "README.md": README}]),
     Repo("models", "org/large", [{"config.json": small('{"model_type": "large"}\n'), "model.safetensors": large("large", LARGE)}]),
     Repo("datasets", "org/lines", [{"README.md": small("# Lines\n"), "data/train.parquet": large("train", 50_000)}]),
+    Repo("models", "org/loads", [LOADS]),
+    Repo("models", "org/gated", [{**BESIDE, "model.safetensors": WEIGHTS}], gated=True),
+    Repo("models", "org/endless", [{**BESIDE, "model.safetensors": large("endless", 1000, told=1 << 60)}]),
+    Repo("models", "org/liar", [{**BESIDE, "model.safetensors": large("liar", 3_000_000, told=1000)}]),
+    Repo("models", "org/adapter", [ADAPTER]),
+    Repo("models", "org/gguf", [{"a.Q4.gguf": large("q4", 2000), "a.Q8.gguf": large("q8", 3000)}]),
+    Repo("datasets", "EnergyStarAI/text_generation", [PROMPTS]),
 ]
-FILES = {file["etag"]: file for repo in REPOS for files in repo.commits.values() for file in files.values()}
+TOKEN = "hf_good"
 
 
 class State:
@@ -91,7 +116,7 @@ class State:
 
     def __init__(self):
         self.changed = threading.Condition()
-        self.fetched, self.holds, self.held = {}, False, False
+        self.fetched, self.holds, self.held, self.cuts, self.refuses = {}, False, False, None, False
 
     def count(self, etag):
         with self.changed:
@@ -103,6 +128,13 @@ class State:
                 self.held = True
                 self.changed.notify_all()
                 self.changed.wait_for(lambda: not self.holds)
+
+    def cut(self):
+        """Whether this large file breaks off."""
+        with self.changed:
+            cuts, self.refuses = self.cuts is not None, self.cuts == "cut"
+            self.cuts = None
+            return cuts
 
     def obey(self, order):
         with self.changed:
@@ -118,8 +150,10 @@ class State:
             elif order == "held":
                 if not self.changed.wait_for(lambda: self.held, timeout=60):
                     raise TimeoutError("nobody asked for a large file")
+            elif order in ["cut", "cut once"]:
+                self.cuts = order
             elif order == "go on":
-                self.holds = False
+                self.holds, self.cuts, self.refuses = False, None, False
                 self.changed.notify_all()
             else:
                 raise ValueError(order)
@@ -153,9 +187,20 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(404, b"{}", {"X-Error-Code": code, "X-Error-Message": code, **(headers or {})})
 
     def do_GET(self):
-        path = urlsplit(self.path).path
+        path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
         if path.startswith("/cdn/"):
-            self.send_blob(FILES[path.removeprefix("/cdn/")])
+            etag = path.removeprefix("/cdn/")
+            files = (file for repo in REPOS for files in repo.commits.values() for file in files.values())
+            self.send_blob(next(file for file in files if file["etag"] == etag))
+        elif path in ["/api/models", "/api/datasets"]:
+            words, account = (query.get(key, [""])[0].lower() for key in ["search", "author"])
+            names = [repo.name for repo in REPOS if path.endswith(repo.kind)]
+            found = [name for name in names if words in name.lower() and name.lower().startswith(account)]
+            self.send_json([{"id": name} for name in found])
+        elif path.endswith("/refs") and (match := API.fullmatch(path.removesuffix("/refs"))):
+            repo = find(*match.groups()[:2])
+            refs = [{"name": name, "ref": f"refs/heads/{name}", "targetCommit": sha} for name, sha in repo.refs.items()]
+            self.send_json({"branches": refs, "tags": [], "converts": []})
         elif match := API.fullmatch(path):
             self.api(*match.groups())
         elif match := FILE.fullmatch(path):
@@ -171,6 +216,9 @@ class Handler(BaseHTTPRequestHandler):
         if repo is None or sha is None:
             return self.missing("RevisionNotFound" if repo else "RepoNotFound")
         found = repo.tree(sha) if what == "tree" else repo.info(sha)
+        self.send_json(found)
+
+    def send_json(self, found):
         self.answer(200, json.dumps(found).encode(), {"Content-Type": "application/json"})
 
     def file(self, dataset, name, revision, path):
@@ -178,13 +226,16 @@ class Handler(BaseHTTPRequestHandler):
         sha = repo and repo.resolve(unquote(revision))
         if repo is None or sha is None:
             return self.missing("RevisionNotFound" if repo else "RepoNotFound")
+        if repo.gated and self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            status = 403 if "Authorization" in self.headers else 401
+            return self.answer(status, b"", {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access is restricted"})
         file = repo.commits[sha].get(unquote(path))
         if file is None:
             return self.missing("EntryNotFound", {"X-Repo-Commit": sha})
         if "lfs" not in file["entry"]:
             return self.send_blob(file, {"X-Repo-Commit": sha})
         # By another name: what a client's own Hub sends on to itself, newer clients ask, too.
-        host = f"http://localhost:{self.server.server_port}"
+        host = f"http://{self.headers['Host'].replace('127.0.0.1', 'localhost')}"
         self.answer(302, b"", {"X-Repo-Commit": sha, "X-Linked-Size": len(file["data"]),
                                "X-Linked-Etag": f'"{file["etag"]}"', "Location": f"{host}/cdn/{file['etag']}"})
 
@@ -198,11 +249,16 @@ class Handler(BaseHTTPRequestHandler):
             data = data[start:]
         if self.command == "HEAD":
             return self.answer(status, data, headers)
+        if STATE.refuses:
+            return self.answer(503)
         STATE.count(file["etag"])
         self.answer(status, data[:STOPS_AT], {**headers, "Content-Length": len(data)})
         if len(data) > STOPS_AT:
             self.wfile.flush()
             STATE.wait_in_the_middle()
+            if STATE.cut():
+                self.close_connection = True
+                return
             try:
                 self.wfile.write(data[STOPS_AT:])
             except OSError:
@@ -210,7 +266,14 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--public", action="store_true")
+    parser.add_argument("served", nargs="*")
+    asked = parser.parse_args()
+    for name, folder in (one.split("=", 1) for one in asked.served):
+        files = {path.name: beside_git(path.read_bytes()) for path in Path(folder).iterdir() if path.is_file()}
+        REPOS.append(Repo("models", name, [files]))
+    server = ThreadingHTTPServer(("0.0.0.0" if asked.public else "127.0.0.1", 0), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     repos = {repo.name: {"commits": repo.order, "files": [{path: file["etag"] for path, file in files.items()}

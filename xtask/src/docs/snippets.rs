@@ -54,6 +54,7 @@ pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
         snippet("settled", tables::settled()),
         snippet("outputs", tables::outputs()),
         snippet("exit-codes", tables::exit_codes()),
+        snippet("fetch-options", tables::options(&cli::command(), "fetch")?),
         snippet("report-options", tables::options(&cli::command(), "report")?),
         snippet("submission-rules", tables::report::submission_rules()),
         snippet("helpers", tree::helpers()?),

@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use contract::{
-    Backend,
     output::{HOST_METER, SUMMARY},
     summary::{DeviceKind, Status},
 };

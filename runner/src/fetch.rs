@@ -1,0 +1,145 @@
+//! What a fetch was asked for, and its plan: that of a run which downloads and measures nothing.
+
+use contract::{
+    Backend, FETCH,
+    argument::{CONFIG_NAME, DATASET, MODEL, REVISION},
+    by_hand, path, task,
+};
+
+use crate::{
+    engine::Engine,
+    exit::Usage,
+    gpus::{Devices, Gpus},
+    host::Host,
+    local_input::Kind,
+    options::{self, RunOptions},
+    plan::RunPlan,
+    shell::quote_text,
+};
+
+/// What the command line says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Request {
+    /// The model, `ORG/NAME` or `ORG/NAME:FILE`.
+    pub model: String,
+    /// `--task`.
+    pub task: String,
+    /// `--dataset`.
+    pub dataset: Option<String>,
+    /// `--revision`.
+    pub revision: Option<String>,
+    /// Engine, image and limits.
+    pub run: options::Request,
+    /// `--dry-run`.
+    pub dry_run: bool,
+}
+
+impl Request {
+    /// Makes sure that there is something to fetch, and that it may be fetched.
+    ///
+    /// # Errors
+    /// When the model is no id of the Hub, or a variable forbids to ask it.
+    pub(crate) fn check(&self, host: &Host) -> Result<(), Usage> {
+        if let Some(name) = host.env.offline() {
+            return Err(Usage(format!(
+                "{name} is set, and `{FETCH}` needs the Hub; leave it out with `env -u {name} \
+                 aienergyscore {FETCH} {}`",
+                quote_text(&self.model)
+            )));
+        }
+        let names = [("model", Some(&self.model)), ("dataset", self.dataset.as_ref())];
+        names.into_iter().try_for_each(|(what, name)| match name.and_then(|name| id_in(name)) {
+            Some(id) => Err(Usage(format!(
+                "the {what} `{}` is an address, and its id on the Hub is `{id}`; name it by that",
+                name.map_or("", String::as_str)
+            ))),
+            None => Ok(()),
+        })?;
+        if Kind::Model.is_path(&self.model) {
+            return Err(Usage(format!(
+                "the model `{}` is a path, and needs no `{FETCH}`; an id on the Hub is ORG/NAME",
+                self.model
+            )));
+        }
+        if self.revision.is_some() && self.model.contains(':') {
+            return Err(Usage(format!(
+                "`--revision` is not for one file (`{}`): the `{}` backend loads the branch `main` alone; \
+                 leave it out",
+                self.model,
+                Backend::Native
+            )));
+        }
+        Ok(())
+    }
+
+    /// The benchmark's arguments that name the same.
+    fn args(&self) -> Vec<String> {
+        let revision = self.revision.as_ref().map(|revision| {
+            // A tag such as 1.0 is no number.
+            let is_number = revision.parse::<f64>().is_ok();
+            let quote = if is_number { "'" } else { "" };
+            format!("{REVISION}={quote}{revision}{quote}")
+        });
+        let dataset = self.dataset.as_ref().map(|dataset| format!("{DATASET}={dataset}"));
+        let named = [CONFIG_NAME.to_owned(), self.task.clone(), format!("{MODEL}={}", self.model)];
+        named.into_iter().chain(revision).chain(dataset).collect()
+    }
+
+    /// The run that the fetch is planned as.
+    pub(crate) fn as_run(&self) -> options::Request {
+        options::Request {
+            // The stacks' image has the Hub client, whatever BENCHMARK_BACKEND says.
+            backend: Some(Backend::Optimum),
+            gpus: Gpus::Exactly(Devices::None),
+            args: self.args(),
+            ..self.run.clone()
+        }
+    }
+
+    /// The commands that do the same without us.
+    pub(crate) fn by_hand(&self) -> String {
+        let dataset = self.dataset.as_deref().or_else(|| task::dataset(&self.task));
+        by_hand::hf_download(&self.model, self.revision.as_deref(), dataset)
+    }
+
+    /// The command that runs what was fetched.
+    pub(crate) fn run_offline(&self) -> String {
+        let native = self.model.contains(':').then_some(["--backend", Backend::Native.name()]);
+        let words = ["aienergyscore", "run", "--offline"]
+            .into_iter()
+            .chain(native.iter().flatten().copied());
+        let args = self.args();
+        let words: Vec<_> = words.chain(args.iter().map(String::as_str)).map(quote_text).collect();
+        words.join(" ")
+    }
+
+    /// The model and a file of it, as the cache has them.
+    pub(crate) fn wanted(&self) -> (&str, Option<&str>) {
+        match self.model.split_once(':') {
+            Some((id, file)) => (id, Some(file)),
+            None => (self.model.as_str(), None),
+        }
+    }
+}
+
+/// The id in an address of the Hub, if `name` is one.
+fn id_in(name: &str) -> Option<String> {
+    let (_, rest) = name.split_once("://").filter(|(scheme, _)| scheme.starts_with("http"))?;
+    let mut parts = rest.split(['/', '?', '#']).skip(1).filter(|part| *part != "datasets");
+    Some(format!("{}/{}", parts.next()?, parts.next().filter(|part| !part.is_empty())?))
+}
+
+/// The plan of a run, made one of a fetch: without results.
+///
+/// # Errors
+/// When the engine cannot do what the options ask for.
+pub(crate) fn plan(options: &RunOptions, host: &Host, engine: &Engine) -> Result<RunPlan, Usage> {
+    let mut plan = RunPlan::new(options, host, engine)?;
+    plan.mounts.retain(|mount| mount.target != path::RESULTS);
+    plan.covers.retain(|cover| !cover.target.starts_with(&format!("{}/", path::RESULTS)));
+    plan.args.insert(0, FETCH.to_owned());
+    Ok(plan)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! Fetches as plans and as words.
+
+use super::{Request, plan};
+use crate::{
+    engine::{Engine, Mode},
+    host::Host,
+    options::RunOptions,
+    render::command_line,
+    testing::{engine, host},
+};
+
+fn request(model: &str) -> Request {
+    Request { model: model.to_owned(), task: "text_generation".to_owned(), ..Request::default() }
+}
+
+fn argv(request: &Request, host: &Host, engine: &Engine) -> Vec<String> {
+    let options = RunOptions::new(request.as_run(), host).unwrap();
+    command_line(engine, &plan(&options, host, engine).unwrap()).argv()
+}
+
+#[test]
+fn the_container_is_that_of_a_run_without_results() {
+    let mut host = host();
+    host.nvidia_gpus = 2;
+    host.env = [
+        ("BENCHMARK_BACKEND", "vllm"),
+        ("HF_ENDPOINT", "http://localhost:8000"),
+        ("HF_TOKEN", "hf_secret"),
+    ]
+    .into_iter()
+    .collect();
+    let engine = engine(Mode::DockerRootful);
+    let revision = Some("1.0".to_owned());
+    let request = Request { revision, dataset: Some("org/prompts".to_owned()), ..request("org/m") };
+    let options = RunOptions::new(request.as_run(), &host).unwrap();
+    let command = command_line(&engine, &plan(&options, &host, &engine).unwrap());
+    insta::assert_snapshot!("fetch", command.explain());
+}
+
+#[test]
+fn a_hub_elsewhere_needs_no_way_to_this_machine() {
+    let mut host = host();
+    host.env = [("HF_ENDPOINT", "https://hub.example")].into_iter().collect();
+    for mode in Mode::WITH_CONTAINERS {
+        let words = argv(&request("org/m"), &host, &engine(mode)).join(" ");
+        assert!(words.contains("HF_ENDPOINT=https://hub.example"), "{words}");
+        assert!(!words.contains("--add-host") && !words.contains("--network none"), "{words}");
+    }
+    // A child has the caller's variable.
+    let child = argv(&request("org/m"), &host, &engine(Mode::Host));
+    assert_eq!(child[1..3], ["fetch", "--config-name"]);
+}
+
+#[test]
+fn what_cannot_be_fetched_is_refused_before_an_engine_is_asked() {
+    let said = |model: &str, variables: &[(&str, &str)]| {
+        let mut host = host();
+        host.env = variables.iter().copied().collect();
+        request(model).check(&host).unwrap_err().to_string()
+    };
+    insta::assert_snapshot!([
+        said("https://huggingface.co/org/m/tree/main", &[]),
+        said("https://hf.co/datasets/org/prompts", &[]),
+        said("./m", &[]),
+        said("org/m", &[("HF_HUB_OFFLINE", "1")]),
+        said("org/m", &[("TRANSFORMERS_OFFLINE", "yes")]),
+    ].join("\n"), @r"
+    the model `https://huggingface.co/org/m/tree/main` is an address, and its id on the Hub is `org/m`; name it by that
+    the model `https://hf.co/datasets/org/prompts` is an address, and its id on the Hub is `org/prompts`; name it by that
+    the model `./m` is a path, and needs no `fetch`; an id on the Hub is ORG/NAME
+    HF_HUB_OFFLINE=1 is set, and `fetch` needs the Hub; leave it out with `env -u HF_HUB_OFFLINE aienergyscore fetch org/m`
+    TRANSFORMERS_OFFLINE=yes is set, and `fetch` needs the Hub; leave it out with `env -u TRANSFORMERS_OFFLINE aienergyscore fetch org/m`
+    ");
+    let revision = Some("v2".to_owned());
+    let file = Request { revision, ..request("org/m:q8.gguf") };
+    let refused = file.check(&host()).unwrap_err().to_string();
+    assert!(refused.starts_with("`--revision` is not for one file (`org/m:q8.gguf`)"), "{refused}");
+    let mut online = host();
+    online.env = [("HF_HUB_OFFLINE", "0")].into_iter().collect();
+    for model in ["org/m", "gpt2", "org/m:q8.gguf"] {
+        assert_eq!(request(model).check(&online), Ok(()), "{model}");
+    }
+}
+
+#[test]
+fn the_same_is_told_as_commands_of_the_client_and_of_a_run() {
+    let plain = request("org/m");
+    let full = Request {
+        revision: Some("v2".to_owned()),
+        dataset: Some("./my prompts.csv".to_owned()),
+        ..request("org/m:q8.gguf")
+    };
+    let told = [plain, full].map(|request| [request.by_hand(), request.run_offline()]).concat();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    `hf download org/m` and `hf download --repo-type dataset EnergyStarAI/text_generation`
+    aienergyscore run --offline --config-name text_generation backend.model=org/m
+    `hf download org/m q8.gguf --revision v2`
+    aienergyscore run --offline --backend native --config-name text_generation backend.model=org/m:q8.gguf backend.model_kwargs.revision=v2 'scenario.dataset_name=./my prompts.csv'
+    ");
+}

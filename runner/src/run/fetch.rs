@@ -1,0 +1,109 @@
+//! A fetch, from the request to the exit code: a run that fills the cache and measures nothing.
+
+use anyhow::{anyhow, bail};
+use contract::Backend;
+
+use super::{
+    Planned, Show, dead_runs, dry_run, outcome,
+    prepare::image_serves,
+    supervised::{Over, Supervised},
+};
+use crate::{
+    engine,
+    exit::Exit,
+    fetch::{Request, plan},
+    folders::{Need, foreign_entries, ready},
+    host::Host,
+    hub_cache::readiness::{self, Readiness, Wanted},
+    loading::Keywords,
+    options::RunOptions,
+    terminal::{self, warn},
+};
+
+/// Brings a model and a dataset of the Hub into the cache.
+///
+/// # Errors
+/// When it could not be tried, or what was fetched is not there.
+pub fn fetch(request: Request) -> anyhow::Result<Exit> {
+    let host = Host::read()?;
+    request.check(&host)?;
+    let options = RunOptions::read(request.as_run(), &host)?;
+    if request.dry_run {
+        return dry_run::show(&planned(options, &request, &host)?, Show::Command);
+    }
+    for (what, folder) in options.cache.folders() {
+        warn(ready(what, folder, &host, Need::Write)?);
+    }
+    warn(foreign_entries(&options.cache, &host));
+    let planned = planned(options, &request, &host)?;
+    let Planned { options, detected, plan } = &planned;
+    let engine = &detected.engine;
+    warn(detected.warning.as_ref());
+    warn(plan.surprise());
+    warn(image_serves(engine, plan).map_err(|error| by_hand(&error, &request))?);
+    if let Some(trust) = &options.trust {
+        // Without a record the next run judges a symlink by its target alone.
+        let _ = trust.remember();
+    }
+    terminal::say(format_args!("engine: {}", detected.why));
+    terminal::say(format_args!("Hub cache: {}", options.cache.hub));
+    dead_runs::end_half_made(engine);
+    let supervised = Supervised { what: "fetch", to_stderr: false, lock: None };
+    let (over, ()) = supervised.run(&planned, &host, |_| (), |()| ())?;
+    let exit = exit(&over, engine.mode.engine());
+    if exit == Exit::Success {
+        prove(&request, options, engine.mode.engine())?;
+        terminal::print(&format!("ready: {}\n", request.run_offline()))?;
+    }
+    Ok(exit)
+}
+
+fn planned(options: RunOptions, request: &Request, host: &Host) -> anyhow::Result<Planned> {
+    let options = options.settle(host)?;
+    let detected = engine::detect(&options, host).map_err(|error| by_hand(&error, request))?;
+    let plan = plan(&options, host, &detected.engine)?;
+    Ok(Planned { options, detected, plan })
+}
+
+/// An error of the engine's or the image's, and how to do without them.
+fn by_hand(error: &anyhow::Error, request: &Request) -> anyhow::Error {
+    anyhow!("{error:#}; without a container the same is done by {}", request.by_hand())
+}
+
+/// The exit of a fetch. What failed inside has said so itself.
+fn exit(over: &Over<'_>, engine: &str) -> Exit {
+    let Over { ended, made, state, list: _ } = over;
+    let say = |text: &str| terminal::say(format_args!("error: {text}"));
+    if let Some(signal) = ended.signal {
+        let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
+        say(&format!(
+            "stopped by {name}; what was downloaded is kept, and the next fetch resumes it"
+        ));
+        return Exit::Benchmark(u8::try_from(128 + signal).unwrap_or(u8::MAX));
+    }
+    match outcome::exit_code(engine, ended.code, *made, state) {
+        Ok(0) => Exit::Success,
+        Ok(1) => Exit::Failed,
+        Ok(2) => Exit::Usage,
+        Ok(code) => {
+            say(&format!("the fetch was killed or crashed (exit code {code}); see above"));
+            Exit::Benchmark(u8::try_from(code).unwrap_or(1))
+        }
+        Err(why) => {
+            say(&why);
+            Exit::Failed
+        }
+    }
+}
+
+/// Looks for what was fetched as `run --offline` does.
+fn prove(request: &Request, options: &RunOptions, engine: &str) -> anyhow::Result<()> {
+    let (id, file) = request.wanted();
+    let backend = if file.is_some() { Backend::Native } else { Backend::Optimum };
+    let keywords = &Keywords::of(&options.args);
+    let wanted = Wanted { id, file, backend, keywords, contained: true };
+    match readiness::model(options.cache.hub.as_path(), wanted) {
+        Readiness::Ready(_) => Ok(()),
+        Readiness::Lacking(why) => bail!("{engine} reports success, which is not believed: {why}"),
+    }
+}

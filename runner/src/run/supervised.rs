@@ -1,0 +1,134 @@
+//! A planned command from its start to the end of its container, whatever it is for.
+
+use anyhow::bail;
+use contract::Backend;
+
+use super::{
+    Planned, container,
+    leftovers::Search,
+    lock::ResultsLock,
+    outcome::ContainerState,
+    reaper::Reaper,
+    same_folders::List,
+    supervise::{Ended, Running},
+};
+use crate::{
+    host::Host, render::command_line, run_file::RunFile, shell::shown_for_shell, terminal::warn,
+    token::TokenSource,
+};
+
+/// A command that somebody looks after.
+#[derive(Debug)]
+pub(super) struct Supervised<'a> {
+    /// What it is, in a word.
+    pub(super) what: &'static str,
+    /// Whether all of its output goes to standard error.
+    pub(super) to_stderr: bool,
+    /// The hold on its results folder, if it has one.
+    pub(super) lock: Option<&'a ResultsLock>,
+}
+
+/// What is known of it at its end.
+#[derive(Debug)]
+pub(super) struct Over<'a> {
+    /// How the engine's client ended.
+    pub(super) ended: Ended,
+    /// Whether the engine ever gave the container an id.
+    pub(super) made: bool,
+    /// The container's own state, before it was removed.
+    pub(super) state: ContainerState,
+    /// The list of folders that the container compared, if it had one.
+    pub(super) list: Option<List<'a>>,
+}
+
+impl<'a> Supervised<'a> {
+    /// Starts it, waits for its end and cleans up. `started` is told of its processes, and
+    /// what it makes of them is finished once the container is gone.
+    ///
+    /// # Errors
+    /// When it could not be started or watched.
+    pub(super) fn run<M, R>(
+        self,
+        planned: &'a Planned,
+        host: &Host,
+        started: impl FnOnce(Vec<u32>) -> M,
+        finish: impl FnOnce(M) -> R,
+    ) -> anyhow::Result<(Over<'a>, R)> {
+        let Planned { options, detected, plan } = planned;
+        let engine = &detected.engine;
+        // First the reaper: from here on somebody cleans up, whatever becomes of this process.
+        let mut reaper = Reaper::start(engine, plan, options, self.lock)?;
+        let command = command_line(engine, plan);
+        let alive = container::mark_alive(engine, plan)?;
+        let begun = hand_over(planned, host).and_then(|secrets| {
+            let folder = self.lock.map(ResultsLock::folder);
+            let list = folder.map(|folder| List::write(folder, engine, plan)).transpose()?;
+            let running = Running::start(&command, engine, plan, self.to_stderr)?;
+            Ok((secrets, list.flatten(), running))
+        });
+        let (secrets, list, running) = match begun {
+            Ok(begun) => begun,
+            Err(error) => {
+                // Nobody was asked for a container, so nobody has to wait for one to come.
+                reaper.dismiss()?;
+                return Err(error);
+            }
+        };
+        for pid in running.pids() {
+            // The run itself needs no reaper.
+            warn(reaper.watch(pid).err().map(|error| format!("{error:#}")));
+        }
+        let meant = started(running.pids());
+        let search = Search::start(engine, host.uid);
+        let ended = running.wait(engine, plan, self.what)?;
+        drop(secrets);
+        let made = ended.id.is_some() || container::was_made(plan);
+        let state = container::state(engine, plan);
+        let late = (ended.signal.is_some() || ended.killed) && !made;
+        container::remove(engine, plan, late, ended.id.clone())?;
+        let finished = finish(meant);
+        drop(alive);
+        reaper.dismiss()?;
+        if let Some(search) = search {
+            search.finish();
+        }
+        Ok((Over { ended, made, state, list }, finished))
+    }
+}
+
+/// Writes the secrets that a container gets as files; they go with what is returned.
+fn hand_over(planned: &Planned, host: &Host) -> anyhow::Result<Vec<RunFile>> {
+    let Planned { options, detected, plan } = planned;
+    let mut secrets = vec![];
+    if detected.engine.has_containers() {
+        if let Some(token) = &options.token {
+            readable(token, plan.backend.value, host)?;
+        }
+        if let Some(server) = &options.server {
+            server.readable(host)?;
+        }
+        for secret in options.handed_over() {
+            secrets.extend(secret.write(host)?);
+        }
+    }
+    Ok(secrets)
+}
+
+/// A token that is there but closed stops huggingface_hub even offline, so it stops us first;
+/// only the `native` backend does without that library.
+fn readable(token: &TokenSource, backend: Backend, host: &Host) -> anyhow::Result<()> {
+    let TokenSource::File(file) = token else { return Ok(()) };
+    let Err(error) = untrusted::file(file.as_path()) else { return Ok(()) };
+    let text = format!(
+        "the token file `{file}` cannot be read: {error}; make it yours with `sudo chown {} {}`, \
+         or name another in {}",
+        host.uid,
+        shown_for_shell(file.as_path()),
+        contract::env::HF_TOKEN_PATH
+    );
+    if backend == Backend::Native {
+        warn(Some(text));
+        return Ok(());
+    }
+    bail!("{text}; with a closed token the Hub client refuses to work at all")
+}
