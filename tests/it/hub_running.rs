@@ -4,7 +4,7 @@ use std::{
     fs,
     path::PathBuf,
     process::{Child, Stdio},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use serde_json::json;
@@ -12,6 +12,8 @@ use serde_json::json;
 use crate::hub_cache::{VERSIONS, World, as_peers_do, file, manifest, peers, results, snapshot};
 
 const LARGE: &str = "models--org--large";
+/// The version among those that are tried which goes on with a download that was killed.
+const RESUMES: &str = "0.36.2";
 /// What clients write at a time: the Hub stops before they have twice as much.
 const AT_ONCE: u64 = 10 << 20;
 
@@ -94,6 +96,15 @@ fn what_a_killed_download_leaves_is_removed_and_nothing_else() {
         let path = unfinished.to_str().unwrap();
         assert_eq!((&leftover["path"], &leftover["bytes"]), (&path.into(), &AT_ONCE.into()));
 
+        // A client may be at work, and the older ones resume what they have begun.
+        assert_eq!(world.repair(), [], "{version}");
+        let file = fs::File::options().append(true).open(world.hub.join(&unfinished)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(25 * 3600)).unwrap();
+        drop(file);
+        if version == RESUMES {
+            assert_eq!(world.repair(), [], "{version}");
+            continue;
+        }
         let before = manifest(&world.hub);
         assert_eq!(world.repair(), [("done".to_owned(), path.to_owned())], "{version}");
         let after = manifest(&world.hub);

@@ -154,7 +154,7 @@ fn what_huggingface_hub_drops_is_kept_and_told() {
         (
             "no snapshots",
             &|repo| fs::remove_dir_all(repo.join("snapshots")).unwrap(),
-            &["no-snapshots", "orphan-blob"],
+            &["no-snapshots"],
             0,
             false,
         ),

@@ -339,6 +339,9 @@ impl Repo {
         }
         let path = Path::new(TREES).join(format!("{commit}.json"));
         match self.dir.read(&path, tree::LARGEST) {
+            Ok(json) if Tree::is_of_another_version(&json) => {
+                Some(Tree::parse(&json).map_err(TreeFault::OfAnotherVersion))
+            }
             Ok(json) => Some(Tree::parse(&json).map_err(TreeFault::Unusable)),
             Err(error) if is_gone(&error) => None,
             Err(error) if is_no_text(&error) => Some(Err(TreeFault::Unusable(error.to_string()))),
@@ -362,8 +365,10 @@ fn gone() -> io::Error {
 pub(crate) enum TreeFault {
     /// It is closed to this user, or its disk fails.
     Unreadable(io::Error),
-    /// It is none, or of another version.
+    /// It is none.
     Unusable(String),
+    /// It is of another version, as a newer client may write it.
+    OfAnotherVersion(String),
 }
 
 #[cfg(test)]

@@ -98,6 +98,13 @@ impl Tree {
         Ok(Self(files))
     }
 
+    /// Whether `json` is a list of another version than is known here: a newer client may have
+    /// written it.
+    pub(crate) fn is_of_another_version(json: &[u8]) -> bool {
+        matches!(serde_json::from_slice(json), Ok(Version { format_version: Some(version) })
+            if version != VERSION)
+    }
+
     /// The first entry whose ids do not belong together: somebody changed the list.
     pub(crate) fn contradiction(&self) -> Option<&str> {
         let Self(files) = self;
@@ -105,12 +112,14 @@ impl Tree {
     }
 }
 
+/// What tells the version of a list.
+#[derive(Deserialize)]
+struct Version {
+    format_version: Option<serde_json::Value>,
+}
+
 /// Why a list is not used that is not of our version, or that did not parse with this `error`.
 fn unusable(json: &[u8], error: Option<serde_json::Error>) -> String {
-    #[derive(Deserialize)]
-    struct Version {
-        format_version: Option<serde_json::Value>,
-    }
     match (serde_json::from_slice(json), error) {
         (Ok(Version { format_version: Some(version) }), _) if version != VERSION => {
             format!("its format has version {version}; known is {VERSION}")

@@ -30,7 +30,6 @@ struct Holder<'a> {
 pub(crate) fn judge(hub: &Dir, walked: &Walked, now: SystemTime) -> Vec<Breakage> {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let here = host.trim();
-    let is_alive = |process: u32| Path::new("/proc").join(process.to_string()).exists();
     let locks = walked.written_locks.iter();
     locks
         .filter_map(|path| {
@@ -68,6 +67,25 @@ pub(crate) fn judge(hub: &Dir, walked: &Walked, now: SystemTime) -> Vec<Breakage
         .collect()
 }
 
+/// Whether a process has this number here or in a container: one that shares the host's name writes
+/// the number that it has itself into a lock.
+fn is_alive(process: u32) -> bool {
+    // Where nobody can tell, nothing is taken.
+    let Ok(processes) = fs::read_dir("/proc") else { return true };
+    let has_number = |entry: fs::DirEntry| {
+        entry.file_name().to_str().and_then(|name| name.parse().ok()) == Some(process)
+            || fs::read_to_string(entry.path().join("status"))
+                .is_ok_and(|status| own_number(&status) == Some(process))
+    };
+    processes.flatten().any(has_number)
+}
+
+/// The number that a process with this `/proc/PID/status` has itself, which is the innermost one.
+fn own_number(status: &str) -> Option<u32> {
+    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+    numbers.split_ascii_whitespace().next_back()?.parse().ok()
+}
+
 fn too_large(path: &Path, error: &io::Error) -> Breakage {
     Breakage {
         what: What::TooLarge,
@@ -95,7 +113,7 @@ fn holder(text: &str) -> Option<Holder<'_>> {
 mod tests {
     use std::fs;
 
-    use super::{A_DAY, Holder, SystemTime, Walked, holder, judge};
+    use super::{A_DAY, Holder, SystemTime, Walked, holder, is_alive, judge, own_number};
     use crate::hub_cache::{breakage::What, dir::Dir};
 
     #[test]
@@ -106,6 +124,14 @@ mod tests {
         for text in ["", "7", "x\nbox", "7\n\n"] {
             assert_eq!(holder(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_process_of_a_container_has_a_number_of_its_own() {
+        assert_eq!(own_number("Name:\tx\nNSpid:\t4711\t57\n"), Some(57));
+        assert_eq!(own_number("NSpid:\t4711\n"), Some(4711));
+        assert_eq!(own_number("Name:\tx\n"), None);
+        assert!(is_alive(std::process::id()) && !is_alive(4_194_305));
     }
 
     #[test]

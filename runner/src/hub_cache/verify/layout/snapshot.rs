@@ -156,6 +156,10 @@ impl Judge<'_> {
                 self.add_fixed(What::BrokenTree, &path, 0, why, fix.into_iter().collect());
                 (None, false)
             }
+            Some(Err(TreeFault::OfAnotherVersion(why))) => {
+                self.add(What::BrokenTree, &path, 0, why);
+                (None, false)
+            }
             Some(Err(TreeFault::Unreadable(error))) => {
                 self.trouble(&Trouble { path, error });
                 (None, true)

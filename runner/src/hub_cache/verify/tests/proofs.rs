@@ -93,6 +93,18 @@ fn what_a_list_names_is_no_orphan() {
 }
 
 #[test]
+fn a_list_of_a_newer_client_is_left_to_it() {
+    let fixture = Fixture::new();
+    fixture.model("org/m", &[("a", "one", Kept::Git)], false);
+    let tree = format!("{REPO}/trees/{COMMIT}.json");
+    for (list, fixes) in [(r#"{"format_version": 2, "files": {}}"#, 0), ("{", 1)] {
+        fixture.write(&tree, list);
+        let [broken] = breakages(&fixture, true).try_into().unwrap();
+        assert_eq!((broken.what, broken.fixes.len()), (What::BrokenTree, fixes), "{list}");
+    }
+}
+
+#[test]
 fn parts_are_missing_with_a_list_and_without() {
     let index = r#"{"weight_map": {"x": "1.safetensors", "y": "2.safetensors"}}"#;
     let files = [
