@@ -168,7 +168,7 @@ fn a_run_that_failed_says_so() {
         (&[sample[0], MODEL, cold, "-n", "5"], 1, "3 consecutive inference failures"),
         (&["backend.model=org/absent"], 1, "`backend.model=org/absent` cannot be loaded"),
         (&[MODEL, "scenario.text_column_name=words"], 1, "has no column `words`; it has `text`"),
-        (&[MODEL, "scenario.dataset_name=org/absent"], 1, "`org/absent` is not in the cache"),
+        (&[MODEL, "scenario.dataset_name=org/absent"], 1, "org/absent` cannot be loaded"),
         (&[MODEL, "backend.device_map=balanced"], 1, "`backend.device_map` is for GPUs"),
         (&[MODEL, "scenario.num_samples=-1"], 2, "needs a whole number above 0"),
         (&[MODEL, "backend.device=cuda"], 1, "the PyTorch of this image has no CUDA"),
