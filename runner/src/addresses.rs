@@ -50,13 +50,13 @@ impl Given {
     }
 
     /// The Hub's address as a container sees it, if that is another one.
-    pub(crate) fn from_container(&self) -> Option<String> {
+    pub(crate) fn seen_inside(&self) -> Option<String> {
         from_container(&self.value).filter(|_| self.name == HF_ENDPOINT)
     }
 
     /// A warning when a container cannot reach it.
     pub(crate) fn doubt(&self) -> Option<String> {
-        let is_rewritten = self.name == HF_ENDPOINT && self.from_container().is_some();
+        let is_rewritten = self.name == HF_ENDPOINT && self.seen_inside().is_some();
         (self.is_loopback() && !is_rewritten).then(|| {
             format!(
                 "{} names `{}`, the loopback of this machine, which the container cannot reach; name \

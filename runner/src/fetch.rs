@@ -138,6 +138,10 @@ pub(crate) fn plan(options: &RunOptions, host: &Host, engine: &Engine) -> Result
     plan.mounts.retain(|mount| mount.target != path::RESULTS);
     plan.covers.retain(|cover| !cover.target.starts_with(&format!("{}/", path::RESULTS)));
     plan.args.insert(0, FETCH.to_owned());
+    if let Some(supervision) = &mut plan.supervision {
+        // It would lie in the results folder.
+        supervision.folders = None;
+    }
     Ok(plan)
 }
 

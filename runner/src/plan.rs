@@ -137,7 +137,7 @@ impl RunPlan {
             supervision: Some(Supervision {
                 container: format!("aienergyscore-{}", options.run_id),
                 cidfile: options.cidfile.clone(),
-                folders: format!("{NEW}{}", options.run_id),
+                folders: Some(format!("{NEW}{}", options.run_id)),
             }),
             args: inputs.args,
             doubts: doubts.collect(),
@@ -299,7 +299,7 @@ fn network(
 ) -> Because<Network> {
     let offline = options.offline;
     let hub_is_here = options.addresses.iter().any(|given| {
-        given.from_container().is_some()
+        given.seen_inside().is_some()
             || (given.name == env::HF_ENDPOINT && given.value.contains(HOST_GATEWAY))
     });
     if offline {

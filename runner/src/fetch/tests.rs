@@ -68,8 +68,8 @@ fn what_cannot_be_fetched_is_refused_before_an_engine_is_asked() {
     the model `https://huggingface.co/org/m/tree/main` is an address, and its id on the Hub is `org/m`; name it by that
     the model `https://hf.co/datasets/org/prompts` is an address, and its id on the Hub is `org/prompts`; name it by that
     the model `./m` is a path, and needs no `fetch`; an id on the Hub is ORG/NAME
-    HF_HUB_OFFLINE=1 is set, and `fetch` needs the Hub; leave it out with `env -u HF_HUB_OFFLINE aienergyscore fetch org/m`
-    TRANSFORMERS_OFFLINE=yes is set, and `fetch` needs the Hub; leave it out with `env -u TRANSFORMERS_OFFLINE aienergyscore fetch org/m`
+    HF_HUB_OFFLINE is set, and `fetch` needs the Hub; leave it out with `env -u HF_HUB_OFFLINE aienergyscore fetch org/m`
+    TRANSFORMERS_OFFLINE is set, and `fetch` needs the Hub; leave it out with `env -u TRANSFORMERS_OFFLINE aienergyscore fetch org/m`
     ");
     let revision = Some("v2".to_owned());
     let file = Request { revision, ..request("org/m:q8.gguf") };

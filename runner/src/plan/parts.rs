@@ -157,6 +157,6 @@ pub struct Supervision {
     pub container: String,
     /// The file that receives the container's id.
     pub cidfile: HostPath,
-    /// The file of the results folder that lists the mounts for the entrypoint.
-    pub folders: String,
+    /// The file of the results folder that lists the mounts for the entrypoint, if there is one.
+    pub folders: Option<String>,
 }

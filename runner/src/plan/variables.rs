@@ -82,7 +82,7 @@ fn addresses(options: &RunOptions, host: &Host) -> Vec<Variable> {
         .flat_map(|given| {
             given.address.names.iter().map(|name| Variable {
                 name,
-                value: given.from_container().unwrap_or_else(|| given.value.clone()),
+                value: given.seen_inside().unwrap_or_else(|| given.value.clone()),
                 reason: format!("{}, as in your shell", given.name),
             })
         })

@@ -70,12 +70,15 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
                 ["--env", &format!("{}={run_id}", env::RUN_ID)],
                 "marks what this run writes, and arms the dead-man's switch",
             ),
-            Part::new(
-                ["--env", &format!("{}={}", env::FOLDERS, supervision.folders)],
-                "lists the mounts: the entrypoint starts nothing in other folders than these",
-            ),
         ]),
         None => parts.push(Part::new(["--rm"], "removes the container when it ends")),
+    }
+    if let Some(folders) = supervision.as_ref().and_then(|supervision| supervision.folders.as_ref())
+    {
+        parts.push(Part::new(
+            ["--env", &format!("{}={folders}", env::FOLDERS)],
+            "lists the mounts: the entrypoint starts nothing in other folders than these",
+        ));
     }
     if engine.client == Client::Podman && supervision.is_some() {
         parts.push(Part::new(

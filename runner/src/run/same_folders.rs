@@ -35,11 +35,10 @@ impl<'a> List<'a> {
         engine: &Engine,
         plan: &'a RunPlan,
     ) -> anyhow::Result<Option<Self>> {
-        let Some(supervision) = plan.supervision.as_ref().filter(|_| engine.has_containers())
-        else {
+        let supervision = plan.supervision.as_ref().filter(|_| engine.has_containers());
+        let Some(name) = supervision.and_then(|supervision| supervision.folders.as_deref()) else {
             return Ok(None);
         };
-        let name = &*supervision.folders;
         let mounts = mounts(plan).filter(|(_, target)| *target != contract::path::RESULTS);
         let mounts = mounts.map(|(source, target)| told(source, target, &plan.covers));
         let kernel = fs::read_to_string(KERNEL).ok();

@@ -101,11 +101,7 @@ pub(super) fn again(page: &mut Markup, repeat: &Repeat) {
             fact("Engine", engine.clone(), "engine"),
             fact("Image", known(image, "none: the program ran without a container"), "image"),
             fact("Image id", known(image_id, "not recorded"), "image_id"),
-            fact(
-                "Registry digest",
-                known(image_digest, "none: the image is of no registry"),
-                "image_digest",
-            ),
+            fact("Registry digest", known(image_digest, "none known"), "image_digest"),
             fact("Made by", format!("aienergyscore {version}"), "version"),
         ],
     );
