@@ -21,8 +21,8 @@ use crate::{
 /// What Docker says of itself where this is the rest of it.
 fn info(system: &str, name: &str, kernel: &str) -> String {
     format!(
-        r#"{{"version":"28.3.2","security":["name=seccomp,profile=unconfined"],"runtimes":{{"runc":{{}}}},
-        "system":"{system}","name":"{name}","kernel":"{kernel}"}}"#
+        r#"{{"ServerVersion":"28.3.2","SecurityOptions":["name=seccomp,profile=unconfined"],
+        "OperatingSystem":"{system}","Name":"{name}","KernelVersion":"{kernel}"}}"#
     )
 }
 

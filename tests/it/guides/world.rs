@@ -32,7 +32,13 @@ case " $* " in *" fetch --config-name "*)
   mkdir -p "$repo/refs" "$repo/snapshots/$commit"
   printf %s $commit >"$repo/refs/$revision"
   for file in config.json tokenizer.json model.safetensors "${model##*:}"; do
-    case $file in */*) ;; *) printf '\002\000\000\000\000\000\000\000{}' >"$repo/snapshots/$commit/$file" ;; esac
+    case $file in
+    */*) continue ;;
+    *.json) text='{}' ;;
+    *.safetensors) text='\002\000\000\000\000\000\000\000{}' ;;
+    *) text='GGUF\011\000\000\000' ;;
+    esac
+    printf "$text" >"$repo/snapshots/$commit/$file"
   done
   exit 0 ;;
 esac
