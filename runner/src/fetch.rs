@@ -11,7 +11,7 @@ use crate::{
     exit::Usage,
     gpus::{Devices, Gpus},
     host::Host,
-    local_input::Kind,
+    local_input::{Kind, hub_address::id_in},
     options::{self, RunOptions},
     plan::RunPlan,
     shell::quote_text,
@@ -120,13 +120,6 @@ impl Request {
             None => (self.model.as_str(), None),
         }
     }
-}
-
-/// The id in an address of the Hub, if `name` is one.
-fn id_in(name: &str) -> Option<String> {
-    let (_, rest) = name.split_once("://").filter(|(scheme, _)| scheme.starts_with("http"))?;
-    let mut parts = rest.split(['/', '?', '#']).skip(1).filter(|part| *part != "datasets");
-    Some(format!("{}/{}", parts.next()?, parts.next().filter(|part| !part.is_empty())?))
 }
 
 /// The plan of a run, made one of a fetch: without results.

@@ -60,7 +60,10 @@ impl Environment {
             let value = self.text(name).unwrap_or_default().to_uppercase();
             ["1", "ON", "YES", "TRUE"].contains(&value.as_str())
         };
-        env::OFFLINE.into_iter().find(is_true)
+        // huggingface_hub 2.4 (`constants.py`): the first that is set decides, and `datasets` has its own.
+        let [hub, transformers, datasets] = env::OFFLINE;
+        let first = [hub, transformers].into_iter().find(|name| self.get(name).is_some());
+        first.into_iter().chain([datasets]).find(is_true)
     }
 
     /// The users whose homes the values of variables begin with.
@@ -237,6 +240,8 @@ mod tests {
         assert_eq!(told("HF_HUB_OFFLINE", "1"), Some("HF_HUB_OFFLINE"));
         assert_eq!(told("TRANSFORMERS_OFFLINE", "yes"), Some("TRANSFORMERS_OFFLINE"));
         assert_eq!(told("HF_DATASETS_OFFLINE", "True"), Some("HF_DATASETS_OFFLINE"));
+        let both = [("HF_HUB_OFFLINE", "0"), ("TRANSFORMERS_OFFLINE", "1")];
+        assert_eq!(both.into_iter().collect::<Environment>().offline(), None);
         for value in ["0", "", "no", "false"] {
             assert_eq!(told("HF_HUB_OFFLINE", value), None, "{value}");
         }

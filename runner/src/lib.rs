@@ -28,7 +28,6 @@ mod groups;
 mod homes;
 pub mod host;
 pub mod host_path;
-mod hub_address;
 pub mod hub_cache;
 mod json_text;
 pub mod leftovers;

@@ -145,6 +145,14 @@ impl RunPlan {
         })
     }
 
+    /// The same to be run by hand: without the list of mounts, which only a run writes.
+    pub(crate) fn by_hand(&self) -> Self {
+        let supervision = self.supervision.clone();
+        let supervision =
+            supervision.map(|supervision| Supervision { folders: None, ..supervision });
+        Self { supervision, ..self.clone() }
+    }
+
     /// What about the plan will surprise its user, in one text.
     pub fn surprise(&self) -> Option<String> {
         let doubts = self.missed_gpus.iter().chain(&self.doubts).map(String::as_str);

@@ -62,11 +62,8 @@ fn a_running_download_is_seen_and_left_alone() {
         let found = world.json(&["verify"]);
         assert_eq!(found["errors"], 0, "{version}: {found:#}");
         let done = world.json(&["repair", "--yes", "--engine", "host"]);
-        let steps = done["steps"].as_array().unwrap();
-        assert_eq!(steps.len(), 1, "{version}: {done:#}");
-        let unfinished = unfinished.to_str().unwrap();
-        assert_eq!((&steps[0]["path"], &steps[0]["state"]), (&unfinished.into(), &"left".into()));
-        assert_eq!(steps[0]["reason"], "its lock is held: a download is at work");
+        assert_eq!(done["steps"], json!([]), "{version}");
+        assert!(world.hub.join(&unfinished).exists(), "{version}");
         assert_eq!(manifest(&world.hub), before, "{version}");
 
         world.order("go on");

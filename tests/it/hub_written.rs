@@ -52,11 +52,6 @@ fn revisions(list: &Value, id: &str) -> Vec<(Value, Value)> {
     revisions
 }
 
-/// The newest client alone keeps lists of commits, and they alone tell that a snapshot is whole.
-fn known(version: &str, complete: bool) -> Value {
-    if version == NEWEST { complete.into() } else { Value::Null }
-}
-
 /// Makes a file's bytes other ones, as many as before. Those of the store are nobody's to write.
 fn invert_a_byte(path: &Path) {
     let mut bytes = fs::read(path).unwrap();
@@ -77,10 +72,9 @@ fn what_a_client_has_written_is_whole_and_counts_as_huggingface_hub_counts_it() 
         let list = world.json(&["ls"]);
         assert_eq!(as_peers_do(&list), peers(&world.hub), "{version}");
         assert_eq!(list["repos"].as_array().unwrap().len(), 4);
-        let expected =
-            [json!(["main"]), json!(["refs/pr/1"])].map(|refs| (refs, known(version, true)));
+        let expected = [json!(["main"]), json!(["refs/pr/1"])].map(|refs| (refs, json!(true)));
         assert_eq!(revisions(&list, "org/whole"), expected, "{version}");
-        assert_eq!(revisions(&list, "alone"), [(json!([]), Value::Null)], "{version}");
+        assert_eq!(revisions(&list, "alone"), [(json!([]), json!(false))], "{version}");
         let whole = repo(&list, "org/whole");
         let sum: u64 = whole["revisions"]
             .as_array()
@@ -114,7 +108,7 @@ fn parts_of_a_snapshot_and_files_that_do_not_exist_are_legal() {
         assert!(results[1]["error"].as_str().unwrap().contains("EntryNotFound"), "{results:?}");
         let list = world.json(&["ls"]);
         assert_eq!(as_peers_do(&list), peers(&world.hub), "{version}");
-        assert_eq!(revisions(&list, "org/whole"), [(json!(["main"]), known(version, false))]);
+        assert_eq!(revisions(&list, "org/whole"), [(json!(["main"]), json!(false))]);
         let snapshot_folder = format!("{WHOLE}/snapshots/{}", world.commit("org/whole", 0));
         let partial = [("partial-snapshot", snapshot_folder)];
         let expected = if version == NEWEST { &partial[..] } else { &[] };
@@ -124,7 +118,7 @@ fn parts_of_a_snapshot_and_files_that_do_not_exist_are_legal() {
         world.order("move");
         world.calls(&json!([file("org/whole", "absent.json")]));
         let list = world.json(&["ls"]);
-        assert_eq!(repo(&list, "org/whole")["files"], 2, "{version}");
+        assert_eq!(repo(&list, "org/whole")["files"], 3, "{version}");
         assert_eq!(peers(&world.hub)["repos"], json!([]), "huggingface_hub drops it");
         world.assert_found(expected);
         assert_eq!(world.cache(&["verify"]).status.code(), Some(0));
@@ -133,8 +127,8 @@ fn parts_of_a_snapshot_and_files_that_do_not_exist_are_legal() {
         world.fetch(&json!([snapshot("org/whole")]));
         let list = world.json(&["ls"]);
         assert_eq!(as_peers_do(&list), peers(&world.hub), "{version}");
-        let old = (json!([]), known(version, false));
-        let new = (json!(["main"]), known(version, true));
+        let old = (json!([]), json!(false));
+        let new = (json!(["main"]), json!(true));
         assert_eq!(revisions(&list, "org/whole"), [new, old], "{version}");
         world.assert_found(expected);
         assert_eq!(world.repair(), []);

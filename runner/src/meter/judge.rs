@@ -5,7 +5,11 @@ use contract::{
     summary::{DeviceKind, Status, Summary},
 };
 
-use super::{rules::rules, trace::apart};
+use super::{
+    rules::rules,
+    served::{Served, gpus},
+    trace::apart,
+};
 use crate::report::watt_hours;
 
 /// The part of the larger number by which two may differ.
@@ -14,17 +18,6 @@ const TOLERANCE: f64 = 0.05;
 /// Counters of GPUs move in steps of up to a tenth of a second: in phases of fewer seconds than this
 /// that is more than the tolerance.
 const SHORT: f64 = 5.0;
-
-/// Where the model ran.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Served {
-    /// In the benchmark itself.
-    ByItself,
-    /// In a server on this machine.
-    Here,
-    /// In a server somewhere else.
-    Elsewhere,
-}
 
 /// What a reader of the summary must know.
 pub(crate) fn notes(summary: &Summary, meter: &HostMeter, served: Served) -> Vec<String> {
@@ -40,11 +33,6 @@ pub(crate) fn notes(summary: &Summary, meter: &HostMeter, served: Served) -> Vec
     };
     let rules = rules(summary, meter, served);
     served_notes.into_iter().chain(differences).chain(others).chain(rules).collect()
-}
-
-/// The GPUs that were metered.
-pub(super) fn gpus(meter: &HostMeter) -> impl Iterator<Item = &MeteredDevice> {
-    meter.devices.iter().filter(|device| device.kind == DeviceKind::Gpu)
 }
 
 /// The energy of one kind of device over the counted phases, as far as it was measured.

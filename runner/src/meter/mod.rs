@@ -17,6 +17,7 @@ mod recording;
 mod request;
 mod rules;
 mod sampler;
+mod served;
 mod server;
 mod target;
 mod trace;
@@ -32,10 +33,11 @@ use std::{
 };
 
 pub(crate) use self::{
-    judge::{Served, above_idle, notes},
+    judge::{above_idle, notes},
     recording::Recording,
     request::{Look, Request},
     sampler::OWN_SHARE,
+    served::Served,
 };
 pub use self::{request::Options, watts::Watts};
 

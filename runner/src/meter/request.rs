@@ -6,9 +6,10 @@ use contract::{Backend, summary::DeviceKind};
 
 use super::{
     amd,
-    judge::Served,
     nvml::{self, LIBRARY},
-    rapl, server,
+    rapl,
+    served::Served,
+    server,
     target::Subject,
     watts::Watts,
 };
@@ -196,7 +197,7 @@ mod tests {
         engine::{Mode, Nvidia},
         gpus::Devices,
         host::Host,
-        meter::{judge::Served, target::Subject},
+        meter::{served::Served, target::Subject},
         options::{self, RunOptions},
         plan::RunPlan,
         testing::{engine, host},

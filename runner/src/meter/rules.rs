@@ -10,7 +10,7 @@ use contract::{
     summary::{DeviceKind, Summary},
 };
 
-use super::judge::{Served, gpus};
+use super::served::{Served, gpus};
 
 /// What keeps a run from being compared with the score.
 pub(super) fn rules(summary: &Summary, meter: &HostMeter, served: Served) -> Vec<String> {

@@ -15,7 +15,9 @@ use contract::{
     summary::{DeviceKind, Status},
 };
 
-use super::{Meter, clock, judge::Served, nvml::fake::FakeNvml, request::Request, target::Subject};
+use super::{
+    Meter, clock, nvml::fake::FakeNvml, request::Request, served::Served, target::Subject,
+};
 use crate::{gpus::Devices, plan::Driver};
 
 /// GPUs that `fake` tells of, and no other counter, whatever this machine has.

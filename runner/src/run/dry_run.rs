@@ -17,6 +17,7 @@ use crate::{
 /// Prints the planned command in the form that was asked for, and the doubts about it.
 pub(super) fn show(planned: &Planned, show: Show) -> anyhow::Result<Exit> {
     let Planned { options, detected, plan } = planned;
+    let plan = &plan.by_hand();
     let command = command_line(&detected.engine, plan);
     terminal::say(format_args!("engine: {}", detected.why));
     warn(detected.warning.as_ref());

@@ -126,7 +126,7 @@ fn full_after_the_benchmark() {
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 1, in time
     error: the benchmark succeeded and its summary is whole, but what the host knows of the run could not be added to it: writing `CWD/results/GPU_ENERGY_SUMMARY.json`; check the space and the rights in that folder: No space left on device (os error 28)
-    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, weights
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, host_meter.json, weights
     containers: none
     "#);
     let summary = fs::read(results.join("GPU_ENERGY_SUMMARY.json")).unwrap();

@@ -43,6 +43,14 @@ def large(seed, size, told=None):
     return beside_git(random.Random(seed).randbytes(size), told)
 
 
+def weights(seed, size):
+    """Weights of a model in safetensors, `size` bytes with their header."""
+    count = size - 8 - 128
+    header = json.dumps({"w": {"dtype": "U8", "shape": [count], "data_offsets": [0, count]}}).ljust(128)
+    data = len(header).to_bytes(8, "little") + header.encode() + random.Random(seed).randbytes(count)
+    return beside_git(data)
+
+
 def beside_git(data, told=None):
     size = told or len(data)
     etag = hashlib.sha256(data).hexdigest()
@@ -80,16 +88,16 @@ class Repo:
         return entries + [{"type": "file", "path": path, **file["entry"]} for path, file in paths.items()]
 
 
-WEIGHTS = large("weights", 300_000)
+WEIGHTS = weights("weights", 300_000)
 README = small("# A model\n")
-FIRST = {"config.json": small('{"model_type": "first"}\n'), "README.md": README, "empty.txt": small(""),
+FIRST = {"config.json": small('{"model_type": "first"}\n'), "README.md": README, "empty.txt": small(""), "tokenizer.json": small("{}"),
          "nested/part one/notes.txt": small("notes\n"), "model.safetensors": WEIGHTS}
 SECOND = {**FIRST, "config.json": small('{"model_type": "second"}\n')}
 PARTS = [f"model-0000{number}-of-00002.safetensors" for number in [1, 2]]
 INDEX = small(json.dumps({"weight_map": {"a": PARTS[0], "b": PARTS[1]}}))
 BESIDE = {"config.json": small('{"model_type": "loads"}\n'), "tokenizer.json": small("{}")}
 # What loads, and beside it what no run loads.
-LOADS = {**BESIDE, "model.safetensors.index.json": INDEX, PARTS[0]: large("one", 200_000), PARTS[1]: large("two", LARGE),
+LOADS = {**BESIDE, "model.safetensors.index.json": INDEX, PARTS[0]: weights("one", 200_000), PARTS[1]: weights("two", LARGE),
          "README.md": README, "pytorch_model.bin": large("bin", 1000), "original/consolidated.00.pth": large("pth", 1000),
          "pytorch_model.bin.index.json": small("{}"), "onnx/model.onnx": large("onnx", 1000), "tf_model.h5": large("h5", 1000)}
 ADAPTER = {"adapter_config.json": small("{}"), "adapter_model.safetensors": large("adapter", 1000)}

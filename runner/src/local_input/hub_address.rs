@@ -2,7 +2,8 @@
 
 use contract::{Backend, argument::MODEL_KWARGS};
 
-use crate::{exit::Usage, local_input::Kind};
+use super::kind::Kind;
+use crate::exit::Usage;
 
 /// Hosts of the Hub, which people write without `https://`, too.
 const HOSTS: [&str; 3] = ["huggingface.co", "hf.co", "www.huggingface.co"];
@@ -30,6 +31,11 @@ pub(crate) fn refuse(kind: Kind, value: &str, backend: Option<Backend>) -> Resul
     Err(Usage(format!(
         "`{key}={value}` is a web address; name the Hub id in it: `{key}={id}{file}{rest}`"
     )))
+}
+
+/// The Hub id in `value`, if that is an address.
+pub(crate) fn id_in(value: &str) -> Option<String> {
+    path(value).and_then(Address::parse).map(|address| address.id)
 }
 
 /// What stands behind the host of an address; none when `value` is no address.
@@ -75,8 +81,7 @@ impl<'a> Address<'a> {
 mod tests {
     use contract::Backend;
 
-    use super::refuse;
-    use crate::local_input::Kind;
+    use super::{Kind, id_in, refuse};
 
     #[test]
     fn the_id_in_an_address_is_named() {
@@ -106,5 +111,12 @@ mod tests {
             ]
             .join("\n")
         );
+    }
+
+    #[test]
+    fn id_of_an_address_has_one_or_two_parts() {
+        assert_eq!(id_in("https://huggingface.co/org/m/tree/main").as_deref(), Some("org/m"));
+        assert_eq!(id_in("hf.co/datasets/org/d").as_deref(), Some("org/d"));
+        assert_eq!((id_in("org/m"), id_in("./hf.co/org/m")), (None, None));
     }
 }
