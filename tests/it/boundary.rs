@@ -214,6 +214,8 @@ fn tokens_are_covered_under_every_mount_that_shows_them() {
                 assert!(machine.asked().contains(&cover), "{args:?} {cover}: {}", machine.asked());
             }
         }
+        let pin = format!("source={}\",target=/results/hf\n", home.display());
+        assert!(machine.asked().contains(&pin), "it could be renamed: {}", machine.asked());
     }
     machine.succeeds(&["--expose-tokens"]);
     assert!(!machine.asked().contains("/dev/null"));
