@@ -1,7 +1,7 @@
 //! The folders that a container may write to. What it may have left there, the host does not follow:
 //! a symlink on the way to a folder that is mounted next, or a token beside the weights.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -10,16 +10,17 @@ use crate::{
     host::Host,
     host_path::HostPath,
     hub_cache::{HubCache, trust::Trust},
-    planted::{HubLinks, Planted},
+    options::results_folder,
+    planted::{HubLinks, Planted, Writable},
     token,
 };
 
 /// Folders that containers may write to, and what is known of the Hub cache among them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Boundary {
-    /// Those of any run of the user's with these folders, canonical: an earlier one may have had more
-    /// than this one has.
-    folders: Vec<PathBuf>,
+    /// Those of any run of the user's with these folders: an earlier one may have had more than this one
+    /// has.
+    writable: Writable,
     hub: HubLinks,
     /// What is known of the Hub cache, where a container could have replaced it.
     trust: Option<Trust>,
@@ -28,12 +29,11 @@ pub(crate) struct Boundary {
 impl Boundary {
     /// The boundary of runs with these folders.
     pub(crate) fn of(results: &HostPath, cache: &HubCache, host: &Host) -> Self {
-        let real = |path: &HostPath| path.as_path().canonicalize().ok();
-        let (results, home) = (real(results), real(&cache.home));
-        let around: Vec<_> = results.into_iter().chain(home).collect();
-        let trust = Trust::look(cache.hub.as_path(), &around, host);
-        let folders = around.into_iter().chain(real(&cache.hub)).collect();
-        Self { folders, hub: HubLinks::of(cache.hub.as_path()), trust }
+        let HubCache { home, hub } = cache;
+        let around = Writable::of([results, home].map(HostPath::as_path), host);
+        let trust = Trust::look(hub.as_path(), &around, host);
+        let writable = Writable::of([results, home, hub].map(HostPath::as_path), host);
+        Self { writable, hub: HubLinks::of(hub.as_path()), trust }
     }
 
     /// Makes sure that the user chose what `path` leads to, and no container of an earlier run.
@@ -43,7 +43,7 @@ impl Boundary {
     pub(crate) fn check(&self, what: &str, path: &Path) -> Result<(), Usage> {
         let trust = self.trust.as_ref().map_or(Ok(()), Trust::check);
         let accepted = trust.is_ok().then_some(&self.hub);
-        let Some(planted) = Planted::find(path, &self.folders, accepted) else { return Ok(()) };
+        let Some(planted) = Planted::find(path, &self.writable, accepted) else { return Ok(()) };
         if planted.ends_in(&self.hub) {
             // With the command that accepts it.
             trust?;
@@ -57,8 +57,32 @@ impl Boundary {
     /// # Errors
     /// As those of [`Boundary::check`].
     pub(crate) fn check_cache(&self, cache: &HubCache) -> Result<(), Usage> {
+        self.check_turns(cache)?;
         self.check("HuggingFace home", cache.home.as_path())?;
         self.trust.as_ref().map_or(Ok(()), Trust::check)
+    }
+
+    /// Makes sure that no `..` in the folders of the cache is behind a symlink that a container may have
+    /// made: nobody can confirm a place that is not named.
+    ///
+    /// # Errors
+    /// As those of [`Boundary::check`].
+    pub(crate) fn check_turns(&self, cache: &HubCache) -> Result<(), Usage> {
+        for (what, folder) in cache.folders() {
+            let path = folder.as_path();
+            let up = path.ancestors().find(|path| path.ends_with(".."));
+            if up.is_some_and(|up| Planted::find(up, &self.writable, None).is_some())
+                && let Some(planted) = Planted::find(path, &self.writable, None)
+            {
+                return Err(planted.refusal(what, path));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is known of the Hub cache, where a container could have replaced it.
+    pub(crate) const fn known(&self) -> Option<&Trust> {
+        self.trust.as_ref()
     }
 
     /// What is known of the Hub cache, if a run may remember it.
@@ -66,6 +90,19 @@ impl Boundary {
         self.trust.filter(|trust| trust.check().is_ok())
     }
 }
+
+/// Makes sure that the user chose what `path` leads to, for a command that is of no run.
+///
+/// # Errors
+/// As those of [`Boundary::check`].
+pub(crate) fn check_named(what: &str, path: &Path, host: &Host) -> Result<(), Usage> {
+    let path = host.cwd.join(path);
+    let (results, cache) = (results_folder(None, host)?, HubCache::locate(host).ok());
+    let cache = cache.iter().flat_map(HubCache::folders).map(|(_, folder)| folder);
+    let writable = Writable::of([&results].into_iter().chain(cache).map(HostPath::as_path), host);
+    Planted::find(&path, &writable, None).map_or(Ok(()), |found| Err(found.refusal(what, &path)))
+}
+
 /// A file with a token, below a folder that is mounted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Secret {

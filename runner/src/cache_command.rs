@@ -15,7 +15,7 @@ use signal_hook::flag;
 use untrusted::Dir;
 
 use crate::{
-    cache_trust,
+    boundary::Boundary,
     exit::Exit,
     folders::closed,
     give_back::{Entry, Failure, Ids, find_engine, give_back, leave, protected_behind, sudo_line},
@@ -24,11 +24,11 @@ use crate::{
     hub_cache::{
         CacheCensus, HubCache, Listing,
         repair::{TakeBack, repair},
-        trust::Trust,
         verify::{Around, Scope, Verification, verify},
     },
     json_text::json_text,
-    options::EngineChoice,
+    options::{EngineChoice, results_folder},
+    planted::Writable,
     signals, terminal,
     token::TokenSource,
 };
@@ -91,7 +91,7 @@ pub fn mend(
 /// The cache, unless it is a symlink that a container may have made.
 fn located(host: &Host) -> anyhow::Result<HubCache> {
     let cache = HubCache::locate(host)?;
-    cache_trust::look(host, &cache).as_ref().map_or(Ok(()), Trust::check)?;
+    Boundary::of(&results_folder(None, host)?, &cache, host).check_cache(&cache)?;
     Ok(cache)
 }
 
@@ -114,7 +114,7 @@ fn around<T>(
     work: impl FnOnce(&Around<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     must_be_open(host, cache)?;
-    let memory = dirs::cache_dir().filter(|folder| !is_containers(folder, cache));
+    let memory = dirs::cache_dir().filter(|folder| !is_containers(folder, cache, host));
     let token = TokenSource::locate(host, cache, "")?;
     work(&Around {
         host,
@@ -124,11 +124,12 @@ fn around<T>(
     })
 }
 
-/// Whether a container can write to `folder`, which may be missing yet: it lies in the cache.
-fn is_containers(folder: &Path, cache: &HubCache) -> bool {
+/// Whether a container can write to `folder`, which may be missing yet.
+fn is_containers(folder: &Path, cache: &HubCache, host: &Host) -> bool {
     let real = folder.ancestors().find_map(|folder| folder.canonicalize().ok());
-    let writable = [&cache.home, &cache.hub].map(|path| path.as_path().canonicalize().ok());
-    real.is_some_and(|real| writable.iter().flatten().any(|other| real.starts_with(other)))
+    let (HubCache { home, hub }, results) = (cache, results_folder(None, host).ok());
+    let folders = [home, hub].into_iter().chain(&results).map(HostPath::as_path);
+    real.is_some_and(|real| Writable::of(folders, host).holds(&real))
 }
 
 /// Says who closed the cache, and what opens it.

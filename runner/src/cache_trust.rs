@@ -4,18 +4,9 @@ use anyhow::{Context as _, bail};
 use untrusted::escape;
 
 use crate::{
-    exit::Exit,
-    host::Host,
-    hub_cache::{HubCache, trust::Trust},
+    boundary::Boundary, exit::Exit, host::Host, hub_cache::HubCache, options::results_folder,
     terminal,
 };
-
-/// What is known of the Hub cache, if it lies in the HuggingFace home, where a container could have
-/// replaced it.
-pub(crate) fn look(host: &Host, cache: &HubCache) -> Option<Trust> {
-    let home: Vec<_> = cache.home.as_path().canonicalize().into_iter().collect();
-    Trust::look(cache.hub.as_path(), &home, host)
-}
 
 /// Remembers where the Hub cache leads, so that runs follow it from now on.
 ///
@@ -24,10 +15,11 @@ pub(crate) fn look(host: &Host, cache: &HubCache) -> Option<Trust> {
 pub fn run() -> anyhow::Result<Exit> {
     let host = Host::read()?;
     let cache = HubCache::locate(&host)?;
-    let trust = look(&host, &cache);
+    let boundary = Boundary::of(&results_folder(None, &host)?, &cache, &host);
+    boundary.check_turns(&cache)?;
+    let trust = boundary.known();
     let hub = escape(cache.hub.as_str());
-    let Some((trust, target)) =
-        trust.as_ref().and_then(|trust| Some((trust, trust.target().transpose()?)))
+    let Some((trust, target)) = trust.and_then(|trust| Some((trust, trust.target().transpose()?)))
     else {
         terminal::say(format_args!("`{hub}` is not a symlink that needs to be trusted"));
         return Ok(Exit::Success);

@@ -130,6 +130,7 @@ pub(crate) fn plan(options: &RunOptions, host: &Host, engine: &Engine) -> Result
     let mut plan = RunPlan::new(options, host, engine)?;
     plan.mounts.retain(|mount| mount.target != path::RESULTS);
     plan.covers.retain(|cover| !cover.target.starts_with(&format!("{}/", path::RESULTS)));
+    plan.pins.retain(|pin| !pin.target.starts_with(&format!("{}/", path::RESULTS)));
     plan.args.insert(0, FETCH.to_owned());
     if let Some(supervision) = &mut plan.supervision {
         // It would lie in the results folder.

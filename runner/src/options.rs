@@ -189,12 +189,6 @@ impl RunOptions {
         }
         // A server is reached without the Hub.
         let offline = offline || (backend != Some(Backend::Vllm) && host.env.offline().is_some());
-        let results = results
-            .or_else(|| {
-                let named = host.env.get(env::RESULTS_DIR)?;
-                Some(named.to_str().map_or_else(|| named.into(), |text| expand(text, host)))
-            })
-            .unwrap_or_else(|| Path::new("results").to_owned());
         let cache = HubCache::locate(host)?;
         let run_id = run_id(host.now, host.pid);
         let served = endpoint.as_ref().filter(|_| backend == Some(Backend::Vllm));
@@ -202,7 +196,7 @@ impl RunOptions {
         let image_chosen =
             image.is_some() || flavour.is_some() || host.env.get(env::DOCKER_IMAGE).is_some();
         let args = with_num_samples(args, num_samples)?;
-        let results = HostPath::new("results folder", &results, &host.cwd)?;
+        let results = results_folder(results, host)?;
         Ok(Self {
             engine,
             image_chosen,
@@ -244,7 +238,9 @@ impl RunOptions {
     pub fn read(request: Request, host: &Host) -> Result<Self, Usage> {
         let options = Self::new(request, host)?;
         // Here, because without `..` a symlink on the way is no longer seen.
-        options.check_paths(&Boundary::of(&options.results, &options.cache, host), host)?;
+        let boundary = Boundary::of(&options.results, &options.cache, host);
+        boundary.check_turns(&options.cache)?;
+        options.check_paths(&boundary, host)?;
         let HubCache { home, hub } = options.cache;
         let token = options.token.map(|token| token.without_parents()).transpose()?;
         Ok(Self {
@@ -268,13 +264,27 @@ impl RunOptions {
         for (what, path) in files.chain(inputs) {
             boundary.check(what, path.as_path())?;
         }
-        if let Some(TokenSource::File(file)) = &self.token {
+        match &self.token {
+            Some(TokenSource::File(file)) if host.env.get(env::HF_TOKEN_PATH).is_some() => {
+                boundary.check("token file", file.as_path())
+            }
             // One in the HuggingFace home that is a symlink is refused as such.
-            let is_named = host.env.get(env::HF_TOKEN_PATH).is_some();
-            let chosen = Some(file.as_path()).filter(|_| is_named).or(file.as_path().parent());
-            chosen.map_or(Ok(()), |path| boundary.check("token file", path))?;
+            Some(TokenSource::File(_)) => {
+                boundary.check("HuggingFace home", self.cache.home.as_path())
+            }
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Makes sure that no container chose a folder of the cache, before any is made.
+    ///
+    /// # Errors
+    /// When one may have.
+    pub(crate) fn check_cache(&self, host: &Host) -> Result<(), Usage> {
+        if !self.backend.is_none_or(Backend::needs_hub_cache) {
+            return Ok(());
+        }
+        Boundary::of(&self.results, &self.cache, host).check_cache(&self.cache)
     }
 
     /// The same, held against the disk: links of the cache and of local inputs followed, no token
@@ -316,6 +326,19 @@ impl RunOptions {
             ..self
         })
     }
+}
+
+/// `--results` over `RESULTS_DIR` over `./results`.
+///
+/// # Errors
+/// When no engine can mount the path.
+pub(crate) fn results_folder(asked: Option<PathBuf>, host: &Host) -> Result<HostPath, Usage> {
+    let named = || {
+        let named = host.env.get(env::RESULTS_DIR)?;
+        Some(named.to_str().map_or_else(|| named.into(), |text| expand(text, host)))
+    };
+    let folder = asked.or_else(named).unwrap_or_else(|| Path::new("results").to_owned());
+    HostPath::new("results folder", &folder, &host.cwd)
 }
 
 /// `--image` over `--flavour` over `DOCKER_IMAGE` over the image of the backend.

@@ -10,7 +10,7 @@ use contract::{Backend, Flavour, HOST_GATEWAY, SHM_SIZE, env, path};
 use serde::Serialize;
 use untrusted::NEW;
 
-pub use confinement::{Cover, Limit};
+pub use confinement::{Cover, Limit, Pin};
 pub use gpus::Driver;
 pub use parts::{
     Access, Because, Identity, Image, Input, InputBy, Mount, MountVariable, Network, Pull, Root,
@@ -55,6 +55,8 @@ pub struct RunPlan {
     pub tmpfs: Vec<Tmpfs>,
     /// Folders and files of the host.
     pub mounts: Vec<Mount>,
+    /// Folders in them that stay where they are.
+    pub pins: Vec<Pin>,
     /// Files in them that it shall not read.
     pub covers: Vec<Cover>,
     /// Models and datasets of this machine that the arguments name.
@@ -101,7 +103,9 @@ impl RunPlan {
         let sources = mounts.iter().map(|mount| &mount.source);
         let is_own = |input: &&Input| input.by == InputBy::OwnMount;
         let inputs_own = inputs.places.iter().filter(is_own).map(|input| &input.source);
-        sources.chain(inputs_own).try_for_each(|source| can_mount(engine, source))?;
+        let pins = if container { confinement::pins(options, &mounts)? } else { vec![] };
+        let pinned = pins.iter().map(|pin| &pin.source);
+        sources.chain(inputs_own).chain(pinned).try_for_each(|it| can_mount(engine, it))?;
         let devices = gpus::devices(&options.gpus, backend.value, host, engine)?;
         let closed = gpus::doubt(&devices.value, host, engine);
         let doubts =
@@ -117,6 +121,7 @@ impl RunPlan {
             root: container.then(|| root(options.relaxed.writable_root)),
             limits: if container { confinement::limits(options, engine)? } else { vec![] },
             notes: if container { confinement::notes(options, engine) } else { vec![] },
+            pins,
             covers: if container {
                 confinement::covers(options, &mounts, &inputs.places)
             } else {

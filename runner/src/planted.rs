@@ -4,16 +4,17 @@ use std::{
     collections::VecDeque,
     ffi::OsString,
     fs,
+    os::unix::fs::MetadataExt as _,
     path::{Component, Path, PathBuf},
 };
 
 use contract::{
-    hub::is_of_the_client,
-    output::{DOCUMENTED, LOCK},
+    hub::{BLOBS, is_of_the_client},
+    output::MARKS,
 };
 use untrusted::escape;
 
-use crate::exit::Usage;
+use crate::{exit::Usage, give_back::Ids, host::Host};
 
 /// Symlinks after which the kernel follows no more.
 const MOST_LINKS: usize = 40;
@@ -34,6 +35,8 @@ struct Link {
     place: PathBuf,
     /// What it says.
     target: PathBuf,
+    /// The way on from where it leads.
+    rest: PathBuf,
 }
 
 impl Way {
@@ -59,11 +62,13 @@ impl Way {
                 end = place;
                 continue;
             };
+            let rest = ahead.iter().collect();
             for part in names(&target).into_iter().rev() {
                 ahead.push_front(part);
             }
-            links.push(Link { folder: end.clone(), place, target });
+            links.push(Link { folder: end.clone(), place, target, rest });
             if links.len() > MOST_LINKS {
+                end.push(name);
                 break;
             }
         }
@@ -72,16 +77,50 @@ impl Way {
 }
 
 impl Link {
-    /// The results folder of an earlier run that it lies in.
-    fn results(&self) -> Option<&Path> {
-        self.folder.ancestors().find(|folder| is_of_a_run(folder))
+    /// Whether the Hub's client makes such a symlink. One of a cache that was copied names the repo by a
+    /// path of the user's, who may have symlinks on it.
+    fn is_of_the_client(&self) -> bool {
+        let repo =
+            self.target.parent().filter(|blobs| blobs.ends_with(BLOBS)).and_then(Path::parent);
+        let real = repo.filter(|repo| repo.is_absolute()).and_then(|repo| repo.canonicalize().ok());
+        let real =
+            real.zip(self.target.file_name()).map(|(repo, name)| repo.join(BLOBS).join(name));
+        is_of_the_client(&self.folder, real.as_ref().unwrap_or(&self.target))
     }
 }
 
-/// Whether a run wrote to the folder. Its container could delete the lock file, too.
-pub(crate) fn is_of_a_run(folder: &Path) -> bool {
-    let names = DOCUMENTED.iter().map(|(name, _)| *name).chain([LOCK]);
-    names.into_iter().any(|name| fs::symlink_metadata(folder.join(name)).is_ok())
+/// What containers of the user's write to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Writable {
+    /// Folders, canonical.
+    pub(crate) folders: Vec<PathBuf>,
+    /// Whose the files are that their runs leave.
+    ids: Ids,
+}
+
+impl Writable {
+    /// Those of the folders that are there.
+    pub(crate) fn of<'a>(folders: impl IntoIterator<Item = &'a Path>, host: &Host) -> Self {
+        let real = folders.into_iter().filter_map(|folder| folder.canonicalize().ok());
+        Self { folders: real.collect(), ids: Ids::of_this_machine(host) }
+    }
+
+    /// Whether a container may have written to `folder`, which is canonical.
+    pub(crate) fn holds(&self, folder: &Path) -> bool {
+        self.folders.iter().any(|other| folder.starts_with(other)) || self.results(folder).is_some()
+    }
+
+    /// The results folder of an earlier run that `folder` is or lies in.
+    fn results<'a>(&self, folder: &'a Path) -> Option<&'a Path> {
+        folder.ancestors().find(|folder| MARKS.iter().any(|mark| self.is_mark(&folder.join(mark))))
+    }
+
+    /// Whether a run of the user's left the file. Another user may have put one into a folder of
+    /// everybody's.
+    fn is_mark(&self, file: &Path) -> bool {
+        let owner = fs::symlink_metadata(file).map(|data| data.uid());
+        owner.is_ok_and(|owner| owner == self.ids.user || self.ids.is_container(owner))
+    }
 }
 
 /// The symlinks on the way to a Hub cache on another disk.
@@ -103,16 +142,17 @@ impl HubLinks {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Planted {
     link: Link,
+    /// The results folder that it lies in, if it lies in one.
+    results: Option<PathBuf>,
     /// Where the whole way ends.
     end: PathBuf,
 }
 
 impl Planted {
-    /// The first on the way to `path` that lies in a folder of `writable`, which are canonical, or in a
-    /// results folder of an earlier run.
+    /// The first on the way to `path` that lies where containers write.
     pub(crate) fn find(
         path: &Path,
-        writable: &[PathBuf],
+        writable: &Writable,
         accepted: Option<&HubLinks>,
     ) -> Option<Self> {
         let Way { links, end } = Way::to(path);
@@ -122,14 +162,12 @@ impl Planted {
         });
         let is_accepted = |link: &Link| {
             let of_hub = accepted.is_some_and(|accepted| accepted.places.contains(&link.place));
-            of_hub || is_of_the_client(&link.folder, &link.target)
+            of_hub || link.is_of_the_client()
         };
-        let is_inside = |link: &Link| {
-            let is_writable = writable.iter().any(|folder| link.folder.starts_with(folder));
-            is_writable || link.results().is_some()
-        };
-        let link = links.iter().find(|link| is_inside(link) && !is_accepted(link))?.clone();
-        Some(Self { link, end })
+        let is_planted = |link: &&Link| writable.holds(&link.folder) && !is_accepted(link);
+        let link = links.iter().find(is_planted)?.clone();
+        let results = writable.results(&link.folder).map(Path::to_owned);
+        Some(Self { link, results, end })
     }
 
     /// Whether the way ends in this Hub cache.
@@ -137,32 +175,60 @@ impl Planted {
         self.end.starts_with(&hub.hub)
     }
 
+    /// Where the whole way ends.
+    pub(crate) fn end(&self) -> &Path {
+        &self.end
+    }
+
+    /// The folder that the symlink lies in, canonical.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.link.folder
+    }
+
+    /// The whole way, as it is up to the symlink and from there as it is spelled.
+    pub(crate) fn spelled(&self) -> PathBuf {
+        joined(&self.link.place, &self.link.rest)
+    }
+
     /// The refusal of `path`, which is `what`.
     pub(crate) fn refusal(&self, what: &str, path: &Path) -> Usage {
         let shown = |path: &Path| escape(&path.to_string_lossy());
-        let folder = match self.link.results() {
+        let folder = match &self.results {
             Some(results) => format!("`{}`, the results folder of an earlier run", shown(results)),
             None => "a folder that containers write to".to_owned(),
         };
+        // The rest may lead on by the client's own symlinks, and what is at their end has another name.
+        let meant = joined(&place(&self.link.place), &self.link.rest);
         Usage(format!(
             "the {what} `{}` leads through the symlink `{}`, which a container may have made: it is in \
              {folder}; if you mean `{}`, name that",
             shown(path),
             shown(&self.link.place),
-            shown(&self.end)
+            shown(&meant)
         ))
     }
+}
+
+/// Without a slash at the end where nothing follows.
+fn joined(path: &Path, rest: &Path) -> PathBuf {
+    path.components().chain(rest.components()).collect()
+}
+
+/// Where `path` is, symlinks followed as far as there are folders.
+pub(crate) fn place(path: &Path) -> PathBuf {
+    Way::to(path).end
 }
 
 #[cfg(test)]
 mod tests {
     use std::{
         fs,
-        os::unix::fs::symlink,
+        os::unix::fs::{chown, symlink},
         path::{Path, PathBuf},
     };
 
-    use super::{HubLinks, Planted};
+    use super::{HubLinks, Planted, Writable};
+    use crate::{give_back::Ids, host::Host, testing::host};
 
     struct Disk(tempfile::TempDir);
 
@@ -186,7 +252,10 @@ mod tests {
         }
 
         fn planted(&self, path: &str, accepted: Option<&HubLinks>) -> Option<String> {
-            let writable = [self.at("home"), self.at("disk/hub")];
+            let folders = [self.at("home"), self.at("disk/hub")];
+            let uid = rustix::process::geteuid().as_raw();
+            let host = Host { uid, ..host() };
+            let writable = Writable::of(folders.iter().map(PathBuf::as_path), &host);
             let path = self.at(path);
             let found = Planted::find(&path, &writable, accepted)?;
             let refusal = found.refusal("model", &path).to_string();
@@ -228,6 +297,43 @@ mod tests {
     }
 
     #[test]
+    fn results_folder_is_told_by_files_that_only_a_run_of_the_users_leaves() {
+        let disk = Disk::new();
+        disk.file("scratch/ada/m/config.json");
+        disk.link("m", "scratch/ada/link");
+        for common in ["benchmark.log", "benchmark_report.json"] {
+            disk.file(&format!("scratch/{common}"));
+        }
+        assert_eq!(disk.planted("scratch/ada/link", None), None);
+        let mark = disk.at("scratch/GPU_ENERGY_WH.txt");
+        fs::write(&mark, "").unwrap();
+        assert!(disk.planted("scratch/ada/link", None).is_some());
+        let Writable { folders, ids } = Writable::of([], &host());
+        let own = rustix::process::geteuid().as_raw();
+        let other = if own == 0 { 4343 } else { own };
+        chown(&mark, Some(other), None).unwrap();
+        let mut writable = Writable { folders, ids: Ids { user: other + 1, ..ids } };
+        let link = disk.at("scratch/ada/link");
+        assert_eq!(Planted::find(&link, &writable, None), None, "another user's");
+        writable.ids.container.push(other..other + 1);
+        assert!(Planted::find(&link, &writable, None).is_some(), "a container's");
+    }
+
+    #[test]
+    fn hint_replaces_the_refused_symlink_alone() {
+        let disk = Disk::new();
+        let blob = "1".repeat(40);
+        disk.file(&format!("disk2/models--o--m/blobs/{blob}"));
+        let snapshot = "models--o--m/snapshots/2";
+        disk.link(format!("../../blobs/{blob}"), &format!("disk2/{snapshot}/m.gguf"));
+        disk.link("../../disk2/models--o--m", "home/hub/models--o--m");
+        let refusal = disk.planted(&format!("home/hub/{snapshot}/m.gguf"), None).unwrap();
+        let hint = format!("if you mean `disk2/{snapshot}/m.gguf`, name that");
+        assert!(refusal.ends_with(&hint), "{refusal}");
+        assert_eq!(disk.planted(&format!("disk2/{snapshot}/m.gguf"), None), None);
+    }
+
+    #[test]
     fn symlink_in_a_writable_folder_is_found_behind_one_of_the_users_own() {
         let disk = Disk::new();
         disk.file("home/a/b");
@@ -257,7 +363,14 @@ mod tests {
             disk.link(format!("../../blobs/{blob}"), &format!("{repo}/snapshots/1/{blob}.gguf"));
         }
         disk.link(disk.at(repo).join("snapshots/1/22.gguf"), "favourite.gguf");
-        for path in ["snapshots/1/11.gguf", "snapshots/1/22.gguf", "snapshots/1"] {
+        // Of a cache that was copied, or is named by a symlink of the user's.
+        disk.link("home", "own");
+        for (of, name) in [("home", "abs"), ("own", "spelled")] {
+            let blob = disk.at(&format!("{of}/hub/models--o--m/blobs/11"));
+            disk.link(blob, &format!("{repo}/snapshots/1/{name}"));
+        }
+        let files = ["11.gguf", "22.gguf", "abs", "spelled"];
+        for path in files.map(|file| format!("snapshots/1/{file}")) {
             assert_eq!(disk.planted(&format!("{repo}/{path}"), None), None, "{path}");
         }
         assert_eq!(disk.planted("favourite.gguf", None), None);

@@ -13,6 +13,7 @@ use anyhow::Context as _;
 
 use self::{report::Report, survey::Survey};
 use crate::{
+    boundary::check_named,
     engine::Engine,
     exit::{Exit, Usage},
     give_back::{self, Entry, Ids, protected},
@@ -95,6 +96,7 @@ fn repair(
 
 /// The folder itself, links to it followed.
 fn folder(path: &Path, host: &Host) -> anyhow::Result<HostPath> {
+    check_named("folder", path, host)?;
     let real = host.cwd.join(path);
     let shown = real.display();
     let real = match real.canonicalize() {

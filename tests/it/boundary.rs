@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
 use crate::{
     fake_runs::GOOD,
     harness::{FakeDocker, Outcome, Sandbox, aienergyscore},
@@ -124,7 +126,11 @@ fn hub_that_becomes_a_symlink_is_refused_until_the_user_trusts_it() {
     assert!(trusted.starts_with("trusted: `") && trusted.contains("other`"), "{trusted}");
     machine.succeeds(&[]);
     machine.link_hub(Path::new("nowhere"));
-    assert_eq!(trust().code, Some(0), "nothing is there to trust");
+    let nothing = trust();
+    assert_eq!(nothing.code, Some(1), "nothing is there to trust");
+    assert!(nothing.stderr.contains("is not a folder"), "{}", nothing.stderr);
+    let refused = machine.refused(&[]);
+    assert!(refused.contains("before; make that folder, or"), "{refused}");
     // What the user names is the user's own choice.
     let mut machine = Machine::new();
     machine.succeeds(&[]);
@@ -132,6 +138,77 @@ fn hub_that_becomes_a_symlink_is_refused_until_the_user_trusts_it() {
     symlink(&named, machine.sandbox.folder("link")).unwrap();
     machine.sandbox.set("HF_HUB_CACHE", machine.sandbox.folder("link"));
     machine.succeeds(&[]);
+}
+
+/// What the commands say that use the cache, all of which must refuse it.
+fn refusals(machine: &Machine) -> Vec<String> {
+    let others = [&["verify", "--flavour", "smoke"][..], &["cache", "ls"], &["cache", "verify"]];
+    let others = others.map(|words| {
+        let Outcome { code, stdout, stderr } = aienergyscore(&machine.sandbox, words);
+        assert!(code == Some(1) || code == Some(2), "{words:?}: {stdout}{stderr}");
+        stdout + &stderr
+    });
+    [machine.refused(&[])].into_iter().chain(others).collect()
+}
+
+#[test]
+fn cache_behind_a_symlink_of_a_container_and_up_again_is_refused() {
+    let mut machine = Machine::new();
+    machine.succeeds(&[]);
+    machine.folder("home/project/deep", &[]);
+    machine.folder("home/project/hf/hub", &[]);
+    symlink("../../home/project/deep", machine.sandbox.folder("cwd/results/a")).unwrap();
+    let planted = machine.sandbox.folder("cwd/results/a/../hf");
+    machine.sandbox.set("HF_HOME", &planted);
+    for refused in refusals(&machine) {
+        assert!(refused.contains("the HuggingFace home `"), "{refused}");
+        assert!(refused.contains("home/project/deep/../hf`, name that"), "{refused}");
+    }
+    machine.sandbox.set("HF_HOME", "").set("HF_HUB_CACHE", planted.join("hub"));
+    for refused in refusals(&machine) {
+        assert!(refused.contains("the Hub cache `"), "{refused}");
+    }
+}
+
+#[test]
+fn nothing_is_made_behind_a_symlink_of_a_container() {
+    let mut machine = Machine::new();
+    machine.succeeds(&[]);
+    let ssh = machine.folder("home/.ssh", &[]);
+    symlink("../../.ssh", machine.huggingface().join("x")).unwrap();
+    machine.sandbox.set("HF_HUB_CACHE", machine.huggingface().join("x/y/hub"));
+    for refused in refusals(&machine) {
+        assert!(refused.contains("which a container may have made"), "{refused}");
+        assert_eq!(fs::read_dir(&ssh).unwrap().count(), 0, "{refused}");
+    }
+    machine.sandbox.set("HF_HUB_CACHE", "");
+    symlink("../../home/.ssh", machine.sandbox.folder("cwd/results/x")).unwrap();
+    machine.sandbox.set("HF_HOME", machine.sandbox.folder("cwd/results/x/hf"));
+    // Its container deleted every mark of a run, and the folder is known by its name alone.
+    fs::remove_file(machine.sandbox.folder("cwd/results/.aienergyscore.lock")).unwrap();
+    for refused in refusals(&machine) {
+        assert!(refused.contains("the HuggingFace home `"), "{refused}");
+        assert_eq!(fs::read_dir(&ssh).unwrap().count(), 0, "{refused}");
+    }
+}
+
+#[test]
+fn hub_in_a_home_that_a_container_replaced_is_no_first_run() {
+    let mut machine = Machine::new();
+    let results = machine.folder("cwd/results", &[]);
+    machine.sandbox.set("HF_HOME", results.join("hf"));
+    machine.succeeds(&[]);
+    fs::rename(results.join("hf"), results.join("old")).unwrap();
+    fs::create_dir(results.join("hf")).unwrap();
+    let empty = machine.folder("home/empty", &[]);
+    symlink(&empty, results.join("hf/hub")).unwrap();
+    symlink("results/hf", machine.sandbox.folder("cwd/own")).unwrap();
+    for home in ["cwd/results/hf", "cwd/own"] {
+        machine.sandbox.set("HF_HOME", machine.sandbox.folder(home));
+        for refused in refusals(&machine) {
+            assert!(refused.contains("it was a folder before"), "{refused}");
+        }
+    }
 }
 
 #[test]
@@ -214,9 +291,28 @@ fn tokens_are_covered_under_every_mount_that_shows_them() {
                 assert!(machine.asked().contains(&cover), "{args:?} {cover}: {}", machine.asked());
             }
         }
+        let pin = format!("source={}\",target=/results/hf\n", home.display());
+        assert!(machine.asked().contains(&pin), "it could be renamed: {}", machine.asked());
     }
     machine.succeeds(&["--expose-tokens"]);
     assert!(!machine.asked().contains("/dev/null"));
+    // Those of another login, in the home that is the default.
+    let mut machine = Machine::new();
+    machine.folder("home/.cache/huggingface", &["token", "stored_tokens"]);
+    machine.folder("home/xdg/huggingface", &["token"]);
+    machine.sandbox.set("XDG_CACHE_HOME", machine.sandbox.folder("home/xdg"));
+    machine.sandbox.set("HF_HOME", machine.folder("home/hf", &[]));
+    machine.sandbox.set("HF_HUB_CACHE", machine.huggingface());
+    machine.succeeds(&["--no-token", "--results", &machine.sandbox.home().to_string_lossy()]);
+    for token in [
+        "/hub_cache/token",
+        "/hub_cache/stored_tokens",
+        "/results/.cache/huggingface/token",
+        "/results/xdg/huggingface/token",
+    ] {
+        let cover = format!("source=/dev/null,\"target={token}\",readonly");
+        assert!(machine.asked().contains(&cover), "{cover}: {}", machine.asked());
+    }
 }
 
 #[test]
@@ -234,6 +330,10 @@ fn token_that_is_none_is_told_before_the_run() {
     fs::write(&token, b"\xff\xfeh\0f\0_\0").unwrap();
     assert!(machine.refused(&[]).contains("is not a token: it is not text in UTF-8"));
     assert!(verify(&machine).contains("is not a token: it is not text in UTF-8"));
+    fs::remove_file(&token).unwrap();
+    mknodat(CWD, &token, FileType::Fifo, Mode::RWXU, 0).unwrap();
+    assert!(machine.refused(&[]).contains("is not a token: it is not a regular file"));
+    assert!(verify(&machine).contains("is not a token: it is not a regular file"));
     fs::remove_file(token).unwrap();
     fs::write(machine.huggingface().join("stored_tokens"), "hf_x").unwrap();
     let said = machine.run(&[]).stderr;

@@ -170,6 +170,40 @@ fn a_report_follows_no_symlink_below_what_was_named() {
 }
 
 #[test]
+fn commands_follow_no_symlink_of_a_container_that_is_named() {
+    let here = Here::with_run(&format!("{GOOD}\nln -s ../other \"$RESULTS/next\""));
+    assert_eq!(here.run(&[]).code, Some(0));
+    let named: [&[&str]; 6] = [
+        &["report", "results/next"],
+        &["report", "results/next/below"],
+        &["report", "results", "--html", "results/next/page.html"],
+        &["report", "results", "--html", "results/next/precious", "--overwrite"],
+        &["repair-results", "results/next"],
+        &["repair-results", "--yes", "results/next"],
+    ];
+    let refused = |prefix: &str| {
+        for words in named {
+            let words = words.iter().map(|word| word.replace("results/", prefix));
+            let words: Vec<_> = words.collect();
+            let outcome = aienergyscore(&here.sandbox, &words);
+            assert_ne!(outcome.code, Some(0), "{words:?}");
+            assert!(outcome.stderr.contains("a container may have made"), "{}", outcome.stderr);
+            here.assert_untouched();
+        }
+    };
+    refused("results/");
+    symlink("results", here.at("own")).unwrap();
+    refused("own/");
+    // The user's own are followed.
+    for words in [&["report", "own"][..], &["report", "own", "--html", "own/page.html"]] {
+        let outcome = aienergyscore(&here.sandbox, words);
+        assert_eq!(outcome.code, Some(0), "{words:?}: {}", outcome.stderr);
+    }
+    let outcome = aienergyscore(&here.sandbox, ["repair-results", "own"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+}
+
+#[test]
 fn a_report_is_never_written_over_an_output_of_a_run() {
     let here = Here::new();
     Leaves::score().write(&here.at("results"));

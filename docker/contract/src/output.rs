@@ -31,6 +31,9 @@ pub const DOCUMENTED: [(&str, &str); 7] = [
     (LOG, "what the benchmark printed"),
 ];
 
+/// Files that tell the results folder of a run: no other program has a file of such a name.
+pub const MARKS: [&str; 6] = [LOCK, COMPLETION, SUMMARY, ENERGY_WH, RECORD, HOST_METER];
+
 /// Further names that the backends write. Facts of optimum-benchmark 0.6 and
 /// ai_energy_benchmarks 0.0.7.
 const OTHERS: [&str; 9] = [

@@ -14,7 +14,6 @@ use contract::Backend;
 pub use finding::{Finding, Severity, exit, render};
 
 use crate::{
-    boundary::Boundary,
     engine::{self, Detected},
     folders::{Need, repos_out_of_sight},
     gpus::Devices,
@@ -36,17 +35,14 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
     let results = &options.results;
     findings.push(folder::check("results", "results folder", results, &host, Need::Write));
     let needs_cache = options.backend.is_none_or(Backend::needs_hub_cache);
+    if let Err(refused) = options.check_cache(&host) {
+        findings.push(Finding::error("cache", options.cache.hub.as_str(), refused.to_string()));
+        return Ok(findings);
+    }
     if needs_cache {
         for (what, path) in options.cache.folders() {
             findings.push(folder::check("cache", what, path, &host, Need::WriteOrWarn));
         }
-    }
-    let boundary = Boundary::of(results, &options.cache, &host);
-    if let Err(refused) = boundary.check_cache(&options.cache)
-        && needs_cache
-    {
-        findings.push(Finding::error("cache", options.cache.hub.as_str(), refused.to_string()));
-        return Ok(findings);
     }
     let folders_serve = findings.iter().all(|finding| finding.severity != Severity::Error);
     if needs_cache && folders_serve {

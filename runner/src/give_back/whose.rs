@@ -27,13 +27,17 @@ impl Ids {
         let container = parse_subids(&read("/etc/subuid"), host.uid, name.as_deref());
         Self { user: host.uid, container }
     }
+
+    /// Whether `owner` is root or a container of the user's.
+    pub(crate) fn is_container(&self, owner: u32) -> bool {
+        owner == 0 || self.container.iter().any(|range| range.contains(&owner))
+    }
 }
 
 /// Why an entry that is not the user's is left alone.
 pub(crate) fn leave(entry: &Stamp, ids: &Ids) -> Option<String> {
     let owner = entry.uid;
-    let is_container = owner == 0 || ids.container.iter().any(|range| range.contains(&owner));
-    if !is_container {
+    if !ids.is_container(owner) {
         return Some(format!(
             "it belongs to uid {owner}, who is neither root nor a container of yours; if it should \
              be yours, `sudo chown -h {}` makes it so",

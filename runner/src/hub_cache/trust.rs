@@ -21,27 +21,53 @@ use super::{belongs::belongs, store::has_store};
 use crate::{
     exit::Usage,
     host::Host,
-    planted::{Planted, is_of_a_run},
+    planted::{Planted, Writable, place},
 };
 
-/// Bytes of the largest record that is read: two paths.
-const MOST_BYTES: u64 = 64 << 10;
+/// Bytes of the largest record that is read.
+const MOST_BYTES: u64 = 256 << 10;
 
-/// What the Hub cache is.
+/// Folders with a cache of the same path that are remembered.
+const MOST_SEEN: usize = 32;
+
+/// What the Hub cache was, in a folder. Nodes of a cluster that share a home may each have one of the
+/// same path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Record {
-    /// Its path.
-    path: PathBuf,
-    /// Where that leads by a symlink; nothing where it is the folder itself.
+struct Seen {
+    /// The folder's number. A container may have replaced the folder, so another number is no reason to
+    /// believe a symlink.
+    folder: u64,
+    /// Where the cache led by a symlink; nothing where it was the folder itself.
     leads_to: Option<PathBuf>,
+}
+
+/// What earlier runs saw at a path, latest last.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Record {
+    /// The path, canonical up to the first symlink that a container may have made.
+    path: PathBuf,
+    seen: Vec<Seen>,
+}
+
+impl Record {
+    /// What was seen of this folder; otherwise the same symlink in another one, or what that had.
+    fn of(&self, now: &Seen) -> Option<&Seen> {
+        let seen = || self.seen.iter().rev();
+        seen()
+            .find(|seen| seen.folder == now.folder)
+            .or_else(|| seen().find(|seen| seen.leads_to == now.leads_to))
+            .or_else(|| seen().next())
+    }
 }
 
 /// What is known of the Hub cache at a path, now and from earlier runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Trust {
-    now: Record,
-    /// What an earlier run saw.
-    before: Option<Record>,
+    /// The Hub cache, as it is spelled.
+    hub: PathBuf,
+    now: Seen,
+    /// What earlier runs saw.
+    before: Record,
     /// Where that is kept; nothing where containers could write to it.
     file: Option<PathBuf>,
     /// Whether the target holds a Hub cache and nothing else.
@@ -49,26 +75,29 @@ pub(crate) struct Trust {
 }
 
 impl Trust {
-    /// Looks at the Hub cache `hub`; none where no container could have replaced it. The folders of
-    /// `writable` are canonical.
-    pub(crate) fn look(hub: &Path, writable: &[PathBuf], host: &Host) -> Option<Self> {
-        let parent = hub.parent()?.canonicalize().ok()?;
+    /// Looks at the Hub cache `hub`; none where no container could have replaced it.
+    pub(crate) fn look(hub: &Path, writable: &Writable, host: &Host) -> Option<Self> {
         let planted = Planted::find(hub, writable, None);
-        let is_inside = writable.iter().any(|folder| parent.starts_with(folder))
-            || parent.ancestors().any(is_of_a_run);
-        if planted.is_none() && !is_inside {
+        let path = planted.as_ref().map_or_else(|| place(hub), Planted::spelled);
+        let folder = match &planted {
+            Some(planted) => planted.folder(),
+            None => path.ancestors().skip(1).find(|folder| folder.is_dir())?,
+        };
+        if !writable.holds(folder) {
             return None;
         }
-        let leads_to = planted.and_then(|_| hub.canonicalize().ok());
-        let file = record_file(hub, &parent, host);
-        let file = file.filter(|file| {
+        let number = Dir::open(folder).and_then(|folder| folder.look("")).map(|it| it.inode);
+        let leads_to = planted.as_ref().map(|planted| planted.end().to_owned());
+        let file = record_file(&path, host).filter(|_| number.is_ok()).filter(|file| {
             let real = file.ancestors().find_map(|folder| folder.canonicalize().ok());
-            real.is_some_and(|real| !writable.iter().any(|folder| real.starts_with(folder)))
+            real.is_some_and(|real| !writable.folders.iter().any(|other| real.starts_with(other)))
         });
+        let before = file.as_deref().and_then(read_record).filter(|record| record.path == path);
         Some(Self {
+            hub: hub.to_owned(),
             looks_right: leads_to.as_ref().is_none_or(|target| is_hub_cache(target, host.uid)),
-            before: file.as_deref().and_then(read_record).filter(|record| record.path == hub),
-            now: Record { path: hub.to_owned(), leads_to },
+            now: Seen { folder: number.unwrap_or_default(), leads_to },
+            before: before.unwrap_or(Record { path, seen: vec![] }),
             file,
         })
     }
@@ -79,7 +108,7 @@ impl Trust {
     /// When a container may have.
     pub(crate) fn check(&self) -> Result<(), Usage> {
         let Some(target) = &self.now.leads_to else { return Ok(()) };
-        let before = self.before.as_ref().map(|record| record.leads_to.as_ref());
+        let before = self.before.of(&self.now).map(|seen| seen.leads_to.as_ref());
         let why = match before {
             Some(Some(before)) if before == target => return Ok(()),
             Some(Some(before)) => format!("it led to `{}` before", before.display()),
@@ -88,13 +117,15 @@ impl Trust {
                 "the record of it would lie in a folder that containers write to".to_owned()
             }
             None if self.looks_right => return Ok(()),
+            None if !target.is_dir() => "that is not a folder".to_owned(),
             None => "that folder is not a Hub cache".to_owned(),
         };
-        let (hub, target) = (self.now.path.display(), target.display());
         let hint = match self.file {
+            Some(_) if !target.is_dir() => "make that folder, or remove the symlink",
             Some(_) => "if you made the symlink, accept it with `aienergyscore cache trust`",
             None => "name the folder itself in HF_HUB_CACHE",
         };
+        let (hub, target) = (self.hub.display(), target.display());
         let text = format!(
             "the Hub cache `{hub}` is a symlink to `{target}`, which a container may have made: \
              {why}; {hint}"
@@ -107,13 +138,18 @@ impl Trust {
     /// # Errors
     /// When the record cannot be written.
     pub(crate) fn remember(&self) -> io::Result<()> {
-        let Some(file) = self.file.as_ref().filter(|_| self.before.as_ref() != Some(&self.now))
+        let Some(file) = self.file.as_ref().filter(|_| !self.before.seen.contains(&self.now))
         else {
             return Ok(());
         };
         let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else { return Ok(()) };
+        let mut record = self.before.clone();
+        record.seen.retain(|seen| seen.folder != self.now.folder);
+        record.seen.push(self.now.clone());
+        let many = record.seen.len().saturating_sub(MOST_SEEN);
+        record.seen.drain(..many);
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        Dir::open(folder)?.write(name, serde_json::to_string(&self.now)?.as_bytes())
+        Dir::open(folder)?.write(name, serde_json::to_string(&record)?.as_bytes())
     }
 
     /// Where the Hub cache leads, if that is a symlink which can be accepted.
@@ -128,17 +164,12 @@ impl Trust {
     }
 }
 
-/// Where the record of the Hub cache `hub` is, whose folder is `parent`. Nodes of a cluster that share
-/// a home may each have a cache of that path: the folder's number tells them apart.
-fn record_file(hub: &Path, parent: &Path, host: &Host) -> Option<PathBuf> {
+/// Where the record of the Hub cache at `path` is.
+fn record_file(path: &Path, host: &Host) -> Option<PathBuf> {
     let named = host.env.get(env::XDG_STATE_HOME).map(PathBuf::from);
     let state = named.filter(|folder| folder.is_absolute());
     let state = state.or_else(|| Some(host.home.as_ref()?.join(".local/state")))?;
-    let inode = Dir::open(parent).and_then(|folder| folder.look("")).ok()?.inode;
-    let digest = Sha256::new()
-        .chain_update(hub.as_os_str().as_bytes())
-        .chain_update(inode.to_le_bytes())
-        .finalize();
+    let digest = Sha256::digest(path.as_os_str().as_bytes());
     let name: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     Some(state.join("aienergyscore/hub").join(format!("{name}.json")))
 }
@@ -168,7 +199,7 @@ mod tests {
     };
 
     use super::Trust;
-    use crate::{host::Host, testing::host};
+    use crate::{host::Host, planted::Writable, testing::host};
 
     struct World {
         root: PathBuf,
@@ -205,8 +236,13 @@ mod tests {
         }
 
         fn trust(&self) -> Trust {
-            let writable = [self.at("home/hf")];
-            Trust::look(&self.at("home/hf/hub"), &writable, &self.host()).unwrap()
+            self.spelled("home/hf/hub")
+        }
+
+        /// What is known of the Hub cache by this path.
+        fn spelled(&self, hub: &str) -> Trust {
+            let writable = Writable::of([&*self.at("home/hf")], &self.host());
+            Trust::look(&self.at(hub), &writable, &self.host()).unwrap()
         }
 
         /// What a run does.
@@ -253,7 +289,7 @@ mod tests {
     fn record_that_a_container_could_write_is_none() {
         let world = World::new();
         world.link(&world.make("disk"));
-        let writable = [world.at("home")];
+        let writable = Writable::of([&*world.at("home")], &world.host());
         let look = || Trust::look(&world.at("home/hf/hub"), &writable, &world.host()).unwrap();
         look().remember().unwrap();
         assert!(!world.at("home/.local").exists());
@@ -265,6 +301,59 @@ mod tests {
     fn cache_outside_of_what_containers_write_is_the_users_choice() {
         let world = World::new();
         symlink(world.make("disk"), world.at("link")).unwrap();
-        assert_eq!(Trust::look(&world.at("link"), &[world.at("home/hf")], &world.host()), None);
+        let writable = Writable::of([&*world.at("home/hf")], &world.host());
+        assert_eq!(Trust::look(&world.at("link"), &writable, &world.host()), None);
+    }
+
+    #[test]
+    fn another_folder_of_the_same_path_is_no_first_run() {
+        let world = World::new();
+        world.make("home/hf/hub");
+        assert_eq!(world.run(), Ok(()));
+        // The other folder must not get the number of the first.
+        fs::rename(world.at("home/hf"), world.at("home/old")).unwrap();
+        world.make("home/hf");
+        world.link(&world.make("empty"));
+        assert!(world.run().unwrap_err().contains("it was a folder before"));
+        // As on the nodes of a cluster: what was confirmed once is known everywhere.
+        world.trust().remember().unwrap();
+        assert_eq!(world.run(), Ok(()));
+        fs::rename(world.at("home/hf"), world.at("home/older")).unwrap();
+        world.make("home/hf");
+        world.link(&world.at("empty"));
+        assert_eq!(world.run(), Ok(()));
+        fs::rename(world.at("home/hf"), world.at("home/oldest")).unwrap();
+        fs::rename(world.at("home/old"), world.at("home/hf")).unwrap();
+        assert_eq!(world.run(), Ok(()));
+        world.link(&world.at("empty"));
+        assert!(world.run().unwrap_err().contains("it was a folder before"));
+    }
+
+    #[test]
+    fn another_spelling_of_the_path_is_no_first_run() {
+        let world = World::new();
+        world.make("home/hf/a/hub");
+        symlink("home/hf", world.at("own")).unwrap();
+        let run = |hub: &str| {
+            let trust = world.spelled(hub);
+            trust.check().map(|()| trust.remember().unwrap())
+        };
+        assert_eq!(run("home/hf/a/hub"), Ok(()));
+        world.make("other/hub");
+        fs::rename(world.at("home/hf/a"), world.at("home/hf/b")).unwrap();
+        symlink("../../other", world.at("home/hf/a")).unwrap();
+        for hub in ["home/hf/a/hub", "own/a/hub", "home/../own//a/hub/."] {
+            let refused = run(hub).unwrap_err().to_string();
+            assert!(refused.contains("it was a folder before"), "{hub}: {refused}");
+        }
+    }
+
+    #[test]
+    fn symlink_to_nothing_is_refused() {
+        let world = World::new();
+        world.link(Path::new("nowhere"));
+        assert!(world.run().unwrap_err().contains("that is not a folder"));
+        symlink("../../new", world.at("home/hf/a")).unwrap();
+        assert!(world.spelled("home/hf/a/b/hub").check().is_err());
     }
 }

@@ -1,9 +1,14 @@
 //! What a container may not do: each limit with its reason, and each can be taken off by name.
 
+use std::path::Path;
+
 use serde::Serialize;
 
-use super::{Because, Input, InputBy, Mount, because};
-use crate::{engine::Engine, exit::Usage, host::Host, options::RunOptions};
+use super::{Access, Because, Input, InputBy, Mount, because};
+use crate::{
+    boundary::Secret, engine::Engine, exit::Usage, host::Host, host_path::HostPath,
+    options::RunOptions,
+};
 
 /// Processes and threads that a container may have. A stack starts some threads for each processor,
 /// and compilers beside them; a benchmark that needs more than this is out of control.
@@ -114,4 +119,47 @@ pub(super) fn covers(options: &RunOptions, mounts: &[Mount], inputs: &[Input]) -
         })
     });
     covers.collect()
+}
+
+/// A folder between the root of a mount and a token below it, mounted at its own place: a mount point
+/// cannot be renamed, so the token stays where the next run covers it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pin {
+    /// On the host.
+    pub source: HostPath,
+    /// In the container.
+    pub target: String,
+    /// Why it is pinned.
+    pub reason: String,
+}
+
+/// Pins for the folders that hold covered tokens, outermost first.
+///
+/// # Errors
+/// When no engine can mount the path of one.
+pub(super) fn pins(options: &RunOptions, mounts: &[Mount]) -> Result<Vec<Pin>, Usage> {
+    let mut pins: Vec<Pin> = vec![];
+    if options.relaxed.tokens {
+        return Ok(pins);
+    }
+    for mount in mounts.iter().filter(|mount| mount.access == Access::ReadWrite) {
+        let below = options.secrets.iter().filter(|secret| secret.folder == mount.source);
+        let folders = below.flat_map(|Secret { below, .. }| {
+            below.match_indices('/').map(move |(end, _)| &below[..end])
+        });
+        for at in folders {
+            let source = mount.source.as_path().join(at);
+            let pin = Pin {
+                source: HostPath::new("folder of a token", &source, Path::new("/"))?,
+                target: format!("{}/{at}", mount.target),
+                reason: "holds a token, and cannot be renamed away from its cover like this"
+                    .to_owned(),
+            };
+            if !pins.contains(&pin) {
+                pins.push(pin);
+            }
+        }
+    }
+    pins.sort_by(|one, other| one.target.cmp(&other.target));
+    Ok(pins)
 }

@@ -297,6 +297,28 @@ fn every_limit_can_be_taken_off() {
 }
 
 #[test]
+fn folders_of_tokens_cannot_be_renamed_away_from_their_covers() {
+    let mut options = RunOptions::new(request(&[]), &host()).unwrap();
+    let secret = |below: &str| Secret { folder: options.results.clone(), below: below.into() };
+    options.secrets = vec![secret("token"), secret("a/b,c/token"), secret("a/b,c/stored_tokens")];
+    let engine = engine(Mode::DockerRootful);
+    let below = |options: &RunOptions| {
+        let plan = RunPlan::new(options, &host(), &engine).unwrap();
+        let words = command_line(&engine, &plan).argv();
+        words.into_iter().filter(|word| word.contains("target=/results/")).collect::<Vec<_>>()
+    };
+    insta::assert_snapshot!(below(&options).join("\n"), @r#"
+    type=bind,"source=/home/ada/bench/results/a",target=/results/a
+    type=bind,"source=/home/ada/bench/results/a/b,c","target=/results/a/b,c"
+    type=bind,source=/dev/null,"target=/results/token",readonly
+    type=bind,source=/dev/null,"target=/results/a/b,c/token",readonly
+    type=bind,source=/dev/null,"target=/results/a/b,c/stored_tokens",readonly
+    "#);
+    options.relaxed.tokens = true;
+    assert_eq!(below(&options), [""; 0]);
+}
+
+#[test]
 fn a_limit_that_an_engine_cannot_enforce_is_left_out_or_refused() {
     let limited = |limits, memory: Option<&str>| {
         let engine = Engine { limits, ..engine(Mode::PodmanRootless) };

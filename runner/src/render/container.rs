@@ -8,7 +8,7 @@ use crate::{
     host_path::HostPath,
     plan::{
         Access, Because, Cover, Identity, Input, InputBy, Limit, Mount, MountVariable, Network,
-        Pull, Root, RunPlan, Tmpfs, Variable,
+        Pin, Pull, Root, RunPlan, Tmpfs, Variable,
     },
     shell::{CommandLine, Part, Piece, Word},
 };
@@ -24,6 +24,7 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
         limits,
         tmpfs,
         mounts,
+        pins,
         covers,
         inputs,
         env,
@@ -101,6 +102,7 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
     parts.extend(limits.iter().map(limit_part));
     parts.extend(tmpfs.iter().map(|tmpfs| tmpfs_part(engine, tmpfs)));
     parts.extend(mounts.iter().map(|mount| mount_part(engine, mount)));
+    parts.extend(pins.iter().map(|pin| pin_part(engine, pin)));
     parts.extend(covers.iter().map(cover_part));
     parts.extend(inputs.iter().filter_map(|input| input_part(engine, input)));
     parts.push(Part::new(
@@ -184,6 +186,11 @@ fn limit_part(limit: &Because<Limit>) -> Part {
     }
 }
 
+fn pin_part(engine: &Engine, pin: &Pin) -> Part {
+    let Pin { source, target, reason } = pin;
+    bind_part(engine, source, target, Access::ReadWrite, reason)
+}
+
 /// `/dev/null` over a file that is there: nothing is made for it, and it reads as empty.
 fn cover_part(cover: &Cover) -> Part {
     let Cover { target, reason } = cover;
@@ -235,10 +242,12 @@ pub(crate) fn bind_part(
         Access::ReadWrite => "",
         Access::ReadOnly => ",readonly",
     };
+    let quote = if target.contains([',', '"', '\n', '\r']) { "\"" } else { "" };
+    let target = target.replace('"', "\"\"");
     let word = Word::of([
         Piece::Text("type=bind,\"source=".to_owned()),
         Piece::Path(source.as_str().replace('"', "\"\"")),
-        Piece::Text(format!("\",target={target}{read_only}")),
+        Piece::Text(format!("\",{quote}target={target}{quote}{read_only}")),
     ]);
     Part { words: vec!["--mount".into(), word], reason: reason.to_owned() }
 }

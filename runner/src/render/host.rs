@@ -21,7 +21,8 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
         shm_size: _, // and its /dev/shm,
         root: _,     // with the host's files
         limits: _,   // and the caller's rights
-        covers: _,   // to all of them,
+        pins: _,     // to all
+        covers: _,   // of them,
         tmpfs: _,    // as they are,
         inputs: _,   // the user's own among them
         backend: _,  // told by a variable

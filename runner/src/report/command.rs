@@ -1,6 +1,6 @@
 //! `aienergyscore report`: reads, has it rendered, and writes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use contract::env;
 
@@ -19,7 +19,9 @@ use super::{
     target::Target,
 };
 use crate::{
+    boundary::check_named,
     exit::Exit,
+    host::Host,
     terminal::{self, warn},
 };
 
@@ -63,8 +65,13 @@ pub enum Output {
 pub fn run(request: &Request) -> anyhow::Result<Exit> {
     let Request { folders, previous, output, overwrite } = request;
     let folders = if folders.is_empty() { vec![usual_folder()] } else { folders.clone() };
+    let host = Host::read()?;
+    folders.iter().try_for_each(|folder| check_named("results folder", folder, &host))?;
     let target = match output {
         Output::Page(file) | Output::Submission { archive: file, .. } => {
+            // A symlink in the place of the file itself is replaced.
+            let parent = file.parent().unwrap_or(Path::new(""));
+            check_named("folder of the report", parent, &host)?;
             Some(Target::open(file, *overwrite, &folders)?)
         }
         Output::Table | Output::Json | Output::Csv => None,

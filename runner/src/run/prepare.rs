@@ -30,6 +30,7 @@ pub(super) struct Prepared {
 /// # Errors
 /// When something cannot be made ready; earlier results are then where they were.
 pub(super) fn prepare(options: RunOptions, host: &Host) -> anyhow::Result<Prepared> {
+    options.check_cache(host)?;
     // Folders come first: a cache that is a link is only followed when it is there.
     ready("results folder", &options.results, host, Need::Write)?;
     let (lock, doubt) = ResultsLock::take(&options.results, &options.run_id)?;

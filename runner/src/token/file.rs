@@ -3,12 +3,12 @@
 use std::{
     collections::BTreeSet,
     fs, io,
-    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
 
 use contract::env;
-use rustix::fs::{Access, access};
+use rustix::fs::{Access, access, major, minor};
 use untrusted::Dir;
 
 use super::TOKEN;
@@ -61,7 +61,7 @@ enum Content {
     Token,
     /// No byte but blanks.
     Empty,
-    /// A device such as `/dev/null`, which stands for no token.
+    /// `/dev/null`, which stands for no token.
     Device,
     /// It cannot be read.
     Closed,
@@ -69,12 +69,20 @@ enum Content {
     Other(&'static str),
 }
 
+/// Whether this is `/dev/null`.
+fn is_null(data: &fs::Metadata) -> bool {
+    const NULL: (u32, u32) = (1, 3);
+    let device = data.rdev();
+    data.file_type().is_char_device() && (major(device), minor(device)) == NULL
+}
+
 fn content(file: &Path) -> Content {
     // A symlink to it is the user's own choice by now.
     let Ok(real) = file.canonicalize() else { return Content::Closed };
     match fs::symlink_metadata(&real) {
         Ok(data) if data.is_dir() => return Content::Other("it is a folder"),
-        Ok(data) if !data.is_file() => return Content::Device,
+        Ok(data) if is_null(&data) => return Content::Device,
+        Ok(data) if !data.is_file() => return Content::Other("it is not a regular file"),
         _ => {}
     }
     let (Some(folder), Some(name)) = (real.parent(), real.file_name()) else {
@@ -129,8 +137,7 @@ pub(crate) fn fault(file: &Path, uid: u32) -> Option<Fault> {
     if access(file, Access::READ_OK).is_err() {
         return Some(Fault::Unreadable("it is closed to you".to_owned()));
     }
-    // `/dev/null` stands for no token.
-    if !data.is_file() {
+    if is_null(&data) {
         return None;
     }
     if let Content::Other(why) = content(file) {
@@ -150,12 +157,18 @@ pub(crate) fn stored_and_open(file: &Path) -> Option<(PathBuf, u32)> {
     (mode & 0o077 != 0).then_some((stored, mode))
 }
 
-/// The files with tokens that are there, symlinks followed: the one in force, the one of the
-/// HuggingFace home, and the stored ones beside each.
+/// The files with tokens that are there, symlinks followed: the one in force, those of the HuggingFace
+/// home and of the usual ones, which another login may have written, and the stored ones beside each.
 pub(crate) fn secrets(cache: &HubCache, host: &Host) -> Vec<PathBuf> {
     let named = host.env.get(env::HF_TOKEN_PATH).and_then(|named| named.to_str());
     let named = named.map(|text| host.cwd.join(expand(text, host)));
-    let files = [cache.home.as_path().join(TOKEN)].into_iter().chain(named);
+    let caches = [
+        host.home.as_ref().map(|home| home.join(".cache")),
+        host.env.text(env::XDG_CACHE_HOME).map(|cache| host.cwd.join(expand(&cache, host))),
+    ];
+    let usual = caches.into_iter().flatten().map(|cache| cache.join("huggingface"));
+    let homes = usual.chain([cache.home.as_path().to_owned()]);
+    let files = homes.map(|home| home.join(TOKEN)).chain(named);
     let beside = |token: PathBuf| [token.with_file_name(STORED), token];
     let real = files.flat_map(beside).filter_map(|file| fs::canonicalize(file).ok());
     real.filter(|file| file.is_file()).collect::<BTreeSet<_>>().into_iter().collect()
@@ -164,6 +177,8 @@ pub(crate) fn secrets(cache: &HubCache, host: &Host) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use std::{fs, os::unix::fs::symlink, path::Path};
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
 
     use super::{Content, Look, look, of_bytes};
 
@@ -196,6 +211,10 @@ mod tests {
         assert_eq!(look(&at("none"), true), Ok(Look::Nothing(Some("does not exist"))));
         assert_eq!(look(&at("empty"), false), Ok(Look::Nothing(Some("is empty"))));
         assert_eq!(look(Path::new("/dev/null"), true), Ok(Look::Nothing(None)));
+        mknodat(CWD, at("fifo"), FileType::Fifo, Mode::RWXU, 0).unwrap();
+        for other in [&*at("fifo"), Path::new("/dev/zero")] {
+            assert!(look(other, true).unwrap_err().ends_with("it is not a regular file"));
+        }
         assert!(look(&at("long"), true).unwrap_err().ends_with("it is too long"));
         assert!(look(&at("hf"), true).unwrap_err().ends_with("it is a folder"));
     }
