@@ -180,7 +180,7 @@ fn what_is_not_there_is_told_with_what_may_be_meant() {
         world.fetch("nobody/nothing", Value::Null),
         world.fetch("org/loads", dataset),
         world.fetch("org/loads", revision),
-        world.fetch("org/whole", Value::Null),
+        world.fetch("org/twin", Value::Null),
         world.fetch("org/adapter", Value::Null),
         world.fetch("org/gguf", Value::Null),
         world.fetch("org/gguf:b.gguf", Value::Null),
@@ -200,7 +200,7 @@ fn what_is_not_there_is_told_with_what_may_be_meant() {
     exit code 1
     error: `org/loads` has no revision `v9`, but `main`; choose another with --revision
     exit code 1
-    error: `org/whole` has no tokenizer, which is one of tokenizer_config.json, tokenizer.json, tokenizer.model, vocab.json, vocab.txt
+    error: `org/twin` has no tokenizer, which is one of tokenizer_config.json, tokenizer.json, tokenizer.model, vocab.json, vocab.txt
     exit code 1
     error: `org/adapter` has no `config.json`, which every model for transformers has; it is an adapter (`adapter_config.json`) of another model: merge it into that and save the result
     exit code 1

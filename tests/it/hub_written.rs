@@ -82,7 +82,7 @@ fn what_a_client_has_written_is_whole_and_counts_as_huggingface_hub_counts_it() 
             .iter()
             .filter_map(|one| one["files"].as_u64())
             .sum();
-        assert_eq!((sum, &whole["files"]), (10, &6.into()), "a blob of two revisions counts once");
+        assert_eq!((sum, &whole["files"]), (12, &7.into()), "a blob of two revisions counts once");
 
         world.assert_found(&[]);
         let checked = &world.json(&["verify", "--full"])["checked"];
