@@ -151,7 +151,8 @@ impl RunPlan {
     }
 
     /// The same to be run by hand: without the list of mounts, which only a run writes.
-    pub(crate) fn by_hand(&self) -> Self {
+    #[must_use]
+    pub fn by_hand(&self) -> Self {
         let supervision = self.supervision.clone();
         let supervision =
             supervision.map(|supervision| Supervision { folders: None, ..supervision });

@@ -128,7 +128,7 @@ fn the_summary_says_how_to_run_it_again() {
     };
     let repeat = read().repeat.unwrap();
     assert_eq!(repeat.container[0], "docker");
-    assert_eq!(repeat.container[1..], docker.calls_of("run")[0]);
+    assert_eq!(repeat.container[1..], by_hand(&docker.calls_of("run")[0]));
     assert_eq!(repeat.image_id.as_deref(), Some("sha256:ab"));
 
     // Its own command does the same again, with nothing left to defaults.
@@ -159,7 +159,14 @@ fn what_runs_is_what_a_dry_run_shows() {
     let ran_id = ran[3].strip_prefix("aienergyscore-").unwrap();
     let argv = shown["argv"].as_array().unwrap().iter().skip(1);
     let argv: Vec<_> = argv.map(|word| word.as_str().unwrap().replace(id, ran_id)).collect();
-    assert_eq!(*ran, argv);
+    assert_eq!(by_hand(ran), argv);
+}
+
+/// What was run, without the list of mounts: only a run writes that.
+fn by_hand(ran: &[String]) -> Vec<String> {
+    let list = format!("{}=", contract::env::FOLDERS);
+    let at = ran.iter().position(|word| word.starts_with(&list)).expect("a list");
+    [&ran[..at - 1], &ran[at + 1..]].concat()
 }
 
 #[test]

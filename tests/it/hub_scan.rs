@@ -162,7 +162,7 @@ fn what_huggingface_hub_drops_is_kept_and_told() {
             "a file in snapshots",
             &|repo| fs::write(repo.join("snapshots/x"), "").unwrap(),
             &["foreign-file"],
-            5,
+            6,
             false,
         ),
         (
@@ -172,21 +172,21 @@ fn what_huggingface_hub_drops_is_kept_and_told() {
                 fs::write(repo.join("refs"), "").unwrap();
             },
             &["foreign-file"],
-            5,
+            6,
             false,
         ),
         (
             "a ref to nothing",
             &|repo| fs::write(repo.join("refs/old"), "b".repeat(40)).unwrap(),
             &["ref-to-nothing"],
-            5,
+            6,
             false,
         ),
         (
             "a lost blob",
             &|repo| fs::remove_file(repo.join("blobs").join(&config)).unwrap(),
             &["dangling-pointer"],
-            4,
+            5,
             true,
         ),
         (
@@ -197,7 +197,7 @@ fn what_huggingface_hub_drops_is_kept_and_told() {
                 symlink("config.json", link).unwrap();
             },
             &["escaping-link"],
-            4,
+            5,
             true,
         ),
     ];
