@@ -1,7 +1,5 @@
 //! The proxies and the Hub's address that the user's shell names, as a container needs them.
 
-use std::net::Ipv6Addr;
-
 use contract::{
     HOST_GATEWAY,
     env::{ADDRESSES, Address, HF_ENDPOINT, NO_PROXY},
@@ -11,6 +9,7 @@ use crate::{
     endpoint::{from_container, is_loopback},
     exit::Usage,
     host::Host,
+    own_address::host,
     run_file::file_of_run,
     token::TokenSource,
 };
@@ -38,15 +37,7 @@ impl Given {
 
     /// Whether it is this machine's loopback.
     fn is_loopback(&self) -> bool {
-        let shown = self.shown();
-        let authority = shown.split_once("://").map_or(&*shown, |(_, rest)| rest);
-        let authority = authority.split('/').next().unwrap_or_default();
-        let host = match authority.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
-            Some((host, _)) => host,
-            None if authority.parse::<Ipv6Addr>().is_ok() => authority,
-            None => authority.split(':').next().unwrap_or_default(),
-        };
-        is_loopback(host)
+        is_loopback(host(&self.value))
     }
 
     /// The Hub's address as a container sees it, if that is another one.

@@ -10,8 +10,8 @@ use crate::{
     host::Host,
     host_path::HostPath,
     hub_cache::{HubCache, trust::Trust},
-    options::results_folder,
     planted::{HubLinks, Planted, Writable},
+    results_folder::results_folder,
     token,
 };
 

@@ -18,7 +18,7 @@ use crate::{
     boundary::Boundary,
     exit::Exit,
     folders::closed,
-    give_back::{Entry, Failure, Ids, find_engine, give_back, leave, protected_behind, sudo_line},
+    give_back::{Entry, Failure, find_engine, give_back, leave, protected_behind, sudo_line},
     host::Host,
     host_path::HostPath,
     hub_cache::{
@@ -27,9 +27,12 @@ use crate::{
         verify::{Around, Scope, Verification, verify},
     },
     json_text::json_text,
-    options::{EngineChoice, results_folder},
+    options::EngineChoice,
     planted::Writable,
-    signals, terminal,
+    results_folder::results_folder,
+    signals,
+    subids::Ids,
+    terminal,
     token::TokenSource,
 };
 

@@ -4,8 +4,8 @@ use anyhow::{Context as _, bail};
 use untrusted::escape;
 
 use crate::{
-    boundary::Boundary, exit::Exit, host::Host, hub_cache::HubCache, options::results_folder,
-    terminal,
+    boundary::Boundary, exit::Exit, host::Host, hub_cache::HubCache,
+    results_folder::results_folder, terminal,
 };
 
 /// Remembers where the Hub cache leads, so that runs follow it from now on.

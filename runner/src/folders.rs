@@ -11,7 +11,7 @@ use rustix::{
 use untrusted::{Dir, Found, Kind, escape};
 
 use crate::{
-    give_back::{Ids, leave, protected_behind},
+    give_back::{leave, protected_behind},
     host::Host,
     host_path::HostPath,
     hub_cache::{
@@ -20,6 +20,7 @@ use crate::{
         store::has_store,
     },
     shell::shown_for_shell,
+    subids::Ids,
 };
 
 /// What must be possible in a folder.

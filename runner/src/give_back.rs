@@ -22,7 +22,7 @@ use untrusted::{Dir, Stamp};
 pub(crate) use command::command;
 pub(crate) use protected::{protected, protected_behind};
 pub(crate) use sudo::{sudo_line, sudo_search};
-pub(crate) use whose::{Ids, leave, shared_group};
+pub(crate) use whose::{leave, shared_group};
 
 use crate::{
     engine::{self, Engine, remedy},

@@ -1,6 +1,6 @@
 //! What a run was asked for: flags over environment over defaults, validated.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use contract::{
     Backend, DEFAULT_NUM_SAMPLES, Flavour,
@@ -14,7 +14,6 @@ use crate::{
     container_id::CONTAINER_ID,
     endpoint,
     exit::Usage,
-    expand::expand,
     gpus::Gpus,
     groups,
     host::Host,
@@ -23,6 +22,7 @@ use crate::{
     local_input::Inputs,
     meter,
     relaxed::Relaxed,
+    results_folder::results_folder,
     run_file::file_of_run,
     run_id::run_id,
     server::Server,
@@ -326,19 +326,6 @@ impl RunOptions {
             ..self
         })
     }
-}
-
-/// `--results` over `RESULTS_DIR` over `./results`.
-///
-/// # Errors
-/// When no engine can mount the path.
-pub(crate) fn results_folder(asked: Option<PathBuf>, host: &Host) -> Result<HostPath, Usage> {
-    let named = || {
-        let named = host.env.get(env::RESULTS_DIR)?;
-        Some(named.to_str().map_or_else(|| named.into(), |text| expand(text, host)))
-    };
-    let folder = asked.or_else(named).unwrap_or_else(|| Path::new("results").to_owned());
-    HostPath::new("results folder", &folder, &host.cwd)
 }
 
 /// `--image` over `--flavour` over `DOCKER_IMAGE` over the image of the backend.

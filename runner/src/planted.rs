@@ -14,7 +14,7 @@ use contract::{
 };
 use untrusted::escape;
 
-use crate::{exit::Usage, give_back::Ids, host::Host};
+use crate::{exit::Usage, host::Host, subids::Ids};
 
 /// Symlinks after which the kernel follows no more.
 const MOST_LINKS: usize = 40;
@@ -228,7 +228,7 @@ mod tests {
     };
 
     use super::{HubLinks, Planted, Writable};
-    use crate::{give_back::Ids, host::Host, testing::host};
+    use crate::{host::Host, subids::Ids, testing::host};
 
     struct Disk(tempfile::TempDir);
 

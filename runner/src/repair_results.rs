@@ -16,11 +16,12 @@ use crate::{
     boundary::check_named,
     engine::Engine,
     exit::{Exit, Usage},
-    give_back::{self, Entry, Ids, protected},
+    give_back::{self, Entry, protected},
     host::Host,
     host_path::HostPath,
     json_text::json_text,
     options::EngineChoice,
+    subids::Ids,
     terminal,
 };
 

@@ -145,7 +145,7 @@ impl FakeDocker {
     pub(crate) fn with_run(run: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let fake = Self { dir };
-        fake.answer("info", r#"{"version":"20.10.24","security":["name=seccomp,profile=default"],"runtimes":{"runc":{}}}"#);
+        fake.answer("info", r#"{"ServerVersion":"20.10.24","SecurityOptions":["name=seccomp,profile=default"],"Runtimes":{"runc":{}}}"#);
         fake.answer("image", r#"{}"#);
         fake.answer("container", r#"{"Running":false,"OOMKilled":false,"ExitCode":0,"Error":"","StartedAt":"2026-01-01T00:00:00Z"}"#);
         let here = fake.dir.path().to_str().expect("UTF-8");

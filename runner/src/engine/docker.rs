@@ -98,15 +98,15 @@ fn is_podmans_own(answer: &Captured) -> bool {
 fn parse_info(answer: &Captured, server: &Server, hook: bool) -> anyhow::Result<(Info, bool)> {
     #[derive(Deserialize)]
     struct Answer {
-        #[serde(rename = "ServerVersion", alias = "version")]
+        #[serde(rename = "ServerVersion")]
         version: Option<String>,
-        #[serde(rename = "SecurityOptions", alias = "security")]
+        #[serde(rename = "SecurityOptions")]
         security: Option<Vec<String>>,
-        #[serde(rename = "Runtimes", alias = "runtimes")]
+        #[serde(rename = "Runtimes")]
         runtimes: Option<BTreeMap<String, serde_json::Value>>,
         #[serde(rename = "DiscoveredDevices")]
         devices: Option<Vec<Discovered>>,
-        #[serde(rename = "MemoryLimit", alias = "memory")]
+        #[serde(rename = "MemoryLimit")]
         memory: Option<bool>,
         #[serde(rename = "PidsLimit")]
         processes: Option<bool>,

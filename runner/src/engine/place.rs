@@ -1,8 +1,8 @@
 //! Where an engine's containers run: on this machine, or on another.
 
-use std::net::{ToSocketAddrs as _, UdpSocket};
-
 use serde::Serialize;
+
+use crate::own_address::{host, is_ours, is_own};
 
 /// Where containers run, as far as it is known before one does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,7 +21,7 @@ pub enum Place {
 impl Place {
     /// Where the engine at `address` is: that of `DOCKER_HOST`, of a context or of a connection.
     pub(super) fn of(address: &str) -> Self {
-        Self::by(address, is_own)
+        Self::by(address, |host| is_own(host, &is_ours))
     }
 
     fn by(address: &str, is_own: impl Fn(&str) -> bool) -> Self {
@@ -36,23 +36,6 @@ impl Place {
         let host = host(rest);
         if host.is_empty() || is_own(host) { Self::Behind(shown) } else { Self::Elsewhere(shown) }
     }
-}
-
-/// The host of an address without scheme and user.
-fn host(rest: &str) -> &str {
-    let authority = rest.split('/').next().unwrap_or_default();
-    if let Some(inner) = authority.strip_prefix('[') {
-        return inner.split(']').next().unwrap_or_default();
-    }
-    authority.split(':').next().unwrap_or_default()
-}
-
-/// Whether `host` is a name of this machine: nobody can listen on another one's address.
-fn is_own(host: &str) -> bool {
-    let addresses = (host, 0).to_socket_addrs();
-    addresses.is_ok_and(|mut found| {
-        found.any(|address| address.ip().is_loopback() || UdpSocket::bind(address).is_ok())
-    })
 }
 
 #[cfg(test)]

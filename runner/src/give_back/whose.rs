@@ -1,38 +1,11 @@
 //! Whose an entry is, and whether it may be given to somebody else.
 
-use std::{fs, ops::Range, path::Path};
+use std::path::Path;
 
 use contract::give_back::Grouped;
 use untrusted::{Dir, Kind, Stamp};
 
-use crate::host::Host;
-
-/// The user whose ids Docker's `userns-remap: default` takes.
-const DOCKER: &str = "dockremap";
-
-/// Ids by which an entry is judged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ids {
-    /// The user's.
-    pub(crate) user: u32,
-    /// Those that containers run under: the user's own, and Docker's.
-    pub(crate) container: Vec<Range<u32>>,
-}
-
-impl Ids {
-    /// Those of this machine, for the user of `host`.
-    pub(crate) fn of_this_machine(host: &Host) -> Self {
-        let read = |path| fs::read_to_string(path).unwrap_or_default();
-        let name = name_of(&read("/etc/passwd"), host.uid, host.env.text("USER"));
-        let container = parse_subids(&read("/etc/subuid"), host.uid, name.as_deref());
-        Self { user: host.uid, container }
-    }
-
-    /// Whether `owner` is root or a container of the user's.
-    pub(crate) fn is_container(&self, owner: u32) -> bool {
-        owner == 0 || self.container.iter().any(|range| range.contains(&owner))
-    }
-}
+use crate::subids::Ids;
 
 /// Why an entry that is not the user's is left alone.
 pub(crate) fn leave(entry: &Stamp, ids: &Ids) -> Option<String> {
@@ -64,63 +37,4 @@ pub(crate) fn shared_group(folder: &Dir, path: &Path) -> Option<u32> {
         Some(Grouped { mode: stamp.mode, gid: stamp.gid })
     };
     look(path)?.shared(path.parent().and_then(look))
-}
-
-/// The name of `user` in the text of `/etc/passwd`. Somebody whom a directory service knows has
-/// none there: then it is `called`, unless that is another's name.
-fn name_of(passwd: &str, user: u32, called: Option<String>) -> Option<String> {
-    let people = || {
-        passwd.lines().filter_map(|line| {
-            let mut fields = line.split(':');
-            let name = fields.next()?;
-            Some((name, fields.nth(1)?.parse::<u32>().ok()?))
-        })
-    };
-    match people().find(|(_, uid)| *uid == user) {
-        Some((name, _)) => Some(name.to_owned()),
-        None => called.filter(|called| people().all(|(name, _)| name != called)),
-    }
-}
-
-/// Ranges of ids in the text of `/etc/subuid` that are containers' of the user, whose name is
-/// `name`, or of Docker's.
-fn parse_subids(text: &str, user: u32, name: Option<&str>) -> Vec<Range<u32>> {
-    let is_ours = |whose: &str| {
-        Some(whose) == name || whose == DOCKER || whose.parse::<u32>().is_ok_and(|uid| uid == user)
-    };
-    let range = |line: &str| {
-        let mut fields = line.trim().rsplitn(3, ':');
-        let count: u32 = fields.next()?.parse().ok()?;
-        let first: u32 = fields.next()?.parse().ok()?;
-        // Below are people, whatever the file says.
-        (is_ours(fields.next()?) && first >= 65_536).then(|| first..first.saturating_add(count))
-    };
-    text.lines().filter_map(range).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{name_of, parse_subids};
-
-    #[test]
-    fn only_subordinate_ids_of_the_user_and_of_docker_are_containers() {
-        let text = "ada:100000:65536\n# a comment\n\ndockremap:165536:65536\nodd:1000:5\nx:1\n\
-                    eve:300000:65536\n1000:400000:65536\n1001:500000:65536\nada:1000:5\n";
-        let docker = 165_536..231_072;
-        assert_eq!(
-            parse_subids(text, 1000, Some("ada")),
-            [100_000..165_536, docker.clone(), 400_000..465_536]
-        );
-        assert_eq!(parse_subids(text, 7, None), [docker]);
-    }
-
-    #[test]
-    fn a_user_is_called_as_the_machine_says() {
-        let passwd = "root:x:0:0::/root:/bin/sh\nada:x:1000:100::/home/ada:/bin/sh\nodd\n";
-        let name = |uid, called: &str| name_of(passwd, uid, Some(called.to_owned()));
-        assert_eq!(name(1000, "eve").as_deref(), Some("ada"));
-        assert_eq!(name(2000, "eve").as_deref(), Some("eve"), "of a directory service");
-        assert_eq!(name(2000, "ada"), None, "another's name");
-        assert_eq!(name_of(passwd, 2000, None), None);
-    }
 }

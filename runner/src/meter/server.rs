@@ -1,18 +1,17 @@
 //! Whether the server of the `vllm` backend is on this machine.
 
-use std::net::{IpAddr, ToSocketAddrs as _, UdpSocket};
+use std::net::IpAddr;
 
 use contract::HOST_GATEWAY;
+
+use crate::own_address::{self, host};
 
 /// Podman's name for the host of its containers.
 const PODMANS_GATEWAY: &str = "host.containers.internal";
 
 /// Whether `endpoint` is an address of this machine.
 pub(super) fn is_here(endpoint: &str) -> bool {
-    is_own(endpoint, &|address| {
-        // Nobody can listen on another machine's address.
-        UdpSocket::bind((address, 0)).is_ok()
-    })
+    is_own(endpoint, &own_address::is_ours)
 }
 
 fn is_own(endpoint: &str, is_ours: &dyn Fn(IpAddr) -> bool) -> bool {
@@ -20,27 +19,7 @@ fn is_own(endpoint: &str, is_ours: &dyn Fn(IpAddr) -> bool) -> bool {
     if host.is_empty() {
         return false;
     }
-    if [HOST_GATEWAY, PODMANS_GATEWAY, "localhost"].contains(&host) {
-        return true;
-    }
-    match host.parse::<IpAddr>() {
-        Ok(address) => address.is_loopback() || is_ours(address),
-        // The container is about to ask the same.
-        Err(_) => (host, 0)
-            .to_socket_addrs()
-            .is_ok_and(|mut found| found.any(|address| is_ours(address.ip()))),
-    }
-}
-
-/// The host of an address, without brackets.
-fn host(endpoint: &str) -> &str {
-    let rest = endpoint.trim().split_once("://").map_or(endpoint.trim(), |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let address = authority.rsplit_once('@').map_or(authority, |(_, address)| address);
-    if let Some(inner) = address.strip_prefix('[') {
-        return inner.split(']').next().unwrap_or_default();
-    }
-    address.split(':').next().unwrap_or_default()
+    [HOST_GATEWAY, PODMANS_GATEWAY].contains(&host) || own_address::is_own(host, is_ours)
 }
 
 #[cfg(test)]

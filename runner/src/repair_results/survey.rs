@@ -8,7 +8,10 @@ use std::{
 use anyhow::Context as _;
 use untrusted::{Dir, Found, Kind, Refused, Stamp};
 
-use crate::give_back::{Entry, Ids, leave, shared_group};
+use crate::{
+    give_back::{Entry, leave, shared_group},
+    subids::Ids,
+};
 
 /// What is in a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

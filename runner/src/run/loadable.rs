@@ -5,7 +5,8 @@ use std::{borrow::Cow, path::Path};
 use anyhow::bail;
 use contract::{
     Backend,
-    argument::{self, DATASET, MODEL},
+    argument::{self, DATASET, DEFAULT_CONFIG, MODEL},
+    task,
 };
 use untrusted::escape;
 
@@ -15,9 +16,6 @@ use crate::{
     loading::{Judged, Keywords, Local, Remedy, dataset, native_file, transformers},
     local_input::{Found, Kind, LocalInput},
 };
-
-/// The dataset of the Python stacks where no argument names one.
-const DEFAULT_DATASET: &str = "EnergyStarAI/text_generation";
 
 /// Looks at the model and dataset of a run: at those that are named by a path, and without a network
 /// at those of the cache. The answers are warnings.
@@ -113,7 +111,10 @@ fn wanted<'a>(args: &'a [String], kind: Kind, backend: Backend) -> Option<(Strin
     match kind {
         Kind::Model => Some((format!("{MODEL}={model}"), model)),
         Kind::Dataset => {
-            let default = || (backend != Backend::Native).then_some(DEFAULT_DATASET.into());
+            let default = || {
+                let stack = backend != Backend::Native;
+                stack.then(|| task::dataset(DEFAULT_CONFIG)).flatten().map(Cow::from)
+            };
             let dataset = value(args, DATASET).or_else(default)?;
             Some((format!("{DATASET}={dataset}"), dataset))
         }

@@ -1,6 +1,8 @@
 //! Who may do what in a cache: owners and modes of every entry, for the user whom a container runs
 //! as. A walk, by the entries' own data: links are looked at and not followed.
 
+mod rights;
+
 use std::{
     collections::{BTreeMap, HashSet},
     io,
@@ -22,91 +24,11 @@ use crate::hub_cache::{
     store::STORE,
 };
 
+pub(crate) use rights::Who;
+use rights::{Entry, EntryKind, Rights};
+
 /// Permission bits of a folder's set-gid.
 const SET_GID: u32 = 0o2000;
-
-/// Whose rights are judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Who<'a> {
-    /// The user.
-    pub(crate) uid: u32,
-    /// The group.
-    pub(crate) gid: u32,
-    /// Other groups. Where an engine does not pass them on, a run says so.
-    pub(crate) groups: &'a [u32],
-}
-
-/// What a user may do with an entry, in the bits of a mode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Rights(u32);
-
-impl Rights {
-    /// What the kernel allows this process with the entry at `path`; nothing where it has gone.
-    fn of_kernel(hub: &Dir, path: &Path) -> Option<Self> {
-        let bits = [(Access::READ_OK, 0o4), (Access::WRITE_OK, 0o2), (Access::EXEC_OK, 0o1)];
-        let mut rights = 0;
-        for (access, bit) in bits {
-            if hub.may(path, access).ok()? {
-                rights |= bit;
-            }
-        }
-        Some(Self(rights))
-    }
-
-    /// What the mode of `data` allows another user than this process runs as.
-    fn of(data: &Entry, who: Who<'_>) -> Self {
-        Self(if who.uid == 0 {
-            0o7
-        } else if data.uid == who.uid {
-            data.mode >> 6 & 0o7
-        } else if data.gid == who.gid || who.groups.contains(&data.gid) {
-            data.mode >> 3 & 0o7
-        } else {
-            data.mode & 0o7
-        })
-    }
-
-    const fn read(self) -> bool {
-        self.0 & 0o4 != 0
-    }
-
-    const fn write(self) -> bool {
-        self.0 & 0o2 != 0
-    }
-
-    const fn search(self) -> bool {
-        self.0 & 0o1 != 0
-    }
-}
-
-/// What of an entry matters here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Entry {
-    kind: EntryKind,
-    mode: u32,
-    uid: u32,
-    gid: u32,
-    size: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum EntryKind {
-    File,
-    Folder,
-    Other,
-}
-
-impl Entry {
-    fn of(stamp: &Stamp) -> Self {
-        let kind = match stamp.kind {
-            Kind::Folder => EntryKind::Folder,
-            Kind::File => EntryKind::File,
-            Kind::Link | Kind::Fifo | Kind::Device | Kind::Other => EntryKind::Other,
-        };
-        let size = if kind == EntryKind::File { stamp.size } else { 0 };
-        Self { kind, mode: stamp.mode, uid: stamp.uid, gid: stamp.gid, size }
-    }
-}
 
 /// What a walk found.
 #[derive(Debug, Default)]
