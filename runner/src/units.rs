@@ -1,4 +1,4 @@
-//! Bytes and times as people read them.
+//! Bytes, times and energies as people read them.
 
 /// Bytes with three digits that count, in decimal units as the Hub shows them.
 pub(crate) fn bytes(count: u64) -> String {
@@ -15,6 +15,33 @@ pub(crate) fn bytes(count: u64) -> String {
     }
     let decimals = if scaled < 9.995 { 2 } else { usize::from(scaled < 99.95) };
     format!("{scaled:.decimals$} {}", UNITS[unit])
+}
+
+/// `value` with so many digits that count, however small it is: `0.001235`, `12.35`, `1235`.
+pub(crate) fn significant(value: f64, digits: i32) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return value.to_string();
+    }
+    let text = format!("{value:.*}", decimals(value, digits));
+    // What was rounded up to a power of ten has a digit too many.
+    match text.parse() {
+        Ok(0.0) => format!("{value:.3e}"),
+        Ok(rounded) => format!("{value:.*}", decimals(rounded, digits)),
+        Err(_) => text,
+    }
+}
+
+/// The decimals that leave `value` so many digits that count.
+pub(crate) fn decimals(value: f64, digits: i32) -> usize {
+    if value == 0.0 || !value.is_finite() {
+        return 0;
+    }
+    (digits - 1 - value.abs().log10().floor() as i32).clamp(0, 15) as usize
+}
+
+/// An energy in Wh, with four digits that count.
+pub(crate) fn watt_hours(energy: f64) -> String {
+    significant(energy, 4)
 }
 
 /// How long ago something was, in the largest unit that fits.
@@ -38,7 +65,7 @@ pub(crate) fn ago(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{ago, bytes};
+    use super::{ago, bytes, significant, watt_hours};
 
     #[test]
     fn sizes_have_three_digits_that_count() {
@@ -53,6 +80,23 @@ mod tests {
         ] {
             assert_eq!(bytes(count), text);
         }
+    }
+
+    #[test]
+    fn digits_count_however_small_the_number_is() {
+        for (energy, text) in [
+            (0.0, "0"),
+            (0.0000123456, "0.00001235"),
+            (0.99999, "1.000"),
+            (9.9999, "10.00"),
+            (12.3456, "12.35"),
+            (1234.56, "1235"),
+            (1e-15, "0.000000000000001"),
+            (1e-20, "1.000e-20"),
+        ] {
+            assert_eq!(watt_hours(energy), text);
+        }
+        assert_eq!(significant(0.12345, 3), "0.123");
     }
 
     #[test]

@@ -141,6 +141,7 @@ fn meter(energy: f64) -> HostMeter {
             device("NVIDIA H100 80GB HBM3", Some("GPU-5f0c8a44-11aa"), DeviceKind::Gpu, 500.0),
             device("package-0", None, DeviceKind::Cpu, 90.0),
         ],
+        own_percent: None,
         notes: vec![],
     }
 }

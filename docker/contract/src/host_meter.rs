@@ -20,6 +20,10 @@ pub struct HostMeter {
     pub idle_seconds: Option<f64>,
     /// Every device that was metered.
     pub devices: Vec<MeteredDevice>,
+    /// What the meter itself took of a processor, in percent; files of before that was told apart
+    /// have it among their notes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_percent: Option<f64>,
     /// What a reader of these numbers must know, in sentences.
     pub notes: Vec<String>,
 }
@@ -35,6 +39,20 @@ pub struct Phase {
     pub from: f64,
     /// Its end, in seconds.
     pub to: f64,
+}
+
+/// The time of phases as intervals that do not overlap, in order.
+pub fn merged(phases: &[Phase]) -> Vec<(f64, f64)> {
+    let mut times: Vec<_> = phases.iter().map(|phase| (phase.from, phase.to)).collect();
+    times.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut merged: Vec<(f64, f64)> = Vec::new();
+    for (from, to) in times {
+        match merged.last_mut() {
+            Some((_, end)) if from <= *end => *end = end.max(to),
+            _ => merged.push((from, to)),
+        }
+    }
+    merged
 }
 
 /// One device beside a run.

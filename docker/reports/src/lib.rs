@@ -2,17 +2,19 @@
 //! host that shows it.
 
 mod ai_energy_benchmarks;
-mod beside;
+mod details;
+mod energy;
+mod files;
 mod folder;
 pub mod json;
 mod native;
+mod node;
+mod numbers;
 mod optimum;
-mod part;
 mod phases;
-mod quoted;
 mod record;
 pub mod report;
-mod tracked;
+mod traced;
 
 use anyhow::{Context as _, bail};
 use contract::{
@@ -21,76 +23,80 @@ use contract::{
 };
 use serde_json::Value;
 
-pub use self::folder::Folder;
-use self::{beside::Beside, part::Part, record::Record};
+pub use self::{
+    details::{Details, Sourced},
+    energy::MOST_WATT_HOURS,
+    files::Files,
+    folder::Folder,
+    node::MOST_SECONDS,
+    numbers::{EnergyNumbers, Numbers, RunNumbers},
+    traced::{Trace, Traced},
+};
+use self::{node::Node, optimum::Companions, record::Record};
 
 /// The summary of the report in `folder`, whichever backend wrote it.
 ///
 /// # Errors
+/// As those of [`summarize`].
+pub fn read(folder: &Folder) -> anyhow::Result<Summary> {
+    Ok(summarize(Files::read(folder))?.summary)
+}
+
+/// A summary, and where its numbers are from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// The summary.
+    pub summary: Summary,
+    /// Its numbers, with the files and keys that they were read from.
+    pub numbers: Numbers,
+}
+
+/// The summary of the report among `files`, whichever backend wrote it.
+///
+/// # Errors
 /// When there is no report, or one that is broken, in no known format, or of another run than what
 /// lies beside it.
-pub fn read(folder: &Folder) -> anyhow::Result<Summary> {
+pub fn summarize(files: Files<'_>) -> anyhow::Result<Reading> {
+    let Files { folder, report, record, config } = files;
     let shown = folder.shown(output::REPORT);
-    let report = json::read(folder, output::REPORT)?.with_context(|| {
+    let report = report?.with_context(|| {
         format!("there is no `{shown}`; name the folder of a run that has ended")
     })?;
-    let summary = match format(&report) {
-        Some(Format::Native) => native::summary(&report),
-        Some(Format::Optimum) => {
-            optimum::summary(&report, Record::read(folder)?, Beside::read(folder)?)
+    let root = Node::root(output::REPORT, &report);
+    let record = || Record::read(folder, record?);
+    let summary = match report.get("format") {
+        Some(format) if format == Backend::Native.name() => native::summary(&root),
+        None if ai_energy_benchmarks::wrote(&report) => {
+            ai_energy_benchmarks::summary(&root, record()?)
         }
-        Some(Format::AiEnergyBenchmarks) => {
-            ai_energy_benchmarks::summary(&report, Record::read(folder)?)
+        None if optimum::wrote(&report) => {
+            optimum::summary(&root, record()?, Companions::read(folder, config?)?)
         }
-        None => bail!(
+        _ => bail!(
             "`{shown}` is in no known format (native, optimum-benchmark, ai_energy_benchmarks): {}",
-            found(&report)
+            found(&root, &report)
         ),
     };
     summary.with_context(|| format!("making a summary of `{shown}`"))
 }
 
-/// The formats of reports.
-enum Format {
-    Native,
-    Optimum,
-    AiEnergyBenchmarks,
-}
-
-/// The format that a report's own keys tell.
-fn format(report: &Value) -> Option<Format> {
-    match report.get("format") {
-        Some(format) => (format == Backend::Native.name()).then_some(Format::Native),
-        None if ai_energy_benchmarks::wrote(report) => Some(Format::AiEnergyBenchmarks),
-        None if optimum::wrote(report) => Some(Format::Optimum),
-        None => None,
-    }
-}
-
 /// What a report in an unknown format is instead.
-fn found(report: &Value) -> String {
-    let whole = Part::whole(report);
+fn found(root: &Node<'_>, report: &Value) -> String {
     let has = |keys: [&str; 2]| keys.iter().all(|key| report.get(key).is_some());
-    if whole.is_empty() {
+    if root.is_empty() {
         "it is an empty object".to_owned()
     } else if !report.is_object() {
-        format!("it is no object, but {}", whole.shown())
+        format!("it is no object, but {}", root.shown())
     } else if has(["units", "total"]) {
         format!("it is a summary, `{}`, and should be what that is made of", output::SUMMARY)
     } else if has(["config", "report"]) {
         "it is `benchmark.json` of optimum-benchmark, whose report is a file of its own beside it"
             .to_owned()
-    } else if let Some(format) = whole.find("format") {
+    } else if let Some(format) = root.find("format") {
         format!("its `format` is {}", format.shown())
     } else {
-        format!("its keys are {}", whole.keys())
+        format!("its keys are {}", root.keys())
     }
-}
-
-/// Tokens per second, where both are known and the time is one that a clock can tell.
-fn rate(tokens: Option<u64>, seconds: Option<f64>) -> Option<f64> {
-    let seconds = seconds.filter(|seconds| *seconds > 1e-6)?;
-    tokens.map(|tokens| tokens as f64 / seconds)
 }
 
 /// The one line of the energy file.

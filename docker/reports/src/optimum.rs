@@ -1,21 +1,22 @@
 //! The summary of a report of optimum-benchmark: energies by phase.
 
+mod companions;
+
 use anyhow::{Context, bail, ensure};
-use contract::{
-    Backend,
-    summary::{Run, Summary},
-};
+use contract::Backend;
 use serde_json::Value;
 
 use super::{
-    beside::Beside,
+    Reading,
+    energy::{Attributed, Basis, Energies, attribute, in_reach},
     json::AGAIN,
-    part::Part,
-    quoted::name,
-    rate,
+    node::{Node, name},
+    numbers::{Numbers, RunNumbers},
     record::{Claims, Record},
-    tracked::{Energies, Judged, Standing, believable, judge},
+    traced::Traced,
 };
+
+pub(super) use self::companions::Companions;
 
 /// The phases that count, as the score does: loading the dataset and the model does not.
 const COUNTED: [&str; 3] = ["preprocess_dataset", PREFILL, DECODE];
@@ -36,51 +37,48 @@ pub(super) fn wrote(report: &Value) -> bool {
 
 /// The summary of a report.
 pub(super) fn summary(
-    report: &Value,
+    root: &Node<'_>,
     record: Option<Record>,
-    beside: Beside,
-) -> anyhow::Result<Summary> {
-    let phases = Phases::parse(&Part::whole(report))?;
-    let answered = samples(&phases, record.as_ref(), &beside)?;
+    companions: Companions,
+) -> anyhow::Result<Reading> {
+    let phases = Phases::parse(root)?;
+    let prompts = samples(&phases, record.as_ref(), &companions)?;
     let energies = phases.energies();
-    let run = run(answered, &phases, &beside);
-    let standing = match &record {
+    let own = numbers(prompts, &phases, &companions);
+    let model = companions.model.as_deref();
+    let basis = match &record {
         Some(record) => {
             record.fits(Claims {
-                stack: Backend::Optimum,
-                model: beside.model.as_deref(),
-                prompts_answered: None,
+                backend: Backend::Optimum,
+                model,
+                prompts: None,
                 prompts_failed: None,
-                gpu: energies.gpu > 0.0,
+                gpu: energies.gpu.value > 0.0,
             })?;
-            Standing::recorded(record)
+            Basis::recorded(record)
         }
-        None => Standing::reported(energies, beside.reported),
+        None => Basis::reported(&energies, companions.reported),
     };
-    let Judged { measurement, gpu_counts, mut notes } = judge(energies, standing);
+    let Attributed { measurement, numbers: mut energy, mut notes } = attribute(energies, basis);
     notes.extend(phases.notes());
-    let counted = |energies: Energies| gpu_counts.then_some(energies.gpu);
-    let run = record.as_ref().map_or(run, Record::run);
-    if run.prompts_failed > 0 {
-        let all = run.prompts.saturating_add(run.prompts_failed);
-        notes.push(format!("{} of {all} prompts failed", run.prompts_failed));
+    let (run, numbers) = match record {
+        Some(Record { run, numbers, notes: recorded, .. }) => {
+            if run.prompts_failed > 0 {
+                let all = run.prompts.saturating_add(run.prompts_failed);
+                notes.push(format!("{} of {all} prompts failed", run.prompts_failed));
+            }
+            notes.extend(recorded);
+            (run, numbers)
+        }
+        None => (own.run(Backend::Optimum, model.unwrap_or("not recorded")), own),
+    };
+    if energy.total.is_some() {
+        let Phases { preprocess, prefill, decode, .. } = phases;
+        energy.phases = [preprocess, prefill, decode].map(|phase| Some(phase.energies.gpu));
     }
-    notes.extend(record.into_iter().flat_map(|record| record.notes));
-    let Phases { preprocess, prefill, decode, .. } = phases;
-    Ok(Summary {
-        units: "Wh".to_owned(),
-        total: counted(energies),
-        format: Backend::Optimum.name().to_owned(),
-        preprocess_wh: counted(preprocess.energies),
-        prefill_wh: counted(prefill.energies),
-        decode_wh: counted(decode.energies),
-        measurement,
-        run,
-        notes,
-        cache: None,
-        host: None,
-        repeat: None,
-    })
+    let numbers = Numbers { energy, run: numbers };
+    let summary = numbers.summary(Backend::Optimum.name(), run, measurement, notes);
+    Ok(Reading { summary, numbers })
 }
 
 /// The counted phases of a report.
@@ -111,12 +109,12 @@ enum Writer {
 struct Phase {
     energies: Energies,
     /// Samples, as the stack's efficiency stands for them.
-    samples: Option<f64>,
-    seconds: Option<f64>,
+    samples: Option<Traced>,
+    seconds: Option<Traced>,
 }
 
 impl Phases {
-    fn parse(report: &Part<'_>) -> anyhow::Result<Self> {
+    fn parse(report: &Node<'_>) -> anyhow::Result<Self> {
         let [now, once] = [COUNTED[0], PREPROCESS_ONCE].map(|phase| report.find(phase).is_some());
         ensure!(
             !(now && once),
@@ -143,8 +141,12 @@ impl Phases {
             writer,
             passes: measures.map_or(1, |measures| measures.len()),
         };
-        let pairs = phases.prefill.energies.by_name().into_iter();
-        for ((kind, prefill), (_, decode)) in pairs.zip(phases.decode.energies.by_name()) {
+        let (prefill, decode) = (&phases.prefill.energies, &phases.decode.energies);
+        for (kind, prefill, decode) in [
+            ("gpu", prefill.gpu.value, decode.gpu.value),
+            ("cpu", prefill.cpu.value, decode.cpu.value),
+            ("ram", prefill.ram.value, decode.ram.value),
+        ] {
             // What is left of a difference of floats.
             ensure!(
                 prefill + decode >= -1e-9 * prefill,
@@ -158,19 +160,24 @@ impl Phases {
     /// The energies that count.
     fn energies(&self) -> Energies {
         let phases = [&self.preprocess, &self.prefill, &self.decode];
-        let sum = phases.into_iter().fold(Energies::default(), |sum, phase| {
-            let Energies { gpu, cpu, ram } = phase.energies;
-            Energies { gpu: sum.gpu + gpu, cpu: sum.cpu + cpu, ram: sum.ram + ram }
-        });
-        // What is left of a difference of floats is no energy.
-        let Energies { gpu, cpu, ram } = sum;
-        Energies { gpu: gpu.max(0.0), cpu: cpu.max(0.0), ram: ram.max(0.0) }
+        let sum = |kind: fn(&Energies) -> &Traced| {
+            let [preprocess, prefill, decode] = phases.map(|phase| kind(&phase.energies).clone());
+            let Traced { value, trace } = preprocess + prefill + decode;
+            // What is left of a difference of floats is no energy.
+            Traced { value: value.max(0.0), trace }
+        };
+        Energies {
+            gpu: sum(|energies| &energies.gpu),
+            cpu: sum(|energies| &energies.cpu),
+            ram: sum(|energies| &energies.ram),
+        }
     }
 
     /// What a reader of the energies must know.
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        if self.decode.energies.by_name().into_iter().any(|(_, energy)| energy < 0.0) {
+        let Energies { gpu, cpu, ram } = &self.decode.energies;
+        if [gpu, cpu, ram].into_iter().any(|energy| energy.value < 0.0) {
             notes.push(
                 "the energy of decode, a difference of two passes, is below 0: the run was too \
                  short to tell them apart; take more samples"
@@ -192,7 +199,7 @@ impl Phases {
 }
 
 /// Why a report without the phase `name` has no score.
-fn missing(name: &str, report: &Part<'_>) -> String {
+fn missing(name: &str, report: &Node<'_>) -> String {
     let has = |phase: &&str| report.find(phase).is_some();
     let hint = if let Some(task) = OTHER_TASKS.into_iter().find(has) {
         format!("`{task}` is of another task, which this summary does not know")
@@ -208,67 +215,79 @@ fn missing(name: &str, report: &Part<'_>) -> String {
 
 impl Phase {
     /// Reads a phase; only a difference of two passes may be below 0.
-    fn parse(phase: &Part<'_>, difference: bool) -> anyhow::Result<Self> {
+    fn parse(phase: &Node<'_>, difference: bool) -> anyhow::Result<Self> {
         let energy = phase.find("energy").with_context(|| {
             format!(
                 "the phase `{}` has no energy; run the benchmark with `scenario.energy=true`",
-                phase.place()
+                phase.path()
             )
         })?;
         let unit = energy.need("unit")?.text()?;
-        let factor = match unit.to_ascii_lowercase().as_str() {
-            "kwh" => 1000.0,
-            "wh" => 1.0,
-            "j" => 1.0 / 3600.0,
-            _ => bail!("`{}.unit` is {}; known are kWh, Wh and J", energy.place(), name(unit)),
+        let to_watt_hours: fn(Traced) -> Traced = match unit.to_ascii_lowercase().as_str() {
+            "kwh" => |energy| energy * 1000.0,
+            "wh" => |energy| energy,
+            "j" => |energy| energy / 3600.0,
+            _ => bail!("`{}.unit` is {}; known are kWh, Wh and J", energy.path(), name(unit)),
         };
         let watt_hours = |key: &str| {
-            let part = energy.need(key)?;
-            let value = if difference { part.number() } else { part.amount() }?;
-            believable(part.place(), value * factor)
+            let node = energy.need(key)?;
+            let value = if difference { node.number() } else { node.amount() }?;
+            in_reach(node.path(), to_watt_hours(node.traced(value)))
         };
         let energies =
             Energies { gpu: watt_hours("gpu")?, cpu: watt_hours("cpu")?, ram: watt_hours("ram")? };
+        let number = |node: &Node<'_>| Ok(node.traced(node.number()?));
         // Of the stack's own making: where it is no number, others tell how many prompts ran.
-        let per_unit = phase.find("efficiency").and_then(|part| part.find("value")?.number().ok());
+        let per_unit = phase.find("efficiency").and_then(|node| node.find("value"));
+        let per_unit = per_unit.and_then(|node| number(&node).ok());
         // Without energy the stack writes an efficiency of 0.
-        let total = energy.find("total").map(|part| part.number()).transpose()?;
-        let total = total.filter(|total| *total > 0.0);
-        let seconds = phase.find("latency").and_then(|part| part.find("total"));
+        let total = energy.optional("total", number)?.filter(|total| total.value > 0.0);
+        let passed = |node: &Node<'_>| Ok(node.traced(node.seconds_apart()?));
+        let latency = phase.find("latency");
         Ok(Self {
             energies,
-            samples: per_unit.zip(total).map(|(per_unit, total)| (per_unit * total).round()),
-            seconds: seconds.map(|part| part.seconds_apart()).transpose()?,
+            samples: per_unit.zip(total).map(|(per_unit, total)| per_unit * total),
+            seconds: match latency {
+                Some(latency) => latency.optional("total", passed)?,
+                None => None,
+            },
         })
     }
 }
 
 /// How many prompts ran, which all that tell it must agree on. The stack reports success for none:
 /// its report then has a volume below 1, its configuration a number below 1.
-fn samples(phases: &Phases, record: Option<&Record>, beside: &Beside) -> anyhow::Result<u64> {
-    // Floats beyond count in steps; no run is that long.
-    let countable = |number: &f64| number.abs() < 1e15;
-    let reported = phases.preprocess.samples.filter(countable).map(|number| number as i64);
-    let recorded = record.map(|record| i64::try_from(record.prompts_answered).unwrap_or(i64::MAX));
-    let mut known: Option<(&str, i64)> = None;
+fn samples(
+    phases: &Phases,
+    record: Option<&Record>,
+    companions: &Companions,
+) -> anyhow::Result<Traced> {
+    let mut known: Option<(&str, Traced)> = None;
     let mut all = false;
     for (number, whence) in [
-        (recorded, "its record counts"),
-        (beside.num_samples, "its configuration asked for"),
-        (reported, "its efficiency stands for"),
+        (record.map(|record| &record.numbers.prompts), "its record counts"),
+        (companions.num_samples.as_ref(), "its configuration asked for"),
+        (phases.preprocess.samples.as_ref(), "its efficiency stands for"),
     ] {
-        let Some(number) = number else { continue };
+        let Some(Traced { value, trace }) = number else { continue };
+        let number = value.round();
+        // Floats beyond count in steps; no run is that long.
+        if number.abs() >= 1e15 {
+            continue;
+        }
         // Before 0.5 that ran all of the dataset, of a size that nothing tells.
-        if number == -1 && phases.writer != Writer::Now {
+        if number == -1.0 && phases.writer != Writer::Now {
             all = true;
             continue;
         }
-        ensure!(number > 0, "no prompt ran: {whence} {number} prompts; {AGAIN}, with more");
-        let (first, before) = *known.get_or_insert((whence, number));
+        ensure!(number > 0.0, "no prompt ran: {whence} {number} prompts; {AGAIN}, with more");
+        let (first, before) =
+            known.get_or_insert_with(|| (whence, Traced { value: number, trace: trace.clone() }));
         ensure!(
-            number == before,
-            "the files are of different runs: {first} {before} prompts, {whence} {number}; keep the \
-             files of one run in a folder"
+            number == before.value,
+            "the files are of different runs: {first} {} prompts, {whence} {number}; keep the files \
+             of one run in a folder",
+            before.value
         );
     }
     let (_, known) = known.with_context(|| {
@@ -283,29 +302,20 @@ fn samples(phases: &Phases, record: Option<&Record>, beside: &Beside) -> anyhow:
         };
         format!("nothing tells how many prompts ran: {why}")
     })?;
-    Ok(u64::try_from(known)?)
+    Ok(known)
 }
 
-/// What ran, as far as the stack's own files tell.
-fn run(answered: u64, phases: &Phases, beside: &Beside) -> Run {
-    let completion_tokens = beside.answer_tokens.and_then(|length| answered.checked_mul(length));
+/// The numbers of the stack's own files.
+fn numbers(prompts: Traced, phases: &Phases, companions: &Companions) -> RunNumbers {
     // The second pass is the whole answer; the report has it less the first one.
-    let passes = phases.prefill.seconds.zip(phases.decode.seconds);
-    let passes = passes.map(|(prefill, decode)| prefill + decode).filter(|seconds| *seconds > 0.0);
-    let seconds = passes.or(beside.seconds);
-    Run {
-        backend: Backend::Optimum,
-        model: beside.model.clone().unwrap_or_else(|| "not recorded".to_owned()),
-        prompts_asked: None,
-        prompts: answered,
-        prompts_failed: 0,
-        prompt_tokens: None,
-        prompts_cut: None,
-        prompt_tokens_cut: None,
-        completion_tokens,
-        seconds,
-        tokens_per_second: rate(completion_tokens, seconds),
-        time_to_first_token_seconds: None,
-        phases: vec![],
+    let passes = phases.prefill.seconds.clone().zip(phases.decode.seconds.clone());
+    let passes = passes.map(|(prefill, decode)| prefill + decode);
+    let length = companions.answer_tokens.clone();
+    RunNumbers {
+        tokens: length.map(|length| prompts.clone() * length),
+        prompts,
+        seconds: passes.filter(|seconds| seconds.value > 0.0).or(companions.seconds.clone()),
+        // The stack does not measure it.
+        first_token: None,
     }
 }

@@ -3,34 +3,32 @@
 use anyhow::ensure;
 use contract::host_meter::Phase;
 
-use super::{json::AGAIN, part::Part};
+use super::{
+    json::AGAIN,
+    node::{MOST_SECONDS, Node, name as shown_name},
+};
 
-/// The phases that `whole` lists.
-pub(super) fn phases(whole: &Part<'_>) -> anyhow::Result<Vec<Phase>> {
-    let Some(list) = whole.find("phases") else { return Ok(vec![]) };
-    list.list()?.iter().map(phase).collect()
-}
-
-fn phase(phase: &Part<'_>) -> anyhow::Result<Phase> {
-    let (from, to) = (phase.need("from")?, phase.need("to")?);
-    let (began, ended) = (from.seconds()?, to.seconds()?);
-    ensure!(
-        began <= ended,
-        "`{}` is {began} and `{}` {ended}: no phase ends before it begins; {AGAIN}",
-        from.place(),
-        to.place()
-    );
-    Ok(Phase { name: phase.need("name")?.text()?.to_owned(), from: began, to: ended })
+/// The phases that a file lists.
+pub(super) fn phases(root: &Node<'_>) -> anyhow::Result<Vec<Phase>> {
+    let phases: Vec<Phase> = root.optional("phases", Node::typed)?.unwrap_or_default();
+    for Phase { name, from, to } in &phases {
+        ensure!(
+            (0.0..=MOST_SECONDS).contains(from) && (*from..=MOST_SECONDS).contains(to),
+            "the phase {} is from {from} to {to} s, which no run takes; {AGAIN}",
+            shown_name(name)
+        );
+    }
+    Ok(phases)
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Part, phases};
+    use super::{Node, phases};
 
     fn read(value: &Value) -> String {
-        match phases(&Part::whole(value)) {
+        match phases(&Node::root("a.json", value)) {
             Ok(phases) => serde_json::to_string(&phases).unwrap(),
             Err(error) => error.to_string(),
         }
@@ -54,11 +52,11 @@ mod tests {
         []
         []
         [{"name":"preprocess","from":1.5,"to":1.5},{"name":"prompts","from":2.0,"to":7.25}]
-        `phases` is an object, and should be a list; run the benchmark again
-        `phases.0.to` is missing; run the benchmark again
-        `phases.0.from` is 2 and `phases.0.to` 1: no phase ends before it begins; run the benchmark again
-        `phases.0.from` is -2.0, and should be no less than 0; run the benchmark again
-        `phases.0.name` is 7, and should be a text; run the benchmark again
+        `phases`: invalid type: map, expected a sequence; run the benchmark again
+        `phases`: missing field `to`; run the benchmark again
+        the phase `prompts` is from 2 to 1 s, which no run takes; run the benchmark again
+        the phase `prompts` is from -2 to 1 s, which no run takes; run the benchmark again
+        `phases`: invalid type: integer `7`, expected a string; run the benchmark again
         "#);
     }
 }

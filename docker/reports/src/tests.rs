@@ -15,7 +15,7 @@ use contract::{
 };
 use serde_json::{Value, json};
 
-use super::{Folder, energy_text};
+use super::{Folder, energy_text, node::Node};
 use crate::report::{Answer, Config, Report, Totals};
 
 /// The summary of the report in `folder`.
@@ -218,7 +218,8 @@ fn native(answers: usize) -> String {
 }
 
 fn of_native(answers: usize) -> anyhow::Result<Summary> {
-    super::native::summary(&serde_json::from_str(&native(answers)).unwrap())
+    let report = serde_json::from_str(&native(answers)).unwrap();
+    Ok(super::native::summary(&Node::root(output::REPORT, &report))?.summary)
 }
 
 #[test]

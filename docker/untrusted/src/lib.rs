@@ -26,5 +26,5 @@ pub use live::Live;
 pub use read::{bytes, file};
 pub use refused::Refused;
 pub use stamp::{Kind, Stamp, Time};
-pub use text::{escape, is_unseen};
+pub use text::{escape, is_unseen, shortened};
 pub use write::{NEW, NewFile, random_name};

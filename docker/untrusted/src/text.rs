@@ -14,6 +14,13 @@ pub fn escape(text: &str) -> String {
     line
 }
 
+/// The first `most` characters of `text`, [escaped](escape), and an ellipsis if there are more.
+pub fn shortened(text: &str, most: usize) -> String {
+    let end = text.char_indices().nth(most).map_or(text.len(), |(end, _)| end);
+    let more = if end < text.len() { "…" } else { "" };
+    escape(&text[..end]) + more
+}
+
 /// Whether a character is obeyed, or misleads, instead of being seen: control characters, marks of
 /// direction, characters without width, tags, and Unicode's own ends of lines.
 pub fn is_unseen(character: char) -> bool {
@@ -36,7 +43,7 @@ pub fn is_unseen(character: char) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{escape, is_unseen};
+    use super::{escape, is_unseen, shortened};
 
     #[test]
     fn what_is_obeyed_is_shown_and_what_is_read_is_kept() {
@@ -45,6 +52,12 @@ mod tests {
             escape("a\u{1b}[2Jb\u{202e}c\u{200b}\n\u{9b}"),
             "a\\u{1b}[2Jb\\u{202e}c\\u{200b}\\n\\u{9b}"
         );
+    }
+
+    #[test]
+    fn a_long_text_is_cut() {
+        assert_eq!(shortened("it's \"ü\"\u{1b}", 9), "it's \"ü\"\\u{1b}");
+        assert_eq!(shortened(&"ü".repeat(101), 100), format!("{}…", "ü".repeat(100)));
     }
 
     proptest! {

@@ -33,10 +33,9 @@ use std::{
 };
 
 pub(crate) use self::{
-    judge::{above_idle, notes},
+    judge::notes,
     recording::Recording,
     request::{Look, Request},
-    sampler::OWN_SHARE,
     served::Served,
 };
 pub use self::{request::Options, watts::Watts};

@@ -31,6 +31,8 @@ pub(crate) struct Recording {
     pub(super) is_found: bool,
     /// Whether the benchmark has this machine's clock, if that could be told.
     pub(super) is_clock_shared: Option<bool>,
+    /// What the meter itself took of a processor, in percent.
+    pub(super) own_percent: Option<f64>,
     pub(super) notes: Vec<String>,
 }
 
@@ -64,6 +66,7 @@ impl Recording {
             estimate: None,
             is_found: false,
             is_clock_shared: None,
+            own_percent: None,
             notes: vec![why],
         }
     }
@@ -99,7 +102,7 @@ impl Recording {
     pub(crate) fn over(self, phases: &[Phase]) -> HostMeter {
         let doubt = self.doubt(phases);
         let counted = if doubt.is_none() { phases } else { &[] };
-        let Self { begun, ended, idle, devices, estimate, mut notes, .. } = self;
+        let Self { begun, ended, idle, devices, estimate, own_percent, mut notes, .. } = self;
         let idle_seconds = idle.map(|(from, to)| to - from);
         let watts = |trace: &Trace| {
             let (from, to) = idle?;
@@ -176,6 +179,7 @@ impl Recording {
             phases: counted.iter().map(phase).collect(),
             idle_seconds,
             devices: metered,
+            own_percent: own_percent.map(rounded),
             notes,
         }
     }

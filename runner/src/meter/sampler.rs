@@ -16,9 +16,6 @@ use super::{
 /// Samples from one look at the processes on GPUs to the next: it costs more than a counter does.
 const LOOK_AT_PROCESSES: u64 = 10;
 
-/// How the note begins of what the meter took itself.
-pub(crate) const OWN_SHARE: &str = "the meter itself took";
-
 /// What is being read.
 pub(super) struct Sampler<'a> {
     gauges: Vec<Gauge<'a>>,
@@ -110,10 +107,8 @@ impl<'a> Sampler<'a> {
         let mut notes = self.notes;
         notes.extend(self.unlisted);
         notes.extend(self.gauges.iter().flat_map(Gauge::notes));
-        if now > since && (!self.gauges.is_empty() || self.watts_per_cpu.is_some()) {
-            let share = 100.0 * busy / (now - since);
-            notes.push(format!("{OWN_SHARE} {share:.1} % of one processor"));
-        }
+        let has_metered = !self.gauges.is_empty() || self.watts_per_cpu.is_some();
+        let own_percent = (now > since && has_metered).then(|| 100.0 * busy / (now - since));
         let estimate = self.watts_per_cpu.map(|watts| Estimate {
             watts,
             seconds: self.cpu,
@@ -131,6 +126,7 @@ impl<'a> Sampler<'a> {
             estimate,
             is_found: self.target.is_found(),
             is_clock_shared: self.target.is_clock_shared(),
+            own_percent,
             notes,
         }
     }
@@ -254,7 +250,7 @@ mod tests {
         insta::assert_snapshot!(recording.notes.join("\n"), @r"
         a
         the processes on gpu are not known: no rights
-        the meter itself took 0.5 % of one processor
         ");
+        assert_eq!(recording.own_percent, Some(0.5));
     }
 }

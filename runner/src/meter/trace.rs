@@ -1,6 +1,6 @@
 //! Energy over time: what a device had used up, at many moments.
 
-use contract::host_meter::Phase;
+use contract::host_meter::{Phase, merged};
 
 /// How far beyond its first and last moment a trace still speaks for its device, in seconds.
 const SLACK: f64 = 0.5;
@@ -46,7 +46,7 @@ impl Trace {
 
     /// Joules over phases, none of their time counted twice.
     pub(super) fn over(&self, phases: &[Phase]) -> Option<f64> {
-        apart(phases).into_iter().map(|(from, to)| self.between(from, to)).sum()
+        merged(phases).into_iter().map(|(from, to)| self.between(from, to)).sum()
     }
 
     /// The mean power of stretches of time: pairs of seconds after `from` and watts since the pair
@@ -80,26 +80,12 @@ impl Trace {
     }
 }
 
-/// The time of phases as intervals that do not overlap, in order.
-pub(super) fn apart(phases: &[Phase]) -> Vec<(f64, f64)> {
-    let mut times: Vec<_> = phases.iter().map(|phase| (phase.from, phase.to)).collect();
-    times.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut merged: Vec<(f64, f64)> = Vec::new();
-    for (from, to) in times {
-        match merged.last_mut() {
-            Some((_, end)) if from <= *end => *end = end.max(to),
-            _ => merged.push((from, to)),
-        }
-    }
-    merged
-}
-
 #[cfg(test)]
 mod tests {
-    use contract::host_meter::Phase;
+    use contract::host_meter::{Phase, merged};
     use proptest::prelude::*;
 
-    use super::{MOST, Trace, apart};
+    use super::{MOST, Trace};
 
     fn trace(points: &[(f64, f64)]) -> Trace {
         let mut trace = Trace::default();
@@ -132,7 +118,7 @@ mod tests {
         assert_eq!(trace.over(&[phase(1.0, 4.0), phase(2.0, 3.0), phase(3.5, 5.0)]), Some(40.0));
         assert_eq!(trace.over(&[phase(1.0, 2.0), phase(9.0, 11.0)]), None);
         assert_eq!(
-            apart(&[phase(3.0, 4.0), phase(1.0, 2.0), phase(2.0, 2.5)]),
+            merged(&[phase(3.0, 4.0), phase(1.0, 2.0), phase(2.0, 2.5)]),
             [(1.0, 2.5), (3.0, 4.0)]
         );
     }

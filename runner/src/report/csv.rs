@@ -17,6 +17,7 @@ use super::{
     plain::plain,
     record::{Broken, RunRecord, Runs},
 };
+use crate::units::decimals;
 use untrusted::escape;
 
 /// The columns, in order.
@@ -66,11 +67,8 @@ pub(super) fn text(all: &Runs, figures: &[Figures]) -> anyhow::Result<String> {
 
 fn row(run: &RunRecord, figures: &Figures) -> [String; COLUMNS.len()] {
     let of = &run.summary.run;
-    let decimals = |value: Option<f64>, decimals: usize| {
-        value.map_or_else(String::new, |value| {
-            let decimals = decimals.max(decimals_of(value));
-            format!("{value:.decimals$}")
-        })
+    let number = |value: Option<f64>, least: usize| {
+        value.map_or_else(String::new, |value| format!("{value:.*}", least.max(decimals(value, 3))))
     };
     let count = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
     let tokens = of.prompt_tokens.zip(of.completion_tokens);
@@ -97,33 +95,25 @@ fn row(run: &RunRecord, figures: &Figures) -> [String; COLUMNS.len()] {
         total.to_string(),
         of.prompts.to_string(),
         of.prompts_failed.to_string(),
-        decimals(of.seconds, 2),
-        decimals(of.seconds.map(|seconds| seconds / of.prompts as f64), 4),
-        decimals(of.time_to_first_token_seconds, 4),
+        number(of.seconds, 2),
+        number(of.seconds.map(|seconds| seconds / of.prompts as f64), 4),
+        number(of.time_to_first_token_seconds, 4),
         count(tokens),
         count(of.prompt_tokens),
         count(of.completion_tokens),
-        decimals(per_second.map(|(tokens, seconds)| tokens as f64 / seconds), 2),
-        decimals(energy, 4),
-        decimals(per_thousand, 4),
+        number(per_second.map(|(tokens, seconds)| tokens as f64 / seconds), 2),
+        number(energy, 4),
+        number(per_thousand, 4),
         // Nobody is asked where the machine is.
         String::new(),
-        decimals(per_joule.map(|(tokens, energy)| tokens as f64 / (energy * 3600.0)), 4),
-        decimals(per_thousand.map(|energy| energy / 1000.0), 4),
+        number(per_joule.map(|(tokens, energy)| tokens as f64 / (energy * 3600.0)), 4),
+        number(per_thousand.map(|energy| energy / 1000.0), 4),
         run.summary
             .repeat
             .as_ref()
             .map_or_else(String::new, |repeat| harmless(&plain(&repeat.begun))),
         harmless(&escape(&error)),
     ]
-}
-
-/// The decimals that leave a number three digits that count.
-fn decimals_of(value: f64) -> usize {
-    if value == 0.0 || !value.is_finite() {
-        return 0;
-    }
-    (2.0 - value.abs().log10().floor()).clamp(0.0, 15.0) as usize
 }
 
 fn broken_row(broken: &Broken) -> [String; COLUMNS.len()] {

@@ -2,15 +2,14 @@
 
 use contract::{
     Backend,
-    host_meter::{HostMeter, MeteredDevice},
-    summary::{Device, DeviceKind, Status},
+    host_meter::HostMeter,
+    output::SUMMARY,
+    summary::{DeviceKind, Measurement, Status},
 };
 
-use super::{
-    origin::{Quantity, whence},
-    record::RunRecord,
-    trace::Trace,
-};
+use reports::{EnergyNumbers, Numbers, RunNumbers, Trace, Traced};
+
+use super::record::RunRecord;
 
 /// A number.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +22,13 @@ pub struct Figure {
     pub source: String,
     /// The files and keys that it is from.
     pub trace: Trace,
+}
+
+impl Figure {
+    fn of(number: Traced, status: Status, source: impl Into<String>) -> Self {
+        let Traced { value, trace } = number;
+        Self { value, status, source: source.into(), trace }
+    }
 }
 
 /// Energy per 1,000 prompts, as a kind of device drew it.
@@ -67,65 +73,53 @@ pub const PHASES: [&str; 3] = ["preprocess", "prefill", "decode"];
 impl Figures {
     /// The numbers of `run`.
     pub fn of(run: &RunRecord) -> Self {
-        let summary = &run.summary;
-        let counted = |value: f64, quantity| Figure {
-            value,
-            status: Status::Measured,
-            source: "counted by the backend".to_owned(),
-            trace: whence(run, quantity),
+        let Numbers { energy, run: RunNumbers { prompts, tokens, seconds, first_token } } =
+            run.numbers();
+        let counted =
+            |number: Traced| Figure::of(number, Status::Measured, "counted by the backend");
+        let timed = |number: Traced| Figure::of(number, Status::Measured, "clock of the benchmark");
+        let per_thousand = |energy: &Energy, watt_hours: Traced| {
+            let number = watt_hours / prompts.clone() * 1000.0;
+            Figure::of(number, energy.status, energy.source.clone())
         };
-        let timed = |value: f64, quantity| Figure {
-            source: "clock of the benchmark".to_owned(),
-            ..counted(value, quantity)
-        };
-        let prompts = counted(summary.run.prompts as f64, Quantity::Prompts);
-        let tokens =
-            summary.run.completion_tokens.map(|tokens| counted(tokens as f64, Quantity::Tokens));
-        let seconds = summary.run.seconds.map(|seconds| timed(seconds, Quantity::Seconds));
 
-        let mut drawn = of_devices(run);
-        drawn.extend(run.meter.iter().flat_map(|(meter, file)| of_host(meter, file)));
-        let served = summary.run.backend == Backend::Vllm;
-        let tokens_per_joule = || {
-            let strongest = drawn.iter().find(|drawn| {
-                let computed = !served || drawn.kind == DeviceKind::Gpu;
-                computed && drawn.figure.status == Status::Measured
-            })?;
-            // An estimate knows nothing of the tokens.
-            Some((strongest.kind, per_joule(tokens.as_ref()?, &strongest.figure)?))
-        };
-        let tokens_per_joule = tokens_per_joule();
-        let per_thousand = |figure: Figure| per_thousand(figure, &prompts);
-        let [preprocess, prefill, decode] =
-            [summary.preprocess_wh, summary.prefill_wh, summary.decode_wh];
-        let gpu_figure = drawn.iter().find(|drawn| drawn.kind == DeviceKind::Gpu && !drawn.by_host);
-        let phases = PHASES.into_iter().zip([preprocess, prefill, decode]).enumerate();
-        let phases = phases.filter_map(|(index, (name, energy))| {
-            let whole = &gpu_figure?.figure;
-            let trace = whence(run, Quantity::Phase(index));
-            Some((name, per_thousand(Figure { value: energy?, trace, ..whole.clone() })))
-        });
-        let phases = phases.collect();
-        let mut drawn: Vec<_> = drawn
-            .into_iter()
-            .map(|drawn| Drawn { figure: per_thousand(drawn.figure), ..drawn })
+        let served = run.summary.run.backend == Backend::Vllm;
+        let mut energies = of_devices(&run.summary.measurement, &energy);
+        energies.extend(run.meter.iter().flat_map(|(meter, file)| of_host(meter, file)));
+        let score =
+            energies.iter().find(|energy| energy.kind == DeviceKind::Gpu && !energy.by_host);
+        let phases = PHASES.into_iter().zip(energy.phases);
+        let phases = phases
+            .filter_map(|(name, energy)| Some((name, per_thousand(score?, energy?))))
             .collect();
-        let gpu = drawn.iter().position(|drawn| drawn.kind == DeviceKind::Gpu);
-        let gpu = gpu.map(|at| drawn.remove(at));
+        // An estimate knows nothing of the tokens, and a server's client generates none.
+        let strongest = energies.iter().find(|energy| {
+            energy.status == Status::Measured && (!served || energy.kind == DeviceKind::Gpu)
+        });
+        // A clock cannot tell less than a microsecond.
+        let clocked = seconds.as_ref().filter(|seconds| seconds.value > 1e-6);
+        let rate = tokens.clone().zip(clocked.cloned());
+        let mut others: Vec<_> = energies
+            .iter()
+            .map(|energy| Drawn {
+                kind: energy.kind,
+                by_host: energy.by_host,
+                figure: per_thousand(energy, energy.watt_hours.clone()),
+            })
+            .collect();
+        let gpu = others.iter().position(|drawn| drawn.kind == DeviceKind::Gpu);
         Self {
-            gpu,
             phases,
-            others: drawn,
+            gpu: gpu.map(|at| others.remove(at)),
+            others,
             served,
-            tokens_per_second: tokens_per_second(tokens.as_ref(), seconds.as_ref()),
-            tokens_per_joule,
-            first_token: summary
-                .run
-                .time_to_first_token_seconds
-                .map(|first| timed(first, Quantity::FirstToken)),
-            seconds,
-            prompts,
-            tokens,
+            tokens_per_second: rate.map(|(tokens, seconds)| timed(tokens / seconds)),
+            tokens_per_joule: strongest
+                .and_then(|energy| Some((energy.kind, energy.tokens_per_joule(tokens.clone()?)?))),
+            first_token: first_token.map(timed),
+            seconds: seconds.map(timed),
+            prompts: counted(prompts),
+            tokens: tokens.map(counted),
         }
     }
 
@@ -150,106 +144,87 @@ pub(super) fn why_no_gpu(run: &RunRecord) -> String {
     if source.contains("no GPU") { source.clone() } else { format!("GPU not measured: {source}") }
 }
 
-/// Energies of a summary's devices by kind, in Wh: first those of GPUs, which the score counts.
-fn of_devices(run: &RunRecord) -> Vec<Drawn> {
-    let devices = &run.summary.measurement.devices;
-    let mut all = vec![];
-    for kind in [DeviceKind::Gpu, DeviceKind::Cpu, DeviceKind::Ram] {
-        let of_kind: Vec<_> =
-            devices.iter().enumerate().filter(|(_, device)| device.kind == kind).collect();
-        let total = if kind == DeviceKind::Gpu { run.summary.total } else { None };
-        if kind == DeviceKind::Gpu && total.is_none() {
-            continue;
-        }
-        let sum: f64 = of_kind.iter().map(|(_, device)| device.energy_wh).sum();
-        let keys = || of_kind.iter().map(|(index, _)| whence(run, Quantity::Device(*index)));
-        let Some(status) = weakest(of_kind.iter().map(|(_, device)| device.status))
-            .or(total.map(|_| run.summary.measurement.status))
-        else {
-            continue;
-        };
-        let figure = Figure {
-            value: total.unwrap_or(sum),
-            status,
-            source: sources(of_kind.iter().map(|(_, device): &(_, &Device)| &device.source)),
-            trace: match total {
-                Some(_) => whence(run, Quantity::Total),
-                None => Trace::sum(keys().collect()),
-            },
-        };
-        all.push(Drawn { kind, by_host: false, figure });
-    }
-    all
+/// Energy of a kind of device over the phases that count.
+struct Energy {
+    kind: DeviceKind,
+    by_host: bool,
+    status: Status,
+    source: String,
+    watt_hours: Traced,
 }
 
-/// Energies that the host metered over the phases that count, by kind, in Wh.
-fn of_host(meter: &HostMeter, file: &'static str) -> Vec<Drawn> {
-    let root = if file == contract::output::SUMMARY { "host." } else { "" };
-    let mut all = vec![];
-    for kind in [DeviceKind::Gpu, DeviceKind::Cpu, DeviceKind::Ram] {
-        let known = |device: &MeteredDevice| device.kind == kind && device.counted_wh.is_some();
-        let devices = meter.devices.iter().enumerate().filter(|(_, device)| known(device));
-        let devices: Vec<_> = devices.collect();
-        let statuses = devices.iter().map(|(_, device)| device.status);
-        let Some(status) = weakest(statuses) else { continue };
-        let key = |index| Trace::key(file, format!("{root}devices.{index}.counted_wh"));
-        let figure = Figure {
-            value: devices.iter().filter_map(|(_, device)| device.counted_wh).sum(),
-            status,
-            source: sources(devices.iter().map(|(_, device)| &device.source)),
-            trace: Trace::sum(devices.iter().map(|(index, _)| key(*index)).collect()),
-        };
-        if status != Status::NotMeasured {
-            all.push(Drawn { kind, by_host: true, figure });
+impl Energy {
+    /// The devices of a kind together: each its status, its source and its energy.
+    fn of<'a>(
+        kind: DeviceKind,
+        by_host: bool,
+        devices: impl Iterator<Item = (Status, &'a str, Traced)>,
+    ) -> Option<Self> {
+        let (mut statuses, mut sources, mut energies) = (vec![], vec![], vec![]);
+        for (status, source, energy) in devices {
+            statuses.push(status);
+            energies.push(energy);
+            if !sources.contains(&source) {
+                sources.push(source);
+            }
         }
+        let watt_hours = Traced::sum(energies)?;
+        Some(Self {
+            kind,
+            by_host,
+            status: weakest(statuses)?,
+            source: sources.join("; "),
+            watt_hours,
+        })
     }
-    all
+
+    fn tokens_per_joule(&self, tokens: Traced) -> Option<Figure> {
+        let joules = self.watt_hours.clone() * 3600.0;
+        (joules.value > 0.0).then(|| Figure::of(tokens / joules, self.status, self.source.clone()))
+    }
+}
+
+/// Energies of a summary's devices by kind: first those of GPUs, which the score counts.
+fn of_devices(measurement: &Measurement, numbers: &EnergyNumbers) -> Vec<Energy> {
+    let of_kind = |kind| {
+        let devices = measurement.devices.iter().zip(&numbers.devices);
+        let devices = devices
+            .filter(|(device, _)| device.kind == kind)
+            .map(|(device, energy)| (device.status, device.source.as_str(), energy.clone()));
+        Energy::of(kind, false, devices)
+    };
+    let gpu = numbers.total.clone().map(|watt_hours| {
+        let (status, source) = match of_kind(DeviceKind::Gpu) {
+            Some(Energy { status, source, .. }) => (status, source),
+            None => (measurement.status, String::new()),
+        };
+        Energy { kind: DeviceKind::Gpu, by_host: false, status, source, watt_hours }
+    });
+    gpu.into_iter().chain(of_kind(DeviceKind::Cpu)).chain(of_kind(DeviceKind::Ram)).collect()
+}
+
+/// Energies that the host metered over the phases that count, by kind.
+fn of_host(meter: &HostMeter, file: &'static str) -> Vec<Energy> {
+    let root = if file == SUMMARY { "host." } else { "" };
+    let of_kind = |kind| {
+        let devices = meter.devices.iter().enumerate().filter(|(_, device)| device.kind == kind);
+        let counted = devices.filter_map(|(index, device)| {
+            let key = format!("{root}devices.{index}.counted_wh");
+            let energy = Traced::key(device.counted_wh?, file, key);
+            Some((device.status, device.source.as_str(), energy))
+        });
+        Energy::of(kind, true, counted)
+    };
+    let all = DeviceKind::ALL.into_iter().filter_map(of_kind);
+    all.filter(|energy| energy.status != Status::NotMeasured).collect()
 }
 
 /// A sum is as good as the weakest of its parts.
-fn weakest(statuses: impl Iterator<Item = Status>) -> Option<Status> {
-    let weight = |status: &Status| match status {
+fn weakest(statuses: Vec<Status>) -> Option<Status> {
+    statuses.into_iter().min_by_key(|status| match status {
         Status::NotMeasured => 0,
         Status::Estimated => 1,
         Status::Measured => 2,
-    };
-    statuses.min_by_key(weight)
-}
-
-fn sources<'a>(sources: impl Iterator<Item = &'a String>) -> String {
-    let mut all: Vec<&str> = vec![];
-    for source in sources {
-        if !all.contains(&source.as_str()) {
-            all.push(source);
-        }
-    }
-    all.join("; ")
-}
-
-fn per_thousand(figure: Figure, prompts: &Figure) -> Figure {
-    let Figure { value, status, source, trace } = figure;
-    let trace = trace.over(prompts.trace.clone()).times(Trace::Number(1000.0));
-    Figure { value: value / prompts.value * 1000.0, status, source, trace }
-}
-
-/// A clock cannot tell less than a microsecond.
-fn tokens_per_second(tokens: Option<&Figure>, seconds: Option<&Figure>) -> Option<Figure> {
-    let (tokens, seconds) = (tokens?, seconds.filter(|seconds| seconds.value > 1e-6)?);
-    Some(Figure {
-        value: tokens.value / seconds.value,
-        trace: tokens.trace.clone().over(seconds.trace.clone()),
-        ..seconds.clone()
-    })
-}
-
-/// Tokens per joule of `energy`, which is in Wh.
-fn per_joule(tokens: &Figure, energy: &Figure) -> Option<Figure> {
-    let joules = energy.value * 3600.0;
-    let trace = energy.trace.clone().times(Trace::Number(3600.0));
-    (joules > 0.0).then(|| Figure {
-        value: tokens.value / joules,
-        trace: tokens.trace.clone().over(trace),
-        ..energy.clone()
     })
 }
 

@@ -1,6 +1,6 @@
 //! Reads a results folder, whoever wrote it: what is no run is told in words.
 
-use std::{io, path::PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, bail, ensure};
 use contract::{
@@ -8,22 +8,15 @@ use contract::{
     output::{COMPLETION, Completion, HOST_METER, LOG, REPORT, SUMMARY},
     summary::{Device, Summary},
 };
-use reports::{Folder, json};
+use reports::{Files, Folder, MOST_SECONDS, MOST_WATT_HOURS, Reading, json, summarize};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    details,
     plain::plain,
     record::{Broken, Origin, RunRecord, Runs, opened},
     search::{Found, contents, results_folders},
 };
-
-/// More than a large power station gives in a year, in Wh: no benchmark draws that.
-const MOST_WATT_HOURS: f64 = 1e13;
-
-/// More than a century, as the readers of the stacks' reports have it; no rate is that high, either.
-const MOST_SECONDS: f64 = 1e10;
 
 /// Reads every results folder among `folders` and below.
 pub fn read_all(folders: &[PathBuf], previous: bool) -> Runs {
@@ -55,7 +48,9 @@ pub fn read(folder: &Folder) -> anyhow::Result<RunRecord> {
             "no `{COMPLETION}` is beside the results, so nothing proves that the run reached its end"
         )),
     }
-    let (summary, origin) = summary(folder, &mut doubts)?;
+    let files = Files::read(folder);
+    let (details, unread) = files.details();
+    let (summary, origin) = summary(folder, files, &mut doubts)?;
     sane(&summary)?;
     let in_summary = || summary.host.clone().map(|meter| (meter, SUMMARY));
     let meter = match typed::<HostMeter>(folder, HOST_METER) {
@@ -72,7 +67,7 @@ pub fn read(folder: &Folder) -> anyhow::Result<RunRecord> {
             false
         }
     });
-    let details = details::read(folder, &mut doubts);
+    doubts.extend(unread);
     let folder = folder.path().to_owned();
     Ok(RunRecord {
         folder,
@@ -87,18 +82,20 @@ pub fn read(folder: &Folder) -> anyhow::Result<RunRecord> {
 }
 
 /// The summary: the file, or what is made of the backend's own report.
-fn summary(folder: &Folder, doubts: &mut Vec<String>) -> anyhow::Result<(Summary, Origin)> {
+fn summary(
+    folder: &Folder,
+    files: Files<'_>,
+    doubts: &mut Vec<String>,
+) -> anyhow::Result<(Summary, Origin)> {
     let Some(value) = json::read(folder, SUMMARY)? else {
-        match folder.dir().look(REPORT) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
-                "neither `{SUMMARY}` nor `{REPORT}` is there: the run did not get so far, or its \
-                 files were not copied along; here {}",
-                contents(folder.dir())
-            ),
-            looked => looked.with_context(|| format!("reading `{}`", folder.shown(REPORT)))?,
-        };
+        ensure!(
+            !files.lack_report(),
+            "neither `{SUMMARY}` nor `{REPORT}` is there: the run did not get so far, or its files \
+             were not copied along; here {}",
+            contents(folder.dir())
+        );
         doubts.push(format!("there is no `{SUMMARY}`; the numbers were made of `{REPORT}`"));
-        return of_report(folder);
+        return of_report(files);
     };
     let has = |keys: [&str; 2]| keys.iter().all(|key| value.get(key).is_some());
     if !has(["measurement", "run"]) && has(["units", "total"]) {
@@ -107,7 +104,7 @@ fn summary(folder: &Folder, doubts: &mut Vec<String>) -> anyhow::Result<(Summary
             "`{SUMMARY}` is by another program and does not say how it measured; the numbers were \
              made of `{REPORT}`"
         ));
-        return of_report(folder);
+        return of_report(files);
     }
     let summary = serde_json::from_value(value).with_context(|| {
         format!(
@@ -119,10 +116,9 @@ fn summary(folder: &Folder, doubts: &mut Vec<String>) -> anyhow::Result<(Summary
     Ok((summary, Origin::Summary))
 }
 
-fn of_report(folder: &Folder) -> anyhow::Result<(Summary, Origin)> {
-    let summary = reports::read(folder)?;
-    let facts = details::facts(folder)?;
-    Ok((summary, Origin::Report(facts)))
+fn of_report(files: Files<'_>) -> anyhow::Result<(Summary, Origin)> {
+    let Reading { summary, numbers } = summarize(files)?;
+    Ok((summary, Origin::Report(Box::new(numbers))))
 }
 
 /// Makes sure that a run can have had these numbers. JSON has no infinite ones.

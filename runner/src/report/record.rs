@@ -4,7 +4,8 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context as _;
 use contract::{host_meter::HostMeter, output::Completion, summary::Summary};
-use reports::Folder;
+pub use reports::{Details, Sourced};
+use reports::{Folder, Numbers};
 
 /// What was read of some folders.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -42,46 +43,7 @@ pub enum Origin {
     /// Its file.
     Summary,
     /// The backend's own files, from which it was made just now.
-    Report(Facts),
-}
-
-/// What decides under which keys the backend's own files have their numbers.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Facts {
-    /// Whether our adapter's record is there: its counts are taken then.
-    pub record: bool,
-    /// optimum-benchmark: the name of the first phase that counts.
-    pub preprocess: &'static str,
-    /// optimum-benchmark: what one of the unit is in Wh, of each of the three phases.
-    pub watt_hours: [f64; 3],
-    /// optimum-benchmark: whether its configuration tells the number of prompts.
-    pub configured: bool,
-    /// optimum-benchmark: whether the report has latencies, or else the file with the seconds.
-    pub seconds: Option<&'static str>,
-}
-
-/// What else the files tell of what ran; `None` is not told.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Details {
-    /// The dataset.
-    pub dataset: Option<Told<String>>,
-    /// The number type of the weights.
-    pub dtype: Option<Told<String>>,
-    /// Prompts per forward pass.
-    pub batch_size: Option<Told<u64>>,
-    /// GPUs whose energy was counted.
-    pub gpus: Option<Told<usize>>,
-    /// The seed.
-    pub seed: Option<Told<String>>,
-}
-
-/// What a file tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told<T> {
-    /// The value.
-    pub value: T,
-    /// The file and the key.
-    pub from: &'static str,
+    Report(Box<Numbers>),
 }
 
 /// A folder that no run could be read from.
@@ -140,6 +102,14 @@ impl RunRecord {
     /// When it is out of reach, or behind a symlink by now.
     pub fn open(&self) -> anyhow::Result<Folder> {
         opened(&self.folder, &self.below)
+    }
+
+    /// The summary's numbers, with the files and keys that they are from.
+    pub fn numbers(&self) -> Numbers {
+        match &self.origin {
+            Origin::Summary => Numbers::in_summary(&self.summary),
+            Origin::Report(numbers) => (**numbers).clone(),
+        }
     }
 
     /// The benchmark's arguments, if the summary says how to repeat the run.

@@ -14,7 +14,6 @@ use super::{
     record::{Broken, RunRecord, Runs},
     statistics::Statistics,
 };
-use crate::meter::OWN_SHARE;
 
 /// Characters of the longest name in a table.
 const WIDEST: usize = 44;
@@ -154,9 +153,7 @@ fn remarks(run: &RunRecord, figures: &Figures) -> String {
         lines.push(why_no_gpu(run));
     }
     lines.extend(run.summary.notes.iter().chain(&run.doubts).cloned());
-    let metered = run.meter.iter().flat_map(|(meter, _)| &meter.notes);
-    // It differs from run to run, and says nothing of their numbers; the page has it.
-    lines.extend(metered.filter(|note| !note.starts_with(OWN_SHARE)).cloned());
+    lines.extend(run.meter.iter().flat_map(|(meter, _)| &meter.notes).cloned());
     lines.iter().map(|line| format!("  {}\n", escape(line))).collect()
 }
 
@@ -240,7 +237,8 @@ mod tests {
         other.summary.notes.push("a prompt failed".into());
         let mut metered = measured("2", 0.4).meter.unwrap();
         metered.0.devices.clear();
-        metered.0.notes = vec!["the meter itself took 0.7 % of one processor".into()];
+        // It differs from run to run, and says nothing of their numbers; the page has it.
+        metered.0.own_percent = Some(0.7);
         let mut last = on_cpu("5");
         last.meter = Some(metered);
         let text = shown(vec![on_cpu("2"), on_cpu("3"), other, last], vec![]);

@@ -12,7 +12,7 @@ use contract::{
     summary::{Device, DeviceKind, Measurement, Repeat, Run, Status, Summary},
 };
 
-use super::record::{Details, Origin, RunRecord, Told};
+use super::record::{Details, Origin, RunRecord, Sourced};
 
 /// A run of 20 prompts on an H100 that drew `total` Wh there, its phases told apart and the power
 /// metered beside it.
@@ -74,17 +74,17 @@ pub(super) fn measured(name: &str, total: f64) -> RunRecord {
         completion: Some(Completion { run_id: name.into(), exit_code: 0, same_kernel: None }),
         meter: Some((meter(total), HOST_METER)),
         details: Details {
-            dataset: Some(Told {
+            dataset: Some(Sourced {
                 value: "EnergyStarAI/text_generation".into(),
                 from: "run_record.json: dataset",
             }),
-            dtype: Some(Told { value: "bfloat16".into(), from: "run_record.json: dtype" }),
-            batch_size: Some(Told {
+            dtype: Some(Sourced { value: "bfloat16".into(), from: "run_record.json: dtype" }),
+            batch_size: Some(Sourced {
                 value: 1,
                 from: "benchmark_config.json: scenario.input_shapes.batch_size",
             }),
-            gpus: Some(Told { value: 1, from: "run_record.json: energy.gpu.devices" }),
-            seed: Some(Told { value: "42".into(), from: "run_record.json: seed" }),
+            gpus: Some(Sourced { value: 1, from: "run_record.json: energy.gpu.devices" }),
+            seed: Some(Sourced { value: "42".into(), from: "run_record.json: seed" }),
         },
         doubts: vec![],
     }
@@ -125,7 +125,7 @@ pub(super) fn written(run: &RunRecord) -> tempfile::TempDir {
     write(LOG, "said by the benchmark\n".to_owned());
     write(REPORT, "{}".to_owned());
     let Details { dataset, dtype, batch_size, gpus, seed } = &run.details;
-    let text = |told: &Option<Told<String>>| told.as_ref().map(|told| told.value.clone());
+    let text = |told: &Option<Sourced<String>>| told.as_ref().map(|told| told.value.clone());
     let record = serde_json::json!({
         "dataset": text(dataset), "dtype": text(dtype), "seed": text(seed),
         "energy": { "gpu": { "devices": vec![""; gpus.as_ref().map_or(0, |gpus| gpus.value)] } },
@@ -210,6 +210,7 @@ fn meter(total: f64) -> HostMeter {
             power: power.collect(),
             others: vec![],
         }],
+        own_percent: None,
         notes: vec![],
     }
 }

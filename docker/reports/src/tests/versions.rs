@@ -235,8 +235,7 @@ fn numbers_at_the_edge_are_no_panic() {
         ("benchmark_config.json", config(i64::MAX)),
         ("generate_codecarbon.json", json!({"duration": 0.0})),
     ]);
-    let summary = read(many.path()).unwrap();
-    assert_eq!((summary.total, summary.run.completion_tokens), (None, None));
+    assert!(refused(many.path()).contains("nothing tells how many prompts ran"));
     let none = folder(&[(output::REPORT, report)]);
     assert!(refused(none.path()).contains("`preprocess_dataset` has no energy"));
 }

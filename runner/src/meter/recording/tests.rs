@@ -41,6 +41,7 @@ fn recording() -> Recording {
         }),
         is_found: true,
         is_clock_shared: Some(true),
+        own_percent: None,
         notes: vec![],
     }
 }

@@ -1,6 +1,8 @@
 //! Bars: an energy in its phases, and how far its repeats are apart.
 
-use super::{super::figures::PHASES, markup::Markup};
+use maud::{Markup, html};
+
+use super::super::figures::PHASES;
 
 /// Width of a drawing, which is stretched to that of its place.
 pub(super) const WIDTH: f64 = 1000.0;
@@ -22,51 +24,37 @@ pub(super) struct Bar<'a> {
 }
 
 /// Draws a bar.
-pub(super) fn draw(page: &mut Markup, bar: &Bar<'_>) {
+pub(super) fn draw(bar: &Bar<'_>) -> Markup {
     let Bar { id, title, parts, marks, scale } = bar;
     let at = |value: f64| (value / scale.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0) * WIDTH;
     let (width, height) = (number(WIDTH), number(HEIGHT));
-    let view = format!("0 0 {width} {height}");
-    page.open(
-        "svg",
-        &[
-            ("class", "bar"),
-            ("viewBox", &view),
-            ("preserveAspectRatio", "none"),
-            ("role", "img"),
-            ("aria-labelledby", id),
-        ],
-    );
-    page.element("title", &[("id", id)], title);
-    page.open("rect", &[("class", "rail"), ("width", &width), ("height", &height)]).close("rect");
     let mut from = 0.0;
-    for (class, length) in parts {
+    let parts = parts.iter().map(|(class, length)| {
+        let begin = from;
         // A difference of two passes may be below 0: nothing to draw.
-        let to = from + length.max(0.0);
-        let (x, wide) = (number(at(from)), number(at(to) - at(from)));
-        page.open("rect", &[("class", class), ("x", &x), ("width", &wide), ("height", &height)]);
-        page.close("rect");
-        from = to;
-    }
-    if let (Some(least), Some(most)) = (smallest(marks), largest(marks)) {
-        let middle = number(HEIGHT / 2.0);
-        let (from, to) = (number(at(least)), number(at(most)));
-        let path = format!("M{from} {middle}H{to}");
-        page.open("path", &[("class", "range"), ("d", &path)]).close("path");
-        for mark in marks {
-            let path = format!("M{} 5V19", number(at(*mark)));
-            page.open("path", &[("class", "mark"), ("d", &path)]).close("path");
+        from += length.max(0.0);
+        (class, number(at(begin)), number(at(from) - at(begin)))
+    });
+    let least = marks.iter().copied().reduce(f64::min);
+    let most = marks.iter().copied().reduce(f64::max);
+    html! {
+        svg class="bar" viewBox={ "0 0 " (width) " " (height) } preserveAspectRatio="none"
+            role="img" aria-labelledby=(id) {
+            title id=(id) { (title) }
+            rect class="rail" width=(width) height=(height) {}
+            @for (class, x, wide) in parts {
+                rect class=(class) x=(x) width=(wide) height=(height) {}
+            }
+            @if let (Some(least), Some(most)) = (least, most) {
+                path class="range" d={
+                    "M" (number(at(least))) " " (number(HEIGHT / 2.0)) "H" (number(at(most)))
+                } {}
+                @for mark in marks {
+                    path class="mark" d={ "M" (number(at(*mark))) " 5V19" } {}
+                }
+            }
         }
     }
-    page.close("svg");
-}
-
-fn smallest(values: &[f64]) -> Option<f64> {
-    values.iter().copied().reduce(f64::min)
-}
-
-fn largest(values: &[f64]) -> Option<f64> {
-    values.iter().copied().reduce(f64::max)
 }
 
 /// A coordinate: more decimals than a pixel has parts make a page large.
@@ -84,7 +72,7 @@ pub(super) fn phase_class(name: &str) -> &'static str {
 mod tests {
     use proptest::{collection::vec, prelude::*};
 
-    use super::{Bar, Markup, draw, number, phase_class};
+    use super::{Bar, draw, number, phase_class};
 
     #[test]
     fn a_bar_is_as_long_as_its_parts() {
@@ -95,9 +83,7 @@ mod tests {
             marks: vec![1.9, 2.1],
             scale: 4.0,
         };
-        let mut page = Markup::default();
-        draw(&mut page, &bar);
-        insta::assert_snapshot!(page.into_string(), @r#"<svg class="bar" viewBox="0 0 1000 24" preserveAspectRatio="none" role="img" aria-labelledby="b"><title id="b">2 Wh</title><rect class="rail" width="1000" height="24"></rect><rect class="prefill" x="0" width="125" height="24"></rect><rect class="decode" x="125" width="375" height="24"></rect><path class="range" d="M475 12H525"></path><path class="mark" d="M475 5V19"></path><path class="mark" d="M525 5V19"></path></svg>"#);
+        insta::assert_snapshot!(draw(&bar).into_string(), @r#"<svg class="bar" viewBox="0 0 1000 24" preserveAspectRatio="none" role="img" aria-labelledby="b"><title id="b">2 Wh</title><rect class="rail" width="1000" height="24"></rect><rect class="prefill" x="0" width="125" height="24"></rect><rect class="decode" x="125" width="375" height="24"></rect><path class="range" d="M475 12H525"></path><path class="mark" d="M475 5V19"></path><path class="mark" d="M525 5V19"></path></svg>"#);
         assert_eq!((phase_class("decode"), phase_class("x")), ("decode", "prompts"));
         assert_eq!(number(12.50), "12.5");
     }
@@ -108,9 +94,7 @@ mod tests {
             parts in vec(-1.0..1e9_f64, 0..4), marks in vec(0.0..1e9_f64, 0..5), scale in 0.0..1e9_f64,
         ) {
             let parts = parts.into_iter().map(|part| ("decode", part)).collect();
-            let mut page = Markup::default();
-            draw(&mut page, &Bar { id: "b", title: "t", parts, marks, scale });
-            let html = page.into_string();
+            let html = draw(&Bar { id: "b", title: "t", parts, marks, scale }).into_string();
             prop_assert!(!html.contains("NaN") && !html.contains("inf"), "{}", html);
             for (at, _) in html.match_indices("width=\"") {
                 let value: f64 = html[at + 7..].split('"').next().unwrap().parse().unwrap();

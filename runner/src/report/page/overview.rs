@@ -1,93 +1,92 @@
 //! Several runs side by side: bars of what they drew, and a table of all their numbers.
 
-use contract::summary::{DeviceKind, Status};
+use contract::summary::{DeviceKind, Run, Status, Summary};
+use maud::{Markup, html};
 
 use super::{
     super::{
-        figures::{Figure, Figures},
+        figures::{Drawn, Figure, Figures},
         groups::{Energy, Group},
         number::{count, digits, few_digits},
         record::{RunRecord, Runs},
     },
     bars::{Bar, draw},
-    markup::Markup,
-    run::{badge, phases_legend},
+    text::{badge, phases_legend},
 };
 
 /// Bars that share a scale: the same devices, metered by the same.
 type Kind = (DeviceKind, bool);
 
 /// Shows all runs of `all` side by side.
-pub(super) fn section(page: &mut Markup, all: &Runs, figures: &[Figures], groups: &[Group]) {
-    let kind = |group: &&Group| group.energy.map(|energy| (energy.kind, energy.by_host));
-    let mut kinds: Vec<Kind> = vec![];
-    for found in groups.iter().filter_map(|group| kind(&group)) {
-        if !kinds.contains(&found) {
-            kinds.push(found);
-        }
-    }
+pub(super) fn section(all: &Runs, figures: &[Figures], groups: &[Group]) -> Markup {
+    let kind = |group: &Group| group.energy.map(|energy| (energy.kind, energy.by_host));
+    let mut kinds: Vec<Kind> = groups.iter().filter_map(kind).collect();
     // The score's kind comes first.
-    kinds.sort_by_key(|(kind, by_host)| (*kind != DeviceKind::Gpu, *by_host));
-    page.raw("<section aria-labelledby=\"energy\"><h2 id=\"energy\">Energy per 1,000 prompts</h2>");
-    for wanted in kinds {
+    kinds.sort_by_key(|(kind, by_host)| (*kind != DeviceKind::Gpu, *by_host, *kind as u8));
+    kinds.dedup();
+    let charts = kinds.into_iter().map(|wanted| {
         let mut alike: Vec<_> = groups.iter().filter(|group| kind(group) == Some(wanted)).collect();
         alike.sort_by(|one, two| mean(one).total_cmp(&mean(two)));
-        chart(page, all, figures, wanted, &alike);
-    }
+        chart(all, figures, wanted, &alike)
+    });
     let unknown: Vec<_> = groups.iter().filter(|group| group.energy.is_none()).collect();
-    if !unknown.is_empty() {
-        page.raw("<h3>Nothing measured</h3><ul class=\"plainlist\">");
-        for group in unknown {
-            let run = &all.runs[group.runs[0]];
-            page.raw("<li>");
-            link(page, group.runs[0], &label(run));
-            page.raw(" ").text(&run.summary.measurement.source).raw("</li>");
+    html! {
+        section aria-labelledby="energy" {
+            h2 id="energy" { "Energy per 1,000 prompts" }
+            @for chart in charts { (chart) }
+            @if !unknown.is_empty() {
+                h3 { "Nothing measured" }
+                ul class="plainlist" {
+                    @for group in unknown {
+                        @let first = group.runs[0];
+                        @let Summary { run, measurement, .. } = &all.runs[first].summary;
+                        li { (link(first, &run.model)) " " (measurement.source) }
+                    }
+                }
+            }
         }
-        page.raw("</ul>");
+        (table(all, figures))
     }
-    page.close("section");
-    table(page, all, figures);
 }
 
 fn mean(group: &Group) -> f64 {
     group.energy.map_or(f64::INFINITY, |energy| energy.per_thousand.mean)
 }
 
-fn label(run: &RunRecord) -> String {
-    run.summary.run.model.clone()
+fn link(index: usize, text: &str) -> Markup {
+    html! { a href={ "#run-" (index + 1) } { (text) } }
 }
 
-fn link(page: &mut Markup, index: usize, text: &str) {
-    page.element("a", &[("href", &format!("#run-{}", index + 1))], text);
-}
-
-fn chart(page: &mut Markup, all: &Runs, figures: &[Figures], kind: Kind, groups: &[&Group]) {
-    let (device, by_host) = kind;
+fn chart(all: &Runs, figures: &[Figures], (device, by_host): Kind, groups: &[&Group]) -> Markup {
     let most =
         groups.iter().filter_map(|group| group.energy).map(|energy| energy.per_thousand.most);
     let scale = most.fold(0.0, f64::max);
-    page.raw("<figure class=\"bars\"><figcaption><b>").raw(match device {
-        DeviceKind::Gpu => "GPU energy",
-        DeviceKind::Cpu => "CPU energy, where no GPU was measured",
-        DeviceKind::Ram => "Memory’s energy, where nothing else was measured",
-    });
-    page.raw("</b>").raw(if by_host { ", by the host’s meter" } else { "" });
-    page.raw(", least first; Wh per 1,000 prompts</figcaption><ol>");
-    for group in groups {
-        row(page, all, figures, group, scale);
+    let has_phases = groups.iter().any(|group| !parts(group, figures).1.is_empty());
+    html! {
+        figure class="bars" {
+            figcaption {
+                b {
+                    @match device {
+                        DeviceKind::Gpu => "GPU energy",
+                        DeviceKind::Cpu => "CPU energy, where no GPU was measured",
+                        DeviceKind::Ram => "Memory’s energy, where nothing else was measured",
+                    }
+                }
+                @if by_host { ", by the host’s meter" }
+                ", least first; Wh per 1,000 prompts"
+            }
+            ol {
+                @for group in groups { (row(all, figures, group, scale)) }
+            }
+            @if has_phases && device == DeviceKind::Gpu { (phases_legend()) }
+            @if groups.iter().any(|group| group.runs.len() > 1) {
+                p class="from" {
+                    "Of repeats, a bar is the mean, each mark on it one run, and ± their standard \
+                     deviation in percent of the mean."
+                }
+            }
+        }
     }
-    page.raw("</ol>");
-    let phases = groups.iter().any(|group| !parts(group, figures).1.is_empty());
-    if phases && device == DeviceKind::Gpu {
-        phases_legend(page);
-    }
-    if groups.iter().any(|group| group.runs.len() > 1) {
-        page.raw(
-            "<p class=\"from\">Of repeats, a bar is the mean, each mark on it one run, and ± their \
-             standard deviation in percent of the mean.</p>",
-        );
-    }
-    page.close("figure");
 }
 
 /// The mean energies of a group's phases, and those of them that are known of every run.
@@ -109,95 +108,119 @@ fn parts(group: &Group, figures: &[Figures]) -> (f64, Vec<(&'static str, f64)>) 
     (mean, names.iter().enumerate().map(|(index, name)| (*name, of(index))).collect())
 }
 
-fn row(page: &mut Markup, all: &Runs, figures: &[Figures], group: &Group, scale: f64) {
-    let Some(Energy { kind, by_host: _, status, per_thousand }) = group.energy else { return };
+fn row(all: &Runs, figures: &[Figures], group: &Group, scale: f64) -> Markup {
+    let Some(Energy { kind, by_host: _, status, per_thousand }) = group.energy else {
+        return html! {};
+    };
     let first = group.runs[0];
     let run = &all.runs[first];
-    page.raw("<li><div class=\"name\">");
-    link(page, first, &label(run));
-    let mut about = run.summary.run.backend.to_string();
-    match group.runs.len() {
-        1 => about += &format!(" · {}", all.name(&run.folder)),
-        several => about += &format!(" · {several} runs"),
-    }
-    page.raw(" ").element("small", &[], &about).raw("</div>");
-
+    let Run { model, backend, .. } = &run.summary.run;
     let deviation = per_thousand.percent().map(|percent| format!(" ± {percent:.1} %"));
     let deviation = deviation.unwrap_or_default();
     let (mean, phases) = parts(group, figures);
     let whole = if status == Status::Estimated { "estimate" } else { "whole" };
+    let marks = group.runs.iter().filter_map(|run| figures[*run].headline());
     let bar = Bar {
         id: &format!("bar-{}", first + 1),
         title: &format!(
-            "{}: {} {} Wh per 1,000 prompts{deviation}, {}",
-            label(run),
+            "{model}: {} {} Wh per 1,000 prompts{deviation}, {}",
             kind.name(),
             digits(mean),
             status.word()
         ),
         parts: if phases.is_empty() { vec![(whole, mean)] } else { phases },
-        marks: match &group.runs[..] {
-            [_] => vec![],
-            runs => runs
-                .iter()
-                .filter_map(|run| figures[*run].headline())
-                .map(|drawn| drawn.figure.value)
-                .collect(),
+        marks: if group.runs.len() > 1 {
+            marks.map(|drawn| drawn.figure.value).collect()
+        } else {
+            vec![]
         },
         scale,
     };
-    draw(page, &bar);
-    page.raw("<div class=\"value\"><b>").text(&digits(mean)).raw("</b> ");
-    page.element("small", &[], &deviation);
-    badge(page, status);
-    page.raw("</div></li>");
+    html! {
+        li {
+            div class="name" {
+                (link(first, model)) " "
+                small {
+                    (backend) " · "
+                    @match group.runs.len() {
+                        1 => (all.name(&run.folder)),
+                        several => { (several) " runs" },
+                    }
+                }
+            }
+            (draw(&bar))
+            div class="value" { b { (digits(mean)) } " " small { (deviation) } (badge(status)) }
+        }
+    }
 }
 
-fn table(page: &mut Markup, all: &Runs, figures: &[Figures]) {
-    page.raw(
-        "<section aria-labelledby=\"all\"><h2 id=\"all\">All runs</h2>\
-         <table class=\"all\" role=\"table\" aria-labelledby=\"all\"><thead role=\"rowgroup\"><tr role=\"row\">\
-         <th role=\"columnheader\">Run</th><th role=\"columnheader\">Wh per 1,000 prompts</th>\
-         <th role=\"columnheader\">Tokens per second</th>\
-         <th role=\"columnheader\">Tokens per joule</th><th role=\"columnheader\">First token</th>\
-         <th role=\"columnheader\">Prompts</th></tr></thead><tbody role=\"rowgroup\">",
-    );
-    for (index, (run, figures)) in all.runs.iter().zip(figures).enumerate() {
-        page.raw("<tr role=\"row\"><th role=\"rowheader\">");
-        link(page, index, &all.name(&run.folder));
-        page.raw(" ").element("small", &[], &label(run)).raw("</th><td role=\"cell\">");
-        match figures.headline() {
-            Some(drawn) => {
-                let who = if drawn.by_host { " by host" } else { "" };
-                page.element("b", &[], &digits(drawn.figure.value)).raw(" ");
-                page.element("small", &[], &format!("{}{who}", drawn.kind.name())).raw(" ");
-                badge(page, drawn.figure.status);
+fn table(all: &Runs, figures: &[Figures]) -> Markup {
+    let head = [
+        "Run",
+        "Wh per 1,000 prompts",
+        "Tokens per second",
+        "Tokens per joule",
+        "First token",
+        "Prompts",
+    ];
+    html! {
+        section aria-labelledby="all" {
+            h2 id="all" { "All runs" }
+            table class="all" role="table" aria-labelledby="all" {
+                thead role="rowgroup" {
+                    tr role="row" {
+                        @for name in head { th role="columnheader" { (name) } }
+                    }
+                }
+                tbody role="rowgroup" {
+                    @for (index, (run, figures)) in all.runs.iter().zip(figures).enumerate() {
+                        (table_row(index, &all.name(&run.folder), run, figures))
+                    }
+                }
             }
-            None => badge(page, Status::NotMeasured),
         }
-        let cell = |page: &mut Markup, label: &'static str, value: Option<String>| {
-            page.open("td", &[("role", "cell"), ("data-label", label)]);
-            match value {
-                Some(value) => page.text(&value),
-                None => page.element("small", &[], Status::NotMeasured.word()),
-            };
-            page.close("td");
-        };
-        page.close("td");
-        let few = |figure: Option<&Figure>, unit: &str| {
-            figure.map(|figure| format!("{}{unit}", few_digits(figure.value)))
-        };
-        cell(page, "Tokens/s", few(figures.tokens_per_second.as_ref(), ""));
-        let joule = figures.tokens_per_joule.as_ref();
-        let of = joule.map_or("", |(kind, _)| kind.name());
-        cell(page, "Tokens/J", few(joule.map(|(_, figure)| figure), &format!(" {of}")));
-        cell(page, "First token", few(figures.first_token.as_ref(), " s"));
-        let failed = match run.summary.run.prompts_failed {
-            0 => String::new(),
-            failed => format!(", {failed} failed"),
-        };
-        cell(page, "Prompts", Some(format!("{}{failed}", count(run.summary.run.prompts))));
-        page.close("tr");
     }
-    page.raw("</tbody></table></section>");
+}
+
+fn table_row(index: usize, name: &str, run: &RunRecord, figures: &Figures) -> Markup {
+    let few = |figure: &Option<Figure>, unit: &str| {
+        figure.as_ref().map(|figure| format!("{}{unit}", few_digits(figure.value)))
+    };
+    let Run { model, prompts, prompts_failed, .. } = &run.summary.run;
+    let joule = figures.tokens_per_joule.as_ref();
+    let failed = match prompts_failed {
+        0 => String::new(),
+        failed => format!(", {failed} failed"),
+    };
+    let cells = [
+        ("Tokens/s", few(&figures.tokens_per_second, "")),
+        (
+            "Tokens/J",
+            joule.map(|(kind, figure)| format!("{} {}", few_digits(figure.value), kind.name())),
+        ),
+        ("First token", few(&figures.first_token, " s")),
+        ("Prompts", Some(format!("{}{failed}", count(*prompts)))),
+    ];
+    html! {
+        tr role="row" {
+            th role="rowheader" { (link(index, name)) " " small { (model) } }
+            td role="cell" {
+                @if let Some(Drawn { kind, by_host, figure }) = figures.headline() {
+                    b { (digits(figure.value)) } " "
+                    small { (kind.name()) @if *by_host { " by host" } } " "
+                    (badge(figure.status))
+                } @else {
+                    (badge(Status::NotMeasured))
+                }
+            }
+            @for (label, value) in cells {
+                td role="cell" data-label=(label) {
+                    @match value {
+                        Some(value) => (value),
+                        None => small { (Status::NotMeasured.word()) },
+                    }
+                }
+            }
+        }
+    }
 }

@@ -1,11 +1,11 @@
 //! Power over time, as the host metered it: the phases that count, and what the device drew at rest.
 
 use contract::host_meter::{HostMeter, MeteredDevice, Phase};
+use maud::{Markup, html};
 
 use super::{
     super::number::{digits, few_digits, nice_above, ticks},
     bars::{WIDTH, number, phase_class},
-    markup::Markup,
 };
 
 const HEIGHT: f64 = 240.0;
@@ -16,58 +16,53 @@ const PARTS_OF_TIME: u32 = 5;
 const PARTS_OF_POWER: u32 = 4;
 
 /// Draws the power of every device. `prefix` tells the drawings of one run from others'.
-pub(super) fn charts(page: &mut Markup, prefix: &str, meter: &HostMeter, file: &str) {
-    for (index, device) in meter.devices.iter().enumerate() {
-        if device.power.len() > 1 {
-            chart(page, &format!("{prefix}-power-{index}"), index, device, meter, file);
+pub(super) fn charts(prefix: &str, meter: &HostMeter, file: &str) -> Markup {
+    html! {
+        @for (index, device) in meter.devices.iter().enumerate() {
+            @if device.power.len() > 1 {
+                (chart(&format!("{prefix}-power-{index}"), index, device, meter, file))
+            }
         }
     }
 }
 
-fn chart(
-    page: &mut Markup,
-    id: &str,
-    index: usize,
-    device: &MeteredDevice,
-    meter: &HostMeter,
-    file: &str,
-) {
+fn chart(id: &str, index: usize, device: &MeteredDevice, meter: &HostMeter, file: &str) -> Markup {
     let line = binned(&device.power, POINTS);
-    let end = line.last().map_or(0.0, |(to, _)| *to).max(meter.seconds);
-    let most = line.iter().map(|(_, watts)| *watts).chain(device.idle_watts).fold(0.0, f64::max);
-    let step = nice_above(most / f64::from(PARTS_OF_POWER));
-    // Up to the next line of the grid.
-    let top = (most / step).ceil().max(1.0) * step;
-    let axes = Axes { end: end.max(f64::MIN_POSITIVE), top, step };
-
-    page.raw("<figure class=\"power\"><figcaption>");
-    page.element("b", &[], &format!("{} {}", device.kind.name(), device.name));
-    if let Some(id) = &device.id {
-        page.raw(" ").element("code", &[], id);
-    }
-    page.raw("</figcaption><div class=\"plot\"><div class=\"y\" aria-hidden=\"true\">");
-    for watts in axes.lines() {
-        let style = format!("bottom:{}%", number(watts / axes.top * 100.0));
-        let unit = if watts + axes.step > axes.top { " W" } else { "" };
-        page.element("span", &[("style", &style)], &format!("{}{unit}", few(watts)));
-    }
-    page.raw("</div>");
-    drawing(page, id, device, meter, &line, &axes);
-    page.raw("<div class=\"x\" aria-hidden=\"true\">");
+    let axes = Axes::of(&line, device, meter);
     let times = ticks(axes.end, PARTS_OF_TIME);
-    for second in &times {
-        let style = format!("left:{}%", number(second / axes.end * 100.0));
-        let unit = if times.last() == Some(second) { " s" } else { "" };
-        page.element("span", &[("style", &style)], &format!("{}{unit}", few(*second)));
+    html! {
+        figure class="power" {
+            figcaption {
+                b { (device.kind.name()) " " (device.name) }
+                @if let Some(id) = &device.id { " " code { (id) } }
+            }
+            div class="plot" {
+                div class="y" aria-hidden="true" {
+                    @for watts in axes.lines() {
+                        span style={ "bottom:" (number(watts / axes.top * 100.0)) "%" } {
+                            (few(watts)) @if watts + axes.step > axes.top { " W" }
+                        }
+                    }
+                }
+                (drawing(id, device, meter, &line, &axes))
+                div class="x" aria-hidden="true" {
+                    @for second in &times {
+                        span style={ "left:" (number(second / axes.end * 100.0)) "%" } {
+                            (few(*second)) @if times.last() == Some(second) { " s" }
+                        }
+                    }
+                }
+            }
+            (legend(device, &meter.phases))
+            p class="from" {
+                "From "
+                code {
+                    (file) ": phases, devices." (index) ": power, idle_watts, energy_wh, counted_wh; "
+                    (device.status.word()) "; " (device.source)
+                }
+            }
+        }
     }
-    page.raw("</div></div>");
-    legend(page, device, &meter.phases);
-    let from = format!(
-        "{file}: phases, devices.{index}: power, idle_watts, energy_wh, counted_wh; {}; {}",
-        device.status.word(),
-        device.source
-    );
-    page.raw("<p class=\"from\">From <code>").text(&from).raw("</code></p></figure>");
 }
 
 /// A round number, or nearly so.
@@ -91,6 +86,16 @@ struct Axes {
 }
 
 impl Axes {
+    fn of(line: &[(f64, f64)], device: &MeteredDevice, meter: &HostMeter) -> Self {
+        let end = line.last().map_or(0.0, |(to, _)| *to).max(meter.seconds);
+        let watts = line.iter().map(|(_, watts)| *watts);
+        let most = watts.chain(device.idle_watts).fold(0.0, f64::max);
+        let step = nice_above(most / f64::from(PARTS_OF_POWER));
+        // Up to the next line of the grid.
+        let top = (most / step).ceil().max(1.0) * step;
+        Self { end: end.max(f64::MIN_POSITIVE), top, step }
+    }
+
     /// The watts of the grid's lines, from 0 on.
     fn lines(&self) -> Vec<f64> {
         let count = (self.top / self.step).round() as u32;
@@ -107,53 +112,43 @@ impl Axes {
 }
 
 fn drawing(
-    page: &mut Markup,
     id: &str,
     device: &MeteredDevice,
     meter: &HostMeter,
     line: &[(f64, f64)],
     axes: &Axes,
-) {
+) -> Markup {
     let (title, about) = (format!("{id}-title"), format!("{id}-about"));
-    let labelled = format!("{title} {about}");
-    let view = format!("0 0 {} {}", number(WIDTH), number(HEIGHT));
-    page.open(
-        "svg",
-        &[
-            ("viewBox", &view),
-            ("preserveAspectRatio", "none"),
-            ("role", "img"),
-            ("aria-labelledby", &labelled),
-        ],
-    );
-    page.element("title", &[("id", &title)], &format!("Power of {} over time", device.name));
-    page.element("desc", &[("id", &about)], &described(device, meter, line));
-    for Phase { name, from, to } in &meter.phases {
+    let (width, height) = (number(WIDTH), number(HEIGHT));
+    let phases = meter.phases.iter().map(|Phase { name, from, to }| {
         let wide = (to.min(axes.end) - from.max(0.0)).max(0.0) / axes.end * WIDTH;
-        let class = format!("band {}", phase_class(name));
-        let (x, wide, high) = (axes.x(*from), number(wide), number(HEIGHT));
-        page.open("rect", &[("class", &class), ("x", &x), ("width", &wide), ("height", &high)]);
-        page.close("rect");
-    }
-    for watts in axes.lines().into_iter().filter(|watts| *watts > 0.0 && *watts < axes.top) {
-        let y = axes.y(watts);
-        let path = format!("M0 {y}H{}", number(WIDTH));
-        page.open("path", &[("class", "grid"), ("d", &path)]).close("path");
-    }
+        (phase_class(name), axes.x(*from), number(wide))
+    });
+    let grid = axes.lines().into_iter().filter(|watts| *watts > 0.0 && *watts < axes.top);
     let mut path = String::new();
     for (to, watts) in line {
         // Each is the mean since the one before, so the line has steps.
         let command = if path.is_empty() { "M0 " } else { "V" };
         path += &format!("{command}{}H{}", axes.y(*watts), axes.x(*to));
     }
-    let area = format!("{path}V{0}H0Z", number(HEIGHT));
-    page.open("path", &[("class", "area"), ("d", &area)]).close("path");
-    page.open("path", &[("class", "line"), ("d", &path)]).close("path");
-    if let Some(idle) = device.idle_watts {
-        let path = format!("M0 {}H{}", axes.y(idle), number(WIDTH));
-        page.open("path", &[("class", "idle"), ("d", &path)]).close("path");
+    html! {
+        svg viewBox={ "0 0 " (width) " " (height) } preserveAspectRatio="none" role="img"
+            aria-labelledby={ (title) " " (about) } {
+            title id=(title) { "Power of " (device.name) " over time" }
+            desc id=(about) { (described(device, meter, line)) }
+            @for (class, x, wide) in phases {
+                rect class={ "band " (class) } x=(x) width=(wide) height=(height) {}
+            }
+            @for watts in grid {
+                path class="grid" d={ "M0 " (axes.y(watts)) "H" (width) } {}
+            }
+            path class="area" d={ (path) "V" (height) "H0Z" } {}
+            path class="line" d=(path) {}
+            @if let Some(idle) = device.idle_watts {
+                path class="idle" d={ "M0 " (axes.y(idle)) "H" (width) } {}
+            }
+        }
     }
-    page.close("svg");
 }
 
 /// The drawing in words.
@@ -174,33 +169,33 @@ fn described(device: &MeteredDevice, meter: &HostMeter, line: &[(f64, f64)]) -> 
     )
 }
 
-fn legend(page: &mut Markup, device: &MeteredDevice, phases: &[Phase]) {
-    page.raw("<ul class=\"legend\">");
-    for Phase { name, from, to } in phases {
-        page.raw("<li>").element("i", &[("class", phase_class(name))], "").text(name);
-        page.raw(" ").element("span", &[], &format!("{}–{} s", few(*from), few(*to))).raw("</li>");
-    }
-    match device.idle_watts {
-        Some(idle) => {
-            page.raw("<li><i class=\"idle\"></i>at rest ");
-            page.element("span", &[], &format!("{} W", digits(idle))).raw("</li>");
+fn legend(device: &MeteredDevice, phases: &[Phase]) -> Markup {
+    html! {
+        ul class="legend" {
+            @for Phase { name, from, to } in phases {
+                li {
+                    i class=(phase_class(name)) {} (name) " "
+                    span { (few(*from)) "–" (few(*to)) " s" }
+                }
+            }
+            @match device.idle_watts {
+                Some(idle) => li { i class="idle" {} "at rest " span { (digits(idle)) " W" } },
+                None => li { "at rest: not measured" },
+            }
+            li { "whole run " span { (digits(device.energy_wh)) " Wh" } }
+            @if let Some(counted) = device.counted_wh {
+                li { "counted phases " span { (digits(counted)) " Wh" } }
+            }
+            @for other in &device.others {
+                li class="warn" {
+                    "shared with "
+                    span {
+                        (other.name.as_deref().unwrap_or("unknown")) " (process " (other.pid) ")"
+                    }
+                }
+            }
         }
-        None => {
-            page.raw("<li>at rest: not measured</li>");
-        }
     }
-    page.raw("<li>whole run ");
-    page.element("span", &[], &format!("{} Wh", digits(device.energy_wh))).raw("</li>");
-    if let Some(counted) = device.counted_wh {
-        page.raw("<li>counted phases ");
-        page.element("span", &[], &format!("{} Wh", digits(counted))).raw("</li>");
-    }
-    for other in &device.others {
-        let name = other.name.as_deref().unwrap_or("unknown");
-        page.raw("<li class=\"warn\">shared with ");
-        page.element("span", &[], &format!("{name} (process {})", other.pid)).raw("</li>");
-    }
-    page.raw("</ul>");
 }
 
 /// At most `most` steps of the same power over time, each the mean over its time. What does not move
@@ -236,7 +231,9 @@ fn binned(power: &[(f64, f64)], most: usize) -> Vec<(f64, f64)> {
 mod tests {
     use proptest::{collection::vec, prelude::*};
 
-    use super::{Markup, binned, charts};
+    use contract::host_meter::HostMeter;
+
+    use super::{binned, charts};
     use crate::report::testing::measured;
 
     fn joules(steps: &[(f64, f64)]) -> f64 {
@@ -248,13 +245,10 @@ mod tests {
     fn a_drawing_has_a_name_and_says_what_is_in_it() {
         let (mut meter, _) = measured("1", 0.42).meter.unwrap();
         meter.devices[0].power = vec![(8.0, 100.0), (16.0, 400.0)];
-        let mut page = Markup::default();
-        charts(&mut page, "run-1", &meter, "host_meter.json");
-        insta::assert_snapshot!(page.into_string().replace("><", ">\n<"));
+        let charts = |meter: &HostMeter| charts("run-1", meter, "host_meter.json").into_string();
+        insta::assert_snapshot!(charts(&meter).replace("><", ">\n<"));
         meter.devices[0].power.clear();
-        let mut page = Markup::default();
-        charts(&mut page, "run-1", &meter, "host_meter.json");
-        assert_eq!(page, Markup::default());
+        assert_eq!(charts(&meter), "");
     }
 
     proptest! {

@@ -1,229 +1,233 @@
 //! One run: its headline, its phases, its power and every number with where it is from.
 
 use contract::summary::{DeviceKind, Status};
+use maud::{Markup, html};
 
 use super::{
     super::{
-        figures::{Drawn, Figure, Figures, PHASES, SERVER_NOT_MEASURED},
+        figures::{Drawn, Figure, Figures, SERVER_NOT_MEASURED},
         number::{count, digits, few_digits},
         record::{Origin, RunRecord},
     },
     bars::{Bar, draw},
-    markup::Markup,
     power,
+    text::{badge, prose},
     what_ran::{again, what_ran},
 };
 
 /// Shows the only run of a page.
-pub(super) fn alone(page: &mut Markup, run: &RunRecord, figures: &Figures) {
-    page.raw("<section class=\"hero\" aria-labelledby=\"energy\">");
-    page.raw("<h2 id=\"energy\" class=\"eyebrow\">Energy per 1,000 prompts</h2>");
-    headline(page, run, figures);
-    tiles(page, figures);
-    phases(page, "run-1", figures);
-    page.close("section");
-    body(page, "run-1", run, figures, "h2");
+pub(super) fn alone(run: &RunRecord, figures: &Figures) -> Markup {
+    html! {
+        section class="hero" aria-labelledby="energy" {
+            h2 id="energy" class="eyebrow" { "Energy per 1,000 prompts" }
+            (headline(run, figures))
+            (tiles(figures))
+            (phases("run-1", figures))
+        }
+        @for (name, content) in sections("run-1", run, figures) {
+            section { h2 { (name) } (content) }
+        }
+    }
 }
 
 /// Shows a run among others, folded unless there are few.
 pub(super) fn folded(
-    page: &mut Markup,
     index: usize,
     name: &str,
     run: &RunRecord,
     figures: &Figures,
     is_open: bool,
-) {
-    page.raw("<details class=\"run\"").raw(if is_open { " open>" } else { ">" });
-    page.raw("<summary><b>").text(name).raw("</b> ");
-    page.element("small", &[], &run.summary.run.model).raw("<span class=\"at\">");
-    match figures.headline() {
-        Some(drawn) => {
-            let text = format!("{} {} Wh", drawn.kind.name(), digits(drawn.figure.value));
-            page.text(&text).raw(" ");
-            badge(page, drawn.figure.status);
-        }
-        None => badge(page, Status::NotMeasured),
-    }
-    page.raw("</span></summary>");
+) -> Markup {
     let id = format!("run-{}", index + 1);
-    // Inside, so that a link to it unfolds it.
-    page.open("div", &[("id", &id), ("class", "inside")]);
-    headline(page, run, figures);
-    tiles(page, figures);
-    phases(page, &id, figures);
-    body(page, &id, run, figures, "h3");
-    page.raw("</div></details>");
-}
-
-/// How a number is known, as a mark that is read without its colour.
-pub(super) fn badge(page: &mut Markup, status: Status) {
-    let class = match status {
-        Status::Measured => "how measured",
-        Status::Estimated => "how estimated",
-        Status::NotMeasured => "how unknown",
-    };
-    page.element("span", &[("class", class)], status.word());
-}
-
-/// What the colours of phases stand for.
-pub(super) fn phases_legend(page: &mut Markup) {
-    page.raw("<ul class=\"legend\">");
-    for name in PHASES {
-        page.raw("<li>").element("i", &[("class", name)], "").text(name).raw("</li>");
-    }
-    page.raw("</ul>");
-}
-
-fn headline(page: &mut Markup, run: &RunRecord, figures: &Figures) {
-    page.raw("<div class=\"headline\">");
-    match &figures.gpu {
-        Some(gpu) => {
-            page.raw("<p class=\"big\"><b>")
-                .text(&digits(gpu.figure.value))
-                .raw("</b> <span>Wh</span> ");
-            badge(page, gpu.figure.status);
-            page.raw("</p><p class=\"what\">").text(&who(gpu, run)).raw("</p>");
-        }
-        None => {
-            let none = if figures.served { SERVER_NOT_MEASURED } else { "GPU not measured" };
-            page.raw("<p class=\"big none\"><b>").text(none).raw("</b></p><p class=\"what\">");
-            page.text(&run.summary.measurement.source).raw("</p>");
+    html! {
+        details class="run" open[is_open] {
+            summary {
+                b { (name) } " "
+                small { (run.summary.run.model) }
+                span class="at" {
+                    @if let Some(drawn) = figures.headline() {
+                        (drawn.kind.name()) " " (digits(drawn.figure.value)) " Wh "
+                        (badge(drawn.figure.status))
+                    } @else {
+                        (badge(Status::NotMeasured))
+                    }
+                }
+            }
+            // Inside, so that a link to it unfolds it.
+            div id=(id) class="inside" {
+                (headline(run, figures))
+                (tiles(figures))
+                (phases(&id, figures))
+                @for (name, content) in sections(&id, run, figures) {
+                    section { h3 { (name) } (content) }
+                }
+            }
         }
     }
-    if figures.gpu.is_none() && !figures.others.is_empty() {
-        let what = match figures.served {
-            true => "What its client’s machine drew, per 1,000 prompts:",
-            false => "What there is instead, per 1,000 prompts:",
-        };
-        page.raw("<p class=\"instead\">").text(what).raw("</p><ul class=\"others\">");
-        for Drawn { kind, by_host, figure } in &figures.others {
-            page.raw("<li><b>").text(&digits(figure.value)).raw("</b> Wh ").text(kind.name());
-            page.raw(if *by_host { ", by the host’s meter " } else { " " });
-            badge(page, figure.status);
-            page.raw("</li>");
+}
+
+fn headline(run: &RunRecord, figures: &Figures) -> Markup {
+    html! {
+        div class="headline" {
+            @if let Some(gpu) = &figures.gpu {
+                p class="big" {
+                    b { (digits(gpu.figure.value)) } " " span { "Wh" } " " (badge(gpu.figure.status))
+                }
+                p class="what" { (who(gpu, run)) }
+            } @else {
+                p class="big none" {
+                    b { @if figures.served { (SERVER_NOT_MEASURED) } @else { "GPU not measured" } }
+                }
+                p class="what" { (run.summary.measurement.source) }
+                @if !figures.others.is_empty() { (instead(figures)) }
+            }
         }
-        page.raw("</ul>");
     }
-    page.close("div");
+}
+
+/// What was measured where the GPU was not.
+fn instead(figures: &Figures) -> Markup {
+    html! {
+        p class="instead" {
+            @if figures.served {
+                "What its client’s machine drew, per 1,000 prompts:"
+            } @else {
+                "What there is instead, per 1,000 prompts:"
+            }
+        }
+        ul class="others" {
+            @for Drawn { kind, by_host, figure } in &figures.others {
+                li {
+                    b { (digits(figure.value)) } " Wh " (kind.name())
+                    @if *by_host { ", by the host’s meter" } " "
+                    (badge(figure.status))
+                }
+            }
+        }
+    }
 }
 
 /// What drew the headline's energy, and what told it.
 fn who(gpu: &Drawn, run: &RunRecord) -> String {
+    let is_gpu = |kind: &DeviceKind| *kind == DeviceKind::Gpu;
     let names: Vec<_> = match (&run.meter, gpu.by_host) {
         (Some((meter, _)), true) => {
-            let gpus = meter.devices.iter().filter(|device| device.kind == DeviceKind::Gpu);
-            gpus.map(|device| device.name.clone()).collect()
+            let gpus = meter.devices.iter().filter(|device| is_gpu(&device.kind));
+            gpus.map(|device| device.name.as_str()).collect()
         }
         _ => {
             let devices = run.summary.measurement.devices.iter();
-            let gpus = devices.filter(|device| device.kind == DeviceKind::Gpu);
-            gpus.map(|device| device.name.clone()).collect()
+            let gpus = devices.filter(|device| is_gpu(&device.kind));
+            gpus.map(|device| device.name.as_str()).collect()
         }
     };
     let by = if gpu.by_host { "the host’s meter: " } else { "" };
     format!("{} · {by}{}", names.join(", "), gpu.figure.source)
 }
 
-fn tiles(page: &mut Markup, figures: &Figures) {
-    let Figures { tokens_per_second, tokens_per_joule, first_token, seconds, prompts, .. } =
-        figures;
-    page.raw("<dl class=\"tiles\">");
-    let mut tile = |name: &str, figure: Option<&Figure>, unit: &str| {
-        page.raw("<div>").element("dt", &[], name).raw("<dd>");
-        match figure {
-            Some(figure) => {
-                let value = few_or_count(figure.value, unit);
-                page.element("b", &[], &value).raw(" ").element("span", &[], unit);
-            }
-            None => {
-                page.element("span", &[("class", "none")], Status::NotMeasured.word());
+fn tiles(figures: &Figures) -> Markup {
+    let joule = figures.tokens_per_joule.as_ref();
+    let of = joule.map_or("GPU", |(kind, _)| kind.name());
+    let tiles = [
+        ("Tokens per second".to_owned(), figures.tokens_per_second.as_ref(), "tokens/s"),
+        (format!("Tokens per joule, {of}"), joule.map(|(_, figure)| figure), "tokens/J"),
+        ("Time to first token".to_owned(), figures.first_token.as_ref(), "s"),
+        ("Time for the prompts".to_owned(), figures.seconds.as_ref(), "s"),
+        ("Prompts answered".to_owned(), Some(&figures.prompts), ""),
+    ];
+    html! {
+        dl class="tiles" {
+            @for (name, figure, unit) in tiles {
+                div {
+                    dt { (name) }
+                    dd {
+                        @if let Some(figure) = figure {
+                            b { (value_or_count(figure.value, unit, few_digits)) } " " span { (unit) }
+                        } @else {
+                            span class="none" { (Status::NotMeasured.word()) }
+                        }
+                    }
+                }
             }
         }
-        page.raw("</dd></div>");
-    };
-    tile("Tokens per second", tokens_per_second.as_ref(), "tokens/s");
-    let of = tokens_per_joule.as_ref().map_or("GPU", |(kind, _)| kind.name());
-    let joule = tokens_per_joule.as_ref().map(|(_, figure)| figure);
-    tile(&format!("Tokens per joule, {of}"), joule, "tokens/J");
-    tile("Time to first token", first_token.as_ref(), "s");
-    tile("Time for the prompts", seconds.as_ref(), "s");
-    tile("Prompts answered", Some(prompts), "");
-    page.raw("</dl>");
+    }
 }
 
-fn phases(page: &mut Markup, id: &str, figures: &Figures) {
-    let (Some(gpu), false) = (&figures.gpu, figures.phases.is_empty()) else { return };
-    let total: f64 = figures.phases.iter().map(|(_, figure)| figure.value.max(0.0)).sum();
-    let list: Vec<_> = figures
-        .phases
-        .iter()
-        .map(|(name, figure)| format!("{name} {} Wh", digits(figure.value)))
-        .collect();
-    page.raw("<figure class=\"phases\"><figcaption>By phase</figcaption>");
+fn phases(id: &str, figures: &Figures) -> Markup {
+    let (Some(gpu), false) = (&figures.gpu, figures.phases.is_empty()) else { return html! {} };
+    let values = || figures.phases.iter().map(|(name, figure)| (*name, figure.value));
+    let list: Vec<_> =
+        values().map(|(name, value)| format!("{name} {} Wh", digits(value))).collect();
     let bar = Bar {
         id: &format!("{id}-phases"),
         title: &format!("GPU energy per 1,000 prompts by phase: {}", list.join(", ")),
-        parts: figures.phases.iter().map(|(name, figure)| (*name, figure.value)).collect(),
+        parts: values().collect(),
         marks: vec![],
-        scale: total,
+        scale: values().map(|(_, value)| value.max(0.0)).sum(),
     };
-    draw(page, &bar);
-    page.raw("<ul class=\"legend\">");
-    for (name, figure) in &figures.phases {
-        page.raw("<li>").element("i", &[("class", name)], "").text(name).raw(" ");
-        page.element("span", &[], &format!("{} Wh", digits(figure.value)));
-        if gpu.figure.value > 0.0 {
-            let share = figure.value / gpu.figure.value * 100.0;
-            page.raw(" ").element("small", &[], &format!("{share:.0} %"));
-        }
-        page.raw("</li>");
-    }
-    page.raw("</ul></figure>");
-}
-
-/// Everything below the headline, with headings of the level `heading`.
-fn body(page: &mut Markup, id: &str, run: &RunRecord, figures: &Figures, heading: &'static str) {
-    let section = |page: &mut Markup, name: &str, fill: &dyn Fn(&mut Markup)| {
-        page.open("section", &[]).element(heading, &[], name);
-        fill(page);
-        page.close("section");
-    };
-    let notes: Vec<_> = run.summary.notes.iter().chain(&run.doubts).collect();
-    let metered = run.meter.iter().flat_map(|(meter, _)| &meter.notes);
-    let notes: Vec<_> = notes.into_iter().chain(metered).collect();
-    if !notes.is_empty() {
-        section(page, "Notes", &|page| {
-            page.raw("<ul class=\"notes\">");
-            for note in &notes {
-                page.raw("<li>").prose(note).raw("</li>");
+    html! {
+        figure class="phases" {
+            figcaption { "By phase" }
+            (draw(&bar))
+            ul class="legend" {
+                @for (name, value) in values() {
+                    li {
+                        i class=(name) {} (name) " " span { (digits(value)) " Wh" }
+                        @if gpu.figure.value > 0.0 {
+                            " " small { (format!("{:.0} %", value / gpu.figure.value * 100.0)) }
+                        }
+                    }
+                }
             }
-            page.raw("</ul>");
-        });
+        }
     }
-    section(page, "Power over time", &|page| match &run.meter {
-        Some((meter, file)) if meter.devices.iter().any(|device| device.power.len() > 1) => {
-            power::charts(page, id, meter, file);
-        }
-        Some((_, file)) => {
-            page.raw("<p>The host metered energies alone: <code>").text(file);
-            page.raw("</code> has no power over time.</p>");
-        }
-        None => {
-            page.raw("<p>Not measured: the results have no <code>host_meter.json</code>.</p>");
-        }
-    });
-    section(page, "Every number, and where it is from", &|page| numbers(page, run, figures));
-    section(page, "What ran", &|page| what_ran(page, run));
-    section(page, "Run it again", &|page| match &run.summary.repeat {
-        Some(repeat) => again(page, repeat),
-        None => {
-            page.raw("<p>Not recorded: the results are not of <code>aienergyscore run</code>.</p>");
-        }
-    });
 }
 
-fn numbers(page: &mut Markup, run: &RunRecord, figures: &Figures) {
+/// Everything below the headline: headings with what stands under them.
+fn sections(id: &str, run: &RunRecord, figures: &Figures) -> Vec<(&'static str, Markup)> {
+    let meter = run.meter.as_ref();
+    let metered = meter.into_iter().flat_map(|(meter, _)| &meter.notes);
+    let own = meter.and_then(|(meter, _)| meter.own_percent);
+    let own = own.map(|percent| format!("the meter itself took {percent:.1} % of one processor"));
+    let notes: Vec<_> =
+        run.summary.notes.iter().chain(&run.doubts).chain(metered).chain(&own).collect();
+    let list = html! {
+        ul class="notes" {
+            @for note in &notes { li { (prose(note)) } }
+        }
+    };
+    let power = html! {
+        @match meter {
+            Some((meter, file)) if meter.devices.iter().any(|device| device.power.len() > 1) => {
+                (power::charts(id, meter, file))
+            }
+            Some((_, file)) => p {
+                "The host metered energies alone: " code { (file) } " has no power over time."
+            },
+            None => p { "Not measured: the results have no " code { "host_meter.json" } "." },
+        }
+    };
+    let repeat = html! {
+        @match &run.summary.repeat {
+            Some(repeat) => (again(repeat)),
+            None => p {
+                "Not recorded: the results are not of " code { "aienergyscore run" } "."
+            },
+        }
+    };
+    let notes = (!notes.is_empty()).then_some(("Notes", list));
+    notes
+        .into_iter()
+        .chain([
+            ("Power over time", power),
+            ("Every number, and where it is from", numbers(run, figures)),
+            ("What ran", what_ran(run)),
+            ("Run it again", repeat),
+        ])
+        .collect()
+}
+
+fn numbers(run: &RunRecord, figures: &Figures) -> Markup {
     let Figures {
         gpu,
         phases,
@@ -236,90 +240,87 @@ fn numbers(page: &mut Markup, run: &RunRecord, figures: &Figures) {
         prompts,
         tokens,
     } = figures;
-    page.raw(
-        "<table class=\"numbers\" role=\"table\" aria-label=\"Every number\"><thead role=\"rowgroup\"><tr role=\"row\">\
-         <th role=\"columnheader\">Number</th><th role=\"columnheader\">Value</th>\
-         <th role=\"columnheader\">How</th><th role=\"columnheader\">From</th></tr></thead>\
-         <tbody role=\"rowgroup\">",
-    );
-    match gpu {
-        Some(gpu) => drawn(page, gpu),
-        None => {
-            let from = match run.origin {
-                Origin::Summary => "GPU_ENERGY_SUMMARY.json: measurement.source",
-                Origin::Report(_) => "benchmark_report.json",
-            };
-            absent(page, "GPU energy per 1,000 prompts", &run.summary.measurement.source, from);
-        }
-    }
-    for (name, figure) in phases {
-        row(page, &format!("GPU energy per 1,000 prompts, {name}"), figure, "Wh");
-    }
-    others.iter().for_each(|other| drawn(page, other));
-    let line = |page: &mut Markup, name: &str, figure: Option<&Figure>, unit| match figure {
-        Some(figure) => row(page, name, figure, unit),
-        None => absent(page, name, "the backend does not tell", "–"),
+    let from = match run.origin {
+        Origin::Summary => "GPU_ENERGY_SUMMARY.json: measurement.source",
+        Origin::Report(_) => "benchmark_report.json",
     };
-    line(page, "Generated tokens per second", tokens_per_second.as_ref(), "tokens/s");
-    match tokens_per_joule {
-        Some((kind, figure)) => {
-            let name = format!("Generated tokens per joule of the {}", kind.name());
-            line(page, &name, Some(figure), "tokens/J");
-        }
-        None => {
-            let why = match tokens {
-                Some(_) => "no energy was measured",
-                None => "the backend does not count tokens",
-            };
-            absent(page, "Generated tokens per joule", why, "–");
+    let why = match tokens {
+        Some(_) => "no energy was measured",
+        None => "the backend does not count tokens",
+    };
+    let line = |name: &str, figure: &Option<Figure>, unit| match figure {
+        Some(figure) => row(name, figure, unit),
+        None => absent(name, "the backend does not tell", "–"),
+    };
+    // Roles are said outright: on a phone the rows are no table's to a browser's eye.
+    html! {
+        table class="numbers" role="table" aria-label="Every number" {
+            thead role="rowgroup" {
+                tr role="row" {
+                    @for name in ["Number", "Value", "How", "From"] {
+                        th role="columnheader" { (name) }
+                    }
+                }
+            }
+            tbody role="rowgroup" {
+                @match gpu {
+                    Some(gpu) => (drawn(gpu)),
+                    None => {
+                        (absent("GPU energy per 1,000 prompts", &run.summary.measurement.source, from))
+                    }
+                }
+                @for (name, figure) in phases {
+                    (row(&format!("GPU energy per 1,000 prompts, {name}"), figure, "Wh"))
+                }
+                @for other in others { (drawn(other)) }
+                (line("Generated tokens per second", tokens_per_second, "tokens/s"))
+                @match tokens_per_joule {
+                    Some((kind, figure)) => {
+                        (row(
+                            &format!("Generated tokens per joule of the {}", kind.name()),
+                            figure,
+                            "tokens/J",
+                        ))
+                    }
+                    None => (absent("Generated tokens per joule", why, "–")),
+                }
+                (line("Time to first token, mean", first_token, "s"))
+                (line("Time for the prompts", seconds, "s"))
+                (row("Prompts answered", prompts, ""))
+                (line("Tokens generated", tokens, ""))
+            }
         }
     }
-    line(page, "Time to first token, mean", first_token.as_ref(), "s");
-    line(page, "Time for the prompts", seconds.as_ref(), "s");
-    line(page, "Prompts answered", Some(prompts), "");
-    line(page, "Tokens generated", tokens.as_ref(), "");
-    page.raw("</tbody></table>");
 }
 
-fn drawn(page: &mut Markup, drawn: &Drawn) {
+fn drawn(drawn: &Drawn) -> Markup {
     let Drawn { kind, by_host, figure } = drawn;
     let by = if *by_host { ", by the host’s meter" } else { "" };
-    row(page, &format!("{} energy per 1,000 prompts{by}", kind.name()), figure, "Wh");
+    row(&format!("{} energy per 1,000 prompts{by}", kind.name()), figure, "Wh")
 }
 
-fn row(page: &mut Markup, name: &str, figure: &Figure, unit: &str) {
+fn row(name: &str, figure: &Figure, unit: &str) -> Markup {
     let Figure { value, status, source, trace } = figure;
-    row_head(page, name);
-    page.raw("<td role=\"cell\" class=\"number\">");
-    page.element("b", &[], &digits_or_count(*value, unit)).raw(" ").text(unit);
-    page.raw("</td><td role=\"cell\">");
-    badge(page, *status);
-    page.raw(" ")
-        .text(source)
-        .raw("</td><td role=\"cell\" class=\"trace\"><code>")
-        .text(&trace.to_string());
-    page.raw("</code></td></tr>");
+    let value = html! { b { (value_or_count(*value, unit, digits)) } " " (unit) };
+    cells(name, value, *status, source, &trace.to_string())
 }
 
-/// Begins a row. Roles are said outright: on a phone the rows are no table's to a browser's eye.
-fn row_head(page: &mut Markup, name: &str) {
-    page.raw("<tr role=\"row\">").element("th", &[("role", "rowheader")], name);
+fn absent(name: &str, why: &str, from: &str) -> Markup {
+    cells(name, html! { "–" }, Status::NotMeasured, why, from)
 }
 
-/// Counts have no unit here, and all of their digits.
-fn digits_or_count(value: f64, unit: &str) -> String {
-    if unit.is_empty() { count(value as u64) } else { digits(value) }
+fn cells(name: &str, value: Markup, status: Status, source: &str, from: &str) -> Markup {
+    html! {
+        tr role="row" {
+            th role="rowheader" { (name) }
+            td role="cell" class="number" { (value) }
+            td role="cell" { (badge(status)) " " (source) }
+            td role="cell" class="trace" { code { (from) } }
+        }
+    }
 }
 
-/// The same with less room.
-fn few_or_count(value: f64, unit: &str) -> String {
-    if unit.is_empty() { count(value as u64) } else { few_digits(value) }
-}
-
-fn absent(page: &mut Markup, name: &str, why: &str, from: &str) {
-    row_head(page, name);
-    page.raw("<td role=\"cell\" class=\"number\">–</td><td role=\"cell\">");
-    badge(page, Status::NotMeasured);
-    page.raw(" ").text(why).raw("</td><td role=\"cell\" class=\"trace\"><code>").text(from);
-    page.raw("</code></td></tr>");
+/// `value` as `shown` writes it. Counts have no unit here, and all of their digits.
+fn value_or_count(value: f64, unit: &str, shown: fn(f64) -> String) -> String {
+    if unit.is_empty() { count(value as u64) } else { shown(value) }
 }

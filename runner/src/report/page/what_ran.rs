@@ -1,123 +1,103 @@
 //! What ran in a run, and how to run it again.
 
-use contract::summary::Repeat;
+use contract::summary::{Repeat, Run};
+use maud::{Markup, html};
 
-use super::{
-    super::{
-        number::count,
-        record::{Details, Origin, RunRecord, Told},
-    },
-    markup::Markup,
+use super::super::{
+    number::count,
+    record::{Details, Origin, RunRecord, Sourced},
 };
 use crate::shell::quote_text;
 
-pub(super) fn what_ran(page: &mut Markup, run: &RunRecord) {
-    let of = &run.summary.run;
+/// What is no measure: its name, its value, and where it is from.
+type Fact = (&'static str, String, String);
+
+pub(super) fn what_ran(run: &RunRecord) -> Markup {
+    let Run { backend, model, prompts_asked, prompts, .. } = &run.summary.run;
+    let Run { prompts_failed, prompt_tokens, prompts_cut, prompt_tokens_cut, .. } =
+        &run.summary.run;
     let Details { dataset, dtype, batch_size, gpus, seed } = &run.details;
-    let by = format!("{}: {}", of.backend, of.backend.about());
-    let mut rows = vec![
-        Fact::of("Model", of.model.clone(), in_summary(run, "run.model")),
-        Fact::of("Backend", by, in_summary(run, "run.backend")),
-    ];
-    if let Some(asked) = of.prompts_asked.filter(|asked| *asked != of.prompts) {
-        let from = in_summary(run, "run.prompts_asked");
-        rows.push(Fact::of("Prompts asked for", count(asked), from));
-    }
-    if of.prompts_failed > 0 {
-        let from = in_summary(run, "run.prompts_failed");
-        rows.push(Fact::of("Prompts failed", count(of.prompts_failed), from));
-    }
-    if let Some(tokens) = of.prompt_tokens {
-        rows.push(Fact::of("Tokens read", count(tokens), in_summary(run, "run.prompt_tokens")));
-    }
-    if let Some(prompts) = of.prompts_cut.filter(|prompts| *prompts > 0) {
-        rows.push(Fact::of("Prompts cut", count(prompts), in_summary(run, "run.prompts_cut")));
-    }
-    if let Some(tokens) = of.prompt_tokens_cut.filter(|tokens| *tokens > 0) {
-        let from = in_summary(run, "run.prompt_tokens_cut");
-        rows.push(Fact::of("Tokens cut off", count(tokens), from));
-    }
-    rows.extend(dataset.as_ref().map(|told| Fact::told("Dataset", told)));
-    rows.extend(dtype.as_ref().map(|told| Fact::told("Number type", told)));
-    rows.extend(batch_size.as_ref().map(|told| Fact::told("Batch size", told)));
-    rows.extend(gpus.as_ref().map(|told| Fact::told("GPUs counted", told)));
-    rows.extend(seed.as_ref().map(|told| Fact::told("Seed", told)));
-    rows.push(Fact::of("Results", run.folder.to_string_lossy().into_owned(), String::new()));
-    facts(page, &rows);
-}
-
-/// Where a fact of the summary is found, if not made just now of files that the numbers name.
-fn in_summary(run: &RunRecord, key: &str) -> String {
-    match run.origin {
+    let in_summary = |key: &str| match run.origin {
         Origin::Summary => format!("GPU_ENERGY_SUMMARY.json: {key}"),
+        // The numbers name the files.
         Origin::Report(_) => "benchmark_report.json and what is beside it".to_owned(),
-    }
+    };
+    let counted = |name, number: Option<u64>, key| {
+        number.map(|number| (name, count(number), in_summary(key)))
+    };
+    let above_zero = |number: &u64| *number > 0;
+    let by = format!("{backend}: {}", backend.about());
+    let rows = [
+        Some(("Model", model.clone(), in_summary("run.model"))),
+        Some(("Backend", by, in_summary("run.backend"))),
+        counted(
+            "Prompts asked for",
+            prompts_asked.filter(|asked| asked != prompts),
+            "run.prompts_asked",
+        ),
+        counted("Prompts failed", Some(*prompts_failed).filter(above_zero), "run.prompts_failed"),
+        counted("Tokens read", *prompt_tokens, "run.prompt_tokens"),
+        counted("Prompts cut", prompts_cut.filter(above_zero), "run.prompts_cut"),
+        counted("Tokens cut off", prompt_tokens_cut.filter(above_zero), "run.prompt_tokens_cut"),
+        sourced("Dataset", dataset),
+        sourced("Number type", dtype),
+        sourced("Batch size", batch_size),
+        sourced("GPUs counted", gpus),
+        sourced("Seed", seed),
+        Some(("Results", run.folder.to_string_lossy().into_owned(), String::new())),
+    ];
+    facts(rows.into_iter().flatten())
 }
 
-/// Something that is no measure, and where it is from.
-struct Fact {
-    name: &'static str,
-    value: String,
-    from: String,
+fn sourced(name: &'static str, value: &Option<Sourced<impl ToString>>) -> Option<Fact> {
+    let Sourced { value, from } = value.as_ref()?;
+    Some((name, value.to_string(), (*from).to_owned()))
 }
 
-impl Fact {
-    fn of(name: &'static str, value: String, from: impl Into<String>) -> Self {
-        Self { name, value, from: from.into() }
-    }
-
-    fn told(name: &'static str, told: &Told<impl ToString>) -> Self {
-        Self::of(name, told.value.to_string(), told.from)
-    }
-}
-
-fn facts(page: &mut Markup, facts: &[Fact]) {
-    page.raw("<dl class=\"facts\">");
-    for Fact { name, value, from } in facts {
-        page.element("dt", &[], name).raw("<dd>").text(value);
-        if !from.is_empty() {
-            page.raw(" <code>").text(from).raw("</code>");
+fn facts(facts: impl IntoIterator<Item = Fact>) -> Markup {
+    html! {
+        dl class="facts" {
+            @for (name, value, from) in facts {
+                dt { (name) }
+                dd { (value) @if !from.is_empty() { " " code { (from) } } }
+            }
         }
-        page.raw("</dd>");
     }
-    page.raw("</dl>");
 }
 
-pub(super) fn again(page: &mut Markup, repeat: &Repeat) {
+pub(super) fn again(repeat: &Repeat) -> Markup {
     let Repeat { version, begun, command, container, engine, image, image_id, image_digest } =
         repeat;
-    page.raw("<p>The command, with the defaults of that day spelled out:</p>");
-    shell(page, command);
-    page.raw("<p>What it executed:</p>");
-    shell(page, container);
     let known =
         |value: &Option<String>, none: &str| value.clone().unwrap_or_else(|| none.to_owned());
-    let fact =
-        |name, value, key| Fact::of(name, value, format!("GPU_ENERGY_SUMMARY.json: repeat.{key}"));
-    facts(
-        page,
-        &[
+    let fact = |name, value, key| (name, value, format!("GPU_ENERGY_SUMMARY.json: repeat.{key}"));
+    html! {
+        p { "The command, with the defaults of that day spelled out:" }
+        (shell(command))
+        p { "What it executed:" }
+        (shell(container))
+        (facts([
             fact("Begun", begun.clone(), "begun"),
             fact("Engine", engine.clone(), "engine"),
             fact("Image", known(image, "none: the program ran without a container"), "image"),
             fact("Image id", known(image_id, "not recorded"), "image_id"),
             fact("Registry digest", known(image_digest, "none known"), "image_digest"),
             fact("Made by", format!("aienergyscore {version}"), "version"),
-        ],
-    );
+        ]))
+    }
 }
 
 /// A command as a shell takes it, an option a line.
-fn shell(page: &mut Markup, words: &[String]) {
-    page.raw("<pre tabindex=\"0\"><code>");
+fn shell(words: &[String]) -> Markup {
+    let mut text = String::new();
     for (index, word) in words.iter().enumerate() {
         let begins = word.starts_with('-') || words[index.saturating_sub(1)] == "--";
-        page.raw(match (index, begins) {
+        text += match (index, begins) {
             (0, _) => "",
             (_, true) => " \\\n  ",
             (_, false) => " ",
-        });
-        page.text(&quote_text(word));
+        };
+        text += &quote_text(word);
     }
-    page.raw("</code></pre>");
+    html! { pre tabindex="0" { code { (text) } } }
 }

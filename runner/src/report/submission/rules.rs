@@ -16,7 +16,7 @@ use super::{
     super::{
         figures::{Figures, why_no_gpu},
         groups::Group,
-        record::{RunRecord, Runs, Told},
+        record::{RunRecord, Runs, Sourced},
     },
     evidence::Evidence,
     model_class::ModelClass,
@@ -288,7 +288,7 @@ fn prompts(run: &RunRecord, found: &mut Vec<(Rule, String)>) {
     }
     match &run.details.dataset {
         Some(told) if DATASETS.contains(&told.value.as_str()) => {}
-        Some(Told { value, from }) => {
+        Some(Sourced { value, from }) => {
             differs(format!("the prompts are of `{value}` ({from}), not of `{}`", DATASETS[0]));
         }
         None => differs("the logs do not name the dataset".to_owned()),

@@ -1,40 +1,18 @@
-//! What runs left behind, for people and for other programs: from results folders to values, and
-//! from values to a table, a page, JSON, CSV and what the submission portal takes. Reading is the
-//! edge; all that follows is pure.
-
-pub mod command;
-mod csv;
-mod details;
-pub mod figures;
-pub mod groups;
-mod host;
-mod json;
-mod number;
-mod origin;
-pub mod page;
-mod plain;
-pub mod read;
-pub mod record;
-mod search;
-pub mod statistics;
-pub mod submission;
-mod table;
-mod target;
-#[cfg(test)]
-mod testing;
-pub mod trace;
-
-use std::fmt::Write as _;
+//! One run in a few lines, as the terminal shows it when the run ends.
 
 use contract::{
     Backend,
-    output::{ENERGY_WH, REPORT, SUMMARY},
+    host_meter::{HostMeter, MeteredDevice, merged},
+    output::{ENERGY_WH, HOST_METER, REPORT, SUMMARY},
     summary::{CacheDelta, DeviceKind, Measurement, Status, Summary},
 };
-
 use untrusted::escape;
 
-use crate::{host_path::HostPath, units::bytes};
+use super::figures::SERVER_NOT_MEASURED;
+use crate::{
+    host_path::HostPath,
+    units::{bytes, watt_hours},
+};
 
 /// The summary of one run as a few lines of text.
 pub fn describe(summary: &Summary, results: &HostPath) -> String {
@@ -50,34 +28,26 @@ pub fn describe(summary: &Summary, results: &HostPath) -> String {
             .as_ref()
             .is_some_and(|meter| meter.devices.iter().any(|device| device.kind == DeviceKind::Gpu));
         if !of_server {
-            rows.push(("Energy", figures::SERVER_NOT_MEASURED.to_owned()));
+            rows.push(("Energy", SERVER_NOT_MEASURED.to_owned()));
         }
     }
-    rows.extend(host.as_ref().map(|meter| ("Host", host::energy(meter))));
-    let mut speed = run.prompts.to_string();
-    if let Some(asked) = run.prompts_asked.filter(|asked| *asked != run.prompts) {
-        write!(speed, " of {asked} asked for").expect("a String takes all");
+    rows.extend(host.as_ref().map(|meter| ("Host", host_energy(meter))));
+    let asked = run.prompts_asked.filter(|asked| *asked != run.prompts);
+    let asked = asked.map_or_else(String::new, |asked| format!(" of {asked} asked for"));
+    let cut = run.prompts_cut.filter(|cut| *cut > 0);
+    let mut prompts = vec![format!("{}{asked}", run.prompts)];
+    prompts.extend((run.prompts_failed > 0).then(|| format!("{} FAILED", run.prompts_failed)));
+    prompts.extend(cut.map(|cut| format!("{cut} CUT")));
+    let seconds = run.seconds.map(|seconds| format!("in {seconds:.2} s"));
+    match (&mut prompts[..], seconds) {
+        ([answered], Some(seconds)) => *answered += &format!(" {seconds}"),
+        (_, seconds) => prompts.extend(seconds),
     }
-    if run.prompts_failed > 0 {
-        write!(speed, ", {} FAILED", run.prompts_failed).expect("a String takes all");
-    }
-    if let Some(cut) = run.prompts_cut.filter(|cut| *cut > 0) {
-        write!(speed, ", {cut} CUT").expect("a String takes all");
-    }
-    if let Some(seconds) = run.seconds {
-        let after = if speed.contains(',') { "," } else { "" };
-        write!(speed, "{after} in {seconds:.2} s").expect("a String takes all");
-    }
-    if let Some(tokens) = run.completion_tokens {
-        write!(speed, ", {tokens} tokens").expect("a String takes all");
-    }
-    if let Some(rate) = run.tokens_per_second {
-        write!(speed, ", {rate:.1} tokens/s").expect("a String takes all");
-    }
-    if let Some(first) = run.time_to_first_token_seconds {
-        write!(speed, ", first token after {first:.3} s").expect("a String takes all");
-    }
-    rows.push(("Prompts", speed));
+    prompts.extend(run.completion_tokens.map(|tokens| format!("{tokens} tokens")));
+    prompts.extend(run.tokens_per_second.map(|rate| format!("{rate:.1} tokens/s")));
+    let first = run.time_to_first_token_seconds;
+    prompts.extend(first.map(|first| format!("first token after {first:.3} s")));
+    rows.push(("Prompts", prompts.join(", ")));
     rows.extend(notes.iter().map(|note| ("Note", note.clone())));
     if let Some(delta) = cache {
         rows.push(("Hub cache", reuse(delta)));
@@ -103,16 +73,6 @@ pub fn energy(measurement: &Measurement) -> String {
     }
 }
 
-/// Four digits that count, however small the number is.
-pub(crate) fn watt_hours(energy: f64) -> String {
-    if energy == 0.0 || !energy.is_finite() {
-        return energy.to_string();
-    }
-    let magnitude = energy.abs().log10().floor();
-    let decimals = (3.0 - magnitude).clamp(0.0, 12.0) as usize;
-    format!("{energy:.decimals$}")
-}
-
 fn reuse(CacheDelta { blobs_added, bytes_added, repos }: &CacheDelta) -> String {
     match blobs_added {
         0 => "weights reused: 0 B downloaded".to_owned(),
@@ -123,14 +83,52 @@ fn reuse(CacheDelta { blobs_added, bytes_added, repos }: &CacheDelta) -> String 
     }
 }
 
+/// The host's energies in one line: over the counted phases where these are known, else over all of
+/// the run.
+fn host_energy(meter: &HostMeter) -> String {
+    let HostMeter { devices, notes, .. } = meter;
+    if devices.is_empty() {
+        return format!("not metered: {}", notes.join("; "));
+    }
+    let is_counted = devices.iter().all(|device| device.counted_wh.is_some());
+    let over = if is_counted { "over the counted phases" } else { "over the whole run" };
+    let parts = DeviceKind::ALL.into_iter().filter_map(|kind| {
+        let devices: Vec<_> = devices.iter().filter(|device| device.kind == kind).collect();
+        let status = devices.first()?.status;
+        let sum = |energy: fn(&MeteredDevice) -> Option<f64>| {
+            devices.iter().map(|device| energy(device)).sum::<Option<f64>>()
+        };
+        let energy = match sum(|device| device.counted_wh).filter(|_| is_counted) {
+            Some(energy) => energy,
+            None => devices.iter().map(|device| device.energy_wh).sum(),
+        };
+        let above = devices.iter().map(|device| above_idle(meter, device)).sum::<Option<f64>>();
+        let above = above.filter(|_| is_counted);
+        let above = above
+            .map_or_else(String::new, |above| format!(" ({} Wh above idle)", watt_hours(above)));
+        Some(format!("{} {} Wh {}{above}", kind.name(), watt_hours(energy), status.word()))
+    });
+    let parts = parts.collect::<Vec<_>>().join(", ");
+    let mut sources: Vec<_> = devices.iter().map(|device| device.source.as_str()).collect();
+    sources.dedup();
+    format!("{parts} {over}; {} ({HOST_METER})", sources.join("; "))
+}
+
+/// The energy that a device used above what it drew while idle, over the counted phases.
+fn above_idle(meter: &HostMeter, device: &MeteredDevice) -> Option<f64> {
+    let seconds: f64 = merged(&meter.phases).iter().map(|(from, to)| to - from).sum();
+    Some(device.counted_wh? - device.idle_watts? * seconds / 3600.0)
+}
+
 #[cfg(test)]
 mod tests {
     use contract::{
         Backend,
+        host_meter::{HostMeter, MeteredDevice, Phase},
         summary::{CacheDelta, Device, DeviceKind, Measurement, Run, Status, Summary},
     };
 
-    use super::{describe, energy, watt_hours};
+    use super::{describe, energy, host_energy};
     use crate::host_path::HostPath;
 
     #[test]
@@ -207,12 +205,44 @@ mod tests {
         insta::assert_snapshot!(energy(&measurement), @"CPU 0.001200 Wh measured, RAM 0.5000 Wh measured (RAPL counters)");
     }
 
-    #[test]
-    fn small_energies_keep_their_digits() {
-        let cases =
-            [(0.0000123456, "0.00001235"), (1234.56, "1235"), (0.0, "0"), (12.3456, "12.35")];
-        for (energy, text) in cases {
-            assert_eq!(watt_hours(energy), text);
+    fn metered(name: &str, kind: DeviceKind, source: &str) -> MeteredDevice {
+        MeteredDevice {
+            name: name.into(),
+            id: None,
+            kind,
+            energy_wh: 3.0,
+            counted_wh: Some(1.5),
+            idle_watts: Some(36.0),
+            status: Status::Measured,
+            source: source.into(),
+            power: vec![],
+            others: vec![],
         }
+    }
+
+    #[test]
+    fn the_hosts_line_says_what_it_is_over_and_where_it_comes_from() {
+        let gpus = ["A", "B"].map(|name| metered(name, DeviceKind::Gpu, "NVML energy counter"));
+        let mut processors = metered("processors", DeviceKind::Cpu, "2.00 CPU seconds x 9 W");
+        processors.status = Status::Estimated;
+        processors.idle_watts = None;
+        let mut meter = HostMeter {
+            begun: 0.0,
+            seconds: 100.0,
+            phases: vec![Phase { name: "prompts".into(), from: 10.0, to: 60.0 }],
+            idle_seconds: Some(5.0),
+            devices: gpus.into_iter().chain([processors]).collect(),
+            own_percent: None,
+            notes: vec!["no NVML".into(), "no RAPL".into()],
+        };
+        let counted = host_energy(&meter);
+        meter.devices[1].counted_wh = None;
+        let whole = host_energy(&meter);
+        meter.devices.clear();
+        insta::assert_snapshot!([counted, whole, host_energy(&meter)].join("\n"), @r"
+        GPU 3.000 Wh measured (2.000 Wh above idle), CPU 1.500 Wh estimated over the counted phases; NVML energy counter; 2.00 CPU seconds x 9 W (host_meter.json)
+        GPU 6.000 Wh measured, CPU 3.000 Wh estimated over the whole run; NVML energy counter; 2.00 CPU seconds x 9 W (host_meter.json)
+        not metered: no NVML; no RAPL
+        ");
     }
 }

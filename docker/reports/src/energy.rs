@@ -1,33 +1,28 @@
-//! Energies as the stacks' tracker gives them, with what they stand on.
+//! Energies as the stacks' tracker gives them, with their sources.
 
 use anyhow::ensure;
 use contract::summary::{Device, DeviceKind, Measurement, Status};
 
 use super::{
     json::AGAIN,
+    node::Node,
+    numbers::EnergyNumbers,
     record::{Record, Source, Sources},
+    traced::Traced,
 };
 
-/// More than a large power station gives in a year: no benchmark draws that, in Wh.
-const MOST: f64 = 1e13;
+/// More than a large power station gives in a year, in Wh: no benchmark draws that.
+pub const MOST_WATT_HOURS: f64 = 1e13;
 
 /// Energy by kind of device over the counted phases, in Wh.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Energies {
     /// GPUs.
-    pub(super) gpu: f64,
+    pub(super) gpu: Traced,
     /// Processors.
-    pub(super) cpu: f64,
+    pub(super) cpu: Traced,
     /// Memory.
-    pub(super) ram: f64,
-}
-
-impl Energies {
-    /// Their names in the reports, with their values.
-    pub(super) fn by_name(self) -> [(&'static str, f64); 3] {
-        let Self { gpu, cpu, ram } = self;
-        [("gpu", gpu), ("cpu", cpu), ("ram", ram)]
-    }
+    pub(super) ram: Traced,
 }
 
 /// What a report itself says of the devices; used where there is no record.
@@ -43,16 +38,16 @@ pub(super) struct Reported {
     pub(super) gpus: Vec<String>,
 }
 
-/// What the energies of a run stand on.
+/// What the energies of a run were read from, and which device ran the model.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Standing {
+pub(super) struct Basis {
     sources: Sources,
     device: Option<String>,
     /// Whether the device was seen, and not only asked for.
     seen: bool,
 }
 
-impl Standing {
+impl Basis {
     /// As the record says.
     pub(super) fn recorded(record: &Record) -> Self {
         Self { sources: record.energy.clone(), device: record.device.clone(), seen: true }
@@ -60,7 +55,7 @@ impl Standing {
 
     /// As far as a report from elsewhere tells. Only a GPU's energy is known to come from a counter
     /// then: the tracker has no model of one.
-    pub(super) fn reported(energies: Energies, reported: Reported) -> Self {
+    pub(super) fn reported(energies: &Energies, reported: Reported) -> Self {
         let Reported { tracker, device, gpus_listed, gpus } = reported;
         let tracker = tracker.unwrap_or_else(|| "the stack's tracker".to_owned());
         let gpu = Source {
@@ -74,7 +69,7 @@ impl Standing {
             devices: vec![],
         };
         let sources = Sources {
-            gpu: (energies.gpu > 0.0 || gpus_listed).then_some(gpu),
+            gpu: (energies.gpu.value > 0.0 || gpus_listed).then_some(gpu),
             cpu: Some(unknown.clone()),
             ram: Some(unknown),
         };
@@ -82,34 +77,40 @@ impl Standing {
     }
 }
 
-/// Makes sure that a run can have spent `watt_hours`, which `place` tells.
-pub(super) fn believable(place: &str, watt_hours: f64) -> anyhow::Result<f64> {
+/// An energy in Wh that a run can have drawn.
+pub(super) fn believable(energy: &Node<'_>) -> anyhow::Result<Traced> {
+    in_reach(energy.path(), energy.traced(energy.amount()?))
+}
+
+/// Makes sure that a run can have drawn `energy`, which `path` tells.
+pub(super) fn in_reach(path: &str, energy: Traced) -> anyhow::Result<Traced> {
+    let watt_hours = energy.value;
     ensure!(
-        watt_hours.abs() <= MOST,
-        "`{place}` is {watt_hours:e} Wh, more than a power station gives in a year; {AGAIN}"
+        watt_hours.abs() <= MOST_WATT_HOURS,
+        "`{path}` is {watt_hours:e} Wh, more than a power station gives in a year; {AGAIN}"
     );
-    Ok(watt_hours)
+    Ok(energy)
 }
 
 /// The measurement of a run, and what to note of it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Judged {
+pub(super) struct Attributed {
     /// Energies with their sources.
     pub(super) measurement: Measurement,
-    /// Whether GPU energy was measured and counts.
-    pub(super) gpu_counts: bool,
+    /// The numbers of the measurement; its total is there if GPU energy was measured and counts.
+    pub(super) numbers: EnergyNumbers,
     /// What a reader must know.
     pub(super) notes: Vec<String>,
 }
 
 /// Names the source of every energy, and decides whether GPUs count.
-pub(super) fn judge(energies: Energies, standing: Standing) -> Judged {
-    let Standing { sources: Sources { gpu, cpu, ram }, device, seen } = standing;
+pub(super) fn attribute(energies: Energies, basis: Basis) -> Attributed {
+    let Basis { sources: Sources { gpu, cpu, ram }, device, seen } = basis;
     let mut notes = Vec::new();
     // A GPU may have a number: `cuda:0`.
     let elsewhere = device.filter(|device| !device.starts_with("cuda"));
     let elsewhere = elsewhere.map(|device| device.replace("cpu", "CPU"));
-    let moved = energies.gpu > 0.0;
+    let moved = energies.gpu.value > 0.0;
     let gpu = gpu.filter(|_| {
         let (note, counts) = match elsewhere {
             Some(device) if seen => (
@@ -133,17 +134,19 @@ pub(super) fn judge(energies: Energies, standing: Standing) -> Judged {
         notes.push(note);
         counts
     });
-    let gpu_counts = gpu.is_some();
+    let total = gpu.as_ref().map(|_| energies.gpu.clone());
     let kinds = [
-        (gpu, DeviceKind::Gpu, "GPU", energies.gpu),
-        (cpu, DeviceKind::Cpu, "CPU", energies.cpu),
-        (ram, DeviceKind::Ram, "RAM", energies.ram),
+        (gpu, DeviceKind::Gpu, energies.gpu),
+        (cpu, DeviceKind::Cpu, energies.cpu),
+        (ram, DeviceKind::Ram, energies.ram),
     ];
-    let mut said = if gpu_counts { vec![] } else { vec!["no GPU was measured".to_owned()] };
-    let mut devices = Vec::new();
-    for (source, kind, name, energy_wh) in kinds {
+    let mut said = if total.is_some() { vec![] } else { vec!["no GPU was measured".to_owned()] };
+    let (mut devices, mut numbers) = (vec![], vec![]);
+    for (source, kind, energy) in kinds {
+        let name = kind.name();
         let Some(Source { status, source, devices: names }) = source else { continue };
         // Whatever it is, it draws something: this is no energy, but the lack of one.
+        let energy_wh = energy.value;
         if energy_wh == 0.0 {
             said.push(format!("{name}: not known, as its tracker tells 0 Wh"));
             continue;
@@ -152,10 +155,12 @@ pub(super) fn judge(energies: Energies, standing: Standing) -> Judged {
         said.push(format!("{name}: {how}{source}"));
         let names = if names.is_empty() { name.to_owned() } else { names.join(", ") };
         devices.push(Device { name: names, kind, energy_wh, status, source });
+        numbers.push(energy);
     }
     let strongest = [Status::Measured, Status::Estimated];
     let has = |status: &Status| devices.iter().any(|device| device.status == *status);
     let status = strongest.into_iter().find(has).unwrap_or(Status::NotMeasured);
     let measurement = Measurement { status, source: said.join("; "), devices };
-    Judged { measurement, gpu_counts, notes }
+    let numbers = EnergyNumbers { total, devices: numbers, ..EnergyNumbers::default() };
+    Attributed { measurement, numbers, notes }
 }

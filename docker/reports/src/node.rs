@@ -1,34 +1,47 @@
-//! A value inside a JSON file, with its place there: an error must name it.
+//! A value inside a JSON file, with its path there: errors and traces name it.
+
+use std::fmt::Display;
 
 use anyhow::{Context, anyhow};
+use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use untrusted::shortened;
 
 use super::{
     json::{AGAIN, NO_NUMBERS},
-    quoted::{cut, name},
+    traced::Traced,
 };
 
 /// More than a century: no run takes that long.
-const MOST_SECONDS: f64 = 1e10;
+pub const MOST_SECONDS: f64 = 1e10;
 /// Keys of a foreign object that an error lists.
 const LISTED: usize = 12;
+/// Characters of a foreign text that an error quotes.
+const QUOTED: usize = 100;
 
-/// A value and its place.
+/// A value, the file it is in, and the path that leads to it there.
 #[derive(Debug, Clone)]
-pub(super) struct Part<'a> {
-    place: String,
+pub(super) struct Node<'a> {
+    file: &'static str,
+    path: String,
     value: &'a Value,
 }
 
-impl<'a> Part<'a> {
-    /// All of a file.
-    pub(super) fn whole(value: &'a Value) -> Self {
-        Self { place: String::new(), value }
+impl<'a> Node<'a> {
+    /// The root of `file`.
+    pub(super) fn root(file: &'static str, value: &'a Value) -> Self {
+        Self { file, path: String::new(), value }
     }
 
-    /// The keys that lead there, joined by dots.
-    pub(super) fn place(&self) -> &str {
-        &self.place
+    /// The keys and indices that lead there, joined by dots.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// `value`, which was read from here.
+    pub(super) fn traced(&self, value: f64) -> Traced {
+        Traced::key(value, self.file, &self.path)
     }
 
     /// Whether it is an object that has no key.
@@ -44,34 +57,43 @@ impl<'a> Part<'a> {
     /// The value of `key`, if there is one that is not null.
     pub(super) fn find(&self, key: &str) -> Option<Self> {
         let value = self.value.get(key).filter(|value| !value.is_null())?;
-        let place =
-            if self.place.is_empty() { key.into() } else { format!("{}.{key}", self.place) };
-        Some(Self { place, value })
+        Some(Self { file: self.file, path: self.path_of(key), value })
+    }
+
+    /// What `read` makes of the value of `key`, if there is one that is not null.
+    pub(super) fn optional<T>(
+        &self,
+        key: &str,
+        read: impl FnOnce(&Self) -> anyhow::Result<T>,
+    ) -> anyhow::Result<Option<T>> {
+        self.find(key).map(|node| read(&node)).transpose()
     }
 
     /// The value of `key`, which must be there.
     pub(super) fn need(&self, key: &str) -> anyhow::Result<Self> {
         let what = if self.object()?.contains_key(key) { "null" } else { "missing" };
-        let place = if self.place.is_empty() { "" } else { "." };
-        let place = format!("{}{place}{key}", self.place);
-        self.find(key).with_context(|| format!("`{place}` is {what}; {AGAIN}"))
+        self.find(key).with_context(|| format!("`{}` is {what}; {AGAIN}", self.path_of(key)))
+    }
+
+    fn path_of(&self, key: impl Display) -> String {
+        if self.path.is_empty() { key.to_string() } else { format!("{}.{key}", self.path) }
     }
 
     /// An object.
     pub(super) fn object(&self) -> anyhow::Result<&'a Map<String, Value>> {
-        self.value.as_object().ok_or_else(|| self.unfit("an object"))
+        self.value.as_object().ok_or_else(|| self.mismatch("an object"))
     }
 
     /// A finite number.
     pub(super) fn number(&self) -> anyhow::Result<f64> {
         let number = self.value.as_f64().filter(|number| number.is_finite());
-        number.ok_or_else(|| self.unfit("a number"))
+        number.ok_or_else(|| self.mismatch("a number"))
     }
 
     /// A finite number that is not below 0.
     pub(super) fn amount(&self) -> anyhow::Result<f64> {
         let amount = self.number()?;
-        if amount < 0.0 { Err(self.unfit("no less than 0")) } else { Ok(amount) }
+        if amount < 0.0 { Err(self.mismatch("no less than 0")) } else { Ok(amount) }
     }
 
     /// A time.
@@ -83,24 +105,34 @@ impl<'a> Part<'a> {
     /// A difference of times.
     pub(super) fn seconds_apart(&self) -> anyhow::Result<f64> {
         let seconds = self.number().ok().filter(|seconds| seconds.abs() <= MOST_SECONDS);
-        seconds.ok_or_else(|| self.unfit("the seconds of a run"))
+        seconds.ok_or_else(|| self.mismatch("the seconds of a run"))
     }
 
     /// How many there are of something.
     pub(super) fn count(&self) -> anyhow::Result<u64> {
         let count = self.integer().ok().and_then(|count| u64::try_from(count).ok());
-        count.ok_or_else(|| self.unfit("a count"))
+        count.ok_or_else(|| self.mismatch("a count"))
+    }
+
+    /// A time, with where it is from.
+    pub(super) fn timed(&self) -> anyhow::Result<Traced> {
+        Ok(self.traced(self.seconds()?))
+    }
+
+    /// A count, with where it is from.
+    pub(super) fn counted(&self) -> anyhow::Result<Traced> {
+        Ok(self.traced(self.count()? as f64))
     }
 
     /// A whole number.
     pub(super) fn integer(&self) -> anyhow::Result<i64> {
-        self.value.as_i64().ok_or_else(|| self.unfit("a whole number"))
+        self.value.as_i64().ok_or_else(|| self.mismatch("a whole number"))
     }
 
     /// A text.
     pub(super) fn text(&self) -> anyhow::Result<&'a str> {
         let text = self.value.as_str().filter(|text| !NO_NUMBERS.contains(text));
-        text.ok_or_else(|| self.unfit("a text"))
+        text.ok_or_else(|| self.mismatch("a text"))
     }
 
     /// What the text stands for, by the table `known`.
@@ -108,26 +140,34 @@ impl<'a> Part<'a> {
         let wanted = known.iter().map(|(text, _)| format!("`{text}`")).collect::<Vec<_>>();
         let found = known.into_iter().find(|(text, _)| self.value == text);
         let found = found.map(|(_, meaning)| meaning);
-        found.ok_or_else(|| self.unfit(&format!("one of {}", wanted.join(", "))))
+        found.ok_or_else(|| self.mismatch(&format!("one of {}", wanted.join(", "))))
     }
 
     /// The entries of a list.
     pub(super) fn list(&self) -> anyhow::Result<Vec<Self>> {
-        let list = self.value.as_array().ok_or_else(|| self.unfit("a list"))?;
-        let place = |index| format!("{}.{index}", self.place);
-        let parts = list.iter().enumerate();
-        Ok(parts.map(|(index, value)| Self { place: place(index), value }).collect())
+        let list = self.value.as_array().ok_or_else(|| self.mismatch("a list"))?;
+        let node = |(index, value)| Self { file: self.file, path: self.path_of(index), value };
+        Ok(list.iter().enumerate().map(node).collect())
     }
 
     /// The texts of a list.
     pub(super) fn texts(&self) -> anyhow::Result<Vec<String>> {
-        self.list()?.iter().map(|part| part.text().map(str::to_owned)).collect()
+        self.list()?.iter().map(|node| node.text().map(str::to_owned)).collect()
+    }
+
+    /// A value that one of our own programs wrote.
+    pub(super) fn typed<T: Deserialize<'a>>(&self) -> anyhow::Result<T> {
+        let value = T::deserialize(self.value);
+        value.map_err(|error| anyhow!("{}: {error}; {AGAIN}", self.shown_path()))
     }
 
     /// The error that this is something else than `wanted`.
-    pub(super) fn unfit(&self, wanted: &str) -> anyhow::Error {
-        let place = if self.place.is_empty() { "all of it".into() } else { name(&self.place) };
-        anyhow!("{place} is {}, and should be {wanted}; {AGAIN}", shown(self.value))
+    pub(super) fn mismatch(&self, wanted: &str) -> anyhow::Error {
+        anyhow!("{} is {}, and should be {wanted}; {AGAIN}", self.shown_path(), shown(self.value))
+    }
+
+    fn shown_path(&self) -> String {
+        if self.path.is_empty() { "all of it".to_owned() } else { name(&self.path) }
     }
 
     /// The keys, as an error lists them.
@@ -143,11 +183,16 @@ impl<'a> Part<'a> {
     }
 }
 
+/// A name from a file as an error quotes it.
+pub(super) fn name(text: &str) -> String {
+    format!("`{}`", shortened(text, QUOTED))
+}
+
 /// A value as an error quotes it.
 fn shown(value: &Value) -> String {
     match value {
         Value::String(text) if NO_NUMBERS.contains(&text.as_str()) => text.clone(),
-        Value::String(text) => format!("the text \"{}\"", cut(text)),
+        Value::String(text) => format!("the text \"{}\"", shortened(text, QUOTED)),
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "an object".to_owned(),
         Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
@@ -158,10 +203,10 @@ fn shown(value: &Value) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::Part;
+    use super::Node;
 
     #[test]
-    fn an_error_names_the_place_and_what_is_there() {
+    fn an_error_names_the_path_and_what_is_there() {
         let value = json!({
             "a": {
                 "null": null, "nan": "NaN", "text": "1.5", "less": -2.5, "long": 1e300,
@@ -169,14 +214,14 @@ mod tests {
             },
             "list": [1, "x"], "most": u64::MAX,
         });
-        let whole = Part::whole(&value);
+        let whole = Node::root("a.json", &value);
         let a = whole.need("a").unwrap();
         let at = |key: &str| a.need(key).unwrap();
         let said = [
             whole.need("b").unwrap_err(),
             a.need("null").unwrap_err(),
             at("text").need("b").unwrap_err(),
-            Part::whole(&json!([])).need("b").unwrap_err(),
+            Node::root("a.json", &json!([])).need("b").unwrap_err(),
             at("nan").number().unwrap_err(),
             at("text").number().unwrap_err(),
             at("is").number().unwrap_err(),
@@ -215,6 +260,6 @@ mod tests {
     fn of_many_keys_some_are_named() {
         let many: serde_json::Map<_, _> = (0..20).map(|n| (n.to_string(), json!(n))).collect();
         let many = many.into();
-        assert!(Part::whole(&many).keys().ends_with("`11`, 8 more"));
+        assert!(Node::root("a.json", &many).keys().ends_with("`11`, 8 more"));
     }
 }

@@ -2,30 +2,51 @@
 //! optimum-benchmark 0.6 and of ai_energy_benchmarks 0.0.7.
 
 use contract::output::{RECORD, REPORT};
-use reports::{Folder, json};
 use serde_json::{Map, Value};
 
-use super::record::{Details, Facts, Told};
+use super::files::{CONFIG, Files};
 
-/// optimum-benchmark's own configuration.
-pub(super) const CONFIG: &str = "benchmark_config.json";
-/// optimum-benchmark: seconds of the pass that writes the answers, by version.
-const LAST_PASS: [&str; 2] = ["generate_codecarbon.json", "task_codecarbon.json"];
-
-/// What is told; a file that cannot be read is a doubt.
-pub(super) fn read(folder: &Folder, doubts: &mut Vec<String>) -> Details {
-    let mut file = |name: &str| match json::read(folder, name) {
-        Ok(value) => value.unwrap_or_default(),
-        Err(error) => {
-            doubts.push(format!("`{name}` tells nothing: {error:#}"));
-            Value::Null
-        }
-    };
-    let (record, config, report) = (file(RECORD), file(CONFIG), file(REPORT));
-    told(&record, &config, &report)
+/// What the files beside a summary tell of what ran; `None` is not told.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Details {
+    /// The dataset.
+    pub dataset: Option<Sourced<String>>,
+    /// The number type of the weights.
+    pub dtype: Option<Sourced<String>>,
+    /// Prompts per forward pass.
+    pub batch_size: Option<Sourced<u64>>,
+    /// GPUs whose energy was counted.
+    pub gpus: Option<Sourced<usize>>,
+    /// The seed.
+    pub seed: Option<Sourced<String>>,
 }
 
-fn told(record: &Value, config: &Value, report: &Value) -> Details {
+/// A value with where it is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sourced<T> {
+    /// The value.
+    pub value: T,
+    /// The file and the key.
+    pub from: &'static str,
+}
+
+impl Files<'_> {
+    /// What they tell of what ran, and a warning for each that cannot be read.
+    pub fn details(&self) -> (Details, Vec<String>) {
+        let mut warnings = vec![];
+        let files = [(RECORD, &self.record), (CONFIG, &self.config), (REPORT, &self.report)];
+        let [record, config, report] = files.map(|(name, file)| match file {
+            Ok(value) => value.as_ref().unwrap_or(&Value::Null),
+            Err(error) => {
+                warnings.push(format!("`{name}` tells nothing: {error:#}"));
+                &Value::Null
+            }
+        });
+        (details(record, config, report), warnings)
+    }
+}
+
+fn details(record: &Value, config: &Value, report: &Value) -> Details {
     let files = [(RECORD, record), (CONFIG, config), (REPORT, report)];
     let text = |value: &Value| match value {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
@@ -80,48 +101,12 @@ fn first<T>(
     files: [(&str, &Value); 3],
     places: &[&'static str],
     read: impl Fn(&Value) -> Option<T>,
-) -> Option<Told<T>> {
+) -> Option<Sourced<T>> {
     places.iter().copied().find_map(|from| {
         let (name, key) = from.split_once(": ")?;
         let (_, file) = files.into_iter().find(|(known, _)| *known == name)?;
         let value = file.pointer(&format!("/{}", key.replace('.', "/")))?;
-        Some(Told { value: read(value)?, from })
-    })
-}
-
-/// What decides under which keys the backend's own files have their numbers.
-///
-/// # Errors
-/// When one of them cannot be read.
-pub(super) fn facts(folder: &Folder) -> anyhow::Result<Facts> {
-    let file =
-        |name: &str| -> anyhow::Result<Value> { Ok(json::read(folder, name)?.unwrap_or_default()) };
-    let (record, config, report) = (file(RECORD)?, file(CONFIG)?, file(REPORT)?);
-    let preprocess = match report.get("preprocess_dataset") {
-        Some(_) => "preprocess_dataset",
-        None => "preprocess",
-    };
-    // As the reader of reports has it.
-    let watt_hours = |phase: &str| {
-        let unit = report.pointer(&format!("/{phase}/energy/unit")).and_then(Value::as_str);
-        match unit.map(str::to_ascii_lowercase).as_deref() {
-            Some("wh") => 1.0,
-            Some("j") => 1.0 / 3600.0,
-            _ => 1000.0,
-        }
-    };
-    let latency = |phase| report.pointer(&format!("/{phase}/latency/total")).is_some();
-    let seconds = if latency("prefill") && latency("decode") {
-        Some(REPORT)
-    } else {
-        LAST_PASS.into_iter().find(|name| folder.dir().has_file(name))
-    };
-    Ok(Facts {
-        record: record.is_object(),
-        preprocess,
-        watt_hours: [preprocess, "prefill", "decode"].map(watt_hours),
-        configured: config.pointer("/scenario/num_samples").is_some_and(Value::is_u64),
-        seconds,
+        Some(Sourced { value: read(value)?, from })
     })
 }
 
@@ -129,7 +114,7 @@ pub(super) fn facts(folder: &Folder) -> anyhow::Result<Facts> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::told;
+    use super::{Details, details};
 
     #[test]
     fn a_record_wins_over_the_stacks_own_files() {
@@ -141,16 +126,16 @@ mod tests {
             "scenario": {"dataset_name": "other", "input_shapes": {"batch_size": 8}},
             "backend": {"torch_dtype": "float32", "seed": 7}, "environment": {"gpu": ["a", "b"]},
         });
-        let both = told(&record, &config, &Value::Null);
+        let both = details(&record, &config, &Value::Null);
         assert_eq!(both.dataset.unwrap().value, "EnergyStarAI/text_generation");
         assert_eq!((both.dtype.unwrap().value, both.gpus.unwrap().value), ("bfloat16".into(), 1));
         assert_eq!((both.batch_size.unwrap().value, both.seed.unwrap().value), (8, "42".into()));
-        let alone = told(&Value::Null, &config, &Value::Null);
+        let alone = details(&Value::Null, &config, &Value::Null);
         assert_eq!((alone.dtype.unwrap().value, alone.gpus.unwrap().value), ("float32".into(), 2));
         let report = json!({"config": {"dataset": "/d"}, "gpu_stats": {"gpu_0": {}}});
-        let report = told(&Value::Null, &Value::Null, &report);
+        let report = details(&Value::Null, &Value::Null, &report);
         assert_eq!(report.dataset.unwrap().from, "benchmark_report.json: config.dataset");
         assert_eq!(report.gpus.unwrap().value, 1);
-        assert_eq!(told(&json!([]), &json!(7), &json!("x")), super::Details::default());
+        assert_eq!(details(&json!([]), &json!(7), &json!("x")), Details::default());
     }
 }

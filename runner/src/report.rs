@@ -1,0 +1,24 @@
+//! What runs left behind, for people and for other programs: from results folders to values, and
+//! from values to a table, a page, JSON, CSV and what the submission portal takes. Reading is the
+//! edge; all that follows is pure.
+
+pub mod command;
+mod csv;
+mod describe;
+pub mod figures;
+pub mod groups;
+mod json;
+mod number;
+pub mod page;
+mod plain;
+pub mod read;
+pub mod record;
+mod search;
+pub mod statistics;
+pub mod submission;
+mod table;
+mod target;
+#[cfg(test)]
+mod testing;
+
+pub use self::describe::{describe, energy};
