@@ -18,7 +18,6 @@ use clap::{Parser as _, error::ErrorKind};
 use runner::{
     cli::{self, Cli},
     engine::{Client, Engine, Limits, LocalImage, Mode, Nvidia, Place},
-    gpus::AmdGpus,
     host::Host,
     options::RunOptions,
     pass_through::sort_words,
@@ -308,7 +307,7 @@ fn plan(world: &World, line: &str) -> RunPlan {
         cwd: world.cwd.clone(),
         env: world.env().into_iter().chain(set).collect(),
         nvidia_gpus: 0,
-        amd: AmdGpus::default(),
+        amd_driver: false,
         surroundings: Surroundings::default(),
         selinux: false,
         entrypoint: None,

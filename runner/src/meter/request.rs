@@ -5,7 +5,6 @@ use std::{ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
 use contract::{Backend, summary::DeviceKind};
 
 use super::{
-    amd,
     nvml::{self, LIBRARY},
     rapl,
     served::Served,
@@ -15,10 +14,10 @@ use super::{
 };
 use crate::{
     engine::{Engine, Question},
-    gpus::{Devices, Gpus, VISIBLE},
+    gpus::{Devices, Gpus},
     host::Host,
     options::RunOptions,
-    plan::{Driver, RunPlan},
+    plan::RunPlan,
 };
 
 /// What a user says about the meter.
@@ -35,7 +34,6 @@ pub struct Options {
 pub(crate) struct Request {
     /// Where the model runs.
     pub(crate) served: Served,
-    pub(super) driver: Driver,
     pub(super) gpus: Devices,
     /// Whether GPUs without a process on them are left out: which ones a server has is not told.
     pub(super) only_used: bool,
@@ -71,7 +69,6 @@ impl Request {
         let Options { idle_seconds, watts_per_cpu } = options.meter;
         Self {
             served,
-            driver: plan.gpu_driver.clone(),
             gpus,
             only_used,
             idle: idle_seconds.map(|seconds| Duration::from_secs(seconds.into())),
@@ -85,7 +82,7 @@ impl Request {
 
     /// Whether NVIDIA's library is needed.
     pub(super) fn wants_nvml(&self) -> bool {
-        self.driver == Driver::Nvidia && self.gpus != Devices::None
+        self.gpus != Devices::None
     }
 
     /// What can be metered on this machine, and why the rest cannot.
@@ -111,9 +108,6 @@ impl Request {
                 }
                 Err(why) => looks.push(look("NVML", String::new(), vec![why])),
             }
-        } else if self.gpus != Devices::None {
-            let (gauges, refused) = amd::gauges(&self.root, &self.gpus);
-            looks.push(look("amdgpu", names(&gauges), refused));
         } else {
             let why = match self.notes.as_slice() {
                 [] => "this machine has no GPU that a run would get".to_owned(),
@@ -164,15 +158,11 @@ fn gpus(
     if served == Served::Here {
         return match &options.gpus {
             Gpus::Exactly(devices) => (devices.clone(), false),
-            Gpus::Auto if host.has_gpus() => (Devices::All, true),
+            Gpus::Auto if host.has_nvidia() => (Devices::All, true),
             Gpus::Auto => (Devices::None, false),
         };
     }
-    let variable = match plan.gpu_driver {
-        Driver::Nvidia => "CUDA_VISIBLE_DEVICES",
-        Driver::Amd { .. } => VISIBLE,
-    };
-    let chosen = host.env.text(variable).filter(|_| !engine.has_containers());
+    let chosen = host.env.text("CUDA_VISIBLE_DEVICES").filter(|_| !engine.has_containers());
     match (&plan.gpus.value, chosen) {
         // A child of ours sees what its environment lets it see.
         (Devices::All, Some(chosen)) => (visible(&chosen), false),

@@ -18,7 +18,7 @@ use contract::{
 use super::{
     Meter, clock, nvml::fake::FakeNvml, request::Request, served::Served, target::Subject,
 };
-use crate::{gpus::Devices, plan::Driver};
+use crate::gpus::Devices;
 
 /// GPUs that `fake` tells of, and no other counter, whatever this machine has.
 fn request(fake: &FakeNvml, root: &Path) -> Request {
@@ -27,7 +27,6 @@ fn request(fake: &FakeNvml, root: &Path) -> Request {
     }
     Request {
         served: Served::ByItself,
-        driver: Driver::Nvidia,
         gpus: Devices::All,
         only_used: false,
         idle: None,
