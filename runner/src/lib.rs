@@ -41,7 +41,6 @@ pub mod plan;
 mod planted;
 mod process;
 pub mod progress;
-pub mod promise;
 pub mod relaxed;
 pub mod render;
 pub mod repair_results;
