@@ -34,6 +34,7 @@ pub mod leftovers;
 mod loading;
 pub mod local_input;
 pub mod meter;
+mod metering;
 pub mod options;
 mod own_address;
 pub mod pass_through;

@@ -1,4 +1,4 @@
-//! Bytes and times as people read them.
+//! Bytes, times and energies as people read them.
 
 /// Bytes with three digits that count, in decimal units as the Hub shows them.
 pub(crate) fn bytes(count: u64) -> String {
@@ -36,9 +36,19 @@ pub(crate) fn ago(seconds: f64) -> String {
     "just now".to_owned()
 }
 
+/// Four digits that count, however small the number is.
+pub(crate) fn watt_hours(energy: f64) -> String {
+    if energy == 0.0 || !energy.is_finite() {
+        return energy.to_string();
+    }
+    let magnitude = energy.abs().log10().floor();
+    let decimals = (3.0 - magnitude).clamp(0.0, 12.0) as usize;
+    format!("{energy:.decimals$}")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{ago, bytes};
+    use super::{ago, bytes, watt_hours};
 
     #[test]
     fn sizes_have_three_digits_that_count() {
@@ -66,6 +76,15 @@ mod tests {
             (86_400.0 * 800.0, "2 years ago"),
         ] {
             assert_eq!(ago(seconds), text);
+        }
+    }
+
+    #[test]
+    fn small_energies_keep_their_digits() {
+        let cases =
+            [(0.0000123456, "0.00001235"), (1234.56, "1235"), (0.0, "0"), (12.3456, "12.35")];
+        for (energy, text) in cases {
+            assert_eq!(watt_hours(energy), text);
         }
     }
 }

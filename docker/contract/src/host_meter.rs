@@ -7,6 +7,9 @@ use crate::device::{DeviceKind, Status};
 /// Name of a phase that reads prompts and writes answers, both in one.
 pub const PROMPTS: &str = "prompts";
 
+/// How the note begins of what the meter took itself.
+pub const OWN_SHARE: &str = "the meter itself took";
+
 /// What the host's meters said of one run. Times are in seconds after [`begun`](Self::begun).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HostMeter {
@@ -22,6 +25,32 @@ pub struct HostMeter {
     pub devices: Vec<MeteredDevice>,
     /// What a reader of these numbers must know, in sentences.
     pub notes: Vec<String>,
+}
+
+impl HostMeter {
+    /// The seconds that count, none of them twice.
+    pub fn counted_seconds(&self) -> f64 {
+        apart(&self.phases).iter().map(|(from, to)| to - from).sum()
+    }
+
+    /// The energy that a device used above what it drew while idle, over the phases that count.
+    pub fn above_idle(&self, device: &MeteredDevice) -> Option<f64> {
+        Some(device.counted_wh? - device.idle_watts? * self.counted_seconds() / 3600.0)
+    }
+}
+
+/// The time of phases as intervals that do not overlap, in order.
+pub fn apart(phases: &[Phase]) -> Vec<(f64, f64)> {
+    let mut times: Vec<_> = phases.iter().map(|phase| (phase.from, phase.to)).collect();
+    times.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut merged: Vec<(f64, f64)> = Vec::new();
+    for (from, to) in times {
+        match merged.last_mut() {
+            Some((_, end)) if from <= *end => *end = end.max(to),
+            _ => merged.push((from, to)),
+        }
+    }
+    merged
 }
 
 /// A part of a run.

@@ -15,9 +15,7 @@ use contract::{
     summary::{DeviceKind, Status},
 };
 
-use super::{
-    Meter, clock, nvml::fake::FakeNvml, request::Request, served::Served, target::Subject,
-};
+use super::{Machine, Meter, Request, Served, Subject, clock, nvml::fake::FakeNvml};
 use crate::gpus::Devices;
 
 /// GPUs that `fake` tells of, and no other counter, whatever this machine has.
@@ -32,9 +30,8 @@ fn request(fake: &FakeNvml, root: &Path) -> Request {
         idle: None,
         watts_per_cpu: Some("10".parse().unwrap()),
         subject: Subject::Child(Arc::default()),
-        notes: vec![],
-        library: fake.library(),
-        root: root.to_owned(),
+        no_gpus: None,
+        machine: Machine { library: fake.library(), root: root.to_owned() },
     }
 }
 

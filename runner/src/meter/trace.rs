@@ -1,6 +1,6 @@
 //! Energy over time: what a device had used up, at many moments.
 
-use contract::host_meter::Phase;
+use contract::host_meter::{Phase, apart};
 
 /// How far beyond its first and last moment a trace still speaks for its device, in seconds.
 const SLACK: f64 = 0.5;
@@ -80,26 +80,12 @@ impl Trace {
     }
 }
 
-/// The time of phases as intervals that do not overlap, in order.
-pub(super) fn apart(phases: &[Phase]) -> Vec<(f64, f64)> {
-    let mut times: Vec<_> = phases.iter().map(|phase| (phase.from, phase.to)).collect();
-    times.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut merged: Vec<(f64, f64)> = Vec::new();
-    for (from, to) in times {
-        match merged.last_mut() {
-            Some((_, end)) if from <= *end => *end = end.max(to),
-            _ => merged.push((from, to)),
-        }
-    }
-    merged
-}
-
 #[cfg(test)]
 mod tests {
-    use contract::host_meter::Phase;
+    use contract::host_meter::{Phase, apart};
     use proptest::prelude::*;
 
-    use super::{MOST, Trace, apart};
+    use super::{MOST, Trace};
 
     fn trace(points: &[(f64, f64)]) -> Trace {
         let mut trace = Trace::default();

@@ -6,8 +6,7 @@ use contract::{
     summary::DeviceKind,
 };
 
-use super::watt_hours;
-use crate::meter::above_idle;
+use crate::units::watt_hours;
 
 /// The host's energies in one line: over the counted phases where these are known, else over all of
 /// the run.
@@ -28,7 +27,7 @@ pub(super) fn energy(meter: &HostMeter) -> String {
             Some(energy) => energy,
             None => devices.iter().map(|device| device.energy_wh).sum(),
         };
-        let above = devices.iter().map(|device| above_idle(meter, device)).sum::<Option<f64>>();
+        let above = devices.iter().map(|device| meter.above_idle(device)).sum::<Option<f64>>();
         let above = above.filter(|_| is_counted);
         let above = above
             .map_or_else(String::new, |above| format!(" ({} Wh above idle)", watt_hours(above)));

@@ -34,7 +34,10 @@ use contract::{
 
 use untrusted::escape;
 
-use crate::{host_path::HostPath, units::bytes};
+use crate::{
+    host_path::HostPath,
+    units::{bytes, watt_hours},
+};
 
 /// The summary of one run as a few lines of text.
 pub fn describe(summary: &Summary, results: &HostPath) -> String {
@@ -103,16 +106,6 @@ pub fn energy(measurement: &Measurement) -> String {
     }
 }
 
-/// Four digits that count, however small the number is.
-pub(crate) fn watt_hours(energy: f64) -> String {
-    if energy == 0.0 || !energy.is_finite() {
-        return energy.to_string();
-    }
-    let magnitude = energy.abs().log10().floor();
-    let decimals = (3.0 - magnitude).clamp(0.0, 12.0) as usize;
-    format!("{energy:.decimals$}")
-}
-
 fn reuse(CacheDelta { blobs_added, bytes_added, repos }: &CacheDelta) -> String {
     match blobs_added {
         0 => "weights reused: 0 B downloaded".to_owned(),
@@ -130,7 +123,7 @@ mod tests {
         summary::{CacheDelta, Device, DeviceKind, Measurement, Run, Status, Summary},
     };
 
-    use super::{describe, energy, watt_hours};
+    use super::{describe, energy};
     use crate::host_path::HostPath;
 
     #[test]
@@ -205,14 +198,5 @@ mod tests {
             ],
         };
         insta::assert_snapshot!(energy(&measurement), @"CPU 0.001200 Wh measured, RAM 0.5000 Wh measured (RAPL counters)");
-    }
-
-    #[test]
-    fn small_energies_keep_their_digits() {
-        let cases =
-            [(0.0000123456, "0.00001235"), (1234.56, "1235"), (0.0, "0"), (12.3456, "12.35")];
-        for (energy, text) in cases {
-            assert_eq!(watt_hours(energy), text);
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use contract::summary::Status;
+use contract::{host_meter::OWN_SHARE, summary::Status};
 
 use untrusted::escape;
 
@@ -14,7 +14,6 @@ use super::{
     record::{Broken, RunRecord, Runs},
     statistics::Statistics,
 };
-use crate::meter::OWN_SHARE;
 
 /// Characters of the longest name in a table.
 const WIDEST: usize = 44;

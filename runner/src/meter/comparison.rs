@@ -1,4 +1,4 @@
-//! What the host's meter has to say about a run's own numbers.
+//! A run's own numbers beside those of the host's meter.
 
 use contract::{
     host_meter::{HostMeter, MeteredDevice},
@@ -8,9 +8,8 @@ use contract::{
 use super::{
     rules::rules,
     served::{Served, gpus},
-    trace::apart,
 };
-use crate::report::watt_hours;
+use crate::units::watt_hours;
 
 /// The part of the larger number by which two may differ.
 const TOLERANCE: f64 = 0.05;
@@ -44,12 +43,6 @@ fn counted(meter: &HostMeter, kind: DeviceKind) -> Option<f64> {
         .peekable();
     measured.peek()?;
     measured.map(|device| device.counted_wh).sum()
-}
-
-/// The energy that a device used above what it drew while idle, over the counted phases.
-pub(crate) fn above_idle(meter: &HostMeter, device: &MeteredDevice) -> Option<f64> {
-    let seconds: f64 = apart(&meter.phases).iter().map(|(from, to)| to - from).sum();
-    Some(device.counted_wh? - device.idle_watts? * seconds / 3600.0)
 }
 
 fn served_by(meter: &HostMeter, served: Served) -> Option<String> {
@@ -118,7 +111,7 @@ fn difference(name: &str, host: f64, backend: f64, reasons: &str) -> Option<Stri
 }
 
 fn reasons(kind: DeviceKind, meter: &HostMeter) -> String {
-    let seconds: f64 = apart(&meter.phases).iter().map(|(from, to)| to - from).sum();
+    let seconds = meter.counted_seconds();
     let short = (seconds < SHORT).then(|| {
         format!("the phases took {seconds:.1} s, in which the counters' steps matter (take more prompts)")
     });
@@ -166,7 +159,7 @@ mod tests {
     };
     use proptest::prelude::*;
 
-    use super::{Served, above_idle, difference, notes};
+    use super::{Served, difference, notes};
 
     fn gpu(name: &str, counted_wh: f64) -> MeteredDevice {
         MeteredDevice {
@@ -322,10 +315,10 @@ mod tests {
     #[test]
     fn idleness_is_taken_off_over_the_counted_phases_alone() {
         let meter = meter(vec![gpu(H100, 4.0)]);
-        assert_eq!(above_idle(&meter, &meter.devices[0]), Some(3.0));
+        assert_eq!(meter.above_idle(&meter.devices[0]), Some(3.0));
         let mut unknown = meter.devices[0].clone();
         unknown.idle_watts = None;
-        assert_eq!(above_idle(&meter, &unknown), None);
+        assert_eq!(meter.above_idle(&unknown), None);
     }
 
     proptest! {
