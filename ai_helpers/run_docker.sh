@@ -5,7 +5,6 @@
 #
 # `--help` lists the options. An option wins over its variable:
 #
-# snippet: variables
 #   DOCKER_IMAGE              image to run                                     ai_energy_score, the tag by backend
 #   RESULTS_DIR               folder for the results                           ./results
 #   HF_HOME                   HuggingFace home with the Hub cache              ~/.cache/huggingface
@@ -19,7 +18,6 @@
 #   SSL_CERT_FILE             authorities of an https:// server's certificate  the usual ones
 #   OMP_NUM_THREADS           threads of the Python stacks on the CPU          all processors but one
 #   AIENERGYSCORE_ENTRYPOINT  entrypoint program of the host engine            looked for in the build folder, beside the runner and on PATH
-# /snippet
 #
 # It may be called from any folder. The program is the newest one in this workspace's build folder,
 # built again when a source is newer; else the one on PATH; else it is built here, once.

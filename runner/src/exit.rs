@@ -16,23 +16,6 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The documented meanings: code, when.
-    pub const DOCUMENTED: [(&str, &str); 4] = [
-        ("0", "success: report, summary and completion marker are there"),
-        (
-            "1",
-            "failure, with its reason on standard error; `verify`: an error among the findings; \
-             `repair`: something is left to be mended; `report`: no run could be read, or a \
-             submission is refused",
-        ),
-        ("2", "usage: arguments or variables that contradict each other or make no sense"),
-        (
-            "other",
-            "the benchmark's own code; 128+n when signal n stopped the run, `cache verify` or \
-             `cache repair`",
-        ),
-    ];
-
     /// The number.
     pub const fn code(self) -> u8 {
         match self {

@@ -1,13 +1,8 @@
 //! Which GPUs a run asks for, and which it gets.
 
-mod amd;
-
 use std::str::FromStr;
 
 use serde::Serialize;
-
-pub use amd::AmdGpus;
-pub(crate) use amd::{DRI, KFD, VISIBLE};
 
 use crate::exit::Usage;
 

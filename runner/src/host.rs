@@ -15,7 +15,6 @@ use contract::env;
 
 use crate::{
     exit::Usage,
-    gpus::AmdGpus,
     homes::{home_of, user},
     surroundings::Surroundings,
 };
@@ -105,8 +104,8 @@ pub struct Host {
     pub env: Environment,
     /// NVIDIA GPUs with a loaded driver.
     pub nvidia_gpus: usize,
-    /// AMD's GPUs.
-    pub amd: AmdGpus,
+    /// Whether AMD's driver for computing on GPUs is loaded.
+    pub amd_driver: bool,
     /// What surrounds this program.
     pub surroundings: Surroundings,
     /// Whether SELinux confines what runs here.
@@ -150,7 +149,7 @@ impl Host {
             home: dirs::home_dir(),
             homes: env.users().filter_map(|name| Some((name.to_owned(), home_of(name)?))).collect(),
             nvidia_gpus: count_gpus(Path::new("/proc/driver/nvidia/gpus")),
-            amd: AmdGpus::read(),
+            amd_driver: Path::new("/dev/kfd").exists(),
             surroundings: Surroundings::read(dirs::home_dir().as_deref()),
             selinux: enforces(Path::new("/sys/fs/selinux/enforce")),
             entrypoint: entrypoint_candidates(&env, executable.as_deref())
@@ -171,9 +170,9 @@ impl Host {
         self.nvidia_gpus > 0 || self.surroundings.wsl_gpu
     }
 
-    /// Whether there is any GPU that a run could use.
+    /// Whether there is any GPU, of NVIDIA or AMD.
     pub(crate) const fn has_gpus(&self) -> bool {
-        self.has_nvidia() || self.amd.count > 0
+        self.has_nvidia() || self.amd_driver
     }
 }
 

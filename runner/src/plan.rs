@@ -11,7 +11,7 @@ use serde::Serialize;
 use untrusted::NEW;
 
 pub use confinement::{Cover, Limit, Pin};
-pub use gpus::Driver;
+pub(crate) use gpus::expected;
 pub use parts::{
     Access, Because, Identity, Image, Input, InputBy, Mount, MountVariable, Network, Pull, Root,
     Supervision, Tmpfs, Variable,
@@ -65,8 +65,6 @@ pub struct RunPlan {
     pub env: Vec<Variable>,
     /// GPUs.
     pub gpus: Because<Devices>,
-    /// Whose they are.
-    pub gpu_driver: Driver,
     /// Why a run on a machine with GPUs gets none, though nobody asked for that.
     pub missed_gpus: Option<String>,
     /// What the benchmark can reach.
@@ -107,10 +105,9 @@ impl RunPlan {
         let pinned = pins.iter().map(|pin| &pin.source);
         sources.chain(inputs_own).chain(pinned).try_for_each(|it| can_mount(engine, it))?;
         let devices = gpus::devices(&options.gpus, backend.value, host, engine)?;
-        let closed = gpus::doubt(&devices.value, host, engine);
         let doubts =
             inputs.doubts.into_iter().chain(own).chain(nowhere).chain(groups(options, engine));
-        let doubts = doubts.chain(closed).chain(confined).chain(unreachable);
+        let doubts = doubts.chain(confined).chain(unreachable);
         Ok(Self {
             run_id: options.run_id.clone(),
             image: container.then(|| image(&options.image)),
@@ -133,7 +130,6 @@ impl RunPlan {
             env: variables::variables(options, backend.value, host, container),
             missed_gpus: gpus::missed(&options.gpus, backend.value, &devices, host),
             gpus: devices,
-            gpu_driver: Driver::of(host),
             network,
             shm_size: because(
                 SHM_SIZE.to_owned(),

@@ -6,7 +6,6 @@ use proptest::{prelude::*, sample::select};
 
 use crate::{
     engine::{Engine, LocalImage, Mode, Nvidia},
-    gpus::AmdGpus,
     host::Host,
     surroundings::Surroundings,
 };
@@ -23,7 +22,7 @@ pub(crate) fn host() -> Host {
         cwd: Path::new("/home/ada/bench").to_owned(),
         env: [("", ""); 0].into_iter().collect(),
         nvidia_gpus: 0,
-        amd: AmdGpus::default(),
+        amd_driver: false,
         surroundings: Surroundings::default(),
         selinux: false,
         entrypoint: None,

@@ -18,7 +18,6 @@ use clap::{Parser as _, error::ErrorKind};
 use runner::{
     cli::{self, Cli},
     engine::{Client, Engine, Limits, LocalImage, Mode, Nvidia, Place},
-    gpus::AmdGpus,
     host::Host,
     options::RunOptions,
     pass_through::sort_words,
@@ -171,23 +170,23 @@ fn an_edit_by_hand_is_shown_refused_and_undone() {
         fs::copy(entry.path(), root.join("ai_helpers").join(entry.file_name())).unwrap();
     }
     assert!(docs(root, &[]).status.success());
-    let [readme, script] = ["README.md", "ai_helpers/run_docker.sh"].map(|name| root.join(name));
+    let [readme, other] = ["README.md", "ai_helpers/HUB_CACHE.md"].map(|name| root.join(name));
     let original = fs::read_to_string(&readme).unwrap();
     fs::write(&readme, original.replace("  --rm \\\n", "")).unwrap();
     let long_ago = SystemTime::UNIX_EPOCH;
-    fs::File::options().append(true).open(&script).unwrap().set_modified(long_ago).unwrap();
+    fs::File::options().append(true).open(&other).unwrap().set_modified(long_ago).unwrap();
 
     let check = docs(root, &["--check"]);
     assert_eq!(check.status.code(), Some(1));
     let diff = text(&check.stdout);
     assert!(diff.starts_with("--- a/README.md\n+++ b/README.md\n@@ "), "{diff}");
-    assert!(diff.contains("\n+  --rm \\\n") && !diff.contains("run_docker.sh"), "{diff}");
+    assert!(diff.contains("\n+  --rm \\\n") && !diff.contains("HUB_CACHE.md"), "{diff}");
     assert!(text(&check.stderr).contains("run `cargo xtask docs`"), "{check:?}");
     assert!(fs::read_to_string(&readme).unwrap() != original, "a check has written");
 
     assert!(docs(root, &[]).status.success());
     assert!(fs::read_to_string(&readme).unwrap() == original, "not as it was");
-    let written = fs::metadata(&script).unwrap().modified().unwrap();
+    let written = fs::metadata(&other).unwrap().modified().unwrap();
     assert_eq!(written, long_ago, "an unchanged guide was written");
 }
 
@@ -198,14 +197,14 @@ fn faults_of_all_guides_are_told_with_file_and_line() {
     fs::create_dir(root.join("ai_helpers")).unwrap();
     let page = "<!-- snippet: absent -->\n<!-- /snippet -->\n";
     fs::write(root.join("README.md"), page).unwrap();
-    fs::write(root.join("ai_helpers/run_docker.sh"), "# snippet: variables\n").unwrap();
+    fs::write(root.join("ai_helpers/PAGE.md"), "<!-- snippet: variables -->\n").unwrap();
     for arguments in [&[][..], &["--check"]] {
         let output = docs(root, arguments);
         assert_eq!(output.status.code(), Some(1));
         let said = text(&output.stderr);
         for fault in [
             "\nREADME.md:1: there is no snippet `absent`",
-            "\nai_helpers/run_docker.sh:1: `variables` has no end",
+            "\nai_helpers/PAGE.md:1: `variables` has no end",
             "\nxtask/src/docs/snippets.rs:",
         ] {
             assert!(said.contains(fault), "{said}");
@@ -308,7 +307,7 @@ fn plan(world: &World, line: &str) -> RunPlan {
         cwd: world.cwd.clone(),
         env: world.env().into_iter().chain(set).collect(),
         nvidia_gpus: 0,
-        amd: AmdGpus::default(),
+        amd_driver: false,
         surroundings: Surroundings::default(),
         selinux: false,
         entrypoint: None,

@@ -3,12 +3,11 @@
 mod commands;
 mod content;
 mod guide;
-mod image_environment;
-mod lookup;
+#[cfg(test)]
+mod hand_written;
 mod regions;
 mod snippets;
 mod tables;
-mod tree;
 
 use std::{
     fmt,
@@ -39,9 +38,8 @@ Examples:
   cargo xtask docs
   cargo xtask docs --check
 
-The guides are README.md, ai_helpers/*.md and ai_helpers/run_docker.sh. A region of theirs between
-`<!-- snippet: NAME -->` and `<!-- /snippet -->` (`# snippet: NAME` and `# /snippet` in the script)
-is generated; everything else is never touched.";
+The guides are README.md and ai_helpers/*.md. What they have between `<!-- snippet: NAME -->` and
+`<!-- /snippet -->` is generated; everything else is never touched.";
 
 impl Docs {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {

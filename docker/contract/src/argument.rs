@@ -3,7 +3,6 @@
 //! The Python stacks drop what they do not know, some of it in silence. Here every key is known or
 //! refused by name, before anything is loaded. The names are those of optimum-benchmark 0.6.
 
-mod families;
 mod refused;
 mod support;
 
@@ -13,7 +12,6 @@ use self::support::{
     ALL, BATCHES, BEAMS, COMPILED, DEVICES, GPUS, LOCAL, QUANTISED, REPORTED, SERVED, TORCH, TYPES,
 };
 pub use self::{
-    families::{FAMILIES, Family},
     refused::{REFUSED, refusal, takes_value},
     support::{Backends, Support},
 };

@@ -3,42 +3,19 @@
 
 use std::{fmt, str::FromStr};
 
-/// Who makes GPUs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Maker {
-    /// NVIDIA.
-    Nvidia,
-    /// AMD.
-    Amd,
-}
+/// How the value of [`GPUS`](crate::env::GPUS) begins.
+const NVIDIA: &str = "nvidia:";
 
-/// GPUs that must be there: the value of [`GPUS`](crate::env::GPUS), such as `nvidia:2`.
+/// NVIDIA GPUs that must be there: the value of [`GPUS`](crate::env::GPUS), such as `nvidia:2`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expected {
-    /// Whose.
-    pub maker: Maker,
     /// How many at least.
     pub least: u32,
 }
 
-impl Maker {
-    /// Its name for people.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Nvidia => "NVIDIA",
-            Self::Amd => "AMD",
-        }
-    }
-}
-
 impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { maker, least } = self;
-        let maker = match maker {
-            Maker::Nvidia => "nvidia",
-            Maker::Amd => "amd",
-        };
-        write!(f, "{maker}:{least}")
+        write!(f, "{NVIDIA}{}", self.least)
     }
 }
 
@@ -46,29 +23,20 @@ impl FromStr for Expected {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parsed = text.split_once(':').and_then(|(maker, least)| {
-            let maker = match maker {
-                "nvidia" => Maker::Nvidia,
-                "amd" => Maker::Amd,
-                _ => return None,
-            };
-            Some(Self { maker, least: least.parse().ok()? })
-        });
-        parsed.ok_or_else(|| format!("`{text}` is not like `nvidia:2` or `amd:1`"))
+        let least = text.strip_prefix(NVIDIA).and_then(|least| least.parse().ok());
+        least.map(|least| Self { least }).ok_or_else(|| format!("`{text}` is not like `nvidia:2`"))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Expected, Maker};
+    use super::Expected;
 
     #[test]
     fn what_is_told_is_understood() {
-        for (maker, least) in [(Maker::Nvidia, 1), (Maker::Amd, 8)] {
-            let expected = Expected { maker, least };
-            assert_eq!(expected.to_string().parse(), Ok(expected));
-        }
-        for text in ["", "all", "nvidia", "intel:1", "amd:-1", "amd:x"] {
+        let expected = Expected { least: 8 };
+        assert_eq!(expected.to_string().parse(), Ok(expected));
+        for text in ["", "all", "nvidia", "amd:1", "nvidia:-1", "nvidia:x"] {
             assert!(text.parse::<Expected>().unwrap_err().contains(&format!("`{text}`")));
         }
     }

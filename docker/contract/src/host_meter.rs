@@ -7,6 +7,9 @@ use crate::device::{DeviceKind, Status};
 /// Name of a phase that reads prompts and writes answers, both in one.
 pub const PROMPTS: &str = "prompts";
 
+/// How the note begins of what the meter took itself.
+pub const OWN_SHARE: &str = "the meter itself took";
+
 /// What the host's meters said of one run. Times are in seconds after [`begun`](Self::begun).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HostMeter {
@@ -26,6 +29,18 @@ pub struct HostMeter {
     pub own_percent: Option<f64>,
     /// What a reader of these numbers must know, in sentences.
     pub notes: Vec<String>,
+}
+
+impl HostMeter {
+    /// The seconds that count, none of them twice.
+    pub fn counted_seconds(&self) -> f64 {
+        merged(&self.phases).iter().map(|(from, to)| to - from).sum()
+    }
+
+    /// The energy that a device used above what it drew while idle, over the phases that count.
+    pub fn above_idle(&self, device: &MeteredDevice) -> Option<f64> {
+        Some(device.counted_wh? - device.idle_watts? * self.counted_seconds() / 3600.0)
+    }
 }
 
 /// A part of a run.

@@ -19,7 +19,6 @@ pub mod output;
 pub mod path;
 pub mod previous;
 pub mod rapl;
-pub mod settled;
 pub mod summary;
 pub mod task;
 

@@ -20,16 +20,9 @@ pub const LOG: &str = "benchmark.log";
 /// What a run locks, so that no other one writes to the folder meanwhile. It stays.
 pub const LOCK: &str = ".aienergyscore.lock";
 
-/// The files of every run, with their meaning, for the guides.
-pub const DOCUMENTED: [(&str, &str); 7] = [
-    (REPORT, "the backend's own report"),
-    (ENERGY_WH, "GPU energy in Wh, or a line that begins with `not measured` and says why"),
-    (SUMMARY, "energy, how it was measured, prompts, tokens, seconds, bytes added to the cache"),
-    (RECORD, "Python stacks: samples, tokens, seed, number type, threads, energy sources as seen"),
-    (HOST_METER, "energy as the host metered it beside the run, and power over time"),
-    (COMPLETION, "written last: the run's id and the benchmark's exit code"),
-    (LOG, "what the benchmark printed"),
-];
+/// The files of every run.
+pub const OF_EVERY_RUN: [&str; 7] =
+    [REPORT, ENERGY_WH, SUMMARY, RECORD, HOST_METER, COMPLETION, LOG];
 
 /// Files that tell the results folder of a run: no other program has a file of such a name.
 pub const MARKS: [&str; 6] = [LOCK, COMPLETION, SUMMARY, ENERGY_WH, RECORD, HOST_METER];
@@ -51,9 +44,7 @@ const OTHERS: [&str; 9] = [
 /// Whether `name`, an entry of a results folder, was written by a run. Everything else in the
 /// folder is the user's own and is left where it is.
 pub fn is_output(name: &str) -> bool {
-    DOCUMENTED.iter().any(|(output, _)| *output == name)
-        || OTHERS.contains(&name)
-        || name.ends_with("_codecarbon.json")
+    OF_EVERY_RUN.contains(&name) || OTHERS.contains(&name) || name.ends_with("_codecarbon.json")
 }
 
 /// Proof that the entrypoint reached its end: an engine's client may report success for a run

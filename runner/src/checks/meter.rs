@@ -2,11 +2,7 @@
 
 use super::Finding;
 use crate::{
-    engine::Engine,
-    host::Host,
-    meter::{Look, Request},
-    options::RunOptions,
-    plan::RunPlan,
+    engine::Engine, host::Host, meter::Look, metering, options::RunOptions, plan::RunPlan,
 };
 
 /// Looks at every counter that a run would read.
@@ -16,7 +12,7 @@ pub(super) fn check(
     engine: &Engine,
     host: &Host,
 ) -> Vec<Finding> {
-    let request = Request::of(options, plan, engine, host);
+    let request = metering::request(options, plan, engine, host);
     request.look().into_iter().map(finding).collect()
 }
 

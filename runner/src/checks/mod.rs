@@ -120,11 +120,7 @@ fn user(host: &Host) -> Finding {
 }
 
 fn gpus(plan: &RunPlan, host: &Host) -> Finding {
-    let (nvidia, amd) = (host.nvidia_gpus, host.amd.count);
-    let subject = match amd {
-        0 => format!("{nvidia} NVIDIA GPU(s)"),
-        amd => format!("{nvidia} NVIDIA GPU(s), {amd} of AMD"),
-    };
+    let subject = format!("{} NVIDIA GPU(s)", host.nvidia_gpus);
     let reason = plan.gpus.reason.clone();
     let unused = plan.backend.value.uses_gpus() && plan.gpus.value == Devices::None;
     if host.has_gpus() && unused {

@@ -110,7 +110,7 @@ pub enum Client {
 
 /// How an engine passes the user's supplementary groups on to a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Groups {
+pub enum Groups {
     /// Those that are named.
     ByNumber,
     /// All of them, or none.
@@ -187,7 +187,7 @@ impl Engine {
     }
 
     /// How it passes supplementary groups on. Measured on Docker 20.10 and Podman 4.3.
-    pub(crate) fn groups(&self) -> Groups {
+    pub fn groups(&self) -> Groups {
         match (self.mode, self.client) {
             (Mode::DockerRootless, _) if self.place == Place::Desktop => {
                 Groups::Never("Docker Desktop maps your own group alone")

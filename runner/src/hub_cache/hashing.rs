@@ -16,11 +16,6 @@ use super::{
 };
 use crate::progress::Progress;
 
-/// What a file costs beside its bytes, in bytes that would be hashed meanwhile.
-const COST_OF_OPENING: u64 = 16 * 1024;
-/// What is done before other threads would have begun.
-const WORTH_A_THREAD: u64 = 512 * 1024;
-
 /// A file to hash.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
@@ -32,21 +27,11 @@ pub(crate) struct Job {
     pub(crate) size: u64,
 }
 
-/// Hashes the files of `jobs`; the results in their order. Told to `stop`, what is not done is
-/// [`Hashed::Interrupted`].
+/// Hashes the files of `jobs` on all processors; the results in their order. Told to `stop`, what is
+/// not done is [`Hashed::Interrupted`].
 pub(crate) fn run(jobs: &[Job], progress: &Progress, stop: &AtomicBool) -> Vec<Hashed> {
     let processors = thread::available_parallelism().map_or(1, usize::from);
-    run_on(workers(jobs, processors), jobs, progress, stop)
-}
-
-/// How many threads are worth it.
-fn workers(jobs: &[Job], processors: usize) -> usize {
-    let cost: u64 = jobs
-        .iter()
-        .map(|job| job.size.saturating_add(COST_OF_OPENING))
-        .fold(0, u64::saturating_add);
-    let worth = usize::try_from(cost / WORTH_A_THREAD).unwrap_or(usize::MAX);
-    worth.min(jobs.len()).min(processors).max(1)
+    run_on(processors.min(jobs.len()), jobs, progress, stop)
 }
 
 /// [`run`] on `workers` threads, this one included.
@@ -96,7 +81,7 @@ mod tests {
 
     use untrusted::{Dir, Refused};
 
-    use super::{At, Job, WORTH_A_THREAD, run_on, workers};
+    use super::{At, Job, run_on};
     use crate::{
         hub_cache::{hash::Hashed, names::Digest},
         progress::Progress,
@@ -153,16 +138,5 @@ mod tests {
         let results = run_on(2, &[job(&path, 1), job(&path, 1)], &Progress::hidden(), &stop);
         assert!(results.iter().all(|hashed| matches!(hashed, Hashed::Interrupted)));
         assert_eq!(results.len(), 2);
-    }
-
-    #[test]
-    fn threads_are_begun_when_they_are_worth_it() {
-        let of = |size: u64, count: usize| vec![job(Path::new("/a"), size); count];
-        assert_eq!(workers(&[], 8), 1);
-        assert_eq!(workers(&of(1 << 40, 1), 8), 1);
-        assert_eq!(workers(&of(10, 3), 8), 1);
-        assert_eq!(workers(&of(10, 1000), 8), 8);
-        assert_eq!(workers(&of(WORTH_A_THREAD, 2), 8), 2);
-        assert_eq!(workers(&of(u64::MAX, 3), 2), 2);
     }
 }

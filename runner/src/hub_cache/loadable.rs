@@ -10,7 +10,7 @@ use super::{
     repo::Repo,
     snapshot::Snapshot,
 };
-use crate::loading::{Files as _, Judged, Keywords, Remedy, dataset, native, transformers};
+use crate::loading::{Files as _, Keywords, Remedy, Verdict, dataset, native, transformers};
 
 /// What loads a revision, as far as its files tell.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -33,8 +33,8 @@ impl Loadable {
         }
     }
 
-    fn add(&mut self, backends: &[Backend], judged: &Judged) {
-        match judged {
+    fn add(&mut self, backends: &[Backend], verdict: &Verdict) {
+        match verdict {
             Ok(doubts) => {
                 self.backends.extend(backends);
                 self.surely |= doubts.is_empty();
@@ -54,11 +54,11 @@ pub(crate) fn loadable(repo: &Repo, snapshot: &Snapshot) -> Option<Loadable> {
     match repo.name.kind {
         RepoType::Model => {
             let by_client = files(true);
-            let judged =
+            let check =
                 |trust| transformers(&by_client, &Keywords { trust, ..Keywords::default() });
-            let plain = judged(false);
-            let judged = if plain == Ok(vec![]) { plain } else { judged(true).or(plain) };
-            loadable.add(&[Backend::Optimum, Backend::Pytorch], &judged);
+            let plain = check(false);
+            let verdict = if plain == Ok(vec![]) { plain } else { check(true).or(plain) };
+            loadable.add(&[Backend::Optimum, Backend::Pytorch], &verdict);
             let by_names = files(false);
             let one = native(&by_names, None);
             let any = || {

@@ -13,7 +13,7 @@ use super::{
     repo::{BLOBS, Repo, SNAPSHOTS},
     snapshot::Snapshot,
 };
-use crate::loading::{Fault, Judged, Keywords, Remedy, dataset, native, transformers};
+use crate::loading::{Fault, Keywords, Remedy, Verdict, dataset, native, transformers};
 
 /// The branch that is loaded when nobody names another.
 const MAIN: &str = "main";
@@ -29,8 +29,8 @@ pub(crate) enum Readiness {
 
 impl Readiness {
     /// What a loader's rules say, with what helps where they say no.
-    pub(crate) fn of(judged: Judged, remedy: impl FnOnce(Remedy) -> Option<String>) -> Self {
-        match judged {
+    pub(crate) fn of(verdict: Verdict, remedy: impl FnOnce(Remedy) -> Option<String>) -> Self {
+        match verdict {
             // Whoever fills a cache names its files.
             Ok(doubts) => Self::Ready(doubts.iter().map(|doubt| escape(doubt)).collect()),
             Err(Fault { what, remedy: kind }) => {
@@ -63,12 +63,12 @@ pub(crate) fn model(hub: &Path, wanted: Wanted<'_>) -> Readiness {
     let is_native = backend == Backend::Native;
     let revision = keywords.revision.as_deref().filter(|_| !is_native).unwrap_or(MAIN);
     let loader = Loader { contained, by_client: !is_native };
-    let judged = found(hub, &name, revision, loader).and_then(|(repo, snapshot)| {
+    let verdict = found(hub, &name, revision, loader).and_then(|(repo, snapshot)| {
         let files = Cached::new(&repo, &snapshot, Path::new(""), loader);
-        let judged = if is_native { native(&files, file) } else { transformers(&files, keywords) };
-        judged.map_err(|fault| in_snapshot(fault, &snapshot))
+        let verdict = if is_native { native(&files, file) } else { transformers(&files, keywords) };
+        verdict.map_err(|fault| in_snapshot(fault, &snapshot))
     });
-    Readiness::of(judged, |kind| remedy(&name, revision, kind))
+    Readiness::of(verdict, |kind| remedy(&name, revision, kind))
 }
 
 /// Looks for a dataset in the cache at `hub`, or for what `datasets` made of it in `made`.
@@ -81,17 +81,17 @@ pub(crate) fn dataset(
 ) -> Readiness {
     let name = RepoName { kind: RepoType::Dataset, id: id.to_owned() };
     let loader = Loader { contained, by_client: false };
-    let judged =
+    let verdict =
         found(hub, &name, MAIN, Loader { by_client: backend != Backend::Native, ..loader })
             .and_then(|(repo, snapshot)| {
                 let files = Cached::new(&repo, &snapshot, Path::new(""), loader);
-                let judged = dataset::folder(&files, backend, true);
-                judged.map_err(|fault| in_snapshot(fault, &snapshot))
+                let verdict = dataset::folder(&files, backend, true);
+                verdict.map_err(|fault| in_snapshot(fault, &snapshot))
             });
     let is_made = || backend != Backend::Native && made.join(id.replace('/', "___")).is_dir();
-    match judged {
+    match verdict {
         Err(Fault { remedy: Remedy::Download, .. }) if is_made() => Readiness::Ready(vec![]),
-        judged => Readiness::of(judged, |kind| remedy(&name, MAIN, kind)),
+        verdict => Readiness::of(verdict, |kind| remedy(&name, MAIN, kind)),
     }
 }
 
@@ -100,8 +100,8 @@ pub(crate) fn named_by_path(
     path: &Path,
     below: &str,
     contained: bool,
-    judge: impl FnOnce(&Cached<'_>) -> Judged,
-) -> Judged {
+    check: impl FnOnce(&Cached<'_>) -> Verdict,
+) -> Verdict {
     let name = path.file_name().and_then(|name| name.to_str()).and_then(RepoName::of_folder);
     let mut parts = below.splitn(3, '/').skip(1);
     let (commit, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -110,7 +110,7 @@ pub(crate) fn named_by_path(
     // A folder that is named by its path need not be one of a cache.
     let Some(name) = name else { return Ok(vec![]) };
     let (repo, snapshot) = found(hub, &name, commit, loader)?;
-    judge(&Cached::new(&repo, &snapshot, Path::new(rest), loader))
+    check(&Cached::new(&repo, &snapshot, Path::new(rest), loader))
 }
 
 fn absent(what: String) -> Fault {

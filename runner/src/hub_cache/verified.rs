@@ -10,6 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use untrusted::{Dir, Kind, NEW};
 
@@ -19,13 +20,7 @@ use super::{
     store::STORE,
 };
 
-/// What a memory begins with; the last byte is the version of its format.
-const MAGIC: &[u8; 8] = b"AIESver\x01";
-/// Bytes of the SHA-256 at its end.
-const CHECK: usize = 32;
-/// Bytes of a record: five numbers of eight bytes, two of four, the kind and the digest.
-const RECORD: usize = 5 * 8 + 2 * 4 + 1 + 32;
-/// Bytes of the largest memory that is read: ten million files.
+/// Bytes of the largest memory that is read: five million files.
 const LARGEST: u64 = 1 << 30;
 
 /// Nobody writes a memory for so long.
@@ -89,7 +84,7 @@ pub(crate) struct Verified {
 }
 
 /// What a digest is remembered by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Key {
     device: u64,
     inode: u64,
@@ -115,7 +110,7 @@ impl Key {
 }
 
 impl Verified {
-    /// Reads the memory in `file`. One that is missing, damaged or of another version is empty:
+    /// Reads the memory in `file`. One that is missing, damaged or of another format is empty:
     /// everything is then hashed again, which is slow and right.
     pub(crate) fn load(file: &Path) -> Self {
         let read = || Dir::open_itself(file.parent()?).ok()?.read(file.file_name()?, LARGEST).ok();
@@ -159,18 +154,14 @@ impl Verified {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let memories = Dir::open_itself(folder)?;
         remove_leftovers(&memories, SystemTime::now())?;
-        memories.write(file.file_name().unwrap_or_default(), &self.render())
+        memories.write(file.file_name().unwrap_or_default(), &self.render()?)
     }
 
-    /// What is worth keeping, in bytes.
-    fn render(&self) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        for (key, entry) in self.entries.iter().filter(|(_, entry)| entry.is_met) {
-            render_record(&mut bytes, key, entry.digest);
-        }
-        let check = Sha256::digest(&bytes);
-        bytes.extend(check);
-        bytes
+    /// What is worth keeping: pairs of a key and a digest, as JSON.
+    fn render(&self) -> io::Result<Vec<u8>> {
+        let met = self.entries.iter().filter(|(_, entry)| entry.is_met);
+        let pairs: Vec<_> = met.map(|(key, entry)| (key, entry.digest.to_string())).collect();
+        Ok(serde_json::to_vec(&pairs)?)
     }
 }
 
@@ -201,55 +192,15 @@ fn is_settled((seconds, nanoseconds): Time, now: SystemTime) -> bool {
     now.checked_sub(changed).is_some_and(|age| age > tick)
 }
 
-/// Appends a record.
-fn render_record(bytes: &mut Vec<u8>, key: &Key, digest: Digest) {
-    let Key { device, inode, size, modified, changed, is_git } = *key;
-    for number in [device, inode, size] {
-        bytes.extend(number.to_le_bytes());
-    }
-    for (seconds, nanoseconds) in [modified, changed] {
-        bytes.extend(seconds.to_le_bytes());
-        bytes.extend(nanoseconds.to_le_bytes());
-    }
-    bytes.push(is_git.into());
-    let mut padded = [0; 32];
-    match digest {
-        Digest::Sha256(digest) => padded = digest,
-        Digest::Git(digest) => padded[..20].copy_from_slice(&digest),
-    }
-    bytes.extend(padded);
-}
-
 /// Reads a whole memory.
 fn parse(bytes: &[u8]) -> Option<BTreeMap<Key, Entry>> {
-    let (content, check) = bytes.split_at_checked(bytes.len().checked_sub(CHECK)?)?;
-    let records = content.strip_prefix(MAGIC)?;
-    let is_sound = Sha256::digest(content)[..] == *check && records.len() % RECORD == 0;
-    is_sound.then(|| records.chunks_exact(RECORD).map(parse_record).collect())?
-}
-
-/// Reads a record.
-fn parse_record(mut rest: &[u8]) -> Option<(Key, Entry)> {
-    let rest = &mut rest;
-    let mut number = || Some(u64::from_le_bytes(take(rest)?));
-    let (device, inode, size) = (number()?, number()?, number()?);
-    let mut time = || Some((i64::from_le_bytes(take(rest)?), u32::from_le_bytes(take(rest)?)));
-    let (modified, changed) = (time()?, time()?);
-    let [kind] = take(rest)?;
-    let digest = match kind {
-        0 => Digest::Sha256(take(rest)?),
-        1 => Digest::Git(take(rest)?),
-        _ => return None,
+    let pairs: Vec<(Key, String)> = serde_json::from_slice(bytes).ok()?;
+    let entry = |(key, digest): (Key, String)| {
+        let digest = Digest::of_name(digest.as_bytes())?;
+        let is_sound = key.is_git == matches!(digest, Digest::Git(_));
+        is_sound.then_some((key, Entry { digest, is_met: false }))
     };
-    let key = Key { device, inode, size, modified, changed, is_git: kind == 1 };
-    Some((key, Entry { digest, is_met: false }))
-}
-
-/// The next `N` bytes.
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (bytes, after) = rest.split_first_chunk()?;
-    *rest = after;
-    Some(*bytes)
+    pairs.into_iter().map(entry).collect()
 }
 
 #[cfg(test)]

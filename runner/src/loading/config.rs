@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Fault, Files, Keywords, code, json};
+use super::{code, fault::Fault, files::Files, json, keywords::Keywords};
 
 /// The model's configuration.
 pub(super) const CONFIG: &str = "config.json";

@@ -5,7 +5,10 @@ use std::{
     io::{self, Read as _, Seek as _, SeekFrom},
 };
 
-use super::{Fault, Files, Look, Remedy};
+use super::{
+    fault::{Fault, Remedy},
+    files::{Files, Look},
+};
 use crate::units::bytes;
 
 /// How the pointer of a file in Git LFS begins.

@@ -2,7 +2,11 @@
 
 use contract::Backend;
 
-use super::{Fault, Files, Judged, Look, content::Content, files::base, shown};
+use super::{
+    content::Content,
+    fault::{Fault, Verdict, shown},
+    files::{Files, Look, base},
+};
 
 /// What files of rows end in.
 const ENDINGS: [&str; 4] = ["csv", "json", "jsonl", "parquet"];
@@ -10,11 +14,11 @@ const ENDINGS: [&str; 4] = ["csv", "json", "jsonl", "parquet"];
 /// What parquet begins and ends with.
 const PARQUET: &[u8] = b"PAR1";
 
-/// Judges the files of a dataset in a folder, be it a snapshot.
+/// Checks the files of a dataset in a folder, be it a snapshot.
 ///
 /// # Errors
 /// Why it cannot be read.
-pub(crate) fn folder(files: &impl Files, backend: Backend, is_cached: bool) -> Judged {
+pub(crate) fn folder(files: &impl Files, backend: Backend, is_cached: bool) -> Verdict {
     let rows = rows(files);
     if rows.is_empty() {
         // The library reads other kinds of files, too.
@@ -47,11 +51,11 @@ fn no_rows() -> Fault {
     Fault::absent(format!("no file that ends in .{}", ENDINGS.join(", .")))
 }
 
-/// Judges the file of rows `name`.
+/// Checks the file of rows `name`.
 ///
 /// # Errors
 /// Why it cannot be read.
-pub(crate) fn one_file(files: &impl Files, name: &str) -> Judged {
+pub(crate) fn one_file(files: &impl Files, name: &str) -> Verdict {
     let Look::There(size) = files.look(name) else { return Ok(vec![]) };
     let Some(mut content) = Content::open(files, name, size)? else { return Ok(vec![]) };
     if !name.to_lowercase().ends_with(".parquet") {

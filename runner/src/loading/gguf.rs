@@ -3,8 +3,8 @@
 use std::io::{self, BufReader, Read, Seek as _, SeekFrom};
 
 use super::{
-    Fault,
     content::{Content, truncated},
+    fault::Fault,
 };
 
 /// The architecture that the `native` backend computes.

@@ -8,7 +8,7 @@ use std::{
 
 use untrusted::{Dir, Found, Kind};
 
-use super::{Files, Look};
+use super::files::{Files, Look};
 
 /// How deep a folder is searched for names: weights and rows lie near the top of theirs.
 const LEVELS: usize = 4;

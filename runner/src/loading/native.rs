@@ -1,17 +1,18 @@
 //! What the `native` backend needs of a model: one GGUF file.
 
 use super::{
-    Fault, Files, Judged, Look,
     content::{Content, absent},
-    gguf, shown,
+    fault::{Fault, Verdict, shown},
+    files::{Files, Look},
+    gguf,
     weights::part,
 };
 
-/// Judges a repo of which `file` was chosen, if one was.
+/// Checks a repo of which `file` was chosen, if one was.
 ///
 /// # Errors
 /// Why it cannot be loaded.
-pub(crate) fn model(files: &impl Files, file: Option<&str>) -> Judged {
+pub(crate) fn model(files: &impl Files, file: Option<&str>) -> Verdict {
     let is_gguf = |name: &String| name.to_lowercase().ends_with(".gguf");
     let names: Vec<_> = files.names().into_iter().filter(is_gguf).collect();
     let name = match (file, names.as_slice()) {
@@ -34,11 +35,11 @@ pub(crate) fn model(files: &impl Files, file: Option<&str>) -> Judged {
     one_file(files, name)
 }
 
-/// Judges the file `name` alone.
+/// Checks the file `name` alone.
 ///
 /// # Errors
 /// Why it cannot be loaded.
-pub(crate) fn one_file(files: &impl Files, name: &str) -> Judged {
+pub(crate) fn one_file(files: &impl Files, name: &str) -> Verdict {
     if is_split(name) {
         return Err(split_up(name));
     }

@@ -1,15 +1,12 @@
 //! Whether a file in safetensors is whole, by its header.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
-};
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
-    Fault,
     content::{Content, truncated},
+    fault::Fault,
 };
 use crate::units::bytes;
 
@@ -44,8 +41,12 @@ pub(super) fn check(name: &str, mut content: Content) -> Result<(), Fault> {
     }
     let closed = |error: std::io::Error| Fault::closed(name, &error);
     let header = content.at(8, length).map_err(closed)?;
-    let header: Header = serde_json::from_slice(&header).map_err(|_| none())?;
-    let expected = data.saturating_add(header.end);
+    let header: BTreeMap<String, Entry> = serde_json::from_slice(&header).map_err(|_| none())?;
+    let ends = header.values().map(|entry| match entry {
+        Entry::Tensor { data_offsets: (_, end), .. } => *end,
+        Entry::Metadata(_) => 0,
+    });
+    let expected = data.saturating_add(ends.max().unwrap_or(0));
     if expected > size {
         return Err(cut(expected));
     }
@@ -53,52 +54,28 @@ pub(super) fn check(name: &str, mut content: Content) -> Result<(), Fault> {
         let more = bytes(size - expected);
         return Err(damaged(format!("longer than its header says, by {more}")));
     }
-    if header.metadata.is_some_and(|format| !FORMATS.contains(&format.as_str())) {
-        return Err(damaged("not of a format that transformers loads".to_owned()));
-    }
-    Ok(())
-}
-
-/// What a header says.
-#[derive(Debug, Default)]
-struct Header {
-    /// Where the last tensor ends, behind the header.
-    end: u64,
-    /// What it was saved by, if there are metadata.
-    metadata: Option<String>,
-}
-
-impl<'de> Deserialize<'de> for Header {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries;
-        impl<'de> Visitor<'de> for Entries {
-            type Value = Header;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("tensors by name")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
-                let mut header = Header::default();
-                while let Some(name) = map.next_key::<String>()? {
-                    if name == "__metadata__" {
-                        let mut all: BTreeMap<String, String> = map.next_value()?;
-                        header.metadata = Some(all.remove("format").unwrap_or_default());
-                    } else {
-                        let Tensor { data_offsets: (_, end), .. } = map.next_value()?;
-                        header.end = header.end.max(end);
-                    }
-                }
-                Ok(header)
-            }
+    let known = |metadata: &BTreeMap<String, String>| {
+        metadata.get("format").is_some_and(|format| FORMATS.contains(&format.as_str()))
+    };
+    match header.get("__metadata__") {
+        Some(Entry::Metadata(metadata)) if !known(metadata) => {
+            Err(damaged("not of a format that transformers loads".to_owned()))
         }
-        deserializer.deserialize_map(Entries)
+        _ => Ok(()),
     }
 }
 
+/// What a header has by name.
 #[derive(Debug, Deserialize)]
-struct Tensor {
-    #[serde(rename = "dtype")]
-    _dtype: IgnoredAny,
-    data_offsets: (u64, u64),
+#[serde(untagged)]
+enum Entry {
+    /// A tensor.
+    Tensor {
+        #[serde(rename = "dtype")]
+        _dtype: IgnoredAny,
+        /// Where it begins and ends, behind the header.
+        data_offsets: (u64, u64),
+    },
+    /// What is said of the whole file, under `__metadata__`.
+    Metadata(BTreeMap<String, String>),
 }

@@ -6,7 +6,7 @@ use std::{
     io::{self, Seek as _, Write as _},
 };
 
-use super::{Files, Judged, Look};
+use super::{Files, Look, Verdict};
 
 /// Files, each with its bytes, or with what is there instead.
 #[derive(Debug, Clone, Default)]
@@ -61,8 +61,8 @@ impl Files for Fake {
 }
 
 /// A verdict in words.
-pub(crate) fn words(judged: &Judged) -> String {
-    match judged {
+pub(crate) fn words(verdict: &Verdict) -> String {
+    match verdict {
         Ok(doubts) if doubts.is_empty() => "loads".to_owned(),
         Ok(doubts) => format!("may load: {}", doubts.join("; ")),
         Err(fault) => format!("{:?}: {}", fault.remedy, fault.what),

@@ -3,9 +3,12 @@
 use serde_json::Value;
 
 use super::{
-    Fault, Files, Keywords, Look, code,
+    code,
     content::{Content, absent},
+    fault::Fault,
+    files::{Files, Look},
     json,
+    keywords::Keywords,
 };
 
 /// The whole tokenizer.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Fault, content::Content};
+use super::{content::Content, fault::Fault};
 use crate::units::bytes;
 
 /// How a zip file begins, and how the end of its list does.
@@ -12,9 +12,6 @@ const END: &[u8] = b"PK\x05\x06";
 /// Bytes of that end, and of the longest comment behind it.
 const END_LENGTH: usize = 22;
 const LONGEST_COMMENT: u64 = 65_535;
-
-/// What a number is that stands in another record, of files above 4 GB.
-const ELSEWHERE: u32 = u32::MAX;
 
 /// Checks the file `name`.
 ///
@@ -32,24 +29,10 @@ pub(super) fn check(name: &str, mut content: Content) -> Result<(), Fault> {
         return Err(Fault::damaged(format!("`{name}` was not written by PyTorch")));
     }
     let closed = |error: io::Error| Fault::closed(name, &error);
-    let from = size.saturating_sub(END_LENGTH as u64 + LONGEST_COMMENT);
-    let tail = content.at(from, size - from).map_err(closed)?;
-    if is_whole(&tail, from) {
+    let longest = END_LENGTH as u64 + LONGEST_COMMENT;
+    let tail = content.at(size.saturating_sub(longest), longest).map_err(closed)?;
+    if tail.windows(END_LENGTH).any(|bytes| bytes.starts_with(END)) {
         return Ok(());
     }
     Err(Fault::damaged(format!("`{name}` is truncated: its {} have no end", bytes(size))))
-}
-
-/// Whether the last bytes of a zip file, which begin at `from`, hold the end of its list.
-fn is_whole(tail: &[u8], from: u64) -> bool {
-    let last = tail.len().checked_sub(END_LENGTH);
-    let at = last.and_then(|last| (0..=last).rev().find(|at| tail[*at..].starts_with(END)));
-    let Some(at) = at else { return false };
-    let number = |offset: usize| {
-        tail[at + offset..].first_chunk().copied().map_or(ELSEWHERE, u32::from_le_bytes)
-    };
-    let (length, begin) = (number(12), number(16));
-    length == ELSEWHERE
-        || begin == ELSEWHERE
-        || u64::from(length) + u64::from(begin) <= from + at as u64
 }

@@ -1,12 +1,12 @@
 //! What transformers needs of a model, in the order in which the adapter asks for it.
 
-use super::{Files, Judged, Keywords, config, tokenizer, weights};
+use super::{config, fault::Verdict, files::Files, keywords::Keywords, tokenizer, weights};
 
-/// Judges a model for the backends `optimum` and `pytorch`.
+/// Checks a model for the backends `optimum` and `pytorch`.
 ///
 /// # Errors
 /// Why it cannot be loaded.
-pub(crate) fn model(files: &impl Files, keywords: &Keywords) -> Judged {
+pub(crate) fn model(files: &impl Files, keywords: &Keywords) -> Verdict {
     let (config, mut doubts) = config::check(files, keywords)?;
     if keywords.gguf.is_some() {
         return Ok(doubts);

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
-    Fault, Files, Judged, Keywords, Look,
     content::{Content, absent},
-    files::base,
-    json, safetensors, shown, torch_file,
+    fault::{Fault, Verdict, shown},
+    files::{Files, Look, base},
+    json,
+    keywords::Keywords,
+    safetensors, torch_file,
 };
 
 /// How a file in safetensors ends.
@@ -24,7 +26,7 @@ const PYTORCH: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"]
 ///
 /// # Errors
 /// When they cannot be loaded.
-pub(super) fn check(files: &impl Files, keywords: &Keywords, config: &Value) -> Judged {
+pub(super) fn check(files: &impl Files, keywords: &Keywords, config: &Value) -> Verdict {
     let (file, is_index) = chosen(files, keywords, config)?;
     if !is_index {
         return whole(files, &file).map(|()| vec![]);

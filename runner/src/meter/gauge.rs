@@ -1,6 +1,6 @@
 //! One device that is being read, and what it has used so far.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use contract::{host_meter::OtherProcess, summary::DeviceKind};
 
@@ -57,6 +57,8 @@ pub(super) struct Gauge<'a> {
     pub(super) trace: Trace,
     /// Processes on it that are not the benchmark's.
     pub(super) others: Vec<OtherProcess>,
+    /// Processes on it that are known to be the benchmark's, or to be others.
+    pub(super) known: BTreeSet<u32>,
     /// Whether any process was seen on it.
     pub(super) used: bool,
     last: Option<(f64, f64)>,
@@ -73,9 +75,17 @@ impl fmt::Debug for Gauge<'_> {
 impl<'a> Gauge<'a> {
     /// Of a device that has used nothing yet.
     pub(super) fn new(about: About, source: impl Source + 'a) -> Self {
-        let source = Box::new(source);
-        let (trace, others) = (Trace::default(), vec![]);
-        Self { about, source, trace, others, used: false, last: None, missed: 0, complaint: None }
+        Self {
+            about,
+            source: Box::new(source),
+            trace: Trace::default(),
+            others: vec![],
+            known: BTreeSet::new(),
+            used: false,
+            last: None,
+            missed: 0,
+            complaint: None,
+        }
     }
 
     /// Reads it at the moment `now`.

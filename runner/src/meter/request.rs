@@ -1,25 +1,19 @@
 //! What is metered beside a run.
 
-use std::{ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use contract::{Backend, summary::DeviceKind};
+use contract::summary::DeviceKind;
+use nvml_wrapper::Nvml;
 
 use super::{
-    amd,
+    gauge::{About, Gauge},
     nvml::{self, LIBRARY},
     rapl,
     served::Served,
-    server,
     target::Subject,
     watts::Watts,
 };
-use crate::{
-    engine::{Engine, Question},
-    gpus::{Devices, Gpus, VISIBLE},
-    host::Host,
-    options::RunOptions,
-    plan::{Driver, RunPlan},
-};
+use crate::gpus::Devices;
 
 /// What a user says about the meter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,95 +29,65 @@ pub struct Options {
 pub(crate) struct Request {
     /// Where the model runs.
     pub(crate) served: Served,
-    pub(super) driver: Driver,
-    pub(super) gpus: Devices,
+    /// The GPUs.
+    pub(crate) gpus: Devices,
+    /// Why the run has none of this machine's GPUs.
+    pub(crate) no_gpus: Option<String>,
     /// Whether GPUs without a process on them are left out: which ones a server has is not told.
-    pub(super) only_used: bool,
-    pub(super) idle: Option<Duration>,
-    pub(super) watts_per_cpu: Option<Watts>,
-    pub(super) subject: Subject,
-    pub(super) notes: Vec<String>,
+    pub(crate) only_used: bool,
+    /// How long the idle machine is metered before.
+    pub(crate) idle: Option<Duration>,
+    /// The power of a processor, for an estimate.
+    pub(crate) watts_per_cpu: Option<Watts>,
+    /// What runs the benchmark.
+    pub(crate) subject: Subject,
+    /// Where the counters are.
+    pub(crate) machine: Machine,
+}
+
+/// Where a machine's counters are.
+#[derive(Debug, Clone)]
+pub(crate) struct Machine {
     /// NVIDIA's library.
     pub(super) library: OsString,
     /// The folder that holds `proc` and `sys`.
     pub(super) root: PathBuf,
 }
 
+impl Default for Machine {
+    /// Those of this machine.
+    fn default() -> Self {
+        Self { library: LIBRARY.into(), root: "/".into() }
+    }
+}
+
 impl Request {
-    /// What a run asks for: its own GPUs, or those of a server on this machine.
-    pub(crate) fn of(options: &RunOptions, plan: &RunPlan, engine: &Engine, host: &Host) -> Self {
-        let endpoint = options.endpoint.as_ref().filter(|_| plan.backend.value == Backend::Vllm);
-        let served = match endpoint {
-            None => Served::ByItself,
-            Some(endpoint) if server::is_here(endpoint) => Served::Here,
-            Some(_) => Served::Elsewhere,
-        };
-        let (gpus, only_used) = gpus(options, plan, engine, host, served);
-        let none = (gpus == Devices::None && host.has_gpus())
-            .then(|| format!("no GPU is metered, as the run has none: {}", plan.gpus.reason));
-        let subject = match &plan.supervision {
-            Some(supervision) if engine.has_containers() => Subject::Container {
-                cidfile: supervision.cidfile.as_path().to_owned(),
-                pid_command: Question::Pid(&supervision.container).command(engine),
-            },
-            _ => Subject::Child(Arc::default()),
-        };
-        let Options { idle_seconds, watts_per_cpu } = options.meter;
-        Self {
-            served,
-            driver: plan.gpu_driver.clone(),
-            gpus,
-            only_used,
-            idle: idle_seconds.map(|seconds| Duration::from_secs(seconds.into())),
-            watts_per_cpu,
-            subject,
-            notes: none.into_iter().collect(),
-            library: LIBRARY.into(),
-            root: "/".into(),
-        }
+    /// NVIDIA's library, if it is needed.
+    pub(super) fn load(&self) -> Option<Result<Nvml, String>> {
+        (self.gpus != Devices::None).then(|| nvml::load(&self.machine.library))
     }
 
-    /// Whether NVIDIA's library is needed.
-    pub(super) fn wants_nvml(&self) -> bool {
-        self.driver == Driver::Nvidia && self.gpus != Devices::None
+    /// Everything that can be read of what was asked for, and why the rest cannot: GPUs first.
+    pub(super) fn find<'a>(&self, library: Option<&'a Result<Nvml, String>>) -> [Found<'a>; 2] {
+        let (subject, (gauges, refused)) = match library {
+            Some(Ok(nvml)) => ("NVML", nvml::gauges(nvml, &self.gpus)),
+            Some(Err(why)) => ("NVML", (vec![], vec![why.clone()])),
+            None => ("GPUs", (vec![], self.no_gpus.iter().cloned().collect())),
+        };
+        let gpus = Found { subject, gauges, refused };
+        let (gauges, refused) = rapl::gauges(&self.machine.root.join("sys/class/powercap"));
+        [gpus, Found { subject: "RAPL", gauges, refused }]
     }
 
     /// What can be metered on this machine, and why the rest cannot.
     pub(crate) fn look(&self) -> Vec<Look> {
-        let names = |gauges: &[super::Gauge<'_>]| {
-            let named = gauges.iter().map(|gauge| {
-                let super::gauge::About { name, source, .. } = &gauge.about;
-                format!("{name} ({source})")
-            });
-            named.collect::<Vec<_>>().join(", ")
-        };
-        let look = |subject, found: String, refused: Vec<String>| Look {
-            subject,
-            is_metered: !found.is_empty(),
-            text: [found].into_iter().filter(|text| !text.is_empty()).chain(refused).collect(),
-        };
-        let mut looks = Vec::new();
-        if self.wants_nvml() {
-            match nvml::load(&self.library) {
-                Ok(library) => {
-                    let (gauges, refused) = nvml::gauges(&library, &self.gpus);
-                    looks.push(look("NVML", names(&gauges), refused));
-                }
-                Err(why) => looks.push(look("NVML", String::new(), vec![why])),
-            }
-        } else if self.gpus != Devices::None {
-            let (gauges, refused) = amd::gauges(&self.root, &self.gpus);
-            looks.push(look("amdgpu", names(&gauges), refused));
-        } else {
-            let why = match self.notes.as_slice() {
-                [] => "this machine has no GPU that a run would get".to_owned(),
-                notes => notes.join("; "),
-            };
-            looks.push(look("GPUs", String::new(), vec![why]));
+        let library = self.load();
+        let mut found = self.find(library.as_ref());
+        if library.is_none() && self.no_gpus.is_none() {
+            found[0].refused.push("this machine has no GPU that a run would get".to_owned());
         }
-        let (gauges, refused) = rapl::gauges(&self.root.join("sys/class/powercap"));
-        let is_blind = gauges.iter().all(|gauge| gauge.about.kind != DeviceKind::Cpu);
-        looks.push(look("RAPL", names(&gauges), refused));
+        let is_blind = !found.iter().any(|found| counts_processors(&found.gauges));
+        let mut looks: Vec<_> = found.into_iter().map(Found::look).collect();
         if is_blind {
             let text = match self.watts_per_cpu {
                 Some(watts) => format!(
@@ -142,6 +106,33 @@ impl Request {
     }
 }
 
+/// Whether one of the gauges counts the energy of processors.
+pub(super) fn counts_processors(gauges: &[Gauge<'_>]) -> bool {
+    gauges.iter().any(|gauge| gauge.about.kind == DeviceKind::Cpu)
+}
+
+/// What one kind of counter gives.
+#[derive(Debug)]
+pub(super) struct Found<'a> {
+    subject: &'static str,
+    pub(super) gauges: Vec<Gauge<'a>>,
+    /// Why others are not metered.
+    pub(super) refused: Vec<String>,
+}
+
+impl Found<'_> {
+    fn look(self) -> Look {
+        let Self { subject, gauges, refused } = self;
+        let names = gauges.iter().map(|gauge| {
+            let About { name, source, .. } = &gauge.about;
+            format!("{name} ({source})")
+        });
+        let names = names.collect::<Vec<_>>().join(", ");
+        let text = [names].into_iter().filter(|text| !text.is_empty()).chain(refused).collect();
+        Look { subject, is_metered: !gauges.is_empty(), text }
+    }
+}
+
 /// What can be metered of a kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Look {
@@ -153,132 +144,39 @@ pub(crate) struct Look {
     pub(crate) text: Vec<String>,
 }
 
-/// The GPUs of a run, and whether those that nothing runs on are to be left out.
-fn gpus(
-    options: &RunOptions,
-    plan: &RunPlan,
-    engine: &Engine,
-    host: &Host,
-    served: Served,
-) -> (Devices, bool) {
-    if served == Served::Here {
-        return match &options.gpus {
-            Gpus::Exactly(devices) => (devices.clone(), false),
-            Gpus::Auto if host.has_gpus() => (Devices::All, true),
-            Gpus::Auto => (Devices::None, false),
-        };
-    }
-    let variable = match plan.gpu_driver {
-        Driver::Nvidia => "CUDA_VISIBLE_DEVICES",
-        Driver::Amd { .. } => VISIBLE,
-    };
-    let chosen = host.env.text(variable).filter(|_| !engine.has_containers());
-    match (&plan.gpus.value, chosen) {
-        // A child of ours sees what its environment lets it see.
-        (Devices::All, Some(chosen)) => (visible(&chosen), false),
-        (devices, _) => (devices.clone(), false),
-    }
-}
-
-/// What a list of visible devices stands for: it ends where something is no device.
-fn visible(list: &str) -> Devices {
-    let is_device = |name: &&str| !matches!(*name, "" | "-1" | "none" | "NoDevFiles");
-    let names: Vec<_> =
-        list.split(',').map(str::trim).take_while(is_device).map(str::to_owned).collect();
-    if names.is_empty() { Devices::None } else { Devices::List(names) }
-}
-
 #[cfg(test)]
 mod tests {
-    use contract::Backend;
+    use std::sync::Arc;
 
-    use super::{Options, Request, visible};
+    use super::{Machine, Request};
     use crate::{
-        engine::{Mode, Nvidia},
         gpus::Devices,
-        host::Host,
-        meter::{served::Served, target::Subject},
-        options::{self, RunOptions},
-        plan::RunPlan,
-        testing::{engine, host},
+        meter::{nvml::fake::FakeNvml, served::Served, target::Subject},
     };
-
-    fn request(mode: Mode, asked: options::Request, host: &Host) -> Request {
-        let mut engine = engine(mode);
-        engine.nvidia = Nvidia::Gpus;
-        let options = RunOptions::new(asked, host).unwrap();
-        let plan = RunPlan::new(&options, host, &engine).unwrap();
-        Request::of(&options, &plan, &engine, host)
-    }
-
-    fn asked(backend: Backend, gpus: &str) -> options::Request {
-        let backend = Some(backend);
-        options::Request { backend, gpus: gpus.parse().unwrap(), ..options::Request::default() }
-    }
-
-    #[test]
-    fn the_gpus_of_the_run_are_metered() {
-        let host = Host { nvidia_gpus: 4, ..host() };
-        let docker = |backend, gpus| request(Mode::DockerRootful, asked(backend, gpus), &host);
-        let list = Devices::List(vec!["0".into(), "2".into()]);
-        assert_eq!(docker(Backend::Pytorch, "auto").gpus, Devices::All);
-        assert_eq!(docker(Backend::Pytorch, "device=0,2").gpus, list);
-        assert_eq!(docker(Backend::Pytorch, "2").gpus, Devices::Count(2));
-        let native = docker(Backend::Native, "auto");
-        assert_eq!(native.gpus, Devices::None);
-        insta::assert_snapshot!(native.notes.join("\n"), @"no GPU is metered, as the run has none: auto: the `native` backend uses none");
-        assert!(matches!(native.subject, Subject::Container { .. }));
-    }
-
-    #[test]
-    fn a_child_has_the_gpus_that_its_environment_shows() {
-        let mut host = Host { nvidia_gpus: 4, ..host() };
-        host.env = [("CUDA_VISIBLE_DEVICES", "3, 1")].into_iter().collect();
-        let child = request(Mode::Host, asked(Backend::Pytorch, "all"), &host);
-        assert_eq!(child.gpus, Devices::List(vec!["3".into(), "1".into()]));
-        assert!(matches!(child.subject, Subject::Child(_)));
-        let container = request(Mode::DockerRootful, asked(Backend::Pytorch, "all"), &host);
-        assert_eq!(container.gpus, Devices::All);
-        for (list, expected) in [
-            ("", Devices::None),
-            ("-1", Devices::None),
-            ("0,-1,2", Devices::List(vec!["0".into()])),
-            ("GPU-1", Devices::List(vec!["GPU-1".into()])),
-        ] {
-            assert_eq!(visible(list), expected, "{list}");
-        }
-    }
-
-    #[test]
-    fn a_server_on_this_machine_has_the_gpus_that_are_in_use() {
-        let served = |endpoint: &str, gpus: &str| {
-            let mut host = Host { nvidia_gpus: 4, ..host() };
-            host.env = [("VLLM_ENDPOINT", endpoint)].into_iter().collect();
-            let request = request(Mode::DockerRootful, asked(Backend::Vllm, gpus), &host);
-            (request.served, request.gpus, request.only_used)
-        };
-        let here = "http://host.docker.internal:8000/v1";
-        assert_eq!(served(here, "auto"), (Served::Here, Devices::All, true));
-        assert_eq!(served(here, "1"), (Served::Here, Devices::Count(1), false));
-        let far = "http://192.0.2.1:8000/v1";
-        assert_eq!(served(far, "auto"), (Served::Elsewhere, Devices::None, false));
-    }
 
     #[test]
     fn what_could_be_metered_is_told_before_a_run() {
-        let mut request = request(Mode::DockerRootful, asked(Backend::Native, "auto"), &host());
         let root = tempfile::tempdir().unwrap();
-        request.root = root.path().to_owned();
+        let machine = Machine { root: root.path().to_owned(), ..Machine::default() };
+        let mut request = Request {
+            served: Served::ByItself,
+            gpus: Devices::None,
+            no_gpus: None,
+            only_used: false,
+            idle: None,
+            watts_per_cpu: None,
+            subject: Subject::Child(Arc::default()),
+            machine,
+        };
         let shown = |request: &Request| {
             let looks = request.look().into_iter();
             let lines = looks.map(|look| format!("{look:?}"));
             lines.collect::<Vec<_>>().join("\n").replace(root.path().to_str().unwrap(), "")
         };
         let nothing = shown(&request);
-        request.watts_per_cpu =
-            Options { watts_per_cpu: "9".parse().ok(), ..Options::default() }.watts_per_cpu;
+        request.watts_per_cpu = "9".parse().ok();
         request.gpus = Devices::All;
-        request.library = "libnvidia-ml-of-nobody.so.1".into();
+        request.machine.library = "libnvidia-ml-of-nobody.so.1".into();
         let closed = shown(&request);
         let zone = root.path().join("sys/class/powercap/intel-rapl:0");
         std::fs::create_dir_all(&zone).unwrap();
@@ -287,8 +185,8 @@ mod tests {
         {
             std::fs::write(zone.join(file), text).unwrap();
         }
-        let fake = crate::meter::nvml::fake::FakeNvml::new(&["NVIDIA L4"]);
-        request.library = fake.library();
+        let fake = FakeNvml::new(&["NVIDIA L4"]);
+        request.machine.library = fake.library();
         let open = shown(&request);
         insta::assert_snapshot!([nothing, closed, open].join("\n---\n"), @r#"
         Look { subject: "GPUs", is_metered: false, text: ["this machine has no GPU that a run would get"] }

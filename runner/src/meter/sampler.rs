@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use contract::host_meter::OtherProcess;
+use contract::host_meter::{OWN_SHARE, OtherProcess};
 
 use super::{
     gauge::Gauge,
@@ -19,8 +19,6 @@ const LOOK_AT_PROCESSES: u64 = 10;
 /// What is being read.
 pub(super) struct Sampler<'a> {
     gauges: Vec<Gauge<'a>>,
-    /// Processes of each that are known to be the benchmark's, or told.
-    known: Vec<BTreeSet<u32>>,
     target: Target,
     processes: Processes,
     /// The estimate of processors that cannot be measured, if there is to be one.
@@ -29,7 +27,6 @@ pub(super) struct Sampler<'a> {
     samples: u64,
     begun: Option<f64>,
     idle_from: Option<f64>,
-    now: f64,
     notes: Vec<String>,
     unlisted: BTreeSet<String>,
 }
@@ -42,22 +39,17 @@ impl<'a> Sampler<'a> {
         watts_per_cpu: Option<Watts>,
         notes: Vec<String>,
     ) -> Self {
-        let known = gauges.iter().map(|_| BTreeSet::new()).collect();
-        let (cpu, unlisted) = (Trace::default(), BTreeSet::new());
-        let (samples, begun, idle_from, now) = (0, None, None, 0.0);
         Self {
             gauges,
-            known,
             target,
             processes,
             watts_per_cpu,
-            cpu,
-            samples,
-            begun,
-            idle_from,
-            now,
+            cpu: Trace::default(),
+            samples: 0,
+            begun: None,
+            idle_from: None,
             notes,
-            unlisted,
+            unlisted: BTreeSet::new(),
         }
     }
 
@@ -132,13 +124,12 @@ impl<'a> Sampler<'a> {
     }
 
     fn read(&mut self, now: f64) {
-        self.now = now;
         self.gauges.iter_mut().for_each(|gauge| gauge.sample(now));
     }
 
     /// Looks who is on the GPUs. Before the benchmark runs, nobody there is the benchmark's.
     fn list_processes(&mut self) {
-        for (gauge, known) in self.gauges.iter_mut().zip(&mut self.known) {
+        for gauge in &mut self.gauges {
             let pids = match gauge.source.processes() {
                 Ok(pids) => pids,
                 Err(why) => {
@@ -149,13 +140,13 @@ impl<'a> Sampler<'a> {
             };
             gauge.used |= !pids.is_empty();
             for pid in pids {
-                if known.contains(&pid) {
+                if gauge.known.contains(&pid) {
                     continue;
                 }
                 let owns = if self.samples == 0 { Some(false) } else { self.target.owns(pid) };
                 // One that cannot be told yet is looked at again.
                 let Some(owns) = owns else { continue };
-                known.insert(pid);
+                gauge.known.insert(pid);
                 if !owns {
                     gauge.others.push(OtherProcess { pid, name: self.processes.name(pid) });
                 }

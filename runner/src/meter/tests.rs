@@ -15,10 +15,8 @@ use contract::{
     summary::{DeviceKind, Status},
 };
 
-use super::{
-    Meter, clock, nvml::fake::FakeNvml, request::Request, served::Served, target::Subject,
-};
-use crate::{gpus::Devices, plan::Driver};
+use super::{Machine, Meter, Request, Served, Subject, clock, nvml::fake::FakeNvml};
+use crate::gpus::Devices;
 
 /// GPUs that `fake` tells of, and no other counter, whatever this machine has.
 fn request(fake: &FakeNvml, root: &Path) -> Request {
@@ -27,15 +25,13 @@ fn request(fake: &FakeNvml, root: &Path) -> Request {
     }
     Request {
         served: Served::ByItself,
-        driver: Driver::Nvidia,
         gpus: Devices::All,
         only_used: false,
         idle: None,
         watts_per_cpu: Some("10".parse().unwrap()),
         subject: Subject::Child(Arc::default()),
-        notes: vec![],
-        library: fake.library(),
-        root: root.to_owned(),
+        no_gpus: None,
+        machine: Machine { library: fake.library(), root: root.to_owned() },
     }
 }
 

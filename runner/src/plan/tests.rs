@@ -190,7 +190,7 @@ fn automatic_gpus_say_why() {
     let mut host = host();
     let mut engine = engine(Mode::DockerRootful);
     let reason = |host: &Host, engine: &Engine| plan(request(&[]), host, engine).gpus.reason;
-    insta::assert_snapshot!(reason(&host, &engine), @"auto: this machine has no NVIDIA or AMD GPU");
+    insta::assert_snapshot!(reason(&host, &engine), @"auto: this machine has no NVIDIA GPU");
     host.nvidia_gpus = 2;
     insta::assert_snapshot!(reason(&host, &engine), @"auto: docker, rootful cannot hand over the 2 NVIDIA GPU(s) found; install the NVIDIA Container Toolkit and restart it");
     engine.nvidia = Nvidia::Gpus;

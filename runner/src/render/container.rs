@@ -28,8 +28,7 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
         covers,
         inputs,
         env,
-        gpus: _,       // both with what tells
-        gpu_driver: _, // the entrypoint of them
+        gpus: _, // rendered together with what the entrypoint is told of them
         network,
         shm_size,
         supervision,

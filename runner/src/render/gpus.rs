@@ -3,20 +3,17 @@
 use contract::env;
 
 use crate::{
-    engine::{Engine, Groups, Nvidia},
-    gpus::{DRI, Devices, KFD, VISIBLE},
-    plan::{Driver, RunPlan},
+    engine::{Engine, Nvidia},
+    gpus::Devices,
+    plan::{RunPlan, expected},
     shell::Part,
 };
 
 /// What hands the plan's GPUs over, and tells the entrypoint of them.
 pub(super) fn parts(engine: &Engine, plan: &RunPlan) -> Vec<Part> {
     let devices = &plan.gpus.value;
-    let Some(expected) = plan.gpu_driver.expected(devices) else { return vec![] };
-    let mut parts = match &plan.gpu_driver {
-        Driver::Nvidia => nvidia(engine, devices, &plan.gpus.reason),
-        Driver::Amd { groups } => amd(engine, plan, groups),
-    };
+    let Some(expected) = expected(devices) else { return vec![] };
+    let mut parts = nvidia(engine, devices, &plan.gpus.reason);
     parts.push(Part::new(
         ["--env", &format!("{}={expected}", env::GPUS)],
         "GPUs without which the benchmark is not started: an engine may drop a request for them",
@@ -45,36 +42,4 @@ fn nvidia(engine: &Engine, devices: &Devices, reason: &str) -> Vec<Part> {
         Devices::List(devices) => format!("\"device={}\"", devices.join(",")),
     };
     vec![Part::new(["--gpus", &value], reason)]
-}
-
-/// Devices of all GPUs, groups that may open them, and which of them to use.
-fn amd(engine: &Engine, plan: &RunPlan, groups: &[u32]) -> Vec<Part> {
-    let mut parts = vec![Part::new(["--device", KFD, "--device", DRI], &plan.gpus.reason)];
-    let there = &plan.identity.value.groups;
-    let why = "the group that AMD's devices are open to";
-    match engine.groups() {
-        Groups::ByNumber => {
-            let missing = groups.iter().filter(|group| !there.contains(group));
-            parts.extend(missing.map(|group| Part::new(["--group-add", &group.to_string()], why)));
-        }
-        Groups::AllOrNone if there.is_empty() && !groups.is_empty() => {
-            parts.push(Part::new(
-                ["--group-add", "keep-groups"],
-                "your groups, to which AMD's devices are open",
-            ));
-        }
-        Groups::AllOrNone | Groups::Never(_) => {}
-    }
-    let chosen = match &plan.gpus.value {
-        Devices::None | Devices::All => None,
-        Devices::Count(count) => {
-            Some((0..*count).map(|gpu| gpu.to_string()).collect::<Vec<_>>().join(","))
-        }
-        Devices::List(list) => Some(list.join(",")),
-    };
-    parts.extend(chosen.map(|chosen| {
-        let word = format!("{VISIBLE}={chosen}");
-        Part::new(["--env", &word], "ROCm uses these; the devices of all lie in one folder")
-    }));
-    parts
 }

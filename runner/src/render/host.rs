@@ -16,7 +16,6 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
         image: _,    // there is no container, so there is no image,
         identity: _, // a child process is the caller,
         gpus: _,     // sees the host's devices,
-        gpu_driver: _,
         network: _,  // its network
         shm_size: _, // and its /dev/shm,
         root: _,     // with the host's files

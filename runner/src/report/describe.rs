@@ -2,7 +2,7 @@
 
 use contract::{
     Backend,
-    host_meter::{HostMeter, MeteredDevice, merged},
+    host_meter::{HostMeter, MeteredDevice},
     output::{ENERGY_WH, HOST_METER, REPORT, SUMMARY},
     summary::{CacheDelta, DeviceKind, Measurement, Status, Summary},
 };
@@ -102,7 +102,7 @@ fn host_energy(meter: &HostMeter) -> String {
             Some(energy) => energy,
             None => devices.iter().map(|device| device.energy_wh).sum(),
         };
-        let above = devices.iter().map(|device| above_idle(meter, device)).sum::<Option<f64>>();
+        let above = devices.iter().map(|device| meter.above_idle(device)).sum::<Option<f64>>();
         let above = above.filter(|_| is_counted);
         let above = above
             .map_or_else(String::new, |above| format!(" ({} Wh above idle)", watt_hours(above)));
@@ -112,12 +112,6 @@ fn host_energy(meter: &HostMeter) -> String {
     let mut sources: Vec<_> = devices.iter().map(|device| device.source.as_str()).collect();
     sources.dedup();
     format!("{parts} {over}; {} ({HOST_METER})", sources.join("; "))
-}
-
-/// The energy that a device used above what it drew while idle, over the counted phases.
-fn above_idle(meter: &HostMeter, device: &MeteredDevice) -> Option<f64> {
-    let seconds: f64 = merged(&meter.phases).iter().map(|(from, to)| to - from).sum();
-    Some(device.counted_wh? - device.idle_watts? * seconds / 3600.0)
 }
 
 #[cfg(test)]

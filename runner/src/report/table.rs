@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use contract::summary::Status;
+use contract::{host_meter::OWN_SHARE, summary::Status};
 
 use untrusted::escape;
 

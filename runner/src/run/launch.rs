@@ -27,7 +27,8 @@ use crate::{
     host_path::HostPath,
     hub_cache::delta::Inventory,
     json_text::json_text,
-    meter::{self, Meter, Recording},
+    meter::{Meter, Recording},
+    metering,
     render::command_line,
     report,
     terminal::{self, warn},
@@ -47,7 +48,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     dead_runs::end_half_made(engine);
     let hub = plan.backend.value.needs_hub_cache().then(|| options.cache.hub.as_path());
     let before = hub.map(take_inventory).transpose()?;
-    let request = meter::Request::of(options, plan, engine, host);
+    let request = metering::request(options, plan, engine, host);
     let served = request.served;
     let meter = Meter::start(request);
     let command = command_line(engine, &plan.by_hand());

@@ -13,7 +13,7 @@ use untrusted::escape;
 use super::Planned;
 use crate::{
     hub_cache::readiness::{self, Readiness, Wanted},
-    loading::{Judged, Keywords, Local, Remedy, dataset, native_file, transformers},
+    loading::{Keywords, Local, Remedy, Verdict, dataset, native_file, transformers},
     local_input::{Found, Kind, LocalInput},
 };
 
@@ -30,12 +30,12 @@ pub(super) fn check(planned: &Planned) -> anyhow::Result<Vec<String>> {
     for kind in [Kind::Model, Kind::Dataset] {
         let local = options.inputs.local.iter().find(|input| input.kind == kind);
         let (named, readiness) = if let Some(input) = local {
-            let judged = named_by_path(input, backend, &keywords, contained);
+            let verdict = named_by_path(input, backend, &keywords, contained);
             let of_user = |kind| {
                 let helps = matches!(kind, Remedy::Download | Remedy::Replace);
                 helps.then(|| "name a complete copy".to_owned())
             };
-            (options.args[input.argument].clone(), Readiness::of(judged, of_user))
+            (options.args[input.argument].clone(), Readiness::of(verdict, of_user))
         } else if options.offline && backend.needs_hub_cache() {
             let Some((named, value)) = wanted(&options.args, kind, backend) else { continue };
             let hub = options.cache.hub.as_path();
@@ -79,7 +79,7 @@ fn named_by_path(
     backend: Backend,
     keywords: &Keywords,
     contained: bool,
-) -> Judged {
+) -> Verdict {
     let LocalInput { kind, argument: _, path, found } = input;
     let Some(Found { is_folder, mount, below, .. }) = found else { return Ok(vec![]) };
     let path = path.as_path();

@@ -9,7 +9,6 @@ use runner::{
     boundary::Secret,
     cli::{self, Cli, Command},
     engine::{Engine, Mode},
-    gpus::AmdGpus,
     host::{Environment, Host},
     options::RunOptions,
     pass_through::sort_words,
@@ -180,7 +179,7 @@ pub(super) fn ada(variables: &[(&str, &str)]) -> Host {
         cwd: Path::new(CWD).to_owned(),
         env: variables.iter().copied().collect::<Environment>(),
         nvidia_gpus: 0,
-        amd: AmdGpus::default(),
+        amd_driver: false,
         surroundings: Surroundings::default(),
         selinux: false,
         entrypoint: None,
@@ -193,11 +192,10 @@ pub(super) fn ada(variables: &[(&str, &str)]) -> Host {
 #[cfg(test)]
 mod tests {
     use super::{APART, Example, NATIVE, OFFLINE, PYTORCH, by_hand, program};
-    use crate::docs::regions::Syntax;
 
     #[test]
     fn a_run_by_hand_leaves_ids_and_folders_to_the_shell() {
-        let shown = by_hand(&OFFLINE).unwrap().render(Syntax::Markdown);
+        let shown = by_hand(&OFFLINE).unwrap().render();
         insta::assert_snapshot!(shown, @r#"
         ```sh
         mkdir -p "$PWD/results" "$HOME/.cache/huggingface"
@@ -227,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_run_is_shown_as_it_is_typed() {
-        let shown = [APART, PYTORCH].map(|example| program(&example).render(Syntax::Markdown));
+        let shown = [APART, PYTORCH].map(|example| program(&example).render());
         insta::assert_snapshot!(shown.concat(), @r#"
         ```sh
         HF_HUB_CACHE="$HOME/weights/hub" aienergyscore run --backend native \

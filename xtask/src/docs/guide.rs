@@ -11,10 +11,12 @@ use similar::TextDiff;
 
 use super::{
     Fault,
-    regions::{self, Rendered, Syntax},
+    regions::{self, Rendered},
     snippets::Snippet,
-    tree::HELPERS,
 };
+
+/// The folder of the helpers, whose Markdown files are guides.
+const HELPERS: &str = "ai_helpers";
 
 /// A guide, as it is and as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,10 +40,6 @@ impl Guide {
             .header(&format!("a/{name}"), &format!("b/{name}"))
             .to_string()
     }
-
-    fn syntax(&self) -> Syntax {
-        if self.name.ends_with(".md") { Syntax::Markdown } else { Syntax::Script }
-    }
 }
 
 /// Every guide below `root`, not rendered yet.
@@ -54,7 +52,6 @@ pub(super) fn read_all(root: &Path) -> anyhow::Result<Vec<Guide>> {
         pages.extend(name.to_str().filter(|name| name.ends_with(".md")).map(str::to_owned));
     }
     pages.sort();
-    pages.push("run_docker.sh".to_owned());
     let helpers = pages.into_iter().map(|page| format!("{HELPERS}/{page}"));
     std::iter::once("README.md".to_owned()).chain(helpers).map(|name| read(root, name)).collect()
 }
@@ -73,12 +70,11 @@ pub(super) fn render_all(mut guides: Vec<Guide>, snippets: &[Snippet]) -> (Vec<G
     let mut shown = BTreeSet::new();
     let mut all_faults = vec![];
     for guide in &mut guides {
-        let syntax = guide.syntax();
         let body = |name: &str| {
             let snippet = snippets.iter().find(|snippet| snippet.name == name)?;
-            Some(snippet.content.render(syntax))
+            Some(snippet.content.render())
         };
-        let Rendered { text, used, faults } = regions::render(&guide.text, syntax, body);
+        let Rendered { text, used, faults } = regions::render(&guide.text, body);
         guide.rendered = text;
         shown.extend(used);
         let here = |(line, what)| Fault { file: guide.name.clone(), line, what };
@@ -115,8 +111,7 @@ mod tests {
     #[test]
     fn the_diff_shows_what_would_change() {
         let page = "Prose.\n<!-- snippet: one -->\nby hand\n<!-- /snippet -->\n";
-        let script = "#!/bin/sh\n# snippet: one\n# /snippet\n";
-        let guides = vec![guide("README.md", page), guide("run.sh", script)];
+        let guides = vec![guide("README.md", page)];
         let (guides, faults) = render_all(guides, &[snippet("one")]);
         assert_eq!(faults, []);
         insta::assert_snapshot!(guides.iter().map(Guide::diff).collect::<String>(), @"
@@ -130,13 +125,6 @@ mod tests {
         +text of one
         +```
          <!-- /snippet -->
-        --- a/run.sh
-        +++ b/run.sh
-        @@ -1,3 +1,4 @@
-         #!/bin/sh
-         # snippet: one
-        +#   text of one
-         # /snippet
         ");
     }
 

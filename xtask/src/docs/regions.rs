@@ -1,13 +1,8 @@
 //! Finds a guide's generated regions and replaces what is between their marks. Pure.
 
-/// How a kind of file writes its marks and what is between them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Syntax {
-    /// `<!-- snippet: NAME -->` … `<!-- /snippet -->`
-    Markdown,
-    /// `# snippet: NAME` … `# /snippet`
-    Script,
-}
+/// The marks, as people write them.
+const START: &str = "<!-- snippet: NAME -->";
+const END: &str = "<!-- /snippet -->";
 
 /// A guide with its regions filled in.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,17 +16,13 @@ pub(super) struct Rendered {
 }
 
 /// `guide` with every region's body replaced by what `body` gives for its name.
-pub(super) fn render(
-    guide: &str,
-    syntax: Syntax,
-    body: impl Fn(&str) -> Option<String>,
-) -> Rendered {
+pub(super) fn render(guide: &str, body: impl Fn(&str) -> Option<String>) -> Rendered {
     let mut text = String::with_capacity(guide.len());
     let mut used = vec![];
     let mut faults = vec![];
     let mut open: Option<(usize, &str)> = None;
     for (number, line) in (1..).zip(guide.split_inclusive('\n')) {
-        match (mark(line, syntax), open) {
+        match (mark(line), open) {
             (Mark::None, None) => text.push_str(line),
             // Replaced by the body.
             (Mark::None, Some(_)) => {}
@@ -43,7 +34,7 @@ pub(super) fn render(
                 open = Some((number, name));
                 text.push_str(line);
                 match body(name) {
-                    Some(body) if has_mark(&body, syntax) => {
+                    Some(body) if has_mark(&body) => {
                         faults.push((number, format!("the snippet `{name}` shows a mark")));
                     }
                     Some(body) => text.push_str(&body),
@@ -57,23 +48,20 @@ pub(super) fn render(
             }
             (Mark::End, None) => faults.push((number, "an end without a begin".to_owned())),
             (Mark::Broken, _) => {
-                let [start, end] = syntax.marks();
-                faults.push((
-                    number,
-                    format!("a mark stands alone on its line, `{start}` or `{end}`"),
-                ));
+                let what = format!("a mark stands alone on its line, `{START}` or `{END}`");
+                faults.push((number, what));
             }
         }
     }
     if let Some((number, name)) = open {
-        faults.push((number, format!("`{name}` has no end, `{}`", syntax.marks()[1])));
+        faults.push((number, format!("`{name}` has no end, `{END}`")));
     }
     Rendered { text, used, faults }
 }
 
 /// Whether a body has a line that would begin or end a region when it is read again.
-fn has_mark(body: &str, syntax: Syntax) -> bool {
-    body.lines().any(|line| !matches!(mark(line, syntax), Mark::None))
+fn has_mark(body: &str) -> bool {
+    body.lines().any(|line| !matches!(mark(line), Mark::None))
 }
 
 /// What a line is.
@@ -88,30 +76,11 @@ enum Mark<'a> {
     Broken,
 }
 
-impl Syntax {
-    /// Begin and end, as people write them.
-    const fn marks(self) -> [&'static str; 2] {
-        match self {
-            Self::Markdown => ["<!-- snippet: NAME -->", "<!-- /snippet -->"],
-            Self::Script => ["# snippet: NAME", "# /snippet"],
-        }
-    }
-}
-
-fn mark(line: &str, syntax: Syntax) -> Mark<'_> {
-    let line = line.trim_end();
-    let (inside, closed) = match syntax {
-        Syntax::Markdown => match line.trim_start().strip_prefix("<!--") {
-            Some(rest) => match rest.strip_suffix("-->") {
-                Some(inside) => (inside.trim(), true),
-                None => (rest.trim_start(), false),
-            },
-            None => return Mark::None,
-        },
-        Syntax::Script => match line.strip_prefix('#') {
-            Some(rest) => (rest.trim(), true),
-            None => return Mark::None,
-        },
+fn mark(line: &str) -> Mark<'_> {
+    let Some(rest) = line.trim().strip_prefix("<!--") else { return Mark::None };
+    let (inside, closed) = match rest.strip_suffix("-->") {
+        Some(inside) => (inside.trim(), true),
+        None => (rest.trim_start(), false),
     };
     let is_name = |name: &str| {
         !name.is_empty() && name.bytes().all(|b| b == b'-' || b.is_ascii_alphanumeric())
@@ -130,7 +99,7 @@ mod properties;
 
 #[cfg(test)]
 mod tests {
-    use super::{Syntax, render};
+    use super::render;
 
     fn body(name: &str) -> Option<String> {
         match name {
@@ -141,7 +110,7 @@ mod tests {
     }
 
     fn faults(guide: &str) -> String {
-        let rendered = render(guide, Syntax::Markdown, body);
+        let rendered = render(guide, body);
         rendered.faults.iter().map(|(line, what)| format!("{line}: {what}\n")).collect()
     }
 
@@ -157,7 +126,7 @@ prose with no end mark: `<!-- /snippet -->`
 <!--snippet:two-->
 <!-- /snippet -->
 the last line, unended";
-        let rendered = render(guide, Syntax::Markdown, body);
+        let rendered = render(guide, body);
         insta::assert_snapshot!(rendered.text.replace('\r', "^M"), @"
         # Title^M
           <!-- a comment -->
@@ -172,22 +141,7 @@ the last line, unended";
         ");
         assert_eq!(rendered.used, ["one", "two"]);
         assert!(rendered.faults.is_empty(), "{:?}", rendered.faults);
-        assert_eq!(render(&rendered.text, Syntax::Markdown, body), rendered);
-    }
-
-    #[test]
-    fn a_script_has_its_marks_in_comments() {
-        let script = "#!/bin/sh\n# snippet: one\n# old\n# /snippet\n\n  # snippet: prose\necho\n";
-        let rendered = render(script, Syntax::Script, body);
-        insta::assert_snapshot!(rendered.text, @"
-        #!/bin/sh
-        # snippet: one
-        the body of one
-        # /snippet
-
-          # snippet: prose
-        echo
-        ");
+        assert_eq!(render(&rendered.text, body), rendered);
     }
 
     #[test]

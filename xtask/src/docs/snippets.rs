@@ -8,7 +8,7 @@ use runner::cli;
 use super::{
     commands::{self, APART, LEADERBOARD, NATIVE, OFFLINE, OPTIMUM, PYTORCH, SHARED, VLLM},
     content::Content,
-    image_environment, lookup, tables, tree,
+    tables,
 };
 
 /// A snippet.
@@ -25,19 +25,15 @@ pub(super) struct Snippet {
 /// Renders them all.
 ///
 /// # Errors
-/// When an example is no valid run, or a file of the tree cannot be read.
+/// When an example is no valid run, or a file cannot be read.
 pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
     let mut all = vec![
-        snippet("picture", tables::picture()?),
         snippet("mounts", tables::mounts()?),
         snippet("flags", tables::flags()?),
         snippet("other-flags", tables::other_flags()?),
         snippet("supervision", tables::supervision()?),
         snippet("identity", tables::engines::identity()?),
-        snippet("promises", tables::engines::promises()),
         snippet("variables", tables::variables()),
-        snippet("lookup", lookup::table()?),
-        snippet("image-environment", image_environment::table()?),
         snippet("run-options", tables::options(&cli::command(), "run")?),
         snippet("build-options", tables::options(&crate::Cli::command(), "build-image")?),
         snippet("commands", tables::commands()),
@@ -49,16 +45,10 @@ pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
         snippet("keys", tables::arguments::keys()),
         snippet("unsupported", tables::arguments::unsupported()),
         snippet("refused", tables::arguments::refused()),
-        snippet("families", tables::arguments::families()),
         snippet("configuration", tables::configuration()?),
-        snippet("settled", tables::settled()),
-        snippet("outputs", tables::outputs()),
-        snippet("exit-codes", tables::exit_codes()),
         snippet("fetch-options", tables::options(&cli::command(), "fetch")?),
         snippet("report-options", tables::options(&cli::command(), "report")?),
         snippet("submission-rules", tables::report::submission_rules()),
-        snippet("helpers", tree::helpers()?),
-        snippet("tree", tree::tree()?),
     ];
     // A pair `run-X` and `docker-X` shows the same run: as the program does it, and by hand.
     for (run, docker, example) in [

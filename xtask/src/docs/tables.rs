@@ -8,20 +8,14 @@ use std::fs;
 
 use anyhow::{Context as _, ensure};
 use clap::{Arg, CommandFactory as _};
-use contract::{
-    Backend, Flavour,
-    argument::DEFAULT_CONFIG,
-    env, output,
-    settled::{SETTLED, Settled},
-};
+use contract::{Backend, Flavour, argument::DEFAULT_CONFIG, env};
 use runner::{
     cli,
     engine::{Engine, Mode},
-    exit::Exit,
     hub_cache::breakage::What,
     plan::{Access, Input, Mount, MountVariable, RunPlan},
     render::command_line,
-    shell::{CommandLine, Part, Piece, Word},
+    shell::{CommandLine, Part, Word},
 };
 
 use super::{
@@ -114,24 +108,6 @@ pub(super) fn configuration() -> anyhow::Result<Content> {
     Ok(Content::Text(text.trim_end().to_owned()))
 }
 
-/// What the stacks get wrong, and what a run of ours does.
-pub(super) fn settled() -> Content {
-    let rows = SETTLED.map(|Settled { fault, settled }| vec![fault.to_owned(), settled.to_owned()]);
-    Content::Table { head: vec!["The stack by itself", "Here"], rows: rows.into() }
-}
-
-/// The files that a run leaves.
-pub(super) fn outputs() -> Content {
-    let rows = output::DOCUMENTED.map(|(name, meaning)| vec![code(name), meaning.to_owned()]);
-    Content::Table { head: vec!["File", "What is in it"], rows: rows.into() }
-}
-
-/// What the program's exit code tells.
-pub(super) fn exit_codes() -> Content {
-    let rows = Exit::DOCUMENTED.map(|(code, when)| vec![code.to_owned(), when.to_owned()]);
-    Content::Table { head: vec!["Exit code", "When"], rows: rows.into() }
-}
-
 /// Everything that can be mounted, with its reason.
 pub(super) fn mounts() -> anyhow::Result<Content> {
     let plan = everything_mounted()?;
@@ -139,30 +115,6 @@ pub(super) fn mounts() -> anyhow::Result<Content> {
     let rows = plan.mounts.iter().map(mount_row).chain(inputs).collect();
     let head = vec!["On your machine", "Chosen by", "In the container", "Access", "Why"];
     Ok(Content::Table { head, rows })
-}
-
-/// The mounts of a usual run, drawn.
-pub(super) fn picture() -> anyhow::Result<Content> {
-    let usual = Example { token: true, ..NATIVE };
-    let plan = plan(&usual, &Engine::typical(Mode::DockerRootful))?;
-    let arrows = plan.mounts.iter().map(|mount| {
-        let arrow = match mount.access {
-            Access::ReadWrite => "<── read, write ──>",
-            Access::ReadOnly => " ── read only ───> ",
-        };
-        (source(mount), arrow, mount.target.to_owned())
-    });
-    let you = [Piece::Uid(0), Piece::Text(":".to_owned()), Piece::Gid(0)];
-    let you = Part { words: vec![Word::of(you)], reason: String::new() };
-    let you = CommandLine { env: vec![], parts: vec![you] }.to_shell(PORTABLE).replace('"', "");
-    let identity = (you, " ── the same ────> ", "uid:gid of the benchmark".to_owned());
-    let title = ("your machine".to_owned(), "", "the container".to_owned());
-    let rows: Vec<_> = [title].into_iter().chain(arrows).chain([identity]).collect();
-    let width = rows.iter().map(|(left, ..)| left.chars().count()).max().unwrap_or_default();
-    let lines = rows.iter().map(|(left, arrow, right)| {
-        format!("{left:width$}  {arrow:19}  {right}").trim_end().to_owned()
-    });
-    Ok(Content::Text(lines.collect::<Vec<_>>().join("\n")))
 }
 
 /// Every part of a command with everything that can be mounted, with its reason.
@@ -326,7 +278,7 @@ mod tests {
     use clap::{Arg, ArgAction, Command};
 
     use super::{meaning, spelling, subcommands};
-    use crate::docs::{content::Content, regions::Syntax};
+    use crate::docs::content::Content;
 
     #[test]
     fn options_are_told_as_help_tells_them() {
@@ -343,12 +295,14 @@ mod tests {
         let rows = command.get_arguments();
         let rows = rows.map(|argument| vec![spelling(argument), meaning(argument)]).collect();
         let table = Content::Table { head: vec!["", ""], rows };
-        insta::assert_snapshot!(table.render(Syntax::Script), @"
-        #   -n, --num <N>  How many
-        #   --mode <MODE>  How; one of a, b
-        #   --gpus <GPUS>  Which [default: auto]
-        #   --dry          Only show
-        #   [REST]...      The rest
+        insta::assert_snapshot!(table.render(), @"
+        |  |  |
+        | --- | --- |
+        | -n, --num <N> | How many |
+        | --mode <MODE> | How; one of `a`, `b` |
+        | --gpus <GPUS> | Which [default: auto] |
+        | --dry | Only show |
+        | [REST]... | The rest |
         ");
     }
 
@@ -358,7 +312,7 @@ mod tests {
             Command::new("run").about("Run it."),
             Command::new("reap").about("For itself.").hide(true),
         ]);
-        insta::assert_snapshot!(subcommands(&program, "x").render(Syntax::Markdown), @"
+        insta::assert_snapshot!(subcommands(&program, "x").render(), @"
         | Command | What it does |
         | --- | --- |
         | `x run` | Run it |

@@ -11,7 +11,7 @@ use untrusted::Dir;
 use crate::sha256;
 
 /// Bytes of the longest reference.
-pub(super) const LONGEST_REF: u64 = 4096;
+const LONGEST_REF: u64 = 4096;
 
 /// A model that is ready to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,22 +53,6 @@ impl Repo {
             file: self.hub.join(&self.folder).join(snapshot(origin)),
             how: String::new(),
         }
-    }
-
-    /// Whether the file with this digest is there, and whole; its reference and snapshot are then
-    /// made sure of, too.
-    ///
-    /// # Errors
-    /// When the repo cannot be read or written.
-    pub(super) fn has(&self, file: &str, digest: &str) -> anyhow::Result<Intact> {
-        match self.digest_of(digest).with_context(|| self.doing("reading"))? {
-            None => return Ok(Intact::Missing),
-            Some(found) if found != digest => return Ok(Intact::Damaged),
-            Some(_) => {}
-        }
-        self.link(file, digest, digest)?;
-        self.refer(digest)?;
-        Ok(Intact::Whole)
     }
 
     /// Whether the repo refers to the snapshot of `origin`, and all files of that are whole.
@@ -172,17 +156,6 @@ impl Repo {
     }
 }
 
-/// State of a content in a repo.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Intact {
-    /// There, and what its name says.
-    Whole,
-    /// There, but something else.
-    Damaged,
-    /// Not there.
-    Missing,
-}
-
 /// Where the snapshot of a content lies, below its repo.
 fn snapshot(origin: &str) -> String {
     format!("snapshots/{}", commit(origin))
@@ -215,7 +188,7 @@ pub(super) fn name_of(file: &str) -> String {
 mod tests {
     use std::fs;
 
-    use super::{Intact, Repo, name_of};
+    use super::{Repo, name_of};
     use crate::sha256;
 
     #[test]
@@ -226,9 +199,8 @@ mod tests {
         let digest = sha256::of_file(&file).unwrap();
         let repo = Repo::new(&folder.path().join("hub"), "tiny");
         assert_eq!(repo.model(&digest).id, "smoke/tiny");
-        assert_eq!(repo.has("tiny.gguf", &digest).unwrap(), Intact::Missing);
         repo.adopt(&file, "tiny.gguf", &digest).unwrap();
-        assert_eq!(repo.has("tiny.gguf", &digest).unwrap(), Intact::Whole);
+        repo.refer(&digest).unwrap();
         assert!(!file.exists());
 
         let repo_folder = folder.path().join("hub/models--smoke--tiny");
@@ -239,26 +211,6 @@ mod tests {
         assert_eq!(fs::read(snapshot.join("tiny.gguf")).unwrap(), b"weights");
         let link = fs::read_link(snapshot.join("tiny.gguf")).unwrap();
         assert_eq!(link.to_str().unwrap(), format!("../../blobs/{digest}"));
-    }
-
-    #[test]
-    fn damage_is_seen_and_a_lost_link_comes_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("download");
-        let repo = Repo::new(&folder.path().join("hub"), "tiny");
-        fs::write(&file, "weights").unwrap();
-        let digest = sha256::of_file(&file).unwrap();
-        repo.adopt(&file, "tiny.gguf", &digest).unwrap();
-        let snapshots = folder.path().join("hub/models--smoke--tiny/snapshots");
-        fs::remove_dir_all(&snapshots).unwrap();
-        assert_eq!(repo.has("tiny.gguf", &digest).unwrap(), Intact::Whole);
-        assert!(snapshots.join(&digest[..40]).join("tiny.gguf").is_file());
-
-        fs::write(repo.hub.join(&repo.folder).join("blobs").join(&digest), "weight").unwrap();
-        assert_eq!(repo.has("tiny.gguf", &digest).unwrap(), Intact::Damaged);
-        fs::write(&file, "weights").unwrap();
-        repo.adopt(&file, "tiny.gguf", &digest).unwrap();
-        assert_eq!(repo.has("tiny.gguf", &digest).unwrap(), Intact::Whole);
     }
 
     #[test]

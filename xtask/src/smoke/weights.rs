@@ -64,18 +64,8 @@ pub(super) fn ready(
     let gguf = model.file.strip_prefix(&home).context("the model lies in its Hub cache")?;
     let gguf = format!("{}/{}", path::HF_HOME, gguf.display());
     let command = conversion(engine, flavour, &home, scratch.path(), gguf)?;
-    let status = tool::live(
-        command
-            .iter()
-            .fold(None, |cmd: Option<xshell::Cmd<'_>>, word| {
-                Some(match cmd {
-                    None => sh.cmd(word),
-                    Some(cmd) => cmd.arg(word),
-                })
-            })
-            .context("a command has a program")?,
-        &[],
-    )?;
+    let (program, arguments) = command.split_first().context("a command has a program")?;
+    let status = tool::live(sh.cmd(program).args(arguments), &[])?;
     if !status.success() {
         bail!("making weights of `{}` failed ({status}); the container says above why", model.id);
     }

@@ -2,7 +2,7 @@
 
 use proptest::{collection::vec, prelude::*, sample::select};
 
-use super::{Mark, Rendered, Syntax, mark, render};
+use super::{Mark, Rendered, mark, render};
 
 /// Lines that are marks, nearly marks, and prose.
 fn line() -> impl Strategy<Value = String> {
@@ -15,10 +15,6 @@ fn line() -> impl Strategy<Value = String> {
         "<!-- /snippet",
         "<!-- snippet: one",
         "<!-- a -->",
-        "# snippet: one",
-        "# /snippet",
-        "#snippet:two",
-        "# snippet: ",
         "# prose",
         "```sh",
         "",
@@ -35,18 +31,14 @@ fn guide() -> impl Strategy<Value = String> {
     prop_oneof![vec(line(), 0..12).prop_map(|lines| lines.concat()), any::<String>()]
 }
 
-fn syntax() -> impl Strategy<Value = Syntax> {
-    select(vec![Syntax::Markdown, Syntax::Script])
-}
-
 fn body(name: &str) -> Option<String> {
     (name != "none").then(|| format!("```text\nthe body of {name}\n```\n"))
 }
 
 /// The text outside of the regions, and their marks.
-fn kept(text: &str, syntax: Syntax) -> Vec<&str> {
+fn kept(text: &str) -> Vec<&str> {
     let mut inside = false;
-    let lines = text.split_inclusive('\n').filter(|line| match mark(line, syntax) {
+    let lines = text.split_inclusive('\n').filter(|line| match mark(line) {
         Mark::Start(_) => {
             inside = true;
             true
@@ -62,40 +54,37 @@ fn kept(text: &str, syntax: Syntax) -> Vec<&str> {
 
 proptest! {
     #[test]
-    fn what_is_regenerated_stays_as_it_is(guide in guide(), syntax in syntax()) {
-        let rendered = render(&guide, syntax, body);
+    fn what_is_regenerated_stays_as_it_is(guide in guide()) {
+        let rendered = render(&guide, body);
         if rendered.faults.is_empty() {
-            prop_assert_eq!(&render(&rendered.text, syntax, body), &rendered);
+            prop_assert_eq!(&render(&rendered.text, body), &rendered);
         }
     }
 
     #[test]
-    fn nothing_outside_of_a_region_changes(guide in guide(), syntax in syntax()) {
-        let Rendered { text, used, faults } = render(&guide, syntax, body);
+    fn nothing_outside_of_a_region_changes(guide in guide()) {
+        let Rendered { text, used, faults } = render(&guide, body);
         if faults.is_empty() {
-            prop_assert_eq!(kept(&text, syntax), kept(&guide, syntax));
+            prop_assert_eq!(kept(&text), kept(&guide));
             prop_assert!(used.iter().all(|name| text.contains(&body(name).unwrap())));
         }
     }
 
     #[test]
-    fn a_fault_is_of_a_line_that_is_there(guide in guide(), syntax in syntax()) {
+    fn a_fault_is_of_a_line_that_is_there(guide in guide()) {
         let lines = guide.split_inclusive('\n').count();
-        for (line, what) in render(&guide, syntax, body).faults {
+        for (line, what) in render(&guide, body).faults {
             prop_assert!((1..=lines).contains(&line) && !what.is_empty());
         }
     }
 
     #[test]
-    fn a_body_of_any_text_is_regenerated_or_told_of(shown in guide(), syntax in syntax()) {
-        let guide = match syntax {
-            Syntax::Markdown => "<!-- snippet: one -->\n<!-- /snippet -->\n",
-            Syntax::Script => "# snippet: one\n# /snippet\n",
-        };
+    fn a_body_of_any_text_is_regenerated_or_told_of(shown in guide()) {
+        let guide = "<!-- snippet: one -->\n<!-- /snippet -->\n";
         let body = |_: &str| Some(format!("{shown}\n"));
-        let rendered = render(guide, syntax, body);
+        let rendered = render(guide, body);
         if rendered.faults.is_empty() {
-            prop_assert_eq!(&render(&rendered.text, syntax, body), &rendered);
+            prop_assert_eq!(&render(&rendered.text, body), &rendered);
         }
     }
 }

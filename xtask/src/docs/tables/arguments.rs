@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use contract::{
     Backend,
-    argument::{FAMILIES, Family, KEYS, Key, Kind, REFUSED, Support},
+    argument::{KEYS, Key, Kind, REFUSED, Support},
 };
 
 use super::code;
@@ -82,17 +82,4 @@ fn takes(kind: Kind) -> String {
 pub(in crate::docs) fn refused() -> Content {
     let rows = REFUSED.map(|(name, why)| vec![code(name), why.to_owned()]);
     Content::Table { head: vec!["Refused", "Why"], rows: rows.into() }
-}
-
-/// How families of models are told to reason.
-pub(in crate::docs) fn families() -> Content {
-    let spelt = |args: &[&str]| {
-        let args: Vec<_> = args.iter().map(|arg| code(arg)).collect();
-        if args.is_empty() { "–".to_owned() } else { args.join(" ") }
-    };
-    let rows = FAMILIES.map(|Family { models, there, on, off }| {
-        vec![models.to_owned(), there.to_owned(), spelt(on), spelt(off)]
-    });
-    let head = vec!["Models", "AIEnergyScore", "Here", "Here, to turn it off"];
-    Content::Table { head, rows: rows.into() }
 }

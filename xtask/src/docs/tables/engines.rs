@@ -1,8 +1,7 @@
-//! The guides' tables of engines: who a container runs as, and what is promised.
+//! The guides' table of engines: who a container runs as.
 
 use runner::{
     engine::{Engine, Mode},
-    promise::Promise,
     render::command_line,
     shell::{CommandLine, Part},
 };
@@ -31,25 +30,4 @@ pub(in crate::docs) fn identity() -> anyhow::Result<Content> {
         rows.push(vec![mode.to_string(), code(&flags), reasons.join("; ")]);
     }
     Ok(Content::Table { head: vec!["Engine", "Flags", "Why"], rows })
-}
-
-/// What is promised, by the mode of the engine.
-pub(in crate::docs) fn promises() -> Content {
-    let head = vec![
-        "Promise",
-        "Docker, rootful",
-        "Docker, userns-remap",
-        "Docker, rootless",
-        "Podman, rootless",
-        "Podman, rootful",
-    ];
-    let rows = Promise::ALL.map(|promise| {
-        let kept = Mode::WITH_CONTAINERS.map(|mode| {
-            promise
-                .broken_by(&Engine::typical(mode))
-                .map_or_else(|| "yes".to_owned(), |why| format!("no: {why}"))
-        });
-        [promise.text().to_owned()].into_iter().chain(kept).collect()
-    });
-    Content::Table { head, rows: rows.into() }
 }

@@ -2,7 +2,7 @@
 
 use contract::{
     Backend,
-    argument::{self, DATASET, DEVICE, FAMILIES, KEYS, Key, Kind, REASONING, Support},
+    argument::{self, DATASET, DEVICE, KEYS, Key, Kind, REASONING, Support},
 };
 use serde_json::Value;
 
@@ -89,17 +89,20 @@ fn a_limit_is_of_values_that_the_key_has() {
 
 #[test]
 fn what_the_families_table_says_is_taken_by_every_backend() {
-    for family in FAMILIES {
-        for args in [family.on, family.off] {
-            let reasoning = format!("{REASONING}=True");
-            let args = [&["backend.model=org/m", &*reasoning], args].concat();
-            for backend in Backend::ALL {
-                let settings = parsed(backend, &args).unwrap_or_else(|why| panic!("{why}"));
-                for arg in &args {
-                    let (key, _) = argument::split(arg).unwrap();
-                    assert!(settings.get(key).is_some(), "{backend} {arg}");
-                }
-            }
+    let guide = include_str!("../../../../../ai_helpers/BENCHMARK_ARGUMENTS.md");
+    let (_, table) = guide.split_once("| Models | AIEnergyScore |").unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let args =
+        rows.flat_map(|row| row.split('|').skip(3)).map(|cell| cell.trim().trim_matches('`'));
+    let args: Vec<_> = args.filter(|arg| arg.contains('=')).collect();
+    assert!(args.len() > 8, "{args:?}");
+    for arg in args {
+        let reasoning = format!("{REASONING}=True");
+        for backend in Backend::ALL {
+            let settings = parsed(backend, &["backend.model=org/m", &reasoning, arg]);
+            let settings = settings.unwrap_or_else(|why| panic!("{why}"));
+            let (key, _) = argument::split(arg).unwrap();
+            assert!(settings.get(key).is_some(), "{backend} {arg}");
         }
     }
 }

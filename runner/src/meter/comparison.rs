@@ -1,7 +1,7 @@
-//! What the host's meter has to say about a run's own numbers.
+//! A run's own numbers beside those of the host's meter.
 
 use contract::{
-    host_meter::{HostMeter, MeteredDevice, merged},
+    host_meter::{HostMeter, MeteredDevice},
     summary::{DeviceKind, Status, Summary},
 };
 
@@ -111,7 +111,7 @@ fn difference(name: &str, host: f64, backend: f64, reasons: &str) -> Option<Stri
 }
 
 fn reasons(kind: DeviceKind, meter: &HostMeter) -> String {
-    let seconds: f64 = merged(&meter.phases).iter().map(|(from, to)| to - from).sum();
+    let seconds = meter.counted_seconds();
     let short = (seconds < SHORT).then(|| {
         format!("the phases took {seconds:.1} s, in which the counters' steps matter (take more prompts)")
     });
@@ -311,6 +311,15 @@ mod tests {
         the energy of the server's GPUs cannot be seen from here: it is not on this machine
         not comparable with the score, which is the energy of an NVIDIA H100 80GB: no GPU was measured
         ");
+    }
+
+    #[test]
+    fn idleness_is_taken_off_over_the_counted_phases_alone() {
+        let meter = meter(vec![gpu(H100, 4.0)]);
+        assert_eq!(meter.above_idle(&meter.devices[0]), Some(3.0));
+        let mut unknown = meter.devices[0].clone();
+        unknown.idle_watts = None;
+        assert_eq!(meter.above_idle(&unknown), None);
     }
 
     proptest! {

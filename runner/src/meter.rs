@@ -5,11 +5,10 @@
 //! counted phases, follow a counter over its wrap and make power over time. It never fails a run: what
 //! it cannot read is a note.
 
-mod amd;
 mod cgroup;
 mod clock;
+mod comparison;
 mod gauge;
-mod judge;
 mod nvml;
 mod process;
 mod rapl;
@@ -18,7 +17,6 @@ mod request;
 mod rules;
 mod sampler;
 mod served;
-mod server;
 mod target;
 mod trace;
 mod watts;
@@ -33,19 +31,15 @@ use std::{
 };
 
 pub(crate) use self::{
-    judge::notes,
+    comparison::notes,
     recording::Recording,
-    request::{Look, Request},
+    request::{Look, Machine, Request},
     served::Served,
+    target::Subject,
 };
 pub use self::{request::Options, watts::Watts};
 
-use self::{
-    gauge::Gauge,
-    process::Processes,
-    sampler::Sampler,
-    target::{Subject, Target},
-};
+use self::{process::Processes, request::counts_processors, sampler::Sampler, target::Target};
 use crate::{process::ask, terminal};
 
 /// From one sample to the next.
@@ -114,11 +108,13 @@ impl Meter {
 
 /// Meters until it is stopped.
 fn run(request: &Request, begin: &Sender<()>, stop: &Receiver<()>) -> Recording {
-    let mut notes = request.notes.clone();
-    let library = request.wants_nvml().then(|| nvml::load(&request.library));
-    let gauges = gauges(request, library.as_ref(), &mut notes);
-    let is_blind =
-        gauges.iter().all(|gauge| gauge.about.kind != contract::summary::DeviceKind::Cpu);
+    let library = request.load();
+    let (mut gauges, mut notes) = (vec![], vec![]);
+    for found in request.find(library.as_ref()) {
+        gauges.extend(found.gauges);
+        notes.extend(found.refused);
+    }
+    let is_blind = !counts_processors(&gauges);
     let watts_per_cpu = request.watts_per_cpu.filter(|_| is_blind);
     match (request.watts_per_cpu, is_blind) {
         (Some(_), false) => {
@@ -130,8 +126,8 @@ fn run(request: &Request, begin: &Sender<()>, stop: &Receiver<()>) -> Recording 
         ),
         (Some(_), true) | (None, false) => {}
     }
-    let target = Target::new(request.subject.clone(), &request.root);
-    let processes = Processes::below(&request.root);
+    let target = Target::new(request.subject.clone(), &request.machine.root);
+    let processes = Processes::below(&request.machine.root);
     if request.idle.is_some() && gauges.is_empty() {
         notes.push("no idle baseline was taken: nothing here is measured".to_owned());
     }
@@ -166,24 +162,6 @@ fn until(stop: &Receiver<()>, end: Option<Instant>, mut work: impl FnMut()) {
         // What was missed is not made up for.
         next = Instant::now().max(next + PERIOD);
     }
-}
-
-/// Everything that can be read of what was asked for.
-fn gauges<'a>(
-    request: &Request,
-    library: Option<&'a Result<nvml_wrapper::Nvml, String>>,
-    notes: &mut Vec<String>,
-) -> Vec<Gauge<'a>> {
-    let (mut gauges, refused) = match library {
-        Some(Ok(nvml)) => nvml::gauges(nvml, &request.gpus),
-        Some(Err(why)) => (vec![], vec![why.clone()]),
-        None => amd::gauges(&request.root, &request.gpus),
-    };
-    notes.extend(refused);
-    let (processors, refused) = rapl::gauges(&request.root.join("sys/class/powercap"));
-    gauges.extend(processors);
-    notes.extend(refused);
-    gauges
 }
 
 #[cfg(test)]

@@ -1,0 +1,154 @@
+//! What of a run the host meters: its own GPUs, or those of a server on this machine.
+
+use std::{sync::Arc, time::Duration};
+
+use contract::Backend;
+
+use crate::{
+    engine::{Engine, Question},
+    gpus::{Devices, Gpus},
+    host::Host,
+    meter::{Machine, Options, Request, Served, Subject},
+    options::RunOptions,
+    plan::RunPlan,
+};
+
+/// What the meter is asked for beside a run.
+pub(crate) fn request(
+    options: &RunOptions,
+    plan: &RunPlan,
+    engine: &Engine,
+    host: &Host,
+) -> Request {
+    let endpoint = options.endpoint.as_deref().filter(|_| plan.backend.value == Backend::Vllm);
+    let served = Served::by(endpoint);
+    let (gpus, only_used) = gpus(options, plan, engine, host, served);
+    let no_gpus = (gpus == Devices::None && host.has_gpus())
+        .then(|| format!("no GPU is metered, as the run has none: {}", plan.gpus.reason));
+    let subject = match &plan.supervision {
+        Some(supervision) if engine.has_containers() => Subject::Container {
+            cidfile: supervision.cidfile.as_path().to_owned(),
+            pid_command: Question::Pid(&supervision.container).command(engine),
+        },
+        _ => Subject::Child(Arc::default()),
+    };
+    let Options { idle_seconds, watts_per_cpu } = options.meter;
+    Request {
+        served,
+        gpus,
+        no_gpus,
+        only_used,
+        idle: idle_seconds.map(|seconds| Duration::from_secs(seconds.into())),
+        watts_per_cpu,
+        subject,
+        machine: Machine::default(),
+    }
+}
+
+/// The GPUs of a run, and whether those that nothing runs on are to be left out.
+fn gpus(
+    options: &RunOptions,
+    plan: &RunPlan,
+    engine: &Engine,
+    host: &Host,
+    served: Served,
+) -> (Devices, bool) {
+    if served == Served::Here {
+        return match &options.gpus {
+            Gpus::Exactly(devices) => (devices.clone(), false),
+            Gpus::Auto if host.has_nvidia() => (Devices::All, true),
+            Gpus::Auto => (Devices::None, false),
+        };
+    }
+    let chosen = host.env.text("CUDA_VISIBLE_DEVICES").filter(|_| !engine.has_containers());
+    match (&plan.gpus.value, chosen) {
+        // A child of ours sees what its environment lets it see.
+        (Devices::All, Some(chosen)) => (visible(&chosen), false),
+        (devices, _) => (devices.clone(), false),
+    }
+}
+
+/// What a list of visible devices stands for: it ends where something is no device.
+fn visible(list: &str) -> Devices {
+    let is_device = |name: &&str| !matches!(*name, "" | "-1" | "none" | "NoDevFiles");
+    let names: Vec<_> =
+        list.split(',').map(str::trim).take_while(is_device).map(str::to_owned).collect();
+    if names.is_empty() { Devices::None } else { Devices::List(names) }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::Backend;
+
+    use super::visible;
+    use crate::{
+        engine::{Mode, Nvidia},
+        gpus::Devices,
+        host::Host,
+        meter::{Request, Served, Subject},
+        options::{self, RunOptions},
+        plan::RunPlan,
+        testing::{engine, host},
+    };
+
+    fn request(mode: Mode, asked: options::Request, host: &Host) -> Request {
+        let mut engine = engine(mode);
+        engine.nvidia = Nvidia::Gpus;
+        let options = RunOptions::new(asked, host).unwrap();
+        let plan = RunPlan::new(&options, host, &engine).unwrap();
+        super::request(&options, &plan, &engine, host)
+    }
+
+    fn asked(backend: Backend, gpus: &str) -> options::Request {
+        let backend = Some(backend);
+        options::Request { backend, gpus: gpus.parse().unwrap(), ..options::Request::default() }
+    }
+
+    #[test]
+    fn the_gpus_of_the_run_are_metered() {
+        let host = Host { nvidia_gpus: 4, ..host() };
+        let docker = |backend, gpus| request(Mode::DockerRootful, asked(backend, gpus), &host);
+        let list = Devices::List(vec!["0".into(), "2".into()]);
+        assert_eq!(docker(Backend::Pytorch, "auto").gpus, Devices::All);
+        assert_eq!(docker(Backend::Pytorch, "device=0,2").gpus, list);
+        assert_eq!(docker(Backend::Pytorch, "2").gpus, Devices::Count(2));
+        let native = docker(Backend::Native, "auto");
+        assert_eq!(native.gpus, Devices::None);
+        insta::assert_snapshot!(native.no_gpus.unwrap(), @"no GPU is metered, as the run has none: auto: the `native` backend uses none");
+        assert!(matches!(native.subject, Subject::Container { .. }));
+    }
+
+    #[test]
+    fn a_child_has_the_gpus_that_its_environment_shows() {
+        let mut host = Host { nvidia_gpus: 4, ..host() };
+        host.env = [("CUDA_VISIBLE_DEVICES", "3, 1")].into_iter().collect();
+        let child = request(Mode::Host, asked(Backend::Pytorch, "all"), &host);
+        assert_eq!(child.gpus, Devices::List(vec!["3".into(), "1".into()]));
+        assert!(matches!(child.subject, Subject::Child(_)));
+        let container = request(Mode::DockerRootful, asked(Backend::Pytorch, "all"), &host);
+        assert_eq!(container.gpus, Devices::All);
+        for (list, expected) in [
+            ("", Devices::None),
+            ("-1", Devices::None),
+            ("0,-1,2", Devices::List(vec!["0".into()])),
+            ("GPU-1", Devices::List(vec!["GPU-1".into()])),
+        ] {
+            assert_eq!(visible(list), expected, "{list}");
+        }
+    }
+
+    #[test]
+    fn a_server_on_this_machine_has_the_gpus_that_are_in_use() {
+        let served = |endpoint: &str, gpus: &str| {
+            let mut host = Host { nvidia_gpus: 4, ..host() };
+            host.env = [("VLLM_ENDPOINT", endpoint)].into_iter().collect();
+            let request = request(Mode::DockerRootful, asked(Backend::Vllm, gpus), &host);
+            (request.served, request.gpus, request.only_used)
+        };
+        let here = "http://host.docker.internal:8000/v1";
+        assert_eq!(served(here, "auto"), (Served::Here, Devices::All, true));
+        assert_eq!(served(here, "1"), (Served::Here, Devices::Count(1), false));
+        let far = "http://192.0.2.1:8000/v1";
+        assert_eq!(served(far, "auto"), (Served::Elsewhere, Devices::None, false));
+    }
+}
