@@ -91,7 +91,7 @@ pub const SETTLED: [Settled; 31] = [
     ),
     settled(
         "half a second of the tracker's own waiting counts at each end of a phase (both)",
-        "a note says so, where it is more than a tenth of the phase",
+        "a note says so, where it is more than a tenth of the phase; where it is of all that counts, no headline shows that energy",
     ),
     settled(
         "unknown or unsupported overrides dropped in silence (both)",

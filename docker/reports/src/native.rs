@@ -69,6 +69,7 @@ fn measurement(energy: &Part<'_>) -> anyhow::Result<Measurement> {
         status: status.one_of(known)?,
         source: energy.need("source")?.text()?.to_owned(),
         devices: energy.need("devices")?.list()?.iter().map(device).collect::<Result<_, _>>()?,
+        tracked: None,
     })
 }
 

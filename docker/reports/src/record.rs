@@ -5,7 +5,7 @@ use contract::{
     Backend,
     host_meter::Phase,
     output,
-    summary::{Run, Status},
+    summary::{Run, Status, Tracked},
 };
 use serde_json::Value;
 
@@ -42,6 +42,8 @@ pub(super) struct Record {
     pub(super) phases: Vec<Phase>,
     /// What the energies were read from.
     pub(super) energy: Sources,
+    /// How long their tracker measured; records of before it was looked at lack it.
+    pub(super) tracked: Option<Tracked>,
     /// What a reader of the numbers must know.
     pub(super) notes: Vec<String>,
 }
@@ -115,6 +117,7 @@ impl Record {
                 .transpose()?,
             phases: phases(&record)?,
             energy: Sources::parse(&record.need("energy")?)?,
+            tracked: record.find("tracked").map(|part| tracked(&part)).transpose()?,
             notes: record.need("notes")?.texts()?,
         })
     }
@@ -168,6 +171,14 @@ impl Record {
             phases: self.phases.clone(),
         }
     }
+}
+
+fn tracked(part: &Part<'_>) -> anyhow::Result<Tracked> {
+    let seconds = |key| part.need(key)?.seconds();
+    Ok(Tracked {
+        worked_seconds: seconds("worked_seconds")?,
+        waited_seconds: seconds("waited_seconds")?,
+    })
 }
 
 impl Sources {

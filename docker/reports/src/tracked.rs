@@ -1,7 +1,7 @@
 //! Energies as the stacks' tracker gives them, with what they stand on.
 
 use anyhow::ensure;
-use contract::summary::{Device, DeviceKind, Measurement, Status};
+use contract::summary::{Device, DeviceKind, Measurement, Status, Tracked};
 
 use super::{
     json::AGAIN,
@@ -50,12 +50,18 @@ pub(super) struct Standing {
     device: Option<String>,
     /// Whether the device was seen, and not only asked for.
     seen: bool,
+    tracked: Option<Tracked>,
 }
 
 impl Standing {
     /// As the record says.
     pub(super) fn recorded(record: &Record) -> Self {
-        Self { sources: record.energy.clone(), device: record.device.clone(), seen: true }
+        Self {
+            sources: record.energy.clone(),
+            device: record.device.clone(),
+            seen: true,
+            tracked: record.tracked,
+        }
     }
 
     /// As far as a report from elsewhere tells. Only a GPU's energy is known to come from a counter
@@ -78,7 +84,7 @@ impl Standing {
             cpu: Some(unknown.clone()),
             ram: Some(unknown),
         };
-        Self { sources, device, seen: false }
+        Self { sources, device, seen: false, tracked: None }
     }
 }
 
@@ -104,7 +110,7 @@ pub(super) struct Judged {
 
 /// Names the source of every energy, and decides whether GPUs count.
 pub(super) fn judge(energies: Energies, standing: Standing) -> Judged {
-    let Standing { sources: Sources { gpu, cpu, ram }, device, seen } = standing;
+    let Standing { sources: Sources { gpu, cpu, ram }, device, seen, tracked } = standing;
     let mut notes = Vec::new();
     // A GPU may have a number: `cuda:0`.
     let elsewhere = device.filter(|device| !device.starts_with("cuda"));
@@ -133,13 +139,13 @@ pub(super) fn judge(energies: Energies, standing: Standing) -> Judged {
         notes.push(note);
         counts
     });
-    let gpu_counts = gpu.is_some();
+    let is_gpu = gpu.is_some();
     let kinds = [
         (gpu, DeviceKind::Gpu, "GPU", energies.gpu),
         (cpu, DeviceKind::Cpu, "CPU", energies.cpu),
         (ram, DeviceKind::Ram, "RAM", energies.ram),
     ];
-    let mut said = if gpu_counts { vec![] } else { vec!["no GPU was measured".to_owned()] };
+    let mut said = if is_gpu { vec![] } else { vec!["no GPU was measured".to_owned()] };
     let mut devices = Vec::new();
     for (source, kind, name, energy_wh) in kinds {
         let Some(Source { status, source, devices: names }) = source else { continue };
@@ -156,6 +162,7 @@ pub(super) fn judge(energies: Energies, standing: Standing) -> Judged {
     let strongest = [Status::Measured, Status::Estimated];
     let has = |status: &Status| devices.iter().any(|device| device.status == *status);
     let status = strongest.into_iter().find(has).unwrap_or(Status::NotMeasured);
-    let measurement = Measurement { status, source: said.join("; "), devices };
+    let measurement = Measurement { status, source: said.join("; "), devices, tracked };
+    let gpu_counts = is_gpu && measurement.too_short().is_none();
     Judged { measurement, gpu_counts, notes }
 }

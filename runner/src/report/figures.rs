@@ -32,6 +32,8 @@ pub struct Drawn {
     pub kind: DeviceKind,
     /// Whether it was the host that metered, beside the benchmark.
     pub by_host: bool,
+    /// Whether too much of it is the tracker's own waiting: it is not the model's then.
+    pub too_short: bool,
     /// The energy, in Wh per 1,000 answered prompts.
     pub figure: Figure,
 }
@@ -47,6 +49,8 @@ pub struct Figures {
     pub others: Vec<Drawn>,
     /// Whether a server answered: what else was measured is then of its client's machine.
     pub served: bool,
+    /// Why the benchmark's own energies are not the model's, if they are not.
+    pub too_short: Option<String>,
     /// Generated tokens per second.
     pub tokens_per_second: Option<Figure>,
     /// Generated tokens per joule of the GPUs, or else of what was measured, with the kind.
@@ -89,7 +93,7 @@ impl Figures {
         let tokens_per_joule = || {
             let strongest = drawn.iter().find(|drawn| {
                 let computed = !served || drawn.kind == DeviceKind::Gpu;
-                computed && drawn.figure.status == Status::Measured
+                computed && !drawn.too_short && drawn.figure.status == Status::Measured
             })?;
             // An estimate knows nothing of the tokens.
             Some((strongest.kind, per_joule(tokens.as_ref()?, &strongest.figure)?))
@@ -98,7 +102,8 @@ impl Figures {
         let per_thousand = |figure: Figure| per_thousand(figure, &prompts);
         let [preprocess, prefill, decode] =
             [summary.preprocess_wh, summary.prefill_wh, summary.decode_wh];
-        let gpu_figure = drawn.iter().find(|drawn| drawn.kind == DeviceKind::Gpu && !drawn.by_host);
+        let is_score = |drawn: &Drawn| drawn.kind == DeviceKind::Gpu && !drawn.too_short;
+        let gpu_figure = drawn.iter().find(|drawn| is_score(drawn) && !drawn.by_host);
         let phases = PHASES.into_iter().zip([preprocess, prefill, decode]).enumerate();
         let phases = phases.filter_map(|(index, (name, energy))| {
             let whole = &gpu_figure?.figure;
@@ -110,13 +115,14 @@ impl Figures {
             .into_iter()
             .map(|drawn| Drawn { figure: per_thousand(drawn.figure), ..drawn })
             .collect();
-        let gpu = drawn.iter().position(|drawn| drawn.kind == DeviceKind::Gpu);
+        let gpu = drawn.iter().position(is_score);
         let gpu = gpu.map(|at| drawn.remove(at));
         Self {
             gpu,
             phases,
             others: drawn,
             served,
+            too_short: summary.measurement.too_short(),
             tokens_per_second: tokens_per_second(tokens.as_ref(), seconds.as_ref()),
             tokens_per_joule,
             first_token: summary
@@ -133,10 +139,21 @@ impl Figures {
     /// else estimated. The processor of a server's client computed no answer, so it never does.
     pub fn headline(&self) -> Option<&Drawn> {
         let others = if self.served { &[][..] } else { &self.others };
-        let of = |status| others.iter().find(move |drawn| drawn.figure.status == status);
+        let of = |status| {
+            others.iter().find(move |drawn| !drawn.too_short && drawn.figure.status == status)
+        };
         self.gpu.as_ref().or_else(|| of(Status::Measured)).or_else(|| of(Status::Estimated))
     }
+
+    /// What is said where there is no headline.
+    pub(super) fn no_headline(&self) -> &'static str {
+        let is_short = self.too_short.is_some() && !self.served;
+        if is_short { TOO_SHORT } else { Status::NotMeasured.word() }
+    }
 }
+
+/// What is said of an energy of which too much is the tracker's own waiting.
+pub(super) const TOO_SHORT: &str = "too short to measure";
 
 /// What is said instead of the energy of a run that a server answered.
 pub(super) const SERVER_NOT_MEASURED: &str = "the server's energy was not measured";
@@ -147,18 +164,22 @@ pub(super) fn why_no_gpu(run: &RunRecord) -> String {
     if run.summary.run.backend == Backend::Vllm {
         return format!("{SERVER_NOT_MEASURED}; of its client's machine: {source}");
     }
+    if let Some(why) = run.summary.measurement.too_short() {
+        return format!("{why}; {source}");
+    }
     if source.contains("no GPU") { source.clone() } else { format!("GPU not measured: {source}") }
 }
 
 /// Energies of a summary's devices by kind, in Wh: first those of GPUs, which the score counts.
 fn of_devices(run: &RunRecord) -> Vec<Drawn> {
     let devices = &run.summary.measurement.devices;
+    let too_short = run.summary.measurement.too_short().is_some();
     let mut all = vec![];
     for kind in [DeviceKind::Gpu, DeviceKind::Cpu, DeviceKind::Ram] {
         let of_kind: Vec<_> =
             devices.iter().enumerate().filter(|(_, device)| device.kind == kind).collect();
         let total = if kind == DeviceKind::Gpu { run.summary.total } else { None };
-        if kind == DeviceKind::Gpu && total.is_none() {
+        if kind == DeviceKind::Gpu && total.is_none() && !too_short {
             continue;
         }
         let sum: f64 = of_kind.iter().map(|(_, device)| device.energy_wh).sum();
@@ -177,7 +198,7 @@ fn of_devices(run: &RunRecord) -> Vec<Drawn> {
                 None => Trace::sum(keys().collect()),
             },
         };
-        all.push(Drawn { kind, by_host: false, figure });
+        all.push(Drawn { kind, by_host: false, too_short, figure });
     }
     all
 }
@@ -200,7 +221,7 @@ fn of_host(meter: &HostMeter, file: &'static str) -> Vec<Drawn> {
             trace: Trace::sum(devices.iter().map(|(index, _)| key(*index)).collect()),
         };
         if status != Status::NotMeasured {
-            all.push(Drawn { kind, by_host: true, figure });
+            all.push(Drawn { kind, by_host: true, too_short: false, figure });
         }
     }
     all

@@ -4,14 +4,14 @@ use contract::summary::{DeviceKind, Status};
 
 use super::{
     super::{
-        figures::{Figure, Figures},
+        figures::{Figure, Figures, why_no_gpu},
         groups::{Energy, Group},
         number::{count, digits, few_digits},
         record::{RunRecord, Runs},
     },
     bars::{Bar, draw},
     markup::Markup,
-    run::{badge, phases_legend},
+    run::{badge, no_badge, phases_legend},
 };
 
 /// Bars that share a scale: the same devices, metered by the same.
@@ -41,7 +41,7 @@ pub(super) fn section(page: &mut Markup, all: &Runs, figures: &[Figures], groups
             let run = &all.runs[group.runs[0]];
             page.raw("<li>");
             link(page, group.runs[0], &label(run));
-            page.raw(" ").text(&run.summary.measurement.source).raw("</li>");
+            page.raw(" ").text(&why_no_gpu(run)).raw("</li>");
         }
         page.raw("</ul>");
     }
@@ -173,7 +173,7 @@ fn table(page: &mut Markup, all: &Runs, figures: &[Figures]) {
                 page.element("small", &[], &format!("{}{who}", drawn.kind.name())).raw(" ");
                 badge(page, drawn.figure.status);
             }
-            None => badge(page, Status::NotMeasured),
+            None => no_badge(page, figures.no_headline()),
         }
         let cell = |page: &mut Markup, label: &'static str, value: Option<String>| {
             page.open("td", &[("role", "cell"), ("data-label", label)]);

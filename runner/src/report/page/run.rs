@@ -4,7 +4,7 @@ use contract::summary::{DeviceKind, Status};
 
 use super::{
     super::{
-        figures::{Drawn, Figure, Figures, PHASES, SERVER_NOT_MEASURED},
+        figures::{Drawn, Figure, Figures, PHASES, SERVER_NOT_MEASURED, TOO_SHORT},
         number::{count, digits, few_digits},
         record::{Origin, RunRecord},
     },
@@ -43,7 +43,7 @@ pub(super) fn folded(
             page.text(&text).raw(" ");
             badge(page, drawn.figure.status);
         }
-        None => badge(page, Status::NotMeasured),
+        None => no_badge(page, figures.no_headline()),
     }
     page.raw("</span></summary>");
     let id = format!("run-{}", index + 1);
@@ -66,6 +66,11 @@ pub(super) fn badge(page: &mut Markup, status: Status) {
     page.element("span", &[("class", class)], status.word());
 }
 
+/// Why there is no number, in the place of its mark.
+pub(super) fn no_badge(page: &mut Markup, why: &str) {
+    page.element("span", &[("class", "how unknown")], why);
+}
+
 /// What the colours of phases stand for.
 pub(super) fn phases_legend(page: &mut Markup) {
     page.raw("<ul class=\"legend\">");
@@ -86,7 +91,12 @@ fn headline(page: &mut Markup, run: &RunRecord, figures: &Figures) {
             page.raw("</p><p class=\"what\">").text(&who(gpu, run)).raw("</p>");
         }
         None => {
-            let none = if figures.served { SERVER_NOT_MEASURED } else { "GPU not measured" };
+            let is_gpu = figures.others.iter().any(|drawn| drawn.kind == DeviceKind::Gpu);
+            let none = match figures.served {
+                true => SERVER_NOT_MEASURED,
+                false if is_gpu => TOO_SHORT,
+                false => "GPU not measured",
+            };
             page.raw("<p class=\"big none\"><b>").text(none).raw("</b></p><p class=\"what\">");
             page.text(&run.summary.measurement.source).raw("</p>");
         }
@@ -97,10 +107,14 @@ fn headline(page: &mut Markup, run: &RunRecord, figures: &Figures) {
             false => "What there is instead, per 1,000 prompts:",
         };
         page.raw("<p class=\"instead\">").text(what).raw("</p><ul class=\"others\">");
-        for Drawn { kind, by_host, figure } in &figures.others {
+        for Drawn { kind, by_host, too_short, figure } in &figures.others {
             page.raw("<li><b>").text(&digits(figure.value)).raw("</b> Wh ").text(kind.name());
             page.raw(if *by_host { ", by the host’s meter " } else { " " });
             badge(page, figure.status);
+            if *too_short {
+                page.raw(" ");
+                no_badge(page, TOO_SHORT);
+            }
             page.raw("</li>");
         }
         page.raw("</ul>");
@@ -229,6 +243,7 @@ fn numbers(page: &mut Markup, run: &RunRecord, figures: &Figures) {
         phases,
         others,
         served: _,
+        too_short: _,
         tokens_per_second,
         tokens_per_joule,
         first_token,
@@ -282,9 +297,10 @@ fn numbers(page: &mut Markup, run: &RunRecord, figures: &Figures) {
 }
 
 fn drawn(page: &mut Markup, drawn: &Drawn) {
-    let Drawn { kind, by_host, figure } = drawn;
+    let Drawn { kind, by_host, too_short, figure } = drawn;
     let by = if *by_host { ", by the host’s meter" } else { "" };
-    row(page, &format!("{} energy per 1,000 prompts{by}", kind.name()), figure, "Wh");
+    let short = if *too_short { ", too short to measure" } else { "" };
+    row(page, &format!("{} energy per 1,000 prompts{by}{short}", kind.name()), figure, "Wh");
 }
 
 fn row(page: &mut Markup, name: &str, figure: &Figure, unit: &str) {
