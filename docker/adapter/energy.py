@@ -34,7 +34,9 @@ def note_window(collector, record):
         # A server's energy is not what is tracked here.
         if record.device != "server":
             tracker = getattr(collector, "tracker", None)
-            record.note(waiting([Tracked.of("prompts", began[0], ended, tracker)]))
+            tracked = [Tracked.of("prompts", began[0], ended, tracker)]
+            record.tracked = seconds(tracked)
+            record.note(waiting(tracked))
         return result
 
     collector.start, collector.stop = started, stopped
@@ -54,6 +56,14 @@ class Tracked:
         since = getattr(tracker, "_start_time", None) or began
         until = getattr(tracker, "_last_measured_time", None) or ended
         return cls(name, ended - began, max(0.0, began - since) + max(0.0, until - ended))
+
+
+def seconds(phases):
+    """How long the tracker measured over all of these phases, for the record."""
+    return {
+        "worked_seconds": sum(phase.worked for phase in phases),
+        "waited_seconds": sum(phase.waited for phase in phases),
+    }
 
 
 def waiting(phases):

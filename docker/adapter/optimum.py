@@ -133,6 +133,8 @@ class CountingScenario(energy_star.EnergyStarScenario):
         energy.ask_nobody_where_we_are()
         self.tracked = []
         report = super().run(backend)
+        counted = [phase for phase in self.tracked if phase.name in self.COUNTED.values()]
+        Seen.record.tracked = energy.seconds(counted)
         Seen.record.note(energy.waiting(self.tracked))
         Seen.record.energy = energy.sources(self.energy_tracker.emission_tracker)
         return report

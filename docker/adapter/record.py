@@ -54,6 +54,7 @@ class Record:
     phases: List[Dict[str, Any]] = field(default_factory=list)
     answers_sha256: Optional[str] = None
     energy: Dict[str, Any] = field(default_factory=dict)
+    tracked: Optional[Dict[str, float]] = None
     notes: List[str] = field(default_factory=list)
     versions: Dict[str, str] = field(default_factory=dict)
 

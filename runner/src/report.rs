@@ -21,4 +21,4 @@ mod target;
 #[cfg(test)]
 mod testing;
 
-pub use self::describe::{describe, energy};
+pub use self::describe::{best_energy, describe, energy};

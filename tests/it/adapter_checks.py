@@ -280,6 +280,8 @@ def ran(name, **changes):
     # The work of some milliseconds, between two waits of half a second.
     [short] = [note for note in record["notes"] if note.startswith("too short to measure: ")]
     assert " s of `prompts`" in short, short
+    tracked = record["tracked"]
+    assert 0 < tracked["worked_seconds"] < tracked["waited_seconds"], tracked
     record["notes"].remove(short)
     return record
 
@@ -355,6 +357,9 @@ class Tracker:
 assert Tracked.of("prompts", 10.0, 15.0, Tracker()) == Tracked("prompts", 5.0, 1.5)
 assert Tracked.of("prompts", 10.0, 15.0, None) == Tracked("prompts", 5.0, 0.0)
 assert energy.waiting([Tracked("prompts", 15.0, 1.5)]) is None
+assert energy.seconds([Tracked("preprocess", 1.0, 0.5), Tracked("prompts", 15.0, 1.5)]) == {
+    "worked_seconds": 16.0, "waited_seconds": 2.0
+}
 said_so = energy.waiting([Tracked("prefill", 0.04, 1.0), Tracked("prompts", 15.0, 1.0), Tracked("x", 2, 0.5)])
 assert said_so == (
     "too short to measure: the tracker's own waiting, which counts, was 1 s at 0.04 s of `prefill`, 0.5 s"

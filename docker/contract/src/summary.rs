@@ -73,6 +73,35 @@ pub struct Measurement {
     pub source: String,
     /// What was measured, one by one.
     pub devices: Vec<Device>,
+    /// How long the tracker measured, if it was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracked: Option<Tracked>,
+}
+
+/// How long a tracker measured over the counted phases. It waits by itself, and counts that.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Tracked {
+    /// Seconds of the benchmark's work.
+    pub worked_seconds: f64,
+    /// Seconds of the tracker's own waiting beside it.
+    pub waited_seconds: f64,
+}
+
+/// The part of the work that the tracker's waiting may be before its energy is not the model's.
+const MOST_WAITING: f64 = 0.1;
+
+impl Measurement {
+    /// Why the energies are not those of the model, if the tracker waited too long beside it.
+    #[must_use]
+    pub fn too_short(&self) -> Option<String> {
+        let Tracked { worked_seconds: worked, waited_seconds: waited } = self.tracked?;
+        (waited > MOST_WAITING * worked).then(|| {
+            format!(
+                "too short to measure: {waited:.2} s of the tracker's own waiting count beside \
+                 {worked:.2} s of work"
+            )
+        })
+    }
 }
 
 /// One measured device.
@@ -138,8 +167,22 @@ pub struct CacheDelta {
 
 #[cfg(test)]
 mod tests {
-    use super::{Measurement, Run, Status, Summary};
+    use super::{Measurement, Run, Status, Summary, Tracked};
     use crate::Backend;
+
+    #[test]
+    fn a_tenth_of_the_work_is_the_most_that_a_tracker_may_wait() {
+        let after = |worked_seconds, waited_seconds| {
+            let tracked = Some(Tracked { worked_seconds, waited_seconds });
+            let source = String::new();
+            Measurement { status: Status::Estimated, source, devices: vec![], tracked }.too_short()
+        };
+        assert_eq!(after(10.0, 1.0), None);
+        assert_eq!(
+            after(0.04, 1.0).unwrap(),
+            "too short to measure: 1.00 s of the tracker's own waiting count beside 0.04 s of work"
+        );
+    }
 
     #[test]
     fn keys_are_the_familiar_ones_and_absence_is_null() {
@@ -154,6 +197,7 @@ mod tests {
                 status: Status::NotMeasured,
                 source: "no counter".into(),
                 devices: vec![],
+                tracked: None,
             },
             run: Run {
                 backend: Backend::Native,

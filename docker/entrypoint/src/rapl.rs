@@ -58,11 +58,13 @@ impl Meter {
                 status: Status::Measured,
                 source: "RAPL counters; no GPU was used".to_owned(),
                 devices: counters.into_iter().map(device).collect(),
+                tracked: None,
             },
             Err(reason) => Measurement {
                 status: Status::NotMeasured,
                 source: format!("no GPU was used and {reason}"),
                 devices: vec![],
+                tracked: None,
             },
         }
     }

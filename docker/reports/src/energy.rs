@@ -1,7 +1,7 @@
 //! Energies as the stacks' tracker gives them, with their sources.
 
 use anyhow::ensure;
-use contract::summary::{Device, DeviceKind, Measurement, Status};
+use contract::summary::{Device, DeviceKind, Measurement, Status, Tracked};
 
 use super::{
     json::AGAIN,
@@ -45,12 +45,18 @@ pub(super) struct Basis {
     device: Option<String>,
     /// Whether the device was seen, and not only asked for.
     seen: bool,
+    tracked: Option<Tracked>,
 }
 
 impl Basis {
     /// As the record says.
     pub(super) fn recorded(record: &Record) -> Self {
-        Self { sources: record.energy.clone(), device: record.device.clone(), seen: true }
+        Self {
+            sources: record.energy.clone(),
+            device: record.device.clone(),
+            seen: true,
+            tracked: record.tracked,
+        }
     }
 
     /// As far as a report from elsewhere tells. Only a GPU's energy is known to come from a counter
@@ -73,7 +79,7 @@ impl Basis {
             cpu: Some(unknown.clone()),
             ram: Some(unknown),
         };
-        Self { sources, device, seen: false }
+        Self { sources, device, seen: false, tracked: None }
     }
 }
 
@@ -105,7 +111,7 @@ pub(super) struct Attributed {
 
 /// Names the source of every energy, and decides whether GPUs count.
 pub(super) fn attribute(energies: Energies, basis: Basis) -> Attributed {
-    let Basis { sources: Sources { gpu, cpu, ram }, device, seen } = basis;
+    let Basis { sources: Sources { gpu, cpu, ram }, device, seen, tracked } = basis;
     let mut notes = Vec::new();
     // A GPU may have a number: `cuda:0`.
     let elsewhere = device.filter(|device| !device.starts_with("cuda"));
@@ -160,7 +166,8 @@ pub(super) fn attribute(energies: Energies, basis: Basis) -> Attributed {
     let strongest = [Status::Measured, Status::Estimated];
     let has = |status: &Status| devices.iter().any(|device| device.status == *status);
     let status = strongest.into_iter().find(has).unwrap_or(Status::NotMeasured);
-    let measurement = Measurement { status, source: said.join("; "), devices };
+    let measurement = Measurement { status, source: said.join("; "), devices, tracked };
+    let total = total.filter(|_| measurement.too_short().is_none());
     let numbers = EnergyNumbers { total, devices: numbers, ..EnergyNumbers::default() };
     Attributed { measurement, numbers, notes }
 }

@@ -19,7 +19,7 @@ mod traced;
 use anyhow::{Context as _, bail};
 use contract::{
     Backend, output,
-    summary::{Status, Summary},
+    summary::{DeviceKind, Measurement, Status, Summary},
 };
 use serde_json::Value;
 
@@ -101,13 +101,22 @@ fn found(root: &Node<'_>, report: &Value) -> String {
 
 /// The one line of the energy file.
 pub fn energy_text(summary: &Summary) -> String {
-    match (summary.total, summary.measurement.status) {
+    let Measurement { status, source, devices, .. } = &summary.measurement;
+    let is_gpu = devices.iter().any(|device| device.kind == DeviceKind::Gpu);
+    let too_short = summary.measurement.too_short().filter(|_| is_gpu);
+    match (summary.total, status) {
         // Without an exponent, and with all digits of a small number.
         (Some(total), _) => total.to_string(),
-        (None, Status::NotMeasured) => format!("not measured: {}", summary.measurement.source),
-        (None, Status::Measured | Status::Estimated) => {
-            format!("not measured: no GPU was measured; other devices are in {}", output::SUMMARY)
-        }
+        (None, Status::NotMeasured) => format!("not measured: {source}"),
+        (None, Status::Measured | Status::Estimated) => match too_short {
+            Some(why) => format!("not measured: {why}; its energies are in {}", output::SUMMARY),
+            None => {
+                format!(
+                    "not measured: no GPU was measured; other devices are in {}",
+                    output::SUMMARY
+                )
+            }
+        },
     }
 }
 

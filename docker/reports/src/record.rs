@@ -3,7 +3,7 @@
 use anyhow::{Context, ensure};
 use contract::{
     Backend, output,
-    summary::{Run, Status},
+    summary::{Run, Status, Tracked},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -26,6 +26,8 @@ pub(super) struct Record {
     pub(super) device: Option<String>,
     /// What the energies were read from.
     pub(super) energy: Sources,
+    /// How long their tracker measured; records of before it was looked at lack it.
+    pub(super) tracked: Option<Tracked>,
     /// What a reader of the numbers must know.
     pub(super) notes: Vec<String>,
 }
@@ -107,6 +109,7 @@ impl Record {
             numbers,
             device: record.optional("device", Node::text)?.map(str::to_owned),
             energy: record.need("energy")?.typed()?,
+            tracked: record.optional("tracked", tracked)?,
             notes: record.need("notes")?.texts()?,
         })
     }
@@ -136,4 +139,12 @@ impl Record {
         }
         Ok(())
     }
+}
+
+fn tracked(node: &Node<'_>) -> anyhow::Result<Tracked> {
+    let seconds = |key| anyhow::Ok(node.need(key)?.timed()?.value);
+    Ok(Tracked {
+        worked_seconds: seconds("worked_seconds")?,
+        waited_seconds: seconds("waited_seconds")?,
+    })
 }

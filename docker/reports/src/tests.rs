@@ -145,6 +145,20 @@ fn a_gpu_counts_only_where_it_ran_the_model_and_its_counter_moved() {
 }
 
 #[test]
+fn what_is_mostly_the_trackers_waiting_is_no_score() {
+    let gpu = |report: &mut Value| report["energy"]["gpu_energy_wh"] = json!(7.0);
+    let with = |waited: f64| {
+        let mut of = record("pytorch", true);
+        of["tracked"] = json!({"worked_seconds": 2.0, "waited_seconds": waited});
+        read(with_record(edited("ai_energy_benchmarks_cpu", gpu), of).path()).unwrap()
+    };
+    assert_eq!(with(0.2).total, Some(7.0));
+    let short = with(1.0);
+    assert_eq!((short.total, short.measurement.devices[0].energy_wh), (None, 7.0));
+    insta::assert_snapshot!(energy_text(&short), @"not measured: too short to measure: 1.00 s of the tracker's own waiting count beside 2.00 s of work; its energies are in GPU_ENERGY_SUMMARY.json");
+}
+
+#[test]
 fn part_failures_are_counted_and_noted() {
     let folder = edited("ai_energy_benchmarks_cpu", |report| {
         report["summary"]["successful_prompts"] = json!(3);
@@ -209,6 +223,7 @@ fn native(answers: usize) -> String {
             status: Status::NotMeasured,
             source: "no counter".into(),
             devices: vec![],
+            tracked: None,
         },
         phases: vec![Phase { name: "prompts".into(), from: 12.5, to: 13.0 }],
         notes: vec!["2 of 2".into()],

@@ -207,6 +207,7 @@ mod tests {
                 status: Status::Measured,
                 source: "NVML".into(),
                 devices: total.map(|_| device).into_iter().collect(),
+                tracked: None,
             },
             run: Run {
                 backend: Backend::Optimum,

@@ -59,7 +59,7 @@ pub fn describe(summary: &Summary, results: &HostPath) -> String {
 
 /// The energy of a run in one line: what was measured and by what, or why nothing was.
 pub fn energy(measurement: &Measurement) -> String {
-    let Measurement { status, source, devices } = measurement;
+    let Measurement { status, source, devices, tracked: _ } = measurement;
     let part = |kind: DeviceKind| {
         let mut devices = devices.iter().filter(|device| device.kind == kind).peekable();
         let status = devices.peek()?.status;
@@ -67,9 +67,28 @@ pub fn energy(measurement: &Measurement) -> String {
         Some(format!("{} {} Wh {}", kind.name(), watt_hours(energy), status.word()))
     };
     let parts: Vec<_> = DeviceKind::ALL.into_iter().filter_map(part).collect();
-    match status {
-        Status::NotMeasured if parts.is_empty() => format!("not measured: {source}"),
-        _ => format!("{} ({source})", parts.join(", ")),
+    match (status, measurement.too_short()) {
+        (Status::NotMeasured, _) if parts.is_empty() => format!("not measured: {source}"),
+        (_, Some(why)) => format!("{why}; it counted {} ({source})", parts.join(", ")),
+        (_, None) => format!("{} ({source})", parts.join(", ")),
+    }
+}
+
+/// The energy that stands for a run in one line: as [`energy`], or as the host metered it where the
+/// benchmark itself measured nothing that is the model's.
+pub fn best_energy(summary: &Summary) -> String {
+    let Summary { measurement, host, .. } = summary;
+    let own = match measurement.too_short() {
+        None => measurement.status,
+        Some(_) => Status::NotMeasured,
+    };
+    let by_host = host.as_ref().filter(|meter| !meter.devices.is_empty());
+    let is_measured =
+        |meter: &&HostMeter| meter.devices.iter().all(|device| device.status == Status::Measured);
+    match (own, by_host) {
+        (Status::NotMeasured, Some(meter)) => host_energy(meter),
+        (Status::Estimated, Some(meter)) if is_measured(&meter) => host_energy(meter),
+        _ => energy(measurement),
     }
 }
 
@@ -119,11 +138,17 @@ mod tests {
     use contract::{
         Backend,
         host_meter::{HostMeter, MeteredDevice, Phase},
-        summary::{CacheDelta, Device, DeviceKind, Measurement, Run, Status, Summary},
+        summary::{CacheDelta, Device, DeviceKind, Measurement, Run, Status, Summary, Tracked},
     };
 
-    use super::{describe, energy, host_energy};
-    use crate::host_path::HostPath;
+    use super::{best_energy, describe, energy, host_energy};
+    use crate::{
+        host_path::HostPath,
+        report::{
+            record::RunRecord,
+            testing::{measured, on_cpu},
+        },
+    };
 
     #[test]
     fn a_summary_reads_well() {
@@ -138,6 +163,7 @@ mod tests {
                 status: Status::NotMeasured,
                 source: "no GPU was used".into(),
                 devices: vec![],
+                tracked: None,
             },
             run: Run {
                 backend: Backend::Native,
@@ -195,8 +221,34 @@ mod tests {
                 device("package-1", DeviceKind::Cpu, 0.0002),
                 device("dram", DeviceKind::Ram, 0.5),
             ],
+            tracked: None,
         };
         insta::assert_snapshot!(energy(&measurement), @"CPU 0.001200 Wh measured, RAM 0.5000 Wh measured (RAPL counters)");
+    }
+
+    #[test]
+    fn what_stands_for_a_run_is_the_models_or_says_that_it_is_not() {
+        let mut run = on_cpu("1");
+        let shown = |run: &RunRecord| best_energy(&run.summary);
+        let own = shown(&run);
+        run.summary.measurement.tracked =
+            Some(Tracked { worked_seconds: 0.04, waited_seconds: 1.0 });
+        let short = shown(&run);
+        let (mut meter, _) = measured("2", 0.42).meter.unwrap();
+        meter.devices[0].kind = DeviceKind::Cpu;
+        run.summary.host = Some(meter);
+        run.summary.measurement.tracked = None;
+        let counted = shown(&run);
+        run.summary.host.as_mut().unwrap().devices[0].status = Status::Estimated;
+        assert_eq!(shown(&run), own, "one estimate is as good as the other");
+        run.summary.measurement.status = Status::NotMeasured;
+        let estimated = shown(&run);
+        insta::assert_snapshot!([own, short, counted, estimated].join("\n"), @r"
+        CPU 0.03600 Wh estimated (no GPU was measured; CPU: estimated from CPU seconds)
+        too short to measure: 1.00 s of the tracker's own waiting count beside 0.04 s of work; it counted CPU 0.03600 Wh estimated (no GPU was measured; CPU: estimated from CPU seconds)
+        CPU 0.4242 Wh measured (0.2554 Wh above idle) over the counted phases; NVML total energy counter (host_meter.json)
+        CPU 0.4242 Wh estimated (0.2554 Wh above idle) over the counted phases; NVML total energy counter (host_meter.json)
+        ");
     }
 
     fn metered(name: &str, kind: DeviceKind, source: &str) -> MeteredDevice {

@@ -38,6 +38,8 @@ pub struct Drawn {
     pub kind: DeviceKind,
     /// Whether it was the host that metered, beside the benchmark.
     pub by_host: bool,
+    /// Whether too much of it is the tracker's own waiting: it is not the model's then.
+    pub too_short: bool,
     /// The energy, in Wh per 1,000 answered prompts.
     pub figure: Figure,
 }
@@ -53,6 +55,8 @@ pub struct Figures {
     pub others: Vec<Drawn>,
     /// Whether a server answered: what else was measured is then of its client's machine.
     pub served: bool,
+    /// Why the benchmark's own energies are not the model's, if they are not.
+    pub too_short: Option<String>,
     /// Generated tokens per second.
     pub tokens_per_second: Option<Figure>,
     /// Generated tokens per joule of the GPUs, or else of what was measured, with the kind.
@@ -86,33 +90,36 @@ impl Figures {
         let served = run.summary.run.backend == Backend::Vllm;
         let mut energies = of_devices(&run.summary.measurement, &energy);
         energies.extend(run.meter.iter().flat_map(|(meter, file)| of_host(meter, file)));
-        let score =
-            energies.iter().find(|energy| energy.kind == DeviceKind::Gpu && !energy.by_host);
+        let is_score = |energy: &Energy| energy.kind == DeviceKind::Gpu && !energy.too_short;
+        let score = energies.iter().find(|energy| is_score(energy) && !energy.by_host);
         let phases = PHASES.into_iter().zip(energy.phases);
         let phases = phases
             .filter_map(|(name, energy)| Some((name, per_thousand(score?, energy?))))
             .collect();
         // An estimate knows nothing of the tokens, and a server's client generates none.
         let strongest = energies.iter().find(|energy| {
-            energy.status == Status::Measured && (!served || energy.kind == DeviceKind::Gpu)
+            let computed = !served || energy.kind == DeviceKind::Gpu;
+            computed && !energy.too_short && energy.status == Status::Measured
         });
         // A clock cannot tell less than a microsecond.
         let clocked = seconds.as_ref().filter(|seconds| seconds.value > 1e-6);
         let rate = tokens.clone().zip(clocked.cloned());
+        let gpu = energies.iter().position(is_score);
         let mut others: Vec<_> = energies
             .iter()
             .map(|energy| Drawn {
                 kind: energy.kind,
                 by_host: energy.by_host,
+                too_short: energy.too_short,
                 figure: per_thousand(energy, energy.watt_hours.clone()),
             })
             .collect();
-        let gpu = others.iter().position(|drawn| drawn.kind == DeviceKind::Gpu);
         Self {
             phases,
             gpu: gpu.map(|at| others.remove(at)),
             others,
             served,
+            too_short: run.summary.measurement.too_short(),
             tokens_per_second: rate.map(|(tokens, seconds)| timed(tokens / seconds)),
             tokens_per_joule: strongest
                 .and_then(|energy| Some((energy.kind, energy.tokens_per_joule(tokens.clone()?)?))),
@@ -127,10 +134,21 @@ impl Figures {
     /// else estimated. The processor of a server's client computed no answer, so it never does.
     pub fn headline(&self) -> Option<&Drawn> {
         let others = if self.served { &[][..] } else { &self.others };
-        let of = |status| others.iter().find(move |drawn| drawn.figure.status == status);
+        let of = |status| {
+            others.iter().find(move |drawn| !drawn.too_short && drawn.figure.status == status)
+        };
         self.gpu.as_ref().or_else(|| of(Status::Measured)).or_else(|| of(Status::Estimated))
     }
+
+    /// What is said where there is no headline.
+    pub(super) fn no_headline(&self) -> &'static str {
+        let is_short = self.too_short.is_some() && !self.served;
+        if is_short { TOO_SHORT } else { Status::NotMeasured.word() }
+    }
 }
+
+/// What is said of an energy of which too much is the tracker's own waiting.
+pub(super) const TOO_SHORT: &str = "too short to measure";
 
 /// What is said instead of the energy of a run that a server answered.
 pub(super) const SERVER_NOT_MEASURED: &str = "the server's energy was not measured";
@@ -141,6 +159,9 @@ pub(super) fn why_no_gpu(run: &RunRecord) -> String {
     if run.summary.run.backend == Backend::Vllm {
         return format!("{SERVER_NOT_MEASURED}; of its client's machine: {source}");
     }
+    if let Some(why) = run.summary.measurement.too_short() {
+        return format!("{why}; {source}");
+    }
     if source.contains("no GPU") { source.clone() } else { format!("GPU not measured: {source}") }
 }
 
@@ -148,6 +169,7 @@ pub(super) fn why_no_gpu(run: &RunRecord) -> String {
 struct Energy {
     kind: DeviceKind,
     by_host: bool,
+    too_short: bool,
     status: Status,
     source: String,
     watt_hours: Traced,
@@ -172,6 +194,7 @@ impl Energy {
         Some(Self {
             kind,
             by_host,
+            too_short: false,
             status: weakest(statuses)?,
             source: sources.join("; "),
             watt_hours,
@@ -186,20 +209,26 @@ impl Energy {
 
 /// Energies of a summary's devices by kind: first those of GPUs, which the score counts.
 fn of_devices(measurement: &Measurement, numbers: &EnergyNumbers) -> Vec<Energy> {
+    let too_short = measurement.too_short().is_some();
     let of_kind = |kind| {
         let devices = measurement.devices.iter().zip(&numbers.devices);
         let devices = devices
             .filter(|(device, _)| device.kind == kind)
             .map(|(device, energy)| (device.status, device.source.as_str(), energy.clone()));
-        Energy::of(kind, false, devices)
+        Some(Energy { too_short, ..Energy::of(kind, false, devices)? })
     };
-    let gpu = numbers.total.clone().map(|watt_hours| {
-        let (status, source) = match of_kind(DeviceKind::Gpu) {
-            Some(Energy { status, source, .. }) => (status, source),
-            None => (measurement.status, String::new()),
-        };
-        Energy { kind: DeviceKind::Gpu, by_host: false, status, source, watt_hours }
-    });
+    let gpu = match (numbers.total.clone(), of_kind(DeviceKind::Gpu)) {
+        (Some(watt_hours), Some(gpu)) => Some(Energy { watt_hours, ..gpu }),
+        (Some(watt_hours), None) => Some(Energy {
+            kind: DeviceKind::Gpu,
+            by_host: false,
+            too_short,
+            status: measurement.status,
+            source: String::new(),
+            watt_hours,
+        }),
+        (None, gpu) => gpu.filter(|_| too_short),
+    };
     gpu.into_iter().chain(of_kind(DeviceKind::Cpu)).chain(of_kind(DeviceKind::Ram)).collect()
 }
 

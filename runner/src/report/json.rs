@@ -37,6 +37,7 @@ fn of_run(run: &RunRecord, figures: &Figures) -> Value {
         phases,
         others,
         served: _,
+        too_short,
         tokens_per_second,
         tokens_per_joule,
         first_token,
@@ -55,6 +56,7 @@ fn of_run(run: &RunRecord, figures: &Figures) -> Value {
             "gpu": gpu.as_ref().map(of_drawn),
             "gpu_phases": phases,
             "others": others.iter().map(of_drawn).collect::<Vec<_>>(),
+            "too_short": too_short,
         },
         "tokens_per_second": tokens_per_second.as_ref().map(of_figure),
         "tokens_per_joule": tokens_per_joule.as_ref().map(|(kind, figure)| {
@@ -78,10 +80,11 @@ fn of_run(run: &RunRecord, figures: &Figures) -> Value {
 }
 
 fn of_drawn(drawn: &Drawn) -> Value {
-    let Drawn { kind, by_host, figure } = drawn;
+    let Drawn { kind, by_host, too_short, figure } = drawn;
     let mut value = of_figure(figure);
     value["kind"] = json!(kind);
     value["by_host"] = json!(by_host);
+    value["too_short"] = json!(too_short);
     value
 }
 

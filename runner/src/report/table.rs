@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use contract::{host_meter::OWN_SHARE, summary::Status};
-
+use contract::host_meter::OWN_SHARE;
 use untrusted::escape;
 
 use super::{
@@ -51,7 +50,10 @@ pub(super) fn text(
     let repeated: Vec<_> = groups.iter().filter(|group| group.runs.len() > 1).collect();
     if !repeated.is_empty() {
         let head = ["Repeats", "Backend", "Runs", "Wh/1000 prompts", "Least", "Most", "Tokens/s"];
-        let rows = repeated.iter().map(|group| spread(group, &all.runs[group.runs[0]]));
+        let rows = repeated.iter().map(|group| {
+            let first = group.runs[0];
+            spread(group, &all.runs[first], &figures[first])
+        });
         let _ = write!(text, "\n{}", columns(&head, &rows.collect::<Vec<_>>(), width));
     }
     for (names, lines) in alike(all, figures) {
@@ -80,7 +82,7 @@ fn row(name: &str, run: &RunRecord, figures: &Figures) -> Vec<String> {
         short(&of.model, WIDEST),
         of.backend.to_string(),
         format!("{}{failed}{cut}", of.prompts),
-        figures.headline().map_or_else(|| Status::NotMeasured.word().to_owned(), energy),
+        figures.headline().map_or_else(|| figures.no_headline().to_owned(), energy),
         number(figures.tokens_per_second.as_ref().map(|figure| figure.value)),
         number(figures.tokens_per_joule.as_ref().map(|(_, figure)| figure.value)),
         figures
@@ -92,7 +94,7 @@ fn row(name: &str, run: &RunRecord, figures: &Figures) -> Vec<String> {
 
 /// An energy with what drew it and how that is known: `GPU 21.60 measured`.
 fn energy(drawn: &Drawn) -> String {
-    let Drawn { kind, by_host, figure } = drawn;
+    let Drawn { kind, by_host, too_short: _, figure } = drawn;
     format!(
         "{}{} {} {}",
         by_whom(*by_host),
@@ -106,13 +108,13 @@ fn by_whom(by_host: bool) -> &'static str {
     if by_host { "host's meter: " } else { "" }
 }
 
-fn spread(group: &Group, first: &RunRecord) -> Vec<String> {
+fn spread(group: &Group, first: &RunRecord, figures: &Figures) -> Vec<String> {
     let with = |found: &Statistics| match found.percent() {
         Some(percent) => format!("{} ± {percent:.1} %", digits(found.mean)),
         None => digits(found.mean),
     };
     let energy = |of: &dyn Fn(&Energy) -> String| {
-        group.energy.as_ref().map_or_else(|| Status::NotMeasured.word().to_owned(), of)
+        group.energy.as_ref().map_or_else(|| figures.no_headline().to_owned(), of)
     };
     vec![
         short(&first.summary.run.model, WIDEST),
@@ -183,6 +185,8 @@ fn paragraph(head: &[String], row: &[String]) -> String {
 mod tests {
     use std::path::PathBuf;
 
+    use contract::summary::Tracked;
+
     use super::text;
     use crate::report::{
         figures::Figures,
@@ -228,6 +232,29 @@ mod tests {
 
         Broken
           5: half a file
+        ");
+    }
+
+    #[test]
+    fn what_is_too_short_to_measure_has_no_number() {
+        let mut runs = ["1", "2"].map(on_cpu);
+        for run in &mut runs {
+            run.summary.measurement.tracked =
+                Some(Tracked { worked_seconds: 0.04, waited_seconds: 1.0 });
+        }
+        insta::assert_snapshot!(shown(runs.into(), vec![]), @r"
+        In results
+
+        Run  Model                                     Backend  Prompts  Wh/1000 prompts       Tokens/s  Tokens/J  1st token
+        1    HuggingFaceTB/SmolLM2-360M-Instruct-GGUF  native   20       too short to measure  25.0      -         0.0421 s
+        2    HuggingFaceTB/SmolLM2-360M-Instruct-GGUF  native   20       too short to measure  25.0      -         0.0421 s
+
+        Repeats                                   Backend  Runs  Wh/1000 prompts       Least                 Most                  Tokens/s
+        HuggingFaceTB/SmolLM2-360M-Instruct-GGUF  native   2     too short to measure  too short to measure  too short to measure  25.00 ± 0.0 %
+
+        1, 2
+          too short to measure: 1.00 s of the tracker's own waiting count beside 0.04 s of work; no GPU was measured; CPU: estimated from CPU seconds
+          the weights are quantised
         ");
     }
 

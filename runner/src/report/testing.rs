@@ -45,6 +45,7 @@ pub(super) fn measured(name: &str, total: f64) -> RunRecord {
                 device("CPU", DeviceKind::Cpu, total / 5.0, Status::Measured, "RAPL counter"),
                 device("RAM", DeviceKind::Ram, total / 50.0, Status::Estimated, "a model"),
             ],
+            tracked: None,
         },
         run: Run {
             backend: Backend::Optimum,
@@ -106,6 +107,7 @@ pub(super) fn on_cpu(name: &str) -> RunRecord {
             status: Status::Estimated,
             source: "CPU seconds of the container × 10 W".into(),
         }],
+        tracked: None,
     };
     summary.run.backend = Backend::Native;
     summary.run.model = "HuggingFaceTB/SmolLM2-360M-Instruct-GGUF".into();

@@ -23,6 +23,10 @@ const CALLERS: [&str; 4] =
 /// Argument that makes a run as short as a real one can be.
 const SHORT: &str = "scenario.warmup_runs=1";
 
+/// Power of a busy CPU that is assumed where no counter can be read: what codecarbon assumes of a
+/// processor that it does not know.
+const WATTS_PER_CPU: &str = "4";
+
 /// Bytes of the largest file that a run leaves and that is read here.
 const MOST_BYTES: u64 = 16 << 20;
 
@@ -69,7 +73,7 @@ impl Benchmark {
             .cmd(program)
             .args(["run", "--engine", engine, "--results"])
             .arg(results)
-            .args(["-n", &num_samples.to_string()]);
+            .args(["-n", &num_samples.to_string(), "--watts-per-cpu", WATTS_PER_CPU]);
         if entrypoint.is_none() {
             command = command.args(["--flavour", flavour.name()]);
         }

@@ -72,7 +72,7 @@ impl Report {
         rows.extend(runs.iter().zip(1..).map(|(run, number)| row(number, run, *uid)));
         let mut text = aligned(&rows) + "\n";
         for (Run { summary, .. }, number) in runs.iter().zip(1..) {
-            let energy = runner::report::energy(&summary.measurement);
+            let energy = runner::report::best_energy(summary);
             let _ = writeln!(text, "energy of run {number}: {energy}");
         }
         if let Some(folder) = runs.last().and_then(|run| run.results.parent()) {
@@ -147,6 +147,7 @@ mod tests {
                     status: Status::NotMeasured,
                     source: "no counter here".into(),
                     devices: vec![],
+                    tracked: None,
                 },
                 run: Numbers {
                     backend: Backend::Native,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use contract::{
     output::{HOST_METER, SUMMARY},
-    summary::{DeviceKind, Status},
+    summary::{DeviceKind, Status, Tracked},
 };
 use reports::{Folder, Trace, json};
 use serde_json::Value;
@@ -22,6 +22,7 @@ fn all(figures: &Figures) -> Vec<(String, &Figure)> {
         phases,
         others,
         served: _,
+        too_short: _,
         tokens_per_second,
         tokens_per_joule,
         first_token,
@@ -171,6 +172,31 @@ fn the_client_of_a_server_has_no_headline() {
         assert_eq!((figures.headline(), &figures.tokens_per_joule), (None, &None));
         assert!(!figures.others.is_empty(), "it is still shown as what it is");
         assert!(super::why_no_gpu(&run).starts_with("the server's energy was not measured; "));
+    }
+}
+
+#[test]
+fn what_is_mostly_the_trackers_waiting_is_never_the_headline() {
+    let short = Some(Tracked { worked_seconds: 0.04, waited_seconds: 1.0 });
+    let mut run = measured("1", 0.42);
+    run.summary.measurement.tracked = short;
+    run.summary.total = None;
+    // The host's meter has no such wait.
+    let figures = Figures::of(&run);
+    let gpu = figures.gpu.as_ref().unwrap();
+    assert!(gpu.by_host && figures.headline() == Some(gpu), "{figures:?}");
+    let joule = figures.tokens_per_joule.as_ref().unwrap();
+    assert_eq!(joule.1.trace.files(), [SUMMARY, HOST_METER]);
+    trace_all(written(&run).path(), &run);
+
+    for mut run in [run, on_cpu("2")] {
+        run.summary.measurement.tracked = short;
+        run.meter = None;
+        let figures = Figures::of(&run);
+        assert_eq!((figures.headline(), &figures.tokens_per_joule), (None, &None));
+        assert_eq!(figures.no_headline(), "too short to measure");
+        assert!(figures.others.iter().all(|drawn| drawn.too_short), "{figures:?}");
+        assert!(super::why_no_gpu(&run).starts_with("too short to measure: 1.00 s of "));
     }
 }
 

@@ -5,13 +5,13 @@ use maud::{Markup, html};
 
 use super::{
     super::{
-        figures::{Drawn, Figure, Figures},
+        figures::{Drawn, Figure, Figures, why_no_gpu},
         groups::{Energy, Group},
         number::{count, digits, few_digits},
         record::{RunRecord, Runs},
     },
     bars::{Bar, draw},
-    text::{badge, phases_legend},
+    text::{badge, no_badge, phases_legend},
 };
 
 /// Bars that share a scale: the same devices, metered by the same.
@@ -39,8 +39,8 @@ pub(super) fn section(all: &Runs, figures: &[Figures], groups: &[Group]) -> Mark
                 ul class="plainlist" {
                     @for group in unknown {
                         @let first = group.runs[0];
-                        @let Summary { run, measurement, .. } = &all.runs[first].summary;
-                        li { (link(first, &run.model)) " " (measurement.source) }
+                        @let run = &all.runs[first];
+                        li { (link(first, &run.summary.run.model)) " " (why_no_gpu(run)) }
                     }
                 }
             }
@@ -205,12 +205,12 @@ fn table_row(index: usize, name: &str, run: &RunRecord, figures: &Figures) -> Ma
         tr role="row" {
             th role="rowheader" { (link(index, name)) " " small { (model) } }
             td role="cell" {
-                @if let Some(Drawn { kind, by_host, figure }) = figures.headline() {
+                @if let Some(Drawn { kind, by_host, too_short: _, figure }) = figures.headline() {
                     b { (digits(figure.value)) } " "
                     small { (kind.name()) @if *by_host { " by host" } } " "
                     (badge(figure.status))
                 } @else {
-                    (badge(Status::NotMeasured))
+                    (no_badge(figures.no_headline()))
                 }
             }
             @for (label, value) in cells {

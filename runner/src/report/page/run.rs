@@ -5,13 +5,13 @@ use maud::{Markup, html};
 
 use super::{
     super::{
-        figures::{Drawn, Figure, Figures, SERVER_NOT_MEASURED},
+        figures::{Drawn, Figure, Figures, SERVER_NOT_MEASURED, TOO_SHORT},
         number::{count, digits, few_digits},
         record::{Origin, RunRecord},
     },
     bars::{Bar, draw},
     power,
-    text::{badge, prose},
+    text::{badge, no_badge, prose},
     what_ran::{again, what_ran},
 };
 
@@ -49,7 +49,7 @@ pub(super) fn folded(
                         (drawn.kind.name()) " " (digits(drawn.figure.value)) " Wh "
                         (badge(drawn.figure.status))
                     } @else {
-                        (badge(Status::NotMeasured))
+                        (no_badge(figures.no_headline()))
                     }
                 }
             }
@@ -75,13 +75,20 @@ fn headline(run: &RunRecord, figures: &Figures) -> Markup {
                 }
                 p class="what" { (who(gpu, run)) }
             } @else {
-                p class="big none" {
-                    b { @if figures.served { (SERVER_NOT_MEASURED) } @else { "GPU not measured" } }
-                }
+                p class="big none" { b { (no_headline(figures)) } }
                 p class="what" { (run.summary.measurement.source) }
                 @if !figures.others.is_empty() { (instead(figures)) }
             }
         }
+    }
+}
+
+fn no_headline(figures: &Figures) -> &'static str {
+    let is_gpu = figures.others.iter().any(|drawn| drawn.kind == DeviceKind::Gpu);
+    match figures.served {
+        true => SERVER_NOT_MEASURED,
+        false if is_gpu => TOO_SHORT,
+        false => "GPU not measured",
     }
 }
 
@@ -96,11 +103,12 @@ fn instead(figures: &Figures) -> Markup {
             }
         }
         ul class="others" {
-            @for Drawn { kind, by_host, figure } in &figures.others {
+            @for Drawn { kind, by_host, too_short, figure } in &figures.others {
                 li {
                     b { (digits(figure.value)) } " Wh " (kind.name())
                     @if *by_host { ", by the host’s meter" } " "
                     (badge(figure.status))
+                    @if *too_short { " " (no_badge(TOO_SHORT)) }
                 }
             }
         }
@@ -233,6 +241,7 @@ fn numbers(run: &RunRecord, figures: &Figures) -> Markup {
         phases,
         others,
         served: _,
+        too_short: _,
         tokens_per_second,
         tokens_per_joule,
         first_token,
@@ -294,9 +303,10 @@ fn numbers(run: &RunRecord, figures: &Figures) -> Markup {
 }
 
 fn drawn(drawn: &Drawn) -> Markup {
-    let Drawn { kind, by_host, figure } = drawn;
+    let Drawn { kind, by_host, too_short, figure } = drawn;
     let by = if *by_host { ", by the host’s meter" } else { "" };
-    row(&format!("{} energy per 1,000 prompts{by}", kind.name()), figure, "Wh")
+    let short = if *too_short { ", too short to measure" } else { "" };
+    row(&format!("{} energy per 1,000 prompts{by}{short}", kind.name()), figure, "Wh")
 }
 
 fn row(name: &str, figure: &Figure, unit: &str) -> Markup {

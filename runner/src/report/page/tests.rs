@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use contract::summary::Tracked;
+
 use super::html;
 use crate::report::{
     figures::Figures,
@@ -37,6 +39,25 @@ fn runs_are_compared_and_a_broken_one_is_named() {
     let broken = Broken { folder: "results/4".into(), reason: "half a file".into() };
     let runs = vec![measured("1", 0.42), measured("2", 0.44), on_cpu("3")];
     insta::assert_snapshot!("page_of_three_runs", shown(&page(runs, vec![broken])));
+}
+
+#[test]
+fn what_is_too_short_to_measure_is_no_headline() {
+    let short = |run: RunRecord| {
+        let mut run = RunRecord { meter: None, ..run };
+        run.summary.total = None;
+        run.summary.measurement.tracked =
+            Some(Tracked { worked_seconds: 0.04, waited_seconds: 1.0 });
+        run
+    };
+    let gpu = page(vec![short(measured("1", 0.42))], vec![]);
+    assert!(gpu.contains("<p class=\"big none\"><b>too short to measure</b>"), "{gpu}");
+    let cpu = page(vec![short(on_cpu("1"))], vec![]);
+    let mark = "estimated</span> <span class=\"how unknown\">too short to measure</span>";
+    assert!(cpu.contains("<b>1.800</b> Wh CPU ") && cpu.contains(mark), "{cpu}");
+    let several = page(vec![short(measured("1", 0.42)), short(on_cpu("2"))], vec![]);
+    assert!(!several.contains("<figure class=\"bars\">"), "{several}");
+    assert!(several.contains("beside 0.04 s of work; no GPU was measured"), "{several}");
 }
 
 #[test]

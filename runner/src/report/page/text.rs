@@ -30,6 +30,11 @@ pub(super) fn badge(status: Status) -> Markup {
     html! { span class=(class) { (status.word()) } }
 }
 
+/// Why there is no number, in the place of its mark.
+pub(super) fn no_badge(why: &str) -> Markup {
+    html! { span class="how unknown" { (why) } }
+}
+
 /// What the colours of phases stand for.
 pub(super) fn phases_legend() -> Markup {
     html! {
