@@ -25,7 +25,10 @@ pub const DOCUMENTED: [(&str, &str); 7] = [
     (REPORT, "the backend's own report"),
     (ENERGY_WH, "GPU energy in Wh, or a line that begins with `not measured` and says why"),
     (SUMMARY, "energy, how it was measured, prompts, tokens, seconds, bytes added to the cache"),
-    (RECORD, "Python stacks: samples, tokens, seed, number type, threads, energy sources as seen"),
+    (
+        RECORD,
+        "Python stacks: settings, samples, tokens, seed, number type, threads, energy sources as seen",
+    ),
     (HOST_METER, "energy as the host metered it beside the run, and power over time"),
     (COMPLETION, "written last: the run's id and the benchmark's exit code"),
     (LOG, "what the benchmark printed"),

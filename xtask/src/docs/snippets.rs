@@ -52,6 +52,7 @@ pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
         snippet("families", tables::arguments::families()),
         snippet("configuration", tables::configuration()?),
         snippet("settled", tables::settled()),
+        snippet("published", tables::report::published()),
         snippet("outputs", tables::outputs()),
         snippet("exit-codes", tables::exit_codes()),
         snippet("fetch-options", tables::options(&cli::command(), "fetch")?),
