@@ -82,6 +82,7 @@ def run(settings):
     # Only the stack at work is loaded: each takes seconds.
     benchmark = importlib.import_module(f".{settings.stack}", __package__).run
     benchmark(settings, prompts, server or device, record)
+    record.scenario = settings.in_force()
     record.write()
     allowance.check(settings.failed_share, record)
 

@@ -40,6 +40,8 @@ class Record:
     threads: Optional[int] = None
     seed: Optional[int] = None
     dataset: Optional[str] = None
+    # The arguments under `scenario`, as they were in force.
+    scenario: Dict[str, Any] = field(default_factory=dict)
     prompt_format: Optional[str] = None
     prompts_asked: int = 0
     prompts_available: int = 0

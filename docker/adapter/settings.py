@@ -105,6 +105,11 @@ class Settings:
         sampled = {**SAMPLED, "min_p": None, "typical_p": 1.0} if asked.get("do_sample") else {}
         return {**fixed, **CHOSEN, **sampled, **asked}
 
+    def in_force(self) -> Dict[str, Any]:
+        """The scenario, with what is left out of it. A server has rules of its own for that."""
+        left_out = {} if self.stack == "vllm" else {"generate_kwargs": self.generate_kwargs()}
+        return {**self.scenario, **left_out}
+
     def stack_only(self) -> Dict[str, Any]:
         """Keys of the backend that optimum-benchmark alone knows."""
         return {key: value for key, value in self.backend.items() if key not in BACKEND_OWN}

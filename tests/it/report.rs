@@ -144,6 +144,42 @@ fn what_the_rules_exclude_is_refused_with_every_reason() {
 }
 
 #[test]
+fn settings_that_are_not_the_tasks_are_refused_with_what_they_were() {
+    let sandbox = sandbox();
+    let results = sandbox.cwd().join("results");
+    edit(&results.join("run_record.json"), |record| {
+        record["completion_tokens"] = 3000.into();
+        record["prompt_format"] = "chat template, reasoning_effort=low".into();
+        (record["prompts_cut"], record["prompt_tokens_cut"]) = (2.into(), 17.into());
+        let scenario = &mut record["scenario"];
+        scenario["generate_kwargs"]["max_new_tokens"] = 3.into();
+        scenario["generate_kwargs"]["do_sample"] = true.into();
+        scenario["reasoning"] = true.into();
+        scenario["truncation"] = serde_json::Value::Null;
+    });
+    edit(&results.join("benchmark_config.json"), |config| {
+        config["scenario"]["truncation"] = serde_json::Value::Null;
+    });
+    let summary = reports::read(&reports::Folder::open(&results).unwrap()).unwrap();
+    edit(&results.join("GPU_ENERGY_SUMMARY.json"), |file| {
+        file["run"] = serde_json::to_value(&summary.run).unwrap();
+    });
+    let outcome = report(&sandbox, &["--submission", "out.zip"]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(!sandbox.cwd().join("out.zip").exists());
+    insta::assert_snapshot!(outcome.stderr, @r"
+    refused ./results: `scenario.generate_kwargs.max_new_tokens` was 3 (`run_record.json`), and the task's is 10; leave it out [length: every answer has 10 tokens, neither fewer nor more]
+    refused ./results: `scenario.generate_kwargs.do_sample` was true (`run_record.json`), and the task's is false; leave it out [sampling: every token is the likeliest one]
+    refused ./results: `scenario.reasoning` was true (`run_record.json`), and the task's is false; leave it out [template: prompts are plain text; reasoning is a task of its own]
+    refused ./results: the logs do not tell `scenario.truncation`, and the task's is true; run again with `aienergyscore run`, whose logs tell it [truncation: the model reads every prompt of the dataset as it is]
+    refused ./results: the model got its prompts by way of its chat template, reasoning_effort=low, and the task's are plain text; leave `scenario.reasoning` out [template: prompts are plain text; reasoning is a task of its own]
+    refused ./results: 1000 answers have 3000 tokens, 3.0 each, and the task's have 10; leave the settings of their length out [length: every answer has 10 tokens, neither fewer nor more]
+    refused ./results: 2 prompts were cut, and 17 of their tokens not read; choose a model that holds them [truncation: the model reads every prompt of the dataset as it is]
+    error: no submission was made; the rules are in https://huggingface.github.io/AIEnergyScore/#evaluating-models (index.md of commit a5b9a04, December 2025)
+    ");
+}
+
+#[test]
 #[ignore = "needs Docker and `cargo xtask smoke` once before"]
 fn real_runs_are_reported_and_can_be_run_again() {
     let ada = Ada::with(&[smoke::GGUF]);

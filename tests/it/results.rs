@@ -65,7 +65,8 @@ impl Leaves<'_> {
             "dataset": "EnergyStarAI/text_generation", "dtype": "bfloat16", "seed": 42,
             "prompts_asked": prompts, "prompts_answered": prompts, "prompts_failed": 0,
             "prompt_tokens": 369_139, "completion_tokens": prompts * 10, "seconds": 412.5,
-            "first_token_seconds": 0.0421, "energy": energy, "notes": [],
+            "first_token_seconds": 0.0421, "energy": energy, "notes": [], "prompts_cut": 0,
+            "prompt_tokens_cut": 0, "prompt_format": "plain text", "scenario": scenario(),
         });
         write(folder, RECORD, &record.to_string());
         write(folder, LOG, "said by the benchmark\n");
@@ -78,6 +79,19 @@ impl Leaves<'_> {
             write(folder, HOST_METER, &serde_json::to_string(&meter(*energy)).unwrap());
         }
     }
+}
+
+/// The leaderboard's settings, as the adapter records them.
+fn scenario() -> Value {
+    json!({
+        "dataset_name": "EnergyStarAI/text_generation", "dataset_split": "train",
+        "text_column_name": "text", "truncation": true, "reasoning": false,
+        "input_shapes": {"batch_size": 1}, "warmup_runs": 10,
+        "generate_kwargs": {
+            "min_new_tokens": 10, "max_new_tokens": 10, "do_sample": false, "num_beams": 1,
+            "repetition_penalty": 1.0,
+        },
+    })
 }
 
 fn write(folder: &Path, name: &str, text: &str) {

@@ -59,6 +59,10 @@ pub const BATCH_SIZE: &str = "scenario.input_shapes.batch_size";
 pub const REASONING: &str = "scenario.reasoning";
 /// How to reason: keywords of the model's chat template.
 pub const REASONING_PARAMS: &str = "scenario.reasoning_params";
+/// Tokens of an answer of the leaderboard's task, neither fewer nor more.
+pub const ANSWER_TOKENS: u64 = 10;
+/// Most tokens of an answer with reasoning: the leaderboard's rule.
+pub const REASONED_TOKENS: u64 = 8192;
 /// Tokens after which an answer is cut.
 pub const MAX_NEW_TOKENS: &str = "scenario.generate_kwargs.max_new_tokens";
 /// Tokens before which no answer ends.
@@ -71,6 +75,8 @@ pub const TEMPERATURE: &str = "scenario.generate_kwargs.temperature";
 pub const TOP_P: &str = "scenario.generate_kwargs.top_p";
 /// The number of the likeliest tokens that are sampled from.
 pub const TOP_K: &str = "scenario.generate_kwargs.top_k";
+/// Beams of a beam search.
+pub const NUM_BEAMS: &str = "scenario.generate_kwargs.num_beams";
 /// Weight against repetitions.
 pub const REPETITION_PENALTY: &str = "scenario.generate_kwargs.repetition_penalty";
 
@@ -189,12 +195,7 @@ pub const KEYS: [Key; 42] = [
     key(TEMPERATURE, Kind::Number, ALL, "of sampling; above 0, else 1"),
     key(TOP_P, Kind::Number, ALL, "of sampling: the likeliest tokens of this share, else of all"),
     key(TOP_K, Kind::Whole, ALL, "of sampling: so many of the likeliest tokens, else 50"),
-    key(
-        "scenario.generate_kwargs.num_beams",
-        Kind::Count,
-        BEAMS,
-        "beams of a beam search; else 1, which is none",
-    ),
+    key(NUM_BEAMS, Kind::Count, BEAMS, "beams of a beam search; else 1, which is none"),
     key(
         REPETITION_PENALTY,
         Kind::Number,

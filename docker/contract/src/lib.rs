@@ -18,6 +18,7 @@ pub mod hub;
 pub mod output;
 pub mod path;
 pub mod previous;
+pub mod published;
 pub mod rapl;
 pub mod summary;
 pub mod task;

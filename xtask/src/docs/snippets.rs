@@ -46,6 +46,7 @@ pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
         snippet("unsupported", tables::arguments::unsupported()),
         snippet("refused", tables::arguments::refused()),
         snippet("configuration", tables::configuration()?),
+        snippet("published", tables::report::published()),
         snippet("fetch-options", tables::options(&cli::command(), "fetch")?),
         snippet("report-options", tables::options(&cli::command(), "report")?),
         snippet("submission-rules", tables::report::submission_rules()),

@@ -3,19 +3,14 @@
 use contract::{
     Backend, DEFAULT_NUM_SAMPLES,
     argument::{
-        self, COLUMN, DATASET, DEVICE, DEVICE_MAP, DO_SAMPLE, FAILED_SHARE, MAX_NEW_TOKENS,
-        MIN_NEW_TOKENS, MODEL, MODEL_KWARGS, NUM_SAMPLES, PREFIX, REASONING, REASONING_PARAMS,
-        SEED, SPLIT, SYSTEM, TEMPERATURE, TOP_K, TOP_P,
+        self, ANSWER_TOKENS, COLUMN, DATASET, DEVICE, DEVICE_MAP, DO_SAMPLE, FAILED_SHARE,
+        MAX_NEW_TOKENS, MIN_NEW_TOKENS, MODEL, MODEL_KWARGS, NUM_SAMPLES, PREFIX, REASONED_TOKENS,
+        REASONING, REASONING_PARAMS, SEED, SPLIT, SYSTEM, TEMPERATURE, TOP_K, TOP_P,
     },
 };
 use serde_json::{Value, json};
 
 use super::Settings;
-
-/// Tokens of an answer without reasoning: the score's rule.
-const SHORT: u64 = 10;
-/// Most tokens of an answer with reasoning: the score's rule.
-const LONG: u64 = 8192;
 
 /// NumPy takes no more.
 const MOST_SEED: u64 = u32::MAX as u64;
@@ -104,7 +99,7 @@ fn lengths(settings: &mut Settings, faults: &mut Vec<String>) {
     let reasons = reasons(settings);
     let (min, max) = (settings.number(MIN_NEW_TOKENS), settings.number(MAX_NEW_TOKENS));
     let max = max.unwrap_or_else(|| {
-        let default = if reasons { LONG } else { SHORT };
+        let default = if reasons { REASONED_TOKENS } else { ANSWER_TOKENS };
         default.max(min.unwrap_or_default())
     });
     let min = min.unwrap_or(if reasons { 1 } else { max });

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use contract::{
-    output::{ENERGY_WH, is_output},
+    output::{ENERGY_WH, RECORD, REPORT, is_output},
     summary::Summary,
 };
-use reports::Folder;
+use reports::{Folder, json};
+use serde_json::Value;
 use untrusted::{Found, Kind, Refused};
 
-use super::super::plain::plain;
+use super::super::{details::CONFIG, plain::plain};
 
 /// More than the logs of any run, in bytes: they are packed in memory.
 const MOST_BYTES: u64 = 512 << 20;
@@ -35,6 +36,8 @@ pub(super) struct Evidence {
     pub(super) files: Vec<LogFile>,
     /// The summary that the backend's own report gives, or why it gives none.
     pub(super) remade: Result<Summary, String>,
+    /// What is in the files that tell settings, by name.
+    pub(super) told: [(&'static str, Value); 3],
 }
 
 impl Evidence {
@@ -46,6 +49,9 @@ impl Evidence {
         Ok(Self {
             files: outputs(folder)?,
             remade: reports::read(folder).map_err(|error| format!("{error:#}")),
+            // What cannot be read tells nothing; why not is among the doubts.
+            told: [RECORD, CONFIG, REPORT]
+                .map(|name| (name, json::read(folder, name).ok().flatten().unwrap_or_default())),
         })
     }
 

@@ -10,6 +10,7 @@ mod archive;
 mod evidence;
 mod model_class;
 mod rules;
+mod settings;
 
 use anyhow::ensure;
 

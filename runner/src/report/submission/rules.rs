@@ -1,7 +1,7 @@
 //! Which runs may be submitted. The rules are facts of AIEnergyScore's documents, README.md and
 //! index.md of commit a5b9a048ecd44aa087cdd5b575a17d705128c424, and of `text_generation.yaml` and
 //! `check_h100.py` beside them; that a client's and a quantised trial's logs are none, follows from
-//! what the documents say of the task and the model.
+//! what the documents say of the task and the model. The task's settings are in `settings`.
 
 use std::{fmt, path::PathBuf};
 
@@ -20,6 +20,7 @@ use super::{
     },
     evidence::Evidence,
     model_class::ModelClass,
+    settings,
 };
 
 /// Where the rules are.
@@ -47,12 +48,16 @@ pub(super) enum Rule {
     Dataset,
     Batch,
     Precision,
+    Length,
+    Sampling,
+    Template,
+    Truncation,
     OneModel,
 }
 
 impl Rule {
     /// Every rule, in the order in which they are looked at.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Logs,
         Self::Unaltered,
         Self::Task,
@@ -62,6 +67,10 @@ impl Rule {
         Self::Dataset,
         Self::Batch,
         Self::Precision,
+        Self::Length,
+        Self::Sampling,
+        Self::Template,
+        Self::Truncation,
         Self::OneModel,
     ];
 
@@ -79,8 +88,14 @@ impl Rule {
             Self::Dataset => {
                 "1,000 prompts of the leaderboard’s dataset were asked for and answered, none failed"
             }
-            Self::Batch => "one prompt at a time, where the logs tell",
-            Self::Precision => "`bfloat16` or `float16`, where the logs tell",
+            Self::Batch => "one prompt at a time",
+            Self::Precision => "`bfloat16` or `float16`",
+            Self::Length => {
+                "`min_new_tokens` and `max_new_tokens` are 10, and the answers have 10 tokens each"
+            }
+            Self::Sampling => "no sampling, no beams, no weight against repetitions",
+            Self::Template => "neither a chat template nor a text before the prompts",
+            Self::Truncation => "`scenario.truncation=True`, and no prompt was cut",
             Self::OneModel => "several runs have one model, the same settings and one image",
         }
     }
@@ -97,6 +112,10 @@ impl Rule {
             Self::Dataset => "a task is its dataset of 1,000 prompts",
             Self::Batch => "every model answers one prompt at a time",
             Self::Precision => "text generation is measured with 16-bit floats",
+            Self::Length => "every answer has 10 tokens, neither fewer nor more",
+            Self::Sampling => "every token is the likeliest one",
+            Self::Template => "prompts are plain text; reasoning is a task of its own",
+            Self::Truncation => "the model reads every prompt of the dataset as it is",
             Self::OneModel => "a score is the mean over runs of one model and task",
         }
     }
@@ -114,6 +133,10 @@ impl fmt::Display for Rule {
             Self::Dataset => "dataset",
             Self::Batch => "batch",
             Self::Precision => "precision",
+            Self::Length => "length",
+            Self::Sampling => "sampling",
+            Self::Template => "template",
+            Self::Truncation => "truncation",
             Self::OneModel => "one model",
         })
     }
@@ -143,7 +166,8 @@ pub(super) fn judge(
         hardware(run, class, &mut found);
     }
     prompts(run, &mut found);
-    settings(run, &mut found);
+    precision(run, &mut found);
+    settings::judge(&run.summary.run, evidence, &mut found);
     let refusal = |(rule, why)| Refusal { folder: run.folder.clone(), rule, why };
     found.into_iter().map(refusal).collect()
 }
@@ -295,15 +319,16 @@ fn prompts(run: &RunRecord, found: &mut Vec<(Rule, String)>) {
     }
 }
 
-fn settings(run: &RunRecord, found: &mut Vec<(Rule, String)>) {
-    let size = run.details.batch_size.as_ref().map(|told| told.value);
-    if let Some(size) = size.filter(|size| *size != 1) {
-        found.push((Rule::Batch, format!("{size} prompts were answered at a time")));
-    }
+fn precision(run: &RunRecord, found: &mut Vec<(Rule, String)>) {
     let dtype = run.details.dtype.as_ref().map(|told| told.value.trim_start_matches("torch."));
-    if let Some(dtype) = dtype.filter(|dtype| *dtype != "auto" && !DTYPES.contains(dtype)) {
-        found.push((Rule::Precision, format!("the number type is {dtype}")));
-    }
+    let why = match dtype.filter(|dtype| *dtype != "auto") {
+        Some(dtype) if DTYPES.contains(&dtype) => return,
+        Some(dtype) => {
+            format!("the number type is {dtype}; run with `backend.torch_dtype=bfloat16`")
+        }
+        None => "the logs do not tell the number type of the weights".to_owned(),
+    };
+    found.push((Rule::Precision, why));
 }
 
 #[cfg(test)]
