@@ -40,6 +40,7 @@ pub mod pass_through;
 pub mod plan;
 mod planted;
 mod process;
+mod processes;
 pub mod progress;
 pub mod promise;
 pub mod relaxed;

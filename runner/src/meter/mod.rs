@@ -11,7 +11,6 @@ mod clock;
 mod gauge;
 mod judge;
 mod nvml;
-mod process;
 mod rapl;
 mod recording;
 mod request;
@@ -43,11 +42,10 @@ pub use self::{request::Options, watts::Watts};
 
 use self::{
     gauge::Gauge,
-    process::Processes,
     sampler::Sampler,
     target::{Subject, Target},
 };
-use crate::{process::ask, terminal};
+use crate::{process::ask, processes::Processes, terminal};
 
 /// From one sample to the next.
 const PERIOD: Duration = Duration::from_millis(100);

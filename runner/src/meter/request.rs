@@ -14,7 +14,7 @@ use super::{
     watts::Watts,
 };
 use crate::{
-    engine::{Engine, Question},
+    engine::{Engine, Query},
     gpus::{Devices, Gpus, VISIBLE},
     host::Host,
     options::RunOptions,
@@ -64,7 +64,7 @@ impl Request {
         let subject = match &plan.supervision {
             Some(supervision) if engine.has_containers() => Subject::Container {
                 cidfile: supervision.cidfile.as_path().to_owned(),
-                pid_command: Question::Pid(&supervision.container).command(engine),
+                pid_command: Query::Pid(&supervision.container).command(engine),
             },
             _ => Subject::Child(Arc::default()),
         };

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{Because, because};
 use crate::{
-    engine::{Client, Engine, Groups, Nvidia},
+    engine::{Engine, Groups, Nvidia, Place},
     exit::Usage,
     gpus::{AmdGpus, Devices, Gpus},
     host::Host,
@@ -96,18 +96,11 @@ pub(super) fn devices(
 /// How many GPUs the engine can hand over at most, where that is known: its daemon may be another
 /// machine's, and not every driver lists its GPUs.
 fn there_are(host: &Host, engine: &Engine) -> Option<usize> {
-    let is_here = match engine.client {
-        Client::Docker => engine.socket.is_some(),
-        Client::Podman => ["CONTAINER_HOST", "CONTAINER_CONNECTION"]
-            .iter()
-            .all(|name| host.env.get(name).is_none()),
-        Client::None => true,
-    };
     let there = match Driver::of(host) {
         Driver::Nvidia => host.nvidia_gpus,
         Driver::Amd { .. } => host.amd.count,
     };
-    (is_here && there > 0).then_some(there)
+    (engine.place == Place::Here && there > 0).then_some(there)
 }
 
 fn automatic(host: &Host, engine: &Engine) -> Because<Devices> {
@@ -199,7 +192,7 @@ mod tests {
     use std::fmt::Write as _;
 
     use crate::{
-        engine::{Client, Engine, Mode, Nvidia},
+        engine::{Client, Engine, Mode, Nvidia, Place},
         gpus::{AmdGpus, Devices, Gpus},
         host::Host,
         options::{Request, RunOptions},
@@ -310,9 +303,7 @@ mod tests {
             RunPlan::new(&options, host, engine).err().map(|usage| usage.to_string())
         };
         let four = Host { nvidia_gpus: 4, ..host() };
-        let mut docker = engine(Mode::DockerRootful);
-        assert_eq!(told("5", &four, &docker), None, "its daemon may be another machine's");
-        docker.socket = Some("/run/docker.sock".into());
+        let docker = engine(Mode::DockerRootful);
         let podman = engine(Mode::PodmanRootless);
         for engine in [&docker, &podman] {
             let said = told("5", &four, engine);
@@ -321,8 +312,12 @@ mod tests {
             assert!(told("3", &with_amd(), engine).unwrap().ends_with("has 2"));
             assert_eq!(told("3", &host(), engine), None, "not every driver lists its GPUs");
         }
-        let env = [("CONTAINER_HOST", "ssh://far")].into_iter().collect();
-        assert_eq!(told("5", &Host { env, ..four }, &podman), None);
+        let place = Place::Behind("tcp://localhost:2375".to_owned());
+        assert_eq!(
+            told("5", &four, &Engine { place, ..docker }),
+            None,
+            "of another machine, maybe"
+        );
     }
 
     #[test]
@@ -330,7 +325,6 @@ mod tests {
         let surroundings = Surroundings { wsl_gpu: true, ..Surroundings::default() };
         let host = Host { surroundings, ..host() };
         let mut docker = engine(Mode::DockerRootful);
-        docker.socket = Some("/run/docker.sock".into());
         assert_eq!(plan("auto", &host, &docker).gpus.value, Devices::None);
         docker.nvidia = Nvidia::Gpus;
         insta::assert_snapshot!(shown("auto", &host, &docker).trim(), @"auto (auto: GPU of WSL2 (`/dev/dxg`) found): --gpus all --env AIENERGYSCORE_GPUS=nvidia:1");
