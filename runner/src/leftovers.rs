@@ -20,7 +20,7 @@ struct Left<'a> {
     running: bool,
 }
 
-/// What the answer to [`Question::Runs`](crate::engine::Question::Runs) says of containers that runs of the user `uid` left: how many
+/// What the answer to [`Query::Runs`](crate::engine::Query::Runs) says of containers that runs of the user `uid` left: how many
 /// they are, and what to do about them.
 ///
 /// # Errors

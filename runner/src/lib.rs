@@ -41,6 +41,7 @@ pub mod pass_through;
 pub mod plan;
 mod planted;
 mod process;
+mod processes;
 pub mod progress;
 pub mod relaxed;
 pub mod render;

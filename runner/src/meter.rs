@@ -10,7 +10,6 @@ mod clock;
 mod comparison;
 mod gauge;
 mod nvml;
-mod process;
 mod rapl;
 mod recording;
 mod request;
@@ -39,8 +38,8 @@ pub(crate) use self::{
 };
 pub use self::{request::Options, watts::Watts};
 
-use self::{process::Processes, request::counts_processors, sampler::Sampler, target::Target};
-use crate::{process::ask, terminal};
+use self::{request::counts_processors, sampler::Sampler, target::Target};
+use crate::{process::ask, processes::Processes, terminal};
 
 /// From one sample to the next.
 const PERIOD: Duration = Duration::from_millis(100);

@@ -1,14 +1,12 @@
-//! The one door to other programs; only the reaper, which is this program again, has its own.
-
-mod talk;
+//! Starts other programs; only the reaper, which is this program again, is started elsewhere.
 
 use std::{
     ffi::OsStr,
-    io,
-    os::unix::process::CommandExt as _,
+    fs::File,
+    io::{self, Read as _, Seek as _, Write as _},
+    os::unix::process::{CommandExt as _, ExitStatusExt as _},
     path::PathBuf,
-    process::{Child, Output},
-    sync::atomic::{AtomicBool, Ordering},
+    process::{Child, Command, ExitStatus},
     thread,
     time::{Duration, Instant},
 };
@@ -16,21 +14,22 @@ use std::{
 use anyhow::{Context as _, bail};
 use contract::env;
 use rustix::{
-    fs::{Access, access},
+    fs::{Access, MemfdFlags, access, memfd_create},
     process::{Pid, Signal, kill_process_group},
 };
 use untrusted::escape;
 
-use self::talk::Talk;
-
 /// How long an engine has for an answer that usually takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a container may take that works for us: it may change thousands of files.
+const LONGEST_WORK: Duration = Duration::from_secs(600);
+
+/// Bytes of an answer that are read.
+const MOST_BYTES: u64 = 64 << 20;
+
 /// Lines of a complaint that are shown.
 const MOST_LINES: usize = 20;
-
-/// How long a container has that works for us: thousands of files may be given back by one.
-const LONGEST_WORK: Duration = Duration::from_secs(600);
 
 /// Variables whose values are secrets. No engine's client needs them.
 pub(crate) const SECRETS: [&str; 3] =
@@ -51,15 +50,6 @@ pub(crate) struct Captured {
 }
 
 impl Captured {
-    /// What an ended command said, whose streams were captured.
-    pub(crate) fn of(output: &Output) -> Self {
-        Self {
-            code: exit_code(output.status),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
-    }
-
     /// What it complained of, for a message of one line.
     pub(crate) fn complaint(&self) -> String {
         let lines = self.stderr.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -68,24 +58,20 @@ impl Captured {
     }
 }
 
-/// Has a command answer that an engine knows in a moment. One that does not answer hangs.
+/// Runs a command that an engine answers in a moment.
 ///
 /// # Errors
-/// When the program cannot be started, or gives no answer within [`PATIENCE`]. Its exit code is the
-/// caller's to judge.
+/// When it cannot be started, or has not ended after [`PATIENCE`]. Its exit code is the caller's to judge.
 pub(crate) fn ask(argv: &[impl AsRef<str>]) -> anyhow::Result<Captured> {
-    heard(argv, command(argv)?, &[], PATIENCE, None)
+    ask_within(argv, PATIENCE)
 }
 
-/// [`ask`], until `given_up` is set.
+/// As [`ask`], with another `patience`.
 ///
 /// # Errors
-/// As [`ask`], and when it was given up.
-pub(crate) fn ask_until(
-    argv: &[impl AsRef<str>],
-    given_up: &AtomicBool,
-) -> anyhow::Result<Captured> {
-    heard(argv, command(argv)?, &[], PATIENCE, Some(given_up))
+/// As [`ask`].
+pub(crate) fn ask_within(argv: &[impl AsRef<str>], patience: Duration) -> anyhow::Result<Captured> {
+    capture(argv, command(argv)?, &[], patience)
 }
 
 /// Runs a command that works for us, with variables on top of ours.
@@ -96,9 +82,9 @@ pub(crate) fn capture_with_env<'a>(
     argv: &[impl AsRef<str>],
     env: impl IntoIterator<Item = (&'a str, String)>,
 ) -> anyhow::Result<Captured> {
-    let command =
-        env.into_iter().fold(command(argv)?, |command, (name, value)| command.env(name, value));
-    heard(argv, command, &[], LONGEST_WORK, None)
+    let mut command = command(argv)?;
+    command.envs(env);
+    capture(argv, command, &[], LONGEST_WORK)
 }
 
 /// Runs a command that works for us, with `input` for it to read. That it ends before it has read
@@ -110,38 +96,58 @@ pub(crate) fn capture_with_input(
     argv: &[impl AsRef<str>],
     input: &[u8],
 ) -> anyhow::Result<Captured> {
-    heard(argv, command(argv)?, input, LONGEST_WORK, None)
+    capture(argv, command(argv)?, input, LONGEST_WORK)
 }
 
-fn heard(
+fn capture(
     argv: &[impl AsRef<str>],
-    command: duct::Expression,
+    command: Command,
     input: &[u8],
     patience: Duration,
-    given_up: Option<&AtomicBool>,
 ) -> anyhow::Result<Captured> {
-    // Pipes of ours: duct would read its own in threads, which may not be had.
-    let (mut talk, streams) = Talk::new().with_context(|| starting(argv))?;
-    let child = streams.connect(command).unchecked().start().with_context(|| starting(argv))?;
-    let end = Instant::now() + patience;
-    let is_over = || {
-        Instant::now() >= end || given_up.is_some_and(|given_up| given_up.load(Ordering::SeqCst))
-    };
-    match talk.until_end(&child, input, &is_over) {
-        Ok(Some(output)) => return Ok(Captured::of(&output)),
-        Ok(None) => end_group(&child),
-        Err(error) => {
-            end_group(&child);
-            return Err(error).with_context(|| format!("waiting for `{}`", argv[0].as_ref()));
-        }
+    let (mut child, stdout, stderr) = start(command, input).with_context(|| starting(argv))?;
+    let waiting = || format!("waiting for `{}`", argv[0].as_ref());
+    if !wait_within(&mut child, patience).with_context(waiting)? {
+        // One that ends just now is as good.
+        let _ = kill_process_group(group(&child), Signal::KILL);
+        // One that hangs in the kernel is left to it.
+        wait_within(&mut child, Duration::from_secs(1)).with_context(waiting)?;
+        let asked = argv.iter().take_while(|word| !word.as_ref().starts_with('-'));
+        let asked = asked.map(AsRef::as_ref).collect::<Vec<_>>().join(" ");
+        bail!(
+            "`{asked}` has not answered for {} seconds, and was ended: its daemon hangs, or the \
+             machine does; look at the daemon's log, or start it anew",
+            patience.as_secs()
+        );
     }
-    let asked = argv.iter().take_while(|word| !word.as_ref().starts_with('-'));
-    let asked = asked.map(AsRef::as_ref).collect::<Vec<_>>().join(" ");
-    bail!(
-        "`{asked}` has not answered for {} seconds, and was ended: its daemon hangs, or the machine \
-         does; look at the daemon's log, or start it anew",
-        patience.as_secs()
-    )
+    Ok(Captured {
+        code: exit_code(child.wait().with_context(waiting)?),
+        stdout: written(stdout).with_context(waiting)?,
+        stderr: written(stderr).with_context(waiting)?,
+    })
+}
+
+/// Starts the program, which reads `input`, and hands out where it writes to. These are files in memory:
+/// pipes would have to be read meanwhile, and whatever the program leaves running would hold them.
+fn start(mut command: Command, input: &[u8]) -> io::Result<(Child, File, File)> {
+    let [mut stdin, stdout, stderr] = [memory_file()?, memory_file()?, memory_file()?];
+    stdin.write_all(input)?;
+    stdin.rewind()?;
+    command.stdin(stdin).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
+    Ok((command.spawn()?, stdout, stderr))
+}
+
+/// A file that lies in memory alone.
+fn memory_file() -> io::Result<File> {
+    Ok(memfd_create("stream", MemfdFlags::CLOEXEC)?.into())
+}
+
+/// What was written to a file, as text.
+fn written(mut file: File) -> io::Result<String> {
+    let mut bytes = vec![];
+    file.rewind()?;
+    file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// What fails when a program cannot be started.
@@ -149,22 +155,9 @@ pub(crate) fn starting(argv: &[impl AsRef<str>]) -> String {
     format!("starting `{}`", argv[0].as_ref())
 }
 
-/// Kills a child and its process group, and waits for a moment until it is gone.
-fn end_group(child: &duct::Handle) {
-    if let Some(group) = group(child) {
-        // One that ends just now is as good.
-        let _ = kill_process_group(group, Signal::KILL);
-    }
-    let end = Instant::now() + Duration::from_secs(1);
-    // One that hangs in the kernel is left to it.
-    while matches!(child.try_wait(), Ok(None)) && Instant::now() < end {
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
 /// The process group that a [`command`] leads.
-pub(crate) fn group(child: &duct::Handle) -> Option<Pid> {
-    child.pids().first().and_then(|pid| i32::try_from(*pid).ok()).and_then(Pid::from_raw)
+pub(crate) fn group(child: &Child) -> Pid {
+    Pid::from_child(child)
 }
 
 /// Waits for the end of a child; whether it came in time.
@@ -177,7 +170,7 @@ pub(crate) fn wait_within(child: &mut Child, patience: Duration) -> io::Result<b
         if Instant::now() >= end {
             return Ok(false);
         }
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(2));
     }
     Ok(true)
 }
@@ -209,11 +202,15 @@ pub(crate) fn is_on_path(name: &str) -> bool {
 ///
 /// # Errors
 /// As [`program`].
-pub(crate) fn command(argv: &[impl AsRef<str>]) -> anyhow::Result<duct::Expression> {
-    let command = SECRETS.iter().fold(program(argv)?, |command, name| command.env_remove(name));
-    let pulls_never =
-        argv.windows(2).any(|words| words[0].as_ref() == "--pull" && words[1].as_ref() == "never");
-    Ok(if pulls_never { command.env_remove(CONTENT_TRUST) } else { command })
+pub(crate) fn command(argv: &[impl AsRef<str>]) -> anyhow::Result<Command> {
+    let mut command = program(argv)?;
+    for name in SECRETS {
+        command.env_remove(name);
+    }
+    if argv.windows(2).any(|words| words[0].as_ref() == "--pull" && words[1].as_ref() == "never") {
+        command.env_remove(CONTENT_TRUST);
+    }
+    Ok(command)
 }
 
 /// The command in a process group of its own: the terminal's Ctrl-C is for us to pass on, and our
@@ -221,22 +218,17 @@ pub(crate) fn command(argv: &[impl AsRef<str>]) -> anyhow::Result<duct::Expressi
 ///
 /// # Errors
 /// When the program is not on PATH.
-pub(crate) fn program(argv: &[impl AsRef<str>]) -> anyhow::Result<duct::Expression> {
-    let words = argv.iter().map(AsRef::as_ref).collect::<Vec<_>>();
-    let [name, args @ ..] = words.as_slice() else { bail!("an empty command") };
-    // Found here and not after a fork: a program with a path is started without one, which is
-    // faster by a third.
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let program = find(name, &path)
+pub(crate) fn program(argv: &[impl AsRef<str>]) -> anyhow::Result<Command> {
+    let [name, args @ ..] = argv else { bail!("an empty command") };
+    let name = name.as_ref();
+    let program = find_on_path(name)
         .with_context(|| format!("`{name}` is not on PATH; install it, or correct PATH"))?;
-    let name = (*name).to_owned();
-    Ok(duct::cmd(program, args).before_spawn(move |command| {
-        command.process_group(0).arg0(&name);
-        Ok(())
-    }))
+    let mut command = Command::new(program);
+    command.arg0(name).args(args.iter().map(AsRef::as_ref)).process_group(0);
+    Ok(command)
 }
 
-/// The program of this name that would be started.
+/// The program of this name that would be started. One with a path is started faster by a third.
 pub(crate) fn find_on_path(name: &str) -> Option<PathBuf> {
     find(name, &std::env::var_os("PATH").unwrap_or_default())
 }
@@ -252,16 +244,15 @@ fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
 }
 
 /// The code as a shell tells it: 128+n for signal n.
-pub(crate) fn exit_code(status: std::process::ExitStatus) -> i32 {
-    use std::os::unix::process::ExitStatusExt as _;
+pub(crate) fn exit_code(status: ExitStatus) -> i32 {
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+    use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
-    use super::{Captured, ask, both, capture_with_input, find};
+    use super::{Captured, ask, ask_within, both, capture_with_input, find};
 
     #[test]
     fn a_program_is_the_first_on_path_that_may_run() {
@@ -284,6 +275,19 @@ mod tests {
         assert_eq!((said.code, said.stdout.as_str(), said.stderr.as_str()), (3, "sh\n", "why\n"));
         let missing = ask(&["no-such-program"]).unwrap_err().to_string();
         assert!(missing.contains("`no-such-program` is not on PATH"), "{missing}");
+    }
+
+    #[test]
+    fn program_that_does_not_end_in_time_is_killed() {
+        let error = ask_within(&["sh", "-c", "sleep 600"], Duration::from_millis(50)).unwrap_err();
+        assert!(error.to_string().starts_with("`sh` has not answered"), "{error}");
+    }
+
+    #[test]
+    fn what_a_program_left_running_does_not_keep_it() {
+        let said = ask(&["sh", "-c", "sleep 600 & echo a $!"]).unwrap();
+        let pid = said.stdout.trim().strip_prefix("a ").unwrap();
+        assert_eq!(ask(&["kill", pid]).unwrap().code, 0);
     }
 
     #[test]

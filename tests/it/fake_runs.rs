@@ -119,7 +119,7 @@ fn a_good_run_is_believed_and_summarised() {
 #[test]
 fn the_summary_says_how_to_run_it_again() {
     let docker = FakeDocker::with_run(GOOD);
-    docker.answer("image", r#"{"architecture":"","id":"sha256:ab","digests":[],"labels":null}"#);
+    docker.answer("image", r#"{"Id":"sha256:ab","RepoDigests":[],"Config":{"Labels":null}}"#);
     let (sandbox, _) = run(&docker);
     let results = sandbox.cwd().join("results");
     let read = || -> Summary {
@@ -282,7 +282,7 @@ fn an_image_that_cannot_be_asked_for_is_not_a_missing_one() {
 
 #[test]
 fn what_is_not_known_to_be_docker_runs_nothing() {
-    // Podman of that version says by its socket alone whether it is rootless.
+    // Only the owner of its socket tells whether Podman of that version is rootless.
     let podman = r#"version) echo '{"Components":[{"Name":"Podman Engine","Version":"4.3.1"}]}'; exit 0 ;;
         context) echo tcp://far:2375; exit 0 ;;"#;
     for (cases, part) in

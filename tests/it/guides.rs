@@ -331,7 +331,6 @@ fn docker() -> Engine {
         limits: Limits::ALL,
         architecture: String::new(),
         image: Some(LocalImage::default()),
-        socket: None,
         place: Place::Here,
     }
 }

@@ -155,6 +155,9 @@ here='{here}'
 call=$(mktemp "$here/call-$(date +%s%N)-XXXXXX")
 printf '%s\0' "$@" >"$call"
 case $1 in
+context)
+  echo "${{DOCKER_HOST-}}"
+  ;;
 run)
   for word in "$@"; do
     case $word in

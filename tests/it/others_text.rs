@@ -65,7 +65,8 @@ fn what_an_engine_and_an_image_say_is_one_line_of_ours() {
         contract::label::INPUTS: EVIL,
     });
     let image = |architecture: &str| {
-        let answer = serde_json::json!({ "architecture": architecture, "labels": labels });
+        let answer =
+            serde_json::json!({ "Architecture": architecture, "Config": { "Labels": labels } });
         docker.answer("image", &answer.to_string());
     };
     image("");
@@ -93,7 +94,7 @@ fn a_run_shows_the_version_of_an_image_and_does_not_obey_it() {
     let labels = serde_json::json!({
         contract::label::FLAVOUR: "smoke", contract::label::VERSION: EVIL,
     });
-    docker.answer("image", &serde_json::json!({ "labels": labels }).to_string());
+    docker.answer("image", &serde_json::json!({ "Config": { "Labels": labels } }).to_string());
     let sandbox = Sandbox::new(Some(&docker));
     let outcome = aienergyscore(&sandbox, ["run", "--flavour", "smoke", "backend.model=m"]);
     assert!(outcome.stderr.contains("of version m\\u{1b}[2J\\nerror: run"), "{}", outcome.stderr);

@@ -2,14 +2,14 @@
 
 use super::Finding;
 use crate::{
-    engine::{Engine, Question},
+    engine::{Engine, Query},
     host::Host,
     leftovers,
 };
 
 /// Looks for containers of the user's runs that are gone.
 pub(super) fn check(engine: &Engine, host: &Host) -> Option<Finding> {
-    let answer = engine.ask(Question::Runs)?;
+    let answer = engine.ask(Query::Runs)?;
     match answer.and_then(|answer| leftovers::told(engine, host.uid, &answer)) {
         Ok(told) => told
             .map(|(count, text)| Finding::warning("engine", format!("{count} container(s)"), text)),

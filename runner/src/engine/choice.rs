@@ -4,9 +4,7 @@ use anyhow::{Context as _, anyhow, bail};
 use contract::{Backend, Flavour, env};
 use untrusted::escape;
 
-use super::{
-    Client, DOCKER, Engine, Limits, Mode, Nvidia, PODMAN, Place, answers::Answers, docker, podman,
-};
+use super::{Client, DOCKER, Engine, Limits, Mode, Nvidia, PODMAN, Place, docker, podman};
 use crate::{
     gpus::{Devices, Gpus},
     host::Host,
@@ -42,15 +40,13 @@ impl EngineChoice {
 /// When it does not answer, or answers what is not understood.
 pub fn detect(options: &RunOptions, host: &Host) -> anyhow::Result<Detected> {
     match options.engine {
-        EngineChoice::Docker => detected(ask_docker(options)?, options, "asked for"),
-        EngineChoice::Podman => {
-            detected(podman::ask(PODMAN, &options.image)?, options, "asked for")
-        }
+        EngineChoice::Docker => detected(docker::ask()?, options, "asked for"),
+        EngineChoice::Podman => detected(podman::ask(PODMAN)?, options, "asked for"),
         EngineChoice::Host => host_engine(options, host, "asked for"),
         EngineChoice::Auto => {
-            let refused = match ask_either(options) {
-                Ok((answers, passed_over)) => {
-                    let found = detected(answers, options, "it answers")?;
+            let refused = match ask_either() {
+                Ok((engine, passed_over)) => {
+                    let found = detected(engine, options, "it answers")?;
                     return Ok(Detected { warning: passed_over, ..found });
                 }
                 Err(error) => error,
@@ -73,29 +69,21 @@ pub fn detect(options: &RunOptions, host: &Host) -> anyhow::Result<Detected> {
 /// # Errors
 /// When neither does.
 pub(crate) fn container_engine(options: &RunOptions) -> anyhow::Result<Detected> {
-    let (answers, passed_over) = ask_either(options)?;
-    Ok(Detected { warning: passed_over, ..detected(answers, options, "it answers")? })
+    let (engine, passed_over) = ask_either()?;
+    Ok(Detected { warning: passed_over, ..detected(engine, options, "it answers")? })
 }
 
-/// What `docker` answers, whoever is behind the name.
-fn ask_docker(options: &RunOptions) -> anyhow::Result<Answers> {
-    match docker::ask(&options.image)? {
-        Some(answers) => Ok(answers),
-        None => podman::ask(DOCKER, &options.image),
-    }
-}
-
-/// Whichever answers, and why it is not Docker where there is one: images and rights may be there.
-fn ask_either(options: &RunOptions) -> anyhow::Result<(Answers, Option<String>)> {
-    let docker = match ask_docker(options) {
-        Ok(answers) => return Ok((answers, None)),
+/// The engine that answers, and why it is not Docker where there is one: images and rights may be there.
+fn ask_either() -> anyhow::Result<(Engine, Option<String>)> {
+    let docker = match docker::ask() {
+        Ok(engine) => return Ok((engine, None)),
         Err(error) => error,
     };
-    let answers = podman::ask(PODMAN, &options.image)
+    let engine = podman::ask(PODMAN)
         .map_err(|podman| anyhow!("{docker:#}; nor does Podman serve: {podman:#}"))?;
     let passed_over =
         is_on_path(DOCKER).then(|| format!("Podman is used, as Docker does not serve: {docker:#}"));
-    Ok((answers, passed_over))
+    Ok((engine, passed_over))
 }
 
 /// Whether a run without a container is what was asked for: another backend, or an image of
@@ -107,8 +95,9 @@ fn host_will_do(options: &RunOptions) -> bool {
     }
 }
 
-fn detected(answers: Answers, options: &RunOptions, why: &str) -> anyhow::Result<Detected> {
-    let engine = answers.engine(&options.image)?;
+fn detected(engine: Engine, options: &RunOptions, why: &str) -> anyhow::Result<Detected> {
+    let image = engine.ask_image(&options.image)?;
+    let engine = Engine { image, ..engine };
     let Engine { program, client, mode, version, place, .. } = &engine;
     let through = match client {
         Client::Docker if mode.is_podman() => " behind docker's client",
@@ -145,7 +134,6 @@ fn host_engine(options: &RunOptions, host: &Host, why: &str) -> anyhow::Result<D
             limits: Limits::NONE,
             architecture: String::new(),
             image: None,
-            socket: None,
             place: Place::Here,
         },
         why: format!("host, without a container: {why}"),

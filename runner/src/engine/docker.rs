@@ -1,186 +1,192 @@
 //! What Docker's client says of the daemon behind it: whether it answers, whose it is, how it runs.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt as _};
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use untrusted::escape;
 
 use super::{
-    Client, DOCKER, Limits, Mode, Nvidia, Place,
-    answers::{Answers, Info},
-    daemon::{self, Said},
-    image, is_at_least,
+    Client, DOCKER, Engine, Limits, Mode, Nvidia, Place, is_at_least,
     nvidia::{self, Offer},
-    podman, socket,
+    podman,
 };
 use crate::process::{self, Captured, both};
 
 /// All that the daemon says. A field by its name would fail with a client that is older than it.
 const INFO: &str = "{{json .}}";
 
-/// Asks the daemon for itself and for the image `reference`. None when `docker` is Podman under that
-/// name.
+/// Asks `docker` for the engine behind it, which may be Podman.
 ///
 /// # Errors
 /// When no daemon answers, or it is not understood.
-pub(super) fn ask(reference: &str) -> anyhow::Result<Option<Answers>> {
-    let (mut socket, said, mut place) = match daemon::ask(DOCKER, reference) {
-        Some((socket, said)) => (Some(socket), said, Place::Here),
-        None => {
-            let (said, address) =
-                both(|| ask_client(reference), || socket::address_of_docker(DOCKER));
-            // A client that does not tell is asked for everything else, too.
-            (None, said?, address.map_or(Place::Here, |address| Place::of(&address)))
-        }
-    };
-    let Said { info, version, image } = said;
-    if is_podmans_own(&info) {
-        return Ok(None);
-    }
-    let server = Server::read(&version);
-    let is_here = || socket.is_some() || socket::of_docker(DOCKER).is_ok();
-    let (mut info, desktop) = parse_info(&info, &server, nvidia::has_hook() && is_here())?;
-    if desktop && !matches!(place, Place::Elsewhere(_)) {
-        place = Place::Desktop;
-    }
-    if let Some(version) = server.podman() {
-        let told = info.mode == Mode::DockerRootless;
-        let rootless =
-            told || (!is_at_least(version, 4, 6) && is_rootless(version, socket.as_deref())?);
-        info.mode = if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful };
-        info.version = version.to_owned();
-        info.nvidia = Nvidia::of_podmans_service(version);
-        let at = socket.clone().or_else(|| socket::of_docker(DOCKER).ok());
-        info.limits = at.as_deref().and_then(podman::limits_behind).unwrap_or(info.limits);
-        // What its socket says of a container's end is known by way of Docker's client alone.
-        socket = None;
-    }
-    Ok(Some(Answers { program: DOCKER, client: Client::Docker, info, image, socket, place }))
-}
-
-/// Has Docker's client ask. All side by side: each takes a client some 20 ms.
-fn ask_client(reference: &str) -> anyhow::Result<Said> {
-    let question = [DOCKER, "image", "inspect", "--format", image::QUESTION, reference];
-    let version = || process::ask(&[DOCKER, "version", "--format", "{{json .Server}}"]);
-    let ((info, version), image) = both(
-        || both(|| process::ask(&[DOCKER, "info", "--format", INFO]), version),
-        || process::ask(&question),
+pub(super) fn ask() -> anyhow::Result<Engine> {
+    // Side by side: each takes a client some 20 ms, and 500 ms where it talks to Podman.
+    let ((info, version), address) = both(
+        || {
+            both(
+                || process::ask(&[DOCKER, "info", "--format", INFO]),
+                || process::ask(&[DOCKER, "version", "--format", "{{json .Server}}"]),
+            )
+        },
+        || process::ask(&[DOCKER, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]),
     );
-    Ok(Said { info: info?, version: version?, image: image? })
+    let info = info?;
+    if podman::is_own(&info) {
+        return podman::engine(DOCKER, &info);
+    }
+    let server = Server::read(&version?);
+    // A client that does not tell is taken for one of this machine.
+    let address = address.map_or_else(|_| String::new(), |answer| answer.stdout.trim().to_owned());
+    let info = Info::read(&info)?;
+    match server.podman() {
+        Some(version) => podman_behind(&info, version, &server, &address),
+        None => Ok(info.engine(&server, &address, nvidia::has_hook())),
+    }
 }
 
-/// Whether the Podman behind Docker's client is rootless, by the socket that answered or the client's.
-fn is_rootless(version: &str, known: Option<&Path>) -> anyhow::Result<bool> {
-    let socket = known.map_or_else(|| socket::of_docker(DOCKER), |known| Ok(known.to_owned()));
-    socket.and_then(|socket| socket::is_rootless(&socket)).with_context(|| {
+/// Podman `version` behind Docker's client.
+fn podman_behind(
+    info: &Info,
+    version: &str,
+    server: &Server,
+    address: &str,
+) -> anyhow::Result<Engine> {
+    let rootless = info.has("rootless")
+        || (!is_at_least(version, 4, 6) && has_users_socket(version, address)?);
+    let groups = format!("v{}", info.cgroup_version.as_deref().unwrap_or("2"));
+    Ok(Engine {
+        mode: if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful },
+        version: version.to_owned(),
+        nvidia: Nvidia::of_podmans_service(version),
+        // It tells the limits of the machine, not those of its user.
+        limits: Limits::of_podman(rootless, &groups, None),
+        ..info.engine(server, address, false)
+    })
+}
+
+/// Whether the socket at `address` is a user's. Before version 4.6, Podman does not tell Docker's
+/// client whether it is rootless; its service has made the socket.
+fn has_users_socket(version: &str, address: &str) -> anyhow::Result<bool> {
+    let owner = match address.strip_prefix("unix://") {
+        Some(path) => fs::metadata(path)
+            .map(|socket| socket.uid())
+            .with_context(|| format!("looking at its socket `{path}`")),
+        None => Err(anyhow::anyhow!(
+            "`docker` talks to {address:?}, which is no socket of this machine"
+        )),
+    };
+    let owner = owner.with_context(|| {
         format!(
             "`docker` talks to Podman {version}, which does not tell whether it is rootless, and so \
              who a container would run as; use Podman's own client with --engine podman, or Podman \
              4.6"
         )
-    })
+    })?;
+    Ok(owner != 0)
 }
 
-/// Whether this answer to [`INFO`] is Podman's, which has other fields.
-fn is_podmans_own(answer: &Captured) -> bool {
-    #[derive(Deserialize)]
-    struct Own {
-        #[serde(rename = "host")]
-        _host: BTreeMap<String, serde_json::Value>,
-    }
-    serde_json::from_str::<Own>(&answer.stdout).is_ok()
+/// The answer to [`INFO`], as far as it matters.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Info {
+    server_version: Option<String>,
+    security_options: Option<Vec<String>>,
+    runtimes: Option<BTreeMap<String, serde_json::Value>>,
+    discovered_devices: Option<Vec<Device>>,
+    memory_limit: Option<bool>,
+    pids_limit: Option<bool>,
+    cgroup_version: Option<String>,
+    operating_system: Option<String>,
+    name: Option<String>,
+    kernel_version: Option<String>,
+    server_errors: Option<Vec<String>>,
 }
 
-/// Reads the answer to [`INFO`], or that of the daemon itself, and takes the processor from `server`;
-/// `hook` is whether the daemon finds the hook of the NVIDIA Container Toolkit on this machine.
-/// The second value is whether containers run in the virtual machine of Docker Desktop.
-fn parse_info(answer: &Captured, server: &Server, hook: bool) -> anyhow::Result<(Info, bool)> {
-    #[derive(Deserialize)]
-    struct Answer {
-        #[serde(rename = "ServerVersion")]
-        version: Option<String>,
-        #[serde(rename = "SecurityOptions")]
-        security: Option<Vec<String>>,
-        #[serde(rename = "Runtimes")]
-        runtimes: Option<BTreeMap<String, serde_json::Value>>,
-        #[serde(rename = "DiscoveredDevices")]
-        devices: Option<Vec<Discovered>>,
-        #[serde(rename = "MemoryLimit")]
-        memory: Option<bool>,
-        #[serde(rename = "PidsLimit")]
-        processes: Option<bool>,
-        #[serde(rename = "OperatingSystem")]
-        system: Option<String>,
-        #[serde(rename = "Name")]
-        name: Option<String>,
-        #[serde(rename = "KernelVersion")]
-        kernel: Option<String>,
-        #[serde(rename = "ServerErrors")]
-        errors: Option<Vec<String>>,
-    }
-    #[derive(Deserialize)]
-    struct Discovered {
-        #[serde(rename = "ID", default)]
-        id: String,
-    }
-    let Captured { code, stdout, stderr } = answer;
-    if *code != 0 {
-        let says = stderr.trim().lines().next().unwrap_or_default();
-        bail!(
-            "`docker info` failed (exit code {code}): {says}; is the daemon running, and are \
-               you in the group that may use it?"
-        );
-    }
-    if stdout.trim().is_empty() {
-        bail!(
-            "`docker info` succeeded and said nothing, so it is unknown who a container would run \
-             as; is the first `docker` on PATH Docker's?"
-        );
-    }
-    let unknown = || format!("`docker info` answered what is not understood: {stdout:?}");
-    let answer: Answer = serde_json::from_str(stdout).with_context(unknown)?;
-    let Some(security) = answer.security else {
-        // Clients of Docker 28 and 29 succeed all the same.
-        let errors = answer.errors.unwrap_or_default();
-        let said = errors.iter().map(String::as_str).chain(stderr.lines()).map(str::trim);
-        match said.filter(|line| !line.is_empty()).map(escape).next() {
-            Some(reason) => bail!(
-                "`docker info` succeeded without an answer of the daemon: {reason}; look at the \
-                 daemon's log (`journalctl -u docker`)"
-            ),
-            None => bail!(unknown()),
+/// A device that the daemon has read a CDI file of.
+#[derive(Debug, Deserialize)]
+struct Device {
+    #[serde(rename = "ID", default)]
+    id: String,
+}
+
+impl Info {
+    fn read(answer: &Captured) -> anyhow::Result<Self> {
+        let Captured { code, stdout, stderr } = answer;
+        if *code != 0 {
+            let says = stderr.trim().lines().next().unwrap_or_default();
+            bail!(
+                "`docker info` failed (exit code {code}): {says}; is the daemon running, and are \
+                 you in the group that may use it?"
+            );
         }
-    };
-    let has = |name: &str| {
-        security.iter().any(|option| option.split(',').any(|part| part == format!("name={name}")))
-    };
-    let desktop = is_desktop(
-        &answer.system.unwrap_or_default(),
-        &answer.name.unwrap_or_default(),
-        &answer.kernel.unwrap_or_default(),
-    );
-    let mode = match (has("rootless") || desktop, has("userns")) {
-        (true, _) => Mode::DockerRootless,
-        (false, true) => Mode::DockerUsernsRemap,
-        (false, false) => Mode::DockerRootful,
-    };
-    let is_gpu = |device: &Discovered| device.id.starts_with(nvidia::DEVICE);
-    let offer = Offer {
-        // Its daemon is in a machine of its own.
-        hook: hook && !desktop,
-        described: answer.devices.is_some_and(|devices| devices.iter().any(is_gpu)),
-        runtime: answer.runtimes.is_some_and(|runtimes| runtimes.contains_key("nvidia")),
-    };
-    let info = Info {
-        version: answer.version.unwrap_or_default(),
-        mode,
-        runtime: String::new(),
-        nvidia: Nvidia::of_docker(offer),
-        limits: Limits::of_docker(answer.memory, answer.processes),
-        architecture: server.arch.clone(),
-    };
-    Ok((info, desktop))
+        if stdout.trim().is_empty() {
+            bail!(
+                "`docker info` succeeded and said nothing, so it is unknown who a container would run \
+                 as; is the first `docker` on PATH Docker's?"
+            );
+        }
+        let unknown = || format!("`docker info` answered what is not understood: {stdout:?}");
+        let info: Self = serde_json::from_str(stdout).with_context(unknown)?;
+        if info.security_options.is_none() {
+            // Clients of Docker 28 and 29 succeed all the same.
+            let errors = info.server_errors.unwrap_or_default();
+            let said = errors.iter().map(String::as_str).chain(stderr.lines()).map(str::trim);
+            match said.filter(|line| !line.is_empty()).map(escape).next() {
+                Some(reason) => bail!(
+                    "`docker info` succeeded without an answer of the daemon: {reason}; look at the \
+                     daemon's log (`journalctl -u docker`)"
+                ),
+                None => bail!(unknown()),
+            }
+        }
+        Ok(info)
+    }
+
+    /// Whether the daemon has the security option `name`.
+    fn has(&self, name: &str) -> bool {
+        let mut options = self.security_options.iter().flatten();
+        options.any(|option| option.split(',').any(|part| part.strip_prefix("name=") == Some(name)))
+    }
+
+    /// Docker at `address`; `hook` is whether this machine has the hook of the NVIDIA Container Toolkit.
+    fn engine(&self, server: &Server, address: &str, hook: bool) -> Engine {
+        let text = |field: &Option<String>| field.clone().unwrap_or_default();
+        let desktop = is_desktop(
+            &text(&self.operating_system),
+            &text(&self.name),
+            &text(&self.kernel_version),
+        );
+        let place = match Place::of(address) {
+            Place::Here | Place::Behind(_) if desktop => Place::Desktop,
+            place => place,
+        };
+        let is_gpu = |device: &Device| device.id.starts_with(nvidia::DEVICE);
+        let offer = Offer {
+            hook: hook && place == Place::Here,
+            described: self.discovered_devices.iter().flatten().any(is_gpu),
+            runtime: self.runtimes.as_ref().is_some_and(|runtimes| runtimes.contains_key("nvidia")),
+        };
+        Engine {
+            program: DOCKER.to_owned(),
+            client: Client::Docker,
+            mode: match (self.has("rootless") || desktop, self.has("userns")) {
+                (true, _) => Mode::DockerRootless,
+                (false, true) => Mode::DockerUsernsRemap,
+                (false, false) => Mode::DockerRootful,
+            },
+            version: text(&self.server_version),
+            runtime: String::new(),
+            nvidia: Nvidia::of_docker(offer),
+            limits: Limits {
+                memory: self.memory_limit.unwrap_or(true),
+                processes: self.pids_limit.unwrap_or(true),
+            },
+            architecture: server.arch.clone(),
+            image: None,
+            place,
+        }
+    }
 }
 
 /// Whether these are the system, the name and the kernel of Docker Desktop's virtual machine on
@@ -231,14 +237,15 @@ mod properties;
 
 #[cfg(test)]
 mod tests {
-    use super::{Captured, Info, Mode, Nvidia, Server, is_podmans_own};
+    use super::{Captured, Info, Limits, Mode, Nvidia, Server, podman_behind};
+    use crate::engine::{Engine, Place};
 
     fn answer(code: i32, stdout: &str, stderr: &str) -> Captured {
         Captured { code, stdout: stdout.to_owned(), stderr: stderr.to_owned() }
     }
 
-    fn parse_info(answer: &Captured) -> anyhow::Result<(Info, bool)> {
-        super::parse_info(answer, &Server::default(), false)
+    fn engine(answer: &Captured, hook: bool) -> anyhow::Result<Engine> {
+        Ok(Info::read(answer)?.engine(&Server::default(), "", hook))
     }
 
     #[test]
@@ -253,8 +260,9 @@ mod tests {
             let json = format!(
                 r#"{{"ServerVersion":"20.10.24","SecurityOptions":{security},"Runtimes":{{"runc":{{}}}}}}"#
             );
-            let (info, desktop) = parse_info(&answer(0, &json, "")).unwrap();
-            assert_eq!((info.mode, info.nvidia, desktop), (mode, Nvidia::No, false), "{security}");
+            let engine = engine(&answer(0, &json, ""), false).unwrap();
+            let found = (engine.mode, engine.nvidia, engine.place);
+            assert_eq!(found, (mode, Nvidia::No, Place::Here), "{security}");
         }
     }
 
@@ -265,14 +273,14 @@ mod tests {
                 r#"{{"ServerVersion":"28.3.2","SecurityOptions":["name=seccomp,profile=unconfined"],
                 "OperatingSystem":"{system}","Name":"{name}","KernelVersion":"{kernel}"}}"#
             );
-            let (info, desktop) = parse_info(&answer(0, &json, "")).unwrap();
-            (info.mode, desktop)
+            let engine = engine(&answer(0, &json, ""), false).unwrap();
+            (engine.mode, engine.place)
         };
         let linuxkit = "6.10.14-linuxkit";
-        let desktop = (Mode::DockerRootless, true);
+        let desktop = (Mode::DockerRootless, Place::Desktop);
         assert_eq!(read("Docker Desktop", "docker-desktop", linuxkit), desktop);
         assert_eq!(read("", "docker-desktop", linuxkit), desktop);
-        let native = (Mode::DockerRootful, false);
+        let native = (Mode::DockerRootful, Place::Here);
         let wsl = "5.15.167.4-microsoft-standard-WSL2";
         assert_eq!(read("Docker Desktop", "docker-desktop", wsl), native);
         assert_eq!(read("Debian GNU/Linux 12", "docker-desktop", "6.1.0"), native);
@@ -282,7 +290,7 @@ mod tests {
     fn gpus_are_handed_over_as_the_daemon_offers() {
         let way = |more: &str, hook: bool| {
             let json = format!(r#"{{"ServerVersion":"28.5.2","SecurityOptions":[]{more}}}"#);
-            super::parse_info(&answer(0, &json, ""), &Server::default(), hook).unwrap().0.nvidia
+            engine(&answer(0, &json, ""), hook).unwrap().nvidia
         };
         // Of Docker 28.5.2 with a CDI file and without the toolkit's hook.
         let described = r#","DiscoveredDevices":[{"Source":"cdi","ID":"nvidia.com/gpu=0"},{"Source":"cdi","ID":"nvidia.com/gpu=all"}]"#;
@@ -298,7 +306,7 @@ mod tests {
     #[test]
     fn an_engine_that_does_not_answer_is_quoted() {
         let fails = |code, stdout, stderr| {
-            format!("{:#}", parse_info(&answer(code, stdout, stderr)).unwrap_err())
+            format!("{:#}", Info::read(&answer(code, stdout, stderr)).unwrap_err())
         };
         insta::assert_snapshot!(fails(1, "null", "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it up?\nmore"), @"`docker info` failed (exit code 1): Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it up?; is the daemon running, and are you in the group that may use it?");
         insta::assert_snapshot!(fails(0, "hello", ""), @r#"`docker info` answered what is not understood: "hello": expected value at line 1 column 1"#);
@@ -319,12 +327,25 @@ mod tests {
         for other in [docker, "null", ""] {
             assert_eq!(Server::read(&answer(0, other, "")).podman(), None);
         }
-        // Podman 4.3.1 under the name of docker.
-        let shim =
-            r#"{"host":{"arch":"amd64"},"store":{},"registries":{},"version":{"Version":"4.3.1"}}"#;
-        assert!(is_podmans_own(&answer(0, shim, "")));
-        for other in ["null", "{}", r#"{"ServerVersion":"28.5.2","SecurityOptions":[]}"#, ""] {
-            assert!(!is_podmans_own(&answer(0, other, "")), "{other}");
-        }
+    }
+
+    #[test]
+    fn old_podman_is_rootless_where_a_user_owns_its_socket() {
+        let of = |security: &str, groups: &str, version: &str, address: &str| {
+            let json = format!(r#"{{"SecurityOptions":[{security}],"CgroupVersion":"{groups}"}}"#);
+            let info = Info::read(&answer(0, &json, "")).unwrap();
+            podman_behind(&info, version, &Server::default(), address)
+                .map(|engine| (engine.mode, engine.limits))
+                .map_err(|error| format!("{error:#}"))
+        };
+        let rootless = r#""name=rootless""#;
+        let without_limits = Ok((Mode::PodmanRootless, Limits::NONE));
+        assert_eq!(of(rootless, "1", "4.6.0", "tcp://gpu7:2375"), without_limits);
+        assert_eq!(of(rootless, "2", "5.8.6", ""), Ok((Mode::PodmanRootless, Limits::ALL)));
+        let rootful = Ok((Mode::PodmanRootful, Limits::ALL));
+        assert_eq!(of("", "1", "4.6.0", "unix:///nowhere"), rootful);
+        assert_eq!(of("", "1", "4.3.1", "unix:///proc/1"), rootful);
+        let far = of("", "1", "4.3.1", "tcp://gpu7:2375").unwrap_err();
+        insta::assert_snapshot!(far, @r#"`docker` talks to Podman 4.3.1, which does not tell whether it is rootless, and so who a container would run as; use Podman's own client with --engine podman, or Podman 4.6: `docker` talks to "tcp://gpu7:2375", which is no socket of this machine"#);
     }
 }

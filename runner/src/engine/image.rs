@@ -30,9 +30,8 @@ pub struct LocalImage {
     pub pulled_from: Vec<String>,
 }
 
-/// The template of the question for an image: all that is known. A field by its name would fail with a
-/// client that is older than it.
-pub(super) const QUESTION: &str = "{{json .}}";
+/// All that is known of an image. A field by its name would fail with a client that is older than it.
+const ALL: &str = "{{json .}}";
 
 impl Engine {
     /// What it says of the image `reference`; `None` when it does not have it.
@@ -43,7 +42,7 @@ impl Engine {
         if !self.has_containers() {
             return Ok(None);
         }
-        let question = [&self.program, "image", "inspect", "--format", QUESTION, reference];
+        let question = [&self.program, "image", "inspect", "--format", ALL, reference];
         parse(self.mode.engine(), reference, &ask(&question)?)
     }
 }
@@ -99,39 +98,31 @@ pub(crate) fn of_another_version(engine: &Engine, reference: &str) -> Option<Str
     ))
 }
 
-/// Reads the answer to [`QUESTION`], or that of the daemon itself; `None` when the engine does not have the image.
-pub(super) fn parse(
-    engine: &str,
-    reference: &str,
-    answer: &Captured,
-) -> anyhow::Result<Option<LocalImage>> {
+/// Reads what an engine says of an image; `None` when it does not have it.
+fn parse(engine: &str, reference: &str, answer: &Captured) -> anyhow::Result<Option<LocalImage>> {
     #[derive(Deserialize, Default)]
+    #[serde(rename_all = "PascalCase", default)]
     struct Answer {
-        #[serde(default, alias = "Architecture")]
         architecture: String,
-        #[serde(default, alias = "Id")]
         id: String,
-        #[serde(alias = "RepoDigests")]
-        digests: Option<Vec<String>>,
-        labels: Option<BTreeMap<String, String>>,
-        #[serde(rename = "Config")]
+        repo_digests: Option<Vec<String>>,
         config: Option<Config>,
-        #[serde(rename = "Identity")]
         identity: Option<Identity>,
     }
     #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
     struct Identity {
-        #[serde(rename = "Pull")]
         pull: Option<Vec<Pulled>>,
     }
     #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
     struct Pulled {
-        #[serde(rename = "Repository", default)]
+        #[serde(default)]
         repository: String,
     }
     #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
     struct Config {
-        #[serde(rename = "Labels")]
         labels: Option<BTreeMap<String, String>>,
     }
     let Captured { code, stdout, stderr } = answer;
@@ -146,7 +137,7 @@ pub(super) fn parse(
         );
     }
     let reading = || format!("reading what is said of the image `{reference}` from {stdout:?}");
-    let Answer { architecture, id, digests, labels, config, identity } = match stdout.trim() {
+    let Answer { architecture, id, repo_digests, config, identity } = match stdout.trim() {
         "" => Answer::default(),
         // Podman 4.3 prints a list.
         text if text.starts_with('[') => serde_json::from_str::<Vec<Answer>>(text)
@@ -155,7 +146,7 @@ pub(super) fn parse(
             .unwrap_or_default(),
         text => serde_json::from_str(text).with_context(reading)?,
     };
-    let labels = labels.or_else(|| config?.labels).unwrap_or_default();
+    let labels = config.and_then(|config| config.labels).unwrap_or_default();
     let flavour = labels.get(label::FLAVOUR).and_then(|name| name.parse().ok());
     Ok(Some(LocalImage {
         flavour,
@@ -168,7 +159,7 @@ pub(super) fn parse(
             id if id.contains(':') => Some(id.to_owned()),
             id => Some(format!("sha256:{id}")),
         },
-        digests: digests.unwrap_or_default(),
+        digests: repo_digests.unwrap_or_default(),
         pulled_from: {
             let pulled = identity.and_then(|identity| identity.pull).unwrap_or_default();
             pulled.into_iter().map(|pulled| pulled.repository).collect()
@@ -199,7 +190,7 @@ mod tests {
     fn an_image_tells_what_it_is_and_was_built_from() {
         let labels = r#""org.aienergyscore.flavour":"smoke","org.aienergyscore.inputs":"ab","org.opencontainers.image.version":"7.0""#;
         let ours = format!(
-            r#"{{"architecture":"arm64","id":"ab","digests":["r/x@sha256:cd"],"labels":{{{labels}}}}}"#
+            r#"{{"Architecture":"arm64","Id":"ab","RepoDigests":["r/x@sha256:cd"],"Config":{{"Labels":{{{labels}}}}}}}"#
         );
         let expected = LocalImage {
             flavour: Some(Flavour::Smoke),
@@ -216,14 +207,14 @@ mod tests {
                 "Identity":{{"Pull":[{{"Repository":"r/x"}}]}}}}"#
         );
         let pulled = LocalImage { pulled_from: vec!["r/x".to_owned()], ..expected };
-        assert_eq!(image(0, &whole, "").unwrap(), Some(pulled.clone()), "the words of a daemon");
+        assert_eq!(image(0, &whole, "").unwrap(), Some(pulled.clone()), "of Docker 29");
         assert_eq!(
             image(0, &format!("[\n{whole}\n]\n"), "").unwrap(),
             Some(pulled),
             "of Podman 4.3"
         );
-        let others = r#"{"architecture":"","labels":{"org.opencontainers.image.version":"7.0"}}"#;
-        for nothing in [others, r#"{"architecture":"","labels":null}"#, "{}", ""] {
+        let others = r#"{"Config":{"Labels":{"org.opencontainers.image.version":"7.0"}}}"#;
+        for nothing in [others, r#"{"Architecture":"","Config":{"Labels":null}}"#, "{}", ""] {
             assert_eq!(image(0, nothing, "").unwrap(), Some(LocalImage::default()), "{nothing}");
         }
     }

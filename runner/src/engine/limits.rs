@@ -17,11 +17,6 @@ impl Limits {
     /// Neither.
     pub const NONE: Self = Self { memory: false, processes: false };
 
-    /// Docker's, by what it says; what it does not say is there.
-    pub(super) fn of_docker(memory: Option<bool>, processes: Option<bool>) -> Self {
-        Self { memory: memory.unwrap_or(true), processes: processes.unwrap_or(true) }
-    }
-
     /// Podman's, by the version of the control groups and the controllers in them, if it tells these.
     /// Those of version 1 are root's alone; of version 2 a user has what is delegated.
     pub(super) fn of_podman(rootless: bool, groups: &str, controllers: Option<&[String]>) -> Self {
@@ -56,12 +51,5 @@ mod tests {
         assert_eq!(of(false, "v2", Some(&["hugetlb"])), (false, false));
         assert_eq!(of(true, "v1", Some(&["memory", "pids"])), (false, false));
         assert_eq!(of(false, "v1", Some(&[])), (true, true));
-    }
-
-    #[test]
-    fn docker_limits_what_it_says() {
-        assert_eq!(Limits::of_docker(None, None), Limits::ALL);
-        let memory = Limits { processes: false, ..Limits::ALL };
-        assert_eq!(Limits::of_docker(Some(true), Some(false)), memory);
     }
 }

@@ -1,29 +1,48 @@
 //! What Podman says of itself.
 
-use std::path::Path;
-
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
-use super::{
-    Client, Limits, Mode, Nvidia, Place,
-    answers::{Answers, Info},
-    image, socket,
-};
-use crate::process::{self, Captured, both};
+use super::{Client, Engine, Limits, Mode, Nvidia, Place};
+use crate::process::{self, Captured};
 
-/// Asks `program` for itself and for the image `reference`.
+/// Asks `program`, Podman's client.
 ///
 /// # Errors
 /// When it does not answer, or is not understood.
-pub(super) fn ask(program: &'static str, reference: &str) -> anyhow::Result<Answers> {
-    let question = [program, "image", "inspect", "--format", image::QUESTION, reference];
-    // Asked side by side: the answer takes some 300 ms.
-    let (info, image) =
-        both(|| process::ask(&[program, "info", "--format", "json"]), || process::ask(&question));
-    let (info, remote) = parse_info(program, &info?, Nvidia::of_podman())?;
-    let place = if remote { Place::of(&address(program)?) } else { Place::Here };
-    Ok(Answers { program, client: Client::Podman, info, image: image?, socket: None, place })
+pub(super) fn ask(program: &str) -> anyhow::Result<Engine> {
+    engine(program, &process::ask(&[program, "info", "--format", "json"])?)
+}
+
+/// Whether this answer to `info` is of Podman's own client: Docker's has other fields.
+pub(super) fn is_own(answer: &Captured) -> bool {
+    let answer = serde_json::from_str::<serde_json::Value>(&answer.stdout);
+    answer.is_ok_and(|answer| answer["host"].is_object())
+}
+
+/// The engine whose client `program` gave this answer to `info`.
+///
+/// # Errors
+/// When it is not understood, or the client does not tell which service it talks to.
+pub(super) fn engine(program: &str, answer: &Captured) -> anyhow::Result<Engine> {
+    let Info { host, version } = Info::read(program, answer)?;
+    let rootless = host.security.rootless;
+    Ok(Engine {
+        program: program.to_owned(),
+        client: Client::Podman,
+        mode: if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful },
+        version: version.version,
+        runtime: host.oci_runtime.name,
+        nvidia: Nvidia::of_podman(),
+        limits: Limits::of_podman(
+            rootless,
+            &host.cgroup_version,
+            host.cgroup_controllers.as_deref(),
+        ),
+        architecture: host.arch,
+        image: None,
+        place: if host.service_is_remote { Place::of(&address(program)?) } else { Place::Here },
+    })
 }
 
 /// The address of the service that `program`, Podman's client, talks to.
@@ -52,67 +71,52 @@ fn address_of(list: &str, named: Option<&str>) -> String {
     connections.into_iter().find(is_chosen).map_or_else(String::new, |chosen| chosen.uri)
 }
 
-/// The limits of the Podman behind `socket`, if it tells: what it says to Docker's client is what the
-/// machine has, not what is delegated to its user.
-pub(super) fn limits_behind(socket: &Path) -> Option<Limits> {
-    let answer = socket::get(socket, "/v4.0.0/libpod/info").ok()?;
-    let answer = Captured { code: 0, stdout: answer.body, stderr: String::new() };
-    parse_info("podman", &answer, Nvidia::No).ok().map(|(info, _)| info.limits)
+/// The answer to `podman info --format json`, as far as it matters.
+#[derive(Debug, Deserialize)]
+struct Info {
+    host: Host,
+    version: Version,
 }
 
-/// Reads the answer to `podman info --format json`. How it hands over NVIDIA's GPUs is no part of it.
-/// The second value is whether its client talks to a service.
-fn parse_info(program: &str, answer: &Captured, nvidia: Nvidia) -> anyhow::Result<(Info, bool)> {
-    #[derive(Deserialize)]
-    struct Answer {
-        host: Host,
-        version: Version,
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Host {
+    #[serde(default)]
+    arch: String,
+    cgroup_version: String,
+    cgroup_controllers: Option<Vec<String>>,
+    oci_runtime: Runtime,
+    security: Security,
+    #[serde(default)]
+    service_is_remote: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Runtime {
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Security {
+    rootless: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Version {
+    version: String,
+}
+
+impl Info {
+    fn read(program: &str, answer: &Captured) -> anyhow::Result<Self> {
+        let Captured { code, stdout, stderr: _ } = answer;
+        if *code != 0 {
+            bail!("`{program} info` failed (exit code {code}): {}", answer.complaint());
+        }
+        serde_json::from_str(stdout).with_context(|| {
+            format!("`{program} info` answered what is not understood: {stdout:?}")
+        })
     }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Host {
-        #[serde(default)]
-        arch: String,
-        cgroup_version: String,
-        cgroup_controllers: Option<Vec<String>>,
-        oci_runtime: Runtime,
-        security: Security,
-        #[serde(default)]
-        service_is_remote: bool,
-    }
-    #[derive(Deserialize)]
-    struct Runtime {
-        name: String,
-    }
-    #[derive(Deserialize)]
-    struct Security {
-        rootless: bool,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Version {
-        version: String,
-    }
-    let Captured { code, stdout, stderr: _ } = answer;
-    if *code != 0 {
-        bail!("`{program} info` failed (exit code {code}): {}", answer.complaint());
-    }
-    let Answer { host, version } = serde_json::from_str(stdout)
-        .with_context(|| format!("`{program} info` answered what is not understood: {stdout:?}"))?;
-    let rootless = host.security.rootless;
-    let info = Info {
-        version: version.version,
-        mode: if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful },
-        runtime: host.oci_runtime.name,
-        nvidia,
-        limits: Limits::of_podman(
-            rootless,
-            &host.cgroup_version,
-            host.cgroup_controllers.as_deref(),
-        ),
-        architecture: host.arch,
-    };
-    Ok((info, host.service_is_remote))
 }
 
 #[cfg(test)]
@@ -120,7 +124,7 @@ mod properties;
 
 #[cfg(test)]
 mod tests {
-    use super::{Captured, Info, Limits, Mode, Nvidia, address_of, parse_info};
+    use super::{Captured, Info, Limits, Mode, address_of, engine, is_own};
 
     /// A shortened answer of Podman 4.3.1.
     fn answer(rootless: bool, cgroups: &str) -> Captured {
@@ -133,16 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn the_mode_is_what_podman_reports() {
-        let info = |rootless, cgroups| {
-            parse_info("podman", &answer(rootless, cgroups), Nvidia::No).unwrap().0
-        };
-        let Info { version, mode, runtime, nvidia: _, limits, architecture } = info(true, "v1");
-        let words = (version.as_str(), runtime.as_str(), architecture.as_str());
-        assert_eq!(words, ("4.3.1", "runc", "amd64"));
-        assert_eq!((mode, limits), (Mode::PodmanRootless, Limits::NONE));
-        assert_eq!(info(true, "v2").limits, Limits::ALL);
-        let rootful = info(false, "v1");
+    fn mode_is_what_podman_reports() {
+        let of = |rootless, cgroups| engine("podman", &answer(rootless, cgroups)).unwrap();
+        let rootless = of(true, "v1");
+        assert_eq!((&*rootless.version, &*rootless.runtime), ("4.3.1", "runc"));
+        assert_eq!((rootless.mode, rootless.limits), (Mode::PodmanRootless, Limits::NONE));
+        assert_eq!((&*rootless.architecture, of(true, "v2").limits), ("amd64", Limits::ALL));
+        let rootful = of(false, "v1");
         assert_eq!((rootful.mode, rootful.limits), (Mode::PodmanRootful, Limits::ALL));
     }
 
@@ -152,11 +153,20 @@ mod tests {
         let said = r#"{"host":{"arch":"amd64","cgroupManager":"cgroupfs","cgroupVersion":"v2","cgroupControllers":[],
             "ociRuntime":{"name":"crun"},"security":{"rootless":true}},"version":{"Version":"5.8.6"}}"#;
         let none = Captured { code: 0, stdout: said.to_owned(), stderr: String::new() };
-        assert_eq!(parse_info("podman", &none, Nvidia::No).unwrap().0.limits, Limits::NONE);
+        assert_eq!(engine("podman", &none).unwrap().limits, Limits::NONE);
     }
 
     #[test]
-    fn the_service_is_that_of_the_connection() {
+    fn podmans_own_client_is_told_from_dockers() {
+        assert!(is_own(&answer(true, "v2")));
+        for other in ["null", "{}", r#"{"ServerVersion":"28.5.2","SecurityOptions":[]}"#, ""] {
+            let other = Captured { stdout: other.to_owned(), ..answer(true, "v2") };
+            assert!(!is_own(&other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn service_is_that_of_the_connection() {
         let list = r#"[{"Name":"a","URI":"ssh://core@gpu7:22/run/podman.sock","Default":true},
             {"Name":"b","URI":"unix:///run/podman/podman.sock","Default":false}]"#;
         assert_eq!(address_of(list, None), "ssh://core@gpu7:22/run/podman.sock");
@@ -164,16 +174,14 @@ mod tests {
         assert_eq!(address_of(list, Some("c")) + &address_of("", None), "");
         let remote = answer(true, "v2").stdout.replace("Remote\":false", "Remote\":true");
         let remote = Captured { stdout: remote, ..answer(true, "v2") };
-        assert!(parse_info("podman", &remote, Nvidia::No).unwrap().1);
+        assert!(Info::read("podman", &remote).unwrap().host.service_is_remote);
     }
 
     #[test]
-    fn what_podman_complains_of_is_quoted() {
+    fn complaint_of_podman_is_quoted() {
         let said = |code, stdout: &str, stderr: &str| {
             let (stdout, stderr) = (stdout.to_owned(), stderr.to_owned());
-            let error =
-                parse_info("podman", &Captured { code, stdout, stderr }, Nvidia::No).unwrap_err();
-            format!("{error:#}")
+            format!("{:#}", engine("podman", &Captured { code, stdout, stderr }).unwrap_err())
         };
         insta::assert_snapshot!(said(125, "", "Error: mkdir /home/ada/.cache/containers: permission denied\n"), @"`podman info` failed (exit code 125): Error: mkdir /home/ada/.cache/containers: permission denied");
         insta::assert_snapshot!(said(0, "{}", ""), @r#"`podman info` answered what is not understood: "{}": missing field `host` at line 1 column 2"#);

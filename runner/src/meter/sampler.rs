@@ -6,12 +6,12 @@ use contract::host_meter::{OWN_SHARE, OtherProcess};
 
 use super::{
     gauge::Gauge,
-    process::Processes,
     recording::{Estimate, Recorded, Recording},
     target::Target,
     trace::Trace,
     watts::Watts,
 };
+use crate::processes::Processes;
 
 /// Samples from one look at the processes on GPUs to the next: it costs more than a counter does.
 const LOOK_AT_PROCESSES: u64 = 10;
@@ -168,9 +168,9 @@ mod tests {
     use super::Sampler;
     use crate::meter::{
         gauge::{About, Gauge, Reading, Source},
-        process::Processes,
         target::{Subject, Target},
     };
+    use crate::processes::Processes;
 
     /// A GPU at a power, with processes on it that a test changes.
     struct Busy {

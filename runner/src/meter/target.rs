@@ -7,8 +7,8 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::{cgroup::Cgroup, process::Processes};
-use crate::container_id;
+use super::cgroup::Cgroup;
+use crate::{container_id, processes::Processes};
 
 /// How long after a container has its id its control group is looked for at every moment, in
 /// seconds.

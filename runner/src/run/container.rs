@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    path::Path,
+    path::PathBuf,
     thread,
     time::{Duration, Instant},
 };
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     container_id,
-    engine::{Engine, Question},
+    engine::{Engine, Query},
     plan::RunPlan,
     process::Captured,
     run_file::RunFile,
@@ -38,26 +38,94 @@ const SURVIVORS: Duration = Duration::from_secs(6);
 /// How long to wait before looking again.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Shows to other commands of the user that the file of the container's id is of a run that lives.
-///
-/// # Errors
-/// When the file that shows it cannot be made.
-pub(super) fn mark_alive(engine: &Engine, plan: &RunPlan) -> anyhow::Result<Option<RunFile>> {
-    let supervision = plan.supervision.as_ref().filter(|_| engine.has_containers());
-    let file = supervision.map(|supervision| container_id::alive(supervision.cidfile.as_path()));
-    let made = file
-        .map(|file| RunFile::new(&file).with_context(|| format!("making `{}`", file.display())));
-    made.transpose()
+/// The container of a run, or the processes in its place on the host engine.
+#[derive(Debug, Clone)]
+pub(super) struct Container {
+    pub(super) engine: Engine,
+    pub(super) name: String,
+    /// The file that the engine's client writes its id to.
+    pub(super) cidfile: PathBuf,
 }
 
-/// Whether the engine has given the container an id.
-pub(super) fn was_made(plan: &RunPlan) -> bool {
-    plan.supervision.as_ref().is_some_and(|supervision| has_id(supervision.cidfile.as_path()))
-}
+impl Container {
+    /// The container of this plan.
+    ///
+    /// # Errors
+    /// When it is the plan of a command by hand.
+    pub(super) fn of(engine: &Engine, plan: &RunPlan) -> anyhow::Result<Self> {
+        let supervision = plan.supervision.as_ref().context("a run has a name")?;
+        Ok(Self {
+            engine: engine.clone(),
+            name: supervision.container.clone(),
+            cidfile: supervision.cidfile.as_path().to_owned(),
+        })
+    }
 
-/// Whether an id is in the file that the engine's client writes it to.
-pub(super) fn has_id(cidfile: &Path) -> bool {
-    container_id::read(cidfile).is_some()
+    /// Its id, once the engine's client has told it.
+    pub(super) fn id(&self) -> Option<String> {
+        container_id::read(&self.cidfile)
+    }
+
+    /// What its processes are known by; `id` is what its id was.
+    pub(super) fn marks(&self, id: Option<String>) -> Marks {
+        Marks::of(&self.name, self.id().or(id))
+    }
+
+    /// Shows to other commands of the user that the file of its id is of a run that lives.
+    ///
+    /// # Errors
+    /// When the file that shows it cannot be made.
+    pub(super) fn mark_alive(&self) -> anyhow::Result<Option<RunFile>> {
+        if !self.engine.has_containers() {
+            return Ok(None);
+        }
+        let file = container_id::alive(&self.cidfile);
+        let made = RunFile::new(&file).with_context(|| format!("making `{}`", file.display()))?;
+        Ok(Some(made))
+    }
+
+    /// What the engine says of it.
+    pub(super) fn state(&self) -> ContainerState {
+        match self.engine.ask(Query::State(&self.name)) {
+            None => ContainerState::NoContainers,
+            Some(Ok(answer)) => outcome::parse_state(&answer),
+            Some(Err(error)) => ContainerState::Unknown(format!("{error:#}")),
+        }
+    }
+
+    /// Removes it, which was seen to have `id`, and the file with that. One that was asked for and not
+    /// made yet when its client was stopped, which is `late`, may still appear, and is waited for.
+    ///
+    /// # Errors
+    /// When the file stays. That the engine refuses or does not answer is a warning.
+    pub(super) fn remove(&self, late: bool, id: Option<String>) -> anyhow::Result<()> {
+        // Podman 5.8 deletes the file with the id together with the container.
+        let marks = self.marks(id);
+        let request = Query::Remove(&self.name);
+        if let Some(command) = request.command(&self.engine) {
+            let patience = if late { PATIENCE } else { Duration::ZERO };
+            let remove = || self.engine.ask(request).context("there are containers")?;
+            let complaint = match keep_removing(patience, remove) {
+                Ok(answer) => is_refused(&answer).then(|| answer.complaint()),
+                Err(error) => Some(format!("{error:#}")),
+            };
+            if let Some(complaint) = complaint {
+                terminal::say(format_args!(
+                    "warning: `{}` failed: {complaint}; remove the container yourself once {} \
+                     serves, and the next run says if it is still there",
+                    command.join(" "),
+                    self.engine.mode.engine()
+                ));
+            }
+        }
+        end_survivors(&marks, &self.engine);
+        match fs::remove_file(&self.cidfile) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("removing `{}`", self.cidfile.display()))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Has `remove` remove the container again and again: for `patience`, whether it was there or not, and
@@ -83,57 +151,6 @@ pub(super) fn keep_removing(
 /// Whether there is a container that the engine did not remove.
 fn is_refused(answer: &Captured) -> bool {
     answer.code != 0 && !answer.stderr.to_lowercase().contains("no such container")
-}
-
-/// What the engine says of the container.
-pub(super) fn state(engine: &Engine, plan: &RunPlan) -> ContainerState {
-    let name = plan.supervision.as_ref().map_or("", |supervision| &supervision.container);
-    match engine.ask(Question::State(name)) {
-        None => ContainerState::NoContainers,
-        Some(Ok(answer)) => outcome::parse_state(&answer),
-        Some(Err(error)) => ContainerState::Unknown(format!("{error:#}")),
-    }
-}
-
-/// Removes the container, which was seen to have `id`, and the file with that. One that was asked for and not made yet when its
-/// client was stopped, which is `late`, may still appear, and is waited for.
-///
-/// # Errors
-/// When the file stays. That the engine refuses or does not answer is a warning.
-pub(super) fn remove(
-    engine: &Engine,
-    plan: &RunPlan,
-    late: bool,
-    id: Option<String>,
-) -> anyhow::Result<()> {
-    let Some(supervision) = &plan.supervision else { return Ok(()) };
-    // Podman 5.8 deletes the file with the id together with the container.
-    let marks = Marks::of_container(&supervision.container, supervision.cidfile.as_path());
-    let marks = Marks { id: marks.id.or(id), ..marks };
-    let request = Question::Remove(&supervision.container);
-    if let Some(command) = request.command(engine) {
-        let patience = if late { PATIENCE } else { Duration::ZERO };
-        let remove = || engine.ask(request).context("there are containers")?;
-        let complaint = match keep_removing(patience, remove) {
-            Ok(answer) => is_refused(&answer).then(|| answer.complaint().to_owned()),
-            Err(error) => Some(format!("{error:#}")),
-        };
-        if let Some(complaint) = complaint {
-            terminal::say(format_args!(
-                "warning: `{}` failed: {complaint}; remove the container yourself once {} serves, \
-                 and the next run says if it is still there",
-                command.join(" "),
-                engine.mode.engine()
-            ));
-        }
-    }
-    end_survivors(&marks, engine);
-    match fs::remove_file(supervision.cidfile.as_path()) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("removing `{}`", supervision.cidfile))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Ends the processes that are left of a container that should be gone.

@@ -4,7 +4,7 @@ use anyhow::{anyhow, bail};
 use contract::Backend;
 
 use super::{
-    Planned, Show, dead_runs, dry_run, outcome,
+    Planned, Show, dry_run, earlier_runs, outcome,
     prepare::image_serves,
     supervised::{Over, Supervised},
 };
@@ -47,7 +47,7 @@ pub fn fetch(request: Request) -> anyhow::Result<Exit> {
     }
     terminal::say(format_args!("engine: {}", detected.why));
     terminal::say(format_args!("Hub cache: {}", options.cache.hub));
-    dead_runs::end_half_made(engine);
+    earlier_runs::look_after(engine, host.uid);
     let supervised = Supervised { what: "fetch", to_stderr: false, lock: None };
     let (over, ()) = supervised.run(&planned, &host, |_| (), |()| ())?;
     let exit = exit(&over, engine.mode.engine());
@@ -83,6 +83,10 @@ fn exit(over: &Over<'_>, engine: &str) -> Exit {
     }
     match outcome::exit_code(engine, ended.code, *made, state) {
         Ok(0) => Exit::Success,
+        Ok(_) if state.is_short() => {
+            say("the container ran out of memory and was killed");
+            Exit::Failed
+        }
         Ok(1) => Exit::Failed,
         Ok(2) => Exit::Usage,
         Ok(code) => {

@@ -12,7 +12,7 @@ use reports::Folder;
 use serde_json::json;
 
 use super::{
-    Planned, Show, aftermath, dead_runs,
+    Planned, Show, aftermath, earlier_runs,
     other_files::{self, is_missing},
     outcome::{self, Evidence},
     output_file,
@@ -45,7 +45,7 @@ const FAR: &str = "the container ran under another kernel, on another machine or
 pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Result<Exit> {
     let Prepared { planned: Planned { options, detected, plan }, lock } = prepared;
     let engine = &detected.engine;
-    dead_runs::end_half_made(engine);
+    earlier_runs::look_after(engine, host.uid);
     let hub = plan.backend.value.needs_hub_cache().then(|| options.cache.hub.as_path());
     let before = hub.map(take_inventory).transpose()?;
     let request = metering::request(options, plan, engine, host);
@@ -55,8 +55,8 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     let again = repeat::repeat(options, detected, plan, &command, host);
     let supervised =
         Supervised { what: "benchmark", to_stderr: show == Show::RunJson, lock: Some(lock) };
-    let watch = |pids: Vec<u32>| {
-        pids.into_iter().for_each(|pid| meter.watch(pid));
+    let watch = |pid: u32| {
+        meter.watch(pid);
         meter
     };
     let (Over { ended, made, state, list }, recording) =

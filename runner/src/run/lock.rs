@@ -13,7 +13,7 @@ use untrusted::{Dir, Refused, Stamp, escape};
 
 use crate::host_path::HostPath;
 
-/// Bytes that a run writes to the lock file, at most.
+/// More bytes than a run writes to the lock file.
 const MOST_BYTES: u64 = 256;
 
 /// Tries to open the lock file while others make and delete it.
@@ -82,11 +82,6 @@ impl ResultsLock {
             )),
             Err(TryLockError::Error(error)) => return Err(error).with_context(context),
         };
-        let earlier = said(&mut file).with_context(context)?;
-        ensure!(
-            stamp.size <= MOST_BYTES && is_of_a_run(&earlier),
-            "`{shown}` is no lock file of a run, and is not written to; delete it, or move it away"
-        );
         file.set_len(0).with_context(context)?;
         file.rewind().with_context(context)?;
         // One write: a full disk leaves nothing of it.
@@ -144,12 +139,6 @@ fn said(file: &mut File) -> io::Result<String> {
     file.rewind()?;
     file.take(MOST_BYTES).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// Whether a run left that, or one that was cut off before it wrote.
-fn is_of_a_run(text: &str) -> bool {
-    let end = text.trim_end().rsplit_once(" (process ").and_then(|(_, end)| end.strip_suffix(')'));
-    text.is_empty() || end.is_some_and(|pid| pid.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Whether the file system cannot lock at all, as Lustre mounted without `flock` and NFS without
@@ -229,10 +218,6 @@ mod tests {
         let socket = UnixListener::bind(&lock).unwrap();
         said.push(refused());
         drop(socket);
-        fs::write(&lock, "a poem").unwrap();
-        said.push(refused());
-        fs::write(&lock, format!("{} (process 1)", " ".repeat(1000))).unwrap();
-        said.push(refused());
         insta::assert_snapshot!(said.join("\n"), @r"
         `/results/.aienergyscore.lock` is a symlink, and is not followed; delete it
         `/results/.aienergyscore.lock` is a symlink, and is not followed; delete it
@@ -240,12 +225,8 @@ mod tests {
         `/results/.aienergyscore.lock` is a FIFO; delete it
         `/results/.aienergyscore.lock` is a folder; delete it
         `/results/.aienergyscore.lock` is a socket; delete it
-        `/results/.aienergyscore.lock` is no lock file of a run, and is not written to; delete it, or move it away
-        `/results/.aienergyscore.lock` is no lock file of a run, and is not written to; delete it, or move it away
         ");
         assert_eq!(fs::read_to_string(at("mine")).unwrap(), "precious");
-        fs::write(&lock, "").unwrap();
-        ResultsLock::take(&results, "run").unwrap();
     }
 
     #[test]

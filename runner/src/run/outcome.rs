@@ -5,10 +5,6 @@ use serde::Deserialize;
 
 use crate::{exit::Exit, process::Captured};
 
-mod unproven;
-
-pub(super) use unproven::exit_code;
-
 /// Exit code of what was killed.
 const KILLED: i32 = 128 + signal_hook::consts::SIGKILL;
 
@@ -59,6 +55,11 @@ impl ContainerState {
             _ => None,
         }
     }
+
+    /// Whether memory ran out in it.
+    pub(super) const fn is_short(&self) -> bool {
+        matches!(self, Self::Known(state) if state.oom_killed)
+    }
 }
 
 /// The state of a container, as Docker reports it.
@@ -72,6 +73,12 @@ pub(super) struct State {
     #[serde(default)]
     error: String,
     started_at: String,
+}
+
+impl State {
+    fn has_started(&self) -> bool {
+        !self.started_at.starts_with("0001-")
+    }
 }
 
 /// The exit of the run, the reason if it is a failure, and what is odd about a success.
@@ -97,9 +104,41 @@ pub(super) fn parse_state(answer: &Captured) -> ContainerState {
         .map_or_else(|_| ContainerState::Unknown(format!("{stdout:?}")), ContainerState::Known)
 }
 
+/// The exit code of what ran in the container, or why there is none: `client_code` is that of the
+/// engine's client, and `made` tells whether the engine ever gave the container an id.
+pub(super) fn exit_code(
+    engine: &str,
+    client_code: i32,
+    made: bool,
+    state: &ContainerState,
+) -> Result<i32, String> {
+    Err(match state {
+        ContainerState::NoContainers => return Ok(client_code),
+        ContainerState::Missing if made => {
+            "somebody else removed the container while it ran".to_owned()
+        }
+        ContainerState::Missing => {
+            format!("{engine} made no container and says why above (exit code {client_code})")
+        }
+        ContainerState::Unknown(answer) => format!(
+            "{engine} does not tell how the container ended (its client's exit code was \
+             {client_code}); asked for its state it answered: {answer}"
+        ),
+        ContainerState::Known(state) if !state.has_started() => {
+            let why = if state.error.is_empty() { "see above" } else { &state.error };
+            format!("the container never started: {why}")
+        }
+        ContainerState::Known(state) if state.running => format!(
+            "the client of {engine} ended (exit code {client_code}) before the container; the \
+             container was removed"
+        ),
+        ContainerState::Known(state) => return Ok(state.exit_code),
+    })
+}
+
 /// The verdict on the run `run_id`.
 pub(super) fn judge(run_id: &str, evidence: &Evidence) -> Verdict {
-    let Evidence { engine, client_code, signal, state, .. } = evidence;
+    let Evidence { engine, client_code, signal, made, state, .. } = evidence;
     let missing = missing_proof(run_id, evidence);
     let is_whole = missing.is_none();
     if let Some(signal) = signal {
@@ -116,61 +155,28 @@ pub(super) fn judge(run_id: &str, evidence: &Evidence) -> Verdict {
     if let Some(message) = &evidence.other_files {
         return failed(Exit::Failed, message.clone());
     }
-    let code = match state {
-        ContainerState::NoContainers => *client_code,
-        ContainerState::Missing if is_whole => {
-            let note = "the results are complete, but somebody else removed the container";
-            return success(Some(note.to_owned()));
-        }
-        ContainerState::Missing if evidence.made => {
-            let text = "somebody else removed the container while the benchmark ran";
-            return failed(Exit::Failed, text.to_owned());
-        }
-        ContainerState::Missing => {
-            let text =
-                format!("{engine} made no container and says why above (exit code {client_code})");
-            return failed(Exit::Failed, text);
-        }
-        ContainerState::Unknown(answer) if is_whole => {
-            return success(Some(format!(
-                "the results are complete, but {engine} does not tell how the container ended: \
-                 {answer}"
-            )));
-        }
+    let odd = match state {
+        ContainerState::Missing => Some("somebody else removed the container".to_owned()),
         ContainerState::Unknown(answer) => {
-            return failed(
-                Exit::Failed,
-                format!(
-                    "{engine} does not tell how the container ended (its client's exit code was \
-                     {client_code}); asked for its state it answered: {answer}"
-                ),
-            );
+            Some(format!("{engine} does not tell how the container ended: {answer}"))
         }
-        ContainerState::Known(state) if state.started_at.starts_with("0001-") => {
-            let why = if state.error.is_empty() { "see above" } else { &state.error };
-            return failed(Exit::Failed, format!("the container never started: {why}"));
+        ContainerState::Known(state) if state.has_started() && state.running => {
+            Some(format!("the container had not ended; {engine} removed it"))
         }
-        ContainerState::Known(state) if state.running && is_whole => {
-            return success(Some(format!(
-                "the results are complete, but the container had not ended; {engine} removed it"
-            )));
-        }
-        ContainerState::Known(state) if state.running => {
-            return failed(
-                Exit::Failed,
-                format!(
-                    "the client of {engine} ended (exit code {client_code}) before the container; \
-                     the container was removed"
-                ),
-            );
-        }
-        ContainerState::Known(state) if state.oom_killed && state.exit_code == KILLED => {
-            let text = "the benchmark ran out of memory and was killed";
-            return failed(Exit::Benchmark(shell_code(state.exit_code)), text.to_owned());
-        }
-        ContainerState::Known(state) => state.exit_code,
+        ContainerState::NoContainers | ContainerState::Known(_) => None,
     };
-    let is_short = matches!(state, ContainerState::Known(state) if state.oom_killed);
+    if let Some(odd) = odd.filter(|_| is_whole) {
+        return success(Some(format!("the results are complete, but {odd}")));
+    }
+    let code = match exit_code(engine, *client_code, *made, state) {
+        Ok(code) => code,
+        Err(why) => return failed(Exit::Failed, why),
+    };
+    if state.is_short() && code == KILLED {
+        let text = "the benchmark ran out of memory and was killed";
+        return failed(Exit::Benchmark(shell_code(code)), text.to_owned());
+    }
+    let is_short = state.is_short();
     // The entrypoint marks every end that it sees.
     if code == KILLED && evidence.completion.is_none() {
         return failed(

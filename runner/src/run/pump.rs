@@ -1,10 +1,9 @@
-//! Copies a program's output to ours for as long as somebody reads ours.
+//! Copies a program's output to ours for as long as somebody reads ours, and keeps the end of it.
 
 use std::{
     io::{self, IsTerminal as _, PipeReader, PipeWriter, Read as _, Write},
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
         mpsc::{self, Receiver, RecvTimeoutError},
     },
     thread,
@@ -13,8 +12,6 @@ use std::{
 
 use streams::Stream;
 use untrusted::Live;
-
-use super::tail::{Keeping, Kept};
 
 /// How long a pipe may stay open and silent after its program ended: something it started may
 /// hold it.
@@ -25,40 +22,41 @@ const CHUNK: usize = 16 * 1024;
 
 /// More than an ended program can have left to copy: a full pipe, 64 KiB on Linux, and what is
 /// on its way.
-const REST: u64 = 64 * 1024 + 2 * CHUNK as u64;
+const REST: usize = 64 * 1024 + 2 * CHUNK;
+
+/// Bytes of the end that are kept: an engine that starts nothing says less.
+const LONGEST: usize = 8 * 1024;
 
 /// A copier at work.
 #[derive(Debug)]
 pub(super) struct Pump {
     ended: Receiver<()>,
-    progress: Arc<Progress>,
+    progress: Arc<Mutex<Progress>>,
 }
 
 /// How far the copier is.
 #[derive(Debug, Default)]
 struct Progress {
-    copied: AtomicU64,
+    copied: usize,
     /// Whether it waits for our reader, and not for the program.
-    writing: AtomicBool,
+    writing: bool,
+    /// The end of what was copied.
+    tail: Vec<u8>,
 }
 
 impl Pump {
-    /// Starts a copier to our own `stream`, of which a terminal is shown what is harmless. The end of
-    /// it is kept.
+    /// Starts a copier to our own `stream`, of which a terminal is shown what is harmless.
     ///
     /// # Errors
     /// As [`Pump::start`].
-    pub(super) fn to(stream: Stream, kept: Kept) -> io::Result<(PipeWriter, Self)> {
+    pub(super) fn to(stream: Stream) -> io::Result<(PipeWriter, Self)> {
         let is_terminal = match stream {
             Stream::Out => io::stdout().is_terminal(),
             Stream::Err => io::stderr().is_terminal(),
         };
         match is_terminal {
-            true => {
-                let to = Shown { live: Live::default(), stream };
-                Self::start(Keeping { to, kept })
-            }
-            false => Self::start(Keeping { to: stream, kept }),
+            true => Self::start(Shown { live: Live::default(), stream }),
+            false => Self::start(stream),
         }
     }
 
@@ -67,10 +65,10 @@ impl Pump {
     ///
     /// # Errors
     /// When the machine has no more pipes or threads.
-    pub(super) fn start(to: impl Write + Send + 'static) -> io::Result<(PipeWriter, Self)> {
+    fn start(to: impl Write + Send + 'static) -> io::Result<(PipeWriter, Self)> {
         let (from, writer) = io::pipe()?;
         let (done, ended) = mpsc::channel();
-        let progress = Arc::<Progress>::default();
+        let progress = Arc::<Mutex<Progress>>::default();
         let ours = Arc::clone(&progress);
         thread::Builder::new().spawn(move || {
             copy(from, to, &ours);
@@ -80,26 +78,26 @@ impl Pump {
         Ok((writer, Self { ended, progress }))
     }
 
-    /// Waits until all that an ended program wrote is copied, for as long as our reader needs.
-    pub(super) fn finish(self) {
-        self.finish_with(GRACE);
+    /// Waits until all that an ended program wrote is copied, for as long as our reader needs. The end
+    /// of it.
+    pub(super) fn finish(self) -> String {
+        self.finish_with(GRACE)
     }
 
-    fn finish_with(self, grace: Duration) {
-        let copied = || self.progress.copied.load(Ordering::SeqCst);
-        let first = copied();
+    fn finish_with(self, grace: Duration) -> String {
+        let first = locked(&self.progress).copied;
         let mut last = first;
         // Otherwise all is copied, or the copier panicked and nothing more will come.
         while self.ended.recv_timeout(grace) == Err(RecvTimeoutError::Timeout) {
-            let writing = self.progress.writing.load(Ordering::SeqCst);
-            let now = copied();
-            let is_silent = !writing && now == last;
+            let progress = locked(&self.progress);
+            let is_silent = !progress.writing && progress.copied == last;
             // More than the program can have left comes from somebody else.
-            if is_silent || now - first > REST {
-                return;
+            if is_silent || progress.copied - first > REST {
+                break;
             }
-            last = now;
+            last = progress.copied;
         }
+        String::from_utf8_lossy(&locked(&self.progress).tail).into_owned()
     }
 }
 
@@ -127,7 +125,7 @@ impl<W: Write> Drop for Shown<W> {
     }
 }
 
-fn copy(mut from: PipeReader, to: impl Write, progress: &Progress) {
+fn copy(mut from: PipeReader, to: impl Write, progress: &Mutex<Progress>) {
     let mut to = Some(to);
     let mut buffer = [0; CHUNK];
     loop {
@@ -137,14 +135,28 @@ fn copy(mut from: PipeReader, to: impl Write, progress: &Progress) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => return,
         };
-        progress.writing.store(true, Ordering::SeqCst);
+        locked(progress).begin(bytes);
         let written = to.as_mut().map(|to| to.write_all(bytes).and_then(|()| to.flush()));
-        progress.copied.fetch_add(bytes.len() as u64, Ordering::SeqCst);
-        progress.writing.store(false, Ordering::SeqCst);
+        locked(progress).writing = false;
         if let Some(Err(_)) = written {
             to = None;
         }
     }
+}
+
+impl Progress {
+    /// Notes that these are about to be written.
+    fn begin(&mut self, bytes: &[u8]) {
+        self.writing = true;
+        self.copied += bytes.len();
+        self.tail.extend_from_slice(bytes);
+        let more = self.tail.len().saturating_sub(LONGEST);
+        self.tail.drain(..more);
+    }
+}
+
+fn locked(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
+    progress.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -156,7 +168,7 @@ mod tests {
         time::Duration,
     };
 
-    use super::Pump;
+    use super::{LONGEST, Pump};
 
     const GRACE: Duration = Duration::from_millis(20);
 
@@ -179,6 +191,16 @@ mod tests {
         }
         drop(program);
         pump.finish();
+    }
+
+    #[test]
+    fn end_is_kept() {
+        let (mut program, pump) = Pump::start(io::sink()).unwrap();
+        program.write_all(&vec![b'x'; 3 * LONGEST]).unwrap();
+        program.write_all(b"the end").unwrap();
+        drop(program);
+        let tail = pump.finish();
+        assert!(tail.len() == LONGEST && tail.ends_with("xthe end"), "{tail}");
     }
 
     /// A reader that takes several times as long for a chunk as a silent pipe may stay open.

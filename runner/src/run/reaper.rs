@@ -15,15 +15,14 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::{consts, flag};
 
 use super::{
-    container,
+    container::{Container, keep_removing},
     lock::ResultsLock,
     survivors::{self, Marks},
 };
 use crate::{
     container_id,
-    engine::{Engine, Question},
+    engine::Query,
     options::RunOptions,
-    plan::RunPlan,
     process::{SECRETS, ask, wait_within},
     terminal::warn,
     token::TokenSource,
@@ -55,16 +54,15 @@ impl Reaper {
     /// Starts the reaper of a run. It shares the lock of the results folder, if there is one, which is
     /// thus not free before the container is gone.
     pub(super) fn start(
-        engine: &Engine,
-        plan: &RunPlan,
+        container: &Container,
         options: &RunOptions,
         lock: Option<&ResultsLock>,
     ) -> anyhow::Result<Self> {
-        let Some(supervision) = &plan.supervision else { return Ok(Self(None)) };
-        let Some(remove) = Question::Remove(&supervision.container).command(engine) else {
+        let Some(remove) = Query::Remove(&container.name).command(&container.engine) else {
             return Ok(Self(None));
         };
-        let mut args = vec!["reap", "--cidfile", supervision.cidfile.as_str()];
+        let cidfile = container.cidfile.to_str().context("a name that is no UTF-8")?;
+        let mut args = vec!["reap", "--cidfile", cidfile];
         for secret in options.handed_over() {
             if let TokenSource::Variable { file, .. } = secret {
                 args.extend(["--delete", file.as_str()]);
@@ -146,9 +144,8 @@ pub fn reap(remove: &[String], cidfile: &Path, delete: &[PathBuf]) -> anyhow::Re
     for client in words.lines().filter_map(|word| word.parse().ok()) {
         end_client(client, name);
     }
-    let removed = container::keep_removing(patience, || ask(remove));
-    let marks = Marks::of_container(name, cidfile);
-    let marks = Marks { id: marks.id.or(id), ..marks };
+    let removed = keep_removing(patience, || ask(remove));
+    let marks = Marks::of(name, container_id::read(cidfile).or(id));
     survivors::end_benchmark(&marks, BENCHMARK);
     survivors::end_makers(&marks);
     let of_container = [delete_file(cidfile), delete_file(&container_id::alive(cidfile))];

@@ -1,7 +1,8 @@
 //! The time between start and end: streams, signals, and the dead-man's switch.
 
 use std::{
-    io::{self, PipeReader, PipeWriter},
+    io::{self, PipeWriter},
+    process::Child,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -19,15 +20,8 @@ use rustix::{
 use signal_hook::{flag, iterator::Signals, low_level::signal_name};
 use streams::Stream;
 
-use super::{
-    container,
-    pump::Pump,
-    survivors::{self, Marks},
-    tail::Kept,
-    vigil::Vigil,
-};
+use super::{client_watch::ClientWatch, container::Container, pump::Pump, survivors};
 use crate::{
-    engine::Engine,
     plan::RunPlan,
     process::{self, exit_code, group, starting},
     shell::CommandLine,
@@ -67,17 +61,16 @@ enum Event {
 
 /// A benchmark under way.
 pub(super) struct Running {
-    child: duct::Handle,
+    child: Child,
     switch: PipeWriter,
     events: Receiver<Event>,
     /// Whether a signal ends this process, as it does when nobody listens for it.
     mortal: Arc<AtomicBool>,
+    /// Of standard output and of standard error.
     pumps: [Pump; 2],
-    /// What the client says, or the benchmark.
-    said: Kept,
     /// The container's id, once it has been seen.
     id: Arc<OnceLock<String>>,
-    /// Ends the vigil when it is dropped.
+    /// Ends the watch over the client when it is dropped.
     _over: Sender<()>,
 }
 
@@ -89,7 +82,7 @@ impl Running {
     /// When it cannot be started, or the machine has no more threads. Nothing is left running.
     pub(super) fn start(
         command: &CommandLine,
-        engine: &Engine,
+        container: &Container,
         plan: &RunPlan,
         to_stderr: bool,
     ) -> anyhow::Result<Self> {
@@ -98,29 +91,35 @@ impl Running {
         let context = "connecting the benchmark's streams";
         let (stdin, switch) = io::pipe().context(context)?;
         let out = if to_stderr { Stream::Err } else { Stream::Out };
-        let said = Kept::default();
-        let (out, out_pump) = Pump::to(out, Kept::default()).context(context)?;
-        let (err, err_pump) = Pump::to(Stream::Err, said.clone()).context(context)?;
+        let (out, out_pump) = Pump::to(out).context(context)?;
+        let (err, err_pump) = Pump::to(Stream::Err).context(context)?;
         let context = "starting the threads that watch over the benchmark";
         let started = wait_for_end(send.clone()).context(context)?;
         let (over, is_over) = mpsc::channel();
-        let vigil = Vigil::over(engine, plan);
-        let id = vigil.as_ref().map(Vigil::id).unwrap_or_default();
-        if let Some(vigil) = vigil {
+        let has_containers = container.engine.has_containers();
+        let id = Arc::<OnceLock<String>>::default();
+        if has_containers {
+            let watch = ClientWatch::over(container, plan, Arc::clone(&id));
             // The receiver is gone once the run is over.
             let tell = move |why| _ = send.send(Event::Hangs(why));
-            vigil.start(is_over, tell).context(context)?;
+            watch.start(is_over, tell).context(context)?;
         }
-        let child = start(command, engine, stdin, out, err)?;
+        let argv = command.argv();
+        // Without a container, the benchmark finds its secrets in our environment.
+        let mut child =
+            if has_containers { process::command(&argv)? } else { process::program(&argv)? };
+        child.envs(command.env.iter().map(|(name, value)| (name, value.value())));
+        child.stdin(stdin).stdout(out).stderr(err);
+        let child = child.spawn().with_context(|| starting(&argv))?;
         // The thread waits for it.
-        let _ = group(&child).map(|pid| started.send(pid));
+        let _ = started.send(group(&child));
         let pumps = [out_pump, err_pump];
-        Ok(Self { child, switch, events, mortal, pumps, said, id, _over: over })
+        Ok(Self { child, switch, events, mortal, pumps, id, _over: over })
     }
 
-    /// The processes that were started.
-    pub(super) fn pids(&self) -> Vec<u32> {
-        self.child.pids()
+    /// The process that was started.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits for the end. A signal to us stops the benchmark, a second one kills it, and one more
@@ -128,8 +127,8 @@ impl Running {
     ///
     /// # Errors
     /// When there is no end.
-    pub(super) fn wait(self, engine: &Engine, plan: &RunPlan, what: &str) -> anyhow::Result<Ended> {
-        let Self { child, switch, events, mortal, pumps, said, id, _over } = self;
+    pub(super) fn wait(self, container: &Container, what: &str) -> anyhow::Result<Ended> {
+        let Self { mut child, switch, events, mortal, pumps, id, _over } = self;
         let mut stopping = Stopping { switch: Some(switch), signal: None, kill_at: None, kills: 0 };
         loop {
             match stopping.next(&events) {
@@ -137,7 +136,7 @@ impl Running {
                 Next::Stop(signal) => {
                     // Whatever our readers do, the benchmark comes to its end.
                     streams::hurry(Instant::now() + READERS);
-                    stop(&child, engine, plan);
+                    stop(&child, container);
                     let name = signal_name(signal).unwrap_or("a signal");
                     terminal::say(format_args!(
                         "{name}: stopping the {what}; once more kills it at once"
@@ -147,15 +146,15 @@ impl Running {
                     // A daemon that hangs would keep us here.
                     mortal.store(true, Ordering::SeqCst);
                     terminal::warn(why);
-                    kill(&child, plan);
+                    kill(&child, container);
                 }
                 Next::GiveUp => bail!(
-                    "process {:?} does not end, though it was killed: the kernel holds it",
-                    child.pids()
+                    "process {} does not end, though it was killed: the kernel holds it",
+                    child.id()
                 ),
             }
         }
-        let status = child.wait().context("waiting for the benchmark's end")?.status;
+        let status = child.wait().context("waiting for the benchmark's end")?;
         // Signals that came too late to stop it, and those that come from now on.
         for event in events.try_iter() {
             if matches!(event, Event::Signal(_)) {
@@ -166,12 +165,12 @@ impl Running {
             mortal.store(true, Ordering::SeqCst);
         }
         drop(events);
-        pumps.into_iter().for_each(Pump::finish);
+        let [_, said] = pumps.map(Pump::finish);
         Ok(Ended {
             code: exit_code(status),
             signal: stopping.signal,
             killed: stopping.kills > 0,
-            said: said.text(),
+            said,
             id: id.get().cloned(),
         })
     }
@@ -218,23 +217,6 @@ fn wait_for_end(send: Sender<Event>) -> io::Result<Sender<Pid>> {
     Ok(started)
 }
 
-fn start(
-    command: &CommandLine,
-    engine: &Engine,
-    stdin: PipeReader,
-    stdout: PipeWriter,
-    stderr: PipeWriter,
-) -> anyhow::Result<duct::Handle> {
-    let argv = command.argv();
-    // Without a container, the benchmark finds its secrets in our environment.
-    let of_engine = engine.has_containers();
-    let child = if of_engine { process::command(&argv)? } else { process::program(&argv)? };
-    let child = child.stdin_file(stdin).stdout_file(stdout).stderr_file(stderr).unchecked();
-    let child =
-        command.env.iter().fold(child, |child, (name, value)| child.env(name, value.value()));
-    child.start().with_context(|| starting(&argv))
-}
-
 /// What is known while a run is being stopped.
 struct Stopping {
     switch: Option<PipeWriter>,
@@ -278,25 +260,21 @@ impl Stopping {
 
 /// The closed switch ends a running benchmark. A client that has not made its container yet, say
 /// because it pulls an image, does not see the switch and must be told.
-fn stop(child: &duct::Handle, engine: &Engine, plan: &RunPlan) {
-    if engine.has_containers() && !container::was_made(plan) {
+fn stop(child: &Child, container: &Container) {
+    if container.engine.has_containers() && container.id().is_none() {
         signal_group(child, Signal::TERM);
     }
 }
 
 /// Ends what did not end by itself: the benchmark, wherever it is on this machine, then the client.
 /// The engine is not asked before they are gone: it may be what hangs.
-fn kill(child: &duct::Handle, plan: &RunPlan) {
-    if let Some(supervision) = &plan.supervision {
-        let cidfile = supervision.cidfile.as_path();
-        let marks = Marks::of_container(&supervision.container, cidfile);
-        survivors::end_benchmark(&marks, Duration::ZERO);
-    }
+fn kill(child: &Child, container: &Container) {
+    survivors::end_benchmark(&container.marks(None), Duration::ZERO);
     signal_group(child, Signal::KILL);
 }
 
-fn signal_group(child: &duct::Handle, signal: Signal) {
-    if let Some(Err(error)) = group(child).map(|group| kill_process_group(group, signal))
+fn signal_group(child: &Child, signal: Signal) {
+    if let Err(error) = kill_process_group(group(child), signal)
         && error != Errno::SRCH
     {
         terminal::say(format_args!("warning: signalling the engine's client: {error}"));

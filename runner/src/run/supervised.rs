@@ -4,8 +4,8 @@ use anyhow::bail;
 use contract::Backend;
 
 use super::{
-    Planned, container,
-    leftovers::Search,
+    Planned,
+    container::Container,
     lock::ResultsLock,
     outcome::ContainerState,
     reaper::Reaper,
@@ -42,8 +42,8 @@ pub(super) struct Over<'a> {
 }
 
 impl<'a> Supervised<'a> {
-    /// Starts it, waits for its end and cleans up. `started` is told of its processes, and
-    /// what it makes of them is finished once the container is gone.
+    /// Starts it, waits for its end and cleans up. `started` is told of its process, and
+    /// what it makes of it is finished once the container is gone.
     ///
     /// # Errors
     /// When it could not be started or watched.
@@ -51,19 +51,20 @@ impl<'a> Supervised<'a> {
         self,
         planned: &'a Planned,
         host: &Host,
-        started: impl FnOnce(Vec<u32>) -> M,
+        started: impl FnOnce(u32) -> M,
         finish: impl FnOnce(M) -> R,
     ) -> anyhow::Result<(Over<'a>, R)> {
         let Planned { options, detected, plan } = planned;
         let engine = &detected.engine;
         // First the reaper: from here on somebody cleans up, whatever becomes of this process.
-        let mut reaper = Reaper::start(engine, plan, options, self.lock)?;
+        let container = Container::of(engine, plan)?;
+        let mut reaper = Reaper::start(&container, options, self.lock)?;
         let command = command_line(engine, plan);
-        let alive = container::mark_alive(engine, plan)?;
+        let alive = container.mark_alive()?;
         let begun = hand_over(planned, host).and_then(|secrets| {
             let folder = self.lock.map(ResultsLock::folder);
             let list = folder.map(|folder| List::write(folder, engine, plan)).transpose()?;
-            let running = Running::start(&command, engine, plan, self.to_stderr)?;
+            let running = Running::start(&command, &container, plan, self.to_stderr)?;
             Ok((secrets, list.flatten(), running))
         });
         let (secrets, list, running) = match begun {
@@ -74,24 +75,19 @@ impl<'a> Supervised<'a> {
                 return Err(error);
             }
         };
-        for pid in running.pids() {
-            // The run itself needs no reaper.
-            warn(reaper.watch(pid).err().map(|error| format!("{error:#}")));
-        }
-        let meant = started(running.pids());
-        let search = Search::start(engine, host.uid);
-        let ended = running.wait(engine, plan, self.what)?;
+        // The run itself needs no reaper.
+        warn(reaper.watch(running.pid()).err().map(|error| format!("{error:#}")));
+        let meant = started(running.pid());
+        let ended = running.wait(&container, self.what)?;
         drop(secrets);
-        let made = ended.id.is_some() || container::was_made(plan);
-        let state = container::state(engine, plan);
+        let id = ended.id.clone().or_else(|| container.id());
+        let made = id.is_some();
+        let state = container.state();
         let late = (ended.signal.is_some() || ended.killed) && !made;
-        container::remove(engine, plan, late, ended.id.clone())?;
+        container.remove(late, id)?;
         let finished = finish(meant);
         drop(alive);
         reaper.dismiss()?;
-        if let Some(search) = search {
-            search.finish();
-        }
         Ok((Over { ended, made, state, list }, finished))
     }
 }

@@ -2,10 +2,7 @@
 //! the container. They are looked for among the processes of this machine.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    io::Read as _,
-    path::Path,
+    collections::BTreeSet,
     thread,
     time::{Duration, Instant},
 };
@@ -13,14 +10,10 @@ use std::{
 use contract::env;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{container_id, run_id::PREFIX};
+use crate::{container_id, processes::Processes, run_id::PREFIX};
 
 /// From one look at the processes to the next.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// Bytes of a process's file that are read. Linux hands a program 6 MiB of arguments and environment
-/// at most (`execve(2)`).
-const MOST_BYTES: u64 = 8 << 20;
 
 /// How long a killed process may take to be gone.
 const DYING: Duration = Duration::from_secs(2);
@@ -37,64 +30,53 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    /// Of the run whose container has this name and writes its id to `cidfile`.
-    pub(super) fn of_container(container: &str, cidfile: &Path) -> Self {
+    /// Those of the run whose container has this name and this id.
+    pub(super) fn of(container: &str, id: Option<String>) -> Self {
         Self {
             run_id: container.strip_prefix(PREFIX).unwrap_or(container).to_owned(),
             container: container.to_owned(),
-            id: container_id::read(cidfile),
+            id,
         }
     }
 
     /// The processes of the benchmark itself.
     pub(super) fn benchmark(&self) -> Vec<Process> {
+        let processes = Processes::of_this_machine();
         let variable = format!("{}={}", env::RUN_ID, self.run_id);
-        let is_ours = |pid: u32| {
-            let in_group = self.id.as_ref().is_some_and(|id| {
-                read(pid, "cgroup").is_some_and(|groups| {
-                    container_id::is_in_group(&String::from_utf8_lossy(&groups), id)
-                })
-            });
-            in_group || words(pid, "environ").any(|word| word == variable.as_bytes())
+        let is_ours = |pid: &u32| {
+            let is_in_group = |id| {
+                processes.cgroups(*pid).is_some_and(|groups| container_id::is_in_group(&groups, id))
+            };
+            *pid != std::process::id()
+                && (self.id.as_deref().is_some_and(is_in_group)
+                    || processes
+                        .list(*pid, "environ")
+                        .iter()
+                        .any(|word| word == variable.as_bytes()))
         };
-        pids().filter(|pid| is_ours(*pid)).filter_map(Process::of).collect()
-    }
-
-    /// What Podman started to make the container, and all that comes from it.
-    fn makers(&self) -> Vec<Process> {
-        makers(&self.container)
+        processes.pids().filter(is_ours).filter_map(Process::of).collect()
     }
 }
 
 /// The names of all containers that Podman makes or holds.
 pub(super) fn containers() -> BTreeSet<String> {
-    pids().filter_map(container_of_conmon).collect()
+    let processes = Processes::of_this_machine();
+    processes.pids().filter_map(|pid| container_of_conmon(&processes, pid)).collect()
 }
 
 /// The processes that make or hold Podman's container `name`, and all that come from them.
 pub(super) fn makers(name: &str) -> Vec<Process> {
-    let is_maker = |pid: &u32| container_of_conmon(*pid).is_some_and(|held| held == name);
-    let mut found: BTreeSet<u32> = pids().filter(is_maker).collect();
-    if found.is_empty() {
-        return vec![];
-    }
-    let parents: BTreeMap<u32, u32> =
-        pids().filter_map(|pid| Some((pid, stat(pid)?.parent))).collect();
-    // Children of children, too.
-    loop {
-        let children = parents.iter().filter(|(_, parent)| found.contains(parent));
-        let more: BTreeSet<u32> = children.map(|(pid, _)| *pid).chain(found.clone()).collect();
-        if more.len() == found.len() {
-            break;
-        }
-        found = more;
-    }
+    let processes = Processes::of_this_machine();
+    let is_maker =
+        |pid: &u32| container_of_conmon(&processes, *pid).is_some_and(|held| held == name);
+    let trees = processes.pids().filter(is_maker).filter_map(|pid| processes.tree(pid));
+    let found: BTreeSet<u32> = trees.flatten().collect();
     found.into_iter().filter_map(Process::of).collect()
 }
 
 /// The name of the container that a process holds, if it is Podman's monitor of one.
-fn container_of_conmon(pid: u32) -> Option<String> {
-    let words: Vec<_> = words(pid, "cmdline").collect();
+fn container_of_conmon(processes: &Processes, pid: u32) -> Option<String> {
+    let words = processes.list(pid, "cmdline");
     let program = words.first()?.rsplit(|byte| *byte == b'/').next()?;
     let at = words.iter().position(|word| word == b"-n").filter(|_| program == b"conmon")?;
     String::from_utf8(words.get(at + 1)?.clone()).ok()
@@ -103,7 +85,8 @@ fn container_of_conmon(pid: u32) -> Option<String> {
 /// Whether a process has a variable of any run in its environment: a benchmark goes on there.
 pub(super) fn works(process: &Process) -> bool {
     let name = format!("{}=", env::RUN_ID);
-    words(process.pid, "environ").any(|word| word.starts_with(name.as_bytes()))
+    let variables = Processes::of_this_machine().list(process.pid, "environ");
+    variables.iter().any(|variable| variable.starts_with(name.as_bytes()))
 }
 
 /// Ends the benchmark's processes: asks them first if they have `grace` for it. What is left.
@@ -129,7 +112,7 @@ pub(super) fn end_benchmark(marks: &Marks, grace: Duration) -> Ended {
 
 /// Ends what Podman left of a container that is removed, if it does not end by itself.
 pub(super) fn end_makers(marks: &Marks) -> Ended {
-    let found = marks.makers();
+    let found = makers(&marks.container);
     wait(&found, DYING);
     end(&found.into_iter().filter(Process::is_alive).collect::<Vec<_>>())
 }
@@ -191,56 +174,14 @@ pub(super) struct Process {
 
 impl Process {
     fn of(pid: u32) -> Option<Self> {
-        let stat = stat(pid).filter(|stat| !stat.is_dead)?;
+        let stat = Processes::of_this_machine().stat(pid).filter(|stat| !stat.is_dead)?;
         Some(Self { pid, start: stat.start })
     }
 
     /// Whether it is still there.
     pub(super) fn is_alive(&self) -> bool {
-        stat(self.pid).is_some_and(|stat| stat.start == self.start && !stat.is_dead)
+        Self::of(self.pid).as_ref() == Some(self)
     }
-}
-
-struct Stat {
-    parent: u32,
-    start: u64,
-    /// Whether only its exit code is left.
-    is_dead: bool,
-}
-
-/// Reads `/proc/PID/stat` (`proc_pid_stat(5)`), in which a name may hold anything.
-fn stat(pid: u32) -> Option<Stat> {
-    let text = String::from_utf8_lossy(&read(pid, "stat")?).into_owned();
-    let fields: Vec<_> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
-    // The first one here is the third.
-    let field = |number: usize| fields.get(number - 3).copied();
-    Some(Stat {
-        parent: field(4)?.parse().ok()?,
-        start: field(22)?.parse().ok()?,
-        is_dead: matches!(field(3)?, "Z" | "X"),
-    })
-}
-
-fn pids() -> impl Iterator<Item = u32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let own = std::process::id();
-    entries
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(move |pid| *pid != own)
-}
-
-fn words(pid: u32, file: &str) -> impl Iterator<Item = Vec<u8>> {
-    let bytes = read(pid, file).unwrap_or_default();
-    let words: Vec<_> = bytes.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();
-    words.into_iter()
-}
-
-/// What is in a file of a process, which says of itself what it likes, and as much of it.
-fn read(pid: u32, file: &str) -> Option<Vec<u8>> {
-    let mut bytes = vec![];
-    let file = fs::File::open(format!("/proc/{pid}/{file}")).ok()?;
-    file.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
 }
 
 #[cfg(test)]
@@ -253,12 +194,7 @@ mod tests {
         time::Duration,
     };
 
-    use super::{Marks, PREFIX, end, end_benchmark, end_makers, makers, works};
-
-    fn marks(run_id: &str) -> Marks {
-        let container = format!("{}{run_id}", PREFIX);
-        Marks { run_id: run_id.to_owned(), container, id: None }
-    }
+    use super::{Marks, end, end_benchmark, end_makers, makers, works};
 
     fn start(command: &mut Command) -> Child {
         command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
@@ -266,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_benchmark_is_found_by_its_environment_and_ended() {
-        let marks = marks(&format!("survivors-{}", std::process::id()));
+        let marks = Marks::of(&format!("survivors-{}", std::process::id()), None);
         assert!(end_benchmark(&marks, Duration::ZERO).pids.is_empty());
         for (script, grace) in [("sleep 600", 5), ("trap '' TERM; while :; do sleep 1; done", 0)] {
             let mut command = Command::new("sh");
@@ -300,8 +236,7 @@ mod tests {
         };
         assert!(found.iter().any(|process| process.pid == ours.id()));
         assert!(!found.iter().any(works));
-        let marks = Marks { container: name, ..marks("x") };
-        let ended = end_makers(&marks);
+        let ended = end_makers(&Marks::of(&name, None));
         assert!(ended.pids.len() == 2 && ended.warning().is_none(), "{ended:?}");
         ours.wait().unwrap();
         assert!(fs::metadata(format!("/proc/{}/stat", other.id())).is_ok());

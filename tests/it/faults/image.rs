@@ -21,7 +21,7 @@ fn with_image(flavour: &str, version: &str, architecture: &str) -> Fake {
     let labels = format!(
         r#"{{"org.aienergyscore.flavour":{flavour},"org.opencontainers.image.version":"{version}"}}"#
     );
-    let image = format!(r#"{{"architecture":"{architecture}","labels":{labels}}}"#);
+    let image = format!(r#"{{"Architecture":"{architecture}","Config":{{"Labels":{labels}}}}}"#);
     fake.docker.answer("image", &image);
     fake
 }

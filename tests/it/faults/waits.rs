@@ -105,7 +105,7 @@ fn a_container_that_is_removed_together_with_the_file_of_its_id() {
     fake.sandbox = sandbox_with(&fake.docker, gone);
     assert_snapshot!(fake.run(&[]), @r"
     exit code 1, in time
-    error: somebody else removed the container while the benchmark ran
+    error: somebody else removed the container while it ran
     results so far: CWD/results
     kept: nothing
     containers: none

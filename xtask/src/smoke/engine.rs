@@ -73,7 +73,6 @@ mod tests {
                 limits: Limits::NONE,
                 architecture: String::new(),
                 image: None,
-                socket: None,
                 place: Place::Here,
             },
             why: "it answers".to_owned(),

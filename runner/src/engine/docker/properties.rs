@@ -4,6 +4,7 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::json;
 
 use super::{Captured, Info, Mode, Nvidia, Server};
+use crate::engine::Engine;
 use crate::testing::broken;
 
 const INFO: &str = r#"{"ServerVersion":"28.0","SecurityOptions":["name=seccomp,profile=default","name=rootless"],"Runtimes":{"nvidia":{"path":"x"}},"DiscoveredDevices":[{"Source":"cdi","ID":"nvidia.com/gpu=all"}],"MemoryLimit":true}"#;
@@ -13,8 +14,8 @@ fn answer(code: i32, stdout: String) -> Captured {
     Captured { code, stdout, stderr: String::new() }
 }
 
-fn parse_info(answer: &Captured) -> anyhow::Result<Info> {
-    super::parse_info(answer, &Server::default(), false).map(|(info, _)| info)
+fn engine(answer: &Captured) -> anyhow::Result<Engine> {
+    Ok(Info::read(answer)?.engine(&Server::default(), "", false))
 }
 
 proptest! {
@@ -31,7 +32,7 @@ proptest! {
             "ServerVersion": version, "SecurityOptions": security, "Runtimes": runtimes,
             "MemoryLimit": memory,
         });
-        let info = parse_info(&answer(0, said.to_string())).unwrap();
+        let info = engine(&answer(0, said.to_string())).unwrap();
         let has = |name| options.contains(&name);
         let mode = match (has("rootless"), has("userns")) {
             (true, _) => Mode::DockerRootless,
@@ -45,14 +46,14 @@ proptest! {
 
     #[test]
     fn what_is_no_answer_is_told_with_the_question(said in prop_oneof![broken(INFO), any::<String>()]) {
-        if let Err(error) = parse_info(&answer(0, said)) {
+        if let Err(error) = engine(&answer(0, said)) {
             prop_assert!(error.to_string().contains("docker info"), "{}", error);
         }
     }
 
     #[test]
     fn a_failure_is_never_an_answer(code in 1..=i32::MAX, said in broken(INFO)) {
-        let error = parse_info(&answer(code, said)).unwrap_err().to_string();
+        let error = engine(&answer(code, said)).unwrap_err().to_string();
         prop_assert!(error.contains(&format!("exit code {code}")), "{}", error);
     }
 

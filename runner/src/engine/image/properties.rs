@@ -12,7 +12,7 @@ use crate::{
     testing::{broken, engine},
 };
 
-const ANSWER: &str = r#"{"architecture":"amd64","labels":{"org.aienergyscore.flavour":"smoke","org.aienergyscore.inputs":"ab"}}"#;
+const ANSWER: &str = r#"{"Architecture":"amd64","Config":{"Labels":{"org.aienergyscore.flavour":"smoke","org.aienergyscore.inputs":"ab"}}}"#;
 
 fn read(code: i32, stdout: &str, stderr: &str) -> anyhow::Result<Option<LocalImage>> {
     let answer = Captured { code, stdout: stdout.to_owned(), stderr: stderr.to_owned() };
@@ -29,7 +29,7 @@ proptest! {
         let ours = [(label::FLAVOUR, flavour.name()), (label::INPUTS, &inputs)];
         let ours = ours.map(|(key, value)| (key.to_owned(), value.to_owned()));
         let labels: BTreeMap<_, _> = others.into_iter().chain(ours).collect();
-        let answer = serde_json::json!({ "architecture": "arm64", "labels": labels });
+        let answer = serde_json::json!({ "Architecture": "arm64", "Config": { "Labels": labels } });
         let image = read(0, &answer.to_string(), "").unwrap().unwrap();
         let LocalImage { flavour: found, inputs: read, version: _, architecture, .. } = image;
         prop_assert_eq!((found, read), (Some(flavour), Some(inputs)));

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{Captured, Limits, Mode, Nvidia, parse_info};
+use super::{Captured, Limits, Mode, engine};
 use crate::testing::broken;
 
 const INFO: &str = r#"{"host":{"cgroupVersion":"v2","ociRuntime":{"name":"runc"},"security":{"rootless":true}},"version":{"APIVersion":"4.3.1","Version":"4.3.1"}}"#;
@@ -27,7 +27,7 @@ proptest! {
             },
             "version": {"Version": version},
         });
-        let info = parse_info("podman", &answer(0, said.to_string()), Nvidia::No).unwrap().0;
+        let info = engine("podman", &answer(0, said.to_string())).unwrap();
         let mode = if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful };
         let limits = if rootless && cgroups == "v1" { Limits::NONE } else { Limits::ALL };
         prop_assert_eq!((info.mode, info.limits), (mode, limits));
@@ -39,7 +39,7 @@ proptest! {
         code in prop_oneof![Just(0), any::<i32>()],
         said in prop_oneof![broken(INFO), any::<String>()],
     ) {
-        match parse_info("podman", &answer(code, said), Nvidia::No) {
+        match engine("podman", &answer(code, said)) {
             Ok(_) => prop_assert_eq!(code, 0),
             Err(error) => prop_assert!(error.to_string().contains("`podman info`"), "{}", error),
         }

@@ -12,7 +12,7 @@ fn with_image(version: &str, architecture: &str) -> Here {
     );
     Here::new(&format!(
         "version) echo '{{\"Arch\":\"amd64\"}}'; exit ;;\n\
-         image) echo '{{\"architecture\":\"{architecture}\",\"labels\":{labels}}}'; exit ;;"
+         image) echo '{{\"Architecture\":\"{architecture}\",\"Config\":{{\"Labels\":{labels}}}}}'; exit ;;"
     ))
 }
 

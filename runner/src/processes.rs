@@ -1,51 +1,77 @@
-//! Processes of the host, by the files that the kernel has of them.
+//! Processes of this machine, by the files that the kernel has of them.
 
 use std::{
     collections::BTreeMap,
     fs,
+    io::Read as _,
     path::{Path, PathBuf},
 };
+
+/// Bytes of a process's file that are read. Linux hands a program 6 MiB of arguments and environment
+/// at most (`execve(2)`).
+const MOST_BYTES: u64 = 8 << 20;
 
 /// Generations of ancestors that are climbed at most.
 const GENERATIONS: usize = 64;
 
 /// The processes of a machine.
 #[derive(Debug, Clone)]
-pub(super) struct Processes {
+pub(crate) struct Processes {
     folder: PathBuf,
 }
 
 /// What the kernel says of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stat {
+pub(crate) struct Stat {
     parent: u32,
     /// Its own ticks, and those of its children that have ended.
     ticks: u64,
+    /// When it started; tells it from a later process of the same number.
+    pub(crate) start: u64,
+    /// Whether only its exit code is left.
+    pub(crate) is_dead: bool,
 }
 
 impl Processes {
     /// Those of the machine whose files are below `root`.
-    pub(super) fn below(root: &Path) -> Self {
+    pub(crate) fn below(root: &Path) -> Self {
         Self { folder: root.join("proc") }
     }
 
+    /// Those of this machine.
+    pub(crate) fn of_this_machine() -> Self {
+        Self::below(Path::new("/"))
+    }
+
+    /// The numbers of all of them.
+    pub(crate) fn pids(&self) -> impl Iterator<Item = u32> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    }
+
     /// A process's name.
-    pub(super) fn name(&self, pid: u32) -> Option<String> {
+    pub(crate) fn name(&self, pid: u32) -> Option<String> {
         Some(self.read(pid, "comm")?.trim().to_owned()).filter(|name| !name.is_empty())
     }
 
     /// The words that a process was started with; empty without it.
-    pub(super) fn words(&self, pid: u32) -> String {
+    pub(crate) fn words(&self, pid: u32) -> String {
         self.read(pid, "cmdline").unwrap_or_default()
     }
 
+    /// The texts in the file `cmdline` or `environ` of a process; none without it.
+    pub(crate) fn list(&self, pid: u32, file: &str) -> Vec<Vec<u8>> {
+        let bytes = self.bytes(pid, file).unwrap_or_default();
+        bytes.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
+    }
+
     /// The control groups of a process, if it is there.
-    pub(super) fn cgroups(&self, pid: u32) -> Option<String> {
+    pub(crate) fn cgroups(&self, pid: u32) -> Option<String> {
         self.read(pid, "cgroup")
     }
 
     /// Whether `pid` is `root` or comes from it; `None` if it is not there.
-    pub(super) fn comes_from(&self, pid: u32, root: u32) -> Option<bool> {
+    pub(crate) fn comes_from(&self, pid: u32, root: u32) -> Option<bool> {
         let mut stat = self.stat(pid)?;
         let mut pid = pid;
         for _ in 0..GENERATIONS {
@@ -62,11 +88,9 @@ impl Processes {
     }
 
     /// `root` and all that come from it, in the order of their numbers; `None` once it is gone.
-    pub(super) fn tree(&self, root: u32) -> Option<Vec<u32>> {
-        let entries = fs::read_dir(&self.folder).ok()?.flatten();
-        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pub(crate) fn tree(&self, root: u32) -> Option<Vec<u32>> {
         let parents: BTreeMap<u32, u32> =
-            pids.filter_map(|pid| Some((pid, self.stat(pid)?.parent))).collect();
+            self.pids().filter_map(|pid| Some((pid, self.stat(pid)?.parent))).collect();
         parents.get(&root)?;
         let belongs = |pid: &u32| {
             let ancestors = std::iter::successors(Some(*pid), |pid| parents.get(pid).copied());
@@ -77,7 +101,7 @@ impl Processes {
 
     /// Processor seconds of these, and of their children that have ended; `None` once the first one
     /// is gone.
-    pub(super) fn cpu_seconds(&self, pids: &[u32]) -> Option<f64> {
+    pub(crate) fn cpu_seconds(&self, pids: &[u32]) -> Option<f64> {
         let (first, others) = pids.split_first()?;
         // In this order a process mostly comes before its children: one that ends meanwhile is left
         // out once, and not counted twice.
@@ -86,13 +110,20 @@ impl Processes {
         Some(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
     }
 
-    fn stat(&self, pid: u32) -> Option<Stat> {
+    /// What the kernel says of a process, if it is there.
+    pub(crate) fn stat(&self, pid: u32) -> Option<Stat> {
         stat(&self.read(pid, "stat")?)
     }
 
     fn read(&self, pid: u32, file: &str) -> Option<String> {
-        let bytes = fs::read(self.folder.join(pid.to_string()).join(file)).ok()?;
-        Some(String::from_utf8_lossy(&bytes).into_owned())
+        Some(String::from_utf8_lossy(&self.bytes(pid, file)?).into_owned())
+    }
+
+    fn bytes(&self, pid: u32, file: &str) -> Option<Vec<u8>> {
+        let mut bytes = vec![];
+        let file = fs::File::open(self.folder.join(pid.to_string()).join(file)).ok()?;
+        file.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
+        Some(bytes)
     }
 }
 
@@ -104,7 +135,8 @@ fn stat(text: &str) -> Option<Stat> {
     let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
     let parent = u32::try_from(number(4)?).ok()?;
     let ticks = [14, 15, 16, 17].map(number).into_iter().sum::<Option<u64>>()?;
-    Some(Stat { parent, ticks })
+    let is_dead = matches!(*fields.first()?, "Z" | "X");
+    Some(Stat { parent, ticks, start: number(22)?, is_dead })
 }
 
 #[cfg(test)]
@@ -118,7 +150,7 @@ mod tests {
     #[test]
     fn a_process_may_have_any_name() {
         let text = "70 (a) S (b) S 7 1 1 0 -1 4 0 0 0 0 1 20 300 4000 20 0 1 0 9\n";
-        assert_eq!(stat(text), Some(Stat { parent: 7, ticks: 4321 }));
+        assert_eq!(stat(text), Some(Stat { parent: 7, ticks: 4321, start: 9, is_dead: false }));
         for text in ["", "70", "70 (a) S", "70 (a) S 7 1 1 0 -1 4 0 0 0 0 1 20 300"] {
             assert_eq!(stat(text), None, "{text}");
         }

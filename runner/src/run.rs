@@ -1,12 +1,12 @@
 //! A run, from the request to the exit code: the only place where a plan meets the world.
 
 mod aftermath;
+mod client_watch;
 mod container;
-mod dead_runs;
 mod dry_run;
+mod earlier_runs;
 mod fetch;
 mod launch;
-mod leftovers;
 mod loadable;
 mod lock;
 mod other_files;
@@ -20,9 +20,7 @@ mod same_folders;
 mod supervise;
 mod supervised;
 mod survivors;
-mod tail;
 mod unfinished;
-mod vigil;
 
 pub use fetch::fetch;
 pub use reaper::reap;

@@ -1,18 +1,15 @@
 //! The engines: which one is there, and how it runs containers.
 
-mod answers;
 mod choice;
-mod daemon;
 mod docker;
 mod image;
 mod limits;
 mod nvidia;
 mod place;
 mod podman;
-mod question;
-mod socket;
+mod query;
 
-use std::{fmt, path::PathBuf};
+use std::fmt;
 
 use serde::Serialize;
 use untrusted::escape;
@@ -24,7 +21,7 @@ pub(crate) use image::{of_another_version, remedy, unfit};
 pub use limits::Limits;
 pub use nvidia::Nvidia;
 pub use place::Place;
-pub(crate) use question::Question;
+pub(crate) use query::Query;
 
 use crate::exit::Usage;
 
@@ -140,8 +137,6 @@ pub struct Engine {
     pub architecture: String,
     /// What is known of the image, if the engine has it.
     pub image: Option<LocalImage>,
-    /// Where its daemon answers faster than its client; none where only the client is asked.
-    pub socket: Option<PathBuf>,
     /// Where its containers run.
     pub place: Place,
 }
@@ -165,7 +160,6 @@ impl Engine {
             limits: Limits::ALL,
             architecture: String::new(),
             image: None,
-            socket: None,
             place: Place::Here,
         }
     }

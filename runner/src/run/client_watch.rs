@@ -15,12 +15,8 @@ use std::{
 use contract::{output, path};
 use untrusted::Dir;
 
-use super::survivors::{Marks, Process};
-use crate::{
-    container_id,
-    engine::{Engine, Question},
-    plan::RunPlan,
-};
+use super::{container::Container, survivors::Process};
+use crate::{engine::Query, plan::RunPlan};
 
 /// From one look to the next.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -43,35 +39,25 @@ const MOST_BYTES: u64 = 64 * 1024;
 
 /// The client of a run, and what is known of its end without it.
 #[derive(Debug)]
-pub(super) struct Vigil {
-    engine: Engine,
-    container: String,
+pub(super) struct ClientWatch {
+    container: Container,
     run_id: String,
-    cidfile: PathBuf,
     /// None where nothing proves the end.
     results: Option<PathBuf>,
     /// The container's id, kept: Podman 5.8 deletes the file together with the container.
     id: Arc<OnceLock<String>>,
 }
 
-impl Vigil {
-    /// Over the client of a run; none where there is no container.
-    pub(super) fn over(engine: &Engine, plan: &RunPlan) -> Option<Self> {
-        let supervision = plan.supervision.as_ref().filter(|_| engine.has_containers())?;
+impl ClientWatch {
+    /// Over the client of a run, whose container's `id` is told as soon as it has been seen.
+    pub(super) fn over(container: &Container, plan: &RunPlan, id: Arc<OnceLock<String>>) -> Self {
         let results = plan.mounts.iter().find(|mount| mount.target == path::RESULTS);
-        Some(Self {
-            engine: engine.clone(),
-            container: supervision.container.clone(),
+        Self {
+            container: container.clone(),
             run_id: plan.run_id.clone(),
-            cidfile: supervision.cidfile.as_path().to_owned(),
             results: results.map(|mount| mount.source.as_path().to_owned()),
-            id: Arc::default(),
-        })
-    }
-
-    /// Where the container's id will be, once it has been seen.
-    pub(super) fn id(&self) -> Arc<OnceLock<String>> {
-        Arc::clone(&self.id)
+            id,
+        }
     }
 
     /// Watches until `over` has no sender any more, or `tell` was told what is wrong.
@@ -83,7 +69,7 @@ impl Vigil {
         over: Receiver<()>,
         tell: impl FnOnce(String) + Send + 'static,
     ) -> io::Result<()> {
-        thread::Builder::new().name("vigil".to_owned()).spawn(move || {
+        thread::Builder::new().name("client-watch".to_owned()).spawn(move || {
             if let Some(why) = self.watch(&over) {
                 tell(why);
             }
@@ -98,17 +84,18 @@ impl Vigil {
         let pause = || if self.id.get().is_some() { PAUSE } else { SHORT_PAUSE };
         while over.recv_timeout(pause()) == Err(RecvTimeoutError::Timeout) {
             if self.id.get().is_none()
-                && let Some(id) = container_id::read(&self.cidfile)
+                && let Some(id) = self.container.id()
             {
                 // Nobody else sets it.
                 let _ = self.id.set(id);
             }
             if self.id.get().is_none() {
                 if asked.elapsed() > MAKING {
-                    if let Some(Err(error)) = self.engine.ask(Question::State(&self.container)) {
+                    let Container { engine, name, .. } = &self.container;
+                    if let Some(Err(error)) = engine.ask(Query::State(name)) {
                         return Some(format!(
                             "{} makes no container and does not answer: {error:#}",
-                            self.engine.mode.engine()
+                            engine.mode.engine()
                         ));
                     }
                     asked = Instant::now();
@@ -132,7 +119,7 @@ impl Vigil {
             if ended.get_or_insert_with(Instant::now).elapsed() > RETURNING {
                 return Some(format!(
                     "{why}, but `{} run` has not returned for {} seconds: its daemon hangs",
-                    self.engine.program,
+                    self.container.engine.program,
                     RETURNING.as_secs()
                 ));
             }
@@ -141,8 +128,7 @@ impl Vigil {
     }
 
     fn processes(&self) -> Vec<Process> {
-        let marks = Marks::of_container(&self.container, &self.cidfile);
-        Marks { id: marks.id.or_else(|| self.id.get().cloned()), ..marks }.benchmark()
+        self.container.marks(self.id.get().cloned()).benchmark()
     }
 
     /// Whether the entrypoint has left the proof of this run's end.
