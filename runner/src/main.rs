@@ -12,7 +12,7 @@ use runner::{
     exit::{Exit, Usage},
     leftovers,
     pass_through::sort_words,
-    repair_results, report,
+    reclaim, report,
     run::{self, Show},
     terminal,
 };
@@ -80,7 +80,7 @@ fn try_main() -> anyhow::Result<Exit> {
         }
         Command::Report(args) => report::command::run(&args.into_request()),
         Command::Cache(CacheArgs { command }) => cache(command),
-        Command::RepairResults(args) => repair_results::run(&args.into_request()),
+        Command::Reclaim(args) => reclaim::run(&args.into_request()),
         Command::Reap(args) => {
             run::reap(&args.remove, &args.cidfile, &args.delete)?;
             Ok(Exit::Success)

@@ -242,7 +242,7 @@ fn world_of(block: &ShellBlock, infix: &str) -> World {
         world.log_in();
     }
     let needs_results =
-        ["$PWD/results", "repair-results results"].iter().any(|text| block.text.contains(text));
+        ["$PWD/results", "reclaim results"].iter().any(|text| block.text.contains(text));
     if block.text.contains("aienergyscore report") {
         Leaves::score().write(&world.cwd.join("results"));
     } else if needs_results && !block.text.contains("mkdir ") {

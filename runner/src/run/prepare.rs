@@ -113,8 +113,8 @@ fn announce(why: &str, plan: &RunPlan) {
 fn move_earlier_results(results: &Folder) -> anyhow::Result<()> {
     let moved = set_aside(results.dir(), SystemTime::now()).with_context(|| {
         format!(
-            "moving earlier results in `{}` aside; if they are not yours, `aienergyscore \
-             repair-results --yes {}` takes them back without sudo",
+            "moving earlier results in `{}` aside; if they are not yours, `aienergyscore reclaim \
+             --yes {}` takes them back without sudo",
             results.shown(""),
             shown_for_shell(results.path())
         )
