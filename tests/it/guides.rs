@@ -21,9 +21,9 @@ use runner::{
     gpus::AmdGpus,
     host::Host,
     options::RunOptions,
-    pass_through::sort_words,
     plan::RunPlan,
     render::command_line,
+    split_args::split_args,
     surroundings::Surroundings,
 };
 use walkdir::WalkDir;
@@ -276,7 +276,7 @@ fn is_file_of_ours(text: &str) -> bool {
 /// wants more words.
 fn is_command_of_ours(text: &str) -> bool {
     let words = text.split(' ').map(str::to_owned).collect();
-    let words = sort_words(&cli::command(), words);
+    let words = split_args(&cli::command(), words);
     words.is_ok_and(|words| match Cli::try_parse_from(words) {
         Ok(_) => true,
         Err(error) => matches!(
@@ -294,7 +294,7 @@ fn plan(world: &World, line: &str) -> RunPlan {
     let set: Vec<_> = words.drain(..program).collect();
     let set = set.iter().filter_map(|word| word.split_once('='));
     let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let words = sort_words(&cli::command(), words).unwrap();
+    let words = split_args(&cli::command(), words).unwrap();
     let cli::Command::Run(args) = Cli::try_parse_from(words).unwrap().command else {
         panic!("`{line}` is no run");
     };
