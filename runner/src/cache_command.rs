@@ -1,6 +1,7 @@
 //! `aienergyscore cache`: where the model of a cache meets the user and the world.
 
 use std::{
+    collections::BTreeSet,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{
@@ -18,7 +19,6 @@ use crate::{
     boundary::Boundary,
     exit::Exit,
     folders::closed,
-    give_back::{Entry, Failure, find_engine, give_back, leave, protected_behind, sudo_line},
     host::Host,
     host_path::HostPath,
     hub_cache::{
@@ -29,6 +29,7 @@ use crate::{
     json_text::json_text,
     options::EngineChoice,
     planted::Writable,
+    reclaim::{Failure, find_engine, leave, protected_behind, reclaim_listed, sudo_line},
     results_folder::results_folder,
     signals,
     subids::Ids,
@@ -204,13 +205,21 @@ impl TakeBack for ByEngine<'_> {
 
     fn take_back(&self, folder: &HostPath, paths: &[PathBuf]) -> anyhow::Result<Vec<Failure>> {
         let engine = find_engine(self.choice, self.host)?;
-        let entries: Vec<_> = paths.iter().map(Entry::at).collect();
-        Ok(give_back(&engine, self.host, folder, &entries)?.failed)
+        reclaim_listed(&engine, self.host, folder, &self.ids, paths)
     }
 
     fn sudo_line(&self, folder: &HostPath, paths: &[PathBuf]) -> String {
-        let entries: Vec<_> = paths.iter().map(|path| Entry::seen_at(folder, path)).collect();
-        sudo_line(self.host, folder, &entries)
+        let owner = |path: &PathBuf| {
+            let data = folder.as_path().join(path).symlink_metadata();
+            data.map_or(0, |data| data.uid())
+        };
+        // Their folders at the top of the cache: beside those may lie what is not the Hub's.
+        let places: BTreeSet<_> = paths.iter().map(|path| path.iter().next()).collect();
+        let places: Vec<_> = places
+            .into_iter()
+            .map(|top| top.map_or(folder.as_path().to_owned(), |top| folder.as_path().join(top)))
+            .collect();
+        sudo_line(self.host.uid, &places, &paths.iter().map(owner).collect())
     }
 }
 

@@ -3,7 +3,7 @@
 mod cache;
 mod choices;
 mod fetch;
-mod repair;
+mod reclaim;
 mod report;
 mod target;
 
@@ -14,7 +14,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 pub use cache::{CacheArgs, CacheCommand, CacheRepairArgs, CacheVerifyArgs, LsArgs};
 pub use choices::{BackendArg, EngineArg, FlavourArg};
 pub use fetch::FetchArgs;
-pub use repair::RepairResultsArgs;
+pub use reclaim::ReclaimArgs;
 pub use report::ReportArgs;
 use target::TargetArgs;
 
@@ -56,8 +56,9 @@ pub enum Command {
     Report(ReportArgs),
     /// See, check and repair the Hub cache, without a network.
     Cache(CacheArgs),
-    /// Make what containers of root's left in a results folder yours, without sudo.
-    RepairResults(RepairResultsArgs),
+    /// Take ownership of root-owned files in a results folder, without sudo.
+    #[command(alias = "repair-results")]
+    Reclaim(ReclaimArgs),
     /// Clean up after a runner that died.
     #[command(hide = true)]
     Reap(ReapArgs),
@@ -217,7 +218,7 @@ mod tests {
     fn help_teaches_by_example() {
         let mut command = super::command();
         command.build();
-        for name in ["run", "fetch", "verify", "report", "repair-results"] {
+        for name in ["run", "fetch", "verify", "report", "reclaim"] {
             let help = command.find_subcommand_mut(name).unwrap().render_long_help();
             insta::assert_snapshot!(format!("help_{name}"), help);
         }

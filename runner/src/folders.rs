@@ -3,7 +3,6 @@
 use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path};
 
 use anyhow::bail;
-use contract::give_back::Grouped;
 use rustix::{
     fs::{Access, access},
     io::Errno,
@@ -11,7 +10,6 @@ use rustix::{
 use untrusted::{Dir, Found, Kind, escape};
 
 use crate::{
-    give_back::{leave, protected_behind},
     host::Host,
     host_path::HostPath,
     hub_cache::{
@@ -19,6 +17,7 @@ use crate::{
         belongs::{LOCKS, belongs},
         store::has_store,
     },
+    reclaim::{leave, protected_behind},
     shell::shown_for_shell,
     subids::Ids,
 };
@@ -112,24 +111,20 @@ pub(crate) fn closed<'a>(folder: &'a Path, host: &Host) -> Option<(&'a Path, Str
 }
 
 fn owner_and_remedy(folder: &Path, host: &Host) -> String {
-    let (uid, gid) = (host.uid, host.gid);
+    let uid = host.uid;
     match fs::metadata(folder) {
         // `/` and its folders are the system's: nobody should be told to take them.
         Ok(data) if data.uid() != uid && folder.components().count() <= 2 => format!(
             "it belongs to uid {}, you are uid {uid}; choose another folder, or make one below it",
             data.uid()
         ),
-        Ok(data) if data.uid() != uid => {
-            let grouped = Grouped { mode: data.mode(), gid: data.gid() };
-            // What a group shares stays the group's.
-            let group = grouped.shared(None).map_or_else(|| format!(":{gid}"), |_| String::new());
-            format!(
-                "it belongs to uid {}, you are uid {uid}; `sudo chown -hR {uid}{group} {}` makes \
-                 it yours, or choose another folder",
-                data.uid(),
-                shown_for_shell(folder)
-            )
-        }
+        // Without a group, because what a group shares stays the group's.
+        Ok(data) if data.uid() != uid => format!(
+            "it belongs to uid {}, you are uid {uid}; `sudo chown -hR {uid} {}` makes it yours, or \
+             choose another folder",
+            data.uid(),
+            shown_for_shell(folder)
+        ),
         Ok(_) => format!(
             "it is yours, but its mode forbids it; `chmod u+rwx {}`",
             shown_for_shell(folder)
@@ -189,14 +184,9 @@ pub(crate) fn repos_out_of_sight(cache: &HubCache) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        fs,
-        os::unix::fs::{PermissionsExt as _, chown, symlink},
-    };
+    use std::{fs, os::unix::fs::symlink};
 
-    use rustix::process::{getegid, geteuid};
-
-    use super::{Need, owner_and_remedy, ready};
+    use super::{Need, ready};
     use crate::{host_path::HostPath, testing::host};
 
     #[test]
@@ -224,19 +214,5 @@ mod tests {
         let path = path.unwrap();
         assert_eq!(ready("results folder", &path, &host(), Need::Write).unwrap(), None);
         assert!(path.as_path().is_dir());
-    }
-
-    #[test]
-    fn nobody_is_told_to_take_a_folder_from_its_group() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut somebody = host();
-        somebody.uid = geteuid().as_raw() + 1;
-        let told = || owner_and_remedy(folder.path(), &somebody);
-        let whose = |group: &str| format!("`sudo chown -hR {}{group} ", somebody.uid);
-        assert!(told().contains(&whose(":100")), "{}", told());
-        let group = if geteuid().is_root() { 2500 } else { getegid().as_raw() };
-        chown(folder.path(), None, Some(group)).unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o2770)).unwrap();
-        assert!(told().contains(&whose("")), "{}", told());
     }
 }

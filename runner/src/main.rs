@@ -10,10 +10,9 @@ use runner::{
     cache_command, cache_trust, checks,
     cli::{CacheArgs, CacheCommand, Cli, Command},
     exit::{Exit, Usage},
-    leftovers,
-    pass_through::sort_words,
-    repair_results, report,
+    leftovers, reclaim, report,
     run::{self, Show},
+    split_args::split_args,
     terminal,
 };
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
@@ -54,7 +53,7 @@ fn try_main() -> anyhow::Result<Exit> {
         })
         .collect::<Result<Vec<_>, _>>()?;
     let cli = Cli::command();
-    let matches = cli.clone().get_matches_from(sort_words(&cli, words)?);
+    let matches = cli.clone().get_matches_from(split_args(&cli, words)?);
     let command = Cli::from_arg_matches(&matches)?.command;
     if !matches!(command, Command::Reap(_)) {
         leftovers::secrets::remove();
@@ -80,7 +79,7 @@ fn try_main() -> anyhow::Result<Exit> {
         }
         Command::Report(args) => report::command::run(&args.into_request()),
         Command::Cache(CacheArgs { command }) => cache(command),
-        Command::RepairResults(args) => repair_results::run(&args.into_request()),
+        Command::Reclaim(args) => reclaim::run(&args.into_request()),
         Command::Reap(args) => {
             run::reap(&args.remove, &args.cidfile, &args.delete)?;
             Ok(Exit::Success)

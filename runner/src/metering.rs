@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use contract::Backend;
 
 use crate::{
-    engine::{Engine, Question},
+    engine::{Engine, Query},
     gpus::{Devices, Gpus},
     host::Host,
     meter::{Machine, Options, Request, Served, Subject},
@@ -28,7 +28,7 @@ pub(crate) fn request(
     let subject = match &plan.supervision {
         Some(supervision) if engine.has_containers() => Subject::Container {
             cidfile: supervision.cidfile.as_path().to_owned(),
-            pid_command: Question::Pid(&supervision.container).command(engine),
+            pid_command: Query::Pid(&supervision.container).command(engine),
         },
         _ => Subject::Child(Arc::default()),
     };

@@ -2,6 +2,8 @@
 
 use std::{fs, ops::Range};
 
+use nix::unistd::{Uid, User};
+
 use crate::host::Host;
 
 /// The user whose ids Docker's `userns-remap: default` takes.
@@ -19,31 +21,16 @@ pub(crate) struct Ids {
 impl Ids {
     /// Those of this machine, for the user of `host`.
     pub(crate) fn of_this_machine(host: &Host) -> Self {
-        let read = |path| fs::read_to_string(path).unwrap_or_default();
-        let name = name_of(&read("/etc/passwd"), host.uid, host.env.text("USER"));
-        let container = parse_subids(&read("/etc/subuid"), host.uid, name.as_deref());
+        let user = User::from_uid(Uid::from_raw(host.uid)).ok().flatten();
+        let name = user.as_ref().map(|user| user.name.as_str());
+        let text = fs::read_to_string("/etc/subuid").unwrap_or_default();
+        let container = parse_subids(&text, host.uid, name);
         Self { user: host.uid, container }
     }
 
     /// Whether `owner` is root or a container of the user's.
     pub(crate) fn is_container(&self, owner: u32) -> bool {
         owner == 0 || self.container.iter().any(|range| range.contains(&owner))
-    }
-}
-
-/// The name of `user` in the text of `/etc/passwd`. Somebody whom a directory service knows has
-/// none there: then it is `called`, unless that is another's name.
-fn name_of(passwd: &str, user: u32, called: Option<String>) -> Option<String> {
-    let people = || {
-        passwd.lines().filter_map(|line| {
-            let mut fields = line.split(':');
-            let name = fields.next()?;
-            Some((name, fields.nth(1)?.parse::<u32>().ok()?))
-        })
-    };
-    match people().find(|(_, uid)| *uid == user) {
-        Some((name, _)) => Some(name.to_owned()),
-        None => called.filter(|called| people().all(|(name, _)| name != called)),
     }
 }
 
@@ -65,7 +52,7 @@ fn parse_subids(text: &str, user: u32, name: Option<&str>) -> Vec<Range<u32>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{name_of, parse_subids};
+    use super::parse_subids;
 
     #[test]
     fn only_subordinate_ids_of_the_user_and_of_docker_are_containers() {
@@ -77,15 +64,5 @@ mod tests {
             [100_000..165_536, docker.clone(), 400_000..465_536]
         );
         assert_eq!(parse_subids(text, 7, None), [docker]);
-    }
-
-    #[test]
-    fn a_user_is_called_as_the_machine_says() {
-        let passwd = "root:x:0:0::/root:/bin/sh\nada:x:1000:100::/home/ada:/bin/sh\nodd\n";
-        let name = |uid, called: &str| name_of(passwd, uid, Some(called.to_owned()));
-        assert_eq!(name(1000, "eve").as_deref(), Some("ada"));
-        assert_eq!(name(2000, "eve").as_deref(), Some("eve"), "of a directory service");
-        assert_eq!(name(2000, "ada"), None, "another's name");
-        assert_eq!(name_of(passwd, 2000, None), None);
     }
 }

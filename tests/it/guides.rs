@@ -20,9 +20,9 @@ use runner::{
     engine::{Client, Engine, Limits, LocalImage, Mode, Nvidia, Place},
     host::Host,
     options::RunOptions,
-    pass_through::sort_words,
     plan::RunPlan,
     render::command_line,
+    split_args::split_args,
     surroundings::Surroundings,
 };
 use walkdir::WalkDir;
@@ -241,7 +241,7 @@ fn world_of(block: &ShellBlock, infix: &str) -> World {
         world.log_in();
     }
     let needs_results =
-        ["$PWD/results", "repair-results results"].iter().any(|text| block.text.contains(text));
+        ["$PWD/results", "reclaim results"].iter().any(|text| block.text.contains(text));
     if block.text.contains("aienergyscore report") {
         Leaves::score().write(&world.cwd.join("results"));
     } else if needs_results && !block.text.contains("mkdir ") {
@@ -275,7 +275,7 @@ fn is_file_of_ours(text: &str) -> bool {
 /// wants more words.
 fn is_command_of_ours(text: &str) -> bool {
     let words = text.split(' ').map(str::to_owned).collect();
-    let words = sort_words(&cli::command(), words);
+    let words = split_args(&cli::command(), words);
     words.is_ok_and(|words| match Cli::try_parse_from(words) {
         Ok(_) => true,
         Err(error) => matches!(
@@ -293,7 +293,7 @@ fn plan(world: &World, line: &str) -> RunPlan {
     let set: Vec<_> = words.drain(..program).collect();
     let set = set.iter().filter_map(|word| word.split_once('='));
     let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let words = sort_words(&cli::command(), words).unwrap();
+    let words = split_args(&cli::command(), words).unwrap();
     let cli::Command::Run(args) = Cli::try_parse_from(words).unwrap().command else {
         panic!("`{line}` is no run");
     };

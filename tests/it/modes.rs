@@ -262,7 +262,8 @@ fn a_server_on_the_host_is_reached(on: On) {
     let image = words.iter().position(|word| *word == "ai_energy_score:smoke").unwrap();
     fs::create_dir(ada.results()).unwrap();
     ada.own(&ada.results());
-    let words = [&words[..=image], &["give-back", "0:0", "/tmp"]].concat();
+    let wait = r#"{"folder":"/tmp","inode":0,"uid":0,"gid":0,"owners":[],"listed":true}"#;
+    let words = [&words[..=image], &["reclaim", wait]].concat();
     let mut waiting = ada.other(words[0], &words[1..]).stdin(Stdio::piped()).spawn().unwrap();
     until("the container", || {
         ada.containers().first().is_some_and(|name| {

@@ -118,8 +118,8 @@ fn names_that_a_container_chose_are_shown_and_not_obeyed() {
         &["report", "--submission", "s.zip"],
         &["report", "--json"],
         &["report", "--csv"],
-        &["repair-results", "results"],
-        &["repair-results", "results", "--json"],
+        &["reclaim", "results"],
+        &["reclaim", "results", "--json"],
     ] {
         assert_harmless(&args.join(" "), &aienergyscore(&sandbox, args));
     }

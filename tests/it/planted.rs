@@ -178,8 +178,8 @@ fn commands_follow_no_symlink_of_a_container_that_is_named() {
         &["report", "results/next/below"],
         &["report", "results", "--html", "results/next/page.html"],
         &["report", "results", "--html", "results/next/precious", "--overwrite"],
-        &["repair-results", "results/next"],
-        &["repair-results", "--yes", "results/next"],
+        &["reclaim", "results/next"],
+        &["reclaim", "--yes", "results/next"],
     ];
     let refused = |prefix: &str| {
         for words in named {
@@ -199,7 +199,7 @@ fn commands_follow_no_symlink_of_a_container_that_is_named() {
         let outcome = aienergyscore(&here.sandbox, words);
         assert_eq!(outcome.code, Some(0), "{words:?}: {}", outcome.stderr);
     }
-    let outcome = aienergyscore(&here.sandbox, ["repair-results", "own"]);
+    let outcome = aienergyscore(&here.sandbox, ["reclaim", "own"]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
 }
 

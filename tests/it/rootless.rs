@@ -176,7 +176,7 @@ fn what_a_rootless_container_left_is_the_users_again() {
         rootless.leave(folder);
         assert_eq!(owners(folder), [ADA, STRANGER, STRANGER, STRANGER]);
     }
-    let (code, said) = rootless.run(&["repair-results", "--yes", results.to_str().unwrap()]);
+    let (code, said) = rootless.run(&["reclaim", "--yes", results.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(owners(&results), [ADA; 4]);
     let (code, said) = rootless.run(&["cache", "repair", "--quick", "--yes"]);

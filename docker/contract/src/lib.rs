@@ -11,7 +11,6 @@ mod device;
 pub mod env;
 mod flavour;
 pub mod folders;
-pub mod give_back;
 pub mod gpus;
 pub mod host_meter;
 pub mod hub;
@@ -20,6 +19,7 @@ pub mod path;
 pub mod previous;
 pub mod published;
 pub mod rapl;
+pub mod reclaim;
 pub mod summary;
 pub mod task;
 
@@ -47,9 +47,9 @@ pub const ENTRYPOINT: &str = "aienergyscore-entrypoint";
 /// and `mounts`.
 pub const PROBE: &str = "probe";
 
-/// First argument that makes the entrypoint give entries of a folder back to their user, as
-/// [`give_back`] has it. The ids and the folder follow.
-pub const GIVE_BACK: &str = "give-back";
+/// First argument that makes the entrypoint change the owners of entries. A [`reclaim::Request`]
+/// in JSON follows.
+pub const RECLAIM: &str = "reclaim";
 
 /// First argument that makes the entrypoint fetch the model and the dataset of a benchmark, whose
 /// arguments follow.

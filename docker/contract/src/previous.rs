@@ -16,11 +16,11 @@ pub const PREVIOUS: &str = "previous";
 /// # Errors
 /// When the folder cannot be read, [`PREVIOUS`] is not a folder, or an output cannot be moved, such
 /// as a folder of another user: then all is back where it was.
-pub fn set_aside(results: &Dir, now: SystemTime) -> io::Result<Option<String>> {
-    set_aside_with(results, now, |from, name, to| from.rename(name, to, name))
+pub fn archive(results: &Dir, now: SystemTime) -> io::Result<Option<String>> {
+    archive_with(results, now, |from, name, to| from.rename(name, to, name))
 }
 
-fn set_aside_with(
+fn archive_with(
     results: &Dir,
     now: SystemTime,
     rename: impl Fn(&Dir, &OsStr, &Dir) -> io::Result<()>,
@@ -131,20 +131,20 @@ mod tests {
 
     use untrusted::Dir;
 
-    use super::set_aside_with;
+    use super::archive_with;
 
-    fn set_aside(results: &Path) -> io::Result<Option<String>> {
-        super::set_aside(&Dir::open(results).unwrap(), now())
+    fn archive(results: &Path) -> io::Result<Option<String>> {
+        super::archive(&Dir::open(results).unwrap(), now())
     }
 
-    /// Moves as [`super::set_aside`] does, but not what `fails` tells of.
+    /// Moves as [`super::archive`] does, but not what `fails` tells of.
     fn failing(results: &Path, fails: impl Fn(&OsStr, &Dir) -> bool) -> io::Error {
         let results = Dir::open(results).unwrap();
         let rename = |from: &Dir, name: &OsStr, to: &Dir| match fails(name, from) {
             true => Err(io::ErrorKind::PermissionDenied.into()),
             false => from.rename(name, to, name),
         };
-        set_aside_with(&results, now(), rename).unwrap_err()
+        archive_with(&results, now(), rename).unwrap_err()
     }
 
     /// 2026-11-24T01:05:16Z.
@@ -170,7 +170,7 @@ mod tests {
         fs::create_dir(results.path().join(".hydra")).unwrap();
         fs::write(results.path().join(".hydra/config.yaml"), "a").unwrap();
 
-        let folder = set_aside(results.path()).unwrap().unwrap();
+        let folder = archive(results.path()).unwrap().unwrap();
         assert_eq!(folder, "previous/2026-11-24T01-05-16Z");
         let folder = results.path().join(folder);
         assert_eq!(names(&folder), [&[".hydra"], &outputs[..]].concat());
@@ -184,7 +184,7 @@ mod tests {
         let mut folders = Vec::new();
         for _ in 0..3 {
             fs::write(results.path().join("benchmark.log"), "x").unwrap();
-            let folder = set_aside(results.path()).unwrap().unwrap();
+            let folder = archive(results.path()).unwrap().unwrap();
             folders.push(folder);
         }
         let time = "previous/2026-11-24T01-05-16Z";
@@ -195,7 +195,7 @@ mod tests {
     fn without_outputs_nothing_is_made() {
         let results = tempfile::tempdir().unwrap();
         fs::write(results.path().join("notes.txt"), "x").unwrap();
-        assert_eq!(set_aside(results.path()).unwrap(), None);
+        assert_eq!(archive(results.path()).unwrap(), None);
         assert_eq!(names(results.path()), ["notes.txt"]);
     }
 
@@ -245,7 +245,7 @@ mod tests {
         let results = tempfile::tempdir().unwrap();
         fs::write(results.path().join("benchmark.log"), "x").unwrap();
         fs::write(results.path().join("previous"), "a file in the way").unwrap();
-        let error = set_aside(results.path()).unwrap_err().to_string();
+        let error = archive(results.path()).unwrap_err().to_string();
         assert!(error.contains("previous`"), "{error}");
         assert!(results.path().join("benchmark.log").exists());
     }
@@ -256,7 +256,7 @@ mod tests {
         let results = tempfile::tempdir().unwrap();
         fs::write(results.path().join("benchmark.log"), "x").unwrap();
         symlink(elsewhere.path(), results.path().join("previous")).unwrap();
-        let error = set_aside(results.path()).unwrap_err().to_string();
+        let error = archive(results.path()).unwrap_err().to_string();
         assert!(error.contains("`previous` is a symlink") && error.contains("delete"), "{error}");
         assert_eq!(names(elsewhere.path()), [""; 0]);
         assert_eq!(names(results.path()), ["benchmark.log", "previous"]);
@@ -265,7 +265,7 @@ mod tests {
         fs::create_dir(results.path().join("previous")).unwrap();
         let planted = results.path().join("previous/2026-11-24T01-05-16Z");
         symlink(elsewhere.path(), planted).unwrap();
-        let folder = set_aside(results.path()).unwrap().unwrap();
+        let folder = archive(results.path()).unwrap().unwrap();
         assert_eq!(folder, "previous/2026-11-24T01-05-16Z-2");
         assert_eq!(names(elsewhere.path()), [""; 0]);
     }

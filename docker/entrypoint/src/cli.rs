@@ -2,9 +2,9 @@
 
 use std::ffi::OsString;
 
-use contract::{FETCH, GIVE_BACK, PROBE, give_back::INODE};
+use contract::{FETCH, PROBE, RECLAIM, reclaim};
 
-use crate::{failure::Usage, give_back};
+use crate::failure::Usage;
 
 /// First argument of the child process that is the `native` backend; the supervisor's process id
 /// follows.
@@ -22,7 +22,7 @@ Runs the benchmark of an AIEnergyScore image and writes its summary.
 
 usage: aienergyscore-entrypoint [BENCHMARK ARGUMENT...]
        aienergyscore-entrypoint probe [--leave NAME] [FOLDER...]
-       aienergyscore-entrypoint give-back [--inode N] UID:GID FOLDER < LIST
+       aienergyscore-entrypoint reclaim REQUEST
        aienergyscore-entrypoint summarize [FOLDER]
        aienergyscore-entrypoint convert FILE.gguf FOLDER
        aienergyscore-entrypoint fetch [BENCHMARK ARGUMENT...]
@@ -32,12 +32,10 @@ examples:
   aienergyscore-entrypoint --config-name text_generation backend.model=ORG/REPO
   aienergyscore-entrypoint probe /results
   aienergyscore-entrypoint summarize /results
-  printf -- '-\\tlog\\0' | aienergyscore-entrypoint give-back 1000:1000 /results
 
 `summarize` prints the summary of the report in a folder and writes nothing; `convert` makes weights
 for the Python stacks; `fetch` brings the model and the dataset of a benchmark into the Hub cache.
-`give-back` makes entries of a folder a user's and follows no link; an entry
-of its list is `MODE<TAB>PATH<NUL>`, the mode octal, or `-` to leave it, and the path below FOLDER.
+`reclaim` is for `aienergyscore reclaim`: it makes entries of a folder a user's, and follows no link.
 BENCHMARK_BACKEND chooses the backend, RESULTS_DIR the results folder (/results).
 exit code: 0 done, 1 failed, 2 not understood, else the benchmark's own, 128+n for a signal";
 
@@ -60,8 +58,8 @@ pub(crate) enum Command {
         /// A file to leave in each.
         leave: Option<String>,
     },
-    /// Give entries of a folder, listed on standard input, back to their user.
-    GiveBack(give_back::Request),
+    /// Make entries of a folder their user's.
+    Reclaim(reclaim::Request),
     /// Sum up the report in a folder, the results folder if none is named.
     Summarize(Option<String>),
     /// Fetch the model and the dataset that these arguments of a benchmark name.
@@ -89,7 +87,12 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, Usa
         Some("--help" | "-h") => Ok(Command::Help),
         Some("--version" | "-V") => Ok(Command::Version),
         Some(PROBE) => probe(args.split_off(1)),
-        Some(GIVE_BACK) => give_back(&args[1..]).map(Command::GiveBack),
+        Some(RECLAIM) => match &args[1..] {
+            [request] => serde_json::from_str(request)
+                .map(Command::Reclaim)
+                .map_err(|error| Usage(format!("the request of `{RECLAIM}`: {error}"))),
+            _ => Err(Usage(format!("`{RECLAIM}` takes one request"))),
+        },
         Some(SUMMARIZE) => match &args[1..] {
             [] => Ok(Command::Summarize(None)),
             [folder] => Ok(Command::Summarize(Some(folder.clone()))),
@@ -135,21 +138,6 @@ fn probe(args: Vec<String>) -> Result<Command, Usage> {
     Ok(Command::Probe { folders, leave })
 }
 
-fn give_back(args: &[String]) -> Result<give_back::Request, Usage> {
-    let (inode, rest) = match args {
-        [option, inode, rest @ ..] if option == INODE => (Some(inode), rest),
-        rest => (None, rest),
-    };
-    let needed = || Usage(format!("`{GIVE_BACK}` takes [{INODE} N] UID:GID FOLDER"));
-    let [ids, folder] = rest else { return Err(needed()) };
-    // The greatest number stands for "unchanged".
-    let id = |text: &str| text.parse().ok().filter(|id| *id != u32::MAX);
-    let ids = ids.split_once(':').and_then(|(uid, gid)| Some((id(uid)?, id(gid)?)));
-    let (uid, gid) = ids.ok_or_else(needed)?;
-    let inode = inode.map(|inode| inode.parse().map_err(|_| needed())).transpose()?;
-    Ok(give_back::Request { uid, gid, folder: folder.clone(), inode })
-}
-
 fn is_file_name(name: &str) -> bool {
     !name.is_empty() && !name.contains('/') && name != "." && name != ".."
 }
@@ -159,7 +147,6 @@ mod tests {
     use std::{ffi::OsString, os::unix::ffi::OsStringExt};
 
     use super::{Command, parse};
-    use crate::give_back::Request;
 
     fn parsed(args: &[&str]) -> Result<Command, String> {
         parse(args.iter().map(OsString::from)).map_err(|error| error.to_string())
@@ -188,25 +175,22 @@ mod tests {
     }
 
     #[test]
-    fn giving_back_takes_ids_and_a_folder() {
-        let request = |inode| {
-            let folder = "/a b".to_owned();
-            Command::GiveBack(Request { uid: 7, gid: 8, folder, inode })
+    fn reclaim_takes_a_request_in_json() {
+        let request = contract::reclaim::Request {
+            folder: "/a b".into(),
+            inode: 99,
+            uid: 7,
+            gid: 8,
+            owners: vec![(0, 0)],
+            listed: false,
         };
-        assert_eq!(parsed(&["give-back", "7:8", "/a b"]), Ok(request(None)));
-        let guarded = ["give-back", "--inode", "99", "7:8", "/a b"];
-        assert_eq!(parsed(&guarded), Ok(request(Some(99))));
-        for args in [
-            &["give-back"][..],
-            &["give-back", "7:8"],
-            &["give-back", "7", "/a"],
-            &["give-back", "7:4294967295", "/a"],
-            &["give-back", "-1:8", "/a"],
-            &["give-back", "7:8", "/a", "/b"],
-            &["give-back", "--inode", "x", "7:8", "/a"],
-        ] {
-            assert!(parsed(args).unwrap_err().contains("UID:GID FOLDER"), "{args:?}");
+        let text = r#"{"folder":"/a b","inode":99,"uid":7,"gid":8,"owners":[[0,0]]}"#;
+        assert_eq!(parsed(&["reclaim", text]), Ok(Command::Reclaim(request)));
+        for args in [&["reclaim"][..], &["reclaim", "7:8"], &["reclaim", text, "x"]] {
+            assert!(parsed(args).unwrap_err().contains("`reclaim`"), "{args:?}");
         }
+        let unknown = text.replace("uid", "new");
+        assert!(parsed(&["reclaim", &unknown]).unwrap_err().contains("unknown field `new`"));
     }
 
     #[test]

@@ -7,11 +7,11 @@ mod devices;
 mod failure;
 mod fetch;
 mod folders;
-mod give_back;
 mod init;
 mod native;
 mod probe;
 mod rapl;
+mod reclaim;
 mod run;
 mod shell;
 mod stack;
@@ -71,7 +71,7 @@ fn execute(command: Command) -> u8 {
             done.map_or_else(|error| failure::report(&error), |()| 0)
         }
         Command::Probe { folders, leave } => probe::run(&folders, leave.as_deref(), variable),
-        Command::GiveBack(request) => give_back::run(&request, io::stdin().lock()),
+        Command::Reclaim(request) => reclaim::run(&request, io::stdin().lock()),
         Command::Summarize(folder) => {
             let folder = folder.map_or_else(|| run::results(variable), PathBuf::from);
             match summary::text(folder) {

@@ -81,7 +81,7 @@ fn prepare(results: &Path) -> anyhow::Result<Folder> {
     fs::create_dir_all(results)
         .with_context(|| format!("creating the results folder `{shown}`"))?;
     let folder = Folder::open(results)?;
-    let aside = contract::previous::set_aside(folder.dir(), SystemTime::now())
+    let aside = contract::previous::archive(folder.dir(), SystemTime::now())
         .with_context(|| format!("setting the outputs of an earlier run aside in `{shown}`"))?;
     if let Some(aside) = aside {
         say(&format!("moved the outputs of an earlier run to `{}`", folder.shown(&aside)));

@@ -9,11 +9,10 @@ use std::{
         unix::ffi::OsStrExt as _,
     },
     path::Path,
-    sync::atomic::{AtomicBool, Ordering},
 };
 
 use rustix::{
-    fs::{self, Access, AtFlags, Mode, OFlags, ResolveFlags},
+    fs::{self, Access, AtFlags, Mode, OFlags},
     io::Errno,
 };
 
@@ -29,9 +28,6 @@ pub struct Dir {
     folder: OwnedFd,
     /// The file system that it does not leave, if that was asked for.
     device: Option<u64>,
-    /// Whether the kernel follows a path in one call, as it does since Linux 5.6. Filters of some
-    /// engines do not let it.
-    in_one_call: AtomicBool,
 }
 
 /// An entry itself: it can be looked at and given away, and not read.
@@ -70,7 +66,7 @@ impl Dir {
     }
 
     fn of(folder: OwnedFd) -> Self {
-        Self { folder, device: None, in_one_call: AtomicBool::new(true) }
+        Self { folder, device: None }
     }
 
     /// Opens the folder at `below`.
@@ -85,8 +81,7 @@ impl Dir {
             Ok(Stamp { kind: Kind::Link, .. }) => Refused::Symlink.into(),
             _ => error,
         })?;
-        let in_one_call = AtomicBool::new(self.in_one_call.load(Ordering::Relaxed));
-        Ok(Self { folder, device: self.device, in_one_call })
+        Ok(Self { folder, device: self.device })
     }
 
     /// Opens the folder at `below`, or the one that a symlink there leads to, wherever that is. The
@@ -197,51 +192,6 @@ impl Dir {
         if bytes.is_empty() {
             return Ok(fs::openat(&self.folder, ".", flags, mode)?);
         }
-        if self.in_one_call.load(Ordering::Relaxed) {
-            match self.open_in_one_call(below, flags, mode) {
-                // Filters that do not know the call answer so. The last flag has a refusal of its
-                // own, which is for its caller.
-                Err(Errno::NOSYS) => self.in_one_call.store(false, Ordering::Relaxed),
-                Err(Errno::PERM) if !flags.contains(OFlags::NOATIME) => {
-                    self.in_one_call.store(false, Ordering::Relaxed);
-                }
-                opened => return opened.map_err(why),
-            }
-        }
-        self.open_part_by_part(below, flags, mode)
-    }
-
-    /// [`Dir::open_below`] without a trace in the time of last access, where the kernel allows that:
-    /// it does to the owner.
-    pub(crate) fn open_without_trace(&self, below: &Path, flags: OFlags) -> io::Result<OwnedFd> {
-        match self.open_below(below, flags | OFlags::NOATIME, 0) {
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::PERM) => {
-                self.open_below(below, flags, 0)
-            }
-            opened => opened,
-        }
-    }
-
-    fn open_in_one_call(
-        &self,
-        below: &Path,
-        flags: OFlags,
-        mode: Mode,
-    ) -> rustix::io::Result<OwnedFd> {
-        let mut resolve =
-            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        resolve.set(ResolveFlags::NO_XDEV, self.device.is_some());
-        loop {
-            match fs::openat2(&self.folder, below, flags, mode, resolve) {
-                // Somebody renames on the way; the kernel could not tell where it was.
-                Err(Errno::AGAIN | Errno::INTR) => {}
-                opened => return opened,
-            }
-        }
-    }
-
-    fn open_part_by_part(&self, below: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
-        let bytes = below.as_os_str().as_bytes();
         let mut parts = bytes.split(|byte| *byte == b'/').map(OsStr::from_bytes).peekable();
         let mut here: Option<OwnedFd> = None;
         while let Some(part) = parts.next() {
@@ -261,6 +211,17 @@ impl Dir {
             here = Some(opened);
         }
         here.ok_or_else(|| Refused::NotBelow.into())
+    }
+
+    /// [`Dir::open_below`] without a trace in the time of last access, where the kernel allows that:
+    /// it does to the owner.
+    pub(crate) fn open_without_trace(&self, below: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+        match self.open_below(below, flags | OFlags::NOATIME, 0) {
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::PERM) => {
+                self.open_below(below, flags, 0)
+            }
+            opened => opened,
+        }
     }
 }
 
@@ -324,7 +285,6 @@ mod tests {
         fs,
         os::unix::fs::{MetadataExt as _, symlink},
         path::Path,
-        sync::atomic::Ordering,
     };
 
     use super::{Dir, Refused, is_plain};
@@ -340,41 +300,37 @@ mod tests {
     }
 
     #[test]
-    fn one_call_and_many_find_the_same_entries_and_follow_no_symlink() {
+    fn entries_are_found_and_no_symlink_is_followed() {
         let folder = tempfile::tempdir().unwrap();
         let at = |path: &str| folder.path().join(path);
         fs::create_dir_all(at("a/b")).unwrap();
         fs::write(at("a/b/file"), "").unwrap();
         symlink("b", at("a/link")).unwrap();
         symlink("nowhere", at("dangling")).unwrap();
-        for in_one_call in [true, false] {
-            let dir = Dir::open(folder.path()).unwrap();
-            dir.in_one_call.store(in_one_call, Ordering::Relaxed);
-            for path in ["a", "a/b", "a/b/file", "a/link", "dangling"] {
-                let inode = dir.look(path).unwrap().inode;
-                assert_eq!(inode, fs::symlink_metadata(at(path)).unwrap().ino(), "{path}");
-            }
-            for path in ["a/link/file", "dangling/x"] {
-                let error = dir.look(path).unwrap_err();
-                assert_eq!(Refused::of(&error), Some(Refused::Symlink), "{path}: {error}");
-            }
-            for path in ["/a", "a/..", "../x", "a//b"] {
-                let error = dir.find(path).unwrap_err();
-                assert_eq!(Refused::of(&error), Some(Refused::NotBelow), "{path}: {error}");
-            }
-            assert_eq!(dir.look("a/none").unwrap_err().kind(), std::io::ErrorKind::NotFound);
-            assert!(dir.dir("a/b").unwrap().look("file").is_ok());
-            let refused = Refused::of(&dir.dir("a/link").unwrap_err());
-            assert_eq!(refused, Some(Refused::Symlink));
-            assert!(dir.dir("a/b/file").is_err());
-            assert_eq!(dir.link("a/link").unwrap(), b"b");
-            assert!(dir.look_through("dangling").is_err());
-
-            let one = Dir::open("/").unwrap().on_one_file_system().unwrap();
-            one.in_one_call.store(in_one_call, Ordering::Relaxed);
-            let error = one.find("proc/self/status").unwrap_err();
-            assert_eq!(Refused::of(&error), Some(Refused::OtherFileSystem), "{error}");
+        let dir = Dir::open(folder.path()).unwrap();
+        for path in ["a", "a/b", "a/b/file", "a/link", "dangling"] {
+            let inode = dir.look(path).unwrap().inode;
+            assert_eq!(inode, fs::symlink_metadata(at(path)).unwrap().ino(), "{path}");
         }
+        for path in ["a/link/file", "dangling/x"] {
+            let error = dir.look(path).unwrap_err();
+            assert_eq!(Refused::of(&error), Some(Refused::Symlink), "{path}: {error}");
+        }
+        for path in ["/a", "a/..", "../x", "a//b"] {
+            let error = dir.find(path).unwrap_err();
+            assert_eq!(Refused::of(&error), Some(Refused::NotBelow), "{path}: {error}");
+        }
+        assert_eq!(dir.look("a/none").unwrap_err().kind(), std::io::ErrorKind::NotFound);
+        assert!(dir.dir("a/b").unwrap().look("file").is_ok());
+        let refused = Refused::of(&dir.dir("a/link").unwrap_err());
+        assert_eq!(refused, Some(Refused::Symlink));
+        assert!(dir.dir("a/b/file").is_err());
+        assert_eq!(dir.link("a/link").unwrap(), b"b");
+        assert!(dir.look_through("dangling").is_err());
+
+        let one = Dir::open("/").unwrap().on_one_file_system().unwrap();
+        let error = one.find("proc/self/status").unwrap_err();
+        assert_eq!(Refused::of(&error), Some(Refused::OtherFileSystem), "{error}");
     }
 
     #[test]

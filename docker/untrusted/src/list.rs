@@ -159,4 +159,26 @@ mod tests {
         assert_eq!(names(walk(9)), ["a", "root", "a/b", "a/file", "a/loop", "a/b/c", "a/b/c/deep"]);
         assert_eq!(names(walk(1)), ["a", "root"]);
     }
+
+    #[test]
+    fn a_folder_that_becomes_a_symlink_during_the_walk_is_not_entered() {
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("secret"), "").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("a")).unwrap();
+        let mut seen = vec![];
+        Dir::open(folder.path()).unwrap().walk(9, |found| {
+            match found {
+                Found::Entry { path, .. } => {
+                    seen.push(path.display().to_string());
+                    fs::rename(at("a"), at("aside")).unwrap();
+                    symlink(outside.path(), at("a")).unwrap();
+                }
+                Found::Closed { path, error } => seen.push(format!("{}: {error}", path.display())),
+            }
+            true
+        });
+        assert_eq!(seen, ["a", "a: a symlink is in its path, and is not followed"]);
+    }
 }

@@ -57,7 +57,7 @@ pub(super) fn foreign_results(results: &Folder, uid: u32) -> Option<String> {
     let (first, owner) = first?;
     Some(format!(
         "{count} file(s) in `{}` do not belong to you, first `{}` of uid {owner}; \
-         `aienergyscore repair-results --yes {}` takes them back without sudo",
+         `aienergyscore reclaim --yes {}` takes them back without sudo",
         results.shown(""),
         results.shown(&first.to_string_lossy()),
         shown_for_shell(results.path())

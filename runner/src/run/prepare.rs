@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
-use contract::{Backend, previous::set_aside};
+use contract::{Backend, previous::archive};
 use reports::Folder;
 
 use super::{Planned, loadable, lock::ResultsLock, unfinished::remove_unfinished};
@@ -111,10 +111,10 @@ fn announce(why: &str, plan: &RunPlan) {
 }
 
 fn move_earlier_results(results: &Folder) -> anyhow::Result<()> {
-    let moved = set_aside(results.dir(), SystemTime::now()).with_context(|| {
+    let moved = archive(results.dir(), SystemTime::now()).with_context(|| {
         format!(
-            "moving earlier results in `{}` aside; if they are not yours, `aienergyscore \
-             repair-results --yes {}` takes them back without sudo",
+            "moving earlier results in `{}` aside; if they are not yours, `aienergyscore reclaim \
+             --yes {}` takes them back without sudo",
             results.shown(""),
             shown_for_shell(results.path())
         )

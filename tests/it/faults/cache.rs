@@ -35,8 +35,8 @@ fn of_root_and_closed() {
     fs::set_permissions(cache, fs::Permissions::from_mode(0o700)).unwrap();
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 1, in time
-    warning: HuggingFace home `HOME/.cache/huggingface` cannot be written, so what is in it is used and nothing can be downloaded into it: it belongs to uid 0, you are uid 4242; `sudo chown -hR 4242:4242 HOME/.cache/huggingface` makes it yours, or choose another folder
-    error: Hub cache `HOME/.cache/huggingface/hub` cannot be read: it belongs to uid 0, you are uid 4242; `sudo chown -hR 4242:4242 HOME/.cache/huggingface/hub` makes it yours, or choose another folder
+    warning: HuggingFace home `HOME/.cache/huggingface` cannot be written, so what is in it is used and nothing can be downloaded into it: it belongs to uid 0, you are uid 4242; `sudo chown -hR 4242 HOME/.cache/huggingface` makes it yours, or choose another folder
+    error: Hub cache `HOME/.cache/huggingface/hub` cannot be read: it belongs to uid 0, you are uid 4242; `sudo chown -hR 4242 HOME/.cache/huggingface/hub` makes it yours, or choose another folder
     kept: nothing
     containers: none
     "#);

@@ -35,7 +35,7 @@ fn of_root() {
     fake.result("benchmark_report.json", "precious");
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 1, in time
-    error: results folder `CWD/results` cannot be written: it belongs to uid 0, you are uid 4242; `sudo chown -hR 4242:4242 CWD/results` makes it yours, or choose another folder
+    error: results folder `CWD/results` cannot be written: it belongs to uid 0, you are uid 4242; `sudo chown -hR 4242 CWD/results` makes it yours, or choose another folder
     kept: benchmark_report.json
     containers: none
     "#);
@@ -52,7 +52,7 @@ fn with_an_earlier_result_of_roots() {
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 0, in time
     earlier results: moved to CWD/results/previous/TIME
-    warning: 1 file(s) in `CWD/results` do not belong to you, first `CWD/results/previous/TIME/benchmark_report.json` of uid 0; `aienergyscore repair-results --yes CWD/results` takes them back without sudo
+    warning: 1 file(s) in `CWD/results` do not belong to you, first `CWD/results/previous/TIME/benchmark_report.json` of uid 0; `aienergyscore reclaim --yes CWD/results` takes them back without sudo
     kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, host_meter.json, notes.txt, previous/TIME/benchmark_report.json
     containers: none
     "#);

@@ -11,10 +11,10 @@ use runner::{
     engine::{Engine, Mode},
     host::{Environment, Host},
     options::RunOptions,
-    pass_through::sort_words,
     plan::RunPlan,
     render::command_line,
     shell::{CommandLine, Part, Piece, Style, Word},
+    split_args::split_args,
     surroundings::Surroundings,
 };
 
@@ -154,7 +154,7 @@ pub(super) fn supervised(example: &Example, engine: &Engine) -> anyhow::Result<R
     let planning = || format!("planning the example `{line}`");
     let host = ada(env);
     let words = line.split(' ').map(str::to_owned).collect();
-    let words = sort_words(&cli::command(), words).with_context(planning)?;
+    let words = split_args(&cli::command(), words).with_context(planning)?;
     let Command::Run(args) = Cli::try_parse_from(words).with_context(planning)?.command else {
         bail!("`{line}` is no run");
     };

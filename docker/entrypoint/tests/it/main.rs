@@ -1,9 +1,9 @@
 //! The built program, from outside: exit codes, messages, and the files that it leaves.
 
 mod ends;
-mod give_back;
 #[cfg(feature = "native")]
 mod model;
 mod probe;
 mod program;
+mod reclaim;
 mod runs;

@@ -28,7 +28,7 @@ use super::{
     cache::Cache,
     verify::{Around, Scope, verify},
 };
-use crate::{exit::Exit, give_back::Failure, host_path::HostPath};
+use crate::{exit::Exit, host_path::HostPath, reclaim::Failure};
 
 pub(crate) use apply::is_unfinished;
 
@@ -231,7 +231,7 @@ impl Repair {
     ) -> (State, bool) {
         let (now, why) = match owners.take_back(&self.path, paths) {
             Ok(now) => {
-                let why = now.first().map(|Failure { path, error, .. }| {
+                let why = now.first().map(|Failure { path, error }| {
                     format!(
                         "{} of {} are not yours yet, first `{}`: {error}",
                         now.len(),
@@ -243,21 +243,16 @@ impl Repair {
             }
             Err(error) => {
                 let error = format!("{error:#}");
-                let all = paths.iter().map(|path| Failure {
-                    path: path.clone(),
-                    error: error.clone(),
-                    refused: false,
-                });
+                let all =
+                    paths.iter().map(|path| Failure { path: path.clone(), error: error.clone() });
                 (all.collect(), Some(error))
             }
         };
         let Some(why) = why else { return (State::Done, true) };
         let some = now.len() < paths.len();
         failed.extend(now);
-        // What the container refused, nobody should do by hand.
-        let left = failed.iter().filter(|entry| !entry.refused);
-        let left: Vec<_> = left.map(|entry| entry.path.clone()).collect();
-        self.sudo = (!left.is_empty()).then(|| owners.sudo_line(&self.path, &left));
+        let left: Vec<_> = failed.iter().map(|entry| entry.path.clone()).collect();
+        self.sudo = Some(owners.sudo_line(&self.path, &left));
         (State::Failed(why), some)
     }
 

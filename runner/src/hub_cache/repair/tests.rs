@@ -14,7 +14,6 @@ use std::{
 
 use super::{Repair, TakeBack, repair};
 use crate::{
-    give_back::Failure,
     host::Host,
     host_path::HostPath,
     hub_cache::{
@@ -23,6 +22,7 @@ use crate::{
         fixture::{COMMIT, Fixture, Kept, git_id},
         verify::{Around, Scope, verify},
     },
+    reclaim::Failure,
     testing::host,
 };
 

@@ -39,9 +39,7 @@ impl TakeBack for Container<'_> {
         self.stop.store(self.is_enough, Ordering::Relaxed);
         let root = paths.iter().filter(|path| path.ends_with("root"));
         let error = "not permitted".to_owned();
-        Ok(root
-            .map(|path| Failure { path: path.clone(), error: error.clone(), refused: false })
-            .collect())
+        Ok(root.map(|path| Failure { path: path.clone(), error: error.clone() }).collect())
     }
 
     fn sudo_line(&self, _: &HostPath, paths: &[PathBuf]) -> String {

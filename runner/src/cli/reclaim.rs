@@ -1,23 +1,23 @@
-//! `aienergyscore repair-results`: clap's types, and their way into ours.
+//! `aienergyscore reclaim`: clap's types, and their way into ours.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::EngineArg;
-use crate::repair_results::Request;
+use crate::reclaim::Request;
 
-/// `aienergyscore repair-results`.
+/// `aienergyscore reclaim`.
 #[derive(Debug, Clone, Args)]
 #[command(display_name = "aienergyscore", after_help = EXAMPLES)]
-pub struct RepairResultsArgs {
-    /// Folder that holds what is not yours
+pub struct ReclaimArgs {
+    /// Folder with root-owned files
     #[arg(value_name = "DIR")]
     folder: PathBuf,
     /// Do it; without this, show what would be done
     #[arg(long)]
     yes: bool,
-    /// What runs the container
+    /// Engine that runs the container
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
     engine: EngineArg,
     /// Print JSON
@@ -28,18 +28,18 @@ pub struct RepairResultsArgs {
 const EXAMPLES: &str = "\
 Examples:
   # what a container that ran as root left in a folder, and what would make it yours
-  aienergyscore repair-results ./results
-  aienergyscore repair-results ./results --yes
-  aienergyscore repair-results /data/runs/1 --json | jq -r .sudo
+  aienergyscore reclaim ./results
+  aienergyscore reclaim ./results --yes
+  aienergyscore reclaim /data/runs/1 --json | jq -r .sudo
 
-A short-lived container of the smoke image changes the owners, so that no sudo is needed; where no
-engine can do it, a line with sudo is printed. Taken is what belongs to root or to a container's
-ids. Links are never followed. Left alone are other file systems, devices, files with several names
-(hard links), and what belongs to somebody else.
+A short-lived container of the smoke image changes the owners, so that no sudo is needed. Where no
+engine can do it, a command with sudo is printed. Only entries of root and of your containers' user
+ids are taken. Symlinks are not followed. Other file systems, devices, hard links and files of other
+users are left alone.
 
 Exit code 0 when all is yours, 1 when something is not, also without --yes.";
 
-impl RepairResultsArgs {
+impl ReclaimArgs {
     /// The request, in our own words.
     pub fn into_request(self) -> Request {
         let Self { folder, yes, engine, json } = self;

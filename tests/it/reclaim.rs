@@ -28,8 +28,8 @@ fn run_as_root(folder: &Path, file: &str) {
     docker(&[&run[..], &["ai_energy_score:smoke", "probe", "--leave", file, "/x"]].concat());
 }
 
-fn repair(ada: &Ada, more: &[&str]) -> Output {
-    let args = ["repair-results", "results", "--engine", "docker"];
+fn reclaim(ada: &Ada, more: &[&str]) -> Output {
+    let args = ["reclaim", "results", "--engine", "docker"];
     ada.command(&[&args[..], more].concat()).output().unwrap()
 }
 
@@ -55,19 +55,19 @@ fn results_of_root_are_the_users_again() {
     run_as_root(&ada.results(), "benchmark_report.json");
     assert_eq!(owners(&ada), [0; 4]);
 
-    let planned = repair(&ada, &[]);
+    let planned = reclaim(&ada, &[]);
     let said = text(&planned);
     assert_eq!(planned.status.code(), Some(1), "{said}");
-    assert!(said.contains("4 of 4 entries") && said.contains("give-back"), "{said}");
+    assert!(said.contains("4 of 4 entries") && said.contains("docker run"), "{said}");
     assert_eq!(owners(&ada), [0; 4]);
 
-    let repaired = repair(&ada, &["--yes", "--json"]);
+    let repaired = reclaim(&ada, &["--yes", "--json"]);
     assert_eq!(repaired.status.code(), Some(0), "{}", text(&repaired));
     let answer: serde_json::Value = serde_json::from_slice(&repaired.stdout).unwrap();
-    assert_eq!((&answer["given_back"], &answer["all_yours"]), (&4.into(), &true.into()));
+    assert_eq!((&answer["reclaimed"], &answer["all_yours"]), (&4.into(), &true.into()));
     assert_eq!(owners(&ada), [ada.uid; 4]);
 
-    let again = repair(&ada, &[]);
+    let again = reclaim(&ada, &[]);
     assert_eq!(again.status.code(), Some(0), "{}", text(&again));
     fs::remove_file(ada.results().join("previous").join(HOSTILE)).unwrap();
 }
@@ -90,7 +90,7 @@ fn nothing_outside_is_touched_and_what_is_closed_is_reached() {
     symlink("/etc", at("folder link")).unwrap();
     let before = fs::metadata(&outside).unwrap();
 
-    let repaired = repair(&ada, &["--yes"]);
+    let repaired = reclaim(&ada, &["--yes"]);
     assert_eq!(repaired.status.code(), Some(0), "{}", text(&repaired));
     assert!(owners(&ada).iter().all(|owner| *owner == ada.uid));
     assert_eq!(fs::metadata(at("closed/deep")).unwrap().mode() & 0o7777, 0o700);
@@ -99,7 +99,7 @@ fn nothing_outside_is_touched_and_what_is_closed_is_reached() {
     assert_eq!(fs::metadata("/etc").unwrap().uid(), 0);
 
     fs::hard_link(&outside, at("hard link")).unwrap();
-    let refused = repair(&ada, &["--yes"]);
+    let refused = reclaim(&ada, &["--yes"]);
     let said = text(&refused);
     assert_eq!(refused.status.code(), Some(1), "{said}");
     assert!(said.contains("`hard link`: it has 2 names") && !said.contains("sudo"), "{said}");
@@ -118,7 +118,7 @@ fn a_folder_of_a_group_stays_the_groups() {
     run_as_root(&at("shared/deep"), "file");
     fs::set_permissions(at("shared/deep"), fs::Permissions::from_mode(0o2000)).unwrap();
 
-    let repaired = repair(&ada, &["--yes"]);
+    let repaired = reclaim(&ada, &["--yes"]);
     assert_eq!(repaired.status.code(), Some(0), "{}", text(&repaired));
     for (path, mode, group) in [
         ("", None, ada.uid),
@@ -136,7 +136,7 @@ fn a_folder_of_a_group_stays_the_groups() {
 fn a_folder_of_the_systems_is_no_results_folder() {
     let sandbox = Sandbox::new(None);
     for folder in ["/usr/share", "/", "nowhere"] {
-        let outcome = aienergyscore(&sandbox, ["repair-results", "--yes", folder]);
+        let outcome = aienergyscore(&sandbox, ["reclaim", "--yes", folder]);
         assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""), "{}", outcome.stderr);
     }
 }
@@ -197,8 +197,8 @@ fn what_another_users_container_left_is_left_alone() {
     fs::write(ada.results().join("theirs"), "").unwrap();
     chown(ada.results(), Some(ada.uid), Some(ada.uid)).unwrap();
     chown(ada.results().join("theirs"), Some(first + 7), Some(first + 7)).unwrap();
-    let planned = repair(&ada, &["--json"]);
+    let planned = reclaim(&ada, &["--json"]);
     let answer: serde_json::Value = serde_json::from_slice(&planned.stdout).unwrap();
     assert!(text(&planned).contains("neither root nor a container of yours"), "{answer:#}");
-    assert!(!text(&planned).contains("give-back"), "{answer:#}");
+    assert!(!text(&planned).contains("docker run"), "{answer:#}");
 }

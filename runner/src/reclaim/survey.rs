@@ -6,12 +6,10 @@ use std::{
 };
 
 use anyhow::Context as _;
+use contract::reclaim::refusal;
 use untrusted::{Dir, Found, Kind, Refused, Stamp};
 
-use crate::{
-    give_back::{Entry, leave, shared_group},
-    subids::Ids,
-};
+use crate::subids::Ids;
 
 /// What is in a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,28 +29,12 @@ pub(super) struct Survey {
 pub(super) struct Foreign {
     /// Where, below the folder; empty for the folder itself.
     pub(super) path: PathBuf,
-    /// Whose it is.
+    /// Its owner.
     pub(super) owner: u32,
     /// Whether it is a folder.
     pub(super) is_folder: bool,
     /// Its size, if it is a file.
     pub(super) bytes: u64,
-    /// Permissions that its owner needs and would lack.
-    pub(super) mode: Option<u32>,
-    /// The group that users share it by, if they do.
-    pub(super) group: Option<u32>,
-}
-
-impl Foreign {
-    /// What is to be given back.
-    pub(super) fn entry(&self) -> Entry {
-        Entry {
-            path: self.path.clone(),
-            mode: self.mode,
-            owner: Some(self.owner),
-            group: self.group,
-        }
-    }
 }
 
 /// A folder that cannot be looked into.
@@ -74,10 +56,10 @@ impl Survey {
         let dir = Dir::open_itself(folder).and_then(Dir::on_one_file_system);
         let dir = dir.with_context(looking)?;
         let mut survey = Self::default();
-        survey.add(&dir, Path::new(""), &dir.look("").with_context(looking)?, ids);
+        survey.add(Path::new(""), &dir.look("").with_context(looking)?, ids);
         dir.walk(usize::MAX, |found| {
             match found {
-                Found::Entry { path, stamp } => survey.add(&dir, path, &stamp, ids),
+                Found::Entry { path, stamp } => survey.add(path, &stamp, ids),
                 Found::Closed { path, error } => survey.add_closed(path, &error),
             }
             true
@@ -85,7 +67,7 @@ impl Survey {
         Ok(survey)
     }
 
-    fn add(&mut self, dir: &Dir, path: &Path, entry: &Stamp, ids: &Ids) {
+    fn add(&mut self, path: &Path, entry: &Stamp, ids: &Ids) {
         self.entries += 1;
         if entry.uid == ids.user {
             return;
@@ -95,12 +77,10 @@ impl Survey {
             return;
         }
         self.foreign.push(Foreign {
-            group: shared_group(dir, path),
             path: path.to_owned(),
             owner: entry.uid,
             is_folder: entry.kind == Kind::Folder,
             bytes: if entry.kind == Kind::File { entry.size } else { 0 },
-            mode: lacking(entry),
         });
     }
 
@@ -119,22 +99,24 @@ impl Survey {
     }
 }
 
-/// The mode of a file or folder whose owner may not read and write it: root never noticed.
-fn lacking(entry: &Stamp) -> Option<u32> {
-    // A new owner ends the set-id bits of a file.
-    let (needed, kept) = match entry.kind {
-        Kind::Folder => (0o700, entry.mode),
-        Kind::File => (0o600, entry.mode & 0o1777),
-        Kind::Link | Kind::Fifo | Kind::Device | Kind::Other => return None,
-    };
-    (kept & needed != needed).then_some(kept | needed)
+/// Why an entry that is not the user's is left alone.
+pub(crate) fn leave(entry: &Stamp, ids: &Ids) -> Option<String> {
+    let owner = entry.uid;
+    if !ids.is_container(owner) {
+        return Some(format!(
+            "it belongs to uid {owner}, who is neither root nor a container of yours; if it should \
+             be yours, `sudo chown -h {}` makes it so",
+            ids.user
+        ));
+    }
+    refusal(entry)
 }
 
 #[cfg(test)]
 mod tests {
     use std::{
         fs,
-        os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
+        os::unix::fs::{MetadataExt as _, symlink},
         path::Path,
     };
 
@@ -146,10 +128,8 @@ mod tests {
         let at = |path: &str| folder.path().join(path);
         fs::create_dir(at("sub")).unwrap();
         fs::write(at("sub/file"), "1234").unwrap();
-        fs::set_permissions(at("sub/file"), fs::Permissions::from_mode(0o444)).unwrap();
         fs::hard_link(at("sub/file"), at("hard")).unwrap();
         fs::write(at("plain"), "12").unwrap();
-        fs::set_permissions(at("plain"), fs::Permissions::from_mode(0o444)).unwrap();
         symlink("/etc", at("link")).unwrap();
         let owner = fs::metadata(folder.path()).unwrap().uid();
         let stranger = owner + 1;
@@ -166,7 +146,6 @@ mod tests {
         let paths: Vec<_> = theirs.foreign.iter().map(|found| found.path.as_path()).collect();
         assert_eq!(paths, ["", "link", "plain", "sub"].map(Path::new));
         assert_eq!(theirs.foreign.iter().map(|found| found.bytes).sum::<u64>(), 2);
-        assert_eq!(theirs.foreign[2].mode, Some(0o644));
         assert_eq!(theirs.left.len(), 2);
         assert!(theirs.left[0].1.contains("2 names"), "{theirs:?}");
     }

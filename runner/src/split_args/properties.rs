@@ -2,7 +2,7 @@
 
 use proptest::{collection::vec, prelude::*, sample::select};
 
-use super::sort_words;
+use super::split_args;
 use crate::cli;
 
 /// Options of ours, of nobody, and arguments.
@@ -37,7 +37,7 @@ proptest! {
         let mut command = cli::command();
         command.build();
         let words: Vec<_> = ["a".to_owned(), "run".to_owned()].into_iter().chain(words).collect();
-        if let Ok(sorted) = sort_words(&command, words.clone()) {
+        if let Ok(sorted) = split_args(&command, words.clone()) {
             let mut before = words.clone();
             let mut after = sorted.clone();
             // The one that divides them is there once; the user's own is the same.
@@ -59,7 +59,7 @@ proptest! {
         let mut command = cli::command();
         command.build();
         let words: Vec<_> = ["a".to_owned(), "verify".to_owned()].into_iter().chain(words).collect();
-        prop_assert_eq!(sort_words(&command, words.clone()), Ok(words));
-        prop_assert_eq!(sort_words(&command, vec![]), Ok(vec![]));
+        prop_assert_eq!(split_args(&command, words.clone()), Ok(words));
+        prop_assert_eq!(split_args(&command, vec![]), Ok(vec![]));
     }
 }

@@ -9,7 +9,7 @@ use crate::exit::Usage;
 ///
 /// # Errors
 /// When a word is so close to an option of ours that it must be a slip.
-pub fn sort_words(cli: &Command, words: Vec<String>) -> Result<Vec<String>, Usage> {
+pub fn split_args(cli: &Command, words: Vec<String>) -> Result<Vec<String>, Usage> {
     let Some(at) = words.iter().skip(1).position(|word| !word.starts_with('-')) else {
         return Ok(words);
     };
@@ -108,14 +108,14 @@ mod properties;
 
 #[cfg(test)]
 mod tests {
-    use super::sort_words;
+    use super::split_args;
     use crate::cli;
 
     fn sorted(line: &str) -> Result<String, String> {
         let mut command = cli::command();
         command.build();
         let words = line.split(' ').map(str::to_owned).collect();
-        sort_words(&command, words).map(|words| words.join(" ")).map_err(|error| error.to_string())
+        split_args(&command, words).map(|words| words.join(" ")).map_err(|error| error.to_string())
     }
 
     #[test]
