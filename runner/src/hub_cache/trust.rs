@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use untrusted::{Dir, Stamp, escape};
 
-use super::{belongs::belongs, store::has_store};
+use super::{client_paths::is_client_path, store::has_store};
 use crate::{
     exit::Usage,
     host::Host,
@@ -187,7 +187,7 @@ fn is_hub_cache(target: &Path, uid: u32) -> bool {
         return dir.look("").is_ok_and(|Stamp { uid: owner, .. }| owner == uid);
     }
     let has_store = has_store(&dir);
-    list.iter().all(|(name, _)| belongs(Path::new(name), has_store))
+    list.iter().all(|(name, _)| is_client_path(Path::new(name), has_store))
 }
 
 #[cfg(test)]

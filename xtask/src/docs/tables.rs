@@ -15,10 +15,10 @@ use contract::{
     settled::{SETTLED, Settled},
 };
 use runner::{
+    cache_doctor::finding::Problem,
     cli,
     engine::{Engine, Mode},
     exit::Exit,
-    hub_cache::breakage::What,
     plan::{Access, Input, Mount, MountVariable, RunPlan},
     render::command_line,
     shell::{CommandLine, Part, Piece, Word},
@@ -70,11 +70,11 @@ pub(super) fn cache_commands() -> anyhow::Result<Content> {
 
 /// What can be wrong in a cache, and what a repair does about it.
 pub(super) fn breakages() -> Content {
-    let rows = What::ALL.map(|what| {
-        let repair = what.repair().unwrap_or("nothing").to_owned();
-        vec![code(&what.name()), what.severity().to_string(), what.about().to_owned(), repair]
+    let rows = Problem::ALL.iter().map(|problem| {
+        let (severity, about) = (problem.severity().to_string(), problem.about().to_owned());
+        vec![code(&problem.name()), severity, about, problem.repair().to_owned()]
     });
-    Content::Table { head: vec!["Finding", "", "What it is", "A repair"], rows: rows.into() }
+    Content::Table { head: vec!["Finding", "", "What it is", "A repair"], rows: rows.collect() }
 }
 
 /// The commands of `cargo xtask`.
