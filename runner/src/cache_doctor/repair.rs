@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use untrusted::escape;
 
 use self::{
-    apply::Done,
+    apply::Outcome,
     plan::{Stage, Step, steps},
 };
 use super::verify::{Context, Scope, Verification, verify};
@@ -68,6 +68,18 @@ enum State {
     Done,
     Left(String),
     Failed(String),
+}
+
+impl State {
+    /// Its word for machines, and the reason for it.
+    fn words(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Self::Planned => ("planned", None),
+            Self::Done => ("done", None),
+            Self::Left(why) => ("left", Some(why)),
+            Self::Failed(why) => ("failed", Some(why)),
+        }
+    }
 }
 
 /// What a repair would do or did.
@@ -123,8 +135,8 @@ fn planned(found: &Verification, stage: Stage) -> anyhow::Result<Vec<Step>> {
 
 fn do_step(root: &Path, step: Step) -> Ended {
     let state = match apply::apply(root, &step.fix, SystemTime::now()) {
-        Ok(Done::Done) => State::Done,
-        Ok(Done::Left(why)) => State::Left(why),
+        Ok(Outcome::Done) => State::Done,
+        Ok(Outcome::Left(why)) => State::Left(why),
         Err(error) => State::Failed(format!("{error:#}")),
     };
     Ended { step, state }
@@ -276,12 +288,9 @@ impl Repair {
     pub(crate) fn lines(&self) -> String {
         let mut text = String::new();
         for Ended { step, state } in &self.ended {
-            let (word, why) = match state {
-                State::Planned => ("would", String::new()),
-                State::Done => ("done", String::new()),
-                State::Left(why) => ("left", format!(": {why}")),
-                State::Failed(why) => ("failed", format!(": {why}")),
-            };
+            let (word, why) = state.words();
+            let word = if word == "planned" { "would" } else { word };
+            let why = why.map_or(String::new(), |why| format!(": {why}"));
             let line = format!("{word:<7} {}{why} ({})", step.fix.describe(), step.why);
             writeln!(text, "{}", escape(&line)).expect("a String takes all");
         }
@@ -293,9 +302,8 @@ impl Repair {
     }
 
     fn sum(&self) -> String {
-        let count =
-            |is: fn(&State) -> bool| self.ended.iter().filter(|ended| is(&ended.state)).count();
-        let planned = count(|state| matches!(state, State::Planned));
+        let count = |word| self.ended.iter().filter(|ended| ended.state.words().0 == word).count();
+        let planned = count("planned");
         if self.interrupted {
             return "interrupted; run it again to go on\n".to_owned();
         }
@@ -307,9 +315,9 @@ impl Repair {
         }
         format!(
             "{} done, {} left alone, {} failed\n",
-            count(|state| matches!(state, State::Done)),
-            count(|state| matches!(state, State::Left(_))),
-            count(|state| matches!(state, State::Failed(_)))
+            count("done"),
+            count("left"),
+            count("failed")
         )
     }
 
@@ -319,12 +327,7 @@ impl Repair {
             .ended
             .iter()
             .map(|Ended { step, state }| {
-                let (word, why) = match state {
-                    State::Planned => ("planned", None),
-                    State::Done => ("done", None),
-                    State::Left(why) => ("left", Some(why)),
-                    State::Failed(why) => ("failed", Some(why)),
-                };
+                let (word, why) = state.words();
                 let paths = step.fix.touched();
                 let paths: Vec<_> = paths.iter().map(|path| path.to_string_lossy()).collect();
                 json!({

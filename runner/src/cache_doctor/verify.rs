@@ -189,14 +189,15 @@ impl Work<'_> {
     fn check_repos(&mut self, repos: &[RepoName]) {
         let inspected = self.cache.each(repos, |name, repo| match repo {
             Ok(repo) => Ok(inspect(&repo)),
-            Err(error) => Err(unopened(name, &error)),
+            Err(error) => Err((name.clone(), error)),
         });
         let mut batches = Vec::new();
         for inspection in inspected {
             let inspection = match inspection {
                 Ok(inspection) => inspection,
-                Err(found) => {
+                Err((name, error)) => {
                     self.is_blind = true;
+                    let found = unopened(&name, &error);
                     let is_told = self.unreadable.contains(&found.path);
                     self.verification.findings.extend((!is_told).then_some(found));
                     continue;
@@ -277,8 +278,9 @@ impl Work<'_> {
         batches.iter().for_each(|batch| batch.ask(&mut reading));
         self.progress.expect(reading.jobs.iter().map(|job| job.size).sum());
         let hashed = hashing::run(&reading.jobs, &self.progress, self.stop);
+        let Verification { findings, tally, .. } = &mut self.verification;
         for batch in batches {
-            batch.finish(&reading, &hashed, now, &mut self.verification);
+            batch.finish(&reading, &hashed, now, findings, tally);
         }
     }
 }

@@ -33,16 +33,6 @@ impl RepoType {
             Self::Kernel => "kernel",
         }
     }
-
-    /// What its folders begin with.
-    const fn plural(self) -> &'static str {
-        match self {
-            Self::Model => "models",
-            Self::Dataset => "datasets",
-            Self::Space => "spaces",
-            Self::Kernel => "kernels",
-        }
-    }
 }
 
 impl fmt::Display for RepoType {
@@ -65,13 +55,14 @@ impl RepoName {
     /// The repo that a folder is named after; `--` is forbidden in ids, so that nothing is lost.
     pub(crate) fn of_folder(name: &str) -> Option<Self> {
         let (plural, id) = name.split_once("--")?;
-        let kind = RepoType::ALL.into_iter().find(|kind| kind.plural() == plural)?;
+        let kind = plural.strip_suffix('s')?;
+        let kind = RepoType::ALL.into_iter().find(|known| known.name() == kind)?;
         Some(Self { kind, id: id.replace("--", "/") })
     }
 
     /// The name of its folder.
     pub(crate) fn folder(&self) -> String {
-        format!("{}--{}", self.kind.plural(), self.id.replace('/', "--"))
+        format!("{}s--{}", self.kind, self.id.replace('/', "--"))
     }
 }
 

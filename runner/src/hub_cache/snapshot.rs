@@ -85,7 +85,7 @@ impl Repo {
         let snapshots = self.snapshots_dir.as_ref()?;
         let opened = match snapshots.dir(name) {
             Err(error) if Refused::of(&error) == Some(Refused::Symlink) => {
-                self.behind(snapshots, name).and_then(|real| {
+                self.real_name(snapshots, name).and_then(|real| {
                     snapshot.real = real;
                     snapshots.dir(&snapshot.real)
                 })
@@ -105,7 +105,7 @@ impl Repo {
     }
 
     /// The snapshot of this repo that the symlink `name` leads to: it is then opened by its own name.
-    fn behind(&self, snapshots: &Dir, name: &OsStr) -> io::Result<OsString> {
+    fn real_name(&self, snapshots: &Dir, name: &OsStr) -> io::Result<OsString> {
         let there = snapshots.look_through(name)?;
         let is_there = |name: &OsStr| {
             snapshots

@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, io};
 
 use serde::Deserialize;
-use sha1::{Digest as _, Sha1};
 
 use super::names::Digest;
 
@@ -22,7 +21,7 @@ pub(crate) struct Tree(pub(crate) BTreeMap<String, TreeFile>);
 pub(crate) struct TreeFile {
     /// Bytes of the file.
     size: u64,
-    /// Git's id: of the file, or of the pointer that stands for it in git.
+    /// Git's id of the file, or of the LFS pointer that stands for it in git.
     blob_id: String,
     #[serde(default)]
     lfs_sha256: Option<String>,
@@ -46,25 +45,6 @@ impl TreeFile {
     /// The name of its payload in the shared store, if it is a Xet file.
     pub(crate) fn xet_hash(&self) -> Option<&str> {
         self.xet_hash.as_deref()
-    }
-
-    /// Whether git's id is that of the pointer that this entry describes, which proves the digest.
-    /// Servers beside the Hub put another id in its place.
-    fn proves_itself(&self) -> bool {
-        let Some(sha256) = &self.lfs_sha256 else { return true };
-        let pointer = format!(
-            "version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {}\n",
-            self.size()
-        );
-        let id = Sha1::new()
-            .chain_update(format!("blob {}\0", pointer.len()))
-            .chain_update(&pointer)
-            .finalize();
-        let id: [u8; 20] = id.into();
-        match Digest::of_name(self.blob_id.as_bytes()) {
-            Some(Digest::Git(listed)) => listed == id,
-            Some(Digest::Sha256(_)) | None => true,
-        }
     }
 }
 
@@ -116,12 +96,6 @@ impl Tree {
         }
         Ok(Self(files))
     }
-
-    /// The first entry whose ids do not belong together: somebody changed the list.
-    pub(crate) fn contradiction(&self) -> Option<&str> {
-        let Self(files) = self;
-        files.iter().find(|(_, file)| !file.proves_itself()).map(|(path, _)| path.as_str())
-    }
 }
 
 /// Whether a file of this path lies in the snapshot.
@@ -163,20 +137,6 @@ mod tests {
         assert_eq!((a.as_str(), bin.etag(), bin.size()), ("a/b.bin", SHA, 0));
         assert_eq!((c.as_str(), json.etag(), json.size()), ("c.json", "g", 7));
         assert_eq!((bin.xet_hash(), json.xet_hash()), (Some(SHA), None));
-    }
-
-    #[test]
-    fn a_list_checks_itself() {
-        let entry = |id: &str, size: u64| {
-            list(&format!(
-                r#""f": {{"size": 0, "blob_id": "{id}", "lfs_sha256": "{SHA}", "lfs_size": {size}}}"#
-            ))
-        };
-        let tree = |json: String| Tree::parse(json.as_bytes()).unwrap();
-        assert_eq!(tree(entry(POINTER, 0)).contradiction(), None);
-        assert_eq!(tree(entry(POINTER, 1)).contradiction(), Some("f"));
-        assert_eq!(tree(entry(&"0".repeat(40), 0)).contradiction(), Some("f"));
-        assert_eq!(tree(entry(SHA, 1)).contradiction(), None, "its id is that of the file");
     }
 
     #[test]

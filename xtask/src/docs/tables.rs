@@ -69,7 +69,7 @@ pub(super) fn cache_commands() -> anyhow::Result<Content> {
 }
 
 /// What can be wrong in a cache, and what a repair does about it.
-pub(super) fn breakages() -> Content {
+pub(super) fn cache_problems() -> Content {
     let rows = Problem::ALL.iter().map(|problem| {
         let (severity, about) = (problem.severity().to_string(), problem.about().to_owned());
         vec![code(&problem.name()), severity, about, problem.repair().to_owned()]

@@ -30,7 +30,7 @@ const TRIES: u32 = 100;
 
 /// How a fix ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Done {
+pub(crate) enum Outcome {
     /// It is done, and was looked at.
     Done,
     /// It was left alone, for this reason.
@@ -41,15 +41,15 @@ pub(crate) enum Done {
 ///
 /// # Errors
 /// When it cannot be done; what was there is still there then.
-pub(crate) fn apply(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<Done> {
+pub(crate) fn apply(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<Outcome> {
     match attempt(root, fix, now) {
         // A client beside us has ended its download, or somebody has tidied up.
-        Err(_) if is_gone(root, fix) => Ok(Done::Left("it is gone by now".to_owned())),
+        Err(_) if is_gone(root, fix) => Ok(Outcome::Left("it is gone by now".to_owned())),
         done => done,
     }
 }
 
-fn attempt(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<Done> {
+fn attempt(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<Outcome> {
     match fix {
         Fix::TakeBack { .. } => bail!("owners are changed by an engine"),
         Fix::Mode { path, mode } => {
@@ -57,7 +57,7 @@ fn attempt(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<Done> {
             place.set_mode(*mode)?;
             let is_now = place.look()?.mode;
             ensure!(is_now == *mode, "its mode is {is_now:04o} afterwards");
-            Ok(Done::Done)
+            Ok(Outcome::Done)
         }
         Fix::Remove { path, lock, idle } => remove(root, path, lock.as_deref(), *idle, now),
         Fix::Quarantine { path, repo } => quarantine(root, path, repo, now),
@@ -95,19 +95,19 @@ fn remove(
     lock: Option<&Path>,
     idle: Duration,
     now: SystemTime,
-) -> anyhow::Result<Done> {
+) -> anyhow::Result<Outcome> {
     let place = find(root, path)?;
     let _held = match lock.map(|lock| unused::take(root, lock)).transpose() {
         Ok(held) => held,
-        Err(why) => return Ok(Done::Left(why)),
+        Err(why) => return Ok(Outcome::Left(why)),
     };
     if let Some(why) = unused::in_use(&place, idle, now)? {
-        return Ok(Done::Left(why));
+        return Ok(Outcome::Left(why));
     }
     if let BlobName::Replaced { etag } = BlobName::of(place.name())
         && place.beside(etag).is_free()?
     {
-        return Ok(Done::Left("it is the only copy of its blob by now".to_owned()));
+        return Ok(Outcome::Left("it is the only copy of its blob by now".to_owned()));
     }
     match place.kind()? {
         Kind::Folder => match place.remove_folder() {
@@ -121,22 +121,22 @@ fn remove(
 }
 
 /// Gives a blob its name again, unless a client is about to: it holds the blob's lock then.
-fn rename(root: &Path, path: &Path, to: &Path) -> anyhow::Result<Done> {
+fn rename(root: &Path, path: &Path, to: &Path) -> anyhow::Result<Outcome> {
     let repo = to.iter().next().unwrap_or_default();
     let mut lock = to.file_name().unwrap_or_default().to_owned();
     lock.push(".lock");
     let _held = match unused::take(root, &Path::new(".locks").join(repo).join(lock)) {
         Ok(held) => held,
-        Err(why) => return Ok(Done::Left(why)),
+        Err(why) => return Ok(Outcome::Left(why)),
     };
     let (from, to) = (find(root, path)?, find(root, to)?);
     from.move_to(&to)?;
     ensure!(to.look().is_ok(), "it is not there afterwards");
-    Ok(Done::Done)
+    Ok(Outcome::Done)
 }
 
 /// A client's try at a link: a folder with an empty file and a link. Anything else in it is kept.
-fn remove_probe(root: &Path, path: &Path, folder: &Place) -> anyhow::Result<Done> {
+fn remove_probe(root: &Path, path: &Path, folder: &Place) -> anyhow::Result<Outcome> {
     let names = ["dummy_file_src", "dummy_file_dst"];
     for name in names {
         let place = Place::find(root, &path.join(name))?;
@@ -150,19 +150,19 @@ fn remove_probe(root: &Path, path: &Path, folder: &Place) -> anyhow::Result<Done
     }
     match folder.remove_folder() {
         Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
-            Ok(Done::Left("it holds files of somebody's".to_owned()))
+            Ok(Outcome::Left("it holds files of somebody's".to_owned()))
         }
         removed => gone(folder, removed),
     }
 }
 
-fn gone(place: &Place, removed: io::Result<()>) -> anyhow::Result<Done> {
+fn gone(place: &Place, removed: io::Result<()>) -> anyhow::Result<Outcome> {
     removed?;
     ensure!(place.is_free()?, "it is still there");
-    Ok(Done::Done)
+    Ok(Outcome::Done)
 }
 
-fn quarantine(root: &Path, path: &Path, repo: &Path, now: SystemTime) -> anyhow::Result<Done> {
+fn quarantine(root: &Path, path: &Path, repo: &Path, now: SystemTime) -> anyhow::Result<Outcome> {
     let from = find(root, path)?;
     ensure!(from.kind()? == Kind::File, "it is no file");
     find(root, &repo.join(SET_ASIDE))?.make_folder().context("making the folder for it")?;
@@ -172,7 +172,7 @@ fn quarantine(root: &Path, path: &Path, repo: &Path, now: SystemTime) -> anyhow:
     let to = find(root, &repo.join(SET_ASIDE).join(&name))?;
     from.move_to(&to)?;
     ensure!(from.is_free()? && to.look().is_ok(), "it did not move");
-    Ok(Done::Done)
+    Ok(Outcome::Done)
 }
 
 /// Makes something new beside `place`, under the first free one of the names that `name` gives
@@ -194,13 +194,13 @@ fn make_new<T>(
 }
 
 /// Puts a symlink in the place of another one, or of a file that holds its text.
-fn put_link(place: &Place, text: &OsString) -> anyhow::Result<Done> {
+fn put_link(place: &Place, text: &OsString) -> anyhow::Result<Outcome> {
     if place.kind()? != Kind::Link {
         let held = untrusted::bytes(place.open()?, link::LARGEST_TEXT)?;
         let held = link::of_text(&held).map(OsString::from_vec);
         let name = |text: &OsString| Path::new(text).file_name().map(OsStr::to_owned);
         if held.as_ref().and_then(name) != name(text) {
-            return Ok(Done::Left("it holds something else by now".to_owned()));
+            return Ok(Outcome::Left("it holds something else by now".to_owned()));
         }
     }
     let (new, ()) = make_new(place, unfinished, |new| new.make_link(text))
@@ -211,19 +211,19 @@ fn put_link(place: &Place, text: &OsString) -> anyhow::Result<Done> {
         return Err(error.into());
     }
     ensure!(place.link()? == *text, "it says something else afterwards");
-    Ok(Done::Done)
+    Ok(Outcome::Done)
 }
 
-fn unlink(root: &Path, path: &Path) -> anyhow::Result<Done> {
+fn unlink(root: &Path, path: &Path) -> anyhow::Result<Outcome> {
     let place = find(root, path)?;
     ensure!(place.kind()? == Kind::Link, "it is no link any more");
     if unused::has_its_blob(root, path, &place.link()?)? && !is_unfinished(place.name()) {
-        return Ok(Done::Left("the blob that it leads to is there by now".to_owned()));
+        return Ok(Outcome::Left("the blob that it leads to is there by now".to_owned()));
     }
     gone(&place, place.remove())
 }
 
-fn write_ref(root: &Path, path: &Path, commit: &str) -> anyhow::Result<Done> {
+fn write_ref(root: &Path, path: &Path, commit: &str) -> anyhow::Result<Outcome> {
     let place = find(root, path)?;
     let mode = place.look()?.mode & 0o777;
     let (new, mut file) = new_ref(root, path, &place, commit, mode)?;
@@ -240,7 +240,7 @@ fn write_ref(root: &Path, path: &Path, commit: &str) -> anyhow::Result<Done> {
     }
     let now = untrusted::bytes(place.open()?, LARGEST_REF)?;
     ensure!(now == commit.as_bytes(), "it says something else afterwards");
-    Ok(Done::Done)
+    Ok(Outcome::Done)
 }
 
 /// The file that becomes the ref at `path`: among the blobs, under a name that the next repair
@@ -280,12 +280,12 @@ fn unfinished(number: u32) -> OsString {
 }
 
 /// Copies bytes whose digest is their name, under a name that a verification knows as unfinished.
-fn copy(from: &Place, to: &Place) -> anyhow::Result<Done> {
+fn copy(from: &Place, to: &Place) -> anyhow::Result<Outcome> {
     let Some(digest) = Digest::of_name(to.name().as_encoded_bytes()) else {
         bail!("its name is no digest")
     };
     if !to.is_free()? {
-        return Ok(Done::Left("it is there by now".to_owned()));
+        return Ok(Outcome::Left("it is there by now".to_owned()));
     }
     let mode = from.look()?.mode & 0o777;
     let (new, mut file) = make_new(to, unfinished, |new| new.create(mode))?;
@@ -301,7 +301,7 @@ fn copy(from: &Place, to: &Place) -> anyhow::Result<Done> {
         let _ = new.remove();
         return Err(error);
     }
-    Ok(Done::Done)
+    Ok(Outcome::Done)
 }
 
 fn has_digest(file: File, digest: Digest) -> bool {

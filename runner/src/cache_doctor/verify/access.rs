@@ -139,19 +139,8 @@ struct Walk<'a> {
     is_all_clients: bool,
     network: Option<&'static str>,
     walked: Walked,
-    /// Entries with one problem, by repo: there may be a great many.
-    groups: BTreeMap<(Trait, Option<RepoName>), Group>,
-}
-
-/// What entries have in common that are reported together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Trait {
-    /// They belong to another user, and no client makes such.
-    Strange,
-    /// They belong to another user.
-    Foreign,
-    ReadOnly,
-    ClosedToGroup,
+    /// Entries with one problem, by whether clients make such and by repo: there may be a great many.
+    groups: BTreeMap<(Problem, bool, Option<RepoName>), Group>,
 }
 
 /// Entries with one problem.
@@ -250,14 +239,13 @@ impl<'a> Walk<'a> {
         let usable = is_granted || shared && full && kind != Kind::Folder;
         if !own && self.user.uid != 0 {
             if !usable {
-                let kind = if self.is_ours(path) { Trait::Foreign } else { Trait::Strange };
-                self.group(kind, path, stamp);
+                self.group(Problem::ForeignOwner, path, stamp);
             }
         } else if kind == Kind::Folder && full && !rights.write() {
-            self.group(Trait::ReadOnly, path, stamp);
+            self.group(Problem::ReadOnlyFolder, path, stamp);
         }
         if self.of_group && own && is_closed_to_group(stamp) {
-            self.group(Trait::ClosedToGroup, path, stamp);
+            self.group(Problem::GroupClosed, path, stamp);
         }
     }
 
@@ -299,40 +287,36 @@ impl<'a> Walk<'a> {
         self.walked.findings.push(Finding { problem, path, repo, bytes, evidence, details });
     }
 
-    fn group(&mut self, kind: Trait, path: &Path, stamp: &Stamp) {
-        let repo = if kind == Trait::Strange { None } else { repo_of(path) };
+    fn group(&mut self, problem: Problem, path: &Path, stamp: &Stamp) {
+        let is_ours = self.is_ours(path);
+        let repo = if is_ours { repo_of(path) } else { None };
         let new = || Group { owner: stamp.uid, ..Group::default() };
-        let group = self.groups.entry((kind, repo)).or_insert_with(new);
+        let group = self.groups.entry((problem, is_ours, repo)).or_insert_with(new);
         group.paths.push(path.to_owned());
         group.bytes += bytes(stamp);
     }
 
     fn finish(mut self) -> Walked {
-        for ((kind, _), Group { paths, bytes, owner }) in std::mem::take(&mut self.groups) {
+        for ((problem, is_ours, _), group) in std::mem::take(&mut self.groups) {
+            let Group { paths, bytes, owner } = group;
             let (first, count) = (paths[0].clone(), paths.len());
-            let owned = format!("{count} entries belong to uid {owner} or others");
-            let (problem, evidence) = match kind {
-                Trait::Strange => (
-                    Problem::ForeignOwner,
-                    format!("{owned}, and no Hub client makes such; a repair leaves them alone"),
-                ),
-                Trait::Foreign => {
-                    let server = self.network.map_or(String::new(), |name| {
-                        format!("; over {name}, only a repair on the server may take them back")
-                    });
-                    (Problem::ForeignOwner, format!("{owned}{server}"))
+            let mut details = Details::None;
+            let evidence = match problem {
+                Problem::ReadOnlyFolder => format!("{count} folder(s) of yours are read-only"),
+                Problem::GroupClosed => format!("{count} entries of yours are closed to the group"),
+                _ => {
+                    let note = match self.network {
+                        _ if !is_ours => {
+                            ", and no Hub client makes such; a repair leaves them alone".to_owned()
+                        }
+                        Some(name) => format!("; run a repair on the server of this {name}"),
+                        None => String::new(),
+                    };
+                    if is_ours && !self.of_others {
+                        details = Details::Owned(paths);
+                    }
+                    format!("{count} entries belong to uid {owner} or others{note}")
                 }
-                Trait::ReadOnly => {
-                    (Problem::ReadOnlyFolder, format!("{count} folder(s) of yours are read-only"))
-                }
-                Trait::ClosedToGroup => (
-                    Problem::GroupClosed,
-                    format!("{count} entries of yours are closed to the group"),
-                ),
-            };
-            let details = match kind {
-                Trait::Foreign if !self.of_others => Details::Owned(paths),
-                _ => Details::None,
             };
             self.add(problem, &first, bytes, evidence, details);
         }

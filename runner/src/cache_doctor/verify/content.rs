@@ -7,7 +7,6 @@ use std::{
     time::SystemTime,
 };
 
-use super::Verification;
 use crate::{
     cache_doctor::finding::{Details, Finding, Problem},
     hub_cache::{
@@ -135,9 +134,9 @@ impl Batch {
         reading: &Reading,
         hashed: &[Hashed],
         now: SystemTime,
-        verification: &mut Verification,
+        findings: &mut Vec<Finding>,
+        tally: &mut Tally,
     ) {
-        let Verification { findings, tally, .. } = verification;
         tally.remembered += self.remembered;
         for check in &self.pending {
             let error = match &hashed[reading.at[&check.key()]] {

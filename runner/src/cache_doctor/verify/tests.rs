@@ -291,16 +291,10 @@ fn what_goes_before_it_is_read_is_not_corrupt() {
     fs::remove_file(fixture.at(format!("models--org--m/blobs/{}", names["config.json"]))).unwrap();
     let never = AtomicBool::new(false);
     let hashed = hashing::run(&reading.jobs, &Progress::hidden(), &never);
-    let mut found = Verification {
-        path: fixture.path(),
-        findings: vec![],
-        repos: 1,
-        tally: Tally::default(),
-        interrupted: false,
-    };
-    batches.remove(0).finish(&reading, &hashed, SystemTime::now(), &mut found);
-    assert_eq!((found.findings.len(), found.findings[0].problem), (1, Problem::Changing));
-    assert_eq!((found.tally.hashed, found.tally.unchecked), (1, 1));
+    let (mut found, mut tally) = (vec![], Tally::default());
+    batches.remove(0).finish(&reading, &hashed, SystemTime::now(), &mut found, &mut tally);
+    assert_eq!((found.len(), found[0].problem), (1, Problem::Changing));
+    assert_eq!((tally.hashed, tally.unchecked), (1, 1));
 }
 
 #[test]

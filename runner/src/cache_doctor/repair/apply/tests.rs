@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Done, Fix, UNFINISHED, apply};
+use super::{Fix, Outcome, UNFINISHED, apply};
 use crate::cache_doctor::finding::{A_DAY, AN_HOUR};
 
 const EMPTY: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
@@ -29,7 +29,7 @@ fn each_fix_does_one_thing() {
     let folder = cache();
     let root = folder.path();
     let at = |path: &str| root.join(path);
-    let done = |fix: Fix| assert_eq!(apply(root, &fix, later()).unwrap(), Done::Done, "{fix:?}");
+    let done = |fix: Fix| assert_eq!(apply(root, &fix, later()).unwrap(), Outcome::Done, "{fix:?}");
     let path = |path: &str| Path::new(path).to_owned();
 
     fs::write(at("r/refs/main"), "abc\n").unwrap();
@@ -57,7 +57,7 @@ fn each_fix_does_one_thing() {
     let copy =
         || Fix::Copy { from: path("other/blobs").join(EMPTY), path: path("r/blobs").join(EMPTY) };
     done(copy());
-    assert!(matches!(apply(root, &copy(), later()).unwrap(), Done::Left(_)));
+    assert!(matches!(apply(root, &copy(), later()).unwrap(), Outcome::Left(_)));
 
     fs::set_permissions(at("r/refs/main"), fs::Permissions::from_mode(0o000)).unwrap();
     done(Fix::Mode { path: path("r/refs/main"), mode: 0o644 });
@@ -89,13 +89,13 @@ fn a_link_whose_blob_has_come_since_stays() {
     let left = links.map(|(name, text)| {
         let path = Path::new("r/snapshots/c").join(name);
         symlink(text, root.join(&path)).unwrap();
-        matches!(apply(root, &Fix::Unlink { path }, later()).unwrap(), Done::Left(_))
+        matches!(apply(root, &Fix::Unlink { path }, later()).unwrap(), Outcome::Left(_))
     });
     assert_eq!(left, [true, true, false]);
     // One that a repair was making is nobody's, wherever it leads.
     let path = Path::new("r/snapshots/c").join(format!("{UNFINISHED}7"));
     symlink("../../blobs/x", root.join(&path)).unwrap();
-    assert_eq!(apply(root, &Fix::Unlink { path }, later()).unwrap(), Done::Done);
+    assert_eq!(apply(root, &Fix::Unlink { path }, later()).unwrap(), Outcome::Done);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn what_is_gone_by_now_is_no_failure() {
         Fix::Rename { path: path(), to: "r/blobs/y".into() },
     ] {
         let left = apply(folder.path(), &fix, later()).unwrap();
-        assert_eq!(left, Done::Left("it is gone by now".to_owned()), "{fix:?}");
+        assert_eq!(left, Outcome::Left("it is gone by now".to_owned()), "{fix:?}");
     }
     // A copy is not there by its nature: that there is nothing to copy is a failure.
     let from = format!("other/blobs/{EMPTY}").into();
@@ -124,18 +124,18 @@ fn what_is_young_or_somebodys_stays() {
     fs::write(root.join("r/refs/main.0011aabb.tmp"), "x").unwrap();
     let fix = Fix::Remove { path: "r/refs/main.0011aabb.tmp".into(), lock: None, idle: AN_HOUR };
     let left = apply(root, &fix, SystemTime::now()).unwrap();
-    assert!(matches!(left, Done::Left(why) if why.contains("less than 1 hour")));
+    assert!(matches!(left, Outcome::Left(why) if why.contains("less than 1 hour")));
     fs::create_dir(root.join("tmpabcd0123")).unwrap();
     fs::write(root.join("tmpabcd0123/dummy_file_src"), "").unwrap();
     fs::write(root.join("tmpabcd0123/dummy_file_dst"), "mine").unwrap();
     let fix = Fix::Remove { path: "tmpabcd0123".into(), lock: None, idle: AN_HOUR };
     // A client that still tries would take it that links cannot be made.
     let left = apply(root, &fix, SystemTime::now()).unwrap();
-    assert!(matches!(left, Done::Left(why) if why.contains("less than 1 hour")));
+    assert!(matches!(left, Outcome::Left(why) if why.contains("less than 1 hour")));
     assert!(root.join("tmpabcd0123/dummy_file_src").exists());
-    assert!(matches!(apply(root, &fix, later()).unwrap(), Done::Left(_)));
+    assert!(matches!(apply(root, &fix, later()).unwrap(), Outcome::Left(_)));
     fs::remove_file(root.join("tmpabcd0123/dummy_file_dst")).unwrap();
-    assert_eq!(apply(root, &fix, later()).unwrap(), Done::Done);
+    assert_eq!(apply(root, &fix, later()).unwrap(), Outcome::Done);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn what_killed_repairs_left_is_in_nobodys_way() {
             path: Path::new("r/blobs").join(EMPTY),
         },
     ] {
-        assert_eq!(apply(root, &fix, later()).unwrap(), Done::Done, "{fix:?}");
+        assert_eq!(apply(root, &fix, later()).unwrap(), Outcome::Done, "{fix:?}");
     }
     assert_eq!(fs::read_to_string(root.join("r/refs/main")).unwrap(), commit);
     let mode = fs::metadata(root.join("r/refs/main")).unwrap().permissions().mode();
@@ -168,7 +168,7 @@ fn what_killed_repairs_left_is_in_nobodys_way() {
     fs::create_dir_all(root.join("bare/refs")).unwrap();
     fs::write(root.join("bare/refs/main"), "x").unwrap();
     let fix = Fix::WriteRef { path: "bare/refs/main".into(), commit };
-    assert_eq!(apply(root, &fix, later()).unwrap(), Done::Done);
+    assert_eq!(apply(root, &fix, later()).unwrap(), Outcome::Done);
 
     fs::write(root.join("r/blobs/.x.0011aabb.old"), "only").unwrap();
     fs::create_dir_all(root.join(".locks/r")).unwrap();
@@ -176,7 +176,7 @@ fn what_killed_repairs_left_is_in_nobodys_way() {
     lock.lock().unwrap();
     let fix = Fix::Rename { path: "r/blobs/.x.0011aabb.old".into(), to: "r/blobs/x".into() };
     let left = apply(root, &fix, later()).unwrap();
-    assert!(matches!(left, Done::Left(why) if why.contains("is held")));
+    assert!(matches!(left, Outcome::Left(why) if why.contains("is held")));
     lock.unlock().unwrap();
-    assert_eq!(apply(root, &fix, later()).unwrap(), Done::Done);
+    assert_eq!(apply(root, &fix, later()).unwrap(), Outcome::Done);
 }

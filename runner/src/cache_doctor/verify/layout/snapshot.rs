@@ -113,9 +113,7 @@ impl Inspector<'_> {
             None => return (None, false),
             Some(Ok(tree)) => {
                 self.list(&tree);
-                let Some(entry) = tree.contradiction() else { return (Some(tree), false) };
-                // A server that lists so lists so again.
-                (format!("its entry `{entry}` contradicts itself"), Details::None)
+                return (Some(tree), false);
             }
             Some(Err(TreeFault::Unusable(why))) => {
                 // A pipe or a folder has no content to keep.
