@@ -17,15 +17,16 @@ use untrusted::Dir;
 
 use crate::{
     boundary::Boundary,
+    cache_doctor::{
+        repair::{TakeBack, repair},
+        report::Report,
+        verify::{Context, Scope, Verification, verify},
+    },
     exit::Exit,
     folders::closed,
     host::Host,
     host_path::HostPath,
-    hub_cache::{
-        CacheCensus, HubCache, Listing,
-        repair::{TakeBack, repair},
-        verify::{Around, Scope, Verification, verify},
-    },
+    hub_cache::{CacheUsage, HubCache, Listing},
     json_text::json_text,
     options::EngineChoice,
     planted::Writable,
@@ -45,12 +46,12 @@ pub fn ls(listing: &Listing, as_json: bool) -> anyhow::Result<Exit> {
     let host = Host::read()?;
     let cache = located(&host)?;
     must_be_open(&host, &cache)?;
-    let census = CacheCensus::take(cache.hub.as_path())?;
+    let usage = CacheUsage::of(cache.hub.as_path())?;
     let now = host.now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     terminal::print(&if as_json {
-        json_text(&listing.json(&census, now))
+        json_text(&listing.json(&usage))
     } else {
-        listing.table(&census, now)
+        listing.table(&usage, now)
     })?;
     Ok(Exit::Success)
 }
@@ -63,9 +64,11 @@ pub fn check(scope: &Scope, as_json: bool) -> anyhow::Result<Exit> {
     let host = Host::read()?;
     let cache = located(&host)?;
     let signals = Signals::watched()?;
-    let found = around(&host, &cache, &signals, |around| verify(&cache, scope, around))?;
-    terminal::print(&if as_json { json_text(&found.json()) } else { found.lines() })?;
-    Ok(signals.stopped().filter(|_| found.interrupted).unwrap_or_else(|| found.exit()))
+    let found = in_context(&host, &cache, &signals, |context| verify(&cache, scope, context))?;
+    let interrupted = found.interrupted;
+    let report = Report::of(found)?;
+    terminal::print(&if as_json { json_text(&report.json()) } else { report.lines() })?;
+    Ok(signals.stopped().filter(|_| interrupted).unwrap_or_else(|| report.exit()))
 }
 
 /// Repairs the cache, or shows what that would do.
@@ -86,8 +89,9 @@ pub fn mend(
         open(&host, &cache, &owners)?;
     }
     let signals = Signals::watched()?;
-    let done =
-        around(&host, &cache, &signals, |around| repair(&cache, scope, around, &owners, really))?;
+    let done = in_context(&host, &cache, &signals, |context| {
+        repair(&cache, scope, context, &owners, really)
+    })?;
     terminal::print(&if as_json { json_text(&done.json()) } else { done.lines() })?;
     Ok(signals.stopped().filter(|_| done.interrupted).unwrap_or_else(|| done.exit()))
 }
@@ -108,19 +112,19 @@ pub(crate) fn verify_now(
     cache: &HubCache,
     scope: &Scope,
 ) -> anyhow::Result<Verification> {
-    around(host, cache, &Signals::watched()?, |around| verify(cache, scope, around))
+    in_context(host, cache, &Signals::watched()?, |context| verify(cache, scope, context))
 }
 
-fn around<T>(
+fn in_context<T>(
     host: &Host,
     cache: &HubCache,
     signals: &Signals,
-    work: impl FnOnce(&Around<'_>) -> anyhow::Result<T>,
+    work: impl FnOnce(&Context<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     must_be_open(host, cache)?;
     let memory = dirs::cache_dir().filter(|folder| !is_containers(folder, cache, host));
     let token = TokenSource::locate(host, cache, "")?;
-    work(&Around {
+    work(&Context {
         host,
         token: token_file(&token),
         memory: memory.as_deref(),

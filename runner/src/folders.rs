@@ -14,7 +14,7 @@ use crate::{
     host_path::HostPath,
     hub_cache::{
         HubCache,
-        belongs::{LOCKS, belongs},
+        client_paths::{LOCKS, is_client_path},
         store::has_store,
     },
     reclaim::{leave, protected_behind},
@@ -149,7 +149,7 @@ pub(crate) fn foreign_entries(cache: &HubCache, host: &Host) -> Option<String> {
         let Found::Entry { path, stamp } = entry else { return false };
         let is_foreign = stamp.kind == Kind::Folder
             && stamp.uid != host.uid
-            && belongs(path, has_store)
+            && is_client_path(path, has_store)
             && leave(&stamp, &ids).is_none()
             && access(hub.join(path), Access::WRITE_OK | Access::READ_OK | Access::EXEC_OK)
                 .is_err();

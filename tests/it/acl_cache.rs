@@ -103,6 +103,6 @@ fn rights_are_what_the_kernel_says() {
     let (_, planned) = says(home.path(), &["repair", "--yes", "--engine", "host"]);
     assert_eq!(planned["steps"], Value::Array(vec![]), "nothing of root's is taken: {planned:#}");
     let (code, found) = says(home.path(), &["verify"]);
-    assert_eq!((code, &found["findings"][0]["what"]), (Some(1), &"unreadable-file".into()));
+    assert_eq!((code, &found["findings"][0]["what"]), (Some(1), &"unreadable".into()));
     assert!(entries.iter().all(|path| fs::metadata(path).unwrap().uid() == 0));
 }

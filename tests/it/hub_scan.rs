@@ -154,7 +154,7 @@ fn what_huggingface_hub_drops_is_kept_and_told() {
         (
             "no snapshots",
             &|repo| fs::remove_dir_all(repo.join("snapshots")).unwrap(),
-            &["no-snapshots"],
+            &["partial-snapshot"],
             0,
             false,
         ),
@@ -178,7 +178,7 @@ fn what_huggingface_hub_drops_is_kept_and_told() {
         (
             "a ref to nothing",
             &|repo| fs::write(repo.join("refs/old"), "b".repeat(40)).unwrap(),
-            &["ref-to-nothing"],
+            &["broken-ref"],
             6,
             false,
         ),

@@ -234,7 +234,7 @@ fn what_the_shared_store_loses_or_breaks_comes_back_for_every_repo() {
             .map(|folder| format!("{folder}/blobs/{}", world.etag("org/whole", 0, WEIGHTS)));
         if is_lost {
             fs::remove_file(&payload).unwrap();
-            world.assert_found(&links.clone().map(|link| ("dangling-store-link", link)));
+            world.assert_found(&links.clone().map(|link| ("dangling-pointer", link)));
             assert_eq!(world.repair(), []);
         } else {
             invert_a_byte(&payload);

@@ -1,16 +1,15 @@
-//! The Hub cache: what `cache verify` finds, one finding for each kind of breakage.
-
-use std::path::PathBuf;
+//! The Hub cache: what `cache verify` finds, one finding for each kind of problem.
 
 use super::{Finding, Severity};
 use crate::{
     cache_command::verify_now,
-    host::Host,
-    hub_cache::{
-        HubCache,
-        breakage::{Breakage, What},
+    cache_doctor::{
+        finding::{self, Problem},
+        report::Report,
         verify::Scope,
     },
+    host::Host,
+    hub_cache::HubCache,
     units::bytes,
 };
 
@@ -26,71 +25,70 @@ pub(super) fn check(host: &Host, places: &HubCache, deep: bool) -> anyhow::Resul
         let text = "interrupted; `aienergyscore cache verify` goes on from here".to_owned();
         return Ok(vec![Finding::error("cache", hub, text)]);
     }
-    let mut findings = by_kind(&found.breakages);
+    let repos = found.repos;
+    let mut findings = by_problem(&Report::of(found)?.findings().collect::<Vec<_>>());
     if findings.iter().all(|finding| finding.severity == Severity::Note) {
         let depth = if deep {
             "links, lists, permissions and bytes"
         } else {
             "links, lists and permissions"
         };
-        let text = format!("{} repo(s): {depth} are as they should be", found.repos);
+        let text = format!("{repos} repo(s): {depth} are as they should be");
         findings.insert(0, Finding::ok("cache", hub, text));
     }
     Ok(findings)
 }
 
-/// One finding for each kind, the worst first. The token has a check of its own.
-fn by_kind(breakages: &[Breakage]) -> Vec<Finding> {
-    let mut kinds: Vec<What> = breakages.iter().map(|breakage| breakage.what).collect();
-    kinds.sort();
-    kinds.dedup();
-    kinds.retain(|kind| !matches!(kind, What::OpenToken | What::UnreadableToken));
-    kinds.into_iter().map(|kind| of_kind(kind, breakages)).collect()
+/// One finding for each kind of problem, the worst first. The token has a check of its own.
+fn by_problem(found: &[(&finding::Finding, bool)]) -> Vec<Finding> {
+    let problems = Problem::ALL.iter().filter(|problem| **problem != Problem::TokenFile);
+    problems.filter_map(|problem| summary(*problem, found)).collect()
 }
 
-fn of_kind(kind: What, breakages: &[Breakage]) -> Finding {
-    let of_kind: Vec<_> = breakages.iter().filter(|breakage| breakage.what == kind).collect();
-    let held: u64 = of_kind.iter().map(|breakage| breakage.bytes).sum();
+fn summary(problem: Problem, found: &[(&finding::Finding, bool)]) -> Option<Finding> {
+    let found: Vec<_> = found.iter().filter(|(found, _)| found.problem == problem).collect();
+    let (first, _) = found.first()?;
+    let held: u64 = found.iter().map(|(found, _)| found.bytes).sum();
     let held = if held > 0 { format!(", {}", bytes(held)) } else { String::new() };
-    let first: &PathBuf = &of_kind[0].path;
-    let mends = of_kind.iter().any(|breakage| !breakage.fixes.is_empty());
-    let next = if mends { "repair` shows what mends it" } else { "verify` lists them" };
-    Finding {
-        severity: kind.severity(),
+    let is_mendable = found.iter().any(|(_, is_mendable)| *is_mendable);
+    let next = if is_mendable { "repair` shows what mends it" } else { "verify` lists them" };
+    Some(Finding {
+        severity: problem.severity(),
         check: "cache",
-        subject: format!("{} {}", of_kind.len(), kind.name()),
+        subject: format!("{} {}", found.len(), problem.name()),
         text: format!(
             "first `{}`{held}: {}; {}; `aienergyscore cache {next}",
-            first.display(),
-            of_kind[0].evidence,
-            kind.remedy()
+            first.path.display(),
+            first.evidence,
+            problem.advice()
         ),
-    }
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Breakage, What, by_kind};
+    use super::{Problem, by_problem, finding};
     use crate::checks::render;
 
     #[test]
     fn each_kind_is_one_finding() {
-        let breakage = |what, path: &str, bytes| Breakage {
-            what,
+        let finding = |problem, path: &str, bytes| finding::Finding {
+            problem,
             path: path.into(),
             repo: None,
             bytes,
             evidence: "it is so".to_owned(),
-            fixes: vec![],
+            details: finding::Details::None,
         };
-        let found = by_kind(&[
-            breakage(What::OrphanBlob, "models--a/blobs/x", 10),
-            breakage(What::DanglingStoreLink, "models--a/blobs/y", 0),
-            breakage(What::OrphanBlob, "models--b/blobs/z", 2000),
-            breakage(What::OpenToken, "/t", 0),
-        ]);
+        let found = [
+            finding(Problem::OrphanBlob, "models--a/blobs/x", 10),
+            finding(Problem::DanglingPointer, "models--a/blobs/y", 0),
+            finding(Problem::OrphanBlob, "models--b/blobs/z", 2000),
+            finding(Problem::TokenFile, "/t", 0),
+        ];
+        let found = by_problem(&found.iter().map(|found| (found, false)).collect::<Vec<_>>());
         insta::assert_snapshot!(render(&found, false), @r"
-        error   cache    1 dangling-store-link: first `models--a/blobs/y`: it is so; load the model once with a network: the Hub client fetches it for every repo that shares it; `aienergyscore cache verify` lists them
+        error   cache    1 dangling-pointer: first `models--a/blobs/y`: it is so; `hf download` fetches the file; `aienergyscore cache verify` lists them
         note    cache    2 orphan-blob: first `models--a/blobs/x`, 2.01 kB: it is so; nothing in this cache leads to it; a `local_dir` of huggingface_hub before 0.23 may have symlinks to it; `aienergyscore cache verify` lists them
         1 error(s), 0 warning(s)
         ");

@@ -1,38 +1,12 @@
 //! A finding, and how findings are shown.
 
-use std::fmt;
-
 use serde::Serialize;
 use serde_json::json;
 
 use untrusted::escape;
 
+pub use crate::severity::Severity;
 use crate::{exit::Exit, json_text::json_text};
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// As it should be.
-    Ok,
-    /// Worth knowing; a run does not suffer from it.
-    Note,
-    /// A run works, with less than one would expect.
-    Warning,
-    /// A run would fail, or lay something open.
-    Error,
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Ok => "ok",
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        })
-    }
-}
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -4,7 +4,8 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::EngineArg;
 use crate::{
-    hub_cache::{Filter, Listing, Sort, verify::Scope},
+    cache_doctor::verify::Scope,
+    hub_cache::{Listing, Sort},
     options::EngineChoice,
 };
 
@@ -55,9 +56,6 @@ pub struct LsArgs {
     /// Sort by this
     #[arg(long, value_name = "KEY", default_value = "size")]
     sort: SortArg,
-    /// Show only repos with this property; may be given several times
-    #[arg(long, value_name = "CONDITION")]
-    filter: Vec<Filter>,
     /// Show each revision, too
     #[arg(long)]
     revisions: bool,
@@ -69,12 +67,10 @@ pub struct LsArgs {
 const LS_EXAMPLES: &str = "\
 Examples:
   aienergyscore cache ls --sort used
-  aienergyscore cache ls --filter 'size>1GB' --filter 'accessed>30d'
-  aienergyscore cache ls --filter complete=no --revisions
-  aienergyscore cache ls --json | jq '.repos[] | select(.type == \"model\") | .id'
+  aienergyscore cache ls --revisions
+  aienergyscore cache ls --json | jq -r '.repos[] | select(.size_bytes > 1e9) | .id'
 
-Conditions: type, id, refs and complete with = or !=; size, accessed and modified (an age) with <, <=,
->, >=, too. Sizes are bytes on disk, each blob once, in decimal units.";
+Sizes are bytes on disk, each blob once, in decimal units.";
 
 /// clap's view of [`Sort`].
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -103,8 +99,8 @@ impl From<SortArg> for Sort {
 impl LsArgs {
     /// What to show, in our own words.
     pub fn into_listing(self) -> Listing {
-        let Self { sort, filter, revisions, json: _ } = self;
-        Listing { sort: sort.into(), filters: filter, revisions }
+        let Self { sort, revisions, json: _ } = self;
+        Listing { sort: sort.into(), revisions }
     }
 }
 

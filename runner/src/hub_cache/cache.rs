@@ -1,7 +1,7 @@
 //! A whole cache: its repos, its store, and whatever else lies in it.
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     io,
     path::{Path, PathBuf},
     sync::{
@@ -14,11 +14,10 @@ use std::{
 use anyhow::{Context as _, bail};
 
 use super::{
-    belongs::{LOCKS, belongs},
-    census::{RepoCensus, count},
+    client_paths::{LOCKS, is_client_path},
     dir::{Dir, Kind, within},
+    link_target::LinkTarget,
     names::{RepoName, is_of_system},
-    reached::Reached,
     repo::Repo,
     store::{STORE, Store},
 };
@@ -63,12 +62,8 @@ impl Cache {
             }
             let is_folder = match kind {
                 Kind::Folder => true,
-                // What is out of sight is for whoever enters it to say.
-                Kind::Link => match Reached::of(dir.look_through(&name)) {
-                    Reached::There(stamp) => stamp.kind == Kind::Folder,
-                    Reached::Nothing => false,
-                    Reached::OutOfSight(_) => true,
-                },
+                // An unknown place is reported where it is entered.
+                Kind::Link => LinkTarget::of(&dir, &name).may_be_folder(),
                 Kind::File | Kind::Fifo | Kind::Device | Kind::Other => false,
             };
             match name.to_str().and_then(RepoName::of_folder).filter(|_| is_folder) {
@@ -79,9 +74,9 @@ impl Cache {
         Ok(Self { path, dir: Arc::new(dir), repos, store, others })
     }
 
-    /// Whether nothing lies in it that no client makes: then the folder itself is one, too.
+    /// Whether clients made all that lies in it: then the folder itself is a cache, too.
     pub(crate) fn is_all_clients(&self) -> bool {
-        self.others.iter().all(|(name, _)| belongs(Path::new(name), self.store.is_some()))
+        self.others.iter().all(|(name, _)| is_client_path(Path::new(name), self.store.is_some()))
     }
 
     /// Does `work` for each repo of `repos` on all processors; the results in the repos' order. A
@@ -123,68 +118,6 @@ impl Cache {
         let folder = name.folder();
         let path = self.path.join(&folder);
         within(&self.dir, &folder, || Repo::read_in(&self.dir, &path, name.clone()))
-    }
-}
-
-/// A cache in numbers.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CacheCensus {
-    /// Its folder.
-    pub path: PathBuf,
-    /// Bytes of all files, each once.
-    pub size_bytes: u64,
-    /// Its repos.
-    pub repos: Vec<RepoCensus>,
-    /// What could not be counted, in words.
-    pub faults: Vec<String>,
-}
-
-impl CacheCensus {
-    /// Counts the cache at `path`.
-    ///
-    /// # Errors
-    /// When there is no folder, or it is closed.
-    pub fn take(path: &Path) -> anyhow::Result<Self> {
-        let cache = Cache::open(path)?;
-        let counted = cache.each(&cache.repos, |name, repo| match repo {
-            Ok(repo) => count(&repo),
-            Err(error) => out_of_sight(&cache, name, &error),
-        });
-        let stored = cache.store.as_ref();
-        let in_repos: u64 = counted
-            .iter()
-            .map(|repo| repo.size_bytes - stored.map_or(0, |_| repo.shared_bytes))
-            .sum();
-        let others = cache
-            .others
-            .iter()
-            .map(|(name, _)| format!("`{}` is no repo of the Hub's", OsStr::to_string_lossy(name)));
-        let troubles = stored.into_iter().flat_map(|store| &store.troubles).map(|(path, error)| {
-            let path: PathBuf = Path::new(STORE).join(path).components().collect();
-            format!("`{}` is out of sight: {error}", path.display())
-        });
-        Ok(Self {
-            size_bytes: in_repos + stored.map_or(0, Store::bytes),
-            repos: counted,
-            faults: others.chain(troubles).collect(),
-            path: cache.path,
-        })
-    }
-}
-
-/// A repo whose folder is closed: it is there, and nobody knows what it holds.
-fn out_of_sight(cache: &Cache, name: &RepoName, error: &io::Error) -> RepoCensus {
-    RepoCensus {
-        path: cache.path.join(name.folder()),
-        name: name.clone(),
-        size_bytes: 0,
-        files: 0,
-        last_accessed: 0.0,
-        last_modified: 0.0,
-        revisions: vec![],
-        unfinished: (0, 0),
-        faults: vec![format!("the repo is out of sight: {error}")],
-        shared_bytes: 0,
     }
 }
 

@@ -9,9 +9,9 @@ use std::{
 
 use super::{
     dir::Kind,
+    link_target::LinkTarget,
     location::out_of_sight,
-    reached::{Reached, Seen},
-    repo::{Blob, NO_EXIST, Repo},
+    repo::{BLOBS, NO_EXIST, Repo},
     snapshot::{Content, Snapshot, SnapshotFile},
 };
 use crate::loading::{Files, Look};
@@ -59,9 +59,19 @@ impl<'a> Cached<'a> {
         is_there.then(|| self.repo.path.join(marker).to_string_lossy().into_owned())
     }
 
-    fn leads_out(&self, place: &Path) -> bool {
+    /// Whether a container would have to leave the cache for the file.
+    fn leads_out(&self, file: &SnapshotFile) -> bool {
+        let place = match &file.content {
+            Content::Blob { absolute: true, .. } => return self.loader.contained,
+            Content::Blob { name, .. } => match self.repo.blob(name) {
+                Some(blob) if blob.leads_astray() => self.repo.path.join(BLOBS).join(name),
+                _ => return false,
+            },
+            Content::Link { .. } => self.repo.path.join(&self.snapshot.place).join(&file.path),
+            Content::Entry(_) => return false,
+        };
         let hub = self.repo.path.parent().unwrap_or(&self.repo.path);
-        self.loader.contained && out_of_sight(hub, place).is_some()
+        self.loader.contained && out_of_sight(hub, &place).is_some()
     }
 }
 
@@ -71,31 +81,14 @@ impl Files for Cached<'_> {
         if let Some(marker) = self.marker(name) {
             return Look::Hidden(marker);
         }
-        match &file.content {
-            Content::Blob { absolute: true, .. } if self.loader.contained => Look::LeadsOut,
-            Content::Blob { name, .. } => match self.repo.seen(name) {
-                Seen::Listed { blob: Blob::Astray { .. }, .. }
-                    if self.leads_out(&self.repo.path.join("blobs").join(name)) =>
-                {
-                    Look::LeadsOut
-                }
-                Seen::Listed { stamp, .. } => Look::There(stamp.size),
-                Seen::Late { stamp, .. } => Look::There(stamp.size),
-                Seen::Odd => Look::Missing,
-                Seen::Missing => Look::Dangling,
-                Seen::OutOfSight => Look::OutOfSight,
-            },
-            Content::Copy(stamp) => Look::There(stamp.size),
-            Content::Astray { reached, .. } => match reached {
-                Reached::There(stamp) if stamp.kind == Kind::File => {
-                    let place = self.repo.path.join(&self.snapshot.place).join(&file.path);
-                    if self.leads_out(&place) { Look::LeadsOut } else { Look::There(stamp.size) }
-                }
-                Reached::There(_) => Look::Missing,
-                Reached::Nothing => Look::Dangling,
-                Reached::OutOfSight(_) => Look::OutOfSight,
-            },
-            Content::Odd => Look::Missing,
+        if self.leads_out(file) {
+            return Look::LeadsOut;
+        }
+        match self.repo.target(file) {
+            LinkTarget::Found(stamp) if stamp.kind == Kind::File => Look::There(stamp.size),
+            LinkTarget::Found(_) => Look::Missing,
+            LinkTarget::Missing => Look::Dangling,
+            LinkTarget::Unknown(_) => Look::OutOfSight,
         }
     }
 

@@ -1,51 +1,84 @@
-//! What a scan of a cache needs beyond an open folder: what is gone meanwhile, and what lies too
-//! deep.
+//! Files and folders of a cache that another process may be changing: where they are, and what an
+//! error of opening one means.
 
 use std::{
+    fs::File,
     io,
-    path::Path,
+    path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
+use rustix::io::Errno;
 use untrusted::Refused;
 pub(crate) use untrusted::{Dir, Kind, Stamp, Time};
 
-use super::reached::is_gone;
-
 /// How many folders are entered below one another. Programs open files by paths of 4,096 bytes at
-/// most, and no repo nests even twenty folders; who made more meant harm.
+/// most, and no repo nests even twenty folders.
 pub(crate) const DEEPEST: usize = 200;
 
-/// How long ago the bytes of an entry were changed. The clock of a server that is ahead of ours
-/// gives a fresh file a time to come.
+/// Where a file is: a path below an open folder, on which no symlink is followed.
+#[derive(Debug, Clone)]
+pub(crate) struct At {
+    /// The folder.
+    pub(crate) dir: Arc<Dir>,
+    /// The path below it.
+    pub(crate) below: PathBuf,
+}
+
+impl At {
+    /// Opens the file.
+    ///
+    /// # Errors
+    /// When it is missing, not readable, or not a regular file.
+    pub(crate) fn open(&self) -> io::Result<File> {
+        self.dir.file(&self.below)
+    }
+
+    /// Its content, at most `most` bytes.
+    ///
+    /// # Errors
+    /// As [`At::open`], and when it is larger.
+    pub(crate) fn read(&self, most: u64) -> io::Result<Vec<u8>> {
+        self.dir.read(&self.below, most)
+    }
+}
+
+/// Something in a repo that could not be read.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    /// Its path below the repo's folder.
+    pub(crate) path: PathBuf,
+    /// The kernel's error.
+    pub(crate) error: io::Error,
+}
+
+/// How long ago an entry was changed. A file server whose clock is ahead gives a fresh file a time in
+/// the future.
 pub(crate) fn age(stamp: &Stamp, now: SystemTime) -> Duration {
     let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(stamp.modified.0.max(0) as u64);
     now.duration_since(changed).unwrap_or_else(|ahead| ahead.duration())
 }
 
-/// Whether `error` came of `name` having gone since the folder `dir` was listed. A link that leads
-/// nowhere is still there.
-pub(crate) fn has_lost(dir: &Dir, name: impl AsRef<Path>, error: &io::Error) -> bool {
-    is_gone(error) && dir.look(name).is_err_and(|error| is_gone(&error))
+/// Whether the entry was not found: it was removed since its folder was listed.
+pub(crate) fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
 }
 
-/// What `read` makes of the folder `name` of `dir`; none when it has gone since `dir` was listed.
-/// One that was made anew meanwhile is read again.
-pub(crate) fn within<T>(
-    dir: &Dir,
-    name: impl AsRef<Path>,
-    read: impl Fn() -> io::Result<T>,
-) -> Option<io::Result<T>> {
-    match read() {
-        Err(error) if has_lost(dir, name, &error) => None,
-        Err(error) if is_gone(&error) => Some(read()),
-        read => Some(read),
-    }
+/// Whether the entry was not found, or permission was denied: what a walk skips.
+pub(crate) fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound)
 }
 
-/// Whether something is no text for us, whoever may read it: it is a symlink, no regular file, or
-/// too large.
-pub(crate) fn is_no_text(error: &io::Error) -> bool {
+/// Whether a symlink is dangling or leads to itself.
+pub(crate) fn leads_nowhere(error: &io::Error) -> bool {
+    [Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::NAMETOOLONG]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+/// Whether the entry is a symlink, no regular file, or too large: no user could read it.
+pub(crate) fn is_refused(error: &io::Error) -> bool {
     Refused::of(error).is_some()
 }
 
@@ -59,4 +92,24 @@ pub(crate) fn too_deep() -> io::Error {
 /// Whether an error is [`too_deep`], or the kernel's for such a path.
 pub(crate) fn is_too_deep(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::InvalidFilename
+}
+
+/// Whether `error` came of `name` having been removed since `dir` was listed. A dangling symlink is
+/// still there.
+pub(crate) fn has_lost(dir: &Dir, name: impl AsRef<Path>, error: &io::Error) -> bool {
+    is_gone(error) && dir.look(name).is_err_and(|error| is_gone(&error))
+}
+
+/// What `read` makes of the folder `name` of `dir`; none when it was removed since `dir` was listed.
+/// One that was replaced meanwhile is read again.
+pub(crate) fn within<T>(
+    dir: &Dir,
+    name: impl AsRef<Path>,
+    read: impl Fn() -> io::Result<T>,
+) -> Option<io::Result<T>> {
+    match read() {
+        Err(error) if has_lost(dir, name, &error) => None,
+        Err(error) if is_gone(&error) => Some(read()),
+        read => Some(read),
+    }
 }

@@ -10,9 +10,9 @@ use std::{
 };
 
 use super::{
+    dir::At,
     hash::{Buffer, Hashed, hash},
     names::Digest,
-    repo::At,
 };
 use crate::progress::Progress;
 

@@ -17,27 +17,15 @@ pub(crate) enum Pointer {
     Elsewhere,
 }
 
-/// Where the link of a repo's blob leads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum BlobLink {
-    /// To the payload of this name in the shared store, relatively, as it must be.
-    Store(OsString),
-    /// Anywhere else.
-    Elsewhere,
-}
-
 /// Judges the link `text` of a file in a snapshot, which lies `folders` folders below the snapshot.
 /// `repo` is the absolute path of the repo's folder.
 pub(crate) fn pointer(text: &[u8], folders: usize, repo: &Path) -> Pointer {
-    // The snapshot's own folder and `snapshots/` are above those.
-    if let Some(name) = directly(text, 2 + folders, b"blobs/") {
-        return Pointer::Blob(name.to_owned());
-    }
     let absolute = text.starts_with(b"/");
     let base = if absolute {
         vec![]
     } else {
-        // Names of folders on the way do not matter, only how many there are.
+        // Names of folders on the way do not matter, only how many there are: the snapshot's own and
+        // `snapshots` are above them.
         let below = std::iter::repeat_n(OsStr::new(""), 2 + folders);
         parts(repo.as_os_str().as_bytes()).chain(below).collect()
     };
@@ -52,22 +40,6 @@ pub(crate) fn pointer(text: &[u8], folders: usize, repo: &Path) -> Pointer {
         }
         _ => Pointer::Elsewhere,
     }
-}
-
-/// Judges the link `text` of a file in a repo's `blobs/`.
-pub(crate) fn blob(text: &[u8]) -> BlobLink {
-    let Some(shard) = text.strip_prefix(b"../../blobs/") else { return BlobLink::Elsewhere };
-    match shard.split(|byte| *byte == b'/').collect::<Vec<_>>().as_slice() {
-        [prefix, name] if is_shard(prefix, name) => {
-            BlobLink::Store(OsStr::from_bytes(name).to_owned())
-        }
-        _ => BlobLink::Elsewhere,
-    }
-}
-
-/// Whether the store keeps the payload `name` in the folder `prefix`: its first two digits.
-pub(crate) fn is_shard(prefix: &[u8], name: &[u8]) -> bool {
-    prefix.len() == 2 && name.len() == 64 && name.starts_with(prefix)
 }
 
 /// Bytes of the largest file that is read because a link may have been turned into it.
@@ -107,17 +79,6 @@ pub(crate) fn canonical(folders: usize, blob: &OsStr) -> OsString {
     text.push("blobs/");
     text.push(blob);
     text
-}
-
-/// The last name of `text` when it is just `up` steps up, then `folder`, then a name.
-fn directly<'a>(text: &'a [u8], up: usize, folder: &[u8]) -> Option<&'a OsStr> {
-    let mut rest = text;
-    for _ in 0..up {
-        rest = rest.strip_prefix(b"../")?;
-    }
-    let name = rest.strip_prefix(folder)?;
-    let is_name = !name.is_empty() && !name.contains(&b'/') && name != b"." && name != b"..";
-    is_name.then(|| OsStr::from_bytes(name))
 }
 
 fn parts(path: &[u8]) -> impl Iterator<Item = &OsStr> {
@@ -161,7 +122,7 @@ mod properties;
 mod tests {
     use std::path::Path;
 
-    use super::{BlobLink, Pointer, blob, canonical, of_text, pointer, stays};
+    use super::{Pointer, canonical, of_text, pointer, stays};
 
     #[test]
     fn a_link_that_was_turned_into_a_file_is_read() {
@@ -218,21 +179,5 @@ mod tests {
         }
         let text = canonical(1, "e".as_ref());
         assert_eq!(judged(text.to_str().unwrap(), 1), own());
-    }
-
-    #[test]
-    fn a_blob_may_be_a_payload_of_the_store() {
-        let name = "ab".repeat(32);
-        let text = format!("../../blobs/ab/{name}");
-        assert_eq!(blob(text.as_bytes()), BlobLink::Store(name.clone().into()));
-        for text in [
-            format!("../../blobs/cd/{name}"),
-            format!("/c/blobs/ab/{name}"),
-            format!("../blobs/ab/{name}"),
-            "../../blobs/ab/ab".to_owned(),
-            "../../models--o--n/blobs/x".to_owned(),
-        ] {
-            assert_eq!(blob(text.as_bytes()), BlobLink::Elsewhere, "{text}");
-        }
     }
 }

@@ -5,9 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use contract::env;
+use contract::{
+    env,
+    hub::{BLOBS, SNAPSHOTS},
+};
 
-use super::repo::{BLOBS, SNAPSHOTS};
 use crate::{
     exit::Usage,
     expand::{expand, expand_again},

@@ -33,16 +33,6 @@ impl RepoType {
             Self::Kernel => "kernel",
         }
     }
-
-    /// What its folders begin with.
-    const fn plural(self) -> &'static str {
-        match self {
-            Self::Model => "models",
-            Self::Dataset => "datasets",
-            Self::Space => "spaces",
-            Self::Kernel => "kernels",
-        }
-    }
 }
 
 impl fmt::Display for RepoType {
@@ -52,9 +42,10 @@ impl fmt::Display for RepoType {
 }
 
 /// A repo of the Hub, by its name there.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct RepoName {
     /// Its kind.
+    #[serde(rename = "type")]
     pub kind: RepoType,
     /// `ORG/NAME`, or `NAME` alone.
     pub id: String,
@@ -64,13 +55,14 @@ impl RepoName {
     /// The repo that a folder is named after; `--` is forbidden in ids, so that nothing is lost.
     pub(crate) fn of_folder(name: &str) -> Option<Self> {
         let (plural, id) = name.split_once("--")?;
-        let kind = RepoType::ALL.into_iter().find(|kind| kind.plural() == plural)?;
+        let kind = plural.strip_suffix('s')?;
+        let kind = RepoType::ALL.into_iter().find(|known| known.name() == kind)?;
         Some(Self { kind, id: id.replace("--", "/") })
     }
 
     /// The name of its folder.
     pub(crate) fn folder(&self) -> String {
-        format!("{}--{}", self.kind.plural(), self.id.replace('/', "--"))
+        format!("{}s--{}", self.kind, self.id.replace('/', "--"))
     }
 }
 
@@ -130,23 +122,27 @@ pub(crate) fn is_commit(name: &str) -> bool {
     bytes::<20>(name.as_bytes()).is_some()
 }
 
-/// What a file in a repo's `blobs/` is, by its name.
+/// What a file in a repo's `blobs` is, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BlobName {
-    /// Bytes whose name is their digest.
+pub(crate) enum BlobName<'a> {
+    /// Content whose name is its digest.
     Named(Digest),
-    /// A download that was killed, or runs.
+    /// A download that was killed or is running.
     Incomplete {
-        /// Whether the name is one try's own, which no client resumes: `<etag>.<8hex>.incomplete`,
+        /// The etag of its file.
+        etag: &'a OsStr,
+        /// Whether the name is unique to one try, which no client resumes: `<etag>.<8hex>.incomplete`,
         /// since 1.18. Before that and in the Rust crate it is `<etag>.incomplete`, and resumed.
         unique: bool,
     },
     /// An empty file that a client learned the umask from.
     UmaskProbe,
-    /// One step of a replacement. `.old` may be the only copy.
-    Replacement {
-        /// Whether it is what was replaced.
-        old: bool,
+    /// A new file or symlink that is about to replace a blob.
+    Replacement,
+    /// What a client put another blob in the place of: it may be the only copy.
+    Replaced {
+        /// The etag of the blob.
+        etag: &'a OsStr,
     },
     /// A lock of a client before 0.19.
     Lock,
@@ -154,36 +150,40 @@ pub(crate) enum BlobName {
     Other,
 }
 
-impl BlobName {
+impl<'a> BlobName<'a> {
     /// Reads a name.
-    pub(crate) fn of(name: &[u8]) -> Self {
-        if let Some(digest) = Digest::of_name(name) {
+    pub(crate) fn of(name: &'a OsStr) -> Self {
+        let bytes = name.as_bytes();
+        if let Some(digest) = Digest::of_name(bytes) {
             return Self::Named(digest);
         }
-        let ends = |ending: &str| name.strip_suffix(ending.as_bytes());
-        if let Some(stem) = ends(".incomplete") {
-            return Self::Incomplete { unique: before_unique(stem).is_some() };
+        let stem = |ending: &str| bytes.strip_suffix(ending.as_bytes());
+        if let Some(stem) = stem(".incomplete") {
+            let unique = before_unique(stem);
+            let etag = OsStr::from_bytes(unique.unwrap_or(stem));
+            return Self::Incomplete { etag, unique: unique.is_some() };
         }
-        if ends(".lock").is_some() {
+        if stem(".lock").is_some() {
             return Self::Lock;
         }
         if is_umask_probe(name) {
             return Self::UmaskProbe;
         }
-        let steps = [(".shared", false), (".new", false), (".old", true)];
-        let step = steps.into_iter().find_map(|(step, old)| ends(step).map(|stem| (stem, old)));
-        match step {
-            Some((stem, old)) if stem.starts_with(b".") && before_unique(stem).is_some() => {
-                Self::Replacement { old }
-            }
-            _ => Self::Other,
+        // `.<etag>.<8hex>.old`
+        let step = |ending| before_unique(stem(ending)?)?.strip_prefix(b".");
+        if let Some(etag) = step(".old") {
+            return Self::Replaced { etag: OsStr::from_bytes(etag) };
+        }
+        match step(".shared").or_else(|| step(".new")) {
+            Some(_) => Self::Replacement,
+            None => Self::Other,
         }
     }
 }
 
 /// `tmp_` and a UUID: in `blobs/`, and before huggingface_hub 1.18 beside it.
-pub(crate) fn is_umask_probe(name: &[u8]) -> bool {
-    let Some(uuid) = name.strip_prefix(b"tmp_") else { return false };
+pub(crate) fn is_umask_probe(name: &OsStr) -> bool {
+    let Some(uuid) = name.as_bytes().strip_prefix(b"tmp_") else { return false };
     let is_hex = |digit: &u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
     let parts: Vec<_> = uuid.split(|byte| *byte == b'-').collect();
     parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
@@ -196,22 +196,9 @@ fn before_unique(name: &[u8]) -> Option<&[u8]> {
     bytes::<4>(&name[dot + 1..]).map(|_| &name[..dot])
 }
 
-/// The etag of an unfinished download: `<etag>.<8hex>.incomplete` since 1.18, before that and in
-/// the Rust crate `<etag>.incomplete`.
-pub(crate) fn etag_of_incomplete(name: &[u8]) -> Option<&OsStr> {
-    let stem = name.strip_suffix(b".incomplete")?;
-    Some(OsStr::from_bytes(before_unique(stem).unwrap_or(stem)))
-}
-
-/// The etag of what a client put another blob in the place of: `.<etag>.<8hex>.old`.
-pub(crate) fn replaced(name: &OsStr) -> Option<&OsStr> {
-    let stem = name.as_bytes().strip_prefix(b".")?.strip_suffix(b".old")?;
-    before_unique(stem).map(OsStr::from_bytes)
-}
-
 /// `tmpXXXXXXXX`, as Python's `tempfile` names folders.
 pub(crate) fn is_link_probe(name: &OsStr) -> bool {
-    let name = name.as_encoded_bytes();
+    let name = name.as_bytes();
     name.len() == 11
         && name.starts_with(b"tmp")
         && name
@@ -226,7 +213,7 @@ mod properties;
 mod tests {
     use std::ffi::OsStr;
 
-    use super::{BlobName, Digest, RepoName, RepoType, etag_of_incomplete, is_commit};
+    use super::{BlobName, Digest, RepoName, RepoType, is_commit};
 
     #[test]
     fn a_folder_is_named_after_its_repo() {
@@ -263,14 +250,16 @@ mod tests {
 
     #[test]
     fn leftovers_are_told_by_their_names() {
-        let of = |name: &str| BlobName::of(name.as_bytes());
-        assert_eq!(of("ab.0011aabb.incomplete"), BlobName::Incomplete { unique: true });
-        for resumed in ["ab.incomplete", "ab.0011aab.incomplete", "ab.0011AABB.incomplete"] {
-            assert_eq!(of(resumed), BlobName::Incomplete { unique: false }, "{resumed}");
+        let of = |name| BlobName::of(OsStr::new(name));
+        let incomplete = |etag, unique| BlobName::Incomplete { etag: OsStr::new(etag), unique };
+        assert_eq!(of("ab.0011aabb.incomplete"), incomplete("ab", true));
+        for resumed in ["ab", "a.b", "ab.0011aab", "ab.0011AABB"] {
+            let name = format!("{resumed}.incomplete");
+            assert_eq!(BlobName::of(OsStr::new(&name)), incomplete(resumed, false), "{name}");
         }
         assert_eq!(of("tmp_7a1f37b8-1b5e-4d1c-9c0e-0123456789ab"), BlobName::UmaskProbe);
-        assert_eq!(of(".ab.0011aabb.old"), BlobName::Replacement { old: true });
-        assert_eq!(of(".ab.0011aabb.shared"), BlobName::Replacement { old: false });
+        assert_eq!(of(".ab.0011aabb.old"), BlobName::Replaced { etag: OsStr::new("ab") });
+        assert_eq!(of(".ab.0011aabb.shared"), BlobName::Replacement);
         assert_eq!(of("ab.lock"), BlobName::Lock);
         // What is not named as a client names it is somebody's.
         for other in [
@@ -285,10 +274,5 @@ mod tests {
         ] {
             assert_eq!(of(other), BlobName::Other, "{other}");
         }
-        let etag = |name: &str| etag_of_incomplete(name.as_bytes()).map(OsStr::to_owned);
-        assert_eq!(etag("ab.0011aabb.incomplete").unwrap(), "ab");
-        assert_eq!(etag("ab.incomplete").unwrap(), "ab");
-        assert_eq!(etag("a.b.incomplete").unwrap(), "a.b");
-        assert_eq!(etag("ab"), None);
     }
 }

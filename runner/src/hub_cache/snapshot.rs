@@ -1,4 +1,4 @@
-//! One snapshot of a repo, read from the disk as it is: facts, no judgement.
+//! One snapshot of a repo, read from the disk as it is: facts, no verdict.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -7,23 +7,23 @@ use std::{
     sync::Arc,
 };
 
-use untrusted::Refused;
+use untrusted::{Found, Refused};
 
 use super::{
-    dir::{DEEPEST, Dir, Kind, Stamp, too_deep},
+    dir::{At, DEEPEST, Dir, Kind, Stamp, Trouble, is_gone, too_deep},
     link::{self, Pointer},
-    reached::{Reached, is_gone},
-    repo::{At, Repo, SNAPSHOTS, Trouble},
+    link_target::LinkTarget,
+    repo::{Repo, SNAPSHOTS},
 };
 
-/// A folder in `snapshots/`.
+/// A folder in `snapshots`.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     /// Its name, a commit.
     pub(crate) commit: String,
-    /// Where it lies, below the repo.
+    /// Its path below the repo.
     pub(crate) place: PathBuf,
-    /// The name of the folder itself, which is another's where this one is a link.
+    /// The name of the folder itself, which differs from the commit where that is a symlink.
     real: OsString,
     /// Its files.
     pub(crate) files: Vec<SnapshotFile>,
@@ -47,36 +47,32 @@ pub(crate) struct SnapshotFile {
 /// What a file of a snapshot is.
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// A link to a blob of the same repo.
+    /// A symlink to a blob of the same repo.
     Blob {
         /// The blob's name.
         name: OsString,
-        /// Whether the link's text is absolute.
+        /// Whether its text is absolute.
         absolute: bool,
     },
-    /// A link to anywhere else.
-    Astray {
+    /// A symlink to anywhere else.
+    Link {
         /// Its text.
         text: Vec<u8>,
-        /// What is there, if anything is.
-        reached: Reached,
+        /// Where it leads.
+        target: LinkTarget,
     },
-    /// The bytes themselves: a file system without links, or links that were followed by a copy.
-    Copy(Stamp),
-    /// Something stranger.
-    Odd,
-}
-
-/// What a folder of a snapshot holds besides files.
-#[derive(Debug, Default)]
-struct Inner {
-    folders: Vec<OsString>,
-    /// Why not all of it was seen.
-    error: Option<io::Error>,
+    /// The content itself, where a file system or a copy has no symlinks; or no regular file.
+    Entry(Stamp),
 }
 
 impl Repo {
-    /// Reads one snapshot; none when it has gone since `snapshots/` was listed.
+    /// Its snapshots, but for those that were removed meanwhile.
+    pub(crate) fn snapshots(&self) -> impl Iterator<Item = Snapshot> + '_ {
+        let folders = self.commits.iter().filter(|(_, kind)| *kind == Kind::Folder);
+        folders.filter_map(|(name, _)| self.snapshot(name))
+    }
+
+    /// Reads one snapshot; none when it was removed since `snapshots` was listed.
     pub(crate) fn snapshot(&self, name: &OsStr) -> Option<Snapshot> {
         let mut snapshot = Snapshot {
             commit: name.to_string_lossy().into_owned(),
@@ -86,31 +82,30 @@ impl Repo {
             folder: None,
             troubles: vec![],
         };
-        let Some(snapshots) = &self.snapshots_dir else { return None };
+        let snapshots = self.snapshots_dir.as_ref()?;
         let opened = match snapshots.dir(name) {
             Err(error) if Refused::of(&error) == Some(Refused::Symlink) => {
-                self.behind(snapshots, name).and_then(|real| {
+                self.real_name(snapshots, name).and_then(|real| {
                     snapshot.real = real;
                     snapshots.dir(&snapshot.real)
                 })
             }
             opened => opened,
         };
-        match opened {
-            Ok(dir) => {
-                snapshot.folder = dir.look("").ok();
-                self.read_files(&dir, &mut snapshot)?;
-            }
+        let read = opened.and_then(|dir| {
+            snapshot.folder = dir.look("").ok();
+            self.read_files(&dir, &mut snapshot)
+        });
+        match read {
+            Ok(()) => {}
             Err(error) if is_gone(&error) => return None,
-            Err(error) => {
-                snapshot.troubles.push(Trouble { path: snapshot.place.clone(), error });
-            }
+            Err(error) => snapshot.troubles.push(Trouble { path: snapshot.place.clone(), error }),
         }
         Some(snapshot)
     }
 
-    /// The snapshot of this repo that the link `name` leads to: it is then opened by its own name.
-    fn behind(&self, snapshots: &Dir, name: &OsStr) -> io::Result<OsString> {
+    /// The snapshot of this repo that the symlink `name` leads to: it is then opened by its own name.
+    fn real_name(&self, snapshots: &Dir, name: &OsStr) -> io::Result<OsString> {
         let there = snapshots.look_through(name)?;
         let is_there = |name: &OsStr| {
             snapshots
@@ -121,96 +116,70 @@ impl Repo {
         real.map(|(name, _)| name.clone()).ok_or_else(|| Refused::Symlink.into())
     }
 
-    /// Where the bytes of a file of `snapshot` are, by names alone; none when it has none.
-    pub(crate) fn file_at(&self, snapshot: &Snapshot, file: &SnapshotFile) -> Option<At> {
-        match &file.content {
-            Content::Blob { name, .. } => self.blob_at(name),
-            Content::Copy(_) => Some(At {
-                dir: Arc::clone(self.snapshots_dir.as_ref()?),
-                below: Path::new(&snapshot.real).join(&file.path),
-            }),
-            Content::Astray { .. } | Content::Odd => None,
-        }
-    }
-
-    /// Reads the files below `top`; none when that has gone. One folder is open at a time, however
-    /// deep they lie.
-    fn read_files(&self, top: &Dir, snapshot: &mut Snapshot) -> Option<()> {
-        let mut ahead = vec![(PathBuf::new(), 0)];
-        while let Some((below, depth)) = ahead.pop() {
-            let files = &mut snapshot.files;
-            let Inner { mut folders, error } = if depth == 0 {
-                self.read_folder(top, &below, depth, files)
-            } else if depth > DEEPEST {
-                Inner { error: Some(too_deep()), ..Inner::default() }
-            } else {
-                match top.dir(&below) {
-                    Ok(dir) => self.read_folder(&dir, &below, depth, files),
-                    Err(error) => Inner { error: Some(error), ..Inner::default() },
+    /// Reads the files below `top`.
+    ///
+    /// # Errors
+    /// When `top` itself cannot be listed.
+    fn read_files(&self, top: &Dir, snapshot: &mut Snapshot) -> io::Result<()> {
+        let mut listed = Ok(());
+        top.walk(DEEPEST + 1, |found| {
+            let (path, content) = match found {
+                Found::Closed { path, error } if path.as_os_str().is_empty() => {
+                    listed = Err(error);
+                    return false;
                 }
-            };
-            match error {
-                None => {}
-                Some(error) if is_gone(&error) && depth == 0 => return None,
-                Some(error) if is_gone(&error) => {}
-                Some(error) => {
-                    let path = match depth {
-                        0 => snapshot.place.clone(),
-                        _ => snapshot.place.join(&below),
-                    };
-                    snapshot.troubles.push(Trouble { path, error });
-                }
-            }
-            folders.sort_unstable_by(|one, other| other.cmp(one));
-            ahead.extend(folders.into_iter().map(|name| (below.join(name), depth + 1)));
-        }
-        Some(())
-    }
-
-    fn read_folder(
-        &self,
-        dir: &Dir,
-        below: &Path,
-        folders: usize,
-        files: &mut Vec<SnapshotFile>,
-    ) -> Inner {
-        let mut inner = Inner::default();
-        let listed = dir.visit(|name, kind| {
-            let content = match kind {
-                Kind::Folder => {
-                    inner.folders.push(name.to_owned());
-                    return;
-                }
-                Kind::Link => self.link(dir, name, folders),
-                Kind::File => dir.look(name).map(Content::Copy),
-                Kind::Fifo | Kind::Device | Kind::Other => Ok(Content::Odd),
+                Found::Closed { path, error } => (path, Err(error)),
+                Found::Entry { path, stamp } => match stamp.kind {
+                    Kind::Folder if path.iter().count() <= DEEPEST => return true,
+                    Kind::Folder => (path, Err(too_deep())),
+                    Kind::Link => (path, self.link(top, path)),
+                    _ => (path, Ok(Content::Entry(stamp))),
+                },
             };
             match content {
                 Ok(content) => {
-                    files.push(SnapshotFile { path: below.join(name), folders, content });
+                    let folders = path.iter().count() - 1;
+                    snapshot.files.push(SnapshotFile { path: path.to_owned(), folders, content });
                 }
                 Err(error) if is_gone(&error) => {}
-                // One for the folder will do: it is closed for all of them.
                 Err(error) => {
-                    inner.error.get_or_insert(error);
+                    snapshot.troubles.push(Trouble { path: snapshot.place.join(path), error });
                 }
             }
+            false
         });
-        if let Err(error) = listed {
-            inner.error.get_or_insert(error);
-        }
-        inner
+        listed
     }
 
-    /// A link of a snapshot.
-    fn link(&self, dir: &Dir, name: &OsStr, folders: usize) -> io::Result<Content> {
-        let text = dir.link(name)?;
-        Ok(match link::pointer(&text, folders, &self.path) {
+    /// A symlink of a snapshot.
+    fn link(&self, top: &Dir, path: &Path) -> io::Result<Content> {
+        let text = top.link(path)?;
+        Ok(match link::pointer(&text, path.iter().count() - 1, &self.path) {
             Pointer::Blob(name) => Content::Blob { name, absolute: false },
             Pointer::AbsoluteBlob(name) => Content::Blob { name, absolute: true },
-            Pointer::Elsewhere => {
-                Content::Astray { text, reached: Reached::of(dir.look_through(name)) }
-            }
+            Pointer::Elsewhere => Content::Link { text, target: LinkTarget::of(top, path) },
         })
+    }
+
+    /// What a program finds that opens a file of a snapshot.
+    pub(crate) fn target(&self, file: &SnapshotFile) -> LinkTarget {
+        match &file.content {
+            Content::Blob { name, .. } => self.blob_target(name),
+            Content::Link { target, .. } => *target,
+            Content::Entry(stamp) => LinkTarget::Found(*stamp),
+        }
+    }
+
+    /// Where the content of a file of `snapshot` is, by names alone; none behind a symlink that no
+    /// client makes.
+    pub(crate) fn file_at(&self, snapshot: &Snapshot, file: &SnapshotFile) -> Option<At> {
+        match &file.content {
+            Content::Blob { name, .. } => self.blob_at(name),
+            Content::Entry(_) => Some(At {
+                dir: Arc::clone(self.snapshots_dir.as_ref()?),
+                below: Path::new(&snapshot.real).join(&file.path),
+            }),
+            Content::Link { .. } => None,
+        }
     }
 }

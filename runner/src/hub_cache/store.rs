@@ -1,14 +1,17 @@
 //! The store that repos of a cache share, `<cache>/blobs`, since huggingface_hub 1.32.
 
-use std::{ffi::OsString, io, os::unix::ffi::OsStrExt as _, path::PathBuf};
+use std::{
+    ffi::OsStr,
+    io,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
 
 use untrusted::Refused;
 
 use super::{
-    dir::{Dir, Kind, Stamp, is_no_text},
-    link::is_shard,
+    dir::{Dir, Kind, Stamp, is_gone, is_refused},
     names::Digest,
-    reached::is_gone,
 };
 
 pub(crate) use contract::hub::STORE;
@@ -31,8 +34,8 @@ pub(crate) struct Store {
 /// A file of the store.
 #[derive(Debug)]
 pub(crate) struct Payload {
-    /// Its name: the Xet hash, which is no SHA-256.
-    pub(crate) name: OsString,
+    /// Its path below the cache. Its name is the Xet hash, which is no SHA-256.
+    pub(crate) path: PathBuf,
     /// What it is.
     pub(crate) stamp: Stamp,
 }
@@ -59,11 +62,10 @@ impl Store {
             Err(error) => store.troubles.push((PathBuf::new(), error)),
             Ok(list) => {
                 for (name, kind) in list {
-                    let is_prefix = name.len() == 2 && kind == Kind::Folder;
-                    if is_prefix {
-                        store.read_shard(&dir, &name);
+                    if name.len() == 2 && kind == Kind::Folder {
+                        store.read_shard(&dir, Path::new(&name));
                     } else if name != MARKER {
-                        store.other(&dir, name.into());
+                        store.read_entry(&dir, name.into());
                     }
                 }
             }
@@ -76,45 +78,39 @@ impl Store {
         self.payloads.iter().map(|payload| payload.stamp.size).sum()
     }
 
-    fn read_shard(&mut self, store: &Dir, prefix: &OsString) {
-        let list = match store.dir(prefix).and_then(|dir| dir.list()) {
-            Ok(list) => list,
-            Err(error) if is_gone(&error) => return,
-            Err(error) => {
-                self.troubles.push((prefix.into(), error));
-                return;
+    fn read_shard(&mut self, store: &Dir, shard: &Path) {
+        match store.dir(shard).and_then(|dir| dir.list()) {
+            Ok(list) => {
+                list.into_iter().for_each(|(name, _)| self.read_entry(store, shard.join(name)));
             }
-        };
-        for (name, _) in list {
-            let path = PathBuf::from(prefix).join(&name);
-            let stem = name.as_bytes();
-            let [lock, refs] = [b".lock".as_slice(), b".refs"].map(|end| stem.strip_suffix(end));
-            let is_ours = |name: &[u8]| is_shard(prefix.as_bytes(), name);
-            if lock.or(refs).is_some_and(is_ours) {
-                continue;
-            }
-            match store.look(&path) {
-                Err(error) if is_gone(&error) => {}
-                Err(error) => self.troubles.push((path, error)),
-                Ok(stamp)
-                    if stamp.kind == Kind::File
-                        && is_ours(stem)
-                        && Digest::of_name(stem).is_some() =>
-                {
-                    self.payloads.push(Payload { name, stamp });
-                }
-                Ok(stamp) => self.others.push((path, stamp)),
-            }
+            Err(error) if is_gone(&error) => {}
+            Err(error) => self.troubles.push((shard.to_owned(), error)),
         }
     }
 
-    fn other(&mut self, store: &Dir, path: PathBuf) {
+    /// Reads the entry at `path`, below the store: a payload, its lock, its list of users, or
+    /// another file.
+    fn read_entry(&mut self, store: &Dir, path: PathBuf) {
+        let is_of_payload = is_payload(&path.with_extension(""));
+        if is_of_payload && path.extension().is_some_and(|end| end == "lock" || end == "refs") {
+            return;
+        }
         match store.look(&path) {
+            Ok(stamp) if stamp.kind == Kind::File && is_payload(&path) => {
+                self.payloads.push(Payload { path: Path::new(STORE).join(path), stamp });
+            }
             Ok(stamp) => self.others.push((path, stamp)),
             Err(error) if is_gone(&error) => {}
             Err(error) => self.troubles.push((path, error)),
         }
     }
+}
+
+/// Whether the store keeps a payload at `path`: 64 hex digits, in a folder of the first two.
+fn is_payload(path: &Path) -> bool {
+    let names: Vec<_> = path.iter().map(OsStr::as_bytes).collect();
+    matches!(names.as_slice(), [shard, name]
+        if name.starts_with(shard) && matches!(Digest::of_name(name), Some(Digest::Sha256(_))))
 }
 
 /// Whether the cache `hub` has a store.
@@ -145,7 +141,7 @@ fn is_marked(dir: &Dir) -> io::Result<bool> {
     });
     match marker {
         Ok(text) => Ok(text.is_some_and(|text| text == MARK)),
-        Err(error) if is_gone(&error) || is_no_text(&error) => Ok(false),
+        Err(error) if is_gone(&error) || is_refused(&error) => Ok(false),
         Err(error) => Err(error),
     }
 }

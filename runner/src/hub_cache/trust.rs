@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use untrusted::{Dir, Stamp, escape};
 
-use super::{belongs::belongs, store::has_store};
+use super::{client_paths::is_client_path, store::has_store};
 use crate::{
     exit::Usage,
     host::Host,
@@ -33,7 +33,7 @@ const MOST_SEEN: usize = 32;
 /// What the Hub cache was, in a folder. Nodes of a cluster that share a home may each have one of the
 /// same path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Seen {
+struct Observed {
     /// The folder's number. A container may have replaced the folder, so another number is no reason to
     /// believe a symlink.
     folder: u64,
@@ -46,12 +46,12 @@ struct Seen {
 struct Record {
     /// The path, canonical up to the first symlink that a container may have made.
     path: PathBuf,
-    seen: Vec<Seen>,
+    seen: Vec<Observed>,
 }
 
 impl Record {
     /// What was seen of this folder; otherwise the same symlink in another one, or what that had.
-    fn of(&self, now: &Seen) -> Option<&Seen> {
+    fn of(&self, now: &Observed) -> Option<&Observed> {
         let seen = || self.seen.iter().rev();
         seen()
             .find(|seen| seen.folder == now.folder)
@@ -65,7 +65,7 @@ impl Record {
 pub(crate) struct Trust {
     /// The Hub cache, as it is spelled.
     hub: PathBuf,
-    now: Seen,
+    now: Observed,
     /// What earlier runs saw.
     before: Record,
     /// Where that is kept; nothing where containers could write to it.
@@ -96,7 +96,7 @@ impl Trust {
         Some(Self {
             hub: hub.to_owned(),
             looks_right: leads_to.as_ref().is_none_or(|target| is_hub_cache(target, host.uid)),
-            now: Seen { folder: number.unwrap_or_default(), leads_to },
+            now: Observed { folder: number.unwrap_or_default(), leads_to },
             before: before.unwrap_or(Record { path, seen: vec![] }),
             file,
         })
@@ -187,7 +187,7 @@ fn is_hub_cache(target: &Path, uid: u32) -> bool {
         return dir.look("").is_ok_and(|Stamp { uid: owner, .. }| owner == uid);
     }
     let has_store = has_store(&dir);
-    list.iter().all(|(name, _)| belongs(Path::new(name), has_store))
+    list.iter().all(|(name, _)| is_client_path(Path::new(name), has_store))
 }
 
 #[cfg(test)]

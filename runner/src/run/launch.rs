@@ -25,7 +25,7 @@ use crate::{
     exit::Exit,
     host::Host,
     host_path::HostPath,
-    hub_cache::delta::Inventory,
+    hub_cache::inventory::Inventory,
     json_text::json_text,
     meter::{Meter, Recording},
     metering,

@@ -38,7 +38,7 @@ pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
         snippet("build-options", tables::options(&crate::Cli::command(), "build-image")?),
         snippet("commands", tables::commands()),
         snippet("cache-commands", tables::cache_commands()?),
-        snippet("breakages", tables::breakages()),
+        snippet("cache-problems", tables::cache_problems()),
         snippet("tasks", tables::tasks()),
         snippet("backends", tables::backends()),
         snippet("flavours", tables::flavours()),

@@ -10,9 +10,9 @@ use anyhow::{Context as _, ensure};
 use clap::{Arg, CommandFactory as _};
 use contract::{Backend, Flavour, argument::DEFAULT_CONFIG, env};
 use runner::{
+    cache_doctor::finding::Problem,
     cli,
     engine::{Engine, Mode},
-    hub_cache::breakage::What,
     plan::{Access, Input, Mount, MountVariable, RunPlan},
     render::command_line,
     shell::{CommandLine, Part, Word},
@@ -63,12 +63,12 @@ pub(super) fn cache_commands() -> anyhow::Result<Content> {
 }
 
 /// What can be wrong in a cache, and what a repair does about it.
-pub(super) fn breakages() -> Content {
-    let rows = What::ALL.map(|what| {
-        let repair = what.repair().unwrap_or("nothing").to_owned();
-        vec![code(&what.name()), what.severity().to_string(), what.about().to_owned(), repair]
+pub(super) fn cache_problems() -> Content {
+    let rows = Problem::ALL.iter().map(|problem| {
+        let (severity, about) = (problem.severity().to_string(), problem.about().to_owned());
+        vec![code(&problem.name()), severity, about, problem.repair().to_owned()]
     });
-    Content::Table { head: vec!["Finding", "", "What it is", "A repair"], rows: rows.into() }
+    Content::Table { head: vec!["Finding", "", "What it is", "A repair"], rows: rows.collect() }
 }
 
 /// The commands of `cargo xtask`.

@@ -9,7 +9,7 @@ use std::{
 
 use proptest::{collection::vec, prelude::*, sample::select};
 
-use super::{BlobLink, Pointer, blob, canonical, pointer};
+use super::{Pointer, canonical, pointer};
 
 /// A name in a folder.
 fn name() -> impl Strategy<Value = OsString> {
@@ -84,21 +84,7 @@ proptest! {
     }
 
     #[test]
-    fn a_blob_leads_to_the_shard_of_its_payload(
-        digits in "[0-9a-f]{64}",
-        prefix in prop_oneof![Just(String::new()), "[0-9a-f]{2}"],
-    ) {
-        let shard = if prefix.is_empty() { &digits[..2] } else { &prefix };
-        let link = blob(format!("../../blobs/{shard}/{digits}").as_bytes());
-        let expected = match digits.starts_with(shard) {
-            true => BlobLink::Store(OsString::from(&digits)),
-            false => BlobLink::Elsewhere,
-        };
-        prop_assert_eq!(link, expected);
-    }
-
-    #[test]
     fn any_bytes_lead_somewhere(text in any::<Vec<u8>>(), folders in 0..5_usize) {
-        let _ = (pointer(&text, folders, "/c/r".as_ref()), blob(&text));
+        let _ = (pointer(&text, folders, "/c/r".as_ref()), contract::hub::in_store(&text));
     }
 }

@@ -7,7 +7,7 @@ use contract::Backend;
 use super::{Readiness, Wanted, dataset, model};
 use crate::{
     hub_cache::{
-        CacheCensus,
+        CacheUsage,
         fixture::{COMMIT, Fixture, Kept},
     },
     loading::{
@@ -170,13 +170,13 @@ fn a_list_says_which_backends_load_a_revision() {
     fixture.write(d, own);
     fixture.write("datasets--org--e/refs/main", COMMIT);
     fixture.write(format!("datasets--org--e/snapshots/{COMMIT}/p.csv"), "text\nhello\n");
-    let census = CacheCensus::take(&fixture.path()).unwrap();
-    let line = |repo: &crate::hub_cache::RepoCensus| {
+    let usage = CacheUsage::of(&fixture.path()).unwrap();
+    let line = |repo: &crate::hub_cache::RepoUsage| {
         let revision = &repo.revisions[0];
         let names: Vec<_> = revision.backends.iter().map(|backend| backend.name()).collect();
         format!("{}: {:?} {}", repo.name.id, revision.complete, names.join(" "))
     };
-    let mut lines: Vec<_> = census.repos.iter().map(line).collect();
+    let mut lines: Vec<_> = usage.repos.iter().map(line).collect();
     lines.sort();
     insta::assert_snapshot!(lines.join("\n"));
 }
