@@ -82,7 +82,7 @@ fn rights_are_what_the_kernel_says() {
     assert!(getuid().is_root(), "only root can be two users");
     let home = tempfile::tempdir().unwrap();
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    fs::copy(program("aienergyscore"), home.path().join("aienergyscore")).unwrap();
+    fs::copy(program(), home.path().join("aienergyscore")).unwrap();
     let hub = cache(home.path());
     let entries: Vec<_> = walkdir::WalkDir::new(&hub)
         .into_iter()

@@ -53,7 +53,7 @@ impl Ada {
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
         // The build folder may lie where Ada cannot go.
         let copy = root.path().join("aienergyscore");
-        fs::copy(program("aienergyscore"), &copy).unwrap();
+        fs::copy(program(), &copy).unwrap();
         let groups = on.group().into_iter().collect();
         let ada = Self { on, root, uid, program: copy, env: on.env(), groups, _turn: turn };
         let hub = ada.home().join("hf/hub");

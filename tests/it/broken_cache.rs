@@ -49,7 +49,7 @@ impl BrokenCache {
         let root = tempfile::tempdir().unwrap();
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
         // The build folder may lie where somebody cannot go.
-        fs::copy(program("aienergyscore"), root.path().join("aienergyscore")).unwrap();
+        fs::copy(program(), root.path().join("aienergyscore")).unwrap();
         let cache = Self { root };
         fs::create_dir(cache.home()).unwrap();
         let uid = if getuid().is_root() { SOMEBODY } else { getuid().as_raw() };

@@ -34,7 +34,7 @@ fn model(hub: &Path) {
 }
 
 fn cache(hub: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(program("aienergyscore"));
+    let mut command = Command::new(program());
     command.arg("cache").args(args).env_clear();
     // What is remembered of other caches is nobody's business here.
     command.env("HF_HUB_CACHE", hub).env("HOME", hub.parent().unwrap()).output().unwrap()
@@ -190,7 +190,7 @@ fn what_is_out_of_sight_is_never_called_missing_or_empty() {
     fs::set_permissions(home.path(), Permissions::from_mode(0o755)).unwrap();
     // The build folder may lie where a stranger cannot go.
     let copy = home.path().join("aienergyscore");
-    fs::copy(program("aienergyscore"), &copy).unwrap();
+    fs::copy(program(), &copy).unwrap();
     let snapshot = format!("models--org--m/snapshots/{COMMIT}");
     let tree = format!("models--org--m/trees/{COMMIT}.json");
     let payload = format!("blobs/ab/{}", "ab".repeat(32));

@@ -38,7 +38,7 @@ fn ticks(pid: u32) -> u64 {
 
 /// What `aienergyscore cache …` says of an endless cache when it is stopped.
 fn stopped(args: &[&str], signal: Signal) -> (Option<i32>, String) {
-    stopped_by(Command::new(program("aienergyscore")), args, &[signal])
+    stopped_by(Command::new(program()), args, &[signal])
 }
 
 /// The same of a program that is started by another one, and gets several signals.
@@ -93,7 +93,7 @@ fn a_repair_that_is_stopped_while_it_looks_changes_nothing() {
 #[test]
 fn a_closed_terminal_does_not_stop_what_nohup_started() {
     let mut nohup = Command::new("/usr/bin/nohup");
-    nohup.arg(program("aienergyscore"));
+    nohup.arg(program());
     let (code, said) = stopped_by(nohup, &["verify"], &[Signal::HUP, Signal::INT]);
     assert_eq!(code, Some(130), "{said}");
 }

@@ -24,7 +24,7 @@ impl Shared {
     fn new() -> Self {
         let shared = Self(tempfile::tempdir().unwrap());
         fs::set_permissions(shared.0.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        fs::copy(program("aienergyscore"), shared.0.path().join("aienergyscore")).unwrap();
+        fs::copy(program(), shared.0.path().join("aienergyscore")).unwrap();
         fs::create_dir(shared.hub()).unwrap();
         chown(shared.hub(), Some(Member::Ada as u32), Some(GROUP)).unwrap();
         fs::set_permissions(shared.hub(), fs::Permissions::from_mode(0o2775)).unwrap();

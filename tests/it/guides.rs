@@ -10,7 +10,6 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
     time::SystemTime,
 };
 
@@ -31,10 +30,7 @@ use self::{
     markdown::{ShellBlock, anchors, code, links, shell_blocks},
     world::World,
 };
-use crate::{
-    harness::{program, workspace},
-    results::Leaves,
-};
+use crate::{results::Leaves, workspace::workspace};
 
 /// Parts of folder names: nothing special, and what breaks `-v`, CSV and unquoted variables.
 const INFIXES: [&str; 2] = ["", " of Ada, x:y"];
@@ -153,66 +149,6 @@ fn the_compiler_that_is_asked_for_is_the_one_that_is_needed() {
     assert!(readme.contains(&format!("[Rust](https://rustup.rs) {version} or newer")), "{version}");
 }
 
-#[test]
-fn the_guides_are_what_the_code_says() {
-    let output = docs(workspace(), &["--check"]);
-    assert!(output.status.success(), "{}", text(&output.stdout));
-}
-
-#[test]
-fn an_edit_by_hand_is_shown_refused_and_undone() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path();
-    fs::create_dir(root.join("ai_helpers")).unwrap();
-    fs::copy(workspace().join("README.md"), root.join("README.md")).unwrap();
-    for entry in fs::read_dir(workspace().join("ai_helpers")).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), root.join("ai_helpers").join(entry.file_name())).unwrap();
-    }
-    assert!(docs(root, &[]).status.success());
-    let [readme, other] = ["README.md", "ai_helpers/HUB_CACHE.md"].map(|name| root.join(name));
-    let original = fs::read_to_string(&readme).unwrap();
-    fs::write(&readme, original.replace("  --rm \\\n", "")).unwrap();
-    let long_ago = SystemTime::UNIX_EPOCH;
-    fs::File::options().append(true).open(&other).unwrap().set_modified(long_ago).unwrap();
-
-    let check = docs(root, &["--check"]);
-    assert_eq!(check.status.code(), Some(1));
-    let diff = text(&check.stdout);
-    assert!(diff.starts_with("--- a/README.md\n+++ b/README.md\n@@ "), "{diff}");
-    assert!(diff.contains("\n+  --rm \\\n") && !diff.contains("HUB_CACHE.md"), "{diff}");
-    assert!(text(&check.stderr).contains("run `cargo xtask docs`"), "{check:?}");
-    assert!(fs::read_to_string(&readme).unwrap() != original, "a check has written");
-
-    assert!(docs(root, &[]).status.success());
-    assert!(fs::read_to_string(&readme).unwrap() == original, "not as it was");
-    let written = fs::metadata(&other).unwrap().modified().unwrap();
-    assert_eq!(written, long_ago, "an unchanged guide was written");
-}
-
-#[test]
-fn faults_of_all_guides_are_told_with_file_and_line() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path();
-    fs::create_dir(root.join("ai_helpers")).unwrap();
-    let page = "<!-- snippet: absent -->\n<!-- /snippet -->\n";
-    fs::write(root.join("README.md"), page).unwrap();
-    fs::write(root.join("ai_helpers/PAGE.md"), "<!-- snippet: variables -->\n").unwrap();
-    for arguments in [&[][..], &["--check"]] {
-        let output = docs(root, arguments);
-        assert_eq!(output.status.code(), Some(1));
-        let said = text(&output.stderr);
-        for fault in [
-            "\nREADME.md:1: there is no snippet `absent`",
-            "\nai_helpers/PAGE.md:1: `variables` has no end",
-            "\nxtask/src/docs/snippets.rs:",
-        ] {
-            assert!(said.contains(fault), "{said}");
-        }
-    }
-    assert_eq!(fs::read_to_string(root.join("README.md")).unwrap(), page);
-}
-
 /// The guides whose commands a reader may type: text and path.
 fn guides() -> Vec<(String, PathBuf)> {
     let is_guide = |path: &Path| {
@@ -254,14 +190,9 @@ fn world_of(block: &ShellBlock, infix: &str) -> World {
 fn is_cargo_command(call: &str) -> bool {
     let words: Vec<_> = call.split(' ').collect();
     let [name, args @ ..] = words.as_slice() else { return false };
-    if *name == "xtask" {
-        // Options are read in order, so one that is not known is told before the help.
-        let help = Command::new(program("xtask")).args(args).arg("--help").output();
-        return help.expect("xtask can be started").status.success();
-    }
     let value = |flag| args.iter().skip_while(|word| **word != flag).nth(1);
     let package = value("--path").or_else(|| value("--package"));
-    ["build", "clippy", "deny", "fmt", "install", "test"].contains(name)
+    ["build", "clippy", "deny", "fmt", "install", "test", "xtask"].contains(name)
         && package.is_none_or(|package| workspace().join(package).join("Cargo.toml").is_file())
 }
 
@@ -348,14 +279,4 @@ fn shown_by_the_program(world: &World, line: &str) -> Shown {
     let mut shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let argv = serde_json::from_value(shown["argv"].take()).unwrap();
     Shown { argv, plan: shown["plan"].take() }
-}
-
-fn docs(root: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(program("xtask"));
-    command.arg("docs").args(args).arg("--root").arg(root);
-    command.output().expect("xtask can be started")
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).expect("UTF-8")
 }

@@ -1,28 +1,31 @@
 //! What the tests stand on: the built programs, and an engine that only records.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     ffi::{OsStr, OsString},
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{Arc, Once, atomic::AtomicBool},
 };
 
 use signal_hook::{consts::SIGHUP, flag};
 
-/// The program `name` of this workspace, built like the tests themselves.
-pub(crate) fn program(name: &str) -> PathBuf {
-    static BUILT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    let test = std::env::current_exe().expect("a test has a path");
-    let folder = test.ancestors().nth(2).expect("a test lies in target/<profile>/deps");
-    let mut built = BUILT.lock().expect("no build panicked");
-    if built.insert(name.to_owned()) {
-        let_hangups_count();
-        build(name, folder);
-    }
-    folder.join(name)
+pub(crate) use crate::workspace::workspace;
+
+/// The program under test, which Cargo builds beside the tests.
+pub(crate) fn program() -> &'static Path {
+    static HANGUPS: Once = Once::new();
+    HANGUPS.call_once(let_hangups_count);
+    Path::new(env!("CARGO_BIN_EXE_aienergyscore"))
+}
+
+/// The entrypoint, which Cargo builds for the tests of its own package.
+pub(crate) fn entrypoint() -> PathBuf {
+    let path = program().with_file_name(contract::ENTRYPOINT);
+    assert!(path.exists(), "`{}` is missing; run `cargo test --workspace`", path.display());
+    path
 }
 
 /// Lets a closed terminal end what tests start, also where the tests were told to ignore that, as
@@ -34,27 +37,6 @@ fn let_hangups_count() {
     if mask >> (SIGHUP - 1) & 1 == 1 {
         flag::register(SIGHUP, Arc::new(AtomicBool::new(false))).expect("SIGHUP can be caught");
     }
-}
-
-fn build(name: &str, folder: &Path) {
-    let profile = match folder.file_name().and_then(OsStr::to_str) {
-        Some("debug") | None => "dev",
-        Some(other) => other,
-    };
-    let target = folder.parent().expect("a profile's folder lies in the build folder");
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--workspace", "--bin", name, "--profile", profile])
-        .arg("--target-dir")
-        .arg(target)
-        .current_dir(workspace())
-        .status()
-        .expect("cargo can be started");
-    assert!(status.success(), "building `{name}` failed");
-}
-
-/// The top folder of this workspace.
-pub(crate) fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lie one folder below the root")
 }
 
 /// What a program did.
@@ -121,7 +103,7 @@ impl Sandbox {
 
     /// `aienergyscore` in this sandbox, without input.
     pub(crate) fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(program("aienergyscore"));
+        let mut command = Command::new(program());
         command.args(args).env_clear().envs(&self.env);
         command.current_dir(self.cwd()).stdin(Stdio::null());
         command
@@ -273,8 +255,7 @@ pub(crate) mod smoke {
     }
 
     fn made(name: &str) -> PathBuf {
-        let runner = program("aienergyscore");
-        let made = runner.ancestors().nth(2).expect("target/<profile>/program").join(name);
+        let made = program().ancestors().nth(2).expect("target/<profile>/program").join(name);
         assert!(
             made.exists(),
             "`{}` is missing; run `cargo xtask smoke` first, for weights with `--flavour cpu`",

@@ -37,9 +37,7 @@ impl World {
         // The build folder may lie where somebody cannot go. No child of another test's must have
         // the copy open for writing.
         let copy = world.at("aienergyscore");
-        assert!(
-            Command::new("cp").arg(program("aienergyscore")).arg(copy).status().unwrap().success()
-        );
+        assert!(Command::new("cp").arg(program()).arg(copy).status().unwrap().success());
         for folder in ["home/hub", "home/secrets"] {
             fs::create_dir_all(world.at(folder)).unwrap();
         }

@@ -55,7 +55,7 @@ fn made(layout: &str, broken: &str) -> Made {
 impl Made {
     /// `aienergyscore cache …`, as whoever owns the cache.
     fn cache(&self, args: &[&str]) -> Output {
-        let ours = program("aienergyscore");
+        let ours = program();
         let copy = self.home.with_file_name("aienergyscore");
         fs::copy(ours, &copy).unwrap();
         let mut command = if getuid().is_root() {

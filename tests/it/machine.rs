@@ -12,7 +12,7 @@ use std::{
 use runner::engine::{Client, Engine, Mode};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use crate::harness::workspace;
+use crate::workspace::workspace;
 
 /// Where `tests/engines.sh` keeps its engines.
 const DIR: &str = "/var/lib/aienergyscore-test";

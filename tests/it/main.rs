@@ -1,4 +1,4 @@
-//! Integration tests against the built programs. They need no engine, no network and no model;
+//! Tests of `aienergyscore` as a user runs it. They need no engine, no network and no model;
 //! those that do are ignored with the reason, and run with `-- --include-ignored`.
 
 mod acl_cache;
@@ -27,7 +27,6 @@ mod hub_peer;
 mod hub_running;
 mod hub_scan;
 mod hub_written;
-mod images;
 mod killed_early;
 mod loading;
 mod machine;
@@ -50,3 +49,4 @@ mod stacks;
 mod under_way;
 mod variables;
 mod vllm;
+mod workspace;

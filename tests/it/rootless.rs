@@ -33,7 +33,7 @@ impl Rootless {
         let root = tempfile::tempdir().unwrap();
         let at = |name: &str| root.path().join(name);
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        fs::copy(program("aienergyscore"), at("aienergyscore")).unwrap();
+        fs::copy(program(), at("aienergyscore")).unwrap();
         for folder in ["home", "run"] {
             fs::create_dir(at(folder)).unwrap();
             chown(at(folder), Some(ADA), Some(ADA)).unwrap();

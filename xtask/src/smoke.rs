@@ -148,7 +148,7 @@ fn subject(
     });
     ensure!(
         backend != Backend::Vllm,
-        "the `{backend}` backend runs no model itself; `cargo test --package tests vllm -- \
+        "the `{backend}` backend runs no model itself; `cargo test --package runner --test it vllm -- \
          --include-ignored` tries it on servers that do"
     );
     ensure!(

@@ -195,7 +195,7 @@ impl Fake {
         let engine = PathBuf::from(self.docker.path().split(':').next().unwrap());
         fs::set_permissions(engine, fs::Permissions::from_mode(0o777)).unwrap();
         // The build folder may lie where Ada cannot go.
-        fs::copy(program("aienergyscore"), root.join("aienergyscore")).unwrap();
+        fs::copy(program(), root.join("aienergyscore")).unwrap();
         self
     }
 

@@ -93,7 +93,7 @@ impl Reader {
         ada.own(&home);
         // Where `run_docker.sh` looks for a build.
         fs::create_dir_all(root.join("target/debug")).unwrap();
-        fs::copy(program("aienergyscore"), root.join("target/debug/aienergyscore")).unwrap();
+        fs::copy(program(), root.join("target/debug/aienergyscore")).unwrap();
         fs::create_dir(root.join("bin")).unwrap();
         for name in RECORDED {
             executable(&root.join("bin").join(name), &recorder(Path::new("/dev/null")));

@@ -16,7 +16,7 @@ use super::markdown::quotes;
 use crate::{
     ada::Ada,
     fake_runs::GOOD,
-    harness::{FakeDocker, Sandbox, program, smoke, workspace},
+    harness::{FakeDocker, Sandbox, entrypoint, program, smoke, workspace},
     machine::On,
 };
 
@@ -310,7 +310,7 @@ impl Here {
 
     /// What the program in an image says of the benchmark's arguments.
     fn entrypoint(&self, backend: &str, args: &[&str]) -> String {
-        let mut command = Command::new(program(contract::ENTRYPOINT));
+        let mut command = Command::new(entrypoint());
         command.args(args).env_clear().current_dir(self.0.cwd());
         command.env("HOME", self.0.home()).env("RESULTS_DIR", self.0.cwd().join("results"));
         command.env("BENCHMARK_BACKEND", backend);
@@ -331,7 +331,7 @@ impl Here {
         let engine = Path::new(engine.split(':').next().expect("a first folder"));
         fs::set_permissions(engine, fs::Permissions::from_mode(0o777)).unwrap();
         // The build folder may lie where Ada cannot go.
-        fs::copy(program("aienergyscore"), root.join("aienergyscore")).unwrap();
+        fs::copy(program(), root.join("aienergyscore")).unwrap();
         self
     }
 

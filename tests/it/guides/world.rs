@@ -141,7 +141,7 @@ impl World {
     /// The reader's environment.
     pub(crate) fn env(&self) -> BTreeMap<String, String> {
         let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
-        let program = program("aienergyscore");
+        let program = program();
         let programs = program.parent().expect("a program lies in a folder");
         let target = programs.parent().expect("a profile's folder lies in the build folder");
         let bin = self.root.path().join("bin");

@@ -131,7 +131,7 @@ impl World {
 
     /// `aienergyscore cache …`.
     pub(crate) fn cache(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(program("aienergyscore"));
+        let mut command = Command::new(program());
         command.arg("cache").args(args).env_clear().current_dir(&self.home);
         command.env("PATH", std::env::var("PATH").unwrap());
         command.env("HOME", &self.home).env("HF_HUB_CACHE", &self.hub);

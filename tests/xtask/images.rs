@@ -4,7 +4,6 @@ use std::{
     fs,
     io::Write as _,
     os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
     process::{Command, Output, Stdio},
     sync::{LazyLock, Mutex, MutexGuard, PoisonError},
 };
@@ -12,7 +11,10 @@ use std::{
 use contract::{Flavour, label};
 use serde_json::Value;
 
-use crate::{harness::program, machine::On};
+use crate::machine::On;
+
+/// The program under test.
+const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
 
 /// What the cpu image may take at most.
 const CPU_BYTES: u64 = 1_600_000_000;
@@ -28,7 +30,7 @@ static CPU: LazyLock<Value> =
     LazyLock::new(|| build(&["--flavour", "cpu", "--bootstrap-base", "--json"]));
 
 fn build_image(args: &[&str]) -> Output {
-    Command::new(program("xtask")).arg("build-image").args(args).output().unwrap()
+    Command::new(XTASK).arg("build-image").args(args).output().unwrap()
 }
 
 fn build(args: &[&str]) -> Value {
@@ -223,7 +225,7 @@ fn podman_builds_what_it_runs() {
     );
     fs::write(&storage, text).unwrap();
     let told = |(name, _): &(&str, String)| *name == "CONTAINERS_CONF";
-    let podman = |program: PathBuf, args: &[&str]| {
+    let podman = |program: &str, args: &[&str]| {
         let mut command = Command::new(program);
         command.args(args).envs(On::PodmanRootless.env().into_iter().filter(told));
         let output = command.env("CONTAINERS_STORAGE_CONF", &storage).output().unwrap();
@@ -233,15 +235,15 @@ fn podman_builds_what_it_runs() {
     };
     let build = || {
         let args = ["build-image", "--engine", "podman", "--json"];
-        serde_json::from_str::<Value>(&podman(program("xtask"), &args)).unwrap()
+        serde_json::from_str::<Value>(&podman(XTASK, &args)).unwrap()
     };
     let (first, again) = (build(), build());
     assert_eq!((&first["built"], &again["built"]), (&Value::from(true), &Value::from(false)));
     let image = first["image"].as_str().unwrap();
-    let said = podman("podman".into(), &["run", "--rm", "--network", "none", image, "--version"]);
+    let said = podman("podman", &["run", "--rm", "--network", "none", image, "--version"]);
     assert!(said.starts_with(contract::ENTRYPOINT), "{said}");
     let args = ["verify", "--engine", "podman", "--results", folder.path().to_str().unwrap()];
-    let said = podman(program("xtask"), &args);
+    let said = podman(XTASK, &args);
     assert!(said.contains("built from this tree"), "{said}");
 }
 

@@ -1,0 +1,13 @@
+//! Tests of `cargo xtask` as a contributor runs it. Those that need an engine are ignored with the
+//! reason, and run with `-- --include-ignored`.
+
+mod docs;
+mod images;
+#[path = "../it/machine.rs"]
+#[allow(dead_code, reason = "most of it serves the tests of `aienergyscore`")]
+mod machine;
+#[path = "../it/guides/markdown.rs"]
+#[allow(dead_code, reason = "most of it serves the tests of `aienergyscore`")]
+mod markdown;
+#[path = "../it/workspace.rs"]
+mod workspace;
