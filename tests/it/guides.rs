@@ -192,7 +192,7 @@ fn is_cargo_command(call: &str) -> bool {
     let [name, args @ ..] = words.as_slice() else { return false };
     let value = |flag| args.iter().skip_while(|word| **word != flag).nth(1);
     let package = value("--path").or_else(|| value("--package"));
-    ["build", "clippy", "deny", "fmt", "install", "test", "xtask"].contains(name)
+    ["build", "clippy", "deny", "fmt", "install", "test", "uninstall", "xtask"].contains(name)
         && package.is_none_or(|package| workspace().join(package).join("Cargo.toml").is_file())
 }
 

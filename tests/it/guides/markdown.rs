@@ -91,20 +91,19 @@ pub(crate) fn code(page: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// The text blocks of a section, each with the heading of its subsection.
-pub(crate) fn quotes(page: &str, section: &str) -> Vec<(String, String)> {
+/// The text blocks of the subsections, each with the heading of its own.
+pub(crate) fn quotes(page: &str) -> Vec<(String, String)> {
     let mut quotes = vec![];
-    let (mut inside, mut heading) = (false, String::new());
+    let mut heading = None;
     for (_, kind, text) in parts(page) {
         match kind {
+            Part::Line if text.starts_with("## ") => heading = None,
             Part::Line => {
                 if let Some(title) = text.strip_prefix("### ") {
-                    heading = title.to_owned();
-                } else if let Some(title) = text.strip_prefix("## ") {
-                    inside = title == section;
+                    heading = Some(title.to_owned());
                 }
             }
-            Part::Fence("text") if inside => quotes.push((heading.clone(), text)),
+            Part::Fence("text") => quotes.extend(heading.clone().map(|heading| (heading, text))),
             Part::Fence(_) => {}
         }
     }
@@ -193,5 +192,5 @@ no
 ";
     let expected = [("One", "error: a\n  b"), ("Two", "c")];
     let expected = expected.map(|(heading, text)| (heading.to_owned(), text.to_owned()));
-    assert_eq!(quotes(page, "Troubleshooting"), expected);
+    assert_eq!(quotes(page), expected);
 }

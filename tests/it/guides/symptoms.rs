@@ -275,10 +275,11 @@ fn assert_quoted(symptoms: &[Symptom]) {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// Headings and messages of the guide's section.
+/// Headings and messages of the guides about troubles.
 fn guide() -> Vec<(String, String)> {
-    let page = workspace().join("ai_helpers/DOCKER_VOLUME_MOUNTING.md");
-    quotes(&fs::read_to_string(page).unwrap(), "Troubleshooting")
+    let pages = ["TROUBLESHOOTING.md", "DOCKER_VOLUME_MOUNTING.md"];
+    let pages = pages.map(|name| workspace().join("ai_helpers").join(name));
+    pages.iter().flat_map(|page| quotes(&fs::read_to_string(page).unwrap())).collect()
 }
 
 fn on_one_line(text: &str) -> String {
