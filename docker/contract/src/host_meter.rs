@@ -7,9 +7,6 @@ use crate::device::{DeviceKind, Status};
 /// Name of a phase that reads prompts and writes answers, both in one.
 pub const PROMPTS: &str = "prompts";
 
-/// How the note begins of what the meter took itself.
-pub const OWN_SHARE: &str = "the meter itself took";
-
 /// What the host's meters said of one run. Times are in seconds after [`begun`](Self::begun).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HostMeter {

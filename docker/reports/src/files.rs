@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Folder, json};
 
 /// optimum-benchmark's own configuration.
-pub(super) const CONFIG: &str = "benchmark_config.json";
+pub const CONFIG: &str = "benchmark_config.json";
 
 /// The files, or why one of them cannot be read.
 #[derive(Debug)]

@@ -26,7 +26,7 @@ use serde_json::Value;
 pub use self::{
     details::{Details, Sourced},
     energy::MOST_WATT_HOURS,
-    files::Files,
+    files::{CONFIG, Files},
     folder::Folder,
     node::MOST_SECONDS,
     numbers::{EnergyNumbers, Numbers, RunNumbers},

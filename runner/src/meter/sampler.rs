@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use contract::host_meter::{OWN_SHARE, OtherProcess};
+use contract::host_meter::OtherProcess;
 
 use super::{
     gauge::Gauge,

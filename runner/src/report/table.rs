@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use contract::host_meter::OWN_SHARE;
 use untrusted::escape;
 
 use super::{

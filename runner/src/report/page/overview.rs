@@ -1,6 +1,6 @@
 //! Several runs side by side: bars of what they drew, and a table of all their numbers.
 
-use contract::summary::{DeviceKind, Run, Status, Summary};
+use contract::summary::{DeviceKind, Run, Status};
 use maud::{Markup, html};
 
 use super::{

@@ -7,11 +7,11 @@ use contract::{
     output::{ENERGY_WH, RECORD, REPORT, is_output},
     summary::Summary,
 };
-use reports::{Folder, json};
+use reports::{CONFIG, Folder, json};
 use serde_json::Value;
 use untrusted::{Found, Kind, Refused};
 
-use super::super::{details::CONFIG, plain::plain};
+use super::super::plain::plain;
 
 /// More than the logs of any run, in bytes: they are packed in memory.
 const MOST_BYTES: u64 = 512 << 20;

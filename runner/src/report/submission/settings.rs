@@ -15,13 +15,10 @@ use contract::{
     output::{RECORD, REPORT},
     summary::Run,
 };
+use reports::CONFIG;
 use serde_json::{Value, json};
 
-use super::{
-    super::{details::CONFIG, plain::plain},
-    evidence::Evidence,
-    rules::Rule,
-};
+use super::{super::plain::plain, evidence::Evidence, rules::Rule};
 
 /// What to do about a setting that is not told.
 const AGAIN: &str = "run again with `aienergyscore run`, whose logs tell it";

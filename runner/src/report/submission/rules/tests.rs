@@ -5,12 +5,11 @@ use contract::{
     output::{COMPLETION, ENERGY_WH, LOG, RECORD, REPORT, SUMMARY},
     summary::{DeviceKind, Status},
 };
-use reports::energy_text;
+use reports::{CONFIG, energy_text};
 use serde_json::{Value, json};
 
 use super::{Evidence, Rule, between, judge};
 use crate::report::{
-    details::CONFIG,
     figures::Figures,
     groups::groups,
     read::tests::read,
