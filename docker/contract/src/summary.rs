@@ -8,6 +8,9 @@ use crate::{
     host_meter::{HostMeter, Phase},
 };
 
+/// How a note begins that says that the tracker's own waiting is much of an energy.
+pub const TOO_SHORT: &str = "too short to measure";
+
 /// The summary of one run. `units`, `total`, `format` and the three phases are the keys that
 /// AIEnergyScore's tools know; they speak of GPU energy alone, and are `null` when it was not
 /// measured.

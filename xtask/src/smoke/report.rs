@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
-use contract::summary::{CacheDelta, Summary};
+use contract::summary::{CacheDelta, Summary, TOO_SHORT};
 use serde::Serialize;
 
 /// One run.
@@ -72,7 +72,10 @@ impl Report {
         rows.extend(runs.iter().zip(1..).map(|(run, number)| row(number, run, *uid)));
         let mut text = aligned(&rows) + "\n";
         for (Run { summary, .. }, number) in runs.iter().zip(1..) {
-            let energy = runner::report::energy(&summary.measurement);
+            // An energy that is mostly the tracker's own waiting is none of the model's.
+            let short = summary.notes.iter().find(|note| note.starts_with(TOO_SHORT));
+            let energy =
+                short.cloned().unwrap_or_else(|| runner::report::energy(&summary.measurement));
             let _ = writeln!(text, "energy of run {number}: {energy}");
         }
         if let Some(folder) = runs.last().and_then(|run| run.results.parent()) {
@@ -131,7 +134,7 @@ mod tests {
         summary::{CacheDelta, Measurement, Run as Numbers, Status, Summary},
     };
 
-    use super::{Report, Run};
+    use super::{Report, Run, TOO_SHORT};
 
     fn run(number: u32, blobs_added: u64, owners: &[(u32, u64)]) -> Run {
         Run {
@@ -192,6 +195,15 @@ mod tests {
         results: /w/target/smoke/results (engine: docker)
         smoke test passed: the second run added 0 blobs (0 bytes) to the Hub cache, and every file is yours
         ");
+    }
+
+    #[test]
+    fn an_energy_that_is_mostly_waiting_is_not_shown_as_the_models() {
+        let mut runs = vec![run(1, 0, &[(1000, 9)]), run(2, 0, &[(1000, 9)])];
+        runs[0].summary.notes = vec!["of the prompts".into(), format!("{TOO_SHORT}: it waited")];
+        let table = Report::new("docker", "it answers".into(), runs, 1000).table();
+        assert!(table.contains("energy of run 1: too short to measure: it waited\n"), "{table}");
+        assert!(table.contains("energy of run 2: not measured: no counter here\n"), "{table}");
     }
 
     #[test]
