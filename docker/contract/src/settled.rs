@@ -82,11 +82,13 @@ pub const SETTLED: [Settled; 31] = [
         "it is one failed prompt, as one with a token that the model does not know",
     ),
     settled(
-        "weights that are not numbers (NaN) are measured; an unknown quantisation is passed over (both)",
+        "weights that are not numbers (NaN) are measured (`optimum`), an unknown quantisation is \
+         passed over (`pytorch`)",
         "both fail before anything is measured; an adapter beside a model is noted",
     ),
     settled(
-        "`NA`, `null` and empty cells of CSV files left out, numbers rewritten (both)",
+        "`NA`, `null` and empty cells of CSV files end the run (`optimum`) or are the prompt \
+         `None` (`pytorch`), and numbers are rewritten (both)",
         "every cell is the text that it is, in compressed files and archives, too",
     ),
     settled(
@@ -114,7 +116,7 @@ pub const SETTLED: [Settled; 31] = [
         "the summary names the source of every figure, as the tracker really used it",
     ),
     settled(
-        "services on the internet are asked where the machine is, for CO2 figures alone (both)",
+        "services of the internet and of clouds are asked where the machine is, for CO2 figures alone (both)",
         "nobody is asked",
     ),
     settled(
