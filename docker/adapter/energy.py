@@ -8,13 +8,15 @@ SHARE = 0.1
 
 
 def ask_nobody_where_we_are():
-    """Keeps the tracker from asking services on the internet where this machine is.
+    """Keeps the tracker from asking services of the internet and of clouds where this machine is.
 
     It would, at every start, for a carbon intensity that nothing here uses: energies do not depend
     on the place. The place that it falls back to by itself is told instead.
     """
     from codecarbon.external import geography
 
+    no_cloud = geography.CloudMetadata(provider=None, region=None)
+    geography.CloudMetadata.from_utils = classmethod(lambda *_: no_cloud)
     nowhere = geography.GeoMetadata(country_iso_code="CAN", country_name="Canada", region="quebec")
     geography.GeoMetadata.from_geo_js = classmethod(lambda *_: nowhere)
 

@@ -45,6 +45,7 @@ mod report;
 mod results;
 mod rootless;
 mod run_docker;
+mod settled;
 mod stacks;
 mod under_way;
 mod variables;

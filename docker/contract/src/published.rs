@@ -51,7 +51,7 @@ const SAMPLED: &str = "its answers are sampled, and end when the model ends them
 pub const PUBLISHED: [Published; 6] = [
     Published {
         ran: "the leaderboard's configuration: `energy_star/text_generation.yaml` of \
-              optimum-benchmark, until August 2025",
+              optimum-benchmark, until August 2025, which takes random weights unless told otherwise",
         answer: Answer::Exactly(ANSWER_TOKENS),
         likeliest: true,
         prompt: "plain text",
