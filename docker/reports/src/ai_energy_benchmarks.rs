@@ -17,8 +17,6 @@ use super::{
 /// What the stack can run a model with.
 const BACKENDS: [Backend; 2] = [Backend::Pytorch, Backend::Vllm];
 
-/// The keys of `energy` that count.
-const ENERGIES: [&str; 3] = ["gpu_energy_wh", "cpu_energy_wh", "ram_energy_wh"];
 /// The key of `summary` that counts the prompts.
 const PROMPTS: &str = "total_prompts";
 /// The key of `summary` that counts those with an answer.
@@ -148,20 +146,15 @@ fn energies(root: &Node<'_>) -> anyhow::Result<Energies> {
         );
     }
     let watt_hours = |key: &str| believable(&energy.need(key)?);
-    // A fact of its sources of the first days of October 2025, before the first release.
-    let apart = ENERGIES.iter().any(|key| energy.find(key).is_some());
-    ensure!(
-        apart || energy.find("energy_wh").is_none(),
-        "its `energy` has `energy_wh` and no `{}`: the stack summed up the whole machine once, of \
-         which the GPUs' part cannot be told; {AGAIN} with a release of it",
-        ENERGIES[0]
-    );
     ensure!(
         !energy.is_empty(),
         "its `energy` is empty: the run measured none; run the benchmark with `metrics.enabled: true`"
     );
-    let [gpu, cpu, ram] = ENERGIES.map(watt_hours);
-    Ok(Energies { gpu: gpu?, cpu: cpu?, ram: ram? })
+    Ok(Energies {
+        gpu: watt_hours("gpu_energy_wh")?,
+        cpu: watt_hours("cpu_energy_wh")?,
+        ram: watt_hours("ram_energy_wh")?,
+    })
 }
 
 /// What the report itself says of the devices.

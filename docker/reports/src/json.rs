@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use serde_json::Value;
-use untrusted::Refused;
 
 use super::Folder;
 
@@ -24,23 +23,8 @@ pub(super) const NO_NUMBERS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
 /// it.
 pub fn read(folder: &Folder, name: &str) -> anyhow::Result<Option<Value>> {
     let shown = folder.shown(name);
-    let text = match folder.dir().read_if_there(name, MOST_BYTES) {
-        Ok(Some(text)) => text,
-        Ok(None) => return Ok(None),
-        Err(error) => match Refused::of(&error) {
-            Some(Refused::Symlink) => {
-                bail!("`{shown}` is a symlink, and is not followed; put the file itself there")
-            }
-            Some(Refused::NotAFile(kind)) => {
-                bail!("`{shown}` is {kind}, and should be a JSON file")
-            }
-            Some(Refused::TooLarge(most)) => bail!(
-                "`{shown}` has more than {} MiB, and a stack's file less: it must be something else",
-                most >> 20
-            ),
-            _ => return Err(error).with_context(|| format!("reading `{shown}`")),
-        },
-    };
+    let text = folder.dir().read_if_there(name, MOST_BYTES);
+    let Some(text) = text.with_context(|| format!("reading `{shown}`"))? else { return Ok(None) };
     let value = parse(&text);
     value.map(Some).with_context(|| format!("`{shown}` is not what it should be"))
 }
@@ -164,10 +148,10 @@ mod tests {
             .map(|name| format!("{:#}", read(&folder, name).unwrap_err()))
             .map(|said| said.replace(place.path().to_str().unwrap(), ""));
         insta::assert_snapshot!(said.join("\n"), @r"
-        `/folder` is a folder, and should be a JSON file
-        `/socket` is a socket, and should be a JSON file
-        `/large` has more than 64 MiB, and a stack's file less: it must be something else
-        `/link` is a symlink, and is not followed; put the file itself there
+        reading `/folder`: it is a folder, not a regular file
+        reading `/socket`: it is a socket, not a regular file
+        reading `/large`: it is larger than 64 MiB
+        reading `/link`: a symlink is in its path, and is not followed
         ");
         assert_eq!(read(&folder, "some").unwrap(), Some(json!([])));
     }

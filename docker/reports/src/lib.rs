@@ -21,7 +21,6 @@ use contract::{
     Backend, output,
     summary::{DeviceKind, Measurement, Status, Summary},
 };
-use serde_json::Value;
 
 pub use self::{
     details::{Details, Sourced},
@@ -74,28 +73,19 @@ pub fn summarize(files: Files<'_>) -> anyhow::Result<Reading> {
         }
         _ => bail!(
             "`{shown}` is in no known format (native, optimum-benchmark, ai_energy_benchmarks): {}",
-            found(&root, &report)
+            found(&root)
         ),
     };
     summary.with_context(|| format!("making a summary of `{shown}`"))
 }
 
 /// What a report in an unknown format is instead.
-fn found(root: &Node<'_>, report: &Value) -> String {
-    let has = |keys: [&str; 2]| keys.iter().all(|key| report.get(key).is_some());
-    if root.is_empty() {
-        "it is an empty object".to_owned()
-    } else if !report.is_object() {
-        format!("it is no object, but {}", root.shown())
-    } else if has(["units", "total"]) {
-        format!("it is a summary, `{}`, and should be what that is made of", output::SUMMARY)
-    } else if has(["config", "report"]) {
-        "it is `benchmark.json` of optimum-benchmark, whose report is a file of its own beside it"
-            .to_owned()
-    } else if let Some(format) = root.find("format") {
-        format!("its `format` is {}", format.shown())
-    } else {
-        format!("its keys are {}", root.keys())
+fn found(root: &Node<'_>) -> String {
+    match (root.object(), root.find("format")) {
+        (Err(_), _) => format!("it is no object, but {}", root.shown()),
+        (_, Some(format)) => format!("its `format` is {}", format.shown()),
+        _ if root.is_empty() => "it is an empty object".to_owned(),
+        _ => format!("its keys are {}", root.keys()),
     }
 }
 

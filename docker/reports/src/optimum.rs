@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{
     Reading,
     energy::{Attributed, Basis, Energies, attribute, in_reach},
+    files::CONFIG,
     json::AGAIN,
     node::{Node, name},
     numbers::{Numbers, RunNumbers},
@@ -115,16 +116,15 @@ struct Phase {
 
 impl Phases {
     fn parse(report: &Node<'_>) -> anyhow::Result<Self> {
-        let [now, once] = [COUNTED[0], PREPROCESS_ONCE].map(|phase| report.find(phase).is_some());
-        ensure!(
-            !(now && once),
-            "it has both `{}` and `{PREPROCESS_ONCE}`, and no version of its stack writes that; \
-             {AGAIN}",
-            COUNTED[0]
-        );
+        let once = report.find(PREPROCESS_ONCE).is_some();
         let first = if once { PREPROCESS_ONCE } else { COUNTED[0] };
         for name in [first, PREFILL, DECODE] {
-            ensure!(report.object()?.contains_key(name), missing(name, report));
+            ensure!(
+                report.object()?.contains_key(name),
+                "the phase `{name}` is missing: the scenario `energy_star` of a text generation \
+                 writes it, and this report has {}",
+                report.keys()
+            );
         }
         let measures =
             report.need(PREFILL)?.find("measures").map(|part| part.list()).transpose()?;
@@ -198,21 +198,6 @@ impl Phases {
     }
 }
 
-/// Why a report without the phase `name` has no score.
-fn missing(name: &str, report: &Node<'_>) -> String {
-    let has = |phase: &&str| report.find(phase).is_some();
-    let hint = if let Some(task) = OTHER_TASKS.into_iter().find(has) {
-        format!("`{task}` is of another task, which this summary does not know")
-    } else {
-        "the benchmark must run the scenario `energy_star`".to_owned()
-    };
-    format!(
-        "the phase `{name}` is missing; a text generation has {}, and this report has {}: {hint}",
-        COUNTED.map(|name| format!("`{name}`")).join(", "),
-        report.keys()
-    )
-}
-
 impl Phase {
     /// Reads a phase; only a difference of two passes may be below 0.
     fn parse(phase: &Node<'_>, difference: bool) -> anyhow::Result<Self> {
@@ -242,15 +227,12 @@ impl Phase {
         let per_unit = per_unit.and_then(|node| number(&node).ok());
         // Without energy the stack writes an efficiency of 0.
         let total = energy.optional("total", number)?.filter(|total| total.value > 0.0);
-        let passed = |node: &Node<'_>| Ok(node.traced(node.seconds_apart()?));
-        let latency = phase.find("latency");
+        let passed = |node: &Node<'_>| anyhow::Ok(node.traced(node.seconds_apart()?));
+        let latency = phase.find("latency").and_then(|latency| latency.find("total"));
         Ok(Self {
             energies,
             samples: per_unit.zip(total).map(|(per_unit, total)| per_unit * total),
-            seconds: match latency {
-                Some(latency) => latency.optional("total", passed)?,
-                None => None,
-            },
+            seconds: latency.map(|latency| passed(&latency)).transpose()?,
         })
     }
 }
@@ -263,7 +245,6 @@ fn samples(
     companions: &Companions,
 ) -> anyhow::Result<Traced> {
     let mut known: Option<(&str, Traced)> = None;
-    let mut all = false;
     for (number, whence) in [
         (record.map(|record| &record.numbers.prompts), "its record counts"),
         (companions.num_samples.as_ref(), "its configuration asked for"),
@@ -271,13 +252,10 @@ fn samples(
     ] {
         let Some(Traced { value, trace }) = number else { continue };
         let number = value.round();
-        // Floats beyond count in steps; no run is that long.
-        if number.abs() >= 1e15 {
-            continue;
-        }
         // Before 0.5 that ran all of the dataset, of a size that nothing tells.
-        if number == -1.0 && phases.writer != Writer::Now {
-            all = true;
+        let is_all = number == -1.0 && phases.writer != Writer::Now;
+        // Floats beyond count in steps; no run is that long.
+        if is_all || number.abs() >= 1e15 {
             continue;
         }
         ensure!(number > 0.0, "no prompt ran: {whence} {number} prompts; {AGAIN}, with more");
@@ -291,16 +269,10 @@ fn samples(
         );
     }
     let (_, known) = known.with_context(|| {
-        let why = if all {
-            format!(
-                "all of the dataset was asked for; {AGAIN} with `scenario.num_samples=` a number"
-            )
-        } else {
-            "its first phase has no efficiency, and no `benchmark_config.json` with \
-             `scenario.num_samples` is beside it; put that there"
-                .to_owned()
-        };
-        format!("nothing tells how many prompts ran: {why}")
+        format!(
+            "nothing tells how many prompts ran: its first phase has no efficiency, and `{CONFIG}` \
+             beside it no number in `scenario.num_samples`"
+        )
     })?;
     Ok(known)
 }

@@ -5,6 +5,8 @@ use std::{
     ops::{Add, Div, Mul},
 };
 
+use serde::{Serialize, Serializer};
+
 /// A number and the formula that gives it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Traced {
@@ -159,6 +161,12 @@ impl fmt::Display for Trace {
             write!(f, "{file}: ")?;
         }
         self.formula(f, files.len() == 1, false)
+    }
+}
+
+impl Serialize for Trace {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

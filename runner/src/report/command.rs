@@ -72,7 +72,7 @@ pub fn run(request: &Request) -> anyhow::Result<Exit> {
             // A symlink in the place of the file itself is replaced.
             let parent = file.parent().unwrap_or(Path::new(""));
             check_named("folder of the report", parent, &host)?;
-            Some(Target::open(file, *overwrite, &folders)?)
+            Some(Target::open(file, *overwrite)?)
         }
         Output::Table | Output::Json | Output::Csv => None,
     };

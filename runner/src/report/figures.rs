@@ -8,11 +8,12 @@ use contract::{
 };
 
 use reports::{EnergyNumbers, Numbers, RunNumbers, Trace, Traced};
+use serde::Serialize;
 
 use super::record::RunRecord;
 
 /// A number.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figure {
     /// Its value.
     pub value: f64,
@@ -21,6 +22,7 @@ pub struct Figure {
     /// The counter, clock or model behind it.
     pub source: String,
     /// The files and keys that it is from.
+    #[serde(rename = "from")]
     pub trace: Trace,
 }
 
@@ -32,16 +34,17 @@ impl Figure {
 }
 
 /// Energy per 1,000 prompts, as a kind of device drew it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Drawn {
+    /// The energy, in Wh per 1,000 answered prompts.
+    #[serde(flatten)]
+    pub figure: Figure,
     /// The devices.
     pub kind: DeviceKind,
     /// Whether it was the host that metered, beside the benchmark.
     pub by_host: bool,
     /// Whether too much of it is the tracker's own waiting: it is not the model's then.
     pub too_short: bool,
-    /// The energy, in Wh per 1,000 answered prompts.
-    pub figure: Figure,
 }
 
 /// All numbers that are shown of a run.

@@ -1,6 +1,7 @@
 //! Runs of the same: one model on one backend with the same settings, and how far they differ.
 
 use contract::summary::{DeviceKind, Status};
+use serde::Serialize;
 
 use super::{
     figures::{Drawn, Figure, Figures},
@@ -9,20 +10,22 @@ use super::{
 };
 
 /// Runs of the same, in the order of their folders.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Group {
     /// The runs, by their places among all.
     pub runs: Vec<usize>,
     /// What drew the energy below, and how it is known; of all runs alike.
+    #[serde(rename = "wh_per_1000_prompts")]
     pub energy: Option<Energy>,
     /// Generated tokens per second.
     pub tokens_per_second: Option<Statistics>,
     /// Seconds to the first token.
+    #[serde(rename = "time_to_first_token_seconds")]
     pub first_token: Option<Statistics>,
 }
 
 /// Energy of the runs of a group.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Energy {
     /// The devices.
     pub kind: DeviceKind,
@@ -31,6 +34,7 @@ pub struct Energy {
     /// Whether it was measured.
     pub status: Status,
     /// In Wh per 1,000 prompts.
+    #[serde(rename = "statistics")]
     pub per_thousand: Statistics,
 }
 

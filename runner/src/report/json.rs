@@ -4,8 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    figures::{Drawn, Figure, Figures},
-    groups::{Energy, Group},
+    figures::Figures,
+    groups::Group,
     record::{Broken, Details, Origin, RunRecord, Runs},
 };
 use crate::json_text::json_text;
@@ -25,7 +25,7 @@ fn value(all: &Runs, figures: &[Figures], groups: &[Group]) -> Value {
         "format": "aienergyscore report",
         "version": VERSION,
         "runs": runs.iter().zip(figures).map(|(run, figures)| of_run(run, figures)).collect::<Vec<_>>(),
-        "groups": groups.iter().map(of_group).collect::<Vec<_>>(),
+        "groups": groups,
         "broken": broken.iter().map(of_broken).collect::<Vec<_>>(),
     })
 }
@@ -47,27 +47,27 @@ fn of_run(run: &RunRecord, figures: &Figures) -> Value {
     } = figures;
     let Details { dataset, dtype, batch_size, gpus, seed } = details;
     let phases: Map<_, _> =
-        phases.iter().map(|(name, figure)| ((*name).to_owned(), of_figure(figure))).collect();
+        phases.iter().map(|(name, figure)| ((*name).to_owned(), json!(figure))).collect();
     json!({
         "folder": folder.to_string_lossy(),
         "numbers_from": match origin { Origin::Summary => "summary", Origin::Report(_) => "report" },
         "complete": completion.is_some(),
         "wh_per_1000_prompts": {
-            "gpu": gpu.as_ref().map(of_drawn),
+            "gpu": gpu,
             "gpu_phases": phases,
-            "others": others.iter().map(of_drawn).collect::<Vec<_>>(),
+            "others": others,
             "too_short": too_short,
         },
-        "tokens_per_second": tokens_per_second.as_ref().map(of_figure),
+        "tokens_per_second": tokens_per_second,
         "tokens_per_joule": tokens_per_joule.as_ref().map(|(kind, figure)| {
-            let mut figure = of_figure(figure);
+            let mut figure = json!(figure);
             figure["kind"] = json!(kind);
             figure
         }),
-        "time_to_first_token_seconds": first_token.as_ref().map(of_figure),
-        "seconds": seconds.as_ref().map(of_figure),
-        "prompts": of_figure(prompts),
-        "completion_tokens": tokens.as_ref().map(of_figure),
+        "time_to_first_token_seconds": first_token,
+        "seconds": seconds,
+        "prompts": prompts,
+        "completion_tokens": tokens,
         "dataset": dataset.as_ref().map(|told| &told.value),
         "dtype": dtype.as_ref().map(|told| &told.value),
         "batch_size": batch_size.as_ref().map(|told| told.value),
@@ -76,34 +76,6 @@ fn of_run(run: &RunRecord, figures: &Figures) -> Value {
         "doubts": doubts,
         "summary": summary,
         "host_meter": meter.as_ref().map(|(meter, _)| meter),
-    })
-}
-
-fn of_drawn(drawn: &Drawn) -> Value {
-    let Drawn { kind, by_host, too_short, figure } = drawn;
-    let mut value = of_figure(figure);
-    value["kind"] = json!(kind);
-    value["by_host"] = json!(by_host);
-    value["too_short"] = json!(too_short);
-    value
-}
-
-fn of_figure(figure: &Figure) -> Value {
-    let Figure { value, status, source, trace } = figure;
-    json!({ "value": value, "status": status, "source": source, "from": trace.to_string() })
-}
-
-fn of_group(group: &Group) -> Value {
-    let Group { runs, energy, tokens_per_second, first_token } = group;
-    let energy = energy.as_ref().map(|energy| {
-        let Energy { kind, by_host, status, per_thousand } = energy;
-        json!({ "kind": kind, "by_host": by_host, "status": status, "statistics": per_thousand })
-    });
-    json!({
-        "runs": runs,
-        "wh_per_1000_prompts": energy,
-        "tokens_per_second": tokens_per_second,
-        "time_to_first_token_seconds": first_token,
     })
 }
 

@@ -1,26 +1,16 @@
 //! The file that a report is written to: what is there is not written over unasked, and outputs of
 //! runs never.
 
-use std::{
-    ffi::{OsStr, OsString},
-    io,
-    path::{Path, PathBuf},
-};
+use std::{ffi::OsString, io, path::Path};
 
 use anyhow::{Context as _, bail, ensure};
 use contract::{
     output::{LOCK, is_output},
     previous::PREVIOUS,
 };
-use untrusted::{Dir, Found as Met, Kind, Stamp, escape};
+use untrusted::{Dir, Kind, escape};
 
-use super::{
-    record::opened,
-    search::{Found, MARKS, results_folders},
-};
-
-/// Folders of outputs in one another.
-const DEEPEST: usize = 8;
+use super::search::MARKS;
 
 /// A file to write, in a folder that stays open.
 #[derive(Debug)]
@@ -33,18 +23,19 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Looks at what is in the way, before any work is done. `folders` are those that the report is
-    /// of.
+    /// Looks at what is in the way, before any work is done.
     ///
     /// # Errors
     /// When something is that may not be written over: an output of a run never is.
-    pub(super) fn open(file: &Path, overwrite: bool, folders: &[PathBuf]) -> anyhow::Result<Self> {
+    pub(super) fn open(file: &Path, overwrite: bool) -> anyhow::Result<Self> {
         let shown = escape(&file.to_string_lossy());
         let Some(name) = file.file_name() else { bail!("`{shown}` is a folder; name a file") };
         // The parent of a bare name is empty.
         let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let dir = Dir::open(parent.unwrap_or(Path::new(".")))
-            .with_context(|| format!("writing `{shown}`"))?;
+        let parent = parent.unwrap_or(Path::new("."));
+        let writing = || format!("writing `{shown}`");
+        let dir = Dir::open(parent).with_context(writing)?;
+        let real = parent.canonicalize().with_context(writing)?;
         match dir.look(name) {
             Ok(_) if !overwrite => {
                 bail!("`{shown}` is there already; name another, or add --overwrite")
@@ -58,7 +49,7 @@ impl Target {
             _ => {}
         }
         ensure!(
-            !is_named_as_output(&dir, name)? && !is_output_of(&dir, name, folders),
+            !is_of_a_run(&real.join(name)),
             "`{shown}` is an output of a run, and results are never overwritten; name another file"
         );
         Ok(Self { dir, name: name.to_owned(), shown, overwrite })
@@ -78,65 +69,26 @@ impl Target {
     }
 }
 
-/// Whether a run that writes to `dir` leaves something of that name there, now or later.
-fn is_named_as_output(dir: &Dir, name: &OsStr) -> anyhow::Result<bool> {
-    let of_a_run = |name: &str| is_output(name) || [LOCK, PREVIOUS].contains(&name);
-    if !name.to_str().is_some_and(of_a_run) {
-        return Ok(false);
-    }
-    let mut has_results = false;
-    dir.visit(|name, _| has_results |= name == LOCK || MARKS.iter().any(|mark| name == *mark))?;
-    Ok(has_results)
-}
-
-/// Whether the file `name` in `dir` is an output of the runs in `folders`, earlier ones among them,
-/// by whatever path or link.
-fn is_output_of(dir: &Dir, name: &OsStr, folders: &[PathBuf]) -> bool {
-    let id = |stamp: Stamp| (stamp.device, stamp.inode);
-    let looked = [dir.look(name), dir.look_through(name)];
-    let targets: Vec<_> = looked.into_iter().flatten().map(id).collect();
-    if targets.is_empty() {
-        return false;
-    }
-    let (found, _) = results_folders(folders, true);
-    found.iter().any(|Found { folder, below, .. }| {
-        // A folder that cannot be read is not reported.
-        let Ok(results) = opened(folder, below) else { return false };
-        let results = results.dir();
-        let mut outputs = vec![];
-        let _ = results.visit(|name, _| {
-            if name.to_str().is_some_and(is_output) {
-                outputs.push(name.to_owned());
-            }
-        });
-        outputs.iter().any(|output| {
-            let Ok(stamp) = results.look(output) else { return false };
-            let mut is_target = targets.contains(&id(stamp));
-            if let Ok(inside) = results.dir(output) {
-                inside.walk(DEEPEST, |met| {
-                    if let Met::Entry { stamp, .. } = met {
-                        is_target |= targets.contains(&id(stamp));
-                    }
-                    !is_target
-                });
-            }
-            is_target
-        })
+/// Whether a run left `file`, a path without symlinks, or will: an output, or what is in a folder of
+/// outputs. The file is replaced as a whole, so links to an output are no matter.
+fn is_of_a_run(file: &Path) -> bool {
+    let is_kept = |name: &str| [LOCK, PREVIOUS].contains(&name);
+    file.ancestors().any(|path| {
+        let Some((folder, name)) = path.parent().zip(path.file_name()) else { return false };
+        let is_named = |name: &str| is_output(name) || (path == file && is_kept(name));
+        name.to_str().is_some_and(is_named)
+            && MARKS.iter().chain([&LOCK]).any(|mark| folder.join(mark).symlink_metadata().is_ok())
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        fs,
-        os::unix::fs::symlink,
-        path::{Path, PathBuf},
-    };
+    use std::{fs, os::unix::fs::symlink, path::Path};
 
     use super::Target;
 
-    fn opened(file: &Path, overwrite: bool, results: &Path) -> Result<(), String> {
-        let target = Target::open(file, overwrite, &[results.to_owned()]);
+    fn opened(file: &Path, overwrite: bool) -> Result<(), String> {
+        let target = Target::open(file, overwrite);
         target.map(drop).map_err(|error| format!("{error:#}"))
     }
 
@@ -171,18 +123,17 @@ mod tests {
             "results/emissions/emissions.csv",
             "results/.aienergyscore.lock",
             "results/benchmark_report.json",
-            "linked.html",
-            "led.html",
         ] {
-            let error = opened(&at(name), true, &results).unwrap_err();
+            let error = opened(&at(name), true).unwrap_err();
             assert!(error.contains("is an output of a run"), "{name}: {error}");
         }
         for name in ["results/notes.txt", "page.html", "results/page.html", "benchmark.log"] {
-            opened(&at(name), true, &results).unwrap();
+            opened(&at(name), true).unwrap();
         }
-        let elsewhere = PathBuf::from("/nowhere");
-        let error = opened(&at("results/benchmark.log"), true, &elsewhere).unwrap_err();
-        assert!(error.contains("is an output of a run"), "{error}");
+        for link in ["linked.html", "led.html"] {
+            Target::open(&at(link), true).unwrap().write(b"page").unwrap();
+        }
+        assert_eq!(fs::read_to_string(results.join("benchmark.log")).unwrap(), "numbers");
     }
 
     #[test]
@@ -190,13 +141,13 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("a\u{1b}");
         fs::write(&file, "mine").unwrap();
-        let error = opened(&file, false, root.path()).unwrap_err();
+        let error = opened(&file, false).unwrap_err();
         assert!(error.ends_with("a\\u{1b}` is there already; name another, or add --overwrite"));
-        let target = Target::open(&file, true, &[]).unwrap();
+        let target = Target::open(&file, true).unwrap();
         target.write(b"page").unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "page");
-        assert!(opened(root.path(), true, root.path()).unwrap_err().contains("is a folder"));
-        let target = Target::open(&root.path().join("new"), false, &[]).unwrap();
+        assert!(opened(root.path(), true).unwrap_err().contains("is a folder"));
+        let target = Target::open(&root.path().join("new"), false).unwrap();
         fs::write(root.path().join("new"), "somebody's").unwrap();
         target.write(b"page").unwrap_err();
         assert_eq!(fs::read_to_string(root.path().join("new")).unwrap(), "somebody's");

@@ -56,7 +56,6 @@ fn what_is_no_known_report_is_told_as_it_is() {
         optimum(|report| report["format"] = json!("html")),
         optimum(|report| *report = json!({"config": {}, "report": report})),
         optimum(|report| *report = json!({"units": "Wh", "total": 1.0, "format": "optimum"})),
-        optimum(|report| report["preprocess"] = report["prefill"].clone()),
         optimum(|report| *report = json!({"load_model": {}, "prefill": {}, "decode": {}})),
         optimum(|report| *report = json!("a report")),
         optimum(|report| *report = (0..99).map(|key| (key.to_string(), json!(key))).collect()),
@@ -70,7 +69,7 @@ fn what_is_no_known_report_is_told_as_it_is() {
     fs::remove_file(broken.path().join(output::REPORT)).unwrap();
     assert!(refused(broken.path()).contains("there is no `/benchmark_report.json`"));
     fs::create_dir(broken.path().join(output::REPORT)).unwrap();
-    assert!(refused(broken.path()).contains("`/benchmark_report.json` is a folder"));
+    assert!(refused(broken.path()).contains("reading `/benchmark_report.json`: it is a folder"));
     let missing = format!("{:#}", read(Path::new("/nowhere")).unwrap_err());
     assert!(missing.contains("there is no folder `/nowhere`"), "{missing}");
 }

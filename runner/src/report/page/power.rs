@@ -9,8 +9,8 @@ use super::{
 };
 
 const HEIGHT: f64 = 240.0;
-/// Points of a line: more than a screen has pixels would only make the page large.
-const POINTS: usize = 480;
+/// Steps of a line: more than the meter writes, and than a screen can show.
+const MOST_STEPS: usize = 1000;
 /// Parts of the axes at most.
 const PARTS_OF_TIME: u32 = 5;
 const PARTS_OF_POWER: u32 = 4;
@@ -27,7 +27,7 @@ pub(super) fn charts(prefix: &str, meter: &HostMeter, file: &str) -> Markup {
 }
 
 fn chart(id: &str, index: usize, device: &MeteredDevice, meter: &HostMeter, file: &str) -> Markup {
-    let line = binned(&device.power, POINTS);
+    let line = forward(&device.power);
     let axes = Axes::of(&line, device, meter);
     let times = ticks(axes.end, PARTS_OF_TIME);
     html! {
@@ -198,33 +198,15 @@ fn legend(device: &MeteredDevice, phases: &[Phase]) -> Markup {
     }
 }
 
-/// At most `most` steps of the same power over time, each the mean over its time. What does not move
-/// forward in time is left out.
-fn binned(power: &[(f64, f64)], most: usize) -> Vec<(f64, f64)> {
+/// The steps that move forward in time, as all do that the meter wrote.
+fn forward(power: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let mut steps: Vec<(f64, f64)> = vec![];
-    for (to, watts) in power {
+    for (to, watts) in power.iter().take(MOST_STEPS) {
         if *to > steps.last().map_or(0.0, |(last, _)| *last) {
             steps.push((*to, watts.max(0.0)));
         }
     }
-    let (Some((end, _)), true) = (steps.last().copied(), steps.len() > most) else {
-        return steps;
-    };
-    let wide = end / most as f64;
-    let mut joules = vec![0.0; most];
-    let mut from = 0.0;
-    for (to, watts) in steps {
-        let last = ((to / wide) as usize).min(most - 1);
-        for (bin, joules) in
-            joules.iter_mut().enumerate().take(last + 1).skip((from / wide) as usize)
-        {
-            let (begin, end) = (bin as f64 * wide, (bin + 1) as f64 * wide);
-            *joules += watts * (to.min(end) - f64::max(from, begin)).max(0.0);
-        }
-        from = to;
-    }
-    let bins = joules.into_iter().enumerate();
-    bins.map(|(bin, joules)| ((bin + 1) as f64 * wide, joules / wide)).collect()
+    steps
 }
 
 #[cfg(test)]
@@ -233,13 +215,8 @@ mod tests {
 
     use contract::host_meter::HostMeter;
 
-    use super::{binned, charts};
+    use super::{charts, forward};
     use crate::report::testing::measured;
-
-    fn joules(steps: &[(f64, f64)]) -> f64 {
-        let mut from = 0.0;
-        steps.iter().map(|(to, watts)| watts * (to - std::mem::replace(&mut from, *to))).sum()
-    }
 
     #[test]
     fn a_drawing_has_a_name_and_says_what_is_in_it() {
@@ -253,20 +230,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn fewer_points_are_the_same_energy(
-            steps in vec((0.001..2.0_f64, 0.0..700.0_f64), 2..200), most in 2..50_usize,
-        ) {
-            let mut at = 0.0;
-            let power: Vec<_> = steps.iter().map(|(long, watts)| { at += long; (at, *watts) }).collect();
-            let found = binned(&power, most);
-            prop_assert!(found.len() <= most.max(power.len().min(most)));
-            let (before, after) = (joules(&power), joules(&found));
-            prop_assert!((before - after).abs() <= 1e-6 * before.max(1.0), "{before} {after}");
-        }
-
-        #[test]
         fn time_only_goes_forward(power in vec((-1e3..1e3_f64, -1e3..1e3_f64), 0..50)) {
-            let found = binned(&power, 10);
+            let found = forward(&power);
             prop_assert!(found.windows(2).all(|pair| pair[0].0 < pair[1].0));
             prop_assert!(found.iter().all(|(to, watts)| *to > 0.0 && *watts >= 0.0));
         }
