@@ -31,7 +31,7 @@ fn readme_lists_every_file_of_a_run() {
 
 #[test]
 fn guide_lists_every_variable_of_the_images() {
-    let guide = read("ai_helpers/DOCKER_VOLUME_MOUNTING.md");
+    let guide = read("ai_helpers/IMAGES.md");
     let dockerfile = read("docker/Dockerfile").replace("\\\n", " ");
     let lines = dockerfile.lines().filter_map(|line| line.strip_prefix("ENV "));
     for pair in lines.flat_map(str::split_whitespace) {
