@@ -39,4 +39,4 @@ def main(table, only):
 
 # A launcher starts a process that reads this file once more.
 if __name__ == "__main__":
-    sys.exit("\n".join(main(json.loads(sys.argv[1]), sys.argv[2:])))
+    sys.exit("\n".join(main(json.loads(sys.argv[1]), sys.argv[2:])) or None)
