@@ -11,7 +11,7 @@ use rustix::{
     process::{Pid, test_kill_process},
 };
 
-use crate::{engine::Engine, process::Captured};
+use crate::{engine::Engine, process::Captured, run_id::runner_of};
 
 /// A container of a run that is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(crate) fn told(
     if answer.code != 0 {
         bail!("`{} ps` failed: {}", engine.program, answer.complaint());
     }
-    let left = left_behind(&answer.stdout, uid, &Process::of);
+    let left = left_behind(&answer.stdout, uid, &Runner::of);
     Ok((!left.is_empty()).then(|| (left.len(), advice(engine, &left))))
 }
 
@@ -51,46 +51,45 @@ fn advice(engine: &Engine, left: &[Left<'_>]) -> String {
     )
 }
 
-/// What a process id stands for by now.
+/// What became of the runner that had a process id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Process {
-    /// A runner.
-    Runner,
-    /// Something else. After a restart the number may be anybody's.
-    Other,
-    /// Nothing.
-    None,
+pub(crate) enum Runner {
+    /// A runner has that id.
+    Alive,
+    /// Another program has it: ids are used again, above all after a restart.
+    Reused,
+    /// No process has it.
+    Gone,
 }
 
-impl Process {
-    /// What this number stands for.
+impl Runner {
+    /// What became of the runner with this id.
     pub(crate) fn of(pid: u32) -> Self {
         let name = |pid: &str| fs::read_to_string(format!("/proc/{pid}/comm"));
         match name(&pid.to_string()) {
-            Ok(name) if name == "aienergyscore\n" => Self::Runner,
+            Ok(name) if name == "aienergyscore\n" => Self::Alive,
             // Whoever gave this program another name runs several under that one.
-            Ok(other) if name("self").is_ok_and(|own| own == other) => Self::Runner,
+            Ok(other) if name("self").is_ok_and(|own| own == other) => Self::Alive,
             // Not by its files: some machines hide those of processes that leave no dump.
             _ => match i32::try_from(pid).ok().and_then(Pid::from_raw).map(test_kill_process) {
-                None | Some(Err(Errno::SRCH)) => Self::None,
-                Some(_) => Self::Other,
+                None | Some(Err(Errno::SRCH)) => Self::Gone,
+                Some(_) => Self::Reused,
             },
         }
     }
 }
 
 /// The user's containers that have no runner any more, which would start, watch or remove them.
-fn left_behind<'a>(listing: &'a str, uid: u32, process: &dyn Fn(u32) -> Process) -> Vec<Left<'a>> {
+fn left_behind<'a>(listing: &'a str, uid: u32, process: &dyn Fn(u32) -> Runner) -> Vec<Left<'a>> {
     let of_line = |line: &'a str| {
         let mut fields = line.split('\t');
         let (name, state) = (fields.next()?, fields.next()?);
         let (run_id, user) = (fields.next()?, fields.next()?);
-        let runner = run_id.rsplit('-').next().and_then(|pid| pid.parse().ok());
-        let runner = runner.map_or(Process::Other, process);
+        let runner = runner_of(run_id).map_or(Runner::Reused, process);
         // Podman writes it with a capital.
         let running = ["running", "paused"].iter().any(|word| state.eq_ignore_ascii_case(word));
         // Who may end a benchmark must know more: its runner may have got another name.
-        let is_left = if running { runner == Process::None } else { runner != Process::Runner };
+        let is_left = if running { runner == Runner::Gone } else { runner != Runner::Alive };
         (is_left && user.parse() == Ok(uid)).then_some(Left { name, running })
     };
     listing.lines().filter_map(of_line).collect()
@@ -100,12 +99,12 @@ fn left_behind<'a>(listing: &'a str, uid: u32, process: &dyn Fn(u32) -> Process)
 mod tests {
     use std::time::SystemTime;
 
-    use super::{Process, advice, left_behind, told};
+    use super::{Runner, advice, left_behind, told};
     use crate::{engine::Mode, process::Captured, run_id::run_id, testing::engine};
 
     /// 1 is no process, 2 a runner, 3 something else.
-    fn process(pid: u32) -> Process {
-        [Process::None, Process::Runner, Process::Other][pid as usize - 1]
+    fn process(pid: u32) -> Runner {
+        [Runner::Gone, Runner::Alive, Runner::Reused][pid as usize - 1]
     }
 
     #[test]
@@ -131,10 +130,10 @@ mod tests {
         assert_eq!(names, ["works-on", "crashed", "old", "odd"]);
         insta::assert_snapshot!(advice(&engine(Mode::DockerRootful), &left[1..]), @"left behind by a run that is gone; remove with `docker rm --force crashed old odd`");
         insta::assert_snapshot!(advice(&engine(Mode::PodmanRootless), &left[..2]), @"left behind by a run that is gone; works-on still works, and spoils what is measured beside it; remove with `podman rm --force works-on crashed`");
-        assert_eq!(Process::of(std::process::id()), Process::Runner, "whatever its name is");
+        assert_eq!(Runner::of(std::process::id()), Runner::Alive, "whatever its name is");
         let parent = rustix::process::getppid().unwrap().as_raw_pid();
-        assert_eq!(Process::of(parent.unsigned_abs()), Process::Other);
-        assert_eq!(Process::of(4_194_305), Process::None, "no number is that high");
+        assert_eq!(Runner::of(parent.unsigned_abs()), Runner::Reused);
+        assert_eq!(Runner::of(4_194_305), Runner::Gone, "no number is that high");
     }
 
     #[test]

@@ -109,7 +109,7 @@ fn capture(
     let waiting = || format!("waiting for `{}`", argv[0].as_ref());
     if !wait_within(&mut child, patience).with_context(waiting)? {
         // One that ends just now is as good.
-        let _ = kill_process_group(group(&child), Signal::KILL);
+        let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
         // One that hangs in the kernel is left to it.
         wait_within(&mut child, Duration::from_secs(1)).with_context(waiting)?;
         let asked = argv.iter().take_while(|word| !word.as_ref().starts_with('-'));
@@ -153,11 +153,6 @@ fn written(mut file: File) -> io::Result<String> {
 /// What fails when a program cannot be started.
 pub(crate) fn starting(argv: &[impl AsRef<str>]) -> String {
     format!("starting `{}`", argv[0].as_ref())
-}
-
-/// The process group that a [`command`] leads.
-pub(crate) fn group(child: &Child) -> Pid {
-    Pid::from_child(child)
 }
 
 /// Waits for the end of a child; whether it came in time.

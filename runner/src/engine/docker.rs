@@ -68,15 +68,14 @@ fn podman_behind(
 /// Whether the socket at `address` is a user's. Before version 4.6, Podman does not tell Docker's
 /// client whether it is rootless; its service has made the socket.
 fn has_users_socket(version: &str, address: &str) -> anyhow::Result<bool> {
-    let owner = match address.strip_prefix("unix://") {
-        Some(path) => fs::metadata(path)
-            .map(|socket| socket.uid())
-            .with_context(|| format!("looking at its socket `{path}`")),
-        None => Err(anyhow::anyhow!(
-            "`docker` talks to {address:?}, which is no socket of this machine"
-        )),
+    let owner = || -> anyhow::Result<u32> {
+        let path = address.strip_prefix("unix://").with_context(|| {
+            format!("`docker` talks to {address:?}, which is no socket of this machine")
+        })?;
+        let socket = fs::metadata(path).with_context(|| format!("looking at `{path}`"))?;
+        Ok(socket.uid())
     };
-    let owner = owner.with_context(|| {
+    let owner = owner().with_context(|| {
         format!(
             "`docker` talks to Podman {version}, which does not tell whether it is rootless, and so \
              who a container would run as; use Podman's own client with --engine podman, or Podman \

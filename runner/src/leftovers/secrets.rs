@@ -6,7 +6,7 @@ use std::{ffi::OsStr, fs::TryLockError, io, path::Path};
 use rustix::process::getuid;
 use untrusted::{Dir, Kind, Stamp};
 
-use super::Process;
+use super::Runner;
 use crate::{
     container_id::{ALIVE, CONTAINER_ID},
     run_file,
@@ -80,7 +80,7 @@ fn is_left(dir: &Dir, name: &OsStr, uid: u32) -> io::Result<bool> {
 }
 
 fn is_gone(name: &OsStr) -> bool {
-    runner(name).is_some_and(|pid| Process::of(pid) == Process::None)
+    runner(name).is_some_and(|pid| Runner::of(pid) == Runner::Gone)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::{
     token::TokenSource,
 };
 
-/// Prints the planned command in the form that was asked for, and the doubts about it.
+/// Prints the planned command in the form that was asked for, and its warnings.
 pub(super) fn show(planned: &Planned, show: Show) -> anyhow::Result<Exit> {
     let Planned { options, detected, plan } = planned;
     let plan = &plan.by_hand();
@@ -22,8 +22,8 @@ pub(super) fn show(planned: &Planned, show: Show) -> anyhow::Result<Exit> {
     terminal::say(format_args!("engine: {}", detected.why));
     warn(detected.warning.as_ref());
     warn(plan.surprise());
-    for doubt in loadable::check(planned)? {
-        warn(Some(doubt));
+    for warning in loadable::check(planned)? {
+        warn(Some(warning));
     }
     plan.notes.iter().for_each(|note| terminal::say(format_args!("note: {note}")));
     for secret in options.handed_over() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::survivors;
 use crate::{
     engine::{Engine, Query},
-    leftovers::{self, Process},
+    leftovers::{self, Runner},
     run_id::{PREFIX, runner_of},
     terminal::warn,
 };
@@ -33,7 +33,7 @@ pub(super) fn look_after(engine: &Engine, uid: u32) {
 fn end_half_made() {
     let is_dead = |container: &str| {
         let runner = container.strip_prefix(PREFIX).and_then(runner_of);
-        runner.is_some_and(|pid| Process::of(pid) == Process::None)
+        runner.is_some_and(|pid| Runner::of(pid) == Runner::Gone)
     };
     for container in survivors::containers().into_iter().filter(|name| is_dead(name)) {
         let makers = survivors::makers(&container);

@@ -89,7 +89,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
         has_summary: results.dir().has_file(output::SUMMARY),
         other_files,
     };
-    let verdict = outcome::judge(&plan.run_id, &evidence);
+    let verdict = outcome::verdict(&plan.run_id, &evidence);
     warn(aftermath::foreign_results(results, host.uid));
     warn(verdict.note);
     if verdict.exit == Exit::Success {

@@ -59,8 +59,8 @@ pub(super) fn check(planned: &Planned) -> anyhow::Result<Vec<String>> {
         };
         let named = escape(&named);
         match readiness {
-            Readiness::Ready(doubts) => {
-                warnings.extend(doubts.iter().map(|doubt| format!("`{named}`: {doubt}")));
+            Readiness::Ready(told) => {
+                warnings.extend(told.iter().map(|warning| format!("`{named}`: {warning}")));
             }
             Readiness::Lacking(why) if local.is_some() => {
                 bail!("`{named}` cannot be loaded: {why}")

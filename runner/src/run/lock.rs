@@ -28,8 +28,8 @@ pub(super) struct ResultsLock {
 }
 
 impl ResultsLock {
-    /// Takes the folder for the run `run_id`. The second value is a doubt that the user should
-    /// hear of: some file systems have no locks.
+    /// Takes the folder for the run `run_id`. The second value is a warning: some file
+    /// systems have no locks.
     ///
     /// # Errors
     /// When another run has it, which is named, the lock file cannot be written, or something else
@@ -66,7 +66,7 @@ impl ResultsLock {
             stamp.links <= 1,
             "`{shown}` is a hard link to another file, and is not written to; delete it"
         );
-        let doubt = match lock(&file) {
+        let warning = match lock(&file) {
             Ok(()) => None,
             Err(TryLockError::WouldBlock) => {
                 bail!(
@@ -87,7 +87,7 @@ impl ResultsLock {
         // One write: a full disk leaves nothing of it.
         let text = format!("{run_id} (process {})\n", std::process::id());
         file.write_all(text.as_bytes()).with_context(context)?;
-        Ok((Self { file, folder }, doubt))
+        Ok((Self { file, folder }, warning))
     }
 
     /// A second holder, as a file.
@@ -168,8 +168,8 @@ mod tests {
     fn the_second_run_is_told_of_the_first() {
         let folder = tempfile::tempdir().unwrap();
         let results = HostPath::new("results folder", folder.path(), "/".as_ref()).unwrap();
-        let (first, doubt) = ResultsLock::take(&results, "first-run").unwrap();
-        assert_eq!(doubt, None);
+        let (first, warning) = ResultsLock::take(&results, "first-run").unwrap();
+        assert_eq!(warning, None);
         let error = ResultsLock::take(&results, "second-run").unwrap_err().to_string();
         assert!(error.contains("in use by run first-run (process "), "{error}");
         drop(first);
@@ -185,8 +185,8 @@ mod tests {
             ResultsLock::take_by(fails, &results, "run")
         };
         for errno in [Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOLCK] {
-            let (_, doubt) = take(errno).unwrap();
-            assert!(doubt.unwrap().contains("are not kept apart"), "{errno}");
+            let (_, warning) = take(errno).unwrap();
+            assert!(warning.unwrap().contains("are not kept apart"), "{errno}");
         }
         assert!(format!("{:#}", take(Errno::IO).unwrap_err()).contains("locking the results"));
     }

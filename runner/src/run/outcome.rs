@@ -1,4 +1,4 @@
-//! Judges a run by all the evidence: exit codes of engine clients lie.
+//! The verdict on a run by all the evidence: exit codes of engine clients lie.
 
 use contract::output::{COMPLETION, Completion, LOG, REPORT, SUMMARY};
 use serde::Deserialize;
@@ -137,7 +137,7 @@ pub(super) fn exit_code(
 }
 
 /// The verdict on the run `run_id`.
-pub(super) fn judge(run_id: &str, evidence: &Evidence) -> Verdict {
+pub(super) fn verdict(run_id: &str, evidence: &Evidence) -> Verdict {
     let Evidence { engine, client_code, signal, made, state, .. } = evidence;
     let missing = missing_proof(run_id, evidence);
     let is_whole = missing.is_none();
@@ -254,7 +254,7 @@ mod properties;
 mod tests {
     use contract::output::Completion;
 
-    use super::{ContainerState, Evidence, Exit, Verdict, judge, parse_state};
+    use super::{ContainerState, Evidence, Exit, Verdict, parse_state, verdict};
     use crate::process::Captured;
 
     fn state(json: &str) -> ContainerState {
@@ -326,12 +326,12 @@ mod tests {
             Evidence { other_files: Some("it sees other files".to_owned()), ..success() },
         ];
         let verdicts = cases.map(|evidence| {
-            let Verdict { exit, message, note } = judge("r", &evidence);
+            let Verdict { exit, message, note } = verdict("r", &evidence);
             let note = note.map(|note| format!("note: {note}"));
             format!("{}: {}\n", exit.code(), message.or(note).unwrap_or_default())
         });
         insta::assert_snapshot!("verdicts", verdicts.concat());
-        assert_eq!(judge("r", &success()).exit, Exit::Success);
+        assert_eq!(verdict("r", &success()).exit, Exit::Success);
     }
 
     #[test]

@@ -33,8 +33,8 @@ pub(super) fn prepare(options: RunOptions, host: &Host) -> anyhow::Result<Prepar
     options.check_cache(host)?;
     // Folders come first: a cache that is a link is only followed when it is there.
     ready("results folder", &options.results, host, Need::Write)?;
-    let (lock, doubt) = ResultsLock::take(&options.results, &options.run_id)?;
-    warn(doubt);
+    let (lock, warning) = ResultsLock::take(&options.results, &options.run_id)?;
+    warn(warning);
     remove_unfinished(lock.folder(), host.uid, host.now)
         .with_context(|| format!("reading the results folder `{}`", options.results))?;
     if options.backend.is_none_or(Backend::needs_hub_cache) {
@@ -55,8 +55,8 @@ pub(super) fn prepare(options: RunOptions, host: &Host) -> anyhow::Result<Prepar
         warn(repos_out_of_sight(&options.cache));
     }
     warn(image_serves(&detected.engine, plan)?);
-    for doubt in loadable::check(&planned)? {
-        warn(Some(doubt));
+    for warning in loadable::check(&planned)? {
+        warn(Some(warning));
     }
     if host.uid == 0 {
         let sudo = host.env.get("SUDO_UID").map_or("", |_| {
@@ -88,8 +88,8 @@ pub(super) fn image_serves(engine: &Engine, plan: &RunPlan) -> anyhow::Result<Op
             engine::remedy(engine, reference)
         );
     }
-    let doubt = engine::of_another_version(engine, reference);
-    Ok(doubt.map(|doubt| format!("the image `{reference}` is {doubt}")))
+    let warning = engine::of_another_version(engine, reference);
+    Ok(warning.map(|warning| format!("the image `{reference}` is {warning}")))
 }
 
 fn announce(why: &str, plan: &RunPlan) {

@@ -23,7 +23,7 @@ use streams::Stream;
 use super::{client_watch::ClientWatch, container::Container, pump::Pump, survivors};
 use crate::{
     plan::RunPlan,
-    process::{self, exit_code, group, starting},
+    process::{self, exit_code, starting},
     shell::CommandLine,
     signals, terminal,
 };
@@ -112,7 +112,7 @@ impl Running {
         child.stdin(stdin).stdout(out).stderr(err);
         let child = child.spawn().with_context(|| starting(&argv))?;
         // The thread waits for it.
-        let _ = started.send(group(&child));
+        let _ = started.send(Pid::from_child(&child));
         let pumps = [out_pump, err_pump];
         Ok(Self { child, switch, events, mortal, pumps, id, _over: over })
     }
@@ -274,7 +274,7 @@ fn kill(child: &Child, container: &Container) {
 }
 
 fn signal_group(child: &Child, signal: Signal) {
-    if let Err(error) = kill_process_group(group(child), signal)
+    if let Err(error) = kill_process_group(Pid::from_child(child), signal)
         && error != Errno::SRCH
     {
         terminal::say(format_args!("warning: signalling the engine's client: {error}"));

@@ -91,7 +91,7 @@ fn an_engine_that_hangs_when_it_is_asked_for_its_containers() {
     fake.sandbox = sandbox_with(&fake.docker, hangs);
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 0, in time
-    warning: docker has not listed its containers yet, so those that earlier runs left are not known; `aienergyscore verify` looks for them, too
+    warning: containers that earlier runs left are not known: `docker ps` has not answered for 10 seconds, and was ended: its daemon hangs, or the machine does; look at the daemon's log, or start it anew
     kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, host_meter.json
     containers: none
     "#);

@@ -37,12 +37,13 @@ fn a_signal_after_the_end_leaves_the_results_a_success() {
 
 #[test]
 fn a_signal_while_the_client_ends_leaves_whole_results_a_success() {
-    let fake = Fake::new(&format!("{GOOD}\n{UNTIL_GO}"));
+    let fake = Fake::new(&format!("{WITH_ID}\n{GOOD}\n{UNTIL_GO}"));
     let mut run = fake.start(&[]);
     let proof = fake.results().join("RUN_COMPLETE.json");
     run.until("the proof", || proof.exists());
-    thread::sleep(Duration::from_millis(200));
     run.signal(Signal::TERM);
+    let said = run.said.clone();
+    run.until("the signal", || fs::read_to_string(&said).unwrap().contains("stopping"));
     fs::write(fake.results().join("go"), "").unwrap();
     assert_snapshot!(fake.left(run), @r"
     exit code 0, in time

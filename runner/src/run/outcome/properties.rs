@@ -3,7 +3,7 @@
 use contract::output::Completion;
 use proptest::{option, prelude::*, sample::select};
 
-use super::{ContainerState, Evidence, Exit, State, judge, parse_state};
+use super::{ContainerState, Evidence, Exit, State, parse_state, verdict};
 use crate::{process::Captured, testing::broken};
 
 const STATE: &str = r#"{"Running":false,"OOMKilled":false,"ExitCode":0,"Error":"","StartedAt":"2026-01-01T00:00:00Z"}"#;
@@ -72,7 +72,7 @@ fn is_success(evidence: &Evidence) -> bool {
 proptest! {
     #[test]
     fn only_a_full_proof_is_a_success_and_all_else_has_a_reason(evidence in evidence()) {
-        let verdict = judge("r", &evidence);
+        let verdict = verdict("r", &evidence);
         prop_assert_eq!(verdict.exit == Exit::Success, is_success(&evidence));
         prop_assert_eq!(verdict.exit.code() == 0, verdict.exit == Exit::Success);
         prop_assert_eq!(verdict.message.is_none(), verdict.exit == Exit::Success);
