@@ -54,10 +54,11 @@ fn full_streams_do_not_keep_it() {
 #[test]
 fn no_process_leaves_its_memory_on_a_disk() {
     let results = tempfile::tempdir().unwrap();
-    // A backend that shows its limit: what is started inherits it.
+    // It waits for its list, so that its limits can be seen; what it starts inherits them.
+    const WAITING: &str = r#"{"folder":"/","inode":0,"uid":0,"gid":0,"owners":[],"listed":true}"#;
     assert_ne!(getrlimit(Resource::Core).maximum, Some(0), "nothing would be proven");
     let mut child = program(results.path());
-    let mut child = child.args(["give-back", "0:0", "/"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut child = child.args(["reclaim", WAITING]).stdin(Stdio::piped()).spawn().unwrap();
     let limits = || fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
     let end = Instant::now() + Duration::from_secs(30);
     let is_set = |limits: &str| {
