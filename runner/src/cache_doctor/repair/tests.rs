@@ -21,11 +21,11 @@ use crate::{
     give_back::Failure,
     host::Host,
     host_path::HostPath,
-    hub_cache::{
-        HubCache,
-        fixture::{COMMIT, Fixture, Kept, git_id},
+    hub_cache::HubCache,
+    testing::{
+        host,
+        hub_cache::{COMMIT, Fixture, Kept, git_id},
     },
-    testing::host,
 };
 
 /// Nothing in these tests is somebody else's.
