@@ -6,4 +6,4 @@ pub mod report;
 pub mod verify;
 
 #[cfg(test)]
-mod moving;
+mod tests;

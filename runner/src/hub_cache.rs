@@ -5,8 +5,6 @@ pub(crate) mod cache;
 mod cached;
 pub(crate) mod client_paths;
 pub(crate) mod dir;
-#[cfg(test)]
-pub(crate) mod fixture;
 pub(crate) mod hash;
 pub(crate) mod hashing;
 pub(crate) mod inventory;

@@ -1,5 +1,7 @@
 //! Machines and engines that tests plan for, and answers that are not as they should be.
 
+pub(crate) mod hub_cache;
+
 use std::{collections::BTreeMap, path::Path, time::SystemTime};
 
 use proptest::{prelude::*, sample::select};

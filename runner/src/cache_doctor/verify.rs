@@ -124,7 +124,7 @@ pub fn verify(
     if everything {
         let findings = &mut work.verification.findings;
         findings.extend(top_level::entries(&cache));
-        findings.extend(top_level::surroundings(places.home.as_path(), token, &host.cwd, user));
+        findings.extend(top_level::home_and_token(places.home.as_path(), token, &host.cwd, user));
         if scope.bytes && !is_stopped() {
             work.check_store();
             if let Some(base) = memory {

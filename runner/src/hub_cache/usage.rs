@@ -176,7 +176,7 @@ impl RepoUsage {
             name: repo.name.clone(),
             path: repo.path.clone(),
             size_bytes: all.bytes(),
-            shared_bytes: all.shared_bytes,
+            shared_bytes: all.shared_bytes(),
             files: all.stamps().count() as u64,
             last_accessed: all.latest(folder.as_ref(), |stamp| stamp.accessed),
             last_modified: all.latest(folder.as_ref(), |stamp| stamp.modified),
@@ -273,28 +273,31 @@ fn revision(
 /// Files, each once: blobs by their names, and others that are no symlinks.
 #[derive(Debug, Default)]
 struct Distinct {
-    blobs: HashMap<OsString, Stamp>,
+    /// Each with whether it lies in the shared store.
+    blobs: HashMap<OsString, (Stamp, bool)>,
     copies: Vec<Stamp>,
-    shared_bytes: u64,
 }
 
 impl Distinct {
     fn blob(&mut self, repo: &Repo, name: &OsStr, stamp: Stamp) {
-        let is_new = self.blobs.insert(name.to_owned(), stamp).is_none();
-        if is_new && repo.blob(name).is_some_and(|blob| blob.is_shared()) {
-            self.shared_bytes += stamp.size;
+        if !self.blobs.contains_key(name) {
+            let is_shared = repo.blob(name).is_some_and(|blob| blob.is_shared());
+            self.blobs.insert(name.to_owned(), (stamp, is_shared));
         }
     }
 
     fn add(&mut self, other: Self) {
-        let Self { blobs, copies, shared_bytes } = other;
-        self.blobs.extend(blobs);
-        self.copies.extend(copies);
-        self.shared_bytes += shared_bytes;
+        self.blobs.extend(other.blobs);
+        self.copies.extend(other.copies);
     }
 
     fn stamps(&self) -> impl Iterator<Item = &Stamp> {
-        self.blobs.values().chain(&self.copies)
+        self.blobs.values().map(|(stamp, _)| stamp).chain(&self.copies)
+    }
+
+    fn shared_bytes(&self) -> u64 {
+        let shared = self.blobs.values().filter(|(_, is_shared)| *is_shared);
+        shared.map(|(stamp, _)| stamp.size).sum()
     }
 
     fn bytes(&self) -> u64 {
@@ -330,5 +333,29 @@ impl Faults {
         let Self { counted, mut unknown } = self;
         unknown.extend(counted.into_iter().map(|(what, count)| format!("{count} {what}")));
         unknown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CacheUsage;
+    use crate::testing::hub_cache::{Fixture, Kept};
+
+    #[test]
+    fn content_that_revisions_and_repos_share_counts_once() {
+        let fixture = Fixture::new();
+        let files = [("a.safetensors", "weights", Kept::Shared), ("b", "{}", Kept::Git)];
+        for id in ["org/m", "org/n"] {
+            let names = fixture.model(id, &files, true);
+            let other = format!("models--{}/snapshots/{}", id.replace('/', "--"), "f".repeat(40));
+            for (file, name) in names {
+                fixture.link(format!("{other}/{file}"), format!("../../blobs/{name}"));
+            }
+        }
+        let usage = CacheUsage::of(&fixture.path()).unwrap();
+        let repo = &usage.repos[0];
+        assert_eq!((repo.revisions.len(), repo.files), (2, 2));
+        assert_eq!((repo.size_bytes, repo.shared_bytes), (7 + 2, 7));
+        assert_eq!(usage.size_bytes, 7 + 2 + 2);
     }
 }

@@ -150,7 +150,7 @@ fn remove_probe(root: &Path, path: &Path, folder: &Place) -> anyhow::Result<Outc
     }
     match folder.remove_folder() {
         Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
-            Ok(Outcome::Left("it holds files of somebody's".to_owned()))
+            Ok(Outcome::Left("it holds other files".to_owned()))
         }
         removed => gone(folder, removed),
     }

@@ -50,7 +50,7 @@ pub(crate) fn steps<'a>(
     foreign.sort();
     foreign.dedup();
     if !foreign.is_empty() {
-        let why = "they belong to somebody else".to_owned();
+        let why = "they belong to another user".to_owned();
         steps.push(Step { fix: Fix::TakeBack { paths: foreign }, why });
     }
     steps.sort_by_key(|step| rank(&step.fix));

@@ -20,12 +20,12 @@ use crate::{
     },
     host::Host,
     host_path::HostPath,
-    hub_cache::{
-        HubCache,
-        fixture::{COMMIT, Fixture, Kept, git_id},
-    },
+    hub_cache::HubCache,
     reclaim::Failure,
-    testing::host,
+    testing::{
+        host,
+        hub_cache::{COMMIT, Fixture, Kept, git_id},
+    },
 };
 
 /// Nothing in these tests is somebody else's.

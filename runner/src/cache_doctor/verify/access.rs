@@ -302,8 +302,10 @@ impl<'a> Walk<'a> {
             let (first, count) = (paths[0].clone(), paths.len());
             let mut details = Details::None;
             let evidence = match problem {
-                Problem::ReadOnlyFolder => format!("{count} folder(s) of yours are read-only"),
-                Problem::GroupClosed => format!("{count} entries of yours are closed to the group"),
+                Problem::ReadOnlyFolder => format!("{count} of your folders are read-only"),
+                Problem::GroupClosed => {
+                    format!("{count} of your entries are not open to the group")
+                }
                 _ => {
                     let note = match self.network {
                         _ if !is_ours => {

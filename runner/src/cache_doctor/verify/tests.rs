@@ -22,15 +22,13 @@ use crate::{
         report::Report,
     },
     host::Host,
-    hub_cache::{
-        HubCache,
-        fixture::{COMMIT, Fixture, Kept, git_id},
-        names::RepoName,
-        repo::Repo,
-    },
+    hub_cache::{HubCache, names::RepoName, repo::Repo},
     progress::Progress,
     severity::Severity,
-    testing::host,
+    testing::{
+        host,
+        hub_cache::{COMMIT, Fixture, Kept, git_id},
+    },
 };
 
 /// A verification by whoever runs the tests.
@@ -266,7 +264,7 @@ fn the_home_and_the_token_are_looked_at() {
     fs::write(&token, "hf_x").unwrap();
     fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();
     let user = User { uid: rustix::process::geteuid().as_raw(), gid: 0, groups: &[] };
-    let home = |cwd: &Path| top_level::surroundings(&fixture.path(), Some(&token), cwd, user);
+    let home = |cwd: &Path| top_level::home_and_token(&fixture.path(), Some(&token), cwd, user);
     let found = home(Path::new("/"));
     assert_eq!(found.len(), 1);
     assert_eq!(
@@ -319,7 +317,7 @@ fn a_token_that_no_client_can_read_is_told_from_none() {
     let user = User { uid: rustix::process::geteuid().as_raw(), gid: 0, groups: &[] };
     let found = |token: &Path| {
         let hub = fixture.path();
-        let found = top_level::surroundings(&hub, Some(token), Path::new("/"), user);
+        let found = top_level::home_and_token(&hub, Some(token), Path::new("/"), user);
         found.into_iter().map(|found| found.problem).collect::<Vec<_>>()
     };
     assert_eq!(found(&fixture.at("loop")), [Problem::TokenFile]);

@@ -71,7 +71,7 @@ fn two_spellings(cache: &Cache) -> impl Iterator<Item = Finding> {
 }
 
 /// Checks the HuggingFace home, the token and the working directory.
-pub(crate) fn surroundings(
+pub(crate) fn home_and_token(
     home: &Path,
     token: Option<&Path>,
     cwd: &Path,

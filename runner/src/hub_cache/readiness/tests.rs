@@ -6,14 +6,12 @@ use contract::Backend;
 
 use super::{Readiness, Wanted, dataset, model};
 use crate::{
-    hub_cache::{
-        CacheUsage,
-        fixture::{COMMIT, Fixture, Kept},
-    },
+    hub_cache::CacheUsage,
     loading::{
         Keywords,
         testing::{gguf, safetensors},
     },
+    testing::hub_cache::{COMMIT, Fixture, Kept},
 };
 
 const REPO: &str = "models--org--m";

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs};
 use super::{Fixture, broken, found, repaired};
 use crate::{
     cache_doctor::{finding::Problem, repair::failpoint},
-    hub_cache::fixture::git_id,
+    testing::hub_cache::git_id,
 };
 
 /// A cache that one repair mends: what it renames there is whole.

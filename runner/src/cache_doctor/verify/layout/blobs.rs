@@ -54,7 +54,7 @@ impl Inspector<'_> {
     /// A symlink to anywhere but the store.
     fn blob_astray(&mut self, name: &OsStr, path: &Path, text: &[u8]) {
         if let Some(right) = self.to_store(text) {
-            let evidence = "its text is none that leads to the store from any place";
+            let evidence = "its text leads to the store only from this path";
             self.add(Problem::AbsoluteLink, path, 0, evidence, Details::LinkText(right));
         } else if !self.repo.keeps(path, text) || self.repo.blob_target(name).file().is_none() {
             // Without it those dangle that lead to it.
@@ -91,7 +91,7 @@ impl Inspector<'_> {
                 let (path, error) = (path.to_owned(), io::Error::from(kind));
                 return self.trouble(&Trouble { path, error });
             }
-            // It may have come since the repo was listed.
+            // It may have been downloaded since the repo was listed.
             LinkTarget::Missing if self.repo.blob_target(name).file().is_some() => return,
             LinkTarget::Missing => format!("the store has no `{}`", payload.display()),
         };

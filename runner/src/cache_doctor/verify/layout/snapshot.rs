@@ -323,7 +323,7 @@ impl Inspector<'_> {
         self.add(Problem::DanglingPointer, path, bytes, evidence, details);
     }
 
-    /// A symlink to another file of the repo, which is somebody's own.
+    /// A symlink to another file of the repo, which no client makes.
     fn sibling(&mut self, text: &[u8], target: LinkTarget, path: &Path) -> Opened {
         let evidence = format!("it leads to `{}`", String::from_utf8_lossy(text));
         match target {

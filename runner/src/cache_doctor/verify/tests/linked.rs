@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use super::{Details, FILES, Problem, Report, everything, verified};
-use crate::hub_cache::fixture::{COMMIT, Fixture};
+use crate::testing::hub_cache::{COMMIT, Fixture};
 
 #[test]
 fn a_disk_that_is_not_mounted_costs_no_link() {

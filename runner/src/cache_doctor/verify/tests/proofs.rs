@@ -6,7 +6,7 @@ use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
 use super::{Details, Finding, Problem, Scope, Severity, everything, verified};
-use crate::hub_cache::fixture::{COMMIT, Fixture, Kept};
+use crate::testing::hub_cache::{COMMIT, Fixture, Kept, git_id};
 
 const TEXT: &str = "weights";
 const REPO: &str = "models--org--m";
@@ -37,7 +37,7 @@ fn is_mendable(finding: &Finding) -> bool {
 #[test]
 fn files_of_servers_beside_the_hub_are_sound() {
     let sha1 = hex(Sha1::digest(TEXT));
-    let git = crate::hub_cache::fixture::git_id(TEXT.as_bytes());
+    let git = git_id(TEXT.as_bytes());
     let sha256 = hex(Sha256::digest(TEXT));
     let in_git = hex(Sha256::digest(format!("blob {}\0{TEXT}", TEXT.len())));
     for name in [&sha1, &git, &sha256, &in_git] {
@@ -62,7 +62,7 @@ fn files_of_servers_beside_the_hub_are_sound() {
 #[test]
 fn a_list_is_wrong_about_a_size_that_the_bytes_disprove() {
     let fixture = Fixture::new();
-    let git = crate::hub_cache::fixture::git_id(TEXT.as_bytes());
+    let git = git_id(TEXT.as_bytes());
     served(&fixture, &git, &format!(r#""size": 8, "blob_id": "{git}""#));
     assert_eq!(findings(&fixture, true), []);
     let [suspected] = findings(&fixture, false).try_into().unwrap();

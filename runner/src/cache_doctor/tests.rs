@@ -9,12 +9,14 @@ use super::{
     repair::choose,
     verify::layout_of,
 };
-use crate::hub_cache::{
-    CacheUsage, RepoName, RepoUsage,
-    cache::Cache,
-    dir::{DEEPEST, Dir, has_lost, within},
-    fixture::{COMMIT, Fixture, Kept},
-    repo::Repo,
+use crate::{
+    hub_cache::{
+        CacheUsage, RepoName, RepoUsage,
+        cache::Cache,
+        dir::{DEEPEST, Dir, has_lost, within},
+        repo::Repo,
+    },
+    testing::hub_cache::{COMMIT, Fixture, Kept},
 };
 
 const FILES: [(&str, &str, Kept); 2] =
