@@ -5,19 +5,19 @@
 pub mod command;
 mod csv;
 mod describe;
+mod discovery;
 pub mod figures;
 pub mod groups;
 mod json;
 mod number;
+mod output_file;
 pub mod page;
 mod plain;
 pub mod read;
 pub mod record;
-mod search;
 pub mod statistics;
 pub mod submission;
 mod table;
-mod target;
 #[cfg(test)]
 mod testing;
 

@@ -194,7 +194,7 @@ fn real_runs_are_reported_and_can_be_run_again() {
         |args: &[&str]| -> serde_json::Value { serde_json::from_str(&report(args)).unwrap() };
     let once = read(&["--json"]);
     let only = &once["runs"][0];
-    assert_eq!((&only["complete"], &only["doubts"]), (&true.into(), &serde_json::json!([])));
+    assert_eq!((&only["complete"], &only["warnings"]), (&true.into(), &serde_json::json!([])));
     assert_eq!(only["prompts"]["value"], 2.0);
     assert!(only["wh_per_1000_prompts"]["gpu"].is_null(), "{only}");
     let repeat = &only["summary"]["repeat"];

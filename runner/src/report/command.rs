@@ -10,13 +10,14 @@ use super::{
     csv,
     figures::Figures,
     groups::groups,
-    json, page,
+    json,
+    output_file::OutputFile,
+    page,
     plain::plain,
     read::read_all,
     record::Runs,
     submission::{self, ModelClass},
     table,
-    target::Target,
 };
 use crate::{
     boundary::check_named,
@@ -72,7 +73,7 @@ pub fn run(request: &Request) -> anyhow::Result<Exit> {
             // A symlink in the place of the file itself is replaced.
             let parent = file.parent().unwrap_or(Path::new(""));
             check_named("folder of the report", parent, &host)?;
-            Some(Target::open(file, *overwrite)?)
+            Some(OutputFile::open(file, *overwrite)?)
         }
         Output::Table | Output::Json | Output::Csv => None,
     };

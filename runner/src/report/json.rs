@@ -11,7 +11,7 @@ use super::{
 use crate::json_text::json_text;
 
 /// Version of the keys.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The report as JSON text, in which what a terminal would obey has its number. `figures` are those
 /// of the runs, `groups` made of both.
@@ -31,7 +31,7 @@ fn value(all: &Runs, figures: &[Figures], groups: &[Group]) -> Value {
 }
 
 fn of_run(run: &RunRecord, figures: &Figures) -> Value {
-    let RunRecord { folder, below: _, origin, summary, completion, meter, details, doubts } = run;
+    let RunRecord { folder, below: _, origin, summary, completion, meter, details, warnings } = run;
     let Figures {
         gpu,
         phases,
@@ -73,7 +73,7 @@ fn of_run(run: &RunRecord, figures: &Figures) -> Value {
         "batch_size": batch_size.as_ref().map(|told| told.value),
         "gpus": gpus.as_ref().map(|told| told.value),
         "seed": seed.as_ref().map(|told| &told.value),
-        "doubts": doubts,
+        "warnings": warnings,
         "summary": summary,
         "host_meter": meter.as_ref().map(|(meter, _)| meter),
     })

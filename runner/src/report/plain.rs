@@ -1,15 +1,13 @@
 //! Text that others wrote, made fit to be shown: models and folders may have any name.
 
-use untrusted::escape;
+use untrusted::shortened;
 
 /// Characters of a name that are shown.
 const MOST: usize = 300;
 
 /// The begin of `text`, without what a terminal would obey, or a reader would be misled by.
 pub(super) fn plain(text: &str) -> String {
-    let end = text.char_indices().nth(MOST).map_or(text.len(), |(end, _)| end);
-    let more = if end < text.len() { "…" } else { "" };
-    escape(&text[..end]) + more
+    shortened(text, MOST)
 }
 
 /// `text`, [`plain`] and of `width` characters at most. What is left out is the middle: names

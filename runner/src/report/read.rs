@@ -13,9 +13,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
+    discovery::{Found, contents, results_folders},
     plain::plain,
     record::{Broken, Origin, RunRecord, Runs, opened},
-    search::{Found, contents, results_folders},
 };
 
 /// Reads every results folder among `folders` and below.
@@ -37,37 +37,37 @@ pub fn read_all(folders: &[PathBuf], previous: bool) -> Runs {
 /// # Errors
 /// When it is none of a whole run that succeeded.
 pub fn read(folder: &Folder) -> anyhow::Result<RunRecord> {
-    let mut doubts = vec![];
+    let mut warnings = vec![];
     let completion: Option<Completion> = typed(folder, COMPLETION)?;
     match &completion {
         Some(Completion { exit_code: 0, .. }) => {}
         Some(Completion { exit_code, .. }) => bail!(
             "the run failed: `{COMPLETION}` says exit code {exit_code}; its last words are in `{LOG}`"
         ),
-        None => doubts.push(format!(
+        None => warnings.push(format!(
             "no `{COMPLETION}` is beside the results, so nothing proves that the run reached its end"
         )),
     }
     let files = Files::read(folder);
     let (details, unread) = files.details();
-    let (summary, origin) = summary(folder, files, &mut doubts)?;
+    let (summary, origin) = summary(folder, files, &mut warnings)?;
     sane(&summary)?;
     let in_summary = || summary.host.clone().map(|meter| (meter, SUMMARY));
     let meter = match typed::<HostMeter>(folder, HOST_METER) {
         Ok(meter) => meter.map(|meter| (meter, HOST_METER)).or_else(in_summary),
         Err(error) => {
-            doubts.push(format!("power over time is not known: {error:#}"));
+            warnings.push(format!("power over time is not known: {error:#}"));
             in_summary()
         }
     };
     let meter = meter.filter(|(meter, file)| match metered(meter) {
         Ok(()) => true,
         Err(error) => {
-            doubts.push(format!("what the host metered is left out: `{file}`: {error:#}"));
+            warnings.push(format!("what the host metered is left out: `{file}`: {error:#}"));
             false
         }
     });
-    doubts.extend(unread);
+    warnings.extend(unread);
     let folder = folder.path().to_owned();
     Ok(RunRecord {
         folder,
@@ -77,7 +77,7 @@ pub fn read(folder: &Folder) -> anyhow::Result<RunRecord> {
         completion,
         meter,
         details,
-        doubts,
+        warnings,
     })
 }
 
@@ -85,26 +85,28 @@ pub fn read(folder: &Folder) -> anyhow::Result<RunRecord> {
 fn summary(
     folder: &Folder,
     files: Files<'_>,
-    doubts: &mut Vec<String>,
+    warnings: &mut Vec<String>,
 ) -> anyhow::Result<(Summary, Origin)> {
-    let Some(value) = json::read(folder, SUMMARY)? else {
+    let value = json::read(folder, SUMMARY)?.unwrap_or_default();
+    let has = |keys: [&str; 2]| keys.iter().all(|key| value.get(key).is_some());
+    let without = if value.is_null() {
         ensure!(
             !files.lack_report(),
             "neither `{SUMMARY}` nor `{REPORT}` is there: the run did not get so far, or its files \
              were not copied along; here {}",
             contents(folder.dir())
         );
-        doubts.push(format!("there is no `{SUMMARY}`; the numbers were made of `{REPORT}`"));
-        return of_report(files);
-    };
-    let has = |keys: [&str; 2]| keys.iter().all(|key| value.get(key).is_some());
-    if !has(["measurement", "run"]) && has(["units", "total"]) {
+        Some(format!("there is no `{SUMMARY}`"))
+    } else if !has(["measurement", "run"]) && has(["units", "total"]) {
         // Facts of AIEnergyScore's own summarizer: it knows no sources and no devices.
-        doubts.push(format!(
-            "`{SUMMARY}` is by another program and does not say how it measured; the numbers were \
-             made of `{REPORT}`"
-        ));
-        return of_report(files);
+        Some(format!("`{SUMMARY}` is by another program and does not say how it measured"))
+    } else {
+        None
+    };
+    if let Some(why) = without {
+        warnings.push(format!("{why}; the numbers were made of `{REPORT}`"));
+        let Reading { summary, numbers } = summarize(files)?;
+        return Ok((summary, Origin::Report(Box::new(numbers))));
     }
     let summary = serde_json::from_value(value).with_context(|| {
         format!(
@@ -114,11 +116,6 @@ fn summary(
         )
     })?;
     Ok((summary, Origin::Summary))
-}
-
-fn of_report(files: Files<'_>) -> anyhow::Result<(Summary, Origin)> {
-    let Reading { summary, numbers } = summarize(files)?;
-    Ok((summary, Origin::Report(Box::new(numbers))))
 }
 
 /// Makes sure that a run can have had these numbers. JSON has no infinite ones.

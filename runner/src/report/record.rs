@@ -34,7 +34,7 @@ pub struct RunRecord {
     /// What else the files tell of what ran.
     pub details: Details,
     /// What a reader must know of the folder, in sentences.
-    pub doubts: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 /// Where the numbers of a summary come from.

@@ -153,7 +153,7 @@ fn remarks(run: &RunRecord, figures: &Figures) -> String {
     if figures.gpu.is_none() {
         lines.push(why_no_gpu(run));
     }
-    lines.extend(run.summary.notes.iter().chain(&run.doubts).cloned());
+    lines.extend(run.summary.notes.iter().chain(&run.warnings).cloned());
     lines.extend(run.meter.iter().flat_map(|(meter, _)| &meter.notes).cloned());
     lines.iter().map(|line| format!("  {}\n", escape(line))).collect()
 }

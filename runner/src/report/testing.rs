@@ -87,7 +87,7 @@ pub(super) fn measured(name: &str, total: f64) -> RunRecord {
             gpus: Some(Sourced { value: 1, from: "run_record.json: energy.gpu.devices" }),
             seed: Some(Sourced { value: "42".into(), from: "run_record.json: seed" }),
         },
-        doubts: vec![],
+        warnings: vec![],
     }
 }
 

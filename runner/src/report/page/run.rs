@@ -198,7 +198,7 @@ fn sections(id: &str, run: &RunRecord, figures: &Figures) -> Vec<(&'static str, 
     let own = meter.and_then(|(meter, _)| meter.own_percent);
     let own = own.map(|percent| format!("the meter itself took {percent:.1} % of one processor"));
     let notes: Vec<_> =
-        run.summary.notes.iter().chain(&run.doubts).chain(metered).chain(&own).collect();
+        run.summary.notes.iter().chain(&run.warnings).chain(metered).chain(&own).collect();
     let list = html! {
         ul class="notes" {
             @for note in &notes { li { (prose(note)) } }

@@ -41,7 +41,7 @@ fn a_run_comes_back_as_it_was_written() {
     let found = read(folder.path()).unwrap();
     assert_eq!((found.summary, found.meter, found.origin), (run.summary, run.meter, run.origin));
     assert_eq!((found.completion, found.details), (run.completion, run.details));
-    assert_eq!(found.doubts, [""; 0]);
+    assert_eq!(found.warnings, [""; 0]);
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn what_no_host_meters_is_left_out_with_its_reason() {
         });
         let run = read(folder.path()).unwrap();
         assert_eq!(run.meter, None, "{key}");
-        run.doubts.join("\n")
+        run.warnings.join("\n")
     };
     let said = [
         told("counted_wh", serde_json::json!(-1.0)),
@@ -79,7 +79,11 @@ fn folders_of_the_stacks_alone_are_understood() {
         let run = read(folder.path()).unwrap();
         assert!(matches!(run.origin, Origin::Report(_)), "{name}");
         assert_eq!(run.summary.run.model, model);
-        assert!(run.doubts.iter().any(|doubt| doubt.contains("made of")), "{:?}", run.doubts);
+        assert!(
+            run.warnings.iter().any(|warning| warning.contains("made of")),
+            "{:?}",
+            run.warnings
+        );
         assert!(run.details.dataset.is_some(), "{name}");
     }
     insta::assert_snapshot!(refused(real("vllm_all_failed").path()), @"making a summary of `/benchmark_report.json`: none of its 2 prompts was answered; the backend's output says why");
@@ -92,7 +96,11 @@ fn folders_of_the_stacks_alone_are_understood() {
     fs::write(folder.path().join(SUMMARY), theirs).unwrap();
     let run = read(folder.path()).unwrap();
     assert_eq!(run.summary.total, None, "0 is what it writes for what was not measured");
-    assert!(run.doubts.iter().any(|doubt| doubt.contains("another program")), "{:?}", run.doubts);
+    assert!(
+        run.warnings.iter().any(|warning| warning.contains("another program")),
+        "{:?}",
+        run.warnings
+    );
 }
 
 #[test]
@@ -136,14 +144,14 @@ fn what_is_broken_is_told_in_words() {
 }
 
 #[test]
-fn what_is_missing_beside_a_summary_is_a_doubt() {
+fn what_is_missing_beside_a_summary_is_a_warning() {
     let folder = edited(COMPLETION, |_| None);
     let run = read(folder.path()).unwrap();
-    assert!(run.doubts[0].contains("nothing proves"), "{:?}", run.doubts);
+    assert!(run.warnings[0].contains("nothing proves"), "{:?}", run.warnings);
     let folder = edited(HOST_METER, |_| Some("{\"begun\": NaN}".into()));
     let run = read(folder.path()).unwrap();
     assert_eq!(run.meter, None);
-    assert!(run.doubts[0].contains("power over time is not known"), "{:?}", run.doubts);
+    assert!(run.warnings[0].contains("power over time is not known"), "{:?}", run.warnings);
     let folder = edited(HOST_METER, |_| None);
     let mut run = measured("1", 0.42);
     run.summary.host = run.meter.take().map(|(meter, _)| meter);

@@ -25,10 +25,10 @@ use self::{
 use super::{
     figures::Figures,
     groups::groups,
+    output_file::OutputFile,
     plain::plain,
     read::read,
     record::{RunRecord, Runs},
-    target::Target,
 };
 use crate::{exit::Exit, terminal};
 
@@ -53,7 +53,7 @@ pub(super) fn submit(
     all: &Runs,
     figures: &[Figures],
     class: Option<ModelClass>,
-    target: &Target,
+    target: &OutputFile,
 ) -> anyhow::Result<Exit> {
     let evidence = all.runs.iter().map(|run| Evidence::read(&run.open()?));
     let evidence = evidence.collect::<anyhow::Result<Vec<_>>>()?;

@@ -10,11 +10,11 @@ use contract::{
 };
 use untrusted::{Dir, Kind, escape};
 
-use super::search::MARKS;
+use super::discovery::MARKS;
 
 /// A file to write, in a folder that stays open.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(super) struct OutputFile {
     dir: Dir,
     name: OsString,
     /// How it is called in messages.
@@ -22,7 +22,7 @@ pub(super) struct Target {
     overwrite: bool,
 }
 
-impl Target {
+impl OutputFile {
     /// Looks at what is in the way, before any work is done.
     ///
     /// # Errors
@@ -85,10 +85,10 @@ fn is_of_a_run(file: &Path) -> bool {
 mod tests {
     use std::{fs, os::unix::fs::symlink, path::Path};
 
-    use super::Target;
+    use super::OutputFile;
 
     fn opened(file: &Path, overwrite: bool) -> Result<(), String> {
-        let target = Target::open(file, overwrite);
+        let target = OutputFile::open(file, overwrite);
         target.map(drop).map_err(|error| format!("{error:#}"))
     }
 
@@ -131,7 +131,7 @@ mod tests {
             opened(&at(name), true).unwrap();
         }
         for link in ["linked.html", "led.html"] {
-            Target::open(&at(link), true).unwrap().write(b"page").unwrap();
+            OutputFile::open(&at(link), true).unwrap().write(b"page").unwrap();
         }
         assert_eq!(fs::read_to_string(results.join("benchmark.log")).unwrap(), "numbers");
     }
@@ -143,11 +143,11 @@ mod tests {
         fs::write(&file, "mine").unwrap();
         let error = opened(&file, false).unwrap_err();
         assert!(error.ends_with("a\\u{1b}` is there already; name another, or add --overwrite"));
-        let target = Target::open(&file, true).unwrap();
+        let target = OutputFile::open(&file, true).unwrap();
         target.write(b"page").unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "page");
         assert!(opened(root.path(), true).unwrap_err().contains("is a folder"));
-        let target = Target::open(&root.path().join("new"), false).unwrap();
+        let target = OutputFile::open(&root.path().join("new"), false).unwrap();
         fs::write(root.path().join("new"), "somebody's").unwrap();
         target.write(b"page").unwrap_err();
         assert_eq!(fs::read_to_string(root.path().join("new")).unwrap(), "somebody's");
