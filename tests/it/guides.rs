@@ -89,7 +89,7 @@ fn a_run_by_hand_is_the_programs_own() {
             compared += 1;
         }
     }
-    assert!(compared > 10, "the guides have lost their runs by hand");
+    assert!(compared > 3, "the guides have lost their runs by hand");
 }
 
 #[test]

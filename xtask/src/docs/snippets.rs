@@ -30,7 +30,7 @@ pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
     let mut all = vec![
         snippet("mounts", tables::mounts()?),
         snippet("flags", tables::flags()?),
-        snippet("other-flags", tables::other_flags()?),
+        snippet("variations", tables::variations::variations()?),
         snippet("supervision", tables::supervision()?),
         snippet("identity", tables::engines::identity()?),
         snippet("variables", tables::variables()),
@@ -51,19 +51,21 @@ pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
         snippet("report-options", tables::options(&cli::command(), "report")?),
         snippet("submission-rules", tables::report::submission_rules()),
     ];
-    // A pair `run-X` and `docker-X` shows the same run: as the program does it, and by hand.
-    for (run, docker, example) in [
-        ("run-native", "docker-native", NATIVE),
-        ("run-offline", "docker-offline", OFFLINE),
-        ("run-optimum", "docker-optimum", OPTIMUM),
-        ("run-pytorch", "docker-pytorch", PYTORCH),
-        ("run-vllm", "docker-vllm", VLLM),
-        ("run-leaderboard", "docker-leaderboard", LEADERBOARD),
-        ("run-apart", "docker-apart", APART),
-        ("run-shared", "docker-shared", SHARED),
+    for (name, example) in [
+        ("run-native", NATIVE),
+        ("run-offline", OFFLINE),
+        ("run-optimum", OPTIMUM),
+        ("run-pytorch", PYTORCH),
+        ("run-vllm", VLLM),
+        ("run-leaderboard", LEADERBOARD),
+        ("run-apart", APART),
+        ("run-shared", SHARED),
     ] {
-        all.push(snippet(run, commands::program(&example)));
-        all.push(snippet(docker, commands::by_hand(&example)?));
+        all.push(snippet(name, commands::program(&example)));
+    }
+    // The runs `run-native` and `run-leaderboard` by hand.
+    for (name, example) in [("docker-native", NATIVE), ("docker-leaderboard", LEADERBOARD)] {
+        all.push(snippet(name, commands::by_hand(&example)?));
     }
     Ok(all)
 }

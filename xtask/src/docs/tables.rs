@@ -3,10 +3,11 @@
 pub(super) mod arguments;
 pub(super) mod engines;
 pub(super) mod report;
+pub(super) mod variations;
 
 use std::fs;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use clap::{Arg, CommandFactory as _};
 use contract::{Backend, Flavour, argument::DEFAULT_CONFIG, env};
 use runner::{
@@ -15,13 +16,11 @@ use runner::{
     engine::{Engine, Mode},
     plan::{Access, Input, Mount, MountVariable, RunPlan},
     render::command_line,
-    shell::{CommandLine, Part, Word},
+    shell::{CommandLine, Part},
 };
 
 use super::{
-    commands::{
-        Example, LEADERBOARD, NATIVE, OFFLINE, PORTABLE, PYTORCH, VLLM, plan, portable, supervised,
-    },
+    commands::{Example, NATIVE, PORTABLE, PYTORCH, plan, portable, supervised},
     content::Content,
 };
 use crate::workspace;
@@ -130,34 +129,6 @@ pub(super) fn flags() -> anyhow::Result<Content> {
     Ok(Content::Table { head: vec!["Part", "Why"], rows: rows.collect() })
 }
 
-/// What other runs have and that one has not.
-///
-/// # Errors
-/// When there is no such run, or it has nothing of its own.
-pub(super) fn other_flags() -> anyhow::Result<Content> {
-    let engine = Engine::typical(Mode::DockerRootful);
-    let known: Vec<_> =
-        command_line(&engine, &everything_mounted()?).parts.iter().map(subject).collect();
-    let runs = [("--gpus all", LEADERBOARD), ("--offline", OFFLINE), ("--backend vllm", VLLM)];
-    let mut rows = vec![];
-    for (option, example) in runs {
-        let plan = plan(&example, &engine)?;
-        let image = plan.image.as_ref().map_or("", |image| &image.value.reference);
-        let parts = command_line(&engine, &plan).parts.into_iter();
-        // From the image on, every run has its own.
-        let other = parts
-            .take_while(|part| subject(part) != image)
-            .filter(|part| !known.contains(&subject(part)));
-        let before = rows.len();
-        rows.extend(other.map(|part| {
-            let reason = part.reason.clone();
-            vec![code(option), code(&shown(part)), reason]
-        }));
-        ensure!(rows.len() > before, "a run with `{option}` has no part of its own");
-    }
-    Ok(Content::Table { head: vec!["With", "Part", "Why"], rows })
-}
-
 /// What the program adds to a run by hand.
 ///
 /// # Errors
@@ -179,18 +150,6 @@ pub(super) fn supervision() -> anyhow::Result<Content> {
 /// A part as anybody can type it.
 fn shown(part: Part) -> String {
     CommandLine { env: vec![], parts: vec![part] }.to_shell(PORTABLE)
-}
-
-/// What a part is about: its option, and the variable that it sets.
-fn subject(part: &Part) -> String {
-    let words: Vec<_> = part.words.iter().map(Word::value).collect();
-    match words.as_slice() {
-        [option, variable, ..] if option == "--env" => {
-            format!("{option} {}", variable.split('=').next().unwrap_or(variable))
-        }
-        [option, ..] => option.clone(),
-        [] => String::new(),
-    }
 }
 
 /// A run with every mount there can be: Ada keeps her Hub cache on another disk, has a token, and
