@@ -93,6 +93,16 @@ fn a_run_by_hand_is_the_programs_own() {
 }
 
 #[test]
+fn readme_fits_in_200_lines_and_begins_with_the_two_commands() {
+    let readme = fs::read_to_string(workspace().join("README.md")).unwrap();
+    let lines: Vec<_> = readme.lines().collect();
+    assert!(lines.len() <= 200, "{} lines", lines.len());
+    for command in ["cargo xtask smoke", "cargo test --workspace"] {
+        assert!(lines[..40].iter().any(|line| line.starts_with(command)), "{command}");
+    }
+}
+
+#[test]
 fn every_link_leads_somewhere() {
     let mut broken = vec![];
     for (page, path) in pages() {
