@@ -215,7 +215,8 @@ mod tests {
 
     fn shown(mode: Mode, folder: &str, listed: bool) -> String {
         let folder = HostPath::new("folder", Path::new(folder), Path::new("/home/ada")).unwrap();
-        let ids = Ids { user: 1000, container: vec![165_536..231_072] };
+        let container = 165_536..231_072;
+        let ids = Ids { user: 1000, container: vec![container] };
         let request = request(mode, &host(), &ids, 77, listed).unwrap();
         rendered(&engine(mode), &folder, &request).unwrap().to_shell(Style::Concrete)
     }
