@@ -4,7 +4,7 @@ use contract::summary::{DeviceKind, Status};
 
 use super::{
     super::{
-        figures::{Figure, Figures, why_no_gpu},
+        figures::{Figure, Figures},
         groups::{Energy, Group},
         number::{count, digits, few_digits},
         record::{RunRecord, Runs},
@@ -41,7 +41,9 @@ pub(super) fn section(page: &mut Markup, all: &Runs, figures: &[Figures], groups
             let run = &all.runs[group.runs[0]];
             page.raw("<li>");
             link(page, group.runs[0], &label(run));
-            page.raw(" ").text(&why_no_gpu(run)).raw("</li>");
+            let too_short = figures[group.runs[0]].too_short.as_ref();
+            let why = too_short.unwrap_or(&run.summary.measurement.source);
+            page.raw(" ").text(why).raw("</li>");
         }
         page.raw("</ul>");
     }
