@@ -82,8 +82,8 @@ pub const SETTLED: [Settled; 31] = [
         "it is one failed prompt, as one with a token that the model does not know",
     ),
     settled(
-        "weights that are not numbers (NaN) are measured; an unknown quantisation is passed over (both)",
-        "both fail before anything is measured; an adapter beside a model is noted",
+        "weights that are not numbers (NaN, infinite) are measured; an unknown quantisation is passed over (both)",
+        "both fail before anything is measured; an adapter beside a model is noted, and so are weights that the model leaves out or does not compute with as they are stored",
     ),
     settled(
         "`NA`, `null` and empty cells of CSV files left out, numbers rewritten (both)",
