@@ -169,6 +169,7 @@ for key in length.KEYS:
 assert length.holds(MambaConfig(), words) is None
 assert length.holds(MambaConfig(), tokenizer(model_max_length=2048)) == 2048
 assert length.holds(MptConfig(max_seq_len=96), words) == 96
+assert length.holds(LlamaConfig(max_position_embeddings=96.0), words) == 96
 assert length.holds(GPT2Config(n_positions=48), tokenizer(model_max_length=2048)) == 48
 assert length.holds(LlamaConfig(max_position_embeddings=4096, seq_length=8), words) == 4096
 
