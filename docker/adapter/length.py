@@ -7,7 +7,9 @@ KEYS = [
     "n_positions",
     "max_seq_len",
     "max_seq_length",
+    "max_seqlen",
     "max_sequence_length",
+    "max_target_positions",
     "seq_length",
     "seq_len",
     "n_ctx",
@@ -45,8 +47,9 @@ def holds(configuration, tokenizer):
 
 
 def _number(value):
-    """A length; some configurations have -1 for none."""
-    return value if type(value) is int and value > 0 else None
+    """A length; some configurations have -1 for none, and some 2048.0."""
+    is_whole = type(value) is int or type(value) is float and value.is_integer()
+    return int(value) if is_whole and value > 0 else None
 
 
 def _before_first(part):

@@ -111,9 +111,19 @@ def up_to_end(answer, ends):
 def note_random(record, missing):
     """Says which weights the checkpoint lacks: they are random then, and so are the answers."""
     if missing:
-        first = ", ".join(f"`{name}`" for name in sorted(missing)[:3])
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        record.note(f"the checkpoint lacks weights, which are random instead: {first}{more}")
+        record.note(f"the checkpoint lacks weights, which are random instead: {_listed(missing)}")
+
+
+def note_unused(record, unexpected):
+    """Says which weights of the checkpoint the model leaves out: what ran is not all of it."""
+    if unexpected:
+        record.note(f"the checkpoint has weights that the model does not use: {_listed(unexpected)}")
+
+
+def _listed(weights):
+    first = ", ".join(f"`{name}`" for name in sorted(weights)[:3])
+    more = f" and {len(weights) - 3} more" if len(weights) > 3 else ""
+    return first + more
 
 
 class explained:

@@ -32,6 +32,8 @@ class Seen:
     record = None
     answers = None
     reader = None
+    # How the model's weights are quantised.
+    method = None
     # The tokens of the first prompt that has any.
     first = None
 
@@ -46,6 +48,7 @@ class CountingBackend(PyTorchBackend):
         with model.explained(Seen.settings, model.no_weights):
             super().load()
         record, loaded = Seen.record, self.pretrained_model
+        weights.note_unpacked(Seen.method, loaded, record)
         ending.plain(loaded)
         if not self.config.no_weights:
             weights.check_numbers(loaded, Seen.settings)
@@ -73,6 +76,7 @@ class CountingBackend(PyTorchBackend):
             **self.automodel_kwargs,
         )
         model.note_random(Seen.record, found["missing_keys"])
+        model.note_unused(Seen.record, found["unexpected_keys"])
         if self.config.device_map is None and self.config.device != "cpu":
             self.pretrained_model = self.pretrained_model.to(self.config.device)
 
@@ -146,7 +150,7 @@ def run(settings, prompts, device, record):
     getLogger("inline").setLevel(ERROR)
     configuration = model.config(settings)
     record.revision = model.commit(configuration)
-    weights.check_files(settings, configuration, record)
+    Seen.method = weights.check_files(settings, configuration, record)
     ending.settle(settings, configuration, record)
     record.gpus_counted = devices.counted(settings) if device == "cuda" else []
     Seen.settings, Seen.record, Seen.answers = settings, record, digest()

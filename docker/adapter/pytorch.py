@@ -49,7 +49,7 @@ class SettledBackend(PyTorchBackend):
         settings = self.settings
         configuration = model.config(settings)
         self.record.revision = model.commit(configuration)
-        weights.check_files(settings, configuration, self.record)
+        method = weights.check_files(settings, configuration, self.record)
         ending.settle(settings, configuration, self.record)
         self.tokenizer = model.tokenizer(settings)
         self.reader = Reader(self.tokenizer, configuration, settings)
@@ -67,9 +67,11 @@ class SettledBackend(PyTorchBackend):
                 **settings.model_kwargs,
             )
         model.note_random(self.record, found["missing_keys"])
+        model.note_unused(self.record, found["unexpected_keys"])
         if self.device_map is None:
             self.model.to(self.device)
         self.model.eval()
+        weights.note_unpacked(method, self.model, self.record)
         ending.plain(self.model)
         weights.check_numbers(self.model, settings)
         self.record.dtype = str(self.model.dtype).removeprefix("torch.")

@@ -9,7 +9,8 @@ from .refusal import Refusal
 
 
 def check_files(settings, configuration, record):
-    """Looks at what libraries pass over in silence; before the model is loaded."""
+    """Looks at what libraries pass over in silence, before the model is loaded; how its weights are
+    quantised, if they are."""
     from transformers import __version__
     from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING as KNOWN
 
@@ -17,7 +18,7 @@ def check_files(settings, configuration, record):
     quantised = quantised if isinstance(quantised, dict) else {}
     method = quantised.get("quant_method")
     in_bits = quantised.get("load_in_8bit") or quantised.get("load_in_4bit")
-    if quantised and not in_bits and method not in KNOWN:
+    if quantised and not in_bits and method not in list(KNOWN):
         raise Refusal(
             f"`backend.model={settings.model}` is quantised by `{str(method)[:40]}`, which transformers"
             f" {__version__} does not know: it would take the weights for others; known are"
@@ -28,6 +29,17 @@ def check_files(settings, configuration, record):
             f"beside the model is an adapter (`{model.ADAPTER}`), which was not used: the model ran"
             " without it; merge them to measure both"
         )
+    return method
+
+
+def note_unpacked(method, loaded, record):
+    """Says that weights were not computed with as they are stored: that takes other energy."""
+    if method and not getattr(loaded, "is_quantized", False):
+        dtype = str(loaded.dtype).removeprefix("torch.")
+        record.note(
+            f"the weights are quantised by `{method}`, and ran as {dtype}: what computes with the former"
+            " is not in this image, or not for this device"
+        )
 
 
 def check_numbers(loaded, settings):
@@ -36,10 +48,19 @@ def check_numbers(loaded, settings):
         # Types of one byte have no such value, or nothing that compares them.
         if weights.is_meta or not weights.is_floating_point() or weights.element_size() < 2:
             continue
-        if weights.numel() and math.isnan(torch.aminmax(weights.detach()).min):
+        if not weights.numel():
+            continue
+        least, most = (float(end) for end in torch.aminmax(weights.detach()))
+        if math.isnan(least):
             raise Refusal(
                 f"the weights of `{settings.model}` are broken: `{name}` holds values that are not"
                 " numbers (NaN); download or convert the model again"
+            )
+        if math.isinf(least) or math.isinf(most):
+            raise Refusal(
+                f"the weights of `{settings.model}` are broken: `{name}` holds infinite values, or some"
+                f" too large for `backend.torch_dtype={settings.backend['torch_dtype']}`; download or"
+                " convert the model again, or choose another type"
             )
 
 

@@ -10,6 +10,7 @@ from adapter import dataset, devices, length, optimum, pytorch
 from adapter.record import Record
 from adapter.refusal import Refusal
 from adapter.settings import Settings
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import (
     AutoModelForCausalLM,
@@ -120,20 +121,40 @@ def spoil(loaded):
     loaded.model.layers[0].mlp.up_proj.weight.data[3, 3] = float("nan")
 
 
+def endless(loaded):
+    """One weight that was too large for its type: some answers are numbers still."""
+    loaded.model.embed_tokens.weight.data[7, 3] = float("-inf")
+
+
 def overflow(loaded):
     """Weights that are numbers, and answers that are none."""
-    loaded.model.layers[0].mlp.down_proj.weight.data[:] = float("inf")
+    for part in [loaded.model.layers[0].mlp.up_proj, loaded.model.layers[0].mlp.down_proj]:
+        part.weight.data[:] = torch.finfo(torch.float32).max
 
 
 save("nan", change=spoil)
-save("inf", change=overflow)
+save("inf", change=endless)
+save("overflow", change=overflow)
+save("deeper")
+file = work / "deeper/model.safetensors"
+save_file({**load_file(file), "model.layers.1.mlp.up_proj.weight": torch.ones(1)}, file, {"format": "pt"})
 save("alien", quantization_config={"quant_method": "alien-4"})
+save("listed", quantization_config={"quant_method": ["gptq"]})
+save("unpacked", quantization_config={"quant_method": "mxfp4"})
 save("adapted")
 (work / "adapted/adapter_config.json").write_text('{"peft_type": "LORA"}')
 for stack, _ in STACKS[1:]:
     assert "`model.layers.0.mlp.up_proj.weight` holds values that are not numbers" in refused("nan", ["abc"], stack)
-    assert "computes no numbers from the first prompt" in refused("inf", ["abc"], stack)
+    assert "`model.embed_tokens.weight` holds infinite values" in refused("inf", ["abc"], stack)
+    assert "computes no numbers from the first prompt" in refused("overflow", ["abc"], stack)
+    [note] = ran("deeper", ["abc"], stack).notes
+    assert note == (
+        "the checkpoint has weights that the model does not use: `model.layers.1.mlp.up_proj.weight`"
+    ), note
     assert "is quantised by `alien-4`, which transformers" in refused("alien", ["abc"], stack)
+    assert "is quantised by `['gptq']`, which transformers" in refused("listed", ["abc"], stack)
+    [note] = ran("unpacked", ["abc"], stack).notes
+    assert note.startswith("the weights are quantised by `mxfp4`, and ran as float32: "), note
     [note] = ran("adapted", ["abc"], stack).notes
     assert note.startswith("beside the model is an adapter (`adapter_config.json`), which was not used"), note
 
@@ -148,6 +169,7 @@ for key in length.KEYS:
 assert length.holds(MambaConfig(), words) is None
 assert length.holds(MambaConfig(), tokenizer(model_max_length=2048)) == 2048
 assert length.holds(MptConfig(max_seq_len=96), words) == 96
+assert length.holds(LlamaConfig(max_position_embeddings=96.0), words) == 96
 assert length.holds(GPT2Config(n_positions=48), tokenizer(model_max_length=2048)) == 48
 assert length.holds(LlamaConfig(max_position_embeddings=4096, seq_length=8), words) == 4096
 

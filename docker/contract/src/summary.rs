@@ -91,6 +91,12 @@ pub struct Tracked {
 const MOST_WAITING: f64 = 0.1;
 
 impl Measurement {
+    /// Whether a device of this kind has an energy.
+    #[must_use]
+    pub fn has(&self, kind: DeviceKind) -> bool {
+        self.devices.iter().any(|device| device.kind == kind)
+    }
+
     /// Why the energies are not those of the model, if the tracker waited too long beside it.
     #[must_use]
     pub fn too_short(&self) -> Option<String> {

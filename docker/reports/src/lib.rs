@@ -91,8 +91,8 @@ fn found(root: &Node<'_>) -> String {
 
 /// The one line of the energy file.
 pub fn energy_text(summary: &Summary) -> String {
-    let Measurement { status, source, devices, .. } = &summary.measurement;
-    let is_gpu = devices.iter().any(|device| device.kind == DeviceKind::Gpu);
+    let Measurement { status, source, .. } = &summary.measurement;
+    let is_gpu = summary.measurement.has(DeviceKind::Gpu);
     let too_short = summary.measurement.too_short().filter(|_| is_gpu);
     match (summary.total, status) {
         // Without an exponent, and with all digits of a small number.

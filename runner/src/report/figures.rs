@@ -162,7 +162,8 @@ pub(super) fn why_no_gpu(run: &RunRecord) -> String {
     if run.summary.run.backend == Backend::Vllm {
         return format!("{SERVER_NOT_MEASURED}; of its client's machine: {source}");
     }
-    if let Some(why) = run.summary.measurement.too_short() {
+    let measurement = &run.summary.measurement;
+    if let Some(why) = measurement.too_short().filter(|_| measurement.has(DeviceKind::Gpu)) {
         return format!("{why}; {source}");
     }
     if source.contains("no GPU") { source.clone() } else { format!("GPU not measured: {source}") }

@@ -252,7 +252,7 @@ mod tests {
         HuggingFaceTB/SmolLM2-360M-Instruct-GGUF  native   2     too short to measure  too short to measure  too short to measure  25.00 ± 0.0 %
 
         1, 2
-          too short to measure: 1.00 s of the tracker's own waiting count beside 0.04 s of work; no GPU was measured; CPU: estimated from CPU seconds
+          no GPU was measured; CPU: estimated from CPU seconds
           the weights are quantised
         ");
     }

@@ -189,6 +189,8 @@ fn what_is_mostly_the_trackers_waiting_is_never_the_headline() {
     assert_eq!(joule.1.trace.files(), [SUMMARY, HOST_METER]);
     trace_all(written(&run).path(), &run);
 
+    assert!(super::why_no_gpu(&run).starts_with("too short to measure: 1.00 s of "));
+
     for mut run in [run, on_cpu("2")] {
         run.summary.measurement.tracked = short;
         run.meter = None;
@@ -196,7 +198,6 @@ fn what_is_mostly_the_trackers_waiting_is_never_the_headline() {
         assert_eq!((figures.headline(), &figures.tokens_per_joule), (None, &None));
         assert_eq!(figures.no_headline(), "too short to measure");
         assert!(figures.others.iter().all(|drawn| drawn.too_short), "{figures:?}");
-        assert!(super::why_no_gpu(&run).starts_with("too short to measure: 1.00 s of "));
     }
 }
 

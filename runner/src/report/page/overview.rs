@@ -1,11 +1,11 @@
 //! Several runs side by side: bars of what they drew, and a table of all their numbers.
 
-use contract::summary::{DeviceKind, Run, Status};
+use contract::summary::{DeviceKind, Run, Status, Summary};
 use maud::{Markup, html};
 
 use super::{
     super::{
-        figures::{Drawn, Figure, Figures, why_no_gpu},
+        figures::{Drawn, Figure, Figures},
         groups::{Energy, Group},
         number::{count, digits, few_digits},
         record::{RunRecord, Runs},
@@ -39,8 +39,9 @@ pub(super) fn section(all: &Runs, figures: &[Figures], groups: &[Group]) -> Mark
                 ul class="plainlist" {
                     @for group in unknown {
                         @let first = group.runs[0];
-                        @let run = &all.runs[first];
-                        li { (link(first, &run.summary.run.model)) " " (why_no_gpu(run)) }
+                        @let Summary { run, measurement, .. } = &all.runs[first].summary;
+                        @let why = figures[first].too_short.as_ref().unwrap_or(&measurement.source);
+                        li { (link(first, &run.model)) " " (why) }
                     }
                 }
             }
