@@ -19,6 +19,7 @@ pub mod output;
 pub mod path;
 pub mod previous;
 pub mod rapl;
+pub mod rows;
 pub mod settled;
 pub mod summary;
 pub mod task;
