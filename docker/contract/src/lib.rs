@@ -20,6 +20,7 @@ pub mod previous;
 pub mod published;
 pub mod rapl;
 pub mod reclaim;
+pub mod rows;
 pub mod summary;
 pub mod task;
 

@@ -25,7 +25,5 @@ pub const DATA: &str = "/data";
 pub const PYTHON: &str = "/opt/aienergyscore/bin/python";
 /// The Python package that drives the stacks.
 pub const ADAPTER: &str = "/usr/local/share/aienergyscore/adapter";
-/// The configurations that `--config-name` chooses from, one file each.
-pub const CONFIGS: &str = "/usr/local/share/aienergyscore/configs";
 /// What every library may write to besides the home folder.
 pub const TEMPORARY: &str = "/tmp";

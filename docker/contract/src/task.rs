@@ -1,17 +1,21 @@
-//! The leaderboard's tasks: configurations that every image with the Python stacks has.
+//! The leaderboard's tasks: the configurations of a benchmark.
 
 use crate::argument::{DATASET, DEFAULT_CONFIG};
 
 /// The arguments of text generation, one per line.
-pub const TEXT_GENERATION: &str = include_str!("../../configs/text_generation.args");
+const TEXT_GENERATION: &str = include_str!("../../configs/text_generation.args");
 
 /// Names of the tasks.
 pub const TASKS: [&str; 1] = [DEFAULT_CONFIG];
 
+/// The arguments of a task, one per line, and comments that begin with `#`.
+pub fn arguments(task: &str) -> Option<&'static str> {
+    (task == DEFAULT_CONFIG).then_some(TEXT_GENERATION)
+}
+
 /// The dataset of a task.
 pub fn dataset(task: &str) -> Option<&'static str> {
-    let text = (task == DEFAULT_CONFIG).then_some(TEXT_GENERATION)?;
-    text.lines().find_map(|line| line.strip_prefix(DATASET)?.strip_prefix('='))
+    arguments(task)?.lines().find_map(|line| line.strip_prefix(DATASET)?.strip_prefix('='))
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ mod value;
 
 use contract::{
     Backend,
-    argument::{self, CONFIG_NAME, DEFAULT_CONFIG, Key, Kind, Support},
+    argument::{self, CONFIG_NAME, DATASET, DEFAULT_CONFIG, Key, Kind, Support},
+    task::{self, TASKS},
 };
 use serde_json::{Map, Value, json};
 
@@ -61,18 +62,14 @@ impl Settings {
     }
 }
 
-/// Reads the arguments for `backend`; `config` gives the text of a configuration by its name. All
-/// that is not understood is in one error.
-pub(crate) fn parse(
-    args: &[String],
-    backend: Backend,
-    config: impl Fn(&str) -> Result<String, String>,
-) -> Result<Settings, String> {
+/// Reads the arguments for `backend`. All that is not understood is in one error.
+pub(crate) fn parse(args: &[String], backend: Backend) -> Result<Settings, String> {
     let mut settings = Settings { backend, tree: Map::new() };
     let mut faults = Vec::new();
     let Split { overrides, config_name } = split(args, &mut faults);
-    match config(config_name.unwrap_or(DEFAULT_CONFIG)) {
-        Ok(text) => {
+    let config_name = config_name.unwrap_or(DEFAULT_CONFIG);
+    match task::arguments(config_name) {
+        Some(text) => {
             let lines = text.lines().map(str::trim);
             for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
                 // A configuration serves every backend, and some take less of it.
@@ -81,7 +78,10 @@ pub(crate) fn parse(
                 }
             }
         }
-        Err(fault) => faults.push(fault),
+        None => faults.push(format!(
+            "`{CONFIG_NAME} {config_name}`: there is no such configuration; known are {}",
+            TASKS.join(", ")
+        )),
     }
     let overrides: Vec<_> = overrides.into_iter().flat_map(one_by_one).collect();
     let mut given = Vec::new();
@@ -194,10 +194,12 @@ fn apply<'a>(settings: &mut Settings, text: &'a str) -> Result<&'a str, String> 
     Ok(name)
 }
 
-/// Whether a line of a configuration is for `backend`, or for none.
+/// Whether a line of a configuration is for `backend`: `native` has prompts of its own.
 fn takes(backend: Backend, line: &str) -> bool {
     let key = argument::split(line).and_then(|(name, _)| argument::find(name));
-    key.is_none_or(|key| key.backends.contains(backend))
+    key.is_none_or(|key| {
+        key.backends.contains(backend) && (backend != Backend::Native || key.name != DATASET)
+    })
 }
 
 /// The key that an unknown name may stand for.

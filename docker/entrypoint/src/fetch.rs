@@ -1,23 +1,19 @@
 //! Brings the model and the dataset of a benchmark into the Hub cache, under supervision.
 
-use std::{ffi::OsString, io, path::Path, sync::mpsc};
+use std::{ffi::OsString, path::Path};
 
 use anyhow::{Context, bail};
 use contract::{
     Backend, FETCH, Flavour,
     argument::{DATASET, MODEL, REVISION},
     by_hand::hf_download,
-    env as name,
 };
-use streams::Stream;
 
 use crate::{
     arguments::{self, Settings},
-    failure::{self, Usage, say},
-    run::{STARTING, SUPERVISOR_GONE},
+    failure::{self, Usage},
+    run::watched,
     stack::Stack,
-    supervise::{GRACE, Outcome, Sinks, supervise},
-    watch::{self, Event},
 };
 
 /// Fetches what the benchmark with `args` loads; the exit code.
@@ -31,29 +27,10 @@ fn fetch(
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> anyhow::Result<u8> {
     // Every backend's prompts and weights are found by the same keys.
-    let settings = |config: &dyn Fn(&str) -> Result<String, String>| {
-        arguments::parse(args, Backend::Optimum, config).map_err(Usage)
-    };
-    let Some(stack) = stack else {
-        let task = |_: &str| Ok(contract::task::TEXT_GENERATION.to_owned());
-        bail!(Usage(no_client(&settings(&task)?)));
-    };
-    let settings = settings(&|name| stack.config(name))?;
-    let (sender, events) = mpsc::channel();
-    watch::signals(sender.clone()).context(STARTING)?;
-    if variable(name::RUN_ID).is_some() {
-        watch::supervisor(io::stdin(), sender.clone()).context(STARTING)?;
-    }
-    let sinks = Sinks { out: Stream::Out, err: Stream::Err, log: None };
-    let outcome = supervise(stack.fetch(&settings), sinks, &sender, &events, GRACE)
-        .context("running the Hub client")?;
-    match outcome {
-        Outcome { cause: Some(Event::SupervisorGone), .. } => {
-            say("standard input was closed: ended the fetch, as its supervisor wants or is gone");
-            Ok(SUPERVISOR_GONE)
-        }
-        Outcome { code, .. } => Ok(code),
-    }
+    let settings = arguments::parse(args, Backend::Optimum).map_err(Usage)?;
+    let Some(stack) = stack else { bail!(Usage(no_client(&settings))) };
+    let outcome = watched(stack.fetch(&settings), "fetch", None, variable);
+    Ok(outcome.context("running the Hub client")?.code)
 }
 
 fn no_client(settings: &Settings) -> String {

@@ -12,10 +12,10 @@ mod engine;
 #[cfg(not(feature = "native"))]
 #[path = "native/engine_absent.rs"]
 mod engine;
-mod folder;
 mod generation;
 mod hub;
 mod prompts;
+mod snapshot;
 
 use std::{
     ffi::OsString,
@@ -27,9 +27,9 @@ use anyhow::Context as _;
 use contract::{
     Backend,
     argument::{
-        self, CONFIG_NAME, DATASET, DEFAULT_CONFIG, DO_SAMPLE, FAILED_SHARE, MAX_NEW_TOKENS,
-        MIN_NEW_TOKENS, MODEL, REASONING, REASONING_PARAMS, REPETITION_PENALTY, SEED, SYSTEM,
-        TEMPERATURE, TOP_K, TOP_P, TRUNCATION, WARMUP,
+        DATASET, DO_SAMPLE, FAILED_SHARE, MAX_NEW_TOKENS, MIN_NEW_TOKENS, MODEL, REASONING,
+        REASONING_PARAMS, REPETITION_PENALTY, SEED, SYSTEM, TEMPERATURE, TOP_K, TOP_P, TRUNCATION,
+        WARMUP,
     },
     host_meter::{self, Phase},
     output,
@@ -44,7 +44,7 @@ use untrusted::escape;
 
 use self::{
     engine::Engine,
-    generation::{Asked, Chat, Choice, Generation, Length, Sampling, Unreadable},
+    generation::{About, Asked, Chat, Choice, Length, Sampling, Unreadable},
     hub::ModelFile,
     prompts::Prompts,
 };
@@ -64,16 +64,13 @@ const WARM_UP: u32 = 2;
 /// Likeliest tokens that are sampled from, unless told otherwise: as transformers has it.
 const TOP_K_UNASKED: usize = 50;
 
-/// The only configuration.
-const CONFIGURATION: &str = include_str!("../../configs/text_generation.args");
-
 /// Runs the benchmark and leaves its report in `results`.
 pub(crate) fn run(
     args: &[String],
     results: PathBuf,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> anyhow::Result<()> {
-    let settings = arguments::parse(args, Backend::Native, configuration).map_err(Usage)?;
+    let settings = arguments::parse(args, Backend::Native).map_err(Usage)?;
     let asked = asked(&settings)?;
     let cache = hub::cache(variable)?;
     let model = settings.text(MODEL).unwrap_or_default();
@@ -89,7 +86,7 @@ pub(crate) fn run(
 
     let began = Instant::now();
     let mut engine = Engine::load(&file, asked.clone())?;
-    let about = engine.about();
+    let about = engine.about().clone();
     println!(
         "loaded `{}` in {:.1} s: {}, computed as {}, {}",
         file.path.display(),
@@ -102,10 +99,9 @@ pub(crate) fn run(
         println!("this processor lacks AVX2 and FMA: the answers will be slow");
     }
 
-    let mut notes: Vec<_> =
-        prompts.note().into_iter().chain(engine.note().map(str::to_owned)).collect();
+    let mut notes: Vec<_> = prompts.note().into_iter().chain(about.note.clone()).collect();
     notes.iter().for_each(|note| println!("note: {note}"));
-    let length = engine.length();
+    let length = about.length;
     let short = settings.number(WARMUP).unwrap_or_default();
     for prompt in &prompts.texts {
         // One that cannot be read warms nothing up.
@@ -120,8 +116,8 @@ pub(crate) fn run(
     let mut answers = Vec::with_capacity(prompts.texts.len());
     let mut failures = vec![];
     for (index, prompt) in prompts.texts.iter().enumerate() {
-        let generation = match readable(engine.generate(prompt, length))? {
-            Ok(generation) => generation,
+        let answer = match readable(engine.generate(prompt, length))? {
+            Ok(answer) => answer,
             Err(why) => {
                 failures.push(format!("prompt {} failed: {why}", index + 1));
                 println!("{}", escape(&failures[failures.len() - 1]));
@@ -129,8 +125,8 @@ pub(crate) fn run(
             }
         };
         meter.sample();
-        println!("{}", progress(index + 1, prompts.texts.len(), &generation));
-        answers.push(answer(prompt, generation));
+        println!("{}", progress(index + 1, prompts.texts.len(), &answer));
+        answers.push(answer);
     }
     let phase = Phase { name: host_meter::PROMPTS.to_owned(), from, to: clock::now() };
     let energy = meter.finish();
@@ -139,8 +135,7 @@ pub(crate) fn run(
     let of = prompts.texts.len() as u64;
     let share = settings.get(FAILED_SHARE).and_then(Value::as_f64);
     allowance::check(share, totals.prompts_failed, of)?;
-    let holds = engine.holds();
-    notes.extend(outcome(&totals, failures, of, holds - length.max as usize));
+    notes.extend(outcome(&totals, failures, of, about.holds - length.max as usize));
     println!(
         "{} in {:.2} s: {}, {:.1} tokens/s",
         counted(totals.prompts, "prompt"),
@@ -151,7 +146,7 @@ pub(crate) fn run(
     let report = Report {
         format: Backend::Native,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        config: config(&settings, file, sha256, &engine, &asked, &prompts),
+        config: config(&settings, file, sha256, about, &asked, &prompts),
         summary: totals,
         energy,
         phases: vec![phase],
@@ -228,7 +223,7 @@ fn asked(settings: &Settings) -> Result<Asked, Usage> {
 /// memory and threads that the first prepares.
 fn warm_up(engine: &mut Engine, prompt: &str, short: u64) -> anyhow::Result<()> {
     if short > 0 {
-        engine.generate(prompt, engine.length())?;
+        engine.generate(prompt, engine.about().length)?;
     }
     for _ in 0..short {
         engine.generate(prompt, Length { min: WARM_UP, max: WARM_UP })?;
@@ -236,37 +231,24 @@ fn warm_up(engine: &mut Engine, prompt: &str, short: u64) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// The configuration of the Python stacks, but for its dataset: the prompts are built in unless one
-/// is named.
-pub(crate) fn configuration(name: &str) -> Result<String, String> {
-    if name != DEFAULT_CONFIG {
-        return Err(format!(
-            "`{CONFIG_NAME} {name}`: the `native` backend only knows `{DEFAULT_CONFIG}`"
-        ));
-    }
-    let lines = CONFIGURATION.lines();
-    let own = lines.filter(|line| argument::split(line).is_none_or(|(key, _)| key != DATASET));
-    Ok(own.collect::<Vec<_>>().join("\n"))
-}
-
 fn config(
     settings: &Settings,
     file: ModelFile,
     sha256: String,
-    engine: &Engine,
+    about: About,
     asked: &Asked,
     prompts: &Prompts,
 ) -> Config {
-    let (about, Length { min, max }) = (engine.about(), engine.length());
+    let Length { min, max } = about.length;
     let name = file.path.file_name().unwrap_or_default();
     Config {
         model: settings.text(MODEL).unwrap_or_default().to_owned(),
         file: name.to_string_lossy().into_owned(),
         revision: file.revision,
         file_sha256: Some(sha256),
-        architecture: about.architecture.clone(),
-        weights_stored: about.weights_stored.clone(),
-        weights_computed: about.weights_computed.clone(),
+        architecture: about.architecture,
+        weights_stored: about.weights_stored,
+        weights_computed: about.weights_computed,
         device: "cpu".to_owned(),
         threads: about.threads,
         vector_kernels: about.vector_kernels,
@@ -281,37 +263,17 @@ fn config(
     }
 }
 
-fn answer(prompt: &str, generation: Generation) -> Answer {
-    let Generation {
-        text,
-        prompt_tokens,
-        prompt_tokens_cut,
-        completion_tokens,
-        time_to_first_token,
-        time,
-    } = generation;
-    Answer {
-        prompt: prompt.to_owned(),
-        completion: text,
-        prompt_tokens,
-        prompt_tokens_cut,
-        completion_tokens,
-        time_to_first_token_seconds: time_to_first_token.as_secs_f64(),
-        seconds: time.as_secs_f64(),
-    }
-}
-
 /// One line about one answer, the text shortened.
-fn progress(number: usize, of: usize, generation: &Generation) -> String {
+fn progress(number: usize, of: usize, answer: &Answer) -> String {
     const SHOWN: usize = 60;
-    let words: Vec<_> = generation.text.split_whitespace().collect();
+    let words: Vec<_> = answer.completion.split_whitespace().collect();
     let mut text = words.join(" ");
     if let Some((end, _)) = text.char_indices().nth(SHOWN) {
         text.truncate(end);
         text.push('…');
     }
-    let tokens = generation.completion_tokens;
-    let speed = tokens as f64 / generation.time.as_secs_f64();
+    let tokens = answer.completion_tokens;
+    let speed = tokens as f64 / answer.seconds;
     let tokens = counted(tokens, "token");
     format!("prompt {number}/{of}: {tokens}, {speed:.1} tokens/s: {text}")
 }
@@ -323,11 +285,9 @@ fn counted(count: u64, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use reports::report::{Answer, Totals};
 
-    use reports::report::Totals;
-
-    use super::{Generation, Unreadable, counted, outcome, progress, readable};
+    use super::{Unreadable, counted, outcome, progress, readable};
 
     #[test]
     fn one_prompt_that_cannot_be_read_fails_alone() {
@@ -355,15 +315,16 @@ mod tests {
 
     #[test]
     fn progress_is_one_short_line() {
-        let generation = Generation {
-            text: " Paris.\n\nIt is ".to_owned() + &"é".repeat(100),
+        let answer = Answer {
+            prompt: String::new(),
+            completion: " Paris.\n\nIt is ".to_owned() + &"é".repeat(100),
             prompt_tokens: 5,
             prompt_tokens_cut: 0,
             completion_tokens: 10,
-            time_to_first_token: Duration::from_millis(100),
-            time: Duration::from_millis(400),
+            time_to_first_token_seconds: 0.1,
+            seconds: 0.4,
         };
-        let line = progress(3, 20, &generation);
+        let line = progress(3, 20, &answer);
         let expected =
             format!("prompt 3/20: 10 tokens, 25.0 tokens/s: Paris. It is {}…", "é".repeat(47));
         assert_eq!(line, expected);

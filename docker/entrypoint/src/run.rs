@@ -3,7 +3,8 @@
 use std::{
     env,
     ffi::OsString,
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
     process::Command,
     sync::mpsc,
@@ -29,10 +30,7 @@ use crate::{
 };
 
 /// Exit code when the supervisor went away: that of a program ended by SIGTERM.
-pub(crate) const SUPERVISOR_GONE: u8 = 143;
-
-/// What fails when the limit of processes is reached.
-pub(crate) const STARTING: &str = "starting the threads that watch over the backend";
+const SUPERVISOR_GONE: u8 = 143;
 
 /// More threads than this wait for each other longer than the `native` backend computes.
 const MOST_THREADS: usize = 8;
@@ -105,25 +103,14 @@ fn benchmark(
 
     command.envs(shell::addresses(&variable)?);
 
-    let (sender, events) = mpsc::channel();
-    watch::signals(sender.clone()).context(STARTING)?;
-    if variable(name::RUN_ID).is_some() {
-        watch::supervisor(io::stdin(), sender.clone()).context(STARTING)?;
-    }
     // Earlier logs were moved away: what has its name by now was put there by somebody else.
     let log = results.dir().create(output::LOG, 0o666).with_context(|| {
         format!("creating `{}`; check the rights there", results.shown(output::LOG))
     })?;
-    let sinks = Sinks { out: Stream::Out, err: Stream::Err, log: Some(log) };
-    let outcome = supervise(command, sinks, &sender, &events, GRACE)
+    let outcome = watched(command, "benchmark", Some(log), variable)
         .with_context(|| format!("running the `{backend}` backend"))?;
     match outcome {
-        Outcome { cause: Some(Event::SupervisorGone), .. } => {
-            say(
-                "standard input was closed: ended the benchmark, as its supervisor wants or is gone",
-            );
-            Ok(SUPERVISOR_GONE)
-        }
+        Outcome { cause: Some(Event::SupervisorGone), code } => Ok(code),
         Outcome { code: 0, .. } => {
             summary::write(results, backend)?;
             Ok(0)
@@ -134,6 +121,30 @@ fn benchmark(
             Ok(code)
         }
     }
+}
+
+/// Runs `command` until it, its user or its supervisor ends it. `what` names it for messages.
+pub(crate) fn watched(
+    command: Command,
+    what: &str,
+    log: Option<File>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> anyhow::Result<Outcome> {
+    const STARTING: &str = "starting the threads that watch over it";
+    let (sender, events) = mpsc::channel();
+    watch::signals(sender.clone()).context(STARTING)?;
+    if variable(name::RUN_ID).is_some() {
+        watch::supervisor(io::stdin(), sender.clone()).context(STARTING)?;
+    }
+    let sinks = Sinks { out: Stream::Out, err: Stream::Err, log };
+    let outcome = supervise(command, sinks, &sender, &events, GRACE)?;
+    if outcome.cause != Some(Event::SupervisorGone) {
+        return Ok(outcome);
+    }
+    say(&format!(
+        "standard input was closed: ended the {what}, as its supervisor wants or is gone"
+    ));
+    Ok(Outcome { code: SUPERVISOR_GONE, ..outcome })
 }
 
 /// One processor is left to everything else: the threads meet after every matrix, and each meeting
@@ -186,8 +197,7 @@ fn command(
             Ok(command)
         }
         (backend, Some(stack)) => {
-            let config = |name: &str| stack.config(name);
-            let settings = arguments::parse(&args, backend, config).map_err(Usage)?;
+            let settings = arguments::parse(&args, backend).map_err(Usage)?;
             let bytes = settings.json().len();
             if bytes >= LONGEST_ARGUMENT {
                 bail!(Usage(format!(

@@ -9,15 +9,12 @@ use std::{
 };
 
 use contract::{
-    argument::{CONFIG_NAME, DATASET, MODEL},
+    argument::{DATASET, MODEL},
     env::OMP_NUM_THREADS,
     path,
 };
 
 use crate::arguments::Settings;
-
-/// What a configuration's file name ends in.
-const ENDING: &str = "args";
 
 /// Where Python looks for packages.
 const PYTHONPATH: &str = "PYTHONPATH";
@@ -35,41 +32,14 @@ const METER_CONFIG: &str = ".codecarbon.config";
 pub(crate) struct Stack {
     python: PathBuf,
     adapter: PathBuf,
-    configs: PathBuf,
 }
 
 impl Stack {
     /// The stacks of the image whose root is `root`, if it has them.
     pub(crate) fn of(root: &Path) -> Option<Self> {
         let below = |path: &str| root.join(path.trim_start_matches('/'));
-        let stack = Self {
-            python: below(path::PYTHON),
-            adapter: below(path::ADAPTER),
-            configs: below(path::CONFIGS),
-        };
+        let stack = Self { python: below(path::PYTHON), adapter: below(path::ADAPTER) };
         stack.python.exists().then_some(stack)
-    }
-
-    /// The text of a configuration.
-    pub(crate) fn config(&self, name: &str) -> Result<String, String> {
-        let plain = !name.is_empty() && !name.contains(['/', '.']);
-        let file = self.configs.join(format!("{name}.{ENDING}"));
-        if !plain || !file.is_file() {
-            let known = self.known().join(", ");
-            return Err(format!("`{CONFIG_NAME} {name}`: there is no such one; known are {known}"));
-        }
-        fs::read_to_string(&file).map_err(|error| format!("reading `{}`: {error}", file.display()))
-    }
-
-    fn known(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.configs).into_iter().flatten().flatten();
-        let names = entries.map(|entry| entry.path()).filter_map(|path| {
-            let is_config = path.extension().is_some_and(|ending| ending == ENDING);
-            is_config.then(|| path.file_stem().unwrap_or_default().to_string_lossy().into_owned())
-        });
-        let mut names: Vec<_> = names.collect();
-        names.sort();
-        names
     }
 
     /// The program that runs `settings` in the folder `results`, with one processor left free
@@ -150,10 +120,6 @@ mod tests {
         let python = below(path::PYTHON);
         fs::create_dir_all(python.parent().unwrap()).unwrap();
         fs::write(python, "").unwrap();
-        fs::create_dir_all(below(path::CONFIGS)).unwrap();
-        for name in ["b.args", "a.args", "README.md"] {
-            fs::write(below(path::CONFIGS).join(name), "backend.seed=7\n").unwrap();
-        }
         let stack = Stack::of(root.path()).unwrap();
         (root, stack)
     }
@@ -165,26 +131,15 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_is_one_of_the_images() {
-        let (_root, stack) = image();
-        assert_eq!(stack.config("a").unwrap(), "backend.seed=7\n");
-        for name in ["c", "../a", "", "README.md"] {
-            let error = stack.config(name).unwrap_err();
-            assert!(error.ends_with("there is no such one; known are a, b"), "{error}");
-        }
-    }
-
-    #[test]
     fn the_adapter_gets_what_was_understood_and_works_in_the_results() {
         let (root, stack) = image();
         let args = ["backend.model=org/m".to_owned()];
-        let config = |name: &str| stack.config(if name == "text_generation" { "a" } else { name });
-        let settings = arguments::parse(&args, Backend::Pytorch, config).unwrap();
+        let settings = arguments::parse(&args, Backend::Pytorch).unwrap();
         let command = stack.run(&settings, Path::new("/results"), 3).unwrap();
         let words: Vec<_> = command.get_args().map(|arg| arg.to_str().unwrap()).collect();
         assert_eq!(words[..3], ["-m", "adapter", "run"]);
         let tree: serde_json::Value = serde_json::from_str(words[3]).unwrap();
-        assert_eq!(tree["backend"]["seed"], 7);
+        assert_eq!(tree["backend"]["seed"], 42);
         assert_eq!(command.get_current_dir(), Some(Path::new("/results")));
         let variable = |name: &str| {
             command.get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value)
@@ -203,8 +158,7 @@ mod tests {
         let results = tempfile::tempdir().unwrap();
         let run = |args: &[&str]| {
             let args: Vec<_> = args.iter().map(|arg| (*arg).to_owned()).collect();
-            let config = |_: &str| stack.config("a");
-            let settings = arguments::parse(&args, Backend::Pytorch, config).unwrap();
+            let settings = arguments::parse(&args, Backend::Pytorch).unwrap();
             stack.run(&settings, results.path(), 1).map(|_| ())
         };
         let (model, dataset) = ("backend.model=org/m", "scenario.dataset_name=data");

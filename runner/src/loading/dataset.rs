@@ -1,15 +1,12 @@
 //! Whether a dataset can be read, as far as the names and ends of its files tell.
 
-use contract::Backend;
+use contract::{Backend, rows};
 
 use super::{
     content::Content,
     fault::{Fault, Verdict, shown},
     files::{Files, Look, base},
 };
-
-/// What files of rows end in.
-const ENDINGS: [&str; 4] = ["csv", "json", "jsonl", "parquet"];
 
 /// What parquet begins and ends with.
 const PARQUET: &[u8] = b"PAR1";
@@ -19,21 +16,27 @@ const PARQUET: &[u8] = b"PAR1";
 /// # Errors
 /// Why it cannot be read.
 pub(crate) fn folder(files: &impl Files, backend: Backend, is_cached: bool) -> Verdict {
-    let rows = rows(files);
+    let is_native = backend == Backend::Native;
+    if is_native && !is_cached {
+        return Err(Fault::said(
+            "it is a folder, and the `native` backend reads a file, or a dataset of the Hub cache; give \
+             one of its files",
+        ));
+    }
+    let mut rows = files.names();
+    rows.retain(|name| rows::has_rows(name) && files.look(name).is_there());
     if rows.is_empty() {
         // The library reads other kinds of files, too.
-        let other = |name: &String| {
-            is_seen(name) && base(name).rsplit_once('.').is_some_and(|(_, end)| end != "md")
-        };
-        let others = !is_cached && backend != Backend::Native && files.names().iter().any(other);
+        let other = |name: &String| base(name).rsplit_once('.').is_some_and(|(_, end)| end != "md");
+        let others = !is_cached && files.names().iter().filter(|name| is_seen(name)).any(other);
         return if others { Ok(vec![]) } else { Err(no_rows()) };
     }
-    if let Some((name, count, here)) = incomplete(&rows) {
-        return Err(Fault::absent(format!(
-            "`{name}` is one of {count} files, and {here} of them are here"
-        )));
+    if let Some(missing) = rows::incomplete(&rows) {
+        return Err(Fault::absent(missing));
     }
-    if !is_cached && backend != Backend::Native {
+    if is_native {
+        rows::only_split(&rows).map_err(Fault::said)?;
+    } else if !is_cached {
         one_kind(&rows)?;
     }
     let faults: Vec<_> = rows.iter().filter_map(|name| one_file(files, name).err()).collect();
@@ -48,7 +51,7 @@ pub(crate) fn folder(files: &impl Files, backend: Backend, is_cached: bool) -> V
 }
 
 fn no_rows() -> Fault {
-    Fault::absent(format!("no file that ends in .{}", ENDINGS.join(", .")))
+    Fault::absent(format!("no file that ends in .{}", rows::ENDINGS.join(", .")))
 }
 
 /// Checks the file of rows `name`.
@@ -78,30 +81,6 @@ fn is_seen(name: &str) -> bool {
     !name.split('/').any(|part| part.starts_with('.') || part.starts_with("__"))
 }
 
-/// The files of rows, be they compressed.
-fn rows(files: &impl Files) -> Vec<String> {
-    let is_row = |name: &String| {
-        let mut ends = base(name).split('.').skip(1).map(str::to_lowercase);
-        is_seen(name) && ends.any(|end| ENDINGS.contains(&end.as_str()))
-    };
-    let names = files.names().into_iter().filter(is_row);
-    names.filter(|name| files.look(name).is_there()).collect()
-}
-
-/// A file of a set of which others are missing, how many the set has, and how many are here.
-fn incomplete(names: &[String]) -> Option<(&str, usize, usize)> {
-    names.iter().find_map(|name| {
-        let (before, after) = name.rsplit_once("-of-")?;
-        let digits =
-            |text: &&str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
-        let count: usize = after.get(..5).filter(digits)?.parse().ok()?;
-        let number = before.rsplit('-').next().filter(digits)?;
-        let set = before.strip_suffix(number)?;
-        let here = names.iter().filter(|other| other.starts_with(set)).count();
-        (here < count).then_some((name.as_str(), count, here))
-    })
-}
-
 /// Refuses files of several kinds, of which the library would read one.
 fn one_kind(names: &[String]) -> Result<(), Fault> {
     let end = |name: &String| base(name).rsplit_once('.').map(|(_, end)| end.to_lowercase());
@@ -109,7 +88,7 @@ fn one_kind(names: &[String]) -> Result<(), Fault> {
         .iter()
         .filter_map(end)
         // A JSON file beside others may be about the dataset.
-        .filter(|end| end != "json" && ENDINGS.contains(&end.as_str()))
+        .filter(|end| end != "json" && rows::ENDINGS.contains(&end.as_str()))
         .collect();
     kinds.sort();
     kinds.dedup();

@@ -279,6 +279,9 @@ fn datasets_are_files_of_rows() {
     let local = |files: &Fake| dataset::folder(files, Backend::Pytorch, false);
     let two_kinds = files(&[("a.csv", b"text"), ("b.parquet", PARQUET)]);
     let text = files(&[("train.txt", b"hello")]);
+    let one_split =
+        files(&[("data/train-00000-of-00001.parquet", PARQUET), ("config.json", b"{}")]);
+    let two_splits = files(&[("train.csv", b"text"), ("test.csv", b"text")]);
     let one = |name: &str, bytes: &[u8]| dataset::one_file(&files(&[(name, bytes)]), name);
     let shard = "data/train-00000-of-00002.parquet";
     let beside = files(&[("train.csv", b"text"), ("extra.parquet", b"")]);
@@ -298,7 +301,9 @@ fn datasets_are_files_of_rows() {
         ("dangling", cached(&Fake::default().instead("p.csv", Look::Dangling))),
         ("lines of text", cached(&text)),
         ("lines of text, of the user", local(&text)),
-        ("lines of text, native", dataset::folder(&text, Backend::Native, false)),
+        ("a folder, native", dataset::folder(&text, Backend::Native, false)),
+        ("one split, native", dataset::folder(&one_split, Backend::Native, true)),
+        ("two splits, native", dataset::folder(&two_splits, Backend::Native, true)),
         ("two kinds", cached(&two_kinds)),
         ("two kinds, of the user", local(&two_kinds)),
         ("a file", one("p.csv", b"text")),

@@ -128,12 +128,24 @@ repo = {"README.md": card.encode(), "data/train-00000-of-00001.parquet": data, "
 hub("org/usual", repo)
 hub("org/bare", {"README.md": b"# About\n", "test.csv": b"text\nlast\n", "train.csv": b"text\nNA\n"})
 hub("org/half", {"data/train-00000-of-00002.parquet": data})
+one = card.replace("  - split: extra\n    path:\n    - more/*.parquet\n    - data/train-*\n", "")
+one = one.replace("- config_name: small\n  data_files: more/[a-c]?*.parquet\n", "")
+hub("org/one", {"README.md": one.encode(), "data/train-00000-of-00001.parquet": data})
+hub("org/other", {"README.md": one.encode(), "more/a1.parquet": data})
+hub("org/set", {f"data/own-{number:05}-of-00002.csv": f"text\n{number}\n".encode() for number in range(2)})
+hub("org/test", {"my-test.csv": b"text\nNA\n", "dataset_infos.json": b"{}"})
 hub("single", {"prompts.jsonl": b'{"text": "one"}\n'})
 
 CASES = [
     *({"dataset_name": f"/work/{path.name}"} for path in sorted(WORK.iterdir()) if path.is_file()),
     *({"dataset_name": f"/work/{name}"} for name in ["named", "unnamed", "folders", "shards", "beside"]),
     *({"dataset_name": name} for name in ["org/usual", "org/bare", "single", "org/half", "org/absent"]),
+    *({"dataset_name": name} for name in ["org/one", "org/other", "org/set", "org/test"]),
+    {"dataset_name": "org/one", "dataset_config": "default"},
+    {"dataset_name": "org/one", "dataset_config": "small"},
+    {"dataset_name": "org/set", "dataset_split": "own"},
+    {"dataset_name": "org/test", "dataset_split": "test"},
+    {"dataset_name": "/work/hf/hub/datasets--org--one/snapshots/" + "0" * 40},
     {"dataset_name": "org/usual", "dataset_config": "small"},
     {"dataset_name": "org/usual", "dataset_config": "none"},
     {"dataset_name": "org/usual", "dataset_split": "train[2:4]"},

@@ -48,7 +48,6 @@ pub(super) fn entries(root: &Path, flavour: Flavour) -> anyhow::Result<Vec<Entry
     entries.push(Entry::folder(SHARE, PLAIN));
     let python = |file: &Path| file.extension() == Some(OsStr::new("py"));
     add_tree(&mut entries, &docker.join("adapter"), &place(path::ADAPTER), python)?;
-    add_tree(&mut entries, &docker.join("configs"), &place(path::CONFIGS), |_| true)?;
     Ok(entries)
 }
 
@@ -112,8 +111,7 @@ mod tests {
             "adapter/__pycache__/__main__.cpython-313.pyc",
             "adapter/notes.txt",
             "adapter/stack/one.py",
-            "configs/.one.yaml.swp",
-            "configs/one.yaml",
+            "adapter/.one.py.swp",
         ] {
             let path = root.path().join("docker").join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -139,8 +137,6 @@ mod tests {
         0644 share/adapter/__main__.py
         0755 share/adapter/stack/
         0644 share/adapter/stack/one.py
-        0755 share/configs/
-        0644 share/configs/one.yaml
         ");
         assert!(list(Flavour::Cuda).contains("requirements/torch.txt"));
     }

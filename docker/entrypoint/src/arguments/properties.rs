@@ -15,7 +15,7 @@ const TREE: &str = "backend.processor_kwargs";
 fn parsed(args: &[String]) -> Result<Settings, String> {
     let model = format!("{MODEL}=m");
     let args: Vec<_> = [model].iter().chain(args).cloned().collect();
-    parse(&args, Backend::Optimum, |_| Ok(String::new()))
+    parse(&args, Backend::Optimum)
 }
 
 /// `text` in single quotes, as Hydra writes it.
@@ -87,9 +87,8 @@ proptest! {
     fn any_words_are_understood_or_told_of(
         args in vec(word(), 0..6),
         backend in select(Backend::ALL.to_vec()),
-        config in text(),
     ) {
-        match parse(&args, backend, |_| Ok(config.clone())) {
+        match parse(&args, backend) {
             // The adapter reads it.
             Ok(settings) => {
                 let json: Value = serde_json::from_str(&settings.json()).unwrap();
@@ -134,7 +133,7 @@ proptest! {
     #[test]
     fn a_text_in_quotes_is_that_text(text in text()) {
         let args = [format!("{MODEL}={}", quoted(&text))];
-        match parse(&args, Backend::Native, |_| Ok(String::new())) {
+        match parse(&args, Backend::Native) {
             Ok(settings) => prop_assert_eq!(settings.text(MODEL), Some(&*text)),
             Err(_) => prop_assert!(text.is_empty()),
         }

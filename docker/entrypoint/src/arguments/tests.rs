@@ -4,27 +4,13 @@ use contract::{Backend, argument};
 use serde_json::{Value, json};
 
 use super::{Settings, parse};
-use crate::native;
 
 mod familiar;
 mod support;
 
-const CONFIG: &str = include_str!("../../../configs/text_generation.args");
-
-fn config(name: &str) -> Result<String, String> {
-    match name {
-        "text_generation" => Ok(CONFIG.to_owned()),
-        _ => Err(format!("no configuration `{name}`")),
-    }
-}
-
 fn parsed(backend: Backend, args: &[&str]) -> Result<Settings, String> {
     let args: Vec<_> = args.iter().map(|arg| (*arg).to_owned()).collect();
-    let config = |name: &str| match backend {
-        Backend::Native => native::configuration(name),
-        _ => config(name),
-    };
-    parse(&args, backend, config)
+    parse(&args, backend)
 }
 
 fn tree(backend: Backend, args: &[&str]) -> Value {

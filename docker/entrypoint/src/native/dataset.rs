@@ -1,25 +1,23 @@
-//! The prompts of a run out of a dataset: the same ones in the same order as the Python stacks take.
+//! The prompts of a run out of a dataset: a file, or a dataset of the Hub cache that has one split.
 //!
-//! What `datasets` 4.0 makes of files and folders is followed (`docker/adapter/dataset.py` calls it);
-//! `tests/it/datasets.rs` compares the two.
+//! Of these the Python stacks take the same prompts in the same order (`docker/adapter/dataset.py`);
+//! `tests/it/datasets.rs` compares the two. What only `datasets` can read is refused.
 
-mod card;
+mod cached;
 mod csv;
-mod files;
 mod json;
 mod parquet;
-mod pattern;
-mod split;
 
 use std::{fs::File, io, path::Path};
 
 use anyhow::{Context as _, bail, ensure};
-use contract::argument::{COLUMN, DATASET, DATASET_CONFIG, SPLIT};
-
+use contract::{
+    argument::{COLUMN, DATASET, DATASET_CONFIG, NUM_SAMPLES, SPLIT},
+    rows::ENDINGS,
+};
 use untrusted::Refused;
 
-use self::{files::Kind, split::Split};
-use super::{folder::Folder, hub, prompts::Prompts};
+use super::{hub, prompts::Prompts};
 use crate::arguments::Settings;
 
 /// Bytes of the largest file that is read as a whole.
@@ -40,6 +38,29 @@ pub(crate) fn load(settings: &Settings, name: &str, cache: &Path) -> anyhow::Res
     })
 }
 
+/// What a file of rows is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Values with commas between.
+    Csv,
+    /// JSON, or an object per line.
+    Json,
+    /// Parquet.
+    Parquet,
+}
+
+impl Kind {
+    /// The kind of a file, by its name.
+    fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_lowercase().as_str() {
+            "csv" => Some(Self::Csv),
+            "json" | "jsonl" => Some(Self::Json),
+            "parquet" => Some(Self::Parquet),
+            _ => None,
+        }
+    }
+}
+
 /// The cells of the column in the rows of a split.
 fn rows(
     name: &str,
@@ -48,63 +69,41 @@ fn rows(
     column: &str,
     cache: &Path,
 ) -> anyhow::Result<Column> {
-    let split = Split::parse(split).with_context(|| {
-        format!(
-            "`{SPLIT}={split}` is no split; write one as `train`, a slice of it as `train[:100]` or \
-             `train[10%:]`, or several with `+` between"
-        )
-    })?;
+    ensure!(
+        !split.is_empty() && split.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.'),
+        "`{SPLIT}={split}`: the `native` backend reads one whole split; choose how many of its prompts \
+         run with `{NUM_SAMPLES}=`"
+    );
     let path = Path::new(name);
+    let kind = Kind::of(path);
     let file = match untrusted::file(path) {
+        Ok(file) => file,
         Err(error) if is_no_file(&error) => {
             return Err(error).with_context(|| format!("opening `{name}`"));
         }
-        file => file.ok(),
-    };
-    if let Some(file) = file {
-        let kind = Kind::of(path).with_context(|| {
-            format!("`{name}`: a file must end in {}", Kind::ENDINGS.join(", "))
-        })?;
-        if let Some(config) = config {
-            bail!(
-                "`{DATASET_CONFIG}={config}`: the dataset is a file, which has no configurations; \
-                 leave it out"
+        Err(_) if path.is_dir() => bail!(
+            "it is a folder, and the `native` backend reads a file, or a dataset of the Hub cache; \
+             give one of its files"
+        ),
+        Err(_) => {
+            ensure!(
+                !name.starts_with(['.', '/', '~']) && kind.is_none() && hub::is_hub_id(name),
+                "no such file or folder, and no Hub id of the form ORG/REPO; in a container only \
+                 mounted ones are seen (the runner mounts a path that is given as `./NAME` or `/NAME`)"
             );
+            return cached::column(name, config, split, column, cache);
         }
-        // Whatever the split is called, the file is the whole.
-        return split.of(|_| read(path, file.try_clone(), kind, column));
-    }
-    let folder = match path.is_dir() {
-        true => Folder::chosen(path).with_context(|| format!("reading the folder `{name}`"))?,
-        false => in_cache(name, cache)?,
     };
-    let splits = files::splits(&folder, config)?;
-    split.of(|part| {
-        let files = splits.iter().find(|(name, _)| name == part).map(|(_, files)| files);
-        let files = files.with_context(|| {
-            let known: Vec<_> = splits.iter().map(|(name, _)| format!("`{name}`")).collect();
-            format!("it has no split `{part}`; it has {}", known.join(", "))
-        })?;
-        let kind = Kind::of_all(files)?;
-        let mut cells = Column::new();
-        for name in files.iter().filter(|name| Kind::of(Path::new(name)) == Some(kind)) {
-            let file = folder.open(name);
-            cells.extend(read(&folder.path.join(name), file, kind, column)?);
-        }
-        Ok(cells)
-    })
-}
-
-/// The snapshot of a dataset of the Hub.
-fn in_cache(name: &str, cache: &Path) -> anyhow::Result<Folder> {
-    let is_path = name.starts_with(['.', '/', '~']) || Kind::of(Path::new(name)).is_some();
-    ensure!(
-        !is_path && hub::is_hub_id(name),
-        "no such file or folder, and no Hub id of the form ORG/REPO; in a container only mounted ones \
-         are seen (the runner mounts a path that is given as `./NAME` or `/NAME`)"
-    );
-    let download = format!("hf download --repo-type dataset {name}");
-    Ok(hub::snapshot("datasets", name, &download, cache)?.0)
+    let kind =
+        kind.with_context(|| format!("`{name}`: a file must end in .{}", ENDINGS.join(", .")))?;
+    if let Some(config) = config {
+        bail!(
+            "`{DATASET_CONFIG}={config}`: the dataset is a file, which has no configurations; leave it \
+             out"
+        );
+    }
+    // Whatever the split is called, the file is the whole.
+    read(path, Ok(file), kind, column)
 }
 
 /// Whether something is there that no program should read: neither a file nor a folder.

@@ -17,6 +17,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use candle_core::quantized::gguf_file;
 use contract::argument::MAX_NEW_TOKENS;
+use reports::report::Answer;
 
 use self::{
     chat::Template,
@@ -26,7 +27,7 @@ use self::{
     weights::Weights,
 };
 use super::{
-    generation::{About, Asked, Generation, Length, Unreadable},
+    generation::{About, Asked, Length, Unreadable},
     hub::ModelFile,
 };
 
@@ -38,7 +39,6 @@ pub(crate) struct Engine {
     asked: Asked,
     template: Option<Template>,
     chooser: Chooser,
-    note: Option<String>,
 }
 
 impl fmt::Debug for Engine {
@@ -67,37 +67,26 @@ impl Engine {
         let mut weights = Weights::new(&content, &mut file);
         let llama = Llama::load(&mut weights)?;
         let tokens = Tokens::of_gguf(&content)?;
+        let holds = llama.context_length();
+        let (length, note) = fitting(asked.length, holds)?;
+        asked.length = length;
         let about = About {
             architecture: llama::ARCHITECTURE.to_owned(),
             weights_stored: count(weights.stored()),
             weights_computed: count(weights.computed()),
             threads: candle_core::utils::get_num_threads(),
             vector_kernels: candle_core::utils::with_avx() || candle_core::utils::with_neon(),
+            holds,
+            length,
+            note,
         };
-        let (length, note) = fitting(asked.length, llama.context_length())?;
-        asked.length = length;
         let chooser = Chooser::new(asked.choice);
-        Ok(Self { llama, tokens, about, asked, template, chooser, note })
+        Ok(Self { llama, tokens, about, asked, template, chooser })
     }
 
-    /// What was loaded, for the report.
+    /// What was loaded.
     pub(crate) fn about(&self) -> &About {
         &self.about
-    }
-
-    /// Tokens that the model holds, prompt and answer together.
-    pub(crate) fn holds(&self) -> usize {
-        self.llama.context_length()
-    }
-
-    /// Bounds of an answer, as the model can hold it.
-    pub(crate) fn length(&self) -> Length {
-        self.asked.length
-    }
-
-    /// What a reader of the numbers must know.
-    pub(crate) fn note(&self) -> Option<&str> {
-        self.note.as_deref()
     }
 
     /// Lets the seed count from the next answer on.
@@ -106,16 +95,16 @@ impl Engine {
     }
 
     /// Answers `prompt`.
-    pub(crate) fn generate(&mut self, prompt: &str, length: Length) -> anyhow::Result<Generation> {
+    pub(crate) fn generate(&mut self, prompt: &str, length: Length) -> anyhow::Result<Answer> {
         let began = Instant::now();
         let whole = self.read_prompt(prompt)?;
+        let limit = self.about.holds;
         let mut seen = whole.clone();
         if self.asked.truncation {
-            seen.truncate(self.llama.context_length() - self.asked.length.max as usize);
+            seen.truncate(limit - self.asked.length.max as usize);
         }
         let prompt_tokens = seen.len();
         let Length { min, max } = length;
-        let limit = self.llama.context_length();
         ensure!(
             prompt_tokens + max as usize <= limit,
             Unreadable(format!(
@@ -128,10 +117,6 @@ impl Engine {
         let mut logits = self.llama.forward(&seen, &mut cache)?;
         let mut time_to_first_token = Duration::ZERO;
         loop {
-            ensure!(
-                !logits.iter().any(|logit| logit.is_nan()),
-                "the model computes no numbers (NaN): its file is broken; download it again"
-            );
             let written = seen.len() - prompt_tokens;
             if written < min as usize {
                 self.tokens.forbid_end(&mut logits);
@@ -147,13 +132,14 @@ impl Engine {
             logits = self.llama.forward(&[token], &mut cache)?;
         }
         let completion = &seen[prompt_tokens..];
-        Ok(Generation {
-            text: self.tokens.decode(completion)?,
+        Ok(Answer {
+            prompt: prompt.to_owned(),
+            completion: self.tokens.decode(completion)?,
             prompt_tokens: prompt_tokens as u64,
             prompt_tokens_cut: (whole.len() - prompt_tokens) as u64,
             completion_tokens: completion.len() as u64,
-            time_to_first_token,
-            time: began.elapsed(),
+            time_to_first_token_seconds: time_to_first_token.as_secs_f64(),
+            seconds: began.elapsed().as_secs_f64(),
         })
     }
 

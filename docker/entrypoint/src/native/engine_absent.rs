@@ -4,8 +4,10 @@ use std::convert::Infallible;
 
 use anyhow::bail;
 
+use reports::report::Answer;
+
 use super::{
-    generation::{About, Asked, Generation, Length},
+    generation::{About, Asked, Length},
     hub::ModelFile,
 };
 
@@ -27,23 +29,11 @@ impl Engine {
         match self.0 {}
     }
 
-    pub(crate) fn holds(&self) -> usize {
-        match self.0 {}
-    }
-
-    pub(crate) fn length(&self) -> Length {
-        match self.0 {}
-    }
-
-    pub(crate) fn note(&self) -> Option<&str> {
-        match self.0 {}
-    }
-
     pub(crate) fn begin_again(&mut self) {
         match self.0 {}
     }
 
-    pub(crate) fn generate(&mut self, _: &str, _: Length) -> anyhow::Result<Generation> {
+    pub(crate) fn generate(&mut self, _: &str, _: Length) -> anyhow::Result<Answer> {
         match self.0 {}
     }
 }

@@ -1,13 +1,10 @@
-//! What an engine is asked for and tells: about its model, and about one answer.
+//! What an engine is asked for, and tells about its model.
 
-use std::{
-    fmt::{self, Write as _},
-    time::Duration,
-};
+use std::fmt::{self, Write as _};
 
 use serde_json::{Map, Value};
 
-/// A loaded model, for the report.
+/// A loaded model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct About {
     /// `general.architecture` of the GGUF header.
@@ -20,6 +17,12 @@ pub(crate) struct About {
     pub(crate) threads: usize,
     /// Whether this processor has the instructions that the fast kernels need.
     pub(crate) vector_kernels: bool,
+    /// Tokens that it holds, prompt and answer together.
+    pub(crate) holds: usize,
+    /// Bounds of an answer, as it can hold one.
+    pub(crate) length: Length,
+    /// What a reader of the numbers must know.
+    pub(crate) note: Option<String>,
 }
 
 /// How prompts are read and answered.
@@ -118,20 +121,3 @@ impl fmt::Display for Unreadable {
 }
 
 impl std::error::Error for Unreadable {}
-
-/// One answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Generation {
-    /// The text that continues the prompt.
-    pub(crate) text: String,
-    /// Tokens read.
-    pub(crate) prompt_tokens: u64,
-    /// Tokens of the prompt that were cut off.
-    pub(crate) prompt_tokens_cut: u64,
-    /// Tokens written.
-    pub(crate) completion_tokens: u64,
-    /// From the prompt's text to the first token.
-    pub(crate) time_to_first_token: Duration,
-    /// From the prompt's text to the last token.
-    pub(crate) time: Duration,
-}

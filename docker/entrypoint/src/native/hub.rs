@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use contract::{argument::MODEL, env};
 use untrusted::{Kind, Refused};
 
-use super::folder::Folder;
+use super::snapshot::Snapshot;
 
 /// Why a file that the user sees may be missing, and what to do.
 const SEES: &str = "a container sees only its mounts: use a repo of the Hub cache (ORG/REPO), give \
@@ -78,16 +78,16 @@ pub(crate) fn find(model: &str, cache: &Path) -> anyhow::Result<ModelFile> {
     in_cache(id, file, cache).with_context(|| format!("finding the model `{model}`"))
 }
 
-/// The snapshot of a repo that `main` names, and its commit. `kind` begins the folder's name; what
-/// fetches the repo is `download`.
+/// The snapshot of a repo that `main` names. `kind` begins the folder's name; what fetches the repo is
+/// `download`.
 pub(super) fn snapshot(
     kind: &str,
     id: &str,
     download: &str,
     cache: &Path,
-) -> anyhow::Result<(Folder, String)> {
+) -> anyhow::Result<Snapshot> {
     let name = format!("{kind}--{}", id.replace('/', "--"));
-    let found = Folder::of_main(cache, &name)
+    let found = Snapshot::of_main(cache, &name)
         .with_context(|| format!("reading its folder `{}`", cache.join(&name).display()))?;
     found.with_context(|| {
         format!(
@@ -102,9 +102,9 @@ pub(super) fn snapshot(
 }
 
 fn in_cache(id: &str, file: Option<&str>, cache: &Path) -> anyhow::Result<ModelFile> {
-    let (snapshot, revision) = snapshot("models", id, &format!("hf download {id}"), cache)?;
+    let snapshot = snapshot("models", id, &format!("hf download {id}"), cache)?;
     let mut files = snapshot
-        .files(|_| true)
+        .files()
         .with_context(|| format!("reading the snapshot `{}`", snapshot.path.display()))?;
     files.retain(|name| name.to_lowercase().ends_with(".gguf"));
     let names = || files.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
@@ -135,7 +135,7 @@ fn in_cache(id: &str, file: Option<&str>, cache: &Path) -> anyhow::Result<ModelF
         ),
         opened => opened.with_context(|| format!("opening `{}`", path.display()))?,
     };
-    Ok(ModelFile { path, file: opened, revision: Some(revision) })
+    Ok(ModelFile { path, file: opened, revision: Some(snapshot.commit) })
 }
 
 pub(super) fn is_hub_id(id: &str) -> bool {

@@ -1,4 +1,4 @@
-//! Datasets in files, folders and the Hub cache. That the Python stacks take the same prompts of the
+//! Datasets in files and in the Hub cache. That the Python stacks take the same prompts of the
 //! same files is compared in `tests/it/datasets.rs`.
 
 use std::{fs, os::unix::fs::symlink, path::Path};
@@ -8,14 +8,14 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 
 use super::load;
-use crate::{arguments, native};
+use crate::arguments;
 
 /// What is read of the dataset `name` by these further arguments.
 fn texts(name: &str, cache: &Path, args: &[&str]) -> Result<Vec<String>, String> {
     let dataset = format!("{}={name}", argument::DATASET);
     let args = [&["backend.model=m", "scenario.num_samples=100", &*dataset], args].concat();
     let args: Vec<_> = args.into_iter().map(str::to_owned).collect();
-    let settings = arguments::parse(&args, Backend::Native, native::configuration).unwrap();
+    let settings = arguments::parse(&args, Backend::Native).unwrap();
     let name = settings.text(argument::DATASET).unwrap();
     let prompts = load(&settings, name, cache).map_err(|error| format!("{error:#}"))?;
     Ok(prompts.texts)
@@ -85,95 +85,112 @@ fn json_is_lines_or_a_list() {
 }
 
 #[test]
-fn of_a_file_a_slice_is_taken_and_no_configuration() {
+fn a_file_is_a_split_of_any_name_without_configuration() {
     let csv = "text,words\na,x\nb,y\nc,z\n";
-    assert_eq!(file("p.csv", csv, &["scenario.dataset_split=train[1:]"]).unwrap(), ["b", "c"]);
     assert_eq!(file("p.csv", csv, &["scenario.dataset_split=any"]).unwrap(), ["a", "b", "c"]);
     assert_eq!(file("p.csv", csv, &["scenario.text_column_name=words"]).unwrap(), ["x", "y", "z"]);
     let error = file("p.csv", csv, &["scenario.dataset_config=x"]).unwrap_err();
     assert!(error.contains("has no configurations; leave it out"), "{error}");
-    let error = file("p.csv", csv, &["scenario.dataset_split=train["]).unwrap_err();
-    assert!(error.contains("`scenario.dataset_split=train[` is no split"), "{error}");
+    for split in ["train[1:]", "train+test", "train["] {
+        let asked = format!("scenario.dataset_split={split}");
+        let error = file("p.csv", csv, &[&*asked]).unwrap_err();
+        let said = format!("`{asked}`: the `native` backend reads one whole split");
+        assert!(error.contains(&said), "{error}");
+    }
     let error = file("p.txt", csv, &[]).unwrap_err();
     assert!(error.contains("a file must end in .csv, .json, .jsonl, .parquet"), "{error}");
 }
 
 #[test]
-fn the_names_of_a_folders_files_tell_its_splits() {
-    let read = |files: &[(&str, &str)], args: &[&str]| {
-        let folder = folder(files);
-        texts(folder.path().to_str().unwrap(), folder.path(), args)
-    };
-    let both = [("b.csv", "text\nb"), ("a.csv", "text\na"), (".hidden.csv", "text\nno")];
-    assert_eq!(read(&both, &[]).unwrap(), ["a", "b"], "sorted, and all of it");
-    let named = [("train.csv", "text\na"), ("my-test.csv", "text\nb"), ("x.csv", "text\nc")];
-    assert_eq!(read(&named, &[]).unwrap(), ["a"]);
-    assert_eq!(read(&named, &["scenario.dataset_split=test+train"]).unwrap(), ["b", "a"]);
-    let error = read(&named, &["scenario.dataset_split=dev"]).unwrap_err();
-    assert!(error.contains("it has no split `dev`; it has `train`, `test`"), "{error}");
-    let folders = [("dev/1.jsonl", "{\"text\": \"v\"}"), ("training/1.jsonl", "{\"text\": \"t\"}")];
-    assert_eq!(read(&folders, &["scenario.dataset_split=validation"]).unwrap(), ["v"]);
-    assert_eq!(read(&folders, &[]).unwrap(), ["t"]);
-    let shards = [
-        ("data/own-00001-of-00002.csv", "text\nb"),
-        ("data/own-00000-of-00002.csv", "text\na"),
-        ("data/train-00000-of-00001-ab12.csv", "text\nt"),
-    ];
-    assert_eq!(read(&shards, &["scenario.dataset_split=own"]).unwrap(), ["a", "b"]);
-    assert_eq!(read(&shards, &[]).unwrap(), ["t"]);
-    let error = read(&shards[..1], &["scenario.dataset_split=own"]).unwrap_err();
-    assert!(error.contains("is one of 2 files, and 1 of them are here"), "{error}");
-    let error = read(&[("a.csv", "text\na"), ("b.jsonl", "{}")], &[]).unwrap_err();
-    assert!(error.contains("files of several kinds"), "{error}");
-    assert_eq!(read(&[("a.csv", "text\na"), ("about.json", "{}")], &[]).unwrap(), ["a"]);
-    let error = read(&[("a.csv.gz", "")], &[]).unwrap_err();
-    assert!(error.contains("a.csv.gz` is compressed; unpack it"), "{error}");
-    let error = read(&[("README.md", "")], &[]).unwrap_err();
-    assert!(error.contains("has no file that ends in .csv"), "{error}");
+fn a_folder_is_refused_by_name() {
+    let folder = folder(&[("train.csv", "text\na")]);
+    let error = texts(folder.path().to_str().unwrap(), folder.path(), &[]).unwrap_err();
+    assert!(error.contains("a folder, and the `native` backend reads a file"), "{error}");
+}
+
+const COMMIT: &str = "0000000000000000000000000000000000000000";
+
+/// A Hub cache with the dataset `org/d` of these files, each a symlink to its blob.
+fn hub(files: &[(&str, &str)]) -> TempDir {
+    let hub = tempfile::tempdir().unwrap();
+    let repo = hub.path().join("datasets--org--d");
+    for folder in ["blobs", "refs"] {
+        fs::create_dir_all(repo.join(folder)).unwrap();
+    }
+    fs::write(repo.join("refs/main"), COMMIT).unwrap();
+    for (number, (name, text)) in files.iter().enumerate() {
+        let link = repo.join("snapshots").join(COMMIT).join(name);
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        fs::write(repo.join(format!("blobs/{number:040}")), text).unwrap();
+        let up = "../".repeat(1 + name.split('/').count());
+        symlink(format!("{up}blobs/{number:040}"), link).unwrap();
+    }
+    hub
 }
 
 #[test]
-fn a_dataset_of_the_hub_is_found_in_the_cache() {
+fn a_cached_dataset_of_one_split_is_read() {
     let card = "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n    path: \
                 data/*.csv\n---\n";
-    let commit = "0".repeat(40);
-    let files = [("README.md", card), ("data/p.csv", "text\na"), ("other.csv", "text\nb")];
-    let blobs = folder(&files);
-    let digest = |number: usize| format!("{number:040}");
-    let hub = tempfile::tempdir().unwrap();
-    let repo = hub.path().join("datasets--org--d");
-    fs::create_dir_all(repo.join("blobs")).unwrap();
-    for (number, (name, _)) in files.iter().enumerate() {
-        let link = repo.join("snapshots").join(&commit).join(name);
-        fs::create_dir_all(link.parent().unwrap()).unwrap();
-        fs::copy(blobs.path().join(name), repo.join("blobs").join(digest(number))).unwrap();
-        let up = "../".repeat(1 + name.split('/').count());
-        symlink(format!("{up}blobs/{}", digest(number)), link).unwrap();
+    let hub = hub(&[("README.md", card), ("data/p.csv", "text\na")]);
+    let read = |args: &[&str]| texts("org/d", hub.path(), args);
+    assert_eq!(read(&[]).unwrap(), ["a"]);
+    assert_eq!(read(&["scenario.dataset_config=default"]).unwrap(), ["a"]);
+    let error = read(&["scenario.dataset_config=x"]).unwrap_err();
+    assert!(error.contains("no such configuration; it has `default`"), "{error}");
+    let error = read(&["scenario.dataset_split=test"]).unwrap_err();
+    assert!(error.contains("it has no split `test`; it has `train`"), "{error}");
+    for absent in ["org/absent", "single"] {
+        let error = texts(absent, hub.path(), &[]).unwrap_err();
+        let remedy = format!("`hf download --repo-type dataset {absent}`");
+        assert!(error.contains(&remedy), "{error}");
     }
-    fs::create_dir_all(repo.join("refs")).unwrap();
-    fs::write(repo.join("refs/main"), &commit).unwrap();
-    assert_eq!(texts("org/d", hub.path(), &[]).unwrap(), ["a"]);
-    assert_eq!(texts("org/d", hub.path(), &["scenario.dataset_config=default"]).unwrap(), ["a"]);
-    let error = texts("org/d", hub.path(), &["scenario.dataset_config=x"]).unwrap_err();
-    assert!(error.contains("it has no configuration `x`; it has `default`"), "{error}");
-    let snapshot = repo.join("snapshots").join(&commit);
-    assert_eq!(texts(snapshot.to_str().unwrap(), hub.path(), &[]).unwrap(), ["a"], "by its path");
-    let other = snapshot.join("data/q.csv");
-    symlink(blobs.path().join("data/p.csv"), &other).unwrap();
-    for name in ["org/d", snapshot.to_str().unwrap()] {
-        let error = texts(name, hub.path(), &[]).unwrap_err();
-        assert!(error.contains("which is not followed"), "{error}");
-    }
-    fs::remove_file(other).unwrap();
-    fs::remove_file(repo.join("blobs").join(digest(1))).unwrap();
-    let error = texts("org/d", hub.path(), &[]).unwrap_err();
-    assert!(error.contains("the download was not finished"), "{error}");
-    let error = texts("org/absent", hub.path(), &[]).unwrap_err();
-    assert!(error.contains("`hf download --repo-type dataset org/absent`"), "{error}");
     for path in ["./absent", "absent.csv", "/absent/x"] {
         let error = texts(path, hub.path(), &[]).unwrap_err();
         assert!(error.contains("no such file or folder"), "{error}");
     }
+}
+
+#[test]
+fn names_tell_the_split_of_a_cached_dataset_without_a_card() {
+    let read = |files: &[(&str, &str)], args: &[&str]| texts("org/d", hub(files).path(), args);
+    let second = ("data/own-00001-of-00002.csv", "text\nb");
+    let shards = [("data/own-00000-of-00002.csv", "text\na"), second, ("about/config.json", "{}")];
+    assert_eq!(read(&shards, &["scenario.dataset_split=own"]).unwrap(), ["a", "b"]);
+    let error = read(&[second], &["scenario.dataset_split=own"]).unwrap_err();
+    assert!(error.contains("is one of 2 files, and 1 of them are here"), "{error}");
+    let error = read(&[("test.csv", "text\na")], &[]).unwrap_err();
+    assert!(
+        error.contains("it has `test`: ask for it with `scenario.dataset_split=test`"),
+        "{error}"
+    );
+    let error = read(&[("test.csv", ""), ("train.csv", "")], &[]).unwrap_err();
+    assert!(error.contains("(`test.csv`, `train.csv`), and the `native` backend"), "{error}");
+    let error = read(&[("a.csv.gz", "")], &[]).unwrap_err();
+    assert!(error.contains("`a.csv.gz` is compressed; unpack it"), "{error}");
+    let error = read(&[("README.md", "")], &[]).unwrap_err();
+    assert!(error.contains("has no file that ends in .csv, .json, .jsonl, .parquet"), "{error}");
+}
+
+#[test]
+fn only_blobs_of_a_cached_dataset_are_read() {
+    let hub = hub(&[("p.csv", "text\na")]);
+    let repo = hub.path().join("datasets--org--d");
+    let secret = hub.path().join("secret.csv");
+    fs::write(&secret, "text\ns").unwrap();
+    let link = repo.join("snapshots").join(COMMIT).join("p.csv");
+    let blob = fs::read_link(&link).unwrap();
+    fs::remove_file(&link).unwrap();
+    symlink(&secret, &link).unwrap();
+    let error = texts("org/d", hub.path(), &[]).unwrap_err();
+    assert!(error.contains("which is not followed"), "{error}");
+    fs::remove_file(&link).unwrap();
+    symlink(blob, &link).unwrap();
+    assert_eq!(texts("org/d", hub.path(), &[]).unwrap(), ["a"]);
+    fs::remove_dir_all(repo.join("blobs")).unwrap();
+    fs::create_dir(repo.join("blobs")).unwrap();
+    let error = texts("org/d", hub.path(), &[]).unwrap_err();
+    assert!(error.contains("the download was not finished"), "{error}");
 }
 
 #[test]
@@ -211,19 +228,9 @@ fn a_fifo_is_no_dataset_and_a_symlink_of_the_users_is_followed() {
     let folder = folder(&[("p.csv", "text\na")]);
     let at = |name: &str| folder.path().join(name);
     let read = |path: &Path| texts(path.to_str().unwrap(), folder.path(), &[]);
-    fs::create_dir(at("linked")).unwrap();
-    symlink("../p.csv", at("linked/train.csv")).unwrap();
     symlink("p.csv", at("q.csv")).unwrap();
-    assert_eq!(read(&at("linked")).unwrap(), ["a"]);
     assert_eq!(read(&at("q.csv")).unwrap(), ["a"]);
-    symlink(".", at("linked/loop")).unwrap();
-    assert!(read(&at("linked")).unwrap_err().contains("folders deep"));
-    for name in ["pipe.csv", "piped/train.csv"] {
-        fs::create_dir_all(at(name).parent().unwrap()).unwrap();
-        mknodat(CWD, at(name), FileType::Fifo, Mode::RWXU, 0).unwrap();
-    }
-    for name in ["pipe.csv", "piped"] {
-        let error = read(&at(name)).unwrap_err();
-        assert!(error.contains("a FIFO"), "{error}");
-    }
+    mknodat(CWD, at("pipe.csv"), FileType::Fifo, Mode::RWXU, 0).unwrap();
+    let error = read(&at("pipe.csv")).unwrap_err();
+    assert!(error.contains("a FIFO"), "{error}");
 }

@@ -100,12 +100,12 @@ impl Llama {
         Ok(Self { shape, embedding, layers, norm, output, turns })
     }
 
-    /// The most tokens that a sequence may have.
     /// How many tokens it knows.
     pub(super) fn vocabulary(&self) -> usize {
         self.embedding.shape().dims()[0]
     }
 
+    /// The most tokens that a sequence may have.
     pub(super) fn context_length(&self) -> usize {
         self.shape.context
     }
@@ -237,8 +237,20 @@ fn turns(weights: &mut Weights<'_>, head: usize) -> anyhow::Result<Vec<f32>> {
 /// Each row of `rows` times the transposed `matrix`.
 fn multiply(matrix: &QTensor, rows: &[f32]) -> anyhow::Result<Vec<f32>> {
     let (_, columns) = matrix.shape().dims2()?;
+    refuse_nan(rows)?;
     let rows = Tensor::from_slice(rows, (rows.len() / columns, columns), &Device::Cpu)?;
-    Ok(rows.apply_op1_no_bwd(matrix)?.flatten_all()?.to_vec1()?)
+    let rows: Vec<f32> = rows.apply_op1_no_bwd(matrix)?.flatten_all()?.to_vec1()?;
+    refuse_nan(&rows)?;
+    Ok(rows)
+}
+
+/// Fails on NaN, before the inference library quantises `values`, which makes zeros of it.
+fn refuse_nan(values: &[f32]) -> anyhow::Result<()> {
+    ensure!(
+        !dot(values, values).is_nan(),
+        "the model computes no numbers (NaN): its file is broken; download it again"
+    );
+    Ok(())
 }
 
 /// Root-mean-square norm of each row.

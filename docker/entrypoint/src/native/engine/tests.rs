@@ -1,4 +1,6 @@
-//! Models that are none, and the real one of the smoke test.
+//! Files that are no models, and the real model of the smoke test.
+
+mod tiny;
 
 use std::{
     fs::{self, File},
@@ -68,11 +70,14 @@ fn what_is_no_gguf_file_is_an_error_with_its_path() {
 #[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
 fn a_real_model_knows_the_capital_of_france() {
     let mut engine = load(plain(5, 5));
-    let length = engine.length();
+    let length = engine.about().length;
     let first = engine.generate("The capital of France is", length).unwrap();
-    assert!(first.text.contains("Paris"), "{first:?}");
+    assert!(first.completion.contains("Paris"), "{first:?}");
     assert_eq!((first.prompt_tokens, first.completion_tokens), (5, 5));
-    assert_eq!(engine.generate("The capital of France is", length).unwrap().text, first.text);
+    assert_eq!(
+        engine.generate("The capital of France is", length).unwrap().completion,
+        first.completion
+    );
 }
 
 #[test]
@@ -116,8 +121,8 @@ fn halves_are_computed_with_whole() {
         let About { weights_stored, weights_computed, .. } = engine.about();
         assert!(weights_stored.contains(&format!("211 x {kind:?}")), "{weights_stored}");
         assert_eq!(weights_computed, "272 x F32");
-        let answer = engine.generate("The capital of France is", engine.length()).unwrap();
-        assert!(answer.text.contains("Paris"), "{answer:?}");
+        let answer = engine.generate("The capital of France is", engine.about().length).unwrap();
+        assert!(answer.completion.contains("Paris"), "{answer:?}");
     }
 }
 
@@ -160,7 +165,7 @@ fn a_chat_template_of_the_file_makes_a_chat_of_the_prompt() {
     let template = engine.template.as_ref().unwrap().render("Say yes.").unwrap();
     let expected = "<|im_start|>user\nSay yes.<|im_end|>\n<|im_start|>assistant\n";
     assert!(template.ends_with(expected), "{template}");
-    let length = engine.length();
+    let length = engine.about().length;
     let answer = engine.generate("Say yes.", length).unwrap();
     assert_eq!(answer.prompt_tokens, engine.tokens.encode(&template, false).unwrap().len() as u64);
     let unknown = Chat {
@@ -181,9 +186,9 @@ fn samples_repeat_with_the_seed_alone() {
         let sampling = Some(Sampling { temperature: 1.0, top_k: 50, top_p: 1.0 });
         let choice = Choice { repetition_penalty: 1.0, sampling, seed };
         let mut engine = load(Asked { choice, ..plain(8, 8) });
-        engine.generate("Something else", engine.length()).unwrap();
+        engine.generate("Something else", engine.about().length).unwrap();
         engine.begin_again();
-        engine.generate("Once upon a time", engine.length()).unwrap().text
+        engine.generate("Once upon a time", engine.about().length).unwrap().completion
     };
     assert_eq!(text(1), text(1));
     assert_ne!(text(1), text(2));

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use candle_core::{
     Device,
     quantized::{GgmlDType, QTensor, gguf_file},
@@ -88,7 +88,13 @@ impl<'a> Weights<'a> {
         let tensor = if dtype == stored.dtype() {
             stored
         } else {
-            QTensor::quantize(&stored.dequantize(&Device::Cpu)?, dtype)?
+            let numbers = stored.dequantize(&Device::Cpu)?;
+            // Quantising would make zeros of it.
+            ensure!(
+                !numbers.sum_all()?.to_scalar::<f32>()?.is_nan(),
+                "tensor `{name}` holds no numbers (NaN): the file is broken; download it again"
+            );
+            QTensor::quantize(&numbers, dtype)?
         };
         *self.computed.entry(format!("{dtype:?}")).or_default() += 1;
         Ok(Arc::new(tensor))

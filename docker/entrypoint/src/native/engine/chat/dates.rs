@@ -1,6 +1,6 @@
 //! The date, which some chat templates tell the model: in UTC, as containers have it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -19,15 +19,14 @@ const MONTHS: [&str; 12] = [
 
 /// Now, as C's `strftime` writes it.
 pub(super) fn now(format: &str) -> Result<String, String> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    text(format, since.as_secs())
+    text(format, SystemTime::now())
 }
 
-/// The second `seconds` of Unix's time.
-fn text(format: &str, seconds: u64) -> Result<String, String> {
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(days);
-    let name = MONTHS[month - 1];
+fn text(format: &str, time: SystemTime) -> Result<String, String> {
+    // `2026-12-01T09:39:10Z`.
+    let time = humantime::format_rfc3339_seconds(time).to_string();
+    let month = time[5..7].parse::<usize>().ok().and_then(|month| MONTHS.get(month - 1));
+    let month = month.copied().unwrap_or_default();
     let mut out = String::new();
     let mut characters = format.chars();
     while let Some(character) = characters.next() {
@@ -35,16 +34,16 @@ fn text(format: &str, seconds: u64) -> Result<String, String> {
             out.push(character);
             continue;
         }
-        out += &match characters.next() {
-            Some('Y') => year.to_string(),
-            Some('m') => format!("{month:02}"),
-            Some('d') => format!("{day:02}"),
-            Some('B') => name.to_owned(),
-            Some('b') => name[..3].to_owned(),
-            Some('H') => format!("{:02}", second / 3600),
-            Some('M') => format!("{:02}", second / 60 % 60),
-            Some('S') => format!("{:02}", second % 60),
-            Some('%') => "%".to_owned(),
+        out += match characters.next() {
+            Some('Y') => &time[..4],
+            Some('m') => &time[5..7],
+            Some('d') => &time[8..10],
+            Some('B') => month,
+            Some('b') => &month[..3],
+            Some('H') => &time[11..13],
+            Some('M') => &time[14..16],
+            Some('S') => &time[17..19],
+            Some('%') => "%",
             other => {
                 let code = other.map(String::from).unwrap_or_default();
                 return Err(format!(
@@ -56,28 +55,13 @@ fn text(format: &str, seconds: u64) -> Result<String, String> {
     Ok(out)
 }
 
-/// Year, month and day of a day since 1970, by the Gregorian calendar.
-fn civil(mut days: u64) -> (u64, usize, u64) {
-    let leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
-    let mut year = 1970;
-    while days >= 365 + u64::from(leap(year)) {
-        days -= 365 + u64::from(leap(year));
-        year += 1;
-    }
-    let lengths = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let mut month = 0;
-    while days >= lengths[month] {
-        days -= lengths[month];
-        month += 1;
-    }
-    (year, month + 1, days + 1)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::text;
+    use std::time::{Duration, SystemTime};
+
+    fn text(format: &str, seconds: u64) -> Result<String, String> {
+        super::text(format, SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+    }
 
     #[test]
     fn dates_are_those_of_the_calendar() {

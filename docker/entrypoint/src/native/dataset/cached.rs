@@ -1,0 +1,141 @@
+//! A dataset of the Hub cache, if it has one split.
+
+use std::{io, path::Path};
+
+use anyhow::{Context as _, bail, ensure};
+use contract::{
+    argument::{DATASET_CONFIG, SPLIT},
+    rows,
+};
+
+use super::{super::hub, Column, Kind, read};
+
+/// The file that describes a dataset.
+const CARD: &str = "README.md";
+
+/// Bytes of the largest card that is read.
+const LARGEST: u64 = 32 << 20;
+
+/// The cells of `column` in the dataset `id`.
+pub(super) fn column(
+    id: &str,
+    config: Option<&str>,
+    split: &str,
+    column: &str,
+    cache: &Path,
+) -> anyhow::Result<Column> {
+    let download = format!("hf download --repo-type dataset {id}");
+    let snapshot = hub::snapshot("datasets", id, &download, cache)?;
+    let shown = snapshot.path.display();
+    let mut files = snapshot.files().with_context(|| format!("reading the snapshot `{shown}`"))?;
+    files.retain(|name| rows::has_rows(name));
+    ensure!(!files.is_empty(), "`{shown}` has no file that ends in .{}", rows::ENDINGS.join(", ."));
+    if let Some(missing) = rows::incomplete(&files) {
+        bail!("{missing}; download all of it");
+    }
+    let named = rows::only_split(&files).map_err(anyhow::Error::msg)?;
+    let card = match snapshot.open(CARD).and_then(|card| untrusted::bytes(card, LARGEST)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => vec![],
+        card => card.with_context(|| format!("reading its `{CARD}`"))?,
+    };
+    let card = String::from_utf8_lossy(&card);
+    let found = described(&card, &files, config)?.unwrap_or(named);
+    ensure!(
+        found == split,
+        "it has no split `{split}`; it has `{found}`: ask for it with `{SPLIT}={found}`"
+    );
+    let mut cells = Column::new();
+    for name in &files {
+        let kind = Kind::of(Path::new(name));
+        let kind = kind.with_context(|| format!("`{name}` is compressed; unpack it"))?;
+        cells.extend(read(&snapshot.path.join(name), snapshot.open(name), kind, column)?);
+    }
+    Ok(cells)
+}
+
+/// The split that `card` calls the rows in `files`, if it describes any. Its YAML is searched for
+/// values, not parsed: what the names of the files do not tell as well is refused.
+fn described<'a>(
+    card: &'a str,
+    files: &[String],
+    config: Option<&str>,
+) -> anyhow::Result<Option<&'a str>> {
+    let header = card.strip_prefix("---").and_then(|rest| rest.split_once("\n---"));
+    let header = header.map_or("", |(header, _)| header);
+    let values = |key: &str| {
+        let value = |line: &'a str| {
+            let line = line.trim().trim_start_matches("- ");
+            let value = line.strip_prefix(key)?.strip_prefix(':')?;
+            Some(value.trim().trim_matches(['"', '\'']))
+        };
+        let mut values: Vec<_> = header.lines().filter_map(value).collect();
+        values.sort_unstable();
+        values.dedup();
+        values
+    };
+    let (configs, splits) = (values("config_name"), values("split"));
+    for (what, values) in [("configurations", &configs), ("splits", &splits)] {
+        ensure!(
+            values.len() <= 1,
+            "its `{CARD}` describes several {what} (`{}`), and the `native` backend reads datasets of \
+             one; give one of its files by its path",
+            values.join("`, `")
+        );
+    }
+    let only = configs.first().copied().unwrap_or("default");
+    if let Some(config) = config.filter(|config| *config != only) {
+        bail!("`{DATASET_CONFIG}={config}`: it has no such configuration; it has `{only}`");
+    }
+    let patterns = [values("path"), values("data_files")].concat();
+    for pattern in patterns {
+        let begin = pattern.split(['*', '?', '[']).next().unwrap_or_default();
+        ensure!(
+            files.iter().all(|file| file.starts_with(begin)),
+            "its `{CARD}` describes rows in `{pattern}`, and others are here (`{}`), which the \
+             `native` backend does not tell apart; give one of its files by its path",
+            files.join("`, `")
+        );
+    }
+    Ok(splits.first().copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::described;
+
+    const USUAL: &str = "---\nlicense: mit\ndataset_info:\n  features:\n  - name: text\n    dtype: \
+                         string\n  splits:\n  - name: train\nconfigs:\n- config_name: default\n  \
+                         data_files:\n  - split: train\n    path: data/train-*\n---\n# split: no\n";
+
+    fn told<'a>(card: &'a str, config: Option<&str>) -> Result<Option<&'a str>, String> {
+        let files = ["data/train-00000-of-00001.parquet".to_owned()];
+        described(card, &files, config).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_card_names_the_split() {
+        for card in [USUAL, &USUAL.replace('\n', "\r\n")] {
+            assert_eq!(told(card, None), Ok(Some("train")));
+            assert_eq!(told(card, Some("default")), Ok(Some("train")));
+        }
+        let error = told(USUAL, Some("x")).unwrap_err();
+        assert!(error.ends_with("no such configuration; it has `default`"), "{error}");
+        for nothing in ["", "# split: no\n", "---\nlicense: mit\n---\nsplit: no\n"] {
+            assert_eq!(told(nothing, None), Ok(None), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn more_than_one_split_or_configuration_is_refused() {
+        for (more, said) in [
+            ("- config_name: small\n  data_files: data/train-*\n", "several configurations"),
+            ("  - split: test\n    path: data/train-*\n", "several splits (`test`, `train`)"),
+        ] {
+            let card = USUAL.replace("\n---\n#", &format!("\n{more}---\n#"));
+            let error = told(&card, None).unwrap_err();
+            assert!(error.contains(said) && error.contains("the `native` backend"), "{error}");
+        }
+        let error = told(&USUAL.replace("data/train-*", "data/test.csv"), None).unwrap_err();
+        assert!(error.contains("rows in `data/test.csv`"), "{error}");
+    }
+}
