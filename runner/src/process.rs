@@ -6,7 +6,7 @@ use std::{
     io::{self, Read as _, Seek as _, Write as _},
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
     path::PathBuf,
-    process::{Child, Command, ExitStatus},
+    process::{Command, ExitStatus},
     thread,
     time::{Duration, Instant},
 };
@@ -71,7 +71,7 @@ pub(crate) fn ask(argv: &[impl AsRef<str>]) -> anyhow::Result<Captured> {
 /// # Errors
 /// As [`ask`].
 pub(crate) fn ask_within(argv: &[impl AsRef<str>], patience: Duration) -> anyhow::Result<Captured> {
-    capture(argv, command(argv)?, &[], patience)
+    capture(argv, client(argv)?, &[], patience)
 }
 
 /// Runs a command that works for us, with variables on top of ours.
@@ -82,9 +82,9 @@ pub(crate) fn capture_with_env<'a>(
     argv: &[impl AsRef<str>],
     env: impl IntoIterator<Item = (&'a str, String)>,
 ) -> anyhow::Result<Captured> {
-    let mut command = command(argv)?;
-    command.envs(env);
-    capture(argv, command, &[], LONGEST_WORK)
+    let client =
+        env.into_iter().fold(client(argv)?, |client, (name, value)| client.env(name, value));
+    capture(argv, client, &[], LONGEST_WORK)
 }
 
 /// Runs a command that works for us, with `input` for it to read. That it ends before it has read
@@ -96,22 +96,26 @@ pub(crate) fn capture_with_input(
     argv: &[impl AsRef<str>],
     input: &[u8],
 ) -> anyhow::Result<Captured> {
-    capture(argv, command(argv)?, input, LONGEST_WORK)
+    capture(argv, client(argv)?, input, LONGEST_WORK)
 }
 
 fn capture(
     argv: &[impl AsRef<str>],
-    command: Command,
+    client: duct::Expression,
     input: &[u8],
     patience: Duration,
 ) -> anyhow::Result<Captured> {
-    let (mut child, stdout, stderr) = start(command, input).with_context(|| starting(argv))?;
+    let (child, stdout, stderr) = start(client, input).with_context(|| starting(argv))?;
     let waiting = || format!("waiting for `{}`", argv[0].as_ref());
-    if !wait_within(&mut child, patience).with_context(waiting)? {
-        // One that ends just now is as good.
-        let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
+    let has_ended = || Ok(child.try_wait()?.is_some());
+    if !wait_within(patience, has_ended).with_context(waiting)? {
+        for pid in child.pids() {
+            let group = i32::try_from(pid).ok().and_then(Pid::from_raw);
+            // One that ends just now is as good.
+            let _ = group.map(|group| kill_process_group(group, Signal::KILL));
+        }
         // One that hangs in the kernel is left to it.
-        wait_within(&mut child, Duration::from_secs(1)).with_context(waiting)?;
+        wait_within(Duration::from_secs(1), has_ended).with_context(waiting)?;
         let asked = argv.iter().take_while(|word| !word.as_ref().starts_with('-'));
         let asked = asked.map(AsRef::as_ref).collect::<Vec<_>>().join(" ");
         bail!(
@@ -121,7 +125,7 @@ fn capture(
         );
     }
     Ok(Captured {
-        code: exit_code(child.wait().with_context(waiting)?),
+        code: exit_code(child.wait().with_context(waiting)?.status),
         stdout: written(stdout).with_context(waiting)?,
         stderr: written(stderr).with_context(waiting)?,
     })
@@ -129,12 +133,13 @@ fn capture(
 
 /// Starts the program, which reads `input`, and hands out where it writes to. These are files in memory:
 /// pipes would have to be read meanwhile, and whatever the program leaves running would hold them.
-fn start(mut command: Command, input: &[u8]) -> io::Result<(Child, File, File)> {
+fn start(client: duct::Expression, input: &[u8]) -> io::Result<(duct::Handle, File, File)> {
     let [mut stdin, stdout, stderr] = [memory_file()?, memory_file()?, memory_file()?];
     stdin.write_all(input)?;
     stdin.rewind()?;
-    command.stdin(stdin).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
-    Ok((command.spawn()?, stdout, stderr))
+    let client = client.stdin_file(stdin).stdout_file(stdout.try_clone()?);
+    let client = client.stderr_file(stderr.try_clone()?).unchecked();
+    Ok((client.start()?, stdout, stderr))
 }
 
 /// A file that lies in memory alone.
@@ -158,10 +163,13 @@ pub(crate) fn starting(argv: &[impl AsRef<str>]) -> String {
 /// Waits for the end of a child; whether it came in time.
 ///
 /// # Errors
-/// When it is not a child any more.
-pub(crate) fn wait_within(child: &mut Child, patience: Duration) -> io::Result<bool> {
+/// Those of `has_ended`.
+pub(crate) fn wait_within(
+    patience: Duration,
+    mut has_ended: impl FnMut() -> io::Result<bool>,
+) -> io::Result<bool> {
     let end = Instant::now() + patience;
-    while child.try_wait()?.is_none() {
+    while !has_ended()? {
         if Instant::now() >= end {
             return Ok(false);
         }
@@ -206,6 +214,21 @@ pub(crate) fn command(argv: &[impl AsRef<str>]) -> anyhow::Result<Command> {
         command.env_remove(CONTENT_TRUST);
     }
     Ok(command)
+}
+
+/// As [`command`], to be started and waited for.
+fn client(argv: &[impl AsRef<str>]) -> anyhow::Result<duct::Expression> {
+    let command = command(argv)?;
+    let name = argv[0].as_ref().to_owned();
+    let hidden: Vec<_> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
+    let client = duct::cmd(command.get_program(), command.get_args());
+    Ok(client.before_spawn(move |child| {
+        child.arg0(&name).process_group(0);
+        for name in &hidden {
+            child.env_remove(name);
+        }
+        Ok(())
+    }))
 }
 
 /// The command in a process group of its own: the terminal's Ctrl-C is for us to pass on, and our

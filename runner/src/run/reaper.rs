@@ -105,9 +105,9 @@ impl Reaper {
         let told = writer.write_all(DISMISSED.as_bytes());
         drop(writer);
         let context = "waiting for the process that cleans up";
-        if !wait_within(&mut child, DISMISSAL).context(context)? {
+        if !wait_within(DISMISSAL, || Ok(child.try_wait()?.is_some())).context(context)? {
             child.kill().context(context)?;
-            wait_within(&mut child, DISMISSAL).context(context)?;
+            wait_within(DISMISSAL, || Ok(child.try_wait()?.is_some())).context(context)?;
             warn(Some(format!(
                 "the cleanup process (pid {}) did not answer for {} seconds and was killed",
                 child.id(),
