@@ -10,6 +10,9 @@ FILE = "generation_config.json"
 # Ids that say where a text begins and ends, and what fills a batch up.
 IDS = ["bos_token_id", "eos_token_id", "pad_token_id"]
 
+# More tokens than any model knows.
+MOST = 2**31
+
 # Settings that a note lists by name.
 LISTED = 8
 
@@ -72,7 +75,7 @@ def _of_configuration(configuration):
 def _id(settings, name, key, value):
     """An id as the libraries take it; of `eos_token_id` there may be several."""
     ids = value if isinstance(value, list) and key == "eos_token_id" else [value]
-    if not all(token is None or type(token) is int for token in ids):
+    if not all(token is None or type(token) is int and token < MOST for token in ids):
         raise Refusal(
             f"`{name}` of `{settings.model}`: `{key}` is {json.dumps(value)[:80]}, which is not the id"
             " of a token"

@@ -140,5 +140,5 @@ for own in [None, {}, {"eos_token_id": -1, "pad_token_id": -1}]:
 
 assert f"`{ending.FILE}` of `{folder}` is not valid JSON" in refused("{no")
 assert "is not a JSON object" in refused("[1]")
-for wrong in ["x", [1, "x"], 1.5, True, {}]:
+for wrong in ["x", [1, "x"], 1.5, True, {}, [3, 2**70]]:
     assert "which is not the id of a token" in refused({"eos_token_id": wrong}), wrong
