@@ -1,24 +1,20 @@
 //! The command line: clap's types, and their way into ours. No decisions.
 
 mod cache;
-mod choices;
 mod fetch;
 mod reclaim;
 mod report;
-mod target;
 
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 pub use cache::{CacheArgs, CacheCommand, CacheRepairArgs, CacheVerifyArgs, LsArgs};
-pub use choices::{BackendArg, EngineArg, FlavourArg};
 pub use fetch::FetchArgs;
 pub use reclaim::ReclaimArgs;
 pub use report::ReportArgs;
-use target::TargetArgs;
 
-use crate::options::Request;
+use crate::options::{Request, Target};
 
 /// Measures the energy of AI models in a container that runs as you.
 #[derive(Debug, Parser)]
@@ -72,17 +68,6 @@ pub enum Command {
     after_help = RUN_EXAMPLES
 )]
 pub struct RunArgs {
-    #[command(flatten)]
-    target: TargetArgs,
-    /// Prompts to run [default: 20]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    num_samples: Option<u32>,
-    /// Wait so long for the server of the `vllm` backend to start and to load its model
-    #[arg(long, value_name = "SECONDS")]
-    wait_for_endpoint: Option<u32>,
-    /// No network for the benchmark, and a read-only cache; local paths and cached repos work
-    #[arg(long)]
-    offline: bool,
     /// Print the command instead of running it
     #[arg(long)]
     pub dry_run: bool,
@@ -92,9 +77,9 @@ pub struct RunArgs {
     /// Print JSON: the summary, or with --dry-run the plan
     #[arg(long)]
     pub json: bool,
-    /// For the benchmark: everything that is no option above, in order; all after `--`
-    #[arg(value_name = "BENCHMARK ARGUMENTS", last = true)]
-    pub benchmark: Vec<String>,
+    /// What to run.
+    #[command(flatten)]
+    pub request: Request,
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -124,14 +109,15 @@ over its variable, an empty variable is none.";
 #[derive(Debug, Clone, Args)]
 #[command(display_name = "aienergyscore", after_help = VERIFY_EXAMPLES)]
 pub struct VerifyArgs {
-    #[command(flatten)]
-    target: TargetArgs,
     /// Read every byte of the Hub cache, too, and compare it with its digest
     #[arg(long)]
     pub deep: bool,
     /// Print the findings as JSON
     #[arg(long)]
     pub json: bool,
+    /// What is checked for.
+    #[command(flatten)]
+    pub target: Target,
 }
 
 const VERIFY_EXAMPLES: &str = "\
@@ -157,27 +143,10 @@ pub struct ReapArgs {
     pub remove: Vec<String>,
 }
 
-impl RunArgs {
-    /// The request, in our own words.
-    pub fn into_request(self) -> Request {
-        let Self {
-            target,
-            num_samples,
-            wait_for_endpoint: wait,
-            offline,
-            dry_run: _,
-            explain: _,
-            json: _,
-            benchmark,
-        } = self;
-        Request { num_samples, wait, offline, args: benchmark, ..target.into_request() }
-    }
-}
-
 impl VerifyArgs {
-    /// The request, in our own words.
+    /// The run that is checked for.
     pub fn into_request(self) -> Request {
-        self.target.into_request()
+        Request { target: self.target, ..Request::default() }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     gpus::{Devices, Gpus},
     host::Host,
     local_input::{Kind, hub_address::id_in},
-    options::{self, RunOptions},
+    options::{self, RunOptions, Target},
     plan::RunPlan,
     shell::quote_text,
 };
@@ -87,13 +87,13 @@ impl Request {
 
     /// The run that the fetch is planned as.
     pub(crate) fn as_run(&self) -> options::Request {
-        options::Request {
+        let target = Target {
             // The stacks' image has the Hub client, whatever BENCHMARK_BACKEND says.
             backend: Some(Backend::Optimum),
             gpus: Gpus::Exactly(Devices::None),
-            args: self.args(),
-            ..self.run.clone()
-        }
+            ..self.run.target.clone()
+        };
+        options::Request { target, args: self.args(), ..self.run.clone() }
     }
 
     /// The commands that do the same without us.

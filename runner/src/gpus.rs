@@ -1,6 +1,6 @@
 //! Which GPUs a run asks for, and which it gets.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use serde::Serialize;
 
@@ -60,6 +60,18 @@ impl FromStr for Gpus {
             },
         };
         Ok(Self::Exactly(devices))
+    }
+}
+
+impl fmt::Display for Gpus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Exactly(Devices::None) => f.write_str("none"),
+            Self::Exactly(Devices::All) => f.write_str("all"),
+            Self::Exactly(Devices::Count(count)) => write!(f, "{count}"),
+            Self::Exactly(Devices::List(list)) => write!(f, "device={}", list.join(",")),
+        }
     }
 }
 

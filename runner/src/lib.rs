@@ -43,7 +43,6 @@ mod process;
 mod processes;
 pub mod progress;
 pub mod reclaim;
-pub mod relaxed;
 pub mod render;
 pub mod report;
 mod results_folder;

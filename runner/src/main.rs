@@ -67,7 +67,7 @@ fn try_main() -> anyhow::Result<Exit> {
                 (false, _, true) => Show::RunJson,
                 (false, _, false) => Show::Run,
             };
-            run::run(args.into_request(), show)
+            run::run(args.request, show)
         }
         Command::Fetch(args) => run::fetch(args.into_request()),
         Command::Verify(args) => {

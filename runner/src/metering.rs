@@ -88,7 +88,7 @@ mod tests {
         meter::{Request, Served, Subject},
         options::{self, RunOptions},
         plan::RunPlan,
-        testing::{engine, host},
+        testing::{self, engine, host},
     };
 
     fn request(mode: Mode, asked: options::Request, host: &Host) -> Request {
@@ -100,8 +100,7 @@ mod tests {
     }
 
     fn asked(backend: Backend, gpus: &str) -> options::Request {
-        let backend = Some(backend);
-        options::Request { backend, gpus: gpus.parse().unwrap(), ..options::Request::default() }
+        testing::request(&format!("--backend {backend} --gpus {gpus}"))
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! What a run was asked for: flags over environment over defaults, validated.
 
-use std::path::PathBuf;
+mod request;
+
+pub use self::request::{
+    EngineChoice, Request, Runtime, SecurityOverrides, Target, backends, flavours,
+};
 
 use contract::{
     Backend, DEFAULT_NUM_SAMPLES, Flavour,
@@ -21,62 +25,12 @@ use crate::{
     hub_cache::{HubCache, trust::Trust},
     local_input::Inputs,
     meter,
-    relaxed::Relaxed,
     results_folder::results_folder,
     run_file::file_of_run,
     run_id::run_id,
     server::Server,
     token::TokenSource,
 };
-
-/// The request, `--engine`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum EngineChoice {
-    /// The first that really answers.
-    #[default]
-    Auto,
-    /// Docker, or an error.
-    Docker,
-    /// Podman, or an error.
-    Podman,
-    /// No container.
-    Host,
-}
-
-/// What the command line says, before environment and defaults.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Request {
-    /// `--engine`.
-    pub engine: EngineChoice,
-    /// `--image`.
-    pub image: Option<String>,
-    /// `--flavour`.
-    pub flavour: Option<Flavour>,
-    /// `--backend`.
-    pub backend: Option<Backend>,
-    /// `-n`.
-    pub num_samples: Option<u32>,
-    /// `--results`.
-    pub results: Option<PathBuf>,
-    /// `--gpus`.
-    pub gpus: Gpus,
-    /// `--offline`.
-    pub offline: bool,
-    /// `--memory`.
-    pub memory: Option<String>,
-    /// `--no-token`.
-    pub no_token: bool,
-    /// `--no-api-key`.
-    pub no_api_key: bool,
-    /// `--wait-for-endpoint`, in seconds.
-    pub wait: Option<u32>,
-    /// Limits of the container to do without.
-    pub relaxed: Relaxed,
-    /// About the host's meter.
-    pub meter: meter::Options,
-    /// Everything for the benchmark, in order.
-    pub args: Vec<String>,
-}
 
 /// A request that makes sense, with environment and defaults filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +66,7 @@ pub struct RunOptions {
     /// Memory of the container at most.
     pub memory: Option<String>,
     /// Limits of the container to do without.
-    pub relaxed: Relaxed,
+    pub security: SecurityOverrides,
     /// About the host's meter.
     pub meter: meter::Options,
     /// Files with tokens that the mounted folders hold.
@@ -135,23 +89,19 @@ impl RunOptions {
     /// # Errors
     /// When parts of the request contradict each other or the environment makes no sense.
     pub fn new(request: Request, host: &Host) -> Result<Self, Usage> {
-        let Request {
-            engine,
-            image,
-            flavour,
+        let Request { num_samples, wait, offline, target, args } = request;
+        let Target {
             backend,
-            num_samples,
+            runtime,
             results,
             gpus,
-            offline,
             memory,
             no_token,
             no_api_key,
-            wait,
-            relaxed,
+            security,
             meter,
-            args,
-        } = request;
+        } = target;
+        let Runtime { engine, image, flavour } = runtime;
         let backend = match backend {
             Some(backend) => Some(backend),
             None => match host.env.text(env::BENCHMARK_BACKEND) {
@@ -213,7 +163,7 @@ impl RunOptions {
             gpus,
             offline,
             memory,
-            relaxed,
+            security,
             meter,
             secrets: vec![],
             trust: None,

@@ -115,7 +115,7 @@ impl RunPlan {
                 Identity { uid: host.uid, gid: host.gid, groups: options.groups.clone() },
                 "you: files in the mounts stay yours, and nothing runs as root",
             ),
-            root: container.then(|| root(options.relaxed.writable_root)),
+            root: container.then(|| root(options.security.writable_root)),
             limits: if container { confinement::limits(options, engine)? } else { vec![] },
             notes: if container { confinement::notes(options, engine) } else { vec![] },
             pins,

@@ -4,13 +4,26 @@ pub(crate) mod hub_cache;
 
 use std::{collections::BTreeMap, path::Path, time::SystemTime};
 
+use clap::Parser;
 use proptest::{prelude::*, sample::select};
 
 use crate::{
     engine::{Engine, LocalImage, Mode, Nvidia},
     host::Host,
+    options::Request,
     surroundings::Surroundings,
 };
+
+/// The request that a command line makes.
+pub(crate) fn request(line: &str) -> Request {
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        request: Request,
+    }
+    let words = shlex::split(line).expect("a shell line");
+    Line::parse_from(["run".to_owned()].into_iter().chain(words)).request
+}
 
 /// Ada's machine: no GPU, an empty environment, run in `~/bench`.
 pub(crate) fn host() -> Host {

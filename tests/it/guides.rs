@@ -256,7 +256,7 @@ fn plan(world: &World, line: &str) -> RunPlan {
         now: SystemTime::UNIX_EPOCH,
         pid: 1,
     };
-    let options = RunOptions::new(args.into_request(), &host).unwrap().settle(&host).unwrap();
+    let options = RunOptions::new(args.request, &host).unwrap().settle(&host).unwrap();
     RunPlan::new(&options, &host, &docker()).unwrap()
 }
 

@@ -22,9 +22,8 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use clap::ValueEnum;
 use contract::{Flavour, IMAGE};
-use runner::terminal;
+use runner::{options::flavours, terminal};
 use serde::Serialize;
 use xshell::Shell;
 
@@ -39,8 +38,8 @@ use crate::{size::Size, workspace};
 #[command(after_help = EXAMPLES)]
 pub(crate) struct BuildImage {
     /// Flavour of the image; `smoke` alone needs no base image and no packages
-    #[arg(long, value_name = "FLAVOUR", default_value = "smoke")]
-    flavour: FlavourArg,
+    #[arg(long, value_name = "FLAVOUR", default_value = "smoke", value_parser = flavours())]
+    flavour: Flavour,
     /// Build on this image of Debian or its kin, instead of the flavour's own base
     #[arg(long, value_name = "IMAGE", conflicts_with = "bootstrap_base")]
     base: Option<String>,
@@ -71,24 +70,9 @@ Examples:
 An image is up to date when its label `org.aienergyscore.inputs` is the digest of what it would
 be built from: then nothing is built.";
 
-/// The flavours that can be built.
-#[derive(Debug, Clone, Copy)]
-struct FlavourArg(Flavour);
-
-impl ValueEnum for FlavourArg {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Self(Flavour::Cuda), Self(Flavour::Cpu), Self(Flavour::Smoke)]
-    }
-
-    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
-        Some(clap::builder::PossibleValue::new(self.0.name()).help(self.0.about()))
-    }
-}
-
 impl BuildImage {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let Self { flavour: FlavourArg(flavour), base, bootstrap_base, ca_bundle, engine, json } =
-            self;
+        let Self { flavour, base, bootstrap_base, ca_bundle, engine, json } = self;
         let started = Instant::now();
         let wanted = Wanted::new(flavour, base, bootstrap_base)?;
         let bundle = match (base::default_name(flavour), ca_bundle) {

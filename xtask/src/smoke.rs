@@ -21,8 +21,8 @@ use std::{
 use anyhow::{Context as _, ensure};
 use contract::{Backend, Flavour};
 use runner::{
-    cli::{BackendArg, EngineArg, FlavourArg},
     engine::{Engine, Mode},
+    options::{EngineChoice, backends, flavours},
     terminal,
 };
 use signal_hook::{consts::SIGINT, flag};
@@ -43,13 +43,13 @@ pub(crate) struct Smoke {
     model: Option<PathBuf>,
     /// What runs the benchmark
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
-    engine: EngineArg,
+    engine: EngineChoice,
     /// Image to run it in [default: the backend's smallest]
-    #[arg(long, value_name = "FLAVOUR")]
-    flavour: Option<FlavourArg>,
+    #[arg(long, value_name = "FLAVOUR", value_parser = flavours())]
+    flavour: Option<Flavour>,
     /// What runs the model [default: the image's own]
-    #[arg(long, value_name = "BACKEND")]
-    backend: Option<BackendArg>,
+    #[arg(long, value_name = "BACKEND", value_parser = backends())]
+    backend: Option<Backend>,
     /// Prompts per run
     #[arg(short, long, value_name = "N", default_value_t = 4)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
@@ -88,14 +88,14 @@ impl Smoke {
 
     fn test(self) -> anyhow::Result<ExitCode> {
         let Self { model, engine, flavour, backend, num_samples, json } = self;
-        let (flavour, backend) = subject(flavour.map(|arg| arg.0), backend.map(|arg| arg.0))?;
+        let (flavour, backend) = subject(flavour, backend)?;
         let folder = workspace::target()?.join("smoke");
         let _alone = lock(&folder)?;
         let sh = Shell::new()?;
         sh.change_dir(workspace::root());
 
         step(1, "engine");
-        let Chosen { engine, why, notes } = engine::choose(engine.into(), flavour, &folder)?;
+        let Chosen { engine, why, notes } = engine::choose(engine, flavour, &folder)?;
         ensure!(
             engine.mode != Mode::Host || backend == Backend::Native,
             "the `{backend}` backend needs a container engine, and {why}; start Docker, or test the \

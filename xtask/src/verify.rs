@@ -30,13 +30,14 @@ impl Verify {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let (json, deep) = (self.args.json, self.args.deep);
         let mut request = self.args.into_request();
-        let named = request.image.is_some()
-            || request.backend.is_some()
+        let target = &mut request.target;
+        let named = target.runtime.image.is_some()
+            || target.backend.is_some()
             || Environment::of_process().get(env::DOCKER_IMAGE).is_some();
         if !named {
-            request.flavour.get_or_insert(Flavour::Smoke);
+            target.runtime.flavour.get_or_insert(Flavour::Smoke);
         }
-        let inputs = match request.flavour {
+        let inputs = match request.target.runtime.flavour {
             Some(flavour) => {
                 let builder = container_engine(&request)?.map(|engine| Builder::of(&engine));
                 Some(inputs_digest(workspace::root(), builder.as_ref(), flavour)?)

@@ -63,7 +63,7 @@ mod tests {
         engine::{LocalImage, Mode},
         options::{Request, RunOptions},
         plan::RunPlan,
-        testing::{engine, host},
+        testing::{engine, host, request},
     };
 
     fn find(request: Request, local: Option<LocalImage>, inputs: Option<&str>) -> Finding {
@@ -87,7 +87,7 @@ mod tests {
             (None, None, Severity::Error),
         ];
         for (local, inputs, severity) in cases {
-            let found = find(Request::default(), local, inputs);
+            let found = find(request(""), local, inputs);
             assert_eq!(found.severity, severity, "{inputs:?}");
         }
     }
@@ -95,12 +95,12 @@ mod tests {
     #[test]
     fn a_missing_image_is_built_by_its_flavour_or_pulled() {
         for flavour in Flavour::ALL {
-            let request = Request { flavour: Some(flavour), ..Request::default() };
+            let request = request(&format!("--flavour {flavour}"));
             let text = find(request, None, None).text;
             let command = format!("`cargo xtask build-image --flavour {flavour}`");
             assert!(text.contains(&command), "{text}");
         }
-        let foreign = Request { image: Some("bench:7".to_owned()), ..Request::default() };
+        let foreign = request("--image bench:7");
         let found = find(foreign, None, None);
         assert_eq!(found.severity, Severity::Warning);
         insta::assert_snapshot!(found.text, @"not on this machine, so a run pulls it first; `docker pull bench:7` does that now");

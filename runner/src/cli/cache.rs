@@ -2,7 +2,6 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::EngineArg;
 use crate::{
     cache_doctor::verify::Scope,
     hub_cache::{Listing, Sort},
@@ -155,7 +154,7 @@ pub struct CacheRepairArgs {
     quick: bool,
     /// What takes back files that are not yours
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
-    engine: EngineArg,
+    engine: EngineChoice,
     /// Print the steps as JSON
     #[arg(long)]
     pub json: bool,
@@ -179,7 +178,7 @@ impl CacheRepairArgs {
     /// What to mend, in our own words, and what takes files back.
     pub fn into_scope(self) -> (Scope, EngineChoice) {
         let Self { repos, yes: _, quick, engine, json: _ } = self;
-        (Scope { repos, bytes: !quick, full: false }, engine.into())
+        (Scope { repos, bytes: !quick, full: false }, engine)
     }
 }
 

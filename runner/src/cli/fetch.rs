@@ -6,8 +6,10 @@ use clap::{
 };
 use contract::{argument::DEFAULT_CONFIG, task::TASKS};
 
-use super::target::{ImageArgs, RelaxedArgs};
-use crate::{fetch::Request, options};
+use crate::{
+    fetch::Request,
+    options::{self, Runtime, SecurityOverrides, Target},
+};
 
 /// `aienergyscore fetch`.
 #[derive(Debug, Clone, Args)]
@@ -31,15 +33,15 @@ pub struct FetchArgs {
     #[arg(long, value_name = "REVISION", value_parser = NonEmptyStringValueParser::new())]
     revision: Option<String>,
     #[command(flatten)]
-    image: ImageArgs,
+    runtime: Runtime,
     /// Do not pass a Hugging Face token to the container
     #[arg(long)]
     no_token: bool,
-    #[command(flatten)]
-    relaxed: RelaxedArgs,
     /// Print the command instead of running it
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    security: SecurityOverrides,
 }
 
 const EXAMPLES: &str = "\
@@ -59,8 +61,9 @@ Environment: as for `run`, and HF_ENDPOINT.";
 impl FetchArgs {
     /// The request, in our own words.
     pub fn into_request(self) -> Request {
-        let Self { model, task, dataset, revision, image, no_token, relaxed, dry_run } = self;
-        let run = options::Request { no_token, relaxed: relaxed.into(), ..image.into_request() };
+        let Self { model, task, dataset, revision, runtime, no_token, security, dry_run } = self;
+        let target = Target { runtime, no_token, security, ..Target::default() };
+        let run = options::Request { target, ..options::Request::default() };
         Request { model, task, dataset, revision, run, dry_run }
     }
 }

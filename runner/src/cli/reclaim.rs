@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::EngineArg;
-use crate::reclaim::Request;
+use crate::{options::EngineChoice, reclaim::Request};
 
 /// `aienergyscore reclaim`.
 #[derive(Debug, Clone, Args)]
@@ -19,7 +18,7 @@ pub struct ReclaimArgs {
     yes: bool,
     /// Engine that runs the container
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
-    engine: EngineArg,
+    engine: EngineChoice,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -43,6 +42,6 @@ impl ReclaimArgs {
     /// The request, in our own words.
     pub fn into_request(self) -> Request {
         let Self { folder, yes, engine, json } = self;
-        Request { folder, really: yes, engine: engine.into(), as_json: json }
+        Request { folder, really: yes, engine, as_json: json }
     }
 }

@@ -161,23 +161,21 @@ fn not_enforced(options: &RunOptions) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use contract::{Backend, Flavour};
-
-    use super::{Devices, Gpus, host_will_do, not_enforced};
+    use super::{host_will_do, not_enforced};
     use crate::{
-        options::{Request, RunOptions},
-        testing::host,
+        options::RunOptions,
+        testing::{host, request},
     };
 
     #[test]
     fn only_a_native_run_may_do_without_its_container() {
         let cases = [
-            (Request::default(), true),
-            (Request { flavour: Some(Flavour::Smoke), ..Request::default() }, true),
-            (Request { flavour: Some(Flavour::Cuda), ..Request::default() }, false),
-            (Request { image: Some("bench:7".into()), ..Request::default() }, false),
-            (Request { backend: Some(Backend::Native), ..Request::default() }, true),
-            (Request { backend: Some(Backend::Pytorch), ..Request::default() }, false),
+            (request(""), true),
+            (request("--flavour smoke"), true),
+            (request("--flavour cuda"), false),
+            (request("--image bench:7"), false),
+            (request("--backend native"), true),
+            (request("--backend pytorch"), false),
         ];
         for (request, expected) in cases {
             let options = RunOptions::new(request.clone(), &host()).unwrap();
@@ -188,9 +186,8 @@ mod tests {
     #[test]
     fn what_takes_a_container_is_said_to_be_missing_without_one() {
         let warning = |request| not_enforced(&RunOptions::new(request, &host()).unwrap());
-        assert_eq!(warning(Request::default()), None);
-        let both =
-            Request { offline: true, gpus: Gpus::Exactly(Devices::None), ..Request::default() };
+        assert_eq!(warning(request("")), None);
+        let both = request("--offline --gpus none");
         insta::assert_snapshot!(warning(both).unwrap(), @"--offline leaves network and cache open without a container, and only sets HF_HUB_OFFLINE for the libraries; use --engine docker or podman to close them; --gpus none hides no GPU without a container; set CUDA_VISIBLE_DEVICES to nothing for that, or use --engine docker or podman");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
+use clap::Args;
 use contract::summary::DeviceKind;
 use nvml_wrapper::Nvml;
 
@@ -16,11 +17,14 @@ use super::{
 use crate::gpus::Devices;
 
 /// What a user says about the meter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Args)]
+#[command(next_help_heading = "The host's meter")]
 pub struct Options {
-    /// `--idle-seconds`.
+    /// Meter the idle machine for so long before the benchmark [default: not at all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub idle_seconds: Option<u32>,
-    /// `--watts-per-cpu`.
+    /// Power of a busy CPU: where none can be measured, its time makes an estimate [default: none]
+    #[arg(long, value_name = "W")]
     pub watts_per_cpu: Option<Watts>,
 }
 

@@ -2,10 +2,10 @@
 
 use std::{fs, os::unix::fs::symlink};
 
-use contract::{Backend, Flavour};
+use contract::Backend;
 
 use super::{Request, RunOptions, with_num_samples};
-use crate::testing::host;
+use crate::testing::{host, request};
 
 fn options(request: Request, variables: &[(&str, &str)]) -> Result<RunOptions, String> {
     let mut host = host();
@@ -38,9 +38,9 @@ fn the_image_follows_flags_then_environment_then_backend() {
     let image =
         |request: Request, variables: &[(&str, &str)]| options(request, variables).unwrap().image;
     let default = Request::default();
-    let native = Request { backend: Some(Backend::Native), ..Request::default() };
-    let cpu = Request { flavour: Some(Flavour::Cpu), ..native.clone() };
-    let named = Request { image: Some("x:1".into()), ..cpu.clone() };
+    let native = request("--backend native");
+    let cpu = request("--backend native --flavour cpu");
+    let named = request("--backend native --image x:1");
     assert_eq!(image(default.clone(), &[]), "ai_energy_score:latest");
     assert_eq!(image(default, &[("BENCHMARK_BACKEND", "native")]), "ai_energy_score:smoke");
     assert_eq!(image(native.clone(), &[]), "ai_energy_score:smoke");
@@ -107,7 +107,7 @@ fn local_input_below_a_hub_cache_on_another_disk_is_taken_by_every_backend() {
     };
     let settle = |dataset: &str, backend| {
         let args = vec![format!("scenario.dataset_name={}", root.join(dataset).display())];
-        let request = Request { backend: Some(backend), args, ..Request::default() };
+        let request = Request { args, ..request(&format!("--backend {backend}")) };
         let options = RunOptions::read(request, &host).and_then(|options| options.settle(&host));
         options.map(|options| options.trust).map_err(|error| error.to_string())
     };
@@ -131,9 +131,9 @@ fn local_input_below_a_hub_cache_on_another_disk_is_taken_by_every_backend() {
 
 #[test]
 fn what_cannot_be_is_refused_before_anything_starts() {
-    let vllm = Request { backend: Some(Backend::Vllm), ..Request::default() };
-    let offline = Request { offline: true, ..vllm.clone() };
-    let waiting = Request { wait: Some(60), ..Request::default() };
+    let vllm = request("--backend vllm");
+    let offline = request("--backend vllm --offline");
+    let waiting = request("--wait-for-endpoint 60");
     let endpoint = [("VLLM_ENDPOINT", "http://h:1/v1")];
     assert_eq!(options(vllm.clone(), &endpoint).unwrap().backend, Some(Backend::Vllm));
     insta::assert_snapshot!(options(vllm.clone(), &[]).unwrap_err(), @"backend `vllm` sends its prompts to a server, and VLLM_ENDPOINT names none; set it, for example VLLM_ENDPOINT=http://host.docker.internal:8000/v1");

@@ -39,18 +39,18 @@ pub enum Limit {
 /// # Errors
 /// When the engine cannot enforce one that was asked for.
 pub(super) fn limits(options: &RunOptions, engine: &Engine) -> Result<Vec<Because<Limit>>, Usage> {
-    let relaxed = &options.relaxed;
+    let security = &options.security;
     let mut limits = vec![];
-    if !relaxed.capabilities {
+    if !security.keep_capabilities {
         limits.push(because(
             Limit::NoCapabilities,
             "a benchmark needs none of root's powers, not even where it is root inside",
         ));
     }
-    if !relaxed.new_privileges {
+    if !security.allow_new_privileges {
         limits.push(because(Limit::NoNewPrivileges, "and no program of the image gains any"));
     }
-    if !relaxed.processes && engine.limits.processes {
+    if !security.no_pids_limit && engine.limits.processes {
         limits.push(because(
             Limit::Processes(MOST_PROCESSES),
             "a run that forks without end stops before the machine does",
@@ -66,7 +66,7 @@ pub(super) fn limits(options: &RunOptions, engine: &Engine) -> Result<Vec<Becaus
         }
         limits.push(because(Limit::Memory(memory.clone()), "asked for with --memory"));
     }
-    if relaxed.selinux {
+    if security.no_selinux_label {
         limits.push(because(
             Limit::SelinuxOff,
             "asked for with --no-selinux-label: your folders keep their labels",
@@ -77,7 +77,7 @@ pub(super) fn limits(options: &RunOptions, engine: &Engine) -> Result<Vec<Becaus
 
 /// What the container goes without on `engine`, though nobody asked for that.
 pub(super) fn notes(options: &RunOptions, engine: &Engine) -> Vec<String> {
-    let is_missing = !options.relaxed.processes && !engine.limits.processes;
+    let is_missing = !options.security.no_pids_limit && !engine.limits.processes;
     let processes = is_missing.then(|| {
         format!("no limit on processes: {} has no pids controller here; {DELEGATE}", engine.mode)
     });
@@ -86,7 +86,7 @@ pub(super) fn notes(options: &RunOptions, engine: &Engine) -> Vec<String> {
 
 /// What about the limits will surprise.
 pub(super) fn doubts(options: &RunOptions, host: &Host) -> Vec<String> {
-    let selinux = (host.selinux && !options.relaxed.selinux).then(|| {
+    let selinux = (host.selinux && !options.security.no_selinux_label).then(|| {
         "SELinux is on, and may close the mounted folders to the container; --no-selinux-label runs \
          it without a label. Nothing is relabelled, because that would last"
             .to_owned()
@@ -105,7 +105,7 @@ pub struct Cover {
 
 /// Covers for the tokens in mounted folders, under every mount that shows them.
 pub(super) fn covers(options: &RunOptions, mounts: &[Mount], inputs: &[Input]) -> Vec<Cover> {
-    if options.relaxed.tokens {
+    if options.security.expose_tokens {
         return vec![];
     }
     let own = mounts.iter().map(|mount| (&mount.source, mount.target));
@@ -139,7 +139,7 @@ pub struct Pin {
 /// When no engine can mount the path of one.
 pub(super) fn pins(options: &RunOptions, mounts: &[Mount]) -> Result<Vec<Pin>, Usage> {
     let mut pins: Vec<Pin> = vec![];
-    if options.relaxed.tokens {
+    if options.security.expose_tokens {
         return Ok(pins);
     }
     for mount in mounts.iter().filter(|mount| mount.access == Access::ReadWrite) {

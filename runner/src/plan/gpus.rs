@@ -134,15 +134,15 @@ mod tests {
         engine::{Client, Engine, Mode, Nvidia, Place},
         gpus::{Devices, Gpus},
         host::Host,
-        options::{Request, RunOptions},
+        options::RunOptions,
         plan::RunPlan,
         render::command_line,
         surroundings::Surroundings,
-        testing::{engine, host},
+        testing::{engine, host, request},
     };
 
     fn plan(asked: &str, host: &Host, engine: &Engine) -> RunPlan {
-        let request = Request { gpus: asked.parse().unwrap(), ..Request::default() };
+        let request = request(&format!("--gpus {asked}"));
         let mut options = RunOptions::new(request, host).unwrap();
         options.token = None;
         RunPlan::new(&options, host, engine).unwrap()
@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(auto.gpus.value, Devices::None);
         insta::assert_snapshot!(auto.surprise().unwrap(), @"NO GPU is used: the benchmark runs on the CPU (auto: this machine has only an AMD GPU, and no image has ROCm); pass `--gpus none` if you mean that");
         for (asked, mode) in [("all", Mode::DockerRootful), ("2", Mode::Host)] {
-            let request = Request { gpus: asked.parse().unwrap(), ..Request::default() };
+            let request = request(&format!("--gpus {asked}"));
             let options = RunOptions::new(request, &host).unwrap();
             let error = RunPlan::new(&options, &host, &engine(mode)).unwrap_err().to_string();
             insta::allow_duplicates! {
@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn more_gpus_than_the_machine_has_are_refused_where_that_is_known() {
         let told = |asked: &str, host: &Host, engine: &Engine| {
-            let request = Request { gpus: asked.parse().unwrap(), ..Request::default() };
+            let request = request(&format!("--gpus {asked}"));
             let options = RunOptions::new(request, host).unwrap();
             RunPlan::new(&options, host, engine).err().map(|usage| usage.to_string())
         };

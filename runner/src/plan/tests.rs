@@ -9,9 +9,8 @@ use crate::{
     gpus::{Devices, Gpus},
     host::Host,
     options::{Request, RunOptions},
-    relaxed::Relaxed,
     render::command_line,
-    testing::{engine, host},
+    testing::{engine, host, request},
 };
 
 fn plan(request: Request, host: &Host, engine: &Engine) -> RunPlan {
@@ -20,7 +19,7 @@ fn plan(request: Request, host: &Host, engine: &Engine) -> RunPlan {
     RunPlan::new(&options, host, engine).unwrap()
 }
 
-fn request(args: &[&str]) -> Request {
+fn arguments(args: &[&str]) -> Request {
     let args = args.iter().map(|arg| (*arg).to_owned()).collect();
     Request { args, ..Request::default() }
 }
@@ -29,7 +28,7 @@ fn request(args: &[&str]) -> Request {
 fn rootful_docker_runs_as_the_caller() {
     let engine = engine(Mode::DockerRootful);
     let args = ["--config-name", "text_generation", "backend.model=openai/gpt-oss-20b"];
-    let plan = plan(request(&args), &host(), &engine);
+    let plan = plan(arguments(&args), &host(), &engine);
     insta::assert_snapshot!("docker_rootful", command_line(&engine, &plan).explain());
 }
 
@@ -49,11 +48,11 @@ fn everything_at_once() {
     .collect();
     let devices = Gpus::Exactly(Devices::List(vec!["0".into(), "2".into()]));
     let engine = engine(Mode::DockerUsernsRemap);
-    let mut asked = request(&[]);
-    asked.image = Some("registry.example/bench:1".into());
-    asked.gpus = devices;
+    let mut asked = request("");
+    asked.target.runtime.image = Some("registry.example/bench:1".into());
+    asked.target.gpus = devices;
     let vllm = plan(asked.clone(), &host, &engine);
-    asked.backend = Some(Backend::Pytorch);
+    asked.target.backend = Some(Backend::Pytorch);
     asked.offline = true;
     let offline = plan(asked, &host, &engine);
     let text = [vllm, offline].map(|plan| command_line(&engine, &plan).explain()).join("\n---\n\n");
@@ -64,9 +63,9 @@ fn everything_at_once() {
 #[test]
 fn local_paths_are_mounted_and_the_arguments_follow() {
     let mut asked =
-        request(&["backend.model=./my-model", "scenario.dataset_name='../a,b/p 1.csv'"]);
-    asked.backend = Some(Backend::Pytorch);
-    asked.relaxed.writable_root = true;
+        arguments(&["backend.model=./my-model", "scenario.dataset_name='../a,b/p 1.csv'"]);
+    asked.target.backend = Some(Backend::Pytorch);
+    asked.target.security.writable_root = true;
     let engine = engine(Mode::DockerRootful);
     let docker = command_line(&engine, &plan(asked.clone(), &host(), &engine)).explain();
     let mut engine = engine;
@@ -77,7 +76,7 @@ fn local_paths_are_mounted_and_the_arguments_follow() {
 
 #[test]
 fn what_will_surprise_is_told_at_once() {
-    let mut plan = plan(request(&[]), &host(), &engine(Mode::DockerRootful));
+    let mut plan = plan(request(""), &host(), &engine(Mode::DockerRootful));
     assert_eq!(plan.surprise(), None);
     plan.doubts = vec!["a".to_owned(), "b".to_owned()];
     assert_eq!(plan.surprise().as_deref(), Some("a; b"));
@@ -86,7 +85,7 @@ fn what_will_surprise_is_told_at_once() {
 #[test]
 fn a_rootless_daemons_root_is_the_caller() {
     let engine = engine(Mode::DockerRootless);
-    let argv = command_line(&engine, &plan(request(&[]), &host(), &engine)).argv();
+    let argv = command_line(&engine, &plan(request(""), &host(), &engine)).argv();
     let user = argv.iter().position(|word| word == "--user").unwrap();
     assert_eq!(argv[user + 1], "0:0");
 }
@@ -97,7 +96,7 @@ fn the_host_engine_gets_folders_by_variable() {
     engine.program = "/opt/entry point".to_owned();
     let mut host = host();
     host.env = [("HF_HOME", "/h f"), ("HF_HUB_CACHE", "/w")].into_iter().collect();
-    let plan = plan(request(&["backend.model=a/b"]), &host, &engine);
+    let plan = plan(arguments(&["backend.model=a/b"]), &host, &engine);
     insta::assert_snapshot!("host_engine", command_line(&engine, &plan).explain());
 }
 
@@ -106,7 +105,7 @@ fn a_containers_localhost_is_not_this_machine() {
     let told = |endpoint: &str, mode| {
         let mut host = host();
         host.env = [("VLLM_ENDPOINT", endpoint)].into_iter().collect();
-        let asked = Request { backend: Some(Backend::Vllm), ..request(&[]) };
+        let asked = request("--backend vllm");
         let plan = plan(asked, &host, &engine(mode));
         let given = plan.env.iter().find(|variable| variable.name == "VLLM_ENDPOINT").unwrap();
         (given.value.clone(), plan.surprise())
@@ -126,7 +125,7 @@ fn where_nobody_knows_this_machines_address_that_is_said() {
     let told = |endpoint: &str, mode, version: &str| {
         let mut host = Host { address: None, ..host() };
         host.env = [("VLLM_ENDPOINT", endpoint)].into_iter().collect();
-        let asked = Request { backend: Some(Backend::Vllm), ..request(&[]) };
+        let asked = request("--backend vllm");
         let engine = Engine { version: version.to_owned(), ..engine(mode) };
         let plan = plan(asked, &host, &engine);
         let words = command_line(&engine, &plan).argv().join(" ");
@@ -157,7 +156,7 @@ fn a_servers_key_is_a_file_and_its_certificates_are_those_of_the_host() {
     ]
     .into_iter()
     .collect();
-    let asked = Request { backend: Some(Backend::Vllm), wait: Some(600), ..request(&[]) };
+    let asked = request("--backend vllm --wait-for-endpoint 600");
     let engine = engine(Mode::DockerRootful);
     let words = |asked| command_line(&engine, &plan(asked, &host, &engine)).argv();
     let served = words(asked);
@@ -176,10 +175,10 @@ fn a_servers_key_is_a_file_and_its_certificates_are_those_of_the_host() {
     VLLM_ENDPOINT=https://gpu7:8443/v1
     AIENERGYSCORE_WAIT_FOR_ENDPOINT=600
     "#);
-    let native = Request { backend: Some(Backend::Native), ..request(&[]) };
+    let native = request("--backend native");
     assert!(!words(native).concat().contains("api_key"));
     // A child would have the variable anyway.
-    let keyless = Request { backend: Some(Backend::Vllm), no_api_key: true, ..Request::default() };
+    let keyless = request("--backend vllm --no-api-key");
     let child = plan(keyless, &host, &crate::testing::engine(Mode::Host));
     let key = child.env.iter().find(|variable| variable.name == "VLLM_API_KEY").unwrap();
     assert_eq!(key.value, "");
@@ -189,14 +188,14 @@ fn a_servers_key_is_a_file_and_its_certificates_are_those_of_the_host() {
 fn automatic_gpus_say_why() {
     let mut host = host();
     let mut engine = engine(Mode::DockerRootful);
-    let reason = |host: &Host, engine: &Engine| plan(request(&[]), host, engine).gpus.reason;
+    let reason = |host: &Host, engine: &Engine| plan(request(""), host, engine).gpus.reason;
     insta::assert_snapshot!(reason(&host, &engine), @"auto: this machine has no NVIDIA GPU");
     host.nvidia_gpus = 2;
     insta::assert_snapshot!(reason(&host, &engine), @"auto: docker, rootful cannot hand over the 2 NVIDIA GPU(s) found; install the NVIDIA Container Toolkit and restart it");
     engine.nvidia = Nvidia::Gpus;
     insta::assert_snapshot!(reason(&host, &engine), @"auto: 2 NVIDIA GPU(s) found");
-    assert_eq!(plan(request(&[]), &host, &engine).gpus.value, Devices::All);
-    let native = Request { backend: Some(Backend::Native), ..request(&[]) };
+    assert_eq!(plan(request(""), &host, &engine).gpus.value, Devices::All);
+    let native = request("--backend native");
     let gpus = plan(native, &host, &engine).gpus;
     assert_eq!(gpus.value, Devices::None);
     insta::assert_snapshot!(gpus.reason, @"auto: the `native` backend uses none");
@@ -213,10 +212,10 @@ fn podman_takes_other_words_where_it_must() {
     let mut host = host();
     host.nvidia_gpus = 2;
     host.env = [("VLLM_ENDPOINT", "http://host.docker.internal:8000/v1")].into_iter().collect();
-    let mut asked = request(&["scenario.dataset_name=./a,b.csv"]);
-    asked.backend = Some(Backend::Vllm);
-    asked.gpus = Gpus::Exactly(Devices::List(vec!["0".into(), "2".into()]));
-    asked.memory = Some("8g".to_owned());
+    let mut asked = arguments(&["scenario.dataset_name=./a,b.csv"]);
+    asked.target.backend = Some(Backend::Vllm);
+    asked.target.gpus = Gpus::Exactly(Devices::List(vec!["0".into(), "2".into()]));
+    asked.target.memory = Some("8g".to_owned());
     let mut options = RunOptions::new(asked, &host).unwrap();
     (options.token, options.groups) = (None, vec![2500]);
     let rootless = engine(Mode::PodmanRootless);
@@ -249,8 +248,8 @@ fn podman_takes_other_words_where_it_must() {
 
 #[test]
 fn what_podman_cannot_be_told_by_dockers_client_is_refused() {
-    let mut asked = request(&[]);
-    asked.results = Some("/a:b,c".into());
+    let mut asked = request("");
+    asked.target.results = Some("/a:b,c".into());
     let options = RunOptions::new(asked, &host()).unwrap();
     let error = RunPlan::new(&options, &host(), &podman_behind_docker()).unwrap_err();
     insta::assert_snapshot!(error, @"`/a:b,c` holds a colon and a comma, quote or newline, which Podman cannot be told by docker's client; use Podman's own with --engine podman, or another folder");
@@ -261,15 +260,10 @@ fn what_podman_cannot_be_told_by_dockers_client_is_refused() {
 fn every_limit_can_be_taken_off() {
     let mut host = host();
     host.selinux = true;
-    let relaxed = Relaxed {
-        writable_root: true,
-        capabilities: true,
-        new_privileges: true,
-        processes: true,
-        tokens: true,
-        selinux: true,
-    };
-    let mut options = RunOptions::new(request(&[]), &host).unwrap();
+    let off = "--writable-root --keep-capabilities --allow-new-privileges --no-pids-limit \
+               --expose-tokens --no-selinux-label";
+    let security = request(off).target.security;
+    let mut options = RunOptions::new(request(""), &host).unwrap();
     let secret = |below: &str| Secret { folder: options.cache.home.clone(), below: below.into() };
     options.secrets = vec![secret("token"), secret("a \"b")];
     let engine = engine(Mode::DockerRootful);
@@ -292,13 +286,13 @@ fn every_limit_can_be_taken_off() {
     type=bind,source=/dev/null,"target=/home/user/.cache/huggingface/a ""b",readonly
     "#);
     assert!(doubts[0].starts_with("SELinux is on"), "{doubts:?}");
-    options.relaxed = relaxed;
+    options.security = security;
     assert_eq!(limits(&options), (vec!["--security-opt".to_owned()], vec![]));
 }
 
 #[test]
 fn folders_of_tokens_cannot_be_renamed_away_from_their_covers() {
-    let mut options = RunOptions::new(request(&[]), &host()).unwrap();
+    let mut options = RunOptions::new(request(""), &host()).unwrap();
     let secret = |below: &str| Secret { folder: options.results.clone(), below: below.into() };
     options.secrets = vec![secret("token"), secret("a/b,c/token"), secret("a/b,c/stored_tokens")];
     let engine = engine(Mode::DockerRootful);
@@ -314,7 +308,7 @@ fn folders_of_tokens_cannot_be_renamed_away_from_their_covers() {
     type=bind,source=/dev/null,"target=/results/a/b,c/token",readonly
     type=bind,source=/dev/null,"target=/results/a/b,c/stored_tokens",readonly
     "#);
-    options.relaxed.tokens = true;
+    options.security.expose_tokens = true;
     assert_eq!(below(&options), [""; 0]);
 }
 
@@ -322,7 +316,8 @@ fn folders_of_tokens_cannot_be_renamed_away_from_their_covers() {
 fn a_limit_that_an_engine_cannot_enforce_is_left_out_or_refused() {
     let limited = |limits, memory: Option<&str>| {
         let engine = Engine { limits, ..engine(Mode::PodmanRootless) };
-        let asked = Request { memory: memory.map(str::to_owned), ..request(&[]) };
+        let asked =
+            request(&memory.map_or_else(String::new, |memory| format!("--memory {memory}")));
         let options = RunOptions::new(asked, &host()).unwrap();
         RunPlan::new(&options, &host(), &engine).map(|plan| {
             let words = command_line(&engine, &plan).argv().into_iter();

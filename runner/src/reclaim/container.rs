@@ -14,7 +14,7 @@ use crate::{
     engine::{self, Engine, Mode, remedy},
     host::Host,
     host_path::HostPath,
-    options::{self, EngineChoice, RunOptions},
+    options::{self, EngineChoice, RunOptions, Runtime, Target},
     plan::Access,
     process::{Captured, capture_with_input},
     render::bind_part,
@@ -45,12 +45,9 @@ pub(crate) fn find_engine(choice: EngineChoice, host: &Host) -> anyhow::Result<E
     if choice == EngineChoice::Host {
         bail!("{NO_CONTAINER}");
     }
-    let request = options::Request {
-        engine: choice,
-        flavour: Some(Flavour::Smoke),
-        backend: Some(Backend::Native),
-        ..options::Request::default()
-    };
+    let runtime = Runtime { engine: choice, image: None, flavour: Some(Flavour::Smoke) };
+    let target = Target { runtime, backend: Some(Backend::Native), ..Target::default() };
+    let request = options::Request { target, ..options::Request::default() };
     let options = RunOptions::new(request, host)?;
     let detected = match choice {
         // Without a container there is nothing to be had here.

@@ -4,12 +4,10 @@ use contract::{Backend, env, summary::Repeat};
 
 use crate::{
     engine::{Detected, Engine},
-    gpus::Devices,
+    gpus::Gpus,
     host::Host,
-    meter,
-    options::{EngineChoice, RunOptions},
+    options::{EngineChoice, Request, RunOptions, Runtime, Target},
     plan::{Image, Pull, RunPlan},
-    relaxed::Relaxed,
     shell::CommandLine,
     terminal::warn,
 };
@@ -70,8 +68,8 @@ fn own_command(options: &RunOptions, engine: &Engine, plan: &RunPlan) -> Vec<Str
         token,
         offline,
         memory,
-        relaxed,
-        meter: meter::Options { idle_seconds, watts_per_cpu },
+        security,
+        meter,
         args,
         engine: _, // the plan's, which was found for it
         image: _,
@@ -87,6 +85,27 @@ fn own_command(options: &RunOptions, engine: &Engine, plan: &RunPlan) -> Vec<Str
         groups: _,
     } = options;
     let backend = plan.backend.value;
+    let request = Request {
+        num_samples: None, // among the arguments
+        wait: server.as_ref().and_then(|server| server.wait),
+        offline: *offline,
+        target: Target {
+            backend: Some(backend),
+            runtime: Runtime {
+                engine: EngineChoice::again(engine),
+                image: plan.image.as_ref().map(|image| image.value.reference.clone()),
+                flavour: None,
+            },
+            results: Some(results.as_path().to_owned()),
+            gpus: Gpus::Exactly(plan.gpus.value.clone()),
+            memory: memory.clone(),
+            no_token: token.is_none(),
+            no_api_key: server.as_ref().is_some_and(|server| server.key.is_none()),
+            security: *security,
+            meter: *meter,
+        },
+        args: args.clone(),
+    };
     let mut variables = vec![];
     if backend.needs_hub_cache() {
         variables.push((env::HF_HOME, cache.home.as_str().to_owned()));
@@ -100,55 +119,8 @@ fn own_command(options: &RunOptions, engine: &Engine, plan: &RunPlan) -> Vec<Str
     if let Some(threads) = threads.as_ref().filter(|_| backend.uses_gpus()) {
         variables.push((env::OMP_NUM_THREADS, threads.clone()));
     }
-    let gpus = match &plan.gpus.value {
-        Devices::None => "none".to_owned(),
-        Devices::All => "all".to_owned(),
-        Devices::Count(count) => count.to_string(),
-        Devices::List(list) => format!("device={}", list.join(",")),
-    };
-    let engine = match EngineChoice::again(engine) {
-        EngineChoice::Auto => "auto",
-        EngineChoice::Docker => "docker",
-        EngineChoice::Podman => "podman",
-        EngineChoice::Host => "host",
-    };
-    let wait = server.as_ref().and_then(|server| server.wait).map(|seconds| seconds.to_string());
-    let keyless = server.as_ref().is_some_and(|server| server.key.is_none());
-    let idle = idle_seconds.map(|seconds| seconds.to_string());
-    let watts = watts_per_cpu.map(|watts| watts.to_string());
-    let mut words = vec!["aienergyscore", "run", "--engine", engine];
-    if let Some(image) = &plan.image {
-        words.extend(["--image", &image.value.reference]);
-    }
-    words.extend(["--backend", backend.name(), "--results", results.as_str(), "--gpus", &gpus]);
-    words.extend(memory.iter().flat_map(|memory| ["--memory", memory]));
-    words.extend(idle.iter().flat_map(|idle| ["--idle-seconds", idle]));
-    words.extend(watts.iter().flat_map(|watts| ["--watts-per-cpu", watts]));
-    words.extend(offline.then_some("--offline"));
-    words.extend(token.is_none().then_some("--no-token"));
-    words.extend(keyless.then_some("--no-api-key"));
-    words.extend(wait.iter().flat_map(|wait| ["--wait-for-endpoint", wait]));
-    for option in limits_off(relaxed) {
-        words.push(option);
-    }
-    words.push("--");
-    words.extend(args.iter().map(String::as_str));
-    with_variables(variables, words.into_iter().map(str::to_owned).collect())
-}
-
-/// The options that take limits off the container.
-fn limits_off(relaxed: &Relaxed) -> impl Iterator<Item = &'static str> {
-    let Relaxed { writable_root, capabilities, new_privileges, processes, tokens, selinux } =
-        *relaxed;
-    let options = [
-        (writable_root, "--writable-root"),
-        (capabilities, "--keep-capabilities"),
-        (new_privileges, "--allow-new-privileges"),
-        (processes, "--no-pids-limit"),
-        (tokens, "--expose-tokens"),
-        (selinux, "--no-selinux-label"),
-    ];
-    options.into_iter().filter_map(|(is_set, option)| is_set.then_some(option))
+    let words = ["aienergyscore", "run"].map(str::to_owned).into_iter().chain(request.words());
+    with_variables(variables, words.collect())
 }
 
 /// The command `words` in an environment with `variables`, as one command.
@@ -191,7 +163,6 @@ fn secretless(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use contract::Backend;
     use proptest::prelude::*;
 
     use super::{repeat, secretless};
@@ -199,9 +170,8 @@ mod tests {
         engine::{Detected, Engine, Mode},
         options::{Request, RunOptions},
         plan::RunPlan,
-        relaxed::Relaxed,
         render::command_line,
-        testing::{engine, host},
+        testing::{engine, host, request},
     };
 
     fn of(request: Request, engine: Engine, variables: &[(&str, &str)]) -> super::Repeat {
@@ -216,8 +186,7 @@ mod tests {
 
     #[test]
     fn the_command_says_what_was_left_out() {
-        let request = Request { args: vec!["backend.model=o/m".into()], ..Request::default() };
-        let repeat = of(request, engine(Mode::DockerRootful), &[]);
+        let repeat = of(request("-- backend.model=o/m"), engine(Mode::DockerRootful), &[]);
         insta::assert_snapshot!(repeat.command.join(" "), @"env HF_HOME=/home/ada/.cache/huggingface aienergyscore run --engine docker --image ai_energy_score:latest --backend optimum --results /home/ada/bench/results --gpus none -- backend.model=o/m scenario.num_samples=20");
         assert_eq!(repeat.begun, "1970-01-01T00:00:00Z");
         assert_eq!(repeat.engine, "docker, rootful");
@@ -227,19 +196,13 @@ mod tests {
 
     #[test]
     fn what_was_chosen_and_what_the_environment_says_is_in_it() {
-        let request = Request {
-            backend: Some(Backend::Vllm),
-            image: Some("r.example/bench:1".into()),
-            num_samples: Some(7),
-            memory: Some("8g".into()),
-            wait: Some(60),
-            no_token: true,
-            relaxed: Relaxed { writable_root: true, ..Relaxed::default() },
-            ..Request::default()
-        };
+        let request = request(
+            "--backend vllm --image r.example/bench:1 -n 7 --memory 8g --wait-for-endpoint 60 --no-token \
+             --writable-root",
+        );
         let variables = [("VLLM_ENDPOINT", "http://h:1/v1")];
         let repeat = of(request, engine(Mode::PodmanRootless), &variables);
-        insta::assert_snapshot!(repeat.command.join(" "), @"env VLLM_ENDPOINT=http://h:1/v1 aienergyscore run --engine podman --image r.example/bench:1 --backend vllm --results /home/ada/bench/results --gpus none --memory 8g --no-token --no-api-key --wait-for-endpoint 60 --writable-root -- scenario.num_samples=7");
+        insta::assert_snapshot!(repeat.command.join(" "), @"env VLLM_ENDPOINT=http://h:1/v1 aienergyscore run --engine podman --image r.example/bench:1 --backend vllm --results /home/ada/bench/results --gpus none --memory 8g --no-token --no-api-key --writable-root --wait-for-endpoint 60 -- scenario.num_samples=7");
     }
 
     #[test]

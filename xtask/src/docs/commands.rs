@@ -158,7 +158,7 @@ pub(super) fn supervised(example: &Example, engine: &Engine) -> anyhow::Result<R
     let Command::Run(args) = Cli::try_parse_from(words).with_context(planning)?.command else {
         bail!("`{line}` is no run");
     };
-    let mut options = RunOptions::new(args.into_request(), &host).with_context(planning)?;
+    let mut options = RunOptions::new(args.request, &host).with_context(planning)?;
     options.token = options.token.filter(|_| *token);
     // The file that the example mounts lies in the HuggingFace home, too.
     let folder = options.cache.home.clone();

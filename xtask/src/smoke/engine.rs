@@ -7,7 +7,7 @@ use contract::{Flavour, env};
 use runner::{
     engine::{Detected, Engine, Mode, detect},
     host::Host,
-    options::{EngineChoice, Request, RunOptions},
+    options::{EngineChoice, Request, RunOptions, Runtime, Target},
 };
 
 /// The choice, and what to say of it.
@@ -35,12 +35,9 @@ pub(super) fn choose(
     host.env = [(env::HF_HOME, folder)].into_iter().collect();
     // The host engine's program is built once that engine is chosen; until then any will do.
     host.entrypoint = std::env::current_exe().ok();
-    let request = Request {
-        engine,
-        flavour: Some(flavour),
-        results: Some(folder.to_owned()),
-        ..Request::default()
-    };
+    let runtime = Runtime { engine, image: None, flavour: Some(flavour) };
+    let target = Target { runtime, results: Some(folder.to_owned()), ..Target::default() };
+    let request = Request { target, ..Request::default() };
     let detected = detect(&RunOptions::new(request, &host)?, &host);
     Ok(describe(detected.context("no container engine; `--engine host` does without one")?))
 }

@@ -8,7 +8,7 @@ use contract::{Backend, Flavour, env, path};
 use runner::{
     engine::Engine,
     host::Host,
-    options::{Request, RunOptions},
+    options::{Request, RunOptions, Runtime, Target},
     plan::RunPlan,
     render::command_line,
 };
@@ -89,13 +89,13 @@ fn conversion(
 ) -> anyhow::Result<Vec<String>> {
     let mut host = Host::read()?;
     host.env = [(env::HF_HOME, home)].into_iter().collect();
-    let request = Request {
-        flavour: Some(flavour),
+    let target = Target {
+        runtime: Runtime { flavour: Some(flavour), ..Runtime::default() },
         backend: Some(Backend::Optimum),
         results: Some(results.to_owned()),
-        offline: true,
-        ..Request::default()
+        ..Target::default()
     };
+    let request = Request { target, offline: true, ..Request::default() };
     let options = RunOptions::new(request, &host)?.settle(&host)?;
     let mut plan = RunPlan::new(&options, &host, engine)?.for_guide();
     plan.args = vec!["convert".to_owned(), gguf, format!("{}/{FOLDER}", path::RESULTS)];
