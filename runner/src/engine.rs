@@ -15,7 +15,7 @@ use serde::Serialize;
 use untrusted::escape;
 
 pub(crate) use choice::container_engine;
-pub use choice::{Detected, detect};
+pub use choice::{Detected, EngineChoice, Wanted, detect};
 pub use image::LocalImage;
 pub(crate) use image::{of_another_version, remedy, unfit};
 pub use limits::Limits;

@@ -12,7 +12,7 @@ use crate::{
     gpus::{Devices, Gpus},
     host::Host,
     local_input::{Kind, hub_address::id_in},
-    options::{self, RunOptions, Target},
+    options::{self, Resolved, Target},
     plan::RunPlan,
     shell::quote_text,
 };
@@ -126,8 +126,8 @@ impl Request {
 ///
 /// # Errors
 /// When the engine cannot do what the options ask for.
-pub(crate) fn plan(options: &RunOptions, host: &Host, engine: &Engine) -> Result<RunPlan, Usage> {
-    let mut plan = RunPlan::new(options, host, engine)?;
+pub(crate) fn plan(run: &Resolved, host: &Host, engine: &Engine) -> Result<RunPlan, Usage> {
+    let mut plan = RunPlan::new(run, host, engine)?;
     plan.mounts.retain(|mount| mount.target != path::RESULTS);
     plan.covers.retain(|cover| !cover.target.starts_with(&format!("{}/", path::RESULTS)));
     plan.pins.retain(|pin| !pin.target.starts_with(&format!("{}/", path::RESULTS)));

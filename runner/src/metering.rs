@@ -9,17 +9,12 @@ use crate::{
     gpus::{Devices, Gpus},
     host::Host,
     meter::{Machine, Options, Request, Served, Subject},
-    options::RunOptions,
+    options::Settings,
     plan::RunPlan,
 };
 
 /// What the meter is asked for beside a run.
-pub(crate) fn request(
-    options: &RunOptions,
-    plan: &RunPlan,
-    engine: &Engine,
-    host: &Host,
-) -> Request {
+pub(crate) fn request(options: &Settings, plan: &RunPlan, engine: &Engine, host: &Host) -> Request {
     let endpoint = options.endpoint.as_deref().filter(|_| plan.backend.value == Backend::Vllm);
     let served = Served::by(endpoint);
     let (gpus, only_used) = gpus(options, plan, engine, host, served);
@@ -47,7 +42,7 @@ pub(crate) fn request(
 
 /// The GPUs of a run, and whether those that nothing runs on are to be left out.
 fn gpus(
-    options: &RunOptions,
+    options: &Settings,
     plan: &RunPlan,
     engine: &Engine,
     host: &Host,
@@ -86,17 +81,17 @@ mod tests {
         gpus::Devices,
         host::Host,
         meter::{Request, Served, Subject},
-        options::{self, RunOptions},
+        options,
         plan::RunPlan,
-        testing::{self, engine, host},
+        testing::{self, engine, host, resolved},
     };
 
     fn request(mode: Mode, asked: options::Request, host: &Host) -> Request {
         let mut engine = engine(mode);
         engine.nvidia = Nvidia::Gpus;
-        let options = RunOptions::new(asked, host).unwrap();
-        let plan = RunPlan::new(&options, host, &engine).unwrap();
-        super::request(&options, &plan, &engine, host)
+        let run = resolved(asked, host);
+        let plan = RunPlan::new(&run, host, &engine).unwrap();
+        super::request(&run.settings, &plan, &engine, host)
     }
 
     fn asked(backend: Backend, gpus: &str) -> options::Request {

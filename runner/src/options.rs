@@ -1,9 +1,11 @@
 //! What a run was asked for: flags over environment over defaults, validated.
 
 mod request;
+mod resolved;
 
-pub use self::request::{
-    EngineChoice, Request, Runtime, SecurityOverrides, Target, backends, flavours,
+pub use self::{
+    request::{Request, Runtime, SecurityOverrides, Target, backends, flavours},
+    resolved::Resolved,
 };
 
 use contract::{
@@ -14,27 +16,26 @@ use contract::{
 
 use crate::{
     addresses::{self, Given},
-    boundary::{self, Boundary, Secret},
-    container_id::CONTAINER_ID,
+    boundary::Boundary,
     endpoint,
+    engine::{EngineChoice, Wanted},
     exit::Usage,
     gpus::Gpus,
-    groups,
     host::Host,
     host_path::HostPath,
-    hub_cache::{HubCache, trust::Trust},
+    hub_cache::HubCache,
     local_input::Inputs,
     meter,
     results_folder::results_folder,
-    run_file::file_of_run,
     run_id::run_id,
     server::Server,
     token::TokenSource,
 };
 
-/// A request that makes sense, with environment and defaults filled in.
+/// A request that makes sense, with environment and defaults filled in. The disk is not looked at yet:
+/// [`Settings::resolve`] does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunOptions {
+pub struct Settings {
     /// Names this run: start time in UTC and the runner's process.
     pub run_id: String,
     /// Which engine to look for.
@@ -69,21 +70,13 @@ pub struct RunOptions {
     pub security: SecurityOverrides,
     /// About the host's meter.
     pub meter: meter::Options,
-    /// Files with tokens that the mounted folders hold.
-    pub secrets: Vec<Secret>,
-    /// What is known of the Hub cache, where a container could have replaced it.
-    pub(crate) trust: Option<Trust>,
-    /// The file that the engine's client writes the container's id to.
-    pub(crate) cidfile: HostPath,
     /// Models and datasets of this machine that the arguments name.
     pub inputs: Inputs,
-    /// Supplementary groups of the user's that own something of what is mounted.
-    pub groups: Vec<u32>,
     /// Arguments of the benchmark, the number of samples among them.
     pub args: Vec<String>,
 }
 
-impl RunOptions {
+impl Settings {
     /// Fills in environment and defaults.
     ///
     /// # Errors
@@ -156,7 +149,6 @@ impl RunOptions {
             server: server.transpose()?,
             addresses: if offline { vec![] } else { addresses::given(host, &run_id)? },
             threads: host.env.text(env::OMP_NUM_THREADS),
-            cidfile: file_of_run(host, &run_id, CONTAINER_ID, &[])?,
             results,
             token: if no_token { None } else { Some(TokenSource::locate(host, &cache, &run_id)?) },
             cache,
@@ -165,13 +157,23 @@ impl RunOptions {
             memory,
             security,
             meter,
-            secrets: vec![],
-            trust: None,
             inputs: Inputs::find(&args, backend, host)?,
-            groups: vec![],
             args,
             run_id,
         })
+    }
+
+    /// The engine that is wanted.
+    pub fn wanted(&self) -> Wanted<'_> {
+        let Self { engine, image, image_chosen, backend, offline, gpus, .. } = self;
+        Wanted {
+            engine: *engine,
+            image,
+            image_chosen: *image_chosen,
+            backend: *backend,
+            offline: *offline,
+            gpus,
+        }
     }
 
     /// The secrets that the benchmark is given as files.
@@ -181,10 +183,10 @@ impl RunOptions {
         self.token.iter().chain(key).chain(addresses)
     }
 
-    /// [`RunOptions::new`] with `..` in paths followed on the disk.
+    /// [`Settings::new`] with `..` in paths followed on the disk.
     ///
     /// # Errors
-    /// As [`RunOptions::new`], and when a container may have chosen one of the paths.
+    /// As [`Settings::new`], and when a container may have chosen one of the paths.
     pub fn read(request: Request, host: &Host) -> Result<Self, Usage> {
         let options = Self::new(request, host)?;
         // Here, because without `..` a symlink on the way is no longer seen.
@@ -235,46 +237,6 @@ impl RunOptions {
             return Ok(());
         }
         Boundary::of(&self.results, &self.cache, host).check_cache(&self.cache)
-    }
-
-    /// The same, held against the disk: links of the cache and of local inputs followed, no token
-    /// where no file is, the tokens in mounted folders, and the groups of the user's that matter.
-    ///
-    /// # Errors
-    /// When no engine can mount what a link leads to, a container may have made the link, or a local
-    /// model, a dataset or the token does not serve.
-    pub fn settle(self, host: &Host) -> Result<Self, Usage> {
-        let boundary = Boundary::of(&self.results, &self.cache, host);
-        self.check_paths(&boundary, host)?;
-        let needs_cache = self.backend.is_none_or(Backend::needs_hub_cache);
-        if needs_cache {
-            boundary.check_cache(&self.cache)?;
-        }
-        let cache = self.cache.follow_links()?;
-        let mut inputs = self.inputs.settle(&self.args, &cache.hub)?;
-        let own = [&self.results, &cache.home, &cache.hub];
-        let local = inputs.local.iter().map(|input| input.path.as_path());
-        let mounts = inputs.local.iter().filter_map(|input| Some(&input.found.as_ref()?.mount));
-        let secrets = boundary::secrets(own.into_iter().chain(mounts), &cache, host)?;
-        let token = self.token.map(|token| token.settle(host)).transpose()?;
-        let token = token.unwrap_or_default();
-        inputs.doubts.extend(token.doubts());
-        let written: Vec<_> = own[..if needs_cache { 3 } else { 1 }]
-            .iter()
-            .filter_map(|folder| folder.as_path().canonicalize().ok())
-            .filter(|_| self.engine != EngineChoice::Host)
-            .collect();
-        Ok(Self {
-            cidfile: file_of_run(host, &self.run_id, CONTAINER_ID, &written)?,
-            secrets,
-            groups: groups::that_own(own.map(HostPath::as_path).into_iter().chain(local), host),
-            trust: boundary.trust(),
-            inputs,
-            cache,
-            token: token.token,
-            server: self.server.map(Server::settle).transpose()?,
-            ..self
-        })
     }
 }
 

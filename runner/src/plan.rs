@@ -25,7 +25,7 @@ use crate::{
     gpus::Devices,
     host::Host,
     host_path::HostPath,
-    options::RunOptions,
+    options::{Resolved, Settings},
     token::TokenSource,
 };
 
@@ -84,7 +84,8 @@ impl RunPlan {
     ///
     /// # Errors
     /// When the engine cannot do what the options ask for.
-    pub fn new(options: &RunOptions, host: &Host, engine: &Engine) -> Result<Self, Usage> {
+    pub fn new(run: &Resolved, host: &Host, engine: &Engine) -> Result<Self, Usage> {
+        let Resolved { settings: options, secrets, groups, trust: _, cidfile } = run;
         engine.refuse_elsewhere()?;
         let backend = backend(options, engine);
         let network = network(options, backend.value, host, engine);
@@ -101,18 +102,18 @@ impl RunPlan {
         let sources = mounts.iter().map(|mount| &mount.source);
         let is_own = |input: &&Input| input.by == InputBy::OwnMount;
         let inputs_own = inputs.places.iter().filter(is_own).map(|input| &input.source);
-        let pins = if container { confinement::pins(options, &mounts)? } else { vec![] };
+        let pins = if container { confinement::pins(options, secrets, &mounts)? } else { vec![] };
         let pinned = pins.iter().map(|pin| &pin.source);
         sources.chain(inputs_own).chain(pinned).try_for_each(|it| can_mount(engine, it))?;
         let devices = gpus::devices(&options.gpus, backend.value, host, engine)?;
         let doubts =
-            inputs.doubts.into_iter().chain(own).chain(nowhere).chain(groups(options, engine));
+            inputs.doubts.into_iter().chain(own).chain(nowhere).chain(lost_groups(groups, engine));
         let doubts = doubts.chain(confined).chain(unreachable);
         Ok(Self {
             run_id: options.run_id.clone(),
             image: container.then(|| image(&options.image)),
             identity: because(
-                Identity { uid: host.uid, gid: host.gid, groups: options.groups.clone() },
+                Identity { uid: host.uid, gid: host.gid, groups: groups.clone() },
                 "you: files in the mounts stay yours, and nothing runs as root",
             ),
             root: container.then(|| root(options.security.writable_root)),
@@ -120,7 +121,7 @@ impl RunPlan {
             notes: if container { confinement::notes(options, engine) } else { vec![] },
             pins,
             covers: if container {
-                confinement::covers(options, &mounts, &inputs.places)
+                confinement::covers(options, secrets, &mounts, &inputs.places)
             } else {
                 vec![]
             },
@@ -137,7 +138,7 @@ impl RunPlan {
             ),
             supervision: Some(Supervision {
                 container: format!("aienergyscore-{}", options.run_id),
-                cidfile: options.cidfile.clone(),
+                cidfile: cidfile.clone(),
                 folders: Some(format!("{NEW}{}", options.run_id)),
             }),
             args: inputs.args,
@@ -169,7 +170,7 @@ impl RunPlan {
     }
 }
 
-fn backend(options: &RunOptions, engine: &Engine) -> Because<Backend> {
+fn backend(options: &Settings, engine: &Engine) -> Because<Backend> {
     if let Some(backend) = options.backend {
         return because(backend, "chosen by --backend or BENCHMARK_BACKEND");
     }
@@ -215,7 +216,7 @@ fn tmpfs() -> Vec<Tmpfs> {
     ]
 }
 
-fn mounts(options: &RunOptions, backend: Backend, mode: Mode) -> Vec<Mount> {
+fn mounts(options: &Settings, backend: Backend, mode: Mode) -> Vec<Mount> {
     let mut mounts = vec![Mount {
         source: options.results.clone(),
         target: path::RESULTS,
@@ -301,12 +302,7 @@ fn mounts(options: &RunOptions, backend: Backend, mode: Mode) -> Vec<Mount> {
     mounts
 }
 
-fn network(
-    options: &RunOptions,
-    backend: Backend,
-    host: &Host,
-    engine: &Engine,
-) -> Because<Network> {
+fn network(options: &Settings, backend: Backend, host: &Host, engine: &Engine) -> Because<Network> {
     let offline = options.offline;
     let hub_is_here = options.addresses.iter().any(|given| {
         given.seen_inside().is_some()
@@ -348,9 +344,9 @@ fn can_mount(engine: &Engine, source: &HostPath) -> Result<(), Usage> {
 }
 
 /// A warning when the container lacks a group that a folder may be open to.
-fn groups(options: &RunOptions, engine: &Engine) -> Option<String> {
+fn lost_groups(groups: &[u32], engine: &Engine) -> Option<String> {
     let Groups::Never(why) = engine.groups() else { return None };
-    let groups: Vec<_> = options.groups.iter().map(u32::to_string).collect();
+    let groups: Vec<_> = groups.iter().map(u32::to_string).collect();
     (engine.has_containers() && !groups.is_empty()).then(|| {
         format!(
             "what only your group {} may use in the mounted folders is closed to the container: \

@@ -26,11 +26,11 @@ use self::{
 };
 use crate::{
     boundary::check_named,
+    engine::EngineChoice,
     exit::{Exit, Usage},
     host::Host,
     host_path::HostPath,
     json_text::json_text,
-    options::EngineChoice,
     subids::Ids,
     terminal,
 };

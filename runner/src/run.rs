@@ -29,7 +29,8 @@ use crate::{
     engine::{self, Detected},
     exit::Exit,
     host::Host,
-    options::{Request, RunOptions},
+    hub_cache::trust::Trust,
+    options::{Request, Settings},
     plan::RunPlan,
 };
 
@@ -54,14 +55,14 @@ pub enum Show {
 /// When the run could not be tried, or failed for another reason than the benchmark's own.
 pub fn run(request: Request, show: Show) -> anyhow::Result<Exit> {
     let host = Host::read()?;
-    let options = RunOptions::read(request, &host)?;
+    let options = Settings::read(request, &host)?;
     match show {
         Show::Command | Show::Explanation | Show::Plan => {
             dry_run::show(&Planned::new(options, &host)?, show)
         }
         Show::Run | Show::RunJson => {
             let prepared = prepare::prepare(options, &host)?;
-            if let Some(trust) = &prepared.planned.options.trust {
+            if let Some(trust) = &prepared.planned.trust {
                 // Without a record the next run judges a symlink by its target alone.
                 let _ = trust.remember();
             }
@@ -73,16 +74,17 @@ pub fn run(request: Request, show: Show) -> anyhow::Result<Exit> {
 /// A run on the engine that was found for it.
 #[derive(Debug)]
 struct Planned {
-    options: RunOptions,
+    options: Settings,
+    trust: Option<Trust>,
     detected: Detected,
     plan: RunPlan,
 }
 
 impl Planned {
-    fn new(options: RunOptions, host: &Host) -> anyhow::Result<Self> {
-        let options = options.settle(host)?;
-        let detected = engine::detect(&options, host)?;
-        let plan = RunPlan::new(&options, host, &detected.engine)?;
-        Ok(Self { options, detected, plan })
+    fn new(options: Settings, host: &Host) -> anyhow::Result<Self> {
+        let run = options.resolve(host)?;
+        let detected = engine::detect(&run.settings.wanted(), host)?;
+        let plan = RunPlan::new(&run, host, &detected.engine)?;
+        Ok(Self { options: run.settings, trust: run.trust, detected, plan })
     }
 }

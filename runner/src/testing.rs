@@ -10,7 +10,7 @@ use proptest::{prelude::*, sample::select};
 use crate::{
     engine::{Engine, LocalImage, Mode, Nvidia},
     host::Host,
-    options::Request,
+    options::{Request, Resolved, Settings},
     surroundings::Surroundings,
 };
 
@@ -23,6 +23,11 @@ pub(crate) fn request(line: &str) -> Request {
     }
     let words = shlex::split(line).expect("a shell line");
     Line::parse_from(["run".to_owned()].into_iter().chain(words)).request
+}
+
+/// The run of a request, on a disk that holds nothing that matters.
+pub(crate) fn resolved(request: Request, host: &Host) -> Resolved {
+    Settings::new(request, host).and_then(|settings| settings.assume(host)).unwrap()
 }
 
 /// Ada's machine: no GPU, an empty environment, run in `~/bench`.

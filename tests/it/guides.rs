@@ -18,7 +18,7 @@ use runner::{
     cli::{self, Cli},
     engine::{Client, Engine, Limits, LocalImage, Mode, Nvidia, Place},
     host::Host,
-    options::RunOptions,
+    options::Settings,
     plan::RunPlan,
     render::command_line,
     split_args::split_args,
@@ -256,7 +256,7 @@ fn plan(world: &World, line: &str) -> RunPlan {
         now: SystemTime::UNIX_EPOCH,
         pid: 1,
     };
-    let options = RunOptions::new(args.request, &host).unwrap().settle(&host).unwrap();
+    let options = Settings::new(args.request, &host).unwrap().resolve(&host).unwrap();
     RunPlan::new(&options, &host, &docker()).unwrap()
 }
 

@@ -21,8 +21,8 @@ use std::{
 use anyhow::{Context as _, ensure};
 use contract::{Backend, Flavour};
 use runner::{
-    engine::{Engine, Mode},
-    options::{EngineChoice, backends, flavours},
+    engine::{Engine, EngineChoice, Mode},
+    options::{backends, flavours},
     terminal,
 };
 use signal_hook::{consts::SIGINT, flag};

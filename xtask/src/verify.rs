@@ -9,7 +9,7 @@ use runner::{
     cli::VerifyArgs,
     engine::{self, Engine, Mode},
     host::{Environment, Host},
-    options::{Request, RunOptions},
+    options::{Request, Settings},
     terminal,
 };
 
@@ -54,8 +54,8 @@ impl Verify {
 /// The engine that a run would have, if one answers and has containers: other checks tell.
 fn container_engine(request: &Request) -> anyhow::Result<Option<Engine>> {
     let host = Host::read()?;
-    let options = RunOptions::new(request.clone(), &host)?;
-    let detected = engine::detect(&options, &host).ok();
+    let options = Settings::new(request.clone(), &host)?;
+    let detected = engine::detect(&options.wanted(), &host).ok();
     Ok(detected.map(|detected| detected.engine).filter(|engine| engine.mode != Mode::Host))
 }
 

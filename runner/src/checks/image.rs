@@ -61,7 +61,7 @@ mod tests {
     use crate::{
         checks::{Finding, Severity},
         engine::{LocalImage, Mode},
-        options::{Request, RunOptions},
+        options::{Request, Settings},
         plan::RunPlan,
         testing::{engine, host, request},
     };
@@ -69,8 +69,8 @@ mod tests {
     fn find(request: Request, local: Option<LocalImage>, inputs: Option<&str>) -> Finding {
         let mut engine = engine(Mode::DockerRootful);
         engine.image = local;
-        let options = RunOptions::new(request, &host()).unwrap();
-        let plan = RunPlan::new(&options, &host(), &engine).unwrap();
+        let options = Settings::new(request, &host()).unwrap();
+        let plan = RunPlan::new(&options.assume(&host()).unwrap(), &host(), &engine).unwrap();
         check(&engine, &plan, inputs).unwrap()
     }
 

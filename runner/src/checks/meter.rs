@@ -1,13 +1,11 @@
 //! What the host would meter beside a run.
 
 use super::Finding;
-use crate::{
-    engine::Engine, host::Host, meter::Look, metering, options::RunOptions, plan::RunPlan,
-};
+use crate::{engine::Engine, host::Host, meter::Look, metering, options::Settings, plan::RunPlan};
 
 /// Looks at every counter that a run would read.
 pub(super) fn check(
-    options: &RunOptions,
+    options: &Settings,
     plan: &RunPlan,
     engine: &Engine,
     host: &Host,

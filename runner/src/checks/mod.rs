@@ -18,7 +18,7 @@ use crate::{
     folders::{Need, repos_out_of_sight},
     gpus::Devices,
     host::Host,
-    options::{EngineChoice, Request, RunOptions},
+    options::{Request, Settings},
     plan::RunPlan,
 };
 
@@ -30,7 +30,7 @@ use crate::{
 /// When the request makes no sense, or a check itself breaks.
 pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Result<Vec<Finding>> {
     let host = Host::read()?;
-    let options = RunOptions::read(request, &host)?;
+    let options = Settings::read(request, &host)?;
     let mut findings = vec![user(&host)];
     let results = &options.results;
     findings.push(folder::check("results", "results folder", results, &host, Need::Write));
@@ -51,16 +51,17 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
     let token = options.token.iter();
     let token: Vec<_> = token.flat_map(|source| token::check(source, &host)).collect();
     let is_token = token.iter().all(|finding| finding.severity != Severity::Error);
-    let options = RunOptions { token: options.token.filter(|_| is_token), ..options };
+    let options = Settings { token: options.token.filter(|_| is_token), ..options };
     findings.extend(token);
-    let options = options.settle(&host)?;
+    let run = options.resolve(&host)?;
+    let options = &run.settings;
     let key = options.server.as_ref().and_then(|server| server.key.as_ref());
     findings.extend(key.map(|source| token::check_key(source, &host)));
 
-    let Detected { engine, why, warning } = match engine::detect(&options, &host) {
+    let Detected { engine, why, warning } = match engine::detect(&options.wanted(), &host) {
         Ok(detected) => detected,
         Err(error) => {
-            let asked = asked_for(options.engine);
+            let asked = options.engine.name();
             findings.push(Finding::error("engine", asked, format!("{error:#}")));
             return Ok(findings);
         }
@@ -69,7 +70,7 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
         None => Finding::ok("engine", engine.mode.engine(), why),
         Some(doubt) => Finding::warning("engine", engine.mode.engine(), doubt),
     });
-    let plan = match RunPlan::new(&options, &host, &engine) {
+    let plan = match RunPlan::new(&run, &host, &engine) {
         Ok(plan) => plan,
         Err(usage) => {
             findings.push(Finding::error("plan", engine.mode.engine(), usage.to_string()));
@@ -88,26 +89,16 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
     let notes = plan.notes.iter();
     findings.extend(notes.map(|note| Finding::ok("plan", engine.mode.engine(), note.clone())));
     findings.push(gpus(&plan, &host));
-    findings.extend(meter::check(&options, &plan, &engine, &host));
+    findings.extend(meter::check(options, &plan, &engine, &host));
     findings.extend(image::check(&engine, &plan, inputs));
     findings.extend(leftovers::check(&engine, &host));
     if folders_serve {
-        findings.push(probe::check(&options, &host, &engine)?);
+        findings.push(probe::check(&run, &host, &engine)?);
     } else {
         let text = "left out: a folder above does not serve".to_owned();
         findings.push(Finding::warning("probe", "mounts", text));
     }
     Ok(findings)
-}
-
-/// The choice of an engine, as `--engine` takes it.
-const fn asked_for(engine: EngineChoice) -> &'static str {
-    match engine {
-        EngineChoice::Auto => "auto",
-        EngineChoice::Docker => "docker",
-        EngineChoice::Podman => "podman",
-        EngineChoice::Host => "host",
-    }
 }
 
 fn user(host: &Host) -> Finding {

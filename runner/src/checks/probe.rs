@@ -10,9 +10,9 @@ use untrusted::{Dir, escape, random_name};
 
 use super::Finding;
 use crate::{
-    engine::{self, Engine},
+    engine::{self, Engine, EngineChoice},
     host::Host,
-    options::{EngineChoice, RunOptions},
+    options::Resolved,
     plan::{Access, RunPlan},
     process::{Captured, capture_with_env},
     render::command_line,
@@ -41,27 +41,26 @@ struct ProbedMount {
 }
 
 /// Runs the smoke image's probe with the mounts of the plan, and looks at what it left.
-pub(super) fn check(options: &RunOptions, host: &Host, engine: &Engine) -> anyhow::Result<Finding> {
+pub(super) fn check(run: &Resolved, host: &Host, engine: &Engine) -> anyhow::Result<Finding> {
     let image = Flavour::Smoke.image();
-    let mut options = RunOptions {
-        image: image.clone(),
-        backend: Some(options.backend.unwrap_or(Backend::Native)),
-        ..options.clone()
-    };
+    let mut run = run.clone();
+    let options = &mut run.settings;
+    options.image.clone_from(&image);
+    options.backend.get_or_insert(Backend::Native);
     // The token is read by the host's own check; here it would only have to be written first.
     options.token = None;
-    options.server = options.server.map(|server| Server { key: None, ..server });
+    options.server = options.server.take().map(|server| Server { key: None, ..server });
     let mut engine = engine.clone();
     if engine.has_containers() {
         options.engine = EngineChoice::again(&engine);
-        engine = engine::detect(&options, host)?.engine;
+        engine = engine::detect(&options.wanted(), host)?.engine;
         if engine.image.is_none() {
             let text = "left out: the smoke image, which probes the mounts, is not on this \
                         machine; build it with `cargo xtask build-image --flavour smoke`";
             return Ok(Finding::warning("probe", image, text.to_owned()));
         }
     }
-    let mut plan = RunPlan::new(&options, host, &engine)?.for_guide();
+    let mut plan = RunPlan::new(&run, host, &engine)?.for_guide();
     // Nobody knows it before.
     let name = random_name().context("making a random name")?;
     let writable = plan.mounts.iter().filter(|mount| {

@@ -4,8 +4,8 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{
     cache_doctor::verify::Scope,
+    engine::EngineChoice,
     hub_cache::{Listing, Sort},
-    options::EngineChoice,
 };
 
 /// `aienergyscore cache`.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::{options::EngineChoice, reclaim::Request};
+use crate::{engine::EngineChoice, reclaim::Request};
 
 /// `aienergyscore reclaim`.
 #[derive(Debug, Clone, Args)]

@@ -4,9 +4,8 @@ use super::{Request, plan};
 use crate::{
     engine::{Engine, Mode},
     host::Host,
-    options::RunOptions,
     render::command_line,
-    testing::{engine, host},
+    testing::{engine, host, resolved},
 };
 
 fn request(model: &str) -> Request {
@@ -14,8 +13,8 @@ fn request(model: &str) -> Request {
 }
 
 fn argv(request: &Request, host: &Host, engine: &Engine) -> Vec<String> {
-    let options = RunOptions::new(request.as_run(), host).unwrap();
-    command_line(engine, &plan(&options, host, engine).unwrap()).argv()
+    let run = resolved(request.as_run(), host);
+    command_line(engine, &plan(&run, host, engine).unwrap()).argv()
 }
 
 #[test]
@@ -32,8 +31,8 @@ fn the_container_is_that_of_a_run_without_results() {
     let engine = engine(Mode::DockerRootful);
     let revision = Some("1.0".to_owned());
     let request = Request { revision, dataset: Some("org/prompts".to_owned()), ..request("org/m") };
-    let options = RunOptions::new(request.as_run(), &host).unwrap();
-    let command = command_line(&engine, &plan(&options, &host, &engine).unwrap());
+    let run = resolved(request.as_run(), &host);
+    let command = command_line(&engine, &plan(&run, &host, &engine).unwrap());
     insta::assert_snapshot!("fetch", command.explain());
 }
 

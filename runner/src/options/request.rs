@@ -4,12 +4,12 @@
 use std::path::PathBuf;
 
 use clap::{
-    Args, ValueEnum,
+    Args,
     builder::{NonEmptyStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser},
 };
 use contract::{Backend, Flavour};
 
-use crate::{gpus::Gpus, meter};
+use crate::{engine::EngineChoice, gpus::Gpus, meter};
 
 /// A run, before environment and defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
@@ -82,20 +82,6 @@ pub struct Runtime {
     pub flavour: Option<Flavour>,
 }
 
-/// The engine that is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum EngineChoice {
-    /// The first that really answers
-    #[default]
-    Auto,
-    /// Docker
-    Docker,
-    /// Podman
-    Podman,
-    /// No container: the entrypoint as a child process
-    Host,
-}
-
 /// Limits of the container that a user takes off. By default all of them are on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Args)]
 #[command(next_help_heading = "Limits of the container, to do without")]
@@ -144,18 +130,6 @@ fn memory(text: &str) -> Result<String, String> {
     is_size
         .then(|| text.to_owned())
         .ok_or_else(|| "a size is a number and b, k, m or g, such as 64g".to_owned())
-}
-
-impl EngineChoice {
-    /// As `--engine` takes it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Docker => "docker",
-            Self::Podman => "podman",
-            Self::Host => "host",
-        }
-    }
 }
 
 /// The words of a command line.
@@ -234,8 +208,8 @@ mod tests {
     use clap::{Parser, ValueEnum as _};
     use proptest::prelude::*;
 
-    use super::{EngineChoice, Request, Runtime, SecurityOverrides, Target};
-    use crate::{gpus::Gpus, meter};
+    use super::{Request, Runtime, SecurityOverrides, Target};
+    use crate::{engine::EngineChoice, gpus::Gpus, meter};
 
     #[derive(Debug, Parser)]
     struct Line {

@@ -4,13 +4,13 @@ use std::{fs, os::unix::fs::symlink};
 
 use contract::Backend;
 
-use super::{Request, RunOptions, with_num_samples};
+use super::{Request, Settings, with_num_samples};
 use crate::testing::{host, request};
 
-fn options(request: Request, variables: &[(&str, &str)]) -> Result<RunOptions, String> {
+fn options(request: Request, variables: &[(&str, &str)]) -> Result<Settings, String> {
     let mut host = host();
     host.env = variables.iter().copied().collect();
-    RunOptions::new(request, &host).map_err(|error| error.to_string())
+    Settings::new(request, &host).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -60,19 +60,19 @@ fn local_inputs_are_held_against_the_disk() {
     let settled = |args: &[&str]| {
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
         let host = crate::host::Host { cwd: root.clone(), ..host() };
-        let options = RunOptions::read(Request { args, ..Request::default() }, &host).unwrap();
-        options.settle(&host).map_err(|e| e.to_string().replace(root.to_str().unwrap(), "ROOT"))
+        let options = Settings::read(Request { args, ..Request::default() }, &host).unwrap();
+        options.resolve(&host).map_err(|e| e.to_string().replace(root.to_str().unwrap(), "ROOT"))
     };
     let error = settled(&["backend.model=./none"]).unwrap_err();
     insta::assert_snapshot!(error, @"`backend.model=./none`: there is no `ROOT/none`; a Hub id has the form ORG/REPO");
-    let inputs = settled(&["scenario.dataset_name='link/../p.csv'"]).unwrap().inputs;
+    let inputs = settled(&["scenario.dataset_name='link/../p.csv'"]).unwrap().settings.inputs;
     assert_eq!(inputs.local[0].path.as_path(), root.join("deep/p.csv"));
     assert_eq!(inputs.local[0].found.as_ref().unwrap().mount, inputs.local[0].path);
     assert_eq!(inputs.doubts, [""; 0]);
-    let inputs = settled(&["backend.model=org/m"]).unwrap().inputs;
+    let inputs = settled(&["backend.model=org/m"]).unwrap().settings.inputs;
     assert_eq!(inputs.local, []);
     insta::assert_snapshot!(inputs.doubts.join("\n"), @"`backend.model=org/m` is read from the Hub cache; `./org/m` would mean the one that lies here");
-    assert_eq!(settled(&["backend.model=org/other"]).unwrap().inputs.doubts, [""; 0]);
+    assert_eq!(settled(&["backend.model=org/other"]).unwrap().settings.inputs.doubts, [""; 0]);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn local_input_below_a_hub_cache_on_another_disk_is_taken_by_every_backend() {
     let settle = |dataset: &str, backend| {
         let args = vec![format!("scenario.dataset_name={}", root.join(dataset).display())];
         let request = Request { args, ..request(&format!("--backend {backend}")) };
-        let options = RunOptions::read(request, &host).and_then(|options| options.settle(&host));
+        let options = Settings::read(request, &host).and_then(|options| options.resolve(&host));
         options.map(|options| options.trust).map_err(|error| error.to_string())
     };
     let below = "hub/datasets--o--d/snapshots/1/p.csv";

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Access, Because, Input, InputBy, Mount, because};
 use crate::{
     boundary::Secret, engine::Engine, exit::Usage, host::Host, host_path::HostPath,
-    options::RunOptions,
+    options::Settings,
 };
 
 /// Processes and threads that a container may have. A stack starts some threads for each processor,
@@ -38,7 +38,7 @@ pub enum Limit {
 ///
 /// # Errors
 /// When the engine cannot enforce one that was asked for.
-pub(super) fn limits(options: &RunOptions, engine: &Engine) -> Result<Vec<Because<Limit>>, Usage> {
+pub(super) fn limits(options: &Settings, engine: &Engine) -> Result<Vec<Because<Limit>>, Usage> {
     let security = &options.security;
     let mut limits = vec![];
     if !security.keep_capabilities {
@@ -76,7 +76,7 @@ pub(super) fn limits(options: &RunOptions, engine: &Engine) -> Result<Vec<Becaus
 }
 
 /// What the container goes without on `engine`, though nobody asked for that.
-pub(super) fn notes(options: &RunOptions, engine: &Engine) -> Vec<String> {
+pub(super) fn notes(options: &Settings, engine: &Engine) -> Vec<String> {
     let is_missing = !options.security.no_pids_limit && !engine.limits.processes;
     let processes = is_missing.then(|| {
         format!("no limit on processes: {} has no pids controller here; {DELEGATE}", engine.mode)
@@ -85,7 +85,7 @@ pub(super) fn notes(options: &RunOptions, engine: &Engine) -> Vec<String> {
 }
 
 /// What about the limits will surprise.
-pub(super) fn doubts(options: &RunOptions, host: &Host) -> Vec<String> {
+pub(super) fn doubts(options: &Settings, host: &Host) -> Vec<String> {
     let selinux = (host.selinux && !options.security.no_selinux_label).then(|| {
         "SELinux is on, and may close the mounted folders to the container; --no-selinux-label runs \
          it without a label. Nothing is relabelled, because that would last"
@@ -104,7 +104,12 @@ pub struct Cover {
 }
 
 /// Covers for the tokens in mounted folders, under every mount that shows them.
-pub(super) fn covers(options: &RunOptions, mounts: &[Mount], inputs: &[Input]) -> Vec<Cover> {
+pub(super) fn covers(
+    options: &Settings,
+    secrets: &[Secret],
+    mounts: &[Mount],
+    inputs: &[Input],
+) -> Vec<Cover> {
     if options.security.expose_tokens {
         return vec![];
     }
@@ -112,7 +117,7 @@ pub(super) fn covers(options: &RunOptions, mounts: &[Mount], inputs: &[Input]) -
     let inputs = inputs.iter().filter(|input| input.by == InputBy::OwnMount);
     let places = own.chain(inputs.map(|input| (&input.source, input.target.as_str())));
     let covers = places.flat_map(|(source, target)| {
-        let below = options.secrets.iter().filter(move |secret| secret.folder == *source);
+        let below = secrets.iter().filter(move |secret| secret.folder == *source);
         below.map(move |secret| Cover {
             target: format!("{target}/{}", secret.below),
             reason: "a token in your folders is none of the benchmark's business".to_owned(),
@@ -137,13 +142,17 @@ pub struct Pin {
 ///
 /// # Errors
 /// When no engine can mount the path of one.
-pub(super) fn pins(options: &RunOptions, mounts: &[Mount]) -> Result<Vec<Pin>, Usage> {
+pub(super) fn pins(
+    options: &Settings,
+    secrets: &[Secret],
+    mounts: &[Mount],
+) -> Result<Vec<Pin>, Usage> {
     let mut pins: Vec<Pin> = vec![];
     if options.security.expose_tokens {
         return Ok(pins);
     }
     for mount in mounts.iter().filter(|mount| mount.access == Access::ReadWrite) {
-        let below = options.secrets.iter().filter(|secret| secret.folder == mount.source);
+        let below = secrets.iter().filter(|secret| secret.folder == mount.source);
         let folders = below.flat_map(|Secret { below, .. }| {
             below.match_indices('/').map(move |(end, _)| &below[..end])
         });

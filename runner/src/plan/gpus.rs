@@ -134,7 +134,7 @@ mod tests {
         engine::{Client, Engine, Mode, Nvidia, Place},
         gpus::{Devices, Gpus},
         host::Host,
-        options::RunOptions,
+        options::Settings,
         plan::RunPlan,
         render::command_line,
         surroundings::Surroundings,
@@ -143,9 +143,9 @@ mod tests {
 
     fn plan(asked: &str, host: &Host, engine: &Engine) -> RunPlan {
         let request = request(&format!("--gpus {asked}"));
-        let mut options = RunOptions::new(request, host).unwrap();
+        let mut options = Settings::new(request, host).unwrap();
         options.token = None;
-        RunPlan::new(&options, host, engine).unwrap()
+        RunPlan::new(&options.assume(host).unwrap(), host, engine).unwrap()
     }
 
     /// Ada's machine with a GPU of AMD.
@@ -206,8 +206,10 @@ mod tests {
         insta::assert_snapshot!(auto.surprise().unwrap(), @"NO GPU is used: the benchmark runs on the CPU (auto: this machine has only an AMD GPU, and no image has ROCm); pass `--gpus none` if you mean that");
         for (asked, mode) in [("all", Mode::DockerRootful), ("2", Mode::Host)] {
             let request = request(&format!("--gpus {asked}"));
-            let options = RunOptions::new(request, &host).unwrap();
-            let error = RunPlan::new(&options, &host, &engine(mode)).unwrap_err().to_string();
+            let options = Settings::new(request, &host).unwrap();
+            let error = RunPlan::new(&options.assume(&host).unwrap(), &host, &engine(mode))
+                .unwrap_err()
+                .to_string();
             insta::allow_duplicates! {
                 insta::assert_snapshot!(error, @"--gpus asks for GPUs, but this machine has only an AMD GPU, and no image has ROCm; run on the CPU with `--gpus none`, or use a machine with an NVIDIA GPU");
             }
@@ -221,8 +223,10 @@ mod tests {
     fn more_gpus_than_the_machine_has_are_refused_where_that_is_known() {
         let told = |asked: &str, host: &Host, engine: &Engine| {
             let request = request(&format!("--gpus {asked}"));
-            let options = RunOptions::new(request, host).unwrap();
-            RunPlan::new(&options, host, engine).err().map(|usage| usage.to_string())
+            let options = Settings::new(request, host).unwrap();
+            RunPlan::new(&options.assume(host).unwrap(), host, engine)
+                .err()
+                .map(|usage| usage.to_string())
         };
         let four = Host { nvidia_gpus: 4, ..host() };
         let docker = engine(Mode::DockerRootful);

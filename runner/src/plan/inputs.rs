@@ -7,7 +7,7 @@ use crate::{
     exit::Usage,
     hub_cache::HubCache,
     local_input::{Found, Kind, LocalInput, plain_name},
-    options::RunOptions,
+    options::Settings,
 };
 
 /// The inputs of a run, placed.
@@ -23,7 +23,7 @@ pub(super) struct Placed {
 /// # Errors
 /// When the backend cannot load what it is given.
 pub(super) fn place(
-    options: &RunOptions,
+    options: &Settings,
     backend: Backend,
     container: bool,
 ) -> Result<Placed, Usage> {
@@ -131,19 +131,19 @@ mod tests {
     use crate::{
         host_path::HostPath,
         local_input::Found,
-        options::{Request, RunOptions},
+        options::{Request, Settings},
         testing::host,
     };
 
-    fn options(args: &[&str], variables: &[(&str, &str)]) -> RunOptions {
+    fn options(args: &[&str], variables: &[(&str, &str)]) -> Settings {
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
         let mut host = host();
         host.env = variables.iter().copied().collect();
-        RunOptions::new(Request { args, ..Request::default() }, &host).unwrap()
+        Settings::new(Request { args, ..Request::default() }, &host).unwrap()
     }
 
     /// The same, with this found on the disk for its only input.
-    fn found(mut options: RunOptions, change: impl Fn(&mut Found)) -> RunOptions {
+    fn found(mut options: Settings, change: impl Fn(&mut Found)) -> Settings {
         let input = &mut options.inputs.local[0];
         let mut found = Found {
             is_folder: true,
@@ -158,7 +158,7 @@ mod tests {
     }
 
     /// What a container is told, and what it is given for that.
-    fn told(options: &RunOptions, backend: Backend) -> String {
+    fn told(options: &Settings, backend: Backend) -> String {
         let placed = place(options, backend, true).unwrap();
         let input = &placed.places[0];
         format!("{}\n{:?}: {} -> {}", placed.args[0], input.by, input.source, input.target)

@@ -8,15 +8,15 @@ use crate::{
     engine::{Client, Engine, Limits, Mode, Nvidia},
     gpus::{Devices, Gpus},
     host::Host,
-    options::{Request, RunOptions},
+    options::{Request, Resolved},
     render::command_line,
-    testing::{engine, host, request},
+    testing::{engine, host, request, resolved},
 };
 
 fn plan(request: Request, host: &Host, engine: &Engine) -> RunPlan {
-    let mut options = RunOptions::new(request, host).unwrap();
-    options.token = options.token.filter(|_| host.env.get("HF_TOKEN").is_some());
-    RunPlan::new(&options, host, engine).unwrap()
+    let mut run = resolved(request, host);
+    run.settings.token = run.settings.token.filter(|_| host.env.get("HF_TOKEN").is_some());
+    RunPlan::new(&run, host, engine).unwrap()
 }
 
 fn arguments(args: &[&str]) -> Request {
@@ -216,17 +216,17 @@ fn podman_takes_other_words_where_it_must() {
     asked.target.backend = Some(Backend::Vllm);
     asked.target.gpus = Gpus::Exactly(Devices::List(vec!["0".into(), "2".into()]));
     asked.target.memory = Some("8g".to_owned());
-    let mut options = RunOptions::new(asked, &host).unwrap();
-    (options.token, options.groups) = (None, vec![2500]);
+    let mut run = resolved(asked, &host);
+    (run.settings.token, run.groups) = (None, vec![2500]);
     let rootless = engine(Mode::PodmanRootless);
     let old = Engine { version: "4.3.1".into(), runtime: "runc".into(), ..rootless.clone() };
     let rootful = Engine { version: "4.3.1".into(), ..engine(Mode::PodmanRootful) };
     let shown = [rootless, old, rootful, podman_behind_docker()].map(|engine| {
-        let mut options = options.clone();
+        let mut run = run.clone();
         if engine.client == Client::Docker {
-            options.gpus = Gpus::Auto;
+            run.settings.gpus = Gpus::Auto;
         }
-        let plan = RunPlan::new(&options, &host, &engine).unwrap();
+        let plan = RunPlan::new(&run, &host, &engine).unwrap();
         let words = command_line(&engine, &plan).argv();
         let what = [
             "--user",
@@ -250,10 +250,10 @@ fn podman_takes_other_words_where_it_must() {
 fn what_podman_cannot_be_told_by_dockers_client_is_refused() {
     let mut asked = request("");
     asked.target.results = Some("/a:b,c".into());
-    let options = RunOptions::new(asked, &host()).unwrap();
-    let error = RunPlan::new(&options, &host(), &podman_behind_docker()).unwrap_err();
+    let run = resolved(asked, &host());
+    let error = RunPlan::new(&run, &host(), &podman_behind_docker()).unwrap_err();
     insta::assert_snapshot!(error, @"`/a:b,c` holds a colon and a comma, quote or newline, which Podman cannot be told by docker's client; use Podman's own with --engine podman, or another folder");
-    RunPlan::new(&options, &host(), &engine(Mode::PodmanRootless)).unwrap();
+    RunPlan::new(&run, &host(), &engine(Mode::PodmanRootless)).unwrap();
 }
 
 #[test]
@@ -263,12 +263,13 @@ fn every_limit_can_be_taken_off() {
     let off = "--writable-root --keep-capabilities --allow-new-privileges --no-pids-limit \
                --expose-tokens --no-selinux-label";
     let security = request(off).target.security;
-    let mut options = RunOptions::new(request(""), &host).unwrap();
-    let secret = |below: &str| Secret { folder: options.cache.home.clone(), below: below.into() };
-    options.secrets = vec![secret("token"), secret("a \"b")];
+    let mut run = resolved(request(""), &host);
+    let secret =
+        |below: &str| Secret { folder: run.settings.cache.home.clone(), below: below.into() };
+    run.secrets = vec![secret("token"), secret("a \"b")];
     let engine = engine(Mode::DockerRootful);
-    let limits = |options: &RunOptions| {
-        let plan = RunPlan::new(options, &host, &engine).unwrap();
+    let limits = |run: &Resolved| {
+        let plan = RunPlan::new(run, &host, &engine).unwrap();
         let words = command_line(&engine, &plan).argv();
         let of_limits =
             ["--read-only", "--cap-drop", "--security-opt", "--pids-limit", "/dev/null"];
@@ -276,7 +277,7 @@ fn every_limit_can_be_taken_off() {
         let limits: Vec<_> = words.iter().filter(is_limit).cloned().collect();
         (limits, plan.doubts)
     };
-    let (confined, doubts) = limits(&options);
+    let (confined, doubts) = limits(&run);
     insta::assert_snapshot!(confined.join("\n"), @r#"
     --read-only
     --cap-drop
@@ -286,30 +287,30 @@ fn every_limit_can_be_taken_off() {
     type=bind,source=/dev/null,"target=/home/user/.cache/huggingface/a ""b",readonly
     "#);
     assert!(doubts[0].starts_with("SELinux is on"), "{doubts:?}");
-    options.security = security;
-    assert_eq!(limits(&options), (vec!["--security-opt".to_owned()], vec![]));
+    run.settings.security = security;
+    assert_eq!(limits(&run), (vec!["--security-opt".to_owned()], vec![]));
 }
 
 #[test]
 fn folders_of_tokens_cannot_be_renamed_away_from_their_covers() {
-    let mut options = RunOptions::new(request(""), &host()).unwrap();
-    let secret = |below: &str| Secret { folder: options.results.clone(), below: below.into() };
-    options.secrets = vec![secret("token"), secret("a/b,c/token"), secret("a/b,c/stored_tokens")];
+    let mut run = resolved(request(""), &host());
+    let secret = |below: &str| Secret { folder: run.settings.results.clone(), below: below.into() };
+    run.secrets = vec![secret("token"), secret("a/b,c/token"), secret("a/b,c/stored_tokens")];
     let engine = engine(Mode::DockerRootful);
-    let below = |options: &RunOptions| {
-        let plan = RunPlan::new(options, &host(), &engine).unwrap();
+    let below = |run: &Resolved| {
+        let plan = RunPlan::new(run, &host(), &engine).unwrap();
         let words = command_line(&engine, &plan).argv();
         words.into_iter().filter(|word| word.contains("target=/results/")).collect::<Vec<_>>()
     };
-    insta::assert_snapshot!(below(&options).join("\n"), @r#"
+    insta::assert_snapshot!(below(&run).join("\n"), @r#"
     type=bind,"source=/home/ada/bench/results/a",target=/results/a
     type=bind,"source=/home/ada/bench/results/a/b,c","target=/results/a/b,c"
     type=bind,source=/dev/null,"target=/results/token",readonly
     type=bind,source=/dev/null,"target=/results/a/b,c/token",readonly
     type=bind,source=/dev/null,"target=/results/a/b,c/stored_tokens",readonly
     "#);
-    options.security.expose_tokens = true;
-    assert_eq!(below(&options), [""; 0]);
+    run.settings.security.expose_tokens = true;
+    assert_eq!(below(&run), [""; 0]);
 }
 
 #[test]
@@ -318,8 +319,8 @@ fn a_limit_that_an_engine_cannot_enforce_is_left_out_or_refused() {
         let engine = Engine { limits, ..engine(Mode::PodmanRootless) };
         let asked =
             request(&memory.map_or_else(String::new, |memory| format!("--memory {memory}")));
-        let options = RunOptions::new(asked, &host()).unwrap();
-        RunPlan::new(&options, &host(), &engine).map(|plan| {
+        let run = resolved(asked, &host());
+        RunPlan::new(&run, &host(), &engine).map(|plan| {
             let words = command_line(&engine, &plan).argv().into_iter();
             let words = words.filter(|word| word == "--memory" || word == "--pids-limit");
             (words.collect::<Vec<_>>().join(" "), plan.notes.join("\n"))

@@ -3,14 +3,14 @@
 use contract::{Backend, env};
 
 use super::Variable;
-use crate::{addresses::without_proxy, endpoint, host::Host, options::RunOptions};
+use crate::{addresses::without_proxy, endpoint, host::Host, options::Settings};
 
 /// The umask that engines start programs with.
 const USUAL_UMASK: u32 = 0o022;
 
 /// The variables, each with its reason.
 pub(super) fn variables(
-    options: &RunOptions,
+    options: &Settings,
     backend: Backend,
     host: &Host,
     container: bool,
@@ -76,7 +76,7 @@ pub(super) fn variables(
 }
 
 /// The addresses that hold no password, in every case that a client may read.
-fn addresses(options: &RunOptions, host: &Host) -> Vec<Variable> {
+fn addresses(options: &Settings, host: &Host) -> Vec<Variable> {
     let plain = options.addresses.iter().filter(|given| given.secret.is_none());
     let mut variables: Vec<_> = plain
         .flat_map(|given| {

@@ -11,10 +11,10 @@ use untrusted::Dir;
 
 use super::protected::protected_behind;
 use crate::{
-    engine::{self, Engine, Mode, remedy},
+    engine::{self, Engine, EngineChoice, Mode, Wanted, remedy},
+    gpus::Gpus,
     host::Host,
     host_path::HostPath,
-    options::{self, EngineChoice, RunOptions, Runtime, Target},
     plan::Access,
     process::{Captured, capture_with_input},
     render::bind_part,
@@ -45,14 +45,19 @@ pub(crate) fn find_engine(choice: EngineChoice, host: &Host) -> anyhow::Result<E
     if choice == EngineChoice::Host {
         bail!("{NO_CONTAINER}");
     }
-    let runtime = Runtime { engine: choice, image: None, flavour: Some(Flavour::Smoke) };
-    let target = Target { runtime, backend: Some(Backend::Native), ..Target::default() };
-    let request = options::Request { target, ..options::Request::default() };
-    let options = RunOptions::new(request, host)?;
+    let image = Flavour::Smoke.image();
+    let wanted = Wanted {
+        engine: choice,
+        image: &image,
+        image_chosen: true,
+        backend: Some(Backend::Native),
+        offline: false,
+        gpus: &Gpus::Auto,
+    };
     let detected = match choice {
         // Without a container there is nothing to be had here.
-        EngineChoice::Auto => engine::container_engine(&options),
-        _ => engine::detect(&options, host),
+        EngineChoice::Auto => engine::container_engine(&wanted),
+        _ => engine::detect(&wanted, host),
     };
     let engine = detected?.engine;
     can(&engine)?;

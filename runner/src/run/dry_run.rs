@@ -16,7 +16,7 @@ use crate::{
 
 /// Prints the planned command in the form that was asked for, and its warnings.
 pub(super) fn show(planned: &Planned, show: Show) -> anyhow::Result<Exit> {
-    let Planned { options, detected, plan } = planned;
+    let Planned { options, detected, plan, .. } = planned;
     let plan = &plan.by_hand();
     let command = command_line(&detected.engine, plan);
     terminal::say(format_args!("engine: {}", detected.why));

@@ -16,7 +16,7 @@ use crate::{
     host::Host,
     hub_cache::readiness::{self, Readiness, Wanted},
     loading::Keywords,
-    options::RunOptions,
+    options::Settings,
     terminal::{self, warn},
 };
 
@@ -27,7 +27,7 @@ use crate::{
 pub fn fetch(request: Request) -> anyhow::Result<Exit> {
     let host = Host::read()?;
     request.check(&host)?;
-    let options = RunOptions::read(request.as_run(), &host)?;
+    let options = Settings::read(request.as_run(), &host)?;
     if request.dry_run {
         return dry_run::show(&planned(options, &request, &host)?, Show::Command);
     }
@@ -36,12 +36,12 @@ pub fn fetch(request: Request) -> anyhow::Result<Exit> {
     }
     warn(foreign_entries(&options.cache, &host));
     let planned = planned(options, &request, &host)?;
-    let Planned { options, detected, plan } = &planned;
+    let Planned { options, trust, detected, plan } = &planned;
     let engine = &detected.engine;
     warn(detected.warning.as_ref());
     warn(plan.surprise());
     warn(image_serves(engine, plan).map_err(|error| by_hand(&error, &request))?);
-    if let Some(trust) = &options.trust {
+    if let Some(trust) = trust {
         // Without a record the next run judges a symlink by its target alone.
         let _ = trust.remember();
     }
@@ -58,11 +58,12 @@ pub fn fetch(request: Request) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-fn planned(options: RunOptions, request: &Request, host: &Host) -> anyhow::Result<Planned> {
-    let options = options.settle(host)?;
-    let detected = engine::detect(&options, host).map_err(|error| by_hand(&error, request))?;
-    let plan = plan(&options, host, &detected.engine)?;
-    Ok(Planned { options, detected, plan })
+fn planned(options: Settings, request: &Request, host: &Host) -> anyhow::Result<Planned> {
+    let run = options.resolve(host)?;
+    let detected = engine::detect(&run.settings.wanted(), host);
+    let detected = detected.map_err(|error| by_hand(&error, request))?;
+    let plan = plan(&run, host, &detected.engine)?;
+    Ok(Planned { options: run.settings, trust: run.trust, detected, plan })
 }
 
 /// An error of the engine's or the image's, and how to do without them.
@@ -101,7 +102,7 @@ fn exit(over: &Over<'_>, engine: &str) -> Exit {
 }
 
 /// Looks for what was fetched as `run --offline` does.
-fn prove(request: &Request, options: &RunOptions, engine: &str) -> anyhow::Result<()> {
+fn prove(request: &Request, options: &Settings, engine: &str) -> anyhow::Result<()> {
     let (id, file) = request.wanted();
     let backend = if file.is_some() { Backend::Native } else { Backend::Optimum };
     let keywords = &Keywords::of(&options.args);

@@ -43,7 +43,7 @@ const FAR: &str = "the container ran under another kernel, on another machine or
 /// # Errors
 /// When the benchmark could not be started or watched, or its results not be read.
 pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Result<Exit> {
-    let Prepared { planned: Planned { options, detected, plan }, lock } = prepared;
+    let Prepared { planned: Planned { options, detected, plan, .. }, lock } = prepared;
     let engine = &detected.engine;
     earlier_runs::look_after(engine, host.uid);
     let hub = plan.backend.value.needs_hub_cache().then(|| options.cache.hub.as_path());

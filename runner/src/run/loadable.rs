@@ -23,7 +23,7 @@ use crate::{
 /// # Errors
 /// When the run would fail for want of one.
 pub(super) fn check(planned: &Planned) -> anyhow::Result<Vec<String>> {
-    let Planned { options, detected, plan } = planned;
+    let Planned { options, detected, plan, .. } = planned;
     let (backend, contained) = (plan.backend.value, detected.engine.has_containers());
     let keywords = Keywords::of(&options.args);
     let mut warnings = Vec::new();

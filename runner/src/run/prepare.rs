@@ -12,7 +12,7 @@ use crate::{
     folders::{Need, foreign_entries, ready, repos_out_of_sight},
     gpus::Devices,
     host::Host,
-    options::RunOptions,
+    options::Settings,
     plan::{Pull, RunPlan},
     shell::shown_for_shell,
     terminal::{self, warn},
@@ -29,7 +29,7 @@ pub(super) struct Prepared {
 ///
 /// # Errors
 /// When something cannot be made ready; earlier results are then where they were.
-pub(super) fn prepare(options: RunOptions, host: &Host) -> anyhow::Result<Prepared> {
+pub(super) fn prepare(options: Settings, host: &Host) -> anyhow::Result<Prepared> {
     options.check_cache(host)?;
     // Folders come first: a cache that is a link is only followed when it is there.
     ready("results folder", &options.results, host, Need::Write)?;
@@ -48,7 +48,7 @@ pub(super) fn prepare(options: RunOptions, host: &Host) -> anyhow::Result<Prepar
         }
     }
     let planned = Planned::new(options, host)?;
-    let Planned { options, detected, plan } = &planned;
+    let Planned { options, detected, plan, .. } = &planned;
     warn(detected.warning.as_ref());
     warn(plan.surprise());
     if detected.engine.has_containers() && plan.backend.value.needs_hub_cache() {

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     container_id,
     engine::Query,
-    options::RunOptions,
+    options::Settings,
     process::{SECRETS, ask, wait_within},
     terminal::warn,
     token::TokenSource,
@@ -55,7 +55,7 @@ impl Reaper {
     /// thus not free before the container is gone.
     pub(super) fn start(
         container: &Container,
-        options: &RunOptions,
+        options: &Settings,
         lock: Option<&ResultsLock>,
     ) -> anyhow::Result<Self> {
         let Some(remove) = Query::Remove(&container.name).command(&container.engine) else {

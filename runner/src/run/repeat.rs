@@ -3,10 +3,10 @@
 use contract::{Backend, env, summary::Repeat};
 
 use crate::{
-    engine::{Detected, Engine},
+    engine::{Detected, Engine, EngineChoice},
     gpus::Gpus,
     host::Host,
-    options::{EngineChoice, Request, RunOptions, Runtime, Target},
+    options::{Request, Runtime, Settings, Target},
     plan::{Image, Pull, RunPlan},
     shell::CommandLine,
     terminal::warn,
@@ -14,7 +14,7 @@ use crate::{
 
 /// How to run it again, as far as it is known before the run.
 pub(super) fn repeat(
-    options: &RunOptions,
+    options: &Settings,
     detected: &Detected,
     plan: &RunPlan,
     command: &CommandLine,
@@ -57,9 +57,9 @@ pub(super) fn with_image(repeat: Repeat, engine: &Engine, plan: &RunPlan) -> Rep
 }
 
 /// Our own command with its defaults spelled out, and the variables that it heeds before it.
-fn own_command(options: &RunOptions, engine: &Engine, plan: &RunPlan) -> Vec<String> {
+fn own_command(options: &Settings, engine: &Engine, plan: &RunPlan) -> Vec<String> {
     // In full: what is new decides over a run, too, or is named here as what does not.
-    let RunOptions {
+    let Settings {
         cache,
         endpoint,
         server,
@@ -77,12 +77,8 @@ fn own_command(options: &RunOptions, engine: &Engine, plan: &RunPlan) -> Vec<Str
         gpus: _,
         run_id: _, // a run's own
         image_chosen: _,
-        secrets: _, // found on the disk
-        trust: _,
         addresses: _, // of the network at hand
-        cidfile: _,
         inputs: _,
-        groups: _,
     } = options;
     let backend = plan.backend.value;
     let request = Request {
@@ -168,7 +164,7 @@ mod tests {
     use super::{repeat, secretless};
     use crate::{
         engine::{Detected, Engine, Mode},
-        options::{Request, RunOptions},
+        options::{Request, Settings},
         plan::RunPlan,
         render::command_line,
         testing::{engine, host, request},
@@ -177,8 +173,8 @@ mod tests {
     fn of(request: Request, engine: Engine, variables: &[(&str, &str)]) -> super::Repeat {
         let mut host = host();
         host.env = variables.iter().copied().collect();
-        let options = RunOptions::new(request, &host).unwrap();
-        let plan = RunPlan::new(&options, &host, &engine).unwrap();
+        let options = Settings::new(request, &host).unwrap();
+        let plan = RunPlan::new(&options.clone().assume(&host).unwrap(), &host, &engine).unwrap();
         let command = command_line(&engine, &plan);
         let detected = Detected { engine, why: String::new(), warning: None };
         repeat(&options, &detected, &plan, &command, &host)

@@ -54,7 +54,7 @@ impl<'a> Supervised<'a> {
         started: impl FnOnce(u32) -> M,
         finish: impl FnOnce(M) -> R,
     ) -> anyhow::Result<(Over<'a>, R)> {
-        let Planned { options, detected, plan } = planned;
+        let Planned { options, detected, plan, .. } = planned;
         let engine = &detected.engine;
         // First the reaper: from here on somebody cleans up, whatever becomes of this process.
         let container = Container::of(engine, plan)?;
@@ -94,7 +94,7 @@ impl<'a> Supervised<'a> {
 
 /// Writes the secrets that a container gets as files; they go with what is returned.
 fn hand_over(planned: &Planned, host: &Host) -> anyhow::Result<Vec<RunFile>> {
-    let Planned { options, detected, plan } = planned;
+    let Planned { options, detected, plan, .. } = planned;
     let mut secrets = vec![];
     if detected.engine.has_containers() {
         if let Some(token) = &options.token {

@@ -10,7 +10,7 @@ use runner::{
     cli::{self, Cli, Command},
     engine::{Engine, Mode},
     host::{Environment, Host},
-    options::RunOptions,
+    options::Settings,
     plan::RunPlan,
     render::command_line,
     shell::{CommandLine, Part, Piece, Style, Word},
@@ -158,13 +158,14 @@ pub(super) fn supervised(example: &Example, engine: &Engine) -> anyhow::Result<R
     let Command::Run(args) = Cli::try_parse_from(words).with_context(planning)?.command else {
         bail!("`{line}` is no run");
     };
-    let mut options = RunOptions::new(args.request, &host).with_context(planning)?;
-    options.token = options.token.filter(|_| *token);
+    let mut settings = Settings::new(args.request, &host).with_context(planning)?;
+    settings.token = settings.token.filter(|_| *token);
     // The file that the example mounts lies in the HuggingFace home, too.
-    let folder = options.cache.home.clone();
+    let folder = settings.cache.home.clone();
     let secret = token.then(|| Secret { folder, below: "token".to_owned() });
-    options.secrets = secret.into_iter().collect();
-    RunPlan::new(&options, &host, engine).with_context(planning)
+    let mut run = settings.assume(&host).with_context(planning)?;
+    run.secrets.extend(secret);
+    RunPlan::new(&run, &host, engine).with_context(planning)
 }
 
 /// Ada's machine: an empty environment but for `env`, run in `~/bench`.

@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::Context as _;
 use contract::{Flavour, env};
 use runner::{
-    engine::{Detected, Engine, Mode, detect},
+    engine::{Detected, Engine, EngineChoice, Mode, detect},
     host::Host,
-    options::{EngineChoice, Request, RunOptions, Runtime, Target},
+    options::{Request, Runtime, Settings, Target},
 };
 
 /// The choice, and what to say of it.
@@ -38,7 +38,7 @@ pub(super) fn choose(
     let runtime = Runtime { engine, image: None, flavour: Some(flavour) };
     let target = Target { runtime, results: Some(folder.to_owned()), ..Target::default() };
     let request = Request { target, ..Request::default() };
-    let detected = detect(&RunOptions::new(request, &host)?, &host);
+    let detected = detect(&Settings::new(request, &host)?.wanted(), &host);
     Ok(describe(detected.context("no container engine; `--engine host` does without one")?))
 }
 

@@ -8,7 +8,7 @@ use contract::{Backend, Flavour, env, path};
 use runner::{
     engine::Engine,
     host::Host,
-    options::{Request, RunOptions, Runtime, Target},
+    options::{Request, Runtime, Settings, Target},
     plan::RunPlan,
     render::command_line,
 };
@@ -96,7 +96,7 @@ fn conversion(
         ..Target::default()
     };
     let request = Request { target, offline: true, ..Request::default() };
-    let options = RunOptions::new(request, &host)?.settle(&host)?;
+    let options = Settings::new(request, &host)?.resolve(&host)?;
     let mut plan = RunPlan::new(&options, &host, engine)?.for_guide();
     plan.args = vec!["convert".to_owned(), gguf, format!("{}/{FOLDER}", path::RESULTS)];
     Ok(command_line(engine, &plan).argv())
