@@ -8,8 +8,8 @@ use anyhow::Context as _;
 use contract::env;
 use untrusted::escape;
 
-use self::file::Look;
 pub(crate) use self::file::{Fault, fault, secrets, stored_and_open};
+use self::file::{Look, TOKEN};
 
 use crate::{
     exit::Usage,
@@ -19,9 +19,6 @@ use crate::{
     hub_cache::HubCache,
     run_file::{RunFile, file_of_run},
 };
-
-/// What the file of the token in force is called, in the HuggingFace home.
-const TOKEN: &str = "token";
 
 /// Where the token is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 mod commands;
 mod content;
+mod fault;
 mod guide;
 #[cfg(test)]
 mod hand_written;
@@ -10,7 +11,6 @@ mod snippets;
 mod tables;
 
 use std::{
-    fmt,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -18,7 +18,7 @@ use std::{
 use anyhow::Context as _;
 use runner::{atomic_file, terminal};
 
-use self::guide::Guide;
+use self::{fault::Faults, guide::Guide};
 use crate::workspace;
 
 /// Flags of `cargo xtask docs`.
@@ -78,26 +78,3 @@ pub(crate) fn outdated(root: &Path) -> anyhow::Result<Vec<Guide>> {
     }
     Ok(rendered.into_iter().filter(|guide| guide.text != guide.rendered).collect())
 }
-
-/// Something wrong at a line of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Fault {
-    file: String,
-    line: usize,
-    what: String,
-}
-
-/// All that is wrong, never none.
-#[derive(Debug)]
-struct Faults(Vec<Fault>);
-
-impl fmt::Display for Faults {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the guides cannot be rendered:")?;
-        self.0
-            .iter()
-            .try_for_each(|Fault { file, line, what }| write!(f, "\n{file}:{line}: {what}"))
-    }
-}
-
-impl std::error::Error for Faults {}

@@ -8,6 +8,7 @@ mod support;
 
 use std::borrow::Cow;
 
+use self::refused::is_below;
 use self::support::{
     ALL, BATCHES, BEAMS, COMPILED, DEVICES, GPUS, LOCAL, QUANTISED, REPORTED, SERVED, TORCH, TYPES,
 };
@@ -247,12 +248,6 @@ fn unescaped(inside: &str, quote: char) -> Cow<'_, str> {
 /// The key that `name` is, or the tree that it is in.
 pub fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name || key.kind == Kind::Tree && is_below(key.name, name))
-}
-
-/// Whether `name` is that of a key below `root`; none of the names on the way is empty.
-fn is_below(root: &str, name: &str) -> bool {
-    let rest = name.strip_prefix(root).and_then(|rest| rest.strip_prefix('.'));
-    rest.is_some_and(|rest| rest.split('.').all(|part| !part.is_empty()))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use contract::Backend;
 
-use super::Settings;
+use super::settings::Settings;
 use crate::{
     boundary::{self, Boundary, Secret},
     container_id::CONTAINER_ID,

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::symlink};
 
 use contract::Backend;
 
-use super::{Request, Settings, with_num_samples};
+use super::{Request, Settings, settings::with_num_samples};
 use crate::testing::{host, request};
 
 fn options(request: Request, variables: &[(&str, &str)]) -> Result<Settings, String> {

@@ -11,8 +11,10 @@ use contract::env;
 use rustix::fs::{Access, access, major, minor};
 use untrusted::Dir;
 
-use super::TOKEN;
 use crate::{expand::expand, host::Host, hub_cache::HubCache};
+
+/// What the file of the token in force is called, in the HuggingFace home.
+pub(super) const TOKEN: &str = "token";
 
 /// What the file beside the token in force is called that holds every token of a login. It is no
 /// variable's.

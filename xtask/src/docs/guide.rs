@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use similar::TextDiff;
 
 use super::{
-    Fault,
+    fault::Fault,
     regions::{self, Rendered},
     snippets::Snippet,
 };
@@ -97,7 +97,7 @@ mod tests {
     use std::panic::Location;
 
     use super::{Guide, Snippet, render_all};
-    use crate::docs::{Faults, content::Content};
+    use crate::docs::{content::Content, fault::Faults};
 
     fn guide(name: &str, text: &str) -> Guide {
         Guide { name: name.into(), path: name.into(), text: text.into(), rendered: String::new() }

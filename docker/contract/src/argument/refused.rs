@@ -1,7 +1,5 @@
 //! What is refused whatever the backend, and why.
 
-use super::is_below;
-
 /// Keys, groups and options of Hydra and of AIEnergyScore's own scripts that are refused, with the
 /// reason: what each would break, or what is typed here instead.
 pub const REFUSED: [(&str, &str); 32] = [
@@ -86,4 +84,10 @@ pub fn takes_value(name: &str) -> bool {
 pub fn refusal(name: &str) -> Option<&'static str> {
     let matches = |refused: &str| refused == name || is_below(refused, name);
     REFUSED.iter().find(|(refused, _)| matches(refused)).map(|(_, why)| *why)
+}
+
+/// Whether `name` is that of a key below `root`; none of the names on the way is empty.
+pub(super) fn is_below(root: &str, name: &str) -> bool {
+    let rest = name.strip_prefix(root).and_then(|rest| rest.strip_prefix('.'));
+    rest.is_some_and(|rest| rest.split('.').all(|part| !part.is_empty()))
 }

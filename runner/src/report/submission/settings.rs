@@ -18,7 +18,7 @@ use contract::{
 use reports::CONFIG;
 use serde_json::{Value, json};
 
-use super::{super::plain::plain, evidence::Evidence, rules::Rule};
+use super::{super::plain::plain, evidence::Evidence, rule::Rule};
 
 /// What to do about a setting that is not told.
 const AGAIN: &str = "run again with `aienergyscore run`, whose logs tell it";

@@ -9,6 +9,7 @@
 mod archive;
 mod evidence;
 mod model_class;
+mod rule;
 mod rules;
 mod settings;
 
@@ -39,7 +40,7 @@ const REPEATS: usize = 10;
 
 /// The rules for the guides: name, words, and what of a run is looked at.
 pub fn documented() -> Vec<[String; 3]> {
-    let rules = rules::Rule::ALL.iter();
+    let rules = rule::Rule::ALL.iter();
     rules
         .map(|rule| [rule.to_string(), rule.text().to_owned(), rule.looked_at().to_owned()])
         .collect()
