@@ -281,7 +281,8 @@ def ran(name, **changes):
     [short] = [note for note in record["notes"] if note.startswith("too short to measure: ")]
     assert " s of `prompts`" in short, short
     tracked = record["tracked"]
-    assert 0 < tracked["worked_seconds"] < tracked["waited_seconds"], tracked
+    # It waits half a second at each end of a phase, however long the work takes.
+    assert tracked["worked_seconds"] > 0 and tracked["waited_seconds"] >= 1, tracked
     record["notes"].remove(short)
     return record
 
