@@ -16,13 +16,18 @@ use crate::{
 
 /// The request that a command line makes.
 pub(crate) fn request(line: &str) -> Request {
+    parsed(shlex::split(line).expect("a shell line")).expect("a request")
+}
+
+/// The request that the words of a command line make.
+pub(crate) fn parsed(words: Vec<String>) -> Result<Request, clap::Error> {
     #[derive(Debug, Parser)]
+    #[command(no_binary_name = true)]
     struct Line {
         #[command(flatten)]
         request: Request,
     }
-    let words = shlex::split(line).expect("a shell line");
-    Line::parse_from(["run".to_owned()].into_iter().chain(words)).request
+    Line::try_parse_from(words).map(|line| line.request)
 }
 
 /// The run of a request, on a disk that holds nothing that matters.

@@ -205,17 +205,11 @@ impl SecurityOverrides {
 
 #[cfg(test)]
 mod tests {
-    use clap::{Parser, ValueEnum as _};
+    use clap::ValueEnum as _;
     use proptest::prelude::*;
 
     use super::{Request, Runtime, SecurityOverrides, Target};
-    use crate::{engine::EngineChoice, gpus::Gpus, meter};
-
-    #[derive(Debug, Parser)]
-    struct Line {
-        #[command(flatten)]
-        request: Request,
-    }
+    use crate::{engine::EngineChoice, gpus::Gpus, meter, testing::parsed};
 
     fn runtimes() -> impl Strategy<Value = Runtime> {
         use contract::Flavour;
@@ -294,9 +288,8 @@ mod tests {
             args in prop::collection::vec(".{0,9}", 0..4),
         ) {
             let request = Request { num_samples, wait, offline, target, args };
-            let words = ["run".to_owned()].into_iter().chain(request.words());
-            let line = Line::try_parse_from(words).map_err(|error| error.to_string());
-            prop_assert_eq!(line.map(|line| line.request), Ok(request));
+            let read = parsed(request.words()).map_err(|error| error.to_string());
+            prop_assert_eq!(read, Ok(request));
         }
     }
 }
