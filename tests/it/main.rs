@@ -13,6 +13,7 @@ mod datasets;
 mod docker;
 mod dry_run;
 mod engine_answers;
+mod fake_folders;
 mod fake_runs;
 mod faults;
 mod fetch;
