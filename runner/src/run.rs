@@ -22,17 +22,16 @@ mod supervised;
 mod survivors;
 mod unfinished;
 
+use engine::{self, Detected};
+use host::{exit::Exit, machine::Host};
+use hub::boundary::trust::Trust;
+use plan::{
+    options::{Request, Settings},
+    run_plan::RunPlan,
+};
+
 pub use fetch::fetch;
 pub use reaper::reap;
-
-use crate::{
-    engine::{self, Detected},
-    exit::Exit,
-    host::Host,
-    hub_cache::trust::Trust,
-    options::{Request, Settings},
-    plan::RunPlan,
-};
 
 /// What the user wants to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,17 +13,11 @@ use std::{
     time::SystemTime,
 };
 
+use aienergyscore::cli::{self, Cli, split_args::split_args};
 use clap::{Parser as _, error::ErrorKind};
-use runner::{
-    cli::{self, Cli},
-    engine::{Client, Engine, Limits, LocalImage, Mode, Nvidia, Place},
-    host::Host,
-    options::Settings,
-    plan::RunPlan,
-    render::command_line,
-    split_args::split_args,
-    surroundings::Surroundings,
-};
+use engine::{Client, Engine, Limits, LocalImage, Mode, Nvidia, Place};
+use host::machine::{Host, surroundings::Surroundings};
+use plan::{options::Settings, render::command_line, run_plan::RunPlan};
 use walkdir::WalkDir;
 
 use self::{

@@ -126,7 +126,7 @@ impl Tree {
         for name in [
             "Cargo.toml",
             "Cargo.lock",
-            "runner/src/plan.rs",
+            "runner/crates/plan/src/run_plan.rs",
             "docker/contract/src/lib.rs",
             "docker/reports/src/lib.rs",
             "docker/streams/src/lib.rs",

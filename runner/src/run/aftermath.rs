@@ -9,14 +9,12 @@ use contract::{
     previous::PREVIOUS,
     summary::{CacheDelta, Repeat, Summary},
 };
+use host::shell::shown_for_shell;
+use meter::{self, Recording, Served};
 use reports::Folder;
 use untrusted::{Found, Kind, Stamp};
 
 use super::output_file;
-use crate::{
-    meter::{self, Recording, Served},
-    shell::shown_for_shell,
-};
 
 /// Folders in one another that a run may leave, earlier results among them.
 const DEEPEST: usize = 8;

@@ -13,10 +13,11 @@ use std::{
 };
 
 use contract::{output, path};
+use engine::Query;
+use plan::run_plan::RunPlan;
 use untrusted::Dir;
 
 use super::{container::Container, survivors::Process};
-use crate::{engine::Query, plan::RunPlan};
 
 /// From one look to the next.
 const PAUSE: Duration = Duration::from_secs(1);

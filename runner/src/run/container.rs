@@ -8,18 +8,17 @@ use std::{
 };
 
 use anyhow::Context as _;
+use engine::{Engine, Query};
+use host::{
+    output::terminal::{self, warn},
+    process::Captured,
+    run_files::{container_id, run_file::RunFile},
+};
+use plan::run_plan::RunPlan;
 
 use super::{
     outcome::{self, ContainerState},
     survivors::{self, Marks},
-};
-use crate::{
-    container_id,
-    engine::{Engine, Query},
-    plan::RunPlan,
-    process::Captured,
-    run_file::RunFile,
-    terminal::{self, warn},
 };
 
 /// How long after its client's end a container may still appear, or appear again: Podman 4.3's service
@@ -173,7 +172,7 @@ mod tests {
     use std::{cell::Cell, time::Duration};
 
     use super::keep_removing;
-    use crate::process::Captured;
+    use host::process::Captured;
 
     const REFUSED: &str = "Error response from daemon: it is busy";
     const NONE: &str = "Error: No such container: run-1";

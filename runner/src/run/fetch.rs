@@ -2,23 +2,25 @@
 
 use anyhow::{anyhow, bail};
 use contract::Backend;
+use engine;
+use host::{
+    exit::Exit,
+    machine::Host,
+    output::terminal::{self, warn},
+};
+use hub::{
+    loading::Keywords,
+    readiness::{self, Readiness, Wanted},
+};
+use ownership::folders::{Need, foreign_entries, ready};
+use plan::options::Settings;
 
 use super::{
     Planned, Show, dry_run, earlier_runs, outcome,
     prepare::image_serves,
     supervised::{Over, Supervised},
 };
-use crate::{
-    engine,
-    exit::Exit,
-    fetch::{Request, plan},
-    folders::{Need, foreign_entries, ready},
-    host::Host,
-    hub_cache::readiness::{self, Readiness, Wanted},
-    loading::Keywords,
-    options::Settings,
-    terminal::{self, warn},
-};
+use crate::fetch::{Request, plan};
 
 /// Brings a model and a dataset of the Hub into the cache.
 ///

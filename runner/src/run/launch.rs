@@ -8,6 +8,20 @@ use contract::{
     output::{self, Completion},
     summary::{CacheDelta, Summary},
 };
+use engine::Place;
+use host::{
+    exit::Exit,
+    machine::Host,
+    output::{
+        json_text::json_text,
+        terminal::{self, warn},
+    },
+    paths::host_path::HostPath,
+};
+use hub::inventory::Inventory;
+use meter::{Meter, Recording};
+use plan::render::command_line;
+use report;
 use reports::Folder;
 use serde_json::json;
 
@@ -20,19 +34,7 @@ use super::{
     repeat,
     supervised::{Over, Supervised},
 };
-use crate::{
-    engine::Place,
-    exit::Exit,
-    host::Host,
-    host_path::HostPath,
-    hub_cache::inventory::Inventory,
-    json_text::json_text,
-    meter::{Meter, Recording},
-    metering,
-    render::command_line,
-    report,
-    terminal::{self, warn},
-};
+use crate::metering;
 
 /// Why nothing is metered beside a container of another kernel.
 const FAR: &str = "the container ran under another kernel, on another machine or in a virtual one, and \

@@ -8,14 +8,14 @@ use contract::{
     argument::{self, DATASET, DEFAULT_CONFIG, MODEL},
     task,
 };
+use hub::{
+    loading::{Keywords, Local, Remedy, Verdict, dataset, native_file, transformers},
+    readiness::{self, Readiness, Wanted},
+};
+use plan::local_input::{Found, Kind, LocalInput};
 use untrusted::escape;
 
 use super::Planned;
-use crate::{
-    hub_cache::readiness::{self, Readiness, Wanted},
-    loading::{Keywords, Local, Remedy, Verdict, dataset, native_file, transformers},
-    local_input::{Found, Kind, LocalInput},
-};
 
 /// Looks at the model and dataset of a run: at those that are named by a path, and without a network
 /// at those of the cache. The answers are warnings.

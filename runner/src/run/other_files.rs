@@ -1,12 +1,11 @@
 //! Why an engine's daemon sees other files than this program, and what to do about it.
 
-use untrusted::escape;
-
-use crate::{
-    engine::{Engine, Place},
-    host_path::HostPath,
-    surroundings::{Surroundings, TEMPORARY},
+use engine::{Engine, Place};
+use host::{
+    machine::surroundings::{Surroundings, TEMPORARY},
+    paths::host_path::HostPath,
 };
+use untrusted::escape;
 
 /// What engines say of the source of a mount that is missing where their daemon is.
 const MISSING: [&str; 4] = [
@@ -119,12 +118,8 @@ mod tests {
     use std::path::Path;
 
     use super::{Cause, cause, is_missing, told};
-    use crate::{
-        engine::{Mode, Place},
-        host_path::HostPath,
-        surroundings::Surroundings,
-        testing::engine,
-    };
+    use engine::{Mode, Place, testing::engine};
+    use host::{machine::surroundings::Surroundings, paths::host_path::HostPath};
 
     fn path(path: &str) -> HostPath {
         HostPath::new("folder", Path::new(path), Path::new("/")).unwrap()

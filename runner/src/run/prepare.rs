@@ -4,19 +4,21 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
 use contract::{Backend, previous::archive};
+use engine::{self, Engine};
+use host::{
+    gpus::Devices,
+    machine::Host,
+    output::terminal::{self, warn},
+    shell::shown_for_shell,
+};
+use ownership::folders::{Need, foreign_entries, ready, repos_out_of_sight};
+use plan::{
+    options::Settings,
+    run_plan::{Pull, RunPlan},
+};
 use reports::Folder;
 
 use super::{Planned, loadable, lock::ResultsLock, unfinished::remove_unfinished};
-use crate::{
-    engine::{self, Engine},
-    folders::{Need, foreign_entries, ready, repos_out_of_sight},
-    gpus::Devices,
-    host::Host,
-    options::Settings,
-    plan::{Pull, RunPlan},
-    shell::shown_for_shell,
-    terminal::{self, warn},
-};
 
 /// A run whose folders are ready, and its hold on the results folder.
 #[derive(Debug)]

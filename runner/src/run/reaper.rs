@@ -11,6 +11,14 @@ use std::{
 };
 
 use anyhow::Context as _;
+use engine::Query;
+use host::{
+    output::terminal::warn,
+    process::{SECRETS, ask, wait_within},
+    run_files::container_id,
+};
+use hub::token::TokenSource;
+use plan::options::Settings;
 use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::{consts, flag};
 
@@ -18,14 +26,6 @@ use super::{
     container::{Container, keep_removing},
     lock::ResultsLock,
     survivors::{self, Marks},
-};
-use crate::{
-    container_id,
-    engine::Query,
-    options::Settings,
-    process::{SECRETS, ask, wait_within},
-    terminal::warn,
-    token::TokenSource,
 };
 
 /// What the runner says when it has cleaned up itself.

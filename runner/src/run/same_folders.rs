@@ -5,14 +5,11 @@ use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
 use anyhow::Context as _;
 use contract::folders::{Answer, KERNEL, LONGEST, MOST_SAMPLES, Sample, Told, ToldMount};
+use engine::Engine;
+use host::paths::host_path::HostPath;
+use plan::run_plan::{Cover, InputBy, RunPlan};
 use reports::Folder;
 use untrusted::{Dir, Found, Kind};
-
-use crate::{
-    engine::Engine,
-    host_path::HostPath,
-    plan::{Cover, InputBy, RunPlan},
-};
 
 /// Folders in one another that are looked into for files to compare.
 const DEEPEST: usize = 4;

@@ -13,6 +13,12 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use host::{
+    output::terminal,
+    process::{self, exit_code, signals, starting},
+    shell::CommandLine,
+};
+use plan::run_plan::RunPlan;
 use rustix::{
     io::Errno,
     process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid},
@@ -21,12 +27,6 @@ use signal_hook::{flag, iterator::Signals, low_level::signal_name};
 use streams::Stream;
 
 use super::{client_watch::ClientWatch, container::Container, pump::Pump, survivors};
-use crate::{
-    plan::RunPlan,
-    process::{self, exit_code, starting},
-    shell::CommandLine,
-    signals, terminal,
-};
 
 /// How long a stopped benchmark has for its end: the entrypoint kills it after half of that.
 const GRACE: Duration = Duration::from_secs(10);

@@ -2,6 +2,11 @@
 
 use anyhow::bail;
 use contract::Backend;
+use host::{
+    machine::Host, output::terminal::warn, run_files::run_file::RunFile, shell::shown_for_shell,
+};
+use hub::token::TokenSource;
+use plan::render::command_line;
 
 use super::{
     Planned,
@@ -11,10 +16,6 @@ use super::{
     reaper::Reaper,
     same_folders::List,
     supervise::{Ended, Running},
-};
-use crate::{
-    host::Host, render::command_line, run_file::RunFile, shell::shown_for_shell, terminal::warn,
-    token::TokenSource,
 };
 
 /// A command that somebody looks after.

@@ -8,9 +8,11 @@ use std::{
 };
 
 use contract::env;
+use host::{
+    process::processes::Processes,
+    run_files::{container_id, run_id::PREFIX},
+};
 use rustix::process::{Pid, Signal, kill_process};
-
-use crate::{container_id, processes::Processes, run_id::PREFIX};
 
 /// From one look at the processes to the next.
 const PAUSE: Duration = Duration::from_millis(50);

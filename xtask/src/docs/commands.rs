@@ -2,21 +2,17 @@
 
 use std::{collections::BTreeMap, path::Path, time::SystemTime};
 
+use aienergyscore::cli::{self, Cli, Command, split_args::split_args};
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use contract::{env, path};
-use runner::{
-    boundary::Secret,
-    cli::{self, Cli, Command},
-    engine::{Engine, Mode},
-    host::{Environment, Host},
-    options::Settings,
-    plan::RunPlan,
-    render::command_line,
+use engine::{Engine, Mode};
+use host::{
+    machine::{Environment, Host, surroundings::Surroundings},
     shell::{CommandLine, Part, Piece, Style, Word},
-    split_args::split_args,
-    surroundings::Surroundings,
 };
+use hub::boundary::Secret;
+use plan::{options::Settings, render::command_line, run_plan::RunPlan};
 
 use super::content::Content;
 
