@@ -66,7 +66,7 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
     };
     findings.push(match warning {
         None => Finding::ok("engine", engine.mode.engine(), why),
-        Some(doubt) => Finding::warning("engine", engine.mode.engine(), doubt),
+        Some(warning) => Finding::warning("engine", engine.mode.engine(), warning),
     });
     let plan = match RunPlan::new(&run, &host, &engine) {
         Ok(plan) => plan,
@@ -81,9 +81,10 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
     {
         findings.push(Finding::warning("cache", options.cache.hub.as_str(), text));
     }
-    let doubts = plan.doubts.iter();
-    findings
-        .extend(doubts.map(|doubt| Finding::warning("plan", engine.mode.engine(), doubt.clone())));
+    let warnings = plan.warnings.iter();
+    findings.extend(
+        warnings.map(|warning| Finding::warning("plan", engine.mode.engine(), warning.clone())),
+    );
     let notes = plan.notes.iter();
     findings.extend(notes.map(|note| Finding::ok("plan", engine.mode.engine(), note.clone())));
     findings.push(gpus(&plan, &host));

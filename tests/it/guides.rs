@@ -16,7 +16,7 @@ use std::{
 use aienergyscore::cli::{self, Cli, split_args::split_args};
 use clap::{Parser as _, error::ErrorKind};
 use engine::{Client, Engine, Limits, LocalImage, Mode, Nvidia, Place};
-use host::machine::{Host, surroundings::Surroundings};
+use host::machine::{Host, isolation::Isolation};
 use plan::{options::Settings, render::command_line, run_plan::RunPlan};
 use walkdir::WalkDir;
 
@@ -243,7 +243,7 @@ fn plan(world: &World, line: &str) -> RunPlan {
         env: world.env().into_iter().chain(set).collect(),
         nvidia_gpus: 0,
         amd_driver: false,
-        surroundings: Surroundings::default(),
+        isolation: Isolation::default(),
         selinux: false,
         entrypoint: None,
         address: None,

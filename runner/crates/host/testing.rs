@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, time::SystemTime};
 
 use proptest::{prelude::*, sample::select};
 
-use crate::machine::{Host, surroundings::Surroundings};
+use crate::machine::{Host, isolation::Isolation};
 
 /// Ada's machine: no GPU, an empty environment, run in `~/bench`.
 pub fn host() -> Host {
@@ -19,7 +19,7 @@ pub fn host() -> Host {
         env: [("", ""); 0].into_iter().collect(),
         nvidia_gpus: 0,
         amd_driver: false,
-        surroundings: Surroundings::default(),
+        isolation: Isolation::default(),
         selinux: false,
         entrypoint: None,
         address: Some([192, 168, 7, 7].into()),

@@ -22,7 +22,7 @@ pub(super) fn show(planned: &Planned, show: Show) -> anyhow::Result<Exit> {
     let command = command_line(&detected.engine, plan);
     terminal::say(format_args!("engine: {}", detected.why));
     warn(detected.warning.as_ref());
-    warn(plan.surprise());
+    warn(plan.warning());
     for warning in loadable::check(planned)? {
         warn(Some(warning));
     }

@@ -41,7 +41,7 @@ pub fn fetch(request: Request) -> anyhow::Result<Exit> {
     let Planned { options, trust, detected, plan } = &planned;
     let engine = &detected.engine;
     warn(detected.warning.as_ref());
-    warn(plan.surprise());
+    warn(plan.warning());
     warn(image_serves(engine, plan).map_err(|error| by_hand(&error, &request))?);
     if let Some(trust) = trust {
         // Without a record the next run judges a symlink by its target alone.

@@ -74,7 +74,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
         _ => None,
     };
     let other_files =
-        different.map(|different| other_files::message(engine, &different, &host.surroundings));
+        different.map(|different| other_files::message(engine, &different, &host.isolation));
     drop(list);
     let recording = match completion.as_ref().and_then(|it| it.same_kernel) {
         Some(false) if engine.place != Place::Desktop => Recording::none(FAR.to_owned()),

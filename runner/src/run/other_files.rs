@@ -2,7 +2,7 @@
 
 use engine::{Engine, Place};
 use host::{
-    machine::surroundings::{Surroundings, TEMPORARY},
+    machine::isolation::{Isolation, TEMPORARY},
     paths::host_path::HostPath,
 };
 use untrusted::escape;
@@ -43,12 +43,8 @@ pub(super) fn is_missing(said: &str) -> bool {
 
 /// One message for a run whose container would get other folders than `different`; without any, the
 /// engine named the one that is missing.
-pub(super) fn message(
-    engine: &Engine,
-    different: &[&HostPath],
-    surroundings: &Surroundings,
-) -> String {
-    told(engine, different, &cause(engine, different, surroundings))
+pub(super) fn message(engine: &Engine, different: &[&HostPath], isolation: &Isolation) -> String {
+    told(engine, different, &cause(engine, different, isolation))
 }
 
 fn told(engine: &Engine, different: &[&HostPath], cause: &Cause) -> String {
@@ -97,17 +93,17 @@ fn told(engine: &Engine, different: &[&HostPath], cause: &Cause) -> String {
     format!("`{program}` sees other files than this program: {what}, as {why}; {remedy}")
 }
 
-fn cause(engine: &Engine, different: &[&HostPath], surroundings: &Surroundings) -> Cause {
-    let is_hidden = |path: &&HostPath| surroundings.hides(path.as_path());
+fn cause(engine: &Engine, different: &[&HostPath], isolation: &Isolation) -> Cause {
+    let is_hidden = |path: &&HostPath| isolation.hides(path.as_path());
     let is_temporary =
         |path: &&HostPath| TEMPORARY.iter().any(|tmp| path.as_path().starts_with(tmp));
     match &engine.place {
         Place::Behind(address) => Cause::Behind(address.clone()),
         Place::Desktop => Cause::Desktop,
-        _ if surroundings.snap.is_some() && !engine.mode.is_podman() => Cause::Snap,
-        _ if surroundings.container => Cause::InContainer,
+        _ if isolation.snap.is_some() && !engine.mode.is_podman() => Cause::Snap,
+        _ if isolation.container => Cause::InContainer,
         _ if different.iter().any(is_hidden) => Cause::PrivateTmp,
-        _ if different.is_empty() && surroundings.private_tmp => Cause::PrivateTmp,
+        _ if different.is_empty() && isolation.private_tmp => Cause::PrivateTmp,
         _ if different.iter().any(is_temporary) => Cause::OtherTmp,
         _ => Cause::Unknown,
     }
@@ -119,7 +115,7 @@ mod tests {
 
     use super::{Cause, cause, is_missing, told};
     use engine::{Mode, Place, testing::engine};
-    use host::{machine::surroundings::Surroundings, paths::host_path::HostPath};
+    use host::{machine::isolation::Isolation, paths::host_path::HostPath};
 
     fn path(path: &str) -> HostPath {
         HostPath::new("folder", Path::new(path), Path::new("/")).unwrap()
@@ -147,16 +143,16 @@ mod tests {
     fn the_nearest_cause_is_named() {
         let docker = engine(Mode::DockerRootful);
         let (tmp, srv) = (path("/tmp/results"), path("/srv/results"));
-        let none = Surroundings::default();
+        let none = Isolation::default();
         assert_eq!(cause(&docker, &[&tmp], &none), Cause::OtherTmp);
         assert_eq!(cause(&docker, &[&srv], &none), Cause::Unknown);
-        let private = Surroundings { private_tmp: true, ..none };
+        let private = Isolation { private_tmp: true, ..none };
         assert_eq!(cause(&docker, &[&tmp], &private), Cause::PrivateTmp);
         assert_eq!(cause(&docker, &[], &private), Cause::PrivateTmp);
         assert_eq!(cause(&docker, &[&srv], &private), Cause::Unknown);
-        let container = Surroundings { container: true, ..private };
+        let container = Isolation { container: true, ..private };
         assert_eq!(cause(&docker, &[&tmp], &container), Cause::InContainer);
-        let snap = Surroundings { snap: Some("/home/ada".into()), ..container };
+        let snap = Isolation { snap: Some("/home/ada".into()), ..container };
         assert_eq!(cause(&docker, &[&tmp], &snap), Cause::Snap);
         assert_eq!(cause(&engine(Mode::PodmanRootless), &[], &snap), Cause::InContainer);
         let mut far = docker;

@@ -52,7 +52,7 @@ pub(super) fn prepare(options: Settings, host: &Host) -> anyhow::Result<Prepared
     let planned = Planned::new(options, host)?;
     let Planned { options, detected, plan, .. } = &planned;
     warn(detected.warning.as_ref());
-    warn(plan.surprise());
+    warn(plan.warning());
     if detected.engine.has_containers() && plan.backend.value.needs_hub_cache() {
         warn(repos_out_of_sight(&options.cache));
     }

@@ -1,19 +1,19 @@
 //! The access token: readable by its owner, and by nobody else.
 
 use host::machine::Host;
-use hub::token::{Fault, Settled, TokenSource, fault};
+use hub::token::{Fault, ResolvedToken, TokenSource, fault};
 
 use super::Finding;
 
 /// Looks at the token in force and at the stored ones beside it.
 pub(super) fn check(source: &TokenSource, host: &Host) -> Vec<Finding> {
     let subject = source.file().as_str();
-    let Settled { token, missing, stored } = match source.clone().settle(host) {
-        Ok(settled) => settled,
+    let ResolvedToken { token, missing, stored } = match source.clone().resolve(host) {
+        Ok(resolved) => resolved,
         Err(refused) => return vec![Finding::error("token", subject, refused.to_string())],
     };
     let own = token.map(|source| judge(&source, host));
-    let missing = missing.map(|doubt| Finding::warning("token", subject, doubt));
+    let missing = missing.map(|warning| Finding::warning("token", subject, warning));
     let stored = stored.map(|(file, mode)| {
         let text = format!("its mode {mode:04o} opens it to other users; `chmod 600` it");
         Finding::error("token", file.to_string_lossy(), text)

@@ -8,7 +8,7 @@ use clap::Parser as _;
 use contract::{env, path};
 use engine::{Engine, Mode};
 use host::{
-    machine::{Environment, Host, surroundings::Surroundings},
+    machine::{Environment, Host, isolation::Isolation},
     shell::{CommandLine, Part, Piece, Style, Word},
 };
 use hub::boundary::Secret;
@@ -177,7 +177,7 @@ pub(super) fn ada(variables: &[(&str, &str)]) -> Host {
         env: variables.iter().copied().collect::<Environment>(),
         nvidia_gpus: 0,
         amd_driver: false,
-        surroundings: Surroundings::default(),
+        isolation: Isolation::default(),
         selinux: false,
         entrypoint: None,
         address: Some([192, 0, 2, 7].into()),

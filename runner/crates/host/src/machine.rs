@@ -1,9 +1,9 @@
 //! Facts of this machine and of the caller, read once and passed on.
 
 pub mod homes;
+pub mod isolation;
 pub mod own_address;
 pub mod snap;
-pub mod surroundings;
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +22,7 @@ use crate::{
     exit::Usage,
     machine::{
         homes::{home_of, user},
-        surroundings::Surroundings,
+        isolation::Isolation,
     },
 };
 
@@ -114,7 +114,7 @@ pub struct Host {
     /// Whether AMD's driver for computing on GPUs is loaded.
     pub amd_driver: bool,
     /// What surrounds this program.
-    pub surroundings: Surroundings,
+    pub isolation: Isolation,
     /// Whether SELinux confines what runs here.
     pub selinux: bool,
     /// The program of the host engine, if it has been built or installed.
@@ -157,7 +157,7 @@ impl Host {
             homes: env.users().filter_map(|name| Some((name.to_owned(), home_of(name)?))).collect(),
             nvidia_gpus: count_gpus(Path::new("/proc/driver/nvidia/gpus")),
             amd_driver: Path::new("/dev/kfd").exists(),
-            surroundings: Surroundings::read(dirs::home_dir().as_deref()),
+            isolation: Isolation::read(dirs::home_dir().as_deref()),
             selinux: enforces(Path::new("/sys/fs/selinux/enforce")),
             entrypoint: entrypoint_candidates(&env, executable.as_deref())
                 .into_iter()
@@ -174,7 +174,7 @@ impl Host {
 impl Host {
     /// Whether there is a GPU that NVIDIA's driver serves: that of WSL2 does not list them.
     pub const fn has_nvidia(&self) -> bool {
-        self.nvidia_gpus > 0 || self.surroundings.wsl_gpu
+        self.nvidia_gpus > 0 || self.isolation.wsl_gpu
     }
 
     /// Whether there is any GPU, of NVIDIA or AMD.

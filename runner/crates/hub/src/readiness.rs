@@ -24,7 +24,7 @@ const MAIN: &str = "main";
 /// What is known before a load.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
-    /// All that is needed is there, as far as its files tell, with these doubts.
+    /// All that is needed is there, as far as its files tell, with these warnings.
     Ready(Vec<String>),
     /// A load must fail.
     Lacking(String),
@@ -35,7 +35,7 @@ impl Readiness {
     pub fn of(verdict: Verdict, remedy: impl FnOnce(Remedy) -> Option<String>) -> Self {
         match verdict {
             // Whoever fills a cache names its files.
-            Ok(doubts) => Self::Ready(doubts.iter().map(|doubt| escape(doubt)).collect()),
+            Ok(warnings) => Self::Ready(warnings.iter().map(|warning| escape(warning)).collect()),
             Err(Fault { what, remedy: kind }) => {
                 let rest = remedy(kind).map_or(String::new(), |remedy| format!("; {remedy}"));
                 Self::Lacking(escape(&format!("{what}{rest}")))

@@ -35,7 +35,7 @@ pub enum TokenSource {
 
 /// What the disk says of a token.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Settled {
+pub struct ResolvedToken {
     /// The token, if there is one.
     pub token: Option<TokenSource>,
     /// Why there is none, where the user may have meant one.
@@ -44,13 +44,13 @@ pub struct Settled {
     pub stored: Option<(PathBuf, u32)>,
 }
 
-impl Settled {
+impl ResolvedToken {
     fn of(token: TokenSource) -> Self {
         Self { token: Some(token), ..Self::default() }
     }
 
     /// What the user should hear before a run.
-    pub fn doubts(&self) -> impl Iterator<Item = String> {
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
         let stored = self.stored.as_ref().map(|(file, mode)| {
             format!("`{}` is open to other users (mode {mode:04o}); `chmod 600` it", file.display())
         });
@@ -99,17 +99,17 @@ impl TokenSource {
     ///
     /// # Errors
     /// When the file is not one.
-    pub fn settle(self, host: &Host) -> Result<Settled, Usage> {
-        let Self::File(file) = &self else { return Ok(Settled::of(self)) };
+    pub fn resolve(self, host: &Host) -> Result<ResolvedToken, Usage> {
+        let Self::File(file) = &self else { return Ok(ResolvedToken::of(self)) };
         let is_named = host.env.get(env::HF_TOKEN_PATH).is_some();
         let stored = stored_and_open(file.as_path());
         match file::look(file.as_path(), is_named) {
-            Ok(Look::There) => Ok(Settled { stored, ..Settled::of(self) }),
+            Ok(Look::There) => Ok(ResolvedToken { stored, ..ResolvedToken::of(self) }),
             Ok(Look::Nothing(why)) => {
                 let missing = why.map(|why| {
                     format!("the token file `{file}` {why}, so gated models cannot be loaded")
                 });
-                Ok(Settled { token: None, missing, stored })
+                Ok(ResolvedToken { token: None, missing, stored })
             }
             Err(why) => Err(Usage(escape(&format!(
                 "the token file `{file}` {why}; name the file of a token in {}, or add --no-token",

@@ -63,8 +63,8 @@ impl Files for Fake {
 /// A verdict in words.
 pub fn words(verdict: &Verdict) -> String {
     match verdict {
-        Ok(doubts) if doubts.is_empty() => "loads".to_owned(),
-        Ok(doubts) => format!("may load: {}", doubts.join("; ")),
+        Ok(warnings) if warnings.is_empty() => "loads".to_owned(),
+        Ok(warnings) => format!("may load: {}", warnings.join("; ")),
         Err(fault) => format!("{:?}: {}", fault.remedy, fault.what),
     }
 }

@@ -45,7 +45,7 @@ impl Given {
     }
 
     /// A warning when a container cannot reach it.
-    pub fn doubt(&self) -> Option<String> {
+    pub fn warning(&self) -> Option<String> {
         let is_rewritten = self.name == HF_ENDPOINT && self.seen_inside().is_some();
         (self.is_loopback() && !is_rewritten).then(|| {
             format!(
@@ -125,14 +125,14 @@ mod tests {
 
     #[test]
     fn a_proxy_on_the_loopback_is_named_without_its_password() {
-        let doubt = |value: &str| named(&[("ALL_PROXY", value)])[0].doubt();
-        insta::assert_snapshot!(doubt("socks5://u:pw@127.0.0.1:1080").unwrap(), @"ALL_PROXY names `socks5://127.0.0.1:1080`, the loopback of this machine, which the container cannot reach; name an address that other machines reach, or use --offline");
+        let warning = |value: &str| named(&[("ALL_PROXY", value)])[0].warning();
+        insta::assert_snapshot!(warning("socks5://u:pw@127.0.0.1:1080").unwrap(), @"ALL_PROXY names `socks5://127.0.0.1:1080`, the loopback of this machine, which the container cannot reach; name an address that other machines reach, or use --offline");
         for own in ["localhost:3128", "http://LOCALHOST", "http://[::1]:3128/", "127.8.9.1", "::1"]
         {
-            assert!(doubt(own).is_some(), "{own}");
+            assert!(warning(own).is_some(), "{own}");
         }
         for other in ["http://proxy:3128", "10.0.0.1:80", "http://[fd00::1]:3128"] {
-            assert_eq!(doubt(other), None, "{other}");
+            assert_eq!(warning(other), None, "{other}");
         }
     }
 

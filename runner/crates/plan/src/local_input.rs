@@ -3,17 +3,17 @@
 //! Whether a value is a path or a Hub id is told by its text alone: a folder that happens to lie
 //! in the working directory does not change what is measured.
 
+mod found;
 pub mod hub_address;
 mod kind;
-mod settle;
 
 use std::path::{Path, PathBuf};
 
 use contract::{Backend, argument};
 use host::{exit::Usage, machine::Host, paths::host_path::HostPath};
 
+pub use found::Found;
 pub use kind::Kind;
-pub use settle::Found;
 
 /// A model or dataset of the user's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub struct Inputs {
     /// Hub ids: the argument, and the place here that its user may have meant.
     lookalikes: Vec<(String, String, PathBuf)>,
     /// What will surprise the user, found on the disk.
-    pub doubts: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 impl Inputs {
@@ -100,7 +100,7 @@ impl Inputs {
     ///
     /// # Errors
     /// When an input is not there, may not be read, or is of another kind.
-    pub fn settle(mut self, args: &[String], hub: &HostPath) -> Result<Self, Usage> {
+    pub fn resolve(mut self, args: &[String], hub: &HostPath) -> Result<Self, Usage> {
         for input in &mut self.local {
             let found = Found::look(input.kind, &input.path, hub)
                 .map_err(|why| Usage(format!("`{}`: {why}", args[input.argument])))?;
@@ -108,7 +108,7 @@ impl Inputs {
         }
         for (arg, id, path) in &self.lookalikes {
             if path.exists() {
-                self.doubts.push(format!(
+                self.warnings.push(format!(
                     "`{arg}` is read from the Hub cache; `./{id}` would mean the one that lies here"
                 ));
             }

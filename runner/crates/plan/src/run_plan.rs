@@ -21,13 +21,13 @@ use crate::{
 pub use confinement::{Cover, Limit, Pin};
 pub use gpus::expected;
 pub use parts::{
-    Access, Because, Identity, Image, Input, InputBy, Mount, MountVariable, Network, Pull, Root,
+    Access, Identity, Image, Input, InputBy, Mount, MountVariable, Network, Pull, Reasoned, Root,
     Supervision, Tmpfs, Variable,
 };
 
 /// A value with its reason.
-fn because<T>(value: T, reason: impl Into<String>) -> Because<T> {
-    Because { value, reason: reason.into() }
+fn reasoned<T>(value: T, reason: impl Into<String>) -> Reasoned<T> {
+    Reasoned { value, reason: reason.into() }
 }
 
 /// Everything that a run is.
@@ -36,15 +36,15 @@ pub struct RunPlan {
     /// Names the run.
     pub run_id: String,
     /// The image; none for the host engine.
-    pub image: Option<Because<Image>>,
+    pub image: Option<Reasoned<Image>>,
     /// What runs the model.
-    pub backend: Because<Backend>,
+    pub backend: Reasoned<Backend>,
     /// Who the benchmark runs as.
-    pub identity: Because<Identity>,
+    pub identity: Reasoned<Identity>,
     /// Whether the container's own files may change; none for the host engine.
-    pub root: Option<Because<Root>>,
+    pub root: Option<Reasoned<Root>>,
     /// What the container may not do; nothing for the host engine.
-    pub limits: Vec<Because<Limit>>,
+    pub limits: Vec<Reasoned<Limit>>,
     /// What the container goes without, though nobody asked for that.
     pub notes: Vec<String>,
     /// What it may write to besides its mounts.
@@ -60,19 +60,19 @@ pub struct RunPlan {
     /// Variables, beyond those that tell where the mounts are.
     pub env: Vec<Variable>,
     /// GPUs.
-    pub gpus: Because<Devices>,
+    pub gpus: Reasoned<Devices>,
     /// Why a run on a machine with GPUs gets none, though nobody asked for that.
     pub(crate) missed_gpus: Option<String>,
     /// What the benchmark can reach.
-    pub network: Because<Network>,
+    pub network: Reasoned<Network>,
     /// Size of `/dev/shm`.
-    pub(crate) shm_size: Because<String>,
+    pub(crate) shm_size: Reasoned<String>,
     /// How the run is kept in hand; a guide's command has none.
     pub supervision: Option<Supervision>,
     /// The benchmark's arguments, paths as the benchmark sees them.
     pub args: Vec<String>,
-    /// What about the plan will surprise its user.
-    pub doubts: Vec<String>,
+    /// What about the plan will warning its user.
+    pub warnings: Vec<String>,
 }
 
 impl RunPlan {
@@ -85,12 +85,12 @@ impl RunPlan {
         engine.refuse_elsewhere()?;
         let backend = backend(options, engine);
         let network = network(options, backend.value, host, engine);
-        let unreachable = options.addresses.iter().filter_map(Given::doubt);
+        let unreachable = options.addresses.iter().filter_map(Given::warning);
         let unreachable = unreachable.filter(|_| engine.has_containers());
         let container = engine.has_containers();
         let inputs = inputs::place(options, backend.value, container)?;
         let endpoint = options.endpoint.as_ref().filter(|_| backend.value == Backend::Vllm);
-        let confined = if container { confinement::doubts(options, host) } else { vec![] };
+        let confined = if container { confinement::warnings(options, host) } else { vec![] };
         let served = endpoint.filter(|_| container);
         let own = served.and_then(|endpoint| containers_own(endpoint));
         let nowhere = served.and_then(|endpoint| nowhere(endpoint, &network.value));
@@ -102,13 +102,17 @@ impl RunPlan {
         let pinned = pins.iter().map(|pin| &pin.source);
         sources.chain(inputs_own).chain(pinned).try_for_each(|it| can_mount(engine, it))?;
         let devices = gpus::devices(&options.gpus, backend.value, host, engine)?;
-        let doubts =
-            inputs.doubts.into_iter().chain(own).chain(nowhere).chain(lost_groups(groups, engine));
-        let doubts = doubts.chain(confined).chain(unreachable);
+        let warnings = inputs
+            .warnings
+            .into_iter()
+            .chain(own)
+            .chain(nowhere)
+            .chain(lost_groups(groups, engine));
+        let warnings = warnings.chain(confined).chain(unreachable);
         Ok(Self {
             run_id: options.run_id.clone(),
             image: container.then(|| image(&options.image)),
-            identity: because(
+            identity: reasoned(
                 Identity { uid: host.uid, gid: host.gid, groups: groups.clone() },
                 "you: files in the mounts stay yours, and nothing runs as root",
             ),
@@ -128,7 +132,7 @@ impl RunPlan {
             missed_gpus: gpus::missed(&options.gpus, backend.value, &devices, host),
             gpus: devices,
             network,
-            shm_size: because(
+            shm_size: reasoned(
                 SHM_SIZE.to_owned(),
                 "PyTorch's loaders share tensors in /dev/shm, where the default is 64 MiB",
             ),
@@ -138,7 +142,7 @@ impl RunPlan {
                 folders: Some(format!("{NEW}{}", options.run_id)),
             }),
             args: inputs.args,
-            doubts: doubts.collect(),
+            warnings: warnings.collect(),
             backend,
         })
     }
@@ -152,11 +156,11 @@ impl RunPlan {
         Self { supervision, ..self.clone() }
     }
 
-    /// What about the plan will surprise its user, in one text.
-    pub fn surprise(&self) -> Option<String> {
-        let doubts = self.missed_gpus.iter().chain(&self.doubts).map(String::as_str);
-        let doubts = doubts.collect::<Vec<_>>();
-        (!doubts.is_empty()).then(|| doubts.join("; "))
+    /// What about the plan will warning its user, in one text.
+    pub fn warning(&self) -> Option<String> {
+        let warnings = self.missed_gpus.iter().chain(&self.warnings).map(String::as_str);
+        let warnings = warnings.collect::<Vec<_>>();
+        (!warnings.is_empty()).then(|| warnings.join("; "))
     }
 
     /// The same run as a guide shows it: without supervision, for a user who watches it.
@@ -166,19 +170,19 @@ impl RunPlan {
     }
 }
 
-fn backend(options: &Settings, engine: &Engine) -> Because<Backend> {
+fn backend(options: &Settings, engine: &Engine) -> Reasoned<Backend> {
     if let Some(backend) = options.backend {
-        return because(backend, "chosen by --backend or BENCHMARK_BACKEND");
+        return reasoned(backend, "chosen by --backend or BENCHMARK_BACKEND");
     }
     if !engine.has_containers() {
-        return because(Backend::Native, "the host engine's default");
+        return reasoned(Backend::Native, "the host engine's default");
     }
     let labelled = engine.image.as_ref().and_then(|image| image.flavour);
     let flavour = labelled.unwrap_or_else(|| Flavour::of_image(&options.image));
-    because(flavour.default_backend(), format!("the default of a `{flavour}` image"))
+    reasoned(flavour.default_backend(), format!("the default of a `{flavour}` image"))
 }
 
-fn image(reference: &str) -> Because<Image> {
+fn image(reference: &str) -> Reasoned<Image> {
     let ours = reference == contract::IMAGE
         || reference.strip_prefix(contract::IMAGE).is_some_and(|tag| tag.starts_with(':'));
     let (pull, reason) = if ours {
@@ -186,14 +190,14 @@ fn image(reference: &str) -> Because<Image> {
     } else {
         (Pull::Missing, "chosen by --image or DOCKER_IMAGE")
     };
-    because(Image { reference: reference.to_owned(), pull }, reason)
+    reasoned(Image { reference: reference.to_owned(), pull }, reason)
 }
 
-fn root(writable: bool) -> Because<Root> {
+fn root(writable: bool) -> Reasoned<Root> {
     if writable {
-        return because(Root::Writable, "asked for with --writable-root");
+        return reasoned(Root::Writable, "asked for with --writable-root");
     }
-    because(Root::ReadOnly, "what a run leaves behind is in your folders, and nowhere else")
+    reasoned(Root::ReadOnly, "what a run leaves behind is in your folders, and nowhere else")
 }
 
 /// The places that a read-only root needs. All are open to any uid, because only the mode of a
@@ -298,7 +302,12 @@ fn mounts(options: &Settings, backend: Backend, mode: Mode) -> Vec<Mount> {
     mounts
 }
 
-fn network(options: &Settings, backend: Backend, host: &Host, engine: &Engine) -> Because<Network> {
+fn network(
+    options: &Settings,
+    backend: Backend,
+    host: &Host,
+    engine: &Engine,
+) -> Reasoned<Network> {
     let offline = options.offline;
     let hub_is_here = options.addresses.iter().any(|given| {
         given.seen_inside().is_some()
@@ -306,25 +315,25 @@ fn network(options: &Settings, backend: Backend, host: &Host, engine: &Engine) -
     });
     if offline {
         let why = host.env.offline().unwrap_or("--offline");
-        because(Network::None, format!("{why}: the container has no network"))
+        reasoned(Network::None, format!("{why}: the container has no network"))
     } else if backend == Backend::Vllm || hub_is_here {
         with_host(host, engine)
     } else {
-        because(Network::Default, "the engine's default network")
+        reasoned(Network::Default, "the engine's default network")
     }
 }
 
 /// The engine's default network with the host in it, as far as anybody knows where that is.
-fn with_host(host: &Host, engine: &Engine) -> Because<Network> {
+fn with_host(host: &Host, engine: &Engine) -> Reasoned<Network> {
     let known = format!("Linux does not resolve {HOST_GATEWAY} by itself");
     let unknown = format!("{} does not know the host's address", engine.mode);
     match host.address {
-        _ if engine.knows_the_host() => because(Network::WithHost { address: None }, known),
-        Some(address) => because(
+        _ if engine.knows_the_host() => reasoned(Network::WithHost { address: None }, known),
+        Some(address) => reasoned(
             Network::WithHost { address: Some(address.to_string()) },
             format!("{known}, and {unknown}"),
         ),
-        None => because(Network::Default, format!("{unknown}, and neither do we")),
+        None => reasoned(Network::Default, format!("{unknown}, and neither do we")),
     }
 }
 

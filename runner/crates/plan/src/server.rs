@@ -92,7 +92,7 @@ impl Server {
     ///
     /// # Errors
     /// When one is missing.
-    pub fn settle(self) -> Result<Self, Usage> {
+    pub fn resolve(self) -> Result<Self, Usage> {
         let key = self.key.as_ref().filter(|key| !key.exists()).map(TokenSource::file);
         let certificates = self.certificates.as_ref().filter(|file| !file.as_path().is_file());
         let missing = [(key, env::VLLM_API_KEY_PATH), (certificates, env::SSL_CERT_FILE)];
@@ -171,12 +171,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let there = folder.path().join("k");
         std::fs::write(&there, "k").unwrap();
-        let settled = |name: &str, path: &str| {
+        let resolve = |name: &str, path: &str| {
             let server = located(&[(name, path)], "https://h", false);
-            server.settle().map(drop).map_err(|error| error.to_string())
+            server.resolve().map(drop).map_err(|error| error.to_string())
         };
-        assert_eq!(settled("VLLM_API_KEY_PATH", there.to_str().unwrap()), Ok(()));
-        insta::assert_snapshot!(settled("VLLM_API_KEY_PATH", "/none").unwrap_err(), @"VLLM_API_KEY_PATH names `/none`, where no file is; name another, or unset it");
-        insta::assert_snapshot!(settled("SSL_CERT_FILE", "/none").unwrap_err(), @"SSL_CERT_FILE names `/none`, where no file is; name another, or unset it");
+        assert_eq!(resolve("VLLM_API_KEY_PATH", there.to_str().unwrap()), Ok(()));
+        insta::assert_snapshot!(resolve("VLLM_API_KEY_PATH", "/none").unwrap_err(), @"VLLM_API_KEY_PATH names `/none`, where no file is; name another, or unset it");
+        insta::assert_snapshot!(resolve("SSL_CERT_FILE", "/none").unwrap_err(), @"SSL_CERT_FILE names `/none`, where no file is; name another, or unset it");
     }
 }

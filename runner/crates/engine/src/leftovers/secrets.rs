@@ -4,7 +4,7 @@
 use std::{ffi::OsStr, fs::TryLockError, io, path::Path};
 
 use host::{
-    machine::surroundings::Surroundings,
+    machine::isolation::Isolation,
     run_files::{
         container_id::{ALIVE, CONTAINER_ID},
         run_file,
@@ -23,9 +23,9 @@ const KINDS: [&str; 6] =
 /// Removes what dead runs of this user left in the folders that runs put secrets into.
 pub fn remove() {
     let uid = getuid().as_raw();
-    let surroundings = Surroundings::read(dirs::home_dir().as_deref());
+    let isolation = Isolation::read(dirs::home_dir().as_deref());
     let mut folders =
-        run_file::folders(run_file::named(std::env::var_os::<&'static str>), &surroundings);
+        run_file::folders(run_file::named(std::env::var_os::<&'static str>), &isolation);
     folders.sort();
     folders.dedup();
     for folder in folders.iter().filter(|folder| folder.is_absolute()) {

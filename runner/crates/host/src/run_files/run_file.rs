@@ -18,7 +18,7 @@ use untrusted::{Dir, Stamp};
 
 use crate::{
     exit::Usage,
-    machine::{Host, surroundings::Surroundings},
+    machine::{Host, isolation::Isolation},
     output::terminal,
     paths::host_path::HostPath,
     run_files::run_id::PREFIX,
@@ -28,13 +28,10 @@ use crate::{
 const VARIABLES: [&str; 2] = ["XDG_RUNTIME_DIR", "TMPDIR"];
 
 /// All folders for files of the user's runs, in the order of use. `named` are those of the variables.
-pub fn folders(
-    named: impl IntoIterator<Item = PathBuf>,
-    surroundings: &Surroundings,
-) -> Vec<PathBuf> {
+pub fn folders(named: impl IntoIterator<Item = PathBuf>, isolation: &Isolation) -> Vec<PathBuf> {
     let own = format!("/run/user/{}", getuid());
     let usual = ["/tmp", &own, "/var/tmp", "/dev/shm"].map(PathBuf::from);
-    let Surroundings { snap, shared, .. } = surroundings;
+    let Isolation { snap, shared, .. } = isolation;
     snap.iter().cloned().chain(named).chain(shared.iter().cloned()).chain(usual).collect()
 }
 
@@ -55,10 +52,10 @@ pub fn file_of_run(
     what: &str,
     apart: &[PathBuf],
 ) -> Result<HostPath, Usage> {
-    let surroundings = &host.surroundings;
-    let folders = folders(named(|name| host.env.get(name).cloned()), surroundings);
+    let isolation = &host.isolation;
+    let folders = folders(named(|name| host.env.get(name).cloned()), isolation);
     let serving: Vec<_> = folders.iter().filter(|folder| serves(folder, apart)).collect();
-    let seen = serving.iter().find(|folder| !surroundings.hides(folder));
+    let seen = serving.iter().find(|folder| !isolation.hides(folder));
     let Some(folder) = seen.or(serving.first()) else {
         let tried: Vec<_> = folders.iter().map(|folder| folder.to_string_lossy()).collect();
         return Err(Usage(format!(
@@ -153,7 +150,7 @@ mod tests {
 
     use super::file_of_run;
     use crate::{
-        machine::{Host, surroundings::Surroundings},
+        machine::{Host, isolation::Isolation},
         testing::host,
     };
 
@@ -193,18 +190,18 @@ mod tests {
     fn files_lie_where_the_engine_sees_them() {
         let folder = tempfile::tempdir().unwrap();
         let own: PathBuf = folder.path().to_owned();
-        let at = |surroundings: Surroundings, variables: &[(&str, &str)]| {
+        let at = |isolation: Isolation, variables: &[(&str, &str)]| {
             let env = variables.iter().copied().collect();
-            let host = Host { surroundings, env, ..host() };
+            let host = Host { isolation, env, ..host() };
             let file = file_of_run(&host, "ID", "token", &[]).unwrap().to_string();
             file.strip_suffix("/aienergyscore-ID-token").unwrap().to_owned()
         };
-        let none = Surroundings::default;
+        let none = Isolation::default;
         let shown = own.to_str().unwrap();
         assert_eq!(at(none(), &[]), "/tmp");
-        let snap = Surroundings { snap: Some(own.clone()), ..none() };
+        let snap = Isolation { snap: Some(own.clone()), ..none() };
         assert_eq!(at(snap, &[("TMPDIR", "/var/tmp")]), shown);
-        let container = Surroundings { container: true, shared: vec![own.clone()], ..none() };
+        let container = Isolation { container: true, shared: vec![own.clone()], ..none() };
         assert_eq!(at(container.clone(), &[]), shown);
         assert_eq!(at(container.clone(), &[("TMPDIR", "/dev/shm")]), shown);
         let within = own.join("tmp");
@@ -213,7 +210,7 @@ mod tests {
             at(container, &[("TMPDIR", within.to_str().unwrap())]),
             within.to_str().unwrap()
         );
-        let private = Surroundings { private_tmp: true, ..none() };
+        let private = Isolation { private_tmp: true, ..none() };
         assert_eq!(at(private, &[("XDG_RUNTIME_DIR", "/var/tmp")]), "/dev/shm");
     }
 }

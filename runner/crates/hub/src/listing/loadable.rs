@@ -33,9 +33,9 @@ impl Loadable {
 
     fn add(&mut self, backends: &[Backend], verdict: &Verdict) {
         match verdict {
-            Ok(doubts) => {
+            Ok(warnings) => {
                 self.backends.extend(backends);
-                self.surely |= doubts.is_empty();
+                self.surely |= warnings.is_empty();
             }
             Err(fault) => self.out_of_sight |= fault.remedy == Remedy::OutOfSight,
         }

@@ -2,7 +2,7 @@
 
 use super::{content::absent, fault::Fault, files::Files};
 
-/// Checks that the files of `classes` are there, each named as `FILE.CLASS`. The answer is doubts.
+/// Checks that the files of `classes` are there, each named as `FILE.CLASS`. The answer is warnings.
 ///
 /// # Errors
 /// When one is missing.
@@ -10,10 +10,10 @@ pub(super) fn check<'a>(
     files: &impl Files,
     classes: impl Iterator<Item = &'a str>,
 ) -> Result<Vec<String>, Fault> {
-    let mut doubts = Vec::new();
+    let mut warnings = Vec::new();
     for class in classes {
         if let Some((repo, _)) = class.split_once("--") {
-            doubts
+            warnings
                 .push(format!("its code is of the repo `{repo}`, which the cache must have, too"));
         } else if let Some((module, _)) = class.rsplit_once('.') {
             let name = format!("{module}.py");
@@ -23,5 +23,5 @@ pub(super) fn check<'a>(
             }
         }
     }
-    Ok(doubts)
+    Ok(warnings)
 }

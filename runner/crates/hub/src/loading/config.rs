@@ -13,7 +13,7 @@ const ADAPTER: &str = "adapter_config.json";
 /// The name of the class that loads the task's models.
 const LOADER: &str = "AutoModelForCausalLM";
 
-/// Checks the configuration and the code that it names. What it holds, and the doubts.
+/// Checks the configuration and the code that it names. What it holds, and the warnings.
 ///
 /// # Errors
 /// When it cannot be loaded.
@@ -41,13 +41,13 @@ pub(super) fn check(
              continue a text; choose another model",
         ));
     }
-    let mut doubts = own_code(files, keywords, &config)?;
+    let mut warnings = own_code(files, keywords, &config)?;
     if config["model_type"].is_null() && config["auto_map"].is_null() {
-        doubts.push(format!(
+        warnings.push(format!(
             "`{place}` has no `model_type`, so transformers guesses it by the name of the model"
         ));
     }
-    Ok((config, doubts))
+    Ok((config, warnings))
 }
 
 /// Checks the code that the configuration names for itself and the model.

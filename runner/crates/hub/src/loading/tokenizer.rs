@@ -62,7 +62,7 @@ const GENERIC: &str = "PreTrainedTokenizerFast";
 const WITHOUT: [&str; 4] =
     ["ByT5Tokenizer", "CanineTokenizer", "DiaTokenizer", "PerceiverTokenizer"];
 
-/// Checks the tokenizer of the model with this configuration. The answer is doubts.
+/// Checks the tokenizer of the model with this configuration. The answer is warnings.
 ///
 /// # Errors
 /// When it cannot be loaded.

@@ -7,11 +7,11 @@ use super::{config, fault::Verdict, files::Files, keywords::Keywords, tokenizer,
 /// # Errors
 /// Why it cannot be loaded.
 pub fn model(files: &impl Files, keywords: &Keywords) -> Verdict {
-    let (config, mut doubts) = config::check(files, keywords)?;
+    let (config, mut warnings) = config::check(files, keywords)?;
     if keywords.gguf.is_some() {
-        return Ok(doubts);
+        return Ok(warnings);
     }
-    doubts.extend(tokenizer::check(files, keywords, &config)?);
-    doubts.extend(weights::check(files, keywords, &config)?);
-    Ok(doubts)
+    warnings.extend(tokenizer::check(files, keywords, &config)?);
+    warnings.extend(weights::check(files, keywords, &config)?);
+    Ok(warnings)
 }

@@ -22,7 +22,7 @@ const INDEX: &str = ".index.json";
 const SAFETENSORS: [&str; 2] = ["model.safetensors", "model.safetensors.index.json"];
 const PYTORCH: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
 
-/// Checks the weights of the model with this configuration. The answer is doubts.
+/// Checks the weights of the model with this configuration. The answer is warnings.
 ///
 /// # Errors
 /// When they cannot be loaded.

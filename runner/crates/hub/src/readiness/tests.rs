@@ -51,7 +51,7 @@ fn add_model(fixture: &Fixture, id: &str) {
 
 fn said(fixture: &Fixture, readiness: &Readiness) -> String {
     let text = match readiness {
-        Readiness::Ready(doubts) => format!("ready {doubts:?}"),
+        Readiness::Ready(warnings) => format!("ready {warnings:?}"),
         Readiness::Lacking(why) => why.clone(),
     };
     text.replace(fixture.path().to_str().unwrap(), "HUB").replace(COMMIT, "COMMIT")

@@ -44,14 +44,14 @@ impl Settings {
             boundary.check_cache(&self.cache)?;
         }
         let cache = self.cache.follow_links()?;
-        let mut inputs = self.inputs.settle(&self.args, &cache.hub)?;
+        let mut inputs = self.inputs.resolve(&self.args, &cache.hub)?;
         let own = [&self.results, &cache.home, &cache.hub];
         let local = inputs.local.iter().map(|input| input.path.as_path());
         let mounts = inputs.local.iter().filter_map(|input| Some(&input.found.as_ref()?.mount));
         let secrets = boundary::secrets(own.into_iter().chain(mounts), &cache, host)?;
-        let token = self.token.map(|token| token.settle(host)).transpose()?;
+        let token = self.token.map(|token| token.resolve(host)).transpose()?;
         let token = token.unwrap_or_default();
-        inputs.doubts.extend(token.doubts());
+        inputs.warnings.extend(token.warnings());
         let written: Vec<_> = own[..if needs_cache { 3 } else { 1 }]
             .iter()
             .filter_map(|folder| folder.as_path().canonicalize().ok())
@@ -66,7 +66,7 @@ impl Settings {
                 inputs,
                 cache,
                 token: token.token,
-                server: self.server.map(Server::settle).transpose()?,
+                server: self.server.map(Server::resolve).transpose()?,
                 ..self
             },
         })

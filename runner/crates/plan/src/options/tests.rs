@@ -58,22 +58,22 @@ fn local_inputs_are_held_against_the_disk() {
     fs::create_dir_all(root.join("deep/er")).unwrap();
     symlink("deep/er", root.join("link")).unwrap();
     fs::write(root.join("deep/p.csv"), "text\n").unwrap();
-    let settled = |args: &[&str]| {
+    let resolve = |args: &[&str]| {
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
         let host = host::machine::Host { cwd: root.clone(), ..host() };
         let options = Settings::read(Request { args, ..Request::default() }, &host).unwrap();
         options.resolve(&host).map_err(|e| e.to_string().replace(root.to_str().unwrap(), "ROOT"))
     };
-    let error = settled(&["backend.model=./none"]).unwrap_err();
+    let error = resolve(&["backend.model=./none"]).unwrap_err();
     insta::assert_snapshot!(error, @"`backend.model=./none`: there is no `ROOT/none`; a Hub id has the form ORG/REPO");
-    let inputs = settled(&["scenario.dataset_name='link/../p.csv'"]).unwrap().settings.inputs;
+    let inputs = resolve(&["scenario.dataset_name='link/../p.csv'"]).unwrap().settings.inputs;
     assert_eq!(inputs.local[0].path.as_path(), root.join("deep/p.csv"));
     assert_eq!(inputs.local[0].found.as_ref().unwrap().mount, inputs.local[0].path);
-    assert_eq!(inputs.doubts, [""; 0]);
-    let inputs = settled(&["backend.model=org/m"]).unwrap().settings.inputs;
+    assert_eq!(inputs.warnings, [""; 0]);
+    let inputs = resolve(&["backend.model=org/m"]).unwrap().settings.inputs;
     assert_eq!(inputs.local, []);
-    insta::assert_snapshot!(inputs.doubts.join("\n"), @"`backend.model=org/m` is read from the Hub cache; `./org/m` would mean the one that lies here");
-    assert_eq!(settled(&["backend.model=org/other"]).unwrap().settings.inputs.doubts, [""; 0]);
+    insta::assert_snapshot!(inputs.warnings.join("\n"), @"`backend.model=org/m` is read from the Hub cache; `./org/m` would mean the one that lies here");
+    assert_eq!(resolve(&["backend.model=org/other"]).unwrap().settings.inputs.warnings, [""; 0]);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn local_input_below_a_hub_cache_on_another_disk_is_taken_by_every_backend() {
         uid: rustix::process::geteuid().as_raw(),
         ..host()
     };
-    let settle = |dataset: &str, backend| {
+    let resolve = |dataset: &str, backend| {
         let args = vec![format!("scenario.dataset_name={}", root.join(dataset).display())];
         let request = Request { args, ..request(&format!("--backend {backend}")) };
         let options = Settings::read(request, &host).and_then(|options| options.resolve(&host));
@@ -115,18 +115,18 @@ fn local_input_below_a_hub_cache_on_another_disk_is_taken_by_every_backend() {
     let below = "hub/datasets--o--d/snapshots/1/p.csv";
     for dataset in [format!("home/hf/{below}"), format!("spelled/{below}"), "own.csv".to_owned()] {
         for backend in [Backend::Vllm, Backend::Native, Backend::Pytorch] {
-            assert!(settle(&dataset, backend).unwrap().is_some(), "{dataset} {backend}");
+            assert!(resolve(&dataset, backend).unwrap().is_some(), "{dataset} {backend}");
         }
     }
-    let trust = settle("own.csv", Backend::Vllm).unwrap().unwrap();
+    let trust = resolve("own.csv", Backend::Vllm).unwrap().unwrap();
     fs::write(root.join("disk/id_rsa"), "").unwrap();
-    let refused = settle("own.csv", Backend::Vllm).unwrap_err();
+    let refused = resolve("own.csv", Backend::Vllm).unwrap_err();
     assert!(refused.contains("accept it with `aienergyscore cache trust`"), "{refused}");
-    let direct = settle("disk/datasets--o--d/snapshots/1/p.csv", Backend::Vllm).unwrap();
+    let direct = resolve("disk/datasets--o--d/snapshots/1/p.csv", Backend::Vllm).unwrap();
     assert_eq!(direct, None, "what is refused is not remembered");
     trust.remember().unwrap();
     symlink("../ssh", root.join("disk/planted.csv")).unwrap();
-    let refused = settle("home/hf/hub/planted.csv", Backend::Vllm).unwrap_err();
+    let refused = resolve("home/hf/hub/planted.csv", Backend::Vllm).unwrap_err();
     assert!(refused.contains("disk/planted.csv`, which a container may have made"), "{refused}");
 }
 

@@ -9,8 +9,8 @@ use host::{
 
 use super::{args_reason, gpus};
 use crate::run_plan::{
-    Access, Because, Cover, Identity, Input, InputBy, Limit, Mount, MountVariable, Network, Pin,
-    Pull, Root, RunPlan, Tmpfs, Variable,
+    Access, Cover, Identity, Input, InputBy, Limit, Mount, MountVariable, Network, Pin, Pull,
+    Reasoned, Root, RunPlan, Tmpfs, Variable,
 };
 
 /// `docker run …` or `podman run …` for the plan.
@@ -35,7 +35,7 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
         args,
         notes: _,       // told, not done
         missed_gpus: _, // told, not done
-        doubts: _,      // told, not done
+        warnings: _,    // told, not done
     } = plan;
     let mut parts = vec![Part::new([engine.program.as_str(), "run"], "starts a container")];
     match supervision {
@@ -86,7 +86,7 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
             "Podman would show the proxies of your shell in `inspect`, passwords among them",
         ));
     }
-    if let Some(Because { value, .. }) = image
+    if let Some(Reasoned { value, .. }) = image
         && value.pull == Pull::Never
     {
         parts.push(Part::new(["--pull", "never"], "the image is only ever built here"));
@@ -95,7 +95,7 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
     parts.extend(gpus::parts(engine, plan));
     parts.extend(network_part(network));
     parts.push(Part::new(["--shm-size", &shm_size.value], &shm_size.reason));
-    if let Some(Because { value: Root::ReadOnly, reason }) = root {
+    if let Some(Reasoned { value: Root::ReadOnly, reason }) = root {
         parts.push(Part::new(["--read-only"], reason));
     }
     parts.extend(limits.iter().map(limit_part));
@@ -117,7 +117,7 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
     for Variable { name, value, reason } in env {
         parts.push(Part::new(["--env", &format!("{name}={value}")], reason));
     }
-    if let Some(Because { value, reason }) = image {
+    if let Some(Reasoned { value, reason }) = image {
         parts.push(Part::new([value.reference.as_str()], reason));
     }
     if !args.is_empty() {
@@ -127,8 +127,8 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
 }
 
 /// Identity follows the mode. Measured on Docker 20.10 and 26.1, Podman 4.3 and 5.4.
-fn identity_parts(engine: &Engine, identity: &Because<Identity>) -> Vec<Part> {
-    let Because { value: Identity { uid, gid, groups }, reason } = identity;
+fn identity_parts(engine: &Engine, identity: &Reasoned<Identity>) -> Vec<Part> {
+    let Reasoned { value: Identity { uid, gid, groups }, reason } = identity;
     let ids = [Piece::Uid(*uid), Piece::Text(":".to_owned()), Piece::Gid(*gid)];
     let caller = Part { words: vec!["--user".into(), Word::of(ids)], reason: reason.clone() };
     let mut parts = match engine.mode {
@@ -162,8 +162,8 @@ fn identity_parts(engine: &Engine, identity: &Because<Identity>) -> Vec<Part> {
     parts
 }
 
-fn network_part(network: &Because<Network>) -> Option<Part> {
-    let Because { value, reason } = network;
+fn network_part(network: &Reasoned<Network>) -> Option<Part> {
+    let Reasoned { value, reason } = network;
     match value {
         Network::Default => None,
         Network::WithHost { address } => {
@@ -174,8 +174,8 @@ fn network_part(network: &Because<Network>) -> Option<Part> {
     }
 }
 
-fn limit_part(limit: &Because<Limit>) -> Part {
-    let Because { value, reason } = limit;
+fn limit_part(limit: &Reasoned<Limit>) -> Part {
+    let Reasoned { value, reason } = limit;
     match value {
         Limit::NoCapabilities => Part::new(["--cap-drop", "ALL"], reason),
         Limit::NoNewPrivileges => Part::new(["--security-opt", "no-new-privileges"], reason),

@@ -29,7 +29,7 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
         args,
         notes: _,       // told, not done
         missed_gpus: _, // told, not done
-        doubts: _,      // told, not done
+        warnings: _,    // told, not done
     } = plan;
     let mut variables = vec![];
     if supervision.is_some() {

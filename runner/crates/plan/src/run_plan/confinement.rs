@@ -7,7 +7,7 @@ use host::{exit::Usage, machine::Host, paths::host_path::HostPath};
 use hub::boundary::Secret;
 use serde::Serialize;
 
-use super::{Access, Because, Input, InputBy, Mount, because};
+use super::{Access, Input, InputBy, Mount, Reasoned, reasoned};
 use crate::options::Settings;
 
 /// Processes and threads that a container may have. A stack starts some threads for each processor,
@@ -38,20 +38,20 @@ pub enum Limit {
 ///
 /// # Errors
 /// When the engine cannot enforce one that was asked for.
-pub(super) fn limits(options: &Settings, engine: &Engine) -> Result<Vec<Because<Limit>>, Usage> {
+pub(super) fn limits(options: &Settings, engine: &Engine) -> Result<Vec<Reasoned<Limit>>, Usage> {
     let security = &options.security;
     let mut limits = vec![];
     if !security.keep_capabilities {
-        limits.push(because(
+        limits.push(reasoned(
             Limit::NoCapabilities,
             "a benchmark needs none of root's powers, not even where it is root inside",
         ));
     }
     if !security.allow_new_privileges {
-        limits.push(because(Limit::NoNewPrivileges, "and no program of the image gains any"));
+        limits.push(reasoned(Limit::NoNewPrivileges, "and no program of the image gains any"));
     }
     if !security.no_pids_limit && engine.limits.processes {
-        limits.push(because(
+        limits.push(reasoned(
             Limit::Processes(MOST_PROCESSES),
             "a run that forks without end stops before the machine does",
         ));
@@ -64,10 +64,10 @@ pub(super) fn limits(options: &Settings, engine: &Engine) -> Result<Vec<Because<
                 engine.mode
             )));
         }
-        limits.push(because(Limit::Memory(memory.clone()), "asked for with --memory"));
+        limits.push(reasoned(Limit::Memory(memory.clone()), "asked for with --memory"));
     }
     if security.no_selinux_label {
-        limits.push(because(
+        limits.push(reasoned(
             Limit::SelinuxOff,
             "asked for with --no-selinux-label: your folders keep their labels",
         ));
@@ -84,8 +84,8 @@ pub(super) fn notes(options: &Settings, engine: &Engine) -> Vec<String> {
     processes.into_iter().collect()
 }
 
-/// What about the limits will surprise.
-pub(super) fn doubts(options: &Settings, host: &Host) -> Vec<String> {
+/// What about the limits will warning.
+pub(super) fn warnings(options: &Settings, host: &Host) -> Vec<String> {
     let selinux = (host.selinux && !options.security.no_selinux_label).then(|| {
         "SELinux is on, and may close the mounted folders to the container; --no-selinux-label runs \
          it without a label. Nothing is relabelled, because that would last"

@@ -10,7 +10,7 @@ use host::{
     machine::Host,
 };
 
-use super::{Because, because};
+use super::{Reasoned, reasoned};
 
 /// Why a machine with AMD GPUs alone runs on the CPU.
 const AMD_ALONE: &str = "this machine has only an AMD GPU, and no image has ROCm";
@@ -39,10 +39,10 @@ pub(super) fn devices(
     backend: Backend,
     host: &Host,
     engine: &Engine,
-) -> Result<Because<Devices>, Usage> {
+) -> Result<Reasoned<Devices>, Usage> {
     match asked {
         Gpus::Auto if !backend.uses_gpus() => {
-            Ok(because(Devices::None, format!("auto: the `{backend}` backend uses none")))
+            Ok(reasoned(Devices::None, format!("auto: the `{backend}` backend uses none")))
         }
         Gpus::Auto => Ok(automatic(host, engine)),
         Gpus::Exactly(Devices::All | Devices::Count(_) | Devices::List(_))
@@ -64,7 +64,7 @@ pub(super) fn devices(
             (Devices::Count(asked), Some(there)) if *asked as usize > there => {
                 Err(Usage(format!("--gpus asks for {asked} GPUs, and this machine has {there}")))
             }
-            _ => Ok(because(devices.clone(), "asked for with --gpus")),
+            _ => Ok(reasoned(devices.clone(), "asked for with --gpus")),
         },
     }
 }
@@ -80,19 +80,19 @@ const fn has_amd_alone(host: &Host) -> bool {
     host.amd_driver && !host.has_nvidia()
 }
 
-fn automatic(host: &Host, engine: &Engine) -> Because<Devices> {
+fn automatic(host: &Host, engine: &Engine) -> Reasoned<Devices> {
     if has_amd_alone(host) {
-        return because(Devices::None, format!("auto: {AMD_ALONE}"));
+        return reasoned(Devices::None, format!("auto: {AMD_ALONE}"));
     }
     if !host.has_nvidia() {
-        return because(Devices::None, "auto: this machine has no NVIDIA GPU");
+        return reasoned(Devices::None, "auto: this machine has no NVIDIA GPU");
     }
     let found = match host.nvidia_gpus {
         0 => "GPU of WSL2 (`/dev/dxg`)".to_owned(),
         count => format!("{count} NVIDIA GPU(s)"),
     };
     if engine.nvidia != Nvidia::No {
-        return because(Devices::All, format!("auto: {found} found"));
+        return reasoned(Devices::All, format!("auto: {found} found"));
     }
     let mode = engine.mode;
     let then = if mode.is_podman() {
@@ -100,7 +100,7 @@ fn automatic(host: &Host, engine: &Engine) -> Because<Devices> {
     } else {
         "restart it"
     };
-    because(
+    reasoned(
         Devices::None,
         format!(
             "auto: {mode} cannot hand over the {found} found; install the NVIDIA Container Toolkit \
@@ -113,7 +113,7 @@ fn automatic(host: &Host, engine: &Engine) -> Because<Devices> {
 pub(super) fn missed(
     asked: &Gpus,
     backend: Backend,
-    gpus: &Because<Devices>,
+    gpus: &Reasoned<Devices>,
     host: &Host,
 ) -> Option<String> {
     let there_are = host.nvidia_gpus > 0 || host.amd_driver;
@@ -133,7 +133,7 @@ mod tests {
     use engine::{Client, Engine, Mode, Nvidia, Place, testing::engine};
     use host::{
         gpus::{Devices, Gpus},
-        machine::{Host, surroundings::Surroundings},
+        machine::{Host, isolation::Isolation},
         testing::host,
     };
 
@@ -201,7 +201,7 @@ mod tests {
         let docker = engine(Mode::DockerRootful);
         let auto = plan("auto", &host, &docker);
         assert_eq!(auto.gpus.value, Devices::None);
-        insta::assert_snapshot!(auto.surprise().unwrap(), @"NO GPU is used: the benchmark runs on the CPU (auto: this machine has only an AMD GPU, and no image has ROCm); pass `--gpus none` if you mean that");
+        insta::assert_snapshot!(auto.warning().unwrap(), @"NO GPU is used: the benchmark runs on the CPU (auto: this machine has only an AMD GPU, and no image has ROCm); pass `--gpus none` if you mean that");
         for (asked, mode) in [("all", Mode::DockerRootful), ("2", Mode::Host)] {
             let request = request(&format!("--gpus {asked}"));
             let options = Settings::new(request, &host).unwrap();
@@ -212,7 +212,7 @@ mod tests {
                 insta::assert_snapshot!(error, @"--gpus asks for GPUs, but this machine has only an AMD GPU, and no image has ROCm; run on the CPU with `--gpus none`, or use a machine with an NVIDIA GPU");
             }
         }
-        assert_eq!(plan("none", &host, &docker).surprise(), None);
+        assert_eq!(plan("none", &host, &docker).warning(), None);
         let both = Host { nvidia_gpus: 1, ..host };
         assert_eq!(plan("all", &both, &docker).gpus.value, Devices::All);
     }
@@ -245,8 +245,8 @@ mod tests {
 
     #[test]
     fn the_gpu_of_wsl_is_found_and_not_counted() {
-        let surroundings = Surroundings { wsl_gpu: true, ..Surroundings::default() };
-        let host = Host { surroundings, ..host() };
+        let isolation = Isolation { wsl_gpu: true, ..Isolation::default() };
+        let host = Host { isolation, ..host() };
         let mut docker = engine(Mode::DockerRootful);
         assert_eq!(plan("auto", &host, &docker).gpus.value, Devices::None);
         docker.nvidia = Nvidia::Gpus;
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn run_without_the_gpus_of_its_machine_says_so() {
         let missed =
-            |asked: &str, host: &Host, engine: &Engine| plan(asked, host, engine).surprise();
+            |asked: &str, host: &Host, engine: &Engine| plan(asked, host, engine).warning();
         let four = Host { nvidia_gpus: 4, ..host() };
         let docker = engine(Mode::DockerRootful);
         insta::assert_snapshot!(missed("auto", &four, &docker).unwrap(), @"NO GPU is used: the benchmark runs on the CPU (auto: docker, rootful cannot hand over the 4 NVIDIA GPU(s) found; install the NVIDIA Container Toolkit and restart it); pass `--gpus none` if you mean that");

@@ -15,7 +15,7 @@ pub(super) struct Placed {
     pub(super) places: Vec<Input>,
     /// The benchmark's arguments, each path replaced by the one that the benchmark sees.
     pub(super) args: Vec<String>,
-    pub(super) doubts: Vec<String>,
+    pub(super) warnings: Vec<String>,
 }
 
 /// Gives every local input a place.
@@ -30,14 +30,14 @@ pub(super) fn place(
     let mut placed = Placed {
         places: vec![],
         args: options.args.clone(),
-        doubts: options.inputs.doubts.clone(),
+        warnings: options.inputs.warnings.clone(),
     };
     for input in &options.inputs.local {
         let arg = &options.args[input.argument];
         check(input, backend).map_err(|why| Usage(format!("`{arg}`: {why}")))?;
         let (place, seen) = if container {
             let cache = backend.needs_hub_cache().then_some(&options.cache);
-            placed.doubts.extend(doubt(input));
+            placed.warnings.extend(warning(input));
             in_container(input, cache)
         } else {
             itself(input)
@@ -110,7 +110,7 @@ fn check(input: &LocalInput, backend: Backend) -> Result<(), String> {
 }
 
 /// A warning when a container does not see all that the input's folder shows here.
-fn doubt(input: &LocalInput) -> Option<String> {
+fn warning(input: &LocalInput) -> Option<String> {
     let (link, leads_to) = input.found.as_ref()?.leads_out.as_ref()?;
     Some(format!(
         "`{}` leads to `{}`, which the container does not see; if your {} needs it, name a copy \
@@ -228,9 +228,9 @@ mod tests {
         let model = found(options(&["backend.model=./m"], &[]), |found| {
             found.leads_out = Some(("/m/weights".into(), "/far/weights".into()));
         });
-        let doubts = |container| place(&model, Backend::Pytorch, container).unwrap().doubts;
-        insta::assert_snapshot!(doubts(true).join("\n"), @"`/m/weights` leads to `/far/weights`, which the container does not see; if your model needs it, name a copy without links, made with `cp -rL`");
-        assert_eq!(doubts(false), [""; 0]);
+        let warnings = |container| place(&model, Backend::Pytorch, container).unwrap().warnings;
+        insta::assert_snapshot!(warnings(true).join("\n"), @"`/m/weights` leads to `/far/weights`, which the container does not see; if your model needs it, name a copy without links, made with `cp -rL`");
+        assert_eq!(warnings(false), [""; 0]);
     }
 
     #[test]

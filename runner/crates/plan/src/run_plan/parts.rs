@@ -5,7 +5,7 @@ use serde::Serialize;
 
 /// A value and why it is what it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Because<T> {
+pub struct Reasoned<T> {
     /// The value.
     pub value: T,
     /// Why, in one line.

@@ -80,9 +80,9 @@ fn local_paths_are_mounted_and_the_arguments_follow() {
 #[test]
 fn what_will_surprise_is_told_at_once() {
     let mut plan = plan(request(""), &host(), &engine(Mode::DockerRootful));
-    assert_eq!(plan.surprise(), None);
-    plan.doubts = vec!["a".to_owned(), "b".to_owned()];
-    assert_eq!(plan.surprise().as_deref(), Some("a; b"));
+    assert_eq!(plan.warning(), None);
+    plan.warnings = vec!["a".to_owned(), "b".to_owned()];
+    assert_eq!(plan.warning().as_deref(), Some("a; b"));
 }
 
 #[test]
@@ -111,11 +111,11 @@ fn a_containers_localhost_is_not_this_machine() {
         let asked = request("--backend vllm");
         let plan = plan(asked, &host, &engine(mode));
         let given = plan.env.iter().find(|variable| variable.name == "VLLM_ENDPOINT").unwrap();
-        (given.value.clone(), plan.surprise())
+        (given.value.clone(), plan.warning())
     };
-    let (given, surprise) = told("http://localhost:8000/v1", Mode::DockerRootful);
+    let (given, warning) = told("http://localhost:8000/v1", Mode::DockerRootful);
     assert_eq!(given, "http://host.docker.internal:8000/v1");
-    insta::assert_snapshot!(surprise.unwrap(), @"VLLM_ENDPOINT names `http://localhost:8000/v1`, which in a container is the container itself: it is given `http://host.docker.internal:8000/v1`, where a server is reached that listens on more than the loopback, as with `--host 0.0.0.0`");
+    insta::assert_snapshot!(warning.unwrap(), @"VLLM_ENDPOINT names `http://localhost:8000/v1`, which in a container is the container itself: it is given `http://host.docker.internal:8000/v1`, where a server is reached that listens on more than the loopback, as with `--host 0.0.0.0`");
     for (endpoint, mode) in
         [("http://gpu7:8000/v1", Mode::DockerRootful), ("http://localhost:8000/v1", Mode::Host)]
     {
@@ -132,7 +132,7 @@ fn where_nobody_knows_this_machines_address_that_is_said() {
         let engine = Engine { version: version.to_owned(), ..engine(mode) };
         let plan = plan(asked, &host, &engine);
         let words = command_line(&engine, &plan).argv().join(" ");
-        (words.contains("--add-host"), plan.surprise().unwrap_or_default())
+        (words.contains("--add-host"), plan.warning().unwrap_or_default())
     };
     let here = "http://host.docker.internal:8000/v1";
     let (added, said) = told(here, Mode::PodmanRootless, "4.3.1");
@@ -244,7 +244,7 @@ fn podman_takes_other_words_where_it_must() {
         ];
         let shown = words.windows(2).filter(|pair| what.contains(&&*pair[0]));
         let shown = shown.map(|pair| pair.join(" ")).collect::<Vec<_>>().join("\n");
-        format!("{} {}\n{shown}\n{:?}\n", engine.program, engine.version, plan.doubts)
+        format!("{} {}\n{shown}\n{:?}\n", engine.program, engine.version, plan.warnings)
     });
     insta::assert_snapshot!("podman", shown.join("\n"));
 }
@@ -278,9 +278,9 @@ fn every_limit_can_be_taken_off() {
             ["--read-only", "--cap-drop", "--security-opt", "--pids-limit", "/dev/null"];
         let is_limit = |word: &&String| of_limits.iter().any(|limit| word.contains(limit));
         let limits: Vec<_> = words.iter().filter(is_limit).cloned().collect();
-        (limits, plan.doubts)
+        (limits, plan.warnings)
     };
-    let (confined, doubts) = limits(&run);
+    let (confined, warnings) = limits(&run);
     insta::assert_snapshot!(confined.join("\n"), @r#"
     --read-only
     --cap-drop
@@ -289,7 +289,7 @@ fn every_limit_can_be_taken_off() {
     type=bind,source=/dev/null,"target=/home/user/.cache/huggingface/token",readonly
     type=bind,source=/dev/null,"target=/home/user/.cache/huggingface/a ""b",readonly
     "#);
-    assert!(doubts[0].starts_with("SELinux is on"), "{doubts:?}");
+    assert!(warnings[0].starts_with("SELinux is on"), "{warnings:?}");
     run.settings.security = security;
     assert_eq!(limits(&run), (vec!["--security-opt".to_owned()], vec![]));
 }

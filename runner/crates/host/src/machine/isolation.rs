@@ -21,7 +21,7 @@ const WSL: &str = "usr/lib/wsl/lib";
 
 /// What surrounds this program.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Surroundings {
+pub struct Isolation {
     /// Whether it is in a container, and Docker outside of it.
     pub container: bool,
     /// Whether its temporary folders are a service's own.
@@ -34,7 +34,7 @@ pub struct Surroundings {
     pub wsl_gpu: bool,
 }
 
-impl Surroundings {
+impl Isolation {
     /// Looks at this machine, for a user with this home.
     pub fn read(home: Option<&Path>) -> Self {
         Self { snap: snap::folder(home), ..Self::below(Path::new("/")) }
@@ -108,7 +108,7 @@ fn is_nvidia(libraries: &Path) -> bool {
 mod tests {
     use std::{fs, path::Path};
 
-    use super::Surroundings;
+    use super::Isolation;
 
     #[test]
     fn a_services_own_tmp_and_a_container_are_known() {
@@ -117,16 +117,16 @@ mod tests {
         fs::create_dir_all(at("proc/self")).unwrap();
         let plain = "39 25 8:1 / /tmp rw,relatime shared:1 - tmpfs tmpfs rw\n";
         fs::write(at("proc/self/mountinfo"), plain).unwrap();
-        assert_eq!(Surroundings::below(root.path()), Surroundings::default());
+        assert_eq!(Isolation::below(root.path()), Isolation::default());
         let private =
             "40 25 8:1 /tmp/systemd-private-0a-bench.service-x/tmp /tmp rw - ext4 /dev/sda1 rw\n";
         fs::write(at("proc/self/mountinfo"), format!("{plain}{private}")).unwrap();
-        let found = Surroundings::below(root.path());
+        let found = Isolation::below(root.path());
         assert!(found.private_tmp && !found.container);
         assert!(found.hides(Path::new("/tmp/x")) && found.hides(Path::new("/var/tmp")));
         assert!(!found.hides(Path::new("/run/user/7")));
         fs::write(at(".dockerenv"), "").unwrap();
-        assert!(Surroundings::below(root.path()).container);
+        assert!(Isolation::below(root.path()).container);
     }
 
     #[test]
@@ -147,7 +147,7 @@ mod tests {
         fs::create_dir_all(at("proc/70")).unwrap();
         fs::write(at("proc/self/mountinfo"), &mounts).unwrap();
         fs::write(at(".dockerenv"), "").unwrap();
-        let found = || Surroundings::below(root.path());
+        let found = || Isolation::below(root.path());
         assert!(found().hides(Path::new("/tmp")) && !found().hides(&folder.path().join("x")));
         fs::write(at("proc/70/comm"), "dockerd\n").unwrap();
         assert!(!found().hides(Path::new("/tmp")));
@@ -157,7 +157,7 @@ mod tests {
     fn a_gpu_of_wsl_counts_unless_it_is_known_to_be_another_makers() {
         let root = tempfile::tempdir().unwrap();
         let at = |name: &str| root.path().join(name);
-        let found = || Surroundings::below(root.path()).wsl_gpu;
+        let found = || Isolation::below(root.path()).wsl_gpu;
         assert!(!found());
         fs::create_dir_all(at("dev")).unwrap();
         fs::write(at("dev/dxg"), "").unwrap();
