@@ -64,7 +64,7 @@ fn a_newer_source_has_its_program_built_again() {
         tree.file("bin/cargo", CARGO, 5);
         let output = tree.run(&tree.path(SCRIPT));
         assert_eq!(text(&output.stdout), "built\n", "{output:?}");
-        let asked = format!("build --profile {profile} --package runner\n");
+        let asked = format!("build --profile {profile} --package aienergyscore\n");
         assert!(text(&output.stderr).ends_with(&asked), "{output:?}");
     }
 }
