@@ -1,28 +1,17 @@
 //! A run, from the request to the exit code: the only place where a plan meets the world.
 
 mod aftermath;
-mod client_watch;
-mod container;
 mod dry_run;
 mod earlier_runs;
 mod fetch;
 mod launch;
-mod loadable;
 mod lock;
-mod other_files;
 mod outcome;
-mod output_file;
 mod prepare;
-mod pump;
-mod reaper;
 mod repeat;
-mod same_folders;
-mod supervise;
 mod supervised;
-mod survivors;
-mod unfinished;
 
-use engine::{self, Detected};
+use engine::Detected;
 use host::{exit::Exit, machine::Host};
 use hub::boundary::trust::Trust;
 use plan::{
@@ -31,7 +20,7 @@ use plan::{
 };
 
 pub use fetch::fetch;
-pub use reaper::reap;
+pub use supervised::reaper::reap;
 
 /// What the user wants to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

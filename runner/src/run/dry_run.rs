@@ -13,7 +13,8 @@ use hub::token::TokenSource;
 use plan::{render::command_line, run_plan::RunPlan};
 use serde_json::json;
 
-use super::{Planned, Show, loadable};
+use super::{Planned, Show};
+use crate::run::prepare::loadable;
 
 /// Prints the planned command in the form that was asked for, and its warnings.
 pub(super) fn show(planned: &Planned, show: Show) -> anyhow::Result<Exit> {

@@ -11,7 +11,7 @@ use host::{
     run_files::run_id::{PREFIX, runner_of},
 };
 
-use super::survivors;
+use crate::run::supervised::survivors;
 
 /// How long an engine has to list its containers: a run does not wait for one that hangs.
 const PATIENCE: Duration = Duration::from_secs(10);

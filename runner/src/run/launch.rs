@@ -27,14 +27,16 @@ use serde_json::json;
 
 use super::{
     Planned, Show, aftermath, earlier_runs,
-    other_files::{self, is_missing},
     outcome::{self, Evidence},
-    output_file,
     prepare::Prepared,
     repeat,
     supervised::{Over, Supervised},
 };
 use crate::metering;
+use crate::run::aftermath::{
+    other_files::{self, is_missing},
+    output_file,
+};
 
 /// Why nothing is metered beside a container of another kernel.
 const FAR: &str = "the container ran under another kernel, on another machine or in a virtual one, and \

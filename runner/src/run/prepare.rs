@@ -1,5 +1,8 @@
 //! What must be so before a benchmark starts: folders, the results folder for us alone, an image.
 
+pub(super) mod loadable;
+mod unfinished;
+
 use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
@@ -18,7 +21,8 @@ use plan::{
 };
 use reports::Folder;
 
-use super::{Planned, loadable, lock::ResultsLock, unfinished::remove_unfinished};
+use self::unfinished::remove_unfinished;
+use super::{Planned, lock::ResultsLock};
 
 /// A run whose folders are ready, and its hold on the results folder.
 #[derive(Debug)]

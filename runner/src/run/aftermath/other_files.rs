@@ -37,13 +37,13 @@ enum Cause {
 }
 
 /// Whether the words of an engine's client say that the source of a mount is missing.
-pub(super) fn is_missing(said: &str) -> bool {
+pub(crate) fn is_missing(said: &str) -> bool {
     MISSING.iter().any(|words| said.contains(words))
 }
 
 /// One message for a run whose container would get other folders than `different`; without any, the
 /// engine named the one that is missing.
-pub(super) fn message(engine: &Engine, different: &[&HostPath], isolation: &Isolation) -> String {
+pub(crate) fn message(engine: &Engine, different: &[&HostPath], isolation: &Isolation) -> String {
     told(engine, different, &cause(engine, different, isolation))
 }
 

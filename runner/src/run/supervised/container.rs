@@ -16,9 +16,9 @@ use host::{
 };
 use plan::run_plan::RunPlan;
 
-use super::{
+use crate::run::{
     outcome::{self, ContainerState},
-    survivors::{self, Marks},
+    supervised::survivors::{self, Marks},
 };
 
 /// How long after its client's end a container may still appear, or appear again: Podman 4.3's service
@@ -39,11 +39,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// The container of a run, or the processes in its place on the host engine.
 #[derive(Debug, Clone)]
-pub(super) struct Container {
-    pub(super) engine: Engine,
-    pub(super) name: String,
+pub(crate) struct Container {
+    pub(crate) engine: Engine,
+    pub(crate) name: String,
     /// The file that the engine's client writes its id to.
-    pub(super) cidfile: PathBuf,
+    pub(crate) cidfile: PathBuf,
 }
 
 impl Container {
@@ -51,7 +51,7 @@ impl Container {
     ///
     /// # Errors
     /// When it is the plan of a command by hand.
-    pub(super) fn of(engine: &Engine, plan: &RunPlan) -> anyhow::Result<Self> {
+    pub(crate) fn of(engine: &Engine, plan: &RunPlan) -> anyhow::Result<Self> {
         let supervision = plan.supervision.as_ref().context("a run has a name")?;
         Ok(Self {
             engine: engine.clone(),
@@ -61,12 +61,12 @@ impl Container {
     }
 
     /// Its id, once the engine's client has told it.
-    pub(super) fn id(&self) -> Option<String> {
+    pub(crate) fn id(&self) -> Option<String> {
         container_id::read(&self.cidfile)
     }
 
     /// What its processes are known by; `id` is what its id was.
-    pub(super) fn marks(&self, id: Option<String>) -> Marks {
+    pub(crate) fn marks(&self, id: Option<String>) -> Marks {
         Marks::of(&self.name, self.id().or(id))
     }
 
@@ -74,7 +74,7 @@ impl Container {
     ///
     /// # Errors
     /// When the file that shows it cannot be made.
-    pub(super) fn mark_alive(&self) -> anyhow::Result<Option<RunFile>> {
+    pub(crate) fn mark_alive(&self) -> anyhow::Result<Option<RunFile>> {
         if !self.engine.has_containers() {
             return Ok(None);
         }
@@ -84,7 +84,7 @@ impl Container {
     }
 
     /// What the engine says of it.
-    pub(super) fn state(&self) -> ContainerState {
+    pub(crate) fn state(&self) -> ContainerState {
         match self.engine.ask(Query::State(&self.name)) {
             None => ContainerState::NoContainers,
             Some(Ok(answer)) => outcome::parse_state(&answer),
@@ -97,7 +97,7 @@ impl Container {
     ///
     /// # Errors
     /// When the file stays. That the engine refuses or does not answer is a warning.
-    pub(super) fn remove(&self, late: bool, id: Option<String>) -> anyhow::Result<()> {
+    pub(crate) fn remove(&self, late: bool, id: Option<String>) -> anyhow::Result<()> {
         // Podman 5.8 deletes the file with the id together with the container.
         let marks = self.marks(id);
         let request = Query::Remove(&self.name);
@@ -132,7 +132,7 @@ impl Container {
 ///
 /// # Errors
 /// When the engine cannot be asked.
-pub(super) fn keep_removing(
+pub(crate) fn keep_removing(
     patience: Duration,
     remove: impl Fn() -> anyhow::Result<Captured>,
 ) -> anyhow::Result<Captured> {

@@ -16,7 +16,7 @@ const DEEPEST: usize = 4;
 
 /// A list of the mounts that a container gets. It goes with this value.
 #[derive(Debug)]
-pub(super) struct List<'a> {
+pub(crate) struct List<'a> {
     results: &'a Folder,
     name: &'a str,
     plan: &'a RunPlan,
@@ -27,7 +27,7 @@ impl<'a> List<'a> {
     ///
     /// # Errors
     /// When a mount is gone, or the folder is full.
-    pub(super) fn write(
+    pub(crate) fn write(
         results: &'a Folder,
         engine: &Engine,
         plan: &'a RunPlan,
@@ -48,7 +48,7 @@ impl<'a> List<'a> {
 
     /// The folders that are others in the container, if it said so; the results folder if it did not
     /// find the list.
-    pub(super) fn different(&self) -> Vec<&HostPath> {
+    pub(crate) fn different(&self) -> Vec<&HostPath> {
         let answer = self.results.dir().read(self.name, LONGEST).ok();
         let answer = answer.and_then(|text| serde_json::from_slice::<Answer>(&text).ok());
         let results = vec![contract::path::RESULTS.to_owned()];

@@ -22,10 +22,12 @@ use plan::options::Settings;
 use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::{consts, flag};
 
-use super::{
-    container::{Container, keep_removing},
+use crate::run::{
     lock::ResultsLock,
-    survivors::{self, Marks},
+    supervised::{
+        container::{Container, keep_removing},
+        survivors::{self, Marks},
+    },
 };
 
 /// What the runner says when it has cleaned up itself.
@@ -48,12 +50,12 @@ const DISMISSAL: Duration = Duration::from_secs(5);
 /// The runner's end of its reaper; none for an engine without containers, whose child process
 /// notices by itself.
 #[derive(Debug)]
-pub(super) struct Reaper(Option<(PipeWriter, Child)>);
+pub(crate) struct Reaper(Option<(PipeWriter, Child)>);
 
 impl Reaper {
     /// Starts the reaper of a run. It shares the lock of the results folder, if there is one, which is
     /// thus not free before the container is gone.
-    pub(super) fn start(
+    pub(crate) fn start(
         container: &Container,
         options: &Settings,
         lock: Option<&ResultsLock>,
@@ -89,7 +91,7 @@ impl Reaper {
     ///
     /// # Errors
     /// When the reaper is gone.
-    pub(super) fn watch(&mut self, client: u32) -> anyhow::Result<()> {
+    pub(crate) fn watch(&mut self, client: u32) -> anyhow::Result<()> {
         let Some((writer, _)) = &mut self.0 else { return Ok(()) };
         writeln!(writer, "{client}").context("telling the process that cleans up of the client")
     }
@@ -99,7 +101,7 @@ impl Reaper {
     ///
     /// # Errors
     /// When it cannot be told or waited for.
-    pub(super) fn dismiss(self) -> anyhow::Result<()> {
+    pub(crate) fn dismiss(self) -> anyhow::Result<()> {
         let Some((mut writer, mut child)) = self.0 else { return Ok(()) };
         // A reaper that is dead already needs no word.
         let told = writer.write_all(DISMISSED.as_bytes());

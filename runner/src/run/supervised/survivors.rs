@@ -22,7 +22,7 @@ const DYING: Duration = Duration::from_secs(2);
 
 /// What the processes of a run are known by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Marks {
+pub(crate) struct Marks {
     /// The run's id, which is in the environment of the entrypoint and of all that it starts.
     pub run_id: String,
     /// The container's name, which is among the words of what Podman starts to make it.
@@ -33,7 +33,7 @@ pub(super) struct Marks {
 
 impl Marks {
     /// Those of the run whose container has this name and this id.
-    pub(super) fn of(container: &str, id: Option<String>) -> Self {
+    pub(crate) fn of(container: &str, id: Option<String>) -> Self {
         Self {
             run_id: container.strip_prefix(PREFIX).unwrap_or(container).to_owned(),
             container: container.to_owned(),
@@ -42,7 +42,7 @@ impl Marks {
     }
 
     /// The processes of the benchmark itself.
-    pub(super) fn benchmark(&self) -> Vec<Process> {
+    pub(crate) fn benchmark(&self) -> Vec<Process> {
         let processes = Processes::of_this_machine();
         let variable = format!("{}={}", env::RUN_ID, self.run_id);
         let is_ours = |pid: &u32| {
@@ -61,13 +61,13 @@ impl Marks {
 }
 
 /// The names of all containers that Podman makes or holds.
-pub(super) fn containers() -> BTreeSet<String> {
+pub(crate) fn containers() -> BTreeSet<String> {
     let processes = Processes::of_this_machine();
     processes.pids().filter_map(|pid| container_of_conmon(&processes, pid)).collect()
 }
 
 /// The processes that make or hold Podman's container `name`, and all that come from them.
-pub(super) fn makers(name: &str) -> Vec<Process> {
+pub(crate) fn makers(name: &str) -> Vec<Process> {
     let processes = Processes::of_this_machine();
     let is_maker =
         |pid: &u32| container_of_conmon(&processes, *pid).is_some_and(|held| held == name);
@@ -85,14 +85,14 @@ fn container_of_conmon(processes: &Processes, pid: u32) -> Option<String> {
 }
 
 /// Whether a process has a variable of any run in its environment: a benchmark goes on there.
-pub(super) fn works(process: &Process) -> bool {
+pub(crate) fn works(process: &Process) -> bool {
     let name = format!("{}=", env::RUN_ID);
     let variables = Processes::of_this_machine().list(process.pid, "environ");
     variables.iter().any(|variable| variable.starts_with(name.as_bytes()))
 }
 
 /// Ends the benchmark's processes: asks them first if they have `grace` for it. What is left.
-pub(super) fn end_benchmark(marks: &Marks, grace: Duration) -> Ended {
+pub(crate) fn end_benchmark(marks: &Marks, grace: Duration) -> Ended {
     let found = marks.benchmark();
     if found.is_empty() {
         return Ended::default();
@@ -113,14 +113,14 @@ pub(super) fn end_benchmark(marks: &Marks, grace: Duration) -> Ended {
 }
 
 /// Ends what Podman left of a container that is removed, if it does not end by itself.
-pub(super) fn end_makers(marks: &Marks) -> Ended {
+pub(crate) fn end_makers(marks: &Marks) -> Ended {
     let found = makers(&marks.container);
     wait(&found, DYING);
     end(&found.into_iter().filter(Process::is_alive).collect::<Vec<_>>())
 }
 
 /// Kills these.
-pub(super) fn end(found: &[Process]) -> Ended {
+pub(crate) fn end(found: &[Process]) -> Ended {
     signal(found, Signal::KILL);
     wait(found, DYING);
     let left = found.iter().filter(|process| process.is_alive()).copied().collect();
@@ -129,7 +129,7 @@ pub(super) fn end(found: &[Process]) -> Ended {
 
 /// What became of processes.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct Ended {
+pub(crate) struct Ended {
     /// Those that were there.
     pub pids: Vec<u32>,
     /// Those that still are.
@@ -138,7 +138,7 @@ pub(super) struct Ended {
 
 impl Ended {
     /// What to tell the user of those that are left.
-    pub(super) fn warning(&self) -> Option<String> {
+    pub(crate) fn warning(&self) -> Option<String> {
         let pids: Vec<_> = self.left.iter().map(|process| process.pid.to_string()).collect();
         (!pids.is_empty()).then(|| {
             let pids = pids.join(" ");
@@ -169,7 +169,7 @@ fn wait(processes: &[Process], patience: Duration) {
 
 /// A process, told from a later one of the same number by its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Process {
+pub(crate) struct Process {
     pub pid: u32,
     pub start: u64,
 }
@@ -181,7 +181,7 @@ impl Process {
     }
 
     /// Whether it is still there.
-    pub(super) fn is_alive(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         Self::of(self.pid).as_ref() == Some(self)
     }
 }

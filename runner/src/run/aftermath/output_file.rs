@@ -11,6 +11,6 @@ const MOST_BYTES: u64 = 16 << 20;
 ///
 /// # Errors
 /// When it is a symlink or no regular file, too large, or not readable.
-pub(super) fn read(results: &Folder, name: &str) -> io::Result<Vec<u8>> {
+pub(crate) fn read(results: &Folder, name: &str) -> io::Result<Vec<u8>> {
     results.dir().read(name, MOST_BYTES)
 }

@@ -16,7 +16,7 @@ const AGE: Duration = Duration::from_secs(600);
 ///
 /// # Errors
 /// When the folder cannot be listed.
-pub(super) fn remove_unfinished(results: &Folder, uid: u32, now: SystemTime) -> io::Result<()> {
+pub(crate) fn remove_unfinished(results: &Folder, uid: u32, now: SystemTime) -> io::Result<()> {
     let mut names = vec![];
     results.dir().visit(|name, kind| {
         if kind == Kind::File && name.as_encoded_bytes().starts_with(NEW.as_bytes()) {

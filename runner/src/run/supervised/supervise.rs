@@ -26,7 +26,9 @@ use rustix::{
 use signal_hook::{flag, iterator::Signals, low_level::signal_name};
 use streams::Stream;
 
-use super::{client_watch::ClientWatch, container::Container, pump::Pump, survivors};
+use crate::run::supervised::{
+    client_watch::ClientWatch, container::Container, pump::Pump, survivors,
+};
 
 /// How long a stopped benchmark has for its end: the entrypoint kills it after half of that.
 const GRACE: Duration = Duration::from_secs(10);
@@ -39,7 +41,7 @@ const KILLS: u32 = 3;
 
 /// How the client, or the host engine's child, ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Ended {
+pub(crate) struct Ended {
     /// Its exit code, 128+n for signal n.
     pub code: i32,
     /// The first signal that asked us to stop.
@@ -60,7 +62,7 @@ enum Event {
 }
 
 /// A benchmark under way.
-pub(super) struct Running {
+pub(crate) struct Running {
     child: Child,
     switch: PipeWriter,
     events: Receiver<Event>,
@@ -80,7 +82,7 @@ impl Running {
     ///
     /// # Errors
     /// When it cannot be started, or the machine has no more threads. Nothing is left running.
-    pub(super) fn start(
+    pub(crate) fn start(
         command: &CommandLine,
         container: &Container,
         plan: &RunPlan,
@@ -118,7 +120,7 @@ impl Running {
     }
 
     /// The process that was started.
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
@@ -127,7 +129,7 @@ impl Running {
     ///
     /// # Errors
     /// When there is no end.
-    pub(super) fn wait(self, container: &Container, what: &str) -> anyhow::Result<Ended> {
+    pub(crate) fn wait(self, container: &Container, what: &str) -> anyhow::Result<Ended> {
         let Self { mut child, switch, events, mortal, pumps, id, _over } = self;
         let mut stopping = Stopping { switch: Some(switch), signal: None, kill_at: None, kills: 0 };
         loop {

@@ -29,7 +29,7 @@ const LONGEST: usize = 8 * 1024;
 
 /// A copier at work.
 #[derive(Debug)]
-pub(super) struct Pump {
+pub(crate) struct Pump {
     ended: Receiver<()>,
     progress: Arc<Mutex<Progress>>,
 }
@@ -49,7 +49,7 @@ impl Pump {
     ///
     /// # Errors
     /// As [`Pump::start`].
-    pub(super) fn to(stream: Stream) -> io::Result<(PipeWriter, Self)> {
+    pub(crate) fn to(stream: Stream) -> io::Result<(PipeWriter, Self)> {
         let is_terminal = match stream {
             Stream::Out => io::stdout().is_terminal(),
             Stream::Err => io::stderr().is_terminal(),
@@ -80,7 +80,7 @@ impl Pump {
 
     /// Waits until all that an ended program wrote is copied, for as long as our reader needs. The end
     /// of it.
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.finish_with(GRACE)
     }
 

@@ -15,14 +15,14 @@ use hub::{
 use plan::local_input::{Found, Kind, LocalInput};
 use untrusted::escape;
 
-use super::Planned;
+use crate::run::Planned;
 
 /// Looks at the model and dataset of a run: at those that are named by a path, and without a network
 /// at those of the cache. The answers are warnings.
 ///
 /// # Errors
 /// When the run would fail for want of one.
-pub(super) fn check(planned: &Planned) -> anyhow::Result<Vec<String>> {
+pub(crate) fn check(planned: &Planned) -> anyhow::Result<Vec<String>> {
     let Planned { options, detected, plan, .. } = planned;
     let (backend, contained) = (plan.backend.value, detected.engine.has_containers());
     let keywords = Keywords::of(&options.args);

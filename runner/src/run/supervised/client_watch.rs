@@ -17,7 +17,7 @@ use engine::Query;
 use plan::run_plan::RunPlan;
 use untrusted::Dir;
 
-use super::{container::Container, survivors::Process};
+use crate::run::supervised::{container::Container, survivors::Process};
 
 /// From one look to the next.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ const MOST_BYTES: u64 = 64 * 1024;
 
 /// The client of a run, and what is known of its end without it.
 #[derive(Debug)]
-pub(super) struct ClientWatch {
+pub(crate) struct ClientWatch {
     container: Container,
     run_id: String,
     /// None where nothing proves the end.
@@ -51,7 +51,7 @@ pub(super) struct ClientWatch {
 
 impl ClientWatch {
     /// Over the client of a run, whose container's `id` is told as soon as it has been seen.
-    pub(super) fn over(container: &Container, plan: &RunPlan, id: Arc<OnceLock<String>>) -> Self {
+    pub(crate) fn over(container: &Container, plan: &RunPlan, id: Arc<OnceLock<String>>) -> Self {
         let results = plan.mounts.iter().find(|mount| mount.target == path::RESULTS);
         Self {
             container: container.clone(),
@@ -65,7 +65,7 @@ impl ClientWatch {
     ///
     /// # Errors
     /// When no thread can be started.
-    pub(super) fn start(
+    pub(crate) fn start(
         self,
         over: Receiver<()>,
         tell: impl FnOnce(String) + Send + 'static,
