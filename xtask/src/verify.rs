@@ -9,10 +9,7 @@ use aienergyscore::{
 };
 use contract::{Flavour, env};
 use engine::{self, Engine, Mode};
-use host::{
-    machine::{Environment, Host},
-    output::terminal,
-};
+use host::{environment::Environment, machine::Host, output::terminal};
 use plan::options::{Request, Settings};
 
 use crate::{

@@ -8,7 +8,8 @@ use clap::Parser as _;
 use contract::{env, path};
 use engine::{Engine, Mode};
 use host::{
-    machine::{Environment, Host, isolation::Isolation},
+    environment::Environment,
+    machine::{Host, isolation::Isolation},
     shell::{CommandLine, Part, Piece, Style, Word},
 };
 use hub::boundary::Secret;

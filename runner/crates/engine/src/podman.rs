@@ -1,7 +1,10 @@
 //! What Podman says of itself.
 
 use anyhow::{Context as _, bail};
-use host::process::{self, Captured};
+use host::{
+    environment::Environment,
+    process::{self, Captured},
+};
 use serde::Deserialize;
 
 use super::{Client, Engine, Limits, Mode, Nvidia, Place};
@@ -47,12 +50,12 @@ pub(super) fn engine(program: &str, answer: &Captured) -> anyhow::Result<Engine>
 
 /// The address of the service that `program`, Podman's client, talks to.
 fn address(program: &str) -> anyhow::Result<String> {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    if let Some(address) = variable("CONTAINER_HOST") {
+    let env = Environment::of_process();
+    if let Some(address) = env.text("CONTAINER_HOST") {
         return Ok(address);
     }
     let list = process::ask(&[program, "system", "connection", "list", "--format", "json"])?;
-    Ok(address_of(&list.stdout, variable("CONTAINER_CONNECTION").as_deref()))
+    Ok(address_of(&list.stdout, env.text("CONTAINER_CONNECTION").as_deref()))
 }
 
 /// The address of the connection `named`, or of the one by default; empty if it is not listed.

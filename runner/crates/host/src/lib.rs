@@ -3,6 +3,7 @@
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
 pub mod atomic_file;
+pub mod environment;
 pub mod exit;
 pub mod gpus;
 pub mod machine;

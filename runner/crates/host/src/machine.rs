@@ -7,10 +7,8 @@ pub mod snap;
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
     fs,
     net::{IpAddr, Ipv4Addr, UdpSocket},
-    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -19,76 +17,10 @@ use anyhow::Context as _;
 use contract::env;
 
 use crate::{
+    environment::Environment,
     exit::Usage,
-    machine::{
-        homes::{home_of, user},
-        isolation::Isolation,
-    },
+    machine::{homes::home_of, isolation::Isolation},
 };
-
-/// The caller's environment, as a map: nothing below reads the process's own.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Environment(BTreeMap<OsString, OsString>);
-
-impl Environment {
-    /// The environment of this process.
-    pub fn of_process() -> Self {
-        std::env::vars_os().collect()
-    }
-
-    /// The value of `name`; an empty one counts as unset, because passing it on would make
-    /// huggingface_hub's paths relative.
-    pub fn get(&self, name: &str) -> Option<&OsString> {
-        self.0.get(Path::new(name).as_os_str()).filter(|value| !value.is_empty())
-    }
-
-    /// The value of `name` as it is, also an empty one, as text.
-    pub fn raw(&self, name: &str) -> Option<String> {
-        let value = self.0.get(Path::new(name).as_os_str())?;
-        Some(value.to_string_lossy().into_owned())
-    }
-
-    /// A variable of ours whose value ends with a carriage return.
-    fn with_carriage_return(&self) -> Option<&'static str> {
-        // The Hub client takes it off a secret itself.
-        let is_path = |name: &&str| ![env::HF_TOKEN, env::VLLM_API_KEY].contains(name);
-        let names = env::HOST.iter().map(|(name, ..)| *name).filter(is_path);
-        let paths = [env::XDG_CACHE_HOME, env::XDG_STATE_HOME, env::HUGGINGFACE_HUB_CACHE];
-        let addresses = env::ADDRESSES.iter().flat_map(|address| address.names.iter().copied());
-        let network = addresses.chain(env::OFFLINE).chain(env::NO_PROXY);
-        let mut names = names.chain(paths).chain(network);
-        names.find(|name| self.get(name).is_some_and(|value| value.as_bytes().ends_with(b"\r")))
-    }
-
-    /// The variable that keeps the Hub's libraries from the network, if one does.
-    pub fn offline(&self) -> Option<&'static str> {
-        let is_true = |name: &&str| {
-            let value = self.text(name).unwrap_or_default().to_uppercase();
-            ["1", "ON", "YES", "TRUE"].contains(&value.as_str())
-        };
-        // huggingface_hub 2.4 (`constants.py`): the first that is set decides, and `datasets` has its own.
-        let [hub, transformers, datasets] = env::OFFLINE;
-        let first = [hub, transformers].into_iter().find(|name| self.get(name).is_some());
-        first.into_iter().chain([datasets]).find(is_true)
-    }
-
-    /// The users whose homes the values of variables begin with.
-    fn users(&self) -> impl Iterator<Item = &str> {
-        let values = self.0.values().filter_map(|value| value.to_str());
-        values.filter_map(|value| Some(user(value)?.0)).filter(|name| !name.is_empty())
-    }
-
-    /// The value of `name` as text, replacement characters for what is not UTF-8.
-    pub fn text(&self, name: &str) -> Option<String> {
-        self.get(name).map(|value| value.to_string_lossy().into_owned())
-    }
-}
-
-impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
-    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
-    }
-}
 
 /// What a plan must know of the machine and the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -230,42 +162,12 @@ fn entrypoint_candidates(env: &Environment, executable: Option<&Path>) -> Vec<Pa
 mod tests {
     use std::path::Path;
 
-    use super::{Environment, entrypoint_candidates, umask};
+    use super::{entrypoint_candidates, umask};
 
     #[test]
     fn the_umask_is_read_without_changing_it() {
         assert_eq!(umask("Name:\tx\nUmask:\t0077\nState:\tR\n"), Some(0o077));
         assert_eq!(umask("Name:\tx\n"), None);
-    }
-
-    #[test]
-    fn any_of_the_hubs_libraries_can_be_told_to_stay_offline() {
-        let told = |name: &str, value: &str| {
-            [(name, value)].into_iter().collect::<Environment>().offline()
-        };
-        assert_eq!(told("HF_HUB_OFFLINE", "1"), Some("HF_HUB_OFFLINE"));
-        assert_eq!(told("TRANSFORMERS_OFFLINE", "yes"), Some("TRANSFORMERS_OFFLINE"));
-        assert_eq!(told("HF_DATASETS_OFFLINE", "True"), Some("HF_DATASETS_OFFLINE"));
-        let both = [("HF_HUB_OFFLINE", "0"), ("TRANSFORMERS_OFFLINE", "1")];
-        assert_eq!(both.into_iter().collect::<Environment>().offline(), None);
-        for value in ["0", "", "no", "false"] {
-            assert_eq!(told("HF_HUB_OFFLINE", value), None, "{value}");
-        }
-    }
-
-    #[test]
-    fn a_carriage_return_is_found_in_every_variable_of_ours() {
-        for name in ["HF_ENDPOINT", "https_proxy", "NO_PROXY", "HF_HUB_OFFLINE", "HF_HOME"] {
-            let env: Environment = [(name, "x\r")].into_iter().collect();
-            assert_eq!(env.with_carriage_return(), Some(name));
-        }
-    }
-
-    #[test]
-    fn an_empty_variable_is_an_unset_one() {
-        let env: Environment = [("HF_HOME", ""), ("HOME", "/h")].into_iter().collect();
-        assert_eq!(env.get("HF_HOME"), None);
-        assert_eq!(env.text("HOME").as_deref(), Some("/h"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ pub mod processes;
 pub mod signals;
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs::File,
     io::{self, Read as _, Seek as _, Write as _},
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
@@ -21,6 +21,8 @@ use rustix::{
     process::{Pid, Signal, kill_process_group},
 };
 use untrusted::escape;
+
+use crate::environment::Environment;
 
 /// How long an engine has for an answer that usually takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -244,7 +246,8 @@ pub fn program(argv: &[impl AsRef<str>]) -> anyhow::Result<Command> {
 
 /// The program of this name that would be started. One with a path is started faster by a third.
 pub(crate) fn find_on_path(name: &str) -> Option<PathBuf> {
-    find(name, &std::env::var_os("PATH").unwrap_or_default())
+    let env = Environment::of_process();
+    find(name, env.get("PATH").map_or(OsStr::new(""), OsString::as_os_str))
 }
 
 /// The program `name` in the folders of `path`; a name with a slash is the program itself.

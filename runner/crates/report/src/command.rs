@@ -61,8 +61,8 @@ pub enum Output {
 /// When a file is in the way or cannot be written.
 pub fn run(request: &Request) -> anyhow::Result<Exit> {
     let Request { folders, previous, output, overwrite } = request;
-    let folders = if folders.is_empty() { vec![usual_folder()] } else { folders.clone() };
     let host = Host::read()?;
+    let folders = if folders.is_empty() { vec![usual_folder(&host)] } else { folders.clone() };
     folders.iter().try_for_each(|folder| check_named("results folder", folder, &host))?;
     let target = match output {
         Output::Page(file) | Output::Submission { archive: file, .. } => {
@@ -97,9 +97,8 @@ pub fn run(request: &Request) -> anyhow::Result<Exit> {
 }
 
 /// Where runs leave their results unless told otherwise.
-fn usual_folder() -> PathBuf {
-    let named = std::env::var_os(env::RESULTS_DIR).filter(|folder| !folder.is_empty());
-    named.map_or_else(|| PathBuf::from("./results"), PathBuf::from)
+fn usual_folder(host: &Host) -> PathBuf {
+    host.env.get(env::RESULTS_DIR).map_or_else(|| PathBuf::from("./results"), PathBuf::from)
 }
 
 fn say_broken(all: &Runs) {

@@ -4,6 +4,7 @@
 use std::{ffi::OsStr, fs::TryLockError, io, path::Path};
 
 use host::{
+    environment::Environment,
     machine::isolation::Isolation,
     run_files::{
         container_id::{ALIVE, CONTAINER_ID},
@@ -24,8 +25,8 @@ const KINDS: [&str; 6] =
 pub fn remove() {
     let uid = getuid().as_raw();
     let isolation = Isolation::read(dirs::home_dir().as_deref());
-    let mut folders =
-        run_file::folders(run_file::named(std::env::var_os::<&'static str>), &isolation);
+    let env = Environment::of_process();
+    let mut folders = run_file::folders(run_file::named(|name| env.get(name).cloned()), &isolation);
     folders.sort();
     folders.dedup();
     for folder in folders.iter().filter(|folder| folder.is_absolute()) {

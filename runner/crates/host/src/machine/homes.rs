@@ -1,12 +1,6 @@
-//! Home folders of users, as `~USER` means them.
+//! Home folders of other users.
 
 use std::path::PathBuf;
-
-/// The user whose home `text` begins with, and the rest of it. The user of an empty name is the caller.
-pub fn user(text: &str) -> Option<(&str, &str)> {
-    let text = text.strip_prefix('~')?;
-    Some(text.split_at(text.find('/').unwrap_or(text.len())))
-}
 
 /// The home folder of the user `name`, by the user database of this machine.
 pub(crate) fn home_of(name: &str) -> Option<PathBuf> {

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::machine::{Host, homes::user};
+use crate::{environment::user, machine::Host};
 
 /// `text` with `~`, `~USER`, `$NAME` and `${NAME}` replaced. An unknown user or name stays as it is; a
 /// variable that is set and empty is replaced by nothing.
