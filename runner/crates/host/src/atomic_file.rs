@@ -1,4 +1,4 @@
-//! Files that are either as they were or as they should be, never in between.
+//! Atomic writes: a file has its old or its new content, never a part.
 
 use std::{
     fs::Permissions,
@@ -10,10 +10,10 @@ use std::{
 use anyhow::Context as _;
 use untrusted::{Dir, Kind, Stamp, escape};
 
-/// Replaces the file at `path`, whose folder is the caller's choice, and keeps its permissions.
+/// Replaces the file at `path` and keeps its permissions. The caller vouches for the folder.
 ///
 /// # Errors
-/// When the folder cannot be written or is full; the file is then as it was.
+/// When the folder is not writable or full. The file is then unchanged.
 pub fn write(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
     // The parent of a bare name is empty.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

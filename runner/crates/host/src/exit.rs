@@ -1,22 +1,22 @@
-//! What the process tells its caller.
+//! Exit codes, and the error that means wrong usage.
 
 use std::process::ExitCode;
 
-/// Results that scripts may rely on.
+/// How the program ends. Scripts rely on the codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// It worked.
+    /// Success.
     Success,
-    /// It did not, or a finding of `verify` is an error.
+    /// Failure, or a finding of `verify` that is an error.
     Failed,
-    /// The command line or the environment asks for something that cannot be.
+    /// Invalid command line or environment.
     Usage,
-    /// The benchmark's own code, or 128+n after signal n.
+    /// The benchmark's own exit code, or 128+n after signal n.
     Benchmark(u8),
 }
 
 impl Exit {
-    /// The number.
+    /// The exit code.
     pub const fn code(self) -> u8 {
         match self {
             Self::Success => 0,
@@ -33,7 +33,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// An error of the caller's: answered by [`Exit::Usage`].
+/// An error in what the caller asked for. The program ends with [`Exit::Usage`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Usage(pub String);
 

@@ -1,4 +1,4 @@
-//! Which GPUs a run asks for, and which it gets.
+//! The GPUs that a run requests, and those that it gets.
 
 use std::{fmt, str::FromStr};
 
@@ -6,20 +6,20 @@ use serde::Serialize;
 
 use crate::exit::Usage;
 
-/// More GPUs than a machine has; the largest have some dozens, parts of them not counted.
+/// Upper limit of a count. The largest machines have a few dozen GPUs, not counting MIG slices.
 const MOST: u32 = 1024;
 
-/// The request, `--gpus`.
+/// The value of `--gpus`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Gpus {
-    /// All, when the machine has any and the engine can hand them over; else none.
+    /// All GPUs if the machine has any and the engine can pass them on, else none.
     #[default]
     Auto,
-    /// These, or an error.
+    /// Exactly these GPUs, or an error.
     Exactly(Devices),
 }
 
-/// The answer, what the engine is told.
+/// The GPUs that the engine passes to the container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Devices {
@@ -27,9 +27,9 @@ pub enum Devices {
     None,
     /// Every GPU.
     All,
-    /// So many, of the engine's choice.
+    /// A number of GPUs; the engine chooses which.
     Count(u32),
-    /// These, by index or UUID.
+    /// GPUs by index or UUID.
     List(Vec<String>),
 }
 
@@ -75,14 +75,13 @@ impl fmt::Display for Gpus {
     }
 }
 
-/// A number of digits alone: Rust would take a sign, too. One that is too large for the type is
-/// more than there can be.
+/// Parses digits only, since `parse` would accept a sign. A number beyond the type becomes its maximum.
 fn count(text: &str) -> Option<u32> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().unwrap_or(u32::MAX))
 }
 
-/// An index, or a UUID as `nvidia-smi -L` prints it.
+/// Whether `name` is an index, or a UUID as `nvidia-smi -L` prints it.
 fn is_device(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
@@ -95,7 +94,7 @@ mod tests {
     use super::{Devices, Gpus};
 
     #[test]
-    fn every_form_is_understood_and_others_are_named() {
+    fn every_form_is_parsed_and_errors_quote_the_others() {
         let list = |names: &[&str]| Devices::List(names.iter().map(|n| (*n).into()).collect());
         let cases = [
             ("none", Devices::None),

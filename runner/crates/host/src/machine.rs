@@ -1,4 +1,4 @@
-//! Facts of this machine and of the caller, read once and passed on.
+//! Facts about this machine and the caller, read once and passed on.
 
 pub mod homes;
 pub mod isolation;
@@ -22,7 +22,7 @@ use crate::{
     machine::{homes::home_of, isolation::Isolation},
 };
 
-/// What a plan must know of the machine and the caller.
+/// Facts about the machine and the caller that a plan needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
     /// Effective user id.
@@ -31,39 +31,39 @@ pub struct Host {
     pub gid: u32,
     /// Supplementary groups.
     pub groups: Vec<u32>,
-    /// Home folder, if there is any.
+    /// Home folder, if the user has one.
     pub home: Option<PathBuf>,
     /// Homes of other users that variables name as `~USER`.
     pub homes: BTreeMap<String, PathBuf>,
-    /// Permissions that new files lack; none where the kernel does not tell.
+    /// The umask, where the kernel reports it.
     pub umask: Option<u32>,
     /// Working directory.
     pub cwd: PathBuf,
-    /// The caller's environment.
+    /// Environment variables of the caller.
     pub env: Environment,
     /// NVIDIA GPUs with a loaded driver.
     pub nvidia_gpus: usize,
     /// Whether AMD's driver for computing on GPUs is loaded.
     pub amd_driver: bool,
-    /// What surrounds this program.
+    /// Containers and services that hide files or devices from this program.
     pub isolation: Isolation,
     /// Whether SELinux confines what runs here.
     pub selinux: bool,
-    /// The program of the host engine, if it has been built or installed.
+    /// The entrypoint program for the host engine, if it is built or installed.
     pub entrypoint: Option<PathBuf>,
-    /// The address by which others reach this machine, if it has a route to any.
+    /// The address by which other machines reach this one, if it has a route.
     pub address: Option<IpAddr>,
-    /// The moment that names this run.
+    /// Start time, which becomes part of the run id.
     pub now: SystemTime,
-    /// This process's id.
+    /// Process id.
     pub pid: u32,
 }
 
 impl Host {
-    /// Reads the facts.
+    /// Reads all facts.
     ///
     /// # Errors
-    /// When the working directory is gone, or a variable cannot be meant.
+    /// When the working directory does not exist, or a variable ends with a carriage return.
     pub fn read() -> anyhow::Result<Self> {
         let cwd = std::env::current_dir()
             .context("reading the working directory; change to one that exists")?;
@@ -104,45 +104,44 @@ impl Host {
 }
 
 impl Host {
-    /// Whether there is a GPU that NVIDIA's driver serves: that of WSL2 does not list them.
+    /// Whether there is an NVIDIA GPU. The driver of WSL2 does not list its GPUs.
     pub const fn has_nvidia(&self) -> bool {
         self.nvidia_gpus > 0 || self.isolation.wsl_gpu
     }
 
-    /// Whether there is any GPU, of NVIDIA or AMD.
+    /// Whether there is any NVIDIA or AMD GPU.
     pub const fn has_gpus(&self) -> bool {
         self.has_nvidia() || self.amd_driver
     }
 }
 
-/// The umask in a process's `status`, without changing it as umask(2) would.
+/// The umask in `/proc/PID/status`. Calling umask(2) would change it.
 fn umask(status: &str) -> Option<u32> {
     let text = status.lines().find_map(|line| line.strip_prefix("Umask:"))?;
     u32::from_str_radix(text.trim(), 8).ok()
 }
 
-/// Whether SELinux does more than to watch; without it there is no such file.
+/// Whether SELinux is enforcing. Without SELinux the file does not exist.
 fn enforces(file: &Path) -> bool {
     fs::read_to_string(file).is_ok_and(|text| text.trim() == "1")
 }
 
-/// The address of the interface by which this machine reaches others. Nothing is sent: connecting a
-/// UDP socket only chooses a route, here to a network that is set aside for documentation
-/// (RFC 5737).
+/// The address of the interface with the default route. Nothing is sent: connecting a UDP socket only
+/// chooses a route, here to a network reserved for documentation (RFC 5737).
 fn address() -> Option<IpAddr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
     socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
     socket.local_addr().ok().map(|address| address.ip())
 }
 
-/// NVIDIA's driver keeps one folder per GPU; without a driver there is no folder at all.
+/// Counts GPUs: NVIDIA's driver has one folder for each.
 fn count_gpus(driver: &Path) -> usize {
     fs::read_dir(driver).map_or(0, Iterator::count)
 }
 
-/// Where the entrypoint program may be: where the variable says and nowhere else, or in the build
-/// folder that the runner lies in, or beside the runner, or on the search path. The build folder's
-/// is whole; beside a runner that cargo built there may be one without the `native` backend.
+/// Where the entrypoint program may be: the variable's path alone if it is set, else the build folder,
+/// beside the runner, and on PATH. The build folder comes first, since a program that cargo built beside
+/// the runner may lack the `native` backend.
 fn entrypoint_candidates(env: &Environment, executable: Option<&Path>) -> Vec<PathBuf> {
     if let Some(named) = env.get(env::ENTRYPOINT) {
         return vec![named.into()];
@@ -165,7 +164,7 @@ mod tests {
     use super::{entrypoint_candidates, umask};
 
     #[test]
-    fn the_umask_is_read_without_changing_it() {
+    fn umask_is_read_from_the_status_file() {
         assert_eq!(umask("Name:\tx\nUmask:\t0077\nState:\tR\n"), Some(0o077));
         assert_eq!(umask("Name:\tx\n"), None);
     }

@@ -1,4 +1,4 @@
-//! Starts other programs; only the reaper, which is this program again, is started elsewhere.
+//! Starts other programs, but for the reaper, which is this program again.
 
 pub mod processes;
 pub mod signals;
@@ -24,25 +24,25 @@ use untrusted::escape;
 
 use crate::environment::Environment;
 
-/// How long an engine has for an answer that usually takes milliseconds.
+/// Timeout for an answer that usually takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long a container may take that works for us: it may change thousands of files.
+/// Timeout for a container that may change thousands of files.
 const LONGEST_WORK: Duration = Duration::from_secs(600);
 
-/// Bytes of an answer that are read.
+/// Size limit of an answer, in bytes.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// Lines of a complaint that are shown.
+/// Lines of standard error that an error message shows.
 const MOST_LINES: usize = 20;
 
-/// Variables whose values are secrets. No engine's client needs them.
+/// Variables that hold secrets. No engine's client needs them.
 pub const SECRETS: [&str; 3] = [env::HF_TOKEN, env::HUGGING_FACE_HUB_TOKEN, env::VLLM_API_KEY];
 
-/// Has Docker's client look every image up at a notary, even one that it shall not pull.
+/// Makes Docker's client look up every image at a notary, even one that it must not pull.
 const CONTENT_TRUST: &str = "DOCKER_CONTENT_TRUST";
 
-/// What a short command said.
+/// Exit code and output of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Captured {
     /// Exit code; 128+n for signal n.
@@ -54,7 +54,7 @@ pub struct Captured {
 }
 
 impl Captured {
-    /// What it complained of, for a message of one line.
+    /// Standard error on one line.
     pub fn complaint(&self) -> String {
         let lines = self.stderr.lines().map(str::trim).filter(|line| !line.is_empty());
         let lines: Vec<_> = lines.take(MOST_LINES).map(escape).collect();
@@ -62,15 +62,15 @@ impl Captured {
     }
 }
 
-/// Runs a command that an engine answers in a moment.
+/// Runs a short command and captures its output.
 ///
 /// # Errors
-/// When it cannot be started, or has not ended after [`PATIENCE`]. Its exit code is the caller's to judge.
+/// When it cannot be started, or has not ended after [`PATIENCE`]. Any exit code is a success.
 pub fn ask(argv: &[impl AsRef<str>]) -> anyhow::Result<Captured> {
     ask_within(argv, PATIENCE)
 }
 
-/// As [`ask`], with another `patience`.
+/// As [`ask`], with another timeout.
 ///
 /// # Errors
 /// As [`ask`].
@@ -78,7 +78,7 @@ pub fn ask_within(argv: &[impl AsRef<str>], patience: Duration) -> anyhow::Resul
     capture(argv, client(argv)?, &[], patience)
 }
 
-/// Runs a command that works for us, with variables on top of ours.
+/// Runs a long command with additional environment variables.
 ///
 /// # Errors
 /// As [`ask`], after [`LONGEST_WORK`].
@@ -91,8 +91,7 @@ pub fn capture_with_env<'a>(
     capture(argv, client, &[], LONGEST_WORK)
 }
 
-/// Runs a command that works for us, with `input` for it to read. That it ends before it has read
-/// everything is no error.
+/// Runs a long command with `input` on its standard input, which it need not read to the end.
 ///
 /// # Errors
 /// As [`ask`], after [`LONGEST_WORK`].
@@ -112,10 +111,10 @@ fn capture(
     if !wait_within(patience, has_ended).with_context(waiting)? {
         for pid in child.pids() {
             let group = i32::try_from(pid).ok().and_then(Pid::from_raw);
-            // One that ends just now is as good.
+            // It may have ended by itself just now.
             let _ = group.map(|group| kill_process_group(group, Signal::KILL));
         }
-        // One that hangs in the kernel is left to it.
+        // A process that hangs in the kernel cannot be ended.
         wait_within(Duration::from_secs(1), has_ended).with_context(waiting)?;
         let asked = argv.iter().take_while(|word| !word.as_ref().starts_with('-'));
         let asked = asked.map(AsRef::as_ref).collect::<Vec<_>>().join(" ");
@@ -132,8 +131,8 @@ fn capture(
     })
 }
 
-/// Starts the program, which reads `input`, and hands out where it writes to. These are files in memory:
-/// pipes would have to be read meanwhile, and whatever the program leaves running would hold them.
+/// Starts the program with `input` and returns the files that it writes to. They are in memory: pipes
+/// would have to be read meanwhile, and background processes of the program would keep them open.
 fn start(client: duct::Expression, input: &[u8]) -> io::Result<(duct::Handle, File, File)> {
     let [mut stdin, stdout, stderr] = [memory_file()?, memory_file()?, memory_file()?];
     stdin.write_all(input)?;
@@ -143,12 +142,12 @@ fn start(client: duct::Expression, input: &[u8]) -> io::Result<(duct::Handle, Fi
     Ok((client.start()?, stdout, stderr))
 }
 
-/// A file that lies in memory alone.
+/// Creates an anonymous file in memory.
 fn memory_file() -> io::Result<File> {
     Ok(memfd_create("stream", MemfdFlags::CLOEXEC)?.into())
 }
 
-/// What was written to a file, as text.
+/// Reads a file from its beginning, as text.
 fn written(mut file: File) -> io::Result<String> {
     let mut bytes = vec![];
     file.rewind()?;
@@ -156,12 +155,12 @@ fn written(mut file: File) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// What fails when a program cannot be started.
+/// Error context for a program that cannot be started.
 pub fn starting(argv: &[impl AsRef<str>]) -> String {
     format!("starting `{}`", argv[0].as_ref())
 }
 
-/// Waits for the end of a child; whether it came in time.
+/// Waits for the end of a process. Returns false after the timeout.
 ///
 /// # Errors
 /// Those of `has_ended`.
@@ -179,8 +178,7 @@ pub fn wait_within(
     Ok(true)
 }
 
-/// The answers to two questions that are asked at the same time; one after the other where no
-/// thread can be started.
+/// Runs two functions at the same time, or one after the other if no thread can be started.
 pub fn both<A, B: Send>(one: impl FnOnce() -> A, other: impl Fn() -> B + Send + Sync) -> (A, B) {
     thread::scope(|scope| {
         let beside = thread::Builder::new().spawn_scoped(scope, &other);
@@ -193,13 +191,13 @@ pub fn both<A, B: Send>(one: impl FnOnce() -> A, other: impl Fn() -> B + Send + 
     })
 }
 
-/// Whether there is a program of this name.
+/// Whether a program is on PATH.
 pub fn is_on_path(name: &str) -> bool {
     find_on_path(name).is_some()
 }
 
-/// An engine's client, as [`program`], without our secrets. An image that was built here is signed by
-/// nobody.
+/// As [`program`], without secrets in the environment, and without content trust for `--pull never`:
+/// images built here are not signed.
 ///
 /// # Errors
 /// As [`program`].
@@ -214,7 +212,7 @@ pub fn command(argv: &[impl AsRef<str>]) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// As [`command`], to be started and waited for.
+/// As [`command`], as an expression of duct.
 fn client(argv: &[impl AsRef<str>]) -> anyhow::Result<duct::Expression> {
     let command = command(argv)?;
     let name = argv[0].as_ref().to_owned();
@@ -229,8 +227,7 @@ fn client(argv: &[impl AsRef<str>]) -> anyhow::Result<duct::Expression> {
     }))
 }
 
-/// The command in a process group of its own: the terminal's Ctrl-C is for us to pass on, and our
-/// questions are to be answered even then.
+/// The command in its own process group, so that Ctrl-C reaches this program alone.
 ///
 /// # Errors
 /// When the program is not on PATH.
@@ -244,13 +241,13 @@ pub fn program(argv: &[impl AsRef<str>]) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// The program of this name that would be started. One with a path is started faster by a third.
+/// Looks up a program on PATH. Starting one by its path is faster by a third (measured).
 pub(crate) fn find_on_path(name: &str) -> Option<PathBuf> {
     let env = Environment::of_process();
     find(name, env.get("PATH").map_or(OsStr::new(""), OsString::as_os_str))
 }
 
-/// The program `name` in the folders of `path`; a name with a slash is the program itself.
+/// Looks up `name` in the folders of `path`. A name with a slash is a path already.
 fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
     if name.contains('/') {
         return Some(name.into());
@@ -260,7 +257,7 @@ fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
         .find(|program| program.is_file() && access(program, Access::EXEC_OK).is_ok())
 }
 
-/// The code as a shell tells it: 128+n for signal n.
+/// The exit code as a shell reports it: 128+n after signal n.
 pub fn exit_code(status: ExitStatus) -> i32 {
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1)
 }
@@ -272,7 +269,7 @@ mod tests {
     use super::{Captured, ask, ask_within, both, capture_with_input, find};
 
     #[test]
-    fn a_program_is_the_first_on_path_that_may_run() {
+    fn first_executable_on_path_is_taken() {
         let folder = tempfile::tempdir().unwrap();
         let [a, b] = ["a", "b"].map(|name| folder.path().join(name));
         for (folder, mode) in [(&a, 0o644), (&b, 0o755)] {
@@ -287,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_captured_program_keeps_its_name_and_its_code() {
+    fn captured_program_keeps_its_name_and_exit_code() {
         let said = ask(&["sh", "-c", "echo $0; echo why >&2; exit 3"]).unwrap();
         assert_eq!((said.code, said.stdout.as_str(), said.stderr.as_str()), (3, "sh\n", "why\n"));
         let missing = ask(&["no-such-program"]).unwrap_err().to_string();
@@ -295,20 +292,20 @@ mod tests {
     }
 
     #[test]
-    fn program_that_does_not_end_in_time_is_killed() {
+    fn program_is_killed_after_its_timeout() {
         let error = ask_within(&["sh", "-c", "sleep 600"], Duration::from_millis(50)).unwrap_err();
         assert!(error.to_string().starts_with("`sh` has not answered"), "{error}");
     }
 
     #[test]
-    fn what_a_program_left_running_does_not_keep_it() {
+    fn background_process_does_not_delay_the_answer() {
         let said = ask(&["sh", "-c", "sleep 600 & echo a $!"]).unwrap();
         let pid = said.stdout.trim().strip_prefix("a ").unwrap();
         assert_eq!(ask(&["kill", pid]).unwrap().code, 0);
     }
 
     #[test]
-    fn a_complaint_is_one_line() {
+    fn standard_error_is_shown_on_one_line() {
         let said = Captured {
             code: 1,
             stdout: String::new(),
@@ -319,12 +316,12 @@ mod tests {
     }
 
     #[test]
-    fn two_questions_have_two_answers() {
+    fn both_functions_return_their_value() {
         assert_eq!(both(|| 1, || "two"), (1, "two"));
     }
 
     #[test]
-    fn a_program_reads_its_input_or_leaves_it() {
+    fn program_may_leave_its_input_unread() {
         let input = [b"a\0\xff\n".as_slice(), &[b'x'; 1 << 20]].concat();
         let said = capture_with_input(&["wc", "-c"], &input).unwrap();
         assert_eq!((said.code, said.stdout.trim()), (0, "1048580"));

@@ -1,20 +1,20 @@
-//! A command as data: the vector that is executed, and the shell text that shows it.
+//! A command as data: the argument vector that is executed, and the same as shell text.
 
 use std::{borrow::Cow, fmt::Write as _, path::Path};
 
 use serde::{Serialize, Serializer};
 use untrusted::is_unseen;
 
-/// A part of a word. Typed, so that a guide can write `$PWD` where a run has the path.
+/// A part of a word, typed so that a guide can write `$PWD` where a run has the path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
-    /// Text that is the same for everybody.
+    /// Text that is the same on every machine.
     Text(String),
-    /// A path of this host, as it stands in the word (possibly with doubled quotes).
+    /// A path of this machine, as it stands in the word (possibly with doubled quotes).
     Path(String),
-    /// The invoking user's id.
+    /// The user id of the caller.
     Uid(u32),
-    /// The invoking user's group id.
+    /// The group id of the caller.
     Gid(u32),
 }
 
@@ -28,12 +28,12 @@ impl Word {
         Self(vec![Piece::Text(text.into())])
     }
 
-    /// A word of several pieces.
+    /// A word made of pieces.
     pub fn of(pieces: impl Into<Vec<Piece>>) -> Self {
         Self(pieces.into())
     }
 
-    /// The word as it is executed.
+    /// The text that is executed.
     pub fn value(&self) -> String {
         self.0
             .iter()
@@ -51,18 +51,18 @@ impl From<&str> for Word {
     }
 }
 
-/// Words that belong together, a flag and its value, and why they are there.
+/// Words that belong together, such as a flag and its value, with their reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Part {
-    /// The words, in order.
+    /// Words in order.
     #[serde(serialize_with = "word_values")]
     pub words: Vec<Word>,
-    /// Why they are there, in one line.
+    /// Reason on one line.
     pub reason: String,
 }
 
 impl Part {
-    /// Words with their reason.
+    /// Makes a part of words and their reason.
     pub fn new<W: Into<Word>>(
         words: impl IntoIterator<Item = W>,
         reason: impl Into<String>,
@@ -75,21 +75,21 @@ fn word_values<S: Serializer>(words: &[Word], serializer: S) -> Result<S::Ok, S:
     serializer.collect_seq(words.iter().map(Word::value))
 }
 
-/// A command: its environment additions, and its words in parts.
+/// A command: environment variables and words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandLine {
-    /// Variables set for the program, on top of the caller's.
+    /// Variables added to the caller's environment.
     pub env: Vec<(String, Word)>,
     /// The program and its arguments.
     pub parts: Vec<Part>,
 }
 
-/// Whose machine the shell text is for.
+/// The machine that shell text is for.
 #[derive(Debug, Clone, Copy)]
 pub enum Style<'a> {
-    /// This one: the exact words.
+    /// This machine: the exact words.
     Concrete,
-    /// Anybody's: ids and well-known folders are left to the shell.
+    /// Any machine: the shell fills in ids and well-known folders.
     Portable {
         /// The folder written as `$HOME`.
         home: &'a str,
@@ -99,12 +99,12 @@ pub enum Style<'a> {
 }
 
 impl CommandLine {
-    /// The vector that is executed, program first.
+    /// The argument vector, program first.
     pub fn argv(&self) -> Vec<String> {
         self.parts.iter().flat_map(|part| &part.words).map(Word::value).collect()
     }
 
-    /// Text for a POSIX shell: one line per part, each but the last ended by a backslash.
+    /// Text for a POSIX shell, one line per part, continued by backslashes.
     pub fn to_shell(&self, style: Style<'_>) -> String {
         let env = self.env.iter().map(|(name, value)| format!("{name}={}", quote(value, style)));
         let parts = self.parts.iter().map(|part| {
@@ -113,7 +113,7 @@ impl CommandLine {
         env.chain(parts).collect::<Vec<_>>().join(" \\\n  ")
     }
 
-    /// One line per part: the words, then the reason.
+    /// Words and reason of each part, on two lines.
     pub fn explain(&self) -> String {
         let rows = self.env.iter().map(|(name, value)| {
             (format!("{name}={}", quote(value, Style::Concrete)), "told to the program".to_owned())
@@ -126,12 +126,12 @@ impl CommandLine {
     }
 }
 
-/// `word` quoted for a POSIX shell.
+/// Quotes `word` for a POSIX shell.
 fn quote(word: &Word, style: Style<'_>) -> String {
     let value = word.value();
     let Style::Portable { home, cwd } = style else { return quote_text(&value) };
-    if value.contains(is_obeyed) {
-        return numbered(&value);
+    if value.contains(is_control) {
+        return octal_quoted(&value);
     }
     let mut expands = false;
     let mut text = String::new();
@@ -167,13 +167,13 @@ fn quote(word: &Word, style: Style<'_>) -> String {
     if expands { format!("\"{text}\"") } else { quote_text(&value) }
 }
 
-/// How a shell is asked for the variable `name`, before the character `next`.
+/// Reference to the variable `name` when the character `next` follows.
 fn expansion(name: &str, next: Option<char>) -> String {
     let goes_on = next.is_some_and(|next| next.is_ascii_alphanumeric() || next == '_');
     if goes_on { format!("${{{name}}}") } else { format!("${name}") }
 }
 
-/// The first character of what `pieces` become.
+/// The first character of the text of `pieces`.
 fn first(pieces: &[Piece]) -> Option<char> {
     pieces.iter().find_map(|piece| match piece {
         Piece::Text(text) | Piece::Path(text) => text.chars().next(),
@@ -183,7 +183,7 @@ fn first(pieces: &[Piece]) -> Option<char> {
 
 /// [`quote_text`] on one line.
 pub(crate) fn quote_line(text: &str) -> String {
-    if text.contains('\n') { numbered(text) } else { quote_text(text) }
+    if text.contains('\n') { octal_quoted(text) } else { quote_text(text) }
 }
 
 /// `path`, quoted for pasting into a shell, on one line.
@@ -191,28 +191,27 @@ pub fn shown_for_shell(path: &Path) -> String {
     quote_line(&path.to_string_lossy())
 }
 
-/// Text that is the same for everybody, quoted if it must be: for a POSIX shell, and where it has
-/// something that a terminal would obey, for bash, zsh and ksh, with numbers in the place of that.
+/// Quotes text for a POSIX shell if it must be. Text with control characters is quoted as `$'…'` with
+/// octal numbers, which bash, zsh and ksh understand.
 pub fn quote_text(text: &str) -> String {
-    if text.contains(is_obeyed) {
-        return numbered(text);
+    if text.contains(is_control) {
+        return octal_quoted(text);
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&byte);
     if !text.is_empty() && text.bytes().all(plain) {
         return text.to_owned();
     }
-    // Only NUL cannot be quoted, and no word holds one: the kernel would not take it either.
+    // Only NUL cannot be quoted, and no argument contains it.
     shlex::try_quote(text).map_or_else(|_| text.replace('\0', ""), Cow::into_owned)
 }
 
-/// Whether a terminal obeys it, or shows it otherwise than it is. A line feed between quotes does
-/// what it says.
-fn is_obeyed(character: char) -> bool {
+/// Whether it is a control or invisible character, other than a line feed.
+fn is_control(character: char) -> bool {
     character != '\n' && is_unseen(character)
 }
 
-/// Text between `$'` and `'`.
-fn numbered(text: &str) -> String {
+/// Quotes text as `$'…'`.
+fn octal_quoted(text: &str) -> String {
     let mut quoted = "$'".to_owned();
     for character in text.chars() {
         if matches!(character, '\'' | '\\') {
@@ -228,7 +227,7 @@ fn numbered(text: &str) -> String {
     quoted + "'"
 }
 
-/// Text as it stands between double quotes.
+/// Escapes text for double quotes.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -270,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_vector_is_literal() {
+    fn argument_vector_is_literal() {
         assert_eq!(
             command().argv(),
             [
@@ -302,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_obeys_is_not_in_the_text() {
+    fn control_characters_are_escaped() {
         let word = Word::of([Piece::Path("/home/ada/a\nb\u{1b}[2J\u{202e}it's\\".into())]);
         for style in [Style::Concrete, Style::Portable { home: "/home/ada", cwd: "/" }] {
             let text = super::quote(&word, style);
@@ -313,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_ends_where_the_folder_ends() {
+    fn variable_is_braced_where_a_name_would_go_on() {
         let of = |text: &str| Word::of([Piece::Path("/w".into()), Piece::Text(text.into())]);
         let style = Style::Portable { home: "/h", cwd: "/w" };
         assert_eq!(super::quote(&of("_old"), style), "\"${PWD}_old\"");
@@ -321,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_only_known_up_to_a_slash() {
+    fn folder_is_recognised_at_a_path_boundary() {
         let word = Word::of([Piece::Path("/home/adam".into())]);
         let style = Style::Portable { home: "/home/ada", cwd: "/" };
         assert_eq!(super::quote(&word, style), "/home/adam");

@@ -1,10 +1,10 @@
-//! What holds for requests of any text.
+//! Properties of `--gpus` values.
 
 use proptest::prelude::*;
 
 use super::{Devices, Gpus};
 
-/// How a user would spell it.
+/// The value as a user types it.
 fn spelt(gpus: &Gpus) -> String {
     match gpus {
         Gpus::Auto => "auto".to_owned(),
@@ -17,7 +17,7 @@ fn spelt(gpus: &Gpus) -> String {
 
 proptest! {
     #[test]
-    fn a_request_is_what_it_spells_or_named(text in prop_oneof![
+    fn a_value_is_parsed_to_what_it_spells_or_quoted_in_the_error(text in prop_oneof![
         "(auto|none|all|device=|[+-]?[0-9]{1,11})?([0-9A-Z-]{0,3},?){0,3}",
         any::<String>(),
     ]) {

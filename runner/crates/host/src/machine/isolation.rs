@@ -1,4 +1,4 @@
-//! What surrounds this program and hides files or devices from it or from an engine.
+//! Containers, services and snaps that hide files or devices from this program or from an engine.
 
 use std::{
     fs,
@@ -7,35 +7,35 @@ use std::{
 
 use crate::machine::snap;
 
-/// Files that containers have at their root.
+/// Files at the root of a container, below `/`.
 const CONTAINERS: [&str; 2] = [".dockerenv", "run/.containerenv"];
 
-/// The name of the process that is Docker's daemon.
+/// Process name of Docker's daemon.
 const DAEMON: &str = "dockerd";
 
-/// Folders that systemd makes for a service alone where its unit says `PrivateTmp=`.
+/// Folders that systemd makes private to a service with `PrivateTmp=`.
 pub const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
 
-/// The libraries that WSL2 brings for its GPUs; NVIDIA's are there with NVIDIA's driver.
+/// Libraries of WSL2's GPU drivers, NVIDIA's among them if that driver is installed.
 const WSL: &str = "usr/lib/wsl/lib";
 
-/// What surrounds this program.
+/// How this program is isolated from the machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Isolation {
-    /// Whether it is in a container, and Docker outside of it.
+    /// Whether it runs in a container that has no Docker daemon of its own.
     pub container: bool,
-    /// Whether its temporary folders are a service's own.
+    /// Whether its temporary folders are private to a service.
     pub private_tmp: bool,
-    /// Folders that this container has under the name that they have outside.
+    /// Folders that have the same path inside and outside of this container.
     pub shared: Vec<PathBuf>,
-    /// The user's folder that Docker's client may write to, where Docker is a snap.
+    /// Where Docker is a snap: the user's folder that its client can write to.
     pub snap: Option<PathBuf>,
-    /// Whether there is a GPU of WSL2, which may be NVIDIA's.
+    /// Whether WSL2 offers a GPU that may be NVIDIA's.
     pub wsl_gpu: bool,
 }
 
 impl Isolation {
-    /// Looks at this machine, for a user with this home.
+    /// Inspects this machine for the user with this home folder.
     pub fn read(home: Option<&Path>) -> Self {
         Self { snap: snap::folder(home), ..Self::below(Path::new("/")) }
     }
@@ -53,7 +53,7 @@ impl Isolation {
         }
     }
 
-    /// Whether the folder is one that other programs do not see, or see another one of.
+    /// Whether an engine sees no such folder, or another one under its name.
     pub fn hides(&self, folder: &Path) -> bool {
         let is_own = self.private_tmp && TEMPORARY.iter().any(|tmp| folder.starts_with(tmp));
         let is_shared =
@@ -62,7 +62,7 @@ impl Isolation {
     }
 }
 
-/// Whether `/proc/self/mountinfo` shows a temporary folder that systemd made for a service.
+/// Whether `/proc/self/mountinfo` has a temporary folder that systemd made private.
 fn has_private_tmp(mounts: &str) -> bool {
     mounts.lines().any(|line| {
         let mut fields = line.split(' ').skip(3);
@@ -71,9 +71,8 @@ fn has_private_tmp(mounts: &str) -> bool {
     })
 }
 
-/// Folders that `/proc/self/mountinfo` shows under the name that they have on their file system, or
-/// the end of it where that is mounted deeper: binds of the same path. Its octal numbers for blanks are
-/// left to those who name such a folder themselves.
+/// Bind mounts in `/proc/self/mountinfo` whose mount point ends with their path on the file system, so
+/// that both sides have the same path. Octal escapes for blanks are not decoded.
 fn shared(mounts: &str) -> Vec<PathBuf> {
     let bound = mounts.lines().filter_map(|line| {
         let mut fields = line.split(' ').skip(3);
@@ -85,7 +84,7 @@ fn shared(mounts: &str) -> Vec<PathBuf> {
     bound.collect()
 }
 
-/// Whether a process of this name is to be seen here.
+/// Whether a process of this name is visible.
 fn runs(root: &Path, name: &str) -> bool {
     let mut entries = root.join("proc").read_dir().into_iter().flatten().flatten();
     entries.any(|entry| {
@@ -93,7 +92,7 @@ fn runs(root: &Path, name: &str) -> bool {
     })
 }
 
-/// Whether GPUs of WSL2 may be NVIDIA's: only a folder of libraries without NVIDIA's says no.
+/// Whether WSL2's GPUs may be NVIDIA's: not if the library folder lacks NVIDIA's files.
 fn is_nvidia(libraries: &Path) -> bool {
     let Ok(mut entries) = libraries.read_dir() else { return true };
     entries.any(|entry| {
@@ -111,7 +110,7 @@ mod tests {
     use super::Isolation;
 
     #[test]
-    fn a_services_own_tmp_and_a_container_are_known() {
+    fn private_tmp_and_containers_are_detected() {
         let root = tempfile::tempdir().unwrap();
         let at = |name: &str| root.path().join(name);
         fs::create_dir_all(at("proc/self")).unwrap();
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_of_the_host_are_those_that_keep_their_name() {
+    fn shared_folders_have_the_same_path_outside() {
         let folder = tempfile::tempdir().unwrap();
         let here = folder.path().to_str().unwrap();
         let mounts = format!(
@@ -140,7 +139,7 @@ mod tests {
         );
         assert_eq!(super::shared(&mounts), [folder.path()]);
 
-        // A daemon in the same container sees the same.
+        // A daemon in the same container sees the same files.
         let root = tempfile::tempdir().unwrap();
         let at = |name: &str| root.path().join(name);
         fs::create_dir_all(at("proc/self")).unwrap();
@@ -154,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gpu_of_wsl_counts_unless_it_is_known_to_be_another_makers() {
+    fn gpu_of_wsl_counts_unless_its_libraries_exclude_nvidia() {
         let root = tempfile::tempdir().unwrap();
         let at = |name: &str| root.path().join(name);
         let found = || Isolation::below(root.path()).wsl_gpu;

@@ -1,8 +1,8 @@
-//! The host of an address, and whether that is this machine.
+//! Tells whether a server address means this machine.
 
 use std::net::{IpAddr, Ipv6Addr, ToSocketAddrs as _, UdpSocket};
 
-/// The host of an address, without scheme, user, port and brackets.
+/// The host part of an address, without scheme, user, port and brackets.
 pub fn host(address: &str) -> &str {
     let rest = address.trim().split_once("://").map_or(address.trim(), |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -16,21 +16,21 @@ pub fn host(address: &str) -> &str {
     }
 }
 
-/// Whether `host` is a name of this machine, whose addresses `is_ours` knows.
+/// Whether `host` names this machine. `is_ours` decides for an address.
 pub fn is_own(host: &str, is_ours: &dyn Fn(IpAddr) -> bool) -> bool {
     if host == "localhost" {
         return true;
     }
     match host.parse::<IpAddr>() {
         Ok(address) => address.is_loopback() || is_ours(address),
-        // The container is about to ask the same.
+        // The container resolves the same name.
         Err(_) => (host, 0)
             .to_socket_addrs()
             .is_ok_and(|mut found| found.any(|it| it.ip().is_loopback() || is_ours(it.ip()))),
     }
 }
 
-/// Whether an address is this machine's: nobody can listen on another one's.
+/// Whether an address belongs to this machine: binding to any other one fails.
 pub fn is_ours(address: IpAddr) -> bool {
     UdpSocket::bind((address, 0)).is_ok()
 }

@@ -1,4 +1,4 @@
-//! Docker as a snap: its client writes only to home folders, and has a `/tmp` of its own.
+//! Docker installed as a snap: its client writes to home folders only, and has its own `/tmp`.
 
 use std::{
     ffi::OsStr,
@@ -7,24 +7,23 @@ use std::{
 
 use crate::process::find_on_path;
 
-/// The program behind the commands of all snaps.
+/// The program that every command of a snap is a symlink to.
 const SNAP: &str = "snap";
 
-/// Where a user's files of the snap lie, below the home folder.
+/// The snap's data folder, below the user's home.
 const COMMON: &str = "snap/docker/common";
 
-/// Whether the command `program` is a snap's.
+/// Whether `program` is a command of a snap.
 pub fn is(program: &Path) -> bool {
     let real = program.canonicalize();
     program.starts_with("/snap/bin")
         || real.is_ok_and(|real| real.file_name() == Some(OsStr::new(SNAP)))
 }
 
-/// The folder of the user with this home that the client of Docker's snap may write to, where Docker
-/// is one.
+/// The folder that the snap's client can write to, if Docker is a snap.
 pub fn folder(home: Option<&Path>) -> Option<PathBuf> {
     find_on_path("docker").filter(|program| is(program))?;
-    // The snap makes it when it is first used; files that show are open to it, too.
+    // The snap makes its folder on first use. Until then it can read the home's visible files.
     let home = home?;
     let common = home.join(COMMON);
     Some(if common.is_dir() { common } else { home.to_owned() })
@@ -37,7 +36,7 @@ mod tests {
     use super::is;
 
     #[test]
-    fn a_command_of_a_snap_leads_to_one_program() {
+    fn command_of_a_snap_is_recognised_by_its_symlink() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("snap"), "").unwrap();

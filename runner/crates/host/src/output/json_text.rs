@@ -1,15 +1,15 @@
-//! JSON for people and programs, in which nothing is obeyed by a terminal.
+//! JSON without control characters, which is safe to print to a terminal.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 use untrusted::is_unseen;
 
-/// `value` in lines. What a terminal would obey, or would show otherwise than it is, has its number.
+/// `value` as indented JSON. Control and invisible characters are escaped.
 pub fn json_text(value: &Value) -> String {
     let mut text = String::new();
     for character in format!("{value:#}\n").chars() {
-        // Line feeds are between values, and all others are in strings.
+        // Line feeds stand between values, all other such characters in strings.
         if character != '\n' && is_unseen(character) {
             for unit in character.encode_utf16(&mut [0; 2]) {
                 write!(text, "\\u{unit:04x}").expect("a String takes all");
@@ -30,7 +30,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_comes_through_and_does_nothing_on_the_way(
+        fn any_text_survives_and_is_escaped(
             text in prop_oneof![any::<String>(), "[\u{1}-\u{a0}\u{200b}-\u{202e}\u{e0041}]{0,9}"],
         ) {
             let value = json!({ text.as_str(): [text.as_str()] });

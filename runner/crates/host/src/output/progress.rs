@@ -1,4 +1,4 @@
-//! How far a long work is: one line on a terminal, written over itself.
+//! Progress of long work: one line on a terminal that overwrites itself.
 
 use std::{
     io::{self, IsTerminal as _, Write},
@@ -13,13 +13,12 @@ use streams::Stream;
 
 use crate::output::units;
 
-/// What takes less is not spoken of.
+/// Shorter work shows no progress.
 const QUIET: Duration = Duration::from_secs(1);
-/// Between two lines.
+/// Shortest time between two updates.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Bytes that are done, shown on a terminal until this is dropped. What else is said meanwhile
-/// would mix with it: drop it first.
+/// Counts bytes and shows them until it is dropped. Drop it before printing anything else.
 #[derive(Debug)]
 pub struct Progress {
     doing: &'static str,
@@ -30,14 +29,13 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins; `doing` is what the line begins with. Where standard error is no terminal, nothing
-    /// is shown.
+    /// Starts to count. The line begins with `doing`, and is shown on a terminal only.
     pub fn on_terminal(doing: &'static str) -> Self {
         let line = io::stderr().is_terminal().then(|| Mutex::new(Line::new(Stream::Err)));
         Self::new(doing, line)
     }
 
-    /// Counts without showing it.
+    /// Counts without a line.
     #[cfg(any(test, feature = "testing"))]
     pub fn hidden() -> Self {
         Self::new("", None)
@@ -48,16 +46,16 @@ impl Progress {
         Self { doing, began: Instant::now(), done, total, line }
     }
 
-    /// So many bytes more are to be done.
+    /// Adds to the total.
     pub fn expect(&self, bytes: u64) {
         self.total.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// So many bytes more are done.
+    /// Adds to the bytes that are done.
     pub fn add(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let Some(line) = &self.line else { return };
-        // Another thread is writing: that will do.
+        // Another thread is writing the line right now.
         let Ok(mut line) = line.try_lock() else { return };
         let elapsed = self.began.elapsed();
         line.show(elapsed, || {
@@ -83,7 +81,7 @@ impl Drop for Progress {
 /// `checking: 1.20 GB of 3.40 GB, 1.10 GB/s`.
 fn describe(doing: &str, done: u64, total: u64, elapsed: Duration) -> String {
     let rate = (done as f64 / elapsed.as_secs_f64().max(f64::EPSILON)) as u64;
-    // A file that grew was counted with its old size.
+    // A file may have grown since it was added to the total.
     let [done, total, rate] = [done, total.max(done), rate].map(units::bytes);
     format!("{doing}: {done} of {total}, {rate}/s")
 }
@@ -92,9 +90,9 @@ fn describe(doing: &str, done: u64, total: u64, elapsed: Duration) -> String {
 #[derive(Debug)]
 struct Line<W> {
     out: W,
-    /// Columns that it takes.
+    /// Width in columns.
     width: usize,
-    /// When it may be written again.
+    /// Time of the next update.
     due: Duration,
 }
 
@@ -103,7 +101,7 @@ impl<W: Write> Line<W> {
         Self { out, width: 0, due: QUIET }
     }
 
-    /// Shows `text`, unless it is too early for it.
+    /// Shows `text` if an update is due.
     fn show(&mut self, elapsed: Duration, text: impl FnOnce() -> String) {
         if elapsed >= self.due {
             self.due = elapsed + PAUSE;
@@ -111,7 +109,7 @@ impl<W: Write> Line<W> {
         }
     }
 
-    /// Writes over what is there. Blanks do it on any terminal.
+    /// Overwrites the line, with blanks, which work on any terminal.
     fn replace(&mut self, text: &str) {
         if text.is_empty() && self.width == 0 {
             return;
@@ -119,7 +117,7 @@ impl<W: Write> Line<W> {
         let width = text.chars().count();
         let blanks = " ".repeat(self.width.saturating_sub(width));
         let back = if blanks.is_empty() { String::new() } else { format!("{blanks}\r{text}") };
-        // One write, so that nothing comes between. A lost terminal is no reason to stop.
+        // One write, so that no other output comes between. A lost terminal does not stop the work.
         let _ = self.out.write_all(format!("\r{text}{back}").as_bytes());
         let _ = self.out.flush();
         self.width = width;
@@ -133,7 +131,7 @@ mod tests {
     use super::{Line, Progress, describe};
 
     #[test]
-    fn the_line_tells_bytes_and_rate() {
+    fn line_shows_bytes_and_rate() {
         let of = |done, total, ms| describe("checking", done, total, Duration::from_millis(ms));
         assert_eq!(
             of(1_200_000_000, 3_400_000_000, 1500),
@@ -144,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_waits_a_second_and_then_a_tenth_and_goes() {
+    fn line_appears_after_a_second_and_is_updated_ten_times_a_second() {
         let mut line = Line::new(Vec::new());
         for (ms, text) in [(999, "early"), (1000, "first"), (1099, "no"), (1100, "2nd")] {
             line.show(Duration::from_millis(ms), || text.to_owned());

@@ -1,20 +1,20 @@
-//! How bad a finding is: of a check, or of the Hub cache.
+//! Severity of a finding.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// How bad a finding is.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// As it should be.
+    /// No problem.
     Ok,
-    /// Worth knowing; a run does not suffer from it.
+    /// Information without consequence for a run.
     Note,
-    /// A run works, with less than one would expect.
+    /// A run works, with limitations.
     Warning,
-    /// A run would fail, or lay something open.
+    /// A run would fail or expose a secret.
     Error,
 }
 

@@ -1,6 +1,6 @@
-//! Bytes, times and energies as people read them.
+//! Sizes, ages and energies in units.
 
-/// Bytes with three digits that count, in decimal units as the Hub shows them.
+/// A size with three significant digits in decimal units, as the Hub shows it.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if count < 1000 {
@@ -8,7 +8,7 @@ pub fn bytes(count: u64) -> String {
     }
     let mut scaled = count as f64 / 1000.0;
     let mut unit = 0;
-    // What would be rounded to four digits belongs to the next unit.
+    // A number that rounds to four digits belongs to the next unit.
     while scaled >= 999.5 && unit + 1 < UNITS.len() {
         scaled /= 1000.0;
         unit += 1;
@@ -17,13 +17,13 @@ pub fn bytes(count: u64) -> String {
     format!("{scaled:.decimals$} {}", UNITS[unit])
 }
 
-/// `value` with so many digits that count, however small it is: `0.001235`, `12.35`, `1235`.
+/// `value` with this many significant digits: `0.001235`, `12.35`, `1235`.
 pub fn significant(value: f64, digits: i32) -> String {
     if value == 0.0 || !value.is_finite() {
         return value.to_string();
     }
     let text = format!("{value:.*}", decimals(value, digits));
-    // What was rounded up to a power of ten has a digit too many.
+    // A number that rounds up to a power of ten has one digit too many.
     match text.parse() {
         Ok(0.0) => format!("{value:.3e}"),
         Ok(rounded) => format!("{value:.*}", decimals(rounded, digits)),
@@ -31,7 +31,7 @@ pub fn significant(value: f64, digits: i32) -> String {
     }
 }
 
-/// The decimals that leave `value` so many digits that count.
+/// Decimals that show this many significant digits of `value`.
 pub fn decimals(value: f64, digits: i32) -> usize {
     if value == 0.0 || !value.is_finite() {
         return 0;
@@ -39,12 +39,12 @@ pub fn decimals(value: f64, digits: i32) -> usize {
     (digits - 1 - value.abs().log10().floor() as i32).clamp(0, 15) as usize
 }
 
-/// An energy in Wh, with four digits that count.
+/// An energy in Wh with four significant digits.
 pub fn watt_hours(energy: f64) -> String {
     significant(energy, 4)
 }
 
-/// How long ago something was, in the largest unit that fits.
+/// An age in its largest unit.
 pub fn ago(seconds: f64) -> String {
     const UNITS: [(f64, &str); 5] = [
         (365.25 * 86_400.0, "year"),
@@ -68,7 +68,7 @@ mod tests {
     use super::{ago, bytes, significant, watt_hours};
 
     #[test]
-    fn sizes_have_three_digits_that_count() {
+    fn sizes_have_three_significant_digits() {
         for (count, text) in [
             (0, "0 B"),
             (999, "999 B"),
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_count_however_small_the_number_is() {
+    fn energies_have_four_significant_digits() {
         for (energy, text) in [
             (0.0, "0"),
             (0.0000123456, "0.00001235"),

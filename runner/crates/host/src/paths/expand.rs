@@ -1,12 +1,11 @@
-//! Paths in variables, expanded as huggingface_hub expands them: by Python's `expanduser`, then
-//! `expandvars`.
+//! Expands paths in variables as huggingface_hub does: by Python's `expanduser`, then `expandvars`.
 
 use std::path::PathBuf;
 
 use crate::{environment::user, machine::Host};
 
-/// `text` with `~`, `~USER`, `$NAME` and `${NAME}` replaced. An unknown user or name stays as it is; a
-/// variable that is set and empty is replaced by nothing.
+/// Replaces `~`, `~USER`, `$NAME` and `${NAME}` in `text`. An unknown user or name stays as it is, an
+/// empty variable is replaced by nothing.
 pub fn expand(text: &str, host: &Host) -> PathBuf {
     let home = user(text).and_then(|(user, rest)| {
         let home = if user.is_empty() { host.home.as_ref() } else { host.homes.get(user) };
@@ -16,7 +15,7 @@ pub fn expand(text: &str, host: &Host) -> PathBuf {
     variables(home.as_deref().unwrap_or(text), |name| host.env.raw(name)).into()
 }
 
-/// A default below an expanded path, which the client expands with it once more.
+/// Expands a default path below an expanded one, since the client expands the whole once more.
 pub fn expand_again(path: PathBuf, host: &Host) -> PathBuf {
     path.to_str().map(|text| expand(text, host)).unwrap_or(path)
 }
@@ -50,7 +49,7 @@ mod tests {
     use crate::{machine::Host, testing::host};
 
     #[test]
-    fn users_and_variables_are_those_of_python() {
+    fn users_and_variables_expand_as_in_python() {
         let env = [("D", "/d"), ("EMPTY", "")].into_iter().collect();
         let homes = [("bob".to_owned(), PathBuf::from("/home/bob/"))].into_iter().collect();
         let host = Host { env, homes, ..host() };

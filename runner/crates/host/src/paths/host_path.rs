@@ -1,4 +1,4 @@
-//! A path that an engine can carry into a container.
+//! A path that an engine can mount.
 
 use std::{
     fmt,
@@ -9,18 +9,18 @@ use serde::Serialize;
 
 use crate::exit::Usage;
 
-/// An absolute path of this host that `--mount` carries unchanged.
+/// An absolute path of this machine that `--mount` accepts unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct HostPath(String);
 
 impl HostPath {
-    /// `path`, made absolute below `cwd`, without `.` and doubled slashes.
+    /// Makes `path` absolute below `cwd`, without `.` and double slashes.
     ///
     /// # Errors
-    /// The two kinds of path that no engine's `--mount` carries (measured on Docker 20.10 and 28,
-    /// Podman 4.3 and 5): not UTF-8, and with a carriage return before a line feed, which would
-    /// silently mount another folder.
+    /// When no engine's `--mount` accepts the path (measured on Docker 20.10 and 28, Podman 4.3 and 5):
+    /// one that is not UTF-8, or one with a carriage return before a line feed, which would silently
+    /// mount another folder.
     pub fn new(what: &str, path: &Path, cwd: &Path) -> Result<Self, Usage> {
         let refuse = |why: &str| {
             let shown = path.to_string_lossy();
@@ -37,16 +37,16 @@ impl HostPath {
         }
     }
 
-    /// Whether a `--mount` cannot name it without quotes.
+    /// Whether `--mount` needs quotes around it.
     pub fn needs_quotes(&self) -> bool {
         self.0.contains([',', '"', '\n', '\r'])
     }
 
-    /// The same place without `..`, followed on the disk as the kernel follows it: behind a link,
-    /// an engine that only reads the text would mount another folder.
+    /// Resolves `..` on the disk as the kernel does. An engine that removes it from the text mounts another
+    /// folder where a symlink is on the way.
     ///
     /// # Errors
-    /// As [`HostPath::new`], for the place that it leads to.
+    /// As [`HostPath::new`], for the resolved path.
     pub fn without_parents(self, what: &str) -> Result<Self, Usage> {
         if !self.as_path().components().any(|part| part == Component::ParentDir) {
             return Ok(self);
@@ -63,12 +63,12 @@ impl HostPath {
         Self::new(what, &real, Path::new("/"))
     }
 
-    /// As text.
+    /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// As a path.
+    /// The path.
     pub fn as_path(&self) -> &Path {
         Path::new(&self.0)
     }

@@ -1,4 +1,4 @@
-//! Where results go.
+//! The results folder.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::{
     paths::{expand::expand, host_path::HostPath},
 };
 
-/// `--results` over `RESULTS_DIR` over `./results`.
+/// The results folder: `--results`, else `RESULTS_DIR`, else `./results`.
 ///
 /// # Errors
 /// When no engine can mount the path.

@@ -1,4 +1,4 @@
-//! Processes of this machine, by the files that the kernel has of them.
+//! Processes of this machine, read from `/proc`.
 
 use std::{
     collections::BTreeMap,
@@ -7,70 +7,69 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Bytes of a process's file that are read. Linux hands a program 6 MiB of arguments and environment
-/// at most (`execve(2)`).
+/// Size limit of a file in `/proc/PID`. Arguments and environment take at most 6 MiB (`execve(2)`).
 const MOST_BYTES: u64 = 8 << 20;
 
-/// Generations of ancestors that are climbed at most.
+/// Limit of ancestors that are followed.
 const GENERATIONS: usize = 64;
 
-/// The processes of a machine.
+/// The processes in a `proc` folder.
 #[derive(Debug, Clone)]
 pub struct Processes {
     folder: PathBuf,
 }
 
-/// What the kernel says of one.
+/// Fields of `/proc/PID/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
     parent: u32,
-    /// Its own ticks, and those of its children that have ended.
+    /// Clock ticks of it and of its children that have ended.
     ticks: u64,
-    /// When it started; tells it from a later process of the same number.
+    /// Start time in clock ticks after boot, which tells it from a later process with the same id.
     pub start: u64,
-    /// Whether only its exit code is left.
+    /// Whether it is a zombie.
     pub is_dead: bool,
 }
 
 impl Processes {
-    /// Those of the machine whose files are below `root`.
+    /// The processes in `root/proc`.
     pub fn below(root: &Path) -> Self {
         Self { folder: root.join("proc") }
     }
 
-    /// Those of this machine.
+    /// The processes of this machine.
     pub fn of_this_machine() -> Self {
         Self::below(Path::new("/"))
     }
 
-    /// The numbers of all of them.
+    /// Ids of all processes.
     pub fn pids(&self) -> impl Iterator<Item = u32> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
     }
 
-    /// A process's name.
+    /// Name of a process.
     pub fn name(&self, pid: u32) -> Option<String> {
         Some(self.read(pid, "comm")?.trim().to_owned()).filter(|name| !name.is_empty())
     }
 
-    /// The words that a process was started with; empty without it.
+    /// Command line of a process, or an empty text if it does not exist.
     pub fn words(&self, pid: u32) -> String {
         self.read(pid, "cmdline").unwrap_or_default()
     }
 
-    /// The texts in the file `cmdline` or `environ` of a process; none without it.
+    /// Entries of the file `cmdline` or `environ` of a process, which are separated by NUL.
     pub fn list(&self, pid: u32, file: &str) -> Vec<Vec<u8>> {
         let bytes = self.bytes(pid, file).unwrap_or_default();
         bytes.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
     }
 
-    /// The control groups of a process, if it is there.
+    /// Control groups of a process, if it exists.
     pub fn cgroups(&self, pid: u32) -> Option<String> {
         self.read(pid, "cgroup")
     }
 
-    /// Whether `pid` is `root` or comes from it; `None` if it is not there.
+    /// Whether `pid` is `root` or a descendant of it. `None` if it does not exist.
     pub fn comes_from(&self, pid: u32, root: u32) -> Option<bool> {
         let mut stat = self.stat(pid)?;
         let mut pid = pid;
@@ -87,7 +86,7 @@ impl Processes {
         Some(pid == root)
     }
 
-    /// `root` and all that come from it, in the order of their numbers; `None` once it is gone.
+    /// `root` and its descendants, sorted by id. `None` if it does not exist.
     pub fn tree(&self, root: u32) -> Option<Vec<u32>> {
         let parents: BTreeMap<u32, u32> =
             self.pids().filter_map(|pid| Some((pid, self.stat(pid)?.parent))).collect();
@@ -99,18 +98,18 @@ impl Processes {
         Some(parents.keys().copied().filter(belongs).collect())
     }
 
-    /// Processor seconds of these, and of their children that have ended; `None` once the first one
-    /// is gone.
+    /// CPU seconds of these processes and of their children that have ended. `None` if the first one
+    /// does not exist.
     pub fn cpu_seconds(&self, pids: &[u32]) -> Option<f64> {
         let (first, others) = pids.split_first()?;
-        // In this order a process mostly comes before its children: one that ends meanwhile is left
-        // out once, and not counted twice.
+        // A process mostly has a lower id than its children: one that ends meanwhile is left out once,
+        // not counted twice.
         let ended = others.iter().filter_map(|pid| self.stat(*pid)).map(|stat| stat.ticks);
         let ticks = self.stat(*first)?.ticks + ended.sum::<u64>();
         Some(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
     }
 
-    /// What the kernel says of a process, if it is there.
+    /// Status of a process, if it exists.
     pub fn stat(&self, pid: u32) -> Option<Stat> {
         stat(&self.read(pid, "stat")?)
     }
@@ -127,11 +126,11 @@ impl Processes {
     }
 }
 
-/// Reads `/proc/PID/stat` (`proc_pid_stat(5)`), in which a name may hold anything.
+/// Parses `/proc/PID/stat` (`proc_pid_stat(5)`). The name may contain blanks and brackets.
 fn stat(text: &str) -> Option<Stat> {
     let (_, rest) = text.rsplit_once(')')?;
     let fields: Vec<_> = rest.split_ascii_whitespace().collect();
-    // The first one here is the third.
+    // Fields are counted from 1, and the first one here is field 3.
     let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
     let parent = u32::try_from(number(4)?).ok()?;
     let ticks = [14, 15, 16, 17].map(number).into_iter().sum::<Option<u64>>()?;
@@ -148,7 +147,7 @@ mod tests {
     use super::{Processes, Stat, stat};
 
     #[test]
-    fn a_process_may_have_any_name() {
+    fn name_may_contain_brackets() {
         let text = "70 (a) S (b) S 7 1 1 0 -1 4 0 0 0 0 1 20 300 4000 20 0 1 0 9\n";
         assert_eq!(stat(text), Some(Stat { parent: 7, ticks: 4321, start: 9, is_dead: false }));
         for text in ["", "70", "70 (a) S", "70 (a) S 7 1 1 0 -1 4 0 0 0 0 1 20 300"] {
@@ -157,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn this_process_is_there_and_comes_from_its_parent() {
+    fn this_process_is_a_descendant_of_its_parent() {
         let processes = Processes::below(Path::new("/"));
         let (me, parent) = (std::process::id(), std::os::unix::process::parent_id());
         assert_eq!(processes.comes_from(me, parent), Some(true));
@@ -171,10 +170,10 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the kernel may write, nothing breaks.
         #[test]
-        fn any_text_is_read_or_passed_over(text in ".{0,200}") {
-            stat(&text);
+        fn any_name_leaves_the_fields_behind_it(name in ".{0,200}") {
+            let text = format!("70 ({name}) S 7 1 1 0 -1 4 0 0 0 0 1 20 300 4000 20 0 1 0 9\n");
+            prop_assert_eq!(stat(&text).map(|stat| (stat.parent, stat.start)), Some((7, 9)));
         }
     }
 }

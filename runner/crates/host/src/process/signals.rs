@@ -1,16 +1,15 @@
-//! The signals that ask a program to end.
+//! Signals that end this program.
 
 use std::fs;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-/// Those that end a work of ours: all four, but for a hang-up that whoever started us has us ignore,
-/// as `nohup` does for a work that is to outlive its terminal.
+/// Signals to react to. SIGHUP is left out if it is ignored, as under `nohup`.
 ///
-/// Interrupts count whatever we were told: a shell without job control has every program behind an
-/// `&` ignore them, though nobody asked for that.
+/// SIGINT counts even if it is ignored: a shell without job control has every background program ignore
+/// it.
 pub fn ending() -> Vec<i32> {
-    // Without an answer a lost terminal ends the work, as it ends most programs.
+    // If the file cannot be read, SIGHUP ends this program as it ends most others.
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mut signals = vec![SIGINT, SIGTERM, SIGQUIT];
     if !ignores(&status, SIGHUP) {
@@ -19,7 +18,7 @@ pub fn ending() -> Vec<i32> {
     signals
 }
 
-/// Whether the process with this `/proc/PID/status` ignores a signal: proc_pid_status(5).
+/// Whether a process ignores a signal, by its `/proc/PID/status` (proc_pid_status(5)).
 fn ignores(status: &str, signal: i32) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
@@ -31,7 +30,7 @@ mod tests {
     use super::{SIGHUP, SIGINT, ignores};
 
     #[test]
-    fn the_kernel_says_which_signals_are_ignored() {
+    fn ignored_signals_are_read_from_the_status_file() {
         let status = "Name:\tx\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\n";
         assert!(ignores(status, SIGHUP) && !ignores(status, SIGINT));
         assert!(!ignores("", SIGHUP) && !ignores("SigIgn:\todd\n", SIGHUP));

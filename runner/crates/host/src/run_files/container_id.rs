@@ -1,29 +1,29 @@
-//! The file that an engine's client writes the id of a run's container to.
+//! The file that an engine's client writes the container id to (`--cidfile`).
 
 use std::path::{Path, PathBuf};
 
 use untrusted::Dir;
 
-/// What ends the file's name.
+/// Suffix of the file's name.
 pub const CONTAINER_ID: &str = "cid";
 
-/// Digits of an id, in hexadecimal: Docker's and Podman's are as long.
+/// Hexadecimal digits of an id, for Docker and Podman.
 const DIGITS: usize = 64;
 
-/// More bytes than an id and its line's end have.
+/// Size limit of the file in bytes, more than an id and a line feed.
 const LONGEST: u64 = 128;
 
-/// The file beside the one with the id that is locked while the run lives: the engine's client makes the
-/// other, so that nobody can lock it.
+/// Suffix of the file that is locked while the run lives. The file with the id cannot be locked, since
+/// the client creates it.
 pub const ALIVE: &str = "alive";
 
-/// The path of [`ALIVE`] beside `cidfile`.
+/// The path of the lock file beside `cidfile`.
 pub fn alive(cidfile: &Path) -> PathBuf {
     let name = cidfile.file_name().unwrap_or_default().to_string_lossy();
     cidfile.with_file_name(format!("{}{ALIVE}", name.trim_end_matches(CONTAINER_ID)))
 }
 
-/// The id in the file, once all of it is there.
+/// Reads the id, once it is complete.
 pub fn read(file: &Path) -> Option<String> {
     let dir = Dir::open(file.parent()?).ok()?;
     let text = String::from_utf8(dir.read(file.file_name()?, LONGEST).ok()?).ok()?;
@@ -32,9 +32,9 @@ pub fn read(file: &Path) -> Option<String> {
     is_id.then(|| id.to_owned())
 }
 
-/// Whether `name` is what an engine calls the control group of the container `id`: its id, or
-/// `docker-ID.scope`, `libpod-ID.scope` and `libpod-ID`, or `libpod-payload-ID` where Podman splits its
-/// own (`--cgroups=split`). Podman's monitor has another.
+/// Whether `name` is the control group of the container `id`: the id, `docker-ID.scope`,
+/// `libpod-ID.scope`, `libpod-ID`, or `libpod-payload-ID` with Podman's `--cgroups=split`. The group of
+/// Podman's monitor has another name.
 pub fn is_group(name: &str, id: &str) -> bool {
     let name = name.strip_suffix(".scope").unwrap_or(name);
     let of_an_engine = ["docker-", "libpod-payload-", "libpod-"]
@@ -43,8 +43,7 @@ pub fn is_group(name: &str, id: &str) -> bool {
     of_an_engine.unwrap_or(name) == id
 }
 
-/// Whether one of a process's control groups, as `/proc/PID/cgroup` lists them, is the container's or
-/// lies below it.
+/// Whether a process is in the container's control group or below it, by its `/proc/PID/cgroup`.
 pub fn is_in_group(groups: &str, id: &str) -> bool {
     groups.split(['/', '\n']).any(|name| is_group(name, id))
 }

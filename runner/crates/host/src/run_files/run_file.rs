@@ -1,4 +1,4 @@
-//! Files of a run that are no results: its secrets, its container's id, and what tells that it lives.
+//! Temporary files of a run: secrets, container id, and the lock that shows that the run lives.
 
 use std::{
     ffi::OsString,
@@ -24,10 +24,10 @@ use crate::{
     run_files::run_id::PREFIX,
 };
 
-/// What may be set to a folder for such files, in the order of use.
+/// Variables that name a folder for such files, the first one first.
 const VARIABLES: [&str; 2] = ["XDG_RUNTIME_DIR", "TMPDIR"];
 
-/// All folders for files of the user's runs, in the order of use. `named` are those of the variables.
+/// Folders for temporary files of runs, the first one first. `named` are those of the variables.
 pub fn folders(named: impl IntoIterator<Item = PathBuf>, isolation: &Isolation) -> Vec<PathBuf> {
     let own = format!("/run/user/{}", getuid());
     let usual = ["/tmp", &own, "/var/tmp", "/dev/shm"].map(PathBuf::from);
@@ -35,17 +35,17 @@ pub fn folders(named: impl IntoIterator<Item = PathBuf>, isolation: &Isolation) 
     snap.iter().cloned().chain(named).chain(shared.iter().cloned()).chain(usual).collect()
 }
 
-/// The values of the variables, by `value`.
+/// The folders that variables name. `value` looks up a variable.
 pub fn named(value: impl Fn(&'static str) -> Option<OsString>) -> impl Iterator<Item = PathBuf> {
     VARIABLES.into_iter().filter_map(value).map(PathBuf::from)
 }
 
-/// A file that the run makes, in the first folder that serves and lies in none of `apart`, which are
-/// canonical; an engine sees it there, too, if there is such a folder. What `su` or a container hands on
-/// may name somebody else's.
+/// The path of a temporary file of the run, in the first suitable folder, preferably one that an engine
+/// can see. It lies below none of `apart`, which are canonical. A folder may be unsuitable because `su`
+/// or a container keeps another user's variables.
 ///
 /// # Errors
-/// When no folder serves, or no engine can mount the path.
+/// When no folder is suitable, or no engine can mount the path.
 pub fn file_of_run(
     host: &Host,
     run_id: &str,
@@ -68,7 +68,7 @@ pub fn file_of_run(
     HostPath::new("file of the run", &file, &host.cwd)
 }
 
-/// Whether the user can make files in `folder`, and no other user or container can replace them.
+/// Whether the user can write to `folder`, and no other user or container can replace files in it.
 fn serves(folder: &Path, apart: &[PathBuf]) -> bool {
     let Ok(real) = folder.canonicalize() else { return false };
     folder.is_absolute()
@@ -78,7 +78,7 @@ fn serves(folder: &Path, apart: &[PathBuf]) -> bool {
         && real.ancestors().all(is_protected)
 }
 
-/// Whether other users cannot rename or delete what lies in `folder`. In a user namespace, root's folders
+/// Whether other users cannot rename or delete entries of `folder`. In a user namespace, root's folders
 /// belong to the overflow user.
 fn is_protected(folder: &Path) -> bool {
     const OVERFLOW: u32 = 65534;
@@ -89,8 +89,8 @@ fn is_protected(folder: &Path) -> bool {
     })
 }
 
-/// A file of the run that only the user can read, removed when this value goes. It is locked meanwhile:
-/// other commands of the user remove those that are not, which dead runs left.
+/// A temporary file that only the user can read, removed when it is dropped. It is locked meanwhile: other
+/// commands remove unlocked files as leftovers of dead runs.
 #[derive(Debug)]
 pub struct RunFile {
     path: PathBuf,
@@ -101,10 +101,10 @@ pub struct RunFile {
 }
 
 impl RunFile {
-    /// Makes the file `path`, empty.
+    /// Creates the empty file `path`.
     ///
     /// # Errors
-    /// When it is there already, or cannot be made.
+    /// When it exists already, or cannot be created.
     pub fn new(path: &Path) -> io::Result<Self> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(io::ErrorKind::InvalidInput.into());
@@ -112,8 +112,8 @@ impl RunFile {
         let dir = Dir::open(parent)?;
         loop {
             let file = dir.create(name, 0o600)?;
-            // Another command may just look whether it is a dead run's, or have removed it before it
-            // was locked. On a file system without locks, the run's process id tells that it lives.
+            // Another command may hold the lock to check for leftovers, or have removed the file before
+            // it was locked. On a file system without locks, the process id in the name protects it.
             let mut tries = 0..100;
             while matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
                 && tries.next().is_some()

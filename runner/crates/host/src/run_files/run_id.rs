@@ -1,18 +1,18 @@
-//! The name of a run.
+//! Run ids.
 
 use std::time::SystemTime;
 
-/// What begins the names that a run gives to its container and to its secrets' files; its id follows.
+/// Prefix of the names of a run's container and files. The run id follows.
 pub const PREFIX: &str = "aienergyscore-";
 
-/// `20261124T011501Z-4711`: start time in UTC and the runner's process id. Unique on a machine,
-/// sortable, and legal in names of files, containers and labels.
+/// Makes an id such as `20261124T011501Z-4711`: start time in UTC and process id of the runner. It is
+/// unique on a machine, sortable, and valid in names of files, containers and labels.
 pub fn run_id(start: SystemTime, pid: u32) -> String {
     let time = humantime::format_rfc3339_seconds(start).to_string();
     format!("{}-{pid}", time.replace(['-', ':'], ""))
 }
 
-/// The process id of the runner of the run `run_id`; none if it is no id of a run.
+/// The process id of the runner in a run id, if it is one.
 pub fn runner_of(run_id: &str) -> Option<u32> {
     let (time, pid) = run_id.split_once('-')?;
     let (date, rest) = time.split_at_checked(8)?;
@@ -29,7 +29,7 @@ mod tests {
     use super::{run_id, runner_of};
 
     #[test]
-    fn it_tells_when_and_who() {
+    fn id_has_start_time_and_process_id() {
         let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         assert_eq!(run_id(start, 4711), "20231114T221320Z-4711");
         assert_eq!(runner_of("20231114T221320Z-4711"), Some(4711));

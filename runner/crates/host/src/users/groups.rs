@@ -1,4 +1,4 @@
-//! The user's supplementary groups: those that a container must have, too.
+//! Supplementary groups that a container needs.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -6,18 +6,17 @@ use untrusted::{Dir, Found};
 
 use crate::machine::Host;
 
-/// How deep a mounted folder is looked at: a HuggingFace home, its Hub cache, the repos there.
+/// Depth of the search in a mounted folder: HuggingFace home, Hub cache, repos.
 const DEPTH: usize = 2;
 
-/// Groups of the user's that own one of these folders, or what lies at the top of them. The user's
-/// own group needs no word.
+/// Supplementary groups of the user that own one of these folders or entries at their top.
 pub fn that_own<'a>(folders: impl Iterator<Item = &'a Path>, host: &Host) -> Vec<u32> {
     if host.groups.is_empty() {
         return vec![];
     }
     let mut owners = BTreeSet::new();
     for folder in folders {
-        // What cannot be looked at has a finding of its own.
+        // An unreadable folder has a finding of its own.
         let Ok(dir) = Dir::open(folder) else { continue };
         owners.extend(dir.look("").map(|stamp| stamp.gid));
         dir.walk(DEPTH, |found| {
@@ -39,7 +38,7 @@ mod tests {
     use crate::{machine::Host, testing::host};
 
     #[test]
-    fn a_group_that_owns_a_mounted_folder_is_needed() {
+    fn supplementary_group_that_owns_a_mounted_folder_is_needed() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("hub/models--a")).unwrap();
         let gid = fs::metadata(folder.path()).unwrap().gid();

@@ -1,4 +1,4 @@
-//! Ids of the user and of the user's containers, by which the owner of an entry is judged.
+//! Subordinate user ids: who owns the files that containers write.
 
 use std::{fs, ops::Range};
 
@@ -6,20 +6,20 @@ use nix::unistd::{Uid, User};
 
 use crate::machine::Host;
 
-/// The user whose ids Docker's `userns-remap: default` takes.
+/// The user whose subordinate ids Docker's `userns-remap: default` uses.
 const DOCKER: &str = "dockremap";
 
-/// Ids by which an entry is judged.
+/// Ids of the user and of the user's containers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ids {
-    /// The user's.
+    /// User id.
     pub user: u32,
-    /// Those that containers run under: the user's own, and Docker's.
+    /// Subordinate ids of the user and of Docker.
     pub container: Vec<Range<u32>>,
 }
 
 impl Ids {
-    /// Those of this machine, for the user of `host`.
+    /// Reads `/etc/subuid` for the user of `host`.
     pub fn of_this_machine(host: &Host) -> Self {
         let user = User::from_uid(Uid::from_raw(host.uid)).ok().flatten();
         let name = user.as_ref().map(|user| user.name.as_str());
@@ -28,14 +28,13 @@ impl Ids {
         Self { user: host.uid, container }
     }
 
-    /// Whether `owner` is root or a container of the user's.
+    /// Whether `owner` is root or a subordinate id.
     pub fn is_container(&self, owner: u32) -> bool {
         owner == 0 || self.container.iter().any(|range| range.contains(&owner))
     }
 }
 
-/// Ranges of ids in the text of `/etc/subuid` that are containers' of the user, whose name is
-/// `name`, or of Docker's.
+/// Ranges in the text of `/etc/subuid` that belong to the user or to Docker.
 fn parse_subids(text: &str, user: u32, name: Option<&str>) -> Vec<Range<u32>> {
     let is_ours = |whose: &str| {
         Some(whose) == name || whose == DOCKER || whose.parse::<u32>().is_ok_and(|uid| uid == user)
@@ -44,7 +43,7 @@ fn parse_subids(text: &str, user: u32, name: Option<&str>) -> Vec<Range<u32>> {
         let mut fields = line.trim().rsplitn(3, ':');
         let count: u32 = fields.next()?.parse().ok()?;
         let first: u32 = fields.next()?.parse().ok()?;
-        // Below are people, whatever the file says.
+        // Lower ids belong to people, whatever the file says.
         (is_ours(fields.next()?) && first >= 65_536).then(|| first..first.saturating_add(count))
     };
     text.lines().filter_map(range).collect()
