@@ -48,7 +48,7 @@ pub(in crate::docs) fn unsupported() -> Content {
             vec![code(backend.name()), keys, reason.to_owned()]
         })
     });
-    Content::Table { head: vec!["Backend", "Does not take", "Reasoned"], rows: rows.collect() }
+    Content::Table { head: vec!["Backend", "Does not take", "Because"], rows: rows.collect() }
 }
 
 /// A key as a backend does not take it.
