@@ -5,12 +5,7 @@ use std::{fs, process::Stdio, thread, time::Duration};
 
 use rustix::process::Signal;
 
-use crate::{
-    ada::Ada,
-    harness::smoke,
-    machine::On,
-    under_way::{signal, until},
-};
+use crate::{ada::Ada, harness::smoke, machine::On, under_way::signal, waiting::until};
 
 /// Processes of Ada's run by this runner: a client, a reaper, a monitor of its container.
 fn left(ada: &Ada, runner: u32) -> Vec<String> {
