@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use rustix::time::{ClockId, clock_gettime};
@@ -15,7 +16,7 @@ use crate::{
     ada::{Ada, docker},
     harness::{Sandbox, aienergyscore, smoke, workspace},
     under_way::said,
-    waiting::until,
+    waiting::{holds_within, until},
     watch::Watch,
 };
 
@@ -216,13 +217,12 @@ fn an_estimate_stands_on_the_containers_own_processor_time() {
     let (file, seconds) = counter(id.trim());
     let mut used = 0.0;
     // The group goes with the container.
-    until("the container's end", || match fs::read_to_string(&file) {
-        Ok(text) => {
-            used = seconds(&text);
-            false
-        }
-        Err(_) => true,
+    let has_ended = holds_within(Duration::from_secs(600), || {
+        let text = fs::read_to_string(&file);
+        used = text.as_deref().map_or(used, seconds);
+        text.is_err()
     });
+    assert!(has_ended, "the run goes on");
     let output = child.wait_with_output().unwrap();
     let told = said(&output);
     assert!(output.status.success(), "{told}");
