@@ -19,6 +19,7 @@ use rustix::process::getuid;
 use crate::{
     harness::{program, smoke},
     machine::{On, USER},
+    waiting::holds_within,
 };
 
 /// Somebody without privileges who may use an engine, with a home and a closed cache of their own.
@@ -146,23 +147,23 @@ impl Ada {
         let mine = self.results().display().to_string();
         let label = format!("label={}", contract::label::RUN);
         let list = ["ps", "--all", "--no-trunc", "--filter", &label, "--format", "{{.Names}}"];
-        let mut listing = self.on.output(&list);
+        let (mut listing, mut looks) = (self.on.output(&list), 1);
         // Podman's service fails where another container goes while it lists them, which takes
         // seconds on a busy machine.
-        for look in 1..=300 {
-            if listing.status.success() {
-                break;
-            }
+        holds_within(Duration::from_secs(40), || {
             // One whose making was cut short may be written down later than a run waits for it, and
             // then stays until somebody removes it.
-            if look % 50 == 0
+            if looks % 50 == 0
                 && let Some(id) = broken(&String::from_utf8_lossy(&listing.stderr))
             {
                 self.on.output(&["rm", "--force", id]);
             }
-            thread::sleep(Duration::from_millis(100));
-            listing = self.on.output(&list);
-        }
+            if looks > 1 || !listing.status.success() {
+                listing = self.on.output(&list);
+            }
+            looks += 1;
+            listing.status.success()
+        });
         assert!(listing.status.success(), "{listing:?}");
         String::from_utf8(listing.stdout)
             .unwrap()

@@ -4,19 +4,17 @@ use std::{
     fs,
     path::Path,
     process::{Command, Stdio},
-    thread,
-    time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::program;
+use crate::{
+    harness::program,
+    waiting::{until, until_delivered},
+};
 
 /// A blob without end: 64 GiB of zeros, which take no space.
 const ENDLESS: u64 = 64 << 30;
-
-/// Time in which a signal ends a program that does not ignore it.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// Clock ticks of a process's time after which it surely reads: it starts in less.
 const BUSY: u64 = 20;
@@ -59,13 +57,13 @@ fn stopped_by(mut command: Command, args: &[&str], signals: &[Signal]) -> (Optio
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    while !reads_below(child.id(), &blobs) {
+    until("a read of the blob", || {
         assert_eq!(child.try_wait().unwrap(), None, "it ended before it was stopped");
-        thread::sleep(Duration::from_millis(5));
-    }
+        reads_below(child.id(), &blobs)
+    });
     for signal in signals {
         kill_process(Pid::from_child(&child), *signal).unwrap();
-        thread::sleep(PAUSE);
+        until_delivered(child.id(), *signal);
     }
     let output = child.wait_with_output().unwrap();
     assert_eq!(blob.metadata().unwrap().len(), ENDLESS);

@@ -5,12 +5,15 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rustix::process::getuid;
 
-use crate::ada::docker;
+use crate::{
+    ada::docker,
+    waiting::{holds_within, until},
+};
 
 /// A rootful daemon of a test's own, in namespaces of its own, which ends with this value.
 pub(crate) struct Daemon {
@@ -78,11 +81,9 @@ impl Daemon {
     }
 
     fn wait(&self) {
-        let begun = Instant::now();
-        while !self.ask(&["version"]).status.success() {
-            let log = fs::read_to_string(self.path("log")).unwrap();
-            assert!(begun.elapsed() < Duration::from_secs(60), "no daemon:\n{log}");
-            std::thread::sleep(Duration::from_millis(50));
+        let answers = || self.ask(&["version"]).status.success();
+        if !holds_within(Duration::from_secs(60), answers) {
+            panic!("no daemon:\n{}", fs::read_to_string(self.path("log")).unwrap());
         }
     }
 
@@ -92,9 +93,7 @@ impl Daemon {
         let pid = fs::read_to_string(self.path("docker.pid")).unwrap();
         let kill = ["nsenter", &namespace, "--", "kill", "-KILL", pid.trim()];
         assert!(Command::new(kill[0]).args(&kill[1..]).status().unwrap().success());
-        while !self.path("dead").exists() {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        until("the daemon's end", || self.path("dead").exists());
     }
 
     /// Starts it again after it was killed.

@@ -4,14 +4,16 @@ use std::{
     fs,
     os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
     process::{Child, ExitStatus, Stdio},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use contract::summary::Summary;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{FakeDocker, Outcome, Sandbox, aienergyscore};
+use crate::{
+    harness::{FakeDocker, HANGS, Outcome, Sandbox, aienergyscore},
+    waiting::holds_within,
+};
 
 /// What a good container leaves in `$RESULTS`.
 pub(crate) const GOOD: &str = r#"
@@ -52,25 +54,20 @@ fn start(sandbox: &Sandbox) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// Waits until `holds`, and ends the run with a failure when that takes a minute.
+/// Waits until `holds`, and kills the run and fails when that takes a minute.
 fn until(what: &str, run: &mut Child, mut holds: impl FnMut(&mut Child) -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while !holds(run) {
-        if Instant::now() > end {
-            run.kill().unwrap();
-            panic!("waited in vain for {what}");
-        }
-        thread::sleep(Duration::from_millis(10));
+    if !holds_within(Duration::from_secs(60), || holds(run)) {
+        run.kill().unwrap();
+        panic!("waited in vain for {what}");
     }
 }
 
-/// The end of a run that gets an interrupt now and then.
+/// The end of a run that gets one interrupt after the other.
 fn interrupted(run: &mut Child) -> ExitStatus {
     let pid = Pid::from_raw(run.id().try_into().unwrap()).unwrap();
     let mut ended = None;
     until("the run's end", run, |run| {
         kill_process(pid, Signal::INT).unwrap();
-        thread::sleep(Duration::from_millis(50));
         ended = run.try_wait().unwrap();
         ended.is_some()
     });
@@ -198,19 +195,16 @@ fn earlier_results_are_kept() {
 
 #[test]
 fn a_second_run_into_the_same_folder_is_refused() {
-    // The first run lasts until the test says so, not until a clock does.
-    let docker = FakeDocker::with_run(&format!(
-        "touch \"$RESULTS/started\"; while [ ! -e \"$RESULTS/go\" ]; do sleep 0.01; done\n{GOOD}"
-    ));
+    let docker = FakeDocker::with_run(&format!("touch \"$RESULTS/started\"; wait_for go\n{GOOD}"));
     let sandbox = Sandbox::new(Some(&docker));
     let results = sandbox.cwd().join("results");
     let mut first = sandbox.command(["run", "--flavour", "smoke"]).spawn().unwrap();
-    while !results.join("started").exists() {
+    until("the first run", &mut first, |first| {
         assert!(first.try_wait().unwrap().is_none(), "the first run ended early");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+        results.join("started").exists()
+    });
     let second = aienergyscore(&sandbox, ["run", "--flavour", "smoke"]);
-    fs::write(results.join("go"), "").unwrap();
+    docker.open("go");
     assert!(first.wait().unwrap().success());
     assert_eq!(second.code, Some(1));
     assert!(second.stderr.contains(&format!("(process {})", first.id())), "{}", second.stderr);
@@ -291,8 +285,8 @@ fn what_is_not_known_to_be_docker_runs_nothing() {
 #[test]
 fn a_daemon_that_hangs_after_the_benchmark_does_not_keep_the_user() {
     let docker = FakeDocker::with_run(GOOD);
-    let hangs = "rm) : >\"$HERE/asked\"; while [ -d \"$HERE\" ]; do sleep 0.01; done ;;";
-    let sandbox = sandbox_with(&docker, hangs);
+    let hangs = format!("rm) : >\"$HERE/asked\"; {HANGS} ;;");
+    let sandbox = sandbox_with(&docker, &hangs);
     let mut run = start(&sandbox);
     until("the removal", &mut run, |_| sandbox.folder("before/asked").exists());
     let status = interrupted(&mut run);
@@ -320,11 +314,9 @@ fn a_container_that_cannot_be_removed_at_once_is_removed_a_moment_later() {
 
 #[test]
 fn a_daemon_that_hangs_while_a_run_is_killed_does_not_keep_the_user() {
-    let docker = FakeDocker::with_run(
-        "trap '' TERM; : >\"$RESULTS/started\"; while [ -d \"$RESULTS\" ]; do sleep 0.01; done",
-    );
-    let hangs = "rm) while [ -d \"$HERE\" ]; do sleep 0.01; done ;;";
-    let sandbox = sandbox_with(&docker, hangs);
+    let started = format!("trap '' TERM; : >\"$RESULTS/started\"; {HANGS}");
+    let docker = FakeDocker::with_run(&started);
+    let sandbox = sandbox_with(&docker, &format!("rm) {HANGS} ;;"));
     let mut run = start(&sandbox);
     let results = sandbox.cwd().join("results");
     until("the benchmark", &mut run, |_| results.join("started").exists());

@@ -17,7 +17,6 @@ use std::{
     os::unix::fs::{PermissionsExt as _, lchown},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -26,6 +25,7 @@ use rustix::process::{Pid, Signal, geteuid, getuid, kill_process};
 use crate::{
     ada::Ada,
     harness::{FakeDocker, Sandbox, program},
+    waiting::holds_within,
 };
 
 /// Within this a program must be back after a fault, on a machine that has other work, too. The
@@ -68,13 +68,12 @@ impl Run {
 
     /// Waits until `holds`; that the run ends before, or a minute passes, is a failure.
     fn until(&mut self, what: &str, mut holds: impl FnMut() -> bool) {
-        let end = Instant::now() + Duration::from_secs(60);
-        while !holds() {
-            let ended = self.child.try_wait().unwrap();
-            assert!(ended.is_none(), "before {what}: {ended:?} {}", self.said());
-            assert!(Instant::now() < end, "waited in vain for {what}: {}", self.said());
-            thread::sleep(Duration::from_millis(10));
-        }
+        let has_come = holds_within(Duration::from_secs(60), || {
+            let (holds, ended) = (holds(), self.child.try_wait().unwrap());
+            assert!(holds || ended.is_none(), "before {what}: {ended:?} {}", self.said());
+            holds
+        });
+        assert!(has_come, "waited in vain for {what}: {}", self.said());
         self.struck = Instant::now();
     }
 

@@ -9,6 +9,7 @@ use crate::{
     ada::Ada,
     harness::{FakeDocker, Sandbox, aienergyscore, smoke},
     hub_cache::Hub,
+    waiting::until,
 };
 
 const FETCH: [&str; 2] = ["fetch", "org/m"];
@@ -101,9 +102,7 @@ fn a_signal_ends_a_fetch_and_keeps_what_is_there() {
     let mut command = sandbox.command(FETCH);
     let child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
     let begun = engine.path().split(':').next().unwrap().to_owned() + "/begun";
-    while !Path::new(&begun).exists() {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    until("the fetch", || Path::new(&begun).exists());
     let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
     kill_process(pid, Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();

@@ -6,8 +6,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rustix::process::getuid;
@@ -16,6 +15,7 @@ use serde_json::Value;
 use crate::{
     ada::{Ada, docker},
     machine::On,
+    waiting::holds_within,
 };
 
 /// Where Podman looks for descriptions of devices.
@@ -150,11 +150,8 @@ done
         command.env("PATH", format!("{}:{path}", folder.path().display()));
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let hooked = Self { namespace: command.spawn().unwrap(), folder };
-        let begun = Instant::now();
-        while !hooked.docker(&["version"]) {
-            let log = fs::read_to_string(hooked.at("log")).unwrap_or_default();
-            assert!(begun.elapsed() < Duration::from_secs(60), "no daemon:\n{log}");
-            thread::sleep(Duration::from_millis(100));
+        if !holds_within(Duration::from_secs(60), || hooked.docker(&["version"])) {
+            panic!("no daemon:\n{}", fs::read_to_string(hooked.at("log")).unwrap_or_default());
         }
         fs::set_permissions(hooked.at("socket"), fs::Permissions::from_mode(0o666)).unwrap();
         let image = hooked.at("image.tar").display().to_string();

@@ -3,14 +3,17 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    fs,
-    os::unix::fs::PermissionsExt as _,
+    fs::{self, OpenOptions},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{Arc, Once, atomic::AtomicBool},
 };
 
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use signal_hook::{consts::SIGHUP, flag};
+
+use crate::waiting::until;
 
 pub(crate) use crate::workspace::workspace;
 
@@ -110,6 +113,9 @@ impl Sandbox {
     }
 }
 
+/// Shell text that does not return: its process lives until it is killed.
+pub(crate) const HANGS: &str = "exec sleep 300";
+
 /// A program `docker` that records what it is asked and answers as rootful Docker does.
 #[derive(Debug)]
 pub(crate) struct FakeDocker {
@@ -123,7 +129,7 @@ impl FakeDocker {
     }
 
     /// An engine whose `run` is this shell text; `$RESULTS` is the mounted results folder,
-    /// `$RUN_ID` the run's id.
+    /// `$RUN_ID` the run's id, and `wait_for GATE` returns once the test opens that gate.
     pub(crate) fn with_run(run: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let fake = Self { dir };
@@ -134,6 +140,10 @@ impl FakeDocker {
         let script = format!(
             r#"#!/bin/sh
 here='{here}'
+wait_for() {{
+  mkfifo "$here/gate-$1" 2>/dev/null
+  cat "$here/gate-$1"
+}}
 call=$(mktemp "$here/call-$(date +%s%N)-XXXXXX")
 printf '%s\0' "$@" >"$call"
 case $1 in
@@ -174,6 +184,20 @@ esac
         fs::write(self.dir.path().join(format!("fail-{subcommand}")), "").expect("a mark");
     }
 
+    /// Lets scripts go on that wait for the gate `name`, now or later.
+    pub(crate) fn open(&self, name: &str) {
+        let gate = self.dir.path().join(format!("gate-{name}"));
+        // Whoever comes second finds the pipe of the other.
+        let _ = mknodat(CWD, &gate, FileType::Fifo, Mode::RWXU, 0);
+        until("a script at the gate", || {
+            OpenOptions::new()
+                .write(true)
+                .custom_flags(OFlags::NONBLOCK.bits() as i32)
+                .open(&gate)
+                .is_ok()
+        });
+    }
+
     /// A `PATH` on which it comes first.
     pub(crate) fn path(&self) -> String {
         format!("{}:/usr/bin:/bin", self.dir.path().display())
@@ -189,7 +213,9 @@ esac
             })
             .collect();
         files.sort();
-        files.iter().map(|file| words(&fs::read(file).expect("a call"))).collect()
+        let calls = files.iter().map(|file| words(&fs::read(file).expect("a call")));
+        // A call that has just begun is not written down yet.
+        calls.filter(|call| !call.is_empty()).collect()
     }
 
     /// The arguments of the calls of one subcommand.

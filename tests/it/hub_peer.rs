@@ -135,15 +135,16 @@ const KINDS: [(&str, &str, bool); 18] = [
 ];
 
 #[test]
-#[ignore = "needs python3; finds what belongs to root only when it is root's"]
 fn everything_that_is_planted_is_found_and_only_what_can_be_mended_is_touched() {
     let mut kinds: Vec<_> = KINDS.iter().map(|(kind, ..)| *kind).collect();
     kinds.push("ref-404-only");
+    // What is closed to everybody could not be looked into afterwards.
+    kinds.retain(|kind| getuid().is_root() || !kind.starts_with("unreadable"));
     let made = made("mixed", &kinds.join(","));
     let found = made.json(&["verify", "--json"]);
     let findings = found["findings"].as_array().unwrap();
     let planted = made.planted["planted"].as_array().unwrap();
-    assert!(planted.len() >= 18, "{planted:?}");
+    assert!(planted.len() >= kinds.len() - 1, "{planted:?}");
     for (kind, what, _) in KINDS {
         for fault in planted.iter().filter(|fault| fault["kind"] == kind) {
             let repo = fault["repo"].as_str().unwrap();

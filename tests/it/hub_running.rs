@@ -4,12 +4,15 @@ use std::{
     fs,
     path::PathBuf,
     process::{Child, Stdio},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use serde_json::json;
 
-use crate::hub_cache::{VERSIONS, World, as_peers_do, file, manifest, peers, results, snapshot};
+use crate::{
+    hub_cache::{VERSIONS, World, as_peers_do, file, manifest, peers, results, snapshot},
+    waiting::holds_within,
+};
 
 const LARGE: &str = "models--org--large";
 /// The version among those that are tried which goes on with a download that was killed.
@@ -25,22 +28,21 @@ fn half_way(world: &mut World) -> (Child, PathBuf) {
     world.order("held");
     let blobs = world.hub.join(LARGE).join("blobs");
     let config = world.hub.join(pointer(world, "config.json"));
-    let end = Instant::now() + Duration::from_secs(60);
-    while Instant::now() < end {
-        // What the Hub has sent, the client has yet to write; and its other file is to be done.
-        let unfinished = fs::read_dir(&blobs).unwrap().flatten().find(|entry| {
-            let is_it = entry.path().extension().is_some_and(|end| end == "incomplete");
-            is_it && entry.metadata().is_ok_and(|data| data.len() == AT_ONCE)
-        });
-        match unfinished {
-            Some(entry) if config.exists() => {
-                return (client, entry.path().strip_prefix(&world.hub).unwrap().to_owned());
-            }
-            _ => std::thread::sleep(Duration::from_millis(20)),
-        }
+    let mut unfinished = None;
+    // What the Hub has sent, the client has yet to write; and its other file is to be done.
+    let is_written = holds_within(Duration::from_secs(60), || {
+        unfinished =
+            fs::read_dir(&blobs).unwrap().flatten().map(|entry| entry.path()).find(|path| {
+                let is_it = path.extension().is_some_and(|end| end == "incomplete");
+                is_it && path.metadata().is_ok_and(|data| data.len() == AT_ONCE)
+            });
+        unfinished.is_some() && config.exists()
+    });
+    if !is_written {
+        client.kill().unwrap();
+        panic!("nothing was written: {:?}", client.wait_with_output());
     }
-    client.kill().unwrap();
-    panic!("nothing was written: {:?}", client.wait_with_output());
+    (client, unfinished.unwrap().strip_prefix(&world.hub).unwrap().to_owned())
 }
 
 fn pointer(world: &World, file: &str) -> String {

@@ -1,16 +1,15 @@
 //! Runners that are killed while the engine still makes the container: nothing stays, not even what
 //! the engine itself does not know of.
 
-use std::{fs, process::Stdio, thread, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Stdio},
+};
 
 use rustix::process::Signal;
 
-use crate::{
-    ada::Ada,
-    harness::smoke,
-    machine::On,
-    under_way::{signal, until},
-};
+use crate::{ada::Ada, harness::smoke, machine::On, under_way::signal, waiting::until};
 
 /// Processes of Ada's run by this runner: a client, a reaper, a monitor of its container.
 fn left(ada: &Ada, runner: u32) -> Vec<String> {
@@ -32,6 +31,30 @@ fn left(ada: &Ada, runner: u32) -> Vec<String> {
     described.filter(is_ours).collect()
 }
 
+/// The files of a run by this runner in a folder.
+fn files_of(runner: u32, folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap().flatten();
+    let names = entries.map(|entry| entry.file_name().into_string().unwrap());
+    let of_run = format!("Z-{runner}-");
+    names.filter(|name| name.contains(&of_run)).collect()
+}
+
+/// Waits until processes and files of a run have changed so often since its client began. Returns
+/// false if the benchmark began before.
+fn is_early_after(steps: u32, ada: &Ada, child: &Child, files: &Path) -> bool {
+    let log = ada.results().join("benchmark.log");
+    let seen = || (left(ada, child.id()), files_of(child.id(), files));
+    until("the client", || ada.client().is_some());
+    let (mut last, mut changes) = (seen(), 0);
+    until("a step of the run", || {
+        let now = seen();
+        changes += u32::from(now != last);
+        last = now;
+        changes >= steps || log.exists()
+    });
+    !log.exists()
+}
+
 fn leaves_nothing(on: On) {
     let mut ada = Ada::on(on, &[smoke::GGUF]);
     let files = ada.home().join("files");
@@ -44,12 +67,12 @@ fn leaves_nothing(on: On) {
     };
     ada.set("TMPDIR", files.to_str().unwrap());
     let args = ["run", "--engine", on.choice(), "--flavour", "smoke", smoke::MODEL, "-n", "1000"];
-    for pause in (0..1000).step_by(50) {
+    let (mut steps, mut is_early) = (0, true);
+    while is_early {
         let mut command = ada.command(&args);
         command.env("HF_TOKEN", "hf_secret_of_ada");
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        until("the client", || ada.client().is_some());
-        thread::sleep(Duration::from_millis(pause));
+        is_early = is_early_after(steps, &ada, &child, &files);
         signal(child.id(), Signal::KILL);
         child.wait().unwrap();
         // The reaper holds the folder's lock until it has done its work.
@@ -57,14 +80,14 @@ fn leaves_nothing(on: On) {
             let lock = fs::File::open(ada.results().join(".aienergyscore.lock")).unwrap();
             lock.try_lock().is_ok()
         });
-        assert_eq!(ada.containers(), [""; 0], "killed after {pause} ms");
+        assert_eq!(ada.containers(), [""; 0], "killed after {steps} steps");
         until("its processes' end", || left(&ada, child.id()).is_empty());
-        let entries = fs::read_dir(&files).unwrap().flatten();
-        let names = entries.map(|entry| entry.file_name().into_string().unwrap());
-        let of_run = format!("Z-{}-", child.id());
-        let kept: Vec<_> = names.filter(|name| name.contains(&of_run)).collect();
-        assert_eq!(kept, [""; 0], "killed after {pause} ms");
+        assert_eq!(files_of(child.id(), &files), [""; 0], "killed after {steps} steps");
+        // An earlier run's log would be taken for the next one's.
+        let _ = fs::remove_file(ada.results().join("benchmark.log"));
+        steps += 1;
     }
+    assert!(steps > 2, "{steps} steps before the benchmark");
 }
 
 #[test]

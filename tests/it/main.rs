@@ -51,4 +51,6 @@ mod stacks;
 mod under_way;
 mod variables;
 mod vllm;
+mod waiting;
+mod watch;
 mod workspace;

@@ -6,7 +6,6 @@ use std::{
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    thread,
     time::Duration,
 };
 
@@ -16,7 +15,9 @@ use serde_json::{Value, json};
 use crate::{
     ada::{Ada, docker},
     harness::{Sandbox, aienergyscore, smoke, workspace},
-    under_way::{said, until},
+    under_way::said,
+    waiting::{holds_within, until},
+    watch::Watch,
 };
 
 /// Seconds of the clock that host and containers share.
@@ -81,11 +82,11 @@ fn gpus_are_metered_beside_a_run_and_held_against_its_own_number() {
     let mut sandbox = Sandbox::new(None);
     let nvidia = sandbox.folder("nvidia");
     two_gpus(&nvidia);
-    // It runs until its summary is there.
-    let script = "#!/bin/sh\n: >\"$RESULTS_DIR/started\"\n\
-                  while [ ! -e \"$RESULTS_DIR/summary\" ]; do sleep 0.01; done\n\
+    // It runs until somebody writes its summary to the pipe.
+    let script = "#!/bin/sh\nmkfifo \"$RESULTS_DIR/summary\"\n: >\"$RESULTS_DIR/started\"\n\
+                  cat \"$RESULTS_DIR/summary\" >\"$RESULTS_DIR/written\"\n\
                   echo '{}' >\"$RESULTS_DIR/benchmark_report.json\"\n\
-                  mv \"$RESULTS_DIR/summary\" \"$RESULTS_DIR/GPU_ENERGY_SUMMARY.json\"\n\
+                  mv \"$RESULTS_DIR/written\" \"$RESULTS_DIR/GPU_ENERGY_SUMMARY.json\"\n\
                   printf '{\"run_id\":\"%s\",\"exit_code\":0}' \"$AIENERGYSCORE_RUN_ID\" \
                   >\"$RESULTS_DIR/RUN_COMPLETE.json\"\n";
     let entrypoint = sandbox.folder("entry");
@@ -99,16 +100,22 @@ fn gpus_are_metered_beside_a_run_and_held_against_its_own_number() {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     until("the benchmark", || results.join("started").exists());
     let from = now();
-    thread::sleep(Duration::from_millis(400));
+    let watch = Watch::for_reads(&nvidia);
+    let until_read = |file: &str| {
+        let mut reads = 0;
+        until(file, || {
+            reads += watch.names().iter().filter(|name| *name == file).count();
+            reads >= 2
+        });
+    };
+    until_read("0.energy");
     // 3.6 J are 0.001 Wh. This test is on the GPU, too, and is no benchmark.
     tell(&nvidia, "0.energy", "4600");
     tell(&nvidia, "0.compute", &std::process::id().to_string());
-    // Who is on a GPU is looked at once in a second.
-    thread::sleep(Duration::from_millis(2600));
+    until_read("0.energy");
+    until_read("0.compute");
     let to = now();
-    let written = sandbox.folder("summary");
-    fs::write(&written, summary(0.0008, from, to).to_string()).unwrap();
-    fs::rename(&written, results.join("summary")).unwrap();
+    fs::write(results.join("summary"), summary(0.0008, from, to).to_string()).unwrap();
     let output = child.wait_with_output().unwrap();
     let told = said(&output);
     assert_eq!(output.status.code(), Some(0), "{told}");
@@ -210,10 +217,12 @@ fn an_estimate_stands_on_the_containers_own_processor_time() {
     let (file, seconds) = counter(id.trim());
     let mut used = 0.0;
     // The group goes with the container.
-    while let Ok(text) = fs::read_to_string(&file) {
-        used = seconds(&text);
-        thread::sleep(Duration::from_millis(20));
-    }
+    let has_ended = holds_within(Duration::from_secs(600), || {
+        let text = fs::read_to_string(&file);
+        used = text.as_deref().map_or(used, seconds);
+        text.is_err()
+    });
+    assert!(has_ended, "the run goes on");
     let output = child.wait_with_output().unwrap();
     let told = said(&output);
     assert!(output.status.success(), "{told}");

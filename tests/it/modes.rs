@@ -18,7 +18,8 @@ use crate::{
     ada::Ada,
     harness::smoke,
     machine::On,
-    under_way::{run, said, signal, started, until, until_removed},
+    under_way::{run, said, signal, started, until_removed},
+    waiting::until,
 };
 
 /// A name that shells, engines and lists stumble over.
@@ -29,6 +30,9 @@ const HOSTILE_ENOUGH: &str = "a b,c;d\"e'f\ng\u{fc}";
 
 /// A group that is nobody's.
 const GROUP: u32 = 2500;
+
+/// Whether a run has come so far.
+type Stage = fn(&Ada) -> bool;
 
 /// The root of the files that the container of a run sees, and its first process.
 fn inside(ada: &Ada) -> (PathBuf, String) {
@@ -180,15 +184,16 @@ fn signals_stop_it(on: On) {
     // While the engine still starts.
     let engine = on.choice();
     let args = ["run", "--engine", engine, "--flavour", "smoke", smoke::MODEL, "-n", "1000"];
-    for pause in [0, 30, 100] {
+    let client: Stage = |ada| ada.client().is_some();
+    let container: Stage = |ada| !ada.containers().is_empty();
+    for (what, has_begun) in [("the client", client), ("the container", container)] {
         let ada = Ada::on(on, &[smoke::GGUF]);
         let mut child =
             ada.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        until("the client", || ada.client().is_some());
-        thread::sleep(Duration::from_millis(pause));
+        until(what, || has_begun(&ada));
         signal(child.id(), Signal::TERM);
-        assert_eq!(child.wait().unwrap().code(), Some(143), "{on:?} after {pause} ms");
-        assert_eq!(ada.containers(), [""; 0], "{on:?} after {pause} ms");
+        assert_eq!(child.wait().unwrap().code(), Some(143), "{on:?} with {what}");
+        assert_eq!(ada.containers(), [""; 0], "{on:?} with {what}");
     }
 }
 

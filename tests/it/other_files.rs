@@ -15,7 +15,8 @@ use crate::{
     daemon::Daemon,
     fake_runs::{GOOD, sandbox_with},
     harness::{FakeDocker, Outcome, Sandbox, aienergyscore, smoke},
-    under_way::{run, said, until},
+    under_way::{run, said},
+    waiting::until,
 };
 
 /// What Docker says of itself where this is the rest of it.

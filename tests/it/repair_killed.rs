@@ -1,17 +1,19 @@
-//! `cache repair --yes` that SIGKILL ends at any moment, and the one after it.
+//! `cache repair --yes` that SIGKILL ends after any of its steps, and the one after it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     process::Stdio,
-    thread,
-    time::{Duration, Instant},
 };
 
-use crate::broken_cache::{BrokenCache, Seen};
+use crate::{
+    broken_cache::{BrokenCache, Seen},
+    waiting::until,
+    watch::Watch,
+};
 
-/// How often a repair is killed, in equal steps over the time that it takes.
-const KILLS: u32 = 10;
+/// How often a repair is killed, in equal steps over the changes that it makes.
+const KILLS: usize = 5;
 
 /// The cache without what differs from repair to repair: times, and moments in names.
 fn timeless(manifest: BTreeMap<PathBuf, Seen>) -> BTreeMap<PathBuf, Seen> {
@@ -29,15 +31,15 @@ fn bytes(manifest: &BTreeMap<PathBuf, Seen>) -> BTreeSet<String> {
 }
 
 #[test]
-#[ignore = "needs python3"]
 fn a_repair_that_is_killed_is_finished_by_the_next() {
     let cache = BrokenCache::new();
     cache.keep();
     let original = bytes(&cache.manifest());
 
-    let begun = Instant::now();
+    let watch = Watch::for_changes(&cache.hub());
     cache.repair(&["--yes"]);
-    let duration = begun.elapsed();
+    let changes = watch.names().len();
+    assert!(changes > KILLS, "{changes}");
     let whole = timeless(cache.manifest());
     let wrong = cache.findings();
     let gone: BTreeSet<_> = original.difference(&bytes(&whole)).cloned().collect();
@@ -46,9 +48,14 @@ fn a_repair_that_is_killed_is_finished_by_the_next() {
     for kill in 0..KILLS {
         cache.restore();
         let untouched = timeless(cache.manifest());
+        let watch = Watch::for_changes(&cache.hub());
         let mut command = cache.command(&["repair", "--yes", "--engine", "host"]);
         let mut repair = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        thread::sleep(duration * kill / KILLS + Duration::from_millis(1));
+        let mut seen = 0;
+        until("a change of the cache", || {
+            seen += watch.names().len();
+            seen >= changes * kill / KILLS || repair.try_wait().unwrap().is_some()
+        });
         repair.kill().unwrap();
         repair.wait().unwrap();
 
@@ -66,5 +73,7 @@ fn a_repair_that_is_killed_is_finished_by_the_next() {
         assert_eq!(differing(&whole, &mended), [], "kill {kill}: what is missing");
         assert_eq!(cache.findings(), wrong, "kill {kill}");
     }
-    println!("{halfway} of {KILLS} repairs were killed halfway, a whole one takes {duration:?}");
+    println!(
+        "{halfway} of {KILLS} repairs were killed halfway, a whole one makes {changes} changes"
+    );
 }

@@ -27,7 +27,6 @@ fn named(repair: &Value, state: &str) -> BTreeSet<PathBuf> {
 }
 
 #[test]
-#[ignore = "needs python3"]
 fn a_repair_changes_what_its_plan_names_and_nothing_else() {
     let cache = BrokenCache::new();
     let before = cache.manifest();

@@ -6,13 +6,12 @@ use std::{
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, lchown},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rustix::process::getuid;
 
-use crate::{ada::docker, harness::program};
+use crate::{ada::docker, harness::program, waiting::holds_within};
 
 const ADA: u32 = 42_424;
 /// The first of her subordinate ids: that of a container's uid 1.
@@ -73,11 +72,10 @@ impl Rootless {
     }
 
     fn wait(&self) {
-        let begun = Instant::now();
-        while !self.engine(&["version"]).status.success() {
-            let log = || fs::read_to_string(self.root.path().join("log")).unwrap_or_default();
-            assert!(begun.elapsed() < Duration::from_secs(60), "no daemon:\n{}", log());
-            thread::sleep(Duration::from_millis(100));
+        let answers = || self.engine(&["version"]).status.success();
+        if !holds_within(Duration::from_secs(60), answers) {
+            let log = fs::read_to_string(self.root.path().join("log")).unwrap_or_default();
+            panic!("no daemon:\n{log}");
         }
     }
 
@@ -152,12 +150,7 @@ impl Drop for Rootless {
         let _ = self.namespace.wait();
         // The namespace's first process is gone when all the others are: nobody writes any more.
         let first = Path::new("/proc").join(children.trim());
-        for _ in 0..100 {
-            if children.trim().is_empty() || !first.exists() {
-                break;
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
+        holds_within(Duration::from_secs(10), || children.trim().is_empty() || !first.exists());
     }
 }
 

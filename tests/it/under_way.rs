@@ -2,14 +2,18 @@
 
 use std::{
     fs::{self, File},
+    path::PathBuf,
     process::{Child, Output, Stdio},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{ada::Ada, harness::smoke};
+use crate::{
+    ada::Ada,
+    harness::smoke,
+    waiting::{holds_within, until},
+};
 
 /// The file of a home with what a run that was [`started`] says.
 const SAID: &str = "said";
@@ -24,15 +28,6 @@ pub(crate) fn said(output: &Output) -> String {
 pub(crate) fn run(ada: &Ada, args: &[&str]) -> Output {
     let fixed = ["run", "--engine", ada.on.choice(), "--flavour", "smoke", smoke::MODEL];
     ada.command(&[&fixed, args].concat()).output().unwrap()
-}
-
-/// Waits for what must come, and fails after a minute and a half.
-pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(90);
-    while !holds() {
-        assert!(Instant::now() < end, "waited in vain for {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// A run that is under way, and would last for minutes.
@@ -51,17 +46,14 @@ pub(crate) fn started(ada: &Ada) -> Child {
 
 /// Waits until the container of a run that was [`started`] is removed.
 pub(crate) fn until_removed(ada: &Ada) {
-    let end = Instant::now() + Duration::from_secs(90);
-    loop {
-        let left = ada.containers();
-        if left.is_empty() {
-            return;
-        }
-        let said = fs::read_to_string(ada.home().join(SAID)).unwrap();
-        let log = fs::read_to_string(ada.results().join("benchmark.log")).unwrap();
-        assert!(Instant::now() < end, "{:?}: left {left:?}: {said}\n{log}", ada.on);
-        thread::sleep(Duration::from_millis(100));
-    }
+    let mut left = vec![];
+    let is_removed = holds_within(Duration::from_secs(90), || {
+        left = ada.containers();
+        left.is_empty()
+    });
+    let read = |path: PathBuf| fs::read_to_string(path).unwrap();
+    let (said, log) = (read(ada.home().join(SAID)), read(ada.results().join("benchmark.log")));
+    assert!(is_removed, "{:?}: left {left:?}: {said}\n{log}", ada.on);
 }
 
 /// Sends a signal to a process.

@@ -3,13 +3,12 @@
 use std::{
     fs,
     process::{Child, Stdio},
-    thread,
-    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Fake, IN_TIME, waits::WITH_ID};
+use crate::waiting::holds_within;
 
 /// The reaper of a run, which is told the container's name.
 pub(super) fn reaper(container: &str) -> i32 {
@@ -32,11 +31,8 @@ fn under_way(fake: &mut Fake) -> Child {
     fake.sandbox.set("HF_TOKEN", "hf_secret_of_ada");
     let mut command = fake.command(&[]);
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let begun = Instant::now();
-    while !fake.results().join("started").exists() {
-        assert!(begun.elapsed() < IN_TIME, "no benchmark");
-        thread::sleep(Duration::from_millis(10));
-    }
+    let started = fake.results().join("started");
+    assert!(holds_within(IN_TIME, || started.exists()), "no benchmark");
     child
 }
 
@@ -83,9 +79,6 @@ fn a_killed_runner_leaves_nothing_to_its_reaper() {
     let mut child = under_way(&mut fake);
     child.kill().unwrap();
     child.wait().unwrap();
-    let begun = Instant::now();
-    while !(files(&fake).is_empty() && fake.containers().is_empty()) {
-        assert!(begun.elapsed() < IN_TIME, "{:?}", files(&fake));
-        thread::sleep(Duration::from_millis(10));
-    }
+    let is_clean = || files(&fake).is_empty() && fake.containers().is_empty();
+    assert!(holds_within(IN_TIME, is_clean), "{:?}", files(&fake));
 }

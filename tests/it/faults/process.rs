@@ -8,7 +8,7 @@ use std::{
     fs,
     os::fd::OwnedFd,
     process::Stdio,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use insta::assert_snapshot;
@@ -18,7 +18,8 @@ use super::{Fake, IN_TIME, Run, SmallDisk, killed::reaper, start};
 use crate::{
     ada::{Ada, docker},
     fake_runs::{GOOD, sandbox_with},
-    harness::smoke,
+    harness::{HANGS, smoke},
+    waiting::holds_within,
 };
 
 /// A benchmark that goes on until it is told to end.
@@ -73,8 +74,7 @@ fn an_engine_that_does_not_list_its_containers() {
 #[test]
 fn an_engine_that_hangs_before_the_run() {
     let mut fake = Fake::new(GOOD);
-    let hangs = "info) while [ -d \"$HERE\" ]; do sleep 0.01; done ;;";
-    fake.sandbox = sandbox_with(&fake.docker, hangs);
+    fake.sandbox = sandbox_with(&fake.docker, &format!("info) {HANGS} ;;"));
     fake.result("benchmark_report.json", "precious");
     assert_snapshot!(fake.run(&["--engine", "docker"]), @r#"
     exit code 1, in time
@@ -87,8 +87,8 @@ fn an_engine_that_hangs_before_the_run() {
 #[test]
 fn an_engine_that_hangs_when_it_is_asked_for_its_containers() {
     let mut fake = Fake::new(GOOD);
-    let hangs = "ps) echo $$ >\"$HERE/asked\"; while [ -d \"$HERE\" ]; do sleep 0.01; done ;;";
-    fake.sandbox = sandbox_with(&fake.docker, hangs);
+    let hangs = format!("ps) echo $$ >\"$HERE/asked\"; {HANGS} ;;");
+    fake.sandbox = sandbox_with(&fake.docker, &hangs);
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 0, in time
     warning: containers that earlier runs left are not known: `docker ps` has not answered for 10 seconds, and was ended: its daemon hangs, or the machine does; look at the daemon's log, or start it anew
@@ -97,11 +97,7 @@ fn an_engine_that_hangs_when_it_is_asked_for_its_containers() {
     "#);
     let client = fs::read_to_string(fake.sandbox.folder("before/asked")).unwrap();
     let words = || fs::read(format!("/proc/{}/cmdline", client.trim())).unwrap_or_default();
-    let begun = Instant::now();
-    while !words().is_empty() {
-        assert!(begun.elapsed() < IN_TIME, "the client that hangs is left");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    assert!(holds_within(IN_TIME, || words().is_empty()), "the client that hangs is left");
 }
 
 #[test]
@@ -142,20 +138,16 @@ fn a_terminal_that_goes_away() {
     command.stdin(Stdio::from(side())).stdout(Stdio::from(side())).stderr(Stdio::from(side()));
     let mut child = command.spawn().unwrap();
     drop(command);
-    let begun = Instant::now();
     let log = fake.results().join("benchmark.log");
-    while !log.exists() {
+    let has_begun = holds_within(IN_TIME, || {
         assert_eq!(child.try_wait().unwrap(), None, "the run ended early");
-        assert!(begun.elapsed() < IN_TIME, "no benchmark");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+        log.exists()
+    });
+    assert!(has_begun, "no benchmark");
     drop(terminal);
-    while child.try_wait().unwrap().is_none() {
-        if begun.elapsed() > IN_TIME {
-            child.kill().unwrap();
-            panic!("the run goes on without its terminal");
-        }
-        std::thread::sleep(Duration::from_millis(10));
+    if !holds_within(IN_TIME, || child.try_wait().unwrap().is_some()) {
+        child.kill().unwrap();
+        panic!("the run goes on without its terminal");
     }
     assert_eq!(child.wait().unwrap().code(), Some(129));
     assert_eq!(fake.containers(), [""; 0]);

@@ -5,11 +5,11 @@ use std::{
     io::{self, PipeReader, PipeWriter, Read as _, Write as _},
     os::fd::OwnedFd,
     process::{Child, ExitStatus, Stdio},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     fs::{OFlags, fcntl_setfl},
     process::{Pid, Signal, kill_process},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
@@ -19,6 +19,7 @@ use super::Fake;
 use crate::{
     fake_runs::GOOD,
     harness::{FakeDocker, Sandbox, aienergyscore},
+    waiting::{holds_within, until, until_it_sleeps_with_a_handler},
 };
 
 /// What a stopped benchmark may take, ours and its own, on a busy machine.
@@ -43,19 +44,24 @@ fn full() -> (PipeReader, PipeWriter) {
     (reader, writer)
 }
 
+/// Whether a pipe takes no more bytes.
+fn is_full(writer: &PipeWriter) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::new(writer, PollFlags::OUT)], Some(&now)).unwrap() == 0
+}
+
 /// How a program ends, which must be in time.
 fn ended(child: &mut Child, what: &str) -> ExitStatus {
-    let struck = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
-        }
-        if struck.elapsed() > GRACE {
-            child.kill().unwrap();
-            panic!("{what} has not ended");
-        }
-        thread::sleep(Duration::from_millis(10));
+    let mut status = None;
+    let has_ended = holds_within(GRACE, || {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    if !has_ended {
+        child.kill().unwrap();
+        panic!("{what} has not ended");
     }
+    status.unwrap()
 }
 
 #[test]
@@ -71,12 +77,8 @@ fn a_stopped_run_ends_though_nobody_reads() {
         let mut command = fake.command(&[]);
         let mut child = command.stdout(stream(out)).stderr(stream(err)).spawn().unwrap();
         let log = fake.results().join("benchmark.log");
-        let begun = Instant::now();
-        while !log.exists() {
-            assert!(begun.elapsed() < GRACE, "no benchmark");
-            thread::sleep(Duration::from_millis(10));
-        }
-        thread::sleep(Duration::from_millis(300));
+        until("the benchmark", || log.exists());
+        until("a full pipe", || is_full(&writer));
         kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
         let status = ended(&mut child, "the run");
         assert_eq!(status.code(), Some(143), "out {out}, err {err}: {status}");
@@ -86,19 +88,14 @@ fn a_stopped_run_ends_though_nobody_reads() {
 
 #[test]
 fn a_summary_that_nobody_reads_ends_with_a_signal_and_is_a_success() {
-    let fake = Fake::new(GOOD);
+    // The summary alone is left to be shown: the benchmark itself says nothing.
+    let fake = Fake::new(&GOOD.replace("echo said by the benchmark", ""));
     let (_reader, writer) = full();
     let mut command = fake.command(&[]);
     let mut child = command.stdout(writer).stderr(Stdio::null()).spawn().unwrap();
     let host = fake.results().join("host_meter.json");
-    // Only the summary is left to be shown then, or the benchmark's line before it.
-    let proof = fake.results().join("RUN_COMPLETE.json");
-    let begun = Instant::now();
-    while !proof.exists() {
-        assert!(begun.elapsed() < GRACE, "no proof");
-        thread::sleep(Duration::from_millis(10));
-    }
-    thread::sleep(Duration::from_millis(500));
+    until("the container's removal", || !fake.docker.calls_of("rm").is_empty());
+    until_it_sleeps_with_a_handler(child.id(), Signal::TERM);
     assert_eq!(child.try_wait().unwrap(), None, "a reader is waited for");
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let status = ended(&mut child, "the run");
@@ -113,7 +110,7 @@ fn a_check_whose_findings_nobody_reads_ends_with_a_signal() {
     let mut command = fake.sandbox.command(["cache", "verify"]);
     fs::create_dir_all(fake.sandbox.home().join(".cache/huggingface/hub")).unwrap();
     let mut child = command.stdout(writer).stderr(Stdio::null()).spawn().unwrap();
-    thread::sleep(Duration::from_secs(1));
+    until_it_sleeps_with_a_handler(child.id(), Signal::TERM);
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     ended(&mut child, "the check");
 }

@@ -1,15 +1,17 @@
 //! Whatever does not answer, and signals that come late.
 
-use std::{fs, thread, time::Duration};
+use std::fs;
 
 use insta::assert_snapshot;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Fake, killed::reaper};
-use crate::fake_runs::{GOOD, sandbox_with};
-
-/// Waits until the test says so.
-const UNTIL_GO: &str = r#"while [ ! -e "$RESULTS/go" ]; do sleep 0.01; done"#;
+use crate::{
+    fake_runs::{GOOD, sandbox_with},
+    harness::HANGS,
+    waiting::until_delivered,
+    watch::Watch,
+};
 
 /// Tells the container's id, as the engine's client does.
 pub(super) const WITH_ID: &str = r#"
@@ -20,13 +22,13 @@ pub(super) const WITH_ID: &str = r#"
 #[test]
 fn a_signal_after_the_end_leaves_the_results_a_success() {
     let mut fake = Fake::new(GOOD);
-    let waits = r#"container) : >"$HERE/asked"; while [ ! -e "$HERE/go" ]; do sleep 0.01; done ;;"#;
+    let waits = r#"container) mkfifo "$HERE/go"; : >"$HERE/asked"; cat "$HERE/go" ;;"#;
     fake.sandbox = sandbox_with(&fake.docker, waits);
     let mut run = fake.start(&[]);
     let asked = fake.sandbox.folder("before/asked");
     run.until("the end", || asked.exists());
     run.signal(Signal::TERM);
-    thread::sleep(Duration::from_millis(200));
+    until_delivered(run.child.id(), Signal::TERM);
     fs::write(fake.sandbox.folder("before/go"), "").unwrap();
     assert_snapshot!(fake.left(run), @r"
     exit code 0, in time
@@ -37,19 +39,19 @@ fn a_signal_after_the_end_leaves_the_results_a_success() {
 
 #[test]
 fn a_signal_while_the_client_ends_leaves_whole_results_a_success() {
-    let fake = Fake::new(&format!("{WITH_ID}\n{GOOD}\n{UNTIL_GO}"));
+    let fake = Fake::new(&format!("{WITH_ID}\n{GOOD}\nwait_for go"));
     let mut run = fake.start(&[]);
     let proof = fake.results().join("RUN_COMPLETE.json");
     run.until("the proof", || proof.exists());
     run.signal(Signal::TERM);
     let said = run.said.clone();
     run.until("the signal", || fs::read_to_string(&said).unwrap().contains("stopping"));
-    fs::write(fake.results().join("go"), "").unwrap();
+    fake.docker.open("go");
     assert_snapshot!(fake.left(run), @r"
     exit code 0, in time
     SIGTERM: stopping the benchmark; once more kills it at once
     warning: the signal came after the benchmark's end; its results are complete
-    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, go, host_meter.json
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, host_meter.json
     containers: none
     ");
 }
@@ -82,18 +84,18 @@ fn a_child_that_was_killed_for_memory_is_a_note() {
 
 #[test]
 fn a_stopped_reaper() {
-    let fake = Fake::new(&format!(": >\"$RESULTS/started\"\n{UNTIL_GO}\n{GOOD}"));
+    let fake = Fake::new(&format!(": >\"$RESULTS/started\"\nwait_for go\n{GOOD}"));
     let mut run = fake.start(&[]);
     let started = fake.results().join("started");
     run.until("the benchmark", || started.exists());
     let pid = reaper(&fake.docker.calls_of("run")[0][3]);
     kill_process(Pid::from_raw(pid).unwrap(), Signal::STOP).unwrap();
-    fs::write(fake.results().join("go"), "").unwrap();
+    fake.docker.open("go");
     let left = fake.left(run).replace(&pid.to_string(), "PID");
     assert_snapshot!(left, @r"
     exit code 0, in time
     warning: the cleanup process (pid PID) did not answer for 5 seconds and was killed
-    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, go, host_meter.json, started
+    kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json, host_meter.json, started
     containers: none
     ");
 }
@@ -101,22 +103,32 @@ fn a_stopped_reaper() {
 #[test]
 fn a_container_that_is_removed_together_with_the_file_of_its_id() {
     // As by `podman rm --force` from outside, of Podman 5.8 and 6.1.
-    let mut fake = Fake::new(&format!("{WITH_ID}\nsleep 1; rm \"$2\"; exit 137"));
+    let removed = "wait_for removal; rm \"$2\"; exit 137";
+    let mut fake = Fake::new(&format!("{WITH_ID}\n: >\"$RESULTS/started\"; {removed}"));
     let gone = "container) echo 'Error: no such container: x' >&2; exit 1 ;;";
     fake.sandbox = sandbox_with(&fake.docker, gone);
-    assert_snapshot!(fake.run(&[]), @r"
+    let mut run = fake.start(&[]);
+    let started = fake.results().join("started");
+    run.until("the container", || started.exists());
+    // The meter reads the id about as often as the watch over the client, which has it then, too.
+    let (watch, mut reads) = (Watch::for_reads(&fake.sandbox.folder("run")), 0);
+    run.until("readers of the id", || {
+        reads += watch.names().iter().filter(|name| name.ends_with("-cid")).count();
+        reads >= 6
+    });
+    fake.docker.open("removal");
+    assert_snapshot!(fake.left(run), @r"
     exit code 1, in time
     error: somebody else removed the container while it ran
     results so far: CWD/results
-    kept: nothing
+    kept: started
     containers: none
     ");
 }
 
 #[test]
 fn a_client_that_does_not_return() {
-    let hangs = "trap '' TERM; while [ -d \"$RESULTS\" ]; do sleep 0.01; done";
-    let fake = Fake::new(&format!("{WITH_ID}\n{GOOD}\n{hangs}"));
+    let fake = Fake::new(&format!("{WITH_ID}\n{GOOD}\ntrap '' TERM; {HANGS}"));
     assert_snapshot!(fake.run(&[]), @r"
     exit code 0, in time
     warning: the benchmark has ended, but `docker run` has not returned for 15 seconds: its daemon hangs
@@ -128,9 +140,8 @@ fn a_client_that_does_not_return() {
 #[test]
 #[ignore = "takes more than a minute"]
 fn an_engine_that_hangs_while_it_should_make_a_container() {
-    let mut fake = Fake::new("while [ -d \"$RESULTS\" ]; do sleep 0.01; done");
-    let hangs = "container|rm) while [ -d \"$HERE\" ]; do sleep 0.01; done ;;";
-    fake.sandbox = sandbox_with(&fake.docker, hangs);
+    let mut fake = Fake::new(HANGS);
+    fake.sandbox = sandbox_with(&fake.docker, &format!("container|rm) {HANGS} ;;"));
     let left = fake.run(&[]);
     let (time, left) = left.split_once('\n').unwrap();
     assert!(time.starts_with("exit code 1, "), "{time}");

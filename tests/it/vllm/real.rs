@@ -3,7 +3,7 @@
 use std::{fs, process::Stdio};
 
 use super::{Llama, MODEL, ada, client, llama::free_port, packages, run, said, summary};
-use crate::{ada::docker, harness::smoke, under_way::until};
+use crate::{ada::docker, harness::smoke, waiting::until};
 
 const NOBODYS: &str = "the model ran in a server, whose energy its client does not measure";
 

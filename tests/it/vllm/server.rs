@@ -8,7 +8,6 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
 };
 
 use super::MODEL;
@@ -20,7 +19,7 @@ pub(crate) enum Does {
     Answer,
     /// HTTP 500.
     Fail,
-    /// Nothing, for long.
+    /// Nothing, until the client hangs up.
     Hang,
 }
 
@@ -56,7 +55,7 @@ fn answer(mut client: TcpStream, does: &dyn Fn(usize) -> Does, prompts: &AtomicU
             Does::Answer => stream(),
             Does::Fail => json(500, r#"{"error":{"message":"planted"}}"#),
             Does::Hang => {
-                thread::sleep(Duration::from_secs(60));
+                let _ = reader.read(&mut [0]);
                 return;
             }
         },
