@@ -19,7 +19,7 @@ use runner::{
     engine::{Client, Engine, Limits, LocalImage, Mode, Nvidia, Place},
     host::Host,
     options::Settings,
-    plan::RunPlan,
+    plan::{Identity, RunPlan},
     render::command_line,
     split_args::split_args,
     surroundings::Surroundings,
@@ -89,7 +89,32 @@ fn a_run_by_hand_is_the_programs_own() {
             compared += 1;
         }
     }
-    assert!(compared > 3, "the guides have lost their runs by hand");
+    assert_eq!(compared, INFIXES.len(), "the guides show one whole run by hand");
+}
+
+#[test]
+fn familiar_recipe_mounts_what_the_program_mounts() {
+    let readme = fs::read_to_string(workspace().join("README.md")).unwrap();
+    let blocks = shell_blocks(&readme);
+    let named = |name: &str| blocks.iter().find(|block| block.snippet.as_deref() == Some(name));
+    let (recipe, typed) = (named("familiar-native").unwrap(), named("run-native").unwrap());
+    let world = world_of(recipe, "");
+    let output = world.run("sh", &["-euc", &world.own(&recipe.text)]);
+    assert!(output.status.success(), "{output:?}");
+
+    let plan = plan(&world, &typed.text);
+    let Identity { uid, gid, groups: _ } = plan.identity.value;
+    let volumes = plan
+        .mounts
+        .iter()
+        .flat_map(|mount| ["-v".to_owned(), format!("{}:{}", mount.source.as_str(), mount.target)]);
+    let image = plan.image.unwrap().value.reference;
+    let mut asked = ["run", "--rm", "--user"].map(str::to_owned).to_vec();
+    asked.push(format!("{uid}:{gid}"));
+    asked.extend(volumes);
+    asked.extend(["-e".to_owned(), format!("HOME={}", contract::path::HOME), image]);
+    asked.extend(plan.args);
+    assert_eq!(world.docker.calls(), [asked]);
 }
 
 #[test]

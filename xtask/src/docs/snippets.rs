@@ -8,7 +8,7 @@ use runner::cli;
 use super::{
     commands::{self, APART, LEADERBOARD, NATIVE, OFFLINE, OPTIMUM, PYTORCH, SHARED, VLLM},
     content::Content,
-    tables,
+    familiar, tables,
 };
 
 /// A snippet.
@@ -63,10 +63,9 @@ pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
     ] {
         all.push(snippet(name, commands::program(&example)));
     }
-    // The runs `run-native` and `run-leaderboard` by hand.
-    for (name, example) in [("docker-native", NATIVE), ("docker-leaderboard", LEADERBOARD)] {
-        all.push(snippet(name, commands::by_hand(&example)?));
-    }
+    // `run-leaderboard` by hand, whole; `run-native` by hand, as other projects would show it.
+    all.push(snippet("docker-leaderboard", commands::by_hand(&LEADERBOARD)?));
+    all.push(snippet("familiar-native", familiar::recipe(&NATIVE)?));
     Ok(all)
 }
 

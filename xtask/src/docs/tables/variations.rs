@@ -93,3 +93,40 @@ fn besides(one: &[String], other: &[String]) -> String {
     let parts = one.iter().filter(|part| !other.contains(part)).map(|part| code(part));
     parts.collect::<Vec<_>>().join("<br>")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Content, Example, LEADERBOARD, VARIATIONS, variations};
+    use crate::docs::commands::by_hand;
+
+    /// The lines of the listing that a guide would show, in any order.
+    fn listing(example: &Example) -> Vec<String> {
+        let Content::Shell(text) = by_hand(example).unwrap() else { panic!("a listing") };
+        let (_mkdir, command) = text.split_once('\n').unwrap();
+        sorted(command.split(" \\\n  ").map(str::to_owned))
+    }
+
+    fn sorted(lines: impl Iterator<Item = String>) -> Vec<String> {
+        let mut lines: Vec<_> = lines.collect();
+        lines.sort();
+        lines
+    }
+
+    /// The parts in a cell of the table.
+    fn parts(cell: &str) -> Vec<&str> {
+        cell.split("<br>").filter_map(|part| part.strip_prefix('`')?.strip_suffix('`')).collect()
+    }
+
+    #[test]
+    fn every_variation_is_the_full_command_with_its_delta() {
+        let Content::Table { rows, .. } = variations().unwrap() else { panic!("a table") };
+        let full = listing(&LEADERBOARD);
+        for (row, (name, example)) in rows.iter().zip(VARIATIONS) {
+            let (added, left_out) = (parts(&row[1]), parts(&row[2]));
+            assert!(left_out.iter().all(|part| full.iter().any(|line| line == part)), "{name}");
+            let kept = full.iter().map(String::as_str).filter(|line| !left_out.contains(line));
+            let applied = sorted(kept.chain(added).map(str::to_owned));
+            assert_eq!(applied, listing(&example), "{name}");
+        }
+    }
+}
