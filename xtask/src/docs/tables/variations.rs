@@ -20,7 +20,8 @@ const VARIATIONS: [(&str, Example); 8] = [
     (
         "--offline",
         Example {
-            line: "aienergyscore run --offline --gpus all --config-name text_generation \
+            line: "aienergyscore run -n 1000 --offline --gpus all \
+                   --config-name text_generation \
                    backend.model=openai/gpt-oss-20b",
             ..LEADERBOARD
         },
@@ -34,7 +35,8 @@ const VARIATIONS: [(&str, Example); 8] = [
     (
         "--flavour cpu --backend pytorch",
         Example {
-            line: "aienergyscore run --flavour cpu --backend pytorch --config-name text_generation \
+            line: "aienergyscore run -n 1000 --flavour cpu --backend pytorch \
+                   --config-name text_generation \
                    backend.model=openai/gpt-oss-20b",
             ..LEADERBOARD
         },
@@ -42,7 +44,7 @@ const VARIATIONS: [(&str, Example); 8] = [
     (
         "backend.model=./my-model",
         Example {
-            line: "aienergyscore run --gpus all --config-name text_generation \
+            line: "aienergyscore run -n 1000 --gpus all --config-name text_generation \
                    backend.model=./my-model",
             ..LEADERBOARD
         },
@@ -50,7 +52,7 @@ const VARIATIONS: [(&str, Example); 8] = [
     (
         "scenario.dataset_name=./prompts.csv",
         Example {
-            line: "aienergyscore run --gpus all --config-name text_generation \
+            line: "aienergyscore run -n 1000 --gpus all --config-name text_generation \
                    backend.model=openai/gpt-oss-20b scenario.dataset_name=./prompts.csv",
             ..LEADERBOARD
         },
@@ -58,7 +60,7 @@ const VARIATIONS: [(&str, Example); 8] = [
     (
         "--backend vllm",
         Example {
-            line: "aienergyscore run --backend vllm --config-name text_generation \
+            line: "aienergyscore run -n 1000 --backend vllm --config-name text_generation \
                    backend.model=openai/gpt-oss-20b",
             env: &[(env::VLLM_ENDPOINT, "http://host.docker.internal:8000/v1")],
             ..LEADERBOARD
