@@ -65,7 +65,10 @@ fn an_edit_by_hand_is_shown_refused_and_undone() {
     assert_eq!(check.status.code(), Some(1));
     let diff = text(&check.stdout);
     assert!(diff.starts_with("--- a/README.md\n+++ b/README.md\n@@ "), "{diff}");
-    assert!(diff.contains("\n+  -e HOME=/home/user \\\n") && !diff.contains("HUB_CACHE.md"), "{diff}");
+    assert!(
+        diff.contains("\n+  -e HOME=/home/user \\\n") && !diff.contains("HUB_CACHE.md"),
+        "{diff}"
+    );
     assert!(text(&check.stderr).contains("run `cargo xtask docs`"), "{check:?}");
     assert!(fs::read_to_string(&readme).unwrap() != original, "a check has written");
 
