@@ -2,6 +2,7 @@
 //! somewhere.
 
 mod markdown;
+mod prose;
 mod real;
 mod symptoms;
 mod world;

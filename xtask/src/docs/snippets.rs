@@ -34,7 +34,6 @@ pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
         snippet("supervision", tables::supervision()?),
         snippet("identity", tables::engines::identity()?),
         snippet("variables", tables::variables()),
-        snippet("run-options", tables::options(&cli::command(), "run")?),
         snippet("build-options", tables::options(&crate::Cli::command(), "build-image")?),
         snippet("commands", tables::commands()),
         snippet("cache-commands", tables::cache_commands()?),
@@ -47,8 +46,6 @@ pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
         snippet("refused", tables::arguments::refused()),
         snippet("configuration", tables::configuration()?),
         snippet("published", tables::report::published()),
-        snippet("fetch-options", tables::options(&cli::command(), "fetch")?),
-        snippet("report-options", tables::options(&cli::command(), "report")?),
         snippet("submission-rules", tables::report::submission_rules()),
     ];
     for (name, example) in [
@@ -62,6 +59,18 @@ pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
         ("run-shared", SHARED),
     ] {
         all.push(snippet(name, commands::program(&example)));
+    }
+    for (name, command) in [
+        ("run-options", "run"),
+        ("fetch-options", "fetch"),
+        ("verify-options", "verify"),
+        ("report-options", "report"),
+        ("cache-ls-options", "cache ls"),
+        ("cache-verify-options", "cache verify"),
+        ("cache-repair-options", "cache repair"),
+        ("reclaim-options", "reclaim"),
+    ] {
+        all.push(snippet(name, tables::options(&cli::command(), command)?));
     }
     // `run-leaderboard` by hand, whole; `run-native` by hand, as other projects would show it.
     all.push(snippet("docker-leaderboard", commands::by_hand(&LEADERBOARD)?));
