@@ -215,6 +215,7 @@ fn world_of(block: &ShellBlock, infix: &str) -> World {
     let needs_results =
         ["$PWD/results", "reclaim results"].iter().any(|text| block.text.contains(text));
     if block.text.contains("aienergyscore report") {
+        Leaves::score().write(&world.cwd.join("runs/1"));
         Leaves::score().write(&world.cwd.join("results"));
     } else if needs_results && !block.text.contains("mkdir ") {
         fs::create_dir(world.cwd.join("results")).unwrap();

@@ -48,7 +48,7 @@ pub(super) const OFFLINE: Example = Example {
 
 /// The leaderboard's.
 pub(super) const LEADERBOARD: Example = Example {
-    line: "aienergyscore run -n 1000 --gpus all \
+    line: "aienergyscore run -n 1000 --gpus 1 \
            --config-name text_generation backend.model=openai/gpt-oss-20b",
     env: &[],
     token: true,

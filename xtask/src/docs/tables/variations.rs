@@ -20,7 +20,7 @@ const VARIATIONS: [(&str, Example); 8] = [
     (
         "--offline",
         Example {
-            line: "aienergyscore run -n 1000 --offline --gpus all \
+            line: "aienergyscore run -n 1000 --offline --gpus 1 \
                    --config-name text_generation \
                    backend.model=openai/gpt-oss-20b",
             ..LEADERBOARD
@@ -44,7 +44,7 @@ const VARIATIONS: [(&str, Example); 8] = [
     (
         "backend.model=./my-model",
         Example {
-            line: "aienergyscore run -n 1000 --gpus all --config-name text_generation \
+            line: "aienergyscore run -n 1000 --gpus 1 --config-name text_generation \
                    backend.model=./my-model",
             ..LEADERBOARD
         },
@@ -52,7 +52,7 @@ const VARIATIONS: [(&str, Example); 8] = [
     (
         "scenario.dataset_name=./prompts.csv",
         Example {
-            line: "aienergyscore run -n 1000 --gpus all --config-name text_generation \
+            line: "aienergyscore run -n 1000 --gpus 1 --config-name text_generation \
                    backend.model=openai/gpt-oss-20b scenario.dataset_name=./prompts.csv",
             ..LEADERBOARD
         },
