@@ -2,6 +2,7 @@
 //! somewhere.
 
 mod markdown;
+mod prose;
 mod real;
 mod symptoms;
 mod world;
@@ -17,7 +18,11 @@ use aienergyscore::cli::{self, Cli, split_args::split_args};
 use clap::{Parser as _, error::ErrorKind};
 use engine::{Client, Engine, Limits, LocalImage, Mode, Nvidia, Place};
 use host::machine::{Host, isolation::Isolation};
-use plan::{options::Settings, render::command_line, run_plan::RunPlan};
+use plan::{
+    options::Settings,
+    render::command_line,
+    run_plan::{Identity, RunPlan},
+};
 use walkdir::WalkDir;
 
 use self::{
@@ -83,7 +88,32 @@ fn a_run_by_hand_is_the_programs_own() {
             compared += 1;
         }
     }
-    assert!(compared > 3, "the guides have lost their runs by hand");
+    assert_eq!(compared, INFIXES.len(), "the guides show one whole run by hand");
+}
+
+#[test]
+fn familiar_recipe_mounts_what_the_program_mounts() {
+    let readme = fs::read_to_string(workspace().join("README.md")).unwrap();
+    let blocks = shell_blocks(&readme);
+    let named = |name: &str| blocks.iter().find(|block| block.snippet.as_deref() == Some(name));
+    let (recipe, typed) = (named("familiar-native").unwrap(), named("run-native").unwrap());
+    let world = world_of(recipe, "");
+    let output = world.run("sh", &["-euc", &world.own(&recipe.text)]);
+    assert!(output.status.success(), "{output:?}");
+
+    let plan = plan(&world, &typed.text);
+    let Identity { uid, gid, groups: _ } = plan.identity.value;
+    let volumes = plan
+        .mounts
+        .iter()
+        .flat_map(|mount| ["-v".to_owned(), format!("{}:{}", mount.source.as_str(), mount.target)]);
+    let image = plan.image.unwrap().value.reference;
+    let mut asked = ["run", "--rm", "--user"].map(str::to_owned).to_vec();
+    asked.push(format!("{uid}:{gid}"));
+    asked.extend(volumes);
+    asked.extend(["-e".to_owned(), format!("HOME={}", contract::path::HOME), image]);
+    asked.extend(plan.args);
+    assert_eq!(world.docker.calls(), [asked]);
 }
 
 #[test]
@@ -183,6 +213,7 @@ fn world_of(block: &ShellBlock, infix: &str) -> World {
     let needs_results =
         ["$PWD/results", "reclaim results"].iter().any(|text| block.text.contains(text));
     if block.text.contains("aienergyscore report") {
+        Leaves::score().write(&world.cwd.join("runs/1"));
         Leaves::score().write(&world.cwd.join("results"));
     } else if needs_results && !block.text.contains("mkdir ") {
         fs::create_dir(world.cwd.join("results")).unwrap();

@@ -57,7 +57,7 @@ fn an_edit_by_hand_is_shown_refused_and_undone() {
     assert!(docs(root, &[]).status.success());
     let [readme, other] = ["README.md", "ai_helpers/HUB_CACHE.md"].map(|name| root.join(name));
     let original = fs::read_to_string(&readme).unwrap();
-    fs::write(&readme, original.replace("  --rm \\\n", "")).unwrap();
+    fs::write(&readme, original.replace("  -e HOME=/home/user \\\n", "")).unwrap();
     let long_ago = SystemTime::UNIX_EPOCH;
     fs::File::options().append(true).open(&other).unwrap().set_modified(long_ago).unwrap();
 
@@ -65,7 +65,10 @@ fn an_edit_by_hand_is_shown_refused_and_undone() {
     assert_eq!(check.status.code(), Some(1));
     let diff = text(&check.stdout);
     assert!(diff.starts_with("--- a/README.md\n+++ b/README.md\n@@ "), "{diff}");
-    assert!(diff.contains("\n+  --rm \\\n") && !diff.contains("HUB_CACHE.md"), "{diff}");
+    assert!(
+        diff.contains("\n+  -e HOME=/home/user \\\n") && !diff.contains("HUB_CACHE.md"),
+        "{diff}"
+    );
     assert!(text(&check.stderr).contains("run `cargo xtask docs`"), "{check:?}");
     assert!(fs::read_to_string(&readme).unwrap() != original, "a check has written");
 

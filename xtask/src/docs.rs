@@ -2,6 +2,7 @@
 
 mod commands;
 mod content;
+mod familiar;
 mod fault;
 mod guide;
 #[cfg(test)]

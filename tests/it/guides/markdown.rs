@@ -118,6 +118,12 @@ enum Part<'a> {
     Fence(&'a str),
 }
 
+/// The lines outside of fences, with their numbers.
+pub(crate) fn lines(page: &str) -> Vec<(usize, String)> {
+    let lines = parts(page).into_iter().filter(|(_, kind, _)| *kind == Part::Line);
+    lines.map(|(number, _, text)| (number, text)).collect()
+}
+
 /// Lines of prose and whole blocks, with the number of their first line.
 fn parts(page: &str) -> Vec<(usize, Part<'_>, String)> {
     let mut parts = vec![];

@@ -46,7 +46,7 @@ def address():
     assert made == {"http://h:8001/v1": "http://h:800", "http://srv1": "http://sr"}, made
 
 
-@row("tokens not counted; a piece of an answer without text fails the prompt")
+@row("tokens not counted, and a piece of an answer without text fails the prompt")
 def counts():
     # A server tells its counts where it is asked to.
     assert "stream_options" not in payload()
@@ -57,14 +57,14 @@ def counts():
         assert not answered(piece(content="a"), part)[0]["success"], part
 
 
-@row("an error in the middle of an answer, or its end, counts as an answer")
+@row("an error in the middle of an answer, or a closed connection, counts as an answer")
 def broken_answers():
     for parts in [[piece(content="a"), b'data: {"error": {"message": "out of memory"}}\n\n'], [piece(content="a")]]:
         result, _ = answered(*parts)
         assert result["success"] and result["error"] is None, result
 
 
-@row("what a model thinks is no first token")
+@row("what a model thinks is not a first token")
 def first_token():
     def answer(asked):
         asked.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")

@@ -219,7 +219,7 @@ def prompt_without_a_token():
     raised(IndexError, run, model("plain"), data("void", ["abc", "!!"]), 2)
 
 
-@row("weights that are not numbers (NaN) are measured (`optimum`), an unknown quantisation is passed over")
+@row("weights that are not numbers (NaN) are measured (`optimum`), an unknown quantisation is ignored")
 def broken_weights():
     from pytorch_alone import run as pytorch
 

@@ -164,7 +164,7 @@ def silent_estimates():
         assert "estimat" not in told and "load" not in told.replace("load_", ""), told
 
 
-@row("services of the internet and of clouds are asked where the machine is")
+@row("services of the internet and of clouds are asked for the machine's location")
 def services():
     import requests
     from codecarbon import EmissionsTracker

@@ -45,7 +45,7 @@ pub(super) const OFFLINE: Example = Example {
 
 /// The leaderboard's.
 pub(super) const LEADERBOARD: Example = Example {
-    line: "aienergyscore run --gpus all \
+    line: "aienergyscore run -n 1000 --gpus 1 \
            --config-name text_generation backend.model=openai/gpt-oss-20b",
     env: &[],
     token: true,
@@ -123,15 +123,16 @@ pub(super) fn portable(path: &str) -> String {
 pub(super) fn by_hand(example: &Example) -> anyhow::Result<Content> {
     let engine = Engine::typical(Mode::DockerRootful);
     let plan = plan(example, &engine)?;
+    let commands = [making_folders(&plan), command_line(&engine, &plan)];
+    Ok(Content::Shell(commands.map(|command| command.to_shell(PORTABLE)).join("\n")))
+}
+
+/// `mkdir -p …` for the folders that `plan` mounts.
+pub(super) fn making_folders(plan: &RunPlan) -> CommandLine {
     let folders = plan.mounts.iter().filter(|mount| mount.target != path::TOKEN);
     let folders = folders.map(|mount| Word::of([Piece::Path(mount.source.as_str().to_owned())]));
     let words = ["mkdir", "-p"].into_iter().map(Word::text).chain(folders);
-    let mkdir = CommandLine {
-        env: vec![],
-        parts: vec![Part::new(words, "Docker refuses missing folders")],
-    };
-    let commands = [mkdir, command_line(&engine, &plan)];
-    Ok(Content::Shell(commands.map(|command| command.to_shell(PORTABLE)).join("\n")))
+    CommandLine { env: vec![], parts: vec![Part::new(words, "Docker refuses missing folders")] }
 }
 
 /// The example planned for Ada, as a guide shows it.

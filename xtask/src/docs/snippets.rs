@@ -8,7 +8,7 @@ use clap::CommandFactory as _;
 use super::{
     commands::{self, APART, LEADERBOARD, NATIVE, OFFLINE, OPTIMUM, PYTORCH, SHARED, VLLM},
     content::Content,
-    tables,
+    familiar, tables,
 };
 
 /// A snippet.
@@ -34,7 +34,6 @@ pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
         snippet("supervision", tables::supervision()?),
         snippet("identity", tables::engines::identity()?),
         snippet("variables", tables::variables()),
-        snippet("run-options", tables::options(&cli::command(), "run")?),
         snippet("build-options", tables::options(&crate::Cli::command(), "build-image")?),
         snippet("commands", tables::commands()),
         snippet("cache-commands", tables::cache_commands()?),
@@ -47,8 +46,6 @@ pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
         snippet("refused", tables::arguments::refused()),
         snippet("configuration", tables::configuration()?),
         snippet("published", tables::report::published()),
-        snippet("fetch-options", tables::options(&cli::command(), "fetch")?),
-        snippet("report-options", tables::options(&cli::command(), "report")?),
         snippet("submission-rules", tables::report::submission_rules()),
     ];
     for (name, example) in [
@@ -63,10 +60,21 @@ pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
     ] {
         all.push(snippet(name, commands::program(&example)));
     }
-    // The runs `run-native` and `run-leaderboard` by hand.
-    for (name, example) in [("docker-native", NATIVE), ("docker-leaderboard", LEADERBOARD)] {
-        all.push(snippet(name, commands::by_hand(&example)?));
+    for (name, command) in [
+        ("run-options", "run"),
+        ("fetch-options", "fetch"),
+        ("verify-options", "verify"),
+        ("report-options", "report"),
+        ("cache-ls-options", "cache ls"),
+        ("cache-verify-options", "cache verify"),
+        ("cache-repair-options", "cache repair"),
+        ("reclaim-options", "reclaim"),
+    ] {
+        all.push(snippet(name, tables::options(&cli::command(), command)?));
     }
+    // `run-leaderboard` by hand, whole; `run-native` by hand, as other projects would show it.
+    all.push(snippet("docker-leaderboard", commands::by_hand(&LEADERBOARD)?));
+    all.push(snippet("familiar-native", familiar::recipe(&NATIVE)?));
     Ok(all)
 }
 

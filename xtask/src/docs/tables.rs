@@ -32,18 +32,33 @@ pub(super) fn variables() -> Content {
     Content::Table { head: vec!["Variable", "Meaning", "Default"], rows: rows.into() }
 }
 
-/// The options of a command of `program`, as clap knows them.
+/// The options of a command of `program`, by the groups of its help. `--help` and `--version` are
+/// left out. The name of a command below another has a space, as `cache ls`.
 ///
 /// # Errors
 /// When there is no such command.
 pub(super) fn options(program: &clap::Command, name: &str) -> anyhow::Result<Content> {
     let mut program = program.clone();
     program.build();
-    let command =
-        program.find_subcommand(name).with_context(|| format!("there is no command `{name}`"))?;
-    let visible = command.get_arguments().filter(|argument| !argument.is_hide_set());
-    let rows = visible.map(|argument| vec![code(&spelling(argument)), meaning(argument)]).collect();
-    Ok(Content::Table { head: vec!["Option", "Meaning"], rows })
+    let found = name.split(' ').try_fold(&program, |command, name| command.find_subcommand(name));
+    let command = found.with_context(|| format!("there is no command `{name}`"))?;
+    let is_shown = |argument: &&Arg| {
+        !argument.is_hide_set() && !["help", "version"].contains(&argument.get_id().as_str())
+    };
+    let mut groups: Vec<(Option<&str>, Vec<Vec<String>>)> = vec![(None, vec![])];
+    for argument in command.get_arguments().filter(is_shown) {
+        let heading = argument.get_help_heading();
+        let row = vec![code(&spelling(argument)), meaning(argument)];
+        match groups.iter_mut().find(|(known, _)| *known == heading) {
+            Some((_, rows)) => rows.push(row),
+            None => groups.push((heading, vec![row])),
+        }
+    }
+    let rows = groups.into_iter().flat_map(|(heading, rows)| {
+        let heading = heading.map(|heading| vec![format!("**{heading}**"), String::new()]);
+        heading.into_iter().chain(rows)
+    });
+    Ok(Content::Table { head: vec!["Option", "Meaning"], rows: rows.collect() })
 }
 
 /// The commands of `aienergyscore`.
@@ -205,7 +220,8 @@ fn subcommands(program: &clap::Command, name: &str) -> Content {
 fn spelling(argument: &Arg) -> String {
     let values = argument.get_value_names().unwrap_or_default().join(" ");
     if argument.is_positional() {
-        return format!("[{values}]...");
+        let required = argument.is_required_set();
+        return if required { format!("<{values}>") } else { format!("[{values}]...") };
     }
     let short = argument.get_short().map(|short| format!("-{short}"));
     let long = argument.get_long().map(|long| format!("--{long}"));
@@ -236,7 +252,7 @@ pub(super) fn code(text: &str) -> String {
 mod tests {
     use clap::{Arg, ArgAction, Command};
 
-    use super::{meaning, spelling, subcommands};
+    use super::{meaning, options, spelling, subcommands};
     use crate::docs::content::Content;
 
     #[test]
@@ -263,6 +279,31 @@ mod tests {
         | --dry | Only show |
         | [REST]... | The rest |
         ");
+    }
+
+    #[test]
+    fn options_stand_under_the_heading_of_their_group() {
+        let flag = |name: &'static str| {
+            Arg::new(name).long(name).action(ArgAction::SetTrue).help("A flag")
+        };
+        let ls = Command::new("ls").version("1").args([
+            flag("json"),
+            flag("deep").help_heading("Limits"),
+            flag("all"),
+            flag("secret").hide(true),
+            Arg::new("dir").value_name("DIR").required(true).help("Folder"),
+        ]);
+        let program = Command::new("x").subcommand(Command::new("cache").subcommand(ls));
+        insta::assert_snapshot!(options(&program, "cache ls").unwrap().render(), @"
+        | Option | Meaning |
+        | --- | --- |
+        | `--json` | A flag |
+        | `--all` | A flag |
+        | `<DIR>` | Folder |
+        | **Limits** |  |
+        | `--deep` | A flag |
+        ");
+        assert!(options(&program, "cache mv").is_err());
     }
 
     #[test]

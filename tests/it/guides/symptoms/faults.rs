@@ -37,13 +37,16 @@ pub(super) const ANYWHERE: [Symptom; 11] = [
     ("The image is made for another processor", || {
         with_image(env!("CARGO_PKG_VERSION"), "arm64").said(&RUN)
     }),
-    ("The image is of another version", || with_image("0.0.7", "amd64").said(&RUN)),
+    ("The image is of another version", || {
+        let said = with_image("0.0.7", "amd64").said(&RUN);
+        said.replace(env!("CARGO_PKG_VERSION"), "0.1.0")
+    }),
     ("The benchmark was killed", || {
         let state =
             r#"{"Running":false,"OOMKilled":false,"ExitCode":137,"Error":"","StartedAt":"2026"}"#;
         Here::new(&format!("run) exit 137 ;;\ncontainer) echo '{state}'; exit ;;")).said(&RUN)
     }),
-    ("Somebody removed the container", || {
+    ("The container was removed", || {
         let says = "Error: No such container: aienergyscore-20260101T000000Z-7";
         // The fake engine gives no id by itself.
         Here::new(&format!(
@@ -57,15 +60,15 @@ pub(super) const ANYWHERE: [Symptom; 11] = [
         std::fs::write(here.0.cwd().join("results"), "precious").unwrap();
         here.said(&RUN)
     }),
-    ("The results folder is a link to nothing", || {
+    ("The results folder is a dangling symlink", || {
         let here = Here::new("");
         std::os::unix::fs::symlink("/mnt/disk", here.0.cwd().join("results")).unwrap();
         here.said(&RUN)
     }),
-    ("A folder has a name that no engine mounts", || {
+    ("A folder name cannot be mounted", || {
         Here::new("").said(&[&RUN[..], &["--results", "runs\r\n1"]].concat())
     }),
-    ("An earlier run left its container", || {
+    ("A container is left behind", || {
         let line = "aienergyscore-20260101T000000Z-4194305\\texited\\t20260101T000000Z-4194305\\t";
         Here::new(&format!("ps) printf '{line}%s\\n' \"$(id -u)\"; exit ;;")).said(&RUN)
     }),

@@ -11,9 +11,9 @@ use crate::vllm::{self, Does, serve};
 
 /// What needs nothing but the programs.
 pub(super) const ANYWHERE: [Symptom; 3] = [
-    ("A server is looked for in the container", || told("http://localhost:8000/v1", &[])),
-    ("VLLM_ENDPOINT is no address", || told("gpu7:8000", &[])),
-    ("The file of the API key is missing", || {
+    ("The server's address is localhost", || told("http://localhost:8000/v1", &[])),
+    ("VLLM_ENDPOINT is not an address", || told("gpu7:8000", &[])),
+    ("The API key file is missing", || {
         told("http://gpu7:8000", &[("VLLM_API_KEY_PATH", "/home/ada/key")])
     }),
 ];
@@ -25,12 +25,12 @@ pub(super) const IN_CONTAINERS: [Symptom; 8] = [
         client("http://host.docker.internal:9/v1", "org/model")
             .replace("internal:9", "internal:8000")
     }),
-    ("The name of the server is not known", || client("http://gpu7.invalid:8000/v1", "org/model")),
+    ("The server's name cannot be resolved", || client("http://gpu7.invalid:8000/v1", "org/model")),
     ("The server is still starting", || {
         of_server("503 X", r#"{"error":{"message":"Loading model"}}"#)
     }),
-    ("The server has no such page", || of_server("404 X", "")),
-    ("Something else answers", || {
+    ("The server has no API at that path", || of_server("404 X", "")),
+    ("Another program answers", || {
         of_server("200 OK\r\nContent-Type: text/html; charset=utf-8", "<html>")
     }),
     ("The server wants an API key", || of_server("401 X", r#"{"error":"Unauthorized"}"#)),

@@ -18,7 +18,8 @@ const VARIATIONS: [(&str, Example); 8] = [
     (
         "--offline",
         Example {
-            line: "aienergyscore run --offline --gpus all --config-name text_generation \
+            line: "aienergyscore run -n 1000 --offline --gpus 1 \
+                   --config-name text_generation \
                    backend.model=openai/gpt-oss-20b",
             ..LEADERBOARD
         },
@@ -32,7 +33,8 @@ const VARIATIONS: [(&str, Example); 8] = [
     (
         "--flavour cpu --backend pytorch",
         Example {
-            line: "aienergyscore run --flavour cpu --backend pytorch --config-name text_generation \
+            line: "aienergyscore run -n 1000 --flavour cpu --backend pytorch \
+                   --config-name text_generation \
                    backend.model=openai/gpt-oss-20b",
             ..LEADERBOARD
         },
@@ -40,7 +42,7 @@ const VARIATIONS: [(&str, Example); 8] = [
     (
         "backend.model=./my-model",
         Example {
-            line: "aienergyscore run --gpus all --config-name text_generation \
+            line: "aienergyscore run -n 1000 --gpus 1 --config-name text_generation \
                    backend.model=./my-model",
             ..LEADERBOARD
         },
@@ -48,7 +50,7 @@ const VARIATIONS: [(&str, Example); 8] = [
     (
         "scenario.dataset_name=./prompts.csv",
         Example {
-            line: "aienergyscore run --gpus all --config-name text_generation \
+            line: "aienergyscore run -n 1000 --gpus 1 --config-name text_generation \
                    backend.model=openai/gpt-oss-20b scenario.dataset_name=./prompts.csv",
             ..LEADERBOARD
         },
@@ -56,7 +58,7 @@ const VARIATIONS: [(&str, Example); 8] = [
     (
         "--backend vllm",
         Example {
-            line: "aienergyscore run --backend vllm --config-name text_generation \
+            line: "aienergyscore run -n 1000 --backend vllm --config-name text_generation \
                    backend.model=openai/gpt-oss-20b",
             env: &[(env::VLLM_ENDPOINT, "http://host.docker.internal:8000/v1")],
             ..LEADERBOARD
@@ -90,4 +92,41 @@ fn parts(example: &Example) -> anyhow::Result<Vec<String>> {
 fn besides(one: &[String], other: &[String]) -> String {
     let parts = one.iter().filter(|part| !other.contains(part)).map(|part| code(part));
     parts.collect::<Vec<_>>().join("<br>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Content, Example, LEADERBOARD, VARIATIONS, variations};
+    use crate::docs::commands::by_hand;
+
+    /// The lines of the listing that a guide would show, in any order.
+    fn listing(example: &Example) -> Vec<String> {
+        let Content::Shell(text) = by_hand(example).unwrap() else { panic!("a listing") };
+        let (_mkdir, command) = text.split_once('\n').unwrap();
+        sorted(command.split(" \\\n  ").map(str::to_owned))
+    }
+
+    fn sorted(lines: impl Iterator<Item = String>) -> Vec<String> {
+        let mut lines: Vec<_> = lines.collect();
+        lines.sort();
+        lines
+    }
+
+    /// The parts in a cell of the table.
+    fn parts(cell: &str) -> Vec<&str> {
+        cell.split("<br>").filter_map(|part| part.strip_prefix('`')?.strip_suffix('`')).collect()
+    }
+
+    #[test]
+    fn every_variation_is_the_full_command_with_its_delta() {
+        let Content::Table { rows, .. } = variations().unwrap() else { panic!("a table") };
+        let full = listing(&LEADERBOARD);
+        for (row, (name, example)) in rows.iter().zip(VARIATIONS) {
+            let (added, left_out) = (parts(&row[1]), parts(&row[2]));
+            assert!(left_out.iter().all(|part| full.iter().any(|line| line == part)), "{name}");
+            let kept = full.iter().map(String::as_str).filter(|line| !left_out.contains(line));
+            let applied = sorted(kept.chain(added).map(str::to_owned));
+            assert_eq!(applied, listing(&example), "{name}");
+        }
+    }
 }
