@@ -1,7 +1,6 @@
-"""Drives the Python benchmark stacks as this project promises it.
+"""Runs the Python benchmark stacks with one set of rules.
 
-The entrypoint starts it as ``python -m adapter run SETTINGS``. It has understood the arguments
-already: SETTINGS is one JSON object with the trees ``backend`` and ``scenario``, complete and typed.
-Each module has one subject; what the stacks get wrong by themselves is settled in ``optimum`` and
-``pytorch``, next to the call that it concerns.
+The entrypoint starts it as ``python -m adapter run SETTINGS``. SETTINGS is one JSON object with the
+trees ``backend`` and ``scenario``. The entrypoint has validated and typed it, with all defaults.
+Workarounds for the stacks are in ``optimum``, ``pytorch`` and ``vllm``, beside the call they concern.
 """

@@ -1,44 +1,41 @@
 """``python -m adapter run SETTINGS``, ``fetch SETTINGS`` and ``convert FILE.gguf FOLDER``."""
 
-import errno
 import importlib
 import logging
 import os
 import sys
 import tempfile
 
-from .refusal import Refusal
+from .environment import Environment
+from .errors import DISK_ERRORS, UserError
 from .settings import Settings
 
 USAGE = 2
 
-# Why a file cannot be written.
-FULL_OR_CLOSED = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
-
 
 def main(arguments):
-    """Does what the arguments say; the exit code."""
-    match arguments:
-        case ["run", text]:
-            work = lambda: run(Settings.parse(text))
-        case ["fetch", text]:
-            from .fetch import fetch
-
-            work = lambda: fetch(Settings.parse(text))
-        case ["convert", source, target]:
-            from .gguf import convert
-
-            work = lambda: convert(source, target)
-        case _:
-            print(f"error: {__doc__}", file=sys.stderr)
-            return USAGE
+    """Runs the command of these arguments and returns the exit code."""
+    environment = Environment.read(os.environ)
     try:
-        work()
-    except Refusal as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
+        match arguments:
+            case ["run", text]:
+                run(Settings.parse(text, environment.endpoint), environment)
+            case ["fetch", text]:
+                from .fetch import fetch
+
+                fetch(Settings.parse(text), environment)
+            case ["convert", source, target]:
+                from .gguf import convert
+
+                convert(source, target)
+            case _:
+                print(f"error: {__doc__}", file=sys.stderr)
+                return USAGE
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        if error.errno not in FULL_OR_CLOSED:
+        if error.errno not in DISK_ERRORS:
             raise
         places = f"`{os.getcwd()}` and `{tempfile.gettempdir()}`"
         print(f"error: {error}; check the space and the rights in {places}", file=sys.stderr)
@@ -46,26 +43,26 @@ def main(arguments):
     return 0
 
 
-def run(settings):
+def run(settings, environment):
     """Runs one benchmark in the working directory."""
     served, server = settings.stack == "vllm", None
     if served:
-        # Before anything else: without the server all that follows would be in vain.
+        # An unusable server must not cost the user the loading of the stack and the dataset.
         from .server import Server
 
-        server = Server.of_environment()
-        server.ready(settings.model)
+        server = Server.from_environment(environment)
+        server.wait_until_ready(settings.model)
     from . import hub
 
-    unreachable = hub.go_offline_if_out_of_reach()
+    unreachable = hub.go_offline_if_unreachable(environment)
     if unreachable:
         print(f"note: {unreachable}")
-    from . import allowance, dataset, devices
+    from . import dataset, devices, failure_limit
     from .record import Record
 
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    for stack in ["backend", "pytorch", "energy-star", "energy", "benchmark"]:
-        logging.getLogger(stack).setLevel(logging.INFO)
+    for logger in ["backend", "pytorch", "energy-star", "energy", "benchmark"]:
+        logging.getLogger(logger).setLevel(logging.INFO)
     device = "server" if served else devices.choose(settings)
     prompts = dataset.load(settings.scenario)
     record = Record(
@@ -79,12 +76,12 @@ def run(settings):
         prompts_available=prompts.available,
     )
     record.note(prompts.note())
-    # Only the stack at work is loaded: each takes seconds.
+    # Importing a stack takes seconds, so the others are not imported.
     benchmark = importlib.import_module(f".{settings.stack}", __package__).run
     benchmark(settings, prompts, server or device, record)
-    record.scenario = settings.in_force()
+    record.scenario = settings.effective_scenario()
     record.write()
-    allowance.check(settings.failed_share, record)
+    failure_limit.check(settings.failed_share, record)
 
 
 sys.exit(main(sys.argv[1:]))

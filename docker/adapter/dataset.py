@@ -1,24 +1,23 @@
-"""The prompts of a run: the same ones in the same order, whichever stack answers them."""
+"""Loads the prompts of a run: the same ones in the same order for every backend."""
 
 import re
 import shutil
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Optional
 
 from . import hub
-from .refusal import Refusal, first_lines, named
+from .errors import UserError, describe, explain_errors, first_lines, quoted_list
 
 LOADERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
 
-# A file of several, such as `data/train-00000-of-00002.parquet`.
+# The name of a shard, such as `data/train-00000-of-00002.parquet`.
 SHARD = re.compile(r"(?P<set>.*-)[0-9]{5}-of-(?P<count>[0-9]{5})")
 
-# Types of a column of texts. A number or a date would have lost how it was written.
+# Column types of texts. A number or a date has lost its spelling.
 TEXTS = ["string", "large_string", "null"]
 
-# What the library says of a file or a split without rows: of CSV, JSON and parquet, by turns.
+# Messages of `datasets` about a file or a split without rows.
 NO_ROWS = [
     "No columns to parse from file",
     "Please pass `features` or at least one example",
@@ -27,20 +26,17 @@ NO_ROWS = [
 ]
 
 
-# How the library reads CSV files, before anything here changed that.
-CSV_OF_LIBRARY = {}
-
-
 @dataclass
 class Prompts:
-    """The prompts, and how many were asked for."""
+    """The prompts of a run."""
 
-    texts: List[str]
+    texts: list[str]
+    # How many were asked for, and how many the dataset has.
     asked: int
     available: int
 
-    def note(self) -> Optional[str]:
-        """What a reader of the numbers must know."""
+    def note(self) -> str | None:
+        """A note if the dataset has fewer prompts than were asked for."""
         if len(self.texts) == self.asked:
             return None
         return (
@@ -49,42 +45,39 @@ class Prompts:
 
 
 def load(scenario):
-    """Reads the prompts that `scenario` names. Empty ones are left out, as the stacks do."""
+    """Loads the prompts of a scenario. Empty prompts are left out, as the stacks do."""
     name = scenario["dataset_name"]
-    try:
-        _read_csv_as_it_is(scenario["text_column_name"])
+    failure = f"`scenario.dataset_name={name}` could not be loaded"
+    with explain_errors(failure, _reason):
+        _read_csv_unchanged(scenario["text_column_name"])
         with warnings.catch_warnings():
-            # All that it says of a line that is too long, whose last cells it leaves out.
+            # pandas drops the last cells of a line that is too long, with only this warning.
             warnings.filterwarnings("error", "Length of header or names")
-            rows = _rows(name, scenario)
-    except Refusal:
-        raise
-    except Exception as error:
-        raise Refusal(f"`scenario.dataset_name={name}` could not be loaded: {_why(error)}") from error
+            rows = _load_rows(name, scenario)
     from datasets import Value
 
     column = scenario["text_column_name"]
     if column not in rows.column_names:
-        raise Refusal(
+        raise UserError(
             f"the dataset `{name}` has no column `{column}`; it has"
-            f" {', '.join(f'`{other}`' for other in rows.column_names)}: choose one with"
+            f" {quoted_list(rows.column_names)}: choose one with"
             " `scenario.text_column_name=`"
         )
     kind = rows.features[column]
     if not isinstance(kind, Value):
-        raise Refusal(
+        raise UserError(
             f"the column `{column}` of the dataset `{name}` holds more than text, such as"
             f" {rows[0][column]!r:.80}; choose another with `scenario.text_column_name=`"
         )
     if kind.dtype not in TEXTS:
-        raise Refusal(
+        raise UserError(
             f"the column `{column}` of the dataset `{name}` holds {kind.dtype}, not texts; choose"
             " another with `scenario.text_column_name=`"
         )
     asked = scenario["num_samples"]
     texts = [text for text in rows[column][:] if text is not None and text.strip()]
     if not texts:
-        raise Refusal(
+        raise UserError(
             f"the dataset `{name}` has no prompt in its column `{column}`, split"
             f" `{scenario['dataset_split']}`"
         )
@@ -94,66 +87,68 @@ def load(scenario):
     )
 
 
-def _rows(name, scenario):
+def _load_rows(name, scenario):
     from datasets import disable_progress_bars, load_dataset
 
-    # The bars of a few milliseconds' work; downloads have their own.
+    # Loading takes milliseconds. Downloads have progress bars of their own.
     disable_progress_bars()
     config, split = scenario.get("dataset_config"), scenario["dataset_split"]
     path = Path(name)
     if path.is_file():
         loader = LOADERS.get(path.suffix.lower())
         if loader is None:
-            raise Refusal(
+            raise UserError(
                 f"`scenario.dataset_name={name}`: a file must end in {', '.join(LOADERS)}"
             )
         if config:
-            raise Refusal(
+            raise UserError(
                 f"`scenario.dataset_config={config}`: the dataset is a file, which has no"
                 " configurations; leave it out"
             )
-        # A split may also be a slice, such as `train[:10]`; the file is the whole.
-        whole = {split.split("[")[0]: str(path)}
-        return load_dataset(loader, data_files=whole, split=split)
+        # The file is the whole split, of which `split` may be a slice, such as `train[:10]`.
+        files = {split.split("[")[0]: str(path)}
+        return load_dataset(loader, data_files=files, split=split)
     if path.is_dir():
         _check_shards(path, name)
-        return _folder(path, config, split, _kind(path))
+        _check_one_type(path)
+        return _load_folder(path, config, split)
     if name.startswith((".", "/", "~")) or path.suffix.lower() in LOADERS:
-        raise Refusal(
+        raise UserError(
             f"`scenario.dataset_name={name}`: no such file or folder; in a container only mounted"
             " ones are seen (the runner mounts a path that is given as `./NAME` or `/NAME`)"
         )
-    if not hub.offline():
+    if not hub.is_offline():
         return load_dataset(name, config, split=split)
-    return _cached(name, config, split)
+    return _load_cached(name, config, split)
 
 
-def _folder(folder, config, split, kind):
-    """A folder of files of one kind, or as its README says.
+def _load_folder(folder, config, split):
+    """Loads a folder as its dataset card says, or all files of its type.
 
-    The library loads the kind of which there are most files, and drops the others: of JSON that is
-    about a dataset there may be more.
+    `datasets` loads only the files of the most frequent type. There may be more JSON files with
+    metadata than files with rows.
     """
     from datasets import load_dataset
     from datasets.data_files import DataFilesDict, get_data_patterns
 
+    loader = _loader(folder)
     card = Path(folder) / "README.md"
     described = card.is_file() and "configs:" in card.read_text("utf-8", "replace")
-    others = kind != "json" and any(_end(path) == ".json" for path in _data(folder))
-    if kind is None or described or config or not others:
+    others = loader != "json" and any(_suffix(path) == ".json" for path in _data_files(folder))
+    if loader is None or described or config or not others:
         return load_dataset(str(folder), config, split=split)
     found = DataFilesDict.from_patterns(get_data_patterns(str(folder)), base_path=str(folder))
     kept = {
-        name: [file for file in files if LOADERS.get(_end(Path(file))) == kind]
+        name: [file for file in files if LOADERS.get(_suffix(Path(file))) == loader]
         for name, files in found.items()
     }
     files = {name: files for name, files in kept.items() if files}
-    return load_dataset(kind, data_files=files, split=split)
+    return load_dataset(loader, data_files=files, split=split)
 
 
-def _cached(name, config, split):
-    """A dataset of the Hub, from the caches alone: its repository, or what was made of it."""
-    from datasets import config as places
+def _load_cached(name, config, split):
+    """Loads a dataset of the Hub without a network: from the Hub cache, or from that of `datasets`."""
+    from datasets import config as datasets_config
     from datasets import load_dataset
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
@@ -162,27 +157,24 @@ def _cached(name, config, split):
         folder = snapshot_download(name, repo_type="dataset", local_files_only=True)
     except LocalEntryNotFoundError:
         folder = None
-    if folder is not None and _data(folder):
+    if folder is not None and _data_files(folder):
         _check_shards(folder, name)
-        # With configurations of its own, a repository may have files of other kinds beside.
-        ends = {_end(path) for path in _data(folder)}
-        kinds = {LOADERS.get(end) for end in ends - {".json"} or ends}
-        return _folder(folder, config, split, *kinds if len(kinds) == 1 else [None])
-    # The processed copy is locked while it is read, which a read-only cache does not allow.
-    made = name.replace("/", "___")
-    source = Path(constants.HF_HOME) / "datasets" / made
+        return _load_folder(folder, config, split)
+    # `datasets` locks its copy while it reads it, which fails in a read-only cache.
+    copy = name.replace("/", "___")
+    source = Path(constants.HF_HOME) / "datasets" / copy
     if source.is_dir():
-        shutil.copytree(source, Path(places.HF_DATASETS_CACHE) / made, dirs_exist_ok=True)
+        shutil.copytree(source, Path(datasets_config.HF_DATASETS_CACHE) / copy, dirs_exist_ok=True)
         return load_dataset(name, config, split=split)
-    raise Refusal(
+    raise UserError(
         f"the dataset `{name}` is not in the cache, and the Hub must not be asked (offline); download"
         f" it once with `hf download --repo-type dataset {name}`, or give a file:"
         " `scenario.dataset_name=./prompts.csv`"
     )
 
 
-def _why(error):
-    """The reason of an error, which the library may have wrapped in one that does not tell it."""
+def _reason(error):
+    """The reason of an error, which `datasets` may have wrapped in one without it."""
     from datasets.exceptions import DatasetGenerationError
 
     if type(error) is DatasetGenerationError and error.__cause__ is not None:
@@ -199,58 +191,66 @@ def _why(error):
         )
     if any(words in text for words in NO_ROWS):
         return "it has no rows"
-    return named(error)
+    return describe(error)
 
 
-def _read_csv_as_it_is(column):
-    """Leaves prompts of CSV files as they are: not `NA` out, nor `007` a number, and the first cell
-    of a line that is too long no name of the line, which would move the others.
+def _read_csv_unchanged(column):
+    """Makes `datasets` read the prompts of CSV files unchanged.
 
-    The library's own configuration is changed, so that it holds for every way to a CSV file:
-    compressed, in an archive, as a card describes it, or from the Hub.
+    By default `NA` is a missing value, `007` a number, and the first cell of a line that is too long
+    an index, which shifts the others. This replaces the defaults of `datasets`, since a CSV file
+    may also be compressed, in an archive, named by a dataset card, or on the Hub.
     """
     from datasets.packaged_modules.csv.csv import CsvConfig
 
-    as_is = {"converters": {column: str}, "keep_default_na": False, "index_col": False}
-    of_library = CSV_OF_LIBRARY.setdefault("keywords", CsvConfig.pd_read_csv_kwargs)
-    CsvConfig.pd_read_csv_kwargs = property(lambda config: {**of_library.fget(config), **as_is})
+    unchanged = {"converters": {column: str}, "keep_default_na": False, "index_col": False}
+    default = CsvConfig.pd_read_csv_kwargs
+    CsvConfig.pd_read_csv_kwargs = property(lambda config: {**default.fget(config), **unchanged})
 
 
-def _end(path):
-    """What the name of a file of rows ends in, be it compressed."""
-    ends = [end.lower() for end in path.suffixes]
-    return next((end for end in reversed(ends) if end in LOADERS), path.suffix.lower())
+def _suffix(path):
+    """The suffix of a data file that says its type, whether it is compressed or not."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    return next((suffix for suffix in reversed(suffixes) if suffix in LOADERS), path.suffix.lower())
 
 
-def _kind(folder):
-    """What loads the files of a folder. Of several kinds the library would drop all but one."""
-    ends = {_end(path) for path in _data(folder)}
-    # A JSON file beside others may be about the dataset.
-    kinds = sorted(ends & LOADERS.keys() - {".json"})
-    if len(kinds) > 1:
-        raise Refusal(
-            f"`scenario.dataset_name={folder}`: the folder has files of several kinds"
-            f" ({', '.join(kinds)}), and only those of one would be read; give one of the files, or a"
-            " folder of one kind"
-        )
-    loaders = {LOADERS.get(end) for end in kinds or ends}
+def _suffixes(folder):
+    """The types of the data files of a folder. JSON files beside others may be metadata."""
+    suffixes = {_suffix(path) for path in _data_files(folder)}
+    return suffixes - {".json"} or suffixes
+
+
+def _loader(folder):
+    """What loads the data files of a folder, or None if there are several types."""
+    loaders = {LOADERS[suffix] for suffix in _suffixes(folder)}
     return loaders.pop() if len(loaders) == 1 else None
 
 
+def _check_one_type(folder):
+    """Fails if there are several types, of which `datasets` would load only one."""
+    suffixes = sorted(_suffixes(folder))
+    if len(suffixes) > 1:
+        raise UserError(
+            f"`scenario.dataset_name={folder}`: the folder has files of several kinds"
+            f" ({', '.join(suffixes)}), and only those of one would be read; give one of the files, or a"
+            " folder of one kind"
+        )
+
+
 def _check_shards(folder, name):
-    """Refuses shards of which others are missing: their names tell how many there are."""
-    names = [str(path.relative_to(folder)) for path in _data(folder)]
+    """Fails if shards are missing, whose names say how many there are."""
+    names = [str(path.relative_to(folder)) for path in _data_files(folder)]
     for file in names:
         shard = SHARD.match(file)
         here = sum(other.startswith(shard["set"]) for other in names) if shard else 0
         if shard and here < int(shard["count"]):
-            raise Refusal(
+            raise UserError(
                 f"`{file}` of the dataset `{name}` is one of {int(shard['count'])} files, and {here} of"
                 " them are here; download all of it"
             )
 
 
-def _data(folder):
-    """The files of a folder, and of those in it, that hold rows."""
+def _data_files(folder):
+    """The files with rows in a folder and its subfolders."""
     found = (path for path in Path(folder).rglob("*") if path.is_file())
-    return [path for path in found if LOADERS.keys() & {end.lower() for end in path.suffixes}]
+    return [path for path in found if LOADERS.keys() & {suffix.lower() for suffix in path.suffixes}]

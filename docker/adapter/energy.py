@@ -1,28 +1,28 @@
-"""What codecarbon really read its figures from, and when: its own files do not say."""
+"""What codecarbon measured with, and when, which its own files do not say."""
 
 import time
 from dataclasses import dataclass
 
-# The part of a phase that the tracker's own waiting may be before that is noted.
-SHARE = 0.1
+# Share of a phase above which the tracker's own overhead is noted.
+MAX_OVERHEAD = 0.1
 
 
-def ask_nobody_where_we_are():
-    """Keeps the tracker from asking services of the internet and of clouds where this machine is.
+def disable_geolocation():
+    """Keeps codecarbon from asking web services and cloud metadata for this machine's location.
 
-    It would, at every start, for a carbon intensity that nothing here uses: energies do not depend
-    on the place. The place that it falls back to by itself is told instead.
+    It needs the location for a carbon intensity, which nothing here uses. The location set here is
+    codecarbon's own fallback.
     """
     from codecarbon.external import geography
 
     no_cloud = geography.CloudMetadata(provider=None, region=None)
     geography.CloudMetadata.from_utils = classmethod(lambda *_: no_cloud)
-    nowhere = geography.GeoMetadata(country_iso_code="CAN", country_name="Canada", region="quebec")
-    geography.GeoMetadata.from_geo_js = classmethod(lambda *_: nowhere)
+    fallback = geography.GeoMetadata(country_iso_code="CAN", country_name="Canada", region="quebec")
+    geography.GeoMetadata.from_geo_js = classmethod(lambda *_: fallback)
 
 
-def note_window(collector, record):
-    """Has the record keep when ai_energy_benchmarks measured: between the two calls of its runner."""
+def record_tracking(collector, record):
+    """Makes the record keep when ai_energy_benchmarks measured, between its start and stop calls."""
     start, stop, began = collector.start, collector.stop, []
 
     def started():
@@ -30,23 +30,23 @@ def note_window(collector, record):
         began.append(time.monotonic())
 
     def stopped():
-        record.phase("prompts", began[0])
+        record.add_phase("prompts", began[0])
         ended = time.monotonic()
         result = stop()
-        # A server's energy is not what is tracked here.
+        # The tracker does not measure the server's energy.
         if record.device != "server":
             tracker = getattr(collector, "tracker", None)
-            tracked = [Tracked.of("prompts", began[0], ended, tracker)]
-            record.tracked = seconds(tracked)
-            record.note(waiting(tracked))
+            tracked = [TrackedPhase.of("prompts", began[0], ended, tracker)]
+            record.tracked = total_seconds(tracked)
+            record.note(overhead_note(tracked))
         return result
 
     collector.start, collector.stop = started, stopped
 
 
 @dataclass
-class Tracked:
-    """One phase, and how long the tracker took by itself before and after it, in seconds."""
+class TrackedPhase:
+    """One measured phase: seconds of work, and seconds of the tracker's own overhead around it."""
 
     name: str
     worked: float
@@ -54,38 +54,38 @@ class Tracked:
 
     @classmethod
     def of(cls, name, began, ended, tracker):
-        """The phase that `tracker` has just measured. Its times are of the same clock."""
+        """The phase that `tracker` has just measured. All times are of the monotonic clock."""
         since = getattr(tracker, "_start_time", None) or began
         until = getattr(tracker, "_last_measured_time", None) or ended
         return cls(name, ended - began, max(0.0, began - since) + max(0.0, until - ended))
 
 
-def seconds(phases):
-    """How long the tracker measured over all of these phases, for the record."""
+def total_seconds(phases):
+    """The seconds of all these phases, for the record."""
     return {
         "worked_seconds": sum(phase.worked for phase in phases),
         "waited_seconds": sum(phase.waited for phase in phases),
     }
 
 
-def waiting(phases):
-    """What is to be said of phases to whose energy the tracker's own waiting adds much.
+def overhead_note(phases):
+    """A note about phases that are too short for the tracker's overhead, or None.
 
-    Without a counter codecarbon waits for half a second to see the processors' load, when a phase
-    begins and when it ends, and the energy of that time counts.
+    Without a hardware counter codecarbon measures the CPU load for half a second at the start and at
+    the end of a phase. The energy of that time counts.
     """
-    long = [phase for phase in phases if phase.waited > SHARE * phase.worked]
-    if not long:
+    short = [phase for phase in phases if phase.waited > MAX_OVERHEAD * phase.worked]
+    if not short:
         return None
-    told = ", ".join(f"{phase.waited:.2g} s at {phase.worked:.2g} s of `{phase.name}`" for phase in long)
+    told = ", ".join(f"{phase.waited:.2g} s at {phase.worked:.2g} s of `{phase.name}`" for phase in short)
     return f"too short to measure: the tracker's own waiting, which counts, was {told}; take more samples"
 
 
 def sources(tracker):
-    """The source of each kind of device, from the tracker that measured.
+    """The source of the energy of each kind of device that the tracker measured.
 
-    Each is ``{"status": "measured" | "estimated", "source": TEXT}``; a kind that was not tracked
-    is missing. Names of modes are those of codecarbon 3.0.8.
+    Each is ``{"status": "measured" | "estimated", "source": TEXT}``. The modes are those of
+    codecarbon 3.0.8.
     """
     import codecarbon
 
@@ -101,7 +101,7 @@ def sources(tracker):
                 "devices": [name.decode() if isinstance(name, bytes) else name for name in names],
             }
         elif kind == "CPU":
-            found["cpu"] = _processor(hardware, by)
+            found["cpu"] = cpu_source(hardware, by)
         elif kind == "RAM":
             found["ram"] = {
                 "status": "estimated",
@@ -110,7 +110,8 @@ def sources(tracker):
     return found
 
 
-def _processor(hardware, by):
+def cpu_source(hardware, by):
+    """The source of the CPU's energy."""
     mode = hardware._mode
     if mode == "intel_rapl":
         return {"status": "measured", "source": f"RAPL counter of the whole machine, read by {by}"}

@@ -1,4 +1,4 @@
-"""Brings a model and a dataset of the Hub into the cache: what a run without a network loads."""
+"""Downloads a model and a dataset from the Hub into the cache, for runs without a network."""
 
 import os
 import shutil
@@ -6,127 +6,129 @@ import threading
 import time
 import warnings
 
-from . import explain, hub, wanted
-from .refusal import Refusal
-from .repository import Broken, Repository
+from . import file_selection
+from .environment import HUB_OFFLINE
+from .errors import UserError
+from .hub_errors import explain_hub_errors, is_transient, short_reason
+from .repository import DownloadError, Repository
 
 MAIN = "main"
 
-# How often a transfer is taken up again that brings nothing more, and seconds before that.
-TRIES = 3
-PAUSE = 2
+# Retries in a row without progress, and seconds before each.
+RETRIES = 3
+RETRY_DELAY = 2
 
 # Seconds between two lines about the progress.
-EVERY = 5
+PROGRESS_INTERVAL = 5
 
 
-def fetch(settings):
-    """Fetches the model and the dataset that `settings` name; a dataset may be a local file."""
-    if hub.offline():
-        raise Refusal(f"{hub.OFFLINE} is set, and a fetch asks the Hub; unset it")
-    # Read when the client is imported. It tells of each try itself; each chunk is read once, and the
-    # folder of the chunks is in memory.
+def fetch(settings, environment):
+    """Downloads the model and the dataset of these settings, unless they are local paths."""
+    if environment.hub_offline:
+        raise UserError(f"{HUB_OFFLINE} is set, and a fetch asks the Hub; unset it")
+    # The client reads these on import. It would print a line for each of its own retries, and cache
+    # chunks, which are read only once, in a folder that is in memory.
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     os.environ.setdefault("HF_XET_CHUNK_CACHE_SIZE_BYTES", "0")
-    # That the disk is small is looked at before, and told in our words.
+    # The client warns about too little disk space, which `_check_space` reports.
     warnings.filterwarnings("ignore", module="huggingface_hub")
     revision = settings.model_kwargs.get("revision") or MAIN
-    asked = [("model", settings.model, revision), ("dataset", settings.scenario["dataset_name"], MAIN)]
-    found = []
-    for kind, name, revision in asked:
+    sources = [("model", settings.model, revision), ("dataset", settings.scenario["dataset_name"], MAIN)]
+    repositories = []
+    for kind, name, revision in sources:
         if name.startswith(("/", ".", "~")):
             continue
-        with explain.explained(kind, name.partition(":")[0], revision):
-            found.append(_ask(kind, name, revision))
-    _check_space(found)
-    for repository in found:
-        with explain.explained(repository.kind, repository.id, repository.revision):
-            _transfer(repository)
+        with explain_hub_errors(kind, name.partition(":")[0], revision):
+            repositories.append(_query(kind, name, revision))
+    _check_space(repositories)
+    for repository in repositories:
+        with explain_hub_errors(repository.kind, repository.id, repository.revision):
+            _download(repository)
 
 
-def _ask(kind, name, revision):
-    """What the Hub has of a repository, and which files of it are wanted."""
+def _query(kind, name, revision):
+    """Queries a repository and selects its files."""
     name, _, file = name.partition(":")
-    repository = Repository.ask(kind, name, revision)
+    repository = Repository.from_hub(kind, name, revision)
     files = repository.files
     if kind == "dataset":
-        repository.wanted = wanted.of_dataset(name, files)
+        repository.selected = file_selection.select_dataset(name, files)
     elif file:
-        repository.wanted = wanted.of_gguf(name, file, files)
+        repository.selected = file_selection.select_gguf(name, file, files)
     else:
-        repository.wanted = wanted.of_model(name, files, repository.text)
+        repository.selected = file_selection.select_model(name, files, repository.text)
     return repository
 
 
-def _check_space(found):
-    """Refuses what the disk of the cache cannot hold."""
+def _check_space(repositories):
+    """Fails if the disk of the cache has too little space."""
     from huggingface_hub import constants
 
-    needed = sum(repository.to_transfer() for repository in found)
+    needed = sum(repository.remaining_bytes() for repository in repositories)
     os.makedirs(constants.HF_HUB_CACHE, exist_ok=True)
     free = shutil.disk_usage(constants.HF_HUB_CACHE).free
     if needed > free:
-        names = " and ".join(f"`{one.id}`" for one in found if one.to_transfer())
-        raise Refusal(
-            f"fetching {names} takes {size(needed)} more, and the disk of the Hub cache has"
-            f" {size(free)} free; free some (`aienergyscore cache ls` shows what is there), or name a"
+        names = " and ".join(f"`{one.id}`" for one in repositories if one.remaining_bytes())
+        raise UserError(
+            f"fetching {names} takes {format_size(needed)} more, and the disk of the Hub cache has"
+            f" {format_size(free)} free; free some (`aienergyscore cache ls` shows what is there), or name a"
             " cache on another disk in HF_HUB_CACHE"
         )
 
 
-def _transfer(repository):
-    """Fetches what is missing of a repository, and takes it up again where the transfer breaks off."""
-    missing, to_come = repository.missing(), repository.to_transfer()
-    name = f"{repository.kind} `{repository.id}`"
+def _download(repository):
+    """Downloads the missing files of a repository, and resumes interrupted downloads."""
+    missing, remaining = repository.missing(), repository.remaining_bytes()
+    name, count = f"{repository.kind} `{repository.id}`", len(repository.selected)
     if not missing:
-        print(f"{name}: all of its {len(repository.wanted)} files are in the cache")
+        print(f"{name}: all of its {count} files are in the cache")
     else:
-        print(f"{name}: fetching {len(missing)} of {len(repository.wanted)} files, {size(to_come)}")
-    tries = TRIES
-    with _Progress(repository, to_come):
+        print(f"{name}: fetching {len(missing)} of {count} files, {format_size(remaining)}")
+    retries = RETRIES
+    with _Progress(repository, remaining):
         while True:
-            before = repository.to_transfer()
+            before = repository.remaining_bytes()
             try:
-                repository.fetch()
+                repository.download()
                 break
-            except Broken as broken:
-                tries = TRIES if repository.to_transfer() < before else tries - 1
-                if not explain.is_passing(broken.__cause__) or not tries:
+            except DownloadError as error:
+                retries = RETRIES if repository.remaining_bytes() < before else retries - 1
+                if not is_transient(error.__cause__) or not retries:
                     raise
-                why = explain.short(broken.__cause__)
-                print(f"`{broken}` broke off ({why}); taking it up again")
-                time.sleep(PAUSE)
+                print(f"`{error}` broke off ({short_reason(error.__cause__)}); taking it up again")
+                time.sleep(RETRY_DELAY)
     if missing:
         print(f"{name}: fetched")
 
 
 class _Progress:
-    """Says from time to time how far a transfer is."""
+    """Prints the progress of a download at intervals."""
 
-    def __init__(self, repository, to_come):
-        self.repository, self.to_come = repository, to_come
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self._tell, daemon=True)
+    def __init__(self, repository, total):
+        self.repository, self.total = repository, total
+        self.done = threading.Event()
+        self.thread = threading.Thread(target=self._print, daemon=True)
 
     def __enter__(self):
         self.thread.start()
 
     def __exit__(self, *_):
-        self.over.set()
+        self.done.set()
         self.thread.join()
 
-    def _tell(self):
-        begun = time.monotonic()
-        while self.to_come and not self.over.wait(EVERY):
-            done = self.to_come - self.repository.to_transfer()
-            rate = done / (time.monotonic() - begun)
-            share = 100 * done // self.to_come
-            left = f", {_duration((self.to_come - done) / rate)} left" if rate else ""
-            print(f"  {size(done)} of {size(self.to_come)} ({share} %), {size(rate)}/s{left}")
+    def _print(self):
+        began = time.monotonic()
+        while self.total and not self.done.wait(PROGRESS_INTERVAL):
+            downloaded = self.total - self.repository.remaining_bytes()
+            rate = downloaded / (time.monotonic() - began)
+            percent = 100 * downloaded // self.total
+            left = f", {_format_duration((self.total - downloaded) / rate)} left" if rate else ""
+            sizes = f"{format_size(downloaded)} of {format_size(self.total)}"
+            print(f"  {sizes} ({percent} %), {format_size(rate)}/s{left}")
 
 
-def size(count):
-    """Bytes as people read them, in decimal units."""
+def format_size(count):
+    """Bytes in decimal units, such as "1.5 GB"."""
     count = float(count)
     for unit in ["B", "kB", "MB", "GB"]:
         if count < 1000:
@@ -135,7 +137,9 @@ def size(count):
     return f"{count:.1f} TB"
 
 
-def _duration(seconds):
+def _format_duration(seconds):
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

@@ -1,36 +1,36 @@
-"""Whether the Hub can be reached: asked once, before the libraries ask for every file."""
+"""Whether the Hub is reachable, checked once before the libraries try it for every file."""
 
 import os
 import socket
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-OFFLINE = "HF_HUB_OFFLINE"
-ENDPOINT = "HF_ENDPOINT"
-TRUE = {"1", "ON", "YES", "TRUE"}
+from .environment import HUB_OFFLINE
 
-# Seconds until a Hub that does not answer counts as out of reach.
-PATIENCE = 5
+# Seconds until a Hub that does not answer counts as unreachable.
+TIMEOUT = 5
 
 
-def offline():
-    """Whether the Hub must not be asked."""
-    return os.environ.get(OFFLINE, "").upper() in TRUE
+def go_offline_if_unreachable(environment):
+    """Switches the libraries to offline mode if the Hub is unreachable, and returns a note about it.
 
-
-def go_offline_if_out_of_reach():
-    """Leaves the Hub alone where it cannot be reached; what is to be said of it.
-
-    The libraries try five times for every file, which adds up to minutes, and then use the cache
-    all the same. Must be called before they are imported: they read the variable then.
+    Otherwise they retry five times for every file, which takes minutes, and use the cache anyway.
+    Must be called before they are imported, since they read the variable on import.
     """
-    if offline() or getproxies():
+    if environment.hub_offline or getproxies():
         return None
-    address = urlsplit(os.environ.get(ENDPOINT) or "https://huggingface.co")
+    address = urlsplit(environment.hub_endpoint)
     port = address.port or (80 if address.scheme == "http" else 443)
     try:
-        socket.create_connection((address.hostname, port), timeout=PATIENCE).close()
+        socket.create_connection((address.hostname, port), timeout=TIMEOUT).close()
     except OSError as error:
-        os.environ[OFFLINE] = "1"
+        os.environ[HUB_OFFLINE] = "1"
         return f"{address.hostname} cannot be reached ({error}): only the cache is used"
     return None
+
+
+def is_offline():
+    """Whether the libraries are in offline mode."""
+    from huggingface_hub import constants
+
+    return constants.HF_HUB_OFFLINE

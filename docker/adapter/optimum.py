@@ -17,107 +17,92 @@ from optimum_benchmark.backends.pytorch.backend import PyTorchBackend
 from optimum_benchmark.preprocessors.dataset_preprocessor import TASKS_TO_PREPROCESSORS
 from optimum_benchmark.scenarios.energy_star import scenario as energy_star
 
-from . import devices, ending, energy, model, weights
-from .reader import Reader, Unreadable
-from .record import digest, whole
-from .refusal import Refusal, named
+from . import devices, energy, generation_config, model, weights
+from .errors import UserError, explain_errors
+from .model_errors import explain_load_errors
+from .model_files import missing_weights
+from .prompt_tokenizer import PromptError
+from .record import atomic_write
 
 TASK = "text-generation"
 
 
-class Seen:
-    """What the counting subclasses see of the run at hand: the stack makes their instances."""
+class Run:
+    """The run that the subclasses below record. The stack creates their instances by itself."""
 
     settings = None
     record = None
-    answers = None
-    reader = None
-    # How the model's weights are quantised.
-    method = None
-    # The tokens of the first prompt that has any.
-    first = None
+    # A `model.Prepared`.
+    prepared = None
+    # The tokens of the first prompt that can be tokenized.
+    first_prompt = None
 
 
 class CountingBackend(PyTorchBackend):
-    """The stack's backend, which also counts what the measured passes did."""
+    """The stack's backend, which also records the measured passes."""
 
     measuring = False
-    prefills = 0
 
     def load(self):
-        with model.explained(Seen.settings, model.no_weights):
+        settings, prepared = Run.settings, Run.prepared
+        with explain_load_errors(settings, missing_weights):
             super().load()
-        record, loaded = Seen.record, self.pretrained_model
-        weights.note_unpacked(Seen.method, loaded, record)
-        ending.plain(loaded)
-        if not self.config.no_weights:
-            weights.check_numbers(loaded, Seen.settings)
-        padding = Seen.reader.tokenizer.pad_token_id
-        weights.check_answer(loaded, Seen.settings, Seen.first, padding)
-        record.dtype = str(loaded.dtype).removeprefix("torch.")
-        idle = devices.without_weights(loaded, len(record.gpus_counted))
-        if idle:
-            record.note(
-                f"{idle} of {len(record.gpus_counted)} GPUs hold no part of the model, and their energy"
-                " counts; choose GPUs with `backend.device_ids=`"
-            )
+        loaded = self.pretrained_model
+        model.check_loaded(loaded, settings, prepared.quantization, Run.record)
+        pad_token_id = prepared.prompt_tokenizer.tokenizer.pad_token_id
+        weights.check_logits(loaded, settings, Run.first_prompt, pad_token_id)
 
     @property
     def is_quantized(self):
-        """The stack's own forgets what the arguments say about it."""
+        """The stack ignores the `quantization_config` of the arguments here."""
         return super().is_quantized or bool(self.config.quantization_config)
 
     def load_transformers_model_from_pretrained(self):
-        """As the stack does, and tells which weights are missing."""
-        self.pretrained_model, found = self.automodel_loader.from_pretrained(
+        """Loads the model as the stack does, and notes missing weights."""
+        self.pretrained_model, info = self.automodel_loader.from_pretrained(
             self.config.model,
             output_loading_info=True,
             **self.config.model_kwargs,
             **self.automodel_kwargs,
         )
-        model.note_random(Seen.record, found["missing_keys"])
-        model.note_unused(Seen.record, found["unexpected_keys"])
+        weights.note_loading(info, Run.record)
         if self.config.device_map is None and self.config.device != "cpu":
             self.pretrained_model = self.pretrained_model.to(self.config.device)
 
     def prefill(self, inputs, kwargs):
-        """The first measured pass: everything before it was warm-up."""
+        """The first measured pass. All passes before it are warm-up."""
         self.measuring = True
         began = time.perf_counter()
         output = super().prefill(inputs, kwargs)
-        self.prefills += 1
-        seconds = time.perf_counter() - began
-        mean = Seen.record.first_token_seconds or 0.0
-        Seen.record.first_token_seconds = mean + (seconds - mean) / self.prefills
+        Run.record.add_first_token(time.perf_counter() - began)
         return output
 
     def generate(self, inputs, kwargs):
-        """The second measured pass, which the answers are of."""
-        if self.measuring and not Seen.record.prompts_answered:
-            # Samples are those of the other stack, whatever ran before.
+        """The second measured pass, which generates the answers."""
+        if self.measuring and not Run.record.prompts_answered:
+            # With the seed set again, sampling gives the same answers as with `pytorch`.
             self.seed()
         began = time.perf_counter()
         output = super().generate(inputs, kwargs)
         if self.measuring:
-            record, width = Seen.record, inputs["input_ids"].shape[1]
+            record, width = Run.record, inputs["input_ids"].shape[1]
             record.seconds += time.perf_counter() - began
             record.prompt_tokens += int(inputs["attention_mask"].sum())
+            eos_token_id = self.pretrained_model.generation_config.eos_token_id
             for answer in output[:, width:].tolist():
-                answer = model.up_to_end(answer, self.pretrained_model.generation_config.eos_token_id)
-                record.prompts_answered += 1
-                record.completion_tokens += len(answer)
-                Seen.answers.update(repr(answer).encode())
+                answer = generation_config.trim_after_eos(answer, eos_token_id)
+                record.add_answer(repr(answer).encode(), len(answer))
         return output
 
 
 class CountingScenario(energy_star.EnergyStarScenario):
-    """The stack's scenario, which also tells what its tracker measured with, and when."""
+    """The stack's scenario, which also records when and how its tracker measured."""
 
-    # What the total is the energy of. The stack's decode is its second pass less the first one, so
-    # that prefill and decode sum up to the second pass alone, which reads the prompts again.
+    # Phases whose energy the total contains. The stack subtracts the prefill pass from the generate
+    # pass to get decode, so prefill and decode add up to the generate pass.
     COUNTED = {"preprocess_dataset": "preprocess", "generate": "prompts"}
-    # Another phase that has an energy of its own in the summary.
-    TOLD = {**COUNTED, "prefill": "prefill"}
+    # The summary shows the energy of one more phase.
+    TRACKED = {**COUNTED, "prefill": "prefill"}
 
     @contextmanager
     def track(self, task_name):
@@ -127,76 +112,65 @@ class CountingScenario(energy_star.EnergyStarScenario):
             if self.backend.config.device == "cuda":
                 torch.cuda.synchronize()
             if task_name in self.COUNTED:
-                Seen.record.phase(self.COUNTED[task_name], began)
+                Run.record.add_phase(self.COUNTED[task_name], began)
             ended = time.monotonic()
-        if task_name in self.TOLD:
+        if task_name in self.TRACKED:
             tracker = self.energy_tracker.emission_tracker
-            self.tracked.append(energy.Tracked.of(self.TOLD[task_name], began, ended, tracker))
+            phase = energy.TrackedPhase.of(self.TRACKED[task_name], began, ended, tracker)
+            self.tracked.append(phase)
 
     def run(self, backend):
-        energy.ask_nobody_where_we_are()
+        energy.disable_geolocation()
         self.tracked = []
         report = super().run(backend)
         counted = [phase for phase in self.tracked if phase.name in self.COUNTED.values()]
-        Seen.record.tracked = energy.seconds(counted)
-        Seen.record.note(energy.waiting(self.tracked))
-        Seen.record.energy = energy.sources(self.energy_tracker.emission_tracker)
+        Run.record.tracked = energy.total_seconds(counted)
+        Run.record.note(energy.overhead_note(self.tracked))
+        Run.record.energy = energy.sources(self.energy_tracker.emission_tracker)
         return report
 
 
 def run(settings, prompts, device, record):
-    """Runs the benchmark in the working directory, where its report is left."""
-    # It says that it is for debugging only; measured, it is the better one (see below).
+    """Runs the benchmark in the working directory, and writes its reports there."""
+    # The inline launcher warns that it is for debugging only.
     getLogger("inline").setLevel(ERROR)
-    configuration = model.config(settings)
-    record.revision = model.commit(configuration)
-    Seen.method = weights.check_files(settings, configuration, record)
-    ending.settle(settings, configuration, record)
-    record.gpus_counted = devices.counted(settings) if device == "cuda" else []
-    Seen.settings, Seen.record, Seen.answers = settings, record, digest()
-    reader = Seen.reader = Reader(model.tokenizer(settings), configuration, settings)
-    record.prompt_format = reader.format
-    for note in reader.notes():
-        record.note(note)
+    Run.settings, Run.record = settings, record
+    prepared = Run.prepared = model.prepare(settings, record)
+    record.gpus_counted = devices.counted(settings, device)
 
-    # The scenario reads its dataset by this name, and prepares it by this table: both stacks get
-    # the same prompts, and the same tokens of them.
+    # Hooks of the scenario: it gets the same prompts, and the same tokens, as the other stack.
     energy_star.load_dataset = lambda *_, **__: Dataset.from_dict({"text": prompts.texts})
-    TASKS_TO_PREPROCESSORS[TASK] = _prepare
+    TASKS_TO_PREPROCESSORS[TASK] = _tokenize
 
     config = BenchmarkConfig(
         name="text_generation",
-        backend=_backend(settings, device, configuration),
-        scenario=_scenario(settings, prompts),
-        # The process launcher's parent spins while the model runs, and takes a core from it.
+        backend=_backend_config(settings, device, prepared.configuration),
+        scenario=_scenario_config(settings, prompts),
+        # The parent of the process launcher busy-waits, which takes a core from the model.
         launcher=InlineConfig(),
     )
-    try:
+    with explain_errors(f"the `{settings.stack}` backend gave up"):
         report = Benchmark.launch(config)
-    except Refusal:
-        raise
-    except Exception as error:
-        raise Refusal(f"the `{settings.stack}` backend gave up: {named(error)}") from error
-    record.cut(*reader.cut(prompts.texts), reader.limit)
-    # Only now: prompts that cannot be read are no samples.
-    _save(config.save_json, "benchmark_config.json")
-    _save(report.save_json, "benchmark_report.json")
-    _save(report.save_markdown, "benchmark_report.md")
-    _save(report.save_text, "benchmark_report.txt")
-    _save(Benchmark(config=config, report=report).save_json, "benchmark.json")
-    record.finish(Seen.answers)
+    prompt_tokenizer = prepared.prompt_tokenizer
+    record.add_truncated(*prompt_tokenizer.count_truncated(prompts.texts), prompt_tokenizer.limit)
+    # After the run, since it lowers the number of samples by the prompts that failed.
+    for save, name in [
+        (config.save_json, "benchmark_config.json"),
+        (report.save_json, "benchmark_report.json"),
+        (report.save_markdown, "benchmark_report.md"),
+        (report.save_text, "benchmark_report.txt"),
+        (Benchmark(config=config, report=report).save_json, "benchmark.json"),
+    ]:
+        with atomic_write(name) as path:
+            save(path)
+    record.finish()
 
 
-def _save(save, name):
-    with whole(name) as path:
-        save(path)
-
-
-def _backend(settings, device, configuration):
+def _backend_config(settings, device, configuration):
     ids = settings.device_ids
-    made = PyTorchConfig(
+    config = PyTorchConfig(
         model=settings.model,
-        # Left out, these three are asked of the Hub, which a run without a network cannot.
+        # Without these three the stack asks the Hub, which fails offline.
         library="transformers",
         task=TASK,
         model_type=configuration.model_type,
@@ -208,20 +182,20 @@ def _backend(settings, device, configuration):
         seed=settings.seed,
         model_kwargs=settings.model_kwargs,
         processor_kwargs=settings.processor_kwargs,
-        **settings.stack_only(),
+        **settings.optimum_kwargs(),
     )
-    made._target_ = f"{__name__}.{CountingBackend.__name__}"
-    return made
+    config._target_ = f"{__name__}.{CountingBackend.__name__}"
+    return config
 
 
-def _scenario(settings, prompts):
+def _scenario_config(settings, prompts):
     scenario, length = settings.scenario, settings.max_new_tokens
     keywords = settings.generate_kwargs()
-    made = EnergyStarConfig(
+    config = EnergyStarConfig(
         dataset_name=scenario["dataset_name"],
         dataset_config=scenario.get("dataset_config") or "",
         dataset_split=scenario["dataset_split"],
-        # More than there are would end in an IndexError.
+        # The stack raises an IndexError for more than the dataset has.
         num_samples=len(prompts.texts),
         input_shapes={"batch_size": scenario["input_shapes"]["batch_size"]},
         text_column_name=scenario["text_column_name"],
@@ -234,24 +208,24 @@ def _scenario(settings, prompts):
         warmup_runs=scenario["warmup_runs"],
         generate_kwargs={**keywords, "min_new_tokens": length},
     )
-    # Only now: the stack insists on answers of one length, which a reasoning model does not give.
-    made.generate_kwargs = {"pad_token_id": Seen.reader.tokenizer.pad_token_id, **keywords}
-    made._target_ = f"{__name__}.{CountingScenario.__name__}"
-    return made
+    # The constructor rejects answers of different lengths, which reasoning models give.
+    pad_token_id = Run.prepared.prompt_tokenizer.tokenizer.pad_token_id
+    config.generate_kwargs = {"pad_token_id": pad_token_id, **keywords}
+    config._target_ = f"{__name__}.{CountingScenario.__name__}"
+    return config
 
 
-def _prepare(dataset, scenario_config, **_):
-    tokens = []
+def _tokenize(dataset, scenario_config, **_):
+    prompt_tokenizer, tokens = Run.prepared.prompt_tokenizer, []
     for number, text in enumerate(dataset["text"], 1):
         try:
-            tokens.append(Seen.reader.read(text))
-        except Unreadable as why:
-            Seen.record.fail(number, str(why))
+            tokens.append(prompt_tokenizer.encode(text))
+        except PromptError as why:
+            Run.record.fail(number, str(why))
     if not tokens:
-        raise Refusal(f"none of the {len(dataset)} prompts can be read; why stands above")
-    Seen.first, scenario_config.num_samples = tokens[0], len(tokens)
-    size = scenario_config.input_shapes["batch_size"]
-    padding = {"padding": "longest"} if size > 1 else {"padding": False}
-    padded = Seen.reader.tokenizer.pad({"input_ids": tokens}, **padding)
+        raise UserError(f"none of the {len(dataset)} prompts can be read; why stands above")
+    Run.first_prompt, scenario_config.num_samples = tokens[0], len(tokens)
+    batched = scenario_config.input_shapes["batch_size"] > 1
+    padded = prompt_tokenizer.tokenizer.pad({"input_ids": tokens}, padding="longest" if batched else False)
     columns = {"input_ids": padded["input_ids"], "attention_mask": padded["attention_mask"]}
     return Dataset.from_dict(columns).with_format("torch")

@@ -1,26 +1,21 @@
-"""A repository of the Hub at one commit, and how much of it the cache has."""
+"""A Hub repository at one commit, and which of its files the cache has."""
 
-import errno
 import os
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List
 
-# Files that are fetched at a time.
-AT_A_TIME = 4
-
-# Errors of the disk, which another try does not mend.
-OF_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+# Files that are downloaded at a time.
+MAX_WORKERS = 4
 
 
-class Broken(Exception):
-    """A file that could not be fetched, by its name; the cause is the reason."""
+class DownloadError(Exception):
+    """A file that could not be downloaded. The message is its name, and the cause is the reason."""
 
 
 @dataclass(frozen=True)
 class File:
-    """A file as the Hub lists it: its size, and the name that its blob has in the cache."""
+    """A file as the Hub lists it: its size, and the name of its blob in the cache."""
 
     size: int
     blob: str
@@ -28,17 +23,17 @@ class File:
 
 @dataclass
 class Repository:
-    """A repository, and the files of it that are wanted."""
+    """A repository, and the files of it that are selected for download."""
 
     kind: str
     id: str
     revision: str
     commit: str
-    files: Dict[str, File]
-    wanted: List[str] = field(default_factory=list)
+    files: dict[str, File]
+    selected: list[str] = field(default_factory=list)
 
     @classmethod
-    def ask(cls, kind, name, revision):
+    def from_hub(cls, kind, name, revision):
         """Asks the Hub for the commit of a revision and for its files."""
         from huggingface_hub import HfApi
         from huggingface_hub.hf_api import RepoFile
@@ -55,45 +50,45 @@ class Repository:
 
     @property
     def folder(self):
-        """Its folder in the cache."""
+        """The folder of the repository in the cache."""
         from huggingface_hub import constants
         from huggingface_hub.file_download import repo_folder_name
 
         return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=self.id, repo_type=self.kind)
 
     def missing(self):
-        """The wanted files that the cache does not have, the smallest first."""
+        """The selected files that are not in the cache, the smallest first."""
         snapshot = self.folder / "snapshots" / self.commit
-        absent = [name for name in self.wanted if not (snapshot / name).exists()]
-        return sorted(absent, key=lambda name: self.files[name].size)
+        missing = [name for name in self.selected if not (snapshot / name).exists()]
+        return sorted(missing, key=lambda name: self.files[name].size)
 
-    def to_transfer(self):
-        """Bytes of the wanted files that are still to come."""
+    def remaining_bytes(self):
+        """Bytes of the selected files that are still to be downloaded."""
         blobs = {self.files[name].blob: self.files[name].size for name in self.missing()}
-        return sum(max(0, size - self._here(blob)) for blob, size in blobs.items())
+        return sum(max(0, size - self._downloaded_bytes(blob)) for blob, size in blobs.items())
 
-    def _here(self, blob):
-        """Bytes of a blob that the cache has, whole or begun."""
+    def _downloaded_bytes(self, blob):
+        """Bytes of a blob in the cache, complete or not."""
         for name in [blob, f"{blob}.incomplete"]:
             try:
                 found = os.stat(self.folder / "blobs" / name)
             except OSError:
                 continue
-            # A file may be given its size before its bytes.
+            # A file may have its final size before its content, so only allocated blocks count.
             return min(found.st_size, found.st_blocks * 512)
         return 0
 
     def text(self, name):
-        """The text of a file that is small, fetched if need be."""
-        return Path(self._fetch(name)).read_text("utf-8", "replace")
+        """The text of a small file, downloaded if it is not in the cache."""
+        return Path(self._download(name)).read_text("utf-8", "replace")
 
-    def fetch(self):
-        """Fetches what is missing. The revision leads to the commit once all of it is there."""
-        first, *others = self.missing() or self.wanted[:1]
-        # The Hub says by it whether the repository is open to the user.
-        self._fetch(first)
-        with ThreadPoolExecutor(AT_A_TIME) as pool:
-            waiting = [pool.submit(self._fetch, name) for name in others]
+    def download(self):
+        """Downloads the missing files, and then points the revision to the commit."""
+        first, *others = self.missing() or self.selected[:1]
+        # If the user has no access to the repository, the first file shows it.
+        self._download(first)
+        with ThreadPoolExecutor(MAX_WORKERS) as pool:
+            waiting = [pool.submit(self._download, name) for name in others]
             try:
                 for done in as_completed(waiting):
                     done.result()
@@ -101,22 +96,22 @@ class Repository:
                 pool.shutdown(cancel_futures=True)
                 raise
         if self.revision != self.commit:
-            self._refer()
+            self._write_ref()
 
-    def _fetch(self, name):
+    def _download(self, name):
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import LocalEntryNotFoundError
 
         try:
             return hf_hub_download(self.id, name, repo_type=self.kind, revision=self.commit)
         except LocalEntryNotFoundError as error:
-            # That the cache does not have it either, for the reason that is its cause.
-            raise Broken(name) from error.__cause__ or error
+            # The client looks into the cache after a failed request, whose error is the cause.
+            raise DownloadError(name) from error.__cause__ or error
         except Exception as error:
-            raise Broken(name) from error
+            raise DownloadError(name) from error
 
-    def _refer(self):
-        """Has the cache say what the revision is, as the Hub client writes it."""
+    def _write_ref(self):
+        """Writes the commit of the revision to the cache, as the Hub's client does."""
         ref = self.folder / "refs" / self.revision
         try:
             if ref.is_file() and ref.read_text() == self.commit:
@@ -124,4 +119,4 @@ class Repository:
             ref.parent.mkdir(parents=True, exist_ok=True)
             ref.write_text(self.commit)
         except OSError as error:
-            raise Broken(f"refs/{self.revision}") from error
+            raise DownloadError(f"refs/{self.revision}") from error

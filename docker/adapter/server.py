@@ -1,69 +1,53 @@
-"""The server of the `vllm` backend: whether it is ready, why it is not, and what it answers."""
+"""The server of the `vllm` backend: waits until it is ready, and sends it requests."""
 
-import errno
 import os
-import socket
-import ssl
 import time
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
 
-from . import address
-from .address import ENDPOINT
-from .answer import Fault, error_of, read
-from .refusal import Refusal, first_lines
+from . import endpoint
+from .completion import RequestError, error_message, parse
+from .connection_errors import NotReady, explain_connection_error
+from .environment import API_KEY, API_KEY_PATH, CERTIFICATES, ENDPOINT
+from .errors import UserError, first_lines, quoted_list
 
-KEY = "VLLM_API_KEY"
-KEY_PATH = "VLLM_API_KEY_PATH"
-CERTIFICATES = "SSL_CERT_FILE"
-WAIT = "AIENERGYSCORE_WAIT_FOR_ENDPOINT"
 OPTION = "`--wait-for-endpoint SECONDS`"
 
-# Seconds until a connection must stand, and until a small page must be there.
-PATIENCE = 10
-# Seconds between two looks at a server that starts, and between two words about it.
-PAUSE, SILENCE = 2, 10
-# Redirections that are followed.
-HOPS = 3
+# Seconds to connect, and to get a small page.
+TIMEOUT = 10
+# Seconds between two checks of a server that starts, and between two messages about it.
+CHECK_INTERVAL, MESSAGE_INTERVAL = 2, 10
+MAX_REDIRECTS = 3
 
-# What a server answers that is there and does not work yet, or not now.
-NOT_NOW = {429, 500, 502, 503, 504}
-CLOSED = {401, 403}
-REDIRECTED = {301, 302, 303, 307, 308}
-
-
-class NotReady(Refusal):
-    """A fault that time may cure, and what else may."""
-
-    def __init__(self, why, cure=f"check {ENDPOINT}"):
-        super().__init__(why)
-        self.cure = cure
+# Status codes of a server that may become ready.
+UNAVAILABLE = {429, 500, 502, 503, 504}
+UNAUTHORIZED = {401, 403}
+REDIRECTS = {301, 302, 303, 307, 308}
+REJECTED = {400, 422, 501}
 
 
-class Rejected(Fault):
-    """The server took the request for a wrong one."""
+class RequestRejected(RequestError):
+    """A request with a field that the server does not support."""
 
 
 class Server:
-    """A server that speaks OpenAI's protocol."""
+    """An OpenAI-compatible server."""
 
-    def __init__(self, endpoint, key=None, patience=0.0):
-        self.base = address.base(endpoint)
-        self.patience, self._key = patience, key
+    def __init__(self, address, api_key=None, patience=0.0, certificates=None):
+        self.base_url = endpoint.base_url(address)
+        self.api_key, self.patience, self.certificates = api_key, patience, certificates
 
     @classmethod
-    def of_environment(cls, environment=os.environ):
-        """The server that the environment names."""
-        wait = environment.get(WAIT) or "0"
-        if not wait.isdecimal():
-            raise Refusal(f"{WAIT}={wait}: this is no whole number of seconds")
-        return cls(environment.get(ENDPOINT, ""), _key(environment), float(wait))
+    def from_environment(cls, environment):
+        """The server that the environment variables name."""
+        patience = environment.wait_seconds()
+        return cls(environment.endpoint, environment.api_key(), patience, environment.certificates)
 
-    def ready(self, model):
-        """Waits until the server has `model`, or says what is wrong."""
-        began, said = time.monotonic(), None
+    def wait_until_ready(self, model):
+        """Waits until the server serves `model`."""
+        began, printed = time.monotonic(), None
         while True:
             try:
                 return self._check(model)
@@ -71,232 +55,171 @@ class Server:
                 waited = time.monotonic() - began
                 if waited >= self.patience:
                     after = f", still after {self.patience:.0f} s" if self.patience else ""
-                    raise Refusal(f"{why}{after}; {why.cure}; {OPTION} waits for a slow start") from why
-                if said is None or waited - said >= SILENCE:
-                    said = waited
+                    raise UserError(f"{why}{after}; {why.hint}; {OPTION} waits for a slow start") from why
+                if printed is None or waited - printed >= MESSAGE_INTERVAL:
+                    printed = waited
                     print(f"waiting ({waited:.0f} of {self.patience:.0f} s): {why}", flush=True)
-                time.sleep(min(PAUSE, self.patience - waited))
+                time.sleep(min(CHECK_INTERVAL, self.patience - waited))
 
     def _check(self, model):
-        """Looks once: whether the server is there, speaks the protocol, lets us in, has the model."""
-        has = self._models()
-        if not has:
-            raise NotReady(f"the server at {self.base} has no model yet")
-        if model not in has:
-            raise Refusal(
-                f"the server at {self.base} has no model `{model}`; it has"
-                f" {', '.join(f'`{name}`' for name in has)}"
+        """Checks once whether the server is reachable, accepts the API key and serves the model."""
+        models = self._models()
+        if not models:
+            raise NotReady(f"the server at {self.base_url} has no model yet")
+        if model not in models:
+            raise UserError(
+                f"the server at {self.base_url} has no model `{model}`; it has {quoted_list(models)}"
             )
-        # llama.cpp lists a model that it still loads. Others have no such page, or none that answers.
+        # llama.cpp lists a model that it is still loading. Some servers have no such page.
         try:
-            health = self._get(f"{address.root(self.base)}/health")
-        except Refusal:
+            health = self._get(f"{endpoint.without_api_path(self.base_url)}/health")
+        except UserError:
             return
         if health.status_code == 503:
-            raise NotReady(self._not_now(health))
+            raise NotReady(self._unavailable(health))
 
     def _models(self):
         """The names of the server's models."""
-        url = f"{self.base}/models"
+        url = f"{self.base_url}/models"
         reply = self._get(url)
-        for _ in range(HOPS):
-            if reply.status_code not in REDIRECTED:
+        for _ in range(MAX_REDIRECTS):
+            if reply.status_code not in REDIRECTS:
                 break
-            self._move(urljoin(url, reply.headers.get("Location", "")))
-            url = f"{self.base}/models"
+            self._redirect(urljoin(url, reply.headers.get("Location", "")))
+            url = f"{self.base_url}/models"
             reply = self._get(url)
-        elsewhere = address.other(self.base)
-        if elsewhere and (reply.status_code in (404, 405) or _names(reply) is None):
-            below = self._get(f"{elsewhere}/models")
-            if _names(below) is not None or below.status_code in NOT_NOW | CLOSED:
-                self.base, reply = elsewhere, below
+        below = endpoint.with_api_path(self.base_url)
+        if below and (reply.status_code in (404, 405) or _model_names(reply) is None):
+            other = self._get(f"{below}/models")
+            if _model_names(other) is not None or other.status_code in UNAVAILABLE | UNAUTHORIZED:
+                self.base_url, reply = below, other
         status = reply.status_code
-        if status in CLOSED:
-            raise Refusal(self._closed(reply))
-        if status in NOT_NOW:
-            raise NotReady(self._not_now(reply))
+        if status in UNAUTHORIZED:
+            raise UserError(self._unauthorized(reply))
+        if status in UNAVAILABLE:
+            raise NotReady(self._unavailable(reply))
         if status == 404:
-            raise Refusal(
-                f"the server at {self.base} is there, and has no page {url} (HTTP 404): {ENDPOINT} names"
-                f" another path than that of its API, which mostly ends in {address.API}"
+            raise UserError(
+                f"the server at {self.base_url} is there, and has no page {url} (HTTP 404): {ENDPOINT} names"
+                f" another path than that of its API, which mostly ends in {endpoint.API}"
             )
-        names = _names(reply)
+        names = _model_names(reply)
         if names is None:
             kind = reply.headers.get("Content-Type", "no content type").split(";")[0]
-            raise Refusal(
+            raise UserError(
                 f"what answers at {url} is no OpenAI-compatible server: it sent HTTP {status}, {kind},"
                 f" instead of a list of models; check {ENDPOINT}"
             )
         return names
 
-    def _move(self, target):
-        """Follows a redirection, unless that would show the key to another host."""
+    def _redirect(self, target):
+        """Follows a redirect, unless that would send the API key to another host."""
         if not target.rstrip("/").endswith("/models"):
-            raise Refusal(
-                f"the server at {self.base} redirects to {target}, which is no page of the API; check"
+            raise UserError(
+                f"the server at {self.base_url} redirects to {target}, which is no page of the API; check"
                 f" {ENDPOINT}"
             )
-        moved = address.base(target)
-        if self._key and _origin(moved) != _origin(self.base):
-            raise Refusal(
-                f"the server at {self.base} redirects to {moved}, and the API key is not for others; if"
+        moved = endpoint.base_url(target)
+        if self.api_key and _origin(moved) != _origin(self.base_url):
+            raise UserError(
+                f"the server at {self.base_url} redirects to {moved}, and the API key is not for others; if"
                 f" it is for that server, set {ENDPOINT}={moved}"
             )
-        print(f"note: the server at {self.base} is at {moved}", flush=True)
-        self.base = moved
+        print(f"note: the server at {self.base_url} is at {moved}", flush=True)
+        self.base_url = moved
 
-    def _closed(self, reply):
-        status = reply.status_code
-        said = self._said(reply)
-        if self._key:
-            return f"the server at {self.base} does not take the API key (HTTP {status}{said}); check {KEY}"
+    def _unauthorized(self, reply):
+        why = f"(HTTP {reply.status_code}{self._error_message(reply)})"
+        if self.api_key:
+            return f"the server at {self.base_url} does not take the API key {why}; check {API_KEY}"
         return (
-            f"the server at {self.base} wants an API key (HTTP {status}{said}); set {KEY}, or name a file"
-            f" with it in {KEY_PATH}"
+            f"the server at {self.base_url} wants an API key {why}; set {API_KEY}, or name a file"
+            f" with it in {API_KEY_PATH}"
         )
 
-    def _not_now(self, reply):
-        return f"the server at {self.base} is not ready: HTTP {reply.status_code}{self._said(reply)}"
+    def _unavailable(self, reply):
+        message = self._error_message(reply)
+        return f"the server at {self.base_url} is not ready: HTTP {reply.status_code}{message}"
 
-    def _said(self, reply):
-        """What the server says for a reason, without the key: some repeat it."""
+    def _error_message(self, reply):
+        """The server's error message, after a comma."""
         try:
-            said = error_of(reply.json())
+            message = error_message(reply.json())
         except ValueError:
             plain = reply.headers.get("Content-Type", "").startswith("text/plain") and reply.text
-            said = first_lines(plain) if plain else None
-        return self.hide(f", {said}") if said else ""
+            message = first_lines(plain) if plain else None
+        return self._redact(f", {message}") if message else ""
 
-    def hide(self, text):
-        """A text without the key."""
-        return text.replace(self._key, "***") if self._key else text
+    def _redact(self, text):
+        """A text without the API key, which some servers repeat in messages."""
+        return text.replace(self.api_key, "***") if self.api_key else text
 
     def _get(self, url):
         try:
             with self._session() as session:
-                return session.get(url, timeout=PATIENCE, allow_redirects=False)
+                return session.get(url, timeout=TIMEOUT, allow_redirects=False)
         except requests.RequestException as error:
-            raise self._unreachable(error) from error
+            raise explain_connection_error(self.base_url, error, TIMEOUT) from error
 
-    def ask(self, body, silence):
-        """The answer to a request for a chat completion; a fault after `silence` s without a piece."""
+    def ask(self, body, timeout):
+        """Requests a chat completion. Fails after `timeout` seconds without data."""
         began = time.monotonic()
-        url = f"{self.base}/chat/completions"
+        url = f"{self.base_url}/chat/completions"
         try:
             with self._session() as session, session.post(
                 url,
                 json=body,
                 stream=True,
-                timeout=(PATIENCE, silence),
+                timeout=(TIMEOUT, timeout),
                 allow_redirects=False,
                 headers={"Accept": "text/event-stream, application/json"},
             ) as reply:
                 if reply.status_code != 200:
-                    said = self._said(reply)
-                    fault = Rejected if reply.status_code in (400, 422, 501) else Fault
-                    raise fault(f"HTTP {reply.status_code}{said}")
-                framed = reply.raw.chunked or "Content-Length" in reply.headers
-                return read(_chunks(reply.raw, silence), framed)
+                    kind = RequestRejected if reply.status_code in REJECTED else RequestError
+                    raise kind(f"HTTP {reply.status_code}{self._error_message(reply)}")
+                has_length = reply.raw.chunked or "Content-Length" in reply.headers
+                return parse(_chunks(reply.raw, timeout), has_length)
         except requests.ConnectTimeout as error:
-            raise Fault(str(self._unreachable(error))) from error
+            raise RequestError(str(explain_connection_error(self.base_url, error, TIMEOUT))) from error
         except (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError) as error:
-            raise Fault(
-                f"the server was silent for {silence} s, {time.monotonic() - began:.0f} s after the request"
+            raise RequestError(
+                f"the server was silent for {timeout} s, {time.monotonic() - began:.0f} s after the request"
             ) from error
         except requests.RequestException as error:
-            raise Fault(str(self._unreachable(error))) from error
+            raise RequestError(str(explain_connection_error(self.base_url, error, TIMEOUT))) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Fault(f"the connection broke in the middle of the answer: {first_lines(error)}") from error
-        except Fault as fault:
-            raise type(fault)(self.hide(str(fault))) from None
+            raise RequestError(
+                f"the connection broke in the middle of the answer: {first_lines(error)}"
+            ) from error
+        except RequestError as error:
+            raise type(error)(self._redact(str(error))) from None
 
     def _session(self):
         session = requests.Session()
-        # Between this machine and itself a proxy can only be in the way.
-        session.trust_env = not address.is_near(self.base)
-        # Set by hand: passwords of a `.netrc` would be sent in its place.
-        session.auth = self._sign
-        certificates = os.environ.get(CERTIFICATES)
-        if certificates and self.base.startswith("https") and not os.path.exists(certificates):
-            raise Refusal(f"{CERTIFICATES}={certificates}: this is no file of certificates")
+        session.trust_env = not endpoint.is_local(self.base_url)
+        # requests would otherwise send a password from `.netrc` instead of the API key.
+        session.auth = self._authorize
+        certificates = self.certificates
+        if certificates and self.base_url.startswith("https") and not os.path.exists(certificates):
+            raise UserError(f"{CERTIFICATES}={certificates}: this is no file of certificates")
         session.verify = certificates or True
-        # A connection that is kept may be gone when the next prompt comes.
+        # The server may close an idle connection before the next prompt.
         session.headers.update({"Connection": "close", "Accept-Encoding": "identity"})
         return session
 
-    def _sign(self, request):
-        if self._key:
-            request.headers["Authorization"] = f"Bearer {self._key}"
+    def _authorize(self, request):
+        if self.api_key:
+            request.headers["Authorization"] = f"Bearer {self.api_key}"
         return request
 
-    def _unreachable(self, error):
-        """What is wrong with the way to the server."""
-        where, causes = f"no server answers at {self.base}", list(_causes(error))
-        secure = self.base.startswith("https")
-        of = lambda *kinds: next((cause for cause in causes if isinstance(cause, kinds)), None)
-        if isinstance(error, requests.exceptions.SSLError):
-            why = first_lines(of(ssl.SSLError) or error)
-            if of(ssl.SSLCertVerificationError):
-                return Refusal(
-                    f"the certificate of the server at {self.base} is not trusted ({why}); name the file of"
-                    f" its authority in {CERTIFICATES}"
-                )
-            return Refusal(
-                f"the server at {self.base} does not speak TLS ({why}); try http:// in {ENDPOINT}"
-            )
-        if isinstance(error, requests.exceptions.ProxyError):
-            return Refusal(f"{where}: the proxy does not reach it ({first_lines(error)}); set NO_PROXY")
-        if of(urllib3.exceptions.NameResolutionError, socket.gaierror):
-            known = f"; --add-host {address.GATEWAY}:host-gateway makes it known to a container"
-            cure = known if address.GATEWAY in self.base else ""
-            return NotReady(f"{where}: its name cannot be resolved", f"check {ENDPOINT}{cure}")
-        if of(ConnectionRefusedError):
-            return NotReady(f"{where}: connection refused", self._cure_of_refusal())
-        if isinstance(error, requests.ConnectTimeout) and not secure:
-            return NotReady(f"{where}: no connection within {PATIENCE} s, as with a firewall between")
-        if isinstance(error, requests.Timeout):
-            tls = f"; if it speaks no TLS, use http:// in {ENDPOINT}" if secure else ""
-            return NotReady(f"{where}: it was silent for {PATIENCE} s", f"look at its log{tls}")
-        system = next((cause.errno for cause in causes if isinstance(cause, OSError) and cause.errno), None)
-        if system in (errno.ENETUNREACH, errno.EHOSTUNREACH):
-            return NotReady(f"{where}: {os.strerror(system).lower()}")
-        return NotReady(f"{where}: the connection was closed without a word", "look at its log")
 
-    def _cure_of_refusal(self):
-        if address.is_own(self.base):
-            return (
-                f"in a container localhost is the container itself, and this machine is {address.GATEWAY}"
-            )
-        if address.GATEWAY in self.base:
-            return (
-                f"check {ENDPOINT}, and that the server listens on more than its own loopback, as with"
-                " `--host 0.0.0.0`"
-            )
-        return f"check {ENDPOINT}"
-
-
-def _key(environment):
-    """The key of the server, from a variable or a file."""
-    key = environment.get(KEY, "").strip()
-    path = environment.get(KEY_PATH)
-    if not key and path:
-        try:
-            with open(path, encoding="utf-8") as file:
-                key = file.read().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise Refusal(f"the API key in `{path}`, named by {KEY_PATH}, cannot be read: {error}") from error
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        raise Refusal("the API key holds what no key has, such as a blank or a line feed; check its file")
-    return key or None
-
-
-def _names(reply):
-    """The models in a list of them; none if it is no such list."""
+def _model_names(reply):
+    """The names in a list of models. None if the reply is no such list."""
     try:
         body = reply.json() if reply.status_code == 200 else None
     except ValueError:
         return None
-    # Ollama has `null` for none, Together no object around the list.
+    # Ollama sends `null` for an empty list. Together sends a list without an object around it.
     models = (body["data"] or []) if isinstance(body, dict) and "data" in body else body
     if not isinstance(models, list):
         return None
@@ -304,31 +227,19 @@ def _names(reply):
 
 
 def _origin(url):
-    parts = requests.compat.urlsplit(url)
+    parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port
 
 
-def _causes(error):
-    """An exception and all that it stands for: libraries wrap them as reasons and arguments."""
-    seen, rest = set(), [error]
-    while rest:
-        cause = rest.pop()
-        if id(cause) in seen or not isinstance(cause, BaseException):
-            continue
-        seen.add(id(cause))
-        yield cause
-        rest += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
-
-
-def _chunks(raw, silence):
-    """A response's bytes as they come; a server that only keeps the connection alive is silent."""
-    heard = time.monotonic()
+def _chunks(raw, timeout):
+    """The bytes of a response as they arrive. Keep-alive comments do not extend the timeout."""
+    last_data = time.monotonic()
     while True:
         chunk = raw.read1(65536, decode_content=True)
         if not chunk:
             return
         if any(line and not line.startswith(b":") for line in chunk.split(b"\n")):
-            heard = time.monotonic()
-        if time.monotonic() - heard > silence:
+            last_data = time.monotonic()
+        if time.monotonic() - last_data > timeout:
             raise TimeoutError
         yield chunk

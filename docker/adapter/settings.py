@@ -1,13 +1,11 @@
-"""What to run, as the entrypoint has understood it."""
+"""The settings of a run, as the entrypoint passes them."""
 
 import json
-import os
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional
+from typing import Any
 
-ENDPOINT = "VLLM_ENDPOINT"
-
-BACKEND_OWN = {
+# Keys of the backend that have a meaning here. All others are for optimum-benchmark.
+COMMON_KEYS = {
     "model",
     "device",
     "device_ids",
@@ -22,60 +20,57 @@ BACKEND_OWN = {
     "no_weights",
 }
 
-# How tokens are chosen, unless told otherwise. What is left out, vLLM takes from the model's own
-# `generation_config.json`, so that models would be compared with rules of their own.
-CHOSEN = {"repetition_penalty": 1.0}
-# The same of sampling: `top_k` is what transformers has for a model that says nothing.
-SAMPLED = {"temperature": 1.0, "top_p": 1.0, "top_k": 50, "min_p": 0.0}
+# Defaults for generation. vLLM takes a value that a request leaves out from the model's own
+# `generation_config.json`, so models would be compared under different rules.
+DEFAULTS = {"repetition_penalty": 1.0}
+# Defaults for sampling. transformers has the same `top_k` for a model without a configuration.
+SAMPLING_DEFAULTS = {"temperature": 1.0, "top_p": 1.0, "top_k": 50, "min_p": 0.0}
 
 
 @dataclass
 class Settings:
-    """One run."""
+    """The settings of one run."""
 
     stack: str
-    backend: Dict[str, Any]
-    scenario: Dict[str, Any]
+    backend: dict[str, Any]
+    scenario: dict[str, Any]
+    # Address of the server of the `vllm` backend.
+    endpoint: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> "Settings":
-        """Reads the JSON object of the entrypoint."""
+    def parse(cls, text: str, endpoint: str = "") -> "Settings":
+        """Parses the JSON object of the entrypoint."""
         tree = json.loads(text)
-        return cls(stack=tree["stack"], backend=tree["backend"], scenario=tree["scenario"])
+        return cls(tree["stack"], tree["backend"], tree["scenario"], endpoint)
 
     @property
     def model(self) -> str:
-        """Hub id or path."""
+        """Hub id or path of the model."""
         return self.backend["model"]
 
     @property
     def seed(self) -> int:
-        """Seed of every random choice."""
+        """Seed of all random choices."""
         return self.backend["seed"]
 
     @property
-    def device_ids(self) -> Optional[List[int]]:
-        """GPUs that were chosen, if any were."""
+    def device_ids(self) -> list[int] | None:
+        """The chosen GPUs, if any."""
         return self.backend.get("device_ids")
 
     @property
-    def model_kwargs(self) -> Dict[str, Any]:
-        """Keywords of ``from_pretrained``. Left out, code of the model's own would be asked about."""
+    def model_kwargs(self) -> dict[str, Any]:
+        """Keywords of ``from_pretrained``, which asks on the terminal without `trust_remote_code`."""
         return {"trust_remote_code": False, **self.backend.get("model_kwargs", {})}
 
     @property
-    def processor_kwargs(self) -> Dict[str, Any]:
-        """Keywords of the tokenizer's: it is of the same revision as the model."""
+    def processor_kwargs(self) -> dict[str, Any]:
+        """Keywords of the tokenizer, which has the revision of the model by default."""
         return {**self.model_kwargs, **self.backend.get("processor_kwargs", {})}
 
     @property
-    def endpoint(self) -> str:
-        """Address of the server of the `vllm` backend."""
-        return os.environ.get(ENDPOINT, "")
-
-    @property
-    def failed_share(self) -> Optional[float]:
-        """Share of the prompts that may fail, if anybody chose one."""
+    def failed_share(self) -> float | None:
+        """Share of the prompts that may fail, if it was set."""
         return self.scenario.get("failed_share")
 
     @property
@@ -84,32 +79,32 @@ class Settings:
         return self.scenario["reasoning"]
 
     @property
-    def system_prompt(self) -> Optional[str]:
-        """The system message of every prompt."""
+    def system_prompt(self) -> str | None:
+        """The system message of every prompt, if there is one."""
         return self.scenario.get("system_prompt")
 
-    def messages(self, prompt: str) -> List[Dict[str, str]]:
-        """A prompt as a chat template gets it."""
+    def messages(self, prompt: str) -> list[dict[str, str]]:
+        """A prompt as messages of a chat."""
         system = [] if self.system_prompt is None else [("system", self.system_prompt)]
         return [{"role": role, "content": text} for role, text in [*system, ("user", prompt)]]
 
     @property
     def max_new_tokens(self) -> int:
-        """Longest answer."""
+        """Maximum length of an answer."""
         return self.scenario["generate_kwargs"]["max_new_tokens"]
 
-    def generate_kwargs(self) -> Dict[str, Any]:
-        """Keywords of ``generate``: the likeliest token, unless sampling was asked for."""
-        asked = self.scenario["generate_kwargs"]
-        fixed = {"do_sample": False, "num_beams": 1, "use_cache": True, "no_repeat_ngram_size": 0}
-        sampled = {**SAMPLED, "min_p": None, "typical_p": 1.0} if asked.get("do_sample") else {}
-        return {**fixed, **CHOSEN, **sampled, **asked}
+    def generate_kwargs(self) -> dict[str, Any]:
+        """Keywords of ``generate``: greedy search, unless sampling was asked for."""
+        given = self.scenario["generate_kwargs"]
+        greedy = {"do_sample": False, "num_beams": 1, "use_cache": True, "no_repeat_ngram_size": 0}
+        sampling = {**SAMPLING_DEFAULTS, "min_p": None, "typical_p": 1.0} if given.get("do_sample") else {}
+        return {**greedy, **DEFAULTS, **sampling, **given}
 
-    def in_force(self) -> Dict[str, Any]:
-        """The scenario, with what is left out of it. A server has rules of its own for that."""
-        left_out = {} if self.stack == "vllm" else {"generate_kwargs": self.generate_kwargs()}
-        return {**self.scenario, **left_out}
+    def effective_scenario(self) -> dict[str, Any]:
+        """The scenario with the defaults for generation, except for a server, which has its own."""
+        defaults = {} if self.stack == "vllm" else {"generate_kwargs": self.generate_kwargs()}
+        return {**self.scenario, **defaults}
 
-    def stack_only(self) -> Dict[str, Any]:
-        """Keys of the backend that optimum-benchmark alone knows."""
-        return {key: value for key, value in self.backend.items() if key not in BACKEND_OWN}
+    def optimum_kwargs(self) -> dict[str, Any]:
+        """Keys of the backend that are passed to optimum-benchmark unchanged."""
+        return {key: value for key, value in self.backend.items() if key not in COMMON_KEYS}

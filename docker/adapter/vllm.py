@@ -1,159 +1,144 @@
-"""The `vllm` backend: the runner of ai_energy_benchmarks with the model in a server elsewhere.
+"""The `vllm` backend: the runner of ai_energy_benchmarks with the model in a server.
 
-The stack's own client is not used. It strips single characters off the address (a port that ends in
-1 loses it), never asks for token counts, fails on pieces of an answer that hold no text, and sends
-reasoning parameters where no server looks for them.
+The stack's own client has faults. It strips single characters off the address (a port that ends in
+1 loses it), never asks for token counts, fails on chunks without text, and sends reasoning parameters
+in a field that servers ignore.
 """
 
 import time
 
 from ai_energy_benchmarks.backends.base import Backend
 
-from . import loop
-from .answer import Fault
-from .chat import Chat
-from .record import digest
-from .refusal import Refusal
-from .server import Rejected
+from . import benchmark_runner
+from .benchmark_runner import Answer, PromptFailed, RecordingBackend
+from .chat_request import ChatRequest
+from .completion import RequestError
+from .errors import UserError
+from .server import RequestRejected
 
-# Failures in a row after which the stack's runner gives up, and a warm-up does.
-IN_A_ROW = 3
-# Seconds without a piece of an answer, as the stack's own client has it.
-SILENCE = 300
+# Failures in a row after which the warm-up gives up, as the stack's runner does.
+MAX_FAILURES_IN_A_ROW = 3
+# Seconds without a chunk, as in the stack's own client.
+TIMEOUT = 300
 
 
-class Client(Backend):
-    """A client of any server that speaks OpenAI's protocol."""
+class Client(RecordingBackend, Backend):
+    """A client of any OpenAI-compatible server."""
 
     def __init__(self, settings, server, record):
         self.settings, self.server, self.record = settings, server, record
-        self.chat, self.answers = Chat(settings), digest()
-        self.silence = settings.backend.get("timeout") or SILENCE
-        self.uncounted = self.short = self.long = self.unstreamed = 0
-        self.models = set()
-
-    def validate_environment(self):
-        """The server was asked before the prompts were loaded."""
-        return True
-
-    def health_check(self):
-        """As above."""
-        return True
+        self.request = ChatRequest(settings)
+        self.timeout = settings.backend.get("timeout") or TIMEOUT
+        # Numbers of answers to note.
+        self.uncounted = self.too_short = self.too_long = self.unstreamed = 0
+        # Other models that the server named in its answers.
+        self.other_models = set()
 
     def get_endpoint_info(self):
-        """For the stack's report."""
-        return {"backend": "vllm", "endpoint": self.server.base, "model": self.settings.model}
+        """What the stack's report says of the server."""
+        return {"backend": "vllm", "endpoint": self.server.base_url, "model": self.settings.model}
 
-    def agree(self, prompt):
-        """Asks for one token, which loads a model that is not yet there; fields that the server does
-        not take are left out from then on."""
+    def negotiate(self, prompt):
+        """Asks for one token, and removes the fields that the server rejects from all requests.
+
+        The server also loads the model by that, if it does so on demand.
+        """
         first, failures = None, 0
         while True:
             try:
-                self.server.ask(self.chat.body(prompt, 1), self.silence)
+                self._ask(prompt, max_tokens=1)
                 break
-            except Rejected as complaint:
+            except RequestRejected as complaint:
                 first = first or str(complaint)
-                # Each complaint that is heard leaves out a field, so this ends.
-                if not self.chat.do_without(str(complaint)):
-                    raise self.chat.refusal(first) from complaint
-            except Fault as fault:
+                # Each round removes a field, so this ends.
+                if not self.request.drop_fields(str(complaint)):
+                    raise self.request.rejection(first) from complaint
+            except RequestError as error:
                 failures += 1
-                if failures == IN_A_ROW:
-                    raise Refusal(f"the server does not answer a prompt: {fault}") from fault
-        for note in self.chat.missed():
+                if failures == MAX_FAILURES_IN_A_ROW:
+                    raise UserError(f"the server does not answer a prompt: {error}") from error
+        for note in self.request.notes():
             self.record.note(note)
-        self.record.prompt_format = self.chat.format
+        self.record.prompt_format = self.request.format
 
     def warm_up(self, prompt):
-        """Whole answers, which the server prepares itself by. Each prompt begins in its own way, so
-        that a server which keeps what it has read finds none of the measured ones there."""
-        failures = 0
-        for number in range(self.settings.scenario["warmup_runs"]):
-            try:
-                self.server.ask(self.chat.body(f"{number + 1}. {prompt}"), self.silence)
-                failures = 0
-            except Fault as fault:
-                failures += 1
-                print(f"warm-up {number + 1} failed: {fault}", flush=True)
-                if failures == IN_A_ROW:
-                    raise Refusal(f"{failures} warm-ups in a row failed, the last with: {fault}") from fault
+        """Asks for whole answers before the measurement.
 
-    def run_inference(self, prompt, **_):
-        """Answers one prompt; a failure is a result, as the stack's runner counts it."""
+        Each prompt has its own beginning, so that the server's prefix cache has no measured prompt.
+        """
+        failures = 0
+        for number in range(1, self.settings.scenario["warmup_runs"] + 1):
+            try:
+                self._ask(f"{number}. {prompt}")
+                failures = 0
+            except RequestError as error:
+                failures += 1
+                print(f"warm-up {number} failed: {error}", flush=True)
+                if failures == MAX_FAILURES_IN_A_ROW:
+                    raise UserError(f"{failures} warm-ups in a row failed, the last with: {error}") from error
+
+    def answer(self, prompt):
+        """Answers one prompt."""
         began = time.perf_counter()
         try:
-            answer = self.server.ask(self.chat.body(prompt), self.silence)
-        except Fault as fault:
-            return self._failed(began, str(fault))
+            completion = self._ask(prompt)
+        except RequestError as error:
+            raise PromptFailed(str(error)) from error
         seconds = time.perf_counter() - began
-        read, wrote = [answer.tokens(kind) for kind in ["prompt_tokens", "completion_tokens"]]
-        if not answer.text and not wrote:
-            return self._failed(began, "the server wrote no text")
-        self._look_at(answer, wrote)
-        first = None if answer.first_at is None else answer.first_at - began
-        record = self.record
-        record.prompts_answered += 1
-        record.prompt_tokens += read
-        record.completion_tokens += wrote
-        if first is not None:
-            timed = record.prompts_answered - self.unstreamed
-            mean = record.first_token_seconds or 0.0
-            record.first_token_seconds = mean + (first - mean) / timed
-        self.answers.update(answer.text.encode())
-        return {
-            "text": answer.text,
-            "prompt_tokens": read,
-            "completion_tokens": wrote,
-            "total_tokens": read + wrote,
-            "latency_seconds": seconds,
-            "time_to_first_token": first,
-            "success": True,
-            "error": None,
-        }
+        completion_tokens = completion.tokens("completion_tokens")
+        if not completion.text and not completion_tokens:
+            raise PromptFailed("the server wrote no text")
+        first = completion.first_at
+        self.other_models |= {completion.model} - {None, self.settings.model}
+        self.unstreamed += first is None
+        self.uncounted += not completion.has_counts
+        self.too_short += completion.has_counts and completion_tokens < self.request.min_tokens
+        self.too_long += completion.has_counts and completion_tokens > self.request.max_tokens
+        return Answer(
+            text=completion.text,
+            content=completion.text.encode(),
+            prompt_tokens=completion.tokens("prompt_tokens"),
+            completion_tokens=completion_tokens,
+            seconds=seconds,
+            first_token_seconds=None if first is None else first - began,
+        )
 
-    def _look_at(self, answer, wrote):
-        self.models |= {answer.model} - {None, self.settings.model}
-        self.unstreamed += answer.first_at is None
-        self.uncounted += not answer.counted
-        self.short += answer.counted and wrote < self.chat.least
-        self.long += answer.counted and wrote > self.chat.most
+    def _ask(self, prompt, max_tokens=None):
+        return self.server.ask(self.request.body(prompt, max_tokens), self.timeout)
 
-    def _failed(self, began, why):
-        record = self.record
-        record.fail(record.prompts_answered + record.prompts_failed + 1, why)
-        seconds = time.perf_counter() - began
-        return {"text": "", "success": False, "error": why, "latency_seconds": seconds}
-
-    def note(self):
-        """Says what a reader of the numbers must know of the answers."""
-        record, least, most = self.record, self.chat.least, self.chat.most
+    def add_notes(self):
+        """Notes answers that differ from what was asked for."""
+        record, least, most = self.record, self.request.min_tokens, self.request.max_tokens
         of = f"of {record.prompts_answered} answers"
         if self.uncounted:
-            # Where some are missing, the sum would be wrong.
+            # The sums would lack the tokens of these answers.
             record.prompt_tokens = record.completion_tokens = 0
             record.note(f"the server did not count tokens: {self.uncounted} {of} came without")
-        if self.short:
-            record.note(f"{self.short} {of} have fewer tokens than {least}: the server lets them end earlier")
-        if self.long:
-            record.note(f"{self.long} {of} have more tokens than {most}: the server does not heed the limit")
-        if self.unstreamed and self.chat.streams:
+        if self.too_short:
+            record.note(
+                f"{self.too_short} {of} have fewer tokens than {least}: the server lets them end earlier"
+            )
+        if self.too_long:
+            record.note(
+                f"{self.too_long} {of} have more tokens than {most}: the server does not heed the limit"
+            )
+        if self.unstreamed and self.request.streams:
             record.note(
                 f"{self.unstreamed} {of} came at once: their time to the first token was not measured"
             )
-        for model in sorted(self.models):
+        for model in sorted(self.other_models):
             record.note(f"the server says that `{model}` answered, and `{self.settings.model}` was asked")
 
 
 def run(settings, prompts, server, record):
-    """Runs the benchmark in the working directory, where its report is left."""
+    """Runs the benchmark in the working directory, and writes its report there."""
     client = Client(settings, server, record)
     record.note(
         "the model ran in a server, whose energy its client does not measure: what the client lists is"
         " of its own machine, and does not count"
     )
-    # No measured prompt begins so: a server may keep what it has read.
-    client.agree(f"0. {prompts.texts[0]}")
+    # With a beginning of its own, for the same reason as the warm-up.
+    client.negotiate(f"0. {prompts.texts[0]}")
     client.warm_up(prompts.texts[0])
-    loop.run(settings, prompts, record, client)
-    client.note()
+    benchmark_runner.run(settings, prompts, record, client)
+    client.add_notes()

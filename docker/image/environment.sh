@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the Python environment of the stacks: `environment.sh FOLDER LOCK`. The locks lie beside
-# this script, and the CA bundle for the package index, if there is one.
+# Creates the Python environment of the stacks: `environment.sh FOLDER LOCK`. The lock files are
+# beside this script, and so is the CA bundle for the package index, if there is one.
 set -eu
 environment=$1
 lock=$2
@@ -23,7 +23,7 @@ python3 -m venv --system-site-packages "$environment"
 PATH=$environment/bin:$PATH
 install setuptools
 install "$lock"
-# Without importing it, as that takes long.
+# Importing torch takes seconds, so this only looks for it.
 if ! python -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("torch"))'; then
   python -c 'import sys; sys.exit(sys.version_info >= (3, 14))' ||
     fail "the base image has no PyTorch, and PyTorch 2.8 none for its $(python --version); give" \
@@ -34,8 +34,8 @@ python -c 'import ai_energy_benchmarks, optimum_benchmark, torch' ||
   fail "the stacks cannot be imported; Python says above why"
 
 find "$environment" -type d -name tests -prune -exec rm -rf {} +
-# Nobody may write here later, and without them each start of the stacks takes 3 s more. Times of
-# files change on their way into the image, so they do not count. Templates that some packages bring
-# are not Python yet.
+# Bytecode saves 3 s at each start, and users cannot write it later. It must not depend on the files'
+# times, which change when the image is built. Some packages contain templates that do not compile,
+# so errors are ignored.
 find "$environment" -type d -name __pycache__ -prune -exec rm -rf {} +
 python -m compileall -q -j 0 --invalidation-mode unchecked-hash "$environment/lib" || true

@@ -1,4 +1,4 @@
-"""Checks of the adapter inside an image; an assertion that fails is the exit code."""
+"""Checks the adapter inside an image: datasets, models, answers and energy."""
 
 import bz2
 import gzip
@@ -15,31 +15,34 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import pyarrow
 import pyarrow.parquet
-from adapter import dataset, devices, energy, model, reader
+from adapter import dataset, devices, energy, model, weights
+from adapter.context_length import context_length
+from adapter.errors import UserError
+from adapter.generation_config import trim_after_eos
+from adapter.prompt_tokenizer import template_variables
 from adapter.record import Record, write_json
-from adapter.refusal import Refusal
 from adapter.settings import Settings
 
 TEXTS = ["one", "two", "three"]
 
 
 def scenario(name, **changes):
-    """A scenario that asks for two prompts."""
+    """A scenario with two prompts."""
     plain = {"dataset_name": str(name), "dataset_split": "train", "text_column_name": "text"}
     return {**plain, "num_samples": 2, **changes}
 
 
 def refused(name, **changes):
-    """What is said about a dataset that cannot be."""
+    """The error about a dataset."""
     try:
         dataset.load(scenario(name, **changes))
-    except Refusal as refusal:
-        return str(refusal)
-    raise AssertionError(f"{name} was taken")
+    except UserError as error:
+        return str(error)
+    raise AssertionError(f"{name} was loaded")
 
 
 def hub(repo, files):
-    """A repository of datasets in the Hub cache."""
+    """Creates a dataset in the Hub cache."""
     folder = Path("/tmp/hf/hub") / f"datasets--{repo.replace('/', '--')}"
     commit = "0" * 40
     snapshot = folder / "snapshots" / commit
@@ -73,7 +76,7 @@ assert dataset.load(scenario("org/cached")).texts == TEXTS[:2]
 more = dataset.load(scenario(work / "a.csv", num_samples=9))
 assert more.texts == TEXTS and "9 prompts were asked for, the dataset has 3" in more.note()
 
-# Empty prompts are left out, and counted as absent.
+# Empty prompts are left out and not counted.
 (work / "gaps.csv").write_text('text\none\n""\n"  "\ntwo\n')
 assert dataset.load(scenario(work / "gaps.csv", num_samples=3)).available == 2
 
@@ -94,15 +97,15 @@ assert "it has no rows" in refused(work / "a.csv", dataset_split="train[7:]")
 (work / "broken.parquet").write_text("no parquet")
 assert "could not be loaded" in refused(work / "broken.parquet")
 
-# A line with more cells than there are columns has a comma without quotes: what is behind it is no
-# prompt, whether it is the first line or a later one.
+# A line with more cells than columns has a comma without quotes, which would truncate the prompt. It
+# is an error in the first line and in a later one.
 for name, rows in {"first": "one, or two\nthree, or four\n", "later": "one\nthree, or four\n"}.items():
     (work / f"{name}.csv").write_text("text\n" + rows)
     assert "has more cells than its first one names columns" in refused(work / f"{name}.csv"), name
 (work / "latin.csv").write_bytes("text\ncaf\u00e9\n".encode("latin-1"))
 assert "it is not UTF-8" in refused(work / "latin.csv")
 
-# A CSV file's texts stay as they are; bytes that mark its encoding are no part of a name.
+# Texts of a CSV file stay unchanged, and a byte order mark is not part of a column's name.
 odd = '\ufefftext,other\n"a ""b"",\nc",1\nNA,2\n007,3\n'
 (work / "odd.csv").write_text(odd)
 (work / "folder of one").mkdir()
@@ -127,7 +130,7 @@ assert "several kinds (.csv, .jsonl)" in refused(work / "train-csv-gz")
 (work / "numbers.csv").write_text("text\n1\n\n2\n")
 assert dataset.load(scenario(work / "numbers.csv")).texts == ["1", "2"]
 
-# Splits, slices of them, and what only folders have.
+# Splits, slices and configurations.
 (work / "folder/test.csv").write_text("text,other\nlast,x\n")
 assert dataset.load(scenario(work / "folder", dataset_split="test")).texts == ["last"]
 assert dataset.load(scenario(work / "folder", dataset_split="train[1:]+test")).available == 3
@@ -139,7 +142,7 @@ assert "has no configurations" in refused(work / "a.csv", dataset_config="x")
 (work / "mixed/b.jsonl").write_text(lines)
 assert "several kinds (.csv, .jsonl)" in refused(work / "mixed")
 for number in range(2):
-    # Of JSON beside it there is more: it is about the dataset.
+    # There are more JSON files with metadata than files with rows.
     (work / "folder of one" / f"about{number}.json").write_text('{"license": "mit"}')
     hub(f"org/about{number}", {"x.csv": odd, **{f"{at}.json": '{"text": "no"}' for at in range(number + 1)}})
 for name in [work / "folder of one", "org/about0", "org/about1"]:
@@ -156,22 +159,22 @@ assert "JSON parse error" in refused(work / "broken.jsonl")
 (work / "closed.csv").chmod(0)
 assert "Permission denied" in refused(work / "closed.csv")
 
-# An answer of a batch ends where it would alone, whatever fills it up.
-assert model.up_to_end([5, 2, 0, 0], 2) == [5, 2]
-assert model.up_to_end([5, 9, 9, 9], [2, 9]) == [5, 9]
-assert model.up_to_end([5, 0, 0], None) == [5, 0, 0]
+# An answer in a batch ends at its end-of-sequence token, without the padding.
+assert trim_after_eos([5, 2, 0, 0], 2) == [5, 2]
+assert trim_after_eos([5, 9, 9, 9], [2, 9]) == [5, 9]
+assert trim_after_eos([5, 0, 0], None) == [5, 0, 0]
 
-# A parameter counts as used only where the template reads it by its whole name.
+# A template uses a parameter only if it reads a variable of exactly that name.
 template = (
     "{% if enable_thinking is defined and enable_thinking %}think{% endif %}{% for m in messages %}"
     "{% generation %}effort: {{ m.content }}{% endgeneration %}{% endfor %}"
     "{% set effort_text = reasoning_effort or 'tools' %}{{ {'a': {'b': budget}} }}"
 )
-assert reader.names(template) == {"enable_thinking", "reasoning_effort", "budget"}
+assert template_variables(template) == {"enable_thinking", "reasoning_effort", "budget"}
 
 
 def settings(folder, stack="optimum", batch=1, **backend):
-    """A run of the model in `folder` with prompts of the first file."""
+    """Settings of a run with the model in `folder` and the prompts of `a.csv`."""
     backend = {"model": str(folder), "device": "cpu", "torch_dtype": "float32", "seed": 42, **backend}
     asked = {"generate_kwargs": {"min_new_tokens": 2, "max_new_tokens": 12}, "num_samples": 3}
     plain = {"truncation": True, "warmup_runs": 0, "reasoning": False}
@@ -181,12 +184,12 @@ def settings(folder, stack="optimum", batch=1, **backend):
 
 
 def said(do, folder, **backend):
-    """What is said about a model that cannot be."""
+    """The error of `do` about a model."""
     try:
         do(Settings(**settings(folder, **backend)))
-    except Refusal as refusal:
-        return str(refusal)
-    raise AssertionError(f"{folder} was taken")
+    except UserError as error:
+        return str(error)
+    raise AssertionError(f"{folder} was accepted")
 
 
 for key, value in [("device_ids", [0]), ("device_map", "balanced"), ("allow_tf32", True)]:
@@ -194,23 +197,23 @@ for key, value in [("device_ids", [0]), ("device_map", "balanced"), ("allow_tf32
     assert text == f"`backend.{key}` is for GPUs, and the device is the CPU; leave one out", text
 assert devices.choose(Settings(**settings("m", device_map="auto", allow_tf32=False))) == "cpu"
 
-# A chat is the prompt, behind a system message if there is one.
+# A chat is the prompt, after a system message if there is one.
 chat = Settings(**settings("m"))
 assert chat.messages("Hi") == [{"role": "user", "content": "Hi"}]
 chat.scenario["system_prompt"] = "/no_think"
 system = {"role": "system", "content": "/no_think"}
 assert chat.messages("Hi") == [system, {"role": "user", "content": "Hi"}]
 
-# Weights that a checkpoint lacks are random, and that is said.
+# Weights that a checkpoint lacks are random, which is noted.
 record = Record(stack="optimum", model="m")
-model.note_random(record, set())
-model.note_random(record, {"d", "c", "b", "a"})
+weights.note_loading({"missing_keys": set(), "unexpected_keys": []}, record)
+weights.note_loading({"missing_keys": {"d", "c", "b", "a"}, "unexpected_keys": []}, record)
 lacks = "the checkpoint lacks weights, which are random instead: `a`, `b`, `c` and 1 more"
 assert record.notes == [lacks], record.notes
 
 
-class Seeing:
-    """The configuration of a model that also sees: what is about text is a part of it."""
+class Multimodal:
+    """The configuration of a multimodal model, with a nested one for text."""
 
     max_position_embeddings = 4096
 
@@ -218,34 +221,34 @@ class Seeing:
         return self if decoder else None
 
 
-assert reader.length.holds(Seeing(), None) == 4096
+assert context_length(Multimodal(), None) == 4096
 
 
 def configured(name, **config):
-    """A folder with a configuration and nothing else."""
+    """Creates a folder with only a configuration."""
     (work / name).mkdir()
     (work / name / "config.json").write_text(json.dumps(config))
     return work / name
 
 
 assert "`hf download org/absent --revision v1`" in said(
-    model.config, "org/absent", model_kwargs={"revision": "v1"}
+    model.load_config, "org/absent", model_kwargs={"revision": "v1"}
 )
-assert "is an encoder-decoder model (`t5`)" in said(model.config, configured("t5", model_type="t5"))
+assert "is an encoder-decoder model (`t5`)" in said(model.load_config, configured("t5", model_type="t5"))
 code = {"AutoConfig": "own.Own"}
-assert "needs code of its own" in said(model.config, configured("own", model_type="own", auto_map=code))
+assert "needs code of its own" in said(model.load_config, configured("own", model_type="own", auto_map=code))
 (work / "llama").mkdir()
-assert "it has no `config.json`" in said(model.config, work / "llama")
+assert "it has no `config.json`" in said(model.load_config, work / "llama")
 (work / "llama/adapter_config.json").write_text('{"base_model_name_or_path": "org/absent"}')
-assert "it is an adapter" in said(model.config, work / "llama")
+assert "it is an adapter" in said(model.load_config, work / "llama")
 bare = configured("bare", model_type="llama")
-assert "it has no tokenizer" in said(model.tokenizer, bare)
+assert "it has no tokenizer" in said(model.load_tokenizer, bare)
 (bare / "tokenizer.json").write_text("{}")
 (bare / "tokenizer.json").chmod(0)
-assert f"tokenizer.json` is there, and uid {os.getuid()} may not read it" in said(model.tokenizer, bare)
+assert f"tokenizer.json` is there, and uid {os.getuid()} may not read it" in said(model.load_tokenizer, bare)
 
-# A model that ends its answers early, at one of many tokens: the same answers from both stacks, one
-# by one and in batches.
+# A model with many end-of-sequence tokens, which ends its answers early, gives the same answers with
+# both stacks and any batch size.
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -271,17 +274,16 @@ PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>").save_pretrain
 
 
 def ran(name, **changes):
-    """The record of a run of a tiny model."""
+    """Runs a tiny model and returns the record."""
     results = work / f"results-{len(list(work.glob('results-*')))}"
     results.mkdir()
     whole = settings(work / name, **changes)
     subprocess.run([sys.executable, "-m", "adapter", "run", json.dumps(whole)], cwd=results, check=True)
     record = json.loads((results / "run_record.json").read_text())
-    # The work of some milliseconds, between two waits of half a second.
+    # The work takes milliseconds, and the tracker's overhead half a second before and after it.
     [short] = [note for note in record["notes"] if note.startswith("too short to measure: ")]
     assert " s of `prompts`" in short, short
     tracked = record["tracked"]
-    # It waits half a second at each end of a phase, however long the work takes.
     assert tracked["worked_seconds"] > 0 and tracked["waited_seconds"] >= 1, tracked
     record["notes"].remove(short)
     return record
@@ -290,7 +292,7 @@ def ran(name, **changes):
 records = [ran("tiny", stack=stack, batch=batch) for stack, batch in [("optimum", 1), ("optimum", 3), ("pytorch", 1)]]
 assert 6 < records[0]["completion_tokens"] < 36, records[0]
 
-# Its own file of how tokens are chosen changes nothing but which ones end an answer.
+# Of the model's own `generation_config.json` only the end-of-sequence tokens count.
 tiny.generation_config.update(do_sample=True, temperature=0.5, top_k=3, repetition_penalty=9.0)
 tiny.generation_config.no_repeat_ngram_size = 1
 tiny.save_pretrained(work / "choosy")
@@ -317,27 +319,27 @@ choice = {"temperature": 1.0, "top_p": 0.5, "top_k": 50, "min_p": None, "repetit
 assert choice.items() <= drawn.generate_kwargs().items(), drawn.generate_kwargs()
 
 
-# When a tracker measured is kept on the clock that the host has, too.
+# The record has the tracker's start and stop on the monotonic clock, which the host shares.
 class Collector:
-    """What a runner starts and stops."""
+    """A metrics collector of ai_energy_benchmarks."""
 
     def __init__(self):
         self.calls = []
 
     def start(self):
-        """Takes its time before it measures."""
+        """Takes some time before it measures."""
         time.sleep(0.05)
         self.calls.append("start")
 
     def stop(self):
-        """Takes its time after it measured."""
+        """Takes some time after it has measured."""
         time.sleep(0.05)
         self.calls.append("stop")
         return {"energy_wh": 1}
 
 
 record, collector = Record(stack="pytorch", model="m"), Collector()
-energy.note_window(collector, record)
+energy.record_tracking(collector, record)
 began = time.monotonic()
 collector.start()
 assert collector.stop() == {"energy_wh": 1} and collector.calls == ["start", "stop"]
@@ -345,23 +347,23 @@ ended = time.monotonic()
 [phase] = record.phases
 assert phase["name"] == "prompts" and began + 0.05 <= phase["from"] <= phase["to"] <= ended - 0.05, phase
 
-# The tracker waits where it has no counter; what is a tenth of a phase or less is not noted.
-Tracked = energy.Tracked
+# The tracker's overhead is noted only above a tenth of a phase.
+TrackedPhase = energy.TrackedPhase
 
 
 class Tracker:
-    """Measured for a second before the work began, and half a second behind it."""
+    """Measured from 1 s before the work until 0.5 s after it."""
 
     _start_time, _last_measured_time = 9.0, 15.5
 
 
-assert Tracked.of("prompts", 10.0, 15.0, Tracker()) == Tracked("prompts", 5.0, 1.5)
-assert Tracked.of("prompts", 10.0, 15.0, None) == Tracked("prompts", 5.0, 0.0)
-assert energy.waiting([Tracked("prompts", 15.0, 1.5)]) is None
-assert energy.seconds([Tracked("preprocess", 1.0, 0.5), Tracked("prompts", 15.0, 1.5)]) == {
+assert TrackedPhase.of("prompts", 10.0, 15.0, Tracker()) == TrackedPhase("prompts", 5.0, 1.5)
+assert TrackedPhase.of("prompts", 10.0, 15.0, None) == TrackedPhase("prompts", 5.0, 0.0)
+assert energy.overhead_note([TrackedPhase("prompts", 15.0, 1.5)]) is None
+assert energy.total_seconds([TrackedPhase("preprocess", 1.0, 0.5), TrackedPhase("prompts", 15.0, 1.5)]) == {
     "worked_seconds": 16.0, "waited_seconds": 2.0
 }
-said_so = energy.waiting([Tracked("prefill", 0.04, 1.0), Tracked("prompts", 15.0, 1.0), Tracked("x", 2, 0.5)])
+said_so = energy.overhead_note([TrackedPhase("prefill", 0.04, 1.0), TrackedPhase("prompts", 15.0, 1.0), TrackedPhase("x", 2, 0.5)])
 assert said_so == (
     "too short to measure: the tracker's own waiting, which counts, was 1 s at 0.04 s of `prefill`, 0.5 s"
     " at 2 s of `x`; take more samples"
@@ -369,17 +371,17 @@ assert said_so == (
 
 
 class Processor:
-    """As codecarbon keeps one."""
+    """The attributes of codecarbon's CPU."""
 
     _mode, _tdp = "cpu_load", 8
 
 
-source = energy._processor(Processor(), "codecarbon")
+source = energy.cpu_source(Processor(), "codecarbon")
 assert source["source"] == (
     "8 W x (0.1 + 0.9 x load³), with the load of the whole machine, by codecarbon"
 ), source
 
-# What the adapter writes is new, and goes by no symlink that somebody left under its name.
+# The adapter replaces a symlink instead of writing to its target.
 os.chdir("/tmp")
 Path("/tmp/precious").write_text("mine")
 os.symlink("precious", "/tmp/written.json")

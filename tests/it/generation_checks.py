@@ -1,15 +1,15 @@
 """Checks inside an image that a model's own generation configuration changes no answer.
 
-Every case is held against the answer of plain transformers to a configuration that names ids alone.
+The expected answer is that of plain transformers with a configuration that has only token ids.
 """
 
 import json
 from pathlib import Path
 
 import torch
-from adapter import ending, model
+from adapter import generation_config, model
+from adapter.errors import UserError
 from adapter.record import Record
-from adapter.refusal import Refusal
 from adapter.settings import Settings
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
@@ -17,7 +17,7 @@ ENDS = [3, 9, 20]
 PROMPT = torch.tensor([[9, 6, 13, 13, 16]])
 LONGEST = 40
 
-# Each chooses other tokens, takes other time, or fails, if it is used.
+# Each of these settings changes the tokens or the time, or fails, if it is used.
 CASES = {
     "max_time": 0.0001,
     "exponential_decay_length_penalty": [0, 9.0],
@@ -48,9 +48,9 @@ CASES = {
     "temperature": -3,
     "unknown": [1],
 }
-# The same of the model's `config.json`, where the other file is missing; these are noted.
+# Settings in `config.json`, which count if `generation_config.json` is missing. They are noted.
 LEGACY = {"num_return_sequences": 2, "suppress_tokens": [5, 6, 7], "min_length": 40}
-# What a forward pass returns is no choice of tokens.
+# Outputs of a forward pass, which change no tokens and are not noted.
 SILENT = {"output_hidden_states": True, "output_attentions": True, "return_dict": False}
 
 torch.manual_seed(0)
@@ -78,20 +78,20 @@ settings = Settings(
 
 
 def saved(own, configuration):
-    """Gives the model this file of its own, or none, and adds to its configuration."""
+    """Writes the model's `generation_config.json`, or removes it, and extends its `config.json`."""
     (folder / "config.json").write_text(json.dumps({**plain, **configuration}))
-    (folder / ending.FILE).unlink(missing_ok=True)
+    (folder / generation_config.FILE).unlink(missing_ok=True)
     if own is not None:
-        (folder / ending.FILE).write_text(own if isinstance(own, str) else json.dumps(own))
+        (folder / generation_config.FILE).write_text(own if isinstance(own, str) else json.dumps(own))
 
 
 def answered(own, configuration=None):
-    """The answer of the model, and what is noted."""
+    """The answer of the model and the notes."""
     saved(own, configuration or {})
     record = Record(stack="pytorch", model=settings.model)
-    ending.settle(settings, model.config(settings), record)
+    generation_config.override(settings, model.load_config(settings), record)
     loaded = AutoModelForCausalLM.from_pretrained(settings.model)
-    ending.plain(loaded)
+    generation_config.return_tokens_only(loaded)
     output = loaded.generate(
         input_ids=PROMPT,
         attention_mask=torch.ones_like(PROMPT),
@@ -102,15 +102,15 @@ def answered(own, configuration=None):
 
 
 def refused(own):
-    """What is said about a file that cannot be used."""
+    """The error about a file."""
     try:
         answered(own)
-    except Refusal as refusal:
-        return str(refusal)
-    raise AssertionError(f"{own} was taken")
+    except UserError as error:
+        return str(error)
+    raise AssertionError(f"{own} was accepted")
 
 
-# Plain transformers, before anything of the adapter is at work.
+# Plain transformers, before the adapter has changed it.
 saved({"eos_token_id": ENDS}, {})
 unchanged = AutoModelForCausalLM.from_pretrained(folder).generate(
     input_ids=PROMPT, pad_token_id=0, do_sample=False, min_new_tokens=2, max_new_tokens=LONGEST
@@ -121,24 +121,24 @@ assert PROMPT.shape[1] + 2 < len(expected[0]) < PROMPT.shape[1] + LONGEST, "it e
 words = "not used of the model's `{}`: `{}`; the arguments alone choose the tokens"
 for key, value in CASES.items():
     answer, notes = answered({"eos_token_id": ENDS, key: value})
-    assert (answer, notes) == (expected, [words.format(ending.FILE, key)]), (key, answer, notes)
+    assert (answer, notes) == (expected, [words.format(generation_config.FILE, key)]), (key, answer, notes)
 for key, value in LEGACY.items():
     answer, notes = answered(None, {"eos_token_id": ENDS, key: value})
     assert (answer, notes) == (expected, [words.format("config.json", key)]), (key, answer, notes)
 for key, value in SILENT.items():
     assert answered(None, {"eos_token_id": ENDS, key: value}) == (expected, []), key
 
-# Comments, metadata and what is the default anyway are not noted; many settings are not all listed.
+# Comments, metadata and default values are not noted. A long list of settings is shortened.
 quiet = {"_from_model_config": True, "transformers_version": "4.1", "do_sample": False, "eos_token_id": ENDS}
 assert answered(quiet) == (expected, [])
 answer, [note] = answered({"eos_token_id": ENDS, **CASES})
-assert answer == expected and f" and {len(CASES) - ending.LISTED} more; " in note, note
-# Nothing says how a text ends: -1 is how some models write that, and no file says nothing.
+assert answer == expected and f" and {len(CASES) - generation_config.LISTED} more; " in note, note
+# Without an end-of-sequence token, which some models write as -1, an answer has the maximum length.
 for own in [None, {}, {"eos_token_id": -1, "pad_token_id": -1}]:
     [answer], notes = answered(own)
     assert len(answer) == PROMPT.shape[1] + LONGEST and notes == [], (own, answer, notes)
 
-assert f"`{ending.FILE}` of `{folder}` is not valid JSON" in refused("{no")
+assert f"`{generation_config.FILE}` of `{folder}` is not valid JSON" in refused("{no")
 assert "is not a JSON object" in refused("[1]")
 for wrong in ["x", [1, "x"], 1.5, True, {}, [3, 2**70]]:
     assert "which is not the id of a token" in refused({"eos_token_id": wrong}), wrong

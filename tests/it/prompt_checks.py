@@ -1,14 +1,17 @@
-"""Checks inside an image of how prompts are read: what is cut, what cannot be read, what a model
-that computes no numbers or does not fit its tokenizer does to a run."""
+"""Checks inside an image how prompts are tokenized, truncated and counted.
+
+Also checks broken weights, unknown quantization, and a tokenizer that does not fit the model.
+"""
 
 import json
 import os
 from pathlib import Path
 
 import torch
-from adapter import dataset, devices, length, optimum, pytorch
+from adapter import dataset, devices, optimum, pytorch
+from adapter.context_length import KEYS, context_length
+from adapter.errors import UserError
 from adapter.record import Record
-from adapter.refusal import Refusal
 from adapter.settings import Settings
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
@@ -32,7 +35,7 @@ LETTERS = {letter: number for number, letter in enumerate(["<pad>", "<u>", *"abc
 
 
 def tokenizer(more="", **known):
-    """A token for every letter, and for nothing else."""
+    """A tokenizer with a token for every letter."""
     vocabulary = {**LETTERS, **{sign: len(LETTERS) + at for at, sign in enumerate(more)}}
     words = Tokenizer(models.WordLevel(vocabulary, unk_token="<u>"))
     words.normalizer = normalizers.Replace("!", "")
@@ -41,7 +44,7 @@ def tokenizer(more="", **known):
 
 
 def save(name, words=None, change=None, **config):
-    """A tiny model with a tokenizer, whose weights `change` may spoil."""
+    """Saves a tiny model with a tokenizer. `change` may modify its weights."""
     torch.manual_seed(0)
     sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     ids = {"vocab_size": len(LETTERS), "bos_token_id": None, "eos_token_id": None}
@@ -56,7 +59,7 @@ def save(name, words=None, change=None, **config):
 
 
 def ran(name, texts, stack, batch=1, **changes):
-    """The record of a run."""
+    """Runs a model and returns the record."""
     results = work / f"results-{len(list(work.glob('results-*')))}"
     results.mkdir()
     os.chdir(results)
@@ -74,11 +77,11 @@ def ran(name, texts, stack, batch=1, **changes):
 
 
 def refused(name, texts, stack):
-    """What is said about a model that is not measured."""
+    """The error about a model."""
     try:
         ran(name, texts, stack)
-    except Refusal as refusal:
-        return str(refusal)
+    except UserError as error:
+        return str(error)
     raise AssertionError(f"{name} was measured")
 
 
@@ -96,12 +99,12 @@ for stack, batch in STACKS:
     assert record.notes == [why, f"{cut} of them were not read"], record.notes
     record = ran("plain", ["abc"], stack, batch)
     assert (record.prompts_cut, record.prompt_tokens_cut, record.notes) == (0, 0, []), record
-    # The first prompt is also what warms up.
+    # The warm-up skips a prompt that cannot be tokenized.
     record = ran("plain", ["!", "abc"], stack, batch)
     assert (record.prompts_answered, record.prompts_failed) == (1, 1), record
     assert "none of the 2 prompts can be read" in refused("plain", ["!", "!!"], stack)
 
-# A tokenizer of another model, in a run of which no prompt or one has a token too many.
+# With a tokenizer of another model, only a prompt with an id outside the vocabulary fails.
 more = "0123456789"
 save("foreign", tokenizer(more))
 save("foreign pad", tokenizer("~"))
@@ -116,24 +119,24 @@ for stack, batch in STACKS:
     assert ran("foreign pad", ["abc", "a"], stack, batch).prompts_answered == 2
 
 
-def spoil(loaded):
-    """Weights as a broken conversion leaves them."""
+def set_nan(loaded):
+    """A NaN, as from a broken conversion."""
     loaded.model.layers[0].mlp.up_proj.weight.data[3, 3] = float("nan")
 
 
-def endless(loaded):
-    """One weight that was too large for its type: some answers are numbers still."""
+def set_infinite(loaded):
+    """A weight that overflowed its dtype. Many answers are still finite."""
     loaded.model.embed_tokens.weight.data[7, 3] = float("-inf")
 
 
 def overflow(loaded):
-    """Weights that are numbers, and answers that are none."""
+    """Finite weights whose products overflow."""
     for part in [loaded.model.layers[0].mlp.up_proj, loaded.model.layers[0].mlp.down_proj]:
         part.weight.data[:] = torch.finfo(torch.float32).max
 
 
-save("nan", change=spoil)
-save("inf", change=endless)
+save("nan", change=set_nan)
+save("inf", change=set_infinite)
 save("overflow", change=overflow)
 save("deeper")
 file = work / "deeper/model.safetensors"
@@ -158,27 +161,27 @@ for stack, _ in STACKS[1:]:
     [note] = ran("adapted", ["abc"], stack).notes
     assert note.startswith("beside the model is an adapter (`adapter_config.json`), which was not used"), note
 
-# The length that a model has, wherever its configuration keeps it.
+# The context length, under any of the keys of configurations.
 words = tokenizer()
-for key in length.KEYS:
+for key in KEYS:
     name = f"length {key}"
     (work / name).mkdir()
     config = {"model_type": "mamba", key: 77}
     (work / name / "config.json").write_text(json.dumps(config))
-    assert length.holds(MambaConfig.from_pretrained(work / name), words) == 77, key
-assert length.holds(MambaConfig(), words) is None
-assert length.holds(MambaConfig(), tokenizer(model_max_length=2048)) == 2048
-assert length.holds(MptConfig(max_seq_len=96), words) == 96
-assert length.holds(LlamaConfig(max_position_embeddings=96.0), words) == 96
-assert length.holds(GPT2Config(n_positions=48), tokenizer(model_max_length=2048)) == 48
-assert length.holds(LlamaConfig(max_position_embeddings=4096, seq_length=8), words) == 4096
+    assert context_length(MambaConfig.from_pretrained(work / name), words) == 77, key
+assert context_length(MambaConfig(), words) is None
+assert context_length(MambaConfig(), tokenizer(model_max_length=2048)) == 2048
+assert context_length(MptConfig(max_seq_len=96), words) == 96
+assert context_length(LlamaConfig(max_position_embeddings=96.0), words) == 96
+assert context_length(GPT2Config(n_positions=48), tokenizer(model_max_length=2048)) == 48
+assert context_length(LlamaConfig(max_position_embeddings=4096, seq_length=8), words) == 4096
 
-# Of these tables of positions the first ones are of no token: one more than they hold fails.
+# The context length is exact: one token more fails, also with tables whose first positions are unused.
 sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 roberta = RobertaConfig(**sizes, vocab_size=28, max_position_embeddings=40, is_decoder=True, pad_token_id=1)
 gpt2 = GPT2Config(n_embd=16, n_layer=1, n_head=2, vocab_size=28, n_positions=40)
 for loaded in [RobertaForCausalLM(roberta), GPT2LMHeadModel(gpt2)]:
-    most = length.holds(loaded.config, words)
+    most = context_length(loaded.config, words)
     loaded.eval()(input_ids=torch.full((1, most), 5))
     try:
         loaded(input_ids=torch.full((1, most + 1), 5))
@@ -186,7 +189,7 @@ for loaded in [RobertaForCausalLM(roberta), GPT2LMHeadModel(gpt2)]:
         continue
     raise AssertionError(f"{loaded.config.model_type} holds more than {most}")
 
-# Where nothing limits the model, nothing is cut.
+# Without a context length nothing is truncated.
 MambaConfig(hidden_size=16, num_hidden_layers=1, vocab_size=28, state_size=4).save_pretrained(work / "mamba")
 AutoModelForCausalLM.from_config(MambaConfig.from_pretrained(work / "mamba")).save_pretrained(work / "mamba")
 words.save_pretrained(work / "mamba")

@@ -16,7 +16,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import pyarrow
 import pyarrow.parquet
 from adapter import dataset
-from adapter.refusal import Refusal
+from adapter.errors import UserError
 
 WORK = Path("/work")
 TEXTS = ["plain", 'a "quoted", b', "two\nlines", "\u00e9\u4e2d\U0001f600", " space ", "", "  ", None, "NA", "007", "last"]
@@ -166,7 +166,7 @@ for case in CASES:
     try:
         prompts = dataset.load({**plain, **case})
         outcome = {"texts": prompts.texts, "available": prompts.available}
-    except Refusal as refusal:
-        outcome = {"refused": str(refusal)}
+    except UserError as error:
+        outcome = {"refused": str(error)}
     print(json.dumps({"case": case, **outcome}))
     sys.stdout.flush()

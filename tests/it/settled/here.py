@@ -8,8 +8,8 @@ from rows import WORK, data, model, raised
 
 import requests
 from adapter import dataset, devices, optimum, pytorch
+from adapter.errors import UserError
 from adapter.record import Record
-from adapter.refusal import Refusal
 from adapter.settings import Settings
 from transformers import GenerationMixin
 
@@ -90,7 +90,7 @@ for stack in STACKS:
         rest = {key: told[key] for key in SCENARIO if key != "generate_kwargs"}
         assert rest == {key: SCENARIO[key] for key in rest}, told
         assert (record["prompt_format"], record["prompts_cut"]) == ("plain text", 0), record
-    assert "needs code of its own" in raised(Refusal, ran, stack, own)
+    assert "needs code of its own" in raised(UserError, ran, stack, own)
     assert not mark.exists(), stack
 # The model computes in the measured process, and nobody was asked where that is.
 assert processes == {os.getpid()} and asked_for == [], (processes, asked_for)

@@ -13,11 +13,12 @@ import tempfile
 import threading
 import time
 
-from adapter import address, allowance, events, server
-from adapter.answer import Fault, read
-from adapter.chat import Chat
-from adapter.refusal import Refusal
-from adapter.server import Rejected, Server
+from adapter import endpoint, failure_limit, server, sse
+from adapter.chat_request import ChatRequest
+from adapter.completion import RequestError, parse
+from adapter.environment import Environment
+from adapter.errors import UserError
+from adapter.server import RequestRejected, Server
 from adapter.settings import Settings
 from stub import Stub
 
@@ -44,21 +45,21 @@ for given, base in [
     ("http://h:1/v1/chat/completions", "http://h:1/v1"),
     ("http://[fd00::1]:8001", "http://[fd00::1]:8001/v1"),
 ]:
-    assert address.base(given) == base, (given, address.base(given))
-assert address.other("http://h/api") == "http://h/api/v1" and address.other("http://h/v1") is None
-assert address.root("http://h/llm/v1") == "http://h/llm" and address.root("http://h1") == "http://h1"
+    assert endpoint.base_url(given) == base, (given, endpoint.base_url(given))
+assert endpoint.with_api_path("http://h/api") == "http://h/api/v1" and endpoint.with_api_path("http://h/v1") is None
+assert endpoint.without_api_path("http://h/llm/v1") == "http://h/llm" and endpoint.without_api_path("http://h1") == "http://h1"
 for given in ["h:8000", "", "ftp://h", "http://", "http://h:x", "http://h:0", "http://h?k=1", "http://[::1"]:
-    assert "this is no address" in raised(Refusal, address.base, given), given
-said = raised(Refusal, address.base, "http://ada:secret@h/v1")
+    assert "this is no address" in raised(UserError, endpoint.base_url, given), given
+said = raised(UserError, endpoint.base_url, "http://ada:secret@h/v1")
 assert "secret" not in said and "VLLM_API_KEY" in said, said
-assert [address.is_own(f"http://{host}:1") for host in ["localhost", "127.1.2.3", "0.0.0.0", "[::1]"]] == [True] * 4
-assert not address.is_own("http://localhost.example") and address.is_near("http://host.docker.internal:1")
-assert address.is_near("http://192.168.1.7") and not address.is_near("http://gpu7.example")
+assert [endpoint.is_loopback(f"http://{host}:1") for host in ["localhost", "127.1.2.3", "0.0.0.0", "[::1]"]] == [True] * 4
+assert not endpoint.is_loopback("http://localhost.example") and endpoint.is_local("http://host.docker.internal:1")
+assert endpoint.is_local("http://192.168.1.7") and not endpoint.is_local("http://gpu7.example")
 
 
 def parsed(*chunks):
     """The events of a stream that was cut like this."""
-    return list(events.events(events.lines(chunks)))
+    return list(sse.events(sse.lines(chunks)))
 
 
 # Events, however lines end and wherever a stream is cut.
@@ -103,13 +104,13 @@ for parts, text, counted in [
     ([b"\n\n", piece("a").replace(b"\n", b"\r\n"), DONE.replace(b"\n", b"\r\n")], "a", False),
     ([b'data: {"choices": [{"delta": {"reasoning": "x", "reasoning_content": "x"}}]}\n\n', END], "x", False),
 ]:
-    answer = read(iter(parts), False)
-    assert (answer.text, answer.counted) == (text, counted), (parts, answer)
+    answer = parse(iter(parts), False)
+    assert (answer.text, answer.has_counts) == (text, counted), (parts, answer)
     assert answer.streamed and answer.first_at is not None, parts
-assert read([END, COUNTS], False).tokens("completion_tokens") == 2
-assert read([END, COUNTS.replace(b"2", b"null")], True).tokens("completion_tokens") == 0
+assert parse([END, COUNTS], False).tokens("completion_tokens") == 2
+assert parse([END, COUNTS.replace(b"2", b"null")], True).tokens("completion_tokens") == 0
 whole = {"choices": [{"message": {"content": "a b"}, "finish_reason": "stop"}], "usage": USAGE, "model": "m"}
-answer = read([json.dumps(whole, indent=1).encode()], True)
+answer = parse([json.dumps(whole, indent=1).encode()], True)
 assert (answer.text, answer.first_at, answer.model) == ("a b", None, "m") and not answer.streamed, answer
 for parts, why in [
     ([piece("a"), b'data: {"error": {"message": "out of memory", "code": 500}}\n\n', DONE], "out of memory"),
@@ -124,9 +125,9 @@ for parts, why in [
     ([b""], "closed the connection before the end"),
     ([b"<html>no</html>"], "closed the connection before the end"),
 ]:
-    said = raised(Fault, read, iter(parts), False)
+    said = raised(RequestError, parse, iter(parts), False)
     assert why in said, (parts, said)
-assert read([piece("a")], True).text == "a", "cut short by nobody: the chunks are whole"
+assert parse([piece("a")], True).text == "a", "cut short by nobody: the chunks are whole"
 
 
 def settings(reasoning=False, keywords=(), parameters=(), **backend):
@@ -138,7 +139,7 @@ def settings(reasoning=False, keywords=(), parameters=(), **backend):
 
 
 # The request: the likeliest tokens, as many as asked for, with counts; nothing below `extra_body`.
-assert Chat(settings()).body("hi") == {
+assert ChatRequest(settings()).body("hi") == {
     "model": MODEL,
     "messages": [{"role": "user", "content": "hi"}],
     "max_tokens": 10,
@@ -150,60 +151,60 @@ assert Chat(settings()).body("hi") == {
     "stream": True,
     "stream_options": {"include_usage": True},
 }
-short = Chat(settings()).body("hi", 1)
+short = ChatRequest(settings()).body("hi", 1)
 assert (short["max_tokens"], short["min_tokens"]) == (1, 1)
-sampled = Chat(settings(keywords={"do_sample": True, "top_p": 0.5, "top_k": 3, "min_new_tokens": 1})).body("hi")
+sampled = ChatRequest(settings(keywords={"do_sample": True, "top_p": 0.5, "top_k": 3, "min_new_tokens": 1})).body("hi")
 assert (sampled["temperature"], sampled["top_p"], sampled["top_k"]) == (1.0, 0.5, 3), sampled
 # What is not asked for is not left to the model's own `generation_config.json`, which vLLM heeds.
-unasked = Chat(settings(keywords={"do_sample": True})).body("hi")
+unasked = ChatRequest(settings(keywords={"do_sample": True})).body("hi")
 choice = {"temperature": 1.0, "top_p": 1.0, "top_k": 50, "min_p": 0.0, "repetition_penalty": 1.0}
 assert choice.items() <= unasked.items(), unasked
 assert "ignore_eos" not in sampled and sampled["min_tokens"] == 1, sampled
-effort = Chat(settings(True, parameters={"reasoning_effort": "high"}))
+effort = ChatRequest(settings(True, parameters={"reasoning_effort": "high"}))
 assert effort.body("hi")["reasoning_effort"] == "high"
 assert effort.body("hi")["chat_template_kwargs"] == {"enable_thinking": True, "reasoning_effort": "high"}
 assert effort.format == "chat template of the server, reasoning_effort=high"
-off = Chat(settings(True, parameters={"enable_thinking": False, "reasoning_effort": "off"})).body("hi")
+off = ChatRequest(settings(True, parameters={"enable_thinking": False, "reasoning_effort": "off"})).body("hi")
 assert off["chat_template_kwargs"] == {"enable_thinking": False, "reasoning_effort": "off"}
 assert "reasoning_effort" not in off and "extra_body" not in off, off
 
 # What a server does without: what it names, then all that may go, then the pieces.
-chat = Chat(settings())
-assert chat.do_without("Unexpected keys in the request: {'min_tokens', 'ignore_eos'}")
+chat = ChatRequest(settings())
+assert chat.drop_fields("Unexpected keys in the request: {'min_tokens', 'ignore_eos'}")
 assert "min_tokens" not in chat.body("hi", 1) and "seed" in chat.fields and chat.streams
-assert chat.do_without("Use 'max_completion_tokens' instead of 'max_tokens'")
+assert chat.drop_fields("Use 'max_completion_tokens' instead of 'max_tokens'")
 assert chat.body("hi")["max_completion_tokens"] == 10 and "max_tokens" not in chat.body("hi")
-assert chat.do_without("bad request") and chat.streams and set(chat.fields) == {"stream"}
-assert chat.do_without("bad request") and not chat.fields
-assert not chat.do_without("bad request")
-assert ["does not stream" in note or "`temperature`" in note for note in chat.missed()] == [True, True]
-chat = Chat(settings())
-assert chat.do_without("`stream` must be false") and {"stream", "stream_options"}.isdisjoint(chat.fields)
-chat = Chat(settings(keywords={"do_sample": True, "top_k": 3}))
-assert not chat.do_without("top_k: unknown") and "top_k" in chat.fields
-assert "leave out `scenario.generate_kwargs.top_k`" in str(chat.refusal("top_k: unknown"))
+assert chat.drop_fields("bad request") and chat.streams and set(chat.fields) == {"stream"}
+assert chat.drop_fields("bad request") and not chat.fields
+assert not chat.drop_fields("bad request")
+assert ["does not stream" in note or "`temperature`" in note for note in chat.notes()] == [True, True]
+chat = ChatRequest(settings())
+assert chat.drop_fields("`stream` must be false") and {"stream", "stream_options"}.isdisjoint(chat.fields)
+chat = ChatRequest(settings(keywords={"do_sample": True, "top_k": 3}))
+assert not chat.drop_fields("top_k: unknown") and "top_k" in chat.fields
+assert "leave out `scenario.generate_kwargs.top_k`" in str(chat.rejection("top_k: unknown"))
 # A parameter of reasoning arrives in one place at least.
-assert effort.do_without("chat_template_kwargs?") and not effort.do_without("reasoning_effort?")
-assert "leave out `scenario.reasoning_params`" in str(effort.refusal("reasoning_effort?"))
-effort = Chat(settings(True, parameters={"reasoning_effort": "high"}))
-assert effort.do_without("no") and ("reasoning_effort" in effort.fields) != ("chat_template_kwargs" in effort.fields)
-assert not Chat(settings(True, parameters={"budget": 3})).do_without("chat_template_kwargs?")
-assert Chat(settings(True)).do_without("chat_template_kwargs?"), "nobody asked for it"
+assert effort.drop_fields("chat_template_kwargs?") and not effort.drop_fields("reasoning_effort?")
+assert "leave out `scenario.reasoning_params`" in str(effort.rejection("reasoning_effort?"))
+effort = ChatRequest(settings(True, parameters={"reasoning_effort": "high"}))
+assert effort.drop_fields("no") and ("reasoning_effort" in effort.fields) != ("chat_template_kwargs" in effort.fields)
+assert not ChatRequest(settings(True, parameters={"budget": 3})).drop_fields("chat_template_kwargs?")
+assert ChatRequest(settings(True)).drop_fields("chat_template_kwargs?"), "nobody asked for it"
 
 # How many may fail.
-assert [allowance.allowed(None, prompts) for prompts in [1, 3, 10, 20, 100]] == [1, 1, 1, 2, 10]
-assert [allowance.allowed(share, 10) for share in [0, 0.25, 0.3, 1]] == [0, 2, 3, 10]
+assert [failure_limit.max_failures(None, prompts) for prompts in [1, 3, 10, 20, 100]] == [1, 1, 1, 2, 10]
+assert [failure_limit.max_failures(share, 10) for share in [0, 0.25, 0.3, 1]] == [0, 2, 3, 10]
 
 
 class Counted:
     prompts_failed, prompts_answered = 3, 7
 
 
-allowance.check(0.3, Counted)
-said = raised(Refusal, allowance.check, 0.2, Counted)
+failure_limit.check(0.3, Counted)
+said = raised(UserError, failure_limit.check, 0.2, Counted)
 assert said.startswith("3 of 10 prompts failed, and 2 may") and "`scenario.failed_share=`" in said, said
 Counted.prompts_answered = 0
-allowance.check(None, Counted)
+failure_limit.check(None, Counted)
 
 
 def listing(*models):
@@ -226,10 +227,10 @@ def ready(answer, path="/v1", key=None, patience=0.0):
     with Stub(answer) as stub:
         server = Server(f"http://127.0.0.1:{stub.port}{path}", key, patience)
         try:
-            server.ready(MODEL)
-        except Refusal as refusal:
-            return str(refusal).replace(str(stub.port), "PORT"), stub
-        return server.base.replace(str(stub.port), "PORT"), stub
+            server.wait_until_ready(MODEL)
+        except UserError as error:
+            return str(error).replace(str(stub.port), "PORT"), stub
+        return server.base_url.replace(str(stub.port), "PORT"), stub
 
 
 def reply(*arguments, **words):
@@ -297,12 +298,12 @@ assert "its name cannot be resolved" in ready(far)[0]
 free = socket.socket()
 free.bind(("127.0.0.1", 0))
 nobody = Server(f"http://127.0.0.1:{free.getsockname()[1]}")
-said = raised(Refusal, nobody.ready, MODEL)
+said = raised(UserError, nobody.wait_until_ready, MODEL)
 assert "connection refused; in a container localhost is the container itself" in said, said
-said = raised(Refusal, Server("http://nowhere.invalid").ready, MODEL)
+said = raised(UserError, Server("http://nowhere.invalid").wait_until_ready, MODEL)
 assert "its name cannot be resolved; check VLLM_ENDPOINT; `--wait-for-endpoint SECONDS`" in said, said
 with Stub(good) as stub:
-    said = raised(Refusal, Server(f"https://127.0.0.1:{stub.port}").ready, MODEL)
+    said = raised(UserError, Server(f"https://127.0.0.1:{stub.port}").wait_until_ready, MODEL)
     assert "does not speak TLS" in said or "it was silent" in said or "closed without a word" in said, said
 # A proxy is not between this machine and itself, and a server of version 6 is reached.
 os.environ.update(http_proxy="http://127.0.0.1:9", HTTP_PROXY="http://127.0.0.1:9")
@@ -310,7 +311,7 @@ assert ready(good)[0] == f"{HERE}/v1"
 # A container has no address of version 6.
 if sys.argv[1:] != ["stacks"]:
     with Stub(good, "::1", socket.AF_INET6) as stub:
-        Server(f"http://[::1]:{stub.port}").ready(MODEL)
+        Server(f"http://[::1]:{stub.port}").wait_until_ready(MODEL)
 os.environ.pop("http_proxy"), os.environ.pop("HTTP_PROXY")
 
 # TLS, with a certificate of one's own. The images have no program that makes one.
@@ -324,14 +325,13 @@ if sys.argv[1:] != ["stacks"]:
         context.load_cert_chain(certificate, key)
         with Stub(good, tls=context) as stub:
             secure = Server(f"https://127.0.0.1:{stub.port}", patience=60.0)
-            said = raised(Refusal, secure.ready, MODEL)
+            said = raised(UserError, secure.wait_until_ready, MODEL)
             assert "is not trusted" in said and "name the file of its authority in SSL_CERT_FILE" in said, said
-            os.environ["SSL_CERT_FILE"] = certificate
-            secure.ready(MODEL)
-            os.environ["SSL_CERT_FILE"] = "/none"
-            said = raised(Refusal, secure.ready, MODEL)
+            secure.certificates = certificate
+            secure.wait_until_ready(MODEL)
+            secure.certificates = "/none"
+            said = raised(UserError, secure.wait_until_ready, MODEL)
             assert "SSL_CERT_FILE=/none: this is no file" in said, said
-            del os.environ["SSL_CERT_FILE"]
 
 # A slow start: nobody, then a server without its model, then with it.
 asked = []
@@ -353,7 +353,7 @@ def late():
 threading.Thread(target=late, daemon=True).start()
 nobody.patience = 30.0
 began = time.monotonic()
-nobody.ready(MODEL)
+nobody.wait_until_ready(MODEL)
 assert 1 < time.monotonic() - began < 15 and asked[:2] == ["/v1/models"] * 2, asked
 free.close()
 began = time.monotonic()
@@ -369,22 +369,22 @@ assert time.monotonic() - began < 5
 with tempfile.NamedTemporaryFile("w") as file:
     file.write(" sk-file\n")
     file.flush()
-    of = lambda **more: Server.of_environment({"VLLM_ENDPOINT": "http://h", **more})
-    assert of(VLLM_API_KEY_PATH=file.name)._key == "sk-file" and of()._key is None
-    assert of(VLLM_API_KEY=" sk-y ", VLLM_API_KEY_PATH=file.name)._key == "sk-y"
+    of = lambda **more: Server.from_environment(Environment.read({"VLLM_ENDPOINT": "http://h", **more}))
+    assert of(VLLM_API_KEY_PATH=file.name).api_key == "sk-file" and of().api_key is None
+    assert of(VLLM_API_KEY=" sk-y ", VLLM_API_KEY_PATH=file.name).api_key == "sk-y"
     assert of(AIENERGYSCORE_WAIT_FOR_ENDPOINT="7").patience == 7.0
-    assert "is no whole number" in raised(Refusal, lambda: of(AIENERGYSCORE_WAIT_FOR_ENDPOINT="-1"))
-    assert "cannot be read" in raised(Refusal, lambda: of(VLLM_API_KEY_PATH="/none"))
-    assert "holds what no key has" in raised(Refusal, lambda: of(VLLM_API_KEY="a\r\nX: b"))
+    assert "is no whole number" in raised(UserError, lambda: of(AIENERGYSCORE_WAIT_FOR_ENDPOINT="-1"))
+    assert "cannot be read" in raised(UserError, lambda: of(VLLM_API_KEY_PATH="/none"))
+    assert "holds what no key has" in raised(UserError, lambda: of(VLLM_API_KEY="a\r\nX: b"))
 
 
 def ask(answer, silence=5, key=None):
     """The answer to a prompt, or why there is none."""
     with Stub(answer) as stub:
         try:
-            return Server(stub.url, key).ask(Chat(settings()).body("hi"), silence)
-        except Fault as fault:
-            return fault
+            return Server(stub.url, key).ask(ChatRequest(settings()).body("hi"), silence)
+        except RequestError as error:
+            return error
 
 
 def slowly(*parts):
@@ -417,18 +417,18 @@ waiting = [socket.socket() for _ in range(4)]
 for other in waiting:
     other.setblocking(False)
     other.connect_ex(deaf.getsockname())
-server.PATIENCE, patience = 1, server.PATIENCE
+server.TIMEOUT, patience = 1, server.TIMEOUT
 far = Server(f"http://127.0.0.1:{deaf.getsockname()[1]}")
-said = raised(Fault, far.ask, Chat(settings()).body("hi"), 300)
+said = raised(RequestError, far.ask, ChatRequest(settings()).body("hi"), 300)
 assert said.endswith("no connection within 1 s, as with a firewall between"), said
-server.PATIENCE = patience
+server.TIMEOUT = patience
 cut = lambda request: request.stream(piece("a"), end=b"")
 assert "the connection broke in the middle" in str(ask(cut)), ask(cut)
 cut = lambda request: request.send(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", piece("a"), END)
 assert "the connection broke in the middle" in str(ask(cut)), ask(cut)
 assert "closed without a word" in str(ask(lambda request: request.connection.close()))
 fault = ask(reply({"error": {"message": "`seed`? key sk-x"}}, 400), key="sk-x")
-assert isinstance(fault, Rejected) and str(fault) == "HTTP 400, `seed`? key ***", fault
+assert isinstance(fault, RequestRejected) and str(fault) == "HTTP 400, `seed`? key ***", fault
 assert str(ask(reply(b"", 307, headers=["Location: /x"]))) == "HTTP 307"
 fault = ask(reply({"error": {"message": "sk-x is over its limit"}}, 200), key="sk-x")
 assert "***" in str(fault) and "sk-x" not in str(fault), fault
@@ -463,11 +463,11 @@ def picky(asked):
 
 with Stub(picky) as stub:
     served = Served(stub)
-    served.client.agree("hi")
+    served.client.negotiate("hi")
     assert set(stub.asked[-1].body) == {"model", "messages", "max_tokens"}, stub.asked[-1].body
     result = served.client.run_inference("hi")
     assert result["success"] and result["time_to_first_token"] is None, result
-    served.client.note()
+    served.client.add_notes()
     record = served.record
     assert (record.prompts_answered, record.completion_tokens, record.first_token_seconds) == (1, 0, None)
     assert [note.split(":")[0] for note in record.notes] == [
@@ -476,14 +476,14 @@ with Stub(picky) as stub:
         "the server did not count tokens",
     ], record.notes
 with Stub(reply({"detail": "this model writes no text"}, 400)) as stub:
-    said = raised(Refusal, Served(stub).client.agree, "hi")
+    said = raised(UserError, Served(stub).client.negotiate, "hi")
     assert said == "the server does not answer a prompt: HTTP 400, this model writes no text", said
 with Stub(reply({"error": "x"}, 500)) as stub:
-    assert raised(Refusal, Served(stub).client.agree, "hi").endswith("a prompt: HTTP 500, x")
+    assert raised(UserError, Served(stub).client.negotiate, "hi").endswith("a prompt: HTTP 500, x")
     assert len(stub.asked) == 3
     served = Served(stub)
     served.client.settings.scenario["warmup_runs"] = 9
-    assert raised(Refusal, served.client.warm_up, "hi").startswith("3 warm-ups in a row failed, the last")
+    assert raised(UserError, served.client.warm_up, "hi").startswith("3 warm-ups in a row failed, the last")
     assert len(stub.asked) == 6
 
 # Counts, times and failures; warm-ups begin differently from each other and from what is measured.
@@ -507,7 +507,7 @@ with Stub(mixed) as stub:
     results = [served.client.run_inference("hi") for _ in range(4)]
     assert [result["success"] for result in results] == [False, False, True, True], results
     assert [result["error"] for result in results[:2]] == ["HTTP 500, planted", "the server wrote no text"]
-    served.client.note()
+    served.client.add_notes()
     record = served.record
     assert (record.prompts_answered, record.prompts_failed) == (2, 2)
     assert (record.prompt_tokens, record.completion_tokens) == (6, 4)

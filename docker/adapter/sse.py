@@ -1,9 +1,11 @@
-"""Server-sent events: what a server writes piece by piece, taken apart again.
+"""Parses server-sent events, the format of a streamed answer.
 
-By the rules of the WHATWG's HTML standard, section 9.2.6: a line ends with CR, LF or both, comments
-begin with a colon, one blank after `data:` is no part of the data, several such lines are one text.
-More lenient where servers are: the last event counts without an empty line after it, and so does
-each of several whole JSON texts in a row.
+The rules are those of the WHATWG's HTML standard, section 9.2.6. A line ends with CR, LF or both. A
+comment begins with a colon. One space after `data:` is not part of the data. Several such lines
+are one text.
+
+Two rules are more lenient. The last event counts without an empty line after it, and complete JSON
+texts without an empty line between them are separate events.
 """
 
 import json
@@ -13,7 +15,7 @@ DONE = "[DONE]"
 
 
 def lines(chunks):
-    """The lines of a stream of bytes, wherever it was cut, without their ends."""
+    """The lines of a stream of bytes, without their ends, however the stream is split."""
     rest, first = b"", True
     for chunk in chunks:
         rest += chunk
@@ -21,7 +23,7 @@ def lines(chunks):
             continue
         if first:
             rest, first = rest.removeprefix(BYTE_ORDER_MARK), False
-        # A CR at the end may be the first half of a line's end.
+        # A CR at the end may be the first half of a CRLF.
         held, rest = (rest[-1:], rest[:-1]) if rest.endswith(b"\r") else (b"", rest)
         whole = rest.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
         rest = whole.pop() + held
@@ -32,7 +34,7 @@ def lines(chunks):
 
 
 def events(texts):
-    """The data of each event, of a stream's lines."""
+    """The data of each event in these lines."""
     data = []
     for line in texts:
         if not line:
@@ -43,7 +45,7 @@ def events(texts):
         name, _, value = line.partition(b":")
         if name != b"data":
             continue
-        if data and is_whole("\n".join(data)):
+        if data and _is_complete("\n".join(data)):
             yield "\n".join(data)
             data = []
         data.append(value.removeprefix(b" ").decode("utf-8", "replace"))
@@ -51,8 +53,7 @@ def events(texts):
         yield "\n".join(data)
 
 
-def is_whole(data):
-    """Whether nothing can be missing of an event's data."""
+def _is_complete(data):
     if data.strip() == DONE:
         return True
     try:
