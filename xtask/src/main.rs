@@ -3,10 +3,11 @@
 mod build_image;
 mod cargo;
 mod docs;
+mod entrypoint;
+mod process;
 mod sha256;
 mod size;
 mod smoke;
-mod tool;
 mod verify;
 mod workspace;
 
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Smoke(task) => task.run(),
         Task::BuildImage(task) => task.run(),
-        Task::TestNative => build_image::test_entrypoint().map(|()| ExitCode::SUCCESS),
+        Task::TestNative => entrypoint::lint_and_test().map(|()| ExitCode::SUCCESS),
         Task::Docs(task) => task.run(),
         Task::Verify(task) => task.run(),
     };
