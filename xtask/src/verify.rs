@@ -1,5 +1,5 @@
-//! `cargo xtask verify`: what `aienergyscore verify` checks, what the image holds, and that image and
-//! guides fit this tree.
+//! `cargo xtask verify`: runs `aienergyscore verify`, and checks that image and guides are up to date
+//! with this tree.
 
 use std::process::ExitCode;
 
@@ -18,8 +18,7 @@ use crate::{
     docs, workspace,
 };
 
-/// Flags of `cargo xtask verify`: those of `aienergyscore verify`, for the smoke image unless
-/// another is named.
+/// Flags of `cargo xtask verify`: those of `aienergyscore verify`. The default image is `smoke`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Verify {
     #[command(flatten)]
@@ -27,14 +26,15 @@ pub(crate) struct Verify {
 }
 
 impl Verify {
-    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+    /// Runs the task. `xtask` is this program's own command line, which guides show.
+    pub(crate) fn run(self, xtask: &clap::Command) -> anyhow::Result<ExitCode> {
         let (json, deep) = (self.args.json, self.args.deep);
         let mut request = self.args.into_request();
         let target = &mut request.target;
-        let named = target.runtime.image.is_some()
+        let has_image = target.runtime.image.is_some()
             || target.backend.is_some()
             || Environment::of_process().get(env::DOCKER_IMAGE).is_some();
-        if !named {
+        if !has_image {
             target.runtime.flavour.get_or_insert(Flavour::Smoke);
         }
         let inputs = match request.target.runtime.flavour {
@@ -45,13 +45,14 @@ impl Verify {
             None => None,
         };
         let mut findings = checks::verify(request, inputs.as_deref(), deep)?;
-        findings.push(guides_fit()?);
+        findings.push(check_guides(xtask)?);
         terminal::print(&checks::render(&findings, json))?;
         Ok(checks::exit(&findings).into())
     }
 }
 
-/// The engine that a run would have, if one answers and has containers: other checks tell.
+/// The engine of a run. None if no engine answers, which another check reports, or if it has no
+/// containers.
 fn container_engine(request: &Request) -> anyhow::Result<Option<Engine>> {
     let host = Host::read()?;
     let options = Settings::new(request.clone(), &host)?;
@@ -59,9 +60,9 @@ fn container_engine(request: &Request) -> anyhow::Result<Option<Engine>> {
     Ok(detected.map(|detected| detected.engine).filter(|engine| engine.mode != Mode::Host))
 }
 
-/// Whether the guides say what the program does.
-fn guides_fit() -> anyhow::Result<Finding> {
-    let outdated = docs::outdated(workspace::root())?;
+/// Checks that the guides are up to date.
+fn check_guides(xtask: &clap::Command) -> anyhow::Result<Finding> {
+    let outdated = docs::outdated(workspace::root(), xtask)?;
     if outdated.is_empty() {
         let text = "every snippet is what the program does".to_owned();
         return Ok(Finding::ok("guides", "snippets", text));

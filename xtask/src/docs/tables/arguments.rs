@@ -1,4 +1,4 @@
-//! The tables of the benchmark's arguments.
+//! Tables of the benchmark's arguments.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,9 @@ use contract::{
     argument::{KEYS, Key, Kind, REFUSED, Support},
 };
 
-use super::code;
-use crate::docs::content::Content;
+use crate::docs::content::{Content, code};
 
-/// Every argument, and what each backend does with it.
+/// Every argument, and the backends that accept it.
 pub(in crate::docs) fn keys() -> Content {
     let rows = KEYS.map(|key| {
         let Key { name: _, kind, backends, meaning } = key;
@@ -33,25 +32,26 @@ fn cell(support: Support) -> String {
     }
 }
 
-/// What a backend does not take, or not with every value, and why.
+/// Arguments and values that a backend does not accept, and why.
 pub(in crate::docs) fn unsupported() -> Content {
     let rows = Backend::ALL.into_iter().flat_map(|backend| {
         let why = move |key: &Key| match key.backends.of(backend) {
             Support::Full => None,
             Support::Only(_, why) | Support::No(why) => Some(why),
         };
-        let mut told = BTreeSet::new();
-        let reasons = KEYS.iter().filter_map(why).filter(move |why| told.insert(*why));
+        let mut seen = BTreeSet::new();
+        let reasons = KEYS.iter().filter_map(why).filter(move |why| seen.insert(*why));
         reasons.map(move |reason| {
-            let of_it = KEYS.iter().filter(|key| why(key) == Some(reason));
-            let keys = of_it.map(|key| code(&limited(key, backend))).collect::<Vec<_>>().join(", ");
+            let affected = KEYS.iter().filter(|key| why(key) == Some(reason));
+            let keys =
+                affected.map(|key| code(&limited(key, backend))).collect::<Vec<_>>().join(", ");
             vec![code(backend.name()), keys, reason.to_owned()]
         })
     });
     Content::Table { head: vec!["Backend", "Does not take", "Because"], rows: rows.collect() }
 }
 
-/// A key as a backend does not take it.
+/// A key with the values that a backend does not accept.
 fn limited(key: &Key, backend: Backend) -> String {
     let name = shown(key);
     match key.backends.of(backend) {
@@ -78,7 +78,7 @@ fn takes(kind: Kind) -> String {
     }
 }
 
-/// Keys and options that are refused.
+/// Keys and options that no backend accepts.
 pub(in crate::docs) fn refused() -> Content {
     let rows = REFUSED.map(|(name, why)| vec![code(name), why.to_owned()]);
     Content::Table { head: vec!["Refused", "Why"], rows: rows.into() }

@@ -1,19 +1,18 @@
-//! Tables of the report.
+//! Tables about reports and published numbers.
 
 use contract::published::{Answer, Compares, PUBLISHED, Published};
 use runner::report::submission;
 
-use super::code;
-use crate::docs::content::Content;
+use crate::docs::content::{Content, code};
 
-/// What a run must be to be submitted to the leaderboard.
+/// Rules for a submission to the leaderboard.
 pub(in crate::docs) fn submission_rules() -> Content {
     let rows = submission::documented().into_iter().map(Vec::from);
     let head = vec!["Rule", "What it says", "What is looked at"];
     Content::Table { head, rows: rows.collect() }
 }
 
-/// Which numbers of others compare with a run's.
+/// Published numbers, and whether they can be compared with those of a run.
 pub(in crate::docs) fn published() -> Content {
     let rows = PUBLISHED.map(|number| {
         let Published { ran, answer, likeliest, prompt, compares } = number;

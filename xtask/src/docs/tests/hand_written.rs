@@ -1,4 +1,4 @@
-//! Tables that are written by hand name all that there is.
+//! Hand-written tables are complete.
 
 use std::fs;
 

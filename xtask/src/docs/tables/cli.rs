@@ -1,0 +1,113 @@
+//! Tables of commands and options, as clap knows them.
+
+use anyhow::Context as _;
+use clap::{Arg, Command};
+
+use crate::docs::content::{Content, code};
+
+/// The options of the command `name`.
+///
+/// # Errors
+/// When there is no such command.
+pub(in crate::docs) fn options(program: &Command, name: &str) -> anyhow::Result<Content> {
+    let mut program = program.clone();
+    program.build();
+    let command = find(&program, name)?;
+    let visible = command.get_arguments().filter(|argument| !argument.is_hide_set());
+    let rows = visible.map(|argument| vec![code(&spelling(argument)), meaning(argument)]).collect();
+    Ok(Content::Table { head: vec!["Option", "Meaning"], rows })
+}
+
+/// The commands of a program that users type as `prefix`.
+pub(in crate::docs) fn commands(program: &Command, prefix: &str) -> Content {
+    let visible = program.get_subcommands().filter(|command| !command.is_hide_set());
+    let rows = visible.map(|command| {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        vec![
+            code(&format!("{prefix} {}", command.get_name())),
+            about.trim_end_matches('.').to_owned(),
+        ]
+    });
+    Content::Table { head: vec!["Command", "What it does"], rows: rows.collect() }
+}
+
+/// The command `name` of `program`.
+///
+/// # Errors
+/// When there is no such command.
+pub(in crate::docs) fn find<'a>(program: &'a Command, name: &str) -> anyhow::Result<&'a Command> {
+    program.find_subcommand(name).with_context(|| format!("there is no command `{name}`"))
+}
+
+fn spelling(argument: &Arg) -> String {
+    let values = argument.get_value_names().unwrap_or_default().join(" ");
+    if argument.is_positional() {
+        return format!("[{values}]...");
+    }
+    let short = argument.get_short().map(|short| format!("-{short}"));
+    let long = argument.get_long().map(|long| format!("--{long}"));
+    let flags = short.into_iter().chain(long).collect::<Vec<_>>().join(", ");
+    if argument.get_action().takes_values() { format!("{flags} <{values}>") } else { flags }
+}
+
+fn meaning(argument: &Arg) -> String {
+    let mut text = argument.get_help().map(ToString::to_string).unwrap_or_default();
+    if argument.get_action().takes_values() {
+        let values: Vec<_> =
+            argument.get_possible_values().iter().map(|value| code(value.get_name())).collect();
+        if !values.is_empty() {
+            text += &format!("; one of {}", values.join(", "));
+        }
+        if let [default] = argument.get_default_values() {
+            text += &format!(" [default: {}]", default.to_string_lossy());
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Arg, ArgAction, Command};
+
+    use super::{commands, meaning, spelling};
+    use crate::docs::content::Content;
+
+    #[test]
+    fn options_have_the_spelling_and_text_of_help() {
+        let arguments = [
+            Arg::new("n").short('n').long("num").value_name("N").help("How many"),
+            Arg::new("m").long("mode").value_name("MODE").help("How").value_parser(["a", "b"]),
+            Arg::new("g").long("gpus").value_name("GPUS").help("Which").default_value("auto"),
+            Arg::new("d").long("dry").action(ArgAction::SetTrue).help("Only show"),
+            Arg::new("rest").value_name("REST").help("The rest"),
+        ];
+        // Building the command fills in the defaults of actions.
+        let mut command = Command::new("x").disable_help_flag(true).args(arguments);
+        command.build();
+        let rows = command.get_arguments();
+        let rows = rows.map(|argument| vec![spelling(argument), meaning(argument)]).collect();
+        let table = Content::Table { head: vec!["", ""], rows };
+        insta::assert_snapshot!(table.render(), @"
+        |  |  |
+        | --- | --- |
+        | -n, --num <N> | How many |
+        | --mode <MODE> | How; one of `a`, `b` |
+        | --gpus <GPUS> | Which [default: auto] |
+        | --dry | Only show |
+        | [REST]... | The rest |
+        ");
+    }
+
+    #[test]
+    fn hidden_commands_are_not_listed() {
+        let program = Command::new("x").subcommands([
+            Command::new("run").about("Run it."),
+            Command::new("reap").about("For itself.").hide(true),
+        ]);
+        insta::assert_snapshot!(commands(&program, "x").render(), @"
+        | Command | What it does |
+        | --- | --- |
+        | `x run` | Run it |
+        ");
+    }
+}
