@@ -11,7 +11,7 @@ use super::{
         LEADERBOARD, NATIVE, OFFLINE, OPTIMUM, PYTORCH, SEPARATE_CACHE, SHARED_CACHE, VLLM,
         docker_command, program_command,
     },
-    tables::{self, arguments, cli::options, plan, report, variations},
+    tables::{self, arguments, cli::options, plan, published, submission, variables, variations},
 };
 
 /// Generated text that a guide contains.
@@ -37,7 +37,7 @@ pub(super) fn all(xtask: &Command) -> anyhow::Result<Vec<Snippet>> {
         snippet("variations", variations::variations()?),
         snippet("supervision", plan::supervision()?),
         snippet("identity", plan::identity()?),
-        snippet("variables", tables::variables()),
+        snippet("variables", variables::variables()),
         snippet("run-options", options(&program, "run")?),
         snippet("build-options", options(xtask, "build-image")?),
         snippet("commands", tables::cli::commands(&program, "aienergyscore")),
@@ -46,14 +46,14 @@ pub(super) fn all(xtask: &Command) -> anyhow::Result<Vec<Snippet>> {
         snippet("tasks", tables::cli::commands(xtask, "cargo xtask")),
         snippet("backends", tables::backends()),
         snippet("flavours", tables::flavours()),
-        snippet("keys", arguments::keys()),
+        snippet("keys", arguments::keys()?),
         snippet("unsupported", arguments::unsupported()),
         snippet("refused", arguments::refused()),
         snippet("configuration", tables::configuration()?),
-        snippet("published", report::published()),
+        snippet("published", published::published()),
         snippet("fetch-options", options(&program, "fetch")?),
         snippet("report-options", options(&program, "report")?),
-        snippet("submission-rules", report::submission_rules()),
+        snippet("submission-rules", submission::submission_rules()),
     ];
     for (name, example) in [
         ("run-native", NATIVE),

@@ -3,24 +3,19 @@
 pub(super) mod arguments;
 pub(super) mod cli;
 pub(super) mod plan;
-pub(super) mod report;
+pub(super) mod published;
+pub(super) mod submission;
+pub(super) mod variables;
 pub(super) mod variations;
 
 use std::fs;
 
 use anyhow::Context as _;
-use contract::{Backend, Flavour, argument::DEFAULT_CONFIG, env};
+use contract::{Backend, Flavour, argument::DEFAULT_CONFIG};
 use runner::cache_doctor::finding::Problem;
 
 use super::content::{Content, code};
 use crate::workspace;
-
-/// Environment variables of the host.
-pub(super) fn variables() -> Content {
-    let rows = env::HOST
-        .map(|(name, meaning, default)| vec![code(name), meaning.to_owned(), default.to_owned()]);
-    Content::Table { head: vec!["Variable", "Meaning", "Default"], rows: rows.into() }
-}
 
 /// Problems that `cache verify` finds, with their repairs.
 pub(super) fn cache_problems() -> Content {

@@ -87,7 +87,7 @@ impl Benchmark {
             ));
         }
         command = command.arg(ONE_WARMUP).arg(format!("{}={model}", argument::MODEL));
-        for name in env::HOST.iter().map(|(name, ..)| *name).chain(REMOVED) {
+        for name in env::HOST.into_iter().chain(REMOVED) {
             command = command.env_remove(name);
         }
         command = command.env(env::HF_HOME, hf_home);

@@ -1,25 +1,34 @@
 //! Tables of the benchmark's arguments.
 
+mod meanings;
+
 use std::collections::BTreeSet;
 
+use anyhow::ensure;
 use contract::{
     Backend,
     argument::{KEYS, Key, Kind, REFUSED, Support},
 };
 
+use self::meanings::MEANINGS;
 use crate::docs::content::{Content, code};
 
 /// Every argument, and the backends that accept it.
-pub(in crate::docs) fn keys() -> Content {
-    let rows = KEYS.map(|key| {
-        let Key { name: _, kind, backends, meaning } = key;
+///
+/// # Errors
+/// When a key has no meaning in [`MEANINGS`].
+pub(in crate::docs) fn keys() -> anyhow::Result<Content> {
+    let documented = MEANINGS.map(|(name, _)| name);
+    ensure!(documented == KEYS.map(|key| key.name), "document every key, in the order of `KEYS`");
+    let rows = KEYS.iter().zip(MEANINGS).map(|(key, (_, meaning))| {
+        let Key { name: _, kind, backends } = *key;
         let cells = Backend::ALL.map(|backend| cell(backends.of(backend)));
         let ends = [takes(kind), meaning.to_owned()];
-        [code(&shown(&key))].into_iter().chain(cells).chain(ends).collect()
+        [code(&shown(key))].into_iter().chain(cells).chain(ends).collect()
     });
     let names = Backend::ALL.map(Backend::name);
     let head = ["Key"].into_iter().chain(names).chain(["Takes", "Meaning"]).collect();
-    Content::Table { head, rows: rows.into() }
+    Ok(Content::Table { head, rows: rows.collect() })
 }
 
 fn cell(support: Support) -> String {
