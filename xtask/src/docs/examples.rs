@@ -126,7 +126,7 @@ pub(super) fn portable_part(part: &Part) -> String {
 /// The command `docker run …` of the run, and `mkdir` for the folders that the program creates.
 ///
 /// # Errors
-/// When the example is no valid run.
+/// When the example is not a valid run.
 pub(super) fn docker_command(example: &Example) -> anyhow::Result<Content> {
     let engine = Engine::typical(Mode::DockerRootful);
     let plan = plan(example, &engine)?;
@@ -144,7 +144,7 @@ pub(super) fn docker_command(example: &Example) -> anyhow::Result<Content> {
 /// The plan of the run, as guides show it.
 ///
 /// # Errors
-/// When the example is no valid run.
+/// When the example is not a valid run.
 pub(super) fn plan(example: &Example, engine: &Engine) -> anyhow::Result<RunPlan> {
     Ok(plan_of_program(example, engine)?.for_guide())
 }
@@ -152,7 +152,7 @@ pub(super) fn plan(example: &Example, engine: &Engine) -> anyhow::Result<RunPlan
 /// The plan of the run, as the program executes it.
 ///
 /// # Errors
-/// When the example is no valid run.
+/// When the example is not a valid run.
 pub(super) fn plan_of_program(example: &Example, engine: &Engine) -> anyhow::Result<RunPlan> {
     let Example { line, env, token } = example;
     let planning = || format!("planning the example `{line}`");

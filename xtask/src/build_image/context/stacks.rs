@@ -9,13 +9,13 @@ use walkdir::{DirEntry, WalkDir};
 use super::entry::{EXECUTABLE, Entry, READABLE};
 
 /// Folder of the installation scripts in the context.
-pub(in crate::build_image) const IMAGE: &str = "image";
+pub(crate) const IMAGE: &str = "image";
 /// Folder of the lock files.
-pub(in crate::build_image) const REQUIREMENTS: &str = "requirements";
+pub(crate) const REQUIREMENTS: &str = "requirements";
 /// Folder of the adapter.
-pub(in crate::build_image) const SHARE: &str = "share";
+pub(crate) const SHARE: &str = "share";
 /// The installation scripts of the base and of the Python environment.
-pub(in crate::build_image) const SCRIPTS: [&str; 2] = ["base.sh", "environment.sh"];
+pub(crate) const SCRIPTS: [&str; 2] = ["base.sh", "environment.sh"];
 /// The CA bundle, where the second script expects it.
 const CA_BUNDLE: &str = "requirements/ca-bundle.pem";
 
@@ -32,7 +32,7 @@ fn locks(flavour: Flavour) -> &'static [&'static str] {
 ///
 /// # Errors
 /// When a source cannot be read.
-pub(in crate::build_image) fn entries(root: &Path, flavour: Flavour) -> anyhow::Result<Vec<Entry>> {
+pub(crate) fn entries(root: &Path, flavour: Flavour) -> anyhow::Result<Vec<Entry>> {
     if flavour == Flavour::Smoke {
         return Ok(Vec::new());
     }
@@ -51,7 +51,7 @@ pub(in crate::build_image) fn entries(root: &Path, flavour: Flavour) -> anyhow::
 }
 
 /// The CA bundle as an entry. It is not an input of the image, because no layer contains it.
-pub(in crate::build_image) fn ca_bundle(bundle: Vec<u8>) -> Entry {
+pub(crate) fn ca_bundle(bundle: Vec<u8>) -> Entry {
     Entry::file(CA_BUNDLE, READABLE, bundle)
 }
 

@@ -17,7 +17,7 @@ use crate::docs::content::{Content, code};
 ///
 /// # Errors
 /// When a key has no meaning in [`MEANINGS`].
-pub(in crate::docs) fn keys() -> anyhow::Result<Content> {
+pub(crate) fn keys() -> anyhow::Result<Content> {
     let documented = MEANINGS.map(|(name, _)| name);
     ensure!(documented == KEYS.map(|key| key.name), "document every key, in the order of `KEYS`");
     let rows = KEYS.iter().zip(MEANINGS).map(|(key, (_, meaning))| {
@@ -42,7 +42,7 @@ fn cell(support: Support) -> String {
 }
 
 /// Arguments and values that a backend does not accept, and why.
-pub(in crate::docs) fn unsupported() -> Content {
+pub(crate) fn unsupported() -> Content {
     let rows = Backend::ALL.into_iter().flat_map(|backend| {
         let why = move |key: &Key| match key.backends.of(backend) {
             Support::Full => None,
@@ -88,7 +88,7 @@ fn takes(kind: Kind) -> String {
 }
 
 /// Keys and options that no backend accepts.
-pub(in crate::docs) fn refused() -> Content {
+pub(crate) fn refused() -> Content {
     let rows = REFUSED.map(|(name, why)| vec![code(name), why.to_owned()]);
     Content::Table { head: vec!["Refused", "Why"], rows: rows.into() }
 }

@@ -9,7 +9,7 @@ use crate::docs::content::{Content, code};
 ///
 /// # Errors
 /// When there is no such command.
-pub(in crate::docs) fn options(program: &Command, name: &str) -> anyhow::Result<Content> {
+pub(crate) fn options(program: &Command, name: &str) -> anyhow::Result<Content> {
     let mut program = program.clone();
     program.build();
     let command = find(&program, name)?;
@@ -19,7 +19,7 @@ pub(in crate::docs) fn options(program: &Command, name: &str) -> anyhow::Result<
 }
 
 /// The commands of a program that users type as `prefix`.
-pub(in crate::docs) fn commands(program: &Command, prefix: &str) -> Content {
+pub(crate) fn commands(program: &Command, prefix: &str) -> Content {
     let visible = program.get_subcommands().filter(|command| !command.is_hide_set());
     let rows = visible.map(|command| {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
@@ -35,7 +35,7 @@ pub(in crate::docs) fn commands(program: &Command, prefix: &str) -> Content {
 ///
 /// # Errors
 /// When there is no such command.
-pub(in crate::docs) fn find<'a>(program: &'a Command, name: &str) -> anyhow::Result<&'a Command> {
+pub(crate) fn find<'a>(program: &'a Command, name: &str) -> anyhow::Result<&'a Command> {
     program.find_subcommand(name).with_context(|| format!("there is no command `{name}`"))
 }
 

@@ -14,7 +14,7 @@ use crate::docs::{
 };
 
 /// Every possible mount, with its reason.
-pub(in crate::docs) fn mounts() -> anyhow::Result<Content> {
+pub(crate) fn mounts() -> anyhow::Result<Content> {
     let plan = plan_with_all_mounts()?;
     let inputs = plan.inputs.iter().map(|input| input_row(input, &plan.args));
     let rows = plan.mounts.iter().map(mount_row).chain(inputs).collect();
@@ -23,7 +23,7 @@ pub(in crate::docs) fn mounts() -> anyhow::Result<Content> {
 }
 
 /// Every part of a `docker run` command that has all mounts, with its reason.
-pub(in crate::docs) fn flags() -> anyhow::Result<Content> {
+pub(crate) fn flags() -> anyhow::Result<Content> {
     let engine = Engine::typical(Mode::DockerRootful);
     let parts = command_line(&engine, &plan_with_all_mounts()?).parts;
     let rows = parts.iter().map(|part| vec![code(&portable_part(part)), part.reason.clone()]);
@@ -31,7 +31,7 @@ pub(in crate::docs) fn flags() -> anyhow::Result<Content> {
 }
 
 /// The parts that the program adds to the `docker run` command of the guides.
-pub(in crate::docs) fn supervision() -> anyhow::Result<Content> {
+pub(crate) fn supervision() -> anyhow::Result<Content> {
     let engine = Engine::typical(Mode::DockerRootful);
     let plan = plan_of_program(&NATIVE, &engine)?;
     let run_id = plan.run_id.clone();
@@ -46,7 +46,7 @@ pub(in crate::docs) fn supervision() -> anyhow::Result<Content> {
 }
 
 /// The user that a container runs as, by the mode of the engine.
-pub(in crate::docs) fn identity() -> anyhow::Result<Content> {
+pub(crate) fn identity() -> anyhow::Result<Content> {
     let mut rows = vec![];
     for mode in Mode::WITH_CONTAINERS {
         let engine = Engine::typical(mode);

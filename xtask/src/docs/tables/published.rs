@@ -108,7 +108,7 @@ const PUBLISHED: [Published; 6] = [
 ];
 
 /// Published numbers, and whether they can be compared with those of a run.
-pub(in crate::docs) fn published() -> Content {
+pub(crate) fn published() -> Content {
     let rows = PUBLISHED.map(|number| {
         let Published { ran, answer, greedy, prompt, compares } = number;
         let answer = match answer {

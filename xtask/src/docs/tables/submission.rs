@@ -5,7 +5,7 @@ use runner::report::submission;
 use crate::docs::content::Content;
 
 /// Rules for a submission to the leaderboard.
-pub(in crate::docs) fn submission_rules() -> Content {
+pub(crate) fn submission_rules() -> Content {
     let rows = submission::documented().into_iter().map(Vec::from);
     let head = vec!["Rule", "What it says", "What is looked at"];
     Content::Table { head, rows: rows.collect() }

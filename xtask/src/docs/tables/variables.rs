@@ -5,7 +5,7 @@ use contract::env;
 use crate::docs::content::{Content, code};
 
 /// Name, meaning and default of every variable that a user may set on the host.
-pub(in crate::docs) const VARIABLES: [(&str, &str, &str); 13] = [
+pub(crate) const VARIABLES: [(&str, &str, &str); 13] = [
     (env::DOCKER_IMAGE, "image to run", "`ai_energy_score`, the tag by backend"),
     (env::RESULTS_DIR, "folder for the results", "`./results`"),
     (env::HF_HOME, "HuggingFace home with the Hub cache", "`~/.cache/huggingface`"),
@@ -26,7 +26,7 @@ pub(in crate::docs) const VARIABLES: [(&str, &str, &str); 13] = [
 ];
 
 /// Environment variables of the host.
-pub(in crate::docs) fn variables() -> Content {
+pub(crate) fn variables() -> Content {
     let rows = VARIABLES
         .map(|(name, meaning, default)| vec![code(name), meaning.to_owned(), default.to_owned()]);
     Content::Table { head: vec!["Variable", "Meaning", "Default"], rows: rows.into() }

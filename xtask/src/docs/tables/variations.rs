@@ -67,7 +67,7 @@ const VARIATIONS: [(&str, Example); 8] = [
 ///
 /// # Errors
 /// When a variation is not a valid run, or does not change the command.
-pub(in crate::docs) fn variations() -> anyhow::Result<Content> {
+pub(crate) fn variations() -> anyhow::Result<Content> {
     let full = parts(&LEADERBOARD)?;
     let mut rows = vec![];
     for (name, example) in VARIATIONS {
