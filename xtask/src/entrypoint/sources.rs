@@ -130,6 +130,8 @@ mod tests {
         path::{Path, PathBuf},
     };
 
+    use serde_json::json;
+
     use super::{Toolchain, crates, digest, files, list};
     use crate::workspace;
 
@@ -157,40 +159,34 @@ mod tests {
         let distinct: BTreeSet<_> = seen.iter().collect();
         assert_eq!(distinct.len(), seen.len(), "{seen:#?}");
 
-        fs::write(root.join("src/.main.rs.swp"), "an editor's").unwrap();
+        fs::write(root.join("src/.main.rs.swp"), "hidden").unwrap();
         assert_eq!(&digest("rustc 1"), seen.last().unwrap());
     }
 
     #[test]
-    fn crates_are_those_that_the_build_needs() {
-        let package = |name: &str, targets: &str, dependencies: &str| {
-            format!(
-                r#"{{"name":"{name}","manifest_path":"/w/{name}/Cargo.toml","targets":[{targets}],"dependencies":[{dependencies}]}}"#
-            )
+    fn path_dependencies_are_sources_except_for_tests() {
+        let package = |name: &str, targets: &[(&str, &str)], needs: &[(Option<&str>, &str)]| {
+            let target = |(kind, path)| json!({"kind": [kind], "src_path": format!("/w/{path}")});
+            let needed = |(kind, path)| json!({"kind": kind, "path": format!("/w/{path}")});
+            json!({
+                "name": name,
+                "manifest_path": format!("/w/{name}/Cargo.toml"),
+                "targets": targets.iter().copied().map(target).collect::<Vec<_>>(),
+                "dependencies": needs.iter().copied().map(needed).collect::<Vec<_>>(),
+            })
         };
-        let target =
-            |kind: &str, path: &str| format!(r#"{{"kind":["{kind}"],"src_path":"/w/{path}"}}"#);
-        let needs = |kind: &str, path: &str| format!(r#"{{"kind":{kind},"path":{path}}}"#);
+        let program = [("bin", "entrypoint/src/main.rs"), ("test", "entrypoint/tests/it.rs")];
         let packages = [
-            package(
-                "entrypoint",
-                &[
-                    target("bin", "entrypoint/src/main.rs"),
-                    target("test", "entrypoint/tests/it.rs"),
-                ]
-                .join(","),
-                &[needs("null", "\"/w/a\""), needs("null", "null"), needs("\"dev\"", "\"/w/b\"")]
-                    .join(","),
-            ),
-            package("a", &target("lib", "a/src/lib.rs"), &needs("\"build\"", "\"/w/c\"")),
-            package("b", &target("lib", "b/src/lib.rs"), ""),
+            package("entrypoint", &program, &[(None, "a"), (Some("dev"), "b")]),
+            package("a", &[("lib", "a/src/lib.rs")], &[(Some("build"), "c")]),
+            package("b", &[("lib", "b/src/lib.rs")], &[]),
             package(
                 "c",
-                &[target("lib", "c/src/lib.rs"), target("custom-build", "c/build.rs")].join(","),
-                &needs("null", "\"/w/a\""),
+                &[("lib", "c/src/lib.rs"), ("custom-build", "c/build.rs")],
+                &[(None, "a")],
             ),
         ];
-        let metadata = format!(r#"{{"packages":[{}],"workspace_root":"/w"}}"#, packages.join(","));
+        let metadata = json!({"packages": packages, "workspace_root": "/w"}).to_string();
         let expected = [
             "a/Cargo.toml",
             "a/src",
@@ -210,12 +206,14 @@ mod tests {
         assert!(sources.contains(Path::new("docker/entrypoint/src")), "{sources:?}");
         let mut embedded = 0;
         for file in sources.iter().flat_map(|source| files(root, source).unwrap()) {
-            let is_test = file
-                .components()
-                .any(|part| Path::new(&part).file_stem() == Some("tests".as_ref()));
+            // Tests embed guides and fixtures.
+            if file.components().any(|part| Path::new(&part).file_stem() == Some("tests".as_ref()))
+            {
+                continue;
+            }
             let code = fs::read_to_string(&file).unwrap_or_default();
             for macro_name in ["include_str!(\"", "include_bytes!(\"", "include!(\""] {
-                for rest in code.split(macro_name).skip(1).filter(|_| !is_test) {
+                for rest in code.split(macro_name).skip(1) {
                     let path = rest.split('"').next().unwrap();
                     let path = file.parent().unwrap().join(path).canonicalize().unwrap();
                     let path = path.strip_prefix(root.canonicalize().unwrap()).unwrap();
