@@ -23,6 +23,7 @@ use anyhow::{Context as _, ensure};
 use contract::{Backend, Flavour};
 use runner::{
     engine::{Engine, EngineChoice, Mode},
+    host::Host,
     options::{backends, flavours},
     terminal,
 };
@@ -136,7 +137,7 @@ impl Smoke {
             step(number + 3, title);
             runs.push(benchmark.run(&sh, &folder.join("results").join(format!("run-{number}")))?);
         }
-        let report = Report::new(engine.mode.engine(), why, runs, benchmark::caller()?);
+        let report = Report::new(engine.mode.engine(), why, runs, Host::read()?.uid);
         let text = if json { serde_json::to_string_pretty(&report)? } else { report.table() };
         terminal::print(&format!("{text}\n"))?;
         Ok(if report.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use contract::{Backend, Flavour, argument, env, output, summary::Summary};
-use runner::{atomic_file, host::Host, terminal};
+use runner::{atomic_file, terminal};
 use serde::Deserialize;
 use untrusted::{Dir, Found};
 use xshell::Shell;
@@ -130,14 +130,6 @@ fn answers(results: &Dir) -> anyhow::Result<Option<String>> {
     let record: Option<Record> =
         text.map(|text| serde_json::from_slice(&text)).transpose().with_context(reading)?;
     Ok(record.map(|record| record.answers_sha256))
-}
-
-/// The uid of the caller, which must own all files of a run.
-///
-/// # Errors
-/// When the working directory was deleted.
-pub(super) fn caller() -> anyhow::Result<u32> {
-    Ok(Host::read()?.uid)
 }
 
 fn summary(results: &Dir) -> anyhow::Result<Summary> {

@@ -71,7 +71,7 @@ impl Repo {
                 let target = snapshot.link(&name)?;
                 let digest = String::from_utf8_lossy(&target);
                 let digest = digest.rsplit('/').next().unwrap_or_default();
-                if self.digest_of(digest)?.is_none_or(|found| found != digest) {
+                if blob_digest(&repo, digest)?.is_none_or(|found| found != digest) {
                     return Ok(false);
                 }
             }
@@ -124,15 +124,6 @@ impl Repo {
         link().with_context(|| self.context("writing the snapshot in"))
     }
 
-    /// The actual digest of a blob. None if the blob does not exist.
-    fn digest_of(&self, blob: &str) -> io::Result<Option<String>> {
-        let Some(repo) = self.open()? else { return Ok(None) };
-        match repo.file(Path::new("blobs").join(blob)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            file => file.and_then(sha256::of_file).map(Some),
-        }
-    }
-
     /// Opens the folder of the repo. None if it does not exist.
     fn open(&self) -> io::Result<Option<Dir>> {
         match Dir::open(&self.hub).and_then(|hub| hub.dir(&self.folder)) {
@@ -153,6 +144,14 @@ impl Repo {
 
     fn context(&self, action: &str) -> String {
         format!("{action} `{}`", self.hub.join(&self.folder).display())
+    }
+}
+
+/// The actual digest of a blob. None if the blob does not exist.
+fn blob_digest(repo: &Dir, blob: &str) -> io::Result<Option<String>> {
+    match repo.file(Path::new("blobs").join(blob)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        file => file.and_then(sha256::of_file).map(Some),
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use contract::label;
+use serde::{Deserialize, de::IgnoredAny};
+
 use crate::{
     build_image::labels::{self, Base},
     sha256,
     size::Size,
 };
-use contract::label;
-use serde::{Deserialize, de::IgnoredAny};
 
 /// An image in the engine's store.
 #[derive(Debug, Clone, PartialEq, Eq)]

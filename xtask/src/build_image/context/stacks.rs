@@ -46,19 +46,14 @@ pub(crate) fn entries(root: &Path, flavour: Flavour) -> anyhow::Result<Vec<Entry
         }
     }
     entries.push(Entry::folder(SHARE, EXECUTABLE));
-    add_python(&mut entries, &docker.join("adapter"), &in_context(path::ADAPTER))?;
+    let (_folder, adapter) = path::ADAPTER.rsplit_once('/').expect("the path is absolute");
+    add_python(&mut entries, &docker.join("adapter"), &format!("{SHARE}/{adapter}"))?;
     Ok(entries)
 }
 
 /// The CA bundle as an entry. It is not an input of the image, because no layer contains it.
 pub(crate) fn ca_bundle(bundle: Vec<u8>) -> Entry {
     Entry::file(CA_BUNDLE, READABLE, bundle)
-}
-
-/// The path in the context of a file with this path in the image.
-fn in_context(path: &str) -> String {
-    let (_folder, name) = path.rsplit_once('/').expect("the contract's paths are absolute");
-    format!("{SHARE}/{name}")
 }
 
 /// Adds the folders and the Python files of `from` below `to`.
