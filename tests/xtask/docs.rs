@@ -1,4 +1,4 @@
-//! `cargo xtask docs`: the guides are what the code says.
+//! `cargo xtask docs` and the `cargo xtask` commands in the guides.
 
 use std::{
     fs,
@@ -13,9 +13,9 @@ use crate::{
 };
 
 #[test]
-fn every_xtask_command_of_the_guides_is_accepted() {
-    let mut tried = 0;
-    let mut refused = vec![];
+fn every_xtask_command_in_the_guides_is_valid() {
+    let mut commands = 0;
+    let mut invalid = vec![];
     let guides = fs::read_dir(workspace().join("ai_helpers")).unwrap();
     let guides = guides.map(|entry| entry.unwrap().path());
     let guides = guides.chain(["README.md", "CONTRIBUTING.md"].map(|name| workspace().join(name)));
@@ -25,27 +25,27 @@ fn every_xtask_command_of_the_guides_is_accepted() {
         for (line, text) in blocks.chain(code(&page)) {
             for command in text.lines().filter_map(|line| line.trim().strip_prefix("cargo xtask")) {
                 let words = command.split('#').next().unwrap().split_whitespace();
-                // Options are read in order, so an unknown one is reported before the help.
+                // clap reads options in order, so it reports an unknown one before it prints the help.
                 let help = xtask(words).arg("--help").output().unwrap();
                 if !help.status.success() {
-                    refused.push(format!("{}:{line}: cargo xtask{command}", path.display()));
+                    invalid.push(format!("{}:{line}: cargo xtask{command}", path.display()));
                 }
-                tried += 1;
+                commands += 1;
             }
         }
     }
-    assert!(refused.is_empty(), "{refused:#?}");
-    assert!(tried > 10, "the guides have lost their commands");
+    assert!(invalid.is_empty(), "{invalid:#?}");
+    assert!(commands > 10, "the guides have lost their commands");
 }
 
 #[test]
-fn the_guides_are_what_the_code_says() {
+fn guides_are_up_to_date() {
     let output = docs(workspace(), &["--check"]);
     assert!(output.status.success(), "{}", text(&output.stdout));
 }
 
 #[test]
-fn an_edit_by_hand_is_shown_refused_and_undone() {
+fn check_shows_a_manual_edit_and_docs_reverts_it() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     fs::create_dir(root.join("ai_helpers")).unwrap();
@@ -79,7 +79,7 @@ fn an_edit_by_hand_is_shown_refused_and_undone() {
 }
 
 #[test]
-fn faults_of_all_guides_are_told_with_file_and_line() {
+fn errors_of_all_guides_have_file_and_line() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     fs::create_dir(root.join("ai_helpers")).unwrap();
@@ -89,13 +89,13 @@ fn faults_of_all_guides_are_told_with_file_and_line() {
     for arguments in [&[][..], &["--check"]] {
         let output = docs(root, arguments);
         assert_eq!(output.status.code(), Some(1));
-        let said = text(&output.stderr);
-        for fault in [
+        let stderr = text(&output.stderr);
+        for error in [
             "\nREADME.md:1: there is no snippet `absent`",
             "\nai_helpers/PAGE.md:1: `variables` has no end",
             "\nxtask/src/docs/snippets.rs:",
         ] {
-            assert!(said.contains(fault), "{said}");
+            assert!(stderr.contains(error), "{stderr}");
         }
     }
     assert_eq!(fs::read_to_string(root.join("README.md")).unwrap(), page);

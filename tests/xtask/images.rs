@@ -1,4 +1,4 @@
-//! The images with Python, as real Docker builds and runs them.
+//! Images that real engines build and run.
 
 use std::{
     fs,
@@ -13,19 +13,18 @@ use serde_json::Value;
 
 use crate::machine::On;
 
-/// The program under test.
 const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
 
-/// What the cpu image may take at most.
-const CPU_BYTES: u64 = 1_600_000_000;
+/// Size limit of the `cpu` image.
+const MAX_CPU_BYTES: u64 = 1_600_000_000;
 
-/// One test after the other: they share tags and the builder's cache.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+/// Runs tests one by one, because they share tags and the build cache.
+fn lock() -> MutexGuard<'static, ()> {
+    static LOCK: Mutex<()> = Mutex::new(());
+    LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The image of the flavour `cpu`, made from this tree on a base that needs no registry.
+/// Output of `build-image` for the flavour `cpu`, on a base that needs no registry.
 static CPU: LazyLock<Value> =
     LazyLock::new(|| build(&["--flavour", "cpu", "--bootstrap-base", "--json"]));
 
@@ -35,8 +34,8 @@ fn build_image(args: &[&str]) -> Output {
 
 fn build(args: &[&str]) -> Value {
     let output = build_image(args);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "build-image {args:?}: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "build-image {args:?}: {stderr}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -46,7 +45,7 @@ fn docker(args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What a Python program prints in a container of its own, as uid 4242, without a word of warning.
+/// Runs a Python program as uid 4242 in a container. It must not print warnings.
 fn python(image: &str, options: &[&str], script: &str) -> String {
     let mut child = Command::new("docker")
         .args(["run", "--rm", "--interactive", "--network", "none", "--user", "4242:4242"])
@@ -59,13 +58,13 @@ fn python(image: &str, options: &[&str], script: &str) -> String {
         .unwrap();
     child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{options:?}: {said}");
-    assert_eq!(said, "", "{options:?}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{options:?}: {stderr}");
+    assert_eq!(stderr, "", "{options:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A root that nobody can write to, with all that must be writable in memory.
+/// Options for a read-only root file system with writable folders in memory.
 const READ_ONLY: [&str; 7] = [
     "--read-only",
     "--tmpfs",
@@ -76,8 +75,8 @@ const READ_ONLY: [&str; 7] = [
     "/home/user/.cache:mode=1777",
 ];
 
-/// Prints what a uid without an account has, a line each.
-const AT_HOME: &str = r"
+/// Prints the names and folders that a uid without an account has, and writes to its folders.
+const HOME_OF_ANY_UID: &str = r"
 import getpass, os, pwd, subprocess, sys, tempfile
 print(getpass.getuser(), pwd.getpwuid(os.getuid()).pw_uid, os.path.expanduser('~'))
 print(subprocess.run(['/usr/bin/python3', '-c', 'import pwd; print(pwd.getpwuid(4242).pw_uid)'],
@@ -90,27 +89,27 @@ print(cache_dir())
 
 #[test]
 #[ignore = "needs Docker, mmdebstrap and a network, and builds for minutes"]
-fn any_uid_is_at_home() {
-    let _alone = alone();
+fn any_uid_has_a_name_and_writable_folders() {
+    let _lock = lock();
     let image = CPU["image"].as_str().unwrap();
     let cache = tempfile::tempdir().unwrap();
     let path = cache.path().to_str().unwrap();
-    // Whoever runs the container may read the cache, and no more.
+    // The container's uid may read the cache, but not write to it.
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     let mount = format!("type=bind,source={path},target={}", contract::path::HF_HOME);
     let read_only_mount = format!("{mount},readonly");
     let mut locked = READ_ONLY.to_vec();
     locked.extend(["--mount", &read_only_mount]);
     for options in [&[][..], &READ_ONLY, &["--mount", &mount], &locked] {
-        let said = python(image, options, AT_HOME);
-        assert_eq!(said, "user 4242 /home/user\n4242\n/tmp/cache/inductor\n", "{options:?}");
+        let stdout = python(image, options, HOME_OF_ANY_UID);
+        assert_eq!(stdout, "user 4242 /home/user\n4242\n/tmp/cache/inductor\n", "{options:?}");
     }
 }
 
 #[test]
 #[ignore = "needs Docker, mmdebstrap and a network, and builds for minutes"]
-fn both_stacks_load_without_a_word() {
-    let _alone = alone();
+fn both_stacks_load_without_warnings() {
+    let _lock = lock();
     let image = CPU["image"].as_str().unwrap();
     let script = "import accelerate, ai_energy_benchmarks, codecarbon, datasets, gguf, hf_xet\n\
                   import numpy, optimum_benchmark, pandas, PIL, torch, transformers\n\
@@ -125,10 +124,10 @@ fn both_stacks_load_without_a_word() {
 
 #[test]
 #[ignore = "needs Docker, mmdebstrap and a network, and builds for minutes"]
-fn an_image_is_small_and_says_what_it_is() {
-    let _alone = alone();
+fn image_is_small_and_labelled() {
+    let _lock = lock();
     let bytes = CPU["bytes"].as_u64().unwrap();
-    assert!(bytes < CPU_BYTES, "{bytes}");
+    assert!(bytes < MAX_CPU_BYTES, "{bytes}");
     let version = env!("CARGO_PKG_VERSION");
     let tags = ["ai_energy_score:cpu".to_owned(), format!("ai_energy_score:{version}-cpu")];
     assert_eq!(CPU["tags"], Value::from(tags.to_vec()));
@@ -148,34 +147,34 @@ fn an_image_is_small_and_says_what_it_is() {
 
 #[test]
 #[ignore = "needs Docker, mmdebstrap and a network, and builds for minutes"]
-fn certificates_for_the_build_are_in_no_layer() {
-    let _alone = alone();
+fn no_layer_has_the_certificates_of_the_build() {
+    let _lock = lock();
     let image = CPU["image"].as_str().unwrap();
     let system = std::env::var("SSL_CERT_FILE")
         .unwrap_or_else(|_| "/etc/ssl/certs/ca-certificates.crt".to_owned());
-    let mark = format!("certificates of test {}", std::process::id());
+    let marker = format!("certificates of test {}", std::process::id());
     let folder = tempfile::tempdir().unwrap();
     let bundle = folder.path().join("network.pem");
     let text = fs::read_to_string(&system).expect("the system's certificates");
-    fs::write(&bundle, format!("# {mark}\n{text}")).unwrap();
+    fs::write(&bundle, format!("# {marker}\n{text}")).unwrap();
 
-    // With one tag less, the image is made again.
+    // A missing tag causes a rebuild.
     docker(&["image", "rm", &format!("ai_energy_score:{}-cpu", env!("CARGO_PKG_VERSION"))]);
     let args = ["--flavour", "cpu", "--bootstrap-base", "--json", "--ca-bundle"];
     let built = build(&[&args[..], &[bundle.to_str().unwrap()]].concat());
     assert_eq!((&built["built"], &built["digest"]), (&Value::from(true), &CPU["digest"]));
 
     assert!(saved_lines_with(image, contract::ENTRYPOINT) > 0, "layers cannot be read like this");
-    // Packages speak of the `tls-ca-bundle.pem` of other systems.
-    for text in [mark.as_str(), "requirements/ca-bundle.pem", "network.pem"] {
+    // Not `ca-bundle.pem` alone: packages mention the `tls-ca-bundle.pem` of other systems.
+    for text in [marker.as_str(), "requirements/ca-bundle.pem", "network.pem"] {
         assert_eq!(saved_lines_with(image, text), 0, "{text}");
     }
 }
 
 #[test]
 #[ignore = "needs Docker and `cargo xtask smoke` once before, and builds for minutes"]
-fn no_file_of_an_image_has_a_set_uid_or_set_gid_bit() {
-    let _alone = alone();
+fn no_file_is_set_uid_or_set_gid() {
+    let _lock = lock();
     for image in [CPU["image"].as_str().unwrap(), &Flavour::Smoke.image()] {
         let container = docker(&["create", image]);
         let container = container.trim();
@@ -200,7 +199,7 @@ fn no_file_of_an_image_has_a_set_uid_or_set_gid_bit() {
     }
 }
 
-/// How many lines of all layers and of the history hold `text`.
+/// Number of lines with `text` in all layers and the history of an image.
 fn saved_lines_with(image: &str, text: &str) -> u64 {
     let mut save =
         Command::new("docker").args(["save", image]).stdout(Stdio::piped()).spawn().unwrap();
@@ -215,8 +214,8 @@ fn saved_lines_with(image: &str, text: &str) -> u64 {
 
 #[test]
 #[ignore = "needs root, Podman and `cargo xtask smoke` once before"]
-fn podman_builds_what_it_runs() {
-    // The test's own images, with what Podman is told on a machine such as this.
+fn podman_builds_and_runs_the_smoke_image() {
+    // The test has its own image store, and uses the configuration for this machine.
     On::PodmanRootless.bring_up();
     let folder = tempfile::tempdir().unwrap();
     let (storage, here) = (folder.path().join("storage.conf"), folder.path().display());
@@ -224,13 +223,13 @@ fn podman_builds_what_it_runs() {
         "[storage]\ndriver=\"overlay\"\ngraphroot=\"{here}/root\"\nrunroot=\"{here}/run\"\n"
     );
     fs::write(&storage, text).unwrap();
-    let told = |(name, _): &(&str, String)| *name == "CONTAINERS_CONF";
+    let is_configuration = |(name, _): &(&str, String)| *name == "CONTAINERS_CONF";
     let podman = |program: &str, args: &[&str]| {
         let mut command = Command::new(program);
-        command.args(args).envs(On::PodmanRootless.env().into_iter().filter(told));
+        command.args(args).envs(On::PodmanRootless.env().into_iter().filter(is_configuration));
         let output = command.env("CONTAINERS_STORAGE_CONF", &storage).output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "{said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{stderr}");
         String::from_utf8(output.stdout).unwrap()
     };
     let build = || {
@@ -240,56 +239,55 @@ fn podman_builds_what_it_runs() {
     let (first, again) = (build(), build());
     assert_eq!((&first["built"], &again["built"]), (&Value::from(true), &Value::from(false)));
     let image = first["image"].as_str().unwrap();
-    let said = podman("podman", &["run", "--rm", "--network", "none", image, "--version"]);
-    assert!(said.starts_with(contract::ENTRYPOINT), "{said}");
+    let stdout = podman("podman", &["run", "--rm", "--network", "none", image, "--version"]);
+    assert!(stdout.starts_with(contract::ENTRYPOINT), "{stdout}");
     let args = ["verify", "--engine", "podman", "--results", folder.path().to_str().unwrap()];
-    let said = podman(XTASK, &args);
-    assert!(said.contains("built from this tree"), "{said}");
+    let stdout = podman(XTASK, &args);
+    assert!(stdout.contains("built from this tree"), "{stdout}");
 }
 
 #[test]
 #[ignore = "needs Docker"]
-fn a_base_that_cannot_be_pulled_is_no_dead_end() {
-    let _alone = alone();
+fn failed_pull_of_a_base_names_the_remedies() {
+    let _lock = lock();
     let output = build_image(&["--flavour", "cuda", "--base", "localhost:1/none:1"]);
-    let said = String::from_utf8(output.stderr).unwrap();
-    let last = said.lines().last().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let last = stderr.lines().last().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
     for part in ["error: ", "`localhost:1/none:1`", "--flavour cuda --bootstrap-base", "image ls"] {
         assert!(last.contains(part), "{last}");
     }
 }
 
-/// The tags of an image of the user's, given back at the end.
-struct Kept {
+/// Restores the tags of the user's image when dropped.
+struct RestoredTags {
     tags: Vec<String>,
-    name: String,
+    /// Another tag of the image, if there is one.
+    backup: Option<String>,
 }
 
-impl Kept {
-    /// Keeps what the tags of `flavour` mean now.
+impl RestoredTags {
+    /// Tags the current image of `flavour` with a name of the test.
     fn new(flavour: Flavour) -> Self {
-        let name = format!("ai_energy_score-test:kept-{}", std::process::id());
+        let backup = format!("ai_energy_score-test:kept-{}", std::process::id());
         let mut tags = vec![flavour.image(), format!("ai_energy_score:{flavour}")];
         tags.push(format!("ai_energy_score:{}-{flavour}", env!("CARGO_PKG_VERSION")));
-        if !succeeds(&["tag", &tags[0], &name]) {
-            return Self { tags, name: String::new() };
-        }
-        Self { tags, name }
+        let backup = succeeds(&["tag", &tags[0], &backup]).then_some(backup);
+        Self { tags, backup }
     }
 }
 
-impl Drop for Kept {
+impl Drop for RestoredTags {
     fn drop(&mut self) {
-        let Self { tags, name } = self;
+        let Self { tags, backup } = self;
         for tag in tags.iter() {
-            match name.is_empty() {
-                true => succeeds(&["image", "rm", tag]),
-                false => succeeds(&["tag", name, tag]),
+            match backup {
+                None => succeeds(&["image", "rm", tag]),
+                Some(backup) => succeeds(&["tag", backup, tag]),
             };
         }
-        if !name.is_empty() {
-            succeeds(&["image", "rm", name]);
+        if let Some(backup) = backup {
+            succeeds(&["image", "rm", backup]);
         }
     }
 }
@@ -300,9 +298,9 @@ fn succeeds(args: &[&str]) -> bool {
 
 #[test]
 #[ignore = "needs Docker, mmdebstrap and a network, and builds for minutes"]
-fn cuda_builds_on_a_base_with_python_and_compiles_there() {
-    let _alone = alone();
-    // The base of `cpu` has no PyTorch; this one has, as the CUDA runtime does.
+fn cuda_builds_on_a_python_base_and_torch_compiles() {
+    let _lock = lock();
+    // Like the CUDA runtime, and unlike the base of `cpu`, this base contains PyTorch.
     LazyLock::force(&CPU);
     let base = "ai_energy_score-test:base";
     let dockerfile = "FROM ai_energy_score-base:trixie\n\
@@ -317,7 +315,7 @@ fn cuda_builds_on_a_base_with_python_and_compiles_there() {
     child.stdin.take().unwrap().write_all(dockerfile.as_bytes()).unwrap();
     assert!(child.wait().unwrap().success());
 
-    let _kept = Kept::new(Flavour::Cuda);
+    let _restored = RestoredTags::new(Flavour::Cuda);
     let built = build(&["--flavour", "cuda", "--base", base, "--json"]);
     let image = built["image"].as_str().unwrap();
     let script = "import torch\n\
@@ -326,5 +324,5 @@ fn cuda_builds_on_a_base_with_python_and_compiles_there() {
     for options in [&[][..], &READ_ONLY] {
         assert_eq!(python(image, options, script), "8\n", "{options:?}");
     }
-    assert_eq!(python(image, &READ_ONLY, AT_HOME), python(image, &[], AT_HOME));
+    assert_eq!(python(image, &READ_ONLY, HOME_OF_ANY_UID), python(image, &[], HOME_OF_ANY_UID));
 }

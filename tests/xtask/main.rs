@@ -1,13 +1,13 @@
-//! Tests of `cargo xtask` as a contributor runs it. Those that need an engine are ignored with the
-//! reason, and run with `-- --include-ignored`.
+//! Tests of `cargo xtask` as contributors run it. Tests that need an engine are ignored. Run them with
+//! `-- --include-ignored`.
 
 mod docs;
 mod images;
 #[path = "../it/machine.rs"]
-#[allow(dead_code, reason = "most of it serves the tests of `aienergyscore`")]
+#[allow(dead_code, reason = "shared with the tests of `aienergyscore`")]
 mod machine;
 #[path = "../it/guides/markdown.rs"]
-#[allow(dead_code, reason = "most of it serves the tests of `aienergyscore`")]
+#[allow(dead_code, reason = "shared with the tests of `aienergyscore`")]
 mod markdown;
 #[path = "../it/workspace.rs"]
 mod workspace;

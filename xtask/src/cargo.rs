@@ -1,4 +1,4 @@
-//! Builds programs of this workspace, with the cargo that started this one.
+//! Runs the cargo that started this program.
 
 use std::path::PathBuf;
 
@@ -8,16 +8,15 @@ use xshell::{Cmd, Shell};
 
 use crate::workspace;
 
-/// A cargo command in the workspace's root.
+/// A cargo command in the working directory of `sh`.
 pub(crate) fn cargo(sh: &Shell) -> Cmd<'_> {
     sh.cmd(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// Runs a `cargo build`, whose progress is seen on standard error, and tells where the program
-/// `name` is.
+/// Runs a `cargo build` and returns the path of the program `name`. Progress goes to standard error.
 ///
 /// # Errors
-/// When the build fails or does not make `name`.
+/// When the build fails, or has no program `name`.
 pub(crate) fn build(command: Cmd<'_>, name: &str) -> anyhow::Result<PathBuf> {
     let messages = command
         .args(["--message-format", "json-render-diagnostics", "--target-dir"])
@@ -27,7 +26,7 @@ pub(crate) fn build(command: Cmd<'_>, name: &str) -> anyhow::Result<PathBuf> {
     executable(&messages, name).with_context(|| format!("cargo built no program `{name}`"))
 }
 
-/// The path of program `name` in cargo's messages.
+/// The path of the program `name` in cargo's JSON messages.
 fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     #[derive(Deserialize)]
     struct Message {
@@ -52,7 +51,7 @@ mod tests {
     use super::executable;
 
     #[test]
-    fn the_program_is_found_among_cargos_messages() {
+    fn program_path_is_read_from_cargos_messages() {
         let messages = r#"{"reason":"compiler-artifact","target":{"name":"bench"},"executable":null}
 {"reason":"build-script-executed","package_id":"x"}
 {"reason":"compiler-artifact","target":{"name":"other"},"executable":"/t/other"}

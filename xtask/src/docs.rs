@@ -1,15 +1,15 @@
-//! `cargo xtask docs`: the guides' generated regions, from the contract, clap and the run plan.
+//! `cargo xtask docs`: regenerates snippets of the guides, or checks that they are up to date.
 
-mod commands;
 mod content;
+mod diagnostic;
+mod examples;
 mod familiar;
-mod fault;
 mod guide;
-#[cfg(test)]
-mod hand_written;
 mod regions;
 mod snippets;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::{
     path::{Path, PathBuf},
@@ -19,7 +19,7 @@ use std::{
 use anyhow::Context as _;
 use host::{atomic_file, output::terminal};
 
-use self::{fault::Faults, guide::Guide};
+use self::{diagnostic::Diagnostics, guide::Guide};
 use crate::workspace;
 
 /// Flags of `cargo xtask docs`.
@@ -43,9 +43,10 @@ The guides are README.md and ai_helpers/*.md. What they have between `<!-- snipp
 `<!-- /snippet -->` is generated; everything else is never touched.";
 
 impl Docs {
-    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+    /// Runs the task. `xtask` is this program's own command line, which guides show.
+    pub(crate) fn run(self, xtask: &clap::Command) -> anyhow::Result<ExitCode> {
         let Self { check, root } = self;
-        let outdated = outdated(root.as_deref().unwrap_or(workspace::root()))?;
+        let outdated = outdated(root.as_deref().unwrap_or(workspace::root()), xtask)?;
         if check && !outdated.is_empty() {
             for guide in &outdated {
                 terminal::print(&guide.diff())?;
@@ -65,17 +66,16 @@ impl Docs {
     }
 }
 
-/// The guides below `root` that are not what they should be.
+/// The guides below `root` that are out of date.
 ///
 /// # Errors
-/// When a guide cannot be read, or a region is not as it must be: then all the faults of all the
-/// guides are in the error.
-pub(crate) fn outdated(root: &Path) -> anyhow::Result<Vec<Guide>> {
-    let snippets = snippets::all().context("rendering the guides' snippets")?;
+/// When a guide cannot be read, or has misplaced markers. The error lists those of all guides.
+pub(crate) fn outdated(root: &Path, xtask: &clap::Command) -> anyhow::Result<Vec<Guide>> {
+    let snippets = snippets::all(xtask).context("rendering the guides' snippets")?;
     let guides = guide::read_all(root)?;
-    let (rendered, faults) = guide::render_all(guides, &snippets);
-    if !faults.is_empty() {
-        return Err(Faults(faults).into());
+    let (rendered, diagnostics) = guide::render_all(guides, &snippets);
+    if !diagnostics.is_empty() {
+        return Err(Diagnostics(diagnostics).into());
     }
     Ok(rendered.into_iter().filter(|guide| guide.text != guide.rendered).collect())
 }

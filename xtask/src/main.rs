@@ -1,18 +1,19 @@
-//! What contributors do with this workspace: build the image, verify, smoke-test, regenerate.
+//! Tasks of contributors: build the image, verify, smoke-test, regenerate the guides.
 
 mod build_image;
 mod cargo;
 mod docs;
+mod entrypoint;
+mod process;
 mod sha256;
 mod size;
 mod smoke;
-mod tool;
 mod verify;
 mod workspace;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use host::output::terminal;
 
 /// What contributors do with this workspace.
@@ -41,14 +42,14 @@ fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Smoke(task) => task.run(),
         Task::BuildImage(task) => task.run(),
-        Task::TestNative => build_image::test_entrypoint().map(|()| ExitCode::SUCCESS),
-        Task::Docs(task) => task.run(),
-        Task::Verify(task) => task.run(),
+        Task::TestNative => entrypoint::lint_and_test().map(|()| ExitCode::SUCCESS),
+        Task::Docs(task) => task.run(&Cli::command()),
+        Task::Verify(task) => task.run(&Cli::command()),
     };
     match result {
         Ok(code) => code,
         Err(error) => {
-            // What cargo and docker say in it has lines.
+            // It may contain several lines of output from cargo or Docker.
             format!("error: {error:#}").lines().for_each(terminal::say);
             ExitCode::FAILURE
         }

@@ -1,14 +1,14 @@
-//! Sizes for people.
+//! Sizes in bytes, printed for people.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// The size of an image, as its engine tells it.
+/// The size of an image as its engine reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Size {
     pub(crate) bytes: u64,
-    /// Whether its layers are counted compressed, as containerd's image store keeps them.
+    /// Whether the engine counts compressed layers, as containerd's image store does.
     pub(crate) compressed: bool,
 }
 
@@ -19,7 +19,7 @@ impl fmt::Display for Size {
     }
 }
 
-/// Bytes in the unit of 10⁶ that disks are sold in.
+/// Bytes in units of 10⁶, as disks are sold.
 pub(crate) fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }

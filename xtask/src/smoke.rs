@@ -1,9 +1,10 @@
-//! `cargo xtask smoke`: a small real benchmark, twice, with nothing but Rust, pip and a network.
+//! `cargo xtask smoke`: runs a small real benchmark twice. Needs Rust, pip and a network only.
 
 mod benchmark;
 mod engine;
 mod hub;
 mod model;
+mod progress;
 mod report;
 mod weights;
 mod wheel;
@@ -21,15 +22,22 @@ use std::{
 use ::engine::{Engine, EngineChoice, Mode};
 use anyhow::{Context as _, ensure};
 use contract::{Backend, Flavour};
-use host::output::terminal;
+use host::{machine::Host, output::terminal};
 use plan::options::{backends, flavours};
 use signal_hook::{consts::SIGINT, flag};
 use xshell::Shell;
 
-use self::{benchmark::Benchmark, engine::Chosen, report::Report};
+use self::{
+    benchmark::Benchmark,
+    engine::Selected,
+    progress::{detail, step},
+    report::Report,
+};
 use crate::{
-    build_image::{Builder, Built, ensure_entrypoint, ensure_image},
-    cargo, workspace,
+    build_image::{Builder, Image, ensure_image},
+    cargo,
+    entrypoint::Entrypoint,
+    workspace,
 };
 
 /// Flags of `cargo xtask smoke`.
@@ -66,12 +74,12 @@ Examples:
 
 Model and results are kept in target/smoke; your own Hub cache is only ever read.";
 
-/// What a shell calls a program that Ctrl-C ended.
+/// Exit code of a program that Ctrl-C ended, as shells report it.
 const INTERRUPTED: i32 = 130;
 
 impl Smoke {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        // Ctrl-C ends the program at work; this one lives to clean up. A second one ends it, too.
+        // The first Ctrl-C ends the child, so that this program can clean up. The second ends both.
         let interrupted = Arc::new(AtomicBool::new(false));
         flag::register_conditional_shutdown(SIGINT, INTERRUPTED, interrupted.clone())
             .and_then(|_| flag::register(SIGINT, interrupted.clone()))
@@ -86,31 +94,30 @@ impl Smoke {
 
     fn test(self) -> anyhow::Result<ExitCode> {
         let Self { model, engine, flavour, backend, num_samples, json } = self;
-        let (flavour, backend) = subject(flavour, backend)?;
+        let (flavour, backend) = target(flavour, backend)?;
         let folder = workspace::target()?.join("smoke");
-        let _alone = lock(&folder)?;
-        let sh = Shell::new()?;
-        sh.change_dir(workspace::root());
+        let _lock = lock(&folder)?;
+        let sh = workspace::shell()?;
 
         step(1, "engine");
-        let Chosen { engine, why, notes } = engine::choose(engine, flavour, &folder)?;
+        let Selected { engine, why, notes } = engine::select(engine, flavour, &folder)?;
         ensure!(
             engine.mode != Mode::Host || backend == Backend::Native,
             "the `{backend}` backend needs a container engine, and {why}; start Docker, or test the \
              `native` backend"
         );
-        say(&why);
-        notes.iter().for_each(|note| say(note));
+        detail(&why);
+        notes.iter().for_each(|note| detail(note));
 
         step(2, "model");
-        let mut model = model::ready(&sh, model.as_deref(), &folder)?;
-        say(&format!("{}, {}", model.id, model.how));
+        let mut model = model::ensure(&sh, model.as_deref(), &folder)?;
+        detail(&format!("{}, {}", model.id, model.status));
 
         step(3, "programs");
-        let (program, entrypoint) = (runner(&sh)?, container_or_program(&engine, flavour)?);
+        let (program, entrypoint) = (runner(&sh)?, image_or_entrypoint(&engine, flavour)?);
         if backend != Backend::Native {
-            model = weights::ready(&sh, &engine, flavour, &model, &folder)?;
-            say(&format!("weights: {}, {}", model.id, model.how));
+            model = weights::ensure(&sh, &engine, flavour, &model, &folder)?;
+            detail(&format!("weights: {}, {}", model.id, model.status));
         }
         let benchmark = Benchmark {
             program,
@@ -127,15 +134,15 @@ impl Smoke {
             step(number + 3, title);
             runs.push(benchmark.run(&sh, &folder.join("results").join(format!("run-{number}")))?);
         }
-        let report = Report::new(engine.mode.engine(), why, runs, benchmark::caller()?);
+        let report = Report::new(engine.mode.engine(), why, runs, Host::read()?.uid);
         let text = if json { serde_json::to_string_pretty(&report)? } else { report.table() };
         terminal::print(&format!("{text}\n"))?;
         Ok(if report.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
-/// The image and the backend that are meant.
-fn subject(
+/// The flavour and the backend to test.
+fn target(
     flavour: Option<Flavour>,
     backend: Option<Backend>,
 ) -> anyhow::Result<(Flavour, Backend)> {
@@ -146,7 +153,7 @@ fn subject(
     });
     ensure!(
         backend != Backend::Vllm,
-        "the `{backend}` backend runs no model itself; `cargo test --package runner --test it vllm -- \
+        "the `{backend}` backend runs no model itself; `cargo test --package aienergyscore --test it vllm -- \
          --include-ignored` tries it on servers that do"
     );
     ensure!(
@@ -156,17 +163,7 @@ fn subject(
     Ok((flavour, backend))
 }
 
-/// Says which part of the work begins.
-fn step(number: usize, title: &str) {
-    terminal::say(format_args!("step {number}/5: {title}"));
-}
-
-/// Says how a part of the work went.
-fn say(what: &str) {
-    terminal::say(format_args!("  {what}"));
-}
-
-/// Waits until no other smoke test works in `folder`: they would write to the same results.
+/// Waits for other smoke tests in `folder`, which write to the same results.
 fn lock(folder: &Path) -> anyhow::Result<File> {
     let locking = || format!("locking `{}`", folder.display());
     fs::create_dir_all(folder).with_context(locking)?;
@@ -182,25 +179,25 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
     Ok(file)
 }
 
-/// Builds the runner.
+/// Builds `aienergyscore`.
 fn runner(sh: &Shell) -> anyhow::Result<PathBuf> {
-    // Together with this program, so that both use the same builds of their dependencies.
+    // Selecting both packages keeps the features of shared dependencies, which are not built again.
     let packages = ["--locked", "--package", "aienergyscore", "--package", "xtask"];
     let command = cargo::cargo(sh).arg("build").args(packages).args(["--bin", "aienergyscore"]);
     let program = cargo::build(command, "aienergyscore")?;
-    say(&format!("runner: {}", program.display()));
+    detail(&format!("runner: {}", program.display()));
     Ok(program)
 }
 
-/// Makes the image ready or, where there are no containers, the program of the host engine.
-fn container_or_program(engine: &Engine, flavour: Flavour) -> anyhow::Result<Option<PathBuf>> {
+/// Builds the image, or returns the path of the entrypoint if the engine has no containers.
+fn image_or_entrypoint(engine: &Engine, flavour: Flavour) -> anyhow::Result<Option<PathBuf>> {
     if engine.mode == Mode::Host {
-        let program = ensure_entrypoint()?;
-        say(&format!("entrypoint: {}", program.display()));
+        let program = Entrypoint::read()?.ensure()?;
+        detail(&format!("entrypoint: {}", program.display()));
         return Ok(Some(program));
     }
-    let Built { image, digest: _, built, size } = ensure_image(&Builder::of(engine), flavour)?;
-    let how = if built { "built" } else { "up to date" };
-    say(&format!("image: {image}, {how}, {size}"));
+    let Image { image, digest: _, built, size } = ensure_image(&Builder::of(engine), flavour)?;
+    let status = if built { "built" } else { "up to date" };
+    detail(&format!("image: {image}, {status}, {size}"));
     Ok(None)
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask verify`: what `aienergyscore verify` checks, what the image holds, and that image and
-//! guides fit this tree.
+//! `cargo xtask verify`: runs `aienergyscore verify`, and checks that image and guides are up to date
+//! with this tree.
 
 use std::process::ExitCode;
 
@@ -17,8 +17,7 @@ use crate::{
     docs, workspace,
 };
 
-/// Flags of `cargo xtask verify`: those of `aienergyscore verify`, for the smoke image unless
-/// another is named.
+/// Flags of `cargo xtask verify`: those of `aienergyscore verify`. The default image is `smoke`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Verify {
     #[command(flatten)]
@@ -26,14 +25,15 @@ pub(crate) struct Verify {
 }
 
 impl Verify {
-    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+    /// Runs the task. `xtask` is this program's own command line, which guides show.
+    pub(crate) fn run(self, xtask: &clap::Command) -> anyhow::Result<ExitCode> {
         let (json, deep) = (self.args.json, self.args.deep);
         let mut request = self.args.into_request();
         let target = &mut request.target;
-        let named = target.runtime.image.is_some()
+        let has_image = target.runtime.image.is_some()
             || target.backend.is_some()
             || Environment::of_process().get(env::DOCKER_IMAGE).is_some();
-        if !named {
+        if !has_image {
             target.runtime.flavour.get_or_insert(Flavour::Smoke);
         }
         let inputs = match request.target.runtime.flavour {
@@ -44,13 +44,14 @@ impl Verify {
             None => None,
         };
         let mut findings = verify::verify(request, inputs.as_deref(), deep)?;
-        findings.push(guides_fit()?);
+        findings.push(check_guides(xtask)?);
         terminal::print(&verify::render(&findings, json))?;
         Ok(verify::exit(&findings).into())
     }
 }
 
-/// The engine that a run would have, if one answers and has containers: other checks tell.
+/// The engine of a run. None if no engine answers, which another check reports, or if it has no
+/// containers.
 fn container_engine(request: &Request) -> anyhow::Result<Option<Engine>> {
     let host = Host::read()?;
     let options = Settings::new(request.clone(), &host)?;
@@ -58,9 +59,9 @@ fn container_engine(request: &Request) -> anyhow::Result<Option<Engine>> {
     Ok(detected.map(|detected| detected.engine).filter(|engine| engine.mode != Mode::Host))
 }
 
-/// Whether the guides say what the program does.
-fn guides_fit() -> anyhow::Result<Finding> {
-    let outdated = docs::outdated(workspace::root())?;
+/// Checks that the guides are up to date.
+fn check_guides(xtask: &clap::Command) -> anyhow::Result<Finding> {
+    let outdated = docs::outdated(workspace::root(), xtask)?;
     if outdated.is_empty() {
         let text = "every snippet is what the program does".to_owned();
         return Ok(Finding::ok("guides", "snippets", text));

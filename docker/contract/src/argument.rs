@@ -90,8 +90,6 @@ pub struct Key {
     pub kind: Kind,
     /// Who takes it.
     pub backends: Backends,
-    /// What it means, in one line, for the guides.
-    pub meaning: &'static str,
 }
 
 /// What a key takes.
@@ -115,94 +113,54 @@ pub enum Kind {
     Tree,
 }
 
-const fn key(name: &'static str, kind: Kind, backends: Backends, meaning: &'static str) -> Key {
-    Key { name, kind, backends, meaning }
+const fn key(name: &'static str, kind: Kind, backends: Backends) -> Key {
+    Key { name, kind, backends }
 }
 
-/// Every key, in the order of the guides.
+/// Every key, in the order of the guides, whose texts about them lie in `xtask`.
 pub const KEYS: [Key; 42] = [
-    key(MODEL, Kind::Text, ALL, "Hub id or path of the model; for `vllm` the server's name of it"),
-    key(DEVICE, Kind::OneOf(&["cpu", "cuda"]), DEVICES, "device; `cuda` where PyTorch has it"),
-    key("backend.device_ids", Kind::Ids, GPUS, "GPUs to use and to count, as `0,1`; else all"),
-    key(
-        "backend.torch_dtype",
-        Kind::OneOf(&["auto", "bfloat16", "float16", "float32"]),
-        TYPES,
-        "number type of the weights; `auto` is the checkpoint's own",
-    ),
-    key(DEVICE_MAP, Kind::Text, GPUS, "how the model is spread over GPUs"),
-    key("backend.task", Kind::OneOf(&["text-generation"]), ALL, "the task"),
-    key(SEED, Kind::Whole, ALL, "seed of every random choice; else 42"),
-    key("backend.attn_implementation", Kind::Text, TORCH, "kernel of the attention"),
-    key(
-        MODEL_KWARGS,
-        Kind::Tree,
-        TORCH,
-        "keywords of `from_pretrained`, such as `revision` or `trust_remote_code`",
-    ),
-    key("backend.processor_kwargs", Kind::Tree, TORCH, "keywords of the tokenizer's"),
-    key("backend.no_weights", Kind::OneOf(&["false"]), ALL, "random weights are refused"),
-    key(
-        "backend.timeout",
-        Kind::Count,
-        SERVED,
-        "seconds without a piece of an answer after which its prompt fails; else 300",
-    ),
-    key("backend.cache_implementation", Kind::Text, COMPILED, "kind of key-value cache"),
-    key("backend.allow_tf32", Kind::Bool, COMPILED, "TF32 arithmetic on NVIDIA GPUs"),
-    key("backend.torch_compile", Kind::Bool, COMPILED, "whether to compile the model"),
-    key(
-        "backend.torch_compile_target",
-        Kind::OneOf(&["forward", "model", "regions"]),
-        COMPILED,
-        "what of it to compile",
-    ),
-    key("backend.torch_compile_config", Kind::Tree, COMPILED, "keywords of `torch.compile`"),
-    key("backend.quantization_config", Kind::Tree, QUANTISED, "keywords of the quantiser"),
-    key(
-        DATASET,
-        Kind::Text,
-        ALL,
-        "Hub id, file (CSV, JSON, JSONL, parquet) or folder of prompts; `native` has some built in",
-    ),
-    key(DATASET_CONFIG, Kind::Text, ALL, "configuration of the dataset, of those that have some"),
-    key(SPLIT, Kind::Text, ALL, "split of the dataset, or a slice of it as `train[:100]`"),
-    key(COLUMN, Kind::Text, ALL, "column with the prompts, which are text"),
-    key(NUM_SAMPLES, Kind::Count, ALL, "prompts to run, as `-n`"),
-    key(PREFIX, Kind::Text, ALL, "text before every prompt, such as `/think`"),
-    key(SYSTEM, Kind::Text, ALL, "system message before every prompt, such as `/no_think`"),
-    key(TRUNCATION, Kind::Bool, LOCAL, "cut prompts that the model cannot hold"),
-    key(BATCH_SIZE, Kind::Count, BATCHES, "prompts per pass"),
-    key(WARMUP, Kind::Whole, ALL, "short answers before the measured ones"),
-    key(
-        FAILED_SHARE,
-        Kind::Number,
-        ALL,
-        "share of the prompts that may fail, 0 to 1; else one prompt, or 0.1",
-    ),
-    key("scenario.latency", Kind::Bool, REPORTED, "latencies in the stack's own report"),
-    key("scenario.memory", Kind::Bool, REPORTED, "memory in the stack's own report"),
-    key("scenario.energy", Kind::OneOf(&["true"]), ALL, "energy is always measured"),
-    key(REASONING, Kind::Bool, ALL, "chat template and long answers"),
-    key(
-        REASONING_PARAMS,
-        Kind::Tree,
-        ALL,
-        "keywords of the chat template, such as `reasoning_effort` or `enable_thinking`",
-    ),
-    key(MAX_NEW_TOKENS, Kind::Count, ALL, "longest answer in tokens"),
-    key(MIN_NEW_TOKENS, Kind::Count, ALL, "shortest answer in tokens"),
-    key(DO_SAMPLE, Kind::Bool, ALL, "sample instead of the likeliest"),
-    key(TEMPERATURE, Kind::Number, ALL, "of sampling; above 0, else 1"),
-    key(TOP_P, Kind::Number, ALL, "of sampling: the likeliest tokens of this share, else of all"),
-    key(TOP_K, Kind::Whole, ALL, "of sampling: so many of the likeliest tokens, else 50"),
-    key(NUM_BEAMS, Kind::Count, BEAMS, "beams of a beam search; else 1, which is none"),
-    key(
-        REPETITION_PENALTY,
-        Kind::Number,
-        ALL,
-        "weight against repetitions; above 0, else 1, which is none",
-    ),
+    key(MODEL, Kind::Text, ALL),
+    key(DEVICE, Kind::OneOf(&["cpu", "cuda"]), DEVICES),
+    key("backend.device_ids", Kind::Ids, GPUS),
+    key("backend.torch_dtype", Kind::OneOf(&["auto", "bfloat16", "float16", "float32"]), TYPES),
+    key(DEVICE_MAP, Kind::Text, GPUS),
+    key("backend.task", Kind::OneOf(&["text-generation"]), ALL),
+    key(SEED, Kind::Whole, ALL),
+    key("backend.attn_implementation", Kind::Text, TORCH),
+    key(MODEL_KWARGS, Kind::Tree, TORCH),
+    key("backend.processor_kwargs", Kind::Tree, TORCH),
+    key("backend.no_weights", Kind::OneOf(&["false"]), ALL),
+    key("backend.timeout", Kind::Count, SERVED),
+    key("backend.cache_implementation", Kind::Text, COMPILED),
+    key("backend.allow_tf32", Kind::Bool, COMPILED),
+    key("backend.torch_compile", Kind::Bool, COMPILED),
+    key("backend.torch_compile_target", Kind::OneOf(&["forward", "model", "regions"]), COMPILED),
+    key("backend.torch_compile_config", Kind::Tree, COMPILED),
+    key("backend.quantization_config", Kind::Tree, QUANTISED),
+    key(DATASET, Kind::Text, ALL),
+    key(DATASET_CONFIG, Kind::Text, ALL),
+    key(SPLIT, Kind::Text, ALL),
+    key(COLUMN, Kind::Text, ALL),
+    key(NUM_SAMPLES, Kind::Count, ALL),
+    key(PREFIX, Kind::Text, ALL),
+    key(SYSTEM, Kind::Text, ALL),
+    key(TRUNCATION, Kind::Bool, LOCAL),
+    key(BATCH_SIZE, Kind::Count, BATCHES),
+    key(WARMUP, Kind::Whole, ALL),
+    key(FAILED_SHARE, Kind::Number, ALL),
+    key("scenario.latency", Kind::Bool, REPORTED),
+    key("scenario.memory", Kind::Bool, REPORTED),
+    key("scenario.energy", Kind::OneOf(&["true"]), ALL),
+    key(REASONING, Kind::Bool, ALL),
+    key(REASONING_PARAMS, Kind::Tree, ALL),
+    key(MAX_NEW_TOKENS, Kind::Count, ALL),
+    key(MIN_NEW_TOKENS, Kind::Count, ALL),
+    key(DO_SAMPLE, Kind::Bool, ALL),
+    key(TEMPERATURE, Kind::Number, ALL),
+    key(TOP_P, Kind::Number, ALL),
+    key(TOP_K, Kind::Whole, ALL),
+    key(NUM_BEAMS, Kind::Count, BEAMS),
+    key(REPETITION_PENALTY, Kind::Number, ALL),
 ];
 
 /// Splits an override into key and value, without Hydra's `+` or `++`; none if it is no override.

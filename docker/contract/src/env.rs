@@ -100,23 +100,19 @@ pub const ADDRESSES: [Address; 4] = [
 /// The entrypoint program of the host engine (host).
 pub const ENTRYPOINT: &str = "AIENERGYSCORE_ENTRYPOINT";
 
-/// The variables that a user may set on the host: name, meaning, default; for help and guides.
-pub const HOST: [(&str, &str, &str); 13] = [
-    (DOCKER_IMAGE, "image to run", "`ai_energy_score`, the tag by backend"),
-    (RESULTS_DIR, "folder for the results", "`./results`"),
-    (HF_HOME, "HuggingFace home with the Hub cache", "`~/.cache/huggingface`"),
-    (HF_HUB_CACHE, "Hub cache, if it lies elsewhere", "`$HF_HOME/hub`"),
-    (HF_TOKEN, "access token for gated models", "the token file"),
-    (HF_TOKEN_PATH, "file with the access token", "`$HF_HOME/token`"),
-    (BENCHMARK_BACKEND, "backend, if `--backend` does not say", "by image"),
-    (VLLM_ENDPOINT, "server of the `vllm` backend", "none; required there"),
-    (VLLM_API_KEY, "API key of that server, if it wants one", "the file below"),
-    (VLLM_API_KEY_PATH, "file with that key", "none"),
-    (SSL_CERT_FILE, "authorities of an `https://` server's certificate", "the usual ones"),
-    (OMP_NUM_THREADS, "threads of the Python stacks on the CPU", "all processors but one"),
-    (
-        ENTRYPOINT,
-        "entrypoint program of the `host` engine",
-        "looked for in the build folder, beside the runner and on `PATH`",
-    ),
+/// The variables that a user may set on the host, in the order of the guides.
+pub const HOST: [&str; 13] = [
+    DOCKER_IMAGE,
+    RESULTS_DIR,
+    HF_HOME,
+    HF_HUB_CACHE,
+    HF_TOKEN,
+    HF_TOKEN_PATH,
+    BENCHMARK_BACKEND,
+    VLLM_ENDPOINT,
+    VLLM_API_KEY,
+    VLLM_API_KEY_PATH,
+    SSL_CERT_FILE,
+    OMP_NUM_THREADS,
+    ENTRYPOINT,
 ];

@@ -17,7 +17,6 @@ pub mod hub;
 pub mod output;
 pub mod path;
 pub mod previous;
-pub mod published;
 pub mod rapl;
 pub mod reclaim;
 pub mod rows;

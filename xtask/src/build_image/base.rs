@@ -1,24 +1,26 @@
-//! What the flavours with Python stand on, and what to do when it is not at hand.
+//! Chooses, pulls or makes the base image of the flavours with Python.
+
+mod bootstrap;
 
 use anyhow::{Context as _, bail};
 use contract::Flavour;
 use host::output::terminal;
 use xshell::Shell;
 
-use super::{bootstrap, builder::Builder, labels::Base};
+use super::{builder::Builder, labels::Base};
 
-/// Which base was asked for.
+/// The base that was requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wanted {
-    /// The flavour's own.
+pub(super) enum BaseChoice {
+    /// The default of the flavour.
     Default,
-    /// An image of Debian or its kin.
+    /// An image of Debian or a derivative.
     Named(String),
-    /// The one that is made here.
+    /// A base made with mmdebstrap on this machine.
     Bootstrap,
 }
 
-/// The base of `flavour` when nobody names one; none where there is nothing below.
+/// The default base of `flavour`. None if the flavour is built from scratch.
 pub(super) const fn default_name(flavour: Flavour) -> Option<&'static str> {
     match flavour {
         Flavour::Cuda => Some(
@@ -30,8 +32,8 @@ pub(super) const fn default_name(flavour: Flavour) -> Option<&'static str> {
     }
 }
 
-impl Wanted {
-    /// Reads the flags.
+impl BaseChoice {
+    /// The choice that the flags express.
     ///
     /// # Errors
     /// When the flavour has no base.
@@ -40,19 +42,19 @@ impl Wanted {
         named: Option<String>,
         bootstrap: bool,
     ) -> anyhow::Result<Self> {
-        let wanted = match (named, bootstrap) {
+        let choice = match (named, bootstrap) {
             (Some(name), _) => Self::Named(name),
             (None, true) => Self::Bootstrap,
             (None, false) => Self::Default,
         };
-        if wanted != Self::Default && default_name(flavour).is_none() {
+        if choice != Self::Default && default_name(flavour).is_none() {
             bail!("the flavour {flavour} has no base image; leave `--base` and its like out");
         }
-        Ok(wanted)
+        Ok(choice)
     }
 
-    /// The base that the image at hand was built on; the flavour's own without one.
-    pub(super) fn as_before(flavour: Flavour, recorded: Option<Base>) -> Self {
+    /// The choice that an existing image was built with, read from the base in its labels.
+    pub(super) fn of_image(flavour: Flavour, recorded: Option<Base>) -> Self {
         match recorded.map(|base| base.name) {
             Some(name) if name == bootstrap::IMAGE => Self::Bootstrap,
             Some(name) if Some(name.as_str()) != default_name(flavour) => Self::Named(name),
@@ -60,12 +62,12 @@ impl Wanted {
         }
     }
 
-    /// The base that decides over the image, as far as it is known before anything is fetched:
-    /// `local` is the content of an image by that name, `recorded` the base of the image at hand.
+    /// The base as an input of the image, as far as it is known before a pull. `content` looks up the
+    /// content of a local image, `recorded` is the base of the existing image.
     pub(super) fn expected(
         &self,
         flavour: Flavour,
-        local: impl FnOnce(&str) -> anyhow::Result<Option<String>>,
+        content: impl FnOnce(&str) -> anyhow::Result<Option<String>>,
         recorded: Option<&Base>,
     ) -> anyhow::Result<Option<Base>> {
         let Some(name) = self.name(flavour) else { return Ok(None) };
@@ -73,16 +75,16 @@ impl Wanted {
         if *self == Self::Default {
             return Ok(Some(base(None)));
         }
-        // What the image at hand was built from is enough, also when it has been removed since.
+        // An image stays up to date when its base is removed.
         let known = || recorded.filter(|base| base.name == name).and_then(|base| base.id.clone());
-        Ok(Some(base(local(name)?.or_else(known))))
+        Ok(Some(base(content(name)?.or_else(known))))
     }
 
-    /// Fetches or makes the base where it is not at hand.
+    /// Pulls or makes the base if the engine does not have it.
     ///
     /// # Errors
-    /// When it cannot be had.
-    pub(super) fn ready(
+    /// When that fails.
+    pub(super) fn ensure(
         &self,
         sh: &Shell,
         builder: &Builder,
@@ -127,10 +129,10 @@ impl Wanted {
         if builder.pull(sh, name)? {
             return Ok(());
         }
-        bail!(self.not_pulled(builder.program(), name, flavour))
+        bail!(self.pull_failed(builder.program(), name, flavour))
     }
 
-    fn not_pulled(&self, program: &str, name: &str, flavour: Flavour) -> String {
+    fn pull_failed(&self, program: &str, name: &str, flavour: Flavour) -> String {
         let made = format!("`cargo xtask build-image --flavour {flavour} --bootstrap-base`");
         let remedy = match self {
             Self::Named(_) => {
@@ -149,57 +151,58 @@ impl Wanted {
 mod tests {
     use contract::Flavour;
 
-    use super::{Base, Wanted, bootstrap};
+    use super::{Base, BaseChoice, bootstrap};
 
     #[test]
-    fn a_base_that_was_chosen_before_is_chosen_again() {
+    fn rebuild_uses_the_base_of_the_existing_image() {
         let before = |name: &str| {
-            Wanted::as_before(Flavour::Cpu, Some(Base { name: name.to_owned(), id: None }))
+            BaseChoice::of_image(Flavour::Cpu, Some(Base { name: name.to_owned(), id: None }))
         };
-        assert_eq!(before(bootstrap::IMAGE), Wanted::Bootstrap);
-        assert_eq!(before("mine:1"), Wanted::Named("mine:1".to_owned()));
-        assert_eq!(before("debian:trixie-slim"), Wanted::Default);
-        assert_eq!(Wanted::as_before(Flavour::Cpu, None), Wanted::Default);
+        assert_eq!(before(bootstrap::IMAGE), BaseChoice::Bootstrap);
+        assert_eq!(before("mine:1"), BaseChoice::Named("mine:1".to_owned()));
+        assert_eq!(before("debian:trixie-slim"), BaseChoice::Default);
+        assert_eq!(BaseChoice::of_image(Flavour::Cpu, None), BaseChoice::Default);
     }
 
     #[test]
-    fn flags_name_the_base() {
-        let wanted = |flavour, named: Option<&str>, bootstrap| {
-            Wanted::new(flavour, named.map(str::to_owned), bootstrap)
+    fn flags_choose_the_base() {
+        let choice = |flavour, named: Option<&str>, bootstrap| {
+            BaseChoice::new(flavour, named.map(str::to_owned), bootstrap)
         };
-        assert_eq!(wanted(Flavour::Smoke, None, false).unwrap(), Wanted::Default);
-        assert_eq!(wanted(Flavour::Cpu, None, true).unwrap(), Wanted::Bootstrap);
-        let named = wanted(Flavour::Cuda, Some("x"), false).unwrap();
-        assert_eq!(named, Wanted::Named("x".to_owned()));
-        insta::assert_snapshot!(wanted(Flavour::Smoke, None, true).unwrap_err(), @"the flavour smoke has no base image; leave `--base` and its like out");
+        assert_eq!(choice(Flavour::Smoke, None, false).unwrap(), BaseChoice::Default);
+        assert_eq!(choice(Flavour::Cpu, None, true).unwrap(), BaseChoice::Bootstrap);
+        let named = choice(Flavour::Cuda, Some("x"), false).unwrap();
+        assert_eq!(named, BaseChoice::Named("x".to_owned()));
+        insta::assert_snapshot!(choice(Flavour::Smoke, None, true).unwrap_err(), @"the flavour smoke has no base image; leave `--base` and its like out");
     }
 
     #[test]
-    fn a_default_base_is_its_reference_and_another_is_its_content() {
-        let named = Wanted::Named("x".to_owned());
+    fn default_base_is_identified_by_reference_and_others_by_content() {
+        let named = BaseChoice::Named("x".to_owned());
         let base = |name: &str, id: Option<&str>| Base {
             name: name.to_owned(),
             id: id.map(str::to_owned),
         };
-        let expected = |wanted: &Wanted, local: Option<&str>, recorded: Option<&Base>| {
+        let expected = |choice: &BaseChoice, local: Option<&str>, recorded: Option<&Base>| {
             let local = local.map(str::to_owned);
-            wanted.expected(Flavour::Cpu, |_| Ok(local), recorded).unwrap().unwrap()
+            choice.expected(Flavour::Cpu, |_| Ok(local), recorded).unwrap().unwrap()
         };
-        let default = expected(&Wanted::Default, Some("1"), None);
+        let default = expected(&BaseChoice::Default, Some("1"), None);
         assert_eq!(default, base("debian:trixie-slim", None));
         let old = base("x", Some("0"));
         assert_eq!(expected(&named, Some("1"), Some(&old)), base("x", Some("1")));
         assert_eq!(expected(&named, None, Some(&old)), old);
         assert_eq!(expected(&named, None, Some(&base("y", Some("0")))), base("x", None));
-        let smoke = Wanted::Default.expected(Flavour::Smoke, |_| Ok(None), None);
+        let smoke = BaseChoice::Default.expected(Flavour::Smoke, |_| Ok(None), None);
         assert_eq!(smoke.unwrap(), None);
     }
 
     #[test]
-    fn a_failed_pull_says_what_to_do() {
-        let says = |wanted: Wanted| wanted.not_pulled("docker", "debian:trixie-slim", Flavour::Cpu);
-        insta::assert_snapshot!(says(Wanted::Default), @"the base image `debian:trixie-slim` is not at hand and cannot be pulled; docker says above why. Where no registry answers, make a Debian base on this machine, `cargo xtask build-image --flavour cpu --bootstrap-base`, or name an image at hand by `--base IMAGE`");
-        let named = says(Wanted::Named("x".to_owned()));
+    fn failed_pull_names_the_remedies() {
+        let says =
+            |choice: BaseChoice| choice.pull_failed("docker", "debian:trixie-slim", Flavour::Cpu);
+        insta::assert_snapshot!(says(BaseChoice::Default), @"the base image `debian:trixie-slim` is not at hand and cannot be pulled; docker says above why. Where no registry answers, make a Debian base on this machine, `cargo xtask build-image --flavour cpu --bootstrap-base`, or name an image at hand by `--base IMAGE`");
+        let named = says(BaseChoice::Named("x".to_owned()));
         assert!(named.ends_with("or check its name (`docker image ls` lists what is at hand)"));
     }
 }

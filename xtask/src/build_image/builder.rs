@@ -1,4 +1,6 @@
-//! The engine that builds an image, asked through its client.
+//! Docker or Podman as the builder and store of images.
+
+mod image;
 
 use std::path::Path;
 
@@ -7,99 +9,97 @@ use contract::{Flavour, label};
 use engine::Engine;
 use xshell::{Shell, cmd};
 
-use super::{
-    labels::{self, Base},
-    local::{self, Local},
-};
-use crate::tool;
+pub(super) use self::image::LocalImage;
+use super::labels::{self, Base};
+use crate::process;
 
-/// An engine that builds images and keeps them, by the program of its client.
+/// An engine that builds and stores images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Builder {
+    /// Name or path of its client.
     program: String,
 }
 
 impl Builder {
-    /// The one that runs `engine`'s containers.
+    /// The builder of the engine that runs containers.
     pub(crate) fn of(engine: &Engine) -> Self {
         Self { program: engine.program.clone() }
     }
 
-    /// The first that answers, of those that are `asked` for: by default Docker, then Podman.
+    /// The requested engine, or the first of Docker and Podman that answers.
     ///
     /// # Errors
-    /// When none does.
-    pub(super) fn find(sh: &Shell, asked: Option<&str>) -> anyhow::Result<Self> {
-        let programs = asked.map_or(vec!["docker", "podman"], |asked| vec![asked]);
-        let mut refused = vec![];
+    /// When no engine answers.
+    pub(super) fn find(sh: &Shell, requested: Option<&str>) -> anyhow::Result<Self> {
+        let programs = requested.map_or(vec!["docker", "podman"], |program| vec![program]);
+        let mut errors = vec![];
         for program in programs {
             let builder = Self { program: program.to_owned() };
             match builder.inspect(sh, &[Flavour::Smoke.image()]) {
                 Ok(_) => return Ok(builder),
-                Err(error) => refused.push(format!("{error:#}")),
+                Err(error) => errors.push(format!("{error:#}")),
             }
         }
         Err(anyhow!(
             "{}; without a container: `cargo xtask smoke --engine host`",
-            refused.join("; nor does Podman serve: ")
+            errors.join("; nor does Podman serve: ")
         ))
     }
 
-    /// The client's program.
+    /// Name or path of the client.
     pub(super) fn program(&self) -> &str {
         &self.program
     }
 
-    /// Looks for images; one that is missing is left out.
+    /// Inspects images. Images that the engine does not have are missing from the result.
     ///
     /// # Errors
     /// When the engine does not answer.
-    pub(super) fn inspect(&self, sh: &Shell, images: &[String]) -> anyhow::Result<Vec<Local>> {
+    pub(super) fn inspect(&self, sh: &Shell, images: &[String]) -> anyhow::Result<Vec<LocalImage>> {
         let program = &self.program;
         let output = cmd!(sh, "{program} image inspect {images...}").ignore_status().output();
         let output = output.with_context(|| format!("{program} is missing; install {program}"))?;
-        let says = String::from_utf8_lossy(&output.stderr);
-        if !output.status.success() && !is_missing(&says) {
-            let says = says.trim().lines().next().unwrap_or("nothing");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        if !output.status.success() && !is_not_found(&stderr) {
+            let says = stderr.trim().lines().next().unwrap_or("nothing");
             bail!(
                 "{program} does not answer and says: {says}; is its daemon running, and may you use \
                  it?"
             );
         }
         let json = String::from_utf8_lossy(&output.stdout);
-        local::parse(&json)
+        image::parse(&json)
             .with_context(|| format!("reading what `{program} image inspect` says: {json:?}"))
     }
 
-    /// The content of an image, if the engine has it.
+    /// Content digest of an image. None if the engine does not have the image.
     ///
     /// # Errors
     /// When the engine does not answer.
     pub(super) fn content(&self, sh: &Shell, image: &str) -> anyhow::Result<Option<String>> {
-        Ok(self.inspect(sh, &[image.to_owned()])?.pop().map(|local| local.content))
+        Ok(self.inspect(sh, &[image.to_owned()])?.pop().map(|image| image.content))
     }
 
-    /// Fetches an image from its registry, and shows what the engine says. Whether it came is the
-    /// answer.
+    /// Pulls an image from its registry. Returns whether the engine succeeded.
     ///
     /// # Errors
     /// When the client cannot be started.
     pub(super) fn pull(&self, sh: &Shell, image: &str) -> anyhow::Result<bool> {
         let program = &self.program;
         if program == "docker" {
-            return Ok(tool::live(cmd!(sh, "{program} pull {image}"), &[])?.success());
+            return Ok(process::stream(cmd!(sh, "{program} pull {image}"), &[])?.success());
         }
-        // Podman has no registry of its own to look in, and asks which one is meant.
+        // Podman has no default registry, and prompts for one when the name has none.
         let full = full_name(image);
-        Ok(tool::live(cmd!(sh, "{program} pull {full}"), &[])?.success()
+        Ok(process::stream(cmd!(sh, "{program} pull {full}"), &[])?.success()
             && (full == image
-                || tool::live(cmd!(sh, "{program} tag {full} {image}"), &[])?.success()))
+                || process::stream(cmd!(sh, "{program} tag {full} {image}"), &[])?.success()))
     }
 
-    /// Makes the image `image` of an archive of its files, and shows what the engine says.
+    /// Imports an archive of files as the image `image`.
     ///
     /// # Errors
-    /// When the engine does not take it.
+    /// When the engine fails.
     pub(super) fn import(
         &self,
         sh: &Shell,
@@ -109,14 +109,15 @@ impl Builder {
     ) -> anyhow::Result<()> {
         let program = &self.program;
         let changes = changes.iter().flat_map(|change| ["--change", change]);
-        let status = tool::live(cmd!(sh, "{program} import {changes...} {archive} {image}"), &[])?;
+        let status =
+            process::stream(cmd!(sh, "{program} import {changes...} {archive} {image}"), &[])?;
         if !status.success() {
             bail!("`{program} import` of the base image failed ({status}) and says above why");
         }
         Ok(())
     }
 
-    /// Builds one target of the Dockerfile in `context`, and shows what the engine says.
+    /// Builds the target `flavour` of the Dockerfile in `context`.
     ///
     /// # Errors
     /// When the build fails.
@@ -130,7 +131,7 @@ impl Builder {
         context: &[u8],
     ) -> anyhow::Result<()> {
         let (program, arguments) = (&self.program, build_arguments(flavour, base, tags, labels));
-        let status = tool::live(cmd!(sh, "{program} {arguments...}"), context)?;
+        let status = process::stream(cmd!(sh, "{program} {arguments...}"), context)?;
         if !status.success() {
             bail!(
                 "`{program} build` of the {flavour} image failed ({status}) and says above why; when \
@@ -140,48 +141,46 @@ impl Builder {
         Ok(())
     }
 
-    /// Removes images that a later build of `flavour` has replaced, unless a container needs them, and
-    /// stages that nothing is built on any more: the older builder leaves them behind as images without
-    /// a name. The newest environments stay, as they make the next build short, and one may be that of
-    /// a build at work beside this one. Nothing depends on all this: a failure is a warning.
+    /// Removes replaced images of `flavour` that no container uses, and untagged build stages, which
+    /// Docker's older builder leaves behind. The newest environments stay: they make the next build
+    /// short, and a concurrent build may use one. A failure is returned as a warning.
     pub(super) fn prune(&self, sh: &Shell, flavour: Flavour) -> Option<String> {
         let program = &self.program;
         let prune = |filters: &[String]| {
             let filters = filters.iter().flat_map(|filter| ["--filter", filter]);
-            said(cmd!(sh, "{program} image prune --force {filters...}"))
+            stdout(cmd!(sh, "{program} image prune --force {filters...}"))
         };
         let stage = |name: &str| format!("label={}={name}", labels::STAGE);
         let environments = || {
             let stage = stage(&format!("environment-{flavour}"));
             let list = cmd!(sh, "{program} image ls --quiet --no-trunc --filter dangling=true");
-            // The newest comes first.
-            let old = said(list.args(["--filter", &stage]))?;
+            // The list begins with the newest.
+            let old = stdout(list.args(["--filter", &stage]))?;
             let old = old.lines().skip(KEPT).collect::<Vec<_>>();
             if old.is_empty() {
                 Ok(String::new())
             } else {
-                said(cmd!(sh, "{program} image rm {old...}"))
+                stdout(cmd!(sh, "{program} image rm {old...}"))
             }
         };
         let pruned = prune(&[format!("label={}={flavour}", label::FLAVOUR)])
-            // A build at work beside this one may need its own.
+            // A concurrent build may need a younger one.
             .and_then(|_| prune(&[stage("smoke"), "until=1h".to_owned()]))
             .and_then(|_| environments());
         pruned.err().map(|error| not_pruned(program, flavour, &error))
     }
 }
 
-/// Environments of a flavour that stay for later builds.
+/// Number of environments per flavour that are kept for later builds.
 const KEPT: usize = 2;
 
-/// Whether this complaint is that an image is not there: Docker's, or Podman's.
-fn is_missing(says: &str) -> bool {
-    let says = says.to_lowercase();
-    says.contains("no such image") || says.contains("image not known")
+/// Whether Docker or Podman reports that an image does not exist.
+fn is_not_found(stderr: &str) -> bool {
+    let stderr = stderr.to_lowercase();
+    stderr.contains("no such image") || stderr.contains("image not known")
 }
 
-/// The name of an image with its registry and folder, which Docker leaves out where they are its
-/// own.
+/// The name of an image with the registry and namespace that Docker assumes.
 fn full_name(image: &str) -> String {
     match image.split_once('/') {
         None => format!("docker.io/library/{image}"),
@@ -190,7 +189,7 @@ fn full_name(image: &str) -> String {
     }
 }
 
-/// What is asked for. Builder and proxies are the caller's, by Docker's own variables.
+/// Arguments of `docker build`. Docker itself reads the variables that choose a builder and proxies.
 fn build_arguments(
     flavour: Flavour,
     base: Option<&Base>,
@@ -199,7 +198,7 @@ fn build_arguments(
 ) -> Vec<String> {
     let mut arguments = vec!["build".to_owned(), "--target".to_owned(), flavour.name().to_owned()];
     let mut add = |option: &str, value: String| arguments.extend([option.to_owned(), value]);
-    // By its name, as BuildKit takes no id.
+    // BuildKit accepts a name here, not an id.
     if let Some(Base { name, id: _ }) = base {
         add("--build-arg", format!("BASE={name}"));
         add("--build-arg", format!("FLAVOUR={flavour}"));
@@ -210,8 +209,8 @@ fn build_arguments(
     arguments
 }
 
-/// What a command prints, or what it says of its failure.
-fn said(command: xshell::Cmd<'_>) -> Result<String, String> {
+/// Standard output of a command, or the reason of its failure.
+fn stdout(command: xshell::Cmd<'_>) -> Result<String, String> {
     match command.ignore_status().output() {
         Ok(output) if output.status.success() => {
             Ok(String::from_utf8_lossy(&output.stdout).into_owned())
@@ -221,8 +220,8 @@ fn said(command: xshell::Cmd<'_>) -> Result<String, String> {
     }
 }
 
-fn not_pruned(program: &str, flavour: Flavour, said: &str) -> String {
-    let said = said.trim().lines().next().unwrap_or("nothing");
+fn not_pruned(program: &str, flavour: Flavour, reason: &str) -> String {
+    let said = reason.trim().lines().next().unwrap_or("nothing");
     format!(
         "replaced {flavour} images could not be removed, and fill the disk until the next build \
          removes them: `{program} image` says: {said}"
@@ -233,10 +232,10 @@ fn not_pruned(program: &str, flavour: Flavour, said: &str) -> String {
 mod tests {
     use contract::Flavour;
 
-    use super::{Base, build_arguments, full_name, is_missing, not_pruned};
+    use super::{Base, build_arguments, full_name, is_not_found, not_pruned};
 
     #[test]
-    fn a_prune_that_failed_is_a_warning_of_one_line() {
+    fn failed_prune_is_a_warning_of_one_line() {
         let warning =
             not_pruned("docker", Flavour::Smoke, "Error: a prune operation is running\nmore\n");
         assert!(warning.starts_with("replaced smoke images could not be removed"), "{warning}");
@@ -245,14 +244,14 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_image_is_told_from_a_missing_engine() {
-        assert!(is_missing("Error: No such image: ai_energy_score:smoke\n"));
-        assert!(is_missing("Error: inspecting object: ai_energy_score:smoke: image not known\n"));
-        assert!(!is_missing("Cannot connect to the Docker daemon at unix:///x. Is it running?"));
+    fn missing_image_is_not_a_missing_engine() {
+        assert!(is_not_found("Error: No such image: ai_energy_score:smoke\n"));
+        assert!(is_not_found("Error: inspecting object: ai_energy_score:smoke: image not known\n"));
+        assert!(!is_not_found("Cannot connect to the Docker daemon at unix:///x. Is it running?"));
     }
 
     #[test]
-    fn a_name_without_a_registry_means_dockers() {
+    fn name_without_a_registry_means_docker_hub() {
         let cases = [
             ("debian:trixie-slim", "docker.io/library/debian:trixie-slim"),
             ("pytorch/pytorch:2", "docker.io/pytorch/pytorch:2"),
@@ -266,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn docker_is_asked_for_a_target_on_a_base() {
+    fn build_arguments_have_target_base_tags_and_labels() {
         let ask = |flavour, base: Option<(&str, Option<&str>)>| {
             let base = base.map(|(name, id)| Base { name: name.into(), id: id.map(str::to_owned) });
             let labels = [("org.example", "two words".to_owned())];

@@ -1,4 +1,4 @@
-//! Certificates of the network's own authority, for the stage that fetches packages.
+//! CA certificates of the network, for the build stage that downloads packages.
 
 use std::{
     ffi::OsString,
@@ -8,14 +8,14 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
-/// The variable that OpenSSL, and so most programs, read.
+/// The environment variable that OpenSSL reads, and with it most programs.
 pub(super) const VARIABLE: &str = "SSL_CERT_FILE";
 
-/// Reads the bundle that the flag or the variable names. The variable is often set for others, so
-/// that what it names may be missing.
+/// Reads the bundle that the flag or the variable names. A variable that names a missing file is
+/// ignored, because it is often set for other programs.
 ///
 /// # Errors
-/// When what the flag names cannot be read or is no bundle.
+/// When the file cannot be read or has no PEM certificate.
 pub(super) fn read(
     flag: Option<&Path>,
     variable: Option<OsString>,
@@ -27,8 +27,8 @@ pub(super) fn read(
     };
     let bundle = fs::read(&path)
         .with_context(|| format!("reading the CA bundle `{}`; {remedy}", path.display()))?;
-    let mark = b"-----BEGIN CERTIFICATE-----";
-    if !bundle.windows(mark.len()).any(|text| text == mark) {
+    let header = b"-----BEGIN CERTIFICATE-----";
+    if !bundle.windows(header.len()).any(|text| text == header) {
         bail!("`{}` is no CA bundle: it holds no PEM certificate; {remedy}", path.display());
     }
     Ok(Some(bundle))
@@ -41,7 +41,7 @@ mod tests {
     use super::read;
 
     #[test]
-    fn the_flag_wins_and_must_be_right() {
+    fn flag_overrides_the_variable_and_must_name_a_bundle() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let pem = |name: &str| {

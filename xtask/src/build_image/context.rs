@@ -1,58 +1,54 @@
-//! The build context: exactly the files that the Dockerfile copies, with our modes, the same
-//! bytes every time.
+//! The build context: exactly the files that the Dockerfile copies, as a reproducible archive.
+
+mod entry;
+pub(super) mod stacks;
 
 use std::path::Path;
 
 use anyhow::Context as _;
 use contract::{Flavour, path};
 
-use super::{
-    entry::{Content, Entry, PLAIN, read},
-    stacks,
-};
+pub(super) use self::entry::{Content, Entry};
+use self::entry::{EXECUTABLE, READABLE, WORLD_WRITABLE};
 
-/// The Dockerfile, below the workspace's root and at the top of the context.
+/// The Dockerfile, relative to the workspace.
 pub(super) const DOCKERFILE: &str = "docker/Dockerfile";
 
-/// What the Dockerfile copies into every flavour.
+/// Folder of the files that the Dockerfile copies into every flavour.
 pub(super) const ROOTFS: &str = "rootfs";
-/// What it copies into an empty base.
+/// Folder of the files that it also copies where there is no base image.
 pub(super) const SCRATCH: &str = "scratch";
 
-/// Accounts of an image without any: root and a user, whose name every uid answers to by `$USER`.
+/// Accounts where there is no base image. Every uid answers to the name `user`, by `$USER`.
 const PASSWD: &str =
     "root:x:0:0:root:/root:/sbin/nologin\nuser:x:1000:1000:user:/home/user:/sbin/nologin\n";
 const GROUP: &str = "root:x:0:\nuser:x:1000:\n";
 
-/// Mode of a folder that any uid may write to.
-const OPEN: u32 = 0o1777;
-
-/// All of the context but the program, which is a result itself: what an image of `flavour` is
-/// made from.
+/// The context of `flavour` without the entrypoint, which is a build result.
 ///
 /// # Errors
 /// When a source cannot be read.
 pub(super) fn sources(root: &Path, flavour: Flavour) -> anyhow::Result<Vec<Entry>> {
     let mut entries = skeleton();
     entries.extend(stacks::entries(root, flavour)?);
-    entries.push(Entry::file("Dockerfile", 0o644, read(&root.join(DOCKERFILE))?));
+    entries.push(Entry::read("Dockerfile", READABLE, &root.join(DOCKERFILE))?);
     Ok(entries)
 }
 
-/// The part of it that is decided here.
+/// Accounts, and the folders that every image has.
 fn skeleton() -> Vec<Entry> {
     let mut entries = Vec::new();
-    add_folders(&mut entries, SCRATCH, "/etc", PLAIN);
+    add_folders(&mut entries, SCRATCH, "/etc", EXECUTABLE);
     for (path, text) in [("/etc/passwd", PASSWD), ("/etc/group", GROUP)] {
-        entries.push(Entry::file(&format!("{SCRATCH}{path}"), 0o644, text.into()));
+        entries.push(Entry::file(&format!("{SCRATCH}{path}"), READABLE, text.into()));
     }
-    add_folders(&mut entries, SCRATCH, "/tmp", OPEN);
-    for open in [path::HOME, path::HF_HOME, path::RESULTS, path::HUB_CACHE] {
-        add_folders(&mut entries, ROOTFS, open, OPEN);
+    add_folders(&mut entries, SCRATCH, "/tmp", WORLD_WRITABLE);
+    for writable in [path::HOME, path::HF_HOME, path::RESULTS, path::HUB_CACHE] {
+        add_folders(&mut entries, ROOTFS, writable, WORLD_WRITABLE);
     }
     for file in [path::TOKEN, path::ENTRYPOINT] {
         let (folder, _name) = file.rsplit_once('/').expect("the contract's paths are absolute");
-        add_folders(&mut entries, ROOTFS, folder, PLAIN);
+        add_folders(&mut entries, ROOTFS, folder, EXECUTABLE);
     }
     entries
 }
@@ -68,29 +64,29 @@ pub(super) fn archive(
     ca_bundle: Option<Vec<u8>>,
 ) -> anyhow::Result<Vec<u8>> {
     let mut entries = sources(root, flavour)?;
-    entries.push(Entry::file(&format!("{ROOTFS}{}", path::ENTRYPOINT), PLAIN, read(program)?));
+    entries.push(Entry::read(&format!("{ROOTFS}{}", path::ENTRYPOINT), EXECUTABLE, program)?);
     entries.extend(ca_bundle.map(stacks::ca_bundle));
     pack(&entries).context("packing the build context")
 }
 
-/// Adds a folder and those above it, once each. Below an open folder all are open: whoever may
-/// write to the home folder expects to write to `.cache` in it.
+/// Adds a folder and its parents, once each. Folders below a writable one are writable, too: a
+/// program that writes to the home folder also writes to `.cache` in it.
 fn add_folders(entries: &mut Vec<Entry>, tree: &str, path: &str, mode: u32) {
     let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
-    let mut above = PLAIN;
+    let mut parent = EXECUTABLE;
     for end in ends {
         let folder = format!("{tree}{}", &path[..end]);
         match entries.iter().find(|entry| entry.path == folder) {
-            Some(known) => above = known.mode,
+            Some(known) => parent = known.mode,
             None => {
-                above = if end == path.len() { mode } else { above };
-                entries.push(Entry::folder(&folder, above));
+                parent = if end == path.len() { mode } else { parent };
+                entries.push(Entry::folder(&folder, parent));
             }
         }
     }
 }
 
-/// Entries as a tar archive, owned by root and without times.
+/// A tar archive without owners and times, so that equal entries make equal archives.
 fn pack(entries: &[Entry]) -> std::io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
     for Entry { path, mode, content } in entries {
@@ -113,18 +109,12 @@ mod tests {
 
     use contract::{Flavour, path};
 
-    use super::{Content, Entry, archive, skeleton, sources};
+    use super::{archive, skeleton, sources};
     use crate::workspace;
 
     #[test]
-    fn any_uid_may_write_where_the_contract_says() {
-        let list = skeleton()
-            .into_iter()
-            .map(|Entry { path, mode, content }| match content {
-                Content::Folder => format!("{mode:04o} {path}/\n"),
-                Content::File(_) => format!("{mode:04o} {path}\n"),
-            })
-            .collect::<String>();
+    fn any_uid_can_write_to_home_results_and_cache() {
+        let list = skeleton().iter().map(ToString::to_string).collect::<String>();
         insta::assert_snapshot!(list, @r"
         0755 scratch/
         0755 scratch/etc/
@@ -147,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_archive_is_the_same_every_time() {
+    fn equal_sources_make_equal_archives() {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("program");
         fs::write(&program, "elf").unwrap();

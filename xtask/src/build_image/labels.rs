@@ -1,19 +1,19 @@
-//! What an image says of itself.
+//! Labels of the images.
 
 use contract::{Flavour, label};
 use xshell::{Shell, cmd};
 
-/// A base image, as far as it decides over what is built on it.
+/// The identity of a base image, as an input of the images on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Base {
-    /// Its reference.
+    /// Reference of the base.
     pub(super) name: String,
-    /// Content of the image that was named by hand: its tag may move. None for a default, which is
-    /// what its reference says.
+    /// Digest of its content, if the user chose the base: its tag may move. Not set for a default
+    /// base, which its reference identifies.
     pub(super) id: Option<String>,
 }
 
-/// The labels that are inputs themselves.
+/// Labels that depend on the flavour and the version alone. They are inputs of the image.
 pub(super) fn fixed(flavour: Flavour) -> Vec<(&'static str, String)> {
     vec![
         ("org.opencontainers.image.title", format!("AIEnergyScore, {flavour}")),
@@ -25,16 +25,15 @@ pub(super) fn fixed(flavour: Flavour) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Reference of the base.
+/// Label with the reference of the base.
 pub(super) const BASE_NAME: &str = "org.opencontainers.image.base.name";
-/// Content of a base that was named by hand.
+/// Label with the content digest of a base that the user chose.
 pub(super) const BASE_ID: &str = "org.aienergyscore.base-id";
 
-/// On the last layer of a build stage whose name is its value, so that it is found when a later
-/// build has replaced it.
+/// Label with the name of a build stage, on its last layer. `prune` finds replaced stages by it.
 pub(super) const STAGE: &str = "org.aienergyscore.stage";
 
-/// All labels of an image that is made from `inputs` on `base`.
+/// All labels of an image with the digest `inputs` on `base`.
 pub(super) fn all(
     flavour: Flavour,
     base: Option<&Base>,
@@ -51,8 +50,8 @@ pub(super) fn all(
     labels
 }
 
-/// The commit of this tree, marked when the tree differs from it; none outside of git. It is no
-/// input: a commit that leaves the sources alone does not outdate an image.
+/// The commit of this tree, with `-dirty` if files differ from it. None outside of git. It is not an
+/// input of the image: a commit that changes no source does not cause a rebuild.
 pub(super) fn revision(sh: &Shell) -> Option<String> {
     let commit = cmd!(sh, "git rev-parse --verify --quiet HEAD").quiet().ignore_stderr();
     let commit = commit.read().ok()?;

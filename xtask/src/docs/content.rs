@@ -1,23 +1,23 @@
-//! What a snippet shows, and how Markdown writes it.
+//! The content of a snippet, and its Markdown.
 
-/// What a snippet shows.
+/// The content of a snippet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Content {
-    /// Text for a POSIX shell.
+    /// Commands for a POSIX shell.
     Shell(String),
-    /// Text to be shown as it is.
+    /// Preformatted text.
     Text(String),
     /// A table; its cells are Markdown.
     Table {
-        /// The columns' titles.
+        /// Titles of the columns.
         head: Vec<&'static str>,
-        /// A cell per column each.
+        /// Rows with one cell per column.
         rows: Vec<Vec<String>>,
     },
 }
 
 impl Content {
-    /// The lines between the marks, the last one ended, too.
+    /// The Markdown between the markers, with a newline at its end.
     pub(super) fn render(&self) -> String {
         match self {
             Self::Shell(text) => format!("```sh\n{text}\n```\n"),
@@ -31,6 +31,11 @@ impl Content {
     }
 }
 
+/// Text in Markdown's code style.
+pub(super) fn code(text: &str) -> String {
+    format!("`{text}`")
+}
+
 fn markdown_row(cells: &[String]) -> String {
     let cells = cells.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " "));
     format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
@@ -41,7 +46,7 @@ mod tests {
     use super::Content;
 
     #[test]
-    fn tables_and_commands_are_markdown() {
+    fn tables_and_commands_become_markdown() {
         let table = Content::Table {
             head: vec!["Name", "Meaning"],
             rows: vec![vec!["`A`".into(), "one|two".into()], vec!["`LONG`".into(), "x".into()]],

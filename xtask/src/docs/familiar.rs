@@ -3,15 +3,13 @@
 
 use anyhow::ensure;
 use contract::{Flavour, env, path};
-use runner::{
-    engine::{Engine, Mode},
-    plan::{Access, Identity, Mount, RunPlan},
-    shell::{CommandLine, Part, Piece, Word},
-};
+use engine::{Engine, Mode};
+use host::shell::{CommandLine, Part, Piece, Word};
+use plan::run_plan::{Access, Identity, Mount, RunPlan};
 
 use super::{
-    commands::{Example, PORTABLE, making_folders, plan},
     content::Content,
+    examples::{Example, PORTABLE, make_folders, plan},
 };
 
 /// The familiar recipe for the run that `example` plans.
@@ -20,7 +18,7 @@ use super::{
 /// When the recipe would not do what the example does.
 pub(super) fn recipe(example: &Example) -> anyhow::Result<Content> {
     let plan = plan(example, &Engine::typical(Mode::DockerRootful))?;
-    let commands = [making_folders(&plan), docker_run(&plan)?];
+    let commands = [make_folders(&plan), docker_run(&plan)?];
     Ok(Content::Shell(commands.map(|command| command.to_shell(PORTABLE)).join("\n")))
 }
 
@@ -58,7 +56,7 @@ fn volume(mount: &Mount) -> Vec<Word> {
 #[cfg(test)]
 mod tests {
     use super::recipe;
-    use crate::docs::commands::{NATIVE, OFFLINE, VLLM};
+    use crate::docs::examples::{NATIVE, OFFLINE, VLLM};
 
     #[test]
     fn recipe_has_the_user_the_mounts_and_the_home() {

@@ -1,4 +1,4 @@
-//! The files that show snippets.
+//! The files that contain snippets.
 
 use std::{
     collections::BTreeSet,
@@ -10,29 +10,29 @@ use anyhow::Context as _;
 use similar::TextDiff;
 
 use super::{
-    fault::Fault,
+    diagnostic::Diagnostic,
     regions::{self, Rendered},
     snippets::Snippet,
 };
 
-/// The folder of the helpers, whose Markdown files are guides.
-const HELPERS: &str = "ai_helpers";
+/// The folder whose Markdown files are guides, besides the README.
+const FOLDER: &str = "ai_helpers";
 
-/// A guide, as it is and as it should be.
+/// A guide, with its current and its regenerated text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Guide {
-    /// Its path below the root.
+    /// Path relative to the root.
     pub(crate) name: String,
-    /// Its whole path, links followed.
+    /// Absolute path without symlinks.
     pub(crate) path: PathBuf,
-    /// As it is.
+    /// Current text.
     pub(crate) text: String,
-    /// As it should be.
+    /// Regenerated text.
     pub(crate) rendered: String,
 }
 
 impl Guide {
-    /// What would change, as a unified diff; empty when nothing would.
+    /// A unified diff from the current to the regenerated text. Empty if they are equal.
     pub(crate) fn diff(&self) -> String {
         let Self { name, path: _, text, rendered } = self;
         TextDiff::from_lines(text, rendered)
@@ -42,18 +42,18 @@ impl Guide {
     }
 }
 
-/// Every guide below `root`, not rendered yet.
+/// Reads every guide below `root`. Their regenerated text is the current one.
 pub(super) fn read_all(root: &Path) -> anyhow::Result<Vec<Guide>> {
-    let helpers = root.join(HELPERS);
-    let listing = || format!("listing the guides in `{}`", helpers.display());
+    let folder = root.join(FOLDER);
+    let listing = || format!("listing the guides in `{}`", folder.display());
     let mut pages = vec![];
-    for entry in fs::read_dir(&helpers).with_context(listing)? {
+    for entry in fs::read_dir(&folder).with_context(listing)? {
         let name = entry.with_context(listing)?.file_name();
         pages.extend(name.to_str().filter(|name| name.ends_with(".md")).map(str::to_owned));
     }
     pages.sort();
-    let helpers = pages.into_iter().map(|page| format!("{HELPERS}/{page}"));
-    std::iter::once("README.md".to_owned()).chain(helpers).map(|name| read(root, name)).collect()
+    let pages = pages.into_iter().map(|page| format!("{FOLDER}/{page}"));
+    std::iter::once("README.md".to_owned()).chain(pages).map(|name| read(root, name)).collect()
 }
 
 fn read(root: &Path, name: String) -> anyhow::Result<Guide> {
@@ -64,29 +64,31 @@ fn read(root: &Path, name: String) -> anyhow::Result<Guide> {
     Ok(Guide { name, path, rendered: text.clone(), text })
 }
 
-/// The guides with their regions filled in, and all that is wrong with them: a snippet that no
-/// guide shows is a fault of its own line.
-pub(super) fn render_all(mut guides: Vec<Guide>, snippets: &[Snippet]) -> (Vec<Guide>, Vec<Fault>) {
+/// Regenerates the guides. The diagnostics include every snippet that no guide contains.
+pub(super) fn render_all(
+    mut guides: Vec<Guide>,
+    snippets: &[Snippet],
+) -> (Vec<Guide>, Vec<Diagnostic>) {
     let mut shown = BTreeSet::new();
-    let mut all_faults = vec![];
+    let mut diagnostics = vec![];
     for guide in &mut guides {
         let body = |name: &str| {
             let snippet = snippets.iter().find(|snippet| snippet.name == name)?;
             Some(snippet.content.render())
         };
-        let Rendered { text, used, faults } = regions::render(&guide.text, body);
+        let Rendered { text, used, errors } = regions::render(&guide.text, body);
         guide.rendered = text;
         shown.extend(used);
-        let here = |(line, what)| Fault { file: guide.name.clone(), line, what };
-        all_faults.extend(faults.into_iter().map(here));
+        let here = |(line, message)| Diagnostic { file: guide.name.clone(), line, message };
+        diagnostics.extend(errors.into_iter().map(here));
     }
     let unused = snippets.iter().filter(|snippet| !shown.contains(snippet.name));
-    all_faults.extend(unused.map(|Snippet { name, at, content: _ }| Fault {
+    diagnostics.extend(unused.map(|Snippet { name, at, content: _ }| Diagnostic {
         file: at.file().to_owned(),
         line: at.line() as usize,
-        what: format!("no guide shows the snippet `{name}`; show it, or remove it here"),
+        message: format!("no guide shows the snippet `{name}`; show it, or remove it here"),
     }));
-    (guides, all_faults)
+    (guides, diagnostics)
 }
 
 #[cfg(test)]
@@ -97,7 +99,7 @@ mod tests {
     use std::panic::Location;
 
     use super::{Guide, Snippet, render_all};
-    use crate::docs::{content::Content, fault::Faults};
+    use crate::docs::{content::Content, diagnostic::Diagnostics};
 
     fn guide(name: &str, text: &str) -> Guide {
         Guide { name: name.into(), path: name.into(), text: text.into(), rendered: String::new() }
@@ -109,12 +111,12 @@ mod tests {
     }
 
     #[test]
-    fn the_diff_shows_what_would_change() {
+    fn diff_shows_what_would_change() {
         let page = "Prose.\n<!-- snippet: one -->\nby hand\n<!-- /snippet -->\n";
         let guides = vec![guide("README.md", page)];
-        let (guides, faults) = render_all(guides, &[snippet("one")]);
-        assert_eq!(faults, []);
-        insta::assert_snapshot!(guides.iter().map(Guide::diff).collect::<String>(), @"
+        let (guides, diagnostics) = render_all(guides, &[snippet("one")]);
+        assert_eq!(diagnostics, []);
+        insta::assert_snapshot!(guides[0].diff(), @"
         --- a/README.md
         +++ b/README.md
         @@ -1,4 +1,6 @@
@@ -129,15 +131,15 @@ mod tests {
     }
 
     #[test]
-    fn the_faults_of_all_guides_are_told_at_once() {
+    fn diagnostics_cover_all_guides_and_unused_snippets() {
         let guides = vec![
             guide("README.md", "<!-- snippet: absent -->\n<!-- /snippet -->\n"),
             guide("helpers/README.md", "Prose.\n<!-- snippet: one -->\n"),
         ];
         let idle = snippet("idle");
         let line = format!(":{}:", idle.at.line());
-        let (_, faults) = render_all(guides, &[snippet("one"), idle]);
-        insta::assert_snapshot!(Faults(faults).to_string().replace(&line, ":LINE:"), @"
+        let (_, diagnostics) = render_all(guides, &[snippet("one"), idle]);
+        insta::assert_snapshot!(Diagnostics(diagnostics).to_string().replace(&line, ":LINE:"), @"
         the guides cannot be rendered:
         README.md:1: there is no snippet `absent`
         helpers/README.md:2: `one` has no end, `<!-- /snippet -->`

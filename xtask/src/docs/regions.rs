@@ -1,83 +1,83 @@
-//! Finds a guide's generated regions and replaces what is between their marks. Pure.
+//! Finds the generated regions of a guide and replaces the text between their markers. Pure.
 
-/// The marks, as people write them.
+/// The markers of a region, for messages.
 const START: &str = "<!-- snippet: NAME -->";
 const END: &str = "<!-- /snippet -->";
 
-/// A guide with its regions filled in.
+/// A guide with regenerated regions.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Rendered {
-    /// The whole text; of use only when nothing is wrong.
+    /// The whole text. Meaningless if there are errors.
     pub(super) text: String,
-    /// Names of the snippets it shows.
+    /// Names of the snippets in the guide.
     pub(super) used: Vec<String>,
-    /// Every line whose mark is not as it must be: its number, and what is wrong.
-    pub(super) faults: Vec<(usize, String)>,
+    /// Line numbers and messages of all misplaced or malformed markers.
+    pub(super) errors: Vec<(usize, String)>,
 }
 
-/// `guide` with every region's body replaced by what `body` gives for its name.
+/// Replaces the body of every region in `guide` by `body` of its name.
 pub(super) fn render(guide: &str, body: impl Fn(&str) -> Option<String>) -> Rendered {
     let mut text = String::with_capacity(guide.len());
     let mut used = vec![];
-    let mut faults = vec![];
+    let mut errors = vec![];
     let mut open: Option<(usize, &str)> = None;
     for (number, line) in (1..).zip(guide.split_inclusive('\n')) {
-        match (mark(line), open) {
-            (Mark::None, None) => text.push_str(line),
-            // Replaced by the body.
-            (Mark::None, Some(_)) => {}
-            (Mark::Start(name), _) => {
+        match (marker(line), open) {
+            (Marker::None, None) => text.push_str(line),
+            // The old body.
+            (Marker::None, Some(_)) => {}
+            (Marker::Start(name), _) => {
                 if let Some((line, outer)) = open {
-                    faults
+                    errors
                         .push((number, format!("`{name}` begins inside `{outer}` of line {line}")));
                 }
                 open = Some((number, name));
                 text.push_str(line);
                 match body(name) {
-                    Some(body) if has_mark(&body) => {
-                        faults.push((number, format!("the snippet `{name}` shows a mark")));
+                    Some(body) if has_marker(&body) => {
+                        errors.push((number, format!("the snippet `{name}` shows a mark")));
                     }
                     Some(body) => text.push_str(&body),
-                    None => faults.push((number, format!("there is no snippet `{name}`"))),
+                    None => errors.push((number, format!("there is no snippet `{name}`"))),
                 }
                 used.push(name.to_owned());
             }
-            (Mark::End, Some(_)) => {
+            (Marker::End, Some(_)) => {
                 open = None;
                 text.push_str(line);
             }
-            (Mark::End, None) => faults.push((number, "an end without a begin".to_owned())),
-            (Mark::Broken, _) => {
+            (Marker::End, None) => errors.push((number, "an end without a begin".to_owned())),
+            (Marker::Malformed, _) => {
                 let what = format!("a mark stands alone on its line, `{START}` or `{END}`");
-                faults.push((number, what));
+                errors.push((number, what));
             }
         }
     }
     if let Some((number, name)) = open {
-        faults.push((number, format!("`{name}` has no end, `{END}`")));
+        errors.push((number, format!("`{name}` has no end, `{END}`")));
     }
-    Rendered { text, used, faults }
+    Rendered { text, used, errors }
 }
 
-/// Whether a body has a line that would begin or end a region when it is read again.
-fn has_mark(body: &str) -> bool {
-    body.lines().any(|line| !matches!(mark(line), Mark::None))
+/// Whether a body contains a marker, which would end or begin a region in the regenerated guide.
+fn has_marker(body: &str) -> bool {
+    body.lines().any(|line| !matches!(marker(line), Marker::None))
 }
 
-/// What a line is.
-enum Mark<'a> {
+/// A line of a guide.
+enum Marker<'a> {
     /// Prose, or a line of a region's body.
     None,
-    /// The begin of a region.
+    /// The start of a region.
     Start(&'a str),
     /// The end of a region.
     End,
-    /// Nearly a mark.
-    Broken,
+    /// A malformed marker.
+    Malformed,
 }
 
-fn mark(line: &str) -> Mark<'_> {
-    let Some(rest) = line.trim().strip_prefix("<!--") else { return Mark::None };
+fn marker(line: &str) -> Marker<'_> {
+    let Some(rest) = line.trim().strip_prefix("<!--") else { return Marker::None };
     let (inside, closed) = match rest.strip_suffix("-->") {
         Some(inside) => (inside.trim(), true),
         None => (rest.trim_start(), false),
@@ -86,11 +86,11 @@ fn mark(line: &str) -> Mark<'_> {
         !name.is_empty() && name.bytes().all(|b| b == b'-' || b.is_ascii_alphanumeric())
     };
     match (inside.strip_prefix("snippet:").map(str::trim), closed) {
-        (Some(name), true) if is_name(name) => Mark::Start(name),
-        (None, true) if inside == "/snippet" => Mark::End,
-        (Some(_), _) => Mark::Broken,
-        (None, _) if inside.starts_with("/snippet") => Mark::Broken,
-        (None, _) => Mark::None,
+        (Some(name), true) if is_name(name) => Marker::Start(name),
+        (None, true) if inside == "/snippet" => Marker::End,
+        (Some(_), _) => Marker::Malformed,
+        (None, _) if inside.starts_with("/snippet") => Marker::Malformed,
+        (None, _) => Marker::None,
     }
 }
 
@@ -109,13 +109,13 @@ mod tests {
         }
     }
 
-    fn faults(guide: &str) -> String {
+    fn errors(guide: &str) -> String {
         let rendered = render(guide, body);
-        rendered.faults.iter().map(|(line, what)| format!("{line}: {what}\n")).collect()
+        rendered.errors.iter().map(|(line, what)| format!("{line}: {what}\n")).collect()
     }
 
     #[test]
-    fn only_what_is_between_the_marks_changes() {
+    fn only_text_between_markers_changes() {
         let guide = "\
 # Title\r
   <!-- a comment -->
@@ -140,12 +140,12 @@ the last line, unended";
         the last line, unended
         ");
         assert_eq!(rendered.used, ["one", "two"]);
-        assert!(rendered.faults.is_empty(), "{:?}", rendered.faults);
+        assert!(rendered.errors.is_empty(), "{:?}", rendered.errors);
         assert_eq!(render(&rendered.text, body), rendered);
     }
 
     #[test]
-    fn every_fault_is_told_with_its_line() {
+    fn every_error_has_its_line() {
         let guide = "\
 <!-- /snippet -->
 <!-- snippet: none -->
@@ -161,7 +161,7 @@ the last line, unended";
 <!-- /snippet -->
 <!-- snippet: three -->
 ";
-        insta::assert_snapshot!(faults(guide), @"
+        insta::assert_snapshot!(errors(guide), @"
         1: an end without a begin
         2: there is no snippet `none`
         5: `two` begins inside `one` of line 4

@@ -1,64 +1,69 @@
-//! Every snippet there is, by name.
+//! All snippets by name.
 
 use std::panic::Location;
 
 use aienergyscore::cli;
-use clap::CommandFactory as _;
+use clap::Command;
 
 use super::{
-    commands::{self, APART, LEADERBOARD, NATIVE, OFFLINE, OPTIMUM, PYTORCH, SHARED, VLLM},
     content::Content,
-    familiar, tables,
+    examples::{
+        FIRST, LEADERBOARD, OFFLINE, OPTIMUM, PYTORCH, SEPARATE_CACHE, SHARED_CACHE, VLLM,
+        docker_command, program_command,
+    },
+    familiar,
+    tables::{self, arguments, cli::options, plan, published, submission, variables, variations},
 };
 
-/// A snippet.
+/// Generated text that a guide contains.
 #[derive(Debug)]
 pub(super) struct Snippet {
-    /// The name that guides use.
+    /// Name in the markers.
     pub(super) name: &'static str,
-    /// Where it is made, for the fault that nobody uses it.
+    /// Its line in this file, for the error that no guide contains it.
     pub(super) at: &'static Location<'static>,
-    /// What it shows.
     pub(super) content: Content,
 }
 
-/// Renders them all.
+/// Renders all snippets. `xtask` is this program's own command line.
 ///
 /// # Errors
-/// When an example is no valid run, or a file cannot be read.
-pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
+/// When an example is not a valid run, or a file cannot be read.
+pub(super) fn all(xtask: &Command) -> anyhow::Result<Vec<Snippet>> {
+    let program = cli::command();
+    let cache = tables::cli::find(&program, "cache")?;
     let mut all = vec![
-        snippet("mounts", tables::mounts()?),
-        snippet("flags", tables::flags()?),
-        snippet("variations", tables::variations::variations()?),
-        snippet("supervision", tables::supervision()?),
-        snippet("identity", tables::engines::identity()?),
-        snippet("variables", tables::variables()),
-        snippet("build-options", tables::options(&crate::Cli::command(), "build-image")?),
-        snippet("commands", tables::commands()),
-        snippet("cache-commands", tables::cache_commands()?),
+        snippet("mounts", plan::mounts()?),
+        snippet("flags", plan::flags()?),
+        snippet("variations", variations::variations()?),
+        snippet("supervision", plan::supervision()?),
+        snippet("identity", plan::identity()?),
+        snippet("variables", variables::variables()),
+        snippet("build-options", options(xtask, "build-image")?),
+        snippet("commands", tables::cli::commands(&program, "aienergyscore")),
+        snippet("cache-commands", tables::cli::commands(cache, "aienergyscore cache")),
         snippet("cache-problems", tables::cache_problems()),
-        snippet("tasks", tables::tasks()),
+        snippet("tasks", tables::cli::commands(xtask, "cargo xtask")),
         snippet("backends", tables::backends()),
         snippet("flavours", tables::flavours()),
-        snippet("keys", tables::arguments::keys()),
-        snippet("unsupported", tables::arguments::unsupported()),
-        snippet("refused", tables::arguments::refused()),
+        snippet("keys", arguments::keys()?),
+        snippet("unsupported", arguments::unsupported()),
+        snippet("refused", arguments::refused()),
         snippet("configuration", tables::configuration()?),
-        snippet("published", tables::report::published()),
-        snippet("submission-rules", tables::report::submission_rules()),
+        snippet("published", published::published()),
+        snippet("submission-rules", submission::submission_rules()),
     ];
     for (name, example) in [
-        ("run-native", NATIVE),
+        ("run-native", FIRST),
         ("run-offline", OFFLINE),
         ("run-optimum", OPTIMUM),
         ("run-pytorch", PYTORCH),
         ("run-vllm", VLLM),
         ("run-leaderboard", LEADERBOARD),
-        ("run-apart", APART),
-        ("run-shared", SHARED),
+        ("run-apart", SEPARATE_CACHE),
+        ("run-shared", SHARED_CACHE),
     ] {
-        all.push(snippet(name, commands::program(&example)));
+        all.push(snippet(name, program_command(&example)));
     }
     for (name, command) in [
         ("run-options", "run"),
@@ -70,11 +75,10 @@ pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
         ("cache-repair-options", "cache repair"),
         ("reclaim-options", "reclaim"),
     ] {
-        all.push(snippet(name, tables::options(&cli::command(), command)?));
+        all.push(snippet(name, options(&program, command)?));
     }
-    // `run-leaderboard` by hand, whole; `run-native` by hand, as other projects would show it.
-    all.push(snippet("docker-leaderboard", commands::by_hand(&LEADERBOARD)?));
-    all.push(snippet("familiar-native", familiar::recipe(&NATIVE)?));
+    all.push(snippet("docker-leaderboard", docker_command(&LEADERBOARD)?));
+    all.push(snippet("familiar-native", familiar::recipe(&FIRST)?));
     Ok(all)
 }
 

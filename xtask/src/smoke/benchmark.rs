@@ -1,4 +1,4 @@
-//! One run of the real runner, as a user would start it, and what it left behind.
+//! Runs `aienergyscore` as a user would, and reads the results.
 
 use std::{
     collections::BTreeMap,
@@ -8,57 +8,54 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use contract::{Backend, Flavour, argument, env, output, summary::Summary};
-use host::{atomic_file, machine::Host, output::terminal};
+use host::{atomic_file, output::terminal};
 use serde::Deserialize;
 use untrusted::{Dir, Found};
 use xshell::Shell;
 
 use super::report::Run;
-use crate::tool;
+use crate::process;
 
-/// Variables of the caller that would make it another run.
-const CALLERS: [&str; 4] =
+/// Variables of the caller that change a run, besides those of the contract.
+const REMOVED: [&str; 4] =
     [env::HUGGINGFACE_HUB_CACHE, env::HUGGING_FACE_HUB_TOKEN, env::HF_HUB_OFFLINE, env::RUN_ID];
 
-/// Argument that makes a run as short as a real one can be.
-const SHORT: &str = "scenario.warmup_runs=1";
+/// Argument that shortens a run.
+const ONE_WARMUP: &str = "scenario.warmup_runs=1";
 
-/// Power of a busy CPU that is assumed where no counter can be read: what codecarbon assumes of a
-/// processor that it does not know.
+/// Assumed power of a busy CPU where no counter can be read. codecarbon assumes the same for an
+/// unknown processor.
 const WATTS_PER_CPU: &str = "4";
 
-/// Bytes of the largest file that a run leaves and that is read here.
-const MOST_BYTES: u64 = 16 << 20;
+/// Size limit of the files that are read here.
+const MAX_BYTES: u64 = 16 << 20;
 
-/// Folders below one another that a run leaves at most.
-const DEEPEST: usize = 64;
+/// Depth limit of the results and of the cache.
+const MAX_DEPTH: usize = 64;
 
-/// What is run, the same each time.
+/// The settings of all runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Benchmark {
-    /// The runner.
+    /// Path of `aienergyscore`.
     pub(super) program: PathBuf,
-    /// The entrypoint, when it runs without a container.
+    /// Path of the entrypoint, for the host engine.
     pub(super) entrypoint: Option<PathBuf>,
-    /// What runs it, as `--engine` takes it.
+    /// Value of `--engine`.
     pub(super) engine: &'static str,
-    /// HuggingFace home with the model.
+    /// Hugging Face home that contains the model.
     pub(super) hf_home: PathBuf,
-    /// The model's id.
+    /// Id of the model.
     pub(super) model: String,
-    /// Image that runs it, in a container.
     pub(super) flavour: Flavour,
-    /// What runs the model.
     pub(super) backend: Backend,
-    /// Prompts.
     pub(super) num_samples: u32,
 }
 
 impl Benchmark {
-    /// Runs it, with its output on standard error, into the emptied folder `results`.
+    /// Runs the benchmark with an empty results folder `results`.
     ///
     /// # Errors
-    /// When it fails, or leaves no summary.
+    /// When the benchmark fails, or writes no summary.
     pub(super) fn run(&self, sh: &Shell, results: &Path) -> anyhow::Result<Run> {
         let Self { program, entrypoint, engine, hf_home, model, flavour, backend, num_samples } =
             self;
@@ -81,7 +78,7 @@ impl Benchmark {
             command = command.args(["--backend", backend.name()]);
         }
         if *backend != Backend::Native {
-            // All that the stacks need is here: a run that asks the network is broken.
+            // Model and prompts are local, so a run that needs the network has a fault.
             let prompts = prompts(hf_home)?;
             command = command.arg("--offline").arg(format!(
                 "{}={}",
@@ -89,8 +86,8 @@ impl Benchmark {
                 prompts.display()
             ));
         }
-        command = command.arg(SHORT).arg(format!("{}={model}", argument::MODEL));
-        for name in env::HOST.iter().map(|(name, ..)| *name).chain(CALLERS) {
+        command = command.arg(ONE_WARMUP).arg(format!("{}={model}", argument::MODEL));
+        for name in env::HOST.into_iter().chain(REMOVED) {
             command = command.env_remove(name);
         }
         command = command.env(env::HF_HOME, hf_home);
@@ -98,75 +95,67 @@ impl Benchmark {
             command = command.env(env::ENTRYPOINT, entrypoint);
         }
         terminal::say(format_args!("$ {command}"));
-        let status = tool::live(command, &[])?;
+        let status = process::stream(command, &[])?;
         if !status.success() {
             bail!(
                 "the benchmark failed ({status}) and says above why; what it left is in `{}`",
                 results.display()
             );
         }
-        let left = Dir::open(results).context("opening what the run left")?;
+        let folder = Dir::open(results).context("opening what the run left")?;
         Ok(Run {
-            answers: answers(&left)?,
-            summary: summary(&left)?,
+            answers: answers(&folder)?,
+            summary: summary(&folder)?,
             owners: owners(&[results, hf_home])?,
             results: results.to_owned(),
         })
     }
 }
 
-/// The prompts of the Python stacks, as a file beside the Hub cache.
+/// Writes the prompts for the Python stacks to a file beside the Hub cache.
 fn prompts(hf_home: &Path) -> anyhow::Result<PathBuf> {
     let file = hf_home.with_file_name("prompts.csv");
     atomic_file::write(&file, include_bytes!("prompts.csv"))?;
     Ok(file)
 }
 
-/// The digest of all answers, where the backend leaves one.
+/// The digest of all answers, if the backend wrote one.
 fn answers(results: &Dir) -> anyhow::Result<Option<String>> {
     #[derive(Deserialize)]
     struct Record {
         answers_sha256: String,
     }
     let reading = || format!("reading `{}`", output::RECORD);
-    let text = results.read_if_there(output::RECORD, MOST_BYTES).with_context(reading)?;
+    let text = results.read_if_there(output::RECORD, MAX_BYTES).with_context(reading)?;
     let record: Option<Record> =
         text.map(|text| serde_json::from_slice(&text)).transpose().with_context(reading)?;
     Ok(record.map(|record| record.answers_sha256))
 }
 
-/// The caller's uid, who must own all that a run leaves.
-///
-/// # Errors
-/// When the working directory is gone.
-pub(super) fn caller() -> anyhow::Result<u32> {
-    Ok(Host::read()?.uid)
-}
-
 fn summary(results: &Dir) -> anyhow::Result<Summary> {
     let reading = || format!("reading `{}`", output::SUMMARY);
-    let text = results.read(output::SUMMARY, MOST_BYTES).with_context(reading)?;
+    let text = results.read(output::SUMMARY, MAX_BYTES).with_context(reading)?;
     serde_json::from_slice(&text).with_context(reading)
 }
 
-/// How many files and folders each uid owns in `folders`.
+/// Number of files and folders in `folders` per owner.
 fn owners(folders: &[&Path]) -> anyhow::Result<BTreeMap<u32, u64>> {
     let mut owners = BTreeMap::new();
     for folder in folders {
-        let mut closed = None;
+        let mut first_error = None;
         let dir = Dir::open(folder).context("reading what the run left")?;
         *owners.entry(dir.look("").context("reading what the run left")?.uid).or_default() += 1;
-        dir.walk(DEEPEST, |found| match found {
+        dir.walk(MAX_DEPTH, |found| match found {
             Found::Entry { stamp, .. } => {
                 *owners.entry(stamp.uid).or_default() += 1;
                 true
             }
             Found::Closed { error, .. } => {
-                closed.get_or_insert(error);
+                first_error.get_or_insert(error);
                 false
             }
         });
-        closed.map_or(Ok(()), Err).context("reading what the run left")?;
+        first_error.map_or(Ok(()), Err).context("reading what the run left")?;
     }
     Ok(owners)
 }

@@ -1,4 +1,4 @@
-//! The best engine at hand, before there is an image or a program for it.
+//! Selects the engine, before its image or program is built.
 
 use std::path::Path;
 
@@ -8,30 +8,29 @@ use engine::{Detected, Engine, EngineChoice, Mode, detect};
 use host::machine::Host;
 use plan::options::{Request, Runtime, Settings, Target};
 
-/// The choice, and what to say of it.
+/// The selected engine, with messages about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Chosen {
-    /// What will run the benchmark.
+pub(super) struct Selected {
     pub(super) engine: Engine,
-    /// Which engine and why, in one line.
+    /// The engine and the reason for its choice, in one line.
     pub(super) why: String,
-    /// What is uncertain about it, or is not tested by it.
+    /// Warnings, and what this engine leaves untested.
     pub(super) notes: Vec<String>,
 }
 
-/// Asks the engines as the runner will. Nothing of the caller's environment plays a part: a
-/// variable that does not suit a smoke test is not this test's subject.
+/// Selects an engine as the runner will, but ignores the caller's environment variables: they must
+/// not change the smoke test.
 ///
 /// # Errors
-/// When the engine that was asked for does not answer.
-pub(super) fn choose(
+/// When the requested engine does not answer.
+pub(super) fn select(
     engine: EngineChoice,
     flavour: Flavour,
     folder: &Path,
-) -> anyhow::Result<Chosen> {
+) -> anyhow::Result<Selected> {
     let mut host = Host::read()?;
     host.env = [(env::HF_HOME, folder)].into_iter().collect();
-    // The host engine's program is built once that engine is chosen; until then any will do.
+    // The host engine must find a program here. The real one is built after its selection.
     host.entrypoint = std::env::current_exe().ok();
     let runtime = Runtime { engine, image: None, flavour: Some(flavour) };
     let target = Target { runtime, results: Some(folder.to_owned()), ..Target::default() };
@@ -40,23 +39,23 @@ pub(super) fn choose(
     Ok(describe(detected.context("no container engine; `--engine host` does without one")?))
 }
 
-fn describe(Detected { engine, why, warning }: Detected) -> Chosen {
-    let left_out = (engine.mode == Mode::Host).then(|| {
+fn describe(Detected { engine, why, warning }: Detected) -> Selected {
+    let untested = (engine.mode == Mode::Host).then(|| {
         "left out: the image, and mounts and identity in a container; `cargo xtask smoke` tests \
          them where Docker runs and you are in its group"
             .to_owned()
     });
-    Chosen { engine, why, notes: warning.into_iter().chain(left_out).collect() }
+    Selected { engine, why, notes: warning.into_iter().chain(untested).collect() }
 }
 
 #[cfg(test)]
 mod tests {
     use engine::{Client, Detected, Engine, Limits, Mode, Nvidia, Place};
 
-    use super::{Chosen, describe};
+    use super::{Selected, describe};
 
     #[test]
-    fn without_a_container_it_is_said_what_is_left_out() {
+    fn host_engine_reports_what_it_leaves_untested() {
         let detected = |mode| Detected {
             engine: Engine {
                 program: "p".to_owned(),
@@ -73,9 +72,9 @@ mod tests {
             why: "it answers".to_owned(),
             warning: None,
         };
-        let Chosen { notes, .. } = describe(detected(Mode::DockerRootless));
+        let Selected { notes, .. } = describe(detected(Mode::DockerRootless));
         assert_eq!(notes, [""; 0]);
-        let Chosen { engine, why, notes } = describe(detected(Mode::Host));
+        let Selected { engine, why, notes } = describe(detected(Mode::Host));
         assert_eq!((engine.mode, why.as_str()), (Mode::Host, "it answers"));
         insta::assert_snapshot!(notes.join("\n"), @"left out: the image, and mounts and identity in a container; `cargo xtask smoke` tests them where Docker runs and you are in its group");
     }

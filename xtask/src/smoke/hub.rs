@@ -1,4 +1,4 @@
-//! A model as huggingface_hub would have cached it: blob, reference, snapshot.
+//! Stores a model in the cache layout of huggingface_hub: blobs, refs and snapshots.
 
 use std::{
     fs, io,
@@ -10,31 +10,31 @@ use untrusted::Dir;
 
 use crate::sha256;
 
-/// Bytes of the longest reference.
-const LONGEST_REF: u64 = 4096;
+/// Size limit of a ref.
+const MAX_REF_BYTES: u64 = 4096;
 
-/// A model that is ready to run.
+/// A model in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Model {
-    /// Its id, for the benchmark.
+    /// Repo id, as the benchmark takes it.
     pub(super) id: String,
-    /// Digest of the GGUF file that it is, or came from.
+    /// Digest of its source.
     pub(super) digest: String,
-    /// Where it is.
+    /// Path of its file or snapshot.
     pub(super) file: PathBuf,
-    /// How it got here.
-    pub(super) how: String,
+    /// Whether it was cached or how it was made, for the user.
+    pub(super) status: String,
 }
 
-/// One repo of a Hub cache that is ours. Its only commit stands for the digest that it came from. A
-/// container writes to the cache, too.
+/// A repo in the smoke test's own Hub cache. The name of its only commit is derived from the digest
+/// of its source. Containers also write to this cache, so its files are untrusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Repo {
-    /// Its id, `smoke/NAME`.
+    /// `smoke/NAME`.
     id: String,
-    /// The cache.
+    /// Path of the cache.
     hub: PathBuf,
-    /// Its folder there.
+    /// Name of its folder in the cache.
     folder: String,
 }
 
@@ -45,74 +45,74 @@ impl Repo {
         Self { id: format!("smoke/{name}"), hub: hub.to_owned(), folder }
     }
 
-    /// The repo as a model that came from `origin`; its file is the snapshot.
-    pub(super) fn model(&self, origin: &str) -> Model {
+    /// The model that was made from `source`. Its path is the snapshot.
+    pub(super) fn model(&self, source: &str) -> Model {
         Model {
             id: self.id.clone(),
-            digest: origin.to_owned(),
-            file: self.hub.join(&self.folder).join(snapshot(origin)),
-            how: String::new(),
+            digest: source.to_owned(),
+            file: self.hub.join(&self.folder).join(snapshot(source)),
+            status: String::new(),
         }
     }
 
-    /// Whether the repo refers to the snapshot of `origin`, and all files of that are whole.
+    /// Whether `main` names the snapshot of `source` and every blob of it has its digest.
     ///
     /// # Errors
     /// When the repo cannot be read.
-    pub(super) fn is_whole(&self, origin: &str) -> anyhow::Result<bool> {
-        let whole = || -> io::Result<bool> {
+    pub(super) fn is_complete(&self, source: &str) -> anyhow::Result<bool> {
+        let complete = || -> io::Result<bool> {
             let Some(repo) = self.open()? else { return Ok(false) };
-            let reference = repo.read_if_there("refs/main", LONGEST_REF)?;
-            if reference.is_none_or(|found| found != commit(origin).as_bytes()) {
+            let reference = repo.read_if_there("refs/main", MAX_REF_BYTES)?;
+            if reference.is_none_or(|found| found != commit(source).as_bytes()) {
                 return Ok(false);
             }
-            let snapshot = repo.dir(snapshot(origin))?;
+            let snapshot = repo.dir(snapshot(source))?;
             for (name, _) in snapshot.list()? {
                 let target = snapshot.link(&name)?;
                 let digest = String::from_utf8_lossy(&target);
                 let digest = digest.rsplit('/').next().unwrap_or_default();
-                if self.digest_of(digest)?.is_none_or(|found| found != digest) {
+                if blob_digest(&repo, digest)?.is_none_or(|found| found != digest) {
                     return Ok(false);
                 }
             }
             Ok(true)
         };
-        whole().with_context(|| self.doing("reading"))
+        complete().with_context(|| self.context("reading"))
     }
 
-    /// Moves a file, which lies on the same disk, into the snapshot of `origin`.
+    /// Moves a file from the same file system into the snapshot of `source`.
     ///
     /// # Errors
     /// When the repo cannot be written.
-    pub(super) fn adopt(&self, from: &Path, file: &str, origin: &str) -> anyhow::Result<()> {
+    pub(super) fn add(&self, from: &Path, file: &str, source: &str) -> anyhow::Result<()> {
         let (Some(folder), Some(name)) = (from.parent(), from.file_name()) else {
             bail!("`{}` is not a file", from.display())
         };
-        let adopt = || -> io::Result<String> {
+        let store = || -> io::Result<String> {
             let folder = Dir::open(folder)?;
-            let digest = sha256::of(folder.file(name)?)?;
-            folder.replace(name, &self.made("blobs")?, &digest)?;
+            let digest = sha256::of_file(folder.file(name)?)?;
+            folder.replace(name, &self.create_dir("blobs")?, &digest)?;
             Ok(digest)
         };
-        let digest = adopt().with_context(|| self.doing("moving the model to"))?;
-        self.link(file, &digest, origin)
+        let digest = store().with_context(|| self.context("moving the model to"))?;
+        self.link(file, &digest, source)
     }
 
-    /// Makes `main` name the snapshot of `origin`.
+    /// Writes the ref `main` for the snapshot of `source`.
     ///
     /// # Errors
     /// When the repo cannot be written.
-    pub(super) fn refer(&self, origin: &str) -> anyhow::Result<()> {
-        let refer =
-            self.made("refs").and_then(|refs| refs.write("main", commit(origin).as_bytes()));
-        refer.with_context(|| self.doing("writing the reference in"))
+    pub(super) fn write_ref(&self, source: &str) -> anyhow::Result<()> {
+        let refs = self.create_dir("refs");
+        let written = refs.and_then(|refs| refs.write("main", commit(source).as_bytes()));
+        written.with_context(|| self.context("writing the reference in"))
     }
 
-    /// Makes `file` in the snapshot of `origin` the content with this digest.
-    fn link(&self, file: &str, digest: &str, origin: &str) -> anyhow::Result<()> {
+    /// Links `file` in the snapshot of `source` to the blob with this digest.
+    fn link(&self, file: &str, digest: &str, source: &str) -> anyhow::Result<()> {
         let target = format!("../../blobs/{digest}");
-        let place = || -> io::Result<()> {
-            let snapshot = self.made(&snapshot(origin))?;
+        let link = || -> io::Result<()> {
+            let snapshot = self.create_dir(&snapshot(source))?;
             if snapshot.link(file).is_ok_and(|found| found == target.as_bytes()) {
                 return Ok(());
             }
@@ -121,19 +121,10 @@ impl Repo {
                 _ => snapshot.make_link(&target, file),
             }
         };
-        place().with_context(|| self.doing("writing the snapshot in"))
+        link().with_context(|| self.context("writing the snapshot in"))
     }
 
-    /// The digest that the blob with this name has, if there is such a file.
-    fn digest_of(&self, blob: &str) -> io::Result<Option<String>> {
-        let Some(repo) = self.open()? else { return Ok(None) };
-        match repo.file(Path::new("blobs").join(blob)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            file => file.and_then(sha256::of).map(Some),
-        }
-    }
-
-    /// Its folder, if it is there.
+    /// Opens the folder of the repo. None if it does not exist.
     fn open(&self) -> io::Result<Option<Dir>> {
         match Dir::open(&self.hub).and_then(|hub| hub.dir(&self.folder)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -141,39 +132,47 @@ impl Repo {
         }
     }
 
-    /// The folder at `below` in it, made if it is missing.
-    fn made(&self, below: &str) -> io::Result<Dir> {
+    /// Opens a folder of the repo, and creates it if it does not exist.
+    fn create_dir(&self, path: &str) -> io::Result<Dir> {
         fs::create_dir_all(&self.hub)?;
         let hub = Dir::open(&self.hub)?;
-        [self.folder.as_str()].into_iter().chain(below.split('/')).try_fold(hub, |dir, name| {
+        [self.folder.as_str()].into_iter().chain(path.split('/')).try_fold(hub, |dir, name| {
             dir.make_dir(name)?;
             dir.dir(name)
         })
     }
 
-    fn doing(&self, what: &str) -> String {
-        format!("{what} `{}`", self.hub.join(&self.folder).display())
+    fn context(&self, action: &str) -> String {
+        format!("{action} `{}`", self.hub.join(&self.folder).display())
     }
 }
 
-/// Where the snapshot of a content lies, below its repo.
-fn snapshot(origin: &str) -> String {
-    format!("snapshots/{}", commit(origin))
+/// The actual digest of a blob. None if the blob does not exist.
+fn blob_digest(repo: &Dir, blob: &str) -> io::Result<Option<String>> {
+    match repo.file(Path::new("blobs").join(blob)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        file => file.and_then(sha256::of_file).map(Some),
+    }
 }
 
-/// The commit that stands for a content: it was made here, the Hub does not know it.
+/// Path of the snapshot in its repo.
+fn snapshot(source: &str) -> String {
+    format!("snapshots/{}", commit(source))
+}
+
+/// The commit for a source digest. The Hub has no such commit.
 fn commit(digest: &str) -> &str {
     &digest[..40]
 }
 
-/// The name of the repo for a file `NAME.gguf`, in the alphabet of the Hub.
-pub(super) fn name_of(file: &str) -> String {
+/// A valid repo name for the file `NAME.gguf`.
+pub(super) fn repo_name(file: &str) -> String {
     let stem = file.strip_suffix(".gguf").unwrap_or(file);
     let mut name = String::new();
     for character in stem.chars() {
         let fits = character.is_ascii_alphanumeric() || "-._".contains(character);
         let character = if fits { character } else { '-' };
-        // Neither `--` nor `..` may be in a name, nor may it begin or end so.
+        // The Hub refuses `--` and `..`, and punctuation at both ends.
         if character.is_ascii_alphanumeric()
             || name.ends_with(|last: char| last.is_ascii_alphanumeric())
         {
@@ -188,19 +187,19 @@ pub(super) fn name_of(file: &str) -> String {
 mod tests {
     use std::fs;
 
-    use super::{Repo, name_of};
+    use super::{Repo, repo_name};
     use crate::sha256;
 
     #[test]
-    fn a_model_lies_as_huggingface_hub_would_have_cached_it() {
+    fn cached_model_has_the_layout_of_huggingface_hub() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("download");
         fs::write(&file, "weights").unwrap();
-        let digest = sha256::of_file(&file).unwrap();
+        let digest = sha256::of_path(&file).unwrap();
         let repo = Repo::new(&folder.path().join("hub"), "tiny");
         assert_eq!(repo.model(&digest).id, "smoke/tiny");
-        repo.adopt(&file, "tiny.gguf", &digest).unwrap();
-        repo.refer(&digest).unwrap();
+        repo.add(&file, "tiny.gguf", &digest).unwrap();
+        repo.write_ref(&digest).unwrap();
         assert!(!file.exists());
 
         let repo_folder = folder.path().join("hub/models--smoke--tiny");
@@ -214,26 +213,26 @@ mod tests {
     }
 
     #[test]
-    fn several_files_are_whole_once_the_reference_names_them() {
+    fn repo_is_complete_once_the_ref_is_written_and_every_blob_is_intact() {
         let folder = tempfile::tempdir().unwrap();
         let repo = Repo::new(&folder.path().join("hub"), "tiny");
-        let origin = "0".repeat(64);
+        let source = "0".repeat(64);
         for name in ["config.json", "model.safetensors"] {
             let file = folder.path().join(name);
             fs::write(&file, name).unwrap();
-            repo.adopt(&file, name, &origin).unwrap();
+            repo.add(&file, name, &source).unwrap();
         }
-        assert!(!repo.is_whole(&origin).unwrap(), "nothing refers to it yet");
-        repo.refer(&origin).unwrap();
-        assert!(repo.is_whole(&origin).unwrap());
-        assert!(!repo.is_whole(&"1".repeat(64)).unwrap());
-        let weights = repo.model(&origin).file.join("model.safetensors");
+        assert!(!repo.is_complete(&source).unwrap(), "nothing refers to it yet");
+        repo.write_ref(&source).unwrap();
+        assert!(repo.is_complete(&source).unwrap());
+        assert!(!repo.is_complete(&"1".repeat(64)).unwrap());
+        let weights = repo.model(&source).file.join("model.safetensors");
         fs::write(fs::canonicalize(weights).unwrap(), "damaged").unwrap();
-        assert!(!repo.is_whole(&origin).unwrap());
+        assert!(!repo.is_complete(&source).unwrap());
     }
 
     #[test]
-    fn any_file_name_becomes_a_name_of_the_hubs_alphabet() {
+    fn any_file_name_becomes_a_valid_repo_name() {
         let cases = [
             ("SmolLM2-135M.Q4_1.gguf", "SmolLM2-135M.Q4_1"),
             ("my model (v2)..gguf", "my-model-v2"),
@@ -242,7 +241,7 @@ mod tests {
             ("ünï", "n"),
         ];
         for (file, name) in cases {
-            assert_eq!(name_of(file), name, "{file}");
+            assert_eq!(repo_name(file), name, "{file}");
         }
     }
 }

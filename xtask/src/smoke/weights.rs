@@ -1,5 +1,5 @@
-//! Weights for the Python stacks, made of the smoke test's GGUF model once, in the container: the
-//! stacks cannot load the one, and this machine needs no Python.
+//! Converts the GGUF model to weights for the Python stacks, which cannot load GGUF. The conversion
+//! runs in the container, because the host may have no Python.
 
 use std::{fs, path::Path};
 
@@ -12,34 +12,33 @@ use plan::{
     render::command_line,
     run_plan::RunPlan,
 };
-use sha2::{Digest as _, Sha256};
 use untrusted::Dir;
 use xshell::Shell;
 
 use super::{
     hub::{Model, Repo},
-    model::Scratch,
-    say,
+    model::ScratchDir,
+    progress::detail,
 };
-use crate::{sha256::hex, tool};
+use crate::{process, sha256};
 
-/// What the names of the weights' repo lose of the GGUF one's.
-const MARK: &str = "-GGUF";
-/// What they get where there is nothing to lose.
-const INSTEAD: &str = "-weights";
+/// Suffix of GGUF repos, removed from the name of the weights' repo.
+const GGUF_SUFFIX: &str = "-GGUF";
+/// Suffix of the weights' repo if the GGUF repo has no such suffix.
+const WEIGHTS_SUFFIX: &str = "-weights";
 
-/// The new folder in the container's results.
+/// Output folder in the container's results.
 const FOLDER: &str = "weights";
 
-/// What makes them: other weights are those of another converter.
+/// Source of the converter. A changed converter makes new weights.
 const CONVERTER: &[u8] = include_bytes!("../../../docker/adapter/gguf.py");
 
-/// Makes weights of `model` ready in the Hub cache of `folder`. What is there and whole is used
+/// Puts weights of `model` into the Hub cache of `folder`. Complete weights in the cache are used
 /// again.
 ///
 /// # Errors
-/// When the container cannot make them.
-pub(super) fn ready(
+/// When the conversion fails.
+pub(super) fn ensure(
     sh: &Shell,
     engine: &Engine,
     flavour: Flavour,
@@ -48,38 +47,36 @@ pub(super) fn ready(
 ) -> anyhow::Result<Model> {
     let home = folder.join("huggingface");
     let source = model.id.rsplit('/').next().unwrap_or(&model.id);
-    let name = match source.strip_suffix(MARK) {
+    let name = match source.strip_suffix(GGUF_SUFFIX) {
         Some(name) => name.to_owned(),
-        None => format!("{source}{INSTEAD}"),
+        None => format!("{source}{WEIGHTS_SUFFIX}"),
     };
     let repo = Repo::new(&home.join("hub"), &name);
-    let mut made_of = Sha256::new_with_prefix(&model.digest);
-    made_of.update(CONVERTER);
-    let digest = hex(&made_of.finalize());
-    if repo.is_whole(&digest)? {
-        return Ok(Model { how: "already here".to_owned(), ..repo.model(&digest) });
+    let digest = sha256::of_bytes([model.digest.as_bytes(), CONVERTER].concat());
+    if repo.is_complete(&digest)? {
+        return Ok(Model { status: "already here".to_owned(), ..repo.model(&digest) });
     }
-    say(&format!("making weights of {} in the container; this is done once", model.id));
-    let scratch = Scratch::new(folder)?;
+    detail(&format!("making weights of {} in the container; this is done once", model.id));
+    let scratch = ScratchDir::new(folder)?;
     let gguf = model.file.strip_prefix(&home).context("the model lies in its Hub cache")?;
     let gguf = format!("{}/{}", path::HF_HOME, gguf.display());
     let command = conversion(engine, flavour, &home, scratch.path(), gguf)?;
     let (program, arguments) = command.split_first().context("a command has a program")?;
-    let status = tool::live(sh.cmd(program).args(arguments), &[])?;
+    let status = process::stream(sh.cmd(program).args(arguments), &[])?;
     if !status.success() {
         bail!("making weights of `{}` failed ({status}); the container says above why", model.id);
     }
     let made = scratch.path().join(FOLDER);
     let weights = Dir::open(scratch.path()).and_then(|scratch| scratch.dir(FOLDER)?.list());
     for (name, _) in weights.context("reading the new weights")? {
-        repo.adopt(&made.join(&name), &name.to_string_lossy(), &digest)?;
+        repo.add(&made.join(&name), &name.to_string_lossy(), &digest)?;
     }
-    repo.refer(&digest)?;
+    repo.write_ref(&digest)?;
     fs::remove_dir(&made).with_context(|| format!("removing `{}`", made.display()))?;
-    Ok(Model { how: "made of the GGUF model".to_owned(), ..repo.model(&digest) })
+    Ok(Model { status: "made of the GGUF model".to_owned(), ..repo.model(&digest) })
 }
 
-/// The command that converts, with the mounts and the identity of any other run.
+/// The command of the conversion. Mounts and identity are those of a benchmark run.
 fn conversion(
     engine: &Engine,
     flavour: Flavour,

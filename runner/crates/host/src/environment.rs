@@ -30,7 +30,7 @@ impl Environment {
     pub(crate) fn with_carriage_return(&self) -> Option<&'static str> {
         // The Hub client strips it from a token.
         let is_path = |name: &&str| ![env::HF_TOKEN, env::VLLM_API_KEY].contains(name);
-        let names = env::HOST.iter().map(|(name, ..)| *name).filter(is_path);
+        let names = env::HOST.into_iter().filter(is_path);
         let paths = [env::XDG_CACHE_HOME, env::XDG_STATE_HOME, env::HUGGINGFACE_HUB_CACHE];
         let addresses = env::ADDRESSES.iter().flat_map(|address| address.names.iter().copied());
         let network = addresses.chain(env::OFFLINE).chain(env::NO_PROXY);

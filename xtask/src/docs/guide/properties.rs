@@ -1,4 +1,4 @@
-//! What holds for guides that show contents of any text.
+//! Properties of guides with arbitrary snippets.
 
 use std::panic::Location;
 
@@ -23,15 +23,15 @@ fn guide(name: &str, text: String) -> Guide {
 
 proptest! {
     #[test]
-    fn a_guide_that_was_regenerated_needs_no_change(content in content(), prose in "[a-z\n]{0,9}") {
+    fn regenerated_guide_is_up_to_date(content in content(), prose in "[a-z\n]{0,9}") {
         let snippets = [Snippet { name: "one", at: Location::caller(), content }];
         let page = format!("{prose}\n<!-- snippet: one -->\n<!-- /snippet -->\n{prose}");
         let guides = vec![guide("README.md", page)];
-        let (guides, faults) = render_all(guides, &snippets);
-        if faults.is_empty() {
+        let (guides, diagnostics) = render_all(guides, &snippets);
+        if diagnostics.is_empty() {
             let again = guides.iter().map(|old| guide(&old.name, old.rendered.clone())).collect();
-            let (again, faults) = render_all(again, &snippets);
-            prop_assert!(faults.is_empty());
+            let (again, diagnostics) = render_all(again, &snippets);
+            prop_assert!(diagnostics.is_empty());
             for guide in again {
                 prop_assert_eq!(guide.diff(), "");
             }

@@ -1,10 +1,10 @@
-//! What holds for guides of any text.
+//! Properties of regions in arbitrary text.
 
 use proptest::{collection::vec, prelude::*, sample::select};
 
-use super::{Mark, Rendered, mark, render};
+use super::{Marker, Rendered, marker, render};
 
-/// Lines that are marks, nearly marks, and prose.
+/// Markers, malformed markers and prose.
 fn line() -> impl Strategy<Value = String> {
     let known = select(vec![
         "<!-- snippet: one -->",
@@ -35,55 +35,55 @@ fn body(name: &str) -> Option<String> {
     (name != "none").then(|| format!("```text\nthe body of {name}\n```\n"))
 }
 
-/// The text outside of the regions, and their marks.
+/// The markers and the text outside of regions.
 fn kept(text: &str) -> Vec<&str> {
     let mut inside = false;
-    let lines = text.split_inclusive('\n').filter(|line| match mark(line) {
-        Mark::Start(_) => {
+    let lines = text.split_inclusive('\n').filter(|line| match marker(line) {
+        Marker::Start(_) => {
             inside = true;
             true
         }
-        Mark::End => {
+        Marker::End => {
             inside = false;
             true
         }
-        Mark::None | Mark::Broken => !inside,
+        Marker::None | Marker::Malformed => !inside,
     });
     lines.collect()
 }
 
 proptest! {
     #[test]
-    fn what_is_regenerated_stays_as_it_is(guide in guide()) {
+    fn rendering_twice_changes_nothing(guide in guide()) {
         let rendered = render(&guide, body);
-        if rendered.faults.is_empty() {
+        if rendered.errors.is_empty() {
             prop_assert_eq!(&render(&rendered.text, body), &rendered);
         }
     }
 
     #[test]
-    fn nothing_outside_of_a_region_changes(guide in guide()) {
-        let Rendered { text, used, faults } = render(&guide, body);
-        if faults.is_empty() {
+    fn text_outside_of_regions_is_kept(guide in guide()) {
+        let Rendered { text, used, errors } = render(&guide, body);
+        if errors.is_empty() {
             prop_assert_eq!(kept(&text), kept(&guide));
             prop_assert!(used.iter().all(|name| text.contains(&body(name).unwrap())));
         }
     }
 
     #[test]
-    fn a_fault_is_of_a_line_that_is_there(guide in guide()) {
+    fn every_error_names_an_existing_line(guide in guide()) {
         let lines = guide.split_inclusive('\n').count();
-        for (line, what) in render(&guide, body).faults {
+        for (line, what) in render(&guide, body).errors {
             prop_assert!((1..=lines).contains(&line) && !what.is_empty());
         }
     }
 
     #[test]
-    fn a_body_of_any_text_is_regenerated_or_told_of(shown in guide()) {
+    fn arbitrary_body_is_stable_or_an_error(shown in guide()) {
         let guide = "<!-- snippet: one -->\n<!-- /snippet -->\n";
         let body = |_: &str| Some(format!("{shown}\n"));
         let rendered = render(guide, body);
-        if rendered.faults.is_empty() {
+        if rendered.errors.is_empty() {
             prop_assert_eq!(&render(&rendered.text, body), &rendered);
         }
     }

@@ -1,26 +1,34 @@
-//! The tables of the benchmark's arguments.
+//! Tables of the benchmark's arguments.
+
+mod meanings;
 
 use std::collections::BTreeSet;
 
+use anyhow::ensure;
 use contract::{
     Backend,
     argument::{KEYS, Key, Kind, REFUSED, Support},
 };
 
-use super::code;
-use crate::docs::content::Content;
+use self::meanings::MEANINGS;
+use crate::docs::content::{Content, code};
 
-/// Every argument, and what each backend does with it.
-pub(in crate::docs) fn keys() -> Content {
-    let rows = KEYS.map(|key| {
-        let Key { name: _, kind, backends, meaning } = key;
+/// Every argument, and the backends that accept it.
+///
+/// # Errors
+/// When a key has no meaning in [`MEANINGS`].
+pub(crate) fn keys() -> anyhow::Result<Content> {
+    let documented = MEANINGS.map(|(name, _)| name);
+    ensure!(documented == KEYS.map(|key| key.name), "document every key, in the order of `KEYS`");
+    let rows = KEYS.iter().zip(MEANINGS).map(|(key, (_, meaning))| {
+        let Key { name: _, kind, backends } = *key;
         let cells = Backend::ALL.map(|backend| cell(backends.of(backend)));
         let ends = [takes(kind), meaning.to_owned()];
-        [code(&shown(&key))].into_iter().chain(cells).chain(ends).collect()
+        [code(&shown(key))].into_iter().chain(cells).chain(ends).collect()
     });
     let names = Backend::ALL.map(Backend::name);
     let head = ["Key"].into_iter().chain(names).chain(["Takes", "Meaning"]).collect();
-    Content::Table { head, rows: rows.into() }
+    Ok(Content::Table { head, rows: rows.collect() })
 }
 
 fn cell(support: Support) -> String {
@@ -33,25 +41,26 @@ fn cell(support: Support) -> String {
     }
 }
 
-/// What a backend does not take, or not with every value, and why.
-pub(in crate::docs) fn unsupported() -> Content {
+/// Arguments and values that a backend does not accept, and why.
+pub(crate) fn unsupported() -> Content {
     let rows = Backend::ALL.into_iter().flat_map(|backend| {
         let why = move |key: &Key| match key.backends.of(backend) {
             Support::Full => None,
             Support::Only(_, why) | Support::No(why) => Some(why),
         };
-        let mut told = BTreeSet::new();
-        let reasons = KEYS.iter().filter_map(why).filter(move |why| told.insert(*why));
+        let mut seen = BTreeSet::new();
+        let reasons = KEYS.iter().filter_map(why).filter(move |why| seen.insert(*why));
         reasons.map(move |reason| {
-            let of_it = KEYS.iter().filter(|key| why(key) == Some(reason));
-            let keys = of_it.map(|key| code(&limited(key, backend))).collect::<Vec<_>>().join(", ");
+            let affected = KEYS.iter().filter(|key| why(key) == Some(reason));
+            let keys =
+                affected.map(|key| code(&limited(key, backend))).collect::<Vec<_>>().join(", ");
             vec![code(backend.name()), keys, reason.to_owned()]
         })
     });
     Content::Table { head: vec!["Backend", "Does not take", "Because"], rows: rows.collect() }
 }
 
-/// A key as a backend does not take it.
+/// A key with the values that a backend does not accept.
 fn limited(key: &Key, backend: Backend) -> String {
     let name = shown(key);
     match key.backends.of(backend) {
@@ -78,8 +87,8 @@ fn takes(kind: Kind) -> String {
     }
 }
 
-/// Keys and options that are refused.
-pub(in crate::docs) fn refused() -> Content {
+/// Keys and options that no backend accepts.
+pub(crate) fn refused() -> Content {
     let rows = REFUSED.map(|(name, why)| vec![code(name), why.to_owned()]);
     Content::Table { head: vec!["Refused", "Why"], rows: rows.into() }
 }

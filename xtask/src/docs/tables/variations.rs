@@ -1,19 +1,16 @@
-//! How the commands of other runs differ from the leaderboard's.
+//! Differences between the leaderboard's `docker run` command and those of other runs.
 
 use anyhow::ensure;
 use contract::env;
 use engine::{Engine, Mode};
 use plan::render::command_line;
 
-use super::{
-    super::{
-        commands::{Example, LEADERBOARD, plan},
-        content::Content,
-    },
-    code, shown,
+use crate::docs::{
+    content::{Content, code},
+    examples::{Example, LEADERBOARD, plan, portable_part},
 };
 
-/// What is different about a run, and the run.
+/// The deviation from the leaderboard, and the run.
 const VARIATIONS: [(&str, Example); 8] = [
     (
         "--offline",
@@ -66,30 +63,30 @@ const VARIATIONS: [(&str, Example); 8] = [
     ),
 ];
 
-/// Per variation, the parts that its command has besides, and those that it lacks.
+/// The parts that each variation adds and removes.
 ///
 /// # Errors
-/// When a variation is no valid run, or its command is the same.
-pub(in super::super) fn variations() -> anyhow::Result<Content> {
+/// When a variation is not a valid run, or does not change the command.
+pub(crate) fn variations() -> anyhow::Result<Content> {
     let full = parts(&LEADERBOARD)?;
     let mut rows = vec![];
     for (name, example) in VARIATIONS {
         let own = parts(&example)?;
         ensure!(own != full, "a run with `{name}` has the same command");
-        rows.push(vec![code(name), besides(&own, &full), besides(&full, &own)]);
+        rows.push(vec![code(name), difference(&own, &full), difference(&full, &own)]);
     }
     Ok(Content::Table { head: vec!["Run", "Added", "Left out"], rows })
 }
 
-/// The parts of a run's command, as anybody can type them.
+/// The parts of the command, as shell text for every user.
 fn parts(example: &Example) -> anyhow::Result<Vec<String>> {
     let engine = Engine::typical(Mode::DockerRootful);
     let command = command_line(&engine, &plan(example, &engine)?);
-    Ok(command.parts.into_iter().map(shown).collect())
+    Ok(command.parts.iter().map(portable_part).collect())
 }
 
 /// The parts in `one` that are not in `other`.
-fn besides(one: &[String], other: &[String]) -> String {
+fn difference(one: &[String], other: &[String]) -> String {
     let parts = one.iter().filter(|part| !other.contains(part)).map(|part| code(part));
     parts.collect::<Vec<_>>().join("<br>")
 }
@@ -97,11 +94,11 @@ fn besides(one: &[String], other: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Content, Example, LEADERBOARD, VARIATIONS, variations};
-    use crate::docs::commands::by_hand;
+    use crate::docs::examples::docker_command;
 
     /// The lines of the listing that a guide would show, in any order.
     fn listing(example: &Example) -> Vec<String> {
-        let Content::Shell(text) = by_hand(example).unwrap() else { panic!("a listing") };
+        let Content::Shell(text) = docker_command(example).unwrap() else { panic!("a listing") };
         let (_mkdir, command) = text.split_once('\n').unwrap();
         sorted(command.split(" \\\n  ").map(str::to_owned))
     }

@@ -1,33 +1,32 @@
-//! The compiler, and what it is asked for: part of what an image is built from.
+//! The Rust compiler and the options that the static program is built with.
 
 use anyhow::{Context as _, bail};
 use xshell::{Shell, cmd};
 
-use crate::workspace;
+/// The package of the program.
+pub(super) const PACKAGE: &str = "entrypoint";
 
-/// The compiler, as far as it decides over the program.
+/// The compiler's version and target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Toolchain {
-    /// All that `rustc -vV` says.
+    /// The output of `rustc -vV`.
     pub(super) version: String,
-    /// What it builds for.
-    pub(super) triple: String,
+    /// The target triple.
+    triple: String,
 }
 
 impl Toolchain {
-    /// Asks `rustc`.
+    /// Asks `rustc` for its version.
     ///
     /// # Errors
-    /// When it does not answer, or builds for another system than Linux.
-    pub(super) fn read() -> anyhow::Result<Self> {
-        let sh = Shell::new()?;
-        sh.change_dir(workspace::root());
+    /// When `rustc` fails, or does not build for Linux.
+    pub(super) fn read(sh: &Shell) -> anyhow::Result<Self> {
         let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
         let version = cmd!(sh, "{rustc} -vV").read().context("asking rustc for its version")?;
         Self::parse(version)
     }
 
-    fn parse(version: String) -> anyhow::Result<Self> {
+    pub(super) fn parse(version: String) -> anyhow::Result<Self> {
         let triple = version.lines().find_map(|line| line.strip_prefix("host: "));
         let triple = triple.context("`rustc -vV` names no host")?.to_owned();
         if !triple.contains("-linux-") {
@@ -35,19 +34,16 @@ impl Toolchain {
         }
         Ok(Self { version, triple })
     }
+
+    /// Options for cargo.
+    pub(super) fn arguments(&self) -> [&str; 8] {
+        let triple = self.triple.as_str();
+        ["--locked", "--release", "--package", PACKAGE, "--features", "native", "--target", triple]
+    }
 }
 
-/// What cargo is asked for.
-pub(super) fn arguments(toolchain: &Toolchain) -> Vec<String> {
-    ["--locked", "--release", "--package", "entrypoint", "--features", "native"]
-        .into_iter()
-        .chain(["--target", &toolchain.triple])
-        .map(str::to_owned)
-        .collect()
-}
-
-/// What the compiler is told: a program that needs no library of the image. Its inference library
-/// looks for vector instructions when it runs, so one program serves every processor.
+/// Options for the compiler. A static program needs no library of the image. The inference library
+/// detects vector instructions at run time, so one program serves every processor.
 pub(super) const FLAGS: [&str; 1] = ["-Ctarget-feature=+crt-static"];
 
 #[cfg(test)]
@@ -55,7 +51,7 @@ mod tests {
     use super::Toolchain;
 
     #[test]
-    fn the_host_is_what_rustc_builds_for() {
+    fn target_is_the_host_of_rustc_and_must_be_linux() {
         let parse =
             |triple: &str| Toolchain::parse(format!("rustc 1.90.0\nhost: {triple}\nrelease: 1"));
         let arm = parse("aarch64-unknown-linux-gnu").unwrap();

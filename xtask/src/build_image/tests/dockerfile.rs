@@ -1,17 +1,21 @@
-//! The Dockerfile keeps to the contract and to what build-image hands over.
+//! The Dockerfile uses the paths of the contract and the files of the build context.
 
 use std::fs;
 
 use contract::{Flavour, path};
 
-use super::{base, context, labels, stacks};
+use super::super::{
+    base,
+    context::{self, stacks},
+    labels,
+};
 use crate::workspace;
 
 fn dockerfile() -> String {
     fs::read_to_string(workspace::root().join(context::DOCKERFILE)).unwrap()
 }
 
-/// The lines of a stage.
+/// The lines of a build stage.
 fn stage<'a>(dockerfile: &'a str, name: &str) -> Vec<&'a str> {
     let (_, rest) = dockerfile.split_once(&format!(" AS {name}\n")).expect(name);
     rest.lines().take_while(|line| !line.starts_with("FROM ")).collect()
@@ -24,7 +28,7 @@ fn assert_lines(stage: &[&str], lines: &[String]) {
 }
 
 #[test]
-fn smoke_keeps_the_contract() {
+fn smoke_stage_uses_the_paths_of_the_contract() {
     let bin = path::ENTRYPOINT.rsplit_once('/').unwrap().0;
     assert_lines(
         &stage(&dockerfile(), "smoke"),
@@ -41,7 +45,7 @@ fn smoke_keeps_the_contract() {
 }
 
 #[test]
-fn the_stacks_keep_the_contract() {
+fn stacks_stage_uses_the_paths_of_the_contract() {
     let environment = path::PYTHON.strip_suffix("/bin/python").unwrap();
     let share = path::ADAPTER.rsplit_once('/').unwrap().0;
     let system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -69,7 +73,7 @@ fn the_stacks_keep_the_contract() {
 }
 
 #[test]
-fn every_cache_of_the_stacks_is_under_the_temporary_folder() {
+fn every_cache_variable_names_the_temporary_folder() {
     let dockerfile = dockerfile();
     let caches = stage(&dockerfile, "stacks").into_iter().filter_map(|line| {
         let (name, value) = line.trim().trim_end_matches(" \\").split_once('=')?;
@@ -81,7 +85,7 @@ fn every_cache_of_the_stacks_is_under_the_temporary_folder() {
 }
 
 #[test]
-fn the_bundle_and_the_locks_are_copied_into_no_result() {
+fn ca_bundle_and_lock_files_stay_in_their_build_stage() {
     let dockerfile = dockerfile();
     for name in ["smoke", "base", "stacks", "cpu", "cuda"] {
         let stage = stage(&dockerfile, name);
@@ -105,7 +109,7 @@ fn the_bundle_and_the_locks_are_copied_into_no_result() {
 }
 
 #[test]
-fn flavours_are_targets_and_the_default_base_is_that_of_cpu() {
+fn every_flavour_is_a_target_and_the_default_base_is_of_cpu() {
     let dockerfile = dockerfile();
     for flavour in Flavour::ALL {
         assert!(dockerfile.contains(&format!(" AS {flavour}\n")), "{flavour}");
@@ -118,7 +122,7 @@ fn flavours_are_targets_and_the_default_base_is_that_of_cpu() {
 }
 
 #[test]
-fn the_older_builder_can_read_it() {
+fn dockerfile_has_no_buildkit_syntax() {
     for line in dockerfile().lines() {
         let newer = ["RUN --", "COPY --chmod", "COPY --link", "ADD --", "<<"];
         assert!(!newer.iter().any(|syntax| line.contains(syntax)), "{line}");

@@ -1,4 +1,4 @@
-//! The runs that the guides show: as the program's command line, and as the engine's by hand.
+//! Example runs of the guides, as commands of `aienergyscore` and of Docker.
 
 use std::{collections::BTreeMap, path::Path, time::SystemTime};
 
@@ -17,18 +17,18 @@ use plan::{options::Settings, render::command_line, run_plan::RunPlan};
 
 use super::content::Content;
 
-/// A run, as its user types it.
+/// A run as a user types it.
 #[derive(Debug)]
 pub(super) struct Example {
-    /// The command line, for a shell.
+    /// The command, for a shell.
     pub(super) line: &'static str,
-    /// The user's environment, typed in front of it; folders of Ada's are anybody's.
+    /// Environment variables, typed before the command. Paths below `HOME` become `$HOME`.
     pub(super) env: &'static [(&'static str, &'static str)],
     /// Whether the user has a token.
     pub(super) token: bool,
 }
 
-/// The smallest run, with a model that is small and open.
+/// The smallest run, with a small open model.
 pub(super) const NATIVE: Example = Example {
     line: "aienergyscore run --backend native \
            backend.model=HuggingFaceTB/SmolLM2-360M-Instruct-GGUF",
@@ -36,14 +36,21 @@ pub(super) const NATIVE: Example = Example {
     token: false,
 };
 
-/// The same, shut off.
+/// The README's first run. Without an energy counter, it ends with an estimate.
+pub(super) const FIRST: Example = Example {
+    line: "aienergyscore run --backend native --watts-per-cpu 8 \
+           backend.model=HuggingFaceTB/SmolLM2-360M-Instruct-GGUF",
+    ..NATIVE
+};
+
+/// The smallest run without a network.
 pub(super) const OFFLINE: Example = Example {
     line: "aienergyscore run --offline -n 5 --backend native \
            backend.model=HuggingFaceTB/SmolLM2-360M-Instruct-GGUF",
     ..NATIVE
 };
 
-/// The leaderboard's.
+/// The run of the leaderboard.
 pub(super) const LEADERBOARD: Example = Example {
     line: "aienergyscore run -n 1000 --gpus 1 \
            --config-name text_generation backend.model=openai/gpt-oss-20b",
@@ -51,14 +58,14 @@ pub(super) const LEADERBOARD: Example = Example {
     token: true,
 };
 
-/// The leaderboard's stack without a GPU, for a model of the Hub and prompts of the user's.
+/// The stack of the leaderboard without a GPU, with local prompts.
 pub(super) const OPTIMUM: Example = Example {
     line: "aienergyscore run --flavour cpu -n 4 \
            backend.model=HuggingFaceTB/SmolLM2-135M-Instruct scenario.dataset_name=./prompts.csv",
     ..NATIVE
 };
 
-/// The other stack, for a model and prompts of the user's.
+/// The PyTorch stack, with a local model and local prompts.
 pub(super) const PYTORCH: Example = Example {
     line: "aienergyscore run --flavour cpu --backend pytorch -n 4 \
            backend.model=./my-model scenario.dataset_name=./prompts.csv",
@@ -72,30 +79,31 @@ pub(super) const VLLM: Example = Example {
     ..NATIVE
 };
 
-/// A Hub cache apart from the HuggingFace home.
-pub(super) const APART: Example =
+/// A Hub cache outside of the Hugging Face home.
+pub(super) const SEPARATE_CACHE: Example =
     Example { env: &[(env::HF_HUB_CACHE, "/home/ada/weights/hub")], ..NATIVE };
 
-/// A cache that many share and this user only reads.
-pub(super) const SHARED: Example =
+/// A read-only cache that several users share.
+pub(super) const SHARED_CACHE: Example =
     Example { env: &[(env::HF_HOME, "/srv/huggingface")], ..OFFLINE };
 
-pub(super) const HOME: &str = "/home/ada";
+/// Home of the example user.
+const HOME: &str = "/home/ada";
 const CWD: &str = "/home/ada/bench";
-/// Whose folders and ids are left to the shell.
+/// Replaces ids and folders of the example user by shell variables.
 pub(super) const PORTABLE: Style<'static> = Style::Portable { home: HOME, cwd: CWD };
 
-/// What fits on a line of a guide.
+/// Maximum line length in a guide.
 const WIDTH: usize = 100;
 
-/// `aienergyscore run …`, word by word as it is typed.
-pub(super) fn program(example: &Example) -> Content {
+/// The command `aienergyscore run …`.
+pub(super) fn program_command(example: &Example) -> Content {
     let Example { line, env, token: _ } = example;
     let variables = env.iter().map(|(name, value)| format!("{name}={}", portable(value)));
     let mut shown = String::new();
     let mut width = 0;
     for word in variables.chain(line.split(' ').map(str::to_owned)) {
-        // Room for the backslash, too.
+        // One space before the word, and one with a backslash after it.
         if width > 0 && width + word.len() + 3 > WIDTH {
             shown.push_str(" \\\n  ");
             width = 2;
@@ -109,48 +117,51 @@ pub(super) fn program(example: &Example) -> Content {
     Content::Shell(shown)
 }
 
-/// A path of Ada's, or any other text, as a shell text that anybody can type.
+/// A path as shell text for every user.
 pub(super) fn portable(path: &str) -> String {
-    let words = vec![Word::of([Piece::Path(path.to_owned())])];
-    CommandLine { env: vec![], parts: vec![Part { words, reason: String::new() }] }
-        .to_shell(PORTABLE)
+    portable_part(&Part::new([Word::of([Piece::Path(path.to_owned())])], ""))
 }
 
-/// `docker run …` for the same run, after making the folders that the program would make.
+/// A part of a command as shell text for every user.
+pub(super) fn portable_part(part: &Part) -> String {
+    CommandLine { env: vec![], parts: vec![part.clone()] }.to_shell(PORTABLE)
+}
+
+/// The command `docker run …` of the run, and `mkdir` for the folders that the program creates.
 ///
 /// # Errors
-/// When the example is no valid run.
-pub(super) fn by_hand(example: &Example) -> anyhow::Result<Content> {
+/// When the example is not a valid run.
+pub(super) fn docker_command(example: &Example) -> anyhow::Result<Content> {
     let engine = Engine::typical(Mode::DockerRootful);
     let plan = plan(example, &engine)?;
-    let commands = [making_folders(&plan), command_line(&engine, &plan)];
+    let commands = [make_folders(&plan), command_line(&engine, &plan)];
     Ok(Content::Shell(commands.map(|command| command.to_shell(PORTABLE)).join("\n")))
 }
 
-/// `mkdir -p …` for the folders that `plan` mounts.
-pub(super) fn making_folders(plan: &RunPlan) -> CommandLine {
+/// The command `mkdir -p …` for the folders that `plan` mounts.
+pub(super) fn make_folders(plan: &RunPlan) -> CommandLine {
     let folders = plan.mounts.iter().filter(|mount| mount.target != path::TOKEN);
     let folders = folders.map(|mount| Word::of([Piece::Path(mount.source.as_str().to_owned())]));
     let words = ["mkdir", "-p"].into_iter().map(Word::text).chain(folders);
     CommandLine { env: vec![], parts: vec![Part::new(words, "Docker refuses missing folders")] }
 }
 
-/// The example planned for Ada, as a guide shows it.
+/// The plan of the run, as guides show it.
 ///
 /// # Errors
-/// When the example is no valid run.
+/// When the example is not a valid run.
 pub(super) fn plan(example: &Example, engine: &Engine) -> anyhow::Result<RunPlan> {
-    Ok(supervised(example, engine)?.for_guide())
+    Ok(plan_of_program(example, engine)?.for_guide())
 }
 
-/// The example planned for Ada, as the program runs it.
+/// The plan of the run, as the program executes it.
 ///
 /// # Errors
-/// When the example is no valid run.
-pub(super) fn supervised(example: &Example, engine: &Engine) -> anyhow::Result<RunPlan> {
+/// When the example is not a valid run.
+pub(super) fn plan_of_program(example: &Example, engine: &Engine) -> anyhow::Result<RunPlan> {
     let Example { line, env, token } = example;
     let planning = || format!("planning the example `{line}`");
-    let host = ada(env);
+    let host = example_host(env);
     let words = line.split(' ').map(str::to_owned).collect();
     let words = split_args(&cli::command(), words).with_context(planning)?;
     let Command::Run(args) = Cli::try_parse_from(words).with_context(planning)?.command else {
@@ -158,7 +169,7 @@ pub(super) fn supervised(example: &Example, engine: &Engine) -> anyhow::Result<R
     };
     let mut settings = Settings::new(args.request, &host).with_context(planning)?;
     settings.token = settings.token.filter(|_| *token);
-    // The file that the example mounts lies in the HuggingFace home, too.
+    // Resolving would look for a token on this machine. The example has it in its default place.
     let folder = settings.cache.home.clone();
     let secret = token.then(|| Secret { folder, below: "token".to_owned() });
     let mut run = settings.assume(&host).with_context(planning)?;
@@ -166,8 +177,8 @@ pub(super) fn supervised(example: &Example, engine: &Engine) -> anyhow::Result<R
     RunPlan::new(&run, &host, engine).with_context(planning)
 }
 
-/// Ada's machine: an empty environment but for `env`, run in `~/bench`.
-pub(super) fn ada(variables: &[(&str, &str)]) -> Host {
+/// The machine of the example user. Its environment contains only `variables`.
+fn example_host(variables: &[(&str, &str)]) -> Host {
     Host {
         uid: 1000,
         gid: 1000,
@@ -190,11 +201,13 @@ pub(super) fn ada(variables: &[(&str, &str)]) -> Host {
 
 #[cfg(test)]
 mod tests {
-    use super::{APART, Example, NATIVE, OFFLINE, PYTORCH, by_hand, program};
+    use super::{
+        Example, NATIVE, OFFLINE, PYTORCH, SEPARATE_CACHE, docker_command, program_command,
+    };
 
     #[test]
-    fn a_run_by_hand_leaves_ids_and_folders_to_the_shell() {
-        let shown = by_hand(&OFFLINE).unwrap().render();
+    fn docker_command_has_shell_variables_for_ids_and_folders() {
+        let shown = docker_command(&OFFLINE).unwrap().render();
         insta::assert_snapshot!(shown, @r#"
         ```sh
         mkdir -p "$PWD/results" "$HOME/.cache/huggingface"
@@ -223,8 +236,8 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_shown_as_it_is_typed() {
-        let shown = [APART, PYTORCH].map(|example| program(&example).render());
+    fn program_command_is_shown_as_typed() {
+        let shown = [SEPARATE_CACHE, PYTORCH].map(|example| program_command(&example).render());
         insta::assert_snapshot!(shown.concat(), @r#"
         ```sh
         HF_HUB_CACHE="$HOME/weights/hub" aienergyscore run --backend native \
@@ -238,8 +251,9 @@ mod tests {
     }
 
     #[test]
-    fn an_example_that_is_no_run_is_named() {
-        let refused = |line| format!("{:#}", by_hand(&Example { line, ..NATIVE }).unwrap_err());
+    fn invalid_example_is_named() {
+        let refused =
+            |line| format!("{:#}", docker_command(&Example { line, ..NATIVE }).unwrap_err());
         insta::assert_snapshot!(refused("aienergyscore run --dryrun"), @"planning the example `aienergyscore run --dryrun`: unknown option `--dryrun`; did you mean `--dry-run`? If it is the benchmark's own, put it behind `--`");
         insta::assert_snapshot!(refused("aienergyscore verify"), @"`aienergyscore verify` is no run");
     }

@@ -1,29 +1,33 @@
-//! What an engine says of an image that it has.
+//! Reads the output of `image inspect`.
 
 use std::collections::BTreeMap;
 
 use contract::label;
 use serde::{Deserialize, de::IgnoredAny};
-use sha2::{Digest as _, Sha256};
 
-use super::labels::{self, Base};
-use crate::{sha256::hex, size::Size};
+use crate::{
+    build_image::labels::{self, Base},
+    sha256,
+    size::Size,
+};
 
-/// An image that the engine has.
+/// An image in the engine's store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Local {
-    /// What it is, by whatever engine: a digest of its files and variables.
-    pub(super) content: String,
-    /// Digest of what it was built from; none on an image of others.
-    pub(super) inputs: Option<String>,
-    /// What it was built on, if it says so.
-    pub(super) base: Option<Base>,
-    /// Its size.
-    pub(super) size: Size,
+pub(crate) struct LocalImage {
+    /// Digest of its files and variables, the same in every engine and image store.
+    pub(crate) content: String,
+    /// Digest of its inputs. None if another project built it.
+    pub(crate) inputs: Option<String>,
+    /// The base that its labels name.
+    pub(crate) base: Option<Base>,
+    pub(crate) size: Size,
 }
 
-/// Reads the answer of `image inspect`.
-pub(super) fn parse(json: &str) -> anyhow::Result<Vec<Local>> {
+/// Parses the JSON output of `image inspect`.
+///
+/// # Errors
+/// When it is not the JSON of an engine.
+pub(crate) fn parse(json: &str) -> anyhow::Result<Vec<LocalImage>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Image {
@@ -52,40 +56,40 @@ pub(super) fn parse(json: &str) -> anyhow::Result<Vec<Local>> {
         env: Option<Vec<String>>,
     }
     let images = serde_json::from_str::<Vec<Image>>(json)?;
-    let local = |Image { id, size, config, files, graph_driver, descriptor }: Image| {
+    let image = |Image { id, size, config, files, graph_driver, descriptor }: Image| {
         let Config { labels, env } = config.unwrap_or_default();
         let mut labels = labels.unwrap_or_default();
         let driver = graph_driver.map(|driver| driver.name);
         let base_id = labels.remove(labels::BASE_ID);
-        Local {
+        LocalImage {
             content: content(id, &files.layers.unwrap_or_default(), &env.unwrap_or_default()),
             inputs: labels.remove(label::INPUTS),
             base: labels.remove(labels::BASE_NAME).map(|name| Base { name, id: base_id }),
             size: Size {
                 bytes: size,
-                // Docker tells of a descriptor since version 28.
+                // Docker 28 and later report a descriptor for images of containerd's store.
                 compressed: descriptor.is_some() || driver.as_deref() == Some("overlayfs"),
             },
         }
     };
-    Ok(images.into_iter().map(local).collect())
+    Ok(images.into_iter().map(image).collect())
 }
 
-/// What an image is. Every image store gives it another id, and the same layers once they are unpacked.
+/// A digest of layers and variables. The id differs between image stores, the unpacked layers do not.
 fn content(id: String, layers: &[String], env: &[String]) -> String {
     if layers.is_empty() {
         return id;
     }
     let parts = [layers.join("\n"), env.join("\n")].join("\n\n");
-    format!("sha256:{}", hex(&Sha256::digest(parts)))
+    format!("sha256:{}", sha256::of_bytes(parts))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Base, Local, Size, parse};
+    use super::{Base, LocalImage, Size, parse};
 
     #[test]
-    fn labels_and_sizes_are_read_from_inspect() {
+    fn inspect_output_has_labels_and_sizes() {
         let json = r#"[
             {"Id": "sha256:1", "Size": 12, "Config": {"Labels": {
                 "org.aienergyscore.inputs": "ab",
@@ -95,7 +99,7 @@ mod tests {
             {"Id": "sha256:2", "Size": 3, "Config": {"Labels": null}},
             {"Id": "sha256:3", "Size": 4}
         ]"#;
-        let local = |id: &str, inputs: Option<&str>, base, bytes| Local {
+        let local = |id: &str, inputs: Option<&str>, base, bytes| LocalImage {
             content: format!("sha256:{id}"),
             inputs: inputs.map(str::to_owned),
             base,

@@ -1,4 +1,4 @@
-//! What the flavours with Python are made from, besides what every flavour is made from.
+//! Files of the build context for the flavours with Python: scripts, locks and the adapter.
 
 use std::{ffi::OsStr, path::Path};
 
@@ -6,20 +6,20 @@ use anyhow::Context as _;
 use contract::{Flavour, path};
 use walkdir::{DirEntry, WalkDir};
 
-use super::entry::{Entry, PLAIN, read};
+use super::entry::{EXECUTABLE, Entry, READABLE};
 
-/// Where the context has the scripts that install.
-pub(super) const IMAGE: &str = "image";
-/// Where it has the locks.
-pub(super) const REQUIREMENTS: &str = "requirements";
-/// Where it has adapter and configurations.
-pub(super) const SHARE: &str = "share";
-/// The scripts: one for the base, one for the Python environment.
-pub(super) const SCRIPTS: [&str; 2] = ["base.sh", "environment.sh"];
-/// The bundle of CA certificates beside the locks, as the second script knows it.
+/// Folder of the installation scripts in the context.
+pub(crate) const IMAGE: &str = "image";
+/// Folder of the lock files.
+pub(crate) const REQUIREMENTS: &str = "requirements";
+/// Folder of the adapter.
+pub(crate) const SHARE: &str = "share";
+/// The installation scripts of the base and of the Python environment.
+pub(crate) const SCRIPTS: [&str; 2] = ["base.sh", "environment.sh"];
+/// The CA bundle, where the second script expects it.
 const CA_BUNDLE: &str = "requirements/ca-bundle.pem";
 
-/// The locks that `flavour` is installed from.
+/// The lock files of `flavour`.
 fn locks(flavour: Flavour) -> &'static [&'static str] {
     match flavour {
         Flavour::Cuda => &["cuda.txt", "setuptools.txt", "torch.txt"],
@@ -28,61 +28,50 @@ fn locks(flavour: Flavour) -> &'static [&'static str] {
     }
 }
 
-/// Everything of the tree at `root` that `flavour` needs and others do not.
+/// The files below `root` that only `flavour` needs.
 ///
 /// # Errors
 /// When a source cannot be read.
-pub(super) fn entries(root: &Path, flavour: Flavour) -> anyhow::Result<Vec<Entry>> {
+pub(crate) fn entries(root: &Path, flavour: Flavour) -> anyhow::Result<Vec<Entry>> {
     if flavour == Flavour::Smoke {
         return Ok(Vec::new());
     }
     let docker = root.join("docker");
     let mut entries = Vec::new();
     for (folder, names) in [(IMAGE, SCRIPTS.as_slice()), (REQUIREMENTS, locks(flavour))] {
-        entries.push(Entry::folder(folder, PLAIN));
+        entries.push(Entry::folder(folder, EXECUTABLE));
         for name in names {
-            let bytes = read(&docker.join(folder).join(name))?;
-            entries.push(Entry::file(&format!("{folder}/{name}"), 0o644, bytes));
+            let source = docker.join(folder).join(name);
+            entries.push(Entry::read(&format!("{folder}/{name}"), READABLE, &source)?);
         }
     }
-    entries.push(Entry::folder(SHARE, PLAIN));
-    let python = |file: &Path| file.extension() == Some(OsStr::new("py"));
-    add_tree(&mut entries, &docker.join("adapter"), &place(path::ADAPTER), python)?;
+    entries.push(Entry::folder(SHARE, EXECUTABLE));
+    let (_folder, adapter) = path::ADAPTER.rsplit_once('/').expect("the path is absolute");
+    add_python(&mut entries, &docker.join("adapter"), &format!("{SHARE}/{adapter}"))?;
     Ok(entries)
 }
 
-/// The bundle as an entry. It decides over no result, so it is no input.
-pub(super) fn ca_bundle(bundle: Vec<u8>) -> Entry {
-    Entry::file(CA_BUNDLE, 0o644, bundle)
+/// The CA bundle as an entry. It is not an input of the image, because no layer contains it.
+pub(crate) fn ca_bundle(bundle: Vec<u8>) -> Entry {
+    Entry::file(CA_BUNDLE, READABLE, bundle)
 }
 
-/// Where the context has what the image has at `path`.
-fn place(path: &str) -> String {
-    let (_folder, name) = path.rsplit_once('/').expect("the contract's paths are absolute");
-    format!("{SHARE}/{name}")
-}
-
-/// Adds the folder `from` as `to`: the files that are `wanted` and the folders above them.
-fn add_tree(
-    entries: &mut Vec<Entry>,
-    from: &Path,
-    to: &str,
-    wanted: impl Fn(&Path) -> bool,
-) -> anyhow::Result<()> {
-    entries.push(Entry::folder(to, PLAIN));
-    let left_out = |entry: &DirEntry| {
+/// Adds the folders and the Python files of `from` below `to`.
+fn add_python(entries: &mut Vec<Entry>, from: &Path, to: &str) -> anyhow::Result<()> {
+    entries.push(Entry::folder(to, EXECUTABLE));
+    let skipped = |entry: &DirEntry| {
         let name = entry.file_name().as_encoded_bytes();
         entry.depth() > 0 && (name.starts_with(b".") || name == b"__pycache__")
     };
     let tree = WalkDir::new(from).min_depth(1).sort_by_file_name().into_iter();
-    for entry in tree.filter_entry(|entry| !left_out(entry)) {
+    for entry in tree.filter_entry(|entry| !skipped(entry)) {
         let entry = entry.context("reading what the image is made from")?;
         let below = entry.path().strip_prefix(from).unwrap_or(entry.path());
         let name = format!("{to}/{}", below.to_str().context("a file's name is not UTF-8")?);
         if entry.file_type().is_dir() {
-            entries.push(Entry::folder(&name, PLAIN));
-        } else if wanted(entry.path()) {
-            entries.push(Entry::file(&name, 0o644, read(entry.path())?));
+            entries.push(Entry::folder(&name, EXECUTABLE));
+        } else if entry.path().extension() == Some(OsStr::new("py")) {
+            entries.push(Entry::read(&name, READABLE, entry.path())?);
         }
     }
     Ok(())
@@ -94,10 +83,10 @@ mod tests {
 
     use contract::Flavour;
 
-    use super::{super::entry::Content, entries};
+    use super::entries;
 
     #[test]
-    fn each_flavour_gets_its_own_sources_and_nothing_that_lies_around() {
+    fn context_has_the_sources_of_its_flavour_and_no_stray_files() {
         let root = tempfile::tempdir().unwrap();
         for file in [
             "image/base.sh",
@@ -118,11 +107,8 @@ mod tests {
             fs::write(path, file).unwrap();
         }
         let list = |flavour| {
-            let line = |entry: super::Entry| match entry.content {
-                Content::Folder => format!("{:04o} {}/\n", entry.mode, entry.path),
-                Content::File(_) => format!("{:04o} {}\n", entry.mode, entry.path),
-            };
-            entries(root.path(), flavour).unwrap().into_iter().map(line).collect::<String>()
+            let entries = entries(root.path(), flavour).unwrap();
+            entries.iter().map(ToString::to_string).collect::<String>()
         };
         assert_eq!(list(Flavour::Smoke), "");
         insta::assert_snapshot!(list(Flavour::Cpu), @r"
@@ -142,14 +128,14 @@ mod tests {
     }
 
     #[test]
-    fn every_package_of_every_lock_has_hashes() {
+    fn every_locked_package_has_a_hash() {
         let root = crate::workspace::root();
         let tests = ["hub_cache", "vllm"].map(|test| format!("tests/it/{test}/requirements"));
         for folder in ["docker/requirements".to_owned()].into_iter().chain(tests) {
             let files = fs::read_dir(root.join(&folder)).unwrap().map(|file| file.unwrap().path());
             for file in files.filter(|file| {
                 let lock = file.extension().is_some_and(|extension| extension == "txt");
-                // What the resolver is told, and no lock.
+                // Input of the resolver, not a lock file.
                 lock && !file.ends_with("overrides.txt")
             }) {
                 let text = fs::read_to_string(&file).unwrap().replace("\\\n", " ");

@@ -1,4 +1,4 @@
-//! Other programs at work: what they print is progress, and goes to our standard error.
+//! Runs other programs and shows their output on standard error.
 
 use std::{
     io::{self, Write as _},
@@ -8,12 +8,12 @@ use std::{
 use anyhow::Context as _;
 use xshell::Cmd;
 
-/// Runs a command whose output is seen as it comes, and gives it `input`. The status is the
-/// caller's to judge.
+/// Runs a command with `input` on its standard input, and shows its output as it comes. The caller
+/// checks the exit status.
 ///
 /// # Errors
 /// When the program cannot be started.
-pub(crate) fn live(command: Cmd<'_>, input: &[u8]) -> anyhow::Result<ExitStatus> {
+pub(crate) fn stream(command: Cmd<'_>, input: &[u8]) -> anyhow::Result<ExitStatus> {
     let mut command = Command::from(command);
     let program = command.get_program().display().to_string();
     let mut child = command
@@ -22,7 +22,7 @@ pub(crate) fn live(command: Cmd<'_>, input: &[u8]) -> anyhow::Result<ExitStatus>
         .spawn()
         .with_context(|| format!("starting `{program}`; is it installed and on PATH?"))?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A program that does not read to the end says why by its status.
+        // A broken pipe means that the program ended early. Its exit status says so.
         let _ = stdin.write_all(input);
     }
     child.wait().with_context(|| format!("waiting for `{program}`"))

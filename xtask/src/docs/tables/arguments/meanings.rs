@@ -1,0 +1,63 @@
+//! One line about each key of the benchmark's arguments.
+
+use contract::argument::{
+    BATCH_SIZE, COLUMN, DATASET, DATASET_CONFIG, DEVICE, DEVICE_MAP, DO_SAMPLE, FAILED_SHARE,
+    MAX_NEW_TOKENS, MIN_NEW_TOKENS, MODEL, MODEL_KWARGS, NUM_BEAMS, NUM_SAMPLES, PREFIX, REASONING,
+    REASONING_PARAMS, REPETITION_PENALTY, SEED, SPLIT, SYSTEM, TEMPERATURE, TOP_K, TOP_P,
+    TRUNCATION, WARMUP,
+};
+
+/// The meaning of every key, in the order of [`KEYS`](contract::argument::KEYS).
+pub(super) const MEANINGS: [(&str, &str); 42] = [
+    (MODEL, "Hub id or path of the model; for `vllm` the server's name of it"),
+    (DEVICE, "device; `cuda` where PyTorch has it"),
+    ("backend.device_ids", "GPUs to use and to count, as `0,1`; else all"),
+    ("backend.torch_dtype", "number type of the weights; `auto` is the checkpoint's own"),
+    (DEVICE_MAP, "how the model is spread over GPUs"),
+    ("backend.task", "the task"),
+    (SEED, "seed of every random choice; else 42"),
+    ("backend.attn_implementation", "kernel of the attention"),
+    (MODEL_KWARGS, "keywords of `from_pretrained`, such as `revision` or `trust_remote_code`"),
+    ("backend.processor_kwargs", "keywords of the tokenizer's"),
+    ("backend.no_weights", "random weights are refused"),
+    (
+        "backend.timeout",
+        "seconds without a piece of an answer after which its prompt fails; else 300",
+    ),
+    ("backend.cache_implementation", "kind of key-value cache"),
+    ("backend.allow_tf32", "TF32 arithmetic on NVIDIA GPUs"),
+    ("backend.torch_compile", "whether to compile the model"),
+    ("backend.torch_compile_target", "what of it to compile"),
+    ("backend.torch_compile_config", "keywords of `torch.compile`"),
+    ("backend.quantization_config", "keywords of the quantiser"),
+    (
+        DATASET,
+        "Hub id, file (CSV, JSON, JSONL, parquet) or folder of prompts; `native` has some built in",
+    ),
+    (DATASET_CONFIG, "configuration of the dataset, of those that have some"),
+    (SPLIT, "split of the dataset, or a slice of it as `train[:100]`"),
+    (COLUMN, "column with the prompts, which are text"),
+    (NUM_SAMPLES, "prompts to run, as `-n`"),
+    (PREFIX, "text before every prompt, such as `/think`"),
+    (SYSTEM, "system message before every prompt, such as `/no_think`"),
+    (TRUNCATION, "cut prompts that the model cannot hold"),
+    (BATCH_SIZE, "prompts per pass"),
+    (WARMUP, "short answers before the measured ones"),
+    (FAILED_SHARE, "share of the prompts that may fail, 0 to 1; else one prompt, or 0.1"),
+    ("scenario.latency", "latencies in the stack's own report"),
+    ("scenario.memory", "memory in the stack's own report"),
+    ("scenario.energy", "energy is always measured"),
+    (REASONING, "chat template and long answers"),
+    (
+        REASONING_PARAMS,
+        "keywords of the chat template, such as `reasoning_effort` or `enable_thinking`",
+    ),
+    (MAX_NEW_TOKENS, "longest answer in tokens"),
+    (MIN_NEW_TOKENS, "shortest answer in tokens"),
+    (DO_SAMPLE, "sample instead of the likeliest"),
+    (TEMPERATURE, "of sampling; above 0, else 1"),
+    (TOP_P, "of sampling: the likeliest tokens of this share, else of all"),
+    (TOP_K, "of sampling: so many of the likeliest tokens, else 50"),
+    (NUM_BEAMS, "beams of a beam search; else 1, which is none"),
+    (REPETITION_PENALTY, "weight against repetitions; above 0, else 1, which is none"),
+];

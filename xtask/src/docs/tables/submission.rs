@@ -1,0 +1,12 @@
+//! The table of rules for a submission to the leaderboard.
+
+use report::submission;
+
+use crate::docs::content::Content;
+
+/// Rules for a submission to the leaderboard.
+pub(crate) fn submission_rules() -> Content {
+    let rows = submission::documented().into_iter().map(Vec::from);
+    let head = vec!["Rule", "What it says", "What is looked at"];
+    Content::Table { head, rows: rows.collect() }
+}

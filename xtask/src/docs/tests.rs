@@ -1,0 +1,3 @@
+//! Tests of the guides as a whole.
+
+mod hand_written;
