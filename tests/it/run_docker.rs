@@ -128,7 +128,7 @@ impl Tree {
             "Cargo.lock",
             "runner/src/plan.rs",
             "docker/contract/src/lib.rs",
-            "docker/reports/src/lib.rs",
+            "docker/backend_reports/src/lib.rs",
             "docker/streams/src/lib.rs",
             "docker/untrusted/src/lib.rs",
         ] {

@@ -24,6 +24,10 @@ use std::{
 };
 
 use anyhow::Context as _;
+use backend_reports::{
+    Folder,
+    report::{Answer, Config, Report, Totals},
+};
 use contract::{
     Backend,
     argument::{
@@ -33,10 +37,6 @@ use contract::{
     },
     host_meter::{self, Phase},
     output,
-};
-use reports::{
-    Folder,
-    report::{Answer, Config, Report, Totals},
 };
 
 use serde_json::Value;
@@ -285,7 +285,7 @@ fn counted(count: u64, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use reports::report::{Answer, Totals};
+    use backend_reports::report::{Answer, Totals};
 
     use super::{Unreadable, counted, outcome, progress, readable};
 

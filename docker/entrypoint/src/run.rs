@@ -13,8 +13,8 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use backend_reports::Folder;
 use contract::{Backend, Flavour, env as name, output, path};
-use reports::Folder;
 use streams::Stream;
 use untrusted::escape;
 

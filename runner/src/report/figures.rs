@@ -7,7 +7,7 @@ use contract::{
     summary::{DeviceKind, Measurement, Status},
 };
 
-use reports::{EnergyNumbers, Numbers, RunNumbers, Trace, Traced};
+use backend_reports::{EnergyNumbers, Numbers, RunNumbers, Trace, Traced};
 use serde::Serialize;
 
 use super::record::RunRecord;

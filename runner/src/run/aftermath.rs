@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use backend_reports::Folder;
 use contract::{
     host_meter::HostMeter,
     output::{HOST_METER, SUMMARY, is_output},
     previous::PREVIOUS,
     summary::{CacheDelta, Repeat, Summary},
 };
-use reports::Folder;
 use untrusted::{Found, Kind, Stamp};
 
 use super::output_file;

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use backend_reports::Folder;
 use contract::{
     folders::OTHERS,
     output::{self, Completion},
     summary::{CacheDelta, Summary},
 };
-use reports::Folder;
 use serde_json::json;
 
 use super::{

@@ -6,8 +6,8 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
+use backend_reports::Folder;
 use contract::output::LOCK;
-use reports::Folder;
 use rustix::io::Errno;
 use untrusted::{Dir, Refused, Stamp, escape};
 

@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
+use backend_reports::Folder;
 use contract::{Backend, previous::archive};
-use reports::Folder;
 
 use super::{Planned, loadable, lock::ResultsLock, unfinished::remove_unfinished};
 use crate::{

@@ -4,8 +4,8 @@
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
 use anyhow::Context as _;
+use backend_reports::Folder;
 use contract::folders::{Answer, KERNEL, LONGEST, MOST_SAMPLES, Sample, Told, ToldMount};
-use reports::Folder;
 use untrusted::{Dir, Found, Kind};
 
 use crate::{

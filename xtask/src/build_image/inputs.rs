@@ -20,10 +20,10 @@ use super::{
 const PROGRAM: [&str; 8] = [
     "Cargo.lock",
     "Cargo.toml",
+    "docker/backend_reports",
     "docker/configs",
     "docker/contract",
     "docker/entrypoint",
-    "docker/reports",
     "docker/streams",
     "docker/untrusted",
 ];
@@ -123,10 +123,10 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
         for folder in [
+            "docker/backend_reports/src",
             "docker/configs",
             "docker/contract/src",
             "docker/entrypoint/src",
-            "docker/reports/src",
             "docker/streams/src",
             "docker/untrusted/src",
         ] {

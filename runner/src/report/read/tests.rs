@@ -2,9 +2,9 @@
 
 use std::{fs, os::unix::net::UnixListener, path::Path};
 
+use backend_reports::Folder;
 use contract::output::{COMPLETION, HOST_METER, REPORT, SUMMARY};
 use proptest::prelude::*;
-use reports::Folder;
 
 use super::read_all;
 use crate::{

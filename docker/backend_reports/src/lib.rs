@@ -1,5 +1,5 @@
-//! From the backend's report to the run's summary, for the container that wrote it and for the
-//! host that shows it.
+//! Reads a backend's report into the run's summary: in the container after a run, and on the host
+//! for `report`.
 
 mod ai_energy_benchmarks;
 mod details;
