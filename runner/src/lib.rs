@@ -9,7 +9,6 @@
 pub use contract;
 
 mod addresses;
-pub mod atomic_file;
 pub mod boundary;
 pub mod cache_command;
 pub mod cache_doctor;

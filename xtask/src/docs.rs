@@ -16,10 +16,10 @@ use std::{
 };
 
 use anyhow::Context as _;
-use runner::{atomic_file, terminal};
+use runner::terminal;
 
 use self::{fault::Faults, guide::Guide};
-use crate::workspace;
+use crate::{atomic_file, workspace};
 
 /// Flags of `cargo xtask docs`.
 #[derive(Debug, clap::Args)]

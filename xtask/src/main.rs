@@ -1,5 +1,6 @@
 //! What contributors do with this workspace: build the image, verify, smoke-test, regenerate.
 
+mod atomic_file;
 mod build_image;
 mod cargo;
 mod docs;

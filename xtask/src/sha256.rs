@@ -1,8 +1,9 @@
-//! SHA-256 of files, and digests as text.
+//! SHA-256 of files.
 
-use std::{fmt::Write as _, fs::File, io, path::Path};
+use std::{fs::File, io, path::Path};
 
 use anyhow::Context as _;
+use contract::hex;
 use sha2::{Digest as _, Sha256};
 
 /// The digest of a file's content, in lower-case hexadecimal. Symlinks on the way are followed.
@@ -23,16 +24,8 @@ pub(crate) fn of(mut file: File) -> io::Result<String> {
     let mut buffer = vec![0; 1 << 20];
     loop {
         match io::Read::read(&mut file, &mut buffer)? {
-            0 => return Ok(hex(&hasher.finalize())),
+            0 => return Ok(hex::encode(hasher.finalize())),
             read => hasher.update(&buffer[..read]),
         }
     }
-}
-
-/// Bytes in lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

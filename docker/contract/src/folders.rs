@@ -3,9 +3,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Exit code of an entrypoint that sees other folders. It has touched nothing then.
-pub const OTHERS: u8 = 121;
-
 /// Bytes of the longest list of mounts.
 pub const LONGEST: u64 = 1 << 20;
 

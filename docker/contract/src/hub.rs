@@ -14,6 +14,8 @@ use std::{
 
 use untrusted::{Dir, Kind, Refused};
 
+use crate::hex;
+
 /// The folders of a repo.
 pub const BLOBS: &str = "blobs";
 /// See [`BLOBS`].
@@ -65,7 +67,8 @@ impl Part {
                 Self::Repo => is_of_repo(name),
                 Self::Blobs => kind != Kind::Folder && is_of_blobs(name.as_bytes()),
                 Self::Snapshots => {
-                    matches!(kind, Kind::Folder | Kind::Link) && is_hex(name.as_bytes(), &[40])
+                    matches!(kind, Kind::Folder | Kind::Link)
+                        && hex::decode::<20>(name.as_bytes()).is_some()
                 }
             }
     }
@@ -152,12 +155,9 @@ pub fn is_of_the_client(folder: &Path, text: &Path) -> bool {
 fn is_of_blobs(name: &[u8]) -> bool {
     let stem = name.strip_prefix(b".").unwrap_or(name);
     let etag = stem.split(|byte| *byte == b'.').next().unwrap_or_default();
-    is_hex(etag, &[40, 64]) || (name.starts_with(b"tmp_") && name.len() == 40)
-}
-
-fn is_hex(text: &[u8], lengths: &[usize]) -> bool {
-    lengths.contains(&text.len())
-        && text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    hex::decode::<20>(etag).is_some()
+        || hex::decode::<32>(etag).is_some()
+        || (name.starts_with(b"tmp_") && name.len() == 40)
 }
 
 #[cfg(test)]

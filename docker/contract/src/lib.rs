@@ -7,16 +7,20 @@
 pub mod argument;
 mod backend;
 pub mod by_hand;
+pub mod clock;
 mod device;
 pub mod env;
+pub mod exit;
 mod flavour;
 pub mod folders;
 pub mod gpus;
+pub mod hex;
 pub mod host_meter;
 pub mod hub;
 pub mod output;
 pub mod path;
 pub mod previous;
+pub mod probe;
 pub mod published;
 pub mod rapl;
 pub mod reclaim;
@@ -44,8 +48,7 @@ pub const HOST_GATEWAY: &str = "host.docker.internal";
 pub const ENTRYPOINT: &str = "aienergyscore-entrypoint";
 
 /// First argument that makes the entrypoint test its mounts instead of running a benchmark. It
-/// prints one JSON object: `native` (whether it was built with that backend), `uid`, `gid`, `home`
-/// and `mounts`.
+/// prints a [`probe::Answer`] in JSON.
 pub const PROBE: &str = "probe";
 
 /// First argument that makes the entrypoint change the owners of entries. A [`reclaim::Request`]

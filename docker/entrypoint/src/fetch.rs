@@ -7,11 +7,12 @@ use contract::{
     Backend, FETCH, Flavour,
     argument::{DATASET, MODEL, REVISION},
     by_hand::hf_download,
+    exit::Usage,
 };
 
 use crate::{
     arguments::{self, Settings},
-    failure::{self, Usage},
+    failure,
     run::watched,
     stack::Stack,
 };

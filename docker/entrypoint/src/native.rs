@@ -35,6 +35,8 @@ use contract::{
         REASONING_PARAMS, REPETITION_PENALTY, SEED, SYSTEM, TEMPERATURE, TOP_K, TOP_P, TRUNCATION,
         WARMUP,
     },
+    clock,
+    exit::Usage,
     host_meter::{self, Phase},
     output,
 };
@@ -50,8 +52,6 @@ use self::{
 };
 use crate::{
     arguments::{self, Settings},
-    clock,
-    failure::Usage,
     rapl,
 };
 

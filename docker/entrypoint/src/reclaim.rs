@@ -10,11 +10,14 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use contract::reclaim::{Answer, Failed, Request, refusal};
+use contract::{
+    exit::FAILED,
+    reclaim::{Answer, Failed, Request, refusal},
+};
 use rustix::fs::{AtFlags, Gid, Mode, Uid, chmod, chownat};
 use untrusted::{Dir, Found, Kind, Refused, Stamp, name_of};
 
-use crate::failure::{self, FAILED};
+use crate::failure;
 
 /// Reclaims what is asked for and prints the answer as one JSON object; the exit code.
 pub(crate) fn run(request: &Request, list: impl Read) -> u8 {

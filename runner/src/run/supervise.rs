@@ -13,6 +13,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use contract::exit::of_status;
 use rustix::{
     io::Errno,
     process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid},
@@ -23,7 +24,7 @@ use streams::Stream;
 use super::{client_watch::ClientWatch, container::Container, pump::Pump, survivors};
 use crate::{
     plan::RunPlan,
-    process::{self, exit_code, starting},
+    process::{self, starting},
     shell::CommandLine,
     signals, terminal,
 };
@@ -167,7 +168,7 @@ impl Running {
         drop(events);
         let [_, said] = pumps.map(Pump::finish);
         Ok(Ended {
-            code: exit_code(status),
+            code: of_status(status).into(),
             signal: stopping.signal,
             killed: stopping.kills > 0,
             said,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use runner::{atomic_file, terminal};
+use runner::terminal;
 use tempfile::NamedTempFile;
 use xshell::{Cmd, Shell};
 
@@ -14,7 +14,7 @@ use super::{
     inputs::program_digest,
     toolchain::{FLAGS, Toolchain, arguments},
 };
-use crate::{cargo, workspace};
+use crate::{atomic_file, cargo, workspace};
 
 /// Builds the program, if its sources have changed, and tells where it is.
 ///

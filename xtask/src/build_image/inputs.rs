@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use contract::Flavour;
+use contract::{Flavour, hex};
 use sha2::{Digest as _, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
@@ -104,7 +104,7 @@ impl Inputs {
     }
 
     fn digest(self) -> String {
-        crate::sha256::hex(&self.0.finalize())
+        hex::encode(self.0.finalize())
     }
 }
 

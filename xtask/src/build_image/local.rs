@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use contract::label;
+use contract::{hex, label};
 use serde::{Deserialize, de::IgnoredAny};
 use sha2::{Digest as _, Sha256};
 
 use super::labels::{self, Base};
-use crate::{sha256::hex, size::Size};
+use crate::size::Size;
 
 /// An image that the engine has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,7 @@ fn content(id: String, layers: &[String], env: &[String]) -> String {
         return id;
     }
     let parts = [layers.join("\n"), env.join("\n")].join("\n\n");
-    format!("sha256:{}", hex(&Sha256::digest(parts)))
+    format!("sha256:{}", hex::encode(Sha256::digest(parts)))
 }
 
 #[cfg(test)]

@@ -8,13 +8,13 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use contract::{Backend, Flavour, argument, env, output, summary::Summary};
-use runner::{atomic_file, host::Host, terminal};
+use runner::{host::Host, terminal};
 use serde::Deserialize;
 use untrusted::{Dir, Found};
 use xshell::Shell;
 
 use super::report::Run;
-use crate::tool;
+use crate::{atomic_file, tool};
 
 /// Variables of the caller that would make it another run.
 const CALLERS: [&str; 4] =

@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, bail};
-use contract::{Backend, Flavour, env, path};
+use contract::{Backend, Flavour, env, hex, path};
 use runner::{
     engine::Engine,
     host::Host,
@@ -21,7 +21,7 @@ use super::{
     model::Scratch,
     say,
 };
-use crate::{sha256::hex, tool};
+use crate::tool;
 
 /// What the names of the weights' repo lose of the GGUF one's.
 const MARK: &str = "-GGUF";
@@ -55,7 +55,7 @@ pub(super) fn ready(
     let repo = Repo::new(&home.join("hub"), &name);
     let mut made_of = Sha256::new_with_prefix(&model.digest);
     made_of.update(CONVERTER);
-    let digest = hex(&made_of.finalize());
+    let digest = hex::encode(made_of.finalize());
     if repo.is_whole(&digest)? {
         return Ok(Model { how: "already here".to_owned(), ..repo.model(&digest) });
     }

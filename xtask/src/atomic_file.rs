@@ -14,7 +14,7 @@ use untrusted::{Dir, Kind, Stamp, escape};
 ///
 /// # Errors
 /// When the folder cannot be written or is full; the file is then as it was.
-pub fn write(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn write(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
     // The parent of a bare name is empty.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let name = path.file_name().unwrap_or_default();
