@@ -4,6 +4,9 @@
 //! of a repo behind a symlink, as people make them to spread a cache over disks, is therefore
 //! entered only when all that it holds is named as it would be there.
 
+pub mod data_files;
+pub mod download;
+
 use std::{
     error::Error,
     ffi::OsStr,

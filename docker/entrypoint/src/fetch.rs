@@ -6,8 +6,8 @@ use anyhow::{Context, bail};
 use contract::{
     Backend, FETCH, Flavour,
     argument::{DATASET, MODEL, REVISION},
-    by_hand::hf_download,
     exit::Usage,
+    hub::download::hf_download,
 };
 
 use crate::{

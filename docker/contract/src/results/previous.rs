@@ -4,7 +4,7 @@ use std::{ffi::OsStr, io, time::SystemTime};
 
 use untrusted::{Dir, Refused, escape};
 
-use crate::output;
+use super::output;
 
 /// Folder inside the results folder that keeps the outputs of earlier runs, one folder each.
 pub const PREVIOUS: &str = "previous";

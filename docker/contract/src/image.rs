@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{Backend, IMAGE};
+use crate::backend::Backend;
+
+/// Name of the image; the flavour is the tag.
+pub const IMAGE: &str = "ai_energy_score";
 
 /// A target of the Dockerfile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +112,9 @@ impl FromStr for Flavour {
             .ok_or_else(|| UnknownFlavour(name.to_owned()))
     }
 }
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {

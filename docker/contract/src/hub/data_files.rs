@@ -1,7 +1,7 @@
 //! Which files of a dataset hold its rows, by their names: the rules of `datasets` 4.0.
 
 /// What files of rows end in.
-pub const ENDINGS: [&str; 4] = ["csv", "json", "jsonl", "parquet"];
+pub const EXTENSIONS: [&str; 4] = ["csv", "json", "jsonl", "parquet"];
 
 /// Files about a dataset, without its rows.
 const ABOUT: [&str; 4] =
@@ -19,16 +19,16 @@ const TRAIN: &str = "train";
 
 /// Whether the file at `path` in its dataset holds rows, even compressed ones.
 #[must_use]
-pub fn has_rows(path: &str) -> bool {
+pub fn is_data_file(path: &str) -> bool {
     let is_hidden = path.split('/').any(|part| part.starts_with('.') || part.starts_with("__"));
     let name = path.rsplit('/').next().unwrap_or(path);
     let mut ends = name.split('.').skip(1).map(str::to_lowercase);
-    !is_hidden && !ABOUT.contains(&name) && ends.any(|end| ENDINGS.contains(&end.as_str()))
+    !is_hidden && !ABOUT.contains(&name) && ends.any(|end| EXTENSIONS.contains(&end.as_str()))
 }
 
 /// Names the first shard of which others are missing among `paths`.
 #[must_use]
-pub fn incomplete(paths: &[String]) -> Option<String> {
+pub fn missing_shards(paths: &[String]) -> Option<String> {
     paths.iter().find_map(|path| {
         let (set, count) = shard(path)?;
         let here = paths.iter().filter(|other| other.starts_with(set)).count();
@@ -41,7 +41,7 @@ pub fn incomplete(paths: &[String]) -> Option<String> {
 ///
 /// # Errors
 /// When they are more than one split.
-pub fn only_split(paths: &[String]) -> Result<&str, String> {
+pub fn single_split(paths: &[String]) -> Result<&str, String> {
     let several = || {
         let paths: Vec<_> = paths.iter().map(|path| format!("`{path}`")).collect();
         format!(
@@ -83,7 +83,7 @@ fn shard(path: &str) -> Option<(&str, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{has_rows, incomplete, only_split};
+    use super::{is_data_file, missing_shards, single_split};
 
     fn paths(paths: &[&str]) -> Vec<String> {
         paths.iter().map(|path| (*path).to_owned()).collect()
@@ -92,10 +92,10 @@ mod tests {
     #[test]
     fn rows_are_in_files_of_four_kinds() {
         for path in ["p.csv", "a/P.JSON", "p.jsonl", "data/p.parquet", "p.csv.gz"] {
-            assert!(has_rows(path), "{path}");
+            assert!(is_data_file(path), "{path}");
         }
         for path in ["README.md", "csv", ".p.csv", "__a/p.csv", "a/dataset_info.json", "p.txt"] {
-            assert!(!has_rows(path), "{path}");
+            assert!(!is_data_file(path), "{path}");
         }
     }
 
@@ -103,8 +103,8 @@ mod tests {
     fn a_set_is_incomplete_without_one_of_its_shards() {
         let [first, second] =
             ["data/train-00000-of-00002.csv", "data/train-00001-of-00002-ab12.csv"];
-        assert_eq!(incomplete(&paths(&[first, second, "a-of-b.csv"])), None);
-        let said = incomplete(&paths(&["a.csv", first])).unwrap();
+        assert_eq!(missing_shards(&paths(&[first, second, "a-of-b.csv"])), None);
+        let said = missing_shards(&paths(&["a.csv", first])).unwrap();
         assert_eq!(said, format!("`{first}` is one of 2 files, and 1 of them are here"));
     }
 
@@ -119,7 +119,7 @@ mod tests {
             (&["latest.csv"], "train"),
             (&["dev/x1.jsonl"], "validation"),
         ] {
-            assert_eq!(only_split(&paths(files)).as_deref(), Ok(split));
+            assert_eq!(single_split(&paths(files)).as_deref(), Ok(split));
         }
         for files in [
             &["test.csv", "train.csv"][..],
@@ -128,7 +128,7 @@ mod tests {
             &["data/a-00000-of-00001.csv", "data/b-00000-of-00001.csv"],
             &[],
         ] {
-            assert!(only_split(&paths(files)).unwrap_err().contains("more than one"));
+            assert!(single_split(&paths(files)).unwrap_err().contains("more than one"));
         }
     }
 }

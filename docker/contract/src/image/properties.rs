@@ -2,7 +2,7 @@
 
 use proptest::{prelude::*, sample::select};
 
-use crate::{Backend, Flavour};
+use super::{Backend, Flavour};
 
 proptest! {
     #[test]

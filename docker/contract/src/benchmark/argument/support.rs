@@ -1,7 +1,7 @@
 //! Which backend takes which argument, and why another does not: the same for the guides and for
 //! what is refused.
 
-use crate::Backend;
+use crate::backend::Backend;
 
 /// What a backend does with an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::summary::DeviceKind;
+use super::device::DeviceKind;
 
 /// Where Linux has the counters.
 pub const ROOT: &str = "/sys/class/powercap";
@@ -133,7 +133,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{counters, is_wrap, used};
-    use crate::summary::DeviceKind;
+    use crate::energy::device::DeviceKind;
 
     fn zone(root: &Path, zone: &str, name: &str, energy: u64) {
         let folder = root.join(format!("intel-rapl:{zone}"));

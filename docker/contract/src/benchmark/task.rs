@@ -1,9 +1,9 @@
 //! The leaderboard's tasks: the configurations of a benchmark.
 
-use crate::argument::{DATASET, DEFAULT_CONFIG};
+use super::argument::{DATASET, DEFAULT_CONFIG};
 
 /// The arguments of text generation, one per line.
-const TEXT_GENERATION: &str = include_str!("../../configs/text_generation.args");
+const TEXT_GENERATION: &str = include_str!("../../../configs/text_generation.args");
 
 /// Names of the tasks.
 pub const TASKS: [&str; 1] = [DEFAULT_CONFIG];

@@ -28,6 +28,8 @@ pub const MODEL: &str = "backend.model";
 pub const DATASET: &str = "scenario.dataset_name";
 /// The argument that `-n` becomes.
 pub const NUM_SAMPLES: &str = "scenario.num_samples";
+/// Prompts per run when neither `-n` nor [`NUM_SAMPLES`] says otherwise.
+pub const DEFAULT_NUM_SAMPLES: u32 = 20;
 /// The split of the dataset.
 pub const SPLIT: &str = "scenario.dataset_split";
 /// The configuration of the dataset.

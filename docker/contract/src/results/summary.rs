@@ -2,11 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::device::{DeviceKind, Status};
-use crate::{
-    Backend,
-    host_meter::{HostMeter, Phase},
-};
+use super::host_meter::{HostMeter, Phase};
+use crate::backend::Backend;
+pub use crate::energy::device::{DeviceKind, Status};
 
 /// The summary of one run. `units`, `total`, `format` and the three phases are the keys that
 /// AIEnergyScore's tools know; they speak of GPU energy alone, and are `null` when it was not
@@ -174,7 +172,7 @@ pub struct CacheDelta {
 #[cfg(test)]
 mod tests {
     use super::{Measurement, Run, Status, Summary, Tracked};
-    use crate::Backend;
+    use crate::backend::Backend;
 
     #[test]
     fn a_tenth_of_the_work_is_the_most_that_a_tracker_may_wait() {

@@ -5,7 +5,7 @@
 //! `text_generation.yaml`, `run_ai_energy_benchmark.py`, `reasoning_helpers.py` and preprocessor,
 //! and the runner of ai_energy_benchmarks 0.0.7.
 
-use crate::argument::{ANSWER_TOKENS, REASONED_TOKENS};
+use super::argument::{ANSWER_TOKENS, REASONED_TOKENS};
 
 /// Numbers of one origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +109,7 @@ pub const PUBLISHED: [Published; 6] = [
 #[cfg(test)]
 mod tests {
     use super::{Answer, Compares, PUBLISHED};
-    use crate::argument::{ANSWER_TOKENS, KEYS, MAX_NEW_TOKENS};
+    use crate::benchmark::argument::{ANSWER_TOKENS, KEYS, MAX_NEW_TOKENS};
 
     #[test]
     fn what_compares_asks_for_as_many_tokens() {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::device::{DeviceKind, Status};
+use crate::energy::device::{DeviceKind, Status};
 
 /// Name of a phase that reads prompts and writes answers, both in one.
 pub const PROMPTS: &str = "prompts";

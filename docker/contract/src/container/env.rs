@@ -45,7 +45,7 @@ pub const RUN_ID: &str = "AIENERGYSCORE_RUN_ID";
 /// entrypoint does not start the benchmark without them.
 pub const GPUS: &str = "AIENERGYSCORE_GPUS";
 /// The file of the results folder that lists the mounts (container), a
-/// [`Told`](crate::folders::Told). The entrypoint starts nothing where it sees other folders.
+/// [`MountList`](crate::mounts::MountList). The entrypoint starts nothing where it sees other folders.
 pub const FOLDERS: &str = "AIENERGYSCORE_FOLDERS";
 /// The caller's umask, in octal (container). The benchmark's files get it.
 pub const UMASK: &str = "AIENERGYSCORE_UMASK";
