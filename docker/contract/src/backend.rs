@@ -1,10 +1,10 @@
-//! The programs that can run the benchmark.
+//! Backends: the programs that run a model.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// What runs the model inside the container.
+/// A program that runs the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Backend {
@@ -32,7 +32,7 @@ impl Backend {
         }
     }
 
-    /// What it is, in one line, for help texts and guides.
+    /// Description in one line, for help texts and guides.
     pub const fn about(self) -> &'static str {
         match self {
             Self::Optimum => "optimum-benchmark, the stack of the leaderboard",
@@ -42,7 +42,7 @@ impl Backend {
         }
     }
 
-    /// Whether it computes on GPUs that it is given.
+    /// Whether it computes on the container's GPUs.
     pub const fn uses_gpus(self) -> bool {
         matches!(self, Self::Optimum | Self::Pytorch)
     }
@@ -59,7 +59,7 @@ impl fmt::Display for Backend {
     }
 }
 
-/// A backend's name that is none of ours.
+/// An unknown name of a backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownBackend(pub String);
 
@@ -88,7 +88,7 @@ mod tests {
     use super::Backend;
 
     #[test]
-    fn every_name_parses_back_and_others_list_the_known_ones() {
+    fn an_unknown_name_lists_the_known_ones() {
         for backend in Backend::ALL {
             assert_eq!(backend.name().parse(), Ok(backend));
         }

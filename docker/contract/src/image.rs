@@ -1,4 +1,4 @@
-//! The kinds of image that one Dockerfile makes.
+//! Images: the flavours that one Dockerfile builds, and their names.
 
 use std::{fmt, str::FromStr};
 
@@ -31,7 +31,7 @@ impl Flavour {
         }
     }
 
-    /// What it is, in one line, for help texts and guides.
+    /// Description in one line, for help texts and guides.
     pub const fn about(self) -> &'static str {
         match self {
             Self::Cuda => "the Python stacks on NVIDIA GPUs, for the leaderboard",
@@ -54,7 +54,7 @@ impl Flavour {
         format!("{IMAGE}:{}", self.tag())
     }
 
-    /// What an image of this flavour runs when nobody chooses.
+    /// Backend of this flavour's image when none is chosen.
     pub const fn default_backend(self) -> Backend {
         match self {
             Self::Cuda | Self::Cpu => Backend::Optimum,
@@ -70,8 +70,8 @@ impl Flavour {
         }
     }
 
-    /// The flavour that an image reference names by its tag: `smoke` or `1.2-smoke`; a tag that
-    /// names none, or no tag, is the Python stacks' [`Flavour::Cuda`].
+    /// The flavour that the tag of an image reference ends in, as in `smoke` or `1.2-smoke`. Any
+    /// other tag, or none, is [`Flavour::Cuda`].
     pub fn of_image(reference: &str) -> Self {
         let name = reference.split('@').next().unwrap_or(reference);
         let last = name.rsplit('/').next().unwrap_or(name);
@@ -89,7 +89,7 @@ impl fmt::Display for Flavour {
     }
 }
 
-/// A flavour's name that is none of ours.
+/// An unknown name of a flavour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownFlavour(pub String);
 
@@ -121,7 +121,7 @@ mod tests {
     use super::Flavour;
 
     #[test]
-    fn an_image_names_its_flavour_by_the_tag() {
+    fn flavour_of_an_image_is_the_end_of_its_tag() {
         let cases = [
             ("ai_energy_score", Flavour::Cuda),
             ("ai_energy_score:latest", Flavour::Cuda),

@@ -1,35 +1,35 @@
-//! `reclaim`: what the runner asks of the entrypoint, the answer, and which entries both leave alone.
+//! `reclaim`: request and answer, and the entries whose owner both sides keep.
 
 use serde::{Deserialize, Serialize};
 use untrusted::{Kind, Stamp};
 
-/// What the entrypoint is asked for, as one argument in JSON.
+/// The request, one argument in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// The folder.
     pub folder: String,
-    /// Number of the folder's inode. The entrypoint does nothing when another folder is mounted, as
-    /// by an engine of another machine.
+    /// Inode number of the folder. The entrypoint does nothing in another folder, which an engine on
+    /// another machine would mount.
     pub inode: u64,
     /// The new owner.
     pub uid: u32,
-    /// The new group, unless the folder of an entry hands on its own.
+    /// The new group, except in a set-group-id folder.
     pub gid: u32,
-    /// Owners whose entries are taken: the first and the last id of each range.
+    /// Owners whose entries change: the first and the last id of each range.
     pub owners: Vec<(u32, u32)>,
-    /// Whether to take only the entries on standard input, each a path below the folder and a NUL,
-    /// and to leave their modes. Otherwise the whole folder is taken.
+    /// Whether to change only the entries on standard input, NUL-terminated paths below the folder,
+    /// and to keep their modes. Otherwise everything in the folder changes.
     #[serde(default)]
     pub listed: bool,
 }
 
-/// What the entrypoint prints, as one JSON object.
+/// The answer, one JSON object on standard output.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Answer {
     /// Number of entries that got a new owner.
     pub reclaimed: usize,
-    /// Entries that should have got one.
+    /// Entries whose owner should have changed.
     pub failed: Vec<Failed>,
 }
 
@@ -42,8 +42,8 @@ pub struct Failed {
     pub error: String,
 }
 
-/// Why an entry keeps its owner although a container made it: it may be more than an entry of its
-/// folder.
+/// Why an entry keeps its owner although a container created it: a new owner could reach more than
+/// this entry.
 pub fn refusal(entry: &Stamp) -> Option<String> {
     match entry.kind {
         Kind::Folder => None,

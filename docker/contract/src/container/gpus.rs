@@ -1,15 +1,15 @@
-//! The GPUs that a container must have, as its entrypoint is told: Podman before 5.0, and its socket
-//! behind Docker's client, drop a request for GPUs without a word.
+//! GPUs that the entrypoint requires before it starts the benchmark. Podman before 5.0, and its socket
+//! behind Docker's client, ignore a request for GPUs without an error.
 
 use std::{fmt, str::FromStr};
 
-/// How the value of [`GPUS`](crate::env::GPUS) begins.
+/// Prefix of the value of [`GPUS`](crate::env::GPUS).
 const NVIDIA: &str = "nvidia:";
 
-/// NVIDIA GPUs that must be there: the value of [`GPUS`](crate::env::GPUS), such as `nvidia:2`.
+/// Required NVIDIA GPUs: the value of [`GPUS`](crate::env::GPUS), such as `nvidia:2`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expected {
-    /// How many at least.
+    /// Minimum number.
     pub least: u32,
 }
 
@@ -33,7 +33,7 @@ mod tests {
     use super::Expected;
 
     #[test]
-    fn what_is_told_is_understood() {
+    fn any_other_text_is_named_in_the_error() {
         let expected = Expected { least: 8 };
         assert_eq!(expected.to_string().parse(), Ok(expected));
         for text in ["", "all", "nvidia", "amd:1", "nvidia:-1", "nvidia:x"] {

@@ -1,12 +1,12 @@
-//! What draws energy, and whether that was measured.
+//! Kinds of devices, and how their energy is known.
 
 use serde::{Deserialize, Serialize};
 
-/// Kinds of device that draw energy.
+/// Kind of a device that draws energy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeviceKind {
-    /// A graphics processor: the only kind that the score counts.
+    /// A graphics processor, the only kind in the score.
     Gpu,
     /// A processor package.
     Cpu,
@@ -15,10 +15,10 @@ pub enum DeviceKind {
 }
 
 impl DeviceKind {
-    /// All of them, the one that counts first.
+    /// Every kind, in the order of tables.
     pub const ALL: [Self; 3] = [Self::Gpu, Self::Cpu, Self::Ram];
 
-    /// The kind as people write it.
+    /// Name in tables and messages.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -29,7 +29,7 @@ impl DeviceKind {
     }
 }
 
-/// Whether energies stand on a counter.
+/// How an energy is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -37,12 +37,12 @@ pub enum Status {
     Measured,
     /// Computed from a model of the hardware.
     Estimated,
-    /// No number at all, which is not the same as 0 Wh.
+    /// Unknown, which is not 0 Wh.
     NotMeasured,
 }
 
 impl Status {
-    /// The status as people write it.
+    /// Name in tables and messages.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {

@@ -1,5 +1,5 @@
-//! Energy of processors and memory, from the kernel's RAPL counters: both the host's meter and the
-//! `native` backend read them.
+//! The kernel's RAPL counters: energy of processors and memory, for the host's meter and for the
+//! `native` backend.
 
 use std::{
     fs, io,
@@ -9,39 +9,40 @@ use std::{
 
 use super::device::DeviceKind;
 
-/// Where Linux has the counters.
+/// Folder of the counters.
 pub const ROOT: &str = "/sys/class/powercap";
 
-/// What their kernel driver's zones begin with. `intel-rapl-mmio:` reads the same packages by
-/// another way, and would count them twice. AMD's processors have the first kind, too.
+/// Prefix of the zones that count, on AMD's processors, too. `intel-rapl-mmio:` is a second interface
+/// to the same packages, which would count them twice.
 const ZONE: &str = "intel-rapl:";
 
-/// More than a package and its memory draw, in watts: the largest processors of 2025 are sold for 500.
+/// Upper bound of the power of a package and its memory, in watts. The largest processors of 2025 are
+/// rated at 500 W.
 const MOST_WATTS: f64 = 2000.0;
 
-/// A counter that is being read. It wraps around after minutes of full load, so it must be sampled
-/// now and then.
+/// An open counter. It wraps around after minutes of full load, so it must be sampled every few
+/// seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counter {
-    /// What it counts: `package-0`, `package-0/dram`.
+    /// Name of the zone, such as `package-0` or `package-0/dram`.
     pub name: String,
-    /// What that is.
+    /// Kind of the device.
     pub kind: DeviceKind,
     file: PathBuf,
-    /// Value after which it begins again at 0.
+    /// Value at which it wraps around to 0.
     range: u64,
     last: u64,
-    /// When it was read last, by a clock that stands still while the machine sleeps.
+    /// Time of the last reading. This clock stops while the machine is suspended.
     read: Instant,
     total: u64,
 }
 
-/// A file of a counter's that cannot be read.
+/// Error of reading a counter.
 #[derive(Debug)]
 pub struct Unreadable {
-    /// The file.
+    /// The file that cannot be read.
     pub file: PathBuf,
-    /// Why not.
+    /// The kernel's error.
     pub error: io::Error,
 }
 
@@ -56,8 +57,8 @@ impl Counter {
     /// Microjoules since it was opened.
     ///
     /// # Errors
-    /// When it cannot be read any more, and once when it began again at 0 although it was not at its
-    /// end: how much was used since the reading before is lost then.
+    /// When it cannot be read, and once after a reset to 0 that was no wrap-around: the energy since
+    /// the previous reading is lost.
     pub fn sample(&mut self) -> Result<u64, Unreadable> {
         let now = number(&self.file)?;
         let used = used(self.last, now, self.range);
@@ -73,19 +74,19 @@ impl Counter {
     }
 }
 
-/// From `last` to `now` on a counter that goes from 0 to `range` and begins again.
+/// The difference between two readings of a counter that wraps around at `range`.
 fn used(last: u64, now: u64, range: u64) -> u64 {
     if now >= last { now - last } else { range.saturating_sub(last) + now }
 }
 
-/// Whether a counter that went back can have gone over its end in a time, with so many microjoules. Its
-/// value is a little older than its reading: a second more than makes up for that.
+/// Whether a decrease can be a wrap-around: whether `used` microjoules in `time` are a possible power.
+/// The value may be older than its reading, so a second is added.
 fn is_wrap(used: u64, time: Duration) -> bool {
     used as f64 / 1e6 <= MOST_WATTS * (time.as_secs_f64() + 1.0)
 }
 
-/// The counters below `root`, packages and their memory, in the kernel's order. Cores and graphics
-/// lie inside the package, and the platform (`psys`) holds all packages: they would count twice.
+/// The counters of packages and their memory below `root`, in the kernel's order. The zones of cores,
+/// graphics and the platform (`psys`) overlap with them and would count twice.
 pub fn counters(root: &Path) -> Vec<Result<Counter, Unreadable>> {
     // Without the driver there is no such folder.
     let entries = fs::read_dir(root).into_iter().flatten().flatten();
@@ -98,7 +99,7 @@ pub fn counters(root: &Path) -> Vec<Result<Counter, Unreadable>> {
     zones.iter().filter_map(|zone| counter(root, zone)).collect()
 }
 
-/// The counter of a zone, if it is one that counts.
+/// The counter of a zone that is a package or its memory.
 fn counter(root: &Path, zone: &str) -> Option<Result<Counter, Unreadable>> {
     let folder = |zone: &str| root.join(format!("{ZONE}{zone}"));
     let name = zone_name(&folder(zone))?;
@@ -148,14 +149,14 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_may_begin_again() {
+    fn wrap_around_is_added_up() {
         assert_eq!(used(5, 8, 100), 3);
         assert_eq!(used(90, 8, 100), 18);
         assert_eq!(used(7, 7, 100), 0);
     }
 
     #[test]
-    fn packages_and_memory_count_and_what_would_count_twice_does_not() {
+    fn zones_that_overlap_with_packages_are_left_out() {
         let root = tempfile::tempdir().unwrap();
         for (number, name) in [
             ("10", "package-10"),
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_is_followed_over_its_wrap() {
+    fn samples_add_up_over_a_wrap_around() {
         let root = tempfile::tempdir().unwrap();
         zone(root.path(), "0", "package-0", 9_000_000_000);
         let mut counter = counters(root.path()).remove(0).unwrap();
@@ -199,13 +200,13 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_is_set_back_is_no_counter_over_its_wrap() {
+    fn reset_is_an_error_and_no_wrap_around() {
         let root = tempfile::tempdir().unwrap();
         zone(root.path(), "0", "package-0", 1_000_000_000);
         let mut counter = counters(root.path()).remove(0).unwrap();
         set(root.path(), "0", 1_600_000_000);
         assert_eq!(counter.sample().unwrap(), 600_000_000);
-        // To its end it would have been 8,400 J, in no time.
+        // A wrap-around would be 8,400 J in no time.
         set(root.path(), "0", 500);
         let error = counter.sample().unwrap_err().error.to_string();
         assert!(error.contains("began again at 0 before its end"), "{error}");
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_cannot_be_read_names_its_file() {
+    fn unreadable_counter_names_its_file() {
         let root = tempfile::tempdir().unwrap();
         zone(root.path(), "0", "package-0", 0);
         zone(root.path(), "1", "package-1", 0);
@@ -231,9 +232,8 @@ mod tests {
     }
 
     proptest! {
-        /// Sampled often enough, a counter that wraps tells what was used, whatever its range.
         #[test]
-        fn steps_add_up_over_any_wrap(range in 1..u64::MAX / 4, steps in prop::collection::vec(0..u32::MAX, 1..40)) {
+        fn steps_add_up_over_wrap_arounds_of_any_range(range in 1..u64::MAX / 4, steps in prop::collection::vec(0..u32::MAX, 1..40)) {
             let (mut real, mut last, mut total) = (0_u64, 0_u64, 0_u64);
             for step in steps {
                 let step = u64::from(step) % range;

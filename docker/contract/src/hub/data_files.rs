@@ -1,23 +1,23 @@
-//! Which files of a dataset hold its rows, by their names: the rules of `datasets` 4.0.
+//! Data files of a dataset and their splits, by the rules of `datasets` 4.0 for file names.
 
-/// What files of rows end in.
+/// Endings of data files.
 pub const EXTENSIONS: [&str; 4] = ["csv", "json", "jsonl", "parquet"];
 
-/// Files about a dataset, without its rows.
+/// Files with metadata of a dataset.
 const ABOUT: [&str; 4] =
     ["config.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json"];
 
-/// Splits, and the words in a path that name them.
+/// Splits, and the words in a path that stand for them.
 const SPLITS: [(&str, &[&str]); 3] = [
     (TRAIN, &[TRAIN, "training"]),
     ("validation", &["validation", "valid", "dev", "val"]),
     ("test", &["test", "testing", "eval", "evaluation"]),
 ];
 
-/// The split of files whose path names none.
+/// The split of files whose path has none of these words.
 const TRAIN: &str = "train";
 
-/// Whether the file at `path` in its dataset holds rows, even compressed ones.
+/// Whether the file at `path` in a dataset is a data file, compressed or not.
 #[must_use]
 pub fn is_data_file(path: &str) -> bool {
     let is_hidden = path.split('/').any(|part| part.starts_with('.') || part.starts_with("__"));
@@ -26,7 +26,7 @@ pub fn is_data_file(path: &str) -> bool {
     !is_hidden && !ABOUT.contains(&name) && ends.any(|end| EXTENSIONS.contains(&end.as_str()))
 }
 
-/// Names the first shard of which others are missing among `paths`.
+/// Describes the first incomplete set of shards among `paths`.
 #[must_use]
 pub fn missing_shards(paths: &[String]) -> Option<String> {
     paths.iter().find_map(|path| {
@@ -37,10 +37,10 @@ pub fn missing_shards(paths: &[String]) -> Option<String> {
     })
 }
 
-/// The split that the files at `paths` are: one file, or shards of one set.
+/// The split of the files at `paths`: one file, or one set of shards.
 ///
 /// # Errors
-/// When they are more than one split.
+/// When the files are more than one split.
 pub fn single_split(paths: &[String]) -> Result<&str, String> {
     let several = || {
         let paths: Vec<_> = paths.iter().map(|path| format!("`{path}`")).collect();
@@ -55,7 +55,7 @@ pub fn single_split(paths: &[String]) -> Result<&str, String> {
     if paths.iter().any(|path| !path.starts_with(set) || path != first && shard(path).is_none()) {
         return Err(several());
     }
-    // `push_to_hub` calls them so, whatever the split's name.
+    // `push_to_hub` gives shards this name for a split of any name.
     if let (Some(name), true) = (set.strip_prefix("data/"), shard(first).is_some())
         && let Some(split) = name.strip_suffix('-').filter(|split| !split.contains('/'))
     {
@@ -71,8 +71,8 @@ pub fn single_split(paths: &[String]) -> Result<&str, String> {
     }
 }
 
-/// The name of a shard up to its number, and how many shards its set has:
-/// `data/train-` and 2 of `data/train-00000-of-00002.parquet`.
+/// The name of a shard before its number, and the size of its set: `data/train-` and 2 for
+/// `data/train-00000-of-00002.parquet`.
 fn shard(path: &str) -> Option<(&str, usize)> {
     let digits = |text: &&str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
     let (before, after) = path.rsplit_once("-of-")?;
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_in_files_of_four_kinds() {
+    fn hidden_files_and_metadata_are_no_data_files() {
         for path in ["p.csv", "a/P.JSON", "p.jsonl", "data/p.parquet", "p.csv.gz"] {
             assert!(is_data_file(path), "{path}");
         }
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_is_incomplete_without_one_of_its_shards() {
+    fn missing_shard_is_counted() {
         let [first, second] =
             ["data/train-00000-of-00002.csv", "data/train-00001-of-00002-ab12.csv"];
         assert_eq!(missing_shards(&paths(&[first, second, "a-of-b.csv"])), None);

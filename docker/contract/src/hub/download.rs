@@ -1,6 +1,6 @@
-//! What a user can type where none of ours can do it.
+//! Downloads without this program.
 
-/// The commands of huggingface_hub that fetch a model, `ORG/NAME` or `ORG/NAME:FILE`, and a dataset
+/// The commands of huggingface_hub that download a model, `ORG/NAME` or `ORG/NAME:FILE`, and a dataset
 /// of the Hub.
 pub fn hf_download(model: &str, revision: Option<&str>, dataset: Option<&str>) -> String {
     let (id, file) = model.split_once(':').unwrap_or((model, ""));
@@ -16,7 +16,7 @@ mod tests {
     use super::hf_download;
 
     #[test]
-    fn commands_name_what_is_fetched() {
+    fn local_datasets_are_not_downloaded() {
         let full = hf_download("org/m:a.gguf", Some("v2"), Some("org/prompts"));
         let both = "`hf download org/m a.gguf --revision v2` and `hf download --repo-type dataset \
                     org/prompts`";

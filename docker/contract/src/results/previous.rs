@@ -1,4 +1,4 @@
-//! Moves the outputs of an earlier run out of the way of the next one.
+//! Archives the outputs of an earlier run in the results folder.
 
 use std::{ffi::OsStr, io, time::SystemTime};
 
@@ -6,16 +6,16 @@ use untrusted::{Dir, Refused, escape};
 
 use super::output;
 
-/// Folder inside the results folder that keeps the outputs of earlier runs, one folder each.
+/// Folder in the results folder with the outputs of earlier runs, one folder for each.
 pub const PREVIOUS: &str = "previous";
 
-/// Moves the outputs in `results`, if there are any, to a new folder named after the time `now`,
-/// and gives the path of that folder below `results`. What is not an output stays where it is,
-/// nothing is overwritten, and nothing leaves `results`: no symlink is followed.
+/// Moves the outputs in `results` to a new folder named after the time `now`. Returns its path below
+/// `results`, or `None` without outputs. Other entries stay, nothing is overwritten, and no symlink is
+/// followed.
 ///
 /// # Errors
 /// When the folder cannot be read, [`PREVIOUS`] is not a folder, or an output cannot be moved, such
-/// as a folder of another user: then all is back where it was.
+/// as a folder of another user. Everything is moved back then.
 pub fn archive(results: &Dir, now: SystemTime) -> io::Result<Option<String>> {
     archive_with(results, now, |from, name, to| from.rename(name, to, name))
 }
@@ -36,7 +36,7 @@ fn archive_with(
     if names.is_empty() {
         return Ok(None);
     }
-    // The proof of completion goes first: a move that is cut off must not leave it behind.
+    // The completion marker goes first: an interrupted move must not leave it behind.
     names.sort_by_key(|name| (name != output::COMPLETION, name.clone()));
     let made = results.make_dir(PREVIOUS).map_err(not_a_folder)?;
     let moved = results.dir(PREVIOUS).map_err(not_a_folder).and_then(|previous| {
@@ -44,20 +44,20 @@ fn archive_with(
         let path = format!("{PREVIOUS}/{time}");
         let folder = previous.dir(&time).map_err(|error| at(error, "opening", &path))?;
         if let Err(error) = move_all(&names, results, &folder, &path, rename) {
-            // Not when something could not be moved back.
+            // Fails when an output could not be moved back, which must be kept.
             let _ = previous.remove_dir(&time);
             return Err(error);
         }
         Ok(Some(path))
     });
     if moved.is_err() && made {
-        // Not when something is in it: then it is needed.
+        // Fails when the folder is not empty, which is right.
         let _ = results.remove_dir(PREVIOUS);
     }
     moved
 }
 
-/// Moves `names` to the empty folder `to`, which is at `path`: all of them, or none.
+/// Moves all of `names` to the empty folder `to` at `path`, or none.
 fn move_all(
     names: &[impl AsRef<OsStr>],
     results: &Dir,
@@ -83,9 +83,9 @@ fn move_all(
     Ok(())
 }
 
-/// Makes a folder in `previous` that was not there; its name.
+/// Creates a new folder in `previous`. Returns its name.
 fn new_folder(previous: &Dir, now: SystemTime) -> io::Result<String> {
-    // Colons are refused by some file systems.
+    // Some file systems refuse colons.
     let time = humantime::format_rfc3339_seconds(now).to_string().replace(':', "-");
     let mut number = 1;
     loop {
@@ -93,7 +93,7 @@ fn new_folder(previous: &Dir, now: SystemTime) -> io::Result<String> {
         let name = format!("{time}{suffix}");
         match previous.make_dir(&name) {
             Ok(true) => return Ok(name),
-            // Something has the name, whatever it is.
+            // The name is taken.
             Ok(false) => {}
             Err(error)
                 if error.kind() == io::ErrorKind::AlreadyExists
@@ -137,7 +137,7 @@ mod tests {
         super::archive(&Dir::open(results).unwrap(), now())
     }
 
-    /// Moves as [`super::archive`] does, but not what `fails` tells of.
+    /// The error of [`super::archive`] when moving fails for some entries.
     fn failing(results: &Path, fails: impl Fn(&OsStr, &Dir) -> bool) -> io::Error {
         let results = Dir::open(results).unwrap();
         let rename = |from: &Dir, name: &OsStr, to: &Dir| match fails(name, from) {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn outputs_move_and_all_else_stays() {
+    fn outputs_move_and_other_entries_stay() {
         let results = tempfile::tempdir().unwrap();
         let outputs = ["RUN_COMPLETE.json", "benchmark_report.json", "host_meter.json"];
         for name in outputs.iter().chain(&["notes.txt", "report.json"]) {
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn without_outputs_nothing_is_made() {
+    fn without_outputs_no_folder_is_created() {
         let results = tempfile::tempdir().unwrap();
         fs::write(results.path().join("notes.txt"), "x").unwrap();
         assert_eq!(archive(results.path()).unwrap(), None);
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_moved_leaves_all_where_it_was() {
+    fn failed_move_is_undone() {
         let outputs = ["RUN_COMPLETE.json", "a_codecarbon.json", "benchmark.log"];
         for earlier in [None, Some("2025-01-01T00-00-00Z")] {
             let results = tempfile::tempdir().unwrap();
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_moved_back_is_named_and_kept() {
+    fn output_that_cannot_be_moved_back_is_named_and_kept() {
         let results = tempfile::tempdir().unwrap();
         for name in ["RUN_COMPLETE.json", "benchmark.log"] {
             fs::write(results.path().join(name), name).unwrap();
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_path() {
+    fn error_names_the_path() {
         let results = tempfile::tempdir().unwrap();
         fs::write(results.path().join("benchmark.log"), "x").unwrap();
         fs::write(results.path().join("previous"), "a file in the way").unwrap();
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_leaves_the_results_folder_through_a_symlink() {
+    fn symlink_out_of_the_results_folder_is_not_followed() {
         let elsewhere = tempfile::tempdir().unwrap();
         let results = tempfile::tempdir().unwrap();
         fs::write(results.path().join("benchmark.log"), "x").unwrap();
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_a_hostile_output_on_one_line() {
+    fn hostile_name_is_escaped_in_the_error() {
         let results = tempfile::tempdir().unwrap();
         fs::write(results.path().join("a\u{1b}[2J\n_codecarbon.json"), "x").unwrap();
         let error = failing(results.path(), |_, _| true).to_string();

@@ -1,4 +1,4 @@
-//! `GPU_ENERGY_SUMMARY.json`: the numbers of a run, and how they were come by.
+//! `GPU_ENERGY_SUMMARY.json`: the numbers of a run and how they were obtained.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,9 +6,8 @@ use super::host_meter::{HostMeter, Phase};
 use crate::backend::Backend;
 pub use crate::energy::device::{DeviceKind, Status};
 
-/// The summary of one run. `units`, `total`, `format` and the three phases are the keys that
-/// AIEnergyScore's tools know; they speak of GPU energy alone, and are `null` when it was not
-/// measured.
+/// The summary of one run. AIEnergyScore's tools read `units`, `total`, `format` and the three phases.
+/// These are GPU energy only, and `null` when it was not measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Unit of the energies: always `Wh`.
@@ -17,40 +16,40 @@ pub struct Summary {
     pub total: Option<f64>,
     /// The report's format: the backend that wrote it.
     pub format: String,
-    /// GPU energy of preparing the prompts, in Wh, where the backend tells it apart.
+    /// GPU energy of preparing the prompts, in Wh, if the backend measures it separately.
     pub preprocess_wh: Option<f64>,
-    /// GPU energy of reading the prompts, in Wh, where the backend tells it apart.
+    /// GPU energy of reading the prompts, in Wh, if the backend measures it separately.
     pub prefill_wh: Option<f64>,
-    /// GPU energy of writing the answers, in Wh, where the backend tells it apart.
+    /// GPU energy of writing the answers, in Wh, if the backend measures it separately.
     pub decode_wh: Option<f64>,
-    /// How the energies were come by.
+    /// How the energies were obtained.
     pub measurement: Measurement,
     /// What ran.
     pub run: Run,
-    /// What a reader of the numbers must know, in sentences.
+    /// Notes on the numbers for their reader, in sentences.
     #[serde(default)]
     pub notes: Vec<String>,
-    /// What was added to the Hub cache during the run; found on the host, where the cache is.
+    /// Additions to the Hub cache during the run; added on the host.
     #[serde(default)]
     pub cache: Option<CacheDelta>,
-    /// What the host metered beside the run, without its power over time; added on the host.
+    /// Readings of the host's meter without power over time; added on the host.
     #[serde(default)]
     pub host: Option<HostMeter>,
-    /// How to run it again; added on the host.
+    /// How to repeat the run; added on the host.
     #[serde(default)]
     pub repeat: Option<Repeat>,
 }
 
-/// How to run the same again.
+/// How to repeat a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repeat {
-    /// Version of the program that ran it.
+    /// Version of the program.
     pub version: String,
-    /// When it began, as RFC 3339 in UTC.
+    /// Start of the run, as RFC 3339 in UTC.
     pub begun: String,
-    /// The command of the program, word by word, the defaults of that day spelled out.
+    /// The program's command as a list of arguments, with all defaults spelled out.
     pub command: Vec<String>,
-    /// The engine's command, word by word, as it was executed.
+    /// The engine's command as a list of arguments, as it was executed.
     pub container: Vec<String>,
     /// The engine and its mode, as in `docker, rootful`.
     pub engine: String,
@@ -58,25 +57,25 @@ pub struct Repeat {
     pub image: Option<String>,
     /// The image's id on this machine, `sha256:` and 64 digits.
     pub image_id: Option<String>,
-    /// Its digest in the registry that it came from, if it came from one.
+    /// The image's digest in the registry that it came from, if any.
     pub image_digest: Option<String>,
 }
 
-/// How the energies of a summary were come by.
+/// How the energies of a summary were obtained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
     /// Measured, estimated, or neither.
     pub status: Status,
-    /// The counter or model behind the numbers; when nothing was measured, why not.
+    /// Counter or model of the energies, or the reason why there are none.
     pub source: String,
-    /// What was measured, one by one.
+    /// Energy of each device.
     pub devices: Vec<Device>,
-    /// How long the tracker measured, if it was seen.
+    /// Time that the energy tracker covered, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracked: Option<Tracked>,
 }
 
-/// How long a tracker measured over the counted phases. It waits by itself, and counts that.
+/// Time that an energy tracker covered in the counted phases. It includes the tracker's own waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Tracked {
     /// Seconds of the benchmark's work.
@@ -85,7 +84,7 @@ pub struct Tracked {
     pub waited_seconds: f64,
 }
 
-/// The part of the work that the tracker's waiting may be before its energy is not the model's.
+/// Longest waiting of a tracker, as a share of the work, at which its energy counts as the model's.
 const MOST_WAITING: f64 = 0.1;
 
 impl Measurement {
@@ -95,7 +94,7 @@ impl Measurement {
         self.devices.iter().any(|device| device.kind == kind)
     }
 
-    /// Why the energies are not those of the model, if the tracker waited too long beside it.
+    /// Why the energies are not the model's, if the tracker waited too long.
     #[must_use]
     pub fn too_short(&self) -> Option<String> {
         let Tracked { worked_seconds: worked, waited_seconds: waited } = self.tracked?;
@@ -111,15 +110,15 @@ impl Measurement {
 /// One measured device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Device {
-    /// Its name, as its counter gives it: `package-0`, `NVIDIA H100 80GB HBM3`.
+    /// Name by its counter, such as `package-0` or `NVIDIA H100 80GB HBM3`.
     pub name: String,
-    /// What it is.
+    /// Kind of the device.
     pub kind: DeviceKind,
-    /// Its energy over the counted phases, in Wh.
+    /// Energy over the counted phases, in Wh.
     pub energy_wh: f64,
-    /// Whether that was measured or estimated.
+    /// Whether the energy was measured or estimated.
     pub status: Status,
-    /// The counter or model behind it.
+    /// Counter or model of the energy.
     pub source: String,
 }
 
@@ -128,9 +127,9 @@ pub struct Device {
 pub struct Run {
     /// The backend.
     pub backend: Backend,
-    /// The model, as it was asked for.
+    /// The model, as given on the command line.
     pub model: String,
-    /// Prompts that were asked for, if that is known: a dataset may have fewer.
+    /// Requested number of prompts, if known. A dataset may have fewer.
     pub prompts_asked: Option<u64>,
     /// Prompts that were answered.
     pub prompts: u64,
@@ -138,33 +137,33 @@ pub struct Run {
     pub prompts_failed: u64,
     /// Tokens of the prompts, if the backend counts them.
     pub prompt_tokens: Option<u64>,
-    /// Prompts that were cut to what the model holds beside its answer, if the backend tells.
+    /// Prompts that were truncated to the model's context, if the backend reports it.
     #[serde(default)]
     pub prompts_cut: Option<u64>,
-    /// Tokens of these that the model did not read.
+    /// Tokens that were cut off these prompts.
     #[serde(default)]
     pub prompt_tokens_cut: Option<u64>,
     /// Tokens generated, if the backend counts them.
     pub completion_tokens: Option<u64>,
-    /// Seconds spent on the prompts, if they are known; loading is not counted.
+    /// Seconds spent on the prompts without loading, if known.
     pub seconds: Option<f64>,
     /// Generated tokens per second over those seconds.
     pub tokens_per_second: Option<f64>,
     /// Mean over the prompts of the time to the first token, if it was measured, in seconds.
     pub time_to_first_token_seconds: Option<f64>,
-    /// When the counted phases ran, in seconds of `CLOCK_MONOTONIC`, as far as the backend tells.
+    /// The counted phases, in seconds of `CLOCK_MONOTONIC`, if the backend reports them.
     #[serde(default)]
     pub phases: Vec<Phase>,
 }
 
-/// What was added to the Hub cache during a run, by it or by another program.
+/// Additions to the Hub cache during a run, by the run or by another program.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CacheDelta {
-    /// Blobs that were not there before, or changed.
+    /// New or changed blobs.
     pub blobs_added: u64,
     /// Their bytes.
     pub bytes_added: u64,
-    /// The repos that they are in, as `model/ORG/NAME`.
+    /// Repos of the blobs, as `model/ORG/NAME`.
     #[serde(default)]
     pub repos: Vec<String>,
 }
@@ -175,7 +174,7 @@ mod tests {
     use crate::backend::Backend;
 
     #[test]
-    fn a_tenth_of_the_work_is_the_most_that_a_tracker_may_wait() {
+    fn waiting_of_over_a_tenth_of_the_work_is_too_short() {
         let after = |worked_seconds, waited_seconds| {
             let tracked = Some(Tracked { worked_seconds, waited_seconds });
             let source = String::new();
@@ -189,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_the_familiar_ones_and_absence_is_null() {
+    fn unknown_values_are_null_and_older_summaries_parse() {
         let summary = Summary {
             units: "Wh".into(),
             total: None,
