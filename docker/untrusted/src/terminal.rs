@@ -1,24 +1,24 @@
-//! Output from the other side, made fit for a terminal while it comes in.
+//! Filters untrusted output for a terminal while it arrives.
 
 use super::text::is_unseen;
 
-/// Bytes of the longest colour sequence that is let through.
+/// Bytes of the longest colour sequence that passes.
 const LONGEST: usize = 64;
 
-/// Puts all attributes of a terminal back.
+/// Resets all attributes of a terminal.
 const RESET: &[u8] = b"\x1b[0m";
 
-/// A filter between a program and a terminal. Text, line feeds, carriage returns, tabs and colours
-/// pass. Other control sequences are dropped, and other control characters shown escaped.
+/// Filter between a program and a terminal. Text, line feeds, carriage returns, tabs and colours pass.
+/// Other control sequences are dropped, and other control characters are escaped.
 #[derive(Debug, Default)]
-pub struct Live {
-    /// The beginning of a character or of a sequence whose end has not come yet.
+pub struct TerminalFilter {
+    /// An incomplete character or sequence.
     begun: Vec<u8>,
     is_coloured: bool,
 }
 
-impl Live {
-    /// What a terminal may be shown of the next `bytes`.
+impl TerminalFilter {
+    /// The filtered output of the next `bytes`.
     pub fn next(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut shown = Vec::with_capacity(bytes.len());
         for &byte in bytes {
@@ -28,7 +28,7 @@ impl Live {
         shown
     }
 
-    /// What a terminal may be shown after the last bytes. Colours end here.
+    /// The filtered rest after the last bytes, with a reset of colours.
     pub fn end(&mut self) -> Vec<u8> {
         let mut shown = Vec::new();
         while !self.begun.is_empty() {
@@ -40,7 +40,7 @@ impl Live {
         shown
     }
 
-    /// Shows, drops or keeps what has begun.
+    /// Passes, drops or keeps the incomplete bytes.
     fn advance(&mut self, shown: &mut Vec<u8>) {
         while let Some(&first) = self.begun.first() {
             let is_waiting = match first {
@@ -62,7 +62,7 @@ impl Live {
         }
     }
 
-    /// A control sequence (ECMA-48, 5.4): whether more of it must come.
+    /// Handles a control sequence (ECMA-48, 5.4). Returns whether it is incomplete.
     fn sequence(&mut self, shown: &mut Vec<u8>) -> bool {
         let Some(rest) = self.begun.strip_prefix(b"\x1b[") else {
             let is_waiting = self.begun.len() == 1;
@@ -79,14 +79,14 @@ impl Live {
                 self.is_coloured = true;
                 shown.append(&mut self.begun);
             }
-            // Such as one that moves the cursor.
+            // Any other sequence, such as one that moves the cursor.
             Some((0x40..=0x7e, _)) => self.begun.clear(),
             Some(_) => self.escape_first(shown),
         }
         false
     }
 
-    /// A character of more than one byte: whether more of it must come.
+    /// Handles a character of several bytes. Returns whether it is incomplete.
     fn character(&mut self, shown: &mut Vec<u8>) -> bool {
         match std::str::from_utf8(&self.begun) {
             Ok(text) => {
@@ -100,7 +100,7 @@ impl Live {
                 self.begun.clear();
                 false
             }
-            // None: it is right so far.
+            // Valid so far, and incomplete.
             Err(error) if error.valid_up_to() == 0 && error.error_len().is_none() => true,
             Err(_) => {
                 self.escape_first(shown);
@@ -122,12 +122,12 @@ fn is_of_colour(byte: &u8) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Live, RESET};
+    use super::{RESET, TerminalFilter};
 
     fn shown(chunks: &[&[u8]]) -> String {
-        let mut live = Live::default();
-        let mut shown: Vec<u8> = chunks.iter().flat_map(|chunk| live.next(chunk)).collect();
-        shown.extend(live.end());
+        let mut filter = TerminalFilter::default();
+        let mut shown: Vec<u8> = chunks.iter().flat_map(|chunk| filter.next(chunk)).collect();
+        shown.extend(filter.end());
         String::from_utf8(shown).unwrap()
     }
 
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_obeys_is_dropped_or_escaped() {
+    fn control_sequences_are_dropped_or_escaped() {
         for (text, expected) in [
             ("a\u{1b}[2J\u{1b}[Hb", "ab"),
             ("\u{1b}[?1049hb", "b"),
@@ -164,13 +164,13 @@ mod tests {
     }
 
     #[test]
-    fn a_sequence_that_does_not_end_holds_back_a_few_bytes_only() {
-        let mut live = Live::default();
+    fn endless_sequence_is_not_held_back() {
+        let mut filter = TerminalFilter::default();
         let endless = [&b"\x1b["[..], &[b'1'; 200]].concat();
-        assert!(live.next(&endless).len() > 100);
+        assert!(filter.next(&endless).len() > 100);
     }
 
-    /// Bytes of which many mean something to a terminal.
+    /// Bytes with many control sequences.
     fn output() -> impl Strategy<Value = Vec<u8>> {
         let part = prop_oneof![
             any::<String>().prop_map(String::into_bytes),
@@ -182,7 +182,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_output_leaves_only_text_and_colours(bytes in output()) {
+        fn only_text_and_colours_pass(bytes in output()) {
             let text = shown(&[&bytes]);
             let mut parts = text.split('\u{1b}');
             let mut rest = vec![parts.next().unwrap_or_default()];
@@ -196,22 +196,22 @@ mod tests {
         }
 
         #[test]
-        fn borders_of_chunks_change_nothing(bytes in output(), at in any::<prop::sample::Index>()) {
+        fn chunk_borders_do_not_change_the_output(bytes in output(), at in any::<prop::sample::Index>()) {
             let (before, after) = bytes.split_at(at.index(bytes.len() + 1));
             prop_assert_eq!(shown(&[before, after]), shown(&[&bytes]));
         }
 
         #[test]
-        fn plain_text_is_kept(text in "[a-zA-ZäöüßΩ模 \n\r\t]*") {
+        fn plain_text_passes_unchanged(text in "[a-zA-ZäöüßΩ模 \n\r\t]*") {
             prop_assert_eq!(shown(&[text.as_bytes()]), text);
         }
     }
 
     #[test]
-    fn colours_end_with_the_output() {
-        let mut live = Live::default();
-        live.next(b"\x1b[8mhidden");
-        assert_eq!(live.end(), RESET);
-        assert_eq!(live.end(), b"");
+    fn colours_are_reset_at_the_end() {
+        let mut filter = TerminalFilter::default();
+        filter.next(b"\x1b[8mhidden");
+        assert_eq!(filter.end(), RESET);
+        assert_eq!(filter.end(), b"");
     }
 }
