@@ -1,8 +1,8 @@
 //! Layout of a Hub cache, as far as both sides read it.
 //!
-//! People replace folders of a repo by symlinks to spread a cache over disks. A container may do the
-//! same, with a target of its choice. A folder behind a symlink is therefore opened only when every
-//! entry has a name that belongs there.
+//! People replace folders of a repo by symlinks to spread a cache over disks. A container may do
+//! the same, with a target of its choice. A folder behind a symlink is therefore opened only when
+//! every entry has a name that belongs there.
 
 pub mod data_files;
 pub mod download;

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::backend::Backend;
+use crate::{benchmark::backend::Backend, unknown_name::UnknownName};
 
 /// Name of the image; the flavour is the tag.
 pub const IMAGE: &str = "ai_energy_score";
@@ -89,27 +89,12 @@ impl fmt::Display for Flavour {
     }
 }
 
-/// An unknown name of a flavour.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownFlavour(pub String);
-
-impl fmt::Display for UnknownFlavour {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known = Flavour::ALL.map(Flavour::name).join(", ");
-        write!(f, "unknown flavour `{}`; known are {known}", self.0)
-    }
-}
-
-impl std::error::Error for UnknownFlavour {}
-
 impl FromStr for Flavour {
-    type Err = UnknownFlavour;
+    type Err = UnknownName;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|flavour| flavour.name() == name)
-            .ok_or_else(|| UnknownFlavour(name.to_owned()))
+        let found = Self::ALL.into_iter().find(|flavour| flavour.name() == name);
+        found.ok_or_else(|| UnknownName::new("flavour", name, &Self::ALL.map(Self::name)))
     }
 }
 

@@ -4,7 +4,6 @@
 //! Dockerfile, apart from the runner: an edit of the runner does not change the image's inputs, so
 //! it does not rebuild the image.
 
-mod backend;
 mod benchmark;
 pub mod command;
 mod container;
@@ -15,13 +14,14 @@ pub mod hub;
 mod image;
 pub mod label;
 mod results;
+mod unknown_name;
 
 pub use self::{
-    backend::{Backend, UnknownBackend},
-    benchmark::{argument, argument::DEFAULT_NUM_SAMPLES, published, task},
+    benchmark::{argument, argument::DEFAULT_NUM_SAMPLES, backend::Backend, published, task},
     command::{FETCH, PROBE, RECLAIM, probe, reclaim},
     container::{ENTRYPOINT, HOST_GATEWAY, SHM_SIZE, env, gpus, mounts, path},
     energy::{clock, rapl},
-    image::{Flavour, IMAGE, UnknownFlavour},
+    image::{Flavour, IMAGE},
     results::{host_meter, output, previous, summary},
+    unknown_name::UnknownName,
 };

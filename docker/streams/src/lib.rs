@@ -1,8 +1,8 @@
 //! Standard output and standard error of this process, with a timeout for readers.
 //!
-//! A terminal may be stopped, or a pipe full because its reader sleeps. A run waits for such a reader
-//! until it is asked to end. From then on, [`hurry`] sets a deadline. No lock is held while waiting,
-//! so a blocked thread does not keep others from writing.
+//! A terminal may be stopped, or a pipe full because its reader sleeps. A run waits for such a
+//! reader until it is asked to end. From then on, [`hurry`] sets a deadline. No lock is held while
+//! waiting, so a blocked thread does not keep others from writing.
 
 use std::{
     fs::File,

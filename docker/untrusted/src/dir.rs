@@ -21,8 +21,8 @@ use super::{
     stamp::{Kind, Stamp},
 };
 
-/// An open folder. Its methods take paths below it, without `.` and `..`. An empty path is the folder
-/// itself.
+/// An open folder. Its methods take paths below it, without `.` and `..`. An empty path is the
+/// folder itself.
 #[derive(Debug)]
 pub struct Dir {
     folder: OwnedFd,
@@ -84,8 +84,8 @@ impl Dir {
         Ok(Self { folder, device: self.device })
     }
 
-    /// Opens the folder at `below`, or the target of a symlink there, which may be anywhere. The caller
-    /// checks the folder before reading from it.
+    /// Opens the folder at `below`, or the target of a symlink there, which may be anywhere. The
+    /// caller checks the folder before reading from it.
     ///
     /// # Errors
     /// When it is not found, permission is denied, it is not a folder, or a parent is a symlink.

@@ -38,8 +38,8 @@ pub enum Found<'a> {
 }
 
 impl Dir {
-    /// Calls `see` for every entry, in the order of the file system. Entries that are deleted meanwhile
-    /// are skipped. The folder's access time is kept if the user owns it.
+    /// Calls `see` for every entry, in the order of the file system. Entries that are deleted
+    /// meanwhile are skipped. The folder's access time is kept if the user owns it.
     ///
     /// # Errors
     /// When the folder cannot be listed.
@@ -79,8 +79,8 @@ impl Dir {
         Ok(list)
     }
 
-    /// Walks through all entries below, sorted by name in each folder. No symlink is followed. `see`
-    /// returns whether to enter a folder. No folder is entered below the depth `deepest`.
+    /// Walks through all entries below, sorted by name in each folder. No symlink is followed.
+    /// `see` returns whether to enter a folder. No folder is entered below the depth `deepest`.
     pub fn walk(&self, deepest: usize, mut see: impl FnMut(Found<'_>) -> bool) {
         let mut ahead = vec![(PathBuf::new(), 1)];
         while let Some((folder, depth)) = ahead.pop() {

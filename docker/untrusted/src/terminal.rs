@@ -8,8 +8,8 @@ const LONGEST: usize = 64;
 /// Resets all attributes of a terminal.
 const RESET: &[u8] = b"\x1b[0m";
 
-/// Filter between a program and a terminal. Text, line feeds, carriage returns, tabs and colours pass.
-/// Other control sequences are dropped, and other control characters are escaped.
+/// Filter between a program and a terminal. Text, line feeds, carriage returns, tabs and colours
+/// pass. Other control sequences are dropped, and other control characters are escaped.
 #[derive(Debug, Default)]
 pub struct TerminalFilter {
     /// An incomplete character or sequence.

@@ -1,7 +1,7 @@
 //! Escapes untrusted text for printing.
 
-/// `text` on one line. Control characters, and characters that are invisible or change the direction
-/// of text, are escaped.
+/// `text` on one line. Control characters, and characters that are invisible or change the
+/// direction of text, are escaped.
 pub fn escape(text: &str) -> String {
     let mut line = String::new();
     for character in text.chars() {

@@ -1,7 +1,7 @@
-//! The benchmark's arguments: Hydra's spelling, and the keys that each backend takes.
+//! Arguments of the benchmark: Hydra's syntax, and the keys of each backend.
 //!
-//! The Python stacks drop what they do not know, some of it in silence. Here every key is known or
-//! refused by name, before anything is loaded. The names are those of optimum-benchmark 0.6.
+//! The Python stacks ignore unknown keys, some without an error. Here every unknown key is refused
+//! by name, before anything is loaded. The names are those of optimum-benchmark 0.6.
 
 mod refused;
 mod support;
@@ -17,86 +17,86 @@ pub use self::{
     support::{Backends, Support},
 };
 
-/// Chooses the configuration.
+/// The option with the name of a configuration.
 pub const CONFIG_NAME: &str = "--config-name";
-/// The configuration when nothing is chosen.
+/// Name of the default configuration.
 pub const DEFAULT_CONFIG: &str = "text_generation";
 
-/// The argument that names the model.
+/// The model.
 pub const MODEL: &str = "backend.model";
-/// The argument that names the dataset.
+/// The dataset.
 pub const DATASET: &str = "scenario.dataset_name";
-/// The argument that `-n` becomes.
+/// Number of prompts, as `-n`.
 pub const NUM_SAMPLES: &str = "scenario.num_samples";
 /// Prompts per run when neither `-n` nor [`NUM_SAMPLES`] says otherwise.
 pub const DEFAULT_NUM_SAMPLES: u32 = 20;
-/// The split of the dataset.
+/// Split of the dataset.
 pub const SPLIT: &str = "scenario.dataset_split";
-/// The configuration of the dataset.
+/// Configuration of the dataset.
 pub const DATASET_CONFIG: &str = "scenario.dataset_config";
-/// The column with the prompts.
+/// Column with the prompts.
 pub const COLUMN: &str = "scenario.text_column_name";
-/// What stands before every prompt.
+/// Text before every prompt.
 pub const PREFIX: &str = "scenario.prompt_prefix";
 /// The system message.
 pub const SYSTEM: &str = "scenario.system_prompt";
-/// Whether prompts are cut that the model cannot hold.
+/// Whether to truncate prompts to the model's context.
 pub const TRUNCATION: &str = "scenario.truncation";
-/// Answers before the measured ones.
+/// Number of warm-up answers before the measured ones.
 pub const WARMUP: &str = "scenario.warmup_runs";
 /// The seed.
 pub const SEED: &str = "backend.seed";
-/// Keywords of `from_pretrained`.
+/// Keyword arguments of `from_pretrained`.
 pub const MODEL_KWARGS: &str = "backend.model_kwargs";
 /// Branch, tag or commit of the model.
 pub const REVISION: &str = "backend.model_kwargs.revision";
 /// The device.
 pub const DEVICE: &str = "backend.device";
-/// How the model is spread over devices.
+/// Placement of the model on several devices.
 pub const DEVICE_MAP: &str = "backend.device_map";
-/// How many prompts may fail.
+/// Share of prompts that may fail.
 pub const FAILED_SHARE: &str = "scenario.failed_share";
 /// Prompts per forward pass.
 pub const BATCH_SIZE: &str = "scenario.input_shapes.batch_size";
-/// The switch of reasoning.
+/// Whether to reason.
 pub const REASONING: &str = "scenario.reasoning";
-/// How to reason: keywords of the model's chat template.
+/// Keyword arguments of the chat template for reasoning.
 pub const REASONING_PARAMS: &str = "scenario.reasoning_params";
-/// Tokens of an answer of the leaderboard's task, neither fewer nor more.
+/// Exact number of tokens in an answer of the leaderboard's task.
 pub const ANSWER_TOKENS: u64 = 10;
-/// Most tokens of an answer with reasoning: the leaderboard's rule.
+/// Maximum number of tokens in an answer with reasoning, by the leaderboard's rule.
 pub const REASONED_TOKENS: u64 = 8192;
-/// Tokens after which an answer is cut.
+/// Maximum number of tokens in an answer.
 pub const MAX_NEW_TOKENS: &str = "scenario.generate_kwargs.max_new_tokens";
-/// Tokens before which no answer ends.
+/// Minimum number of tokens in an answer.
 pub const MIN_NEW_TOKENS: &str = "scenario.generate_kwargs.min_new_tokens";
 /// Whether tokens are sampled.
 pub const DO_SAMPLE: &str = "scenario.generate_kwargs.do_sample";
 /// Temperature of sampling.
 pub const TEMPERATURE: &str = "scenario.generate_kwargs.temperature";
-/// The share of the likeliest tokens that are sampled from.
+/// Cumulative probability of the tokens to sample from.
 pub const TOP_P: &str = "scenario.generate_kwargs.top_p";
-/// The number of the likeliest tokens that are sampled from.
+/// Number of the most likely tokens to sample from.
 pub const TOP_K: &str = "scenario.generate_kwargs.top_k";
-/// Beams of a beam search.
+/// Number of beams in a beam search.
 pub const NUM_BEAMS: &str = "scenario.generate_kwargs.num_beams";
-/// Weight against repetitions.
+/// Penalty for repetitions.
 pub const REPETITION_PENALTY: &str = "scenario.generate_kwargs.repetition_penalty";
 
-/// A key, or a whole tree of keys.
+/// A key, or the root of a tree of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
-    /// Its name; of a tree, the name of its root.
+    /// Name of the key or root.
     pub name: &'static str,
-    /// What it takes.
+    /// Type of the value.
     pub kind: Kind,
-    /// Who takes it.
+    /// Backends that support it.
     pub backends: Backends,
-    /// What it means, in one line, for the guides.
+    /// Meaning in one line, for the guides.
     pub meaning: &'static str,
 }
 
-/// What a key takes.
+/// Type of a key's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Any text.
@@ -109,11 +109,11 @@ pub enum Kind {
     Number,
     /// True or false.
     Bool,
-    /// Numbers with commas between.
+    /// Numbers, separated by commas.
     Ids,
     /// One of these.
     OneOf(&'static [&'static str]),
-    /// Keys of any name below this one, or all of them at once in braces.
+    /// Any keys below this one, or all of them in braces.
     Tree,
 }
 
@@ -207,27 +207,27 @@ pub const KEYS: [Key; 42] = [
     ),
 ];
 
-/// Splits an override into key and value, without Hydra's `+` or `++`; none if it is no override.
+/// Splits a Hydra override into key and unquoted value, without `+` or `++`. `None` without a `=`.
 pub fn split(arg: &str) -> Option<(&str, Cow<'_, str>)> {
     split_quoted(arg).map(|(key, value)| (key, unquoted(value)))
 }
 
-/// As [`split`], with the quotes of the value: among values of any kind they make a text of it.
+/// [`split`] that keeps the quotes of the value, which mark it as text.
 pub fn split_quoted(arg: &str) -> Option<(&str, &str)> {
     let plain = arg.strip_prefix('+').unwrap_or(arg);
     let plain = plain.strip_prefix('+').unwrap_or(plain);
     plain.split_once('=')
 }
 
-/// Hydra takes a value in quotes for the value inside.
+/// The value without Hydra's quotes.
 pub fn unquoted(value: &str) -> Cow<'_, str> {
     let inside = |quote| value.strip_prefix(quote)?.strip_suffix(quote);
     let found = ['\'', '"'].into_iter().find_map(|quote| Some((quote, inside(quote)?)));
     found.map_or(Cow::Borrowed(value), |(quote, inside)| unescaped(inside, quote))
 }
 
-/// What stands between two of `quote`. Only before a quote, the last one included, two backslashes
-/// mean one, and one that is left over makes the quote a part of the value.
+/// Removes escapes from the text between two of `quote`. Backslashes are escapes only before a
+/// quote, including the closing one: two stand for one, and an odd one escapes the quote.
 fn unescaped(inside: &str, quote: char) -> Cow<'_, str> {
     if !inside.contains('\\') {
         return Cow::Borrowed(inside);
@@ -247,7 +247,7 @@ fn unescaped(inside: &str, quote: char) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// The key that `name` is, or the tree that it is in.
+/// The key of this name, or the tree that contains it.
 pub fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name || key.kind == Kind::Tree && is_below(key.name, name))
 }
@@ -262,7 +262,7 @@ mod tests {
     use super::{KEYS, Kind, REFUSED, find, refusal, split, split_quoted, unquoted};
 
     #[test]
-    fn overrides_are_split_as_hydra_does() {
+    fn overrides_split_at_the_first_equals_sign() {
         assert_eq!(split("a.b=c=d"), Some(("a.b", "c=d".into())));
         assert_eq!(split("++a='x y'"), Some(("a", "x y".into())));
         assert_eq!(split("+a="), Some(("a", "".into())));
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backslash_is_special_before_a_quote_alone() {
+    fn backslashes_escape_quotes_only() {
         for (quoted, value) in [
             (r"'it\'s'", "it's"),
             (r#"'a\"b'"#, r#"a\"b"#),
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_takes_what_is_below_it() {
+    fn names_below_a_tree_are_found() {
         let name = |name| find(name).map(|key| key.name);
         assert_eq!(name("backend.model_kwargs.revision"), Some("backend.model_kwargs"));
         assert_eq!(name("backend.model_kwargs"), Some("backend.model_kwargs"));
@@ -300,14 +300,14 @@ mod tests {
     }
 
     #[test]
-    fn every_key_is_listed_once_and_none_is_refused() {
+    fn keys_are_unique_and_not_refused() {
         let names: HashSet<_> = KEYS.iter().map(|key| key.name).collect();
         assert_eq!(names.len(), KEYS.len());
         for name in names {
             assert_eq!(refusal(name), None, "{name}");
         }
         for (name, _) in REFUSED {
-            // A tree takes any name but those.
+            // Refused names may lie below a tree.
             let found = find(name);
             assert!(found.is_none_or(|key| key.kind == Kind::Tree && key.name != name), "{name}");
         }

@@ -1,4 +1,4 @@
-//! Numbers that others publish, and which of them compare with a run's.
+//! Published numbers, and whether a run here compares with them.
 //!
 //! Facts of AIEnergyScore, commit a5b9a048ecd44aa087cdd5b575a17d705128c424 (December 2025), and of
 //! optimum-benchmark, commit b263af468a9e9a9a3d1449039849727352955646 (September 2025): their
@@ -7,47 +7,46 @@
 
 use super::argument::{ANSWER_TOKENS, REASONED_TOKENS};
 
-/// Numbers of one origin.
+/// Numbers of one source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Published {
-    /// What ran.
+    /// The program and its configuration.
     pub ran: &'static str,
-    /// How long each answer is.
+    /// Length of each answer.
     pub answer: Answer,
-    /// Whether every token is the likeliest one. Else it is sampled, by a seed that differs from run
-    /// to run.
+    /// Whether decoding is greedy. Otherwise tokens are sampled, with a different seed in each run.
     pub likeliest: bool,
-    /// What the model gets of a prompt.
+    /// Format of the prompt.
     pub prompt: &'static str,
-    /// The arguments with which a run here compares, or why none does.
+    /// The arguments of a comparable run, or the reason why there is none.
     pub compares: Compares,
 }
 
-/// How long an answer is.
+/// Length of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// So many tokens.
+    /// This number of tokens.
     Exactly(u64),
-    /// So many tokens, or fewer.
+    /// At most this number of tokens.
     AtMost(u64),
 }
 
 /// Whether a run here compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compares {
-    /// With these arguments, and under a condition if there is one.
+    /// With these arguments, and under this condition if there is one.
     With(&'static [&'static str], Option<&'static str>),
-    /// With none.
+    /// Never, for this reason.
     No(&'static str),
 }
 
-/// Tokens of an answer of optimum-benchmark's, where nothing says otherwise.
+/// Default number of tokens in an answer of optimum-benchmark.
 pub const OPTIMUM_TOKENS: u64 = 100;
 
-/// Why no number of ai_energy_benchmarks compares that was made by a model in its own process.
+/// Why no number of ai_energy_benchmarks with a model in its own process compares.
 const SAMPLED: &str = "its answers are sampled, and end when the model ends them";
 
-/// All of them, in the order of the guides.
+/// All published numbers, in the order of the guides.
 pub const PUBLISHED: [Published; 6] = [
     Published {
         ran: "the leaderboard's configuration: `energy_star/text_generation.yaml` of \
@@ -112,7 +111,7 @@ mod tests {
     use crate::benchmark::argument::{ANSWER_TOKENS, KEYS, MAX_NEW_TOKENS};
 
     #[test]
-    fn what_compares_asks_for_as_many_tokens() {
+    fn comparable_arguments_ask_for_the_published_number_of_tokens() {
         for number in PUBLISHED {
             let Compares::With(arguments, _) = number.compares else {
                 assert!(!number.likeliest, "{number:?}");

@@ -1,4 +1,4 @@
-//! The leaderboard's tasks: the configurations of a benchmark.
+//! Tasks of the leaderboard: configurations of a benchmark.
 
 use super::argument::{DATASET, DEFAULT_CONFIG};
 
@@ -13,7 +13,7 @@ pub fn arguments(task: &str) -> Option<&'static str> {
     (task == DEFAULT_CONFIG).then_some(TEXT_GENERATION)
 }
 
-/// The dataset of a task.
+/// Dataset of a task.
 pub fn dataset(task: &str) -> Option<&'static str> {
     arguments(task)?.lines().find_map(|line| line.strip_prefix(DATASET)?.strip_prefix('='))
 }

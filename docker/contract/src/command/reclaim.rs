@@ -9,8 +9,8 @@ use untrusted::{Kind, Stamp};
 pub struct Request {
     /// The folder.
     pub folder: String,
-    /// Inode number of the folder. The entrypoint does nothing in another folder, which an engine on
-    /// another machine would mount.
+    /// Inode number of the folder. The entrypoint does nothing in another folder, which an engine
+    /// on another machine would mount.
     pub inode: u64,
     /// The new owner.
     pub uid: u32,

@@ -1,4 +1,4 @@
-//! Names of environment variables, on the host and in the container.
+//! Environment variables on the host and in the container.
 
 /// The image to run (host).
 pub const DOCKER_IMAGE: &str = "DOCKER_IMAGE";
@@ -6,21 +6,21 @@ pub const DOCKER_IMAGE: &str = "DOCKER_IMAGE";
 pub const RESULTS_DIR: &str = "RESULTS_DIR";
 /// The HuggingFace home (both sides).
 pub const HF_HOME: &str = "HF_HOME";
-/// The Hub cache, if apart (both sides).
+/// The Hub cache, if it is elsewhere (both sides).
 pub const HF_HUB_CACHE: &str = "HF_HUB_CACHE";
-/// Older name of [`HF_HUB_CACHE`], still read by huggingface_hub (host).
+/// Deprecated name of [`HF_HUB_CACHE`], which huggingface_hub still reads (host).
 pub const HUGGINGFACE_HUB_CACHE: &str = "HUGGINGFACE_HUB_CACHE";
-/// The access token itself (host only: it never enters an argument vector).
+/// The access token (host only: it never enters an argument vector).
 pub const HF_TOKEN: &str = "HF_TOKEN";
-/// Older name of [`HF_TOKEN`], still read by huggingface_hub (host).
+/// Deprecated name of [`HF_TOKEN`], which huggingface_hub still reads (host).
 pub const HUGGING_FACE_HUB_TOKEN: &str = "HUGGING_FACE_HUB_TOKEN";
 /// The file that holds the token (both sides).
 pub const HF_TOKEN_PATH: &str = "HF_TOKEN_PATH";
-/// Stops the Hub client from asking the network (container).
+/// Keeps the Hub client off the network (container).
 pub const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
-/// Base of the default cache (host).
+/// Base of the default cache folder (host).
 pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
-/// Base of what programs remember of their user (host).
+/// Base of the default state folder (host).
 pub const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
 /// The backend (both sides).
 pub const BENCHMARK_BACKEND: &str = "BENCHMARK_BACKEND";
@@ -30,47 +30,48 @@ pub const VLLM_ENDPOINT: &str = "VLLM_ENDPOINT";
 pub const VLLM_API_KEY: &str = "VLLM_API_KEY";
 /// The file that holds the key (both sides).
 pub const VLLM_API_KEY_PATH: &str = "VLLM_API_KEY_PATH";
-/// The authorities that the server's certificate may be of (both sides).
+/// File with the certificate authorities of the server (both sides).
 pub const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 /// Seconds to wait for that server (container).
 pub const WAIT_FOR_ENDPOINT: &str = "AIENERGYSCORE_WAIT_FOR_ENDPOINT";
-/// Threads that the Python stacks compute with on the CPU (both sides).
+/// Number of CPU threads of the Python stacks (both sides).
 pub const OMP_NUM_THREADS: &str = "OMP_NUM_THREADS";
 /// `$HOME` (both sides).
 pub const HOME: &str = "HOME";
-/// Id of a supervised run (container). When it is set, the end of standard input means that the
-/// supervisor is gone, and the entrypoint ends the benchmark.
+/// Id of a supervised run (container). If set, the entrypoint ends the benchmark at the end of
+/// standard input, because the supervisor is gone.
 pub const RUN_ID: &str = "AIENERGYSCORE_RUN_ID";
-/// GPUs that must be there (container), as [`Expected`](crate::gpus::Expected) writes them. The
-/// entrypoint does not start the benchmark without them.
+/// GPUs that the entrypoint requires before it starts the benchmark (container), in the format of
+/// [`Expected`](crate::gpus::Expected).
 pub const GPUS: &str = "AIENERGYSCORE_GPUS";
 /// The file of the results folder that lists the mounts (container), a
-/// [`MountList`](crate::mounts::MountList). The entrypoint starts nothing where it sees other folders.
+/// [`MountList`](crate::mounts::MountList). The entrypoint starts nothing where it sees other
+/// folders.
 pub const FOLDERS: &str = "AIENERGYSCORE_FOLDERS";
-/// The caller's umask, in octal (container). The benchmark's files get it.
+/// Umask of the user in octal (container), for the benchmark's files.
 pub const UMASK: &str = "AIENERGYSCORE_UMASK";
 /// Another server than huggingface.co for the Hub client (both sides).
 pub const HF_ENDPOINT: &str = "HF_ENDPOINT";
 /// Variables that keep a Hub library from the network (host).
 pub const OFFLINE: [&str; 3] = [HF_HUB_OFFLINE, "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"];
-/// The hosts that are asked without a proxy, in the two cases that clients read (both sides).
+/// Hosts without a proxy, in both spellings that clients read (both sides).
 pub const NO_PROXY: [&str; 2] = ["no_proxy", "NO_PROXY"];
 
-/// An address that the network's clients read from the environment. It may hold a password, and is
-/// then handed over as a file.
+/// An address that network clients read from the environment. One with a password is passed to the
+/// container as a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Address {
-    /// The variables with the address. The first that is set counts, as for Python.
+    /// Variables with the address. The first one that is set counts, as in Python.
     pub names: &'static [&'static str],
-    /// The variable with the path of the file that holds it (container).
+    /// Variable with the path of the file (container).
     pub path_name: &'static str,
-    /// The file (container).
+    /// Path of the file (container).
     pub path: &'static str,
-    /// What the name of the file ends in (host).
+    /// Ending of the file's name (host).
     pub file: &'static str,
 }
 
-/// The addresses, the Hub's last.
+/// All addresses, the Hub's last.
 pub const ADDRESSES: [Address; 4] = [
     Address {
         names: &["https_proxy", "HTTPS_PROXY"],
@@ -97,10 +98,10 @@ pub const ADDRESSES: [Address; 4] = [
         file: "hf-endpoint",
     },
 ];
-/// The entrypoint program of the host engine (host).
+/// The entrypoint for the `host` engine (host).
 pub const ENTRYPOINT: &str = "AIENERGYSCORE_ENTRYPOINT";
 
-/// The variables that a user may set on the host: name, meaning, default; for help and guides.
+/// Variables for the user on the host: name, meaning and default, for help and guides.
 pub const HOST: [(&str, &str, &str); 13] = [
     (DOCKER_IMAGE, "image to run", "`ai_energy_score`, the tag by backend"),
     (RESULTS_DIR, "folder for the results", "`./results`"),

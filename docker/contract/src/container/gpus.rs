@@ -1,5 +1,5 @@
-//! GPUs that the entrypoint requires before it starts the benchmark. Podman before 5.0, and its socket
-//! behind Docker's client, ignore a request for GPUs without an error.
+//! GPUs that the entrypoint requires before it starts the benchmark. Podman before 5.0, and its
+//! socket behind Docker's client, ignore a request for GPUs without an error.
 
 use std::{fmt, str::FromStr};
 

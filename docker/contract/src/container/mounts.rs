@@ -64,8 +64,8 @@ pub struct ActualMount {
 
 impl ExpectedMount {
     /// Whether the container sees the same folder. Under one kernel, equal device and inode numbers
-    /// prove it. Some file systems have several device numbers, so files count as well: half of them
-    /// are enough, because another process may be writing to a cache.
+    /// prove it. Some file systems have several device numbers, so files count as well: half of
+    /// them are enough, because another process may be writing to a cache.
     pub fn matches(&self, actual: &ActualMount, same_kernel: Option<bool>) -> bool {
         let same_kernel = same_kernel == Some(true);
         if same_kernel && (self.device, self.inode) == (actual.device, actual.inode) {

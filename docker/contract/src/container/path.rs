@@ -6,8 +6,8 @@ pub const RESULTS: &str = "/results";
 pub const HOME: &str = "/home/user";
 /// The user's HuggingFace home: Hub cache, datasets, modules.
 pub const HF_HOME: &str = "/home/user/.cache/huggingface";
-/// The Hub cache when it is outside the HuggingFace home. Not below [`HF_HOME`]: an engine creates a
-/// missing mount point in another mount as root, in the user's folder.
+/// The Hub cache when it is outside the HuggingFace home. Not below [`HF_HOME`]: an engine creates
+/// a missing mount point in another mount as root, in the user's folder.
 pub const HUB_CACHE: &str = "/hub_cache";
 /// The access token. Not below [`HF_HOME`], for the same reason.
 pub const TOKEN: &str = "/run/secrets/hf_token";

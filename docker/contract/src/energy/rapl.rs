@@ -12,12 +12,12 @@ use super::device::DeviceKind;
 /// Folder of the counters.
 pub const ROOT: &str = "/sys/class/powercap";
 
-/// Prefix of the zones that count, on AMD's processors, too. `intel-rapl-mmio:` is a second interface
-/// to the same packages, which would count them twice.
+/// Prefix of the zones that count, on AMD's processors, too. `intel-rapl-mmio:` is a second
+/// interface to the same packages, which would count them twice.
 const ZONE: &str = "intel-rapl:";
 
-/// Upper bound of the power of a package and its memory, in watts. The largest processors of 2025 are
-/// rated at 500 W.
+/// Upper bound of the power of a package and its memory, in watts. The largest processors of 2025
+/// are rated at 500 W.
 const MOST_WATTS: f64 = 2000.0;
 
 /// An open counter. It wraps around after minutes of full load, so it must be sampled every few
@@ -79,14 +79,14 @@ fn used(last: u64, now: u64, range: u64) -> u64 {
     if now >= last { now - last } else { range.saturating_sub(last) + now }
 }
 
-/// Whether a decrease can be a wrap-around: whether `used` microjoules in `time` are a possible power.
-/// The value may be older than its reading, so a second is added.
+/// Whether a decrease can be a wrap-around: whether `used` microjoules in `time` are a possible
+/// power. The value may be older than its reading, so a second is added.
 fn is_wrap(used: u64, time: Duration) -> bool {
     used as f64 / 1e6 <= MOST_WATTS * (time.as_secs_f64() + 1.0)
 }
 
-/// The counters of packages and their memory below `root`, in the kernel's order. The zones of cores,
-/// graphics and the platform (`psys`) overlap with them and would count twice.
+/// The counters of packages and their memory below `root`, in the kernel's order. The zones of
+/// cores, graphics and the platform (`psys`) overlap with them and would count twice.
 pub fn counters(root: &Path) -> Vec<Result<Counter, Unreadable>> {
     // Without the driver there is no such folder.
     let entries = fs::read_dir(root).into_iter().flatten().flatten();

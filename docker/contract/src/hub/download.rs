@@ -1,7 +1,7 @@
 //! Downloads without this program.
 
-/// The commands of huggingface_hub that download a model, `ORG/NAME` or `ORG/NAME:FILE`, and a dataset
-/// of the Hub.
+/// The commands of huggingface_hub that download a model, `ORG/NAME` or `ORG/NAME:FILE`, and a
+/// dataset of the Hub.
 pub fn hf_download(model: &str, revision: Option<&str>, dataset: Option<&str>) -> String {
     let (id, file) = model.split_once(':').unwrap_or((model, ""));
     let file = if file.is_empty() { String::new() } else { format!(" {file}") };

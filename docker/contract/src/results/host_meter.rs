@@ -43,8 +43,8 @@ impl HostMeter {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
     /// Name: `preprocess`, `prefill`, `decode`, or [`PROMPTS`] for a backend that does not separate
-    /// prefill and decode. For `optimum`, [`PROMPTS`] is its second pass, whose energy is the sum of
-    /// prefill and decode.
+    /// prefill and decode. For `optimum`, [`PROMPTS`] is its second pass, whose energy is the sum
+    /// of prefill and decode.
     pub name: String,
     /// Start, in seconds.
     pub from: f64,
@@ -85,7 +85,8 @@ pub struct MeteredDevice {
     pub status: Status,
     /// Counter or model of the energy.
     pub source: String,
-    /// Power over time: pairs of seconds and mean watts since the previous pair. Not in the summary.
+    /// Power over time: pairs of seconds and mean watts since the previous pair. Not in the
+    /// summary.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub power: Vec<(f64, f64)>,
     /// Processes of other programs on the device.

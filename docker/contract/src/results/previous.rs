@@ -9,9 +9,9 @@ use super::output;
 /// Folder in the results folder with the outputs of earlier runs, one folder for each.
 pub const PREVIOUS: &str = "previous";
 
-/// Moves the outputs in `results` to a new folder named after the time `now`. Returns its path below
-/// `results`, or `None` without outputs. Other entries stay, nothing is overwritten, and no symlink is
-/// followed.
+/// Moves the outputs in `results` to a new folder named after the time `now`. Returns its path
+/// below `results`, or `None` without outputs. Other entries stay, nothing is overwritten, and no
+/// symlink is followed.
 ///
 /// # Errors
 /// When the folder cannot be read, [`PREVIOUS`] is not a folder, or an output cannot be moved, such

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::host_meter::{HostMeter, Phase};
-use crate::backend::Backend;
+use crate::benchmark::backend::Backend;
 pub use crate::energy::device::{DeviceKind, Status};
 
-/// The summary of one run. AIEnergyScore's tools read `units`, `total`, `format` and the three phases.
-/// These are GPU energy only, and `null` when it was not measured.
+/// The summary of one run. AIEnergyScore's tools read `units`, `total`, `format` and the three
+/// phases. These are GPU energy only, and `null` when it was not measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Unit of the energies: always `Wh`.
@@ -75,7 +75,8 @@ pub struct Measurement {
     pub tracked: Option<Tracked>,
 }
 
-/// Time that an energy tracker covered in the counted phases. It includes the tracker's own waiting.
+/// Time that an energy tracker covered in the counted phases. It includes the tracker's own
+/// waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Tracked {
     /// Seconds of the benchmark's work.
@@ -171,7 +172,7 @@ pub struct CacheDelta {
 #[cfg(test)]
 mod tests {
     use super::{Measurement, Run, Status, Summary, Tracked};
-    use crate::backend::Backend;
+    use crate::benchmark::backend::Backend;
 
     #[test]
     fn waiting_of_over_a_tenth_of_the_work_is_too_short() {

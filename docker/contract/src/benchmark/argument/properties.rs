@@ -1,4 +1,4 @@
-//! What holds for arguments of any text.
+//! Properties of arguments with any text.
 
 use proptest::{prelude::*, sample::select};
 
@@ -18,20 +18,20 @@ fn quoted(text: &str, quote: char) -> String {
     format!("{quote}{inside}{quote}")
 }
 
-/// Any text, most of it of characters that mean something.
+/// Any text, mostly of special characters.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![r#"[a'"\\=+.~ -]{0,12}"#, any::<String>()]
 }
 
 proptest! {
     #[test]
-    fn a_value_in_quotes_is_that_value(text in text(), quote in select(vec!['\'', '"'])) {
+    fn quoted_value_is_unquoted(text in text(), quote in select(vec!['\'', '"'])) {
         let quoted = quoted(&text, quote);
         prop_assert_eq!(unquoted(&quoted), text);
     }
 
     #[test]
-    fn an_override_is_its_key_and_its_value(
+    fn override_splits_into_its_key_and_value(
         plus in select(vec!["", "+", "++"]),
         key in "[^+=][^=]{0,9}",
         value in text(),
@@ -42,12 +42,12 @@ proptest! {
     }
 
     #[test]
-    fn only_what_has_a_sign_is_split(arg in text()) {
+    fn only_text_with_an_equals_sign_splits(arg in text()) {
         prop_assert_eq!(split(&arg).is_some(), arg.contains('='));
     }
 
     #[test]
-    fn a_key_is_known_by_its_own_name_or_one_below_a_tree(
+    fn only_trees_have_names_below(
         key in select(KEYS.to_vec()),
         below in r"[a.\[ ]{0,5}",
     ) {

@@ -1,7 +1,7 @@
-//! What is refused whatever the backend, and why.
+//! Arguments that no backend supports, with the reason.
 
-/// Keys, groups and options of Hydra and of AIEnergyScore's own scripts that are refused, with the
-/// reason: what each would break, or what is typed here instead.
+/// Refused keys, groups and options of Hydra and of AIEnergyScore's scripts. The reason is what
+/// each would break, or the argument to use instead.
 pub const REFUSED: [(&str, &str); 32] = [
     ("hydra", "results always go to the results folder, where the summary is made"),
     (
@@ -58,7 +58,7 @@ pub const REFUSED: [(&str, &str); 32] = [
 const BATCH: &str = "one run measures one model, which `backend.model=` names; start several runs";
 const SERVER: &str = "set VLLM_ENDPOINT to the server's address";
 
-/// Options among them whose value may be the next word.
+/// Refused options whose value may be the next argument.
 const WITH_VALUES: [&str; 13] = [
     "--config-dir",
     "-cd",
@@ -75,18 +75,18 @@ const WITH_VALUES: [&str; 13] = [
     "-e",
 ];
 
-/// Whether the word after the refused option `name` is its value.
+/// Whether the argument after the refused option `name` is its value.
 pub fn takes_value(name: &str) -> bool {
     WITH_VALUES.contains(&name)
 }
 
-/// Why `name` is refused, if it is: itself, its group, or everything below.
+/// The reason why `name` or a group that contains it is refused.
 pub fn refusal(name: &str) -> Option<&'static str> {
     let matches = |refused: &str| refused == name || is_below(refused, name);
     REFUSED.iter().find(|(refused, _)| matches(refused)).map(|(_, why)| *why)
 }
 
-/// Whether `name` is that of a key below `root`; none of the names on the way is empty.
+/// Whether `name` is a key below `root`, without empty names in between.
 pub(super) fn is_below(root: &str, name: &str) -> bool {
     let rest = name.strip_prefix(root).and_then(|rest| rest.strip_prefix('.'));
     rest.is_some_and(|rest| rest.split('.').all(|part| !part.is_empty()))

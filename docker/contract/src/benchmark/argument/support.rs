@@ -1,25 +1,24 @@
-//! Which backend takes which argument, and why another does not: the same for the guides and for
-//! what is refused.
+//! Support of arguments by backends, with reasons for guides and errors.
 
-use crate::backend::Backend;
+use crate::benchmark::backend::Backend;
 
-/// What a backend does with an argument.
+/// Support of an argument by a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Support {
-    /// It takes what its kind says.
+    /// Every value of its type is supported.
     Full,
-    /// It takes these values alone, for this reason.
+    /// Only these values are supported, for this reason.
     Only(&'static [&'static str], &'static str),
-    /// It does not take it, for this reason.
+    /// The argument is not supported, for this reason.
     No(&'static str),
 }
 
-/// What every backend does with an argument, in the order of [`Backend::ALL`].
+/// Support of an argument by every backend, in the order of [`Backend::ALL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backends(pub(super) [Support; 4]);
 
 impl Backends {
-    /// What `backend` does with it.
+    /// Support by `backend`.
     pub const fn of(&self, backend: Backend) -> Support {
         match backend {
             Backend::Optimum => self.0[0],
@@ -29,7 +28,7 @@ impl Backends {
         }
     }
 
-    /// Whether `backend` takes it, be it with some values alone.
+    /// Whether `backend` supports at least some values.
     pub const fn contains(&self, backend: Backend) -> bool {
         !matches!(self.of(backend), Support::No(_))
     }

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::unknown_name::UnknownName;
+
 /// A program that runs the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -59,27 +61,12 @@ impl fmt::Display for Backend {
     }
 }
 
-/// An unknown name of a backend.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownBackend(pub String);
-
-impl fmt::Display for UnknownBackend {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known = Backend::ALL.map(Backend::name).join(", ");
-        write!(f, "unknown backend `{}`; known are {known}", self.0)
-    }
-}
-
-impl std::error::Error for UnknownBackend {}
-
 impl FromStr for Backend {
-    type Err = UnknownBackend;
+    type Err = UnknownName;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|backend| backend.name() == name)
-            .ok_or_else(|| UnknownBackend(name.to_owned()))
+        let found = Self::ALL.into_iter().find(|backend| backend.name() == name);
+        found.ok_or_else(|| UnknownName::new("backend", name, &Self::ALL.map(Self::name)))
     }
 }
 
