@@ -5,13 +5,13 @@ use contract::{Backend, summary::Run};
 use serde_json::Value;
 
 use super::{
-    Reading,
     energy::{Attributed, Basis, Energies, Reported, attribute, believable},
-    json::AGAIN,
-    node::Node,
+    numbers::Reading,
+    numbers::traced::Traced,
     numbers::{Numbers, RunNumbers},
     record::{Claims, Record},
-    traced::Traced,
+    source::json::AGAIN,
+    source::node::Node,
 };
 
 /// What the stack can run a model with.

@@ -4,7 +4,7 @@
 use contract::output::{RECORD, REPORT};
 use serde_json::{Map, Value};
 
-use super::files::{CONFIG, Files};
+use super::source::files::{CONFIG, Files};
 
 /// What the files beside a summary tell of what ran; `None` is not told.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

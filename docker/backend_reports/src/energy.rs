@@ -4,11 +4,11 @@ use anyhow::ensure;
 use contract::summary::{Device, DeviceKind, Measurement, Status, Tracked};
 
 use super::{
-    json::AGAIN,
-    node::Node,
     numbers::EnergyNumbers,
+    numbers::traced::Traced,
     record::{Record, Source, Sources},
-    traced::Traced,
+    source::json::AGAIN,
+    source::node::Node,
 };
 
 /// More than a large power station gives in a year, in Wh: no benchmark draws that.

@@ -4,17 +4,12 @@
 mod ai_energy_benchmarks;
 mod details;
 mod energy;
-mod files;
-mod folder;
-pub mod json;
 mod native;
-mod node;
 mod numbers;
 mod optimum;
 mod phases;
 mod record;
-pub mod report;
-mod traced;
+mod source;
 
 use anyhow::{Context as _, bail};
 use contract::{
@@ -25,13 +20,19 @@ use contract::{
 pub use self::{
     details::{Details, Sourced},
     energy::MOST_WATT_HOURS,
-    files::{CONFIG, Files},
-    folder::Folder,
-    node::MOST_SECONDS,
-    numbers::{EnergyNumbers, Numbers, RunNumbers},
-    traced::{Trace, Traced},
+    native::report,
+    numbers::{
+        EnergyNumbers, Numbers, Reading, RunNumbers,
+        traced::{Trace, Traced},
+    },
+    source::{
+        files::{CONFIG, Files},
+        folder::Folder,
+        json,
+        node::MOST_SECONDS,
+    },
 };
-use self::{node::Node, optimum::Companions, record::Record};
+use self::{optimum::Companions, record::Record, source::node::Node};
 
 /// The summary of the report in `folder`, whichever backend wrote it.
 ///
@@ -39,15 +40,6 @@ use self::{node::Node, optimum::Companions, record::Record};
 /// As those of [`summarize`].
 pub fn read(folder: &Folder) -> anyhow::Result<Summary> {
     Ok(summarize(Files::read(folder))?.summary)
-}
-
-/// A summary, and where its numbers are from.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reading {
-    /// The summary.
-    pub summary: Summary,
-    /// Its numbers, with the files and keys that they were read from.
-    pub numbers: Numbers,
 }
 
 /// The summary of the report among `files`, whichever backend wrote it.

@@ -1,5 +1,7 @@
 //! The summary of a report of the `native` backend.
 
+pub mod report;
+
 use anyhow::ensure;
 use contract::{
     Backend,
@@ -7,12 +9,12 @@ use contract::{
 };
 
 use super::{
-    Reading,
     energy::believable,
-    json::AGAIN,
-    node::Node,
+    numbers::Reading,
     numbers::{EnergyNumbers, Numbers, RunNumbers},
     phases::phases,
+    source::json::AGAIN,
+    source::node::Node,
 };
 
 /// The summary of a report.

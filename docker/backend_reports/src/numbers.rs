@@ -6,7 +6,18 @@ use contract::{
     summary::{Measurement, Run, Summary},
 };
 
-use super::traced::Traced;
+pub(crate) mod traced;
+
+use self::traced::Traced;
+
+/// A summary, and where its numbers are from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// The summary.
+    pub summary: Summary,
+    /// Its numbers, with the files and keys that they were read from.
+    pub numbers: Numbers,
+}
 
 /// All numbers of a summary that are shown.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,14 +7,14 @@ use contract::Backend;
 use serde_json::Value;
 
 use super::{
-    Reading,
     energy::{Attributed, Basis, Energies, attribute, in_reach},
-    files::CONFIG,
-    json::AGAIN,
-    node::{Node, name},
+    numbers::Reading,
+    numbers::traced::Traced,
     numbers::{Numbers, RunNumbers},
     record::{Claims, Record},
-    traced::Traced,
+    source::files::CONFIG,
+    source::json::AGAIN,
+    source::node::{Node, name},
 };
 
 pub(super) use self::companions::Companions;

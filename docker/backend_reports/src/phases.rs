@@ -4,8 +4,8 @@ use anyhow::ensure;
 use contract::host_meter::Phase;
 
 use super::{
-    json::AGAIN,
-    node::{MOST_SECONDS, Node, name as shown_name},
+    source::json::AGAIN,
+    source::node::{MOST_SECONDS, Node, name as shown_name},
 };
 
 /// The phases that a file lists.

@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Folder,
-    node::{Node, name},
     numbers::RunNumbers,
     phases::phases,
+    source::folder::Folder,
+    source::node::{Node, name},
 };
 
 /// One run.

@@ -15,8 +15,8 @@ use contract::{
 };
 use serde_json::{Value, json};
 
-use super::{Folder, energy_text, node::Node};
-use crate::report::{Answer, Config, Report, Totals};
+use super::{Folder, energy_text, source::node::Node};
+use crate::native::report::{Answer, Config, Report, Totals};
 
 /// The summary of the report in `folder`.
 fn read(folder: &Path) -> anyhow::Result<Summary> {

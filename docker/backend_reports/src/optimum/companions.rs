@@ -3,7 +3,11 @@
 use anyhow::Context;
 use serde_json::Value;
 
-use super::super::{Folder, energy::Reported, files::CONFIG, json, node::Node, traced::Traced};
+use crate::{
+    energy::Reported,
+    numbers::traced::Traced,
+    source::{files::CONFIG, folder::Folder, json, node::Node},
+};
 
 /// Tracker's files of the pass that writes the answers. Facts of optimum-benchmark: up to 0.4.0
 /// every pass wrote the second one, and this pass was the last.

@@ -8,10 +8,8 @@ use serde_json::{Map, Value};
 
 use untrusted::shortened;
 
-use super::{
-    json::{AGAIN, NO_NUMBERS},
-    traced::Traced,
-};
+use super::json::{AGAIN, NO_NUMBERS};
+use crate::numbers::traced::Traced;
 
 /// More than a century: no run takes that long.
 pub const MOST_SECONDS: f64 = 1e10;
@@ -22,7 +20,7 @@ const QUOTED: usize = 100;
 
 /// A value, the file it is in, and the path that leads to it there.
 #[derive(Debug, Clone)]
-pub(super) struct Node<'a> {
+pub(crate) struct Node<'a> {
     file: &'static str,
     path: String,
     value: &'a Value,
@@ -30,38 +28,38 @@ pub(super) struct Node<'a> {
 
 impl<'a> Node<'a> {
     /// The root of `file`.
-    pub(super) fn root(file: &'static str, value: &'a Value) -> Self {
+    pub(crate) fn root(file: &'static str, value: &'a Value) -> Self {
         Self { file, path: String::new(), value }
     }
 
     /// The keys and indices that lead there, joined by dots.
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
     /// `value`, which was read from here.
-    pub(super) fn traced(&self, value: f64) -> Traced {
+    pub(crate) fn traced(&self, value: f64) -> Traced {
         Traced::key(value, self.file, &self.path)
     }
 
     /// Whether it is an object that has no key.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.value.as_object().is_some_and(|object| object.is_empty())
     }
 
     /// The value as an error quotes it.
-    pub(super) fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         shown(self.value)
     }
 
     /// The value of `key`, if there is one that is not null.
-    pub(super) fn find(&self, key: &str) -> Option<Self> {
+    pub(crate) fn find(&self, key: &str) -> Option<Self> {
         let value = self.value.get(key).filter(|value| !value.is_null())?;
         Some(Self { file: self.file, path: self.path_of(key), value })
     }
 
     /// What `read` makes of the value of `key`, if there is one that is not null.
-    pub(super) fn optional<T>(
+    pub(crate) fn optional<T>(
         &self,
         key: &str,
         read: impl FnOnce(&Self) -> anyhow::Result<T>,
@@ -70,7 +68,7 @@ impl<'a> Node<'a> {
     }
 
     /// The value of `key`, which must be there.
-    pub(super) fn need(&self, key: &str) -> anyhow::Result<Self> {
+    pub(crate) fn need(&self, key: &str) -> anyhow::Result<Self> {
         let what = if self.object()?.contains_key(key) { "null" } else { "missing" };
         self.find(key).with_context(|| format!("`{}` is {what}; {AGAIN}", self.path_of(key)))
     }
@@ -80,63 +78,63 @@ impl<'a> Node<'a> {
     }
 
     /// An object.
-    pub(super) fn object(&self) -> anyhow::Result<&'a Map<String, Value>> {
+    pub(crate) fn object(&self) -> anyhow::Result<&'a Map<String, Value>> {
         self.value.as_object().ok_or_else(|| self.mismatch("an object"))
     }
 
     /// A finite number.
-    pub(super) fn number(&self) -> anyhow::Result<f64> {
+    pub(crate) fn number(&self) -> anyhow::Result<f64> {
         let number = self.value.as_f64().filter(|number| number.is_finite());
         number.ok_or_else(|| self.mismatch("a number"))
     }
 
     /// A finite number that is not below 0.
-    pub(super) fn amount(&self) -> anyhow::Result<f64> {
+    pub(crate) fn amount(&self) -> anyhow::Result<f64> {
         let amount = self.number()?;
         if amount < 0.0 { Err(self.mismatch("no less than 0")) } else { Ok(amount) }
     }
 
     /// A time.
-    pub(super) fn seconds(&self) -> anyhow::Result<f64> {
+    pub(crate) fn seconds(&self) -> anyhow::Result<f64> {
         self.amount()?;
         self.seconds_apart()
     }
 
     /// A difference of times.
-    pub(super) fn seconds_apart(&self) -> anyhow::Result<f64> {
+    pub(crate) fn seconds_apart(&self) -> anyhow::Result<f64> {
         let seconds = self.number().ok().filter(|seconds| seconds.abs() <= MOST_SECONDS);
         seconds.ok_or_else(|| self.mismatch("the seconds of a run"))
     }
 
     /// How many there are of something.
-    pub(super) fn count(&self) -> anyhow::Result<u64> {
+    pub(crate) fn count(&self) -> anyhow::Result<u64> {
         let count = self.integer().ok().and_then(|count| u64::try_from(count).ok());
         count.ok_or_else(|| self.mismatch("a count"))
     }
 
     /// A time, with where it is from.
-    pub(super) fn timed(&self) -> anyhow::Result<Traced> {
+    pub(crate) fn timed(&self) -> anyhow::Result<Traced> {
         Ok(self.traced(self.seconds()?))
     }
 
     /// A count, with where it is from.
-    pub(super) fn counted(&self) -> anyhow::Result<Traced> {
+    pub(crate) fn counted(&self) -> anyhow::Result<Traced> {
         Ok(self.traced(self.count()? as f64))
     }
 
     /// A whole number.
-    pub(super) fn integer(&self) -> anyhow::Result<i64> {
+    pub(crate) fn integer(&self) -> anyhow::Result<i64> {
         self.value.as_i64().ok_or_else(|| self.mismatch("a whole number"))
     }
 
     /// A text.
-    pub(super) fn text(&self) -> anyhow::Result<&'a str> {
+    pub(crate) fn text(&self) -> anyhow::Result<&'a str> {
         let text = self.value.as_str().filter(|text| !NO_NUMBERS.contains(text));
         text.ok_or_else(|| self.mismatch("a text"))
     }
 
     /// What the text stands for, by the table `known`.
-    pub(super) fn one_of<T, const N: usize>(&self, known: [(&str, T); N]) -> anyhow::Result<T> {
+    pub(crate) fn one_of<T, const N: usize>(&self, known: [(&str, T); N]) -> anyhow::Result<T> {
         let wanted = known.iter().map(|(text, _)| format!("`{text}`")).collect::<Vec<_>>();
         let found = known.into_iter().find(|(text, _)| self.value == text);
         let found = found.map(|(_, meaning)| meaning);
@@ -144,25 +142,25 @@ impl<'a> Node<'a> {
     }
 
     /// The entries of a list.
-    pub(super) fn list(&self) -> anyhow::Result<Vec<Self>> {
+    pub(crate) fn list(&self) -> anyhow::Result<Vec<Self>> {
         let list = self.value.as_array().ok_or_else(|| self.mismatch("a list"))?;
         let node = |(index, value)| Self { file: self.file, path: self.path_of(index), value };
         Ok(list.iter().enumerate().map(node).collect())
     }
 
     /// The texts of a list.
-    pub(super) fn texts(&self) -> anyhow::Result<Vec<String>> {
+    pub(crate) fn texts(&self) -> anyhow::Result<Vec<String>> {
         self.list()?.iter().map(|node| node.text().map(str::to_owned)).collect()
     }
 
     /// A value that one of our own programs wrote.
-    pub(super) fn typed<T: Deserialize<'a>>(&self) -> anyhow::Result<T> {
+    pub(crate) fn typed<T: Deserialize<'a>>(&self) -> anyhow::Result<T> {
         let value = T::deserialize(self.value);
         value.map_err(|error| anyhow!("{}: {error}; {AGAIN}", self.shown_path()))
     }
 
     /// The error that this is something else than `wanted`.
-    pub(super) fn mismatch(&self, wanted: &str) -> anyhow::Error {
+    pub(crate) fn mismatch(&self, wanted: &str) -> anyhow::Error {
         anyhow!("{} is {}, and should be {wanted}; {AGAIN}", self.shown_path(), shown(self.value))
     }
 
@@ -171,7 +169,7 @@ impl<'a> Node<'a> {
     }
 
     /// The keys, as an error lists them.
-    pub(super) fn keys(&self) -> String {
+    pub(crate) fn keys(&self) -> String {
         let keys = self.value.as_object().into_iter().flat_map(|object| object.keys());
         let mut names: Vec<_> = keys.map(|key| name(key)).collect();
         let more = names.len().saturating_sub(LISTED);
@@ -184,7 +182,7 @@ impl<'a> Node<'a> {
 }
 
 /// A name from a file as an error quotes it.
-pub(super) fn name(text: &str) -> String {
+pub(crate) fn name(text: &str) -> String {
     format!("`{}`", shortened(text, QUOTED))
 }
 

@@ -3,7 +3,7 @@
 use contract::output::{RECORD, REPORT};
 use serde_json::Value;
 
-use super::{Folder, json};
+use super::{folder::Folder, json};
 
 /// optimum-benchmark's own configuration.
 pub const CONFIG: &str = "benchmark_config.json";
@@ -11,10 +11,10 @@ pub const CONFIG: &str = "benchmark_config.json";
 /// The files, or why one of them cannot be read.
 #[derive(Debug)]
 pub struct Files<'a> {
-    pub(super) folder: &'a Folder,
-    pub(super) report: anyhow::Result<Option<Value>>,
-    pub(super) record: anyhow::Result<Option<Value>>,
-    pub(super) config: anyhow::Result<Option<Value>>,
+    pub(crate) folder: &'a Folder,
+    pub(crate) report: anyhow::Result<Option<Value>>,
+    pub(crate) record: anyhow::Result<Option<Value>>,
+    pub(crate) config: anyhow::Result<Option<Value>>,
 }
 
 impl<'a> Files<'a> {

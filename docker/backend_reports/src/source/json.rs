@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use anyhow::{Context, anyhow, bail, ensure};
 use serde_json::Value;
 
-use super::Folder;
+use super::folder::Folder;
 
 /// The stacks write some kB; a thousand long answers of the `native` backend have some MB. What is
 /// larger is something else.
@@ -14,7 +14,7 @@ const MOST_BYTES: u64 = 64 << 20;
 const MOST_COMMAS: usize = 2_000_000;
 
 /// Python's names for floats that are no numbers: JSON has none, Python writes them all the same.
-pub(super) const NO_NUMBERS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
+pub(crate) const NO_NUMBERS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
 
 /// What the file `name` in `folder` holds, if there is one.
 ///
@@ -50,7 +50,7 @@ fn parse(text: &[u8]) -> anyhow::Result<Value> {
 }
 
 /// What to do about a file that only a run can write.
-pub(super) const AGAIN: &str = "run the benchmark again";
+pub(crate) const AGAIN: &str = "run the benchmark again";
 
 /// Puts Python's floats that are no numbers in quotes, so that the rest is JSON.
 fn quote(text: &str) -> Cow<'_, str> {
