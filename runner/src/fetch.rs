@@ -3,7 +3,8 @@
 use contract::{
     Backend, FETCH,
     argument::{CONFIG_NAME, DATASET, MODEL, REVISION},
-    by_hand, path, task,
+    hub::download::hf_download,
+    path, task,
 };
 use engine::Engine;
 use host::{
@@ -100,7 +101,7 @@ impl Request {
     /// The commands that do the same without us.
     pub(crate) fn by_hand(&self) -> String {
         let dataset = self.dataset.as_deref().or_else(|| task::dataset(&self.task));
-        by_hand::hf_download(&self.model, self.revision.as_deref(), dataset)
+        hf_download(&self.model, self.revision.as_deref(), dataset)
     }
 
     /// The command that runs what was fetched.

@@ -45,7 +45,7 @@ fn earlier_results_are_read_when_asked_for() {
 #[test]
 fn folders_of_the_stacks_are_read_and_broken_ones_stop_nothing() {
     let sandbox = Sandbox::new(None);
-    let real = workspace().join("docker/reports/tests/reports");
+    let real = workspace().join("docker/backend_reports/tests/reports");
     let outcome = report(&sandbox, &[real.to_str().unwrap(), "--json"]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let value: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
@@ -160,7 +160,7 @@ fn settings_that_are_not_the_tasks_are_refused_with_what_they_were() {
     edit(&results.join("benchmark_config.json"), |config| {
         config["scenario"]["truncation"] = serde_json::Value::Null;
     });
-    let summary = reports::read(&reports::Folder::open(&results).unwrap()).unwrap();
+    let summary = backend_reports::read(&backend_reports::Folder::open(&results).unwrap()).unwrap();
     edit(&results.join("GPU_ENERGY_SUMMARY.json"), |file| {
         file["run"] = serde_json::to_value(&summary.run).unwrap();
     });

@@ -33,7 +33,7 @@ impl Leaves<'_> {
     pub(crate) fn write(&self, folder: &Path) {
         let Self { model, gpu_wh, prompts } = self;
         fs::create_dir_all(folder).unwrap();
-        let real = workspace().join("docker/reports/tests/reports/optimum_cpu");
+        let real = workspace().join("docker/backend_reports/tests/reports/optimum_cpu");
         for entry in fs::read_dir(real).unwrap() {
             let entry = entry.unwrap();
             fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
@@ -71,8 +71,9 @@ impl Leaves<'_> {
         write(folder, RECORD, &record.to_string());
         write(folder, LOG, "said by the benchmark\n");
         write(folder, COMPLETION, "{\"run_id\": \"r\", \"exit_code\": 0}");
-        let mut summary = reports::read(&reports::Folder::open(folder).unwrap()).unwrap();
-        write(folder, ENERGY_WH, &format!("{}\n", reports::energy_text(&summary)));
+        let mut summary =
+            backend_reports::read(&backend_reports::Folder::open(folder).unwrap()).unwrap();
+        write(folder, ENERGY_WH, &format!("{}\n", backend_reports::energy_text(&summary)));
         summary.repeat = Some(repeat(model));
         write(folder, SUMMARY, &serde_json::to_string_pretty(&summary).unwrap());
         if let Some(energy) = gpu_wh {

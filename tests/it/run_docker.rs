@@ -128,7 +128,7 @@ impl Tree {
             "Cargo.lock",
             "runner/crates/plan/src/run_plan.rs",
             "docker/contract/src/lib.rs",
-            "docker/reports/src/lib.rs",
+            "docker/backend_reports/src/lib.rs",
             "docker/streams/src/lib.rs",
             "docker/untrusted/src/lib.rs",
         ] {

@@ -17,10 +17,10 @@ use std::{
 };
 
 use anyhow::Context as _;
-use host::{atomic_file, output::terminal};
+use host::output::terminal;
 
 use self::{diagnostic::Diagnostics, guide::Guide};
-use crate::workspace;
+use crate::{atomic_file, workspace};
 
 /// Flags of `cargo xtask docs`.
 #[derive(Debug, clap::Args)]

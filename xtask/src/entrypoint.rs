@@ -9,12 +9,12 @@ use std::{
 };
 
 use anyhow::Context as _;
-use host::{atomic_file, output::terminal};
+use host::output::terminal;
 use tempfile::NamedTempFile;
 use xshell::{Cmd, Shell};
 
 use self::toolchain::{FLAGS, Toolchain};
-use crate::{cargo, workspace};
+use crate::{atomic_file, cargo, workspace};
 
 /// The program as this tree builds it.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! Tasks of contributors: build the image, verify, smoke-test, regenerate the guides.
 
+mod atomic_file;
 mod build_image;
 mod cargo;
 mod docs;

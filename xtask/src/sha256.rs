@@ -3,6 +3,7 @@
 use std::{fs::File, io, path::Path};
 
 use anyhow::Context as _;
+use contract::hex;
 use sha2::{Digest as _, Sha256};
 
 /// The digest of a regular file. Symlinks are followed.
@@ -23,7 +24,7 @@ pub(crate) fn of_file(mut file: File) -> io::Result<String> {
     let mut buffer = vec![0; 1 << 20];
     loop {
         match io::Read::read(&mut file, &mut buffer)? {
-            0 => return Ok(hex(&hasher.finalize())),
+            0 => return Ok(hex::encode(hasher.finalize())),
             read => hasher.update(&buffer[..read]),
         }
     }
@@ -31,11 +32,7 @@ pub(crate) fn of_file(mut file: File) -> io::Result<String> {
 
 /// The digest of bytes in memory.
 pub(crate) fn of_bytes(bytes: impl AsRef<[u8]>) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// A digest over named parts. Each part is hashed with its length, so that different lists of parts
@@ -52,7 +49,7 @@ impl PartsHasher {
     }
 
     pub(crate) fn finish(self) -> String {
-        hex(&self.0.finalize())
+        hex::encode(self.0.finalize())
     }
 }
 

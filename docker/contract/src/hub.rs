@@ -1,8 +1,11 @@
-//! How a Hub cache is laid out, as far as both sides read it.
+//! Layout of a Hub cache, as far as both sides read it.
 //!
-//! A container may replace any folder of a cache by a symlink to a folder of the user's. A folder
-//! of a repo behind a symlink, as people make them to spread a cache over disks, is therefore
-//! entered only when all that it holds is named as it would be there.
+//! People replace folders of a repo by symlinks to spread a cache over disks. A container may do
+//! the same, with a target of its choice. A folder behind a symlink is therefore opened only when
+//! every entry has a name that belongs there.
+
+pub mod data_files;
+pub mod download;
 
 use std::{
     error::Error,
@@ -14,46 +17,48 @@ use std::{
 
 use untrusted::{Dir, Kind, Refused};
 
-/// The folders of a repo.
+use crate::hex;
+
+/// Folder of a repo with the contents of its files.
 pub const BLOBS: &str = "blobs";
-/// See [`BLOBS`].
+/// Folder of a repo with a tree of symlinks for each commit.
 pub const SNAPSHOTS: &str = "snapshots";
-/// See [`BLOBS`].
+/// Folder of a repo with the commit of each branch and tag.
 pub const REFS: &str = "refs";
-/// See [`BLOBS`].
+/// Folder of a repo with its lists of files.
 pub const TREES: &str = "trees";
-/// See [`BLOBS`].
+/// Folder of a repo with the names of files that the Hub does not have.
 pub const NO_EXIST: &str = ".no_exist";
-/// See [`BLOBS`]; ours.
+/// Folder of a repo with the damaged files that `cache verify` moved away.
 pub const SET_ASIDE: &str = ".set-aside";
-/// The store that the repos of a cache share, in the cache's own folder.
+/// Folder of a cache with the contents that its repos share.
 pub const STORE: &str = "blobs";
 
-/// Bytes of the largest ref that is read: it holds 40 digits.
+/// Bytes of the largest ref that is read. A ref holds the 40 digits of a commit.
 pub const LARGEST_REF: u64 = 4096;
 
-/// What systems leave in any folder; huggingface_hub passes over them, too.
+/// Files that operating systems leave in any folder. huggingface_hub ignores them, too.
 const OF_SYSTEMS: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
 
-/// Whether a system left this file, which means nothing.
+/// Whether an operating system left this file.
 pub fn is_of_system(name: &OsStr) -> bool {
     OF_SYSTEMS.iter().any(|known| name == *known)
 }
 
-/// Whether a repo has an entry of this name, of any author.
+/// Whether an entry of this name belongs in the folder of a repo.
 pub fn is_of_repo(name: &OsStr) -> bool {
     [BLOBS, SNAPSHOTS, REFS, TREES, NO_EXIST, SET_ASIDE].iter().any(|known| name == *known)
         || is_of_system(name)
 }
 
-/// What a folder should be.
+/// Folders whose contents are known by their names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// A repo of the cache.
+    /// Folder of a repo.
     Repo,
-    /// A repo's `blobs`.
+    /// [`BLOBS`] of a repo.
     Blobs,
-    /// A repo's `snapshots`.
+    /// [`SNAPSHOTS`] of a repo.
     Snapshots,
 }
 
@@ -65,18 +70,19 @@ impl Part {
                 Self::Repo => is_of_repo(name),
                 Self::Blobs => kind != Kind::Folder && is_of_blobs(name.as_bytes()),
                 Self::Snapshots => {
-                    matches!(kind, Kind::Folder | Kind::Link) && is_hex(name.as_bytes(), &[40])
+                    matches!(kind, Kind::Folder | Kind::Link)
+                        && hex::decode::<20>(name.as_bytes()).is_some()
                 }
             }
     }
 }
 
-/// A folder that is a symlink to one which is not what it should be.
+/// Error of a symlink to a folder with entries that do not belong there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stranger(Part);
 
 impl Stranger {
-    /// Whether it is the reason of `error`.
+    /// Whether this is the cause of `error`.
     pub fn is(error: &io::Error) -> bool {
         error.get_ref().is_some_and(|reason| reason.is::<Self>())
     }
@@ -95,10 +101,11 @@ impl fmt::Display for Stranger {
 
 impl Error for Stranger {}
 
-/// Opens the folder `name` of `dir`, and tells whether it is behind a symlink.
+/// Opens the folder `name` of `dir`. The second value is whether it is behind a symlink.
 ///
 /// # Errors
-/// When it is missing, closed or not a folder, or a symlink to a folder of another kind.
+/// When it is not found, permission is denied, it is not a folder, or it is a symlink to a folder
+/// with other entries.
 pub fn enter(dir: &Dir, name: impl AsRef<Path>, part: Part) -> io::Result<(Dir, bool)> {
     let name = name.as_ref();
     match dir.dir(name) {
@@ -111,8 +118,7 @@ pub fn enter(dir: &Dir, name: impl AsRef<Path>, part: Part) -> io::Result<(Dir, 
     if is_part { Ok((opened, true)) } else { Err(io::Error::other(Stranger(part))) }
 }
 
-/// Where the text of a link in a repo's `blobs` leads in the store, below the cache; none when it
-/// leads anywhere else.
+/// The path below the cache that a symlink in a repo's `blobs` points to, if that is in [`STORE`].
 pub fn in_store(text: &[u8]) -> Option<PathBuf> {
     let below = text.strip_prefix(b"../../blobs/")?;
     let (shard, name) = below.split_at_checked(2)?;
@@ -121,12 +127,12 @@ pub fn in_store(text: &[u8]) -> Option<PathBuf> {
     is_payload.then(|| Path::new(STORE).join(OsStr::from_bytes(below)))
 }
 
-/// Whether a folder of this name holds a repo of a model or a dataset.
+/// Whether this is the name of a model's or a dataset's folder.
 pub fn is_repo(name: &OsStr) -> bool {
     ["models--", "datasets--"].iter().any(|begin| name.as_bytes().starts_with(begin.as_bytes()))
 }
 
-/// The repo that the folder `path` is a snapshot of, or lies in one of, and the way from there.
+/// Splits a path in a snapshot into the folder of its repo and the path below.
 pub fn snapshot(path: &Path) -> Option<(&Path, &Path)> {
     path.ancestors().skip(2).find_map(|repo| {
         let below = path.strip_prefix(repo).ok()?;
@@ -134,8 +140,8 @@ pub fn snapshot(path: &Path) -> Option<(&Path, &Path)> {
     })
 }
 
-/// Whether the client makes symlinks of this text in `folder`: from a file of a snapshot to a blob of its
-/// repo, or from a blob into the store. One with an absolute path is of a cache that was copied.
+/// Whether the Hub client creates symlinks with the target `text` in `folder`: from a snapshot to a
+/// blob of the same repo, or from a blob into the store. A cache that was copied has absolute ones.
 pub fn is_of_the_client(folder: &Path, text: &Path) -> bool {
     if let Some((repo, below)) = snapshot(folder) {
         let up: PathBuf = below.components().map(|_| "..").chain([BLOBS]).collect();
@@ -148,16 +154,13 @@ pub fn is_of_the_client(folder: &Path, text: &Path) -> bool {
     repo.is_some_and(is_repo) && in_store(text.as_os_str().as_bytes()).is_some()
 }
 
-/// Whether a client names a file in `blobs` so: an etag, or a step on the way to one.
+/// Whether a client gives a file in `blobs` this name: an etag, or one of its temporary names.
 fn is_of_blobs(name: &[u8]) -> bool {
     let stem = name.strip_prefix(b".").unwrap_or(name);
     let etag = stem.split(|byte| *byte == b'.').next().unwrap_or_default();
-    is_hex(etag, &[40, 64]) || (name.starts_with(b"tmp_") && name.len() == 40)
-}
-
-fn is_hex(text: &[u8], lengths: &[usize]) -> bool {
-    lengths.contains(&text.len())
-        && text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    hex::decode::<20>(etag).is_some()
+        || hex::decode::<32>(etag).is_some()
+        || (name.starts_with(b"tmp_") && name.len() == 40)
 }
 
 #[cfg(test)]
@@ -171,7 +174,7 @@ mod tests {
     const COMMIT: &str = "0123456789012345678901234567890123456789";
 
     #[test]
-    fn a_folder_behind_a_symlink_is_entered_when_it_holds_nothing_else() {
+    fn symlink_to_a_folder_with_other_entries_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         for name in ["repo/blobs", "repo/refs", "snapshots", "ssh", "real"] {
@@ -195,12 +198,12 @@ mod tests {
             assert!(Stranger::is(&entered("x", part).unwrap_err()), "{name}");
         }
         assert!(Stranger::is(&entered("s", Part::Blobs).unwrap_err()));
-        assert!(!entered("real", Part::Repo).unwrap(), "it is there by itself");
+        assert!(!entered("real", Part::Repo).unwrap(), "no symlink, so its entries do not matter");
         assert_eq!(entered("n", Part::Repo).unwrap_err().kind(), std::io::ErrorKind::NotFound);
     }
 
     #[test]
-    fn a_link_leads_into_the_store_by_its_text() {
+    fn only_a_link_to_its_own_shard_points_into_the_store() {
         let name = "ab".repeat(32);
         let text = format!("../../blobs/ab/{name}");
         assert_eq!(in_store(text.as_bytes()).unwrap(), Path::new("blobs/ab").join(&name));
@@ -217,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn symlinks_of_the_client_lead_to_a_blob_of_their_repo_or_into_the_store() {
+    fn client_symlinks_point_to_a_blob_of_their_repo_or_into_the_store() {
         let is = |folder: &str, text: &str| is_of_the_client(Path::new(folder), Path::new(text));
         let store = format!("../../blobs/ab/ab{}", "0".repeat(62));
         let repo = "/c/models--a--b";

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use contract::{FETCH, PROBE, RECLAIM, reclaim};
 
-use crate::failure::Usage;
+use contract::exit::Usage;
 
 /// First argument of the child process that is the `native` backend; the supervisor's process id
 /// follows.

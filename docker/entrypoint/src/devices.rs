@@ -6,7 +6,7 @@ use std::{ffi::OsString, fs, io, path::Path};
 use anyhow::{Context as _, bail};
 use contract::{env::GPUS, gpus::Expected};
 
-use crate::failure::Usage;
+use contract::exit::Usage;
 
 /// Looks for what the variable says; without it, nothing was asked for.
 ///
@@ -86,6 +86,6 @@ mod tests {
         fs::write(dev.path().join("nvidia0"), "").unwrap();
         assert!(check("nvidia:1").is_ok() && check("").is_ok());
         let error = check("x").unwrap_err();
-        assert!(error.is::<crate::failure::Usage>(), "{error}");
+        assert!(error.is::<contract::exit::Usage>(), "{error}");
     }
 }

@@ -1,27 +1,10 @@
-//! Errors that are the caller's, and what an error makes of the exit code.
+//! Errors on standard error, and their exit codes.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
+use contract::exit::{FAILED, USAGE, Usage};
 use streams::Stream;
-
 use untrusted::escape;
-
-/// Exit code of a run that failed.
-pub(crate) const FAILED: u8 = 1;
-/// Exit code of a command that was not understood.
-pub(crate) const USAGE: u8 = 2;
-
-/// What was asked for makes no sense; another try needs other arguments.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Usage(pub(crate) String);
-
-impl fmt::Display for Usage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Usage {}
 
 /// Prints `error` and gives the exit code for it.
 pub(crate) fn report(error: &anyhow::Error) -> u8 {

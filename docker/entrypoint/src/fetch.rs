@@ -6,12 +6,13 @@ use anyhow::{Context, bail};
 use contract::{
     Backend, FETCH, Flavour,
     argument::{DATASET, MODEL, REVISION},
-    by_hand::hf_download,
+    exit::Usage,
+    hub::download::hf_download,
 };
 
 use crate::{
     arguments::{self, Settings},
-    failure::{self, Usage},
+    failure,
     run::watched,
     stack::Stack,
 };

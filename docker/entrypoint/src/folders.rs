@@ -8,7 +8,9 @@ use std::{
     path::Path,
 };
 
-use contract::folders::{Answer, KERNEL, LONGEST, Sample, Seen, Told, ToldMount};
+use contract::mounts::{
+    ActualMount, BOOT_ID, ExpectedMount, MAX_LIST_BYTES, Mismatch, MountList, Sample,
+};
 use untrusted::{Dir, Kind};
 
 /// What the comparison says.
@@ -30,7 +32,7 @@ pub(crate) fn compare(results: &Path, named: Option<OsString>) -> Verdict {
     let Some(name) = named.filter(|name| !name.is_empty()) else { return unknown };
     // What is closed is told when it is written to.
     let Ok(dir) = Dir::open(results) else { return unknown };
-    match dir.read_if_there(&name, LONGEST) {
+    match dir.read_if_there(&name, MAX_LIST_BYTES) {
         Ok(Some(text)) => match serde_json::from_slice(&text) {
             Ok(told) => judge(&dir, &name, &told),
             // A runner of another version wrote it.
@@ -41,10 +43,10 @@ pub(crate) fn compare(results: &Path, named: Option<OsString>) -> Verdict {
     }
 }
 
-fn judge(results: &Dir, name: &OsStr, told: &Told) -> Verdict {
-    let ours = fs::read_to_string(KERNEL).ok();
+fn judge(results: &Dir, name: &OsStr, told: &MountList) -> Verdict {
+    let ours = fs::read_to_string(BOOT_ID).ok();
     let same_kernel = told.kernel.as_ref().zip(ours).map(|(told, ours)| *told == ours);
-    let differs = |mount: &&ToldMount| !is_same(mount, same_kernel);
+    let differs = |mount: &&ExpectedMount| !is_same(mount, same_kernel);
     let different: Vec<_> = told.mounts.iter().filter(differs).collect();
     if different.is_empty() {
         // The runner deletes what stays.
@@ -53,19 +55,19 @@ fn judge(results: &Dir, name: &OsStr, told: &Told) -> Verdict {
     }
     let different = different.into_iter().map(|mount| mount.target.clone()).collect();
     // Without an answer the runner says less.
-    let _ = answer(results, name, &Answer { different });
+    let _ = answer(results, name, &Mismatch { different });
     Verdict::Others
 }
 
 /// Whether a mount is what was told. One that cannot be looked at is told when it is used.
-fn is_same(told: &ToldMount, same_kernel: Option<bool>) -> bool {
+fn is_same(told: &ExpectedMount, same_kernel: Option<bool>) -> bool {
     match seen(told) {
-        Ok(seen) => told.is(&seen, same_kernel),
+        Ok(seen) => told.matches(&seen, same_kernel),
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     }
 }
 
-fn seen(told: &ToldMount) -> io::Result<Seen> {
+fn seen(told: &ExpectedMount) -> io::Result<ActualMount> {
     let data = fs::metadata(&told.target)?;
     let is_there = |sample: &&Sample| match Dir::open(&told.target) {
         Ok(dir) => dir.look(&sample.path).is_ok_and(|stamp| match sample.file {
@@ -79,11 +81,11 @@ fn seen(told: &ToldMount) -> io::Result<Seen> {
         }
     };
     let found = told.samples.iter().filter(is_there).cloned().collect();
-    Ok(Seen { device: data.dev(), inode: data.ino(), found })
+    Ok(ActualMount { device: data.dev(), inode: data.ino(), found })
 }
 
 /// Writes the answer in place: the folder may be full.
-fn answer(results: &Dir, name: &OsStr, answer: &Answer) -> io::Result<()> {
+fn answer(results: &Dir, name: &OsStr, answer: &Mismatch) -> io::Result<()> {
     let text = serde_json::to_vec(answer)?;
     let mut file = results.file_to_write(name)?;
     file.set_len(0)?;
@@ -94,17 +96,18 @@ fn answer(results: &Dir, name: &OsStr, answer: &Answer) -> io::Result<()> {
 mod tests {
     use std::{fs, os::unix::fs::MetadataExt as _};
 
-    use contract::folders::{Answer, KERNEL, Told, ToldMount};
+    use contract::mounts::{BOOT_ID, ExpectedMount, Mismatch, MountList};
 
     use super::{Verdict, compare};
 
     const LIST: &str = ".aienergyscore-new-x";
 
-    fn told(target: &std::path::Path, kernel: &str) -> Told {
+    fn told(target: &std::path::Path, kernel: &str) -> MountList {
         let data = fs::metadata(target).unwrap();
         let target = target.to_str().unwrap().to_owned();
-        let mount = ToldMount { target, device: data.dev(), inode: data.ino(), samples: vec![] };
-        Told { kernel: Some(kernel.to_owned()), mounts: vec![mount] }
+        let mount =
+            ExpectedMount { target, device: data.dev(), inode: data.ino(), samples: vec![] };
+        MountList { kernel: Some(kernel.to_owned()), mounts: vec![mount] }
     }
 
     #[test]
@@ -112,8 +115,8 @@ mod tests {
         let results = tempfile::tempdir().unwrap();
         let cache = tempfile::tempdir().unwrap();
         let list = results.path().join(LIST);
-        let kernel = fs::read_to_string(KERNEL).unwrap();
-        let compared = |told: &Told| {
+        let kernel = fs::read_to_string(BOOT_ID).unwrap();
+        let compared = |told: &MountList| {
             fs::write(&list, serde_json::to_vec(told).unwrap()).unwrap();
             compare(results.path(), Some(LIST.into()))
         };
@@ -123,7 +126,7 @@ mod tests {
         let mut other = same.clone();
         other.mounts[0].inode += 1;
         assert_eq!(compared(&other), Verdict::Others);
-        let answer: Answer = serde_json::from_slice(&fs::read(&list).unwrap()).unwrap();
+        let answer: Mismatch = serde_json::from_slice(&fs::read(&list).unwrap()).unwrap();
         assert_eq!(answer.different, [other.mounts[0].target.clone()]);
         assert_eq!(compared(&told(cache.path(), "x")), Verdict::Fine { same_kernel: Some(false) });
         let mut missing = same;

@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use contract::exit;
 use rustix::{
     io::Errno,
     process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, waitpid},
@@ -80,7 +81,9 @@ fn wait(child: Pid) -> anyhow::Result<u8> {
 
 /// The code as a shell tells it: 128+n for signal n.
 fn code(status: WaitStatus) -> u8 {
-    let told = status.exit_status().or(status.terminating_signal().map(|signal| 128 + signal));
+    let told = status
+        .exit_status()
+        .or(status.terminating_signal().map(|signal| exit::of_signal(signal).into()));
     told.and_then(|code| u8::try_from(code).ok()).unwrap_or(UNKNOWN)
 }
 

@@ -2,7 +2,6 @@
 
 mod arguments;
 mod cli;
-mod clock;
 mod devices;
 mod failure;
 mod fetch;
@@ -27,6 +26,7 @@ use std::{
     process::{self, ExitCode},
 };
 
+use contract::exit::FAILED;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use streams::Stream;
 
@@ -57,7 +57,7 @@ fn guard_secrets() {
     panic::set_hook(Box::new(|panic| {
         let panic = panic.to_string().replace('\n', " ");
         failure::say(&format!("error: internal error: {panic}"));
-        process::exit(failure::FAILED.into());
+        process::exit(FAILED.into());
     }));
 }
 

@@ -24,6 +24,10 @@ use std::{
 };
 
 use anyhow::Context as _;
+use backend_reports::{
+    Folder,
+    report::{Answer, Config, Report, Totals},
+};
 use contract::{
     Backend,
     argument::{
@@ -31,12 +35,10 @@ use contract::{
         REASONING_PARAMS, REPETITION_PENALTY, SEED, SYSTEM, TEMPERATURE, TOP_K, TOP_P, TRUNCATION,
         WARMUP,
     },
+    clock,
+    exit::Usage,
     host_meter::{self, Phase},
     output,
-};
-use reports::{
-    Folder,
-    report::{Answer, Config, Report, Totals},
 };
 
 use serde_json::Value;
@@ -50,8 +52,6 @@ use self::{
 };
 use crate::{
     arguments::{self, Settings},
-    clock,
-    failure::Usage,
     rapl,
 };
 
@@ -285,7 +285,7 @@ fn counted(count: u64, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use reports::report::{Answer, Totals};
+    use backend_reports::report::{Answer, Totals};
 
     use super::{Unreadable, counted, outcome, progress, readable};
 

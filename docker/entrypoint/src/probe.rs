@@ -6,49 +6,26 @@ use std::{
     io::{self, Read as _, Seek as _, Write as _},
 };
 
-use contract::env;
+use contract::{
+    env,
+    exit::FAILED,
+    probe::{Answer, Home, Mount},
+};
 use rustix::process::{getgid, getuid};
-use serde::Serialize;
 use untrusted::{Dir, Stamp};
 
-use crate::failure::{self, FAILED};
+use crate::failure;
 
 const CONTENT: &[u8] = b"aienergyscore probe\n";
 
-/// What was found, as printed.
-#[derive(Debug, Serialize)]
-struct Findings {
-    /// Whether this program was built with its `native` backend.
-    native: bool,
-    uid: u32,
-    gid: u32,
-    home: Home,
-    mounts: Vec<Mount>,
-}
-
-#[derive(Debug, Serialize)]
-struct Home {
-    path: Option<String>,
-    writable: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Mount {
-    path: String,
-    ok: bool,
-    error: Option<String>,
-    /// Who owns a file that we make there, as seen in here.
-    owner_uid: Option<u32>,
-}
-
-/// Tests `folders` and the home, prints the findings as one JSON object; the exit code.
+/// Tests `folders` and the home, prints the answer as one JSON object; the exit code.
 pub(crate) fn run(
     folders: &[String],
     leave: Option<&str>,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> u8 {
     let home = variable(env::HOME).filter(|home| !home.is_empty());
-    let findings = Findings {
+    let answer = Answer {
         native: cfg!(feature = "native"),
         uid: getuid().as_raw(),
         gid: getgid().as_raw(),
@@ -60,8 +37,8 @@ pub(crate) fn run(
         },
         mounts: folders.iter().map(|folder| mount(folder, leave)).collect(),
     };
-    let fine = findings.home.writable && findings.mounts.iter().all(|mount| mount.ok);
-    let printed = serde_json::to_string(&findings)
+    let fine = answer.home.writable && answer.mounts.iter().all(|mount| mount.ok);
+    let printed = serde_json::to_string(&answer)
         .map_err(io::Error::from)
         .and_then(|text| writeln!(io::stdout(), "{text}"));
     match printed {

@@ -10,11 +10,14 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use contract::reclaim::{Answer, Failed, Request, refusal};
+use contract::{
+    exit::FAILED,
+    reclaim::{Answer, Failed, Request, refusal},
+};
 use rustix::fs::{AtFlags, Gid, Mode, Uid, chmod, chownat};
-use untrusted::{Dir, Found, Kind, Refused, Stamp, name_of};
+use untrusted::{Dir, Found, Kind, Refused, Stamp, proc_path};
 
-use crate::failure::{self, FAILED};
+use crate::failure;
 
 /// Reclaims what is asked for and prints the answer as one JSON object; the exit code.
 pub(crate) fn run(request: &Request, list: impl Read) -> u8 {
@@ -93,7 +96,7 @@ fn take(request: &Request, dir: &Dir, path: &Path) -> io::Result<bool> {
     chownat(&itself, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?;
     if let Some(mode) = missing_mode(&entry).filter(|_| !request.listed) {
         // An entry that is open as itself has no other name by which its mode can be set.
-        chmod(name_of(&itself), Mode::from_raw_mode(mode))?;
+        chmod(proc_path(&itself), Mode::from_raw_mode(mode))?;
     }
     Ok(true)
 }

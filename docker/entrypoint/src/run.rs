@@ -13,14 +13,18 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use contract::{Backend, Flavour, env as name, output, path};
-use reports::Folder;
+use backend_reports::Folder;
+use contract::{
+    Backend, Flavour, env as name,
+    exit::{self, Usage},
+    output, path,
+};
 use streams::Stream;
 use untrusted::escape;
 
 use crate::{
     arguments, cli, devices,
-    failure::{self, Usage, say},
+    failure::{self, say},
     folders::{self, Verdict},
     shell,
     stack::Stack,
@@ -52,7 +56,7 @@ pub(crate) fn run(args: Vec<String>, variable: impl Fn(&str) -> Option<OsString>
     let results = results(&variable);
     // The runner says it: only there it is known why.
     let same_kernel = match folders::compare(&results, variable(name::FOLDERS)) {
-        Verdict::Others => return contract::folders::OTHERS,
+        Verdict::Others => return exit::WRONG_MOUNTS,
         Verdict::Fine { same_kernel } => same_kernel,
     };
     let results = match prepare(&results) {
@@ -229,7 +233,7 @@ pub(crate) fn convert(source: &str, target: &str) -> u8 {
         })?;
         let mut command = stack.convert(source, target);
         let status = command.status().context("starting the Python of the stacks")?;
-        Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(failure::FAILED))
+        Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::FAILED))
     };
     converted().unwrap_or_else(|error| failure::report(&error))
 }

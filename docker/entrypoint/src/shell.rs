@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use contract::env::{ADDRESSES, UMASK};
 use rustix::{fs::Mode, process::umask};
 
-use crate::failure::Usage;
+use contract::exit::Usage;
 
 /// More bytes than an address has.
 const LONGEST: u64 = 8192;

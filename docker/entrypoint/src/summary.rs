@@ -3,8 +3,8 @@
 use std::{io, path::PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
+use backend_reports::{Folder, energy_text};
 use contract::{Backend, output};
-use reports::{Folder, energy_text};
 
 /// Writes the summary of the report that `backend` left in `results`. Earlier reports were moved
 /// away before the run, so one that is there is this run's.
@@ -16,7 +16,7 @@ pub(crate) fn write(results: &Folder, backend: Backend) -> anyhow::Result<()> {
         ),
         looked => looked.with_context(|| format!("reading `{shown}`"))?,
     };
-    let summary = reports::read(results)?;
+    let summary = backend_reports::read(results)?;
     ensure!(
         summary.run.backend == backend,
         "`{shown}` is by the `{}` backend, but `{backend}` ran",
@@ -28,7 +28,7 @@ pub(crate) fn write(results: &Folder, backend: Backend) -> anyhow::Result<()> {
 
 /// The summary of the report in `folder`, as JSON.
 pub(crate) fn text(folder: PathBuf) -> anyhow::Result<String> {
-    Ok(serde_json::to_string_pretty(&reports::read(&Folder::open(folder)?)?)?)
+    Ok(serde_json::to_string_pretty(&backend_reports::read(&Folder::open(folder)?)?)?)
 }
 
 #[cfg(test)]
@@ -37,7 +37,7 @@ mod tests {
 
     use contract::{Backend, output};
 
-    use reports::Folder;
+    use backend_reports::Folder;
 
     fn write(results: &Path, backend: Backend) -> anyhow::Result<()> {
         super::write(&Folder::open(results).unwrap(), backend)

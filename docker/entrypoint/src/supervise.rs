@@ -3,8 +3,8 @@
 use std::{
     fs::File,
     io::{self, PipeWriter, Read as _, Write},
-    os::unix::process::{CommandExt, ExitStatusExt},
-    process::{Command, ExitStatus, Stdio},
+    os::unix::process::CommandExt,
+    process::{Command, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{self, Receiver, Sender},
@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use contract::exit;
 use rustix::{
     io::Errno,
     process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid},
@@ -79,7 +80,7 @@ where
     life.until_streams_close(events);
     life.kill(Signal::KILL);
     life.until_streams_close(events);
-    let code = exit_code(child.wait()?);
+    let code = exit::of_status(child.wait()?);
     Ok(Outcome { code, cause: life.cause })
 }
 
@@ -187,11 +188,6 @@ fn write_or_drop(to: &mut Option<impl Write>, bytes: &[u8]) -> Option<io::Error>
     let error = target.write_all(bytes).and_then(|()| target.flush()).err()?;
     *to = None;
     Some(error)
-}
-
-fn exit_code(status: ExitStatus) -> u8 {
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
 }
 
 #[cfg(test)]

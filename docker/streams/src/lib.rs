@@ -1,8 +1,8 @@
-//! Our own output streams, written without waiting forever for their readers.
+//! Standard output and standard error of this process, with a timeout for readers.
 //!
-//! A terminal may be stopped, a pipe full and its reader asleep. A run waits for such a reader, but
-//! only until it is asked to end: from then on, [`hurry`] gives readers a last moment. Nothing here
-//! holds a lock while it waits, so a thread that is stuck in a write keeps no other from writing.
+//! A terminal may be stopped, or a pipe full because its reader sleeps. A run waits for such a
+//! reader until it is asked to end. From then on, [`hurry`] sets a deadline. No lock is held while
+//! waiting, so a blocked thread does not keep others from writing.
 
 use std::{
     fs::File,
@@ -23,27 +23,27 @@ use rustix::{
     net::{SendFlags, send},
 };
 
-/// A pipe that is writable takes this many bytes at once.
+/// Bytes that a writable pipe accepts at once.
 const PIPE_BUF: usize = 4096;
 
-/// How often a waiting writer looks whether there is a deadline by now.
+/// Interval at which a waiting writer checks for a deadline.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// When writers stop waiting for readers.
+/// Time at which writers stop waiting for readers.
 static DEADLINE: Mutex<Option<Instant>> = Mutex::new(None);
 
-/// What asks us to end, and how long readers have then.
+/// The flag that asks this process to end, and the time that readers have then.
 static STOP: OnceLock<(Arc<AtomicBool>, Duration)> = OnceLock::new();
 
-/// Readers have until `deadline`. It can only become earlier.
+/// Sets the deadline of readers. A later one than before has no effect.
 pub fn hurry(deadline: Instant) {
     let mut known = DEADLINE.lock().unwrap_or_else(PoisonError::into_inner);
     *known = Some(known.map_or(deadline, |known| known.min(deadline)));
 }
 
-/// Once `stop` is set, as a signal does, readers have `patience` more.
+/// Sets the deadline to `patience` after `stop` is set, as by a signal.
 pub fn hurry_when(stop: Arc<AtomicBool>, patience: Duration) {
-    // Another stop is watched already.
+    // A second flag is ignored.
     let _ = STOP.set((stop, patience));
 }
 
@@ -51,13 +51,13 @@ fn deadline() -> Option<Instant> {
     if let Some((stop, patience)) = STOP.get()
         && stop.load(Ordering::SeqCst)
     {
-        // A deadline only becomes earlier, so the first look at it counts.
+        // A deadline only becomes earlier, so the first call counts.
         hurry(Instant::now() + *patience);
     }
     *DEADLINE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One of this process's output streams.
+/// An output stream of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
     /// Standard output.
@@ -67,7 +67,7 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// Writes `bytes`, and waits for the reader for at most `patience`.
+    /// Writes `bytes`, and waits at most `patience` for the reader.
     ///
     /// # Errors
     /// [`TimedOut`](io::ErrorKind::TimedOut) when the reader did not read in time, and as `write(2)`.
@@ -87,8 +87,8 @@ impl Stream {
         }
     }
 
-    /// The stream opened again without blocking, where that is possible: another process that
-    /// writes to it may fill it just before we do.
+    /// The stream opened a second time as non-blocking, if possible: another process may fill it
+    /// between the check and the write.
     fn reopened(self, inherited: BorrowedFd<'_>) -> Option<&'static File> {
         static OUT: OnceLock<Option<File>> = OnceLock::new();
         static ERR: OnceLock<Option<File>> = OnceLock::new();
@@ -109,7 +109,7 @@ impl Stream {
 }
 
 impl Write for Stream {
-    /// Writes everything, or fails when [`hurry`]'s deadline passes.
+    /// Writes all bytes, or fails at the deadline of [`hurry`].
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.write_until(bytes, None).map(|()| bytes.len())
     }
@@ -119,7 +119,7 @@ impl Write for Stream {
     }
 }
 
-/// Writes all `bytes`, and waits for the reader until `latest` or [`hurry`]'s deadline.
+/// Writes all `bytes`. Waits for the reader until `latest` or the deadline of [`hurry`].
 fn write_to(fd: BorrowedFd<'_>, bytes: &[u8], latest: Option<Instant>) -> io::Result<()> {
     let is_socket =
         fstat(fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Socket);
@@ -133,7 +133,7 @@ fn write_to(fd: BorrowedFd<'_>, bytes: &[u8], latest: Option<Instant>) -> io::Re
         };
         match written {
             Ok(count) => rest = &rest[count..],
-            // Somebody else filled it meanwhile.
+            // Another process filled it meanwhile.
             Err(Errno::AGAIN) => thread::sleep(Duration::from_millis(5)),
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -148,7 +148,7 @@ fn wait_for_reader(fd: BorrowedFd<'_>, latest: Option<Instant>) -> io::Result<()
         let left = end.map(|end| end.saturating_duration_since(Instant::now()));
         let pause = left.map_or(LOOK, |left| left.min(LOOK));
         let pause = Timespec { tv_sec: 0, tv_nsec: pause.subsec_nanos().into() };
-        // A reader that is gone, and what cannot be polled, are told by the write itself.
+        // The write itself fails if the reader is gone or the stream cannot be polled.
         match poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::OUT)], Some(&pause)) {
             Ok(0) if left == Some(Duration::ZERO) => return Err(io::ErrorKind::TimedOut.into()),
             Ok(0) | Err(Errno::INTR) => {}
@@ -173,7 +173,7 @@ mod tests {
     const MUCH: usize = 4 << 20;
 
     #[test]
-    fn a_reader_that_never_reads_is_given_up() {
+    fn write_to_a_reader_that_never_reads_times_out() {
         let (_reader, pipe) = io::pipe().unwrap();
         let (_other, socket) = UnixStream::pair().unwrap();
         for fd in [pipe.as_fd(), socket.as_fd()] {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_reader_gets_everything() {
+    fn slow_reader_gets_all_bytes() {
         let (mut reader, pipe) = io::pipe().unwrap();
         let reading = thread::spawn(move || {
             let (mut count, mut buffer) = (0, vec![0; 64 * 1024]);
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_is_gone_is_an_error() {
+    fn closed_reader_is_a_broken_pipe() {
         let (reader, pipe) = io::pipe().unwrap();
         drop(reader);
         let error = write_to(pipe.as_fd(), b"x", None).unwrap_err();

@@ -1,4 +1,4 @@
-//! An open folder, and entries below it, reached without following a single symlink.
+//! An open folder, and access to entries below it without following symlinks.
 
 use std::{
     ffi::OsStr,
@@ -21,29 +21,29 @@ use super::{
     stamp::{Kind, Stamp},
 };
 
-/// An open folder. Every path that its methods take lies below it: of plain names, or empty for the
+/// An open folder. Its methods take paths below it, without `.` and `..`. An empty path is the
 /// folder itself.
 #[derive(Debug)]
 pub struct Dir {
     folder: OwnedFd,
-    /// The file system that it does not leave, if that was asked for.
+    /// Device number of the only file system that paths may enter, if there is a limit.
     device: Option<u64>,
 }
 
-/// An entry itself: it can be looked at and given away, and not read.
+/// Opens an entry itself: for its metadata and owner, not for its contents.
 const ITSELF: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 impl Dir {
-    /// Opens the folder `path`, which is the user's own choice: symlinks in it are followed.
+    /// Opens the folder `path`, which the user chose: symlinks in it are followed.
     ///
     /// # Errors
-    /// When it is missing, out of reach, or not a folder.
+    /// When it is not found, permission is denied, or it is not a folder.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self::of(fs::open(path.as_ref(), flags, Mode::empty())?))
     }
 
-    /// Opens the folder `path`, whose last name must not be a symlink.
+    /// Opens the folder `path`, which must not be a symlink itself.
     ///
     /// # Errors
     /// As [`Dir::open`].
@@ -56,10 +56,10 @@ impl Dir {
         }
     }
 
-    /// The same folder, from which no path leads to another file system.
+    /// The same folder, limited to its own file system.
     ///
     /// # Errors
-    /// When its disk is gone.
+    /// When the disk fails.
     pub fn on_one_file_system(self) -> io::Result<Self> {
         let device = Some(fs::fstat(&self.folder)?.st_dev);
         Ok(Self { device, ..self })
@@ -72,36 +72,36 @@ impl Dir {
     /// Opens the folder at `below`.
     ///
     /// # Errors
-    /// When it is missing, out of reach, not a folder, or behind a symlink.
+    /// When it is not found, permission is denied, it is not a folder, or it is behind a symlink.
     pub fn dir(&self, below: impl AsRef<Path>) -> io::Result<Self> {
         let below = below.as_ref();
         let opened = self.open_below(below, ITSELF | OFlags::DIRECTORY, 0);
         let folder = opened.map_err(|error| match self.look(below) {
-            // A symlink itself is no folder, the kernel says.
+            // The kernel's error for a symlink is "not a directory".
             Ok(Stamp { kind: Kind::Link, .. }) => Refused::Symlink.into(),
             _ => error,
         })?;
         Ok(Self { folder, device: self.device })
     }
 
-    /// Opens the folder at `below`, or the one that a symlink there leads to, wherever that is. The
-    /// caller judges what was opened before it reads any of it.
+    /// Opens the folder at `below`, or the target of a symlink there, which may be anywhere. The
+    /// caller checks the folder before reading from it.
     ///
     /// # Errors
-    /// When it is missing, out of reach, or not a folder, or another symlink is on the way.
+    /// When it is not found, permission is denied, it is not a folder, or a parent is a symlink.
     pub fn through(&self, below: impl AsRef<Path>) -> io::Result<Self> {
         let (parent, name) = self.parent(below.as_ref())?;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self::of(fs::openat(parent.folder(), name, flags, Mode::empty())?))
     }
 
-    /// What the entry at `below` itself is.
+    /// Metadata of the entry at `below` itself.
     ///
     /// # Errors
-    /// When it is missing, out of reach, or behind a symlink.
+    /// When it is not found, permission is denied, or it is behind a symlink.
     pub fn look(&self, below: impl AsRef<Path>) -> io::Result<Stamp> {
         let below = below.as_ref();
-        // A single name needs no way there.
+        // A single name needs no open parent.
         let is_name = is_plain(below.as_os_str().as_bytes())
             && !below.as_os_str().as_bytes().contains(&b'/')
             && !below.as_os_str().is_empty();
@@ -113,18 +113,17 @@ impl Dir {
         Ok(Stamp::of(&stat))
     }
 
-    /// What the entry at `below` leads to when it is a symlink, wherever that is. The kernel looks,
-    /// and nothing is opened.
+    /// Metadata of the entry at `below`, or of the target of a symlink there. Nothing is opened.
     ///
     /// # Errors
-    /// As [`Dir::look`], and when it leads nowhere.
+    /// As [`Dir::look`], and for a dangling symlink.
     pub fn look_through(&self, below: impl AsRef<Path>) -> io::Result<Stamp> {
         let (parent, name) = self.parent(below.as_ref())?;
         Ok(Stamp::of(&fs::statat(parent.folder(), name, AtFlags::empty())?))
     }
 
-    /// Whether the kernel lets this process do `how` with the entry at `below`, whatever grants that:
-    /// owner, mode or an access control list. A symlink is followed.
+    /// Whether this process has the access `how` to the entry at `below`, by owner, mode or access
+    /// control list. A symlink is followed.
     ///
     /// # Errors
     /// As [`Dir::look_through`].
@@ -139,14 +138,14 @@ impl Dir {
         };
         match asked {
             Ok(()) => Ok(true),
-            // A program that runs cannot be written now; that is no matter of rights.
+            // A running program cannot be written, whatever the permissions.
             Err(Errno::TXTBSY) => Ok(true),
             Err(Errno::ACCESS | Errno::PERM | Errno::ROFS) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// The text of the symlink at `below`.
+    /// The target of the symlink at `below`, as it is written there.
     ///
     /// # Errors
     /// As [`Dir::look`], and when it is no symlink.
@@ -156,7 +155,7 @@ impl Dir {
         Ok(text.into_bytes())
     }
 
-    /// Opens the entry at `below` as itself: it can be looked at and given away, and not read.
+    /// Opens the entry at `below` itself: for its metadata and owner, not for its contents.
     ///
     /// # Errors
     /// As [`Dir::look`].
@@ -164,7 +163,7 @@ impl Dir {
         self.open_below(below.as_ref(), ITSELF, 0)
     }
 
-    /// The folder that the entry at `below` lies in, and its name there.
+    /// The parent of the entry at `below`, and the entry's name.
     pub(crate) fn parent<'a>(&self, below: &'a Path) -> io::Result<(Parent<'_>, &'a OsStr)> {
         let name = below.file_name().filter(|_| is_plain(below.as_os_str().as_bytes()));
         let name = name.ok_or(Refused::NotBelow)?;
@@ -186,7 +185,7 @@ impl Dir {
             return Err(Refused::NotBelow.into());
         }
         if bytes.is_empty() && flags.contains(OFlags::PATH) {
-            // Not by a name in it, which a folder that is closed to us does not have.
+            // Opening `.` would need search permission in the folder.
             return Ok(rustix::io::fcntl_dupfd_cloexec(&self.folder, 0)?);
         }
         if bytes.is_empty() {
@@ -213,8 +212,7 @@ impl Dir {
         here.ok_or_else(|| Refused::NotBelow.into())
     }
 
-    /// [`Dir::open_below`] without a trace in the time of last access, where the kernel allows that:
-    /// it does to the owner.
+    /// [`Dir::open_below`] that keeps the access time, which the kernel allows to the owner only.
     pub(crate) fn open_without_trace(&self, below: &Path, flags: OFlags) -> io::Result<OwnedFd> {
         match self.open_below(below, flags | OFlags::NOATIME, 0) {
             Err(error) if Errno::from_io_error(&error) == Some(Errno::PERM) => {
@@ -231,7 +229,7 @@ impl AsFd for Dir {
     }
 }
 
-/// A folder that an entry lies in.
+/// Parent of an entry.
 pub(crate) enum Parent<'a> {
     Same(BorrowedFd<'a>),
     Other(OwnedFd),
@@ -259,18 +257,18 @@ fn why(errno: Errno) -> io::Error {
     }
 }
 
-/// Whether `path` is one of plain names below a folder, or empty.
+/// Whether `path` is relative, without `.`, `..` and empty names, or empty.
 pub fn is_plain(path: &[u8]) -> bool {
     let is_name = |part: &[u8]| !matches!(part, b"" | b"." | b"..");
     path.is_empty() || path.split(|byte| *byte == b'/').all(is_name)
 }
 
-/// A name for an open entry, by which the kernel finds that very entry.
-pub fn name_of(entry: impl AsFd) -> String {
+/// Path in `/proc` of an open entry.
+pub fn proc_path(entry: impl AsFd) -> String {
     format!("/proc/self/fd/{}", entry.as_fd().as_raw_fd())
 }
 
-/// What an open file is, if it is a regular one.
+/// Metadata of an open file, which must be a regular one.
 pub(crate) fn regular(file: &File) -> io::Result<Stamp> {
     let stamp = Stamp::of_file(file)?;
     match stamp.kind {
@@ -290,7 +288,7 @@ mod tests {
     use super::{Dir, Refused, is_plain};
 
     #[test]
-    fn a_plain_path_never_leads_up_or_away() {
+    fn plain_paths_have_no_dots_and_no_empty_names() {
         for path in ["", "a", "a/b", ".a/..b", "-", "a\n:,\"b", "..."] {
             assert!(is_plain(path.as_bytes()), "{path:?}");
         }
@@ -300,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_are_found_and_no_symlink_is_followed() {
+    fn symlinks_and_paths_out_of_the_folder_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let at = |path: &str| folder.path().join(path);
         fs::create_dir_all(at("a/b")).unwrap();
@@ -334,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_folder_itself_can_be_looked_at() {
+    fn folder_without_permissions_has_metadata() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o000)).unwrap();
@@ -344,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_behind_a_symlink_is_opened_only_by_choice() {
+    fn folder_behind_a_symlink_is_opened_by_through_only() {
         let folder = tempfile::tempdir().unwrap();
         symlink("/tmp", folder.path().join("link")).unwrap();
         let error = Dir::open_itself(folder.path().join("link")).unwrap_err();

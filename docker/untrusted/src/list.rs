@@ -1,4 +1,4 @@
-//! Lists folders and walks through them.
+//! Lists and walks folders.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -15,34 +15,34 @@ use super::{
     stamp::{Kind, Stamp},
 };
 
-/// Bytes of a folder's list that are asked for at once.
+/// Size of the buffer for reading a folder.
 const LISTED_AT_ONCE: usize = 64 * 1024;
 
-/// What a walk meets.
+/// Result of a walk for one entry.
 #[derive(Debug)]
 pub enum Found<'a> {
     /// An entry.
     Entry {
-        /// Where, below the folder that the walk began in.
+        /// Path below the folder of the walk.
         path: &'a Path,
-        /// What it is.
+        /// Metadata.
         stamp: Stamp,
     },
-    /// A folder that cannot be listed, or an entry that cannot be looked at.
+    /// A folder that cannot be listed, or an entry without readable metadata.
     Closed {
-        /// Where.
+        /// Path below the folder of the walk.
         path: &'a Path,
-        /// Why.
+        /// The kernel's error.
         error: io::Error,
     },
 }
 
 impl Dir {
-    /// Shows everything in it, in the order of the disk, without a trace in its time of last access
-    /// where the kernel allows that. What goes meanwhile is passed over.
+    /// Calls `see` for every entry, in the order of the file system. Entries that are deleted
+    /// meanwhile are skipped. The folder's access time is kept if the user owns it.
     ///
     /// # Errors
-    /// When it cannot be listed.
+    /// When the folder cannot be listed.
     pub fn visit(&self, mut see: impl FnMut(&OsStr, Kind)) -> io::Result<()> {
         let folder = self.open_without_trace(Path::new(""), OFlags::RDONLY | OFlags::DIRECTORY)?;
         let mut buffer = vec![MaybeUninit::uninit(); LISTED_AT_ONCE];
@@ -55,7 +55,7 @@ impl Dir {
             }
             let name = OsStr::from_bytes(name);
             let kind = match entry.file_type() {
-                // Some file systems leave it to be asked for.
+                // Some file systems do not store the type in the folder.
                 FileType::Unknown => match self.look(name) {
                     Ok(stamp) => stamp.kind,
                     Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -68,10 +68,10 @@ impl Dir {
         Ok(())
     }
 
-    /// Everything in it, sorted by name.
+    /// Every entry, sorted by name.
     ///
     /// # Errors
-    /// When it cannot be listed.
+    /// When the folder cannot be listed.
     pub fn list(&self) -> io::Result<Vec<(OsString, Kind)>> {
         let mut list = Vec::new();
         self.visit(|name, kind| list.push((name.to_owned(), kind)))?;
@@ -79,15 +79,15 @@ impl Dir {
         Ok(list)
     }
 
-    /// Walks through everything below it, sorted by name within a folder, and follows no symlink.
-    /// `see` answers whether a folder is entered. None is entered more than `deepest` folders deep.
+    /// Walks through all entries below, sorted by name in each folder. No symlink is followed.
+    /// `see` returns whether to enter a folder. No folder is entered below the depth `deepest`.
     pub fn walk(&self, deepest: usize, mut see: impl FnMut(Found<'_>) -> bool) {
         let mut ahead = vec![(PathBuf::new(), 1)];
         while let Some((folder, depth)) = ahead.pop() {
             let listed = self.dir(&folder).and_then(|dir| Ok((dir.list()?, dir)));
             let (list, dir) = match listed {
                 Ok(listed) => listed,
-                // It went since it was seen.
+                // It was deleted since its parent was listed.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && depth > 1 => continue,
                 Err(error) => {
                     see(Found::Closed { path: &folder, error });
@@ -122,7 +122,7 @@ mod tests {
     use super::{Dir, Found, Kind};
 
     #[test]
-    fn a_folder_that_is_listed_keeps_its_time_of_last_access() {
+    fn listing_keeps_the_access_time() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), "").unwrap();
         let long_ago = fs::FileTimes::new().set_accessed(SystemTime::UNIX_EPOCH);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_walk_sees_everything_once_and_follows_no_symlink() {
+    fn walk_visits_every_entry_once_and_follows_no_symlink() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::create_dir_all(at("a/b/c")).unwrap();
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_becomes_a_symlink_during_the_walk_is_not_entered() {
+    fn walk_does_not_enter_a_folder_that_became_a_symlink() {
         let outside = tempfile::tempdir().unwrap();
         fs::write(outside.path().join("secret"), "").unwrap();
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Reads regular files, up to a bound.
+//! Reads regular files with a size limit.
 
 use std::{
     fs::File,
@@ -17,13 +17,13 @@ use super::{
     stamp::{Kind, Stamp},
 };
 
-/// Opens the regular file `path`, which is the user's own choice: symlinks in it are followed.
+/// Opens the regular file `path`, which the user chose: symlinks in it are followed.
 ///
 /// # Errors
-/// When it is missing, closed, or not a regular file.
+/// When it is not found, permission is denied, or it is not a regular file.
 pub fn file(path: impl AsRef<Path>) -> io::Result<File> {
     let path = path.as_ref();
-    // Looked at first: to open a device may already do something.
+    // Checked first: opening a device can have effects.
     match Stamp::of(&fs::stat(path)?).kind {
         Kind::File => {}
         kind => return Err(Refused::NotAFile(kind).into()),
@@ -38,17 +38,17 @@ pub fn file(path: impl AsRef<Path>) -> io::Result<File> {
     Ok(file)
 }
 
-/// The bytes of an open regular file, at most `most`.
+/// The contents of an open regular file of at most `most` bytes.
 ///
 /// # Errors
-/// When it has more, or its disk fails.
+/// When the file is larger, or the disk fails.
 pub fn bytes(file: File, most: u64) -> io::Result<Vec<u8>> {
     let size = regular(&file)?.size;
     if size > most {
         return Err(Refused::TooLarge(most).into());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).min(1 << 20) + 1);
-    // It may still grow.
+    // The file may still grow.
     file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(Refused::TooLarge(most).into());
@@ -57,11 +57,10 @@ pub fn bytes(file: File, most: u64) -> io::Result<Vec<u8>> {
 }
 
 impl Dir {
-    /// Opens the regular file at `below` for reading, without a trace in its time of last access
-    /// where the kernel allows that.
+    /// Opens the regular file at `below` for reading. Its access time is kept if the user owns it.
     ///
     /// # Errors
-    /// When it is missing, closed, behind a symlink, or not a regular file.
+    /// When it is not found, permission is denied, it is behind a symlink, or not a regular file.
     pub fn file(&self, below: impl AsRef<Path>) -> io::Result<File> {
         self.open_regular(below.as_ref(), OFlags::RDONLY)
     }
@@ -75,29 +74,29 @@ impl Dir {
     }
 
     fn open_regular(&self, below: &Path, how: OFlags) -> io::Result<File> {
-        // Looked at first: to open a device may already do something.
+        // Checked first: opening a device can have effects.
         let kind = self.look(below)?.kind;
         match kind {
             Kind::File => {}
             Kind::Link => return Err(Refused::Symlink.into()),
             kind => return Err(Refused::NotAFile(kind).into()),
         }
-        // Whatever lies there by now does not make us wait.
+        // The entry may have been replaced by a FIFO meanwhile, which must not block.
         let flags = how | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = File::from(self.open_without_trace(below, flags)?);
         regular(&file)?;
         Ok(file)
     }
 
-    /// The bytes of the regular file at `below`, at most `most`.
+    /// The contents of the regular file at `below` of at most `most` bytes.
     ///
     /// # Errors
-    /// As [`Dir::file`], and when it has more.
+    /// As [`Dir::file`], and when the file is larger.
     pub fn read(&self, below: impl AsRef<Path>, most: u64) -> io::Result<Vec<u8>> {
         bytes(self.file(below)?, most)
     }
 
-    /// [`Dir::read`]; none when nothing is there.
+    /// [`Dir::read`], or `None` when the file is not found.
     ///
     /// # Errors
     /// As [`Dir::read`].
@@ -126,7 +125,7 @@ mod tests {
     use super::{Dir, Kind, Refused, bytes, file};
 
     #[test]
-    fn only_regular_files_within_the_bound_are_read() {
+    fn only_regular_files_within_the_limit_are_read() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("file"), "12345").unwrap();
@@ -159,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_leaves_the_time_of_last_access_alone() {
+    fn reading_keeps_the_access_time() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         fs::write(&path, "x").unwrap();

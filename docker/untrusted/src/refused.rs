@@ -1,26 +1,26 @@
-//! What is not opened although the kernel would open it.
+//! Entries that this crate refuses although the kernel would open them.
 
 use std::{error::Error, fmt, io};
 
 use super::stamp::Kind;
 
-/// Why an entry was not opened. It travels inside of an [`io::Error`].
+/// Reason of a refusal, inside an [`io::Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// It is a symlink, or one is on the way to it.
+    /// The entry or one of its parents is a symlink.
     Symlink,
-    /// It is something else than a regular file.
+    /// The entry is not a regular file.
     NotAFile(Kind),
-    /// It has more bytes than this.
+    /// The file is larger than this number of bytes.
     TooLarge(u64),
-    /// It lies on another file system, and that was ruled out.
+    /// The entry is on another file system, outside the folder's limit.
     OtherFileSystem,
-    /// The path is absolute, leads up, or is not normalized.
+    /// The path is absolute, has `..` in it, or is not normalized.
     NotBelow,
 }
 
 impl Refused {
-    /// The refusal that is the reason of `error`, if one is.
+    /// The refusal in `error`, if there is one.
     pub fn of(error: &io::Error) -> Option<Self> {
         error.get_ref()?.downcast_ref().copied()
     }

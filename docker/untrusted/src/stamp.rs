@@ -1,10 +1,10 @@
-//! What the kernel says of an entry.
+//! Metadata of an entry.
 
 use std::{fmt, fs::File, io};
 
 use rustix::fs::{FileType, Stat, fstat};
 
-/// What an entry is.
+/// Type of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A regular file.
@@ -50,38 +50,38 @@ impl fmt::Display for Kind {
 /// Seconds and nanoseconds since 1970.
 pub type Time = (i64, u32);
 
-/// What the kernel says of an entry itself.
+/// Metadata of an entry. That of a symlink is its own, not its target's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
-    /// What it is.
+    /// Type.
     pub kind: Kind,
-    /// Number of its file system.
+    /// Device number of the file system.
     pub device: u64,
-    /// Its number there.
+    /// Inode number.
     pub inode: u64,
-    /// Its names there (hard links).
+    /// Number of hard links.
     pub links: u64,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Last read.
+    /// Access time.
     pub accessed: Time,
-    /// Last change of its bytes.
+    /// Modification time.
     pub modified: Time,
-    /// Last change of anything.
+    /// Change time.
     pub changed: Time,
-    /// Permissions, with set-uid, set-gid and sticky bits.
+    /// Mode with set-uid, set-gid and sticky bits.
     pub mode: u32,
-    /// Owner.
+    /// User id of the owner.
     pub uid: u32,
-    /// Group.
+    /// Group id.
     pub gid: u32,
 }
 
 impl Stamp {
-    /// What the kernel says of an open file.
+    /// Metadata of an open file.
     ///
     /// # Errors
-    /// When its disk is gone.
+    /// When the disk fails.
     pub fn of_file(file: &File) -> io::Result<Self> {
         Ok(Self::of(&fstat(file)?))
     }

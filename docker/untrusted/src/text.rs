@@ -1,7 +1,7 @@
-//! Text from the other side, made fit to be printed.
+//! Escapes untrusted text for printing.
 
-/// `text` on one line, with escapes for line feeds, other control characters, and whatever makes a
-/// terminal show a text in another order or not at all.
+/// `text` on one line. Control characters, and characters that are invisible or change the
+/// direction of text, are escaped.
 pub fn escape(text: &str) -> String {
     let mut line = String::new();
     for character in text.chars() {
@@ -21,8 +21,8 @@ pub fn shortened(text: &str, most: usize) -> String {
     escape(&text[..end]) + more
 }
 
-/// Whether a character is obeyed, or misleads, instead of being seen: control characters, marks of
-/// direction, characters without width, tags, and Unicode's own ends of lines.
+/// Whether a character must be escaped: control characters, marks of direction, characters without
+/// width, tags, and Unicode's line separators.
 pub fn is_unseen(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -46,7 +46,7 @@ mod tests {
     use super::{escape, is_unseen, shortened};
 
     #[test]
-    fn what_is_obeyed_is_shown_and_what_is_read_is_kept() {
+    fn control_characters_are_escaped_and_letters_are_kept() {
         assert_eq!(escape("org/Größe-7B 模型"), "org/Größe-7B 模型");
         assert_eq!(
             escape("a\u{1b}[2Jb\u{202e}c\u{200b}\n\u{9b}"),
@@ -55,14 +55,14 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut() {
+    fn long_text_ends_in_an_ellipsis() {
         assert_eq!(shortened("it's \"ü\"\u{1b}", 9), "it's \"ü\"\\u{1b}");
         assert_eq!(shortened(&"ü".repeat(101), 100), format!("{}…", "ü".repeat(100)));
     }
 
     proptest! {
         #[test]
-        fn any_text_is_harmless_and_one_line(text in any::<String>()) {
+        fn escaped_text_has_no_control_characters_and_escapes_to_itself(text in any::<String>()) {
             let shown = escape(&text);
             prop_assert!(!shown.chars().any(is_unseen));
             prop_assert_eq!(escape(&shown), shown);

@@ -1,4 +1,4 @@
-//! Writes files whole or not at all, moves them and makes folders.
+//! Atomic writes, moves, new folders and symlinks.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -14,18 +14,18 @@ use rustix::{
 };
 
 use super::{
-    dir::{Dir, name_of},
+    dir::{Dir, proc_path},
     refused::Refused,
     stamp::{Kind, Stamp},
 };
 
-/// What begins the name of a file that is being written.
+/// Prefix of the names of temporary files.
 pub const NEW: &str = ".aienergyscore-new-";
 
-/// Permissions of a new file before the umask takes some away.
+/// Mode of a new file before the umask.
 const READABLE: u32 = 0o666;
 
-/// A file under a random name, which is removed again unless it is kept.
+/// A temporary file, deleted on drop unless it is kept.
 #[derive(Debug)]
 pub struct NewFile<'a> {
     dir: &'a Dir,
@@ -34,33 +34,33 @@ pub struct NewFile<'a> {
 }
 
 impl NewFile<'_> {
-    /// The file, to be written.
+    /// The open file.
     pub const fn file(&mut self) -> &mut File {
         &mut self.file
     }
 
-    /// Removes it again, and tells when that fails.
+    /// Deletes it.
     ///
     /// # Errors
-    /// When it cannot be removed.
+    /// When it cannot be deleted.
     pub fn remove(self) -> io::Result<()> {
         self.dir.remove(&self.name)
     }
 
-    /// Gives it the name `name`, which may be another file's until then.
+    /// Renames it to `name`, and replaces a file of that name.
     ///
     /// # Errors
-    /// When the disk is full or gone, or a folder has that name.
+    /// When the disk is full or fails, or a folder has that name.
     pub fn replace(self, name: impl AsRef<OsStr>) -> io::Result<()> {
         self.file.sync_all()?;
         fs::renameat(self.dir, &self.name, self.dir, name.as_ref())?;
         Ok(())
     }
 
-    /// Gives it the name `name`, which must be free.
+    /// Renames it to `name`, which must not exist.
     ///
     /// # Errors
-    /// As [`NewFile::replace`], and when something has that name.
+    /// As [`NewFile::replace`], and when the name exists.
     pub fn keep_as(self, name: impl AsRef<OsStr>) -> io::Result<()> {
         self.file.sync_all()?;
         self.dir.rename(&self.name, self.dir, name)
@@ -69,23 +69,22 @@ impl NewFile<'_> {
 
 impl Drop for NewFile<'_> {
     fn drop(&mut self) {
-        // It has another name by now, or its folder is gone.
+        // Fails when it was renamed, which is right, or when its folder is gone.
         let _ = fs::unlinkat(self.dir, &self.name, AtFlags::empty());
     }
 }
 
 impl Dir {
-    /// Makes the file `name`, which must not be there, for writing. The umask takes permissions
-    /// away from `mode`.
+    /// Creates the file `name`, which must not exist, with `mode` less the umask.
     ///
     /// # Errors
-    /// When something has that name, be it a symlink to nothing, or the folder cannot be written.
+    /// When the name exists, even as a dangling symlink, or the folder cannot be written.
     pub fn create(&self, name: impl AsRef<OsStr>, mode: u32) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
         Ok(self.open_below(single(name.as_ref())?, flags, mode)?.into())
     }
 
-    /// Makes a file under a random name.
+    /// Creates a temporary file.
     ///
     /// # Errors
     /// When the folder cannot be written, or the system has no random numbers.
@@ -99,10 +98,10 @@ impl Dir {
         }
     }
 
-    /// Makes the file `name` have these bytes: a reader sees the old file or the new one.
+    /// Replaces the file `name` atomically: a reader sees the old contents or the new ones.
     ///
     /// # Errors
-    /// When the folder cannot be written or is full; the old file is then as it was.
+    /// When the folder cannot be written or is full. The old file is kept then.
     pub fn write(&self, name: impl AsRef<OsStr>, bytes: &[u8]) -> io::Result<()> {
         let name = single(name.as_ref())?;
         let mut new = self.new_file(READABLE)?;
@@ -110,10 +109,10 @@ impl Dir {
         new.replace(name)
     }
 
-    /// Makes the file `name`, which must not be there, with these bytes.
+    /// Creates the file `name`, which must not exist, with these contents atomically.
     ///
     /// # Errors
-    /// As [`Dir::write`], and when something has that name.
+    /// As [`Dir::write`], and when the name exists.
     pub fn write_new(&self, name: impl AsRef<OsStr>, bytes: &[u8]) -> io::Result<()> {
         let name = single(name.as_ref())?;
         let mut new = self.new_file(READABLE)?;
@@ -121,10 +120,10 @@ impl Dir {
         new.keep_as(name)
     }
 
-    /// Makes the folder `name` if it is missing; whether it had to be made.
+    /// Creates the folder `name` if it does not exist. Returns whether it was created.
     ///
     /// # Errors
-    /// When something else has that name, a symlink to a folder among it.
+    /// When the name is no folder; a symlink to a folder is none.
     pub fn make_dir(&self, name: impl AsRef<OsStr>) -> io::Result<bool> {
         let name = single(name.as_ref())?;
         match fs::mkdirat(self, name, Mode::from_raw_mode(0o777)) {
@@ -138,10 +137,10 @@ impl Dir {
         }
     }
 
-    /// Moves the entry `name` to `to`, where nothing must have the name `other`.
+    /// Moves the entry `name` to `other` in `to`, which must not exist.
     ///
     /// # Errors
-    /// When something has that name, or either folder cannot be written.
+    /// When the new name exists, or either folder cannot be written.
     pub fn rename(
         &self,
         name: impl AsRef<OsStr>,
@@ -150,7 +149,7 @@ impl Dir {
     ) -> io::Result<()> {
         let (name, other) = (single(name.as_ref())?, single(other.as_ref())?);
         match fs::renameat_with(self, name, to, other, RenameFlags::NOREPLACE) {
-            // Some file systems cannot promise that.
+            // Not every file system supports NOREPLACE.
             Err(Errno::INVAL | Errno::NOSYS) => match to.look(other) {
                 Ok(_) => Err(Errno::EXIST.into()),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -162,7 +161,7 @@ impl Dir {
         }
     }
 
-    /// Moves the entry `name` to `to`, in the place of what has the name `other` there.
+    /// Moves the entry `name` to `other` in `to`, and replaces an entry of that name.
     ///
     /// # Errors
     /// When either folder cannot be written, or a folder has that name.
@@ -175,59 +174,58 @@ impl Dir {
         Ok(fs::renameat(self, single(name.as_ref())?, to, single(other.as_ref())?)?)
     }
 
-    /// Makes the symlink `name`, which must not be there, with this text.
+    /// Creates the symlink `name`, which must not exist, with the target `text`.
     ///
     /// # Errors
-    /// When something has that name, or the folder cannot be written.
+    /// When the name exists, or the folder cannot be written.
     pub fn make_link(&self, text: impl AsRef<OsStr>, name: impl AsRef<OsStr>) -> io::Result<()> {
         Ok(fs::symlinkat(text.as_ref(), self, single(name.as_ref())?)?)
     }
 
-    /// Sets the permissions of the file or folder `name`, and never those of what a symlink leads
-    /// to.
+    /// Sets the mode of the file or folder `name`. A symlink is not followed.
     ///
     /// # Errors
-    /// When it is missing, a symlink, or somebody else's.
+    /// When it is not found, a symlink, or owned by another user.
     pub fn set_mode(&self, name: impl AsRef<OsStr>, mode: u32) -> io::Result<()> {
         let itself = self.find(single(name.as_ref())?)?;
         if Stamp::of(&fs::fstat(&itself)?).kind == Kind::Link {
             return Err(Refused::Symlink.into());
         }
-        // What is open as itself has no other name by which its mode can be set.
-        Ok(fs::chmod(name_of(&itself), Mode::from_raw_mode(mode))?)
+        // `fchmod` refuses a file that is open with O_PATH.
+        Ok(fs::chmod(proc_path(&itself), Mode::from_raw_mode(mode))?)
     }
 
-    /// Removes the entry `name`, which is not a folder.
+    /// Deletes the entry `name`, which is not a folder.
     ///
     /// # Errors
-    /// When it is missing, a folder, or the folder cannot be written.
+    /// When it is not found, a folder, or this folder cannot be written.
     pub fn remove(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
         Ok(fs::unlinkat(self, single(name.as_ref())?, AtFlags::empty())?)
     }
 
-    /// Removes the empty folder `name`.
+    /// Deletes the empty folder `name`.
     ///
     /// # Errors
-    /// When it is missing, not empty, or the folder cannot be written.
+    /// When it is not found, not empty, or this folder cannot be written.
     pub fn remove_dir(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
         Ok(fs::unlinkat(self, single(name.as_ref())?, AtFlags::REMOVEDIR)?)
     }
 }
 
-/// `name`, if it is a single one.
+/// `name`, which must be a single name and no path.
 fn single(name: &OsStr) -> io::Result<&Path> {
     let bytes = name.as_encoded_bytes();
     let is_name = !matches!(bytes, b"" | b"." | b"..") && !bytes.contains(&b'/');
     is_name.then_some(Path::new(name)).ok_or_else(|| Refused::NotBelow.into())
 }
 
-/// A name that nobody knew before.
+/// A random name of a temporary file, which nobody could guess.
 ///
 /// # Errors
 /// When the system has no random numbers.
 pub fn random_name() -> io::Result<String> {
     let mut bytes = [0; 8];
-    // So few bytes come at once.
+    // Up to 256 bytes always come at once.
     getrandom(&mut bytes, GetRandomFlags::empty())?;
     Ok(format!("{NEW}{:016x}", u64::from_ne_bytes(bytes)))
 }
@@ -252,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_replaced_whole_and_a_symlink_in_its_place_is_not_followed() {
+    fn write_replaces_a_symlink_and_keeps_its_target() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("other"), "mine").unwrap();
@@ -273,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_created_was_not_there() {
+    fn create_refuses_existing_names_and_dangling_symlinks() {
         let folder = tempfile::tempdir().unwrap();
         symlink("nowhere", folder.path().join("link")).unwrap();
         let dir = Dir::open(folder.path()).unwrap();
@@ -292,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_symlink_is_made_and_replaced_and_its_target_keeps_its_mode() {
+    fn mode_of_a_symlinks_target_is_not_changed() {
         let folder = tempfile::tempdir().unwrap();
         let dir = Dir::open(folder.path()).unwrap();
         fs::write(folder.path().join("file"), "").unwrap();
@@ -310,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_made_once_and_never_behind_a_symlink() {
+    fn make_dir_refuses_a_symlink_to_a_folder() {
         let folder = tempfile::tempdir().unwrap();
         symlink("/tmp", folder.path().join("link")).unwrap();
         fs::write(folder.path().join("file"), "").unwrap();
@@ -323,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_move_overwrites_nothing() {
+    fn rename_overwrites_nothing() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a"), "a").unwrap();
         fs::write(folder.path().join("b"), "b").unwrap();

@@ -122,7 +122,7 @@ pub(super) fn written(run: &RunRecord) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
     write(SUMMARY, serde_json::to_string_pretty(&run.summary).unwrap());
-    write(ENERGY_WH, reports::energy_text(&run.summary) + "\n");
+    write(ENERGY_WH, backend_reports::energy_text(&run.summary) + "\n");
     write(COMPLETION, serde_json::to_string(&run.completion.as_ref().unwrap()).unwrap());
     write(LOG, "said by the benchmark\n".to_owned());
     write(REPORT, "{}".to_owned());
@@ -149,7 +149,8 @@ pub(super) fn written(run: &RunRecord) -> tempfile::TempDir {
 
 /// A copy of real reports of the stacks.
 pub(super) fn real(name: &str) -> tempfile::TempDir {
-    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docker/reports/tests/reports");
+    let all =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docker/backend_reports/tests/reports");
     let folder = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(all.join(name)).unwrap() {
         let entry = entry.unwrap();

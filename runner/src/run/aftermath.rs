@@ -6,6 +6,7 @@ pub(super) mod output_file;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use backend_reports::Folder;
 use contract::{
     host_meter::HostMeter,
     output::{HOST_METER, SUMMARY, is_output},
@@ -14,7 +15,6 @@ use contract::{
 };
 use host::shell::shown_for_shell;
 use meter::{self, Recording, Served};
-use reports::Folder;
 use untrusted::{Found, Kind, Stamp};
 
 /// Folders in one another that a run may leave, earlier results among them.

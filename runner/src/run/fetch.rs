@@ -1,7 +1,7 @@
 //! A fetch, from the request to the exit code: a run that fills the cache and measures nothing.
 
 use anyhow::{anyhow, bail};
-use contract::Backend;
+use contract::{Backend, exit::of_signal};
 use engine;
 use host::{
     exit::Exit,
@@ -82,7 +82,7 @@ fn exit(over: &Over<'_>, engine: &str) -> Exit {
         say(&format!(
             "stopped by {name}; what was downloaded is kept, and the next fetch resumes it"
         ));
-        return Exit::Benchmark(u8::try_from(128 + signal).unwrap_or(u8::MAX));
+        return Exit::Benchmark(of_signal(signal));
     }
     match outcome::exit_code(engine, ended.code, *made, state) {
         Ok(0) => Exit::Success,

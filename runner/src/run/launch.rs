@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use backend_reports::Folder;
 use contract::{
-    folders::OTHERS,
+    exit::WRONG_MOUNTS,
     output::{self, Completion},
     summary::{CacheDelta, Summary},
 };
@@ -22,7 +23,6 @@ use hub::inventory::Inventory;
 use meter::{Meter, Recording};
 use plan::render::command_line;
 use report;
-use reports::Folder;
 use serde_json::json;
 
 use super::{
@@ -71,7 +71,9 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     let completion: Option<Completion> = read_json(results, output::COMPLETION)?;
     let code = state.exit_code().unwrap_or(ended.code);
     let different = match &list {
-        Some(list) if code == i32::from(OTHERS) && completion.is_none() => Some(list.different()),
+        Some(list) if code == i32::from(WRONG_MOUNTS) && completion.is_none() => {
+            Some(list.different())
+        }
         Some(_) if !made && is_missing(&ended.said) => Some(vec![]),
         _ => None,
     };

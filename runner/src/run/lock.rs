@@ -6,9 +6,9 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
+use backend_reports::Folder;
 use contract::output::LOCK;
 use host::paths::host_path::HostPath;
-use reports::Folder;
 use rustix::io::Errno;
 use untrusted::{Dir, Refused, Stamp, escape};
 

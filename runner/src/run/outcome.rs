@@ -1,6 +1,9 @@
 //! The verdict on a run by all the evidence: exit codes of engine clients lie.
 
-use contract::output::{COMPLETION, Completion, LOG, REPORT, SUMMARY};
+use contract::{
+    exit::of_signal,
+    output::{COMPLETION, Completion, LOG, REPORT, SUMMARY},
+};
 use host::{exit::Exit, process::Captured};
 use serde::Deserialize;
 
@@ -147,7 +150,7 @@ pub(super) fn verdict(run_id: &str, evidence: &Evidence) -> Verdict {
         }
         let name = signal_hook::low_level::signal_name(*signal).unwrap_or("a signal");
         return failed(
-            Exit::Benchmark(shell_code(128 + signal)),
+            Exit::Benchmark(of_signal(*signal)),
             format!("stopped by {name}; the benchmark is ended, and what it wrote is kept"),
         );
     }

@@ -6,6 +6,7 @@ mod unfinished;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
+use backend_reports::Folder;
 use contract::{Backend, previous::archive};
 use engine::{self, Engine};
 use host::{
@@ -19,7 +20,6 @@ use plan::{
     options::Settings,
     run_plan::{Pull, RunPlan},
 };
-use reports::Folder;
 
 use self::unfinished::remove_unfinished;
 use super::{Planned, lock::ResultsLock};

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use contract::{Backend, Flavour, PROBE};
+use contract::{
+    Backend, Flavour, PROBE,
+    probe::{Answer, Mount},
+};
 use engine::{self, Engine, EngineChoice};
 use host::{
     machine::Host,
@@ -16,31 +19,9 @@ use plan::{
     server::Server,
 };
 use rustix::fs::access;
-use serde::Deserialize;
 use untrusted::{Dir, escape, random_name};
 
 use super::Finding;
-
-/// What the entrypoint's probe says.
-#[derive(Debug, Deserialize)]
-struct Answer {
-    home: Home,
-    mounts: Vec<ProbedMount>,
-    native: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct Home {
-    path: String,
-    writable: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct ProbedMount {
-    path: String,
-    ok: bool,
-    error: Option<String>,
-}
 
 /// Runs the smoke image's probe with the mounts of the plan, and looks at what it left.
 pub(super) fn check(run: &Resolved, host: &Host, engine: &Engine) -> anyhow::Result<Finding> {
@@ -101,17 +82,18 @@ pub(super) fn check(run: &Resolved, host: &Host, engine: &Engine) -> anyhow::Res
 /// What the probe itself complains about.
 fn judge(answer: &Captured, needs_native: bool) -> Vec<String> {
     let Captured { code, stdout, stderr: _ } = answer;
-    let Ok(Answer { home, mounts, native }) = serde_json::from_str(stdout) else {
+    let Ok(Answer { home, mounts, native, .. }) = serde_json::from_str(stdout) else {
         return vec![format!(
             "the probe failed (exit code {code}) and said no more than: {}",
             answer.complaint()
         )];
     };
-    let closed = (!home.writable).then(|| format!("the home `{}` cannot be written", home.path));
-    let bad =
-        mounts.into_iter().filter(|mount| !mount.ok).map(|ProbedMount { path, error, .. }| {
-            format!("`{path}` cannot be written: {}", error.unwrap_or_default())
-        });
+    let closed = (!home.writable).then(|| {
+        format!("the home `{}` cannot be written", home.path.as_deref().unwrap_or("$HOME"))
+    });
+    let bad = mounts.into_iter().filter(|mount| !mount.ok).map(|Mount { path, error, .. }| {
+        format!("`{path}` cannot be written: {}", error.unwrap_or_default())
+    });
     let lacking = (needs_native && !native).then(|| {
         "the program was built without the `native` backend; `cargo xtask smoke --engine host` \
          builds the one that has it"

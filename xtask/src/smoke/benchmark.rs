@@ -8,13 +8,13 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use contract::{Backend, Flavour, argument, env, output, summary::Summary};
-use host::{atomic_file, output::terminal};
+use host::output::terminal;
 use serde::Deserialize;
 use untrusted::{Dir, Found};
 use xshell::Shell;
 
 use super::report::Run;
-use crate::process;
+use crate::{atomic_file, process};
 
 /// Variables of the caller that change a run, besides those of the contract.
 const REMOVED: [&str; 4] =

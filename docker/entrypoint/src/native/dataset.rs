@@ -13,7 +13,7 @@ use std::{fs::File, io, path::Path};
 use anyhow::{Context as _, bail, ensure};
 use contract::{
     argument::{COLUMN, DATASET, DATASET_CONFIG, NUM_SAMPLES, SPLIT},
-    rows::ENDINGS,
+    hub::data_files::EXTENSIONS,
 };
 use untrusted::Refused;
 
@@ -95,7 +95,7 @@ fn rows(
         }
     };
     let kind =
-        kind.with_context(|| format!("`{name}`: a file must end in .{}", ENDINGS.join(", .")))?;
+        kind.with_context(|| format!("`{name}`: a file must end in .{}", EXTENSIONS.join(", .")))?;
     if let Some(config) = config {
         bail!(
             "`{DATASET_CONFIG}={config}`: the dataset is a file, which has no configurations; leave it \

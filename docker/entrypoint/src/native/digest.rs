@@ -2,6 +2,7 @@
 
 use std::{fs::File, io, os::unix::fs::FileExt as _};
 
+use contract::hex;
 use sha2::{Digest as _, Sha256};
 
 /// Bytes that are read at a time.
@@ -26,7 +27,7 @@ pub(super) fn sha256(file: &File) -> io::Result<String> {
             Err(error) => return Err(error),
         }
     }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(digest.finalize()))
 }
 
 #[cfg(test)]

@@ -15,9 +15,9 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use backend_reports::report::Answer;
 use candle_core::quantized::gguf_file;
 use contract::argument::MAX_NEW_TOKENS;
-use reports::report::Answer;
 
 use self::{
     chat::Template,

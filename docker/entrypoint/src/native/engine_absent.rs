@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use anyhow::bail;
 
-use reports::report::Answer;
+use backend_reports::report::Answer;
 
 use super::{
     generation::{About, Asked, Length},

@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+pub use contract::exit::Usage;
+use contract::exit::{FAILED, USAGE};
+
 /// How the program ends. Scripts rely on the codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -20,8 +23,8 @@ impl Exit {
     pub const fn code(self) -> u8 {
         match self {
             Self::Success => 0,
-            Self::Failed => 1,
-            Self::Usage => 2,
+            Self::Failed => FAILED,
+            Self::Usage => USAGE,
             Self::Benchmark(code) => code,
         }
     }
@@ -32,15 +35,3 @@ impl From<Exit> for ExitCode {
         exit.code().into()
     }
 }
-
-/// An error in what the caller asked for. The program ends with [`Exit::Usage`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Usage(pub String);
-
-impl std::fmt::Display for Usage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Usage {}

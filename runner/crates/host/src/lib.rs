@@ -2,7 +2,6 @@
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
-pub mod atomic_file;
 pub mod environment;
 pub mod exit;
 pub mod gpus;

@@ -7,15 +7,15 @@ use std::{
     ffi::{OsStr, OsString},
     fs::File,
     io::{self, Read as _, Seek as _, Write as _},
-    os::unix::process::{CommandExt as _, ExitStatusExt as _},
+    os::unix::process::CommandExt as _,
     path::PathBuf,
-    process::{Command, ExitStatus},
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail};
-use contract::env;
+use contract::{env, exit::of_status};
 use rustix::{
     fs::{Access, MemfdFlags, access, memfd_create},
     process::{Pid, Signal, kill_process_group},
@@ -125,7 +125,7 @@ fn capture(
         );
     }
     Ok(Captured {
-        code: exit_code(child.wait().with_context(waiting)?.status),
+        code: of_status(child.wait().with_context(waiting)?.status).into(),
         stdout: written(stdout).with_context(waiting)?,
         stderr: written(stderr).with_context(waiting)?,
     })
@@ -255,11 +255,6 @@ fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
     std::env::split_paths(path)
         .map(|folder| folder.join(name))
         .find(|program| program.is_file() && access(program, Access::EXEC_OK).is_ok())
-}
-
-/// The exit code as a shell reports it: 128+n after signal n.
-pub fn exit_code(status: ExitStatus) -> i32 {
-    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1)
 }
 
 #[cfg(test)]

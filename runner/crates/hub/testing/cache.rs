@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use contract::hex;
 use serde_json::json;
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
@@ -91,7 +92,7 @@ impl Fixture {
     }
 
     fn blob(&self, repo: &str, text: &str, kept: Kept) -> (String, serde_json::Value) {
-        let sha256 = hex(&Sha256::digest(text));
+        let sha256 = hex::encode(Sha256::digest(text));
         if kept == Kept::Git {
             let etag = git_id(text.as_bytes());
             self.write(format!("{repo}/blobs/{etag}"), text);
@@ -112,7 +113,7 @@ impl Fixture {
             self.write(blob, text);
         } else {
             // The real name would take a chunker; any other 64 digits do.
-            let payload = hex(&Sha256::digest(format!("payload {text}")));
+            let payload = hex::encode(Sha256::digest(format!("payload {text}")));
             let shard = &payload[..2];
             entry["xet_hash"] = json!(payload);
             self.write("blobs/.huggingface-shared-blobs", "1\n");
@@ -153,9 +154,5 @@ impl Fixture {
 pub fn git_id(bytes: &[u8]) -> String {
     let digest =
         Sha1::new().chain_update(format!("blob {}\0", bytes.len())).chain_update(bytes).finalize();
-    hex(&digest)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(digest)
 }

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::Args;
-use contract::summary::DeviceKind;
+use contract::{rapl::ROOT, summary::DeviceKind};
 use host::gpus::Devices;
 use nvml_wrapper::Nvml;
 
@@ -81,7 +81,7 @@ impl Request {
             None => ("GPUs", (vec![], self.no_gpus.iter().cloned().collect())),
         };
         let gpus = Found { subject, gauges, refused };
-        let (gauges, refused) = rapl::gauges(&self.machine.root.join("sys/class/powercap"));
+        let (gauges, refused) = rapl::gauges(&self.machine.root.join(ROOT.trim_start_matches('/')));
         [gpus, Found { subject: "RAPL", gauges, refused }]
     }
 

@@ -1,12 +1,12 @@
 //! The numbers that are shown of a run, each with how it was come by and where it is from.
 
+use backend_reports::{EnergyNumbers, Numbers, RunNumbers, Trace, Traced};
 use contract::{
     Backend,
     host_meter::HostMeter,
     output::SUMMARY,
     summary::{DeviceKind, Measurement, Status},
 };
-use reports::{EnergyNumbers, Numbers, RunNumbers, Trace, Traced};
 use serde::Serialize;
 
 use super::record::RunRecord;

@@ -5,12 +5,12 @@ pub(crate) mod discovery;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail, ensure};
+use backend_reports::{Files, Folder, MOST_SECONDS, MOST_WATT_HOURS, Reading, json, summarize};
 use contract::{
     host_meter::{HostMeter, MeteredDevice},
     output::{COMPLETION, Completion, HOST_METER, LOG, REPORT, SUMMARY},
     summary::{Device, Summary},
 };
-use reports::{Files, Folder, MOST_SECONDS, MOST_WATT_HOURS, Reading, json, summarize};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 

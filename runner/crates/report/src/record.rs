@@ -3,9 +3,9 @@
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context as _;
+pub(crate) use backend_reports::{Details, Sourced};
+use backend_reports::{Folder, Numbers};
 use contract::{host_meter::HostMeter, output::Completion, summary::Summary};
-pub(crate) use reports::{Details, Sourced};
-use reports::{Folder, Numbers};
 
 /// What was read of some folders.
 #[derive(Debug, Clone, PartialEq, Default)]

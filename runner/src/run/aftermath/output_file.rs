@@ -2,7 +2,7 @@
 
 use std::io;
 
-use reports::Folder;
+use backend_reports::Folder;
 
 /// The entrypoint's own files have some kB. What is larger is something else.
 const MOST_BYTES: u64 = 16 << 20;

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use reports::Folder;
+use backend_reports::Folder;
 use untrusted::{Kind, NEW};
 
 /// Nothing takes so long to be written. A younger file may be another program's at work, such as a
@@ -45,7 +45,7 @@ mod tests {
         time::{Duration, SystemTime},
     };
 
-    use reports::Folder;
+    use backend_reports::Folder;
     use rustix::process::geteuid;
 
     use super::remove_unfinished;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use streams::Stream;
-use untrusted::Live;
+use untrusted::TerminalFilter;
 
 /// How long a pipe may stay open and silent after its program ended: something it started may
 /// hold it.
@@ -55,7 +55,7 @@ impl Pump {
             Stream::Err => io::stderr().is_terminal(),
         };
         match is_terminal {
-            true => Self::start(Shown { live: Live::default(), stream }),
+            true => Self::start(Shown { live: TerminalFilter::default(), stream }),
             false => Self::start(stream),
         }
     }
@@ -103,7 +103,7 @@ impl Pump {
 
 /// A terminal, which obeys only colours of what a benchmark says.
 struct Shown<W: Write> {
-    live: Live,
+    live: TerminalFilter,
     stream: W,
 }
 

@@ -4,11 +4,13 @@
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
 use anyhow::Context as _;
-use contract::folders::{Answer, KERNEL, LONGEST, MOST_SAMPLES, Sample, Told, ToldMount};
+use backend_reports::Folder;
+use contract::mounts::{
+    BOOT_ID, ExpectedMount, MAX_LIST_BYTES, MAX_SAMPLES, Mismatch, MountList, Sample,
+};
 use engine::Engine;
 use host::paths::host_path::HostPath;
 use plan::run_plan::{Cover, InputBy, RunPlan};
-use reports::Folder;
 use untrusted::{Dir, Found, Kind};
 
 /// Folders in one another that are looked into for files to compare.
@@ -38,8 +40,8 @@ impl<'a> List<'a> {
         };
         let mounts = mounts(plan).filter(|(_, target)| *target != contract::path::RESULTS);
         let mounts = mounts.map(|(source, target)| told(source, target, &plan.covers));
-        let kernel = fs::read_to_string(KERNEL).ok();
-        let told = Told { kernel, mounts: mounts.collect::<anyhow::Result<_>>()? };
+        let kernel = fs::read_to_string(BOOT_ID).ok();
+        let told = MountList { kernel, mounts: mounts.collect::<anyhow::Result<_>>()? };
         let text = serde_json::to_vec(&told)?;
         let writing = || format!("writing the list of mounts `{}`", results.shown(name));
         results.dir().write_new(name, &text).with_context(writing)?;
@@ -49,8 +51,8 @@ impl<'a> List<'a> {
     /// The folders that are others in the container, if it said so; the results folder if it did not
     /// find the list.
     pub(crate) fn different(&self) -> Vec<&HostPath> {
-        let answer = self.results.dir().read(self.name, LONGEST).ok();
-        let answer = answer.and_then(|text| serde_json::from_slice::<Answer>(&text).ok());
+        let answer = self.results.dir().read(self.name, MAX_LIST_BYTES).ok();
+        let answer = answer.and_then(|text| serde_json::from_slice::<Mismatch>(&text).ok());
         let results = vec![contract::path::RESULTS.to_owned()];
         let targets = answer.map_or(results, |answer| answer.different);
         mounts(self.plan)
@@ -74,7 +76,7 @@ fn mounts(plan: &RunPlan) -> impl Iterator<Item = (&HostPath, &str)> {
     own.chain(inputs.map(|input| (&input.source, input.target.as_str())))
 }
 
-fn told(source: &HostPath, target: &str, covers: &[Cover]) -> anyhow::Result<ToldMount> {
+fn told(source: &HostPath, target: &str, covers: &[Cover]) -> anyhow::Result<ExpectedMount> {
     let path = source.as_path();
     let data = fs::metadata(path).with_context(|| format!("looking at `{source}`"))?;
     let samples = if data.is_dir() {
@@ -87,7 +89,7 @@ fn told(source: &HostPath, target: &str, covers: &[Cover]) -> anyhow::Result<Tol
         vec![Sample { path: String::new(), file: Some((data.len(), data.mtime())) }]
     };
     let target = target.to_owned();
-    Ok(ToldMount { target, device: data.dev(), inode: data.ino(), samples })
+    Ok(ExpectedMount { target, device: data.dev(), inode: data.ino(), samples })
 }
 
 /// Some of what is in a folder, files that are not `covered` before all.
@@ -100,15 +102,15 @@ fn samples(folder: &Path, is_covered: impl Fn(&str) -> bool) -> Vec<Sample> {
             let Some(path) = path.to_str().filter(|path| !is_covered(path)) else { return false };
             let path = path.to_owned();
             match stamp.kind {
-                Kind::File if files.len() < MOST_SAMPLES => {
+                Kind::File if files.len() < MAX_SAMPLES => {
                     files.push(Sample { path, file: Some((stamp.size, stamp.modified.0)) });
                 }
-                Kind::Folder if folders.len() < MOST_SAMPLES => {
+                Kind::Folder if folders.len() < MAX_SAMPLES => {
                     folders.push(Sample { path, file: None });
                 }
                 _ => {}
             }
-            files.len() < MOST_SAMPLES
+            files.len() < MAX_SAMPLES
         });
     }
     if files.is_empty() { folders } else { files }

@@ -13,9 +13,10 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use contract::exit::of_status;
 use host::{
     output::terminal,
-    process::{self, exit_code, signals, starting},
+    process::{self, signals, starting},
     shell::CommandLine,
 };
 use plan::run_plan::RunPlan;
@@ -169,7 +170,7 @@ impl Running {
         drop(events);
         let [_, said] = pumps.map(Pump::finish);
         Ok(Ended {
-            code: exit_code(status),
+            code: of_status(status).into(),
             signal: stopping.signal,
             killed: stopping.kills > 0,
             said,

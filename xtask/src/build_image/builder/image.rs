@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::label;
+use contract::{hex, label};
 use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{

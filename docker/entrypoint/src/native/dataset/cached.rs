@@ -5,7 +5,7 @@ use std::{io, path::Path};
 use anyhow::{Context as _, bail, ensure};
 use contract::{
     argument::{DATASET_CONFIG, SPLIT},
-    rows,
+    hub::data_files,
 };
 
 use super::{super::hub, Column, Kind, read};
@@ -28,12 +28,16 @@ pub(super) fn column(
     let snapshot = hub::snapshot("datasets", id, &download, cache)?;
     let shown = snapshot.path.display();
     let mut files = snapshot.files().with_context(|| format!("reading the snapshot `{shown}`"))?;
-    files.retain(|name| rows::has_rows(name));
-    ensure!(!files.is_empty(), "`{shown}` has no file that ends in .{}", rows::ENDINGS.join(", ."));
-    if let Some(missing) = rows::incomplete(&files) {
+    files.retain(|name| data_files::is_data_file(name));
+    ensure!(
+        !files.is_empty(),
+        "`{shown}` has no file that ends in .{}",
+        data_files::EXTENSIONS.join(", .")
+    );
+    if let Some(missing) = data_files::missing_shards(&files) {
         bail!("{missing}; download all of it");
     }
-    let named = rows::only_split(&files).map_err(anyhow::Error::msg)?;
+    let named = data_files::single_split(&files).map_err(anyhow::Error::msg)?;
     let card = match snapshot.open(CARD).and_then(|card| untrusted::bytes(card, LARGEST)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => vec![],
         card => card.with_context(|| format!("reading its `{CARD}`"))?,

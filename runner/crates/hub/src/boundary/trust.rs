@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use contract::env;
+use contract::{env, hex};
 use host::{exit::Usage, machine::Host};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -167,7 +167,7 @@ fn record_file(path: &Path, host: &Host) -> Option<PathBuf> {
     let state = named.filter(|folder| folder.is_absolute());
     let state = state.or_else(|| Some(host.home.as_ref()?.join(".local/state")))?;
     let digest = Sha256::digest(path.as_os_str().as_bytes());
-    let name: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = hex::encode(&digest[..8]);
     Some(state.join("aienergyscore/hub").join(format!("{name}.json")))
 }
 

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use contract::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use untrusted::{Dir, Kind, NEW};
@@ -40,8 +41,7 @@ pub fn file(base: &Path, hub: &Path, folder: &str) -> PathBuf {
 /// Where the memories of all repos are.
 fn folder(base: &Path, hub: &Path) -> PathBuf {
     let hub: [u8; 32] = Sha256::digest(hub.as_os_str().as_bytes()).into();
-    let hub: String = hub[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    base.join("aienergyscore/verified").join(hub)
+    base.join("aienergyscore/verified").join(hex::encode(&hub[..8]))
 }
 
 /// Removes the memories of repos that this Hub cache has no more: it has those in `folders`.

@@ -2,6 +2,7 @@
 
 use std::{ffi::OsStr, fmt, os::unix::ffi::OsStrExt as _};
 
+use contract::hex;
 pub use contract::hub::is_of_system;
 use serde::Serialize;
 
@@ -85,8 +86,8 @@ impl Digest {
     /// The digest that `name` spells; anything else is another server's and cannot be checked.
     pub fn of_name(name: &[u8]) -> Option<Self> {
         match name.len() {
-            64 => bytes(name).map(Self::Sha256),
-            40 => bytes(name).map(Self::Git),
+            64 => hex::decode(name).map(Self::Sha256),
+            40 => hex::decode(name).map(Self::Git),
             _ => None,
         }
     }
@@ -98,27 +99,13 @@ impl fmt::Display for Digest {
             Self::Sha256(bytes) => bytes,
             Self::Git(bytes) => bytes,
         };
-        bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex::encode(bytes))
     }
-}
-
-/// `N` bytes of twice as many lower-case hexadecimal digits.
-fn bytes<const N: usize>(hex: &[u8]) -> Option<[u8; N]> {
-    let digit = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    };
-    let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    (hex.len() == 2 * N).then_some(bytes)
 }
 
 /// Whether `name` is a commit, as folders below `snapshots/` are named.
 pub fn is_commit(name: &str) -> bool {
-    bytes::<20>(name.as_bytes()).is_some()
+    hex::decode::<20>(name.as_bytes()).is_some()
 }
 
 /// What a file in a repo's `blobs` is, by its name.
@@ -192,7 +179,7 @@ pub fn is_umask_probe(name: &OsStr) -> bool {
 /// What comes before `.<8hex>`, with which a client makes a name its own.
 fn before_unique(name: &[u8]) -> Option<&[u8]> {
     let dot = name.iter().rposition(|byte| *byte == b'.')?;
-    bytes::<4>(&name[dot + 1..]).map(|_| &name[..dot])
+    hex::decode::<4>(&name[dot + 1..]).map(|_| &name[..dot])
 }
 
 /// `tmpXXXXXXXX`, as Python's `tempfile` names folders.

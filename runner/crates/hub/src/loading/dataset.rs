@@ -1,6 +1,6 @@
 //! Whether a dataset can be read, as far as the names and ends of its files tell.
 
-use contract::{Backend, rows};
+use contract::{Backend, hub::data_files};
 
 use super::{
     content::Content,
@@ -24,18 +24,18 @@ pub fn folder(files: &impl Files, backend: Backend, is_cached: bool) -> Verdict 
         ));
     }
     let mut rows = files.names();
-    rows.retain(|name| rows::has_rows(name) && files.look(name).is_there());
+    rows.retain(|name| data_files::is_data_file(name) && files.look(name).is_there());
     if rows.is_empty() {
         // The library reads other kinds of files, too.
         let other = |name: &String| base(name).rsplit_once('.').is_some_and(|(_, end)| end != "md");
         let others = !is_cached && files.names().iter().filter(|name| is_seen(name)).any(other);
         return if others { Ok(vec![]) } else { Err(no_rows()) };
     }
-    if let Some(missing) = rows::incomplete(&rows) {
+    if let Some(missing) = data_files::missing_shards(&rows) {
         return Err(Fault::absent(missing));
     }
     if is_native {
-        rows::only_split(&rows).map_err(Fault::said)?;
+        data_files::single_split(&rows).map_err(Fault::said)?;
     } else if !is_cached {
         one_kind(&rows)?;
     }
@@ -51,7 +51,7 @@ pub fn folder(files: &impl Files, backend: Backend, is_cached: bool) -> Verdict 
 }
 
 fn no_rows() -> Fault {
-    Fault::absent(format!("no file that ends in .{}", rows::ENDINGS.join(", .")))
+    Fault::absent(format!("no file that ends in .{}", data_files::EXTENSIONS.join(", .")))
 }
 
 /// Checks the file of rows `name`.
@@ -88,7 +88,7 @@ fn one_kind(names: &[String]) -> Result<(), Fault> {
         .iter()
         .filter_map(end)
         // A JSON file beside others may be about the dataset.
-        .filter(|end| end != "json" && rows::ENDINGS.contains(&end.as_str()))
+        .filter(|end| end != "json" && data_files::EXTENSIONS.contains(&end.as_str()))
         .collect();
     kinds.sort();
     kinds.dedup();

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use backend_reports::{Folder, Trace, json};
 use contract::{
     output::{HOST_METER, SUMMARY},
     summary::{DeviceKind, Status, Tracked},
 };
-use reports::{Folder, Trace, json};
 use serde_json::Value;
 
 use super::{Drawn, Figure, Figures, PHASES};

@@ -2,10 +2,10 @@
 
 use std::{fs, os::unix::net::UnixListener, path::Path};
 
+use backend_reports::Folder;
 use contract::output::{COMPLETION, HOST_METER, REPORT, SUMMARY};
 use host::testing::broken;
 use proptest::prelude::*;
-use reports::Folder;
 
 use super::read_all;
 use crate::{

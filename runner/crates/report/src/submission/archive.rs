@@ -6,6 +6,7 @@ use std::{
     io::{Cursor, Write as _},
 };
 
+use contract::hex;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
@@ -46,7 +47,7 @@ pub(super) fn pack(runs: &[Packed<'_>], class: Option<ModelClass>) -> anyhow::Re
         let mut listed = vec![];
         for LogFile { name, bytes } in *files {
             let path = format!("{folder}{name}");
-            let digest = hex(&Sha256::digest(bytes));
+            let digest = hex::encode(Sha256::digest(bytes));
             zip.start_file(&*path, options)?;
             zip.write_all(bytes)?;
             writeln!(sums, "{digest}  {path}")?;
@@ -85,10 +86,6 @@ pub(super) fn pack(runs: &[Packed<'_>], class: Option<ModelClass>) -> anyhow::Re
         zip.write_all(text.as_bytes())?;
     }
     Ok(zip.finish()?.into_inner())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
+use backend_reports::{CONFIG, Folder, json};
 use contract::{
     output::{ENERGY_WH, RECORD, REPORT, is_output},
     summary::Summary,
 };
-use reports::{CONFIG, Folder, json};
 use serde_json::Value;
 use untrusted::{Found, Kind, Refused};
 
@@ -48,7 +48,7 @@ impl Evidence {
     pub(super) fn read(folder: &Folder) -> anyhow::Result<Self> {
         Ok(Self {
             files: outputs(folder)?,
-            remade: reports::read(folder).map_err(|error| format!("{error:#}")),
+            remade: backend_reports::read(folder).map_err(|error| format!("{error:#}")),
             // What cannot be read tells nothing; why not is among the doubts.
             told: [RECORD, CONFIG, REPORT]
                 .map(|name| (name, json::read(folder, name).ok().flatten().unwrap_or_default())),

@@ -5,12 +5,12 @@
 
 use std::path::PathBuf;
 
+use backend_reports::energy_text;
 use contract::{
     Backend,
     output::{COMPLETION, ENERGY_WH, LOG, REPORT, SUMMARY},
     summary::{DeviceKind, Run, Status, Summary},
 };
-use reports::energy_text;
 
 use super::{
     super::{

@@ -6,6 +6,7 @@
 //! truncation and batches of one prompt in both, and the scenario takes the likeliest token.
 //! Reasoning is a task of its own in index.md.
 
+use backend_reports::CONFIG;
 use contract::{
     Backend,
     argument::{
@@ -15,7 +16,6 @@ use contract::{
     output::{RECORD, REPORT},
     summary::Run,
 };
-use reports::CONFIG;
 use serde_json::{Value, json};
 
 use super::{super::plain::plain, evidence::Evidence, rule::Rule};

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use contract::hex;
 use hub::testing::{COMMIT, Fixture, Kept, git_id};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
@@ -10,10 +11,6 @@ use super::{Details, Finding, Problem, Scope, Severity, everything, verified};
 
 const TEXT: &str = "weights";
 const REPO: &str = "models--org--m";
-
-fn hex(bytes: impl AsRef<[u8]>) -> String {
-    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// The blob `name` with [`TEXT`], a link to it, and the list of its commit.
 fn served(fixture: &Fixture, name: &str, entry: &str) {
@@ -36,10 +33,10 @@ fn is_mendable(finding: &Finding) -> bool {
 
 #[test]
 fn files_of_servers_beside_the_hub_are_sound() {
-    let sha1 = hex(Sha1::digest(TEXT));
+    let sha1 = hex::encode(Sha1::digest(TEXT));
     let git = git_id(TEXT.as_bytes());
-    let sha256 = hex(Sha256::digest(TEXT));
-    let in_git = hex(Sha256::digest(format!("blob {}\0{TEXT}", TEXT.len())));
+    let sha256 = hex::encode(Sha256::digest(TEXT));
+    let in_git = hex::encode(Sha256::digest(format!("blob {}\0{TEXT}", TEXT.len())));
     for name in [&sha1, &git, &sha256, &in_git] {
         for id in [&sha1, &git, &sha256, &in_git] {
             let fixture = Fixture::empty();

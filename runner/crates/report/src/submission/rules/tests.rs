@@ -1,11 +1,11 @@
 //! Runs that may be submitted, and each thing that excludes one.
 
+use backend_reports::{CONFIG, energy_text};
 use contract::{
     Backend,
     output::{COMPLETION, ENERGY_WH, LOG, RECORD, REPORT, SUMMARY},
     summary::{DeviceKind, Status},
 };
-use reports::{CONFIG, energy_text};
 use serde_json::{Value, json};
 
 use super::{Evidence, Rule, between, judge};

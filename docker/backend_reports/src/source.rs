@@ -1,0 +1,6 @@
+//! Files of a results folder, their JSON, and values in it with their paths.
+
+pub(crate) mod files;
+pub(crate) mod folder;
+pub mod json;
+pub(crate) mod node;

@@ -1,0 +1,5 @@
+//! How energy is counted on both sides.
+
+pub mod clock;
+pub(crate) mod device;
+pub mod rapl;
