@@ -15,13 +15,10 @@ mod engine;
 mod generation;
 mod hub;
 mod prompts;
+mod rapl;
 mod snapshot;
 
-use std::{
-    ffi::OsString,
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{path::Path, time::Instant};
 
 use anyhow::Context as _;
 use contract::{
@@ -39,6 +36,7 @@ use reports::{
     report::{Answer, Config, Report, Totals},
 };
 
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 use untrusted::escape;
 
@@ -50,9 +48,8 @@ use self::{
 };
 use crate::{
     arguments::{self, Settings},
-    clock,
-    failure::Usage,
-    rapl,
+    environment::Environment,
+    exit::Usage,
 };
 
 /// Failed prompts of which the notes say why.
@@ -64,15 +61,11 @@ const WARM_UP: u32 = 2;
 /// Likeliest tokens that are sampled from, unless told otherwise: as transformers has it.
 const TOP_K_UNASKED: usize = 50;
 
-/// Runs the benchmark and leaves its report in `results`.
-pub(crate) fn run(
-    args: &[String],
-    results: PathBuf,
-    variable: impl Fn(&str) -> Option<OsString>,
-) -> anyhow::Result<()> {
+/// Runs the benchmark and writes its report to the results folder.
+pub(crate) fn run(args: &[String], environment: &Environment) -> anyhow::Result<()> {
     let settings = arguments::parse(args, Backend::Native).map_err(Usage)?;
     let asked = asked(&settings)?;
-    let cache = hub::cache(variable)?;
+    let cache = hub::cache(environment)?;
     let model = settings.text(MODEL).unwrap_or_default();
     let file = hub::find(model, &cache)?;
     let dataset = settings.text(DATASET);
@@ -112,7 +105,7 @@ pub(crate) fn run(
     engine.begin_again();
 
     let mut meter = rapl::Meter::start(Path::new(contract::rapl::ROOT));
-    let from = clock::now();
+    let from = monotonic_seconds();
     let mut answers = Vec::with_capacity(prompts.texts.len());
     let mut failures = vec![];
     for (index, prompt) in prompts.texts.iter().enumerate() {
@@ -128,7 +121,7 @@ pub(crate) fn run(
         println!("{}", progress(index + 1, prompts.texts.len(), &answer));
         answers.push(answer);
     }
-    let phase = Phase { name: host_meter::PROMPTS.to_owned(), from, to: clock::now() };
+    let phase = Phase { name: host_meter::PROMPTS.to_owned(), from, to: monotonic_seconds() };
     let energy = meter.finish();
 
     let totals = Totals::of(&answers, failures.len() as u64);
@@ -153,7 +146,14 @@ pub(crate) fn run(
         notes,
         prompts: answers,
     };
-    Folder::open(results)?.write(output::REPORT, &serde_json::to_string_pretty(&report)?)
+    Folder::open(environment.results_folder())?
+        .write(output::REPORT, &serde_json::to_string_pretty(&report)?)
+}
+
+/// Seconds of `CLOCK_MONOTONIC`, which a container shares with its host.
+fn monotonic_seconds() -> f64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec as f64 + now.tv_nsec as f64 / 1e9
 }
 
 /// What came of a prompt: an answer, or why it cannot be read. Other errors are the run's.

@@ -1,7 +1,6 @@
 //! Finds the model's file: a path, or a repository in the Hub cache. Never asks the network.
 
 use std::{
-    ffi::OsString,
     fs::File,
     io,
     path::{Path, PathBuf},
@@ -12,6 +11,7 @@ use contract::{argument::MODEL, env};
 use untrusted::{Kind, Refused};
 
 use super::snapshot::Snapshot;
+use crate::environment::Environment;
 
 /// Why a file that the user sees may be missing, and what to do.
 const SEES: &str = "a container sees only its mounts: use a repo of the Hub cache (ORG/REPO), give \
@@ -29,8 +29,8 @@ pub(crate) struct ModelFile {
 }
 
 /// The Hub cache by the Hub client's rules; an empty variable counts as unset.
-pub(crate) fn cache(variable: impl Fn(&str) -> Option<OsString>) -> anyhow::Result<PathBuf> {
-    let set = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+pub(crate) fn cache(environment: &Environment) -> anyhow::Result<PathBuf> {
+    let set = |name| environment.get(name).map(PathBuf::from);
     if let Some(cache) = set(env::HF_HUB_CACHE) {
         return Ok(cache);
     }
@@ -158,7 +158,7 @@ mod tests {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
     use tempfile::TempDir;
 
-    use super::{cache, find};
+    use super::{Environment, cache, find};
 
     const COMMIT: &str = "0123456789012345678901234567890123456789";
 
@@ -188,12 +188,10 @@ mod tests {
             (&[("HOME", "/u")], "/u/.cache/huggingface/hub"),
         ];
         for (variables, expected) in cases {
-            let value = |name: &str| {
-                variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())
-            };
-            assert_eq!(cache(value).unwrap(), PathBuf::from(expected));
+            let environment = variables.iter().copied().collect();
+            assert_eq!(cache(&environment).unwrap(), PathBuf::from(expected));
         }
-        assert!(cache(|_| None).is_err());
+        assert!(cache(&Environment::default()).is_err());
     }
 
     #[test]

@@ -86,7 +86,8 @@ fn report(path: &Path, prompts: &[&str]) -> anyhow::Result<serde_json::Value> {
         "scenario.generate_kwargs.max_new_tokens=2".to_owned(),
         format!("scenario.num_samples={}", prompts.len()),
     ];
-    native::run(&args, folder.path().to_owned(), |_| Some(folder.path().into()))?;
+    let variables = ["RESULTS_DIR", "HF_HUB_CACHE"].map(|name| (name, folder.path()));
+    native::run(&args, &variables.into_iter().collect())?;
     let report = fs::read(folder.path().join("benchmark_report.json")).unwrap();
     Ok(serde_json::from_slice(&report).unwrap())
 }
