@@ -1,5 +1,5 @@
-//! Parses the benchmark's arguments into typed, complete settings, for every backend. No argument is
-//! silently ignored.
+//! Parses the benchmark's arguments into typed, complete settings, for every backend. No argument
+//! is silently ignored.
 
 mod rules;
 mod settings;
@@ -149,8 +149,8 @@ fn apply<'a>(settings: &mut Settings, text: &'a str) -> Result<&'a str, String> 
     Ok(name)
 }
 
-/// Whether a line of a configuration applies to `backend`. `native` has built-in prompts, so it takes no
-/// dataset from there.
+/// Whether a line of a configuration applies to `backend`. `native` has built-in prompts, so it
+/// takes no dataset from there.
 fn applies(backend: Backend, line: &str) -> bool {
     let key = argument::split(line).and_then(|(name, _)| argument::find(name));
     key.is_none_or(|key| {

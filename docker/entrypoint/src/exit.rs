@@ -31,8 +31,8 @@ pub(crate) fn report(error: &anyhow::Error) -> u8 {
     if error.is::<Usage>() { USAGE } else { FAILED }
 }
 
-/// Prints one line to standard error, with control characters escaped. Unlike `eprintln!`, it neither
-/// panics when the reader is gone nor blocks when it is asleep.
+/// Prints one line to standard error, with control characters escaped. Unlike `eprintln!`, it
+/// neither panics when the reader is gone nor blocks when it is asleep.
 pub(crate) fn say(line: &str) {
     let _ = Stream::Err.write_within(format!("{}\n", escape(line)).as_bytes(), PATIENCE);
 }

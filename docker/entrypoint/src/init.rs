@@ -1,6 +1,6 @@
-//! The init process of a container: forwards signals and reaps zombies, while a child process that runs
-//! this program again does the work. The engines' own `--init` is not used, because Docker and Podman
-//! need a separately installed program for it.
+//! The init process of a container: forwards signals and reaps zombies, while a child process that
+//! runs this program again does the work. The engines' own `--init` is not used, because Docker and
+//! Podman need a separately installed program for it.
 
 use std::{
     ffi::OsString,
@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn exit_code_is_the_childs_and_128_plus_the_signal() {
-        // Waiting for every child would take those of other tests, so the test runs in its own process.
+        // Waiting for every child would take those of other tests, so the test runs in its own
+        // process.
         if std::env::var_os("AS_FIRST_PROCESS").is_some() {
             let script = |text: &str| supervise(Command::new("sh").args(["-c", text])).unwrap();
             assert_eq!(script("exit 7"), 7);

@@ -115,8 +115,8 @@ fn load(file: &ModelFile, generation: GenerationConfig) -> anyhow::Result<Engine
     Ok(engine)
 }
 
-/// Generates one whole answer and some short ones, like the Python stacks, so that the measurement does
-/// not include the start of threads and the first use of memory.
+/// Generates one whole answer and some short ones, like the Python stacks, so that the measurement
+/// does not include the start of threads and the first use of memory.
 fn warm_up(engine: &mut Engine, prompts: &[String], short_answers: u64) -> anyhow::Result<()> {
     let short = Length { min: WARM_UP_TOKENS, max: WARM_UP_TOKENS };
     for prompt in prompts {

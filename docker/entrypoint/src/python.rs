@@ -1,4 +1,5 @@
-//! The Python stacks of an image (optimum-benchmark and ai_energy_benchmarks), and how they are started.
+//! The Python stacks of an image (optimum-benchmark and ai_energy_benchmarks), and how they are
+//! started.
 
 use std::{
     env,
@@ -18,8 +19,8 @@ use crate::{arguments::Settings, environment::Environment};
 /// Folders that Python imports packages from.
 const PYTHONPATH: &str = "PYTHONPATH";
 
-/// Keeps Python and its child processes from importing packages of the working directory (Python 3.11
-/// and later). That is the results folder, which an earlier run could write to.
+/// Keeps Python and its child processes from importing packages of the working directory (Python
+/// 3.11 and later). That is the results folder, which an earlier run could write to.
 const PYTHONSAFEPATH: &str = "PYTHONSAFEPATH";
 
 /// Configuration file that codecarbon 3.0.8 reads in the working directory. An earlier run may have
@@ -55,8 +56,8 @@ impl Stacks {
     /// The command that runs `settings` in the folder `results`.
     ///
     /// # Errors
-    /// When the stacks would load something in `results` instead of the model or dataset of the Hub, or as
-    /// codecarbon's configuration.
+    /// When the stacks would load something in `results` instead of the model or dataset of the
+    /// Hub, or as codecarbon's configuration.
     pub(crate) fn run(&self, settings: &Settings, results: &Path) -> Result<Command, String> {
         for key in [MODEL, DATASET] {
             // The stacks' libraries prefer a local folder of that name to the Hub.

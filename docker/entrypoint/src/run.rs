@@ -31,7 +31,8 @@ use crate::{
 /// More threads than this slow the `native` backend down: they wait for each other.
 const MOST_THREADS: usize = 8;
 
-/// Linux starts no program with an argument of this many bytes or more: 32 pages, with a final zero.
+/// Linux starts no program with an argument of this many bytes or more: 32 pages, with a final
+/// zero.
 const LONGEST_ARGUMENT: usize = 128 * 1024;
 
 /// Number of threads of the `native` backend's inference library.
@@ -109,9 +110,9 @@ fn benchmark(args: Vec<String>, results: &Folder, environment: &Environment) -> 
     }
 }
 
-/// How many threads compute. One processor is left free: the threads synchronise after every matrix,
-/// and wait for one that another program has preempted. Measured with SmolLM2-135M on two processors
-/// beside one busy program: 26 to 35 tokens/s with one thread, 5 to 7 with two.
+/// How many threads compute. One processor is left free: the threads synchronise after every
+/// matrix, and wait for one that another program has preempted. Measured with SmolLM2-135M on two
+/// processors beside one busy program: 26 to 35 tokens/s with one thread, 5 to 7 with two.
 fn threads(processors: usize) -> usize {
     processors.saturating_sub(1).max(1)
 }

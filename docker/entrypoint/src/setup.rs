@@ -18,8 +18,8 @@ use crate::{
 
 /// Disables core dumps of this process and its children: memory may hold a token or a password.
 pub(crate) fn disable_core_dumps() {
-    // A soft limit of 0 still pipes dumps to a collector, 1 does not (Linux, `fs/coredump.c`). A hard
-    // limit of 0 could not be raised to 1. Lowering a limit cannot fail.
+    // A limit of 0 still pipes dumps to a collector, 1 does not (Linux, `fs/coredump.c`). This fails
+    // only for an unprivileged process with a hard limit of 0, which it cannot raise.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(1), maximum: Some(1) });
 }
 

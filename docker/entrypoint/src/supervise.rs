@@ -1,5 +1,5 @@
-//! Runs a program as a child process: copies its output, passes signals on, and kills what it leaves
-//! running.
+//! Runs a program as a child process: copies its output, passes signals on, and kills what it
+//! leaves running.
 
 mod events;
 
@@ -22,7 +22,6 @@ use rustix::{
     io::Errno,
     process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid},
 };
-
 use streams::Stream;
 
 pub(crate) use self::events::Event;
@@ -37,8 +36,8 @@ const SUPERVISOR_GONE: u8 = 143;
 /// Time between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How long readers have after a signal, and how long a stream may stay open after the program exited:
-/// its children may hold the stream, or nobody may read what it wrote.
+/// How long readers have after a signal, and how long a stream may stay open after the program
+/// exited: its children may hold the stream, or nobody may read what it wrote.
 const STREAM_GRACE: Duration = Duration::from_secs(1);
 
 /// How a program ended.
@@ -58,8 +57,8 @@ struct Sinks<O, E> {
     log: Option<File>,
 }
 
-/// Runs `command` until it exits, a signal comes, or the supervisor is gone. `what` names the command in
-/// messages.
+/// Runs `command` until it exits, a signal comes, or the supervisor is gone. `what` names the
+/// command in messages.
 pub(crate) fn run(
     command: Command,
     what: &str,
@@ -103,20 +102,20 @@ where
     report_exit(child, sender.clone())?;
     let mut child =
         command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).process_group(0).spawn()?;
-    // It holds the write ends of the pipes open.
+    // The command holds the write ends of the pipes, so the streams would stay open.
     drop(command);
-    let group = Pid::from_child(&child);
+    let id = Pid::from_child(&child);
     // The thread waits for the PID, so it still receives.
-    let _ = started.send(group);
+    let _ = started.send(id);
 
-    let mut child_group = Group { id: group, grace, cause: None, kill_at: None, open_streams: 2 };
-    child_group.wait_for_exit(events);
+    let mut group = Group { id, grace, cause: None, kill_at: None, open_streams: 2 };
+    group.wait_for_exit(events);
     // The child is not reaped yet, so its id still names this group.
-    child_group.wait_for_streams(events);
-    child_group.kill(Signal::KILL);
-    child_group.wait_for_streams(events);
+    group.wait_for_streams(events);
+    group.kill(Signal::KILL);
+    group.wait_for_streams(events);
     let code = exit_code(child.wait()?);
-    Ok(Outcome { code, cause: child_group.cause })
+    Ok(Outcome { code, cause: group.cause })
 }
 
 /// The running child and its process group.
@@ -187,8 +186,8 @@ fn report_exit(child: Receiver<Pid>, events: Sender<Event>) -> io::Result<()> {
     Ok(())
 }
 
-/// Copies everything written to the returned pipe to `log` and `to`. A target that fails is dropped, so
-/// that the program does not stall because nobody reads its output.
+/// Copies everything written to the returned pipe to `log` and `to`. A target that fails is
+/// dropped, so that the program does not stall because nobody reads its output.
 fn copy(
     to: impl Write + Send + 'static,
     log: Arc<Mutex<Option<File>>>,

@@ -30,8 +30,8 @@ const NEEDS: [(&str, &str); 7] = [
     ("backend.torch_compile_config", TORCH_COMPILE),
 ];
 
-/// Sets the defaults that depend on other arguments, and returns every violated rule. `given` are the
-/// names on the command line.
+/// Sets the defaults that depend on other arguments, and returns every violated rule. `given` are
+/// the names on the command line.
 pub(super) fn complete(settings: &mut Settings, given: &[&str]) -> Vec<String> {
     let mut faults = Vec::new();
     if settings.get(MODEL).is_none() {
@@ -93,8 +93,8 @@ fn names_of(settings: &Settings, tree: &str) -> Vec<String> {
     keys.into_iter().flat_map(|keys| keys.keys()).map(|key| format!("{tree}.{key}")).collect()
 }
 
-/// Sets the minimum and maximum length of an answer. Like in optimum-benchmark, one of them sets the other,
-/// unless the model reasons and ends its answers itself.
+/// Sets the minimum and maximum length of an answer. Like in optimum-benchmark, one of them sets
+/// the other, unless the model reasons and ends its answers itself.
 fn lengths(settings: &mut Settings, faults: &mut Vec<String>) {
     let reasons = reasons(settings);
     let (min, max) = (settings.number(MIN_NEW_TOKENS), settings.number(MAX_NEW_TOKENS));

@@ -81,8 +81,8 @@ fn entries(inside: &str) -> Option<Vec<&str>> {
     if inside.trim().is_empty() { Some(Vec::new()) } else { parts(inside, ',') }
 }
 
-/// Splits at every `separator` outside of quotes and brackets. None if one is not closed, or brackets are
-/// nested too deeply.
+/// Splits at every `separator` outside of quotes and brackets. None if one is not closed, or
+/// brackets are nested too deeply.
 fn parts(text: &str, separator: char) -> Option<Vec<&str>> {
     let (mut parts, mut start, mut open, mut quote) = (Vec::new(), 0, Vec::new(), None);
     let mut characters = text.char_indices();

@@ -1,4 +1,5 @@
-//! `fetch`: downloads the model and the dataset of a benchmark into the Hub cache, under supervision.
+//! `fetch`: downloads the model and the dataset of a benchmark into the Hub cache, under
+//! supervision.
 
 use std::process::Command;
 

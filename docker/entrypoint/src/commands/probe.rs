@@ -1,5 +1,5 @@
-//! `probe`: tests the mounts of a container by writing to them, and tells whether this build has the
-//! `native` backend.
+//! `probe`: tests the mounts of a container by writing to them, and tells whether this build has
+//! the `native` backend.
 
 use std::io::{self, Read as _, Seek as _, Write as _};
 
@@ -39,8 +39,8 @@ struct Mount {
     owner_uid: Option<u32>,
 }
 
-/// Tests `folders` and the home, prints the findings as one JSON object and returns the exit code. `leave`
-/// names a file to leave in each folder.
+/// Tests `folders` and the home, prints the findings as one JSON object and returns the exit code.
+/// `leave` names a file to leave in each folder.
 pub(super) fn run(
     folders: &[String],
     leave: Option<&str>,

@@ -1,5 +1,5 @@
-//! `reclaim`: changes the owner of a folder's entries to the user. It runs as root in a container of its
-//! own, follows no symlink, and stays in the folder and on its file system.
+//! `reclaim`: changes the owner of a folder's entries to the user. It runs as root in a container
+//! of its own, follows no symlink, and stays in the folder and on its file system.
 
 use std::{
     ffi::OsStr,
@@ -24,7 +24,8 @@ pub(super) fn run(request: &Request, list: impl Read) -> anyhow::Result<u8> {
     Ok(if answer.failed.is_empty() { 0 } else { FAILED })
 }
 
-/// Changes owners as requested. `list` is read to its end first, so a truncated one changes nothing.
+/// Changes owners as requested. `list` is read to its end first, so a truncated one changes
+/// nothing.
 fn reclaim(request: &Request, mut list: impl Read) -> anyhow::Result<Answer> {
     let mut bytes = Vec::new();
     if request.listed {
@@ -72,8 +73,8 @@ fn is_elsewhere(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || Refused::of(error) == Some(Refused::OtherFileSystem)
 }
 
-/// Gives the entry to the user if it has one of the requested owners, and returns whether it had. The
-/// entry is opened once, so that the checked entry is the changed one.
+/// Gives the entry to the user if it has one of the requested owners, and returns whether it had.
+/// The entry is opened once, so that the checked entry is the changed one.
 fn take(request: &Request, dir: &Dir, path: &Path) -> io::Result<bool> {
     let itself = File::from(dir.find(path)?);
     let entry = Stamp::of_file(&itself)?;
@@ -96,12 +97,13 @@ fn take(request: &Request, dir: &Dir, path: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Groups that no folder is shared by: root's, and the one that stands for unmapped groups in a user
-/// namespace.
+/// Groups that no folder is shared by: root's, and the one that stands for unmapped groups in a
+/// user namespace.
 const UNSHARED: [u32; 2] = [0, 65_534];
 
-/// The group to keep because a folder is shared by it: that of the entry or of its `parent`, whichever has
-/// the set-group-ID bit. This gains nobody a group: only its members can set that bit.
+/// The group to keep because a folder is shared by it: that of the entry or of its `parent`,
+/// whichever has the set-group-ID bit. This gains nobody a group: only its members can set that
+/// bit.
 fn shared_group(entry: &Stamp, parent: Option<&Stamp>) -> Option<u32> {
     let is_shared = |folder: &&Stamp| {
         folder.kind == Kind::Folder && folder.mode & 0o2000 != 0 && !UNSHARED.contains(&folder.gid)
@@ -109,8 +111,8 @@ fn shared_group(entry: &Stamp, parent: Option<&Stamp>) -> Option<u32> {
     Some(entry).filter(is_shared).or(parent.filter(is_shared)).map(|folder| folder.gid)
 }
 
-/// The new mode of a file or folder whose owner cannot read or write it. Root could, so the bits may be
-/// missing.
+/// The new mode of a file or folder whose owner cannot read or write it. Root could, so the bits
+/// may be missing.
 fn missing_mode(entry: &Stamp) -> Option<u32> {
     // The kernel clears set-user-ID and set-group-ID of a file at a change of owner.
     let (needed, kept) = match entry.kind {

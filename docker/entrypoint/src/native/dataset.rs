@@ -81,7 +81,7 @@ fn cells(
         );
     }
     // A file is one split, so any name of it is accepted.
-    file::read(path, Ok(file), format, column)
+    file::read(path, file, format, column)
 }
 
 /// Whether opening was refused because of a FIFO, a device or the like.

@@ -1,4 +1,5 @@
-//! The SHA-256 of a file's bytes. The name of a blob in the Hub cache only says what was downloaded.
+//! The SHA-256 of a file's bytes. The name of a blob in the Hub cache only says what was
+//! downloaded.
 
 use std::{fs::File, io, os::unix::fs::FileExt as _};
 

@@ -160,8 +160,8 @@ impl Engine {
     }
 }
 
-/// Lowers the maximum length so that a quarter of the context is left for the prompt, like the Python stacks.
-/// Also returns a note about it.
+/// Lowers the maximum length so that a quarter of the context is left for the prompt, like the
+/// Python stacks. Also returns a note about it.
 fn fit(requested: Length, context_length: usize) -> anyhow::Result<(Length, Option<String>)> {
     if (requested.max as usize) < context_length {
         return Ok((requested, None));

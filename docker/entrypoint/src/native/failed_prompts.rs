@@ -1,5 +1,5 @@
-//! Failed prompts: how many may fail before the run does, and the notes about them. The rules are those
-//! of the Python stacks.
+//! Failed prompts: how many may fail before the run does, and the notes about them. The rules are
+//! those of the Python stacks.
 
 use anyhow::ensure;
 use contract::argument::FAILED_SHARE;

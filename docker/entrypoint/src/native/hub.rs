@@ -32,8 +32,8 @@ pub(super) fn cache(environment: &Environment) -> anyhow::Result<PathBuf> {
     Ok(home.join("hub"))
 }
 
-/// The snapshot that `refs/main` of a repo names. `kind` is `models` or `datasets`, and `download` is the
-/// command that downloads the repo.
+/// The snapshot that `refs/main` of a repo names. `kind` is `models` or `datasets`, and `download`
+/// is the command that downloads the repo.
 pub(super) fn snapshot(
     kind: &str,
     id: &str,

@@ -14,7 +14,7 @@ use super::hub;
 
 /// Hint for a file that exists on the host only.
 const MOUNTS_HINT: &str = "a container sees only its mounts: use a repo of the Hub cache (ORG/REPO), give \
-                    the runner the file as `./NAME.gguf`, or use `--engine host`";
+     the runner the file as `./NAME.gguf`, or use `--engine host`";
 
 /// A model's file.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
-//! The prompts of a run: those of a dataset, or the built-in ones. These combine every beginning with every
-//! topic, always in the same order.
+//! The prompts of a run: those of a dataset, or the built-in ones. These combine every beginning
+//! with every topic, always in the same order.
 
 use contract::argument::{NUM_SAMPLES, PREFIX};
 
@@ -25,7 +25,8 @@ pub(super) struct Prompts {
 }
 
 impl Prompts {
-    /// The requested number of prompts out of `texts`, the prompts of a dataset. None if it is empty.
+    /// The requested number of prompts out of `texts`, the prompts of a dataset. None if it is
+    /// empty.
     #[cfg(feature = "native")]
     pub(super) fn of_dataset(texts: Vec<String>, settings: &Settings) -> Option<Self> {
         let available = texts.len();
@@ -64,8 +65,8 @@ fn requested(settings: &Settings) -> u32 {
     settings.number(NUM_SAMPLES).and_then(|number| number.try_into().ok()).unwrap_or(u32::MAX)
 }
 
-/// The first `count` built-in prompts, and how many there are. Neighbours share neither beginning nor
-/// topic.
+/// The first `count` built-in prompts, and how many there are. Neighbours share neither beginning
+/// nor topic.
 fn built_in(count: u32) -> (Vec<String>, usize) {
     let [beginnings, topics] = [BEGINNINGS, TOPICS].map(|text| text.lines().collect::<Vec<_>>());
     let available = beginnings.len() * topics.len();

@@ -12,12 +12,12 @@ const SOURCE: &str = "RAPL counter";
 
 const MICROJOULES_PER_WH: f64 = 3.6e9;
 
-/// A running measurement. Counters wrap around after minutes of full load, so [`Meter::sample`] must be
-/// called more often than that.
+/// A running measurement. Counters wrap around after minutes of full load, so [`Meter::sample`]
+/// must be called more often than that.
 #[derive(Debug)]
 pub(super) struct Meter {
-    /// The counters with their microjoules, or why nothing is measured. One unreadable counter ends the
-    /// measurement, because the sum of the others would be too low.
+    /// The counters with their microjoules, or why nothing is measured. One unreadable counter ends
+    /// the measurement, because the sum of the others would be too low.
     state: Result<Vec<(Counter, u64)>, String>,
 }
 

@@ -1,4 +1,5 @@
-//! Addresses that hold a password: the runner hands them over as files, the benchmark gets variables.
+//! Addresses that hold a password: the runner hands them over as files, the benchmark gets
+//! variables.
 
 use anyhow::Context as _;
 use contract::env::ADDRESSES;

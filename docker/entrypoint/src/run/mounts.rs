@@ -23,8 +23,9 @@ pub(super) enum Mounts {
     },
 }
 
-/// Compares the mounts with the runner's list, a file called `list` in the folder `results`. Deletes
-/// the list, or overwrites it with the answer if mounts differ. Without a name nothing is compared.
+/// Compares the mounts with the runner's list, a file called `list` in the folder `results`.
+/// Deletes the list, or overwrites it with the answer if mounts differ. Without a name nothing is
+/// compared.
 pub(super) fn compare(results: &Path, list: Option<&OsStr>) -> Mounts {
     let unknown = Mounts::Same { same_kernel: None };
     let Some(list) = list else { return unknown };
@@ -57,8 +58,8 @@ fn compare_with(told: &Told, results: &Dir, list: &OsStr) -> Mounts {
     Mounts::Different
 }
 
-/// Whether a mount is the folder that the runner meant. Permission denied counts as the same: using the
-/// mount reports it.
+/// Whether a mount is the folder that the runner meant. Permission denied counts as the same: using
+/// the mount reports it.
 fn is_same(told: &ToldMount, same_kernel: Option<bool>) -> bool {
     match seen(told) {
         Ok(seen) => told.is(&seen, same_kernel),

@@ -6,8 +6,8 @@ use anyhow::{Context as _, bail, ensure};
 use contract::{Backend, output};
 use reports::{Folder, energy_text};
 
-/// Writes the summary of the report that `backend` wrote to `results`. Earlier reports were archived
-/// before the run, so an existing report is this run's.
+/// Writes the summary of the report that `backend` wrote to `results`. Earlier reports were
+/// archived before the run, so an existing report is this run's.
 pub(super) fn write(results: &Folder, backend: Backend) -> anyhow::Result<()> {
     let shown = results.shown(output::REPORT);
     match results.dir().look(output::REPORT) {

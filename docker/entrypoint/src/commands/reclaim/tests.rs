@@ -1,4 +1,4 @@
-//! Only root can change owners; anybody may give entries to themselves.
+//! Only root can change owners, so any other user gives the entries to themselves.
 
 use std::{
     fs,
@@ -12,7 +12,8 @@ use untrusted::Dir;
 
 use super::{reclaim, take};
 
-/// Gives the entries of this user in `folder` to 4242 if the test runs as root, else to the same user.
+/// Gives the entries of this user in `folder` to 4242 if the test runs as root, else to the same
+/// user.
 fn request(folder: &Path) -> Request {
     let me = getuid().as_raw();
     let (uid, gid) = if me == 0 { (4242, 4242) } else { (me, getgid().as_raw()) };

@@ -7,6 +7,7 @@ use contract::{
     argument::{DATASET_CONFIG, SPLIT},
     rows,
 };
+use untrusted::Refused;
 
 use super::{
     column::Column,
@@ -53,13 +54,23 @@ pub(super) fn column(
         let format = Format::of(Path::new(name));
         let format = format.with_context(|| format!("`{name}` is compressed; unpack it"))?;
         let path = snapshot.path.join(name);
-        cells.extend(file::read(&path, snapshot.open(name), format, column)?);
+        let shown = path.display();
+        let file = match snapshot.open(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                bail!("`{shown}` points to a blob that is not there; the download was not finished")
+            }
+            Err(error) if Refused::of(&error) == Some(Refused::Symlink) => bail!(
+                "`{shown}` is a symlink to something other than a blob of its repo, which is not followed"
+            ),
+            file => file.with_context(|| format!("reading `{shown}`"))?,
+        };
+        cells.extend(file::read(&path, file, format, column)?);
     }
     Ok(cells)
 }
 
-/// The split that `card` assigns to `files`, if it describes any. Its YAML is only searched for values, so
-/// a card that says more than the file names do is refused.
+/// The split that `card` assigns to `files`, if it describes any. Its YAML is only searched for
+/// values, so a card that says more than the file names do is refused.
 fn split_in_card<'a>(
     card: &'a str,
     files: &[String],

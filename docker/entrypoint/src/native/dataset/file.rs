@@ -1,9 +1,8 @@
 //! Reads one file of a dataset.
 
-use std::{fs::File, io, path::Path};
+use std::{fs::File, path::Path};
 
-use anyhow::{Context as _, bail};
-use untrusted::Refused;
+use anyhow::Context as _;
 
 use super::{column::Column, csv, json, parquet};
 
@@ -36,25 +35,14 @@ impl Format {
 /// The cells of a column of `file`, which was opened at `path`.
 pub(super) fn read(
     path: &Path,
-    file: io::Result<File>,
+    file: File,
     format: Format,
     column: &str,
 ) -> anyhow::Result<Column> {
-    let file = match file {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
-            "`{}` points to a blob that is not there; the download was not finished",
-            path.display()
-        ),
-        Err(error) if Refused::of(&error) == Some(Refused::Symlink) => bail!(
-            "`{}` is a symlink to something other than a blob of its repo, which is not followed",
-            path.display()
-        ),
-        file => file,
-    };
     let cells = || match format {
-        Format::Csv => csv::column(&untrusted::bytes(file?, LARGEST)?, column),
-        Format::Json => json::column(&untrusted::bytes(file?, LARGEST)?, column),
-        Format::Parquet => parquet::column(file?, column),
+        Format::Csv => csv::column(&untrusted::bytes(file, LARGEST)?, column),
+        Format::Json => json::column(&untrusted::bytes(file, LARGEST)?, column),
+        Format::Parquet => parquet::column(file, column),
     };
     cells().with_context(|| format!("reading `{}`", path.display()))
 }

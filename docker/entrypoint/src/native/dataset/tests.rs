@@ -1,4 +1,5 @@
-//! Datasets in files and in the Hub cache. `tests/it/datasets.rs` compares them with the Python stacks.
+//! Datasets in files and in the Hub cache. `tests/it/datasets.rs` compares them with the Python
+//! stacks.
 
 mod properties;
 

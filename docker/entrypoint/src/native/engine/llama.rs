@@ -1,5 +1,5 @@
-//! The Llama architecture, for one sequence at a time. candle multiplies the matrices; everything else is
-//! small enough for plain loops.
+//! The Llama architecture, for one sequence at a time. candle multiplies the matrices; everything
+//! else is small enough for plain loops.
 
 use std::sync::Arc;
 
@@ -176,8 +176,8 @@ impl Llama {
         Ok(out)
     }
 
-    /// Applies the rotary position embedding to rows from position `first` on. Adjacent numbers are a pair,
-    /// because GGUF stores Llama's matrices that way.
+    /// Applies the rotary position embedding to rows from position `first` on. Adjacent numbers are
+    /// a pair, because GGUF stores Llama's matrices that way.
     fn rotate(&self, rows: &mut [f32], width: usize, first: usize) {
         for (row, numbers) in rows.chunks_exact_mut(width).enumerate() {
             let position = (first + row) as f32;

@@ -64,8 +64,8 @@ impl ModelTokenizer {
     }
 }
 
-/// SmolLM's pre-tokenizer: it splits digits and adds no leading space. candle does not know it and falls
-/// back to a default that differs.
+/// SmolLM's pre-tokenizer: it splits digits and adds no leading space. candle does not know it and
+/// falls back to a default that differs.
 fn smollm() -> PreTokenizerWrapper {
     let digits = Digits::new(true).into();
     let bytes = ByteLevel::new(false, true, true).into();

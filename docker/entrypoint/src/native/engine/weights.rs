@@ -107,7 +107,8 @@ impl<'a> Weights<'a> {
         Ok(tensor.to_vec1()?)
     }
 
-    /// Fails if the file has unused tensors: the model is of another kind, and the results would be wrong.
+    /// Fails if the file has unused tensors: the model is of another kind, and the results would be
+    /// wrong.
     pub(super) fn check_all_used(&self) -> anyhow::Result<()> {
         let names = self.content.tensor_infos.keys();
         let mut unknown: Vec<_> = names.filter(|name| !self.used.contains(*name)).collect();
@@ -138,10 +139,10 @@ impl<'a> Weights<'a> {
 
 /// The type to compute with.
 ///
-/// candle has no vector kernel for the first four, and is five times slower with them. Q8_0 has one, the same
-/// block size, and enough bits for their values: its answers differ from those of unquantised weights as
-/// rarely as Q4_1's own. Compared with F32, candle is 3 times slower with BF16 and 13 times slower with F16
-/// (SmolLM2 135M, one thread). F32 takes twice their memory.
+/// candle has no vector kernel for the first four, and is five times slower with them. Q8_0 has
+/// one, the same block size, and enough bits for their values: its answers differ from those of
+/// unquantised weights as rarely as Q4_1's own. Compared with F32, candle is 3 times slower with
+/// BF16 and 13 times slower with F16 (SmolLM2 135M, one thread). F32 takes twice their memory.
 fn computed_type(stored: GgmlDType) -> GgmlDType {
     match stored {
         GgmlDType::Q4_1 | GgmlDType::Q5_0 | GgmlDType::Q5_1 | GgmlDType::Q8_1 => GgmlDType::Q8_0,

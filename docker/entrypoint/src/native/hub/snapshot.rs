@@ -1,7 +1,7 @@
 //! A snapshot in the Hub cache: the folder with the files of a model or dataset.
 //!
-//! Its files are symlinks to blobs. They are resolved by the blob's name, because a container of an earlier
-//! run may have replaced them with symlinks to other files.
+//! Its files are symlinks to blobs. They are resolved by the blob's name, because a container of an
+//! earlier run may have replaced them with symlinks to other files.
 
 use std::{
     ffi::OsStr,
@@ -31,8 +31,8 @@ pub(in crate::native) struct Snapshot {
 }
 
 impl Snapshot {
-    /// The snapshot that `refs/main` of the repo folder `name` in `cache` names. None if there is no such
-    /// repo.
+    /// The snapshot that `refs/main` of the repo folder `name` in `cache` names. None if there is
+    /// no such repo.
     pub(super) fn of_main(cache: &Path, name: &str) -> io::Result<Option<Self>> {
         let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         let hub = match Dir::open(cache) {
@@ -71,7 +71,8 @@ impl Snapshot {
     /// Opens one of its files.
     ///
     /// # Errors
-    /// When it is missing, unreadable, not a regular file, or a symlink to something other than a blob.
+    /// When it is missing, unreadable, not a regular file, or a symlink to something other than a
+    /// blob.
     pub(in crate::native) fn open(&self, name: &str) -> io::Result<File> {
         match self.dir.look(name)?.kind {
             Kind::Link => self.blob(name, &self.dir.link(name)?),
@@ -79,8 +80,8 @@ impl Snapshot {
         }
     }
 
-    /// Opens the blob that the symlink `name` with the target `text` means. The blob may be a symlink into
-    /// the store that repos share.
+    /// Opens the blob that the symlink `name` with the target `text` means. The blob may be a
+    /// symlink into the store that repos share.
     fn blob(&self, name: &str, text: &[u8]) -> io::Result<File> {
         let up = 1 + name.split('/').count();
         let blobs = [self.repo_path.as_os_str().as_bytes(), b"/blobs/"].concat();
