@@ -1,7 +1,8 @@
-//! The benchmark's arguments, understood once for every backend: typed, complete, and nothing
-//! dropped.
+//! Parses the benchmark's arguments into typed, complete settings, for every backend. No argument
+//! is silently ignored.
 
 mod rules;
+mod settings;
 mod value;
 
 use contract::{
@@ -9,62 +10,16 @@ use contract::{
     argument::{self, CONFIG_NAME, DATASET, DEFAULT_CONFIG, Key, Kind, Support},
     task::{self, TASKS},
 };
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-/// Names that are near enough to be meant.
+pub(crate) use self::settings::Settings;
+
+/// Jaro-Winkler similarity from which on a known key is suggested.
 const SIMILAR: f64 = 0.92;
 
-/// What to run: the trees `backend` and `scenario`, by the contract's keys.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Settings {
-    /// Who runs it.
-    pub(crate) backend: Backend,
-    tree: Map<String, Value>,
-}
-
-impl Settings {
-    /// The value of a key, if it has one.
-    pub(crate) fn get(&self, key: &str) -> Option<&Value> {
-        let mut parts = key.split('.');
-        let first = self.tree.get(parts.next()?)?;
-        parts.try_fold(first, |value, part| value.get(part)).filter(|value| !value.is_null())
-    }
-
-    /// The value of a key that takes text.
-    pub(crate) fn text(&self, key: &str) -> Option<&str> {
-        self.get(key)?.as_str()
-    }
-
-    /// The value of a key that takes a whole number.
-    pub(crate) fn number(&self, key: &str) -> Option<u64> {
-        self.get(key)?.as_u64()
-    }
-
-    /// One JSON object, for the Python adapter.
-    pub(crate) fn json(&self) -> String {
-        let mut all = Map::new();
-        all.insert("stack".to_owned(), json!(self.backend.name()));
-        all.extend(self.tree.clone());
-        Value::Object(all).to_string()
-    }
-
-    fn set(&mut self, key: &str, value: Value) {
-        let (path, name) = key.rsplit_once('.').unwrap_or(("", key));
-        let folders = path.split('.').filter(|part| !part.is_empty());
-        let tree = folders.fold(&mut self.tree, |tree, part| {
-            let below = tree.entry(part).or_insert_with(|| json!({}));
-            if !below.is_object() {
-                *below = json!({});
-            }
-            below.as_object_mut().expect("an object was just made sure of")
-        });
-        tree.insert(name.to_owned(), value);
-    }
-}
-
-/// Reads the arguments for `backend`. All that is not understood is in one error.
+/// Parses the arguments for `backend`. One error lists everything that is invalid.
 pub(crate) fn parse(args: &[String], backend: Backend) -> Result<Settings, String> {
-    let mut settings = Settings { backend, tree: Map::new() };
+    let mut settings = Settings::new(backend);
     let mut faults = Vec::new();
     let Split { overrides, config_name } = split(args, &mut faults);
     let config_name = config_name.unwrap_or(DEFAULT_CONFIG);
@@ -72,8 +27,8 @@ pub(crate) fn parse(args: &[String], backend: Backend) -> Result<Settings, Strin
         Some(text) => {
             let lines = text.lines().map(str::trim);
             for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
-                // A configuration serves every backend, and some take less of it.
-                if takes(backend, line) {
+                // A configuration serves every backend, and some do not take all of its keys.
+                if applies(backend, line) {
                     faults.extend(apply(&mut settings, line).err());
                 }
             }
@@ -83,7 +38,7 @@ pub(crate) fn parse(args: &[String], backend: Backend) -> Result<Settings, Strin
             TASKS.join(", ")
         )),
     }
-    let overrides: Vec<_> = overrides.into_iter().flat_map(one_by_one).collect();
+    let overrides: Vec<_> = overrides.into_iter().flat_map(expand_group).collect();
     let mut given = Vec::new();
     for text in &overrides {
         match apply(&mut settings, text) {
@@ -97,7 +52,7 @@ pub(crate) fn parse(args: &[String], backend: Backend) -> Result<Settings, Strin
     if faults.is_empty() { Ok(settings) } else { Err(faults.join("; ")) }
 }
 
-/// The arguments by what they are.
+/// The arguments, sorted by kind.
 struct Split<'a> {
     overrides: Vec<&'a str>,
     config_name: Option<&'a str>,
@@ -123,7 +78,7 @@ fn split<'a>(args: &'a [String], faults: &mut Vec<String>) -> Split<'a> {
                 Some(why) => format!("`{arg}` is refused: {why}"),
                 None => format!("`{arg}` is not known"),
             });
-            // The value of an option that takes one is no argument of its own.
+            // Skips the value of an unknown option, so that it is not reported, too.
             if argument::takes_value(option) && !arg.contains('=') {
                 rest.next();
             }
@@ -136,22 +91,22 @@ fn is_config_name(option: &str) -> bool {
     option == CONFIG_NAME || option == "-cn"
 }
 
-/// The overrides that `GROUP={KEY:VALUE}` stands for; any other one is itself.
-fn one_by_one(text: &str) -> Vec<String> {
-    let whole = || vec![text.to_owned()];
-    let Some((name, value)) = argument::split(text) else { return whole() };
+/// Expands `GROUP={KEY:VALUE}` into one override per key. Any other override is returned as it is.
+fn expand_group(text: &str) -> Vec<String> {
+    let unchanged = || vec![text.to_owned()];
+    let Some((name, value)) = argument::split(text) else { return unchanged() };
     let below = |key: &argument::Key| key.name.strip_prefix(name)?.strip_prefix('.').map(drop);
-    // Of a whole `backend` or `scenario` the runner would see neither paths nor the prompts' number.
+    // The runner finds neither paths nor the number of prompts in a whole `backend` or `scenario`.
     let is_group = name.contains('.')
         && argument::find(name).is_none()
         && argument::KEYS.iter().any(|key| below(key).is_some());
     match value::pairs(&value).filter(|pairs| is_group && !pairs.is_empty()) {
         Some(pairs) => pairs.iter().map(|(key, value)| format!("{name}.{key}={value}")).collect(),
-        None => whole(),
+        None => unchanged(),
     }
 }
 
-/// Puts one override in its place; the name of its key.
+/// Applies one override and returns the name of its key.
 fn apply<'a>(settings: &mut Settings, text: &'a str) -> Result<&'a str, String> {
     if text.starts_with('~') {
         return Err(format!("`{text}`: a key cannot be taken away, only given another value"));
@@ -162,7 +117,7 @@ fn apply<'a>(settings: &mut Settings, text: &'a str) -> Result<&'a str, String> 
         return Err(format!("`{text}` is refused: {why}"));
     }
     let Some(key) = argument::find(name) else {
-        return Err(format!("`{text}` is not known{}", meant(name, settings.backend)));
+        return Err(format!("`{text}` is not known{}", suggestion(name, settings.backend)));
     };
     if let Support::No(why) = key.backends.of(settings.backend) {
         return Err(format!("`{text}` is not for the `{}` backend: {why}", settings.backend));
@@ -171,11 +126,11 @@ fn apply<'a>(settings: &mut Settings, text: &'a str) -> Result<&'a str, String> 
         let map = value::map(&value).ok_or_else(|| {
             format!("`{text}` needs keys, as `{name}.KEY=VALUE` or `{name}={{KEY:VALUE}}`")
         })?;
-        // Keys that were given one by one stay, as in Hydra.
+        // Like in Hydra, keys that were given one by one stay.
         let kept = settings.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
         settings.set(name, Value::Object(kept.into_iter().chain(map).collect()));
     } else {
-        // Among values of any kind quotes make a text, and of `null` a text of that name.
+        // Where several types are possible, quotes make a string, also of `null`.
         let quoted = argument::split_quoted(text).map_or(&*value, |(_, quoted)| quoted);
         let is_any = matches!(key.kind, Kind::Text | Kind::Tree);
         let value = if is_any { quoted } else { &*value };
@@ -194,16 +149,17 @@ fn apply<'a>(settings: &mut Settings, text: &'a str) -> Result<&'a str, String> 
     Ok(name)
 }
 
-/// Whether a line of a configuration is for `backend`: `native` has prompts of its own.
-fn takes(backend: Backend, line: &str) -> bool {
+/// Whether a line of a configuration applies to `backend`. `native` has built-in prompts, so it
+/// takes no dataset from there.
+fn applies(backend: Backend, line: &str) -> bool {
     let key = argument::split(line).and_then(|(name, _)| argument::find(name));
     key.is_none_or(|key| {
         key.backends.contains(backend) && (backend != Backend::Native || key.name != DATASET)
     })
 }
 
-/// The key that an unknown name may stand for.
-fn meant(name: &str, backend: Backend) -> String {
+/// Suggests a known key that is similar to an unknown name.
+fn suggestion(name: &str, backend: Backend) -> String {
     let similarity = |key: &&Key| strsim::jaro_winkler(key.name, name);
     let known = argument::KEYS.iter().filter(|key| key.backends.contains(backend));
     let nearest = known.max_by(|one, other| similarity(one).total_cmp(&similarity(other)));
@@ -213,7 +169,5 @@ fn meant(name: &str, backend: Backend) -> String {
     }
 }
 
-#[cfg(test)]
-mod properties;
 #[cfg(test)]
 mod tests;

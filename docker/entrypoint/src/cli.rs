@@ -4,19 +4,19 @@ use std::ffi::OsString;
 
 use contract::{FETCH, PROBE, RECLAIM, reclaim};
 
-use contract::exit::Usage;
+use crate::exit::Usage;
 
-/// First argument of the child process that is the `native` backend; the supervisor's process id
+/// First argument of the child process that runs the `native` backend. The supervisor's process id
 /// follows.
 pub(crate) const NATIVE: &str = "__native";
 
-/// Makes weights for the stacks.
+/// Command that converts a GGUF file into weights for the Python stacks.
 pub(crate) const CONVERT: &str = "convert";
 
-/// Sums up a report that is there.
+/// Command that summarises an existing report.
 const SUMMARIZE: &str = "summarize";
 
-/// For people who start the image by hand.
+/// Text of `--help`.
 pub(crate) const HELP: &str = "\
 Runs the benchmark of an AIEnergyScore image and writes its summary.
 
@@ -39,36 +39,36 @@ for the Python stacks; `fetch` brings the model and the dataset of a benchmark i
 BENCHMARK_BACKEND chooses the backend, RESULTS_DIR the results folder (/results).
 exit code: 0 done, 1 failed, 2 not understood, else the benchmark's own, 128+n for a signal";
 
-/// What to do.
+/// A command with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Supervise a backend that gets these arguments.
+    /// Run a benchmark with these arguments.
     Run(Vec<String>),
-    /// Be the `native` backend, as long as the supervisor lives.
+    /// Be the child process that runs the `native` backend.
     Native {
         /// The supervisor's process id.
         supervisor: i32,
-        /// For the backend.
+        /// Arguments of the benchmark.
         args: Vec<String>,
     },
-    /// Test folders.
+    /// Test whether folders are writable.
     Probe {
-        /// Which.
+        /// The folders to test.
         folders: Vec<String>,
-        /// A file to leave in each.
+        /// Name of a file to leave in each.
         leave: Option<String>,
     },
-    /// Make entries of a folder their user's.
+    /// Change the owner of a folder's entries.
     Reclaim(reclaim::Request),
-    /// Sum up the report in a folder, the results folder if none is named.
+    /// Print the summary of the report in this folder, by default the results folder.
     Summarize(Option<String>),
-    /// Fetch the model and the dataset that these arguments of a benchmark name.
+    /// Download the model and the dataset of a benchmark with these arguments.
     Fetch(Vec<String>),
-    /// Make weights for the stacks.
+    /// Convert a GGUF file into weights for the Python stacks.
     Convert {
-        /// Of this GGUF file.
+        /// The GGUF file.
         source: String,
-        /// In this new folder.
+        /// The folder to create.
         target: String,
     },
     /// Print [`HELP`].
@@ -77,7 +77,7 @@ pub(crate) enum Command {
     Version,
 }
 
-/// Reads the arguments after the program's name.
+/// Parses the arguments after the program's name.
 pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, Usage> {
     let text = |arg: OsString| {
         arg.into_string().map_err(|arg| Usage(format!("the argument {arg:?} is not UTF-8")))
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_but_our_own_words_is_the_benchmarks() {
+    fn unknown_first_argument_starts_a_benchmark() {
         let args = ["--config-name", "x", "probe", "--help"];
         assert_eq!(parsed(&args), Ok(Command::Run(strings(&args))));
         assert_eq!(parsed(&[]), Ok(Command::Run(vec![])));
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_probe_takes_folders_and_one_option() {
+    fn probe_takes_folders_and_leave() {
         let probe = Command::Probe { folders: strings(&["/a", "/b c"]), leave: Some("n".into()) };
         assert_eq!(parsed(&["probe", "/a", "--leave", "n", "/b c"]), Ok(probe));
         for args in [&["probe", "--leave"][..], &["probe", "--leave", "a/b"], &["probe", "-x"]] {
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn other_words_take_what_they_need() {
+    fn other_commands_check_the_number_of_their_arguments() {
         assert_eq!(parsed(&["summarize"]), Ok(Command::Summarize(None)));
         assert_eq!(parsed(&["summarize", "/r"]), Ok(Command::Summarize(Some("/r".into()))));
         let model = ["backend.model=org/m"];
@@ -207,14 +207,14 @@ mod tests {
     }
 
     #[test]
-    fn the_backend_is_started_by_the_supervisor_alone() {
+    fn native_needs_the_supervisors_process_id() {
         let native = Command::Native { supervisor: 7, args: strings(&["a=b"]) };
         assert_eq!(parsed(&["__native", "7", "a=b"]), Ok(native));
         assert!(parsed(&["__native", "a=b"]).unwrap_err().contains("not for use by hand"));
     }
 
     #[test]
-    fn an_argument_that_is_no_text_is_refused() {
+    fn argument_that_is_not_utf8_is_refused() {
         let error = parse([OsString::from_vec(vec![b'a', 0xff])].into_iter()).unwrap_err();
         assert!(error.to_string().contains("is not UTF-8"), "{error}");
     }

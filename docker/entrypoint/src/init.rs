@@ -1,90 +1,71 @@
-//! The first process of a container. The kernel hands it every orphan and spares it the signals
-//! that it does not ask for, so it does nothing but pass signals on and bury the dead; the work is
-//! done by this program again, as its child. An engine's own first process is not asked for: Podman
-//! and Docker find theirs only where it was installed beside them.
+//! The init process of a container: forwards signals and reaps zombies, while a child process that
+//! runs this program again does the work. The engines' own `--init` is not used, because Docker and
+//! Podman need a separately installed program for it.
 
 use std::{
-    env,
-    os::unix::process::CommandExt as _,
-    process::{Child, Command},
+    ffi::OsString,
+    os::unix::process::ExitStatusExt as _,
+    process::{Command, ExitStatus},
     sync::mpsc,
     thread,
 };
 
 use anyhow::Context as _;
-use contract::exit;
 use rustix::{
     io::Errno,
-    process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, waitpid},
+    process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid},
 };
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM},
     iterator::Signals,
 };
 
-/// Exit code of a process whose end cannot be told.
-const UNKNOWN: u8 = 1;
+use crate::{environment::this_program, exit::exit_code};
 
-/// Whether this is the first process.
-pub(crate) fn is_first() -> bool {
+/// Whether this process is PID 1.
+pub(crate) fn is_first_process() -> bool {
     getpid().is_init()
 }
 
-/// Starts this program again, with the same arguments, and lives as long as that; its exit code.
+/// Starts this program again with `args`, waits for it, and returns its exit code.
 ///
 /// # Errors
-/// When it cannot be started or waited for.
-pub(crate) fn run() -> anyhow::Result<u8> {
-    let mut args = env::args_os();
-    let mut command = Command::new("/proc/self/exe");
-    if let Some(program) = args.next() {
-        command.arg0(program);
-    }
-    supervise(command.args(args))
+/// When the program cannot be started or waited for.
+pub(crate) fn run(args: impl Iterator<Item = OsString>) -> anyhow::Result<u8> {
+    supervise(this_program().args(args))
 }
 
 fn supervise(command: &mut Command) -> anyhow::Result<u8> {
     let mut signals =
         Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT]).context("catching signals")?;
-    // First the thread: where the limit of processes is reached, nothing is left running.
+    // The thread starts first: if the process limit is reached, no child is left running.
     let (started, child) = mpsc::channel();
-    let passing_on = thread::Builder::new().spawn(move || {
+    let forwarding = thread::Builder::new().spawn(move || {
         let Ok(child) = child.recv() else { return };
         for signal in signals.forever() {
-            // One that ended meanwhile needs no signal.
+            // The child may have exited meanwhile.
             let _ = Signal::from_named_raw(signal).map(|signal| kill_process(child, signal));
         }
     });
-    passing_on.context("starting the thread that passes signals on")?;
+    forwarding.context("starting the thread that passes signals on")?;
     let child = command.spawn().context("starting the program behind the first process")?;
-    let child = pid(&child)?;
-    // The thread waits for it.
+    let child = Pid::from_child(&child);
+    // The thread waits for the PID, so it still receives.
     let _ = started.send(child);
     wait(child)
 }
 
-fn pid(child: &Child) -> anyhow::Result<Pid> {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    pid.context("the program behind the first process has no number")
-}
-
-/// Waits for `child`, and for all others that end meanwhile.
+/// Waits for `child` and returns its exit code. Reaps every other process that exits meanwhile.
 fn wait(child: Pid) -> anyhow::Result<u8> {
     loop {
         match waitpid(None, WaitOptions::empty()) {
-            Ok(Some((ended, status))) if ended == child => return Ok(code(status)),
+            Ok(Some((ended, status))) if ended == child => {
+                return Ok(exit_code(ExitStatus::from_raw(status.as_raw())));
+            }
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error).context("waiting for the program's end"),
         }
     }
-}
-
-/// The code as a shell tells it: 128+n for signal n.
-fn code(status: WaitStatus) -> u8 {
-    let told = status
-        .exit_status()
-        .or(status.terminating_signal().map(|signal| exit::of_signal(signal).into()));
-    told.and_then(|code| u8::try_from(code).ok()).unwrap_or(UNKNOWN)
 }
 
 #[cfg(test)]
@@ -94,8 +75,9 @@ mod tests {
     use super::supervise;
 
     #[test]
-    fn orphans_are_buried_and_the_code_is_the_programs() {
-        // Only a test that is alone in its process may wait for every child: it runs in one.
+    fn exit_code_is_the_childs_and_128_plus_the_signal() {
+        // Waiting for every child would take those of other tests, so the test runs in its own
+        // process.
         if std::env::var_os("AS_FIRST_PROCESS").is_some() {
             let script = |text: &str| supervise(Command::new("sh").args(["-c", text])).unwrap();
             assert_eq!(script("exit 7"), 7);
@@ -103,7 +85,7 @@ mod tests {
             return;
         }
         let this = std::env::current_exe().unwrap();
-        let test = "init::tests::orphans_are_buried_and_the_code_is_the_programs";
+        let test = "init::tests::exit_code_is_the_childs_and_128_plus_the_signal";
         let status = Command::new(this)
             .args(["--exact", test])
             .env("AS_FIRST_PROCESS", "1")

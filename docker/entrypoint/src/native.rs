@@ -1,27 +1,20 @@
-//! The `native` backend: answers prompts with a quantised model, on the CPU.
+//! The `native` backend: answers prompts with a quantised model on the CPU.
 
-mod allowance;
 #[cfg(feature = "native")]
-mod dataset;
-#[cfg(not(feature = "native"))]
-#[path = "native/dataset_absent.rs"]
 mod dataset;
 mod digest;
 #[cfg(feature = "native")]
 mod engine;
-#[cfg(not(feature = "native"))]
-#[path = "native/engine_absent.rs"]
-mod engine;
+mod failed_prompts;
 mod generation;
 mod hub;
+mod model_file;
+#[cfg(not(feature = "native"))]
+mod no_inference;
 mod prompts;
-mod snapshot;
+mod rapl;
 
-use std::{
-    ffi::OsString,
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{path::Path, time::Instant};
 
 use anyhow::Context as _;
 use backend_reports::{
@@ -30,112 +23,59 @@ use backend_reports::{
 };
 use contract::{
     Backend,
-    argument::{
-        DATASET, DO_SAMPLE, FAILED_SHARE, MAX_NEW_TOKENS, MIN_NEW_TOKENS, MODEL, REASONING,
-        REASONING_PARAMS, REPETITION_PENALTY, SEED, SYSTEM, TEMPERATURE, TOP_K, TOP_P, TRUNCATION,
-        WARMUP,
-    },
+    argument::{DATASET, FAILED_SHARE, MODEL, WARMUP},
     clock,
-    exit::Usage,
     host_meter::{self, Phase},
     output,
+    summary::Measurement,
 };
-
 use serde_json::Value;
 use untrusted::escape;
 
+#[cfg(not(feature = "native"))]
+use self::no_inference::{Engine, load_dataset};
+#[cfg(feature = "native")]
+use self::{dataset::load_dataset, engine::Engine};
 use self::{
-    engine::Engine,
-    generation::{About, Asked, Chat, Choice, Length, Sampling, Unreadable},
-    hub::ModelFile,
+    generation::{GenerationConfig, Length, ModelInfo, per_prompt},
+    model_file::ModelFile,
     prompts::Prompts,
 };
 use crate::{
     arguments::{self, Settings},
-    rapl,
+    environment::Environment,
+    exit::Usage,
 };
 
-/// Failed prompts of which the notes say why.
-const EXPLAINED: usize = 3;
+/// Tokens of a short answer before the measurement.
+const WARM_UP_TOKENS: u32 = 2;
 
-/// Tokens of a short answer before the measured ones.
-const WARM_UP: u32 = 2;
-
-/// Likeliest tokens that are sampled from, unless told otherwise: as transformers has it.
-const TOP_K_UNASKED: usize = 50;
-
-/// Runs the benchmark and leaves its report in `results`.
-pub(crate) fn run(
-    args: &[String],
-    results: PathBuf,
-    variable: impl Fn(&str) -> Option<OsString>,
-) -> anyhow::Result<()> {
+/// Runs the benchmark and writes its report to the results folder.
+pub(crate) fn run(args: &[String], environment: &Environment) -> anyhow::Result<()> {
     let settings = arguments::parse(args, Backend::Native).map_err(Usage)?;
-    let asked = asked(&settings)?;
-    let cache = hub::cache(variable)?;
-    let model = settings.text(MODEL).unwrap_or_default();
-    let file = hub::find(model, &cache)?;
-    let dataset = settings.text(DATASET);
-    // Before the clock starts. The cache may have other bytes by now than those of its blob's name.
+    let generation = GenerationConfig::from_settings(&settings)?;
+    let cache = hub::cache(environment)?;
+    let file = model_file::find(settings.text(MODEL).unwrap_or_default(), &cache)?;
     let sha256 = digest::sha256(&file.file)
         .with_context(|| format!("reading the model `{}`", file.path.display()))?;
-    let prompts = match dataset {
-        Some(name) => dataset::load(&settings, name, &cache)?,
+    let prompts = match settings.text(DATASET) {
+        Some(name) => load_dataset(&settings, name, &cache)?,
         None => Prompts::built_in(&settings),
     };
-
-    let began = Instant::now();
-    let mut engine = Engine::load(&file, asked.clone())?;
-    let about = engine.about().clone();
-    println!(
-        "loaded `{}` in {:.1} s: {}, computed as {}, {}",
-        file.path.display(),
-        began.elapsed().as_secs_f64(),
-        about.weights_stored,
-        about.weights_computed,
-        counted(about.threads as u64, "thread")
-    );
-    if !about.vector_kernels {
-        println!("this processor lacks AVX2 and FMA: the answers will be slow");
-    }
-
-    let mut notes: Vec<_> = prompts.note().into_iter().chain(about.note.clone()).collect();
+    let mut engine = load(&file, generation.clone())?;
+    let model = engine.model().clone();
+    let mut notes: Vec<_> = prompts.note().into_iter().chain(model.note.clone()).collect();
     notes.iter().for_each(|note| println!("note: {note}"));
-    let length = about.length;
-    let short = settings.number(WARMUP).unwrap_or_default();
-    for prompt in &prompts.texts {
-        // One that cannot be read warms nothing up.
-        if readable(warm_up(&mut engine, prompt, short))?.is_ok() {
-            break;
-        }
-    }
-    engine.begin_again();
 
-    let mut meter = rapl::Meter::start(Path::new(contract::rapl::ROOT));
-    let from = clock::now();
-    let mut answers = Vec::with_capacity(prompts.texts.len());
-    let mut failures = vec![];
-    for (index, prompt) in prompts.texts.iter().enumerate() {
-        let answer = match readable(engine.generate(prompt, length))? {
-            Ok(answer) => answer,
-            Err(why) => {
-                failures.push(format!("prompt {} failed: {why}", index + 1));
-                println!("{}", escape(&failures[failures.len() - 1]));
-                continue;
-            }
-        };
-        meter.sample();
-        println!("{}", progress(index + 1, prompts.texts.len(), &answer));
-        answers.push(answer);
-    }
-    let phase = Phase { name: host_meter::PROMPTS.to_owned(), from, to: clock::now() };
-    let energy = meter.finish();
+    warm_up(&mut engine, &prompts.texts, settings.number(WARMUP).unwrap_or_default())?;
+    let Measured { answers, failures, energy, phase } = measure(&mut engine, &prompts.texts)?;
 
     let totals = Totals::of(&answers, failures.len() as u64);
-    let of = prompts.texts.len() as u64;
+    let count = prompts.texts.len() as u64;
     let share = settings.get(FAILED_SHARE).and_then(Value::as_f64);
-    allowance::check(share, totals.prompts_failed, of)?;
-    notes.extend(outcome(&totals, failures, of, about.holds - length.max as usize));
+    failed_prompts::check(share, totals.prompts_failed, count)?;
+    let longest_prompt = model.context_length - model.length.max as usize;
+    notes.extend(failed_prompts::notes(&totals, failures, count, longest_prompt));
     println!(
         "{} in {:.2} s: {}, {:.1} tokens/s",
         counted(totals.prompts, "prompt"),
@@ -146,124 +86,120 @@ pub(crate) fn run(
     let report = Report {
         format: Backend::Native,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        config: config(&settings, file, sha256, about, &asked, &prompts),
+        config: config(&settings, file, sha256, model, &generation, &prompts),
         summary: totals,
         energy,
         phases: vec![phase],
         notes,
         prompts: answers,
     };
-    Folder::open(results)?.write(output::REPORT, &serde_json::to_string_pretty(&report)?)
+    let results = Folder::open(environment.results_folder())?;
+    results.write(output::REPORT, &serde_json::to_string_pretty(&report)?)
 }
 
-/// What came of a prompt: an answer, or why it cannot be read. Other errors are the run's.
-fn readable<T>(came: anyhow::Result<T>) -> anyhow::Result<Result<T, Unreadable>> {
-    match came {
-        Ok(answer) => Ok(Ok(answer)),
-        Err(error) => error.downcast::<Unreadable>().map(Err),
+fn load(file: &ModelFile, generation: GenerationConfig) -> anyhow::Result<Engine> {
+    let began = Instant::now();
+    let engine = Engine::load(file, generation)?;
+    let model = engine.model();
+    println!(
+        "loaded `{}` in {:.1} s: {}, computed as {}, {}",
+        file.path.display(),
+        began.elapsed().as_secs_f64(),
+        model.weights_stored,
+        model.weights_computed,
+        counted(model.threads as u64, "thread")
+    );
+    if !model.vector_kernels {
+        println!("this processor lacks AVX2 and FMA: the answers will be slow");
     }
+    Ok(engine)
 }
 
-/// What a reader of the numbers must know of prompts that failed, and of those cut to `limit` tokens:
-/// the same as with the Python stacks.
-fn outcome(totals: &Totals, failures: Vec<String>, of: u64, limit: usize) -> Vec<String> {
-    let Totals { prompts_failed, prompts_cut, prompt_tokens_cut, .. } = totals;
-    let failed = (*prompts_failed > 0).then(|| format!("{prompts_failed} of {of} prompts failed"));
-    let cut = (*prompts_cut > 0).then(|| {
-        format!(
-            "{prompts_cut} of {of} prompts were cut to {limit} tokens, which is what the model holds \
-             beside its answer: {prompt_tokens_cut} tokens of them were not read"
-        )
-    });
-    let explained = failures.into_iter().take(EXPLAINED);
-    failed.into_iter().chain(explained).chain(cut).collect()
-}
-
-/// How prompts are read and answered, of arguments that are complete.
-fn asked(settings: &Settings) -> Result<Asked, Usage> {
-    let whole = |key| settings.number(key).and_then(|number| number.try_into().ok());
-    let is_on = |key| settings.get(key).and_then(Value::as_bool) == Some(true);
-    let number = |key, default| settings.get(key).and_then(Value::as_f64).unwrap_or(default) as f32;
-    let choice = Choice {
-        repetition_penalty: number(REPETITION_PENALTY, 1.0),
-        sampling: is_on(DO_SAMPLE).then(|| Sampling {
-            temperature: number(TEMPERATURE, 1.0),
-            top_k: whole(TOP_K).map_or(TOP_K_UNASKED, |tokens: u32| tokens as usize),
-            top_p: number(TOP_P, 1.0),
-        }),
-        seed: settings.number(SEED).unwrap_or_default(),
-    };
-    for (key, value) in [
-        (REPETITION_PENALTY, Some(choice.repetition_penalty)),
-        (TEMPERATURE, choice.sampling.map(|sampling| sampling.temperature)),
-    ] {
-        if let Some(value) = value.filter(|value| *value <= 0.0) {
-            return Err(Usage(format!("`{key}={value}` needs a number above 0")));
+/// Generates one whole answer and some short ones, like the Python stacks, so that the measurement
+/// does not include the start of threads and the first use of memory.
+fn warm_up(engine: &mut Engine, prompts: &[String], short_answers: u64) -> anyhow::Result<()> {
+    let short = Length { min: WARM_UP_TOKENS, max: WARM_UP_TOKENS };
+    for prompt in prompts {
+        let mut generate = || {
+            if short_answers > 0 {
+                engine.generate(prompt, engine.model().length)?;
+            }
+            (0..short_answers).try_for_each(|_| engine.generate(prompt, short).map(drop))
+        };
+        // A prompt that cannot be read warms nothing up, so the next one is tried.
+        if per_prompt(generate())?.is_ok() {
+            break;
         }
     }
-    Ok(Asked {
-        length: Length {
-            min: whole(MIN_NEW_TOKENS).unwrap_or(u32::MAX),
-            max: whole(MAX_NEW_TOKENS).unwrap_or(u32::MAX),
-        },
-        truncation: is_on(TRUNCATION),
-        chat: is_on(REASONING).then(|| Chat {
-            system: settings.text(SYSTEM).map(str::to_owned),
-            parameters: settings
-                .get(REASONING_PARAMS)
-                .and_then(Value::as_object)
-                .cloned()
-                .unwrap_or_default(),
-        }),
-        choice,
-    })
+    engine.reset_seed();
+    Ok(())
 }
 
-/// One whole answer and some short ones, as the Python stacks do; the measured ones must not pay for
-/// memory and threads that the first prepares.
-fn warm_up(engine: &mut Engine, prompt: &str, short: u64) -> anyhow::Result<()> {
-    if short > 0 {
-        engine.generate(prompt, engine.about().length)?;
+/// Result of the measured prompts.
+struct Measured {
+    answers: Vec<Answer>,
+    failures: Vec<String>,
+    energy: Measurement,
+    phase: Phase,
+}
+
+fn measure(engine: &mut Engine, prompts: &[String]) -> anyhow::Result<Measured> {
+    let length = engine.model().length;
+    let mut meter = rapl::Meter::start(Path::new(contract::rapl::ROOT));
+    let from = clock::now();
+    let mut answers = Vec::with_capacity(prompts.len());
+    let mut failures = vec![];
+    for (index, prompt) in prompts.iter().enumerate() {
+        match per_prompt(engine.generate(prompt, length))? {
+            Ok(answer) => {
+                meter.sample();
+                println!("{}", progress(index + 1, prompts.len(), &answer));
+                answers.push(answer);
+            }
+            Err(why) => {
+                let failure = format!("prompt {} failed: {why}", index + 1);
+                println!("{}", escape(&failure));
+                failures.push(failure);
+            }
+        }
     }
-    for _ in 0..short {
-        engine.generate(prompt, Length { min: WARM_UP, max: WARM_UP })?;
-    }
-    Ok(())
+    let phase = Phase { name: host_meter::PROMPTS.to_owned(), from, to: clock::now() };
+    Ok(Measured { answers, failures, energy: meter.finish(), phase })
 }
 
 fn config(
     settings: &Settings,
     file: ModelFile,
     sha256: String,
-    about: About,
-    asked: &Asked,
+    model: ModelInfo,
+    generation: &GenerationConfig,
     prompts: &Prompts,
 ) -> Config {
-    let Length { min, max } = about.length;
+    let Length { min, max } = model.length;
     let name = file.path.file_name().unwrap_or_default();
     Config {
         model: settings.text(MODEL).unwrap_or_default().to_owned(),
         file: name.to_string_lossy().into_owned(),
         revision: file.revision,
         file_sha256: Some(sha256),
-        architecture: about.architecture,
-        weights_stored: about.weights_stored,
-        weights_computed: about.weights_computed,
+        architecture: model.architecture,
+        weights_stored: model.weights_stored,
+        weights_computed: model.weights_computed,
         device: "cpu".to_owned(),
-        threads: about.threads,
-        vector_kernels: about.vector_kernels,
+        threads: model.threads,
+        vector_kernels: model.vector_kernels,
         dataset: settings.text(DATASET).map(str::to_owned),
-        num_samples_asked: prompts.asked,
+        num_samples_asked: prompts.requested,
         num_samples: prompts.texts.len() as u32,
         min_new_tokens: min,
         max_new_tokens: max,
-        seed: asked.choice.seed,
-        sampling: asked.choice.text(),
-        prompt_format: asked.format(),
+        seed: generation.decoding.seed,
+        sampling: generation.decoding.to_string(),
+        prompt_format: generation.prompt_format(),
     }
 }
 
-/// One line about one answer, the text shortened.
+/// One line about one answer, with the beginning of its text.
 fn progress(number: usize, of: usize, answer: &Answer) -> String {
     const SHOWN: usize = 60;
     let words: Vec<_> = answer.completion.split_whitespace().collect();
@@ -285,32 +221,14 @@ fn counted(count: u64, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use backend_reports::report::{Answer, Totals};
+    use backend_reports::report::Answer;
 
-    use super::{Unreadable, counted, outcome, progress, readable};
-
-    #[test]
-    fn one_prompt_that_cannot_be_read_fails_alone() {
-        let unreadable = Unreadable("the tokenizer leaves no token of it".to_owned());
-        let came = readable::<()>(Err(unreadable.clone().into())).unwrap();
-        assert_eq!(came, Err(unreadable));
-        assert!(readable::<()>(Err(anyhow::anyhow!("broken"))).is_err());
-        let totals = Totals { prompts_cut: 2, prompt_tokens_cut: 47, ..Totals::of(&[], 4) };
-        let failures = (1..5).map(|number| format!("prompt {number} failed: why")).collect();
-        insta::assert_snapshot!(outcome(&totals, failures, 9, 60).join("\n"), @r"
-        4 of 9 prompts failed
-        prompt 1 failed: why
-        prompt 2 failed: why
-        prompt 3 failed: why
-        2 of 9 prompts were cut to 60 tokens, which is what the model holds beside its answer: 47 tokens of them were not read
-        ");
-        assert_eq!(outcome(&Totals::of(&[], 0), vec![], 9, 60), [""; 0]);
-    }
+    use super::{counted, progress};
 
     #[test]
-    fn one_is_singular() {
-        let said = [0, 1, 2].map(|count| counted(count, "prompt"));
-        assert_eq!(said, ["0 prompts", "1 prompt", "2 prompts"]);
+    fn count_of_one_is_singular() {
+        let texts = [0, 1, 2].map(|count| counted(count, "prompt"));
+        assert_eq!(texts, ["0 prompts", "1 prompt", "2 prompts"]);
     }
 
     #[test]

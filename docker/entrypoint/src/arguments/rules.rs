@@ -1,4 +1,4 @@
-//! What arguments mean together: defaults that depend on others, and contradictions.
+//! Rules about several arguments: defaults that depend on others, and contradictions.
 
 use contract::{
     Backend, DEFAULT_NUM_SAMPLES,
@@ -10,16 +10,16 @@ use contract::{
 };
 use serde_json::{Value, json};
 
-use super::Settings;
+use super::settings::Settings;
 
-/// NumPy takes no more.
+/// The largest seed that NumPy takes.
 const MOST_SEED: u64 = u32::MAX as u64;
 
 const THINKING: &str = "enable_thinking";
 const DEVICE_IDS: &str = "backend.device_ids";
 const TORCH_COMPILE: &str = "backend.torch_compile";
 
-/// Keys that change nothing unless another is true: a stack would drop them in silence.
+/// Keys that have no effect unless another key is true. A stack would silently ignore them.
 const NEEDS: [(&str, &str); 7] = [
     (REASONING_PARAMS, REASONING),
     (SYSTEM, REASONING),
@@ -30,8 +30,8 @@ const NEEDS: [(&str, &str); 7] = [
     ("backend.torch_compile_config", TORCH_COMPILE),
 ];
 
-/// Fills in what depends on other arguments; everything that contradicts is told. `given` are the
-/// names on the command line.
+/// Sets the defaults that depend on other arguments, and returns every violated rule. `given` are
+/// the names on the command line.
 pub(super) fn complete(settings: &mut Settings, given: &[&str]) -> Vec<String> {
     let mut faults = Vec::new();
     if settings.get(MODEL).is_none() {
@@ -60,7 +60,7 @@ pub(super) fn complete(settings: &mut Settings, given: &[&str]) -> Vec<String> {
     if let Some(value) = settings.get(REASONING_PARAMS).and_then(|all| all.get(THINKING))
         && !value.is_boolean()
     {
-        // A template asks whether it is true, and every text but the empty one is.
+        // Chat templates test it for truth, and every string but the empty one is true.
         faults.push(format!("`{REASONING_PARAMS}.{THINKING}` needs `True` or `False`"));
     }
     for name in names_of(settings, MODEL_KWARGS) {
@@ -68,7 +68,7 @@ pub(super) fn complete(settings: &mut Settings, given: &[&str]) -> Vec<String> {
             faults.push(format!("`{name}` is refused: {why}"));
         }
     }
-    // A server puts every prompt through its model's chat template, which takes a system message.
+    // A vLLM server always uses the chat template, which takes a system message.
     let served = settings.backend == Backend::Vllm;
     for (key, needed) in NEEDS.into_iter().filter(|(key, _)| !(served && *key == SYSTEM)) {
         let name = given.iter().find(|name| **name == key || is_below(key, name));
@@ -87,14 +87,14 @@ pub(super) fn complete(settings: &mut Settings, given: &[&str]) -> Vec<String> {
     faults
 }
 
-/// The names below a tree, however they were given.
+/// Full names of the keys in a tree.
 fn names_of(settings: &Settings, tree: &str) -> Vec<String> {
     let keys = settings.get(tree).and_then(Value::as_object);
     keys.into_iter().flat_map(|keys| keys.keys()).map(|key| format!("{tree}.{key}")).collect()
 }
 
-/// Sets both bounds of an answer. A single one fixes the other, as optimum-benchmark does, unless
-/// the model reasons and ends its answers itself.
+/// Sets the minimum and maximum length of an answer. Like in optimum-benchmark, one of them sets
+/// the other, unless the model reasons and ends its answers itself.
 fn lengths(settings: &mut Settings, faults: &mut Vec<String>) {
     let reasons = reasons(settings);
     let (min, max) = (settings.number(MIN_NEW_TOKENS), settings.number(MAX_NEW_TOKENS));
@@ -110,12 +110,12 @@ fn lengths(settings: &mut Settings, faults: &mut Vec<String>) {
     settings.set(MIN_NEW_TOKENS, json!(min));
 }
 
-/// Whether the model is to reason: the switch is on, and no parameter turns it off again.
+/// Whether the model reasons: reasoning is on, and no parameter turns it off again.
 fn reasons(settings: &Settings) -> bool {
     let parameter = |name: &str| settings.get(&format!("{REASONING_PARAMS}.{name}"));
     let is_off = |value: Option<&Value>| value == Some(&Value::Bool(false));
     settings.get(REASONING) == Some(&Value::Bool(true))
-        && !is_off(parameter("enable_thinking"))
+        && !is_off(parameter(THINKING))
         && !is_off(parameter("reasoning"))
         && parameter("reasoning_effort").and_then(Value::as_str) != Some("off")
 }

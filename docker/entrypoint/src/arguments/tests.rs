@@ -1,12 +1,13 @@
-//! Arguments of whole runs.
+//! Parsing the arguments of whole runs.
 
 use contract::{Backend, argument};
 use serde_json::{Value, json};
 
 use super::{Settings, parse};
 
-mod familiar;
-mod support;
+mod backends;
+mod properties;
+mod upstream;
 
 fn parsed(backend: Backend, args: &[&str]) -> Result<Settings, String> {
     let args: Vec<_> = args.iter().map(|arg| (*arg).to_owned()).collect();
@@ -18,7 +19,7 @@ fn tree(backend: Backend, args: &[&str]) -> Value {
 }
 
 #[test]
-fn the_leaderboards_defaults_are_complete() {
+fn defaults_are_those_of_the_leaderboard() {
     let expected = json!({
         "stack": "pytorch",
         "backend": {
@@ -44,7 +45,7 @@ fn the_leaderboards_defaults_are_complete() {
 }
 
 #[test]
-fn the_last_of_two_wins_and_pluses_are_hydras() {
+fn last_of_two_values_wins_with_or_without_plus_signs() {
     let args = [
         "--config-name",
         "text_generation",
@@ -79,7 +80,7 @@ fn reasoning_lengthens_answers_unless_it_is_off_after_all() {
 }
 
 #[test]
-fn one_bound_fixes_the_other() {
+fn one_length_limit_sets_the_other() {
     let lengths = |args: &[&str]| {
         let settings = parsed(Backend::Native, &[&["backend.model=m"], args].concat()).unwrap();
         [argument::MIN_NEW_TOKENS, argument::MAX_NEW_TOKENS].map(|key| settings.number(key))
@@ -90,7 +91,7 @@ fn one_bound_fixes_the_other() {
 }
 
 #[test]
-fn a_tree_keeps_what_it_has_and_quotes_make_texts() {
+fn map_is_merged_into_its_tree_and_quotes_make_strings() {
     let args = [
         "backend.model=m",
         "scenario.reasoning=True",
@@ -105,7 +106,7 @@ fn a_tree_keeps_what_it_has_and_quotes_make_texts() {
 }
 
 #[test]
-fn a_group_in_braces_is_its_keys() {
+fn group_in_braces_equals_its_keys() {
     let args = [
         "backend.model=m",
         "scenario.generate_kwargs={max_new_tokens: 5, 'min_new_tokens': 2}",
@@ -118,7 +119,7 @@ fn a_group_in_braces_is_its_keys() {
 }
 
 #[test]
-fn whatever_a_stack_would_drop_is_named() {
+fn every_invalid_argument_is_named() {
     let cases: [(Backend, &[&str]); 19] = [
         (Backend::Optimum, &["--multirun", "-x", "--config-dir", "/cfg", "oops"]),
         (Backend::Optimum, &["hydra.run.dir=/x", "launcher=process", "+launcher.numactl=True"]),

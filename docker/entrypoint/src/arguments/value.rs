@@ -1,14 +1,14 @@
-//! Values in Hydra's spelling.
+//! Parses values in Hydra's syntax.
 
 use std::borrow::Cow;
 
 use contract::argument::{Kind, unquoted};
 use serde_json::{Map, Value, json};
 
-/// Brackets inside of brackets that are read: no keyword needs more, and the stack has an end.
+/// Limit of nested brackets: parsing is recursive, and no keyword needs more.
 const DEEPEST: usize = 32;
 
-/// The value that `text` is for a key of this kind, or what the key needs instead.
+/// Parses `text` as a value of this kind. The error is what the key needs instead.
 pub(super) fn typed(kind: Kind, text: &str) -> Result<Value, String> {
     let wanted = || wanted(kind);
     match kind {
@@ -46,13 +46,13 @@ fn wanted(kind: Kind) -> String {
     }
 }
 
-/// `{a:1,b:[x,'y,z']}` as Hydra writes it.
+/// Parses a map such as `{a:1,b:[x,'y,z']}`.
 pub(super) fn map(text: &str) -> Option<Map<String, Value>> {
     let pairs = pairs(text)?.into_iter();
     pairs.map(|(key, value)| Some((key.into_owned(), element(value)?))).collect()
 }
 
-/// The keys and the texts of the values of `{a:1,b:'2'}`.
+/// Keys and unparsed values of a map such as `{a:1,b:'2'}`.
 pub(super) fn pairs(text: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
     let inside = text.trim().strip_prefix('{')?.strip_suffix('}')?;
     let pair = |entry| {
@@ -64,7 +64,7 @@ pub(super) fn pairs(text: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
     entries(inside)?.into_iter().map(pair).collect()
 }
 
-/// A value of any kind; none where brackets or quotes have no end.
+/// Parses a value of any kind. None if a bracket or quote is not closed.
 fn element(text: &str) -> Option<Value> {
     let text = text.trim();
     if text.starts_with('{') {
@@ -76,12 +76,13 @@ fn element(text: &str) -> Option<Value> {
     (parts(text, ',')?.len() == 1).then(|| scalar(text))
 }
 
-/// What stands between the commas of a list or a map.
+/// Splits the inside of a list or map at its commas.
 fn entries(inside: &str) -> Option<Vec<&str>> {
     if inside.trim().is_empty() { Some(Vec::new()) } else { parts(inside, ',') }
 }
 
-/// Splits at every `separator` outside of quotes and brackets, if they all end and are not too many.
+/// Splits at every `separator` outside of quotes and brackets. None if one is not closed, or
+/// brackets are nested too deeply.
 fn parts(text: &str, separator: char) -> Option<Vec<&str>> {
     let (mut parts, mut start, mut open, mut quote) = (Vec::new(), 0, Vec::new(), None);
     let mut characters = text.char_indices();
@@ -90,8 +91,8 @@ fn parts(text: &str, separator: char) -> Option<Vec<&str>> {
             (Some(_), '\\') => drop(characters.next()),
             (Some(mark), _) if mark == character => quote = None,
             (Some(_), _) => {}
-            // An apostrophe inside of a word is none that quotes.
-            (None, '\'' | '"') if begins(&text[start..at]) => quote = Some(character),
+            // An apostrophe inside a word does not quote.
+            (None, '\'' | '"') if begins_value(&text[start..at]) => quote = Some(character),
             (None, '{' | '[') if open.len() == DEEPEST => return None,
             (None, '{') => open.push('}'),
             (None, '[') => open.push(']'),
@@ -107,13 +108,13 @@ fn parts(text: &str, separator: char) -> Option<Vec<&str>> {
     (open.is_empty() && quote.is_none()).then_some(parts)
 }
 
-/// Whether what comes next is the first character of a value.
-fn begins(before: &str) -> bool {
+/// Whether a value begins after `before`.
+fn begins_value(before: &str) -> bool {
     let before = before.trim_end();
     before.is_empty() || before.ends_with(['{', '[', ',', ':'])
 }
 
-/// What a bare word is to Hydra: quotes make a text of it.
+/// Parses a scalar by Hydra's rules: quotes make it a string.
 fn scalar(text: &str) -> Value {
     let quoted = unquoted(text);
     if quoted != text {
@@ -144,7 +145,7 @@ fn boolean(text: &str) -> Option<bool> {
 }
 
 fn whole(text: &str) -> Option<u64> {
-    // A sign, which Rust would take, is not Hydra's.
+    // Rust would accept a plus sign, Hydra does not.
     text.parse().ok().filter(|_| text.starts_with(|first: char| first.is_ascii_digit()))
 }
 
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_tells_what_would() {
+    fn error_says_what_the_key_needs() {
         for (kind, text, needs) in [
             (Kind::Bool, "maybe", "`True` or `False`"),
             (Kind::Bool, "1", "`True` or `False`"),
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_is_read_in_braces() {
+    fn map_needs_balanced_braces_and_quotes() {
         let read = map("{reasoning_effort: low, 'enable_thinking':false}").unwrap();
         assert_eq!(
             Value::Object(read),

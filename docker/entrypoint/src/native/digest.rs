@@ -1,17 +1,18 @@
-//! The SHA-256 of a file, of its bytes: the name of a blob says what was downloaded once.
+//! The SHA-256 of a file's bytes. The name of a blob in the Hub cache only says what was
+//! downloaded.
 
 use std::{fs::File, io, os::unix::fs::FileExt as _};
 
 use contract::hex;
 use sha2::{Digest as _, Sha256};
 
-/// Bytes that are read at a time.
+/// Buffer size for reading, in bytes.
 const CHUNK: usize = 1 << 20;
 
-/// The SHA-256 of the whole file, in hexadecimal. Where the file is read next does not change.
+/// The SHA-256 of the whole file, in hexadecimal. The position in the file does not change.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When the file cannot be read.
 pub(super) fn sha256(file: &File) -> io::Result<String> {
     let mut digest = Sha256::new();
     let mut chunk = vec![0; CHUNK];
@@ -37,7 +38,7 @@ mod tests {
     use super::sha256;
 
     #[test]
-    fn the_digest_is_of_the_bytes_and_not_of_the_name() {
+    fn digest_is_of_the_bytes_and_not_the_name() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("0".repeat(64));
         fs::write(&path, "abc").unwrap();

@@ -1,9 +1,9 @@
 //! Text generation with a quantised GGUF model on the CPU.
 
 mod chat;
-mod choice;
 mod llama;
-mod tokens;
+mod sampler;
+mod tokenizer;
 mod weights;
 
 use std::{
@@ -21,120 +21,120 @@ use contract::argument::MAX_NEW_TOKENS;
 
 use self::{
     chat::Template,
-    choice::Chooser,
     llama::{Cache, Llama},
-    tokens::Tokens,
+    sampler::Sampler,
+    tokenizer::ModelTokenizer,
     weights::Weights,
 };
 use super::{
-    generation::{About, Asked, Length, Unreadable},
-    hub::ModelFile,
+    generation::{GenerationConfig, Length, ModelInfo, UnreadablePrompt},
+    model_file::ModelFile,
 };
 
-/// A model in memory, ready to answer.
-pub(crate) struct Engine {
+/// A loaded model, ready to generate text.
+pub(super) struct Engine {
     llama: Llama,
-    tokens: Tokens,
-    about: About,
-    asked: Asked,
+    tokenizer: ModelTokenizer,
+    model: ModelInfo,
+    generation: GenerationConfig,
     template: Option<Template>,
-    chooser: Chooser,
+    sampler: Sampler,
 }
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine").field("about", &self.about).finish_non_exhaustive()
+        f.debug_struct("Engine").field("model", &self.model).finish_non_exhaustive()
     }
 }
 
 impl Engine {
-    /// Reads the model in `file`, to answer as was asked for.
-    pub(crate) fn load(file: &ModelFile, asked: Asked) -> anyhow::Result<Self> {
-        Self::read(&file.file, asked)
+    /// Loads the model in `file`.
+    pub(super) fn load(file: &ModelFile, generation: GenerationConfig) -> anyhow::Result<Self> {
+        Self::read(&file.file, generation)
             .with_context(|| format!("reading the model `{}`", file.path.display()))
     }
 
-    fn read(file: &File, mut asked: Asked) -> anyhow::Result<Self> {
+    fn read(file: &File, mut generation: GenerationConfig) -> anyhow::Result<Self> {
         let mut file = BufReader::new(file.try_clone()?);
         let content = gguf_file::Content::read(&mut file).context(
             "it is not a complete GGUF file; if it was downloaded, remove it and download it again",
         )?;
-        // What is wrong with the arguments is told before the weights are read.
-        let template = match &asked.chat {
+        // Invalid arguments are reported before the slow reading of the weights.
+        let template = match &generation.chat {
             Some(chat) => Some(Template::of_gguf(&content, chat.clone())?),
             None => None,
         };
         let mut weights = Weights::new(&content, &mut file);
         let llama = Llama::load(&mut weights)?;
-        let tokens = Tokens::of_gguf(&content)?;
-        let holds = llama.context_length();
-        let (length, note) = fitting(asked.length, holds)?;
-        asked.length = length;
-        let about = About {
+        let tokenizer = ModelTokenizer::of_gguf(&content)?;
+        let context_length = llama.context_length();
+        let (length, note) = fit(generation.length, context_length)?;
+        generation.length = length;
+        let model = ModelInfo {
             architecture: llama::ARCHITECTURE.to_owned(),
             weights_stored: count(weights.stored()),
             weights_computed: count(weights.computed()),
             threads: candle_core::utils::get_num_threads(),
             vector_kernels: candle_core::utils::with_avx() || candle_core::utils::with_neon(),
-            holds,
+            context_length,
             length,
             note,
         };
-        let chooser = Chooser::new(asked.choice);
-        Ok(Self { llama, tokens, about, asked, template, chooser })
+        let sampler = Sampler::new(generation.decoding);
+        Ok(Self { llama, tokenizer, model, generation, template, sampler })
     }
 
-    /// What was loaded.
-    pub(crate) fn about(&self) -> &About {
-        &self.about
+    /// The loaded model.
+    pub(super) fn model(&self) -> &ModelInfo {
+        &self.model
     }
 
-    /// Lets the seed count from the next answer on.
-    pub(crate) fn begin_again(&mut self) {
-        self.chooser = Chooser::new(self.asked.choice);
+    /// Restarts the random numbers of the sampling from the seed.
+    pub(super) fn reset_seed(&mut self) {
+        self.sampler = Sampler::new(self.generation.decoding);
     }
 
-    /// Answers `prompt`.
-    pub(crate) fn generate(&mut self, prompt: &str, length: Length) -> anyhow::Result<Answer> {
+    /// Generates the answer to `prompt`.
+    pub(super) fn generate(&mut self, prompt: &str, length: Length) -> anyhow::Result<Answer> {
         let began = Instant::now();
-        let whole = self.read_prompt(prompt)?;
-        let limit = self.about.holds;
-        let mut seen = whole.clone();
-        if self.asked.truncation {
-            seen.truncate(limit - self.asked.length.max as usize);
+        let whole = self.encode(prompt)?;
+        let limit = self.model.context_length;
+        let mut tokens = whole.clone();
+        if self.generation.truncation {
+            tokens.truncate(limit - self.generation.length.max as usize);
         }
-        let prompt_tokens = seen.len();
+        let prompt_tokens = tokens.len();
         let Length { min, max } = length;
         ensure!(
             prompt_tokens + max as usize <= limit,
-            Unreadable(format!(
+            UnreadablePrompt(format!(
                 "{prompt_tokens} prompt tokens and {max} new ones exceed the model's context of \
                  {limit} tokens; lower `{MAX_NEW_TOKENS}`, or leave `scenario.truncation=False` out"
             ))
         );
 
         let mut cache = Cache::new(&self.llama);
-        let mut logits = self.llama.forward(&seen, &mut cache)?;
+        let mut logits = self.llama.forward(&tokens, &mut cache)?;
         let mut time_to_first_token = Duration::ZERO;
         loop {
-            let written = seen.len() - prompt_tokens;
+            let written = tokens.len() - prompt_tokens;
             if written < min as usize {
-                self.tokens.forbid_end(&mut logits);
+                self.tokenizer.forbid_end(&mut logits);
             }
-            let token = self.chooser.choose(&mut logits, &seen)?;
+            let token = self.sampler.next(&mut logits, &tokens)?;
             if written == 0 {
                 time_to_first_token = began.elapsed();
             }
-            seen.push(token);
-            if written + 1 >= max as usize || self.tokens.is_end(token) {
+            tokens.push(token);
+            if written + 1 >= max as usize || self.tokenizer.is_end(token) {
                 break;
             }
             logits = self.llama.forward(&[token], &mut cache)?;
         }
-        let completion = &seen[prompt_tokens..];
+        let completion = &tokens[prompt_tokens..];
         Ok(Answer {
             prompt: prompt.to_owned(),
-            completion: self.tokens.decode(completion)?,
+            completion: self.tokenizer.decode(completion)?,
             prompt_tokens: prompt_tokens as u64,
             prompt_tokens_cut: (whole.len() - prompt_tokens) as u64,
             completion_tokens: completion.len() as u64,
@@ -143,15 +143,15 @@ impl Engine {
         })
     }
 
-    /// The tokens of a prompt.
-    fn read_prompt(&self, prompt: &str) -> anyhow::Result<Vec<u32>> {
+    /// The tokens of a prompt, after the chat template.
+    fn encode(&self, prompt: &str) -> anyhow::Result<Vec<u32>> {
         let tokens = match &self.template {
-            Some(template) => self.tokens.encode(&template.render(prompt)?, false)?,
-            None => self.tokens.encode(prompt, true)?,
+            Some(template) => self.tokenizer.encode(&template.render(prompt)?, false)?,
+            None => self.tokenizer.encode(prompt, true)?,
         };
         let known = self.llama.vocabulary();
         if let Some(token) = tokens.iter().find(|token| **token as usize >= known) {
-            bail!(Unreadable(format!(
+            bail!(UnreadablePrompt(format!(
                 "the tokenizer makes a token {token} of it, and the model knows {known}: they do not \
                  belong together"
             )));
@@ -160,25 +160,27 @@ impl Engine {
     }
 }
 
-/// Bounds that leave room for a prompt, a quarter of what the model holds, and what is to be said of
-/// it: the same as with the Python stacks.
-fn fitting(asked: Length, holds: usize) -> anyhow::Result<(Length, Option<String>)> {
-    if (asked.max as usize) < holds {
-        return Ok((asked, None));
+/// Lowers the maximum length so that a quarter of the context is left for the prompt, like the
+/// Python stacks. Also returns a note about it.
+fn fit(requested: Length, context_length: usize) -> anyhow::Result<(Length, Option<String>)> {
+    if (requested.max as usize) < context_length {
+        return Ok((requested, None));
     }
-    let longest = holds - (holds / 4).max(1);
+    let longest = context_length - (context_length / 4).max(1);
     ensure!(
-        asked.min as usize <= longest,
-        "the model holds {holds} tokens, and answers of at least {} leave no room for a prompt; lower \
+        requested.min as usize <= longest,
+        "the model holds {context_length} tokens, and answers of at least {} leave no room for a prompt; lower \
          `{MAX_NEW_TOKENS}`, and `min_new_tokens`, which is the same unless it is given",
-        asked.min
+        requested.min
     );
-    let note =
-        format!("the model holds {holds} tokens: answers end after {longest}, not {}", asked.max);
-    Ok((Length { max: u32::try_from(longest)?, ..asked }, Some(note)))
+    let note = format!(
+        "the model holds {context_length} tokens: answers end after {longest}, not {}",
+        requested.max
+    );
+    Ok((Length { max: u32::try_from(longest)?, ..requested }, Some(note)))
 }
 
-/// `210 x Q4_1, 61 x F32`.
+/// Formats the number of tensors by type, such as `210 x Q4_1, 61 x F32`.
 fn count(types: &BTreeMap<String, u32>) -> String {
     let counts: Vec<_> = types.iter().map(|(name, count)| format!("{count} x {name}")).collect();
     counts.join(", ")

@@ -1,36 +1,18 @@
-//! Finds the model's file: a path, or a repository in the Hub cache. Never asks the network.
+//! The Hub cache: where it is, and its snapshots. Nothing here uses the network.
 
-use std::{
-    ffi::OsString,
-    fs::File,
-    io,
-    path::{Path, PathBuf},
-};
+mod snapshot;
 
-use anyhow::{Context, bail};
-use contract::{argument::MODEL, env};
-use untrusted::{Kind, Refused};
+use std::path::{Path, PathBuf};
 
-use super::snapshot::Snapshot;
+use anyhow::Context as _;
+use contract::env;
 
-/// Why a file that the user sees may be missing, and what to do.
-const SEES: &str = "a container sees only its mounts: use a repo of the Hub cache (ORG/REPO), give \
-                    the runner the file as `./NAME.gguf`, or use `--engine host`";
+use self::snapshot::Snapshot;
+use crate::environment::Environment;
 
-/// The file to load.
-#[derive(Debug)]
-pub(crate) struct ModelFile {
-    /// Where it is, for messages.
-    pub(crate) path: PathBuf,
-    /// It, open.
-    pub(crate) file: File,
-    /// The commit of the snapshot that it was found in.
-    pub(crate) revision: Option<String>,
-}
-
-/// The Hub cache by the Hub client's rules; an empty variable counts as unset.
-pub(crate) fn cache(variable: impl Fn(&str) -> Option<OsString>) -> anyhow::Result<PathBuf> {
-    let set = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+/// The folder of the Hub cache, by the Hub client's rules.
+pub(super) fn cache(environment: &Environment) -> anyhow::Result<PathBuf> {
+    let set = |name| environment.get(name).map(PathBuf::from);
     if let Some(cache) = set(env::HF_HUB_CACHE) {
         return Ok(cache);
     }
@@ -50,36 +32,8 @@ pub(crate) fn cache(variable: impl Fn(&str) -> Option<OsString>) -> anyhow::Resu
     Ok(home.join("hub"))
 }
 
-/// The file that `model` names: a path, `ORG/REPO` or `ORG/REPO:FILE`.
-pub(crate) fn find(model: &str, cache: &Path) -> anyhow::Result<ModelFile> {
-    let path = Path::new(model);
-    match untrusted::file(path) {
-        Ok(file) => {
-            return Ok(ModelFile { path: path.to_owned(), file, revision: None });
-        }
-        // A folder may be called as a repo is.
-        Err(error)
-            if Refused::of(&error).is_some_and(|why| why != Refused::NotAFile(Kind::Folder)) =>
-        {
-            return Err(error).with_context(|| format!("opening the model `{model}`"));
-        }
-        Err(_) => {}
-    }
-    let (id, file) = match model.split_once(':') {
-        Some((id, file)) => (id, Some(file)),
-        None => (model, None),
-    };
-    if !is_hub_id(id) {
-        bail!("`{MODEL}={model}` is no file here and no Hub id of the form ORG/REPO; {SEES}");
-    }
-    if id.ends_with(".gguf") {
-        bail!("`{MODEL}={model}` is no file here, where the working directory counts; {SEES}");
-    }
-    in_cache(id, file, cache).with_context(|| format!("finding the model `{model}`"))
-}
-
-/// The snapshot of a repo that `main` names. `kind` begins the folder's name; what fetches the repo is
-/// `download`.
+/// The snapshot that `refs/main` of a repo names. `kind` is `models` or `datasets`, and `download`
+/// is the command that downloads the repo.
 pub(super) fn snapshot(
     kind: &str,
     id: &str,
@@ -101,43 +55,7 @@ pub(super) fn snapshot(
     })
 }
 
-fn in_cache(id: &str, file: Option<&str>, cache: &Path) -> anyhow::Result<ModelFile> {
-    let snapshot = snapshot("models", id, &format!("hf download {id}"), cache)?;
-    let mut files = snapshot
-        .files()
-        .with_context(|| format!("reading the snapshot `{}`", snapshot.path.display()))?;
-    files.retain(|name| name.to_lowercase().ends_with(".gguf"));
-    let names = || files.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let name = match (file, files.as_slice()) {
-        (_, []) => bail!(
-            "its snapshot `{}` has no .gguf file; the `native` backend needs one",
-            snapshot.path.display()
-        ),
-        (Some(file), _) => files
-            .iter()
-            .find(|name| *name == file)
-            .with_context(|| format!("its snapshot has no `{file}`; it has {}", names()))?,
-        (None, [file]) => file,
-        (None, _) => {
-            bail!("it has several .gguf files: {}; choose one with `{MODEL}={id}:FILE`", names())
-        }
-    };
-    let path = snapshot.path.join(name);
-    let opened = match snapshot.open(name) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
-            "`{}` points to a blob that is not there; the download was not finished: run \
-             `hf download {id}`",
-            path.display()
-        ),
-        Err(error) if Refused::of(&error) == Some(Refused::Symlink) => bail!(
-            "`{}` is a symlink to something other than a blob of its repo, which is not followed",
-            path.display()
-        ),
-        opened => opened.with_context(|| format!("opening `{}`", path.display()))?,
-    };
-    Ok(ModelFile { path, file: opened, revision: Some(snapshot.commit) })
-}
-
+/// Whether `id` has the form of a Hub id, `ORG/REPO` or `REPO`.
 pub(super) fn is_hub_id(id: &str) -> bool {
     let part = |part: &str| {
         part.chars().next().is_some_and(|first| first.is_ascii_alphanumeric())
@@ -149,38 +67,12 @@ pub(super) fn is_hub_id(id: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        fs,
-        os::unix::fs::symlink,
-        path::{Path, PathBuf},
-    };
+    use std::path::PathBuf;
 
-    use rustix::fs::{CWD, FileType, Mode, mknodat};
-    use tempfile::TempDir;
-
-    use super::{cache, find};
-
-    const COMMIT: &str = "0123456789012345678901234567890123456789";
-
-    /// A cache with the repository `org/m` and `files`, each with its blob.
-    fn hub(files: &[&str]) -> TempDir {
-        let hub = tempfile::tempdir().unwrap();
-        let repo = hub.path().join("models--org--m");
-        for folder in ["refs", "blobs", &format!("snapshots/{COMMIT}")] {
-            fs::create_dir_all(repo.join(folder)).unwrap();
-        }
-        fs::write(repo.join("refs/main"), COMMIT).unwrap();
-        for (number, file) in files.iter().enumerate() {
-            let sha256 = format!("{number:064}");
-            fs::write(repo.join("blobs").join(&sha256), "GGUF").unwrap();
-            let link = repo.join("snapshots").join(COMMIT).join(file);
-            symlink(format!("../../blobs/{sha256}"), link).unwrap();
-        }
-        hub
-    }
+    use super::{Environment, cache};
 
     #[test]
-    fn the_cache_is_where_the_hub_client_has_it() {
+    fn cache_folder_follows_the_hub_clients_variables() {
         let cases: [(&[(&str, &str)], &str); 4] = [
             (&[("HF_HUB_CACHE", "/c"), ("HF_HOME", "/h")], "/c"),
             (&[("HF_HUB_CACHE", ""), ("HF_HOME", "/h")], "/h/hub"),
@@ -188,119 +80,9 @@ mod tests {
             (&[("HOME", "/u")], "/u/.cache/huggingface/hub"),
         ];
         for (variables, expected) in cases {
-            let value = |name: &str| {
-                variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())
-            };
-            assert_eq!(cache(value).unwrap(), PathBuf::from(expected));
+            let environment = variables.iter().copied().collect();
+            assert_eq!(cache(&environment).unwrap(), PathBuf::from(expected));
         }
-        assert!(cache(|_| None).is_err());
-    }
-
-    #[test]
-    fn the_only_gguf_file_is_the_model() {
-        let hub = hub(&["m.Q4_1.gguf", "README.md"]);
-        let found = find("org/m", hub.path()).unwrap();
-        assert!(found.path.ends_with(format!("snapshots/{COMMIT}/m.Q4_1.gguf")));
-        assert_eq!(found.revision.as_deref(), Some(COMMIT));
-    }
-
-    #[test]
-    fn one_of_several_is_chosen_by_name() {
-        let hub = hub(&["a.gguf", "b.gguf"]);
-        let error = format!("{:#}", find("org/m", hub.path()).unwrap_err());
-        assert!(error.contains("`a.gguf`, `b.gguf`; choose one with"), "{error}");
-        assert!(find("org/m:b.gguf", hub.path()).unwrap().path.ends_with("b.gguf"));
-        let error = format!("{:#}", find("org/m:c.gguf", hub.path()).unwrap_err());
-        assert!(error.contains("has no `c.gguf`; it has `a.gguf`, `b.gguf`"), "{error}");
-    }
-
-    #[test]
-    fn what_is_missing_is_named_with_a_remedy() {
-        let hub = hub(&[]);
-        let said = |model: &str| format!("{:#}", find(model, hub.path()).unwrap_err());
-        assert!(said("org/m").contains("has no .gguf file"));
-        let error = said("org/other");
-        assert!(error.contains(&format!("Hub cache `{}`", hub.path().display())), "{error}");
-        assert!(error.contains("hf download org/other"), "{error}");
-        for (model, why) in
-            [("/nowhere/m.gguf", "no file here and no Hub id"), ("m.gguf", "no file here, where")]
-        {
-            let error = said(model);
-            assert!(error.contains(why) && error.contains("`--engine host`"), "{error}");
-        }
-        assert!(said("../up").contains("no Hub id"));
-    }
-
-    #[test]
-    fn an_unfinished_download_is_no_model() {
-        let hub = hub(&["m.gguf"]);
-        fs::remove_file(hub.path().join(format!("models--org--m/blobs/{:064}", 0))).unwrap();
-        let error = format!("{:#}", find("org/m", hub.path()).unwrap_err());
-        assert!(error.contains("not finished"), "{error}");
-    }
-
-    #[test]
-    fn a_path_is_taken_as_it_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a:b.gguf");
-        fs::write(&path, "GGUF").unwrap();
-        let found = find(path.to_str().unwrap(), folder.path()).unwrap();
-        assert_eq!((found.path, found.revision), (path, None));
-        let link = folder.path().join("link.gguf");
-        symlink("a:b.gguf", &link).unwrap();
-        assert!(find(link.to_str().unwrap(), folder.path()).is_ok(), "by choice");
-    }
-
-    #[test]
-    fn what_makes_a_reader_wait_or_leads_away_is_no_model() {
-        let hub = hub(&["m.gguf"]);
-        let repo = hub.path().join("models--org--m");
-        let said = |model: &str| format!("{:#}", find(model, hub.path()).unwrap_err());
-        let fifo = |path: &Path| mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).unwrap();
-        let put = |path: &Path, make: &dyn Fn(&Path)| {
-            fs::remove_file(path).unwrap();
-            make(path);
-        };
-        fifo(&hub.path().join("pipe.gguf"));
-        assert!(said(hub.path().join("pipe.gguf").to_str().unwrap()).contains("a FIFO"));
-        fs::write(hub.path().join("secret"), "GGUF").unwrap();
-
-        let blob = repo.join("blobs").join(format!("{:064}", 0));
-        put(&blob, &fifo);
-        assert!(said("org/m").contains("a FIFO"), "{}", said("org/m"));
-        put(&blob, &|blob| symlink(hub.path().join("secret"), blob).unwrap());
-        assert!(said("org/m").contains("not followed"), "{}", said("org/m"));
-        let link = repo.join("snapshots").join(COMMIT).join("m.gguf");
-        put(&link, &|link| symlink("../../../secret", link).unwrap());
-        assert!(said("org/m").contains("not followed"), "{}", said("org/m"));
-
-        let main = repo.join("refs/main");
-        put(&main, &fifo);
-        assert!(said("org/m").contains("a FIFO"), "{}", said("org/m"));
-        put(&main, &|main| symlink("../../secret", main).unwrap());
-        assert!(said("org/m").contains("symlink"), "{}", said("org/m"));
-        fs::remove_dir_all(&repo).unwrap();
-        fs::create_dir(hub.path().join("home")).unwrap();
-        fs::write(hub.path().join("home/.ssh"), "").unwrap();
-        symlink("home", &repo).unwrap();
-        assert!(said("org/m").contains("holds more than a repo"), "{}", said("org/m"));
-    }
-
-    #[test]
-    fn bytes_in_the_store_and_a_repo_on_another_disk_are_found() {
-        let hub = hub(&["m.gguf"]);
-        let repo = hub.path().join("models--org--m");
-        let payload = "ab".repeat(32);
-        let blob = repo.join("blobs").join(format!("{:064}", 0));
-        fs::create_dir_all(hub.path().join("blobs/ab")).unwrap();
-        fs::rename(&blob, hub.path().join("blobs/ab").join(&payload)).unwrap();
-        symlink(format!("../../blobs/ab/{payload}"), &blob).unwrap();
-        assert!(find("org/m", hub.path()).is_ok());
-        let disk = tempfile::tempdir().unwrap();
-        fs::remove_file(&blob).unwrap();
-        fs::write(&blob, "GGUF").unwrap();
-        fs::rename(&repo, disk.path().join("m")).unwrap();
-        symlink(disk.path().join("m"), &repo).unwrap();
-        assert!(find("org/m", hub.path()).is_ok());
+        assert!(cache(&Environment::default()).is_err());
     }
 }

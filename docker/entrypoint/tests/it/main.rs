@@ -1,6 +1,6 @@
-//! The built program, from outside: exit codes, messages, and the files that it leaves.
+//! Tests of the built program: exit codes, messages, and output files.
 
-mod ends;
+mod exit;
 #[cfg(feature = "native")]
 mod model;
 mod probe;

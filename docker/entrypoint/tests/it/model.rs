@@ -1,19 +1,20 @@
-//! Runs of the real smoke model: what a success leaves, and every way to end one.
+//! Runs of the smoke test's model: their output files, and every way to stop one.
 
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open},
+};
 
-use crate::program::{completion, program, stderr};
+use crate::program::{PATIENCE, completion, program, stderr};
 
-/// The Hub home that `cargo xtask smoke` makes.
+/// The `HF_HOME` that `cargo xtask smoke` creates.
 const SMOKE_HOME: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/smoke/huggingface");
 const SMOKE_MODEL: &str = "backend.model=smoke/SmolLM2-135M-Instruct-GGUF";
 
@@ -23,7 +24,7 @@ fn smoke(results: &Path) -> Command {
     command
 }
 
-/// A run that would take long, once it has begun to answer, and its further output.
+/// A long run that has loaded its model, and the rest of its output.
 fn long_run(results: &Path) -> (Child, BufReader<ChildStdout>) {
     let mut child = smoke(results)
         .args(["scenario.num_samples=1000", "scenario.generate_kwargs.max_new_tokens=500"])
@@ -48,7 +49,7 @@ fn json(path: PathBuf) -> serde_json::Value {
 
 #[test]
 #[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
-fn a_run_leaves_report_summary_energy_log_and_completion() {
+fn run_leaves_report_summary_energy_log_and_completion_marker() {
     let results = tempfile::tempdir().unwrap();
     let output = smoke(results.path())
         .args(["scenario.num_samples=3", "scenario.generate_kwargs.max_new_tokens=4"])
@@ -77,7 +78,7 @@ fn a_run_leaves_report_summary_energy_log_and_completion() {
 
 #[test]
 #[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
-fn the_same_run_twice_gives_the_same_answers() {
+fn same_arguments_give_the_same_answers() {
     let answers = || {
         let results = tempfile::tempdir().unwrap();
         let output = smoke(results.path()).arg("scenario.num_samples=3").output().unwrap();
@@ -91,7 +92,7 @@ fn the_same_run_twice_gives_the_same_answers() {
 
 #[test]
 #[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
-fn fewer_prompts_than_were_asked_for_are_said_and_counted() {
+fn short_dataset_is_noted() {
     let results = tempfile::tempdir().unwrap();
     let prompts = results.path().join("prompts.jsonl");
     fs::write(&prompts, "{\"text\": \"One\"}\n{\"text\": \"\"}\n{\"text\": \"Two\"}\n").unwrap();
@@ -120,7 +121,7 @@ fn fewer_prompts_than_were_asked_for_are_said_and_counted() {
 
 #[test]
 #[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
-fn reasoning_without_bounds_is_limited_to_what_the_model_holds() {
+fn reasoning_is_limited_to_the_context_length() {
     let results = tempfile::tempdir().unwrap();
     let output = smoke(results.path())
         .args(["scenario.num_samples=1", "scenario.warmup_runs=0", "scenario.reasoning=True"])
@@ -137,7 +138,7 @@ fn reasoning_without_bounds_is_limited_to_what_the_model_holds() {
 
 #[test]
 #[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
-fn what_the_chat_template_does_not_know_is_refused_before_the_weights_are_read() {
+fn unknown_chat_template_parameter_is_refused_before_the_weights_are_read() {
     let results = tempfile::tempdir().unwrap();
     let effort = "scenario.reasoning_params.reasoning_effort=low";
     let output = smoke(results.path()).args(["scenario.reasoning=True", effort]).output().unwrap();
@@ -150,7 +151,7 @@ fn what_the_chat_template_does_not_know_is_refused_before_the_weights_are_read()
 
 #[test]
 #[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
-fn a_closed_standard_input_ends_the_run() {
+fn closed_standard_input_stops_the_run() {
     let results = tempfile::tempdir().unwrap();
     let (mut child, mut out) = long_run(results.path());
     drop(child.stdin.take());
@@ -164,11 +165,11 @@ fn a_closed_standard_input_ends_the_run() {
 
 #[test]
 #[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
-fn signals_to_end_are_passed_on() {
+fn signals_are_passed_on() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let results = tempfile::tempdir().unwrap();
         let (mut child, mut out) = long_run(results.path());
-        // Kept open: this end is not to be the reason.
+        // Kept open, because closing it would stop the run, too.
         let input = child.stdin.take();
         kill_process(Pid::from_child(&child), signal).unwrap();
         out.read_to_string(&mut String::new()).unwrap();
@@ -182,19 +183,17 @@ fn signals_to_end_are_passed_on() {
 
 #[test]
 #[ignore = "needs the smoke model: run `cargo xtask smoke` first"]
-fn a_killed_supervisor_takes_the_backend_with_it() {
+fn killed_supervisor_takes_the_backend_with_it() {
     let results = tempfile::tempdir().unwrap();
     let (mut child, mut out) = long_run(results.path());
     let children = format!("/proc/{0}/task/{0}/children", child.id());
     let backend = fs::read_to_string(children).unwrap().trim().to_owned();
-    assert!(Path::new(&format!("/proc/{backend}")).exists(), "`{backend}`");
+    let backend = Pid::from_raw(backend.parse().unwrap()).unwrap();
+    let backend = pidfd_open(backend, PidfdFlags::empty()).unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
     out.read_to_string(&mut String::new()).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(30);
-    let stat = format!("/proc/{backend}/stat");
-    while fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
-        assert!(Instant::now() < deadline, "the backend lives on");
-        thread::sleep(Duration::from_millis(5));
-    }
+    let patience = Timespec::try_from(PATIENCE).unwrap();
+    let exited = poll(&mut [PollFd::new(&backend, PollFlags::IN)], Some(&patience)).unwrap();
+    assert_eq!(exited, 1, "the backend is still running");
 }

@@ -1,11 +1,11 @@
-//! `probe`: one JSON object, an exit code, and nothing left behind.
+//! `probe`: its JSON, its exit code, and the files that it leaves.
 
 use std::fs;
 
 use crate::program::program;
 
 #[test]
-fn findings_are_one_json_object_and_the_exit_code_sums_them_up() {
+fn findings_are_one_json_object() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
     let output = program(folder.path()).args(["probe", path]).output().unwrap();
@@ -22,7 +22,7 @@ fn findings_are_one_json_object_and_the_exit_code_sums_them_up() {
 }
 
 #[test]
-fn one_bad_mount_among_good_ones_fails() {
+fn one_unwritable_mount_fails() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
     let args = ["probe", "--leave", "mark", path, "/proc/self"];
@@ -36,7 +36,7 @@ fn one_bad_mount_among_good_ones_fails() {
 }
 
 #[test]
-fn a_home_that_is_not_there_fails() {
+fn missing_home_fails() {
     let folder = tempfile::tempdir().unwrap();
     let output = program(folder.path()).env_remove("HOME").arg("probe").output().unwrap();
     assert_eq!(output.status.code(), Some(1));

@@ -1,19 +1,27 @@
-//! Starts the program with an environment that says everything.
+//! Starts the built program with a complete environment of its own.
 
 use std::{
     fs,
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
-/// The program with the results folder `results`, and nothing of the caller's environment.
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Timeout for a program that hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The program with the results folder `results` and none of the caller's variables.
 pub(crate) fn program(results: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aienergyscore-entrypoint"));
     command.env_clear().env("RESULTS_DIR", results).env("HOME", results);
     command
 }
 
-/// Runs `command` to its end as a supervisor would: under an id, its standard input kept open.
+/// Runs `command` as a supervisor does: with a run id, and with standard input kept open.
 pub(crate) fn supervised(command: &mut Command, run_id: &str) -> Output {
     let piped = command.env("AIENERGYSCORE_RUN_ID", run_id).stdin(Stdio::piped());
     let mut child = piped.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -27,7 +35,19 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// The exit code in the proof of completion, and its run id.
+/// Waits for the exit of `child`. Kills it after [`PATIENCE`].
+pub(crate) fn exited(mut child: Child) -> ExitStatus {
+    let id = Pid::from_child(&child);
+    let (sender, status) = mpsc::channel();
+    thread::spawn(move || sender.send(child.wait()));
+    let status = status.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        let _ = kill_process(id, Signal::KILL);
+        panic!("the program did not exit");
+    });
+    status.unwrap()
+}
+
+/// Exit code and run id of the completion marker.
 pub(crate) fn completion(results: &Path) -> (u64, String) {
     let text = fs::read_to_string(results.join("RUN_COMPLETE.json")).unwrap();
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();

@@ -1,4 +1,4 @@
-//! `reclaim`: a request in JSON, an answer in JSON, and an exit code.
+//! `reclaim`: its JSON answer and its exit code.
 
 use std::{
     fs::{self, File},
@@ -11,7 +11,7 @@ use contract::reclaim::{Answer, Request};
 
 use crate::program::{program, stderr};
 
-/// Gives what `list` names, or everything, to its owner, which anybody may.
+/// Gives the listed entries, or all, to the owner that they have. No privilege is needed for that.
 fn reclaim(folder: &Path, another_inode: u64, list: Option<&[u8]>) -> Output {
     let data = fs::metadata(folder).unwrap();
     let request = Request {
@@ -30,7 +30,7 @@ fn reclaim(folder: &Path, another_inode: u64, list: Option<&[u8]>) -> Output {
 }
 
 #[test]
-fn the_answer_is_one_json_object_and_the_exit_code_sums_it_up() {
+fn answer_is_one_json_object() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a\nb"), "").unwrap();
     for list in [None, Some(&b"\0a\nb\0"[..])] {
@@ -45,7 +45,7 @@ fn the_answer_is_one_json_object_and_the_exit_code_sums_it_up() {
 }
 
 #[test]
-fn what_cannot_be_meant_has_no_answer() {
+fn wrong_inode_or_truncated_list_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     for (inode, list, why) in [(1, None, "another folder"), (0, Some(&b"x"[..]), "breaks off")] {
         let output = reclaim(folder.path(), inode, list);

@@ -1,4 +1,4 @@
-//! Runs that cannot succeed: each says why, and leaves the proof of its end but no numbers.
+//! Runs that fail: each prints why, and leaves a completion marker but no summary.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use std::{
 use crate::program::{completion, program, stderr, supervised};
 
 #[test]
-fn arguments_that_are_not_known_are_all_named_and_exit_with_2() {
+fn every_unknown_argument_is_named() {
     let results = tempfile::tempdir().unwrap();
     let args = ["backend.model=m", "backend.dtype=x", "--multirun"];
     let output = supervised(program(results.path()).args(args), "run-1");
@@ -22,7 +22,7 @@ fn arguments_that_are_not_known_are_all_named_and_exit_with_2() {
 }
 
 #[test]
-fn a_failure_leaves_the_log_and_no_summary() {
+fn failed_run_leaves_the_log_and_no_summary() {
     let results = tempfile::tempdir().unwrap();
     let output = program(results.path()).arg("backend.model=org/absent").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -38,7 +38,7 @@ fn a_failure_leaves_the_log_and_no_summary() {
 }
 
 #[test]
-fn a_backend_that_is_not_here_is_refused() {
+fn unavailable_backend_is_refused() {
     for (backend, said) in [
         ("optimum", "the `optimum` backend needs the Python stacks, which are not here"),
         ("fast", "BENCHMARK_BACKEND: unknown backend `fast`"),
@@ -52,7 +52,7 @@ fn a_backend_that_is_not_here_is_refused() {
 }
 
 #[test]
-fn an_earlier_report_is_moved_and_never_summed_up_again() {
+fn earlier_report_is_archived_and_not_summarised() {
     let results = tempfile::tempdir().unwrap();
     for name in ["benchmark_report.json", "GPU_ENERGY_SUMMARY.json", "mine.txt"] {
         fs::write(results.path().join(name), "old").unwrap();
@@ -69,7 +69,7 @@ fn an_earlier_report_is_moved_and_never_summed_up_again() {
 }
 
 #[test]
-fn nothing_is_written_through_a_symlink_that_somebody_plants() {
+fn planted_symlink_is_not_followed() {
     let results = tempfile::tempdir().unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
     let precious = elsewhere.path().join("precious");
@@ -77,7 +77,7 @@ fn nothing_is_written_through_a_symlink_that_somebody_plants() {
     let names = ["benchmark.log", "RUN_COMPLETE.json", "GPU_ENERGY_SUMMARY.json"];
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
-        // Between any two steps of a run.
+        // Plants the symlinks at every moment of the runs.
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
                 for name in names {
@@ -102,7 +102,7 @@ fn nothing_is_written_through_a_symlink_that_somebody_plants() {
 }
 
 #[test]
-fn a_results_folder_that_cannot_be_written_is_named() {
+fn unwritable_results_folder_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let results = folder.path().join("file");
     fs::write(&results, "in the way").unwrap();
@@ -114,7 +114,7 @@ fn a_results_folder_that_cannot_be_written_is_named() {
 
 #[test]
 #[cfg(not(feature = "native"))]
-fn a_build_without_inference_says_so() {
+fn build_without_inference_names_the_one_that_has_it() {
     let results = tempfile::tempdir().unwrap();
     let model = results.path().join("m.gguf");
     fs::write(&model, "GGUF").unwrap();
@@ -126,7 +126,7 @@ fn a_build_without_inference_says_so() {
 }
 
 #[test]
-fn the_backend_does_not_start_without_its_supervisor() {
+fn native_backend_exits_without_its_supervisor() {
     let results = tempfile::tempdir().unwrap();
     let output = program(results.path()).args(["__native", "1", "a=b"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));

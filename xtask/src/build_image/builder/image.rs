@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::{hex, label};
+use contract::label;
 use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{

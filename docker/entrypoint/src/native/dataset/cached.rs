@@ -1,4 +1,4 @@
-//! A dataset of the Hub cache, if it has one split.
+//! Reads a dataset of the Hub cache that has one split.
 
 use std::{io, path::Path};
 
@@ -7,16 +7,21 @@ use contract::{
     argument::{DATASET_CONFIG, SPLIT},
     hub::data_files,
 };
+use untrusted::Refused;
 
-use super::{super::hub, Column, Kind, read};
+use super::{
+    column::Column,
+    file::{self, Format},
+};
+use crate::native::hub;
 
-/// The file that describes a dataset.
+/// Name of the dataset card.
 const CARD: &str = "README.md";
 
-/// Bytes of the largest card that is read.
+/// Size limit of the card, in bytes.
 const LARGEST: u64 = 32 << 20;
 
-/// The cells of `column` in the dataset `id`.
+/// The cells of `column` in a split of the dataset `id`.
 pub(super) fn column(
     id: &str,
     config: Option<&str>,
@@ -43,23 +48,34 @@ pub(super) fn column(
         card => card.with_context(|| format!("reading its `{CARD}`"))?,
     };
     let card = String::from_utf8_lossy(&card);
-    let found = described(&card, &files, config)?.unwrap_or(named);
+    let found = split_in_card(&card, &files, config)?.unwrap_or(named);
     ensure!(
         found == split,
         "it has no split `{split}`; it has `{found}`: ask for it with `{SPLIT}={found}`"
     );
     let mut cells = Column::new();
     for name in &files {
-        let kind = Kind::of(Path::new(name));
-        let kind = kind.with_context(|| format!("`{name}` is compressed; unpack it"))?;
-        cells.extend(read(&snapshot.path.join(name), snapshot.open(name), kind, column)?);
+        let format = Format::of(Path::new(name));
+        let format = format.with_context(|| format!("`{name}` is compressed; unpack it"))?;
+        let path = snapshot.path.join(name);
+        let shown = path.display();
+        let file = match snapshot.open(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                bail!("`{shown}` points to a blob that is not there; the download was not finished")
+            }
+            Err(error) if Refused::of(&error) == Some(Refused::Symlink) => bail!(
+                "`{shown}` is a symlink to something other than a blob of its repo, which is not followed"
+            ),
+            file => file.with_context(|| format!("reading `{shown}`"))?,
+        };
+        cells.extend(file::read(&path, file, format, column)?);
     }
     Ok(cells)
 }
 
-/// The split that `card` calls the rows in `files`, if it describes any. Its YAML is searched for
-/// values, not parsed: what the names of the files do not tell as well is refused.
-fn described<'a>(
+/// The split that `card` assigns to `files`, if it describes any. Its YAML is only searched for
+/// values, so a card that says more than the file names do is refused.
+fn split_in_card<'a>(
     card: &'a str,
     files: &[String],
     config: Option<&str>,
@@ -105,41 +121,41 @@ fn described<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::described;
+    use super::split_in_card;
 
-    const USUAL: &str = "---\nlicense: mit\ndataset_info:\n  features:\n  - name: text\n    dtype: \
+    const CARD: &str = "---\nlicense: mit\ndataset_info:\n  features:\n  - name: text\n    dtype: \
                          string\n  splits:\n  - name: train\nconfigs:\n- config_name: default\n  \
                          data_files:\n  - split: train\n    path: data/train-*\n---\n# split: no\n";
 
-    fn told<'a>(card: &'a str, config: Option<&str>) -> Result<Option<&'a str>, String> {
+    fn split<'a>(card: &'a str, config: Option<&str>) -> Result<Option<&'a str>, String> {
         let files = ["data/train-00000-of-00001.parquet".to_owned()];
-        described(card, &files, config).map_err(|error| error.to_string())
+        split_in_card(card, &files, config).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn a_card_names_the_split() {
-        for card in [USUAL, &USUAL.replace('\n', "\r\n")] {
-            assert_eq!(told(card, None), Ok(Some("train")));
-            assert_eq!(told(card, Some("default")), Ok(Some("train")));
+    fn split_is_read_from_the_card() {
+        for card in [CARD, &CARD.replace('\n', "\r\n")] {
+            assert_eq!(split(card, None), Ok(Some("train")));
+            assert_eq!(split(card, Some("default")), Ok(Some("train")));
         }
-        let error = told(USUAL, Some("x")).unwrap_err();
+        let error = split(CARD, Some("x")).unwrap_err();
         assert!(error.ends_with("no such configuration; it has `default`"), "{error}");
         for nothing in ["", "# split: no\n", "---\nlicense: mit\n---\nsplit: no\n"] {
-            assert_eq!(told(nothing, None), Ok(None), "{nothing}");
+            assert_eq!(split(nothing, None), Ok(None), "{nothing}");
         }
     }
 
     #[test]
-    fn more_than_one_split_or_configuration_is_refused() {
+    fn several_splits_or_configurations_are_refused() {
         for (more, said) in [
             ("- config_name: small\n  data_files: data/train-*\n", "several configurations"),
             ("  - split: test\n    path: data/train-*\n", "several splits (`test`, `train`)"),
         ] {
-            let card = USUAL.replace("\n---\n#", &format!("\n{more}---\n#"));
-            let error = told(&card, None).unwrap_err();
+            let card = CARD.replace("\n---\n#", &format!("\n{more}---\n#"));
+            let error = split(&card, None).unwrap_err();
             assert!(error.contains(said) && error.contains("the `native` backend"), "{error}");
         }
-        let error = told(&USUAL.replace("data/train-*", "data/test.csv"), None).unwrap_err();
+        let error = split(&CARD.replace("data/train-*", "data/test.csv"), None).unwrap_err();
         assert!(error.contains("rows in `data/test.csv`"), "{error}");
     }
 }

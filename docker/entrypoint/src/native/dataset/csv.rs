@@ -1,32 +1,32 @@
-//! CSV as pandas reads it.
+//! CSV, parsed like pandas does.
 
 use anyhow::{Context as _, ensure};
 use csv::{ReaderBuilder, StringRecord};
 
-use super::{Column, no_column, utf8};
+use super::column::{Column, missing_column, utf8};
 
-/// The cells of a column.
+/// The cells of the column `name`.
 pub(super) fn column(bytes: &[u8], name: &str) -> anyhow::Result<Column> {
     let text = utf8(bytes)?;
-    // A row after the last one: it is part of that one where a quote has no end.
-    let last = ('\u{1}'..).find(|mark| !text.contains(*mark)).unwrap_or_default();
-    let text = format!("{text}\n{last}");
+    // A marker row at the end. It becomes part of the last row if a quote there is not closed.
+    let marker = ('\u{1}'..).find(|mark| !text.contains(*mark)).unwrap_or_default();
+    let text = format!("{text}\n{marker}");
     let mut reader =
         ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut rows = reader.records();
     let mut next = || -> anyhow::Result<Option<StringRecord>> {
-        // Lines of spaces are no rows.
-        let row = rows.by_ref().find(|row| !row.as_ref().is_ok_and(is_space));
-        let row = row.transpose()?.context(UNENDED)?;
-        if row.len() == 1 && row[0].chars().eq([last]) {
+        // pandas skips blank lines.
+        let row = rows.by_ref().find(|row| !row.as_ref().is_ok_and(is_blank));
+        let row = row.transpose()?.context(UNCLOSED_QUOTE)?;
+        if row.len() == 1 && row[0].chars().eq([marker]) {
             return Ok(None);
         }
-        ensure!(!row.iter().any(|cell| cell.contains(last)), UNENDED);
+        ensure!(!row.iter().any(|cell| cell.contains(marker)), UNCLOSED_QUOTE);
         Ok(Some(row))
     };
     let header = next()?.context("it is empty; its first line names the columns")?;
     let at = header.iter().position(|column| column == name);
-    let at = at.ok_or_else(|| no_column(name, header.iter()))?;
+    let at = at.ok_or_else(|| missing_column(name, header.iter()))?;
     let mut cells = Column::new();
     while let Some(row) = next()? {
         ensure!(
@@ -42,8 +42,9 @@ pub(super) fn column(bytes: &[u8], name: &str) -> anyhow::Result<Column> {
     Ok(cells)
 }
 
-const UNENDED: &str = "a quote in its last row has no end; end it";
+/// Error for a quote that is not closed.
+const UNCLOSED_QUOTE: &str = "a quote in its last row has no end; end it";
 
-fn is_space(row: &StringRecord) -> bool {
+fn is_blank(row: &StringRecord) -> bool {
     row.len() == 1 && !row[0].is_empty() && row[0].chars().all(|c| c == ' ' || c == '\t')
 }

@@ -1,14 +1,14 @@
-//! JSON: an object per line, or one list of objects or texts.
+//! JSON: an object per line, or one list of objects or strings.
 
 use anyhow::{Context as _, bail, ensure};
 use serde_json::{Deserializer, Map, Value};
 
-use super::{Column, no_column, no_texts, utf8};
+use super::column::{Column, missing_column, not_text, utf8};
 
-/// The column of a list of texts.
+/// Column name that a list of strings has.
 const TEXT: &str = "text";
 
-/// The cells of a column.
+/// The cells of the column `name`.
 pub(super) fn column(bytes: &[u8], name: &str) -> anyhow::Result<Column> {
     let text = utf8(bytes)?;
     let values: Vec<Value> = if text.trim_start().starts_with('[') {
@@ -33,11 +33,11 @@ pub(super) fn column(bytes: &[u8], name: &str) -> anyhow::Result<Column> {
         cells.push(match cell {
             Value::String(text) => Some(text),
             Value::Null => None,
-            other => return Err(no_texts(name, &format!("more, such as {other:.80}"))),
+            other => return Err(not_text(name, &format!("more, such as {other:.80}"))),
         });
     }
     if cells.iter().all(Option::is_none) {
-        return Err(no_column(name, columns.keys().map(String::as_str)));
+        return Err(missing_column(name, columns.keys().map(String::as_str)));
     }
     Ok(cells)
 }

@@ -1,4 +1,4 @@
-//! One column of texts out of a parquet file.
+//! Reads a string column of a parquet file.
 
 use std::fs::File;
 
@@ -9,26 +9,26 @@ use parquet::{
     file::reader::{FileReader as _, SerializedFileReader},
 };
 
-use super::{Column, no_column, no_texts};
+use super::column::{Column, missing_column, not_text};
 
-/// The cells of a column.
+/// The cells of the column `name`.
 pub(super) fn column(file: File, name: &str) -> anyhow::Result<Column> {
     let reader = SerializedFileReader::new(file).context("it is no whole parquet file")?;
     let schema = reader.metadata().file_metadata().schema_descr_ptr();
     let fields = schema.root_schema().get_fields();
     let field = fields.iter().find(|field| field.name() == name);
     let field =
-        field.ok_or_else(|| no_column(name, fields.iter().map(|field| field.name())))?.clone();
+        field.ok_or_else(|| missing_column(name, fields.iter().map(|field| field.name())))?.clone();
     let leaf = schema.columns().iter().position(|leaf| leaf.path().parts() == [name]);
     let Some(at) = leaf.filter(|at| schema.column(*at).max_rep_level() == 0) else {
-        return Err(no_texts(name, "more"));
+        return Err(not_text(name, "more"));
     };
     let leaf = schema.column(at);
     let is_text = matches!(leaf.logical_type_ref(), Some(LogicalType::String))
         || leaf.converted_type() == ConvertedType::UTF8;
     if leaf.physical_type() != Type::BYTE_ARRAY || !is_text {
         let kind = field.get_basic_info().logical_type_ref().map(|kind| format!("{kind:?}"));
-        return Err(no_texts(name, &kind.unwrap_or_else(|| leaf.physical_type().to_string())));
+        return Err(not_text(name, &kind.unwrap_or_else(|| leaf.physical_type().to_string())));
     }
     let present = leaf.max_def_level();
     let mut cells = Column::new();
@@ -36,7 +36,7 @@ pub(super) fn column(file: File, name: &str) -> anyhow::Result<Column> {
         let group = reader.get_row_group(group)?;
         let codec = group.metadata().column(at).compression();
         ensure!(
-            is_read(codec),
+            is_supported(codec),
             "its column `{name}` is compressed with {codec}, which this backend does not read; write \
              the file with zstd, snappy or gzip"
         );
@@ -69,8 +69,8 @@ pub(super) fn column(file: File, name: &str) -> anyhow::Result<Column> {
     Ok(cells)
 }
 
-/// Whether the program has the codec: those of the crate's features.
-fn is_read(codec: Compression) -> bool {
+/// Whether this program is built with the codec (features of the crate `parquet`).
+fn is_supported(codec: Compression) -> bool {
     use Compression::{GZIP, SNAPPY, UNCOMPRESSED, ZSTD};
     matches!(codec, UNCOMPRESSED | SNAPPY | GZIP(_) | ZSTD(_))
 }

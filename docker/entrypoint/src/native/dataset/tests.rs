@@ -1,5 +1,7 @@
-//! Datasets in files and in the Hub cache. That the Python stacks take the same prompts of the
-//! same files is compared in `tests/it/datasets.rs`.
+//! Datasets in files and in the Hub cache. `tests/it/datasets.rs` compares them with the Python
+//! stacks.
+
+mod properties;
 
 use std::{fs, os::unix::fs::symlink, path::Path};
 
@@ -7,17 +9,17 @@ use contract::{Backend, argument};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 
-use super::load;
+use super::load_dataset;
 use crate::arguments;
 
-/// What is read of the dataset `name` by these further arguments.
+/// The prompts of the dataset `name` with further arguments.
 fn texts(name: &str, cache: &Path, args: &[&str]) -> Result<Vec<String>, String> {
     let dataset = format!("{}={name}", argument::DATASET);
     let args = [&["backend.model=m", "scenario.num_samples=100", &*dataset], args].concat();
     let args: Vec<_> = args.into_iter().map(str::to_owned).collect();
     let settings = arguments::parse(&args, Backend::Native).unwrap();
     let name = settings.text(argument::DATASET).unwrap();
-    let prompts = load(&settings, name, cache).map_err(|error| format!("{error:#}"))?;
+    let prompts = load_dataset(&settings, name, cache).map_err(|error| format!("{error:#}"))?;
     Ok(prompts.texts)
 }
 
@@ -32,7 +34,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
     folder
 }
 
-/// What is read of one file.
+/// The prompts of one file.
 fn file(name: &str, text: &str, args: &[&str]) -> Result<Vec<String>, String> {
     let folder = folder(&[(name, text)]);
     let path = folder.path().join(name);
@@ -40,7 +42,7 @@ fn file(name: &str, text: &str, args: &[&str]) -> Result<Vec<String>, String> {
 }
 
 #[test]
-fn csv_is_read_with_its_quotes_lines_and_gaps() {
+fn csv_may_have_quotes_and_blank_lines_and_missing_cells() {
     let tricky = "\u{feff}id,text\r\n1,\"a \"\"b\"\",\r\nc\"\r\n\r\n2,\n3,\"  \"\n  \n4, é ,\n5\n6,NA\n7,007";
     let error = file("p.csv", tricky, &[]).unwrap_err();
     assert!(error.contains("has 3 cells, and the first one names 2 columns"), "{error}");
@@ -66,7 +68,7 @@ fn csv_is_read_with_its_quotes_lines_and_gaps() {
 }
 
 #[test]
-fn json_is_lines_or_a_list() {
+fn json_is_objects_per_line_or_a_list() {
     let lines =
         "{\"text\": \"a\\nb\"}\n\n{\"other\": 1}\r\n{\"text\": null}\n{\"text\": \"\\u00e9\"}";
     assert_eq!(file("p.jsonl", lines, &[]).unwrap(), ["a\nb", "é"]);
@@ -85,7 +87,7 @@ fn json_is_lines_or_a_list() {
 }
 
 #[test]
-fn a_file_is_a_split_of_any_name_without_configuration() {
+fn file_has_any_split_and_no_configuration() {
     let csv = "text,words\na,x\nb,y\nc,z\n";
     assert_eq!(file("p.csv", csv, &["scenario.dataset_split=any"]).unwrap(), ["a", "b", "c"]);
     assert_eq!(file("p.csv", csv, &["scenario.text_column_name=words"]).unwrap(), ["x", "y", "z"]);
@@ -102,7 +104,7 @@ fn a_file_is_a_split_of_any_name_without_configuration() {
 }
 
 #[test]
-fn a_folder_is_refused_by_name() {
+fn folder_is_refused() {
     let folder = folder(&[("train.csv", "text\na")]);
     let error = texts(folder.path().to_str().unwrap(), folder.path(), &[]).unwrap_err();
     assert!(error.contains("a folder, and the `native` backend reads a file"), "{error}");
@@ -129,7 +131,7 @@ fn hub(files: &[(&str, &str)]) -> TempDir {
 }
 
 #[test]
-fn a_cached_dataset_of_one_split_is_read() {
+fn cached_dataset_with_one_split_is_read() {
     let card = "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n    path: \
                 data/*.csv\n---\n";
     let hub = hub(&[("README.md", card), ("data/p.csv", "text\na")]);
@@ -152,7 +154,7 @@ fn a_cached_dataset_of_one_split_is_read() {
 }
 
 #[test]
-fn names_tell_the_split_of_a_cached_dataset_without_a_card() {
+fn file_names_give_the_split_without_a_card() {
     let read = |files: &[(&str, &str)], args: &[&str]| texts("org/d", hub(files).path(), args);
     let second = ("data/own-00001-of-00002.csv", "text\nb");
     let shards = [("data/own-00000-of-00002.csv", "text\na"), second, ("about/config.json", "{}")];
@@ -173,7 +175,7 @@ fn names_tell_the_split_of_a_cached_dataset_without_a_card() {
 }
 
 #[test]
-fn only_blobs_of_a_cached_dataset_are_read() {
+fn symlink_to_something_other_than_a_blob_is_refused() {
     let hub = hub(&[("p.csv", "text\na")]);
     let repo = hub.path().join("datasets--org--d");
     let secret = hub.path().join("secret.csv");
@@ -194,12 +196,12 @@ fn only_blobs_of_a_cached_dataset_are_read() {
 }
 
 #[test]
-fn what_is_no_parquet_file_is_told() {
+fn invalid_parquet_file_is_an_error() {
     let error = file("p.parquet", "no parquet", &[]).unwrap_err();
     assert!(error.contains("it is no whole parquet file"), "{error}");
 }
 
-/// What is read of a parquet file that pyarrow wrote: the column `text` with one row, `one`.
+/// The prompts of a parquet file that pyarrow wrote with the column `text` and one row, `one`.
 fn parquet(bytes: &[u8]) -> Result<Vec<String>, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("p.parquet");
@@ -208,7 +210,7 @@ fn parquet(bytes: &[u8]) -> Result<Vec<String>, String> {
 }
 
 #[test]
-fn a_parquet_file_may_be_compressed_with_gzip_and_another_codec_is_named() {
+fn parquet_may_use_gzip_and_unsupported_codecs_are_named() {
     assert_eq!(parquet(include_bytes!("tests/gzip.parquet")).unwrap(), ["one"]);
     let error = parquet(include_bytes!("tests/brotli.parquet")).unwrap_err();
     assert!(error.contains("compressed with BROTLI"), "{error}");
@@ -216,7 +218,7 @@ fn a_parquet_file_may_be_compressed_with_gzip_and_another_codec_is_named() {
 }
 
 #[test]
-fn a_json_file_without_rows_is_told() {
+fn json_without_rows_is_an_error() {
     for (name, text) in [("p.jsonl", ""), ("p.jsonl", "\n\n"), ("p.json", "[]")] {
         let error = file(name, text, &[]).unwrap_err();
         assert!(error.ends_with("it has no rows"), "{text:?}: {error}");
@@ -224,7 +226,7 @@ fn a_json_file_without_rows_is_told() {
 }
 
 #[test]
-fn a_fifo_is_no_dataset_and_a_symlink_of_the_users_is_followed() {
+fn fifo_is_refused_and_the_users_symlink_is_followed() {
     let folder = folder(&[("p.csv", "text\na")]);
     let at = |name: &str| folder.path().join(name);
     let read = |path: &Path| texts(path.to_str().unwrap(), folder.path(), &[]);

@@ -1,6 +1,6 @@
-//! The model's chat template, rendered as transformers renders it.
+//! The model's chat template, rendered like in transformers.
 
-mod dates;
+mod strftime;
 
 use std::collections::HashSet;
 
@@ -12,16 +12,16 @@ use minijinja_contrib::pycompat::unknown_method_callback;
 
 use crate::native::generation::Chat;
 
-/// Where a GGUF file keeps it.
+/// Key of the template in the GGUF header.
 const TEMPLATE: &str = "tokenizer.chat_template";
 
 /// The template's name in its environment.
 const NAME: &str = "chat";
 
-/// What every chat template gets: no parameters of reasoning.
-const EVERY_TEMPLATES: [&str; 4] = ["messages", "add_generation_prompt", "tools", "documents"];
+/// Variables that every template gets. They cannot be set by parameters.
+const RESERVED: [&str; 4] = ["messages", "add_generation_prompt", "tools", "documents"];
 
-/// Special tokens that templates know by name.
+/// Special tokens: their variable in a template, and their key in the GGUF header.
 const SPECIAL: [(&str, &str); 4] = [
     ("bos_token", "tokenizer.ggml.bos_token_id"),
     ("eos_token", "tokenizer.ggml.eos_token_id"),
@@ -29,7 +29,7 @@ const SPECIAL: [(&str, &str); 4] = [
     ("pad_token", "tokenizer.ggml.padding_token_id"),
 ];
 
-/// A chat template, and what it is given beside the prompts.
+/// A chat template with its variables except for the prompt.
 #[derive(Debug)]
 pub(super) struct Template {
     environment: Environment<'static>,
@@ -38,7 +38,7 @@ pub(super) struct Template {
 }
 
 impl Template {
-    /// The one in a file's header.
+    /// The template in the header of a GGUF file.
     pub(super) fn of_gguf(content: &gguf_file::Content, chat: Chat) -> anyhow::Result<Self> {
         let header = |key: &str| content.metadata.get(key);
         let text = header(TEMPLATE).and_then(|text| text.to_string().ok());
@@ -58,33 +58,33 @@ impl Template {
         let mut environment = Environment::new();
         environment.set_trim_blocks(true);
         environment.set_lstrip_blocks(true);
-        // The file's name would make HTML of texts otherwise.
+        // Prompts must not be escaped for HTML.
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         environment.set_unknown_method_callback(unknown_method_callback);
         environment.add_function("raise_exception", |text: String| -> Result<Value, Error> {
             Err(Error::new(ErrorKind::InvalidOperation, text))
         });
         environment.add_function("strftime_now", |format: String| {
-            dates::now(&format).map_err(|why| Error::new(ErrorKind::InvalidOperation, why))
+            strftime::now(&format).map_err(|why| Error::new(ErrorKind::InvalidOperation, why))
         });
         environment.add_filter("tojson", |value: Value| {
             serde_json::to_string(&value)
                 .map_err(|why| Error::new(ErrorKind::BadSerialization, why.to_string()))
         });
         let reading = "its chat template cannot be read";
-        environment.add_template_owned(NAME, without_generation(text)).context(reading)?;
+        environment.add_template_owned(NAME, remove_generation_tags(text)).context(reading)?;
         let template = Self { environment, chat, special };
-        template.check()?;
-        // What cannot be rendered is told before the weights are read.
+        template.refuse_unknown_parameters()?;
+        // A template that fails is reported before the slow reading of the weights.
         template.render("text")?;
         Ok(template)
     }
 
-    /// Refuses what would change nothing.
-    fn check(&self) -> anyhow::Result<()> {
+    /// Refuses parameters that would have no effect.
+    fn refuse_unknown_parameters(&self) -> anyhow::Result<()> {
         let mut known: HashSet<_> =
             self.environment.get_template(NAME)?.undeclared_variables(false);
-        known.retain(|name| !EVERY_TEMPLATES.contains(&&**name));
+        known.retain(|name| !RESERVED.contains(&&**name));
         let names = self.chat.parameters.keys().filter(|name| !known.contains(*name));
         let unknown: Vec<_> = names.map(|name| format!("`{REASONING_PARAMS}.{name}`")).collect();
         if !unknown.is_empty() {
@@ -96,7 +96,7 @@ impl Template {
         Ok(())
     }
 
-    /// The text that the model reads of a prompt.
+    /// The chat with `prompt` as its user message.
     pub(super) fn render(&self, prompt: &str) -> anyhow::Result<String> {
         let Chat { system, parameters } = &self.chat;
         let message = |role: &str, content: &str| context! { role, content };
@@ -110,15 +110,15 @@ impl Template {
             documents => (),
             enable_thinking => true,
         };
-        // Of maps that have the same name, the last counts.
+        // The last of several maps wins.
         let context = merge_maps([always, self.special.clone(), given]);
         let rendered = self.environment.get_template(NAME)?.render(context);
         rendered.context("its chat template cannot be rendered")
     }
 }
 
-/// A template without the tags around what a model writes, which transformers alone knows.
-fn without_generation(text: &str) -> String {
+/// Replaces the tags `generation` and `endgeneration`, an extension of transformers.
+fn remove_generation_tags(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(begin) = rest.find("{%") {
@@ -126,7 +126,7 @@ fn without_generation(text: &str) -> String {
         let inside = &rest[begin + 2..end];
         let word = inside.trim_matches(['-', '+']).trim();
         out.push_str(&rest[..begin + 2]);
-        // Blocks of the same extent, which keep the marks against spaces beside them.
+        // An `if` block has the same extent and keeps the whitespace control.
         out.push_str(&match word {
             "generation" => inside.replace(word, "if true"),
             "endgeneration" => inside.replace(word, "endif"),

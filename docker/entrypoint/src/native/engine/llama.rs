@@ -1,5 +1,5 @@
-//! The Llama architecture, one sequence at a time. Matrices are multiplied by the inference
-//! library; everything else is small enough for plain loops.
+//! The Llama architecture, for one sequence at a time. candle multiplies the matrices; everything
+//! else is small enough for plain loops.
 
 use std::sync::Arc;
 
@@ -8,23 +8,24 @@ use candle_core::{Device, Tensor, quantized::QTensor};
 
 use super::weights::Weights;
 
-/// The only architecture: `general.architecture` of the GGUF header.
+/// The only supported `general.architecture` of the GGUF header.
 pub(super) const ARCHITECTURE: &str = "llama";
 
+/// The weights of a model.
 pub(super) struct Llama {
     shape: Shape,
     embedding: Arc<QTensor>,
     layers: Vec<Layer>,
     norm: Vec<f32>,
     output: Arc<QTensor>,
-    /// Radians by which a position turns each pair of a head's numbers.
-    turns: Vec<f32>,
+    /// Rotary embedding: radians per position, for each pair of a head's numbers.
+    frequencies: Vec<f32>,
 }
 
-/// Sizes, as the header gives them.
+/// Hyperparameters of the header.
 struct Shape {
     width: usize,
-    inner: usize,
+    feed_forward: usize,
     heads: usize,
     kv_heads: usize,
     head: usize,
@@ -38,13 +39,13 @@ struct Layer {
     key: Arc<QTensor>,
     value: Arc<QTensor>,
     attention_output: Arc<QTensor>,
-    inner_norm: Vec<f32>,
+    feed_forward_norm: Vec<f32>,
     gate: Arc<QTensor>,
     up: Arc<QTensor>,
     down: Arc<QTensor>,
 }
 
-/// Keys and values of the tokens so far, by layer.
+/// KV cache of a sequence, by layer.
 pub(super) struct Cache {
     keys: Vec<Vec<f32>>,
     values: Vec<Vec<f32>>,
@@ -60,7 +61,7 @@ impl Cache {
 
 impl Llama {
     pub(super) fn load(weights: &mut Weights<'_>) -> anyhow::Result<Self> {
-        let architecture = weights.text("general.architecture")?;
+        let architecture = weights.string("general.architecture")?;
         if architecture != ARCHITECTURE {
             bail!(
                 "its architecture is `{architecture}`, and the `native` backend computes \
@@ -68,13 +69,13 @@ impl Llama {
             );
         }
         let shape = Shape::read(weights)?;
-        let Shape { width, inner, .. } = shape;
+        let Shape { width, feed_forward, .. } = shape;
         let kv_width = shape.kv_heads * shape.head;
 
         let vocabulary = weights.vocabulary()?;
         let embedding = weights.matrix("token_embd.weight", vocabulary, width)?;
         let mut layers = Vec::new();
-        for number in 0..weights.number("llama.block_count")? {
+        for number in 0..weights.integer("llama.block_count")? {
             let name = |part: &str| format!("blk.{number}.{part}.weight");
             layers.push(Layer {
                 attention_norm: weights.vector(&name("attn_norm"), width)?,
@@ -82,58 +83,59 @@ impl Llama {
                 key: weights.matrix(&name("attn_k"), kv_width, width)?,
                 value: weights.matrix(&name("attn_v"), kv_width, width)?,
                 attention_output: weights.matrix(&name("attn_output"), width, width)?,
-                inner_norm: weights.vector(&name("ffn_norm"), width)?,
-                gate: weights.matrix(&name("ffn_gate"), inner, width)?,
-                up: weights.matrix(&name("ffn_up"), inner, width)?,
-                down: weights.matrix(&name("ffn_down"), width, inner)?,
+                feed_forward_norm: weights.vector(&name("ffn_norm"), width)?,
+                gate: weights.matrix(&name("ffn_gate"), feed_forward, width)?,
+                up: weights.matrix(&name("ffn_up"), feed_forward, width)?,
+                down: weights.matrix(&name("ffn_down"), width, feed_forward)?,
             });
         }
         let norm = weights.vector("output_norm.weight", width)?;
-        // Small models use one matrix for both ends.
+        // Small models share one matrix for input and output.
         let output = if weights.has("output.weight") {
             weights.matrix("output.weight", vocabulary, width)?
         } else {
             Arc::clone(&embedding)
         };
-        let turns = turns(weights, shape.head)?;
-        weights.finish()?;
-        Ok(Self { shape, embedding, layers, norm, output, turns })
+        let frequencies = frequencies(weights, shape.head)?;
+        weights.check_all_used()?;
+        Ok(Self { shape, embedding, layers, norm, output, frequencies })
     }
 
-    /// How many tokens it knows.
+    /// Number of tokens that the model knows.
     pub(super) fn vocabulary(&self) -> usize {
         self.embedding.shape().dims()[0]
     }
 
-    /// The most tokens that a sequence may have.
+    /// The most tokens that a sequence can have.
     pub(super) fn context_length(&self) -> usize {
         self.shape.context
     }
 
-    /// Appends `tokens` to the sequence in `cache`; how likely each token is to follow it.
+    /// Appends `tokens` to the sequence in `cache`, and returns the logits of the next token.
     pub(super) fn forward(&self, tokens: &[u32], cache: &mut Cache) -> anyhow::Result<Vec<f32>> {
         let Shape { width, epsilon, .. } = self.shape;
         let ids = Tensor::new(tokens, &Device::Cpu)?;
         let mut state: Vec<f32> = self.embedding.embedding(&ids)?.flatten_all()?.to_vec1()?;
         for (number, layer) in self.layers.iter().enumerate() {
-            let normed = normalise(&state, &layer.attention_norm, epsilon);
-            let attention = self.attend(layer, &normed, number, cache)?;
-            add(&mut state, &multiply(&layer.attention_output, &attention)?);
+            let normed = rms_norm(&state, &layer.attention_norm, epsilon);
+            let attention = self.attention(layer, &normed, number, cache)?;
+            add(&mut state, &matmul(&layer.attention_output, &attention)?);
 
-            let normed = normalise(&state, &layer.inner_norm, epsilon);
-            let mut gate = multiply(&layer.gate, &normed)?;
-            let up = multiply(&layer.up, &normed)?;
+            let normed = rms_norm(&state, &layer.feed_forward_norm, epsilon);
+            let mut gate = matmul(&layer.gate, &normed)?;
+            let up = matmul(&layer.up, &normed)?;
             for (gate, up) in gate.iter_mut().zip(up) {
                 *gate = *gate / (1.0 + (-*gate).exp()) * up;
             }
-            add(&mut state, &multiply(&layer.down, &gate)?);
+            add(&mut state, &matmul(&layer.down, &gate)?);
         }
         cache.tokens += tokens.len();
         let last = &state[state.len() - width..];
-        multiply(&self.output, &normalise(last, &self.norm, epsilon))
+        matmul(&self.output, &rms_norm(last, &self.norm, epsilon))
     }
 
-    fn attend(
+    /// Grouped-query attention of layer `number`.
+    fn attention(
         &self,
         layer: &Layer,
         normed: &[f32],
@@ -141,11 +143,11 @@ impl Llama {
         cache: &mut Cache,
     ) -> anyhow::Result<Vec<f32>> {
         let Shape { width, heads, kv_heads, head, .. } = self.shape;
-        let mut queries = multiply(&layer.query, normed)?;
-        let mut keys = multiply(&layer.key, normed)?;
-        let values = multiply(&layer.value, normed)?;
-        self.turn(&mut queries, width, cache.tokens);
-        self.turn(&mut keys, kv_heads * head, cache.tokens);
+        let mut queries = matmul(&layer.query, normed)?;
+        let mut keys = matmul(&layer.key, normed)?;
+        let values = matmul(&layer.value, normed)?;
+        self.rotate(&mut queries, width, cache.tokens);
+        self.rotate(&mut keys, kv_heads * head, cache.tokens);
         cache.keys[number].extend(keys);
         cache.values[number].extend(values);
 
@@ -174,14 +176,14 @@ impl Llama {
         Ok(out)
     }
 
-    /// Rotary position embedding of rows that begin at position `first`. Neighbours are a pair:
-    /// GGUF stores Llama's matrices that way.
-    fn turn(&self, rows: &mut [f32], width: usize, first: usize) {
+    /// Applies the rotary position embedding to rows from position `first` on. Adjacent numbers are
+    /// a pair, because GGUF stores Llama's matrices that way.
+    fn rotate(&self, rows: &mut [f32], width: usize, first: usize) {
         for (row, numbers) in rows.chunks_exact_mut(width).enumerate() {
             let position = (first + row) as f32;
             for head in numbers.chunks_exact_mut(self.shape.head) {
-                for (pair, turn) in head.chunks_exact_mut(2).zip(&self.turns) {
-                    let (sin, cos) = (position * turn).sin_cos();
+                for (pair, frequency) in head.chunks_exact_mut(2).zip(&self.frequencies) {
+                    let (sin, cos) = (position * frequency).sin_cos();
                     let (a, b) = (pair[0], pair[1]);
                     pair[0] = a * cos - b * sin;
                     pair[1] = a * sin + b * cos;
@@ -193,9 +195,9 @@ impl Llama {
 
 impl Shape {
     fn read(weights: &Weights<'_>) -> anyhow::Result<Self> {
-        let width = weights.number("llama.embedding_length")?;
-        let heads = weights.number("llama.attention.head_count")?;
-        let kv_heads = weights.number("llama.attention.head_count_kv").unwrap_or(heads);
+        let width = weights.integer("llama.embedding_length")?;
+        let heads = weights.integer("llama.attention.head_count")?;
+        let kv_heads = weights.integer("llama.attention.head_count_kv").unwrap_or(heads);
         ensure!(
             heads > 0
                 && kv_heads > 0
@@ -206,21 +208,21 @@ impl Shape {
         );
         Ok(Self {
             width,
-            inner: weights.number("llama.feed_forward_length")?,
+            feed_forward: weights.integer("llama.feed_forward_length")?,
             heads,
             kv_heads,
             head: width / heads,
-            context: weights.number("llama.context_length")?,
-            epsilon: weights.fraction("llama.attention.layer_norm_rms_epsilon")?,
+            context: weights.integer("llama.context_length")?,
+            epsilon: weights.float("llama.attention.layer_norm_rms_epsilon")?,
         })
     }
 }
 
-/// Turns per position of each pair in a head; a pair without one is left as it is.
-fn turns(weights: &mut Weights<'_>, head: usize) -> anyhow::Result<Vec<f32>> {
-    let size = weights.number("llama.rope.dimension_count").unwrap_or(head);
-    let base = weights.fraction("llama.rope.freq_base").unwrap_or(10_000.0);
-    if let Ok(kind) = weights.text("llama.rope.scaling.type")
+/// Rotary embedding: radians per position, for each pair in a head. Pairs beyond are not rotated.
+fn frequencies(weights: &mut Weights<'_>, head: usize) -> anyhow::Result<Vec<f32>> {
+    let size = weights.integer("llama.rope.dimension_count").unwrap_or(head);
+    let base = weights.float("llama.rope.freq_base").unwrap_or(10_000.0);
+    if let Ok(kind) = weights.string("llama.rope.scaling.type")
         && kind != "none"
     {
         bail!("its positions are scaled (`{kind}`), which the `native` backend does not compute");
@@ -230,12 +232,12 @@ fn turns(weights: &mut Weights<'_>, head: usize) -> anyhow::Result<Vec<f32>> {
     } else {
         vec![1.0; size / 2]
     };
-    let turn = |(index, factor)| 1.0 / base.powf((2 * index) as f32 / size as f32) / factor;
-    Ok(factors.into_iter().enumerate().map(turn).collect())
+    let frequency = |(index, factor)| 1.0 / base.powf((2 * index) as f32 / size as f32) / factor;
+    Ok(factors.into_iter().enumerate().map(frequency).collect())
 }
 
 /// Each row of `rows` times the transposed `matrix`.
-fn multiply(matrix: &QTensor, rows: &[f32]) -> anyhow::Result<Vec<f32>> {
+fn matmul(matrix: &QTensor, rows: &[f32]) -> anyhow::Result<Vec<f32>> {
     let (_, columns) = matrix.shape().dims2()?;
     refuse_nan(rows)?;
     let rows = Tensor::from_slice(rows, (rows.len() / columns, columns), &Device::Cpu)?;
@@ -244,7 +246,7 @@ fn multiply(matrix: &QTensor, rows: &[f32]) -> anyhow::Result<Vec<f32>> {
     Ok(rows)
 }
 
-/// Fails on NaN, before the inference library quantises `values`, which makes zeros of it.
+/// Fails on NaN. candle quantises `values`, which would turn NaN into zeros.
 fn refuse_nan(values: &[f32]) -> anyhow::Result<()> {
     ensure!(
         !dot(values, values).is_nan(),
@@ -254,7 +256,7 @@ fn refuse_nan(values: &[f32]) -> anyhow::Result<()> {
 }
 
 /// Root-mean-square norm of each row.
-fn normalise(rows: &[f32], gains: &[f32], epsilon: f32) -> Vec<f32> {
+fn rms_norm(rows: &[f32], gains: &[f32], epsilon: f32) -> Vec<f32> {
     let mut out = Vec::with_capacity(rows.len());
     for row in rows.chunks_exact(gains.len()) {
         let mean = dot(row, row) / row.len() as f32;
@@ -270,7 +272,7 @@ fn add(to: &mut [f32], other: &[f32]) {
     }
 }
 
-/// Eight sums side by side, which the compiler makes vectors of.
+/// Dot product in eight lanes, which the compiler vectorises.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a, a_rest) = a.as_chunks::<8>();
     let (b, b_rest) = b.as_chunks::<8>();
@@ -298,24 +300,24 @@ fn softmax(values: &mut [f32]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{dot, normalise, softmax};
+    use super::{dot, rms_norm, softmax};
 
     #[test]
-    fn dot_sums_whole_chunks_and_the_rest() {
+    fn dot_product_includes_the_rest_after_whole_chunks() {
         let a: Vec<f32> = (1..=11).map(|n| n as f32).collect();
         assert_eq!(dot(&a, &a), 506.0);
     }
 
     #[test]
-    fn softmax_of_equals_is_even_and_survives_large_values() {
+    fn softmax_does_not_overflow() {
         let mut values = [1000.0, 1000.0, f32::NEG_INFINITY];
         softmax(&mut values);
         assert_eq!(values, [0.5, 0.5, 0.0]);
     }
 
     #[test]
-    fn each_row_is_normalised_on_its_own() {
-        let rows = normalise(&[3.0, 3.0, -2.0, -2.0], &[1.0, 10.0], 0.0);
+    fn each_row_is_normalised_by_itself() {
+        let rows = rms_norm(&[3.0, 3.0, -2.0, -2.0], &[1.0, 10.0], 0.0);
         assert_eq!(rows, [1.0, 10.0, -1.0, -10.0]);
     }
 }

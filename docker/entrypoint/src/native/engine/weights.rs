@@ -1,4 +1,4 @@
-//! Tensors out of a GGUF file, in a type that computes fast.
+//! Reads the tensors of a GGUF file, in types with fast kernels.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -13,11 +13,11 @@ use candle_core::{
     quantized::{GgmlDType, QTensor, gguf_file},
 };
 
-/// Reads tensors and remembers which, so that none is overlooked.
+/// Reads tensors, and remembers which were used.
 pub(super) struct Weights<'a> {
     content: &'a gguf_file::Content,
     file: &'a mut BufReader<File>,
-    taken: HashSet<String>,
+    used: HashSet<String>,
     stored: BTreeMap<String, u32>,
     computed: BTreeMap<String, u32>,
 }
@@ -27,18 +27,18 @@ impl<'a> Weights<'a> {
         Self {
             content,
             file,
-            taken: HashSet::new(),
+            used: HashSet::new(),
             stored: BTreeMap::new(),
             computed: BTreeMap::new(),
         }
     }
 
-    /// How many tensors are stored in which type.
+    /// Number of tensors by type, as stored.
     pub(super) fn stored(&self) -> &BTreeMap<String, u32> {
         &self.stored
     }
 
-    /// How many tensors are computed with in which type.
+    /// Number of tensors by type, as used in the computation.
     pub(super) fn computed(&self) -> &BTreeMap<String, u32> {
         &self.computed
     }
@@ -47,20 +47,20 @@ impl<'a> Weights<'a> {
         self.content.tensor_infos.contains_key(name)
     }
 
-    /// A whole number of the header.
-    pub(super) fn number(&self, key: &str) -> anyhow::Result<usize> {
+    /// An integer of the header.
+    pub(super) fn integer(&self, key: &str) -> anyhow::Result<usize> {
         let value = self.value(key)?;
         let number = value.to_u64().with_context(|| format!("reading `{key}` of the header"))?;
         Ok(usize::try_from(number)?)
     }
 
-    /// A fraction of the header.
-    pub(super) fn fraction(&self, key: &str) -> anyhow::Result<f32> {
+    /// A floating-point number of the header.
+    pub(super) fn float(&self, key: &str) -> anyhow::Result<f32> {
         self.value(key)?.to_f32().with_context(|| format!("reading `{key}` of the header"))
     }
 
-    /// A text of the header.
-    pub(super) fn text(&self, key: &str) -> anyhow::Result<&str> {
+    /// A string of the header.
+    pub(super) fn string(&self, key: &str) -> anyhow::Result<&str> {
         let value = self.value(key)?;
         Ok(value.to_string().with_context(|| format!("reading `{key}` of the header"))?)
     }
@@ -69,7 +69,7 @@ impl<'a> Weights<'a> {
         self.content.metadata.get(key).with_context(|| format!("its header has no `{key}`"))
     }
 
-    /// How many tokens the model knows.
+    /// Number of tokens that the model knows.
     pub(super) fn vocabulary(&self) -> anyhow::Result<usize> {
         let embedding = self.content.tensor_infos.get("token_embd.weight");
         let rows = embedding.and_then(|tensor| tensor.shape.dims().first());
@@ -89,7 +89,7 @@ impl<'a> Weights<'a> {
             stored
         } else {
             let numbers = stored.dequantize(&Device::Cpu)?;
-            // Quantising would make zeros of it.
+            // Quantising would turn NaN into zeros.
             ensure!(
                 !numbers.sum_all()?.to_scalar::<f32>()?.is_nan(),
                 "tensor `{name}` holds no numbers (NaN): the file is broken; download it again"
@@ -107,11 +107,11 @@ impl<'a> Weights<'a> {
         Ok(tensor.to_vec1()?)
     }
 
-    /// Fails when the file holds tensors that nobody asked for: the model is of a kind that would
-    /// be computed wrongly without them.
-    pub(super) fn finish(&self) -> anyhow::Result<()> {
+    /// Fails if the file has unused tensors: the model is of another kind, and the results would be
+    /// wrong.
+    pub(super) fn check_all_used(&self) -> anyhow::Result<()> {
         let names = self.content.tensor_infos.keys();
-        let mut unknown: Vec<_> = names.filter(|name| !self.taken.contains(*name)).collect();
+        let mut unknown: Vec<_> = names.filter(|name| !self.used.contains(*name)).collect();
         unknown.sort();
         if let Some(first) = unknown.first() {
             bail!(
@@ -131,17 +131,18 @@ impl<'a> Weights<'a> {
         if tensor.shape().dims() != shape {
             bail!("tensor `{name}` has shape {:?} instead of {shape:?}", tensor.shape().dims());
         }
-        self.taken.insert(name.to_owned());
+        self.used.insert(name.to_owned());
         *self.stored.entry(format!("{:?}", tensor.dtype())).or_default() += 1;
         Ok(tensor)
     }
 }
 
-/// The type to compute with. The inference library has no vector kernel for the first four and would
-/// be five times slower; Q8_0 has one, the same block size, and enough bits to keep their values
-/// (its answers differ from those of unquantised weights no more often than Q4_1's own do). With
-/// halves it computes 3 times (BF16) and 13 times (F16) slower than with the same numbers as F32,
-/// measured with SmolLM2 135M on one thread; that takes twice the memory.
+/// The type to compute with.
+///
+/// candle has no vector kernel for the first four, and is five times slower with them. Q8_0 has
+/// one, the same block size, and enough bits for their values: its answers differ from those of
+/// unquantised weights as rarely as Q4_1's own. Compared with F32, candle is 3 times slower with
+/// BF16 and 13 times slower with F16 (SmolLM2 135M, one thread). F32 takes twice their memory.
 fn computed_type(stored: GgmlDType) -> GgmlDType {
     match stored {
         GgmlDType::Q4_1 | GgmlDType::Q5_0 | GgmlDType::Q5_1 | GgmlDType::Q8_1 => GgmlDType::Q8_0,

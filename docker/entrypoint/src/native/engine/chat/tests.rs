@@ -1,10 +1,9 @@
-//! Templates in the manner of real ones; what transformers makes of the same is compared in
-//! `tests/it/datasets.rs`.
+//! Templates similar to real ones. `tests/it/datasets.rs` compares with transformers.
 
 use minijinja::Value;
 use serde_json::json;
 
-use super::{Chat, Template, without_generation};
+use super::{Chat, Template, remove_generation_tags};
 
 fn template(
     text: &str,
@@ -41,7 +40,7 @@ const CHAT: &str = "\
 ";
 
 #[test]
-fn a_prompt_goes_through_the_template_as_it_is() {
+fn prompt_is_not_escaped() {
     let plain = rendered(CHAT, None, json!({}));
     assert_eq!(plain, "<s><|system|>Be brief.\n<|user|>Hi <you></s><|assistant|>");
     let off = rendered(CHAT, Some(" /no_think "), json!({"enable_thinking": false}));
@@ -49,7 +48,7 @@ fn a_prompt_goes_through_the_template_as_it_is() {
 }
 
 #[test]
-fn an_effort_is_a_keyword_of_the_template() {
+fn parameter_is_a_variable_of_the_template() {
     let text = "Reasoning: {{ reasoning_effort | default('medium') }}{{ messages[-1].content }}";
     assert_eq!(rendered(text, None, json!({})), "Reasoning: mediumHi <you>");
     assert_eq!(
@@ -59,7 +58,7 @@ fn an_effort_is_a_keyword_of_the_template() {
 }
 
 #[test]
-fn what_the_template_does_not_use_is_refused_by_name() {
+fn unused_parameter_is_refused() {
     let text =
         "{% set own = budget or 1 %}{% generation %}{{ messages[0].content }}{% endgeneration %}";
     assert_eq!(rendered(text, None, json!({"budget": 5})), "Hi <you>");
@@ -71,7 +70,7 @@ fn what_the_template_does_not_use_is_refused_by_name() {
 }
 
 #[test]
-fn a_template_that_fails_says_why() {
+fn failing_template_says_why() {
     for (text, why) in [
         ("{% if %}", "cannot be read"),
         ("{{ raise_exception('no system message, please') }}", "no system message, please"),
@@ -87,15 +86,15 @@ fn a_template_that_fails_says_why() {
 }
 
 #[test]
-fn pythons_methods_are_known() {
+fn python_methods_are_supported() {
     let text = "{% set parts = 'a</think>b'.split('</think>') %}{{ parts[-1].lstrip('\\n') }}\
                 {{ 'x'.startswith('x') }}{{ messages[0].content.upper() }}{{ ['a'] | tojson }}";
     assert_eq!(rendered(text, None, json!({})), "bTrueHI <YOU>[\"a\"]");
 }
 
 #[test]
-fn the_tags_of_transformers_keep_their_spaces() {
+fn generation_tags_keep_their_whitespace_control() {
     let text = "a {%- generation -%} b {% endgeneration %} c {% if x %}{% endif %} {% no end";
     let expected = "a {%- if true -%} b {% endif %} c {% if x %}{% endif %} {% no end";
-    assert_eq!(without_generation(text), expected);
+    assert_eq!(remove_generation_tags(text), expected);
 }

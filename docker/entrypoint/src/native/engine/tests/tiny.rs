@@ -1,4 +1,4 @@
-//! Whole runs of a made-up model that is small enough for any machine, and of broken ones.
+//! Whole runs of a tiny made-up model, and of broken ones.
 
 use std::{
     fs::{self, File},
@@ -17,13 +17,13 @@ use serde_json::json;
 
 use crate::native;
 
-/// Numbers of a token, and of everything else in the model.
+/// Embedding length, and size of every matrix.
 const WIDTH: usize = 32;
 
-/// Tokens that the model knows: the tokenizer knows one more, `c`.
+/// Number of tokens that the model knows. The tokenizer knows one more, `c`.
 const KNOWN: usize = 3;
 
-/// Writes a Llama model that holds 16 tokens, with `kind` in its matrices.
+/// Writes a Llama model with a context of 16 tokens and matrices of the type `kind`.
 fn write(path: &Path, kind: GgmlDType) {
     let texts = |texts: &[&str]| {
         Value::Array(texts.iter().map(|text| Value::String((*text).to_owned())).collect())
@@ -74,7 +74,7 @@ fn spoil(path: &Path, tensor: &str, bytes: &[u8]) {
     file.write_all_at(bytes, at).unwrap();
 }
 
-/// What a run of the model at `path` with these prompts reports, with answers of two tokens.
+/// The report of a run of the model at `path` with answers of two tokens.
 fn report(path: &Path, prompts: &[&str]) -> anyhow::Result<serde_json::Value> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("p.jsonl");
@@ -86,13 +86,14 @@ fn report(path: &Path, prompts: &[&str]) -> anyhow::Result<serde_json::Value> {
         "scenario.generate_kwargs.max_new_tokens=2".to_owned(),
         format!("scenario.num_samples={}", prompts.len()),
     ];
-    native::run(&args, folder.path().to_owned(), |_| Some(folder.path().into()))?;
+    let variables = ["RESULTS_DIR", "HF_HUB_CACHE"].map(|name| (name, folder.path()));
+    native::run(&args, &variables.into_iter().collect())?;
     let report = fs::read(folder.path().join("benchmark_report.json")).unwrap();
     Ok(serde_json::from_slice(&report).unwrap())
 }
 
 #[test]
-fn a_run_of_nan_weights_fails_by_name() {
+fn nan_weights_fail_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.gguf");
     let half = [0x00, 0x7e];
@@ -101,7 +102,7 @@ fn a_run_of_nan_weights_fails_by_name() {
         (GgmlDType::F16, &half),
         (GgmlDType::BF16, &[0xc0, 0x7f]),
         (GgmlDType::Q8_0, &half),
-        // This one is computed with in another type.
+        // Is converted to Q8_0 before the computation.
         (GgmlDType::Q4_1, &half),
     ] {
         write(&path, kind);
@@ -113,7 +114,7 @@ fn a_run_of_nan_weights_fails_by_name() {
 }
 
 #[test]
-fn a_prompt_that_the_model_cannot_read_fails_alone_with_its_number() {
+fn unreadable_prompt_fails_alone_with_its_number() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.gguf");
     write(&path, GgmlDType::F32);
@@ -134,7 +135,7 @@ fn a_prompt_that_the_model_cannot_read_fails_alone_with_its_number() {
 }
 
 #[test]
-fn long_prompts_are_cut_and_counted() {
+fn cut_prompts_are_counted() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.gguf");
     write(&path, GgmlDType::F32);

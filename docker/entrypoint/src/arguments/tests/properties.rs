@@ -1,4 +1,4 @@
-//! What holds for arguments of any text.
+//! Properties of the parser for generated arguments.
 
 use contract::{
     Backend,
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Settings, parse};
 
-/// A tree that takes anything.
+/// A key that takes any tree.
 const TREE: &str = "backend.processor_kwargs";
 
 fn parsed(args: &[String]) -> Result<Settings, String> {
@@ -18,7 +18,7 @@ fn parsed(args: &[String]) -> Result<Settings, String> {
     parse(&args, Backend::Optimum)
 }
 
-/// `text` in single quotes, as Hydra writes it.
+/// `text` in single quotes, escaped like in Hydra.
 fn quoted(text: &str) -> String {
     let (mut inside, mut backslashes) = (String::new(), 0);
     for character in text.chars().chain(['\'']) {
@@ -28,12 +28,12 @@ fn quoted(text: &str) -> String {
         backslashes = if character == '\\' { backslashes + 1 } else { 0 };
         inside.push(character);
     }
-    // The last quote is no part of the text, and has one backslash too many.
+    // Removes the quote that was chained to the text, with its backslash.
     let inside = inside.strip_suffix("\\'").unwrap_or(&inside);
     format!("'{inside}'")
 }
 
-/// A value in Hydra's spelling.
+/// A value in Hydra's syntax.
 fn spelt(value: &Value) -> String {
     match value {
         Value::String(text) => quoted(text),
@@ -46,7 +46,7 @@ fn spelt(value: &Value) -> String {
     }
 }
 
-/// Any text, most of it of characters that mean something.
+/// Any text, mostly of characters with a meaning to the parser.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![r#"[a1'"\\=:,.{}\[\]~ -]{0,12}"#, any::<String>()]
 }
@@ -70,7 +70,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Words that are options, overrides, or nearly.
+/// Options and overrides, some of them malformed.
 fn word() -> impl Strategy<Value = String> {
     let names = KEYS.iter().map(|key| key.name).chain(REFUSED.map(|(name, _)| name));
     let names = names.chain(["--config-name", "-cn", "scenario.generate_kwargs", "scenario"]);
@@ -84,12 +84,11 @@ fn word() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn any_words_are_understood_or_told_of(
+    fn arguments_give_readable_settings_or_an_error(
         args in vec(word(), 0..6),
         backend in select(Backend::ALL.to_vec()),
     ) {
         match parse(&args, backend) {
-            // The adapter reads it.
             Ok(settings) => {
                 let json: Value = serde_json::from_str(&settings.json()).unwrap();
                 prop_assert_eq!(&json["stack"], backend.name());
@@ -100,7 +99,7 @@ proptest! {
     }
 
     #[test]
-    fn a_value_of_any_kind_comes_back(value in value()) {
+    fn value_of_any_kind_round_trips(value in value()) {
         let name = format!("{TREE}.a.b");
         let settings = parsed(&[format!("+{name}={}", spelt(&value))]).unwrap();
         let found = settings.get(&name).cloned().unwrap_or_default();
@@ -108,7 +107,7 @@ proptest! {
     }
 
     #[test]
-    fn a_map_is_the_same_at_once_and_one_by_one(
+    fn map_equals_its_keys_given_one_by_one(
         map in vec(("[a-z]{1,3}", value()), 0..4).prop_map(Map::from_iter),
     ) {
         let each: Vec<_> =
@@ -120,7 +119,7 @@ proptest! {
     }
 
     #[test]
-    fn a_group_is_the_same_at_once_and_one_by_one(number in 1..u32::MAX, sampled in any::<bool>()) {
+    fn group_equals_its_keys_given_one_by_one(number in 1..u32::MAX, sampled in any::<bool>()) {
         let group = "scenario.generate_kwargs";
         let each = [
             format!("{group}.do_sample={sampled}"),
@@ -131,7 +130,7 @@ proptest! {
     }
 
     #[test]
-    fn a_text_in_quotes_is_that_text(text in text()) {
+    fn quoted_text_round_trips(text in text()) {
         let args = [format!("{MODEL}={}", quoted(&text))];
         match parse(&args, Backend::Native) {
             Ok(settings) => prop_assert_eq!(settings.text(MODEL), Some(&*text)),
@@ -140,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_refused_is_named(name in "[a-z]{1,5}(\\.[a-z]{1,5}){0,3}", value in text()) {
+    fn unknown_key_is_named(name in "[a-z]{1,5}(\\.[a-z]{1,5}){0,3}", value in text()) {
         let known = KEYS.iter().any(|key| {
             key.name.starts_with(&name) || key.kind == Kind::Tree && name.starts_with(key.name)
         });
@@ -151,7 +150,7 @@ proptest! {
     }
 
     #[test]
-    fn brackets_that_nobody_would_type_are_refused(depth in 40_usize..60_000, open in "[\\[{]") {
+    fn deeply_nested_brackets_are_refused(depth in 40_usize..60_000, open in "[\\[{]") {
         let (open, close) = if open == "[" { ("[", "]") } else { ("{a:", "}") };
         let arg = format!("{TREE}.a={}1{}", open.repeat(depth), close.repeat(depth));
         prop_assert!(parsed(&[arg]).is_err());

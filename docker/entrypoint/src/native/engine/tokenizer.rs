@@ -1,6 +1,5 @@
-//! Text to tokens and back, as the GGUF file says.
+//! Converts text to tokens and back, with the tokenizer in the GGUF file.
 
-use super::super::generation::Unreadable;
 use anyhow::{Context, anyhow, ensure};
 use candle_core::quantized::{gguf_file, tokenizer::TokenizerFromGguf};
 use tokenizers::{
@@ -10,16 +9,19 @@ use tokenizers::{
     },
 };
 
-pub(super) struct Tokens {
+use crate::native::generation::UnreadablePrompt;
+
+/// The tokenizer of a model.
+pub(super) struct ModelTokenizer {
     tokenizer: Tokenizer,
-    ends: Vec<u32>,
+    end_tokens: Vec<u32>,
 }
 
-/// Keys of the header that name tokens which end an answer, or a turn in a chat.
-const ENDS: [&str; 3] =
+/// Header keys of the tokens that end an answer or a turn of a chat.
+const END_TOKENS: [&str; 3] =
     ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"];
 
-impl Tokens {
+impl ModelTokenizer {
     pub(super) fn of_gguf(content: &gguf_file::Content) -> anyhow::Result<Self> {
         let mut tokenizer =
             Tokenizer::from_gguf(content).context("its tokenizer is of a kind not known here")?;
@@ -28,14 +30,19 @@ impl Tokens {
         if kind.is_some_and(|kind| kind == "smollm") {
             tokenizer.with_pre_tokenizer(Some(smollm()));
         }
-        let ends = ENDS.into_iter().filter_map(|key| header(key)?.to_u32().ok()).collect();
-        Ok(Self { tokenizer, ends })
+        let end_tokens =
+            END_TOKENS.into_iter().filter_map(|key| header(key)?.to_u32().ok()).collect();
+        Ok(Self { tokenizer, end_tokens })
     }
 
-    /// The tokens of a text; what a model wants before and after it is added if that is `bare`.
-    pub(super) fn encode(&self, text: &str, bare: bool) -> anyhow::Result<Vec<u32>> {
-        let encoding = self.tokenizer.encode(text, bare).map_err(|error| anyhow!(error))?;
-        ensure!(!encoding.is_empty(), Unreadable("the tokenizer leaves no token of it".to_owned()));
+    /// The tokens of a text. Begin and end tokens are added if `add_special_tokens`.
+    pub(super) fn encode(&self, text: &str, add_special_tokens: bool) -> anyhow::Result<Vec<u32>> {
+        let encoding =
+            self.tokenizer.encode(text, add_special_tokens).map_err(|error| anyhow!(error))?;
+        ensure!(
+            !encoding.is_empty(),
+            UnreadablePrompt("the tokenizer leaves no token of it".to_owned())
+        );
         Ok(encoding.get_ids().to_vec())
     }
 
@@ -44,12 +51,12 @@ impl Tokens {
     }
 
     pub(super) fn is_end(&self, token: u32) -> bool {
-        self.ends.contains(&token)
+        self.end_tokens.contains(&token)
     }
 
-    /// Makes the end of the text the least likely token.
+    /// Makes it impossible to choose an end token.
     pub(super) fn forbid_end(&self, logits: &mut [f32]) {
-        for end in &self.ends {
+        for end in &self.end_tokens {
             if let Some(logit) = logits.get_mut(*end as usize) {
                 *logit = f32::NEG_INFINITY;
             }
@@ -57,8 +64,8 @@ impl Tokens {
     }
 }
 
-/// SmolLM splits digits and adds no space in front; the library knows neither and would take its
-/// default, which does.
+/// SmolLM's pre-tokenizer: it splits digits and adds no leading space. candle does not know it and
+/// falls back to a default that differs.
 fn smollm() -> PreTokenizerWrapper {
     let digits = Digits::new(true).into();
     let bytes = ByteLevel::new(false, true, true).into();

@@ -1,9 +1,9 @@
-//! Whether the mounts are the folders that the runner means, before anything is written to them.
+//! Compares the mounts with the folders that the runner meant, before anything is written to them.
 
 use std::{
-    ffi::{OsStr, OsString},
-    fs, io,
-    io::Write as _,
+    ffi::OsStr,
+    fs,
+    io::{self, Write as _},
     os::unix::fs::MetadataExt as _,
     path::Path,
 };
@@ -13,53 +13,55 @@ use contract::mounts::{
 };
 use untrusted::{Dir, Kind};
 
-/// What the comparison says.
+/// Result of the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// These are other folders.
-    Others,
-    /// Nothing is known to differ.
-    Fine {
-        /// Whether the runner has this kernel, where both are known.
+pub(super) enum Mounts {
+    /// A mount is another folder than the runner meant.
+    Different,
+    /// No mount is known to differ.
+    Same {
+        /// Whether the runner has the same kernel, if both are known.
         same_kernel: Option<bool>,
     },
 }
 
-/// Compares the mounts with the list `named` of the folder `results`; without a list nothing was
-/// asked for. The list goes, or makes room for the answer.
-pub(crate) fn compare(results: &Path, named: Option<OsString>) -> Verdict {
-    let unknown = Verdict::Fine { same_kernel: None };
-    let Some(name) = named.filter(|name| !name.is_empty()) else { return unknown };
-    // What is closed is told when it is written to.
+/// Compares the mounts with the runner's list, a file called `list` in the folder `results`.
+/// Deletes the list, or overwrites it with the answer if mounts differ. Without a name nothing is
+/// compared.
+pub(super) fn compare(results: &Path, list: Option<&OsStr>) -> Mounts {
+    let unknown = Mounts::Same { same_kernel: None };
+    let Some(list) = list else { return unknown };
+    // A folder that cannot be opened is an error later, when it is written to.
     let Ok(dir) = Dir::open(results) else { return unknown };
-    match dir.read_if_there(&name, MAX_LIST_BYTES) {
+    match dir.read_if_there(list, MAX_LIST_BYTES) {
         Ok(Some(text)) => match serde_json::from_slice(&text) {
-            Ok(told) => judge(&dir, &name, &told),
-            // A runner of another version wrote it.
+            Ok(told) => compare_with(&told, &dir, list),
+            // A runner of another version wrote the list.
             Err(_) => unknown,
         },
-        Ok(None) => Verdict::Others,
+        Ok(None) => Mounts::Different,
         Err(_) => unknown,
     }
 }
 
-fn judge(results: &Dir, name: &OsStr, told: &MountList) -> Verdict {
-    let ours = fs::read_to_string(BOOT_ID).ok();
-    let same_kernel = told.kernel.as_ref().zip(ours).map(|(told, ours)| *told == ours);
+fn compare_with(told: &MountList, results: &Dir, list: &OsStr) -> Mounts {
+    let kernel = fs::read_to_string(BOOT_ID).ok();
+    let same_kernel = told.kernel.as_ref().zip(kernel).map(|(told, kernel)| *told == kernel);
     let differs = |mount: &&ExpectedMount| !is_same(mount, same_kernel);
     let different: Vec<_> = told.mounts.iter().filter(differs).collect();
     if different.is_empty() {
-        // The runner deletes what stays.
-        let _ = results.remove(name);
-        return Verdict::Fine { same_kernel };
+        // The runner deletes a list that cannot be deleted here.
+        let _ = results.remove(list);
+        return Mounts::Same { same_kernel };
     }
     let different = different.into_iter().map(|mount| mount.target.clone()).collect();
-    // Without an answer the runner says less.
-    let _ = answer(results, name, &Mismatch { different });
-    Verdict::Others
+    // Without an answer the runner's message does not name the mounts.
+    let _ = answer(results, list, &Mismatch { different });
+    Mounts::Different
 }
 
-/// Whether a mount is what was told. One that cannot be looked at is told when it is used.
+/// Whether a mount is the folder that the runner meant. Permission denied counts as the same: using
+/// the mount reports it.
 fn is_same(told: &ExpectedMount, same_kernel: Option<bool>) -> bool {
     match seen(told) {
         Ok(seen) => told.matches(&seen, same_kernel),
@@ -84,10 +86,10 @@ fn seen(told: &ExpectedMount) -> io::Result<ActualMount> {
     Ok(ActualMount { device: data.dev(), inode: data.ino(), found })
 }
 
-/// Writes the answer in place: the folder may be full.
-fn answer(results: &Dir, name: &OsStr, answer: &Mismatch) -> io::Result<()> {
+/// Writes the answer in place, because the disk may be full.
+fn answer(results: &Dir, list: &OsStr, answer: &Mismatch) -> io::Result<()> {
     let text = serde_json::to_vec(answer)?;
-    let mut file = results.file_to_write(name)?;
+    let mut file = results.file_to_write(list)?;
     file.set_len(0)?;
     file.write_all(&text)
 }
@@ -98,7 +100,7 @@ mod tests {
 
     use contract::mounts::{BOOT_ID, ExpectedMount, Mismatch, MountList};
 
-    use super::{Verdict, compare};
+    use super::{Mounts, compare};
 
     const LIST: &str = ".aienergyscore-new-x";
 
@@ -111,36 +113,36 @@ mod tests {
     }
 
     #[test]
-    fn mounts_are_compared_with_the_list_in_the_results_folder() {
+    fn each_mount_must_have_the_listed_inode() {
         let results = tempfile::tempdir().unwrap();
         let cache = tempfile::tempdir().unwrap();
         let list = results.path().join(LIST);
         let kernel = fs::read_to_string(BOOT_ID).unwrap();
         let compared = |told: &MountList| {
             fs::write(&list, serde_json::to_vec(told).unwrap()).unwrap();
-            compare(results.path(), Some(LIST.into()))
+            compare(results.path(), Some(LIST.as_ref()))
         };
         let same = told(cache.path(), &kernel);
-        assert_eq!(compared(&same), Verdict::Fine { same_kernel: Some(true) });
-        assert!(!list.exists(), "the list goes");
+        assert_eq!(compared(&same), Mounts::Same { same_kernel: Some(true) });
+        assert!(!list.exists(), "the list is deleted");
         let mut other = same.clone();
         other.mounts[0].inode += 1;
-        assert_eq!(compared(&other), Verdict::Others);
+        assert_eq!(compared(&other), Mounts::Different);
         let answer: Mismatch = serde_json::from_slice(&fs::read(&list).unwrap()).unwrap();
         assert_eq!(answer.different, [other.mounts[0].target.clone()]);
-        assert_eq!(compared(&told(cache.path(), "x")), Verdict::Fine { same_kernel: Some(false) });
+        assert_eq!(compared(&told(cache.path(), "x")), Mounts::Same { same_kernel: Some(false) });
         let mut missing = same;
         missing.mounts[0].target = "/nowhere at all".to_owned();
-        assert_eq!(compared(&missing), Verdict::Others);
+        assert_eq!(compared(&missing), Mounts::Different);
     }
 
     #[test]
-    fn a_results_folder_without_the_list_is_another() {
+    fn results_folder_without_the_list_is_another_folder() {
         let results = tempfile::tempdir().unwrap();
-        assert_eq!(compare(results.path(), Some(LIST.into())), Verdict::Others);
-        let unknown = Verdict::Fine { same_kernel: None };
+        assert_eq!(compare(results.path(), Some(LIST.as_ref())), Mounts::Different);
+        let unknown = Mounts::Same { same_kernel: None };
         assert_eq!(compare(results.path(), None), unknown);
         fs::write(results.path().join(LIST), "of another version").unwrap();
-        assert_eq!(compare(results.path(), Some(LIST.into())), unknown);
+        assert_eq!(compare(results.path(), Some(LIST.as_ref())), unknown);
     }
 }

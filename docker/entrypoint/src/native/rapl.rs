@@ -1,4 +1,4 @@
-//! What the `native` backend spends, measured by RAPL counters.
+//! Energy of the `native` backend, measured with RAPL counters.
 
 use std::path::Path;
 
@@ -7,42 +7,42 @@ use contract::{
     summary::{Device, Measurement, Status},
 };
 
-/// What a figure from here stands on.
+/// Source that the summary names for a device.
 const SOURCE: &str = "RAPL counter";
 
 const MICROJOULES_PER_WH: f64 = 3.6e9;
 
-/// Counters that are being read. They wrap around after minutes of full load, so a long phase
-/// needs a [`Meter::sample`] now and then.
+/// A running measurement. Counters wrap around after minutes of full load, so [`Meter::sample`]
+/// must be called more often than that.
 #[derive(Debug)]
-pub(crate) struct Meter {
-    /// The counters with their microjoules, or why there are none: a part of them would be a number
-    /// that looks like the whole.
+pub(super) struct Meter {
+    /// The counters with their microjoules, or why nothing is measured. One unreadable counter ends
+    /// the measurement, because the sum of the others would be too low.
     state: Result<Vec<(Counter, u64)>, String>,
 }
 
 impl Meter {
-    /// Begins to measure with all counters below `root`.
-    pub(crate) fn start(root: &Path) -> Self {
+    /// Starts a measurement with all counters below `root`.
+    pub(super) fn start(root: &Path) -> Self {
         let counters = counters(root).into_iter().map(|counter| Ok((counter?, 0)));
         let state = match counters.collect::<Result<Vec<_>, _>>() {
             Ok(counters) if counters.is_empty() => {
                 Err(format!("no RAPL counter is readable here ({})", root.display()))
             }
             Ok(counters) => Ok(counters),
-            Err(unreadable) => Err(refused(&unreadable)),
+            Err(counter) => Err(unreadable(&counter)),
         };
         Self { state }
     }
 
-    /// Adds what was used since the last sample.
-    pub(crate) fn sample(&mut self) {
+    /// Adds the energy used since the last sample.
+    pub(super) fn sample(&mut self) {
         if let Ok(counters) = &mut self.state {
             for (counter, total) in counters {
                 match counter.sample() {
                     Ok(microjoules) => *total = microjoules,
-                    Err(unreadable) => {
-                        self.state = Err(refused(&unreadable));
+                    Err(counter) => {
+                        self.state = Err(unreadable(&counter));
                         return;
                     }
                 }
@@ -50,8 +50,8 @@ impl Meter {
         }
     }
 
-    /// Everything since the start, or why there is nothing.
-    pub(crate) fn finish(mut self) -> Measurement {
+    /// The energy used since the start, or why it was not measured.
+    pub(super) fn finish(mut self) -> Measurement {
         self.sample();
         match self.state {
             Ok(counters) => Measurement {
@@ -70,7 +70,7 @@ impl Meter {
     }
 }
 
-fn refused(Unreadable { file, error }: &Unreadable) -> String {
+fn unreadable(Unreadable { file, error }: &Unreadable) -> String {
     format!("the RAPL counter `{}` is not readable: {error}", file.display())
 }
 
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn packages_and_memory_are_measured_over_a_wrap() {
+    fn packages_and_memory_are_measured_across_a_wraparound() {
         let root = tempfile::tempdir().unwrap();
         zone(root.path(), "0", "package-0", 9_000_000_000);
         zone(root.path(), "0:1", "dram", 0);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn without_counters_the_source_says_why() {
+    fn unreadable_counter_is_named_as_the_reason() {
         let root = tempfile::tempdir().unwrap();
         let missing = Meter::start(&root.path().join("absent")).finish();
         assert_eq!(missing.status, Status::NotMeasured);

@@ -1,5 +1,5 @@
-//! `reclaim`: makes entries of a folder their user's. Meant for a container that is root and may do
-//! nothing else: it follows no symlink and never leaves the folder or its file system.
+//! `reclaim`: changes the owner of a folder's entries to the user. It runs as root in a container
+//! of its own, follows no symlink, and stays in the folder and on its file system.
 
 use std::{
     ffi::OsStr,
@@ -10,26 +10,22 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use contract::{
-    exit::FAILED,
-    reclaim::{Answer, Failed, Request, refusal},
-};
+use contract::reclaim::{Answer, Failed, Request, refusal};
 use rustix::fs::{AtFlags, Gid, Mode, Uid, chmod, chownat};
 use untrusted::{Dir, Found, Kind, Refused, Stamp, proc_path};
 
-use crate::failure;
+use crate::exit::FAILED;
 
-/// Reclaims what is asked for and prints the answer as one JSON object; the exit code.
-pub(crate) fn run(request: &Request, list: impl Read) -> u8 {
-    let print = |answer: Answer| {
-        let text = serde_json::to_string(&answer)?;
-        writeln!(io::stdout(), "{text}").context("printing the answer")?;
-        Ok(if answer.failed.is_empty() { 0 } else { FAILED })
-    };
-    reclaim(request, list).and_then(print).unwrap_or_else(|error| failure::report(&error))
+/// Changes owners as requested, prints the answer as one JSON object and returns the exit code.
+pub(super) fn run(request: &Request, list: impl Read) -> anyhow::Result<u8> {
+    let answer = reclaim(request, list)?;
+    let text = serde_json::to_string(&answer)?;
+    writeln!(io::stdout(), "{text}").context("printing the answer")?;
+    Ok(if answer.failed.is_empty() { 0 } else { FAILED })
 }
 
-/// Nothing is done before all of the list is there.
+/// Changes owners as requested. `list` is read to its end first, so a truncated one changes
+/// nothing.
 fn reclaim(request: &Request, mut list: impl Read) -> anyhow::Result<Answer> {
     let mut bytes = Vec::new();
     if request.listed {
@@ -72,13 +68,13 @@ fn reclaim(request: &Request, mut list: impl Read) -> anyhow::Result<Answer> {
     Ok(answer)
 }
 
-/// Whether what could not be looked at is no longer there, or a mount.
+/// Whether an entry was deleted meanwhile, or lies on another file system.
 fn is_elsewhere(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || Refused::of(error) == Some(Refused::OtherFileSystem)
 }
 
-/// Gives the entry to the user if it belongs to one of the owners that are asked for; whether it
-/// did. The entry is opened once, so that what was checked is what is changed.
+/// Gives the entry to the user if it has one of the requested owners, and returns whether it had.
+/// The entry is opened once, so that the checked entry is the changed one.
 fn take(request: &Request, dir: &Dir, path: &Path) -> io::Result<bool> {
     let itself = File::from(dir.find(path)?);
     let entry = Stamp::of_file(&itself)?;
@@ -88,37 +84,37 @@ fn take(request: &Request, dir: &Dir, path: &Path) -> io::Result<bool> {
     if let Some(why) = refusal(&entry) {
         return Err(io::Error::other(why));
     }
-    // What is above the folder is the container's own.
-    let above = path.parent().map(|above| dir.look(above)).transpose()?;
-    let gid = group_handed_on(&entry, above.as_ref()).unwrap_or(request.gid);
+    // The folder itself has no parent here: that one belongs to the container.
+    let parent = path.parent().map(|parent| dir.look(parent)).transpose()?;
+    let gid = shared_group(&entry, parent.as_ref()).unwrap_or(request.gid);
     let (uid, gid) = (Uid::from_raw(request.uid), Gid::from_raw(gid));
-    // Without a path this is the open entry: a symlink itself, not its target.
+    // The empty path means the open entry itself, also if it is a symlink.
     chownat(&itself, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?;
     if let Some(mode) = missing_mode(&entry).filter(|_| !request.listed) {
-        // An entry that is open as itself has no other name by which its mode can be set.
+        // An O_PATH file descriptor has no `fchmod`; its name below /proc does.
         chmod(proc_path(&itself), Mode::from_raw_mode(mode))?;
     }
     Ok(true)
 }
 
-/// Groups that nobody shares a folder by: root's, and what a user namespace calls one that it does
-/// not know.
-const NOBODYS: [u32; 2] = [0, 65_534];
+/// Groups that no folder is shared by: root's, and the one that stands for unmapped groups in a
+/// user namespace.
+const UNSHARED: [u32; 2] = [0, 65_534];
 
-/// The group that an entry is shared by: the one that it hands on, or that the folder `above` it
-/// hands on to what is made in it. Nobody gains another group's rights: without being in it, they
-/// cannot make a folder that hands it on.
-fn group_handed_on(entry: &Stamp, above: Option<&Stamp>) -> Option<u32> {
-    let hands_on = |folder: &&Stamp| {
-        folder.kind == Kind::Folder && folder.mode & 0o2000 != 0 && !NOBODYS.contains(&folder.gid)
+/// The group to keep because a folder is shared by it: that of the entry or of its `parent`,
+/// whichever has the set-group-ID bit. This gains nobody a group: only its members can set that
+/// bit.
+fn shared_group(entry: &Stamp, parent: Option<&Stamp>) -> Option<u32> {
+    let is_shared = |folder: &&Stamp| {
+        folder.kind == Kind::Folder && folder.mode & 0o2000 != 0 && !UNSHARED.contains(&folder.gid)
     };
-    Some(entry).filter(hands_on).or(above.filter(hands_on)).map(|folder| folder.gid)
+    Some(entry).filter(is_shared).or(parent.filter(is_shared)).map(|folder| folder.gid)
 }
 
-/// The mode of a file or folder that its owner could not read or write with the one it has: root
-/// never noticed.
+/// The new mode of a file or folder whose owner cannot read or write it. Root could, so the bits
+/// may be missing.
 fn missing_mode(entry: &Stamp) -> Option<u32> {
-    // A new owner ends the set-id bits of a file.
+    // The kernel clears set-user-ID and set-group-ID of a file at a change of owner.
     let (needed, kept) = match entry.kind {
         Kind::Folder => (0o700, entry.mode),
         Kind::File => (0o600, entry.mode & 0o1777),

@@ -1,4 +1,4 @@
-//! Only root can change owners; anybody may give entries to themselves.
+//! Only root can change owners, so any other user gives the entries to themselves.
 
 use std::{
     fs,
@@ -12,7 +12,8 @@ use untrusted::Dir;
 
 use super::{reclaim, take};
 
-/// Gives what the tester owns in `folder` to uid and gid 4242, or to the tester.
+/// Gives the entries of this user in `folder` to 4242 if the test runs as root, else to the same
+/// user.
 fn request(folder: &Path) -> Request {
     let me = getuid().as_raw();
     let (uid, gid) = if me == 0 { (4242, 4242) } else { (me, getgid().as_raw()) };
@@ -26,29 +27,29 @@ fn request(folder: &Path) -> Request {
     }
 }
 
-fn walked(request: &Request) -> Answer {
+fn reclaim_all(request: &Request) -> Answer {
     reclaim(request, &b""[..]).unwrap()
 }
 
-/// What comes of these entries alone.
-fn listed(request: &Request, paths: &[&str]) -> Answer {
+/// Reclaims only the entries `paths`.
+fn reclaim_listed(request: &Request, paths: &[&str]) -> Answer {
     let list: String = paths.iter().map(|path| format!("{path}\0")).collect();
     reclaim(&Request { listed: true, ..request.clone() }, list.as_bytes()).unwrap()
 }
 
-fn told(answer: &Answer) -> String {
+fn failures(answer: &Answer) -> String {
     let failed = answer.failed.iter().map(|failed| format!("{}: {}", failed.path, failed.error));
     failed.collect::<Vec<_>>().join("\n")
 }
 
-/// What shows whether somebody touched an entry.
-fn trace(path: &Path) -> (u32, u32, u32, i64) {
+/// Owner, group, mode and change time of an entry, which change when it is touched.
+fn state(path: &Path) -> (u32, u32, u32, i64) {
     let data = fs::metadata(path).unwrap();
     (data.uid(), data.gid(), data.mode(), data.ctime_nsec())
 }
 
 #[test]
-fn a_folder_is_taken_whole_and_nothing_outside() {
+fn whole_folder_is_reclaimed_and_nothing_outside() {
     let outside = tempfile::tempdir().unwrap();
     let target = outside.path().join("target");
     fs::write(&target, "").unwrap();
@@ -63,15 +64,15 @@ fn a_folder_is_taken_whole_and_nothing_outside() {
     symlink(outside.path(), at("up")).unwrap();
     fs::hard_link(outside.path().join("linked"), at("hard")).unwrap();
     if !getuid().is_root() {
-        // Only root looks into a folder that is closed.
+        // Only root can read a folder without permissions.
         fs::set_permissions(at("a"), fs::Permissions::from_mode(0o700)).unwrap();
     }
-    let before = [trace(&target), trace(&outside.path().join("linked"))];
+    let before = [state(&target), state(&outside.path().join("linked"))];
 
     let request = request(folder.path());
-    let answer = walked(&request);
+    let answer = reclaim_all(&request);
     assert_eq!(answer.reclaimed, 6, "{answer:?}");
-    insta::assert_snapshot!(told(&answer), @"hard: it has 2 names (hard links), and the others may lie outside of the folder; put a copy in its place, which will be yours");
+    insta::assert_snapshot!(failures(&answer), @"hard: it has 2 names (hard links), and the others may lie outside of the folder; put a copy in its place, which will be yours");
     for (path, mode) in [
         ("", None),
         ("a", Some(if getuid().is_root() { 0o750 } else { 0o700 })),
@@ -84,22 +85,22 @@ fn a_folder_is_taken_whole_and_nothing_outside() {
         assert_eq!((data.uid(), data.gid()), (request.uid, request.gid), "{path}");
         assert!(mode.is_none_or(|mode| data.mode() & 0o7777 == mode), "{path}: {:o}", data.mode());
     }
-    assert_eq!([trace(&target), trace(&outside.path().join("linked"))], before);
+    assert_eq!([state(&target), state(&outside.path().join("linked"))], before);
 }
 
 #[test]
-fn only_the_owners_that_are_asked_for_lose_entries() {
+fn entries_of_other_owners_are_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let me = getuid().as_raw();
     let request = Request { owners: vec![(me + 1, me + 9)], ..request(folder.path()) };
-    let before = trace(folder.path());
-    assert_eq!(walked(&request), Answer::default());
-    assert_eq!(listed(&request, &[""]), Answer::default());
-    assert_eq!(trace(folder.path()), before);
+    let before = state(folder.path());
+    assert_eq!(reclaim_all(&request), Answer::default());
+    assert_eq!(reclaim_listed(&request, &[""]), Answer::default());
+    assert_eq!(state(folder.path()), before);
 }
 
 #[test]
-fn a_listed_path_stays_below_the_folder_and_its_mode_as_it_is() {
+fn listed_path_outside_the_folder_is_refused_and_modes_are_kept() {
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("file"), "").unwrap();
     let folder = tempfile::tempdir_in(outside.path()).unwrap();
@@ -110,21 +111,21 @@ fn a_listed_path_stays_below_the_folder_and_its_mode_as_it_is() {
     let plain = folder.path().join("plain");
     fs::set_permissions(&plain, fs::Permissions::from_mode(0o444)).unwrap();
     let absolute = outside.path().join("file");
-    let before = [trace(&absolute), trace(&folder.path().join("other"))];
+    let before = [state(&absolute), state(&folder.path().join("other"))];
     let request = request(folder.path());
-    let answer = listed(
+    let answer = reclaim_listed(
         &request,
         &["up/file", "../file", absolute.to_str().unwrap(), "plain/", "none", "plain"],
     );
     assert_eq!(answer.reclaimed, 1);
-    insta::assert_snapshot!(told(&answer).replace(outside.path().to_str().unwrap(), "OUTSIDE"), @r"
+    insta::assert_snapshot!(failures(&answer).replace(outside.path().to_str().unwrap(), "OUTSIDE"), @r"
     up/file: a symlink is in its path, and is not followed
     ../file: its path does not lie below the folder
     OUTSIDE/file: its path does not lie below the folder
     plain/: its path does not lie below the folder
     none: No such file or directory (os error 2)
     ");
-    assert_eq!([trace(&absolute), trace(&folder.path().join("other"))], before);
+    assert_eq!([state(&absolute), state(&folder.path().join("other"))], before);
     let data = fs::metadata(&plain).unwrap();
     assert_eq!((data.uid(), data.mode() & 0o7777), (request.uid, 0o444));
 
@@ -132,10 +133,9 @@ fn a_listed_path_stays_below_the_folder_and_its_mode_as_it_is() {
     insta::assert_snapshot!(cut, @"the list on standard input breaks off inside of an entry");
 }
 
-/// A container that still runs can rename at any time. Whatever the folder is when its entry is
-/// reached, nothing outside is touched.
+/// A container that still runs can rename folders at any time.
 #[test]
-fn a_folder_that_is_swapped_for_a_link_leads_nowhere() {
+fn folder_replaced_by_a_symlink_is_not_followed() {
     let outside = tempfile::tempdir().unwrap();
     let target = outside.path().join("file");
     fs::write(&target, "").unwrap();
@@ -144,7 +144,7 @@ fn a_folder_that_is_swapped_for_a_link_leads_nowhere() {
     let at = |path: &str| folder.path().join(path);
     fs::create_dir(at("folder")).unwrap();
     fs::write(at("folder/file"), "").unwrap();
-    let before = trace(&target);
+    let before = state(&target);
     let request = request(folder.path());
     let dir = Dir::open(folder.path()).unwrap();
     let taken =
@@ -155,31 +155,31 @@ fn a_folder_that_is_swapped_for_a_link_leads_nowhere() {
     assert_eq!(taken(), Err("No such file or directory (os error 2)".to_owned()));
     symlink(outside.path(), at("folder")).unwrap();
     assert_eq!(taken(), Err("a symlink is in its path, and is not followed".to_owned()));
-    assert_eq!(trace(&target), before);
+    assert_eq!(state(&target), before);
 }
 
 #[test]
-fn another_folder_than_the_one_meant_is_not_touched() {
+fn folder_with_another_inode_is_not_touched() {
     let folder = tempfile::tempdir().unwrap();
     let right = request(folder.path());
-    assert_eq!(walked(&right).reclaimed, 1);
+    assert_eq!(reclaim_all(&right).reclaimed, 1);
     let wrong = Request { inode: right.inode + 1, ..right };
     let error = reclaim(&wrong, &b""[..]).unwrap_err().to_string();
     assert!(error.contains("another machine"), "{error}");
 }
 
 #[test]
-fn a_device_stays_the_systems() {
+fn device_keeps_its_owner() {
     let request = Request { owners: vec![(0, 0)], ..request(Path::new("/dev")) };
-    let answer = listed(&request, &["null"]);
+    let answer = reclaim_listed(&request, &["null"]);
     assert!(answer.reclaimed == 0 && answer.failed[0].error.contains("device"), "{answer:?}");
 }
 
 #[test]
-fn a_folder_that_hands_on_its_group_is_shared_by_it() {
+fn entries_of_a_set_group_id_folder_keep_its_group() {
     let folder = tempfile::tempdir().unwrap();
     let at = |path: &str| folder.path().join(path);
-    // Only root knows other groups than its own.
+    // Only root can use a group that it is not a member of.
     let group = if getuid().is_root() { 2500 } else { getgid().as_raw() };
     fs::create_dir_all(at("shared/in")).unwrap();
     fs::create_dir(at("plain")).unwrap();
@@ -190,10 +190,10 @@ fn a_folder_that_hands_on_its_group_is_shared_by_it() {
         std::os::unix::fs::chown(at(path), None, Some(group)).unwrap();
         fs::set_permissions(at(path), fs::Permissions::from_mode(mode)).unwrap();
     }
-    // Root's group, and set-group-ID, which means another thing of a file.
+    // Set-group-ID with root's own group shares nothing.
     fs::set_permissions(at("plain"), fs::Permissions::from_mode(0o2700)).unwrap();
     let request = request(folder.path());
-    assert_eq!(walked(&request).failed, []);
+    assert_eq!(reclaim_all(&request).failed, []);
     for path in ["shared", "shared/file", "shared/in", "shared/in/file"] {
         let data = fs::metadata(at(path)).unwrap();
         assert_eq!((data.uid(), data.gid()), (request.uid, group), "{path}");
@@ -203,11 +203,11 @@ fn a_folder_that_hands_on_its_group_is_shared_by_it() {
 }
 
 #[test]
-fn programs_of_roots_are_nobodys_means_to_become_root() {
+fn set_user_id_bit_is_cleared() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path().join("program");
     fs::write(&at, "").unwrap();
     fs::set_permissions(&at, fs::Permissions::from_mode(0o6755)).unwrap();
-    assert_eq!(walked(&request(folder.path())).reclaimed, 2);
+    assert_eq!(reclaim_all(&request(folder.path())).reclaimed, 2);
     assert_eq!(fs::metadata(&at).unwrap().mode() & 0o7777, 0o755);
 }

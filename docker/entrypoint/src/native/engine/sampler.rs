@@ -1,41 +1,41 @@
-//! The next token: the likeliest one, or one of the likely, as transformers' `generate` has it.
+//! Chooses the next token, greedily or by sampling, like transformers' `generate`.
 
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
-use crate::native::generation::{Choice, Sampling};
+use crate::native::generation::{Decoding, Sampling};
 
-/// Chooses, always the same from the same seed.
+/// Chooses tokens. The same seed gives the same choices.
 #[derive(Debug)]
-pub(super) struct Chooser {
-    choice: Choice,
+pub(super) struct Sampler {
+    decoding: Decoding,
     random: StdRng,
 }
 
-impl Chooser {
-    pub(super) fn new(choice: Choice) -> Self {
-        Self { choice, random: StdRng::seed_from_u64(choice.seed) }
+impl Sampler {
+    pub(super) fn new(decoding: Decoding) -> Self {
+        Self { decoding, random: StdRng::seed_from_u64(decoding.seed) }
     }
 
-    /// The token that follows `seen`.
-    pub(super) fn choose(&mut self, logits: &mut [f32], seen: &[u32]) -> anyhow::Result<u32> {
-        penalise(logits, seen, self.choice.repetition_penalty);
-        let chosen = match self.choice.sampling {
+    /// The token that follows `tokens`.
+    pub(super) fn next(&mut self, logits: &mut [f32], tokens: &[u32]) -> anyhow::Result<u32> {
+        penalise(logits, tokens, self.decoding.repetition_penalty);
+        let chosen = match self.decoding.sampling {
             Some(sampling) => sample(logits, sampling, self.random.random()),
-            None => likeliest(logits),
+            None => argmax(logits),
         };
         Ok(u32::try_from(chosen)?)
     }
 }
 
-/// Takes some of what the tokens of `seen` have, once each.
-fn penalise(logits: &mut [f32], seen: &[u32], penalty: f32) {
+/// Applies the repetition penalty once to each token that occurs in `tokens`.
+fn penalise(logits: &mut [f32], tokens: &[u32], penalty: f32) {
     if penalty == 1.0 {
         return;
     }
-    let mut seen = seen.to_vec();
-    seen.sort_unstable();
-    seen.dedup();
-    for token in seen {
+    let mut tokens = tokens.to_vec();
+    tokens.sort_unstable();
+    tokens.dedup();
+    for token in tokens {
         if let Some(logit) = logits.get_mut(token as usize) {
             *logit = if *logit < 0.0 { *logit * penalty } else { *logit / penalty };
         }
@@ -43,12 +43,12 @@ fn penalise(logits: &mut [f32], seen: &[u32], penalty: f32) {
 }
 
 /// Index of the highest value, the first of equals.
-fn likeliest(logits: &[f32]) -> usize {
+fn argmax(logits: &[f32]) -> usize {
     let highest = |best, (index, value)| if value > logits[best] { index } else { best };
     logits.iter().copied().enumerate().fold(0, highest)
 }
 
-/// The token at `point`, from 0 to 1, of the shares of those that are sampled from.
+/// The token at `point` (0 to 1) of the cumulative distribution.
 fn sample(logits: &[f32], sampling: Sampling, point: f64) -> usize {
     let Sampling { temperature, top_k, top_p } = sampling;
     let mut tokens: Vec<usize> = (0..logits.len()).collect();
@@ -61,7 +61,7 @@ fn sample(logits: &[f32], sampling: Sampling, point: f64) -> usize {
     let mut weights: Vec<f64> = tokens.iter().map(weight).collect();
     let whole: f64 = weights.iter().sum();
     let mut before = 0.0;
-    // Each token that the share is not full without, and one at least.
+    // The fewest tokens that have a probability of `top_p` together, at least one.
     let kept = weights.iter().take_while(|weight| {
         let is_kept = before < f64::from(top_p) * whole;
         before += **weight;
@@ -81,33 +81,33 @@ fn sample(logits: &[f32], sampling: Sampling, point: f64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Chooser, likeliest, penalise, sample};
-    use crate::native::generation::{Choice, Sampling};
+    use super::{Sampler, argmax, penalise, sample};
+    use crate::native::generation::{Decoding, Sampling};
 
     #[test]
-    fn the_first_of_the_likeliest_wins() {
-        assert_eq!(likeliest(&[0.0, 2.0, 2.0, 1.0]), 1);
+    fn first_of_equal_maxima_wins() {
+        assert_eq!(argmax(&[0.0, 2.0, 2.0, 1.0]), 1);
     }
 
     #[test]
-    fn tokens_that_were_there_lose_once() {
+    fn repeated_token_is_penalised_once() {
         let mut logits = [2.0, -2.0, 2.0];
         penalise(&mut logits, &[0, 1, 0, 9], 2.0);
         assert_eq!(logits, [1.0, -4.0, 2.0]);
     }
 
     #[test]
-    fn samples_are_of_the_likeliest() {
+    fn top_k_and_top_p_limit_the_samples() {
         let logits = [0.0, f32::ln(2.0), f32::ln(5.0), f32::NEG_INFINITY];
         let sampling = Sampling { temperature: 1.0, top_k: 0, top_p: 1.0 };
         let at = |sampling, point| sample(&logits, sampling, point);
-        // Shares of 5, 2 and 1 eighths.
+        // Probabilities of 5/8, 2/8 and 1/8.
         let all = [0.0, 0.62, 0.63, 0.87, 0.88, 0.999].map(|point| at(sampling, point));
         assert_eq!(all, [2, 2, 1, 1, 0, 0]);
         let two = Sampling { top_k: 2, ..sampling };
         assert_eq!([0.71, 0.72, 0.999].map(|point| at(two, point)), [2, 1, 1]);
         let most = Sampling { top_p: 0.6, ..sampling };
-        assert_eq!(at(most, 0.999), 2, "the first alone is more than that");
+        assert_eq!(at(most, 0.999), 2, "the first token alone has more than that");
         let more = Sampling { top_p: 0.63, ..sampling };
         assert_eq!(at(more, 0.999), 1);
         assert_eq!(at(Sampling { top_p: 0.0, ..sampling }, 0.999), 2);
@@ -116,12 +116,12 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_repeats_itself() {
+    fn same_seed_gives_the_same_samples() {
         let sampling = Sampling { temperature: 1.0, top_k: 0, top_p: 1.0 };
         let drawn = |seed| {
-            let choice = Choice { repetition_penalty: 1.0, sampling: Some(sampling), seed };
-            let mut chooser = Chooser::new(choice);
-            (0..20).map(|_| chooser.choose(&mut [0.0; 50], &[]).unwrap()).collect::<Vec<_>>()
+            let decoding = Decoding { repetition_penalty: 1.0, sampling: Some(sampling), seed };
+            let mut sampler = Sampler::new(decoding);
+            (0..20).map(|_| sampler.next(&mut [0.0; 50], &[]).unwrap()).collect::<Vec<_>>()
         };
         assert_eq!(drawn(1), drawn(1));
         assert_ne!(drawn(1), drawn(2));

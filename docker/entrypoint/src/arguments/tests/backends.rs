@@ -1,4 +1,4 @@
-//! The guide's table of arguments and backends, held against what is refused.
+//! The contract's table of arguments and backends, compared with what the parser refuses.
 
 use contract::{
     Backend,
@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::parsed;
 
-/// Arguments that a key needs beside it to mean anything.
-const COMPANIONS: [(&str, &[&str]); 8] = [
+/// Arguments that a key needs to have an effect.
+const COMPANIONS: [(&str, &[&str]); 7] = [
     ("scenario.reasoning_params", &["scenario.reasoning=True"]),
     ("scenario.system_prompt", &["scenario.reasoning=True"]),
     ("scenario.generate_kwargs.temperature", &["scenario.generate_kwargs.do_sample=True"]),
@@ -17,10 +17,9 @@ const COMPANIONS: [(&str, &[&str]); 8] = [
     ("scenario.generate_kwargs.top_k", &["scenario.generate_kwargs.do_sample=True"]),
     ("backend.torch_compile_target", &["backend.torch_compile=True"]),
     ("backend.torch_compile_config", &["backend.torch_compile=True"]),
-    ("backend.device", &[]),
 ];
 
-/// Values of a key's kind, of which every backend that takes it takes the first.
+/// Values of a key's kind. Every backend that takes the key takes the first.
 fn values(key: &Key) -> Vec<&'static str> {
     match key.kind {
         Kind::Text => vec!["word"],
@@ -34,7 +33,7 @@ fn values(key: &Key) -> Vec<&'static str> {
 }
 
 #[test]
-fn every_backend_does_with_every_argument_what_the_table_says() {
+fn every_backend_takes_the_arguments_that_the_table_lists() {
     let mut seen = [0; 3];
     for key in &KEYS {
         for backend in Backend::ALL {
@@ -72,7 +71,7 @@ fn every_backend_does_with_every_argument_what_the_table_says() {
 }
 
 #[test]
-fn a_limit_is_of_values_that_the_key_has() {
+fn limited_values_are_some_of_the_keys_values() {
     for key in &KEYS {
         for backend in Backend::ALL {
             if let Support::Only(only, _) = key.backends.of(backend) {
@@ -88,7 +87,7 @@ fn a_limit_is_of_values_that_the_key_has() {
 }
 
 #[test]
-fn what_the_families_table_says_is_taken_by_every_backend() {
+fn arguments_of_the_model_families_table_are_taken_by_every_backend() {
     let guide = include_str!("../../../../../ai_helpers/BENCHMARK_ARGUMENTS.md");
     let (_, table) = guide.split_once("| Models | AIEnergyScore |").unwrap();
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));

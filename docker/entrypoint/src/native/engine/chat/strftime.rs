@@ -1,4 +1,4 @@
-//! The date, which some chat templates tell the model: in UTC, as containers have it.
+//! The current date for chat templates, in UTC like in containers.
 
 use std::time::SystemTime;
 
@@ -17,13 +17,13 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
-/// Now, as C's `strftime` writes it.
+/// Formats the current time like C's `strftime`.
 pub(super) fn now(format: &str) -> Result<String, String> {
     text(format, SystemTime::now())
 }
 
 fn text(format: &str, time: SystemTime) -> Result<String, String> {
-    // `2026-12-01T09:39:10Z`.
+    // Such as `2026-12-01T09:39:10Z`.
     let time = humantime::format_rfc3339_seconds(time).to_string();
     let month = time[5..7].parse::<usize>().ok().and_then(|month| MONTHS.get(month - 1));
     let month = month.copied().unwrap_or_default();
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_those_of_the_calendar() {
+    fn codes_give_the_date_in_utc() {
         for (seconds, expected) in [
             (0, "1970-01-01 00:00:00"),
             (951_782_399, "2000-02-28 23:59:59"),

@@ -1,4 +1,5 @@
-//! The Python stacks: where an image has them, and how they are started.
+//! The Python stacks of an image (optimum-benchmark and ai_energy_benchmarks), and how they are
+//! started.
 
 use std::{
     env,
@@ -10,52 +11,56 @@ use std::{
 
 use contract::{
     argument::{DATASET, MODEL},
-    env::OMP_NUM_THREADS,
     path,
 };
 
-use crate::arguments::Settings;
+use crate::{arguments::Settings, environment::Environment};
 
-/// Where Python looks for packages.
+/// Folders that Python imports packages from.
 const PYTHONPATH: &str = "PYTHONPATH";
 
-/// Keeps Python, and every Python that it starts, from looking for packages in the working folder
-/// first (Python 3.11 and later): that is the results folder, which an earlier run wrote to.
+/// Keeps Python and its child processes from importing packages of the working directory (Python
+/// 3.11 and later). That is the results folder, which an earlier run could write to.
 const PYTHONSAFEPATH: &str = "PYTHONSAFEPATH";
 
-/// What codecarbon 3.0.8 reads in the working folder, over its own defaults. An earlier run may have
+/// Configuration file that codecarbon 3.0.8 reads in the working directory. An earlier run may have
 /// written it.
-const METER_CONFIG: &str = ".codecarbon.config";
+const CODECARBON_CONFIG: &str = ".codecarbon.config";
 
-/// The stacks of an image.
+/// The Python interpreter of an image, and the adapter that calls the stacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stack {
+pub(crate) struct Stacks {
     python: PathBuf,
     adapter: PathBuf,
+    python_path: OsString,
 }
 
-impl Stack {
-    /// The stacks of the image whose root is `root`, if it has them.
-    pub(crate) fn of(root: &Path) -> Option<Self> {
-        let below = |path: &str| root.join(path.trim_start_matches('/'));
-        let stack = Self { python: below(path::PYTHON), adapter: below(path::ADAPTER) };
-        stack.python.exists().then_some(stack)
+impl Stacks {
+    /// The stacks of this image, if it has them.
+    pub(crate) fn installed(environment: &Environment) -> Option<Self> {
+        Self::below(Path::new("/"), environment)
     }
 
-    /// The program that runs `settings` in the folder `results`, with one processor left free
-    /// unless the caller says otherwise.
+    fn below(root: &Path, environment: &Environment) -> Option<Self> {
+        let below = |path: &str| root.join(path.trim_start_matches('/'));
+        let (python, adapter) = (below(path::PYTHON), below(path::ADAPTER));
+        let packages = adapter.parent().unwrap_or(&adapter).to_owned();
+        let others = environment.get(PYTHONPATH).unwrap_or_default();
+        // A relative or empty path would be the working directory again.
+        let others = env::split_paths(others).filter(|folder| folder.is_absolute());
+        // Joining fails only for paths with a colon, which neither part can have.
+        let python_path = env::join_paths([packages].into_iter().chain(others)).unwrap_or_default();
+        python.exists().then_some(Self { python, adapter, python_path })
+    }
+
+    /// The command that runs `settings` in the folder `results`.
     ///
     /// # Errors
-    /// When the stacks would take something in `results` for the model or dataset of a Hub id, or for
-    /// their meter's configuration.
-    pub(crate) fn run(
-        &self,
-        settings: &Settings,
-        results: &Path,
-        threads: usize,
-    ) -> Result<Command, String> {
+    /// When the stacks would load something in `results` instead of the model or dataset of the
+    /// Hub, or as codecarbon's configuration.
+    pub(crate) fn run(&self, settings: &Settings, results: &Path) -> Result<Command, String> {
         for key in [MODEL, DATASET] {
-            // The stacks' libraries prefer a folder of that name to the Hub.
+            // The stacks' libraries prefer a local folder of that name to the Hub.
             let id = settings.text(key).filter(|id| !id.is_empty() && !id.starts_with(['/', '.']));
             if let Some(id) = id.filter(|id| fs::symlink_metadata(results.join(id)).is_ok()) {
                 return Err(format!(
@@ -64,42 +69,33 @@ impl Stack {
                 ));
             }
         }
-        if fs::symlink_metadata(results.join(METER_CONFIG)).is_ok() {
+        if fs::symlink_metadata(results.join(CODECARBON_CONFIG)).is_ok() {
             return Err(format!(
-                "the results folder holds a `{METER_CONFIG}`, which would change what the benchmark's meter \
+                "the results folder holds a `{CODECARBON_CONFIG}`, which would change what the benchmark's meter \
                  (codecarbon) measures and sends; move it away, or name another results folder"
             ));
         }
         let mut command = self.adapter(["run".into(), settings.json().into()]);
         // The stacks write their reports to the working directory.
         command.current_dir(results);
-        if env::var_os(OMP_NUM_THREADS).is_none() {
-            command.env(OMP_NUM_THREADS, threads.to_string());
-        }
         Ok(command)
     }
 
-    /// The program that fetches the model and the dataset of `settings`.
+    /// The command that downloads the model and the dataset of `settings`.
     pub(crate) fn fetch(&self, settings: &Settings) -> Command {
         self.adapter(["fetch".into(), settings.json().into()])
     }
 
-    /// The program that makes weights for the stacks of the GGUF file `source`.
+    /// The command that converts the GGUF file `source` into weights for the stacks.
     pub(crate) fn convert(&self, source: &str, target: &str) -> Command {
         self.adapter(["convert".into(), source.into(), target.into()])
     }
 
     fn adapter<const N: usize>(&self, args: [OsString; N]) -> Command {
         let package = self.adapter.file_name().unwrap_or_default();
-        let folder = self.adapter.parent().unwrap_or(&self.adapter).to_owned();
-        let others = env::var_os(PYTHONPATH).unwrap_or_default();
-        // What is relative, or nothing at all, is the working folder again.
-        let others = env::split_paths(&others).filter(|folder| folder.is_absolute());
-        let folders: Vec<_> = [folder].into_iter().chain(others).collect();
         let mut command = Command::new(&self.python);
         command.arg("-m").arg(package).args(args);
-        // Paths that came from this very variable cannot fail to be joined.
-        command.env(PYTHONPATH, env::join_paths(folders).unwrap_or_default());
+        command.env(PYTHONPATH, &self.python_path);
         command.env(PYTHONSAFEPATH, "1");
         command
     }
@@ -109,33 +105,34 @@ impl Stack {
 mod tests {
     use std::{fs, path::Path};
 
-    use contract::{Backend, env::OMP_NUM_THREADS, path};
+    use contract::{Backend, path};
 
-    use super::Stack;
+    use super::{Environment, Stacks};
     use crate::arguments;
 
-    fn image() -> (tempfile::TempDir, Stack) {
+    fn image() -> (tempfile::TempDir, Stacks) {
         let root = tempfile::tempdir().unwrap();
         let below = |path: &str| root.path().join(path.trim_start_matches('/'));
         let python = below(path::PYTHON);
         fs::create_dir_all(python.parent().unwrap()).unwrap();
         fs::write(python, "").unwrap();
-        let stack = Stack::of(root.path()).unwrap();
-        (root, stack)
+        let environment = Environment::from_iter([("PYTHONPATH", "/others:relative:")]);
+        let stacks = Stacks::below(root.path(), &environment).unwrap();
+        (root, stacks)
     }
 
     #[test]
-    fn an_image_without_their_python_has_no_stacks() {
+    fn image_without_python_has_no_stacks() {
         let root = tempfile::tempdir().unwrap();
-        assert_eq!(Stack::of(root.path()), None);
+        assert_eq!(Stacks::below(root.path(), &Environment::default()), None);
     }
 
     #[test]
-    fn the_adapter_gets_what_was_understood_and_works_in_the_results() {
-        let (root, stack) = image();
+    fn adapter_gets_the_settings_and_works_in_the_results_folder() {
+        let (root, stacks) = image();
         let args = ["backend.model=org/m".to_owned()];
         let settings = arguments::parse(&args, Backend::Pytorch).unwrap();
-        let command = stack.run(&settings, Path::new("/results"), 3).unwrap();
+        let command = stacks.run(&settings, Path::new("/results")).unwrap();
         let words: Vec<_> = command.get_args().map(|arg| arg.to_str().unwrap()).collect();
         assert_eq!(words[..3], ["-m", "adapter", "run"]);
         let tree: serde_json::Value = serde_json::from_str(words[3]).unwrap();
@@ -144,22 +141,20 @@ mod tests {
         let variable = |name: &str| {
             command.get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value)
         };
-        assert_eq!(variable(OMP_NUM_THREADS).unwrap(), "3");
         let share = root.path().join("usr/local/share/aienergyscore");
-        assert!(
-            variable("PYTHONPATH").unwrap().to_str().unwrap().starts_with(share.to_str().unwrap())
-        );
+        let python_path = format!("{}:/others", share.display());
+        assert_eq!(variable("PYTHONPATH").unwrap(), &*python_path);
         assert_eq!(variable("PYTHONSAFEPATH").unwrap(), "1");
     }
 
     #[test]
-    fn what_an_earlier_run_left_is_not_taken_for_a_repo_of_the_hub_or_a_configuration() {
-        let (_root, stack) = image();
+    fn files_of_an_earlier_run_do_not_shadow_hub_repos_or_codecarbons_configuration() {
+        let (_root, stacks) = image();
         let results = tempfile::tempdir().unwrap();
         let run = |args: &[&str]| {
             let args: Vec<_> = args.iter().map(|arg| (*arg).to_owned()).collect();
             let settings = arguments::parse(&args, Backend::Pytorch).unwrap();
-            stack.run(&settings, results.path(), 1).map(|_| ())
+            stacks.run(&settings, results.path()).map(|_| ())
         };
         let (model, dataset) = ("backend.model=org/m", "scenario.dataset_name=data");
         assert_eq!(run(&[model, dataset]), Ok(()));

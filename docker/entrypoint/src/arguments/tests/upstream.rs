@@ -1,6 +1,5 @@
-//! The arguments of AIEnergyScore's README, scripts and batch runner, as they are typed there
-//! (huggingface/AIEnergyScore of December 2025): each is understood, or refused by name with the
-//! reason.
+//! The arguments of AIEnergyScore's README, scripts and batch runner, copied from there
+//! (huggingface/AIEnergyScore of December 2025). Each is accepted, or refused with a reason.
 
 use contract::{
     Backend,
@@ -11,11 +10,11 @@ use serde_json::{Value, json};
 
 use super::parsed;
 
-/// What becomes of an example.
+/// Expected result of an example.
 enum Then {
-    /// Every backend understands it, and these keys have these values.
+    /// Every backend accepts it, and these keys have these values.
     Means(&'static [(&'static str, &'static str)]),
-    /// These backends refuse it with these words, the others understand it.
+    /// These backends refuse it with a message that contains the text, the others accept it.
     RefusedBy(&'static [Backend], &'static str),
 }
 use Then::{Means, RefusedBy};
@@ -25,7 +24,7 @@ const EFFORT: &str = "scenario.reasoning_params.reasoning_effort";
 const THINKING: &str = "scenario.reasoning_params.enable_thinking";
 
 const EXAMPLES: [(&str, Then); 42] = [
-    // README: Quick Start, with `-n` as the runner hands it on.
+    // README: Quick Start, with `-n` as the runner passes it on.
     (
         "--config-name text_generation backend.model=openai/gpt-oss-20b",
         Means(&[(MODEL, "openai/gpt-oss-20b"), (MAX_NEW_TOKENS, "10"), (MIN_NEW_TOKENS, "10")]),
@@ -54,7 +53,7 @@ const EXAMPLES: [(&str, Then); 42] = [
         "scenario.reasoning=True +scenario.reasoning_params={reasoning_effort:high}",
         Means(&[(EFFORT, "high")]),
     ),
-    // The batch runner's line for a model that thinks, and for one that must not.
+    // Lines of the batch runner for a model with reasoning, and without.
     (
         "scenario.dataset_name=EnergyStarAI/text_generation scenario.reasoning=True \
          scenario.reasoning_params.enable_thinking=true \
@@ -73,7 +72,7 @@ const EXAMPLES: [(&str, Then); 42] = [
         "scenario.generate_kwargs.min_new_tokens=10",
         Means(&[(MAX_NEW_TOKENS, "10"), (MIN_NEW_TOKENS, "10")]),
     ),
-    // `reasoning` of Phi and Gemma: off is off; on is for the model's template to know.
+    // `reasoning` of Phi and Gemma turns reasoning off.
     (
         "scenario.reasoning=True scenario.reasoning_params.reasoning=False",
         Means(&[(MAX_NEW_TOKENS, "10")]),
@@ -98,7 +97,7 @@ const EXAMPLES: [(&str, Then); 42] = [
         "scenario.input_shapes.batch_size=8",
         RefusedBy(&[Pytorch, Vllm, Native], "takes `1` alone: it runs prompts one by one"),
     ),
-    // What optimum-benchmark takes and a run of ours decides itself.
+    // Keys of optimum-benchmark that this project sets itself.
     ("backend.processor=org/m", RefusedBy(EVERYONE, "the tokenizer is the model's own")),
     ("backend.library=transformers", RefusedBy(EVERYONE, "it is read from the model's own files")),
     ("hydra.run.dir=/results", RefusedBy(EVERYONE, "results always go to the results folder")),
@@ -122,7 +121,7 @@ const EXAMPLES: [(&str, Then); 42] = [
     ("backend.endpoint=http://localhost:8000/v1", RefusedBy(EVERYONE, "set VLLM_ENDPOINT")),
 ];
 
-/// A value as an example spells it.
+/// A value in the syntax of an example.
 fn spelt(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -140,14 +139,13 @@ fn every_familiar_example_is_understood_or_refused_by_name() {
                 RefusedBy(those, words) if those.contains(&backend) => {
                     let said = outcome.unwrap_err();
                     assert!(said.contains(words), "{backend} {line}: {said}");
-                    // A refusal names what was typed, and the value of an option is none of its own.
+                    // The option is known, and its value is not reported as an argument.
                     assert!(!said.contains(" is not known"), "{backend} {line}: {said}");
                 }
                 RefusedBy(..) => assert!(outcome.is_ok(), "{backend} {line}: {outcome:?}"),
                 Means(meanings) => {
                     let settings = outcome.unwrap_or_else(|why| panic!("{backend} {line}: {why}"));
                     for (key, value) in meanings.iter().copied() {
-                        // A server is told the upper bound alone.
                         let found = settings.get(key).map(spelt);
                         assert_eq!(found.as_deref(), Some(value), "{backend} {line}: {key}");
                     }
@@ -158,7 +156,7 @@ fn every_familiar_example_is_understood_or_refused_by_name() {
 }
 
 #[test]
-fn the_defaults_are_the_scores_for_every_backend() {
+fn defaults_are_the_same_for_every_backend() {
     for backend in Backend::ALL {
         let settings = parsed(backend, &["backend.model=org/m"]).unwrap();
         for (key, value) in [
@@ -173,7 +171,7 @@ fn the_defaults_are_the_scores_for_every_backend() {
             assert_eq!(settings.get(key), Some(&value), "{backend} {key}");
         }
         let dataset = settings.text(DATASET);
-        assert_eq!(dataset.is_none(), backend == Native, "`native` has prompts of its own");
+        assert_eq!(dataset.is_none(), backend == Native, "`native` has built-in prompts");
         assert_eq!(settings.get(DEVICE), None);
     }
 }

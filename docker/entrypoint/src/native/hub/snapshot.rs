@@ -1,7 +1,7 @@
-//! A snapshot of a Hub cache: the folder with a model's or a dataset's files.
+//! A snapshot in the Hub cache: the folder with the files of a model or dataset.
 //!
-//! They are symlinks to blobs, which are resolved by their names, because a container of an earlier
-//! run may have made any of them lead to another file.
+//! Its files are symlinks to blobs. They are resolved by the blob's name, because a container of an
+//! earlier run may have replaced them with symlinks to other files.
 
 use std::{
     ffi::OsStr,
@@ -14,26 +14,25 @@ use std::{
 use contract::hub::{BLOBS, LARGEST_REF, Part, SNAPSHOTS, enter, in_store};
 use untrusted::{Dir, Found, Kind, Refused, is_plain};
 
-/// Folders below one another that are searched for files.
+/// Depth limit of the search for files.
 const DEEPEST: usize = 20;
 
-/// A snapshot.
+/// An open snapshot.
 #[derive(Debug)]
-pub(super) struct Snapshot {
-    /// Where it is, for messages.
-    pub(super) path: PathBuf,
-    /// The commit that it is of.
-    pub(super) commit: String,
+pub(in crate::native) struct Snapshot {
+    /// Its path, for messages.
+    pub(in crate::native) path: PathBuf,
+    /// Its commit.
+    pub(in crate::native) commit: String,
     dir: Dir,
     hub: Dir,
     repo: Dir,
-    /// The repo's folder.
     repo_path: PathBuf,
 }
 
 impl Snapshot {
-    /// The snapshot of the repo in the folder `name` of `cache` that `main` names; none when the cache
-    /// has nothing of it.
+    /// The snapshot that `refs/main` of the repo folder `name` in `cache` names. None if there is
+    /// no such repo.
     pub(super) fn of_main(cache: &Path, name: &str) -> io::Result<Option<Self>> {
         let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         let hub = match Dir::open(cache) {
@@ -53,8 +52,8 @@ impl Snapshot {
         Ok(Some(Self { path, commit, dir, hub, repo, repo_path }))
     }
 
-    /// The files below it whose names are text, sorted, by their names from there.
-    pub(super) fn files(&self) -> io::Result<Vec<String>> {
+    /// Relative paths of all its files, sorted. Paths that are not UTF-8 are left out.
+    pub(in crate::native) fn files(&self) -> io::Result<Vec<String>> {
         let (mut files, mut listed) = (Vec::new(), Ok(()));
         self.dir.walk(DEEPEST, |found| {
             match found {
@@ -72,16 +71,17 @@ impl Snapshot {
     /// Opens one of its files.
     ///
     /// # Errors
-    /// When it is missing, closed, no regular file, or a symlink to something else than a blob.
-    pub(super) fn open(&self, name: &str) -> io::Result<File> {
+    /// When it is missing, unreadable, not a regular file, or a symlink to something other than a
+    /// blob.
+    pub(in crate::native) fn open(&self, name: &str) -> io::Result<File> {
         match self.dir.look(name)?.kind {
             Kind::Link => self.blob(name, &self.dir.link(name)?),
             _ => self.dir.file(name),
         }
     }
 
-    /// Opens the blob that the symlink `name` leads to by its `text`. Its bytes may lie in the store
-    /// that repos share.
+    /// Opens the blob that the symlink `name` with the target `text` means. The blob may be a
+    /// symlink into the store that repos share.
     fn blob(&self, name: &str, text: &[u8]) -> io::Result<File> {
         let up = 1 + name.split('/').count();
         let blobs = [self.repo_path.as_os_str().as_bytes(), b"/blobs/"].concat();

@@ -1,56 +1,49 @@
-//! Tests from inside a container what its mounts allow, by really writing to them, and says what
-//! this program can do.
+//! `probe`: tests the mounts of a container by writing to them, and tells whether this build has
+//! the `native` backend.
 
-use std::{
-    ffi::OsString,
-    io::{self, Read as _, Seek as _, Write as _},
-};
+use std::io::{self, Read as _, Seek as _, Write as _};
 
+use anyhow::Context as _;
 use contract::{
     env,
-    exit::FAILED,
     probe::{Answer, Home, Mount},
 };
 use rustix::process::{getgid, getuid};
 use untrusted::{Dir, Stamp};
 
-use crate::failure;
+use crate::{environment::Environment, exit::FAILED};
 
 const CONTENT: &[u8] = b"aienergyscore probe\n";
 
-/// Tests `folders` and the home, prints the answer as one JSON object; the exit code.
-pub(crate) fn run(
+/// Tests `folders` and the home, prints the answer as one JSON object and returns the exit code.
+/// `leave` names a file to leave in each folder.
+pub(super) fn run(
     folders: &[String],
     leave: Option<&str>,
-    variable: impl Fn(&str) -> Option<OsString>,
-) -> u8 {
-    let home = variable(env::HOME).filter(|home| !home.is_empty());
+    environment: &Environment,
+) -> anyhow::Result<u8> {
+    let home = environment.get(env::HOME);
     let answer = Answer {
         native: cfg!(feature = "native"),
         uid: getuid().as_raw(),
         gid: getgid().as_raw(),
         home: Home {
-            writable: home
-                .as_ref()
-                .is_some_and(|home| Dir::open(home).and_then(|home| written(&home)).is_ok()),
+            writable: home.is_some_and(|home| {
+                Dir::open(home).and_then(|home| owner_of_new_file(&home)).is_ok()
+            }),
             path: home.map(|home| home.to_string_lossy().into_owned()),
         },
         mounts: folders.iter().map(|folder| mount(folder, leave)).collect(),
     };
-    let fine = answer.home.writable && answer.mounts.iter().all(|mount| mount.ok);
-    let printed = serde_json::to_string(&answer)
-        .map_err(io::Error::from)
-        .and_then(|text| writeln!(io::stdout(), "{text}"));
-    match printed {
-        Ok(()) if fine => 0,
-        Ok(()) => FAILED,
-        Err(error) => failure::report(&anyhow::Error::from(error).context("printing the findings")),
-    }
+    let text = serde_json::to_string(&answer)?;
+    writeln!(io::stdout(), "{text}").context("printing the findings")?;
+    let is_fine = answer.home.writable && answer.mounts.iter().all(|mount| mount.ok);
+    Ok(if is_fine { 0 } else { FAILED })
 }
 
 fn mount(folder: &str, leave: Option<&str>) -> Mount {
     let result = Dir::open(folder).and_then(|folder| {
-        let owner = written(&folder)?;
+        let owner = owner_of_new_file(&folder)?;
         leave.map_or(Ok(()), |name| folder.write_new(name, CONTENT))?;
         Ok(owner)
     });
@@ -62,8 +55,8 @@ fn mount(folder: &str, leave: Option<&str>) -> Mount {
     }
 }
 
-/// Makes a file in `folder`, reads it back and deletes it; its owner.
-fn written(folder: &Dir) -> io::Result<u32> {
+/// Creates a file in `folder`, reads it back, deletes it, and returns its owner.
+fn owner_of_new_file(folder: &Dir) -> io::Result<u32> {
     let mut new = folder.new_file(0o666)?;
     let file = new.file();
     file.write_all(CONTENT)?;
@@ -86,7 +79,7 @@ mod tests {
     use super::{CONTENT, getuid, mount};
 
     #[test]
-    fn a_writable_folder_is_left_empty() {
+    fn writable_folder_is_left_empty() {
         let folder = tempfile::tempdir().unwrap();
         let found = mount(folder.path().to_str().unwrap(), None);
         assert!(found.ok, "{found:?}");
@@ -95,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_file_stays_and_is_never_overwritten() {
+    fn left_file_is_never_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_str().unwrap();
         assert!(mount(path, Some("left")).ok);
@@ -106,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_written_says_why() {
+    fn unwritable_folder_has_an_error() {
         let found = mount("/proc/self", None);
         assert!(!found.ok && found.owner_uid.is_none(), "{found:?}");
         assert!(mount("/nowhere at all", None).error.unwrap().contains("No such file"));

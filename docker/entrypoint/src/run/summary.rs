@@ -1,4 +1,4 @@
-//! The summary of a run, written beside the backend's report or printed.
+//! The summary of a run, made from the backend's report.
 
 use std::{io, path::PathBuf};
 
@@ -6,9 +6,9 @@ use anyhow::{Context as _, bail, ensure};
 use backend_reports::{Folder, energy_text};
 use contract::{Backend, output};
 
-/// Writes the summary of the report that `backend` left in `results`. Earlier reports were moved
-/// away before the run, so one that is there is this run's.
-pub(crate) fn write(results: &Folder, backend: Backend) -> anyhow::Result<()> {
+/// Writes the summary of the report that `backend` wrote to `results`. Earlier reports were
+/// archived before the run, so an existing report is this run's.
+pub(super) fn write(results: &Folder, backend: Backend) -> anyhow::Result<()> {
     let shown = results.shown(output::REPORT);
     match results.dir().look(output::REPORT) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
@@ -27,7 +27,7 @@ pub(crate) fn write(results: &Folder, backend: Backend) -> anyhow::Result<()> {
 }
 
 /// The summary of the report in `folder`, as JSON.
-pub(crate) fn text(folder: PathBuf) -> anyhow::Result<String> {
+pub(crate) fn summary_of(folder: PathBuf) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(&backend_reports::read(&Folder::open(folder)?)?)?)
 }
 
@@ -35,15 +35,14 @@ pub(crate) fn text(folder: PathBuf) -> anyhow::Result<String> {
 mod tests {
     use std::{fs, path::Path};
 
-    use contract::{Backend, output};
-
     use backend_reports::Folder;
+    use contract::{Backend, output};
 
     fn write(results: &Path, backend: Backend) -> anyhow::Result<()> {
         super::write(&Folder::open(results).unwrap(), backend)
     }
 
-    /// A report of the `native` backend that answered so many prompts.
+    /// A report of the `native` backend with `prompts` answers.
     fn native(prompts: u64) -> String {
         serde_json::json!({
             "format": "native",
@@ -68,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn both_files_are_written_beside_the_report() {
+    fn summary_and_energy_are_written_beside_the_report() {
         let results = results(&native(1));
         write(results.path(), Backend::Native).unwrap();
         let text = |name| fs::read_to_string(results.path().join(name)).unwrap();
@@ -78,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_report_must_be_the_backends_own() {
+    fn report_of_another_backend_is_refused() {
         let results = results(&native(1));
         let error = format!("{:#}", write(results.path(), Backend::Pytorch).unwrap_err());
         assert!(error.contains("is by the `native` backend, but `pytorch` ran"), "{error}");
