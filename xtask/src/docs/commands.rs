@@ -39,6 +39,13 @@ pub(super) const NATIVE: Example = Example {
     token: false,
 };
 
+/// The README's first run. Without an energy counter, it ends with an estimate.
+pub(super) const FIRST: Example = Example {
+    line: "aienergyscore run --backend native --watts-per-cpu 8 \
+           backend.model=HuggingFaceTB/SmolLM2-360M-Instruct-GGUF",
+    ..NATIVE
+};
+
 /// The same, shut off.
 pub(super) const OFFLINE: Example = Example {
     line: "aienergyscore run --offline -n 5 --backend native \

@@ -6,7 +6,7 @@ use clap::CommandFactory as _;
 use runner::cli;
 
 use super::{
-    commands::{self, APART, LEADERBOARD, NATIVE, OFFLINE, OPTIMUM, PYTORCH, SHARED, VLLM},
+    commands::{self, APART, FIRST, LEADERBOARD, OFFLINE, OPTIMUM, PYTORCH, SHARED, VLLM},
     content::Content,
     familiar, tables,
 };
@@ -49,7 +49,7 @@ pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
         snippet("submission-rules", tables::report::submission_rules()),
     ];
     for (name, example) in [
-        ("run-native", NATIVE),
+        ("run-native", FIRST),
         ("run-offline", OFFLINE),
         ("run-optimum", OPTIMUM),
         ("run-pytorch", PYTORCH),
@@ -74,7 +74,7 @@ pub(super) fn all() -> anyhow::Result<Vec<Snippet>> {
     }
     // `run-leaderboard` by hand, whole; `run-native` by hand, as other projects would show it.
     all.push(snippet("docker-leaderboard", commands::by_hand(&LEADERBOARD)?));
-    all.push(snippet("familiar-native", familiar::recipe(&NATIVE)?));
+    all.push(snippet("familiar-native", familiar::recipe(&FIRST)?));
     Ok(all)
 }
 
