@@ -33,7 +33,7 @@ build() {
     *:*) say "Cargo builds nothing in $target, for the colon; set CARGO_TARGET_DIR" ;;
     esac
     say "building aienergyscore"
-    cargo build --quiet --locked --profile "$1" --package runner \
+    cargo build --quiet --locked --profile "$1" --package aienergyscore \
         --manifest-path "$root/Cargo.toml" --target-dir "$target" >&2
 }
 

@@ -4,17 +4,17 @@ mod cache;
 mod fetch;
 mod reclaim;
 mod report;
+pub mod split_args;
 
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use plan::options::{Request, Target};
 
 pub use cache::{CacheArgs, CacheCommand, CacheRepairArgs, CacheVerifyArgs, LsArgs};
 pub use fetch::FetchArgs;
 pub use reclaim::ReclaimArgs;
 pub use report::ReportArgs;
-
-use crate::options::{Request, Target};
 
 /// Measures the energy of AI models in a container that runs as you.
 #[derive(Debug, Parser)]

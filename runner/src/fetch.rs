@@ -5,16 +5,17 @@ use contract::{
     argument::{CONFIG_NAME, DATASET, MODEL, REVISION},
     by_hand, path, task,
 };
-
-use crate::{
-    engine::Engine,
+use engine::Engine;
+use host::{
     exit::Usage,
     gpus::{Devices, Gpus},
-    host::Host,
+    machine::Host,
+    shell::quote_text,
+};
+use plan::{
     local_input::{Kind, hub_address::id_in},
     options::{self, Resolved, Target},
-    plan::RunPlan,
-    shell::quote_text,
+    run_plan::RunPlan,
 };
 
 /// What the command line says.

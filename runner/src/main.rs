@@ -5,15 +5,17 @@ use std::{
     process::{self, ExitCode},
 };
 
-use clap::{CommandFactory as _, FromArgMatches as _};
-use runner::{
-    cache_command, cache_trust, checks,
-    cli::{CacheArgs, CacheCommand, Cli, Command},
-    exit::{Exit, Usage},
-    leftovers, reclaim, report,
+use aienergyscore::{
+    cli::{CacheArgs, CacheCommand, Cli, Command, split_args::split_args},
+    commands::{cache, cache_trust},
     run::{self, Show},
-    split_args::split_args,
-    terminal,
+    verify,
+};
+use clap::{CommandFactory as _, FromArgMatches as _};
+use engine::leftovers;
+use host::{
+    exit::{Exit, Usage},
+    output::terminal,
 };
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
@@ -73,13 +75,13 @@ fn try_main() -> anyhow::Result<Exit> {
         Command::Verify(args) => {
             let json = args.json;
             let deep = args.deep;
-            let findings = checks::verify(args.into_request(), None, deep)?;
-            terminal::print(&checks::render(&findings, json))?;
-            Ok(checks::exit(&findings))
+            let findings = verify::verify(args.into_request(), None, deep)?;
+            terminal::print(&verify::render(&findings, json))?;
+            Ok(verify::exit(&findings))
         }
         Command::Report(args) => report::command::run(&args.into_request()),
         Command::Cache(CacheArgs { command }) => cache(command),
-        Command::Reclaim(args) => reclaim::run(&args.into_request()),
+        Command::Reclaim(args) => ownership::run(&args.into_request()),
         Command::Reap(args) => {
             run::reap(&args.remove, &args.cidfile, &args.delete)?;
             Ok(Exit::Success)
@@ -91,16 +93,16 @@ fn cache(command: CacheCommand) -> anyhow::Result<Exit> {
     match command {
         CacheCommand::Ls(args) => {
             let as_json = args.json;
-            cache_command::ls(&args.into_listing(), as_json)
+            cache::ls(&args.into_listing(), as_json)
         }
         CacheCommand::Verify(args) => {
             let as_json = args.json;
-            cache_command::check(&args.into_scope(), as_json)
+            cache::check(&args.into_scope(), as_json)
         }
         CacheCommand::Repair(args) => {
             let (yes, as_json) = (args.yes, args.json);
             let (scope, engine) = args.into_scope();
-            cache_command::mend(&scope, engine, yes, as_json)
+            cache::mend(&scope, engine, yes, as_json)
         }
         CacheCommand::Trust => cache_trust::run(),
     }

@@ -3,15 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use contract::Backend;
-
-use crate::{
-    engine::{Engine, Query},
+use engine::{Engine, Query};
+use host::{
     gpus::{Devices, Gpus},
-    host::Host,
-    meter::{Machine, Options, Request, Served, Subject},
-    options::Settings,
-    plan::RunPlan,
+    machine::Host,
 };
+use meter::{Machine, Options, Request, Served, Subject};
+use plan::{options::Settings, run_plan::RunPlan};
 
 /// What the meter is asked for beside a run.
 pub(crate) fn request(options: &Settings, plan: &RunPlan, engine: &Engine, host: &Host) -> Request {
@@ -76,14 +74,13 @@ mod tests {
     use contract::Backend;
 
     use super::visible;
-    use crate::{
-        engine::{Mode, Nvidia},
-        gpus::Devices,
-        host::Host,
-        meter::{Request, Served, Subject},
+    use engine::{Mode, Nvidia, testing::engine};
+    use host::{gpus::Devices, machine::Host, testing::host};
+    use meter::{Request, Served, Subject};
+    use plan::{
         options,
-        plan::RunPlan,
-        testing::{self, engine, host, resolved},
+        run_plan::RunPlan,
+        testing::{self, resolved},
     };
 
     fn request(mode: Mode, asked: options::Request, host: &Host) -> Request {

@@ -1,38 +1,26 @@
 //! A run, from the request to the exit code: the only place where a plan meets the world.
 
 mod aftermath;
-mod client_watch;
-mod container;
 mod dry_run;
 mod earlier_runs;
 mod fetch;
 mod launch;
-mod loadable;
 mod lock;
-mod other_files;
 mod outcome;
-mod output_file;
 mod prepare;
-mod pump;
-mod reaper;
 mod repeat;
-mod same_folders;
-mod supervise;
 mod supervised;
-mod survivors;
-mod unfinished;
+
+use engine::Detected;
+use host::{exit::Exit, machine::Host};
+use hub::boundary::trust::Trust;
+use plan::{
+    options::{Request, Settings},
+    run_plan::RunPlan,
+};
 
 pub use fetch::fetch;
-pub use reaper::reap;
-
-use crate::{
-    engine::{self, Detected},
-    exit::Exit,
-    host::Host,
-    hub_cache::trust::Trust,
-    options::{Request, Settings},
-    plan::RunPlan,
-};
+pub use supervised::reaper::reap;
 
 /// What the user wants to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

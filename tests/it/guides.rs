@@ -14,16 +14,14 @@ use std::{
     time::SystemTime,
 };
 
+use aienergyscore::cli::{self, Cli, split_args::split_args};
 use clap::{Parser as _, error::ErrorKind};
-use runner::{
-    cli::{self, Cli},
-    engine::{Client, Engine, Limits, LocalImage, Mode, Nvidia, Place},
-    host::Host,
+use engine::{Client, Engine, Limits, LocalImage, Mode, Nvidia, Place};
+use host::machine::{Host, isolation::Isolation};
+use plan::{
     options::Settings,
-    plan::{Identity, RunPlan},
     render::command_line,
-    split_args::split_args,
-    surroundings::Surroundings,
+    run_plan::{Identity, RunPlan},
 };
 use walkdir::WalkDir;
 
@@ -276,7 +274,7 @@ fn plan(world: &World, line: &str) -> RunPlan {
         env: world.env().into_iter().chain(set).collect(),
         nvidia_gpus: 0,
         amd_driver: false,
-        surroundings: Surroundings::default(),
+        isolation: Isolation::default(),
         selinux: false,
         entrypoint: None,
         address: None,

@@ -9,7 +9,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use runner::engine::{Client, Engine, Mode};
+use engine::{Client, Engine, Mode};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::workspace::workspace;

@@ -33,7 +33,7 @@ fn read(path: &Path) -> Value {
 fn two_gpus(folder: &Path) {
     fs::create_dir(folder).unwrap();
     let state = format!("-DSTATE=\"{}\"", folder.display());
-    let source = workspace().join("runner/src/meter/nvml/fake.c");
+    let source = workspace().join("runner/crates/meter/testing/nvml.c");
     let status = Command::new("cc")
         .args(["-shared", "-fPIC", &state, "-o"])
         .arg(folder.join("libnvidia-ml.so.1"))

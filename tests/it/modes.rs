@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use runner::engine::{Engine, Groups};
+use engine::{Engine, Groups};
 use rustix::process::Signal;
 use serde_json::Value;
 

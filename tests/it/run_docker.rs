@@ -64,7 +64,7 @@ fn a_newer_source_has_its_program_built_again() {
         tree.file("bin/cargo", CARGO, 5);
         let output = tree.run(&tree.path(SCRIPT));
         assert_eq!(text(&output.stdout), "built\n", "{output:?}");
-        let asked = format!("build --profile {profile} --package runner\n");
+        let asked = format!("build --profile {profile} --package aienergyscore\n");
         assert!(text(&output.stderr).ends_with(&asked), "{output:?}");
     }
 }
@@ -126,7 +126,7 @@ impl Tree {
         for name in [
             "Cargo.toml",
             "Cargo.lock",
-            "runner/src/plan.rs",
+            "runner/crates/plan/src/run_plan.rs",
             "docker/contract/src/lib.rs",
             "docker/reports/src/lib.rs",
             "docker/streams/src/lib.rs",

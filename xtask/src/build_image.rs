@@ -23,7 +23,8 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use contract::{Flavour, IMAGE};
-use runner::{options::flavours, terminal};
+use host::output::terminal;
+use plan::options::flavours;
 use serde::Serialize;
 use xshell::Shell;
 

@@ -17,7 +17,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use runner::{atomic_file, terminal};
+use host::{atomic_file, output::terminal};
 
 use self::{fault::Faults, guide::Guide};
 use crate::workspace;

@@ -13,7 +13,7 @@ mod workspace;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use runner::terminal;
+use host::output::terminal;
 
 /// What contributors do with this workspace.
 #[derive(Debug, Parser)]

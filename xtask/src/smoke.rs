@@ -18,13 +18,11 @@ use std::{
     },
 };
 
+use ::engine::{Engine, EngineChoice, Mode};
 use anyhow::{Context as _, ensure};
 use contract::{Backend, Flavour};
-use runner::{
-    engine::{Engine, EngineChoice, Mode},
-    options::{backends, flavours},
-    terminal,
-};
+use host::output::terminal;
+use plan::options::{backends, flavours};
 use signal_hook::{consts::SIGINT, flag};
 use xshell::Shell;
 
@@ -187,7 +185,7 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
 /// Builds the runner.
 fn runner(sh: &Shell) -> anyhow::Result<PathBuf> {
     // Together with this program, so that both use the same builds of their dependencies.
-    let packages = ["--locked", "--package", "runner", "--package", "xtask"];
+    let packages = ["--locked", "--package", "aienergyscore", "--package", "xtask"];
     let command = cargo::cargo(sh).arg("build").args(packages).args(["--bin", "aienergyscore"]);
     let program = cargo::build(command, "aienergyscore")?;
     say(&format!("runner: {}", program.display()));

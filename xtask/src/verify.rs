@@ -3,15 +3,14 @@
 
 use std::process::ExitCode;
 
-use contract::{Flavour, env};
-use runner::{
-    checks::{self, Finding},
+use aienergyscore::{
     cli::VerifyArgs,
-    engine::{self, Engine, Mode},
-    host::{Environment, Host},
-    options::{Request, Settings},
-    terminal,
+    verify::{self, Finding},
 };
+use contract::{Flavour, env};
+use engine::{self, Engine, Mode};
+use host::{environment::Environment, machine::Host, output::terminal};
+use plan::options::{Request, Settings};
 
 use crate::{
     build_image::{Builder, inputs_digest},
@@ -44,10 +43,10 @@ impl Verify {
             }
             None => None,
         };
-        let mut findings = checks::verify(request, inputs.as_deref(), deep)?;
+        let mut findings = verify::verify(request, inputs.as_deref(), deep)?;
         findings.push(guides_fit()?);
-        terminal::print(&checks::render(&findings, json))?;
-        Ok(checks::exit(&findings).into())
+        terminal::print(&verify::render(&findings, json))?;
+        Ok(verify::exit(&findings).into())
     }
 }
 

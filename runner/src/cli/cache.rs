@@ -1,12 +1,9 @@
 //! `aienergyscore cache`: clap's types, and their way into ours.
 
 use clap::{Args, Subcommand, ValueEnum};
-
-use crate::{
-    cache_doctor::verify::Scope,
-    engine::EngineChoice,
-    hub_cache::{Listing, Sort},
-};
+use doctor::verify::Scope;
+use engine::EngineChoice;
+use hub::{Listing, Sort};
 
 /// `aienergyscore cache`.
 #[derive(Debug, Clone, Args)]

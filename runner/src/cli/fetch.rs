@@ -5,11 +5,9 @@ use clap::{
     builder::{NonEmptyStringValueParser, PossibleValuesParser},
 };
 use contract::{argument::DEFAULT_CONFIG, task::TASKS};
+use plan::options::{self, Runtime, SecurityOverrides, Target};
 
-use crate::{
-    fetch::Request,
-    options::{self, Runtime, SecurityOverrides, Target},
-};
+use crate::fetch::Request;
 
 /// `aienergyscore fetch`.
 #[derive(Debug, Clone, Args)]

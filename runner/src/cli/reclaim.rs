@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-
-use crate::{engine::EngineChoice, reclaim::Request};
+use engine::EngineChoice;
+use ownership::Request;
 
 /// `aienergyscore reclaim`.
 #[derive(Debug, Clone, Args)]

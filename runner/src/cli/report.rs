@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-
-use crate::report::{
+use report::{
     command::{Output, Request},
     submission::ModelClass,
 };
@@ -97,14 +96,12 @@ mod tests {
     use std::path::PathBuf;
 
     use clap::Parser as _;
-
-    use crate::{
-        cli::{Cli, Command},
-        report::{
-            command::{Output, Request},
-            submission::ModelClass,
-        },
+    use report::{
+        command::{Output, Request},
+        submission::ModelClass,
     };
+
+    use crate::cli::{Cli, Command};
 
     fn request(words: &[&str]) -> Result<Request, i32> {
         let words = ["aienergyscore", "report"].iter().chain(words);

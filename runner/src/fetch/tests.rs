@@ -1,12 +1,10 @@
 //! Fetches as plans and as words.
 
+use engine::{Engine, Mode, testing::engine};
+use host::{machine::Host, testing::host};
+use plan::{render::command_line, testing::resolved};
+
 use super::{Request, plan};
-use crate::{
-    engine::{Engine, Mode},
-    host::Host,
-    render::command_line,
-    testing::{engine, host, resolved},
-};
 
 fn request(model: &str) -> Request {
     Request { model: model.to_owned(), task: "text_generation".to_owned(), ..Request::default() }

@@ -1,5 +1,8 @@
 //! After a run: whose the results are, and what the host adds to the summary.
 
+pub(super) mod other_files;
+pub(super) mod output_file;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -9,14 +12,10 @@ use contract::{
     previous::PREVIOUS,
     summary::{CacheDelta, Repeat, Summary},
 };
+use host::shell::shown_for_shell;
+use meter::{self, Recording, Served};
 use reports::Folder;
 use untrusted::{Found, Kind, Stamp};
-
-use super::output_file;
-use crate::{
-    meter::{self, Recording, Served},
-    shell::shown_for_shell,
-};
 
 /// Folders in one another that a run may leave, earlier results among them.
 const DEEPEST: usize = 8;

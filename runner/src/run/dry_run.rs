@@ -1,18 +1,20 @@
 //! What a run would be, shown and not done.
 
+use engine::Detected;
+use host::{
+    exit::Exit,
+    output::{
+        json_text::json_text,
+        terminal::{self, warn},
+    },
+    shell::{CommandLine, Style},
+};
+use hub::token::TokenSource;
+use plan::{render::command_line, run_plan::RunPlan};
 use serde_json::json;
 
-use super::{Planned, Show, loadable};
-use crate::{
-    engine::Detected,
-    exit::Exit,
-    json_text::json_text,
-    plan::RunPlan,
-    render::command_line,
-    shell::{CommandLine, Style},
-    terminal::{self, warn},
-    token::TokenSource,
-};
+use super::{Planned, Show};
+use crate::run::prepare::loadable;
 
 /// Prints the planned command in the form that was asked for, and its warnings.
 pub(super) fn show(planned: &Planned, show: Show) -> anyhow::Result<Exit> {
@@ -21,7 +23,7 @@ pub(super) fn show(planned: &Planned, show: Show) -> anyhow::Result<Exit> {
     let command = command_line(&detected.engine, plan);
     terminal::say(format_args!("engine: {}", detected.why));
     warn(detected.warning.as_ref());
-    warn(plan.surprise());
+    warn(plan.warning());
     for warning in loadable::check(planned)? {
         warn(Some(warning));
     }

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use super::survivors;
-use crate::{
-    engine::{Engine, Query},
+use engine::{
+    Engine, Query,
     leftovers::{self, Runner},
-    run_id::{PREFIX, runner_of},
-    terminal::warn,
 };
+use host::{
+    output::terminal::warn,
+    run_files::run_id::{PREFIX, runner_of},
+};
+
+use crate::run::supervised::survivors;
 
 /// How long an engine has to list its containers: a run does not wait for one that hangs.
 const PATIENCE: Duration = Duration::from_secs(10);

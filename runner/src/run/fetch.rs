@@ -2,23 +2,25 @@
 
 use anyhow::{anyhow, bail};
 use contract::Backend;
+use engine;
+use host::{
+    exit::Exit,
+    machine::Host,
+    output::terminal::{self, warn},
+};
+use hub::{
+    loading::Keywords,
+    readiness::{self, Readiness, Wanted},
+};
+use ownership::folders::{Need, foreign_entries, ready};
+use plan::options::Settings;
 
 use super::{
     Planned, Show, dry_run, earlier_runs, outcome,
     prepare::image_serves,
     supervised::{Over, Supervised},
 };
-use crate::{
-    engine,
-    exit::Exit,
-    fetch::{Request, plan},
-    folders::{Need, foreign_entries, ready},
-    host::Host,
-    hub_cache::readiness::{self, Readiness, Wanted},
-    loading::Keywords,
-    options::Settings,
-    terminal::{self, warn},
-};
+use crate::fetch::{Request, plan};
 
 /// Brings a model and a dataset of the Hub into the cache.
 ///
@@ -39,7 +41,7 @@ pub fn fetch(request: Request) -> anyhow::Result<Exit> {
     let Planned { options, trust, detected, plan } = &planned;
     let engine = &detected.engine;
     warn(detected.warning.as_ref());
-    warn(plan.surprise());
+    warn(plan.warning());
     warn(image_serves(engine, plan).map_err(|error| by_hand(&error, &request))?);
     if let Some(trust) = trust {
         // Without a record the next run judges a symlink by its target alone.

@@ -8,30 +8,34 @@ use contract::{
     output::{self, Completion},
     summary::{CacheDelta, Summary},
 };
+use engine::Place;
+use host::{
+    exit::Exit,
+    machine::Host,
+    output::{
+        json_text::json_text,
+        terminal::{self, warn},
+    },
+    paths::host_path::HostPath,
+};
+use hub::inventory::Inventory;
+use meter::{Meter, Recording};
+use plan::render::command_line;
+use report;
 use reports::Folder;
 use serde_json::json;
 
 use super::{
     Planned, Show, aftermath, earlier_runs,
-    other_files::{self, is_missing},
     outcome::{self, Evidence},
-    output_file,
     prepare::Prepared,
     repeat,
     supervised::{Over, Supervised},
 };
-use crate::{
-    engine::Place,
-    exit::Exit,
-    host::Host,
-    host_path::HostPath,
-    hub_cache::inventory::Inventory,
-    json_text::json_text,
-    meter::{Meter, Recording},
-    metering,
-    render::command_line,
-    report,
-    terminal::{self, warn},
+use crate::metering;
+use crate::run::aftermath::{
+    other_files::{self, is_missing},
+    output_file,
 };
 
 /// Why nothing is metered beside a container of another kernel.
@@ -72,7 +76,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
         _ => None,
     };
     let other_files =
-        different.map(|different| other_files::message(engine, &different, &host.surroundings));
+        different.map(|different| other_files::message(engine, &different, &host.isolation));
     drop(list);
     let recording = match completion.as_ref().and_then(|it| it.same_kernel) {
         Some(false) if engine.place != Place::Desktop => Recording::none(FAR.to_owned()),

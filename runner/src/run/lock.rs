@@ -7,11 +7,10 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use contract::output::LOCK;
+use host::paths::host_path::HostPath;
 use reports::Folder;
 use rustix::io::Errno;
 use untrusted::{Dir, Refused, Stamp, escape};
-
-use crate::host_path::HostPath;
 
 /// More bytes than a run writes to the lock file.
 const MOST_BYTES: u64 = 256;
@@ -162,7 +161,7 @@ mod tests {
     };
 
     use super::ResultsLock;
-    use crate::host_path::HostPath;
+    use host::paths::host_path::HostPath;
 
     #[test]
     fn the_second_run_is_told_of_the_first() {

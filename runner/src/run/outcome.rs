@@ -1,9 +1,8 @@
 //! The verdict on a run by all the evidence: exit codes of engine clients lie.
 
 use contract::output::{COMPLETION, Completion, LOG, REPORT, SUMMARY};
+use host::{exit::Exit, process::Captured};
 use serde::Deserialize;
-
-use crate::{exit::Exit, process::Captured};
 
 /// Exit code of what was killed.
 const KILLED: i32 = 128 + signal_hook::consts::SIGKILL;
@@ -255,7 +254,7 @@ mod tests {
     use contract::output::Completion;
 
     use super::{ContainerState, Evidence, Exit, Verdict, parse_state, verdict};
-    use crate::process::Captured;
+    use host::process::Captured;
 
     fn state(json: &str) -> ContainerState {
         parse_state(&Captured { code: 0, stdout: json.to_owned(), stderr: String::new() })

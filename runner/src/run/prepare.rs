@@ -1,22 +1,28 @@
 //! What must be so before a benchmark starts: folders, the results folder for us alone, an image.
 
+pub(super) mod loadable;
+mod unfinished;
+
 use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
 use contract::{Backend, previous::archive};
+use engine::{self, Engine};
+use host::{
+    gpus::Devices,
+    machine::Host,
+    output::terminal::{self, warn},
+    shell::shown_for_shell,
+};
+use ownership::folders::{Need, foreign_entries, ready, repos_out_of_sight};
+use plan::{
+    options::Settings,
+    run_plan::{Pull, RunPlan},
+};
 use reports::Folder;
 
-use super::{Planned, loadable, lock::ResultsLock, unfinished::remove_unfinished};
-use crate::{
-    engine::{self, Engine},
-    folders::{Need, foreign_entries, ready, repos_out_of_sight},
-    gpus::Devices,
-    host::Host,
-    options::Settings,
-    plan::{Pull, RunPlan},
-    shell::shown_for_shell,
-    terminal::{self, warn},
-};
+use self::unfinished::remove_unfinished;
+use super::{Planned, lock::ResultsLock};
 
 /// A run whose folders are ready, and its hold on the results folder.
 #[derive(Debug)]
@@ -50,7 +56,7 @@ pub(super) fn prepare(options: Settings, host: &Host) -> anyhow::Result<Prepared
     let planned = Planned::new(options, host)?;
     let Planned { options, detected, plan, .. } = &planned;
     warn(detected.warning.as_ref());
-    warn(plan.surprise());
+    warn(plan.warning());
     if detected.engine.has_containers() && plan.backend.value.needs_hub_cache() {
         warn(repos_out_of_sight(&options.cache));
     }

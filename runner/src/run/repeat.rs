@@ -1,15 +1,11 @@
 //! How to run the same again: what the summary keeps of the commands and the image.
 
 use contract::{Backend, env, summary::Repeat};
-
-use crate::{
-    engine::{Detected, Engine, EngineChoice},
-    gpus::Gpus,
-    host::Host,
+use engine::{Detected, Engine, EngineChoice};
+use host::{gpus::Gpus, machine::Host, output::terminal::warn, shell::CommandLine};
+use plan::{
     options::{Request, Runtime, Settings, Target},
-    plan::{Image, Pull, RunPlan},
-    shell::CommandLine,
-    terminal::warn,
+    run_plan::{Image, Pull, RunPlan},
 };
 
 /// How to run it again, as far as it is known before the run.
@@ -162,12 +158,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{repeat, secretless};
-    use crate::{
-        engine::{Detected, Engine, Mode},
+    use engine::{Detected, Engine, Mode, testing::engine};
+    use host::testing::host;
+    use plan::{
         options::{Request, Settings},
-        plan::RunPlan,
         render::command_line,
-        testing::{engine, host, request},
+        run_plan::RunPlan,
+        testing::request,
     };
 
     fn of(request: Request, engine: Engine, variables: &[(&str, &str)]) -> super::Repeat {

@@ -1,20 +1,27 @@
 //! A planned command from its start to the end of its container, whatever it is for.
 
+mod client_watch;
+mod container;
+mod pump;
+pub(super) mod reaper;
+mod same_folders;
+mod supervise;
+pub(super) mod survivors;
+
 use anyhow::bail;
 use contract::Backend;
+use host::{
+    machine::Host, output::terminal::warn, run_files::run_file::RunFile, shell::shown_for_shell,
+};
+use hub::token::TokenSource;
+use plan::render::command_line;
 
-use super::{
-    Planned,
+use super::{Planned, lock::ResultsLock, outcome::ContainerState};
+use crate::run::supervised::{
     container::Container,
-    lock::ResultsLock,
-    outcome::ContainerState,
     reaper::Reaper,
     same_folders::List,
     supervise::{Ended, Running},
-};
-use crate::{
-    host::Host, render::command_line, run_file::RunFile, shell::shown_for_shell, terminal::warn,
-    token::TokenSource,
 };
 
 /// A command that somebody looks after.

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use contract::Flavour;
-use runner::terminal;
+use host::output::terminal;
 use xshell::Shell;
 
 use super::{bootstrap, builder::Builder, labels::Base};

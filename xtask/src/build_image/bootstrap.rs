@@ -2,7 +2,7 @@
 //! Debian's mirrors, as apt does.
 
 use anyhow::{Context as _, bail};
-use runner::terminal;
+use host::output::terminal;
 use xshell::{Shell, cmd};
 
 use super::builder::Builder;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
 use contract::{Flavour, label};
-use runner::engine::Engine;
+use engine::Engine;
 use xshell::{Shell, cmd};
 
 use super::{

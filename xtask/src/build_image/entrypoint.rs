@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use runner::{atomic_file, terminal};
+use host::{atomic_file, output::terminal};
 use tempfile::NamedTempFile;
 use xshell::{Cmd, Shell};
 

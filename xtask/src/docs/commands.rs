@@ -2,21 +2,18 @@
 
 use std::{collections::BTreeMap, path::Path, time::SystemTime};
 
+use aienergyscore::cli::{self, Cli, Command, split_args::split_args};
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use contract::{env, path};
-use runner::{
-    boundary::Secret,
-    cli::{self, Cli, Command},
-    engine::{Engine, Mode},
-    host::{Environment, Host},
-    options::Settings,
-    plan::RunPlan,
-    render::command_line,
+use engine::{Engine, Mode};
+use host::{
+    environment::Environment,
+    machine::{Host, isolation::Isolation},
     shell::{CommandLine, Part, Piece, Style, Word},
-    split_args::split_args,
-    surroundings::Surroundings,
 };
+use hub::boundary::Secret;
+use plan::{options::Settings, render::command_line, run_plan::RunPlan};
 
 use super::content::Content;
 
@@ -189,7 +186,7 @@ pub(super) fn ada(variables: &[(&str, &str)]) -> Host {
         env: variables.iter().copied().collect::<Environment>(),
         nvidia_gpus: 0,
         amd_driver: false,
-        surroundings: Surroundings::default(),
+        isolation: Isolation::default(),
         selinux: false,
         entrypoint: None,
         address: Some([192, 0, 2, 7].into()),

@@ -3,11 +3,9 @@
 
 use anyhow::ensure;
 use contract::{Flavour, env, path};
-use runner::{
-    engine::{Engine, Mode},
-    plan::{Access, Identity, Mount, RunPlan},
-    shell::{CommandLine, Part, Piece, Word},
-};
+use engine::{Engine, Mode};
+use host::shell::{CommandLine, Part, Piece, Word};
+use plan::run_plan::{Access, Identity, Mount, RunPlan};
 
 use super::{
     commands::{Example, PORTABLE, making_folders, plan},

@@ -2,8 +2,8 @@
 
 use std::panic::Location;
 
+use aienergyscore::cli;
 use clap::CommandFactory as _;
-use runner::cli;
 
 use super::{
     commands::{self, APART, FIRST, LEADERBOARD, OFFLINE, OPTIMUM, PYTORCH, SHARED, VLLM},

@@ -7,16 +7,16 @@ pub(super) mod variations;
 
 use std::fs;
 
+use aienergyscore::cli;
 use anyhow::Context as _;
 use clap::{Arg, CommandFactory as _};
 use contract::{Backend, Flavour, argument::DEFAULT_CONFIG, env};
-use runner::{
-    cache_doctor::finding::Problem,
-    cli,
-    engine::{Engine, Mode},
-    plan::{Access, Input, Mount, MountVariable, RunPlan},
+use doctor::finding::Problem;
+use engine::{Engine, Mode};
+use host::shell::{CommandLine, Part};
+use plan::{
     render::command_line,
-    shell::{CommandLine, Part},
+    run_plan::{Access, Input, Mount, MountVariable, RunPlan},
 };
 
 use super::{

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use contract::{Backend, Flavour, argument, env, output, summary::Summary};
-use runner::{atomic_file, host::Host, terminal};
+use host::{atomic_file, machine::Host, output::terminal};
 use serde::Deserialize;
 use untrusted::{Dir, Found};
 use xshell::Shell;

@@ -4,11 +4,9 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use contract::{Flavour, env};
-use runner::{
-    engine::{Detected, Engine, EngineChoice, Mode, detect},
-    host::Host,
-    options::{Request, Runtime, Settings, Target},
-};
+use engine::{Detected, Engine, EngineChoice, Mode, detect};
+use host::machine::Host;
+use plan::options::{Request, Runtime, Settings, Target};
 
 /// The choice, and what to say of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +51,7 @@ fn describe(Detected { engine, why, warning }: Detected) -> Chosen {
 
 #[cfg(test)]
 mod tests {
-    use runner::engine::{Client, Detected, Engine, Limits, Mode, Nvidia, Place};
+    use engine::{Client, Detected, Engine, Limits, Mode, Nvidia, Place};
 
     use super::{Chosen, describe};
 

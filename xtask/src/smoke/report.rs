@@ -72,7 +72,7 @@ impl Report {
         rows.extend(runs.iter().zip(1..).map(|(run, number)| row(number, run, *uid)));
         let mut text = aligned(&rows) + "\n";
         for (Run { summary, .. }, number) in runs.iter().zip(1..) {
-            let energy = runner::report::best_energy(summary);
+            let energy = report::best_energy(summary);
             let _ = writeln!(text, "energy of run {number}: {energy}");
         }
         if let Some(folder) = runs.last().and_then(|run| run.results.parent()) {

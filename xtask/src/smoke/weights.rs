@@ -5,12 +5,12 @@ use std::{fs, path::Path};
 
 use anyhow::{Context as _, bail};
 use contract::{Backend, Flavour, env, path};
-use runner::{
-    engine::Engine,
-    host::Host,
+use engine::Engine;
+use host::machine::Host;
+use plan::{
     options::{Request, Runtime, Settings, Target},
-    plan::RunPlan,
     render::command_line,
+    run_plan::RunPlan,
 };
 use sha2::{Digest as _, Sha256};
 use untrusted::Dir;

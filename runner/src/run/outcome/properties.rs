@@ -1,10 +1,10 @@
 //! What holds for evidence of any kind.
 
 use contract::output::Completion;
+use host::{process::Captured, testing::broken};
 use proptest::{option, prelude::*, sample::select};
 
 use super::{ContainerState, Evidence, Exit, State, parse_state, verdict};
-use crate::{process::Captured, testing::broken};
 
 const STATE: &str = r#"{"Running":false,"OOMKilled":false,"ExitCode":0,"Error":"","StartedAt":"2026-01-01T00:00:00Z"}"#;
 

@@ -1,10 +1,8 @@
 //! The guides' table of engines: who a container runs as.
 
-use runner::{
-    engine::{Engine, Mode},
-    render::command_line,
-    shell::{CommandLine, Part},
-};
+use engine::{Engine, Mode};
+use host::shell::{CommandLine, Part};
+use plan::render::command_line;
 
 use super::code;
 use crate::docs::{

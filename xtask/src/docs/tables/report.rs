@@ -1,7 +1,7 @@
 //! Tables of the report.
 
 use contract::published::{Answer, Compares, PUBLISHED, Published};
-use runner::report::submission;
+use report::submission;
 
 use super::code;
 use crate::docs::content::Content;

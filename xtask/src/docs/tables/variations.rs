@@ -2,10 +2,8 @@
 
 use anyhow::ensure;
 use contract::env;
-use runner::{
-    engine::{Engine, Mode},
-    render::command_line,
-};
+use engine::{Engine, Mode};
+use plan::render::command_line;
 
 use super::{
     super::{

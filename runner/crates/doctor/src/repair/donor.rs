@@ -1,0 +1,56 @@
+//! Repos that have a blob which another repo lacks.
+
+use std::{
+    collections::{HashMap, HashSet},
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
+
+use hub::{
+    cache::Cache,
+    layout::{dir::Kind, names::Digest, repo::BLOBS},
+};
+
+use crate::finding::{Details, Finding, Problem};
+
+/// Where missing blobs can be copied from, below the cache.
+#[derive(Debug, Default)]
+pub(super) struct Donors(HashMap<OsString, PathBuf>);
+
+impl Donors {
+    /// Looks for the blobs that `findings` miss, in every repo once.
+    pub(super) fn find(cache: &Cache, findings: &[Finding]) -> Self {
+        let mut wanted: HashSet<&OsStr> = HashSet::new();
+        for finding in findings {
+            if let Details::MissingBlob(name) = &finding.details
+                && Digest::of_name(name.as_encoded_bytes()).is_some()
+            {
+                wanted.insert(name);
+            }
+        }
+        let corrupt: HashSet<&Path> = findings
+            .iter()
+            .filter(|found| matches!(found.problem, Problem::CorruptBlob | Problem::TruncatedBlob))
+            .map(|found| found.path.as_path())
+            .collect();
+        let mut donors = HashMap::new();
+        for repo in cache.repos.iter().take_while(|_| !wanted.is_empty()) {
+            let blobs = Path::new(&repo.folder()).join(BLOBS);
+            // What cannot be read was reported by its owner and mode. A repair follows no symlink.
+            let Ok(dir) = cache.dir.dir(&blobs) else { continue };
+            let _ = dir.visit(|name, kind| {
+                let path = blobs.join(name);
+                if kind == Kind::File && wanted.contains(name) && !corrupt.contains(path.as_path())
+                {
+                    donors.entry(name.to_owned()).or_insert(path);
+                }
+            });
+        }
+        Self(donors)
+    }
+
+    /// Where the blob `name` can be copied from.
+    pub(super) fn of(&self, name: &OsStr) -> Option<&Path> {
+        self.0.get(name).map(PathBuf::as_path)
+    }
+}

@@ -1,0 +1,358 @@
+//! Whether a symlink that the Hub cache is was made by the user, or left by a container.
+//!
+//! A container may write to the HuggingFace home, so it can put a symlink in the place of `hub`; the
+//! next run would mount what that leads to. A symlink that is there at the first run is accepted if its
+//! target looks like a Hub cache, and remembered outside of every folder that containers write to. One
+//! that appears or changes later is refused until `aienergyscore cache trust` accepts it.
+
+use std::{
+    fs::DirBuilder,
+    io,
+    os::unix::{ffi::OsStrExt as _, fs::DirBuilderExt as _},
+    path::{Path, PathBuf},
+};
+
+use contract::env;
+use host::{exit::Usage, machine::Host};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use untrusted::{Dir, Stamp, escape};
+
+use crate::boundary::planted::{Planted, Writable, place};
+use crate::layout::{client_paths::is_client_path, store::has_store};
+
+/// Bytes of the largest record that is read.
+const MOST_BYTES: u64 = 256 << 10;
+
+/// Folders with a cache of the same path that are remembered.
+const MOST_SEEN: usize = 32;
+
+/// What the Hub cache was, in a folder. Nodes of a cluster that share a home may each have one of the
+/// same path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Observed {
+    /// The folder's number. A container may have replaced the folder, so another number is no reason to
+    /// believe a symlink.
+    folder: u64,
+    /// Where the cache led by a symlink; nothing where it was the folder itself.
+    leads_to: Option<PathBuf>,
+}
+
+/// What earlier runs saw at a path, latest last.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Record {
+    /// The path, canonical up to the first symlink that a container may have made.
+    path: PathBuf,
+    seen: Vec<Observed>,
+}
+
+impl Record {
+    /// What was seen of this folder; otherwise the same symlink in another one, or what that had.
+    fn of(&self, now: &Observed) -> Option<&Observed> {
+        let seen = || self.seen.iter().rev();
+        seen()
+            .find(|seen| seen.folder == now.folder)
+            .or_else(|| seen().find(|seen| seen.leads_to == now.leads_to))
+            .or_else(|| seen().next())
+    }
+}
+
+/// What is known of the Hub cache at a path, now and from earlier runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trust {
+    /// The Hub cache, as it is spelled.
+    hub: PathBuf,
+    now: Observed,
+    /// What earlier runs saw.
+    before: Record,
+    /// Where that is kept; nothing where containers could write to it.
+    file: Option<PathBuf>,
+    /// Whether the target holds a Hub cache and nothing else.
+    looks_right: bool,
+}
+
+impl Trust {
+    /// Looks at the Hub cache `hub`; none where no container could have replaced it.
+    pub fn look(hub: &Path, writable: &Writable, host: &Host) -> Option<Self> {
+        let planted = Planted::find(hub, writable, None);
+        let path = planted.as_ref().map_or_else(|| place(hub), Planted::spelled);
+        let folder = match &planted {
+            Some(planted) => planted.folder(),
+            None => path.ancestors().skip(1).find(|folder| folder.is_dir())?,
+        };
+        if !writable.holds(folder) {
+            return None;
+        }
+        let number = Dir::open(folder).and_then(|folder| folder.look("")).map(|it| it.inode);
+        let leads_to = planted.as_ref().map(|planted| planted.end().to_owned());
+        let file = record_file(&path, host).filter(|_| number.is_ok()).filter(|file| {
+            let real = file.ancestors().find_map(|folder| folder.canonicalize().ok());
+            real.is_some_and(|real| !writable.folders.iter().any(|other| real.starts_with(other)))
+        });
+        let before = file.as_deref().and_then(read_record).filter(|record| record.path == path);
+        Some(Self {
+            hub: hub.to_owned(),
+            looks_right: leads_to.as_ref().is_none_or(|target| is_hub_cache(target, host.uid)),
+            now: Observed { folder: number.unwrap_or_default(), leads_to },
+            before: before.unwrap_or(Record { path, seen: vec![] }),
+            file,
+        })
+    }
+
+    /// Makes sure that the user may be taken to have made the symlink, if there is one.
+    ///
+    /// # Errors
+    /// When a container may have.
+    pub fn check(&self) -> Result<(), Usage> {
+        let Some(target) = &self.now.leads_to else { return Ok(()) };
+        let before = self.before.of(&self.now).map(|seen| seen.leads_to.as_ref());
+        let why = match before {
+            Some(Some(before)) if before == target => return Ok(()),
+            Some(Some(before)) => format!("it led to `{}` before", before.display()),
+            Some(None) => "it was a folder before".to_owned(),
+            None if self.file.is_none() => {
+                "the record of it would lie in a folder that containers write to".to_owned()
+            }
+            None if self.looks_right => return Ok(()),
+            None if !target.is_dir() => "that is not a folder".to_owned(),
+            None => "that folder is not a Hub cache".to_owned(),
+        };
+        let hint = match self.file {
+            Some(_) if !target.is_dir() => "make that folder, or remove the symlink",
+            Some(_) => "if you made the symlink, accept it with `aienergyscore cache trust`",
+            None => "name the folder itself in HF_HUB_CACHE",
+        };
+        let (hub, target) = (self.hub.display(), target.display());
+        let text = format!(
+            "the Hub cache `{hub}` is a symlink to `{target}`, which a container may have made: \
+             {why}; {hint}"
+        );
+        Err(Usage(escape(&text)))
+    }
+
+    /// Remembers what the Hub cache is now, if that is not known.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub fn remember(&self) -> io::Result<()> {
+        let Some(file) = self.file.as_ref().filter(|_| !self.before.seen.contains(&self.now))
+        else {
+            return Ok(());
+        };
+        let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else { return Ok(()) };
+        let mut record = self.before.clone();
+        record.seen.retain(|seen| seen.folder != self.now.folder);
+        record.seen.push(self.now.clone());
+        let many = record.seen.len().saturating_sub(MOST_SEEN);
+        record.seen.drain(..many);
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        Dir::open(folder)?.write(name, serde_json::to_string(&record)?.as_bytes())
+    }
+
+    /// Where the Hub cache leads, if that is a symlink which can be accepted.
+    ///
+    /// # Errors
+    /// When no record can be kept.
+    pub fn target(&self) -> Result<Option<&Path>, Usage> {
+        match (&self.now.leads_to, &self.file) {
+            (Some(_), None) => self.check().map(|()| None),
+            (target, _) => Ok(target.as_deref()),
+        }
+    }
+}
+
+/// Where the record of the Hub cache at `path` is.
+fn record_file(path: &Path, host: &Host) -> Option<PathBuf> {
+    let named = host.env.get(env::XDG_STATE_HOME).map(PathBuf::from);
+    let state = named.filter(|folder| folder.is_absolute());
+    let state = state.or_else(|| Some(host.home.as_ref()?.join(".local/state")))?;
+    let digest = Sha256::digest(path.as_os_str().as_bytes());
+    let name: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    Some(state.join("aienergyscore/hub").join(format!("{name}.json")))
+}
+
+fn read_record(file: &Path) -> Option<Record> {
+    let bytes = Dir::open(file.parent()?).ok()?.read(file.file_name()?, MOST_BYTES).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+/// Whether the folder `target` holds entries of a Hub cache alone, or is empty and of the user `uid`.
+fn is_hub_cache(target: &Path, uid: u32) -> bool {
+    let Ok(dir) = Dir::open(target) else { return false };
+    let Ok(list) = dir.list() else { return false };
+    if list.is_empty() {
+        return dir.look("").is_ok_and(|Stamp { uid: owner, .. }| owner == uid);
+    }
+    let has_store = has_store(&dir);
+    list.iter().all(|(name, _)| is_client_path(Path::new(name), has_store))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        os::unix::fs::symlink,
+        path::{Path, PathBuf},
+    };
+
+    use super::Trust;
+    use host::{machine::Host, testing::host};
+
+    use crate::boundary::planted::Writable;
+
+    struct World {
+        root: PathBuf,
+        _folder: tempfile::TempDir,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let root = folder.path().canonicalize().unwrap();
+            fs::create_dir_all(root.join("home/hf")).unwrap();
+            Self { root, _folder: folder }
+        }
+
+        fn at(&self, path: &str) -> PathBuf {
+            self.root.join(path)
+        }
+
+        fn make(&self, path: &str) -> PathBuf {
+            fs::create_dir_all(self.at(path)).unwrap();
+            self.at(path)
+        }
+
+        /// Makes `hub` a symlink to this folder.
+        fn link(&self, target: &Path) {
+            let hub = self.at("home/hf/hub");
+            let _ = fs::remove_dir(&hub).or_else(|_| fs::remove_file(&hub));
+            symlink(target, hub).unwrap();
+        }
+
+        fn host(&self) -> Host {
+            let uid = rustix::process::geteuid().as_raw();
+            Host { home: Some(self.at("home")), uid, ..host() }
+        }
+
+        fn trust(&self) -> Trust {
+            self.spelled("home/hf/hub")
+        }
+
+        /// What is known of the Hub cache by this path.
+        fn spelled(&self, hub: &str) -> Trust {
+            let writable = Writable::of([&*self.at("home/hf")], &self.host());
+            Trust::look(&self.at(hub), &writable, &self.host()).unwrap()
+        }
+
+        /// What a run does.
+        fn run(&self) -> Result<(), String> {
+            let trust = self.trust();
+            trust.check().map_err(|refused| refused.to_string())?;
+            trust.remember().map_err(|error| error.to_string())
+        }
+    }
+
+    #[test]
+    fn symlink_to_a_hub_cache_is_accepted_at_the_first_run() {
+        let world = World::new();
+        for entries in [&["models--a--b", "datasets--c", ".locks", "CACHEDIR.TAG"][..], &[]] {
+            let target = world.make(&format!("disk{}", entries.len()));
+            entries.iter().for_each(|entry| fs::create_dir_all(target.join(entry)).unwrap());
+            world.link(&target);
+            assert_eq!(world.trust().check(), Ok(()));
+        }
+        let target = world.make("ssh");
+        fs::write(target.join("id_rsa"), "").unwrap();
+        world.link(&target);
+        let refused = world.run().unwrap_err();
+        assert!(refused.contains("is not a Hub cache; if you made"), "{refused}");
+        world.trust().remember().unwrap();
+        assert_eq!(world.run(), Ok(()), "accepted by the user");
+    }
+
+    #[test]
+    fn symlink_that_appears_or_changes_later_is_refused() {
+        let world = World::new();
+        world.make("home/hf/hub");
+        assert_eq!(world.run(), Ok(()));
+        let (one, other) = (world.make("one"), world.make("other"));
+        world.link(&one);
+        assert!(world.run().unwrap_err().contains("it was a folder before"));
+        world.trust().remember().unwrap();
+        assert_eq!(world.run(), Ok(()));
+        world.link(&other);
+        assert!(world.run().unwrap_err().contains(&format!("led to `{}` before", one.display())));
+    }
+
+    #[test]
+    fn record_that_a_container_could_write_is_none() {
+        let world = World::new();
+        world.link(&world.make("disk"));
+        let writable = Writable::of([&*world.at("home")], &world.host());
+        let look = || Trust::look(&world.at("home/hf/hub"), &writable, &world.host()).unwrap();
+        look().remember().unwrap();
+        assert!(!world.at("home/.local").exists());
+        let refused = look().check().unwrap_err().to_string();
+        assert!(refused.ends_with("name the folder itself in HF_HUB_CACHE"), "{refused}");
+    }
+
+    #[test]
+    fn cache_outside_of_what_containers_write_is_the_users_choice() {
+        let world = World::new();
+        symlink(world.make("disk"), world.at("link")).unwrap();
+        let writable = Writable::of([&*world.at("home/hf")], &world.host());
+        assert_eq!(Trust::look(&world.at("link"), &writable, &world.host()), None);
+    }
+
+    #[test]
+    fn another_folder_of_the_same_path_is_no_first_run() {
+        let world = World::new();
+        world.make("home/hf/hub");
+        assert_eq!(world.run(), Ok(()));
+        // The other folder must not get the number of the first.
+        fs::rename(world.at("home/hf"), world.at("home/old")).unwrap();
+        world.make("home/hf");
+        world.link(&world.make("empty"));
+        assert!(world.run().unwrap_err().contains("it was a folder before"));
+        // As on the nodes of a cluster: what was confirmed once is known everywhere.
+        world.trust().remember().unwrap();
+        assert_eq!(world.run(), Ok(()));
+        fs::rename(world.at("home/hf"), world.at("home/older")).unwrap();
+        world.make("home/hf");
+        world.link(&world.at("empty"));
+        assert_eq!(world.run(), Ok(()));
+        fs::rename(world.at("home/hf"), world.at("home/oldest")).unwrap();
+        fs::rename(world.at("home/old"), world.at("home/hf")).unwrap();
+        assert_eq!(world.run(), Ok(()));
+        world.link(&world.at("empty"));
+        assert!(world.run().unwrap_err().contains("it was a folder before"));
+    }
+
+    #[test]
+    fn another_spelling_of_the_path_is_no_first_run() {
+        let world = World::new();
+        world.make("home/hf/a/hub");
+        symlink("home/hf", world.at("own")).unwrap();
+        let run = |hub: &str| {
+            let trust = world.spelled(hub);
+            trust.check().map(|()| trust.remember().unwrap())
+        };
+        assert_eq!(run("home/hf/a/hub"), Ok(()));
+        world.make("other/hub");
+        fs::rename(world.at("home/hf/a"), world.at("home/hf/b")).unwrap();
+        symlink("../../other", world.at("home/hf/a")).unwrap();
+        for hub in ["home/hf/a/hub", "own/a/hub", "home/../own//a/hub/."] {
+            let refused = run(hub).unwrap_err().to_string();
+            assert!(refused.contains("it was a folder before"), "{hub}: {refused}");
+        }
+    }
+
+    #[test]
+    fn symlink_to_nothing_is_refused() {
+        let world = World::new();
+        world.link(Path::new("nowhere"));
+        assert!(world.run().unwrap_err().contains("that is not a folder"));
+        symlink("../../new", world.at("home/hf/a")).unwrap();
+        assert!(world.spelled("home/hf/a/b/hub").check().is_err());
+    }
+}

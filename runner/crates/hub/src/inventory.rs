@@ -1,0 +1,172 @@
+//! What is added to the Hub cache during a run: its blobs before and after.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    io,
+    path::{Path, PathBuf},
+};
+
+use contract::summary::CacheDelta;
+use untrusted::Found;
+
+use crate::layout::{
+    client_paths::LOCKS,
+    dir::{DEEPEST, Dir, Kind, Stamp, Time, is_passing},
+    names::RepoName,
+    refs::REFS,
+    repo::{NO_EXIST, TREES},
+};
+
+/// Every file of a Hub cache that holds a repo's bytes, with what changes when it is written
+/// again. Links, refs, locks and notes about missing files are left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Inventory {
+    hub: PathBuf,
+    /// The device and inode of the cache's folder; none where there is no folder.
+    folder: Option<(u64, u64)>,
+    files: HashMap<PathBuf, State>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct State {
+    bytes: u64,
+    modified: Time,
+}
+
+/// Folders at the top, or of a repo, that hold no repo's bytes.
+const BOOKKEEPING: [&str; 4] = [LOCKS, NO_EXIST, REFS, TREES];
+
+impl Inventory {
+    /// Walks the cache; one that does not exist is empty. Folders that are closed to this user are
+    /// passed over: a container of this user's cannot write there either.
+    ///
+    /// # Errors
+    /// When the file system fails.
+    pub fn take(hub: &Path) -> io::Result<Self> {
+        let dir = match Dir::open(hub) {
+            Ok(dir) => dir,
+            Err(error) if is_passing(&error) || error.kind() == io::ErrorKind::NotADirectory => {
+                return Ok(Self::default());
+            }
+            Err(error) => return Err(error),
+        };
+        let Stamp { device, inode, .. } = dir.look("")?;
+        let mut files = HashMap::new();
+        let mut trouble = None;
+        // Below, no program would find a file again.
+        dir.walk(DEEPEST, |found| {
+            let (path, stamp) = match found {
+                Found::Entry { path, stamp } => (path, stamp),
+                Found::Closed { error, .. } if is_passing(&error) => return false,
+                Found::Closed { error, .. } => {
+                    trouble.get_or_insert(error);
+                    return false;
+                }
+            };
+            let depth = path.iter().count();
+            if stamp.kind == Kind::File && depth > 1 && !is_of_store(path) {
+                let Stamp { size: bytes, modified, .. } = stamp;
+                files.insert(hub.join(path), State { bytes, modified });
+            }
+            let name = path.file_name().unwrap_or_default();
+            depth > 2 || !BOOKKEEPING.iter().any(|known| name == *known)
+        });
+        let folder = Some((device, inode));
+        trouble.map_or(Ok(Self { hub: hub.to_owned(), folder, files }), Err)
+    }
+
+    /// What `later` has that this one has not, or has in another state. None where that is unknown:
+    /// the cache was moved or replaced meanwhile, or files are gone from it.
+    pub fn added_in(&self, later: &Self) -> Option<CacheDelta> {
+        let is_another = self.folder.is_some() && self.folder != later.folder;
+        // A finished download takes the name of its blob.
+        let is_partial = |path: &Path| path.extension().is_some_and(|end| end == "incomplete");
+        let is_lost = |path: &PathBuf| !later.files.contains_key(path) && !is_partial(path);
+        if is_another || self.files.keys().any(is_lost) {
+            return None;
+        }
+        let mut delta = CacheDelta::default();
+        let mut repos = BTreeSet::new();
+        for (path, stamp) in &later.files {
+            if self.files.get(path) == Some(stamp) {
+                continue;
+            }
+            delta.blobs_added += 1;
+            delta.bytes_added += stamp.bytes;
+            let below = path.strip_prefix(&later.hub).unwrap_or(path);
+            let folder = below.iter().next().and_then(|folder| folder.to_str());
+            repos.extend(folder.and_then(RepoName::of_folder).map(|repo| repo.to_string()));
+        }
+        delta.repos = repos.into_iter().collect();
+        Some(delta)
+    }
+}
+
+/// A lock or a list of users of a payload in the shared store, which is no payload.
+fn is_of_store(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "lock" || ending == "refs")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, time::SystemTime};
+
+    use super::{CacheDelta, Inventory};
+
+    #[test]
+    fn new_and_rewritten_blobs_count_and_bookkeeping_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let hub = folder.path().join("hub");
+        assert_eq!(Inventory::take(&hub).unwrap(), Inventory::default());
+        let repo = hub.join("models--a--b");
+        for name in ["blobs", "refs", "snapshots/c", ".no_exist/c", "trees"] {
+            fs::create_dir_all(repo.join(name)).unwrap();
+        }
+        fs::create_dir_all(hub.join(".locks/models--a--b")).unwrap();
+        fs::write(repo.join("blobs/kept"), "1").unwrap();
+        fs::write(repo.join("blobs/again"), "22").unwrap();
+        let before = Inventory::take(&hub).unwrap();
+        assert_eq!(before.added_in(&before), Some(CacheDelta::default()));
+
+        fs::write(repo.join("blobs/new"), "333").unwrap();
+        let again = fs::File::options().write(true).open(repo.join("blobs/again")).unwrap();
+        again.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        std::os::unix::fs::symlink("../../blobs/new", repo.join("snapshots/c/new")).unwrap();
+        for note in ["refs/main", ".no_exist/c/x", "trees/c.json"] {
+            fs::write(repo.join(note), "note").unwrap();
+        }
+        fs::write(hub.join(".locks/models--a--b/new.lock"), "").unwrap();
+        fs::write(hub.join("version.txt"), "1").unwrap();
+        // A payload of the store is linked from the repo, and counted where its bytes are.
+        fs::create_dir_all(hub.join("blobs/ab")).unwrap();
+        fs::write(hub.join("blobs/ab/ab0"), "4444").unwrap();
+        fs::write(hub.join("blobs/ab/ab0.refs"), "models--a--b/blobs/x").unwrap();
+        fs::write(hub.join("blobs/ab/ab0.lock"), "").unwrap();
+        let after = Inventory::take(&hub).unwrap();
+        let repos = vec!["model/a/b".to_owned()];
+        let expected = CacheDelta { blobs_added: 3, bytes_added: 9, repos };
+        assert_eq!(before.added_in(&after), Some(expected));
+    }
+
+    #[test]
+    fn nothing_is_claimed_of_a_cache_that_was_moved_or_lost_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let hub = folder.path().join("hub");
+        let missing = Inventory::take(&hub).unwrap();
+        let blobs = hub.join("models--a--b/blobs");
+        fs::create_dir_all(&blobs).unwrap();
+        fs::write(blobs.join("a"), "1").unwrap();
+        fs::write(blobs.join("b.incomplete"), "1").unwrap();
+        let before = Inventory::take(&hub).unwrap();
+        assert_eq!(missing.added_in(&before).unwrap().blobs_added, 2);
+        fs::rename(blobs.join("b.incomplete"), blobs.join("b")).unwrap();
+        let after = Inventory::take(&hub).unwrap();
+        assert_eq!(before.added_in(&after).unwrap().blobs_added, 1);
+        fs::remove_file(blobs.join("a")).unwrap();
+        assert_eq!(before.added_in(&Inventory::take(&hub).unwrap()), None);
+        fs::rename(&hub, folder.path().join("away")).unwrap();
+        assert_eq!(before.added_in(&Inventory::take(&hub).unwrap()), None);
+        fs::create_dir(&hub).unwrap();
+        assert_eq!(before.added_in(&Inventory::take(&hub).unwrap()), None);
+    }
+}

@@ -1,0 +1,215 @@
+//! The access token for gated models: found where huggingface_hub finds it, handed over as a file.
+
+mod file;
+
+use std::{io::Write as _, path::PathBuf};
+
+use anyhow::Context as _;
+use contract::env;
+use host::{
+    exit::Usage,
+    machine::Host,
+    paths::{expand::expand, host_path::HostPath},
+    run_files::run_file::{RunFile, file_of_run},
+};
+use untrusted::escape;
+
+pub(crate) use self::file::stored_and_open;
+pub use self::file::{Fault, fault, secrets};
+use self::file::{Look, TOKEN};
+use crate::HubCache;
+
+/// Where the token is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenSource {
+    /// In the named variable; it reaches a container through `file`, made for the run alone.
+    Variable {
+        /// The variable's name.
+        name: &'static str,
+        /// The file that a run makes.
+        file: HostPath,
+    },
+    /// In a file of the user's, if that exists.
+    File(HostPath),
+}
+
+/// What the disk says of a token.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ResolvedToken {
+    /// The token, if there is one.
+    pub token: Option<TokenSource>,
+    /// Why there is none, where the user may have meant one.
+    pub missing: Option<String>,
+    /// The file of all tokens beside it and its mode, if others can read it.
+    pub stored: Option<(PathBuf, u32)>,
+}
+
+impl ResolvedToken {
+    fn of(token: TokenSource) -> Self {
+        Self { token: Some(token), ..Self::default() }
+    }
+
+    /// What the user should hear before a run.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        let stored = self.stored.as_ref().map(|(file, mode)| {
+            format!("`{}` is open to other users (mode {mode:04o}); `chmod 600` it", file.display())
+        });
+        self.missing.iter().cloned().chain(stored)
+    }
+}
+
+impl TokenSource {
+    /// Looks where huggingface_hub looks: the variables, then the named file, then the default.
+    ///
+    /// # Errors
+    /// When no engine can mount the file's path.
+    pub fn locate(host: &Host, cache: &HubCache, run_id: &str) -> Result<Self, Usage> {
+        for name in [env::HF_TOKEN, env::HUGGING_FACE_HUB_TOKEN] {
+            if host.env.text(name).is_some_and(|value| !value.trim().is_empty()) {
+                let file = file_of_run(host, run_id, TOKEN, &[])?;
+                return Ok(Self::Variable { name, file });
+            }
+        }
+        let file = match host.env.get(env::HF_TOKEN_PATH) {
+            Some(named) => match named.to_str() {
+                Some(text) => expand(text, host),
+                None => named.into(),
+            },
+            None => cache.home.as_path().join(TOKEN),
+        };
+        Ok(Self::File(HostPath::new("token file", &file, &host.cwd)?))
+    }
+
+    /// The same with `..` in the file's path followed on the disk.
+    ///
+    /// # Errors
+    /// When no engine can mount what it leads to.
+    pub fn without_parents(self) -> Result<Self, Usage> {
+        Ok(match self {
+            Self::Variable { name, file } => {
+                Self::Variable { name, file: file.without_parents("token file")? }
+            }
+            Self::File(file) => Self::File(file.without_parents("token file")?),
+        })
+    }
+
+    /// The same, if there is a token, and what the user should hear about it. A file is only taken if it
+    /// holds a token, and lies where the Hub client writes it or HF_TOKEN_PATH names it: a container that
+    /// wrote a symlink in its place would be handed any file of the user's.
+    ///
+    /// # Errors
+    /// When the file is not one.
+    pub fn resolve(self, host: &Host) -> Result<ResolvedToken, Usage> {
+        let Self::File(file) = &self else { return Ok(ResolvedToken::of(self)) };
+        let is_named = host.env.get(env::HF_TOKEN_PATH).is_some();
+        let stored = stored_and_open(file.as_path());
+        match file::look(file.as_path(), is_named) {
+            Ok(Look::There) => Ok(ResolvedToken { stored, ..ResolvedToken::of(self) }),
+            Ok(Look::Nothing(why)) => {
+                let missing = why.map(|why| {
+                    format!("the token file `{file}` {why}, so gated models cannot be loaded")
+                });
+                Ok(ResolvedToken { token: None, missing, stored })
+            }
+            Err(why) => Err(Usage(escape(&format!(
+                "the token file `{file}` {why}; name the file of a token in {}, or add --no-token",
+                env::HF_TOKEN_PATH
+            )))),
+        }
+    }
+
+    /// Whether there is a secret at all: a variable holds one, a file may be missing.
+    pub fn exists(&self) -> bool {
+        match self {
+            Self::Variable { .. } => true,
+            Self::File(file) => file.as_path().is_file(),
+        }
+    }
+
+    /// The file to mount.
+    pub fn file(&self) -> &HostPath {
+        let (Self::Variable { file, .. } | Self::File(file)) = self;
+        file
+    }
+
+    /// Writes the variable's token into its file, readable by the user alone. `None` when the
+    /// token is in a file already.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub fn write(&self, host: &Host) -> anyhow::Result<Option<RunFile>> {
+        let Self::Variable { name, file } = self else { return Ok(None) };
+        let token = host.env.text(name).unwrap_or_default();
+        let mut made = RunFile::new(file.as_path())
+            .with_context(|| format!("making `{file}` for the secret of {name}"))?;
+        made.file
+            .write_all(token.trim().as_bytes())
+            .with_context(|| format!("writing the secret of {name} to `{file}`"))?;
+        Ok(Some(made))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use super::TokenSource;
+    use host::testing::host;
+
+    use crate::HubCache;
+
+    fn locate(variables: &[(&str, &str)]) -> TokenSource {
+        let mut host = host();
+        host.env = variables.iter().copied().collect();
+        TokenSource::locate(&host, &HubCache::locate(&host).unwrap(), "ID").unwrap()
+    }
+
+    #[test]
+    fn variables_come_before_files() {
+        let file = |source: &TokenSource| match source {
+            TokenSource::Variable { name, file } => format!("{name} {file}"),
+            TokenSource::File(file) => file.to_string(),
+        };
+        let cases: [(&[(&str, &str)], &str); 10] = [
+            (&[("HF_TOKEN_PATH", "~/tok")], "/home/ada/tok"),
+            (&[("HF_TOKEN_PATH", "$D/tok"), ("D", "/d")], "/d/tok"),
+            (&[], "/home/ada/.cache/huggingface/token"),
+            (&[("HF_HOME", "/hf")], "/hf/token"),
+            (&[("HF_TOKEN_PATH", "/t"), ("HF_HOME", "/hf")], "/t"),
+            (&[("HF_TOKEN", " "), ("HF_TOKEN_PATH", "/t")], "/t"),
+            (&[("HF_TOKEN", "x"), ("HF_TOKEN_PATH", "/t")], "HF_TOKEN /tmp/aienergyscore-ID-token"),
+            (
+                &[("HUGGING_FACE_HUB_TOKEN", "x"), ("XDG_RUNTIME_DIR", "/var/tmp")],
+                "HUGGING_FACE_HUB_TOKEN /var/tmp/aienergyscore-ID-token",
+            ),
+            (
+                &[("HF_TOKEN", "x"), ("XDG_RUNTIME_DIR", "/nobody"), ("TMPDIR", "/var/tmp")],
+                "HF_TOKEN /var/tmp/aienergyscore-ID-token",
+            ),
+            (
+                &[("HF_TOKEN", "x"), ("XDG_RUNTIME_DIR", "/dev/null"), ("TMPDIR", "tmp")],
+                "HF_TOKEN /tmp/aienergyscore-ID-token",
+            ),
+        ];
+        for (variables, expected) in cases {
+            assert_eq!(file(&locate(variables)), expected, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn a_written_token_is_private_and_goes_with_its_guard() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut host = host();
+        let runtime = folder.path().to_str().unwrap();
+        host.env =
+            [("HF_TOKEN", " hf_secret\n"), ("XDG_RUNTIME_DIR", runtime)].into_iter().collect();
+        let cache = HubCache::locate(&host).unwrap();
+        let source = TokenSource::locate(&host, &cache, "ID").unwrap();
+        let path = source.file().as_path().to_owned();
+        let guard = source.write(&host).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "hf_secret");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        drop(guard);
+        assert!(!path.exists());
+    }
+}

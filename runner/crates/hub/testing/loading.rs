@@ -1,0 +1,104 @@
+//! Models and datasets for tests: names and bytes.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Seek as _, Write as _},
+};
+
+use super::{Files, Look, Verdict};
+
+/// Files, each with its bytes, or with what is there instead.
+#[derive(Debug, Clone, Default)]
+pub struct Fake(BTreeMap<String, Result<Vec<u8>, Look>>);
+
+impl Fake {
+    /// These files.
+    pub fn of<T: AsRef<[u8]>>(files: &[(&str, T)]) -> Self {
+        Self::default().and(files)
+    }
+
+    /// The same with these files, too.
+    pub fn and<T: AsRef<[u8]>>(mut self, files: &[(&str, T)]) -> Self {
+        for (name, bytes) in files {
+            self.0.insert((*name).to_owned(), Ok(bytes.as_ref().to_owned()));
+        }
+        self
+    }
+
+    /// The same without these files.
+    pub fn without(mut self, names: &[&str]) -> Self {
+        names.iter().for_each(|name| drop(self.0.remove(*name)));
+        self
+    }
+
+    /// The same with this in the place of a file.
+    pub fn instead(mut self, name: &str, look: Look) -> Self {
+        self.0.insert(name.to_owned(), Err(look));
+        self
+    }
+}
+
+impl Files for Fake {
+    fn look(&self, name: &str) -> Look {
+        match self.0.get(name) {
+            None => Look::Missing,
+            Some(Ok(bytes)) => Look::There(bytes.len() as u64),
+            Some(Err(look)) => look.clone(),
+        }
+    }
+
+    fn open(&self, name: &str) -> io::Result<Option<File>> {
+        let mut file = tempfile::tempfile()?;
+        file.write_all(self.0[name].as_ref().unwrap())?;
+        file.rewind()?;
+        Ok(Some(file))
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+}
+
+/// A verdict in words.
+pub fn words(verdict: &Verdict) -> String {
+    match verdict {
+        Ok(warnings) if warnings.is_empty() => "loads".to_owned(),
+        Ok(warnings) => format!("may load: {}", warnings.join("; ")),
+        Err(fault) => format!("{:?}: {}", fault.remedy, fault.what),
+    }
+}
+
+/// Weights in safetensors, of so many bytes.
+pub fn safetensors(metadata: &str, data: usize) -> Vec<u8> {
+    let tensor = format!(r#""a":{{"dtype":"U8","shape":[{data}],"data_offsets":[0,{data}]}}"#);
+    let header = format!("{{{metadata}{tensor}}}");
+    let length = (header.len() as u64).to_le_bytes();
+    [&length[..], header.as_bytes(), &vec![0; data]].concat()
+}
+
+/// Weights as `torch.save` writes them: a zip file, here without entries.
+pub fn torch_file() -> Vec<u8> {
+    let entry = b"PK\x03\x04 the entries";
+    let mut end = [0; 22];
+    end[..4].copy_from_slice(b"PK\x05\x06");
+    end[16] = entry.len() as u8;
+    [&entry[..], &end].concat()
+}
+
+/// A GGUF file with one tensor of 32 numbers.
+pub fn gguf(architecture: &str) -> Vec<u8> {
+    let text = |text: &str| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat();
+    let number = |number: u32| number.to_le_bytes().to_vec();
+    let long = |number: u64| number.to_le_bytes().to_vec();
+    let parts = [
+        [b"GGUF".to_vec(), number(3), long(1), long(3)].concat(),
+        [text("general.architecture"), number(8), text(architecture)].concat(),
+        [text("tokens"), number(9), number(8), long(2), text("a"), text("b")].concat(),
+        [text("scale"), number(6), number(0)].concat(),
+        [text("w"), number(1), long(32), number(8), long(0)].concat(),
+    ];
+    let mut bytes = parts.concat();
+    bytes.resize(bytes.len().next_multiple_of(32), 0);
+    [bytes, vec![0; 34]].concat()
+}

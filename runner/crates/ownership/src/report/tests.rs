@@ -1,0 +1,124 @@
+//! What a report says.
+
+use anyhow::anyhow;
+use contract::reclaim::{Answer, Failed};
+use host::{shell::Part, testing};
+
+use super::{Closed, CommandLine, Done, Exit, Foreign, HostPath, Report, Survey};
+
+fn foreign(path: &str) -> Foreign {
+    let (is_folder, bytes) = if path.ends_with('/') { (true, 0) } else { (false, 4321) };
+    Foreign { path: path.trim_end_matches('/').into(), owner: 0, is_folder, bytes }
+}
+
+fn found() -> Survey {
+    let names = ["/", "a\nb", "previous/", "previous/1/", "c", "d", "e"];
+    Survey {
+        entries: 9,
+        foreign: names.map(foreign).to_vec(),
+        left: vec![("hard".into(), "it has 2 names".into())],
+        closed: vec![Closed { path: "previous/1".into(), error: "Permission denied".into() }],
+    }
+}
+
+/// Checks the report on a folder in which this was found.
+fn report(before: Survey, check: impl FnOnce(Report<'_>)) {
+    let folder = HostPath::new("folder", "/r".as_ref(), "/".as_ref()).unwrap();
+    check(Report::new(&testing::host(), &folder, before));
+}
+
+fn command() -> Option<anyhow::Result<CommandLine>> {
+    Some(Ok(CommandLine { env: vec![], parts: vec![Part::new(["docker", "run"], "")] }))
+}
+
+#[test]
+fn a_plan_says_how_to_go_on() {
+    report(found(), |mut report| {
+        report.command = command();
+        assert_eq!(report.exit(), Exit::Failed);
+        insta::assert_snapshot!(report.text(), @r"
+        `/r`: 7 of 9 entries are not yours: 3 folder(s), 4 file(s), 17.3 kB
+          uid 0, folder: `.`
+          uid 0, 4.32 kB: `a\nb`
+          uid 0, folder: `previous`
+          uid 0, folder: `previous/1`
+          uid 0, 4.32 kB: `c`
+          and 2 more
+        left alone: `hard`: it has 2 names
+        cannot be looked into: `previous/1`: Permission denied
+        would run:
+          docker run
+        nothing was changed yet; `--yes` runs it
+        ");
+    });
+}
+
+#[test]
+fn without_an_engine_there_is_sudo() {
+    let one = Survey { entries: 1, foreign: vec![foreign("a")], ..Survey::default() };
+    report(one, |mut report| {
+        report.command = Some(Err(anyhow!("`docker` is not on PATH")));
+        assert_eq!(report.exit(), Exit::Failed);
+        insta::assert_snapshot!(report.text(), @r"
+        `/r`: 1 of 1 entries are not yours: 0 folder(s), 1 file(s), 4.32 kB
+          uid 0, 4.32 kB: `a`
+        no engine can reclaim them: `docker` is not on PATH
+        with sudo instead:
+          sudo find /r -xdev \( -uid 0 \) \( -type d -o -links 1 ! -type b ! -type c \) -execdir chown -h 1000 {} +
+        ");
+        assert_eq!(report.json()["error"], "`docker` is not on PATH");
+    });
+}
+
+#[test]
+fn what_is_fine_is_said_to_be() {
+    report(Survey { entries: 4, ..Survey::default() }, |report| {
+        assert_eq!(report.exit(), Exit::Success);
+        insta::assert_snapshot!(report.text(), @"`/r`: 4 entries, all yours");
+        assert_eq!(report.json()["all_yours"], true);
+    });
+}
+
+#[test]
+fn what_failed_is_told_with_its_reason() {
+    report(found(), |mut report| {
+        let (path, error) = ("c".to_owned(), "Operation not permitted".to_owned());
+        let answer = Ok(Answer { reclaimed: 5, failed: vec![Failed { path, error }] });
+        let foreign = vec![foreign("c"), foreign("d")];
+        let after = Survey { foreign, closed: vec![], left: vec![], ..found() };
+        report.command = command();
+        report.done = Some(Done { answer, after });
+        assert_eq!(report.exit(), Exit::Failed);
+        insta::assert_snapshot!(report.text(), @r"
+        `/r`: 7 of 9 entries are not yours: 3 folder(s), 4 file(s), 17.3 kB
+          uid 0, folder: `.`
+          uid 0, 4.32 kB: `a\nb`
+          uid 0, folder: `previous`
+          uid 0, folder: `previous/1`
+          uid 0, 4.32 kB: `c`
+          and 2 more
+        reclaimed: 5
+        failed: `c`: Operation not permitted
+        failed: `d`: it belongs to uid 0 afterwards
+        with sudo instead:
+          sudo find /r -xdev \( -uid 0 \) \( -type d -o -links 1 ! -type b ! -type c \) -execdir chown -h 1000 {} +
+        ");
+        assert_eq!(report.json()["reclaimed"], 5);
+    });
+}
+
+#[test]
+fn a_success_is_short() {
+    let one = Survey { entries: 2, foreign: vec![foreign("a")], ..Survey::default() };
+    report(one, |mut report| {
+        let answer = Ok(Answer { reclaimed: 1, failed: vec![] });
+        report.command = command();
+        report.done = Some(Done { answer, after: Survey { entries: 2, ..Survey::default() } });
+        assert_eq!(report.exit(), Exit::Success);
+        insta::assert_snapshot!(report.text(), @r"
+        `/r`: 1 of 2 entries are not yours: 0 folder(s), 1 file(s), 4.32 kB
+          uid 0, 4.32 kB: `a`
+        reclaimed: 1
+        ");
+    });
+}

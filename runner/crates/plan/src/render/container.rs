@@ -1,0 +1,252 @@
+//! A plan as arguments of `docker` or `podman`, which take the same ones but for a few.
+
+use contract::{HOST_GATEWAY, env, label, path};
+use engine::{Client, Engine, Groups, Mode, Place};
+use host::{
+    paths::host_path::HostPath,
+    shell::{CommandLine, Part, Piece, Word},
+};
+
+use super::{args_reason, gpus};
+use crate::run_plan::{
+    Access, Cover, Identity, Input, InputBy, Limit, Mount, MountVariable, Network, Pin, Pull,
+    Reasoned, Root, RunPlan, Tmpfs, Variable,
+};
+
+/// `docker run …` or `podman run …` for the plan.
+pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
+    let RunPlan {
+        run_id,
+        image,
+        backend: _, // told by a variable
+        identity,
+        root,
+        limits,
+        tmpfs,
+        mounts,
+        pins,
+        covers,
+        inputs,
+        env,
+        gpus: _, // rendered together with what the entrypoint is told of them
+        network,
+        shm_size,
+        supervision,
+        args,
+        notes: _,       // told, not done
+        missed_gpus: _, // told, not done
+        warnings: _,    // told, not done
+    } = plan;
+    let mut parts = vec![Part::new([engine.program.as_str(), "run"], "starts a container")];
+    match supervision {
+        Some(supervision) => parts.extend([
+            Part::new(
+                ["--interactive"],
+                "dead-man's switch: the entrypoint ends the benchmark when this client dies",
+            ),
+            Part::new(["--name", &supervision.container], "found again by name"),
+            Part::new(
+                ["--label", &format!("{}={run_id}", label::RUN)],
+                "what a crash leaves behind is found by label, never by guess",
+            ),
+            Part {
+                words: vec![
+                    "--label".into(),
+                    Word::of([
+                        Piece::Text(format!("{}=", label::USER)),
+                        Piece::Uid(identity.value.uid),
+                    ]),
+                ],
+                reason: "and its removal is offered to you alone".to_owned(),
+            },
+            Part {
+                words: vec![
+                    "--cidfile".into(),
+                    Word::of([Piece::Path(supervision.cidfile.as_str().to_owned())]),
+                ],
+                reason: "tells whether the container was made at all".to_owned(),
+            },
+            Part::new(
+                ["--env", &format!("{}={run_id}", env::RUN_ID)],
+                "marks what this run writes, and arms the dead-man's switch",
+            ),
+        ]),
+        None => parts.push(Part::new(["--rm"], "removes the container when it ends")),
+    }
+    if let Some(folders) = supervision.as_ref().and_then(|supervision| supervision.folders.as_ref())
+    {
+        parts.push(Part::new(
+            ["--env", &format!("{}={folders}", env::FOLDERS)],
+            "lists the mounts: the entrypoint starts nothing in other folders than these",
+        ));
+    }
+    if engine.client == Client::Podman && supervision.is_some() {
+        parts.push(Part::new(
+            ["--http-proxy=false"],
+            "Podman would show the proxies of your shell in `inspect`, passwords among them",
+        ));
+    }
+    if let Some(Reasoned { value, .. }) = image
+        && value.pull == Pull::Never
+    {
+        parts.push(Part::new(["--pull", "never"], "the image is only ever built here"));
+    }
+    parts.extend(identity_parts(engine, identity));
+    parts.extend(gpus::parts(engine, plan));
+    parts.extend(network_part(network));
+    parts.push(Part::new(["--shm-size", &shm_size.value], &shm_size.reason));
+    if let Some(Reasoned { value: Root::ReadOnly, reason }) = root {
+        parts.push(Part::new(["--read-only"], reason));
+    }
+    parts.extend(limits.iter().map(limit_part));
+    parts.extend(tmpfs.iter().map(|tmpfs| tmpfs_part(engine, tmpfs)));
+    parts.extend(mounts.iter().map(|mount| mount_part(engine, mount)));
+    parts.extend(pins.iter().map(|pin| pin_part(engine, pin)));
+    parts.extend(covers.iter().map(cover_part));
+    parts.extend(inputs.iter().filter_map(|input| input_part(engine, input)));
+    parts.push(Part::new(
+        ["--env", &format!("{}={}", env::HOME, path::HOME)],
+        "without it, a uid that the image does not know is at home in `/`",
+    ));
+    for Mount { source: _, target, access: _, variable, reason: _ } in mounts {
+        if let MountVariable::Always(name) = variable {
+            let word = format!("{name}={target}");
+            parts.push(Part::new(["--env", &word], format!("where `{target}` is looked for")));
+        }
+    }
+    for Variable { name, value, reason } in env {
+        parts.push(Part::new(["--env", &format!("{name}={value}")], reason));
+    }
+    if let Some(Reasoned { value, reason }) = image {
+        parts.push(Part::new([value.reference.as_str()], reason));
+    }
+    if !args.is_empty() {
+        parts.push(Part::new(args.iter().map(String::as_str), args_reason(plan)));
+    }
+    CommandLine { env: vec![], parts }
+}
+
+/// Identity follows the mode. Measured on Docker 20.10 and 26.1, Podman 4.3 and 5.4.
+fn identity_parts(engine: &Engine, identity: &Reasoned<Identity>) -> Vec<Part> {
+    let Reasoned { value: Identity { uid, gid, groups }, reason } = identity;
+    let ids = [Piece::Uid(*uid), Piece::Text(":".to_owned()), Piece::Gid(*gid)];
+    let caller = Part { words: vec!["--user".into(), Word::of(ids)], reason: reason.clone() };
+    let mut parts = match engine.mode {
+        Mode::DockerRootful | Mode::PodmanRootful | Mode::Host => vec![caller],
+        Mode::DockerUsernsRemap => vec![
+            Part::new(["--userns", "host"], "remapped ids could not write to your folders"),
+            caller,
+        ],
+        Mode::DockerRootless | Mode::PodmanRootless => {
+            let reason = match engine.place {
+                Place::Desktop => "in Docker Desktop's virtual machine uid 0 is you outside",
+                _ => "under a rootless engine uid 0 inside is you outside",
+            };
+            vec![Part::new(["--user", "0:0"], reason)]
+        }
+    };
+    if groups.is_empty() {
+        return parts;
+    }
+    match engine.groups() {
+        Groups::ByNumber => parts.extend(groups.iter().map(|group| {
+            let why = "a group of yours that a mounted folder belongs to";
+            Part::new(["--group-add", &group.to_string()], why)
+        })),
+        Groups::AllOrNone => parts.push(Part::new(
+            ["--group-add", "keep-groups"],
+            "your groups, of which a mounted folder belongs to one",
+        )),
+        Groups::Never(_) => {}
+    }
+    parts
+}
+
+fn network_part(network: &Reasoned<Network>) -> Option<Part> {
+    let Reasoned { value, reason } = network;
+    match value {
+        Network::Default => None,
+        Network::WithHost { address } => {
+            let address = address.as_deref().unwrap_or("host-gateway");
+            Some(Part::new(["--add-host", &format!("{HOST_GATEWAY}:{address}")], reason))
+        }
+        Network::None => Some(Part::new(["--network", "none"], reason)),
+    }
+}
+
+fn limit_part(limit: &Reasoned<Limit>) -> Part {
+    let Reasoned { value, reason } = limit;
+    match value {
+        Limit::NoCapabilities => Part::new(["--cap-drop", "ALL"], reason),
+        Limit::NoNewPrivileges => Part::new(["--security-opt", "no-new-privileges"], reason),
+        Limit::Processes(most) => Part::new(["--pids-limit", &most.to_string()], reason),
+        Limit::Memory(most) => Part::new(["--memory", most], reason),
+        Limit::SelinuxOff => Part::new(["--security-opt", "label=disable"], reason),
+    }
+}
+
+fn pin_part(engine: &Engine, pin: &Pin) -> Part {
+    let Pin { source, target, reason } = pin;
+    bind_part(engine, source, target, Access::ReadWrite, reason)
+}
+
+/// `/dev/null` over a file that is there: nothing is made for it, and it reads as empty.
+fn cover_part(cover: &Cover) -> Part {
+    let Cover { target, reason } = cover;
+    let target = target.replace('"', "\"\"");
+    let word = format!("type=bind,source=/dev/null,\"target={target}\",readonly");
+    Part::new(["--mount", &word], reason)
+}
+
+/// `--tmpfs`: `--mount type=tmpfs` cannot say `exec`, and Docker's default is `noexec`.
+fn tmpfs_part(engine: &Engine, tmpfs: &Tmpfs) -> Part {
+    let Tmpfs { target, exec, reason } = tmpfs;
+    let exec = if *exec { "exec," } else { "" };
+    // Podman fills it from the image, by its own umask: a folder in it would be closed to the user.
+    let empty = if engine.mode.is_podman() { ",notmpcopyup" } else { "" };
+    Part::new(["--tmpfs", &format!("{target}:{exec}mode=1777{empty}")], reason)
+}
+
+fn mount_part(engine: &Engine, mount: &Mount) -> Part {
+    let Mount { source, target, access, variable: _, reason } = mount;
+    bind_part(engine, source, target, *access, reason)
+}
+
+fn input_part(engine: &Engine, input: &Input) -> Option<Part> {
+    let Input { source, target, by, reason } = input;
+    let read_only = Access::ReadOnly;
+    (*by == InputBy::OwnMount).then(|| bind_part(engine, source, target, read_only, reason))
+}
+
+/// `--mount` with the source as one quoted CSV field: `-v` breaks on a colon and creates a
+/// missing folder as root, and an unquoted `--mount` breaks on commas, quotes and newlines. Podman's
+/// service drops the quotes of Docker's client, so there such a source takes a `-v` after all.
+pub fn bind_part(
+    engine: &Engine,
+    source: &HostPath,
+    target: &str,
+    access: Access,
+    reason: &str,
+) -> Part {
+    if engine.drops_quotes() && source.needs_quotes() {
+        let read_only = match access {
+            Access::ReadWrite => "",
+            Access::ReadOnly => ":ro",
+        };
+        let source = Piece::Path(source.as_str().to_owned());
+        let word = Word::of([source, Piece::Text(format!(":{target}{read_only}"))]);
+        return Part { words: vec!["--volume".into(), word], reason: reason.to_owned() };
+    }
+    let read_only = match access {
+        Access::ReadWrite => "",
+        Access::ReadOnly => ",readonly",
+    };
+    let quote = if target.contains([',', '"', '\n', '\r']) { "\"" } else { "" };
+    let target = target.replace('"', "\"\"");
+    let word = Word::of([
+        Piece::Text("type=bind,\"source=".to_owned()),
+        Piece::Path(source.as_str().replace('"', "\"\"")),
+        Piece::Text(format!("\",{quote}target={target}{quote}{read_only}")),
+    ]);
+    Part { words: vec!["--mount".into(), word], reason: reason.to_owned() }
+}

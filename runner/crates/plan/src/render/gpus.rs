@@ -1,0 +1,42 @@
+//! GPUs as arguments of `docker` or `podman`.
+
+use contract::env;
+use engine::{Engine, Nvidia};
+use host::{gpus::Devices, shell::Part};
+
+use crate::run_plan::{RunPlan, expected};
+
+/// What hands the plan's GPUs over, and tells the entrypoint of them.
+pub(super) fn parts(engine: &Engine, plan: &RunPlan) -> Vec<Part> {
+    let devices = &plan.gpus.value;
+    let Some(expected) = expected(devices) else { return vec![] };
+    let mut parts = nvidia(engine, devices, &plan.gpus.reason);
+    parts.push(Part::new(
+        ["--env", &format!("{}={expected}", env::GPUS)],
+        "GPUs without which the benchmark is not started: an engine may drop a request for them",
+    ));
+    parts
+}
+
+fn nvidia(engine: &Engine, devices: &Devices, reason: &str) -> Vec<Part> {
+    if engine.mode.is_podman() || engine.nvidia == Nvidia::Device {
+        // Podman 4.3 drops `--gpus` without a word, and so does any behind Docker's client.
+        let device = |name: &dyn std::fmt::Display| {
+            Part::new(["--device", &format!("nvidia.com/gpu={name}")], reason)
+        };
+        return match devices {
+            Devices::None => vec![],
+            Devices::All => vec![device(&"all")],
+            Devices::Count(count) => (0..*count).map(|gpu| device(&gpu)).collect(),
+            Devices::List(devices) => devices.iter().map(|gpu| device(gpu)).collect(),
+        };
+    }
+    let value = match devices {
+        Devices::None => return vec![],
+        Devices::All => "all".to_owned(),
+        Devices::Count(count) => count.to_string(),
+        // The value is a CSV record, so a list must be one quoted field of it.
+        Devices::List(devices) => format!("\"device={}\"", devices.join(",")),
+    };
+    vec![Part::new(["--gpus", &value], reason)]
+}

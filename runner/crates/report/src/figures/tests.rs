@@ -1,0 +1,228 @@
+//! Numbers, and that each is what its trace says of the files that it names.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use contract::{
+    output::{HOST_METER, SUMMARY},
+    summary::{DeviceKind, Status, Tracked},
+};
+use reports::{Folder, Trace, json};
+use serde_json::Value;
+
+use super::{Drawn, Figure, Figures, PHASES};
+use crate::{
+    read::tests::read,
+    record::RunRecord,
+    testing::{measured, on_cpu, real, written},
+};
+
+fn all(figures: &Figures) -> Vec<(String, &Figure)> {
+    let Figures {
+        gpu,
+        phases,
+        others,
+        served: _,
+        too_short: _,
+        tokens_per_second,
+        tokens_per_joule,
+        first_token,
+        seconds,
+        prompts,
+        tokens,
+    } = figures;
+    let drawn = |drawn: &'_ Drawn| format!("{:?} by host: {}", drawn.kind, drawn.by_host);
+    let mut all: Vec<_> = gpu.iter().chain(others).map(|one| (drawn(one), &one.figure)).collect();
+    all.extend(phases.iter().map(|(name, figure)| ((*name).to_owned(), figure)));
+    let joule = tokens_per_joule.as_ref().map(|(_, figure)| figure);
+    let named = [
+        ("tokens/s", tokens_per_second.as_ref()),
+        ("tokens/J", joule),
+        ("first token", first_token.as_ref()),
+        ("seconds", seconds.as_ref()),
+        ("prompts", Some(prompts)),
+        ("tokens", tokens.as_ref()),
+    ];
+    all.extend(named.into_iter().filter_map(|(name, figure)| Some((name.to_owned(), figure?))));
+    all
+}
+
+/// What a formula gives, given what the keys are.
+fn evaluate(trace: &Trace, value: &impl Fn(&str, &str) -> Option<f64>) -> Option<f64> {
+    let of = |trace: &Trace| evaluate(trace, value);
+    Some(match trace {
+        Trace::Key { file, path } => value(file, path)?,
+        Trace::Number(number) => *number,
+        Trace::Sum(terms) => terms.iter().map(of).sum::<Option<f64>>()?,
+        Trace::Times(one, two) => of(one)? * of(two)?,
+        Trace::Over(one, two) => of(one)? / of(two)?,
+    })
+}
+
+/// Reads every number of `run` again, from the files in `folder` that its trace names.
+fn trace_all(folder: &Path, run: &RunRecord) -> usize {
+    let mut files: BTreeMap<String, Value> = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|kind| kind == "json") {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            let value = json::read(&Folder::open(folder).unwrap(), &name);
+            files.insert(name, value.unwrap().unwrap());
+        }
+    }
+    let value = |file: &str, path: &str| {
+        files.get(file)?.pointer(&format!("/{}", path.replace('.', "/")))?.as_f64()
+    };
+    let figures = Figures::of(run);
+    for (name, Figure { value: shown, trace, .. }) in all(&figures) {
+        let found = evaluate(trace, &value);
+        let is_same =
+            found.is_some_and(|found| (found - shown).abs() <= 1e-9 * shown.abs().max(1e-9));
+        assert!(is_same, "{}: {name} is {shown}, and `{trace}` is {found:?}", folder.display());
+    }
+    all(&figures).len()
+}
+
+#[test]
+fn every_number_of_a_summary_is_found_where_it_is_said_to_be() {
+    for run in [measured("1", 0.42), on_cpu("2")] {
+        let folder = written(&run);
+        let read = read(folder.path()).unwrap();
+        assert_eq!(read.summary, run.summary);
+        let numbers = trace_all(folder.path(), &read);
+        assert!(numbers >= 6, "{numbers}");
+    }
+}
+
+#[test]
+fn every_number_of_the_stacks_own_reports_is_found_there() {
+    for name in [
+        "optimum_cpu",
+        "optimum_cpu_latency",
+        "ai_energy_benchmarks_cpu",
+        "vllm_llama_cpp",
+        "vllm_transformers_serve",
+    ] {
+        let folder = real(name);
+        let numbers = trace_all(folder.path(), &read(folder.path()).unwrap());
+        assert!(numbers >= 4, "{name}: {numbers}");
+    }
+}
+
+#[test]
+fn numbers_of_a_report_beside_a_record_are_the_records() {
+    let folder = real("optimum_cpu");
+    let report = folder.path().join("benchmark_report.json");
+    let mut value = json::read(&Folder::open(folder.path()).unwrap(), "benchmark_report.json")
+        .unwrap()
+        .unwrap();
+    for (phase, kwh) in [("preprocess_dataset", 2e-6), ("prefill", 3e-5), ("decode", 4e-4)] {
+        value[phase]["energy"]["gpu"] = kwh.into();
+    }
+    // One unit is another than the others'.
+    value["prefill"]["energy"]["unit"] = "Wh".into();
+    fs::write(&report, value.to_string()).unwrap();
+    let run = read(folder.path()).unwrap();
+    let figures = Figures::of(&run);
+    assert_eq!(figures.phases.len(), 3);
+    trace_all(folder.path(), &run);
+
+    let record = serde_json::json!({
+        "stack": "optimum", "model": "/models/SmolLM2-135M-Instruct", "device": "cuda",
+        "prompts_asked": 4, "prompts_answered": 4, "prompts_failed": 0, "prompt_tokens": 30,
+        "completion_tokens": 40, "seconds": 2.0, "first_token_seconds": 0.25,
+        "energy": {
+            "gpu": {"status": "measured", "source": "NVML", "devices": ["NVIDIA H100 80GB HBM3"]},
+        },
+        "notes": [],
+    });
+    fs::write(folder.path().join("run_record.json"), record.to_string()).unwrap();
+    let run = read(folder.path()).unwrap();
+    trace_all(folder.path(), &run);
+    let figures = Figures::of(&run);
+    assert_eq!(
+        figures.first_token.unwrap().trace.to_string(),
+        "run_record.json: first_token_seconds"
+    );
+}
+
+#[test]
+fn a_gpu_that_only_the_host_metered_says_so() {
+    let mut run = measured("1", 0.42);
+    run.summary.total = None;
+    run.summary.measurement.devices.remove(0);
+    let figures = Figures::of(&run);
+    let gpu = figures.gpu.as_ref().unwrap();
+    assert!(gpu.by_host && gpu.kind == DeviceKind::Gpu, "{gpu:?}");
+    assert_eq!(gpu.figure.trace.files(), [HOST_METER, SUMMARY]);
+    assert_eq!(figures.phases, []);
+    let both = Figures::of(&measured("1", 0.42));
+    assert!(!both.gpu.unwrap().by_host && both.others.iter().any(|other| other.by_host));
+}
+
+#[test]
+fn the_client_of_a_server_has_no_headline() {
+    // Counted and estimated, by the benchmark and by the host.
+    for mut run in [on_cpu("1"), measured("2", 0.42)] {
+        run.summary.run.backend = contract::Backend::Vllm;
+        run.summary.total = None;
+        if let Some((meter, _)) = &mut run.meter {
+            meter.devices.retain(|device| device.kind != DeviceKind::Gpu);
+        }
+        let figures = Figures::of(&run);
+        assert_eq!((figures.headline(), &figures.tokens_per_joule), (None, &None));
+        assert!(!figures.others.is_empty(), "it is still shown as what it is");
+        assert!(super::why_no_gpu(&run).starts_with("the server's energy was not measured; "));
+    }
+}
+
+#[test]
+fn what_is_mostly_the_trackers_waiting_is_never_the_headline() {
+    let short = Some(Tracked { worked_seconds: 0.04, waited_seconds: 1.0 });
+    let mut run = measured("1", 0.42);
+    run.summary.measurement.tracked = short;
+    run.summary.total = None;
+    // The host's meter has no such wait.
+    let figures = Figures::of(&run);
+    let gpu = figures.gpu.as_ref().unwrap();
+    assert!(gpu.by_host && figures.headline() == Some(gpu), "{figures:?}");
+    let joule = figures.tokens_per_joule.as_ref().unwrap();
+    assert_eq!(joule.1.trace.files(), [SUMMARY, HOST_METER]);
+    trace_all(written(&run).path(), &run);
+
+    assert!(super::why_no_gpu(&run).starts_with("too short to measure: 1.00 s of "));
+
+    for mut run in [run, on_cpu("2")] {
+        run.summary.measurement.tracked = short;
+        run.meter = None;
+        let figures = Figures::of(&run);
+        assert_eq!((figures.headline(), &figures.tokens_per_joule), (None, &None));
+        assert_eq!(figures.no_headline(), "too short to measure");
+        assert!(figures.others.iter().all(|drawn| drawn.too_short), "{figures:?}");
+    }
+}
+
+#[test]
+fn an_estimate_stays_one_and_nothing_stays_nothing() {
+    let figures = Figures::of(&on_cpu("1"));
+    assert_eq!((&figures.gpu, &figures.phases[..]), (&None, &[][..]));
+    let headline = figures.headline().unwrap();
+    assert_eq!((headline.kind, headline.figure.status), (DeviceKind::Cpu, Status::Estimated));
+    assert_eq!(headline.figure.value, 0.036 / 20.0 * 1000.0);
+    assert_eq!(figures.tokens_per_joule, None, "an estimate knows nothing of the tokens");
+
+    let mut nothing = on_cpu("2");
+    nothing.summary.measurement.devices.clear();
+    nothing.summary.run.completion_tokens = None;
+    let figures = Figures::of(&nothing);
+    assert_eq!((figures.headline(), &figures.tokens_per_second), (None, &None));
+}
+
+#[test]
+fn a_sum_is_as_good_as_its_weakest_part() {
+    let mut run = measured("1", 0.42);
+    let mut second = run.summary.measurement.devices[0].clone();
+    second.status = Status::Estimated;
+    run.summary.measurement.devices.push(second);
+    assert_eq!(Figures::of(&run).gpu.unwrap().figure.status, Status::Estimated);
+    assert_eq!(PHASES.len(), Figures::of(&run).phases.len());
+}

@@ -1,0 +1,251 @@
+//! Where results are: which of some folders, and of those in them, a run wrote to.
+
+use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
+    io,
+    path::{Path, PathBuf},
+};
+
+use alphanumeric_sort::compare_path;
+use contract::{
+    output::{COMPLETION, ENERGY_WH, HOST_METER, LOG, RECORD, REPORT, SUMMARY},
+    previous::PREVIOUS,
+};
+use untrusted::{Dir, Kind};
+
+use crate::{plain::plain, record::Broken};
+
+/// Folders below the named one that are looked into: a batch has one for each model and run.
+const DEPTH: usize = 5;
+/// Folders after which a folder is taken for something else than results. Files do not count: only
+/// those that runs write are looked for.
+const MOST_FOLDERS: usize = 20_000;
+/// What only a run leaves. Others of its files have names that anybody may use.
+pub(crate) const MARKS: [&str; 9] = [
+    REPORT,
+    SUMMARY,
+    COMPLETION,
+    ENERGY_WH,
+    RECORD,
+    HOST_METER,
+    LOG,
+    // The stacks' own; not enough for a summary, but it can be said what is missing.
+    "benchmark.json",
+    "benchmark_results.csv",
+];
+/// Entries of a folder that are named when nothing of ours is among them.
+const NAMED: usize = 6;
+/// Folders of outputs, which hold no results folders.
+const OUTPUTS: [&str; 1] = ["emissions"];
+
+/// A results folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Its path.
+    pub folder: PathBuf,
+    /// The end of that path, below the folder that the user named.
+    pub below: PathBuf,
+    /// Its file system and its number there.
+    id: (u64, u64),
+}
+
+/// The results folders among `folders` and below, `2` before `10` and each once, and what is wrong with
+/// those that have none. Earlier results, in `previous`, only count when asked for. Symlinks are
+/// followed in the names of `folders`, which are the user's, and nowhere below.
+pub(crate) fn results_folders(folders: &[PathBuf], previous: bool) -> (Vec<Found>, Vec<Broken>) {
+    let (mut found, mut broken) = (vec![], vec![]);
+    let mut seen = BTreeSet::new();
+    for folder in folders {
+        match below(folder, previous) {
+            Ok((results, unread)) => {
+                // The same folder may be named twice, or be in another.
+                found.extend(results.into_iter().filter(|found| seen.insert(found.id)));
+                broken.extend(unread);
+            }
+            Err(reason) => broken.push(Broken { folder: folder.clone(), reason }),
+        }
+    }
+    (found, broken)
+}
+
+fn below(named: &Path, previous: bool) -> Result<(Vec<Found>, Vec<Broken>), String> {
+    let root = Dir::open(named).map_err(|error| match error.kind() {
+        io::ErrorKind::NotADirectory => {
+            "it is no folder; name the one that holds the results".to_owned()
+        }
+        _ => format!("it cannot be read: {error}"),
+    })?;
+    let (mut results, mut broken) = (vec![], vec![]);
+    let (mut has_previous, mut has_links) = (false, false);
+    let mut ahead = vec![(PathBuf::new(), 0)];
+    let mut count = 0;
+    while let Some((below, depth)) = ahead.pop() {
+        count += 1;
+        if count > MOST_FOLDERS {
+            return Err(format!(
+                "it has more than {MOST_FOLDERS} folders; name those that hold results"
+            ));
+        }
+        // What is joined to an empty path gets a slash.
+        let is_root = below.as_os_str().is_empty();
+        let folder = if is_root { named.to_owned() } else { named.join(&below) };
+        let mut is_results = false;
+        let listed = root.dir(&below).and_then(|dir| {
+            dir.visit(|name, kind| {
+                is_results |= MARKS.iter().any(|mark| name == *mark);
+                has_links |= kind == Kind::Link;
+                if kind != Kind::Folder || depth == DEPTH {
+                    return;
+                }
+                if is_passed_over(name, previous) {
+                    has_previous |= name == PREVIOUS;
+                } else {
+                    ahead.push((below.join(name), depth + 1));
+                }
+            })?;
+            dir.look("")
+        });
+        match listed {
+            Ok(stamp) if is_results => {
+                results.push(Found { folder, below, id: (stamp.device, stamp.inode) });
+            }
+            Ok(_) => {}
+            // It went since it was seen.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_root => {}
+            Err(error) => {
+                broken.push(Broken { folder, reason: format!("it cannot be read: {error}") });
+            }
+        }
+    }
+    if results.is_empty() && broken.is_empty() {
+        let links = if has_links { "; symlinks below it are not followed" } else { "" };
+        let hint = if has_previous {
+            format!(", but earlier ones in `{PREVIOUS}`; add --previous")
+        } else {
+            format!(
+                "; a run leaves `{SUMMARY}` and `{REPORT}` there, and here {}{links}",
+                contents(&root)
+            )
+        };
+        return Err(format!("it has no results{hint}"));
+    }
+    results.sort_by(|one, other| compare_path(&one.folder, &other.folder));
+    broken.sort_by(|one, other| compare_path(&one.folder, &other.folder));
+    Ok((results, broken))
+}
+
+/// What a folder has instead of what was looked for.
+pub(crate) fn contents(folder: &Dir) -> String {
+    let mut names = vec![];
+    // What cannot be listed has nothing to show.
+    let _ = folder.visit(|name, _| names.push(name.to_owned()));
+    names.sort();
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
+    let shown = names.iter().map(|name| format!("`{}`", plain(&name.to_string_lossy())));
+    let mut names: Vec<_> = shown.collect();
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    match names.len() {
+        0 => "is nothing".to_owned(),
+        1 => format!("is {}", names[0]),
+        _ => format!("are {}", names.join(", ")),
+    }
+}
+
+fn is_passed_over(folder: &OsStr, previous: bool) -> bool {
+    let name = folder.to_string_lossy();
+    name.starts_with('.') || OUTPUTS.contains(&&*name) || (name == PREVIOUS && !previous)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink, path::PathBuf};
+
+    use super::results_folders;
+
+    fn found(files: &[&str], named: &[&str], previous: bool) -> (Vec<String>, Vec<String>) {
+        let root = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let named: Vec<_> = named.iter().map(|name| root.path().join(name)).collect();
+        let (found, broken) = results_folders(&named, previous);
+        let shown =
+            |path: &PathBuf| path.strip_prefix(root.path()).unwrap().to_str().unwrap().to_owned();
+        let broken = broken.iter().map(|one| format!("{}: {}", shown(&one.folder), one.reason));
+        (found.iter().map(|found| shown(&found.folder)).collect(), broken.collect())
+    }
+
+    #[test]
+    fn a_folder_is_one_or_holds_some() {
+        let files = [
+            "results/GPU_ENERGY_SUMMARY.json",
+            "results/.hydra/benchmark_report.json",
+            "results/emissions/benchmark.log",
+            "results/previous/1/GPU_ENERGY_SUMMARY.json",
+            "batch/org/model/1/RUN_COMPLETE.json",
+            "batch/org/model/2/benchmark.log",
+            "batch/notes.txt",
+        ];
+        let (runs, broken) = found(&files, &["results", "batch", "results/."], false);
+        assert_eq!(runs, ["results", "batch/org/model/1", "batch/org/model/2"]);
+        assert_eq!(broken, [""; 0]);
+        let (runs, _) = found(&files, &["results"], true);
+        assert_eq!(runs, ["results", "results/previous/1"]);
+    }
+
+    #[test]
+    fn numbered_folders_are_in_the_order_of_their_numbers() {
+        let files = [
+            "b/10/benchmark.log",
+            "b/9/benchmark.log",
+            "b/run-2/benchmark.log",
+            "b/run-10/benchmark.log",
+        ];
+        let (found, _) = found(&files, &["b"], false);
+        assert_eq!(found, ["b/9", "b/10", "b/run-2", "b/run-10"]);
+    }
+
+    #[test]
+    fn what_has_no_results_is_told() {
+        let files = ["empty/notes.txt", "empty/a\n.json", "old/previous/1/benchmark.log", "file"];
+        let (runs, broken) = found(&files, &["empty", "old", "file", "missing"], false);
+        assert_eq!(runs, [""; 0]);
+        insta::assert_snapshot!(broken.join("\n"), @r"
+        empty: it has no results; a run leaves `GPU_ENERGY_SUMMARY.json` and `benchmark_report.json` there, and here are `a\n.json`, `notes.txt`
+        old: it has no results, but earlier ones in `previous`; add --previous
+        file: it is no folder; name the one that holds the results
+        missing: it cannot be read: No such file or directory (os error 2)
+        ");
+    }
+
+    #[test]
+    fn other_files_are_no_matter_however_many() {
+        let root = tempfile::tempdir().unwrap();
+        for number in 0..super::MOST_FOLDERS + 100 {
+            fs::write(root.path().join(format!("sample-{number}")), "").unwrap();
+        }
+        fs::write(root.path().join("benchmark.log"), "").unwrap();
+        let (found, broken) = results_folders(&[root.path().to_owned()], false);
+        assert_eq!((found.len(), broken.len()), (1, 0), "{broken:?}");
+    }
+
+    #[test]
+    fn symlinks_are_followed_where_the_user_names_them_and_nowhere_below() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        fs::create_dir_all(at("disk/run")).unwrap();
+        fs::create_dir(at("batch")).unwrap();
+        fs::write(at("disk/run/benchmark.log"), "").unwrap();
+        symlink(at("disk/run"), at("named")).unwrap();
+        symlink(at("disk/run"), at("batch/planted")).unwrap();
+        let (found, broken) = results_folders(&[at("named"), at("batch")], false);
+        assert_eq!(found.iter().map(|found| &found.folder).collect::<Vec<_>>(), [&at("named")]);
+        assert!(broken[0].reason.ends_with("symlinks below it are not followed"), "{broken:?}");
+    }
+}

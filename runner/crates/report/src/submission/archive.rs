@@ -1,0 +1,181 @@
+//! The archive: the logs as they are, a list of their digests, and what they are of. Equal logs make
+//! equal bytes.
+
+use std::{
+    fmt::Write as _,
+    io::{Cursor, Write as _},
+};
+
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
+
+use super::{
+    super::{figures::Figures, plain::plain, record::RunRecord},
+    evidence::LogFile,
+    model_class::ModelClass,
+};
+
+/// The list that `sha256sum --check` reads.
+const SUMS: &str = "SHA256SUMS";
+/// What the logs are of.
+const MANIFEST: &str = "MANIFEST.json";
+
+/// One run of an archive.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Packed<'a> {
+    pub(super) run: &'a RunRecord,
+    pub(super) figures: &'a Figures,
+    pub(super) files: &'a [LogFile],
+}
+
+/// The archive of `runs`. Those of several are in folders of their own.
+///
+/// # Errors
+/// When the archive would be larger than its format can be.
+pub(super) fn pack(runs: &[Packed<'_>], class: Option<ModelClass>) -> anyhow::Result<Vec<u8>> {
+    let mut zip = ZipWriter::new(Cursor::new(vec![]));
+    // Neither the time nor the rights of the files are part of the logs.
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .last_modified_time(DateTime::default())
+        .unix_permissions(0o644);
+    let (mut sums, mut described) = (String::new(), vec![]);
+    for (index, Packed { run, figures, files }) in runs.iter().enumerate() {
+        let folder = if runs.len() == 1 { String::new() } else { format!("run-{:02}/", index + 1) };
+        let mut listed = vec![];
+        for LogFile { name, bytes } in *files {
+            let path = format!("{folder}{name}");
+            let digest = hex(&Sha256::digest(bytes));
+            zip.start_file(&*path, options)?;
+            zip.write_all(bytes)?;
+            writeln!(sums, "{digest}  {path}")?;
+            listed.push(json!({ "path": path, "bytes": bytes.len(), "sha256": digest }));
+        }
+        let summary = &run.summary;
+        let gpu = figures.gpu.as_ref();
+        described.push(json!({
+            "model": plain(&summary.run.model),
+            "backend": summary.run.backend,
+            "begun": summary.repeat.as_ref().map(|repeat| &repeat.begun),
+            "prompts": summary.run.prompts,
+            "gpu_wh": summary.total,
+            "gpu_wh_per_1000_prompts": gpu.map(|gpu| gpu.figure.value),
+            "gpus": summary.measurement.devices.iter()
+                .filter(|device| device.kind == contract::summary::DeviceKind::Gpu)
+                .map(|device| plain(&device.name)).collect::<Vec<_>>(),
+            "files": listed,
+        }));
+    }
+    let class = class.map(|class| match class {
+        ModelClass::A => "A",
+        ModelClass::B => "B",
+        ModelClass::C => "C",
+    });
+    let manifest = json!({
+        "format": "aienergyscore submission",
+        "version": 1,
+        "made_by": format!("aienergyscore {}", env!("CARGO_PKG_VERSION")),
+        "task": "text_generation",
+        "class": class,
+        "runs": described,
+    });
+    for (name, text) in [(SUMS, sums), (MANIFEST, format!("{manifest:#}\n"))] {
+        zip.start_file(name, options)?;
+        zip.write_all(text.as_bytes())?;
+    }
+    Ok(zip.finish()?.into_inner())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Read as _};
+
+    use proptest::{collection::vec, prelude::*};
+    use zip::ZipArchive;
+
+    use super::{LogFile, Packed, pack};
+    use crate::{figures::Figures, testing::measured};
+
+    fn file(name: &str, bytes: &[u8]) -> LogFile {
+        LogFile { name: name.into(), bytes: bytes.into() }
+    }
+
+    fn archive(runs: &[Vec<LogFile>]) -> Vec<u8> {
+        let run = measured("1", 21.6);
+        let figures = Figures::of(&run);
+        let packed = runs.iter().map(|files| Packed { run: &run, figures: &figures, files });
+        pack(&packed.collect::<Vec<_>>(), None).unwrap()
+    }
+
+    fn text(zip: &[u8], name: &str) -> String {
+        let mut zip = ZipArchive::new(Cursor::new(zip)).unwrap();
+        let mut text = String::new();
+        zip.by_name(name).unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn every_log_is_in_it_with_its_digest() {
+        let one = vec![file("a.log", b"abc"), file("emissions/b.csv", b"")];
+        let zip = archive(std::slice::from_ref(&one));
+        assert_eq!(text(&zip, "a.log"), "abc");
+        insta::assert_snapshot!(text(&zip, "SHA256SUMS"), @r"
+        ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  a.log
+        e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  emissions/b.csv
+        ");
+        insta::assert_snapshot!(text(&zip, "MANIFEST.json"), @r#"
+        {
+          "format": "aienergyscore submission",
+          "version": 1,
+          "made_by": "aienergyscore 0.1.0",
+          "task": "text_generation",
+          "class": null,
+          "runs": [
+            {
+              "model": "openai/gpt-oss-20b",
+              "backend": "optimum",
+              "begun": "2026-11-24T01:05:16Z",
+              "prompts": 20,
+              "gpu_wh": 21.6,
+              "gpu_wh_per_1000_prompts": 1080.0,
+              "gpus": [
+                "NVIDIA H100 80GB HBM3"
+              ],
+              "files": [
+                {
+                  "path": "a.log",
+                  "bytes": 3,
+                  "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+                },
+                {
+                  "path": "emissions/b.csv",
+                  "bytes": 0,
+                  "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+                }
+              ]
+            }
+          ]
+        }
+        "#);
+        let two = archive(&[one.clone(), one]);
+        assert_eq!(text(&two, "run-02/a.log"), "abc");
+    }
+
+    proptest! {
+        #[test]
+        fn equal_logs_make_equal_bytes_and_come_out_as_they_went_in(bytes in vec(any::<u8>(), 0..2000)) {
+            let files = [vec![file("a", &bytes)]];
+            let zip = archive(&files);
+            prop_assert_eq!(&zip, &archive(&files));
+            let mut opened = ZipArchive::new(Cursor::new(&zip)).unwrap();
+            let mut out = vec![];
+            opened.by_name("a").unwrap().read_to_end(&mut out).unwrap();
+            prop_assert_eq!(out, bytes);
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Runs that may be submitted, and each thing that excludes one.
+
+use contract::{
+    Backend,
+    output::{COMPLETION, ENERGY_WH, LOG, RECORD, REPORT, SUMMARY},
+    summary::{DeviceKind, Status},
+};
+use reports::{CONFIG, energy_text};
+use serde_json::{Value, json};
+
+use super::{Evidence, Rule, between, judge};
+use crate::{
+    figures::Figures,
+    groups::groups,
+    read::tests::read,
+    record::{Broken, RunRecord, Runs},
+    submission::{ModelClass, evidence::LogFile},
+    testing::{measured, on_cpu, real},
+};
+
+/// A run that the rules admit.
+fn good() -> RunRecord {
+    let mut run = measured("1", 21.6);
+    (run.summary.run.prompts, run.summary.run.prompts_asked) = (1000, Some(1000));
+    run.summary.run.completion_tokens = Some(10_000);
+    run
+}
+
+/// The settings of a run that the rules admit, as its record and optimum-benchmark have them.
+fn scenario() -> Value {
+    json!({
+        "dataset_name": "EnergyStarAI/text_generation",
+        "dataset_split": "train",
+        "text_column_name": "text",
+        "truncation": true,
+        "reasoning": false,
+        "input_shapes": {"batch_size": 1},
+        "generate_kwargs": {
+            "min_new_tokens": 10,
+            "max_new_tokens": 10,
+            "do_sample": false,
+            "num_beams": 1,
+            "repetition_penalty": 1.0,
+        },
+    })
+}
+
+/// All that its run left, as it must be.
+fn evidence(run: &RunRecord) -> Evidence {
+    let file = |name: &str, text: String| LogFile { name: name.into(), bytes: text.into() };
+    let names = [COMPLETION, LOG, REPORT, SUMMARY];
+    let mut files: Vec<_> = names.map(|name| file(name, String::new())).into();
+    files.push(file(ENERGY_WH, energy_text(&run.summary) + "\n"));
+    let record = json!({"prompt_format": "plain text", "scenario": scenario()});
+    let told = [(RECORD, record), (CONFIG, json!({"scenario": scenario()})), (REPORT, json!({}))];
+    Evidence { files, remade: Ok(run.summary.clone()), told }
+}
+
+fn refused(run: &RunRecord, evidence: &Evidence, class: Option<ModelClass>) -> Vec<Rule> {
+    let found = judge(run, &Figures::of(run), evidence, class);
+    found.into_iter().map(|refusal| refusal.rule).collect()
+}
+
+#[test]
+fn a_run_by_the_rules_is_admitted() {
+    let run = good();
+    assert_eq!(judge(&run, &Figures::of(&run), &evidence(&run), None), []);
+}
+
+#[test]
+fn each_rule_excludes_what_it_says() {
+    type Edit = fn(&mut RunRecord);
+    let cases: [(Edit, &[Rule]); 20] = [
+        (|run| run.completion = None, &[Rule::Logs]),
+        (|run| run.summary.run.backend = Backend::Vllm, &[Rule::Task]),
+        (|run| run.summary.measurement.devices[0].status = Status::Estimated, &[Rule::Energy]),
+        (
+            |run| run.summary.measurement.devices[0].name = "NVIDIA A100-SXM4".into(),
+            &[Rule::Hardware],
+        ),
+        (|run| run.summary.measurement.devices[0].name = "GPU".into(), &[Rule::Hardware]),
+        (|run| run.details.gpus.as_mut().unwrap().value = 2, &[Rule::OneGpu]),
+        (
+            |run| run.summary.measurement.devices[0].name = "NVIDIA H100, NVIDIA H100".into(),
+            &[Rule::OneGpu],
+        ),
+        (|run| run.summary.run.prompts_failed = 1, &[Rule::Dataset]),
+        (|run| run.summary.run.prompts_asked = Some(1001), &[Rule::Dataset]),
+        (|run| run.details.dataset = None, &[Rule::Dataset]),
+        (|run| run.details.dataset.as_mut().unwrap().value = "/data/p".into(), &[Rule::Dataset]),
+        (
+            |run| run.details.dtype.as_mut().unwrap().value = "torch.float32".into(),
+            &[Rule::Precision],
+        ),
+        (|run| run.details.dtype.as_mut().unwrap().value = "torch.float16".into(), &[]),
+        (|run| run.details.dtype.as_mut().unwrap().value = "auto".into(), &[Rule::Precision]),
+        (|run| run.details.dtype = None, &[Rule::Precision]),
+        (|run| run.summary.run.completion_tokens = Some(3000), &[Rule::Length]),
+        (|run| run.summary.run.completion_tokens = None, &[Rule::Length]),
+        (|run| run.summary.run.prompts_cut = Some(1), &[Rule::Truncation]),
+        (|run| run.summary.run.prompts_cut = None, &[Rule::Truncation]),
+        (
+            |run| run.summary.total = None,
+            // What the host's meter saw is not in the benchmark's logs.
+            &[Rule::Energy],
+        ),
+    ];
+    for (index, (edit, rules)) in cases.into_iter().enumerate() {
+        let mut run = good();
+        edit(&mut run);
+        assert_eq!(refused(&run, &evidence(&run), None), rules, "case {index}");
+    }
+    let mut few = good();
+    (few.summary.run.prompts, few.summary.run.prompts_asked) = (20, Some(20));
+    few.summary.run.completion_tokens = Some(200);
+    assert_eq!(refused(&few, &evidence(&few), None), [Rule::Dataset]);
+    let mut several = good();
+    several.details.gpus.as_mut().unwrap().value = 8;
+    for (class, rules) in [
+        (ModelClass::A, &[Rule::OneGpu][..]),
+        (ModelClass::B, &[Rule::OneGpu]),
+        (ModelClass::C, &[]),
+    ] {
+        assert_eq!(refused(&several, &evidence(&several), Some(class)), rules);
+    }
+}
+
+#[test]
+fn a_run_on_a_processor_is_refused_for_every_reason_at_once() {
+    let mut run = on_cpu("2");
+    run.summary.run.completion_tokens = Some(60);
+    let mut evidence = evidence(&run);
+    let config = json!({
+        "min_new_tokens": 3, "max_new_tokens": 10, "sampling": "sampled: temperature 1",
+        "prompt_format": "chat template",
+    });
+    evidence.told =
+        [(RECORD, Value::Null), (CONFIG, Value::Null), (REPORT, json!({"config": config}))];
+    let found = [Rule::Task, Rule::Energy, Rule::Dataset, Rule::Dataset, Rule::Precision];
+    let settings = [Rule::Length, Rule::Sampling, Rule::Template, Rule::Length];
+    assert_eq!(refused(&run, &evidence, None), [&found[..], &settings].concat());
+}
+
+/// Every setting of the task, another value of it, and the rule that this is against.
+const OTHERS: [(&str, &str, Rule); 10] = [
+    ("dataset_split", "\"test\"", Rule::Dataset),
+    ("text_column_name", "\"prompt\"", Rule::Dataset),
+    ("input_shapes.batch_size", "8", Rule::Batch),
+    ("generate_kwargs.min_new_tokens", "1", Rule::Length),
+    ("generate_kwargs.max_new_tokens", "3", Rule::Length),
+    ("generate_kwargs.do_sample", "true", Rule::Sampling),
+    ("generate_kwargs.num_beams", "4", Rule::Sampling),
+    ("generate_kwargs.repetition_penalty", "1.2", Rule::Sampling),
+    ("reasoning", "true", Rule::Template),
+    ("truncation", "false", Rule::Truncation),
+];
+
+#[test]
+fn a_setting_is_the_tasks_wherever_it_is_told_and_told_somewhere() {
+    let run = good();
+    for (key, other, rule) in OTHERS {
+        let pointer = format!("/scenario/{}", key.replace('.', "/"));
+        let with = |values: [Option<&str>; 2]| {
+            let mut evidence = evidence(&run);
+            for ((_, file), value) in evidence.told.iter_mut().zip(values) {
+                let value = value.map(|value| serde_json::from_str(value).unwrap());
+                *file.pointer_mut(&pointer).unwrap() = value.unwrap_or_default();
+            }
+            let found = judge(&run, &Figures::of(&run), &evidence, None);
+            found.into_iter().map(|refusal| (refusal.rule, refusal.why)).collect::<Vec<_>>()
+        };
+        let original = scenario().pointer(&pointer[9..]).unwrap().to_string();
+        let task = Some(original.as_str());
+        for (values, file) in [
+            ([Some(other), task], "run_record.json"),
+            ([task, Some(other)], "benchmark_config.json"),
+        ] {
+            let [(found, why)] = &with(values)[..] else { panic!("{key} in {file}") };
+            assert_eq!(*found, rule, "{why}");
+            let said = format!("`scenario.{key}` was {other} (`{file}`)");
+            assert!(why.starts_with(&said), "{why}");
+        }
+        assert_eq!(with([task, None]), []);
+        assert_eq!(with([None, task]), []);
+        let [(found, why)] = &with([None, None])[..] else { panic!("{key} is told nowhere") };
+        assert_eq!(*found, rule, "{why}");
+        assert!(why.contains(&format!("do not tell `scenario.{key}`")), "{why}");
+    }
+}
+
+#[test]
+fn the_model_gets_the_datasets_own_texts() {
+    let run = good();
+    let why = |edit: fn(&mut Value)| {
+        let mut evidence = evidence(&run);
+        edit(&mut evidence.told[0].1);
+        let found = judge(&run, &Figures::of(&run), &evidence, None);
+        found
+            .into_iter()
+            .map(|refusal| format!("{}: {}", refusal.rule, refusal.why))
+            .collect::<Vec<_>>()
+    };
+    insta::assert_debug_snapshot!(
+        [
+            why(|record| record["scenario"]["prompt_prefix"] = json!("/think")),
+            why(|record| record["prompt_format"] = json!("chat template, reasoning_effort=low")),
+            why(|record| record["prompt_format"] = Value::Null),
+            why(|record| *record = Value::Null),
+            why(|record| record["scenario"]["prompt_prefix"] = json!("")),
+        ],
+        @r#"
+    [
+        [
+            "template: `/think` stood before every prompt; leave `scenario.prompt_prefix` out",
+        ],
+        [
+            "template: the model got its prompts by way of its chat template, reasoning_effort=low, and the task's are plain text; leave `scenario.reasoning` out",
+        ],
+        [
+            "template: the logs do not tell how the model got its prompts; run again with `aienergyscore run`, whose logs tell it",
+        ],
+        [
+            "template: the logs do not tell whether `scenario.prompt_prefix` was set; run again with `aienergyscore run`, whose logs tell it",
+        ],
+        [],
+    ]
+    "#
+    );
+}
+
+#[test]
+fn logs_of_a_stack_alone_leave_settings_out() {
+    let settings = [Rule::Length, Rule::Sampling, Rule::Template, Rule::Truncation];
+    for (name, untold) in [
+        // Its configuration has the length, and the answers have it.
+        ("optimum_cpu", &settings[1..]),
+        ("ai_energy_benchmarks_cpu", &settings[..]),
+    ] {
+        let folder = real(name);
+        let run = read(folder.path()).unwrap();
+        let rules = refused(&run, &Evidence::read(&run.open().unwrap()).unwrap(), None);
+        let found: Vec<_> = settings.into_iter().filter(|rule| rules.contains(rule)).collect();
+        assert_eq!(found, untold, "{name}");
+    }
+}
+
+#[test]
+fn outputs_that_were_edited_are_found_out() {
+    let run = good();
+    let mut less = run.clone();
+    less.summary.total = Some(20.0);
+    assert_eq!(refused(&less, &evidence(&run), None), [Rule::Unaltered, Rule::Unaltered]);
+    let mut named = run.clone();
+    named.summary.measurement.devices[0].name = "NVIDIA H100 SXM".into();
+    assert_eq!(refused(&named, &evidence(&run), None), [Rule::Unaltered]);
+    let mut faster = run.clone();
+    faster.summary.run.seconds = Some(1.0);
+    assert_eq!(refused(&faster, &evidence(&run), None), [Rule::Unaltered]);
+    // What the host adds is no edit.
+    let mut completed = run.clone();
+    completed.summary.notes.push("of the host".into());
+    completed.summary.repeat = None;
+    assert_eq!(refused(&completed, &evidence(&run), None), []);
+
+    let mut gone = evidence(&run);
+    gone.remade = Err("it is empty".into());
+    assert_eq!(refused(&run, &gone, None), [Rule::Unaltered]);
+    let mut text = evidence(&run);
+    text.files.last_mut().unwrap().bytes = b"1.5\n".into();
+    assert_eq!(refused(&run, &text, None), [Rule::Unaltered]);
+    let mut incomplete = evidence(&run);
+    incomplete.files.retain(|file| file.name != LOG);
+    assert_eq!(refused(&run, &incomplete, None), [Rule::Logs]);
+}
+
+#[test]
+fn runs_of_one_archive_are_whole_and_of_the_same() {
+    let mut other = good();
+    other.summary.run.model = "org/other".into();
+    let broken = Broken { folder: "results/3".into(), reason: "it is empty".into() };
+    let all = Runs { runs: vec![good(), good(), other], broken: vec![broken] };
+    let figures: Vec<_> = all.runs.iter().map(Figures::of).collect();
+    let found = between(&all, &groups(&all, &figures));
+    let rules: Vec<_> = found.iter().map(|refusal| refusal.rule).collect();
+    assert_eq!(rules, [Rule::Logs, Rule::OneModel]);
+    assert_eq!(figures[0].gpu.as_ref().unwrap().kind, DeviceKind::Gpu);
+}

@@ -1,0 +1,4 @@
+//! Commands beside `run` and `verify`.
+
+pub mod cache;
+pub mod cache_trust;

@@ -1,0 +1,32 @@
+//! `aienergyscore cache trust`: accepts the symlink that the Hub cache is.
+
+use anyhow::{Context as _, bail};
+use host::{exit::Exit, machine::Host, output::terminal, paths::results_folder::results_folder};
+use hub::{HubCache, boundary::Boundary};
+use untrusted::escape;
+
+/// Remembers where the Hub cache leads, so that runs follow it from now on.
+///
+/// # Errors
+/// When it leads to no folder, or the record cannot be kept.
+pub fn run() -> anyhow::Result<Exit> {
+    let host = Host::read()?;
+    let cache = HubCache::locate(&host)?;
+    let boundary = Boundary::of(&results_folder(None, &host)?, &cache, &host);
+    boundary.check_turns(&cache)?;
+    let trust = boundary.known();
+    let hub = escape(cache.hub.as_str());
+    let Some((trust, target)) = trust.and_then(|trust| Some((trust, trust.target().transpose()?)))
+    else {
+        terminal::say(format_args!("`{hub}` is not a symlink that needs to be trusted"));
+        return Ok(Exit::Success);
+    };
+    let target = target?;
+    let shown = escape(&target.to_string_lossy());
+    if !target.is_dir() {
+        bail!("`{hub}` leads to `{shown}`, which is not a folder");
+    }
+    trust.remember().with_context(|| format!("remembering where `{hub}` leads"))?;
+    terminal::say(format_args!("trusted: `{hub}` leads to `{shown}`"));
+    Ok(Exit::Success)
+}

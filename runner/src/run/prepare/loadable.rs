@@ -1,0 +1,130 @@
+//! Whether the model and the dataset of a run can be loaded, before it starts.
+
+use std::{borrow::Cow, path::Path};
+
+use anyhow::bail;
+use contract::{
+    Backend,
+    argument::{self, DATASET, DEFAULT_CONFIG, MODEL},
+    task,
+};
+use hub::{
+    loading::{Keywords, Local, Remedy, Verdict, dataset, native_file, transformers},
+    readiness::{self, Readiness, Wanted},
+};
+use plan::local_input::{Found, Kind, LocalInput};
+use untrusted::escape;
+
+use crate::run::Planned;
+
+/// Looks at the model and dataset of a run: at those that are named by a path, and without a network
+/// at those of the cache. The answers are warnings.
+///
+/// # Errors
+/// When the run would fail for want of one.
+pub(crate) fn check(planned: &Planned) -> anyhow::Result<Vec<String>> {
+    let Planned { options, detected, plan, .. } = planned;
+    let (backend, contained) = (plan.backend.value, detected.engine.has_containers());
+    let keywords = Keywords::of(&options.args);
+    let mut warnings = Vec::new();
+    for kind in [Kind::Model, Kind::Dataset] {
+        let local = options.inputs.local.iter().find(|input| input.kind == kind);
+        let (named, readiness) = if let Some(input) = local {
+            let verdict = named_by_path(input, backend, &keywords, contained);
+            let of_user = |kind| {
+                let helps = matches!(kind, Remedy::Download | Remedy::Replace);
+                helps.then(|| "name a complete copy".to_owned())
+            };
+            (options.args[input.argument].clone(), Readiness::of(verdict, of_user))
+        } else if options.offline && backend.needs_hub_cache() {
+            let Some((named, value)) = wanted(&options.args, kind, backend) else { continue };
+            let hub = options.cache.hub.as_path();
+            let readiness = match kind {
+                Kind::Model => {
+                    let (id, file) = match value.split_once(':') {
+                        Some((id, file)) if backend == Backend::Native => (id, Some(file)),
+                        _ => (&*value, None),
+                    };
+                    let keywords = &keywords;
+                    readiness::model(hub, Wanted { id, file, backend, keywords, contained })
+                }
+                Kind::Dataset => {
+                    let made = options.cache.home.as_path().join("datasets");
+                    readiness::dataset(hub, &made, &value, backend, contained)
+                }
+            };
+            (named, readiness)
+        } else {
+            continue;
+        };
+        let named = escape(&named);
+        match readiness {
+            Readiness::Ready(told) => {
+                warnings.extend(told.iter().map(|warning| format!("`{named}`: {warning}")));
+            }
+            Readiness::Lacking(why) if local.is_some() => {
+                bail!("`{named}` cannot be loaded: {why}")
+            }
+            Readiness::Lacking(why) => {
+                bail!("`{named}` cannot be loaded without a network: {why}")
+            }
+        }
+    }
+    Ok(warnings)
+}
+
+/// Judges what the user has named by its path.
+fn named_by_path(
+    input: &LocalInput,
+    backend: Backend,
+    keywords: &Keywords,
+    contained: bool,
+) -> Verdict {
+    let LocalInput { kind, argument: _, path, found } = input;
+    let Some(Found { is_folder, mount, below, .. }) = found else { return Ok(vec![]) };
+    let path = path.as_path();
+    if !is_folder {
+        let folder = Local::new(path.parent().unwrap_or(Path::new("/")), None);
+        let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        return match kind {
+            Kind::Model => native_file(&folder, &name),
+            Kind::Dataset => dataset::one_file(&folder, &name),
+        };
+    }
+    // The links of a snapshot lead to blobs beside it, wherever the container has them.
+    if !below.is_empty() {
+        return readiness::named_by_path(mount.as_path(), below, contained, |files| match kind {
+            Kind::Model => transformers(files, keywords),
+            Kind::Dataset => dataset::folder(files, backend, false),
+        });
+    }
+    let files = Local::new(path, contained.then_some(mount.as_path()));
+    match kind {
+        Kind::Model => transformers(&files, keywords),
+        Kind::Dataset => dataset::folder(&files, backend, false),
+    }
+}
+
+/// What a run takes from the cache: the argument as it is shown, and its value.
+fn wanted<'a>(args: &'a [String], kind: Kind, backend: Backend) -> Option<(String, Cow<'a, str>)> {
+    let model = value(args, MODEL)?;
+    match kind {
+        Kind::Model => Some((format!("{MODEL}={model}"), model)),
+        Kind::Dataset => {
+            let default = || {
+                let stack = backend != Backend::Native;
+                stack.then(|| task::dataset(DEFAULT_CONFIG)).flatten().map(Cow::from)
+            };
+            let dataset = value(args, DATASET).or_else(default)?;
+            Some((format!("{DATASET}={dataset}"), dataset))
+        }
+    }
+}
+
+/// What the last argument with this key says.
+fn value<'a>(args: &'a [String], key: &str) -> Option<Cow<'a, str>> {
+    args.iter().rev().find_map(|arg| {
+        let (name, value) = argument::split(arg)?;
+        (name == key && !value.is_empty()).then_some(value)
+    })
+}

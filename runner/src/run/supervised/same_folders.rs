@@ -1,0 +1,142 @@
+//! Whether the container sees the folders that are meant: its entrypoint compares them with a list
+//! before it starts anything.
+
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
+
+use anyhow::Context as _;
+use contract::folders::{Answer, KERNEL, LONGEST, MOST_SAMPLES, Sample, Told, ToldMount};
+use engine::Engine;
+use host::paths::host_path::HostPath;
+use plan::run_plan::{Cover, InputBy, RunPlan};
+use reports::Folder;
+use untrusted::{Dir, Found, Kind};
+
+/// Folders in one another that are looked into for files to compare.
+const DEEPEST: usize = 4;
+
+/// A list of the mounts that a container gets. It goes with this value.
+#[derive(Debug)]
+pub(crate) struct List<'a> {
+    results: &'a Folder,
+    name: &'a str,
+    plan: &'a RunPlan,
+}
+
+impl<'a> List<'a> {
+    /// Writes the list of a run into its results folder.
+    ///
+    /// # Errors
+    /// When a mount is gone, or the folder is full.
+    pub(crate) fn write(
+        results: &'a Folder,
+        engine: &Engine,
+        plan: &'a RunPlan,
+    ) -> anyhow::Result<Option<Self>> {
+        let supervision = plan.supervision.as_ref().filter(|_| engine.has_containers());
+        let Some(name) = supervision.and_then(|supervision| supervision.folders.as_deref()) else {
+            return Ok(None);
+        };
+        let mounts = mounts(plan).filter(|(_, target)| *target != contract::path::RESULTS);
+        let mounts = mounts.map(|(source, target)| told(source, target, &plan.covers));
+        let kernel = fs::read_to_string(KERNEL).ok();
+        let told = Told { kernel, mounts: mounts.collect::<anyhow::Result<_>>()? };
+        let text = serde_json::to_vec(&told)?;
+        let writing = || format!("writing the list of mounts `{}`", results.shown(name));
+        results.dir().write_new(name, &text).with_context(writing)?;
+        Ok(Some(Self { results, name, plan }))
+    }
+
+    /// The folders that are others in the container, if it said so; the results folder if it did not
+    /// find the list.
+    pub(crate) fn different(&self) -> Vec<&HostPath> {
+        let answer = self.results.dir().read(self.name, LONGEST).ok();
+        let answer = answer.and_then(|text| serde_json::from_slice::<Answer>(&text).ok());
+        let results = vec![contract::path::RESULTS.to_owned()];
+        let targets = answer.map_or(results, |answer| answer.different);
+        mounts(self.plan)
+            .filter(|(_, target)| targets.iter().any(|other| other == target))
+            .map(|(source, _)| source)
+            .collect()
+    }
+}
+
+impl Drop for List<'_> {
+    fn drop(&mut self) {
+        // The entrypoint has deleted it, as a rule; what stays goes with a later run.
+        let _ = self.results.dir().remove(self.name);
+    }
+}
+
+/// What is mounted, and where.
+fn mounts(plan: &RunPlan) -> impl Iterator<Item = (&HostPath, &str)> {
+    let own = plan.mounts.iter().map(|mount| (&mount.source, mount.target));
+    let inputs = plan.inputs.iter().filter(|input| input.by == InputBy::OwnMount);
+    own.chain(inputs.map(|input| (&input.source, input.target.as_str())))
+}
+
+fn told(source: &HostPath, target: &str, covers: &[Cover]) -> anyhow::Result<ToldMount> {
+    let path = source.as_path();
+    let data = fs::metadata(path).with_context(|| format!("looking at `{source}`"))?;
+    let samples = if data.is_dir() {
+        let is_covered = |below: &str| {
+            let at = format!("{target}/{below}");
+            covers.iter().any(|cover| cover.target == at)
+        };
+        samples(path, is_covered)
+    } else {
+        vec![Sample { path: String::new(), file: Some((data.len(), data.mtime())) }]
+    };
+    let target = target.to_owned();
+    Ok(ToldMount { target, device: data.dev(), inode: data.ino(), samples })
+}
+
+/// Some of what is in a folder, files that are not `covered` before all.
+fn samples(folder: &Path, is_covered: impl Fn(&str) -> bool) -> Vec<Sample> {
+    let (mut files, mut folders) = (vec![], vec![]);
+    // What is closed to the user proves nothing.
+    if let Ok(dir) = Dir::open(folder) {
+        dir.walk(DEEPEST, |found| {
+            let Found::Entry { path, stamp } = found else { return false };
+            let Some(path) = path.to_str().filter(|path| !is_covered(path)) else { return false };
+            let path = path.to_owned();
+            match stamp.kind {
+                Kind::File if files.len() < MOST_SAMPLES => {
+                    files.push(Sample { path, file: Some((stamp.size, stamp.modified.0)) });
+                }
+                Kind::Folder if folders.len() < MOST_SAMPLES => {
+                    folders.push(Sample { path, file: None });
+                }
+                _ => {}
+            }
+            files.len() < MOST_SAMPLES
+        });
+    }
+    if files.is_empty() { folders } else { files }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::samples;
+
+    #[test]
+    fn samples_are_files_that_the_container_may_see() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("hub/models--a/blobs")).unwrap();
+        let names = || {
+            let samples = samples(folder.path(), |path| path == "token");
+            samples.into_iter().map(|sample| sample.path).collect::<Vec<_>>()
+        };
+        assert_eq!(names(), ["hub", "hub/models--a", "hub/models--a/blobs"]);
+        fs::write(at("token"), "hf_x").unwrap();
+        fs::write(at("hub/models--a/blobs/0a"), "weights").unwrap();
+        assert_eq!(names(), ["hub/models--a/blobs/0a"]);
+        for number in 0..100 {
+            fs::write(at(&format!("hub/{number}")), "").unwrap();
+        }
+        assert_eq!(names().len(), 16);
+        assert!(samples(&at("none"), |_| false).is_empty());
+    }
+}

@@ -1,0 +1,120 @@
+//! What `verify` looks at, and what it finds. A finding is data; an error is a check that broke.
+
+mod cache;
+mod finding;
+mod folder;
+mod image;
+mod leftovers;
+mod meter;
+mod probe;
+mod token;
+
+use contract::Backend;
+use engine::{self, Detected};
+use host::{gpus::Devices, machine::Host};
+use ownership::folders::{Need, repos_out_of_sight};
+use plan::{
+    options::{Request, Settings},
+    run_plan::RunPlan,
+};
+
+pub use finding::{Finding, Severity, exit, render};
+
+/// Checks everything that the request would need, as the user who asks. Missing folders are made,
+/// as a run makes them. `inputs` is the digest that the image must have been built from, if that
+/// matters; with `deep` every byte of the cache is looked at.
+///
+/// # Errors
+/// When the request makes no sense, or a check itself breaks.
+pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Result<Vec<Finding>> {
+    let host = Host::read()?;
+    let options = Settings::read(request, &host)?;
+    let mut findings = vec![user(&host)];
+    let results = &options.results;
+    findings.push(folder::check("results", "results folder", results, &host, Need::Write));
+    let needs_cache = options.backend.is_none_or(Backend::needs_hub_cache);
+    if let Err(refused) = options.check_cache(&host) {
+        findings.push(Finding::error("cache", options.cache.hub.as_str(), refused.to_string()));
+        return Ok(findings);
+    }
+    if needs_cache {
+        for (what, path) in options.cache.folders() {
+            findings.push(folder::check("cache", what, path, &host, Need::WriteOrWarn));
+        }
+    }
+    let folders_serve = findings.iter().all(|finding| finding.severity != Severity::Error);
+    if needs_cache && folders_serve {
+        findings.extend(cache::check(&host, &options.cache, deep)?);
+    }
+    let token = options.token.iter();
+    let token: Vec<_> = token.flat_map(|source| token::check(source, &host)).collect();
+    let is_token = token.iter().all(|finding| finding.severity != Severity::Error);
+    let options = Settings { token: options.token.filter(|_| is_token), ..options };
+    findings.extend(token);
+    let run = options.resolve(&host)?;
+    let options = &run.settings;
+    let key = options.server.as_ref().and_then(|server| server.key.as_ref());
+    findings.extend(key.map(|source| token::check_key(source, &host)));
+
+    let Detected { engine, why, warning } = match engine::detect(&options.wanted(), &host) {
+        Ok(detected) => detected,
+        Err(error) => {
+            let asked = options.engine.name();
+            findings.push(Finding::error("engine", asked, format!("{error:#}")));
+            return Ok(findings);
+        }
+    };
+    findings.push(match warning {
+        None => Finding::ok("engine", engine.mode.engine(), why),
+        Some(warning) => Finding::warning("engine", engine.mode.engine(), warning),
+    });
+    let plan = match RunPlan::new(&run, &host, &engine) {
+        Ok(plan) => plan,
+        Err(usage) => {
+            findings.push(Finding::error("plan", engine.mode.engine(), usage.to_string()));
+            return Ok(findings);
+        }
+    };
+    if engine.has_containers()
+        && plan.backend.value.needs_hub_cache()
+        && let Some(text) = repos_out_of_sight(&options.cache)
+    {
+        findings.push(Finding::warning("cache", options.cache.hub.as_str(), text));
+    }
+    let warnings = plan.warnings.iter();
+    findings.extend(
+        warnings.map(|warning| Finding::warning("plan", engine.mode.engine(), warning.clone())),
+    );
+    let notes = plan.notes.iter();
+    findings.extend(notes.map(|note| Finding::ok("plan", engine.mode.engine(), note.clone())));
+    findings.push(gpus(&plan, &host));
+    findings.extend(meter::check(options, &plan, &engine, &host));
+    findings.extend(image::check(&engine, &plan, inputs));
+    findings.extend(leftovers::check(&engine, &host));
+    if folders_serve {
+        findings.push(probe::check(&run, &host, &engine)?);
+    } else {
+        let text = "left out: a folder above does not serve".to_owned();
+        findings.push(Finding::warning("probe", "mounts", text));
+    }
+    Ok(findings)
+}
+
+fn user(host: &Host) -> Finding {
+    let who = format!("uid {}, gid {}", host.uid, host.gid);
+    if host.uid == 0 {
+        let text = "the benchmark and its files will be root's; work as an unprivileged user";
+        return Finding::warning("user", who, text.to_owned());
+    }
+    Finding::ok("user", who, "containers run as this user".to_owned())
+}
+
+fn gpus(plan: &RunPlan, host: &Host) -> Finding {
+    let subject = format!("{} NVIDIA GPU(s)", host.nvidia_gpus);
+    let reason = plan.gpus.reason.clone();
+    let unused = plan.backend.value.uses_gpus() && plan.gpus.value == Devices::None;
+    if host.has_gpus() && unused {
+        return Finding::warning("gpus", subject, reason);
+    }
+    Finding::ok("gpus", subject, reason)
+}

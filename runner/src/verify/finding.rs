@@ -1,0 +1,99 @@
+//! A finding, and how findings are shown.
+
+pub use host::output::severity::Severity;
+use host::{exit::Exit, output::json_text::json_text};
+use serde::Serialize;
+use serde_json::json;
+use untrusted::escape;
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Which check found it.
+    pub check: &'static str,
+    /// What was looked at.
+    pub subject: String,
+    /// What was seen, and what to do about it.
+    pub text: String,
+}
+
+impl Finding {
+    /// All is well.
+    pub fn ok(check: &'static str, subject: impl Into<String>, text: String) -> Self {
+        Self { severity: Severity::Ok, check, subject: subject.into(), text }
+    }
+
+    /// It is so.
+    pub fn note(check: &'static str, subject: impl Into<String>, text: String) -> Self {
+        Self { severity: Severity::Note, check, subject: subject.into(), text }
+    }
+
+    /// It could be better.
+    pub fn warning(check: &'static str, subject: impl Into<String>, text: String) -> Self {
+        Self { severity: Severity::Warning, check, subject: subject.into(), text }
+    }
+
+    /// It must be better.
+    pub fn error(check: &'static str, subject: impl Into<String>, text: String) -> Self {
+        Self { severity: Severity::Error, check, subject: subject.into(), text }
+    }
+}
+
+/// The findings as lines, or as one JSON object.
+pub fn render(findings: &[Finding], as_json: bool) -> String {
+    let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    if as_json {
+        let value = json!({ "errors": errors, "warnings": warnings, "findings": findings });
+        return json_text(&value);
+    }
+    let lines = findings.iter().map(|Finding { severity, check, subject, text }| {
+        let (subject, text) = (escape(subject), escape(text));
+        format!("{severity:<8}{check:<9}{subject}: {text}\n")
+    });
+    lines.chain([format!("{errors} error(s), {warnings} warning(s)\n")]).collect()
+}
+
+/// What the findings mean to a script.
+pub fn exit(findings: &[Finding]) -> Exit {
+    let bad = findings.iter().any(|finding| finding.severity == Severity::Error);
+    if bad { Exit::Failed } else { Exit::Success }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Exit, Finding, exit, render};
+
+    #[test]
+    fn an_error_fails_and_a_warning_does_not() {
+        let ok = Finding::ok("user", "uid 1", "fine".into());
+        let warning = Finding::warning("gpus", "2", "unused".into());
+        let error = Finding::error("token", "/t", "open to others".into());
+        assert_eq!(exit(&[ok.clone(), warning.clone()]), Exit::Success);
+        let all = [ok, warning, error];
+        assert_eq!(exit(&all), Exit::Failed);
+        insta::assert_snapshot!(render(&all, false), @r"
+        ok      user     uid 1: fine
+        warning gpus     2: unused
+        error   token    /t: open to others
+        1 error(s), 1 warning(s)
+        ");
+        let json: serde_json::Value = serde_json::from_str(&render(&all, true)).unwrap();
+        assert_eq!(json["errors"], 1);
+        assert_eq!(json["findings"][2]["severity"], "error");
+    }
+
+    #[test]
+    fn a_finding_is_one_line_whatever_a_path_holds() {
+        let odd =
+            Finding::warning("cache", "/a\nb \u{fc}\u{1b}", "`/a\nb\u{202e}` is closed".into());
+        insta::assert_snapshot!(render(std::slice::from_ref(&odd), false), @r"
+        warning cache    /a\nb ü\u{1b}: `/a\nb\u{202e}` is closed
+        0 error(s), 1 warning(s)
+        ");
+        let json: serde_json::Value = serde_json::from_str(&render(&[odd], true)).unwrap();
+        assert_eq!(json["findings"][0]["subject"], "/a\nb \u{fc}\u{1b}");
+    }
+}
