@@ -61,6 +61,16 @@ fn every_guide_is_in_the_table_of_helpers() {
     }
 }
 
+#[test]
+fn map_of_contributors_has_every_crate_of_the_runner() {
+    let map = std::fs::read_to_string(super::workspace().join("CONTRIBUTING.md")).unwrap();
+    let crates = std::fs::read_dir(super::workspace().join("runner/crates")).unwrap();
+    for entry in crates {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(map.contains(&format!("\nrunner/crates/{name} ")), "{name}");
+    }
+}
+
 /// Text outside of fences and snippets, without the index of messages, which quotes them.
 fn written_lines(page: &str) -> String {
     let mut is_generated = false;
