@@ -59,26 +59,36 @@ fn passed_over_for_podman() {
     assert!(engine.contains("permission denied at the socket"), "{said}");
 }
 
-#[test]
-#[ignore = "needs Docker's client"]
-fn down() {
+/// The same on a machine whose Docker answers nothing but this complaint.
+fn complaining(complaint: &str) -> Fake {
     let mut fake = with_result();
-    fake.sandbox.set("PATH", "/usr/local/bin:/usr/bin:/bin");
-    let socket = format!("unix://{}", fake.sandbox.folder("docker.sock").display());
-    fake.sandbox.set("DOCKER_HOST", socket);
+    fake.sandbox = sandbox_with(&fake.docker, &format!("*) echo '{complaint}' >&2; exit 1 ;;"));
+    fake.result("benchmark_report.json", "precious");
+    fake
+}
+
+#[test]
+fn down() {
+    let fake = complaining(
+        "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon \
+         running?",
+    );
     assert_snapshot!(fake.run(&["--engine", "docker"]), @r#"
     exit code 1, in time
-    error: `docker info` failed (exit code 1): Cannot connect to the Docker daemon at unix://ROOT/docker.sock. Is the docker daemon running?; is the daemon running, and are you in the group that may use it?
+    error: `docker info` failed (exit code 1): Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?; is the daemon running, and are you in the group that may use it?
     kept: benchmark_report.json
     containers: none
     "#);
 }
 
 #[test]
-#[ignore = "needs root, to be somebody whom Docker's socket is closed to, and Docker"]
 fn closed() {
-    let mut fake = with_result().of_ada();
-    fake.sandbox.set("PATH", "/usr/local/bin:/usr/bin:/bin");
+    let fake = complaining(
+        "permission denied while trying to connect to the Docker daemon socket at \
+         unix:///var/run/docker.sock: Get \
+         \"http://%2Fvar%2Frun%2Fdocker.sock/v1.50/info\": dial unix /var/run/docker.sock: \
+         connect: permission denied",
+    );
     assert_snapshot!(fake.run(&["--engine", "docker"]), @r#"
     exit code 1, in time
     error: `docker info` failed (exit code 1): permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.50/info": dial unix /var/run/docker.sock: connect: permission denied; is the daemon running, and are you in the group that may use it?

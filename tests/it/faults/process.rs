@@ -14,11 +14,10 @@ use std::{
 use insta::assert_snapshot;
 use rustix::process::{Pid, Signal, getuid, kill_process};
 
-use super::{Fake, IN_TIME, Run, SmallDisk, killed::reaper, start};
+use super::{Fake, IN_TIME, SmallDisk, killed::reaper};
 use crate::{
-    ada::{Ada, docker},
     fake_runs::{GOOD, sandbox_with},
-    harness::{HANGS, smoke},
+    harness::HANGS,
     waiting::holds_within,
 };
 
@@ -206,42 +205,19 @@ fn a_full_disk_for_temporary_files() {
 }
 
 #[test]
-#[ignore = "needs Docker and `cargo xtask smoke` once before"]
 fn everything_that_looks_after_a_container_is_killed() {
-    let ada = Ada::with(&[smoke::GGUF]);
-    let mut run = start(&ada, &[smoke::MODEL, "-n", "1000"]);
-    let log = ada.results().join("benchmark.log");
-    run.until("a prompt", || fs::read_to_string(&log).is_ok_and(|log| log.contains("tokens/s")));
-    let container = ada.containers().remove(0);
+    // The container's program removes the list of mounts when it has read it.
+    let fake = Fake::new(&format!("rm \"$RESULTS\"/.aienergyscore-new-*\n{ENDLESS}"));
+    let mut run = fake.start(&[]);
+    let log = fake.results().join("benchmark.log");
+    run.until("the benchmark", || log.exists());
+    let container = fake.containers().remove(0);
     let kill = |pid| kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
     kill(reaper(&container));
     run.signal(Signal::KILL);
-    // The client goes on; its input is at its end, which ends the benchmark.
-    let left = run.left(|| ada.containers()).replace(&container, "CONTAINER");
-    assert_snapshot!(left, @r#"
+    assert_snapshot!(fake.left(run).replace(&container, "CONTAINER"), @r#"
     exit code signal: 9 (SIGKILL), in time
     kept: benchmark.log
     containers: CONTAINER
-    "#);
-    docker(&["wait", &container]);
-
-    let offer = || {
-        let run: Run = start(&ada, &[smoke::MODEL, "-n", "1"]);
-        run.left(|| ada.containers()).replace(&container, "CONTAINER")
-    };
-    assert_snapshot!(offer(), @r#"
-    exit code 0, in time
-    earlier results: moved to RESULTS/previous/TIME
-    warning: 1 container(s) left behind by a run that is gone; remove with `docker rm --force aienergyscore-RUN`
-    kept: GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, RUN_COMPLETE.json, benchmark.log, benchmark_report.json, host_meter.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log
-    containers: CONTAINER
-    "#);
-    // What is offered does it.
-    docker(&["rm", "--force", &container]);
-    assert_snapshot!(offer(), @r#"
-    exit code 0, in time
-    earlier results: moved to RESULTS/previous/TIME
-    kept: GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, RUN_COMPLETE.json, benchmark.log, benchmark_report.json, host_meter.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log, previous/TIME/GPU_ENERGY_SUMMARY.json, previous/TIME/GPU_ENERGY_WH.txt, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log, previous/TIME/benchmark_report.json, previous/TIME/host_meter.json
-    containers: none
     "#);
 }
