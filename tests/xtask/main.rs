@@ -1,8 +1,8 @@
 //! Tests of `cargo xtask` as a contributor runs it. Those that need an engine are ignored with the
 //! reason, and run with `-- --include-ignored`.
 
+mod built_images;
 mod docs;
-mod images;
 #[path = "../it/machine.rs"]
 #[allow(dead_code, reason = "most of it serves the tests of `aienergyscore`")]
 mod machine;

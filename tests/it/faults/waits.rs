@@ -137,21 +137,25 @@ fn a_client_that_does_not_return() {
     ");
 }
 
-#[test]
-#[ignore = "takes more than a minute"]
-fn an_engine_that_hangs_while_it_should_make_a_container() {
-    let mut fake = Fake::new(HANGS);
-    fake.sandbox = sandbox_with(&fake.docker, &format!("container|rm) {HANGS} ;;"));
-    let left = fake.run(&[]);
-    let (time, left) = left.split_once('\n').unwrap();
-    assert!(time.starts_with("exit code 1, "), "{time}");
-    let left = left.replace(&fake.docker.calls_of("run")[0][3], "CONTAINER");
-    assert_snapshot!(left, @r"
-    warning: docker makes no container and does not answer: `docker container inspect` has not answered for 30 seconds, and was ended: its daemon hangs, or the machine does; look at the daemon's log, or start it anew
-    warning: `docker rm --force aienergyscore-RUN` failed: `docker rm` has not answered for 30 seconds, and was ended: its daemon hangs, or the machine does; look at the daemon's log, or start it anew; remove the container yourself once docker serves, and the next run says if it is still there
-    error: docker does not tell how the container ended (its client's exit code was 137); asked for its state it answered: `docker container inspect` has not answered for 30 seconds, and was ended: its daemon hangs, or the machine does; look at the daemon's log, or start it anew
-    results so far: CWD/results
-    kept: nothing
-    containers: CONTAINER
-    ");
+mod long {
+    use super::{Fake, HANGS, assert_snapshot, sandbox_with};
+
+    #[test]
+    #[ignore = "takes more than a minute"]
+    fn an_engine_that_hangs_while_it_should_make_a_container() {
+        let mut fake = Fake::new(HANGS);
+        fake.sandbox = sandbox_with(&fake.docker, &format!("container|rm) {HANGS} ;;"));
+        let left = fake.run(&[]);
+        let (time, left) = left.split_once('\n').unwrap();
+        assert!(time.starts_with("exit code 1, "), "{time}");
+        let left = left.replace(&fake.docker.calls_of("run")[0][3], "CONTAINER");
+        assert_snapshot!(left, @r"
+        warning: docker makes no container and does not answer: `docker container inspect` has not answered for 30 seconds, and was ended: its daemon hangs, or the machine does; look at the daemon's log, or start it anew
+        warning: `docker rm --force aienergyscore-RUN` failed: `docker rm` has not answered for 30 seconds, and was ended: its daemon hangs, or the machine does; look at the daemon's log, or start it anew; remove the container yourself once docker serves, and the next run says if it is still there
+        error: docker does not tell how the container ended (its client's exit code was 137); asked for its state it answered: `docker container inspect` has not answered for 30 seconds, and was ended: its daemon hangs, or the machine does; look at the daemon's log, or start it anew
+        results so far: CWD/results
+        kept: nothing
+        containers: CONTAINER
+        ");
+    }
 }
