@@ -78,7 +78,7 @@ fn says(home: &Path, args: &[&str]) -> (Option<i32>, Value) {
 
 #[test]
 #[ignore = "needs root, to be two users"]
-fn rights_are_what_the_kernel_says() {
+fn access_lists_count_as_permissions() {
     assert!(getuid().is_root(), "only root can be two users");
     let home = tempfile::tempdir().unwrap();
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();

@@ -9,7 +9,7 @@ use crate::{ada::Ada, harness::smoke, under_way::run};
 
 #[test]
 #[ignore = "needs root, to make a full disk, Docker, and `cargo xtask smoke` once before"]
-fn a_full_disk_fails_with_its_reason() {
+fn full_disk_under_results_is_named() {
     assert!(getuid().is_root(), "only root can mount a small disk");
     let ada = Ada::with(&[smoke::GGUF]);
     let results = ada.results();

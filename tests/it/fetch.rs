@@ -68,7 +68,7 @@ fn a_fetch_is_proved_by_the_cache() {
 }
 
 #[test]
-fn what_failed_inside_is_said_once() {
+fn failure_inside_the_container_is_said_once() {
     let engine = FakeDocker::with_run("echo 'error: `org/m` is gated' >&2; exit 1");
     engine.answer(
         "container",
@@ -131,7 +131,7 @@ fn by_docker(ada: &Ada, args: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 #[ignore = "needs Docker, the cpu image and its weights"]
-fn what_was_fetched_is_run_offline() {
+fn fetched_model_runs_offline() {
     let (ada, mut hub) = ada_with_hub();
     let (code, text) = by_docker(&ada, &["fetch", "smoke/weights"]);
     assert_eq!(code, Some(0), "{text}");
@@ -152,7 +152,7 @@ fn what_was_fetched_is_run_offline() {
 
 #[test]
 #[ignore = "needs Docker and the cpu image"]
-fn a_gated_model_takes_the_token_as_a_file() {
+fn gated_model_takes_the_token_as_a_file() {
     let mut ada = Ada::with(&[]);
     let hub = Hub::start(&["--public"]);
     ada.set("HF_ENDPOINT", hub.endpoint.clone());

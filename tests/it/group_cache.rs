@@ -102,7 +102,7 @@ fn found(what: &str, path: &str) -> (String, String) {
 
 #[test]
 #[ignore = "needs root, to be two users"]
-fn what_one_member_downloads_the_other_uses_and_nobody_takes() {
+fn download_of_one_member_serves_the_other() {
     assert!(getuid().is_root(), "only root can be two users");
     let shared = Shared::new();
     Member::Ada.downloads(&shared, "models--ada--m");
@@ -134,7 +134,7 @@ fn what_one_member_downloads_the_other_uses_and_nobody_takes() {
 
 #[test]
 #[ignore = "needs root, to be two users"]
-fn what_root_left_is_the_groups_when_it_is_taken_back() {
+fn root_owned_entries_are_reclaimed_for_the_group() {
     assert!(getuid().is_root(), "only root can be two users");
     let shared = Shared::new();
     Member::Ada.downloads(&shared, "models--ada--m");

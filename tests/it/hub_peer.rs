@@ -135,7 +135,7 @@ const KINDS: [(&str, &str, bool); 18] = [
 ];
 
 #[test]
-fn everything_that_is_planted_is_found_and_only_what_can_be_mended_is_touched() {
+fn every_planted_fault_is_found_and_only_repairable_ones_are_touched() {
     let mut kinds: Vec<_> = KINDS.iter().map(|(kind, ..)| *kind).collect();
     kinds.push("ref-404-only");
     // What is closed to everybody could not be looked into afterwards.

@@ -84,7 +84,7 @@ fn traps(cache: &BrokenCache) -> PathBuf {
 
 #[test]
 #[ignore = "needs python3, and root to lay traps"]
-fn nobody_is_told_to_take_what_may_be_more_than_an_entry_of_the_cache() {
+fn hard_links_and_devices_are_not_reclaimed() {
     assert!(getuid().is_root(), "only root can lay these traps");
     let cache = BrokenCache::new();
     traps(&cache);

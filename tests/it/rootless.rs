@@ -161,7 +161,7 @@ fn owners(folder: &Path) -> Vec<u32> {
 
 #[test]
 #[ignore = "needs root, Docker, rootlesskit, uidmap and the smoke image"]
-fn what_a_rootless_container_left_is_the_users_again() {
+fn files_of_a_rootless_container_are_reclaimed() {
     let rootless = Rootless::start();
     let (results, blobs) =
         (rootless.folder("results"), rootless.folder("hub/models--org--m/blobs"));

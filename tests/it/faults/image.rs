@@ -21,7 +21,7 @@ fn with_image(flavour: &str, version: &str, architecture: &str) -> Fake {
 }
 
 #[test]
-fn of_another_architecture() {
+fn image_of_another_architecture_stops_the_run() {
     let fake = with_image(r#""smoke""#, env!("CARGO_PKG_VERSION"), "arm64");
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 1, in time
@@ -32,7 +32,7 @@ fn of_another_architecture() {
 }
 
 #[test]
-fn of_another_version() {
+fn image_of_another_version_is_a_warning() {
     let fake = with_image(r#""smoke""#, "0.0.7", "amd64");
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 0, in time
