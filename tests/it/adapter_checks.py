@@ -156,7 +156,7 @@ assert "JSON parse error" in refused(work / "broken.jsonl")
 (work / "closed.csv").chmod(0)
 assert "Permission denied" in refused(work / "closed.csv")
 
-# An answer of a batch ends where it would alone, whatever fills it up.
+# An answer ends in a batch where it would end alone; padding does not count.
 assert model.up_to_end([5, 2, 0, 0], 2) == [5, 2]
 assert model.up_to_end([5, 9, 9, 9], [2, 9]) == [5, 9]
 assert model.up_to_end([5, 0, 0], None) == [5, 0, 0]

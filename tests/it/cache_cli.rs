@@ -36,7 +36,7 @@ fn model(hub: &Path) {
 fn cache(hub: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(program());
     command.arg("cache").args(args).env_clear();
-    // What is remembered of other caches is nobody's business here.
+    // Digests that are remembered from other caches must not count here.
     command.env("HF_HUB_CACHE", hub).env("HOME", hub.parent().unwrap()).output().unwrap()
 }
 

@@ -50,7 +50,7 @@ CASES = {
 }
 # The same of the model's `config.json`, where the other file is missing; these are noted.
 LEGACY = {"num_return_sequences": 2, "suppress_tokens": [5, 6, 7], "min_length": 40}
-# What a forward pass returns is no choice of tokens.
+# Options for what a forward pass returns do not choose tokens.
 SILENT = {"output_hidden_states": True, "output_attentions": True, "return_dict": False}
 
 torch.manual_seed(0)

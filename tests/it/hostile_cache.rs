@@ -21,7 +21,7 @@ use crate::harness::program;
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 /// Git's id of a file without bytes.
 const EMPTY: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
-/// Somebody without privileges, when the tests are root's.
+/// The unprivileged user of the cache when the tests run as root.
 const SOMEBODY: u32 = 4242;
 
 /// No limit of `prlimit` that matters.
@@ -96,7 +96,7 @@ impl World {
     }
 }
 
-/// Gives what root has below `folder` to `uid`, but for what is named `shadow`.
+/// Makes `uid` the owner of everything below `folder` except files named `shadow`.
 fn give(folder: &Path, uid: u32) {
     for entry in walkdir::WalkDir::new(folder) {
         let entry = entry.unwrap();
@@ -219,7 +219,7 @@ fn checks_run_in_one_thread_when_no_other_can_start() {
 }
 
 #[test]
-#[ignore = "needs root, to make files that are root's"]
+#[ignore = "needs root, to make root-owned files"]
 fn root_owned_files_outside_repos_are_not_reclaimed() {
     assert!(getuid().is_root());
     let world = World::new();
@@ -237,7 +237,7 @@ fn root_owned_files_outside_repos_are_not_reclaimed() {
 }
 
 #[test]
-#[ignore = "needs root, to make a folder that belongs to root"]
+#[ignore = "needs root, to make a root-owned folder"]
 fn root_owned_folder_behind_a_symlink_is_not_reclaimed() {
     assert!(getuid().is_root());
     let world = World::new();

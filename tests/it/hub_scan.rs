@@ -24,7 +24,7 @@ fn fetched() -> World {
     world
 }
 
-/// The cache that a change makes of `whole`: a copy of its own.
+/// A changed copy of the cache `whole`.
 fn changed(whole: &Path, name: &str, change: impl FnOnce(&Path)) -> PathBuf {
     let copy = whole.with_file_name(name);
     let status = Command::new("cp").arg("-a").arg(whole).arg(&copy).status().unwrap();

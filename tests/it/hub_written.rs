@@ -52,7 +52,7 @@ fn revisions(list: &Value, id: &str) -> Vec<(Value, Value)> {
     revisions
 }
 
-/// Makes a file's bytes other ones, as many as before. Those of the store are nobody's to write.
+/// Changes one byte of a file, even of a read-only one.
 fn invert_a_byte(path: &Path) {
     let mut bytes = fs::read(path).unwrap();
     let middle = bytes.len() / 2;

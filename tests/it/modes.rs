@@ -28,7 +28,7 @@ const HOSTILE: &str = "a b,c:d\"e'f\ng\u{fc}";
 /// The same without a colon, for which there are no words by Docker's client to Podman.
 const HOSTILE_ENOUGH: &str = "a b,c;d\"e'f\ng\u{fc}";
 
-/// A group that is nobody's.
+/// A group without members.
 const GROUP: u32 = 2500;
 
 /// Whether a run has come so far.
@@ -180,7 +180,7 @@ fn signals_stop_it(on: On) {
     }
 }
 
-/// Whoever is killed, no container is left.
+/// No container is left when the runner or the engine's client is killed.
 fn death_leaves_nothing(on: On) {
     let ada = Ada::on(on, &[smoke::GGUF]);
     let mut child = started(&ada);

@@ -73,7 +73,7 @@ fn root_owned_results_are_reclaimed() {
 }
 
 #[test]
-#[ignore = "needs root, to lay traps, Docker and the smoke image"]
+#[ignore = "needs root, to make root-owned files, Docker and the smoke image"]
 fn closed_folders_are_reclaimed_and_nothing_outside() {
     assert!(getuid().is_root(), "only root can lay these traps");
     let ada = Ada::with(&[]);
@@ -142,7 +142,7 @@ fn system_folders_are_refused() {
 }
 
 #[test]
-#[ignore = "needs root, to close a cache, Docker and the smoke image"]
+#[ignore = "needs root, to make a root-owned cache, Docker and the smoke image"]
 fn closed_root_owned_cache_is_reclaimed() {
     assert!(getuid().is_root(), "only root can close a cache so");
     let ada = Ada::with(&[]);
@@ -163,7 +163,7 @@ fn closed_root_owned_cache_is_reclaimed() {
 }
 
 #[test]
-#[ignore = "needs root, to make a folder that belongs to root, Docker and the smoke image"]
+#[ignore = "needs root, to make a root-owned folder, Docker and the smoke image"]
 fn root_owned_folder_behind_a_symlink_is_left_alone() {
     assert!(getuid().is_root(), "only root can make such a folder");
     let ada = Ada::with(&[]);
@@ -185,7 +185,7 @@ fn root_owned_folder_behind_a_symlink_is_left_alone() {
 }
 
 #[test]
-#[ignore = "needs root, to make files of somebody else's containers"]
+#[ignore = "needs root, to make files of another user, and Docker"]
 fn files_of_another_users_container_are_left_alone() {
     assert!(getuid().is_root(), "only root can make such a file");
     let lines = fs::read_to_string("/etc/subuid").unwrap();

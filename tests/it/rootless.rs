@@ -180,7 +180,7 @@ fn files_of_a_rootless_container_are_reclaimed() {
         assert_eq!(mode & 0o600, 0o600, "{}", folder.display());
     }
 
-    // What the machine's root left is beyond this daemon, and holds nothing else up.
+    // A rootless daemon cannot reclaim files of the machine's root; it still reclaims the rest.
     rootless.leave(&rootless.folder("hub/models--org--n/blobs"));
     let (of_root, theirs) = (blobs.join("root"), rootless.home().join("hub/models--org--n/blobs"));
     fs::write(&of_root, "").unwrap();

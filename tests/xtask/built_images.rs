@@ -48,7 +48,7 @@ fn docker(args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What a Python program prints in a container of its own, as uid 4242, without a word of warning.
+/// The output of a Python program in a new container, as uid 4242. A warning fails the test.
 fn python(image: &str, options: &[&str], script: &str) -> String {
     let mut child = Command::new("docker")
         .args(["run", "--rm", "--interactive", "--network", "none", "--user", "4242:4242"])
@@ -67,7 +67,7 @@ fn python(image: &str, options: &[&str], script: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A root that nobody can write to, with all that must be writable in memory.
+/// Options for a read-only root, with what must be writable in memory.
 const READ_ONLY: [&str; 7] = [
     "--read-only",
     "--tmpfs",
@@ -97,7 +97,7 @@ fn any_uid_is_at_home() {
     let image = CPU["image"].as_str().unwrap();
     let cache = tempfile::tempdir().unwrap();
     let path = cache.path().to_str().unwrap();
-    // Whoever runs the container may read the cache, and no more.
+    // The container's user may read the cache, not write it.
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     let mount = format!("type=bind,source={path},target={}", contract::path::HF_HOME);
     let read_only_mount = format!("{mount},readonly");

@@ -27,7 +27,7 @@ const DOWNLOAD: &str = r#"
 "#;
 
 #[test]
-#[ignore = "needs root, to make files that are not the user's"]
+#[ignore = "needs root, to make root-owned files"]
 fn unreadable_root_owned_cache_stops_the_run() {
     let fake = Fake::new(GOOD).of_ada();
     let cache = fake.sandbox.home().join(".cache/huggingface/hub");

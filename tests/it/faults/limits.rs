@@ -39,7 +39,7 @@ fn secrets_are_in_no_other_environment_and_no_core_dump() {
 }
 
 #[test]
-#[ignore = "needs root, to be somebody whom the kernel closes another process to"]
+#[ignore = "needs root, to run as another user"]
 fn memory_of_a_runner_is_unreadable() {
     let look = r#"
       cat "/proc/$PPID/environ" >"$RESULTS/seen" 2>&1
@@ -54,7 +54,7 @@ fn memory_of_a_runner_is_unreadable() {
 }
 
 #[test]
-#[ignore = "needs root, to be somebody who may start no more processes"]
+#[ignore = "needs root, to run as a user with a process limit"]
 fn process_limit_is_an_error() {
     let mut codes = vec![];
     for limit in (1..12).chain([40]) {

@@ -29,7 +29,7 @@ fn read_only_folder_stops_the_run() {
 }
 
 #[test]
-#[ignore = "needs root, to make files that are not the user's"]
+#[ignore = "needs root, to make root-owned files"]
 fn root_owned_folder_stops_the_run() {
     let fake = Fake::new(GOOD).of_ada();
     fake.result("benchmark_report.json", "precious");
@@ -42,13 +42,13 @@ fn root_owned_folder_stops_the_run() {
 }
 
 #[test]
-#[ignore = "needs root, to make files that are not the user's"]
+#[ignore = "needs root, to make root-owned files"]
 fn root_owned_earlier_result_is_archived_with_a_warning() {
     let mut fake = Fake::new(GOOD);
     fake.result("notes.txt", "mine");
     fake = fake.of_ada();
     fake.result("benchmark_report.json", "root's");
-    // What is only a file is moved whoever owns it: the folder is the user's.
+    // The user owns the folder, and so can move files of any owner.
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 0, in time
     earlier results: moved to CWD/results/previous/TIME

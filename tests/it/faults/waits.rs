@@ -1,4 +1,4 @@
-//! Whatever does not answer, and signals that come late.
+//! Programs that do not answer, and signals that come late.
 
 use std::fs;
 

@@ -91,7 +91,7 @@ pub(crate) fn code(page: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// The text blocks of the subsections, each with the heading of its own.
+/// The text blocks of the subsections, each with its heading.
 pub(crate) fn quotes(page: &str) -> Vec<(String, String)> {
     let mut quotes = vec![];
     let mut heading = None;

@@ -26,7 +26,7 @@ const ADA: u32 = 1000;
 /// A message of the guide, by its heading, and how it comes about.
 type Symptom = (&'static str, fn() -> String);
 
-/// What needs nothing but the programs.
+/// Messages that need nothing but the programs.
 const ANYWHERE: [Symptom; 23] = [
     ("Docker does not answer", || {
         let says = "permission denied while trying to connect to the Docker daemon socket at \
@@ -162,7 +162,7 @@ const ANYWHERE: [Symptom; 23] = [
     }),
 ];
 
-/// What takes files of root's.
+/// Messages about root-owned files.
 const AS_ROOT: [Symptom; 5] = [
     ("The results folder is root's", || {
         let here = Here::new("").of_ada();
@@ -200,7 +200,7 @@ const AS_ROOT: [Symptom; 5] = [
     }),
 ];
 
-/// What real Docker, and the stacks in the `cpu` image, say.
+/// Messages of real Docker and of the stacks in the `cpu` image.
 const IN_CONTAINERS: [Symptom; 3] = [
     ("A folder is missing, by hand", || {
         by_hand(&["--mount", "type=bind,\"source=/home/ada/bench/results\",target=/results"])
@@ -211,7 +211,7 @@ const IN_CONTAINERS: [Symptom; 3] = [
     }),
 ];
 
-/// What takes both.
+/// Messages that need root and a container.
 const AS_ROOT_IN_CONTAINERS: [Symptom; 1] = [("A folder is a group's", || {
     let mut ada = Ada::on(On::DockerRootless, &[]);
     ada.join(2500);
@@ -229,7 +229,7 @@ fn what_the_programs_say_is_what_the_guide_quotes() {
 }
 
 #[test]
-#[ignore = "needs root, to make files that are not the user's"]
+#[ignore = "needs root, to make root-owned files"]
 fn what_root_left_behind_is_what_the_guide_quotes() {
     assert!(getuid().is_root(), "only root can make files of root's");
     assert_quoted(&AS_ROOT);
@@ -318,7 +318,7 @@ impl Here {
         self.words(command).replace("/home/ada/.cache", "/home/user/.cache")
     }
 
-    /// The same machine, with all that is on it so far given to the guide's reader.
+    /// Makes the guide's reader the owner of everything on this machine so far.
     fn of_ada(self) -> Self {
         let root = self.root();
         fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();

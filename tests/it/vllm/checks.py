@@ -421,7 +421,7 @@ for cut in [1, 7]:
     assert answer.text == "hé€😀", (cut, answer)
 assert "the server was silent for 1 s" in str(ask(alive, silence=1))
 assert "the server was silent for 1 s" in str(ask(silent, silence=1))
-# A connection that never stands is no server that is silent: its queue is full, and nobody takes from it.
+# A connection that is never accepted is not a silent server: the queue of this one is full.
 deaf = socket.socket()
 deaf.bind(("127.0.0.1", 0))
 deaf.listen(0)

@@ -36,7 +36,7 @@ fn a_server_of_transformers_is_measured_as_far_as_it_tells() {
     docker(&serving.concat());
     let _serving = Serving(name);
     ada.set("VLLM_ENDPOINT", format!("http://host.docker.internal:{port}/v1"));
-    // It has a list of its own, and answers with the model that it was given.
+    // It lists other models, and answers with the one that it was started with.
     let known = "backend.model=Qwen/Qwen2.5-0.5B-Instruct";
     let output = run(&ada, &["--wait-for-endpoint", "300", "-n", "3", known]);
     let summary = summary(&ada, &output);
