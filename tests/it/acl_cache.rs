@@ -1,4 +1,4 @@
-//! A cache of root's that an access control list opens to another user.
+//! A root-owned cache that an access control list opens to another user.
 
 use std::{
     fs,
@@ -41,7 +41,7 @@ fn grant(path: &Path, rights: u16) {
     setxattr(path, "system.posix_acl_access", &list, XattrFlags::empty()).unwrap();
 }
 
-/// A cache of root's with one model, closed to all others.
+/// Makes a root-owned cache with one model that no other user can read.
 fn cache(home: &Path) -> PathBuf {
     let hub = home.join("hub");
     let repo = hub.join("models--org--m");
@@ -77,8 +77,8 @@ fn says(home: &Path, args: &[&str]) -> (Option<i32>, Value) {
 }
 
 #[test]
-#[ignore = "needs root, to be two users"]
-fn rights_are_what_the_kernel_says() {
+#[ignore = "needs root, to run as two users"]
+fn access_lists_count_as_permissions() {
     assert!(getuid().is_root(), "only root can be two users");
     let home = tempfile::tempdir().unwrap();
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();

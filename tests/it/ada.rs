@@ -40,8 +40,8 @@ impl Ada {
         Self::on(On::DockerRootful, repos)
     }
 
-    /// Ada on an engine in another mode, which only root can bring up. She is the tester unless the
-    /// tests are root's.
+    /// Ada on an engine in another mode, which only root can bring up. If the tests do not run as root,
+    /// she is their user.
     pub(crate) fn on(on: On, repos: &[&str]) -> Self {
         let turn = on.turn();
         on.bring_up();
@@ -82,7 +82,7 @@ impl Ada {
         self.home().join("results")
     }
 
-    /// Sets a variable of hers.
+    /// Sets a variable of her environment.
     pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
         self.env.push((name, value.into()));
     }

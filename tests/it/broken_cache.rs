@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::harness::{program, workspace};
 
-/// Somebody without privileges, when the tests are root's.
+/// The unprivileged user of the cache when the tests run as root.
 pub(crate) const SOMEBODY: u32 = 4242;
 
 /// Everything that the generator can break and the user can still read.
@@ -23,10 +23,10 @@ const KINDS: &str = "dangling-symlink,corrupt-blob,truncated-blob,incomplete-blo
                      stale-lock,missing-from-tree,partial-snapshot,dangling-shared,ref-newline,\
                      ref-tmp,orphan-blob";
 
-/// What only a test of root's can look into.
+/// Faults that only a test that runs as root can look into.
 const CLOSED: &str = ",unreadable-file,unreadable-dir";
 
-/// A broken cache of somebody's, in a home of its own.
+/// A broken cache in the home of an unprivileged user.
 pub(crate) struct BrokenCache {
     root: tempfile::TempDir,
 }
@@ -98,7 +98,7 @@ impl BrokenCache {
         copy(&self.root.path().join("kept"), &self.hub());
     }
 
-    /// `aienergyscore cache …` without an engine, as whoever owns the cache.
+    /// `aienergyscore cache …` without an engine, as the owner of the cache.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let ours = self.root.path().join("aienergyscore");
         let mut command = if getuid().is_root() {

@@ -36,7 +36,7 @@ fn model(hub: &Path) {
 fn cache(hub: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(program());
     command.arg("cache").args(args).env_clear();
-    // What is remembered of other caches is nobody's business here.
+    // Digests that are remembered from other caches must not count here.
     command.env("HF_HUB_CACHE", hub).env("HOME", hub.parent().unwrap()).output().unwrap()
 }
 
@@ -96,7 +96,7 @@ fn a_corrupt_blob_is_an_error_until_it_is_set_aside() {
 }
 
 #[test]
-fn what_is_no_cache_or_no_repo_is_said_with_what_to_do() {
+fn folder_that_is_no_cache_is_named_with_a_hint() {
     let home = tempfile::tempdir().unwrap();
     let hub = home.path().join("hub");
     for command in ["ls", "verify", "repair"] {
@@ -114,7 +114,7 @@ fn what_is_no_cache_or_no_repo_is_said_with_what_to_do() {
 }
 
 #[test]
-fn no_name_in_a_cache_speaks_to_the_terminal() {
+fn escape_sequences_in_names_of_a_cache_are_escaped() {
     let home = tempfile::tempdir().unwrap();
     let hub = home.path().join("hub");
     model(&hub);
@@ -185,7 +185,7 @@ fn shared_model(hub: &Path) {
 }
 
 #[test]
-fn what_is_out_of_sight_is_never_called_missing_or_empty() {
+fn unreadable_folder_is_never_called_missing_or_empty() {
     let home = tempfile::tempdir().unwrap();
     fs::set_permissions(home.path(), Permissions::from_mode(0o755)).unwrap();
     // The build folder may lie where a stranger cannot go.

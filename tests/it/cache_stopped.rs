@@ -19,8 +19,8 @@ const ENDLESS: u64 = 64 << 30;
 /// Clock ticks of a process's time after which it surely reads: it starts in less.
 const BUSY: u64 = 20;
 
-/// Whether the process has a file below `folder` open. Only root sees the files of a process that leaves
-/// no dump; anybody sees its time.
+/// Whether the process has a file below `folder` open. Only root sees the open files of an
+/// undumpable process; its processor time is public.
 fn reads_below(pid: u32, folder: &Path) -> bool {
     let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else { return ticks(pid) > BUSY };
     let links = open.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());

@@ -1,4 +1,4 @@
-//! A Docker daemon of a test's own.
+//! A Docker daemon for one test.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use crate::{
     waiting::{holds_within, until},
 };
 
-/// A rootful daemon of a test's own, in namespaces of its own, which ends with this value.
+/// A rootful daemon in its own namespaces. It ends when this value is dropped.
 pub(crate) struct Daemon {
     root: tempfile::TempDir,
     namespace: Child,
@@ -50,8 +50,8 @@ impl Daemon {
         assert!(fifo.success());
         let log = fs::File::create(root.path().join("log")).unwrap();
         let mut command = Command::new("unshare");
-        // Without a bridge of its own, a daemon removes the one that is there: the machine's. So it
-        // has a network of its own, too.
+        // A second daemon without a bridge would remove the machine's, so it gets a network
+        // namespace.
         command.args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]);
         command.args(["sh", "-euc", script, "sh"]).arg(root.path()).arg(group.to_string());
         command.arg(hidden.unwrap_or(Path::new("")));
@@ -65,7 +65,7 @@ impl Daemon {
         daemon
     }
 
-    /// A file of its own folder.
+    /// The path of a file in its folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }

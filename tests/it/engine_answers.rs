@@ -24,7 +24,7 @@ fn is_known_for_what_it_is(on: On) {
 
 #[test]
 #[ignore = "needs root, Docker and `cargo xtask smoke` once before"]
-fn of_docker() {
+fn docker_is_recognised_in_every_mode() {
     for on in [On::DockerRootful, On::DockerUsernsRemap, On::DockerRootless] {
         is_known_for_what_it_is(on);
     }
@@ -32,7 +32,7 @@ fn of_docker() {
 
 #[test]
 #[ignore = "needs root, Podman and `cargo xtask smoke` once before"]
-fn of_podman() {
+fn podman_is_recognised_in_every_mode() {
     for on in [On::PodmanRootless, On::PodmanRootful, On::PodmanBehindDocker] {
         is_known_for_what_it_is(on);
     }

@@ -81,7 +81,7 @@ fn run(docker: &FakeDocker) -> (Sandbox, Outcome) {
 }
 
 #[test]
-fn a_good_run_is_believed_and_summarised() {
+fn complete_run_is_summarised() {
     let docker = FakeDocker::with_run(GOOD);
     let (sandbox, outcome) = run(&docker);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
@@ -154,7 +154,7 @@ fn by_hand(ran: &[String]) -> Vec<String> {
 }
 
 #[test]
-fn success_without_proof_is_not_believed() {
+fn success_without_a_completion_marker_is_an_error() {
     let (_, outcome) = run(&FakeDocker::new());
     assert_eq!(outcome.code, Some(1));
     assert!(
@@ -166,7 +166,7 @@ fn success_without_proof_is_not_believed() {
 }
 
 #[test]
-fn the_containers_own_exit_code_is_ours() {
+fn exit_code_of_the_container_is_passed_on() {
     let docker = FakeDocker::new();
     docker.answer(
         "container",
@@ -262,7 +262,7 @@ fn an_image_that_cannot_be_asked_for_is_not_a_missing_one() {
 }
 
 #[test]
-fn what_is_not_known_to_be_docker_runs_nothing() {
+fn unknown_engine_runs_nothing() {
     // Only the owner of its socket tells whether Podman of that version is rootless.
     let podman = r#"version) echo '{"Components":[{"Name":"Podman Engine","Version":"4.3.1"}]}'; exit 0 ;;
         context) echo tcp://far:2375; exit 0 ;;"#;

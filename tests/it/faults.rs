@@ -35,7 +35,7 @@ const IN_TIME: Duration = Duration::from_secs(40);
 /// Who runs the programs where files belong to somebody else.
 const ADA: u32 = 4242;
 
-/// A run under way, and where to look for what it leaves.
+/// A run under way, and the places where it leaves something.
 struct Run {
     child: Child,
     said: PathBuf,
@@ -97,7 +97,7 @@ impl Run {
 
     /// The files in the results folder.
     fn kept(&self) -> String {
-        // A results folder that is none is no result.
+        // The results folder may be a file or missing.
         let files =
             walkdir::WalkDir::new(&self.results).min_depth(1).sort_by_file_name().into_iter();
         let files = files.filter_map(|entry| {

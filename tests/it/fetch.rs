@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
     ada::Ada,
-    harness::{FakeDocker, Sandbox, aienergyscore, smoke},
+    harness::{FakeDocker, Sandbox, aienergyscore, entrypoint, smoke},
     hub_cache::Hub,
     waiting::until,
 };
@@ -68,7 +68,7 @@ fn a_fetch_is_proved_by_the_cache() {
 }
 
 #[test]
-fn what_failed_inside_is_said_once() {
+fn failure_inside_the_container_is_said_once() {
     let engine = FakeDocker::with_run("echo 'error: `org/m` is gated' >&2; exit 1");
     engine.answer(
         "container",
@@ -131,7 +131,7 @@ fn by_docker(ada: &Ada, args: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 #[ignore = "needs Docker, the cpu image and its weights"]
-fn what_was_fetched_is_run_offline() {
+fn fetched_model_runs_offline() {
     let (ada, mut hub) = ada_with_hub();
     let (code, text) = by_docker(&ada, &["fetch", "smoke/weights"]);
     assert_eq!(code, Some(0), "{text}");
@@ -152,7 +152,7 @@ fn what_was_fetched_is_run_offline() {
 
 #[test]
 #[ignore = "needs Docker and the cpu image"]
-fn a_gated_model_takes_the_token_as_a_file() {
+fn gated_model_takes_the_token_as_a_file() {
     let mut ada = Ada::with(&[]);
     let hub = Hub::start(&["--public"]);
     ada.set("HF_ENDPOINT", hub.endpoint.clone());
@@ -163,13 +163,23 @@ fn a_gated_model_takes_the_token_as_a_file() {
     assert_eq!(code, Some(0), "{text}");
 }
 
+/// Runs a container's program without the container.
+fn run_the_entrypoint() -> String {
+    format!(
+        "while [ \"$1\" != ai_energy_score:smoke ]; do shift; done; shift; exec '{}' \"$@\"",
+        entrypoint().display()
+    )
+}
+
 #[test]
-#[ignore = "needs Docker and the images"]
 fn an_image_without_the_client_names_the_one_that_has_it() {
-    let ada = Ada::with(&[]);
+    let engine = FakeDocker::with_run(&run_the_entrypoint());
+    engine.answer(
+        "container",
+        r#"{"Running":false,"OOMKilled":false,"ExitCode":2,"Error":"","StartedAt":"2026"}"#,
+    );
     let args = ["fetch", "--engine", "docker", "--flavour", "smoke", "org/m"];
-    let output = ada.command(&args).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("use the image ai_energy_score:cpu"), "{said}");
+    let outcome = aienergyscore(&Sandbox::new(Some(&engine)), args);
+    assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("use the image ai_energy_score:cpu"), "{}", outcome.stderr);
 }

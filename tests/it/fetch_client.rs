@@ -78,7 +78,7 @@ fn files(repo: &Path) -> Vec<String> {
 
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
-fn only_what_a_run_loads_is_fetched_and_only_once() {
+fn files_that_a_run_loads_are_fetched_once() {
     let mut world = World::new();
     assert_snapshot!(world.fetch("org/loads", Value::Null), @r"
     exit code 0
@@ -167,7 +167,7 @@ fn a_gated_model_takes_a_token_with_access() {
 
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
-fn what_is_not_there_is_told_with_what_may_be_meant() {
+fn missing_repos_and_files_are_named_with_suggestions() {
     let mut world = World::new();
     let dataset = json!({ "/scenario": { "dataset_name": "EnergyStarAI/text_generatoin" } });
     let revision = json!({
@@ -225,7 +225,7 @@ fn what_is_not_there_is_told_with_what_may_be_meant() {
 
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
-fn what_the_disk_cannot_hold_is_refused_before() {
+fn download_larger_than_the_disk_is_refused() {
     let mut world = World::new();
     let said = world.fetch("org/endless", Value::Null);
     let (before, after) = said.split_once("has ").unwrap();

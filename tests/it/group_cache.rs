@@ -101,8 +101,8 @@ fn found(what: &str, path: &str) -> (String, String) {
 }
 
 #[test]
-#[ignore = "needs root, to be two users"]
-fn what_one_member_downloads_the_other_uses_and_nobody_takes() {
+#[ignore = "needs root, to run as two users"]
+fn download_of_one_member_serves_the_other() {
     assert!(getuid().is_root(), "only root can be two users");
     let shared = Shared::new();
     Member::Ada.downloads(&shared, "models--ada--m");
@@ -119,7 +119,7 @@ fn what_one_member_downloads_the_other_uses_and_nobody_takes() {
     closed(0o600).unwrap();
     assert_eq!(Member::Ada.findings(&shared), [found("group-closed", &blob)]);
     assert!(Member::Ben.findings(&shared).contains(&found("unreadable", &blob)));
-    // Ben is promised nothing that only Ada can do, and takes nothing of hers.
+    // Only Ada can change this, so nothing is planned for Ben, and nothing of hers is reclaimed.
     let (code, planned) = Member::Ben.repair(&shared, &[]);
     assert_eq!((code, &planned["sudo"]), (Some(0), &Value::Null), "{planned:#}");
     let steps = planned["steps"].as_array().unwrap();
@@ -133,8 +133,8 @@ fn what_one_member_downloads_the_other_uses_and_nobody_takes() {
 }
 
 #[test]
-#[ignore = "needs root, to be two users"]
-fn what_root_left_is_the_groups_when_it_is_taken_back() {
+#[ignore = "needs root, to run as two users"]
+fn root_owned_entries_are_reclaimed_for_the_group() {
     assert!(getuid().is_root(), "only root can be two users");
     let shared = Shared::new();
     Member::Ada.downloads(&shared, "models--ada--m");

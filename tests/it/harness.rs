@@ -1,4 +1,4 @@
-//! What the tests stand on: the built programs, and an engine that only records.
+//! The built programs, a sandbox to run them in, and a fake engine that records its calls.
 
 use std::{
     collections::BTreeMap,
@@ -42,7 +42,7 @@ fn let_hangups_count() {
     }
 }
 
-/// What a program did.
+/// Exit code and output of a program.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) code: Option<i32>,
@@ -50,7 +50,7 @@ pub(crate) struct Outcome {
     pub(crate) stderr: String,
 }
 
-/// `aienergyscore` with an environment that is empty but for what a test gives it.
+/// Runs `aienergyscore` with the environment of the sandbox alone.
 pub(crate) fn aienergyscore<S: AsRef<OsStr>>(
     sandbox: &Sandbox,
     args: impl IntoIterator<Item = S>,
@@ -187,7 +187,7 @@ esac
     /// Lets scripts go on that wait for the gate `name`, now or later.
     pub(crate) fn open(&self, name: &str) {
         let gate = self.dir.path().join(format!("gate-{name}"));
-        // Whoever comes second finds the pipe of the other.
+        // The script may have made it first.
         let _ = mknodat(CWD, &gate, FileType::Fifo, Mode::RWXU, 0);
         until("a script at the gate", || {
             OpenOptions::new()
@@ -224,7 +224,7 @@ esac
     }
 }
 
-/// Puts a Podman into `folder` that does not work, whatever this machine has.
+/// Puts a Podman that does not work into `folder`, so that the machine's is not found.
 fn no_podman(folder: &Path) {
     let podman = folder.join("podman");
     fs::create_dir_all(folder).expect("a folder");

@@ -21,7 +21,7 @@ use crate::harness::program;
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 /// Git's id of a file without bytes.
 const EMPTY: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
-/// Somebody without privileges, when the tests are root's.
+/// The unprivileged user of the cache when the tests run as root.
 const SOMEBODY: u32 = 4242;
 
 /// No limit of `prlimit` that matters.
@@ -96,7 +96,7 @@ impl World {
     }
 }
 
-/// Gives what root has below `folder` to `uid`, but for what is named `shadow`.
+/// Makes `uid` the owner of everything below `folder` except files named `shadow`.
 fn give(folder: &Path, uid: u32) {
     for entry in walkdir::WalkDir::new(folder) {
         let entry = entry.unwrap();
@@ -107,7 +107,7 @@ fn give(folder: &Path, uid: u32) {
 }
 
 #[test]
-fn lists_without_an_end_cost_no_memory_and_are_found() {
+fn huge_lists_are_found_and_not_read_into_memory() {
     let world = World::new();
     for number in 0..4 {
         let repo = world.model(&format!("org/m{number}"));
@@ -136,7 +136,7 @@ fn lists_without_an_end_cost_no_memory_and_are_found() {
 }
 
 #[test]
-fn a_ref_that_is_no_file_is_told_and_not_waited_for() {
+fn ref_that_is_a_fifo_or_symlink_is_reported() {
     let world = World::new();
     let repo = world.model("org/fifo");
     fs::remove_file(repo.join("refs/main")).unwrap();
@@ -153,7 +153,7 @@ fn a_ref_that_is_no_file_is_told_and_not_waited_for() {
 }
 
 #[test]
-fn a_folder_of_the_users_in_a_symlinks_guise_is_not_read() {
+fn symlink_to_a_folder_of_the_user_is_not_read() {
     let world = World::new();
     symlink("../secrets", world.at("home/hub/models--org--repo")).unwrap();
     for folder in ["blobs", "snapshots", "refs", "trees"] {
@@ -187,7 +187,7 @@ fn a_folder_of_the_users_in_a_symlinks_guise_is_not_read() {
 }
 
 #[test]
-fn folders_of_a_cache_on_other_disks_are_read_as_before() {
+fn folders_on_other_disks_are_read_through_symlinks() {
     let world = World::new();
     let repo = world.model("org/m");
     let whole = world.json(&["ls"]);
@@ -205,7 +205,7 @@ fn folders_of_a_cache_on_other_disks_are_read_as_before() {
 }
 
 #[test]
-fn without_more_threads_the_first_one_does_the_work() {
+fn checks_run_in_one_thread_when_no_other_can_start() {
     let world = World::new();
     for number in 0..20 {
         let repo = world.model(&format!("org/m{number}"));
@@ -219,8 +219,8 @@ fn without_more_threads_the_first_one_does_the_work() {
 }
 
 #[test]
-#[ignore = "needs root, to make files that are root's"]
-fn what_is_roots_and_no_caches_is_not_even_planned_to_be_taken() {
+#[ignore = "needs root, to make root-owned files"]
+fn root_owned_files_outside_repos_are_not_reclaimed() {
     assert!(getuid().is_root());
     let world = World::new();
     world.model("org/m");
@@ -237,8 +237,8 @@ fn what_is_roots_and_no_caches_is_not_even_planned_to_be_taken() {
 }
 
 #[test]
-#[ignore = "needs root, to make a folder that belongs to root"]
-fn a_folder_of_roots_behind_the_caches_name_is_not_planned_to_be_taken() {
+#[ignore = "needs root, to make a root-owned folder"]
+fn root_owned_folder_behind_a_symlink_is_not_reclaimed() {
     assert!(getuid().is_root());
     let world = World::new();
     let backups = world.at("backups");

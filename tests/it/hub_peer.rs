@@ -17,10 +17,10 @@ use crate::{
 };
 
 const LAYOUTS: [&str; 4] = ["mixed", "classic", "shared", "nosymlinks"];
-/// Somebody without privileges, when the tests are root's.
+/// The unprivileged user of the cache when the tests run as root.
 const SOMEBODY: u32 = 4242;
 
-/// A cache in a folder of its own, with what is planted in it.
+/// A generated cache and the list of faults planted in it.
 struct Made {
     _root: tempfile::TempDir,
     home: PathBuf,
@@ -53,7 +53,7 @@ fn made(layout: &str, broken: &str) -> Made {
 }
 
 impl Made {
-    /// `aienergyscore cache …`, as whoever owns the cache.
+    /// `aienergyscore cache …`, as the owner of the cache.
     fn cache(&self, args: &[&str]) -> Output {
         let ours = program();
         let copy = self.home.with_file_name("aienergyscore");
@@ -135,10 +135,10 @@ const KINDS: [(&str, &str, bool); 18] = [
 ];
 
 #[test]
-fn everything_that_is_planted_is_found_and_only_what_can_be_mended_is_touched() {
+fn every_planted_fault_is_found_and_only_repairable_ones_are_touched() {
     let mut kinds: Vec<_> = KINDS.iter().map(|(kind, ..)| *kind).collect();
     kinds.push("ref-404-only");
-    // What is closed to everybody could not be looked into afterwards.
+    // Only root could look into these afterwards.
     kinds.retain(|kind| getuid().is_root() || !kind.starts_with("unreadable"));
     let made = made("mixed", &kinds.join(","));
     let found = made.json(&["verify", "--json"]);

@@ -51,7 +51,7 @@ fn pointer(world: &World, file: &str) -> String {
 
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
-fn a_running_download_is_seen_and_left_alone() {
+fn running_download_is_left_alone() {
     for version in VERSIONS {
         let mut world = World::new(version);
         world.fetch(&json!([file("alone", "config.json")]));
@@ -79,7 +79,7 @@ fn a_running_download_is_seen_and_left_alone() {
 
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
-fn what_a_killed_download_leaves_is_removed_and_nothing_else() {
+fn partial_file_of_a_killed_download_is_removed() {
     for version in VERSIONS {
         let mut world = World::new(version);
         world.fetch(&json!([file("alone", "config.json")]));

@@ -24,7 +24,7 @@ fn fetched() -> World {
     world
 }
 
-/// The cache that a change makes of `whole`: a copy of its own.
+/// A changed copy of the cache `whole`.
 fn changed(whole: &Path, name: &str, change: impl FnOnce(&Path)) -> PathBuf {
     let copy = whole.with_file_name(name);
     let status = Command::new("cp").arg("-a").arg(whole).arg(&copy).status().unwrap();
@@ -44,7 +44,7 @@ fn kinds(world: &World) -> Vec<String> {
 
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
-fn what_is_no_cache_is_none_for_both() {
+fn folder_that_is_no_cache_is_empty_for_both() {
     let mut world = World::new(NEWEST);
     let scan = |world: &World| {
         let scan = json!([{ "call": "scan_cache_dir", "cache_dir": world.hub }]);
@@ -66,7 +66,7 @@ fn what_is_no_cache_is_none_for_both() {
 
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
-fn what_huggingface_hub_counts_in_spite_of_it_counts_the_same() {
+fn damage_that_huggingface_hub_ignores_counts_the_same() {
     let mut world = fetched();
     let whole = world.hub.clone();
     let commit = world.commit("org/whole", 0);
@@ -144,7 +144,7 @@ fn what_huggingface_hub_counts_in_spite_of_it_counts_the_same() {
 
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
-fn what_huggingface_hub_drops_is_kept_and_told() {
+fn repo_that_huggingface_hub_drops_is_listed_with_its_faults() {
     let mut world = fetched();
     let whole = world.hub.clone();
     let commit = world.commit("org/whole", 0);

@@ -52,7 +52,7 @@ fn revisions(list: &Value, id: &str) -> Vec<(Value, Value)> {
     revisions
 }
 
-/// Makes a file's bytes other ones, as many as before. Those of the store are nobody's to write.
+/// Changes one byte of a file, even of a read-only one.
 fn invert_a_byte(path: &Path) {
     let mut bytes = fs::read(path).unwrap();
     let middle = bytes.len() / 2;
@@ -65,7 +65,7 @@ fn invert_a_byte(path: &Path) {
 
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
-fn what_a_client_has_written_is_whole_and_counts_as_huggingface_hub_counts_it() {
+fn cache_written_by_a_client_is_whole_and_counts_the_same() {
     for version in VERSIONS {
         let mut world = World::new(version);
         world.fetch(&all(&world));
@@ -137,7 +137,7 @@ fn parts_of_a_snapshot_and_files_that_do_not_exist_are_legal() {
 
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
-fn corrupt_and_truncated_bytes_are_set_aside_and_fetched_again_and_nothing_else() {
+fn damaged_blobs_alone_are_set_aside_and_fetched_again() {
     for version in VERSIONS {
         let mut world = World::new(version);
         world.fetch(&all(&world));
@@ -221,7 +221,7 @@ fn share(world: &World) -> PathBuf {
 
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
-fn what_the_shared_store_loses_or_breaks_comes_back_for_every_repo() {
+fn damage_in_the_shared_store_is_repaired_for_every_repo() {
     for is_lost in [true, false] {
         let mut world = World::new(NEWEST);
         world.fetch(&all(&world));

@@ -92,12 +92,12 @@ fn leaves_nothing(on: On) {
 
 #[test]
 #[ignore = "needs Docker and `cargo xtask smoke` once before"]
-fn under_docker() {
+fn killed_runner_leaves_nothing_with_docker() {
     leaves_nothing(On::DockerRootful);
 }
 
 #[test]
 #[ignore = "needs root, to bring the engine up, and `cargo xtask smoke` once before"]
-fn under_rootless_podman() {
+fn killed_runner_leaves_nothing_with_rootless_podman() {
     leaves_nothing(On::PodmanRootless);
 }

@@ -44,7 +44,7 @@ fn cache(sandbox: &Sandbox, folder: &str, files: &[(&str, Vec<u8>)]) {
 }
 
 #[test]
-fn offline_tells_the_truth_before_it_starts_and_so_does_a_dry_run() {
+fn missing_files_stop_an_offline_run_and_its_dry_run() {
     let docker = FakeDocker::new();
     let sandbox = Sandbox::new(Some(&docker));
     let without =
@@ -84,7 +84,7 @@ fn offline_tells_the_truth_before_it_starts_and_so_does_a_dry_run() {
 }
 
 #[test]
-fn what_is_named_by_a_path_is_looked_at_with_a_network_too() {
+fn local_model_is_checked_with_a_network_too() {
     let docker = FakeDocker::new();
     let sandbox = Sandbox::new(Some(&docker));
     let at = |name: &str| sandbox.cwd().join(name);

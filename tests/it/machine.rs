@@ -147,7 +147,7 @@ impl On {
         (self == Self::DockerRootful).then(|| docker.expect("a Docker socket").gid())
     }
 
-    /// What a client hears from it, whoever the tester is.
+    /// The output of a client's command, as any user of the tests can run it.
     pub(crate) fn output(self, args: &[&str]) -> Output {
         let mut command = Command::new("docker");
         if self == Self::PodmanRootless {

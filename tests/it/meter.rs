@@ -109,7 +109,7 @@ fn gpus_are_metered_beside_a_run_and_held_against_its_own_number() {
         });
     };
     until_read("0.energy");
-    // 3.6 J are 0.001 Wh. This test is on the GPU, too, and is no benchmark.
+    // 3.6 J are 0.001 Wh. This test itself stands for another process on the GPU.
     tell(&nvidia, "0.energy", "4600");
     tell(&nvidia, "0.compute", &std::process::id().to_string());
     until_read("0.energy");

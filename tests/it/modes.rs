@@ -28,7 +28,7 @@ const HOSTILE: &str = "a b,c:d\"e'f\ng\u{fc}";
 /// The same without a colon, for which there are no words by Docker's client to Podman.
 const HOSTILE_ENOUGH: &str = "a b,c;d\"e'f\ng\u{fc}";
 
-/// A group that is nobody's.
+/// A group without members.
 const GROUP: u32 = 2500;
 
 /// Whether a run has come so far.
@@ -78,23 +78,6 @@ fn files_stay_the_users(on: On) {
     let findings = found["findings"].as_array().unwrap();
     let probe = findings.iter().find(|finding| finding["check"] == "probe").unwrap();
     assert_eq!(probe["severity"], "ok", "{on:?}: {probe}");
-}
-
-/// Nothing is made by the engine: what is missing is made by the user first, or refused.
-fn missing_folders_are_made_by_the_user(on: On) {
-    let mut ada = Ada::on(on, &[]);
-    ada.set("HF_HOME", ada.home().join("new/cache").to_str().unwrap());
-    ada.set("RESULTS_DIR", "new/results");
-    let output = run(&ada, &["-n", "1", "--offline"]);
-    assert_eq!(output.status.code(), Some(1), "{on:?}: {}", said(&output));
-    let missing = ["run", "--engine", on.choice(), "--flavour", "smoke", "backend.model=./none"];
-    let output = ada.command(&missing).output().unwrap();
-    assert_eq!(output.status.code(), Some(2), "{on:?}: {}", said(&output));
-    for entry in walkdir::WalkDir::new(ada.home()) {
-        let entry = entry.unwrap();
-        assert_eq!(entry.metadata().unwrap().uid(), ada.uid, "{on:?}: {:?}", entry.path());
-    }
-    assert!(!ada.home().join("none").exists());
 }
 
 /// The token is in one file inside, and nowhere else; other tokens are covered. Without a network
@@ -197,7 +180,7 @@ fn signals_stop_it(on: On) {
     }
 }
 
-/// Whoever is killed, no container is left.
+/// No container is left when the runner or the engine's client is killed.
 fn death_leaves_nothing(on: On) {
     let ada = Ada::on(on, &[smoke::GGUF]);
     let mut child = started(&ada);
@@ -333,9 +316,13 @@ impl Promise {
     ];
 }
 
-/// The promises, each as a test of one mode.
+/// The promises, each as a test of one mode: by a real engine, or before one is needed.
 macro_rules! promises {
-    ($mode:ident, $on:expr; $($test:ident: [$($promise:ident),*]),*) => {
+    (
+        $mode:ident, $on:expr;
+        $($test:ident: [$($promise:ident),*]),*;
+        $($fake:ident: [$($before:ident),*]),*
+    ) => {
         mod $mode {
             use crate::machine::On;
 
@@ -345,12 +332,17 @@ macro_rules! promises {
                 super::$test($on);
             })*
 
+            $(#[test]
+            fn $fake() {
+                crate::fake_modes::$fake($on);
+            })*
+
             /// What these tests hold.
             #[test]
             fn no_promise_is_left_out() {
                 use super::Promise;
 
-                let mut held = vec![$($(Promise::$promise),*),*];
+                let mut held = vec![$($(Promise::$promise),*),*, $($(Promise::$before),*),*];
                 held.sort();
                 held.dedup();
                 assert_eq!(held, Promise::ALL);
@@ -361,13 +353,13 @@ macro_rules! promises {
         $(promises!(
             $mode, $on;
             files_stay_the_users: [Results, Cache, Home, Paths],
-            missing_folders_are_made_by_the_user: [Missing],
             secrets_and_network_are_closed: [Secrets, Network, Confinement, Home],
             a_server_on_the_host_is_reached: [Network],
             signals_stop_it: [Signals],
             death_leaves_nothing: [Death],
             failures_are_failures: [ExitCodes],
-            groups_come_along_or_are_missed: [Groups]
+            groups_come_along_or_are_missed: [Groups];
+            missing_folders_are_made_by_the_user: [Missing]
         );)*
     };
 }

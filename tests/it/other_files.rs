@@ -268,7 +268,7 @@ impl Drop for Tunnel {
 
 #[test]
 #[ignore = "needs root, Docker and `cargo xtask smoke` once before"]
-fn behind_a_port_the_folders_decide() {
+fn engine_behind_a_port_is_judged_by_its_folders() {
     let mut ada = Ada::with(&[smoke::GGUF]);
     let tunnel = Tunnel::to("/var/run/docker.sock");
     let address = format!("tcp://127.0.0.1:{}", tunnel.1);

@@ -89,7 +89,7 @@ fn what_an_engine_and_an_image_say_is_one_line_of_ours() {
 }
 
 #[test]
-fn a_run_shows_the_version_of_an_image_and_does_not_obey_it() {
+fn escape_sequences_in_an_images_version_are_escaped() {
     let docker = FakeDocker::with_run(GOOD);
     let labels = serde_json::json!({
         contract::label::FLAVOUR: "smoke", contract::label::VERSION: EVIL,
@@ -102,7 +102,7 @@ fn a_run_shows_the_version_of_an_image_and_does_not_obey_it() {
 }
 
 #[test]
-fn names_that_a_container_chose_are_shown_and_not_obeyed() {
+fn escape_sequences_in_names_of_a_container_are_escaped() {
     let sandbox = Sandbox::new(None);
     let results = sandbox.cwd().join("results");
     Leaves::score().write(&results);

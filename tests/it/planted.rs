@@ -19,7 +19,7 @@ use crate::{
     results::Leaves,
 };
 
-/// Somebody's sandbox with a precious file, and an engine whose runs are good.
+/// A sandbox with a file that must not change, and an engine whose runs succeed.
 struct Here {
     sandbox: Sandbox,
     _docker: FakeDocker,
@@ -86,7 +86,7 @@ fn a_lock_file_that_is_another_file_is_refused_and_left_alone() {
 }
 
 #[test]
-#[ignore = "needs root, to be two users"]
+#[ignore = "needs root, to run as two users"]
 fn another_users_lock_in_a_folder_of_everybodys_is_no_way_to_a_file() {
     assert!(getuid().is_root());
     let here = Here::new();

@@ -33,9 +33,13 @@ fn an_old_processor_is_served_and_told_that_it_is_slow() {
     assert!(said.contains("lacks AVX2"), "{said}");
 }
 
-#[test]
-#[ignore = "needs qemu-user, and `cargo xtask smoke` once before"]
-fn a_processor_with_vector_instructions_is_not_called_slow() {
-    let said = on_processor("Haswell");
-    assert!(!said.contains("lacks"), "{said}");
+mod long {
+    use super::on_processor;
+
+    #[test]
+    #[ignore = "needs qemu-user, and `cargo xtask smoke` once before"]
+    fn a_processor_with_vector_instructions_is_not_called_slow() {
+        let said = on_processor("Haswell");
+        assert!(!said.contains("lacks"), "{said}");
+    }
 }

@@ -49,7 +49,7 @@ fn owners(ada: &Ada) -> Vec<u32> {
 
 #[test]
 #[ignore = "needs Docker and the smoke image"]
-fn results_of_root_are_the_users_again() {
+fn root_owned_results_are_reclaimed() {
     let ada = Ada::with(&[]);
     run_as_root(&ada.results().join("previous"), HOSTILE);
     run_as_root(&ada.results(), "benchmark_report.json");
@@ -73,8 +73,8 @@ fn results_of_root_are_the_users_again() {
 }
 
 #[test]
-#[ignore = "needs root, to lay traps, Docker and the smoke image"]
-fn nothing_outside_is_touched_and_what_is_closed_is_reached() {
+#[ignore = "needs root, to make root-owned files, Docker and the smoke image"]
+fn closed_folders_are_reclaimed_and_nothing_outside() {
     assert!(getuid().is_root(), "only root can lay these traps");
     let ada = Ada::with(&[]);
     let results = ada.results();
@@ -108,7 +108,7 @@ fn nothing_outside_is_touched_and_what_is_closed_is_reached() {
 
 #[test]
 #[ignore = "needs root, to make a folder of a group, Docker and the smoke image"]
-fn a_folder_of_a_group_stays_the_groups() {
+fn group_of_a_folder_stays() {
     assert!(getuid().is_root(), "only root can make a folder of any group");
     let ada = Ada::with(&[]);
     let at = |path: &str| ada.results().join(path);
@@ -133,7 +133,7 @@ fn a_folder_of_a_group_stays_the_groups() {
 }
 
 #[test]
-fn a_folder_of_the_systems_is_no_results_folder() {
+fn system_folders_are_refused() {
     let sandbox = Sandbox::new(None);
     for folder in ["/usr/share", "/", "nowhere"] {
         let outcome = aienergyscore(&sandbox, ["reclaim", "--yes", folder]);
@@ -142,8 +142,8 @@ fn a_folder_of_the_systems_is_no_results_folder() {
 }
 
 #[test]
-#[ignore = "needs root, to close a cache, Docker and the smoke image"]
-fn a_cache_that_root_has_closed_is_taken_back() {
+#[ignore = "needs root, to make a root-owned cache, Docker and the smoke image"]
+fn closed_root_owned_cache_is_reclaimed() {
     assert!(getuid().is_root(), "only root can close a cache so");
     let ada = Ada::with(&[]);
     let hub = ada.home().join("hf/hub");
@@ -163,8 +163,8 @@ fn a_cache_that_root_has_closed_is_taken_back() {
 }
 
 #[test]
-#[ignore = "needs root, to make a folder that belongs to root, Docker and the smoke image"]
-fn a_folder_of_roots_behind_the_caches_name_stays_roots() {
+#[ignore = "needs root, to make a root-owned folder, Docker and the smoke image"]
+fn root_owned_folder_behind_a_symlink_is_left_alone() {
     assert!(getuid().is_root(), "only root can make such a folder");
     let ada = Ada::with(&[]);
     let (hub, backups) = (ada.home().join("hf/hub"), ada.home().with_file_name("backups"));
@@ -185,8 +185,8 @@ fn a_folder_of_roots_behind_the_caches_name_stays_roots() {
 }
 
 #[test]
-#[ignore = "needs root, to make files of somebody else's containers"]
-fn what_another_users_container_left_is_left_alone() {
+#[ignore = "needs root, to make files of another user, and Docker"]
+fn files_of_another_users_container_are_left_alone() {
     assert!(getuid().is_root(), "only root can make such a file");
     let lines = fs::read_to_string("/etc/subuid").unwrap();
     let theirs = lines.lines().filter(|line| !line.starts_with("dockremap:"));

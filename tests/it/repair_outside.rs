@@ -63,7 +63,8 @@ fn a_repair_changes_what_its_plan_names_and_nothing_else() {
     }
 }
 
-/// A model of somebody's whose entries are root's, and what else of root's nobody should be given.
+/// Adds a model with root-owned entries, some of which must not be reclaimed: a hard link to a file
+/// outside, a device, and a file of a third user.
 fn traps(cache: &BrokenCache) -> PathBuf {
     let hub = cache.hub();
     let outside = hub.with_file_name("shadow");
@@ -83,8 +84,8 @@ fn traps(cache: &BrokenCache) -> PathBuf {
 }
 
 #[test]
-#[ignore = "needs python3, and root to lay traps"]
-fn nobody_is_told_to_take_what_may_be_more_than_an_entry_of_the_cache() {
+#[ignore = "needs python3, and root to make device files"]
+fn hard_links_and_devices_are_not_reclaimed() {
     assert!(getuid().is_root(), "only root can lay these traps");
     let cache = BrokenCache::new();
     traps(&cache);

@@ -161,7 +161,7 @@ fn owners(folder: &Path) -> Vec<u32> {
 
 #[test]
 #[ignore = "needs root, Docker, rootlesskit, uidmap and the smoke image"]
-fn what_a_rootless_container_left_is_the_users_again() {
+fn files_of_a_rootless_container_are_reclaimed() {
     let rootless = Rootless::start();
     let (results, blobs) =
         (rootless.folder("results"), rootless.folder("hub/models--org--m/blobs"));
@@ -180,7 +180,7 @@ fn what_a_rootless_container_left_is_the_users_again() {
         assert_eq!(mode & 0o600, 0o600, "{}", folder.display());
     }
 
-    // What the machine's root left is beyond this daemon, and holds nothing else up.
+    // A rootless daemon cannot reclaim files of the machine's root; it still reclaims the rest.
     rootless.leave(&rootless.folder("hub/models--org--n/blobs"));
     let (of_root, theirs) = (blobs.join("root"), rootless.home().join("hub/models--org--n/blobs"));
     fs::write(&of_root, "").unwrap();

@@ -95,13 +95,17 @@ fn every_row_has_tests_of_what_a_run_here_does() {
     }
 }
 
-#[test]
-#[ignore = "needs Docker and the cpu image"]
-fn every_stack_does_by_itself_what_the_table_says() {
-    let families = table("BENCHMARK_ARGUMENTS.md", "| Models | AIEnergyScore |");
-    let families = families.iter().map(|row| format!("{}: {}", row[0], row[1]));
-    let rows: Vec<_> = faults().into_iter().chain(families).collect();
-    checks("by_itself.py", &[&serde_json::to_string(&rows).unwrap()]);
+mod long {
+    use super::{checks, faults, table};
+
+    #[test]
+    #[ignore = "needs Docker and the cpu image"]
+    fn every_stack_does_by_itself_what_the_table_says() {
+        let families = table("BENCHMARK_ARGUMENTS.md", "| Models | AIEnergyScore |");
+        let families = families.iter().map(|row| format!("{}: {}", row[0], row[1]));
+        let rows: Vec<_> = faults().into_iter().chain(families).collect();
+        checks("by_itself.py", &[&serde_json::to_string(&rows).unwrap()]);
+    }
 }
 
 #[test]

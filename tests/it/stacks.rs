@@ -189,7 +189,7 @@ fn a_run_that_failed_says_so() {
 #[ignore = "needs Docker, the cpu image and its weights"]
 fn part_failures_are_counted_and_shown() {
     let ada = ada();
-    // The second answer of the model fails, whatever the stack does about it.
+    // The second answer of the model fails.
     let fault = ada.home().join("fault");
     fs::create_dir(&fault).unwrap();
     fs::write(
@@ -230,7 +230,7 @@ fn part_failures_are_counted_and_shown() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", said(&output));
-    // Nobody said that there is no network: the Hub is asked once, not five times for every file.
+    // The run is not told that it is offline. It still asks the Hub once, not five times a file.
     assert!(said(&output).contains("cannot be reached"), "{}", said(&output));
     let summary = json(&ada.results().join("GPU_ENERGY_SUMMARY.json"));
     assert_eq!(

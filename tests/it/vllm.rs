@@ -4,6 +4,7 @@
 mod adapter;
 mod faults;
 mod llama;
+mod long;
 mod real;
 mod server;
 

@@ -1,8 +1,8 @@
 //! Tests of `cargo xtask` as contributors run it. Tests that need an engine are ignored. Run them with
 //! `-- --include-ignored`.
 
+mod built_images;
 mod docs;
-mod images;
 #[path = "../it/machine.rs"]
 #[allow(dead_code, reason = "shared with the tests of `aienergyscore`")]
 mod machine;

@@ -17,7 +17,7 @@ fn and_then(script: &str) -> Fake {
 }
 
 #[test]
-fn half_a_summary() {
+fn truncated_summary_fails_the_run_and_is_kept() {
     let fake = and_then(
         r#"head -c 100 "$RESULTS/GPU_ENERGY_SUMMARY.json" >"$RESULTS/half" &&
            mv "$RESULTS/half" "$RESULTS/GPU_ENERGY_SUMMARY.json""#,
@@ -33,7 +33,7 @@ fn half_a_summary() {
 }
 
 #[test]
-fn a_summary_with_nan() {
+fn summary_with_nan_fails_the_run() {
     let fake =
         and_then(r#"sed -i 's/"seconds":1.0/"seconds":NaN/' "$RESULTS/GPU_ENERGY_SUMMARY.json""#);
     assert_snapshot!(fake.run(&[]), @r#"
@@ -45,7 +45,7 @@ fn a_summary_with_nan() {
 }
 
 #[test]
-fn half_a_marker() {
+fn truncated_completion_marker_proves_nothing() {
     let fake = and_then(r#"printf '{"run_id":"2026' >"$RESULTS/RUN_COMPLETE.json""#);
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 1, in time
@@ -57,7 +57,7 @@ fn half_a_marker() {
 }
 
 #[test]
-fn a_marker_of_another_run() {
+fn completion_marker_of_another_run_proves_nothing() {
     let fake = and_then(
         r#"printf '{"run_id":"20200101T000000Z-1","exit_code":0}' >"$RESULTS/RUN_COMPLETE.json""#,
     );
@@ -71,7 +71,7 @@ fn a_marker_of_another_run() {
 }
 
 #[test]
-fn files_of_a_gigabyte() {
+fn files_of_a_gigabyte_are_not_read_into_memory() {
     for name in ["benchmark_report.json", "GPU_ENERGY_SUMMARY.json", "RUN_COMPLETE.json"] {
         let fake = and_then(&format!(r#"truncate -s 1G "$RESULTS/{name}""#));
         let left = fake.run(&[]);
@@ -100,7 +100,7 @@ fn files_of_a_gigabyte() {
 }
 
 #[test]
-fn a_folder_where_a_file_should_be() {
+fn folder_in_place_of_an_output_fails_the_run() {
     let fake = Fake::new(r#"mkdir "$RESULTS/RUN_COMPLETE.json""#);
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 1, in time
@@ -111,7 +111,7 @@ fn a_folder_where_a_file_should_be() {
 }
 
 #[test]
-fn a_pipe_where_a_file_should_be() {
+fn fifo_in_place_of_an_output_is_not_waited_for() {
     // Nobody writes to it: reading it would last for ever.
     for name in ["GPU_ENERGY_SUMMARY.json", "RUN_COMPLETE.json"] {
         let fake = and_then(&format!(r#"cd "$RESULTS" && rm {name} && mkfifo {name}"#));
@@ -135,7 +135,7 @@ fn a_pipe_where_a_file_should_be() {
 }
 
 #[test]
-fn a_hundred_thousand_lines() {
+fn hundred_thousand_lines_are_passed_through() {
     // As fast as they come: far more than 10,000 a second.
     let fake = and_then("seq -f 'line %.0f of a long output' 100000; seq 100000 >&2");
     let mut command = fake.command(&[]);

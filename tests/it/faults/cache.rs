@@ -27,8 +27,8 @@ const DOWNLOAD: &str = r#"
 "#;
 
 #[test]
-#[ignore = "needs root, to make files that are not the user's"]
-fn of_root_and_closed() {
+#[ignore = "needs root, to make root-owned files"]
+fn unreadable_root_owned_cache_stops_the_run() {
     let fake = Fake::new(GOOD).of_ada();
     let cache = fake.sandbox.home().join(".cache/huggingface/hub");
     fs::create_dir_all(&cache).unwrap();
@@ -43,7 +43,7 @@ fn of_root_and_closed() {
 }
 
 #[test]
-fn a_link_to_another_disk() {
+fn symlink_to_another_disk_is_followed() {
     let fake = Fake::new(&format!("{DOWNLOAD}\n{GOOD}"));
     let disk = tempfile::tempdir_in("/dev/shm").unwrap();
     fs::create_dir(fake.sandbox.home().join(".cache")).unwrap();
@@ -58,7 +58,7 @@ fn a_link_to_another_disk() {
 }
 
 #[test]
-fn a_home_inside_a_link_to_another_disk() {
+fn home_below_a_symlink_to_another_disk_is_followed() {
     let mut fake = Fake::new(&format!("{DOWNLOAD}\n{GOOD}"));
     let disk = tempfile::tempdir_in("/dev/shm").unwrap();
     symlink(disk.path(), fake.sandbox.home().join("disk")).unwrap();
@@ -73,7 +73,7 @@ fn a_home_inside_a_link_to_another_disk() {
 }
 
 #[test]
-fn a_link_to_a_disk_that_is_gone() {
+fn dangling_symlink_stops_the_run() {
     let fake = Fake::new(GOOD);
     fs::create_dir(fake.sandbox.home().join(".cache")).unwrap();
     symlink("/gone/disk", fake.sandbox.home().join(".cache/huggingface")).unwrap();
@@ -88,7 +88,7 @@ fn a_link_to_a_disk_that_is_gone() {
 
 #[test]
 #[ignore = "needs root, to make a full disk"]
-fn full() {
+fn full_disk_fails_the_download() {
     let fake = Fake::new(&format!("{DOWNLOAD}\n{GOOD}"));
     let cache = fake.sandbox.home().join(".cache/huggingface");
     let _disk = SmallDisk::at(&cache, 64 * 1024, getuid().as_raw());

@@ -25,7 +25,7 @@ fn with_result() -> Fake {
 }
 
 #[test]
-fn absent() {
+fn missing_engine_stops_the_run() {
     let mut fake = with_result();
     let nothing = fake.sandbox.folder("nothing");
     fs::create_dir(&nothing).unwrap();
@@ -45,7 +45,7 @@ fn absent() {
 }
 
 #[test]
-fn passed_over_for_podman() {
+fn unreachable_docker_is_replaced_by_podman() {
     let docker = FakeDocker::with_run(GOOD);
     let sandbox = sandbox_with(&docker, "*) echo 'permission denied at the socket' >&2; exit 1 ;;");
     let podman = sandbox.folder("before").join("podman");
@@ -59,26 +59,36 @@ fn passed_over_for_podman() {
     assert!(engine.contains("permission denied at the socket"), "{said}");
 }
 
-#[test]
-#[ignore = "needs Docker's client"]
-fn down() {
+/// The same on a machine whose Docker answers nothing but this complaint.
+fn complaining(complaint: &str) -> Fake {
     let mut fake = with_result();
-    fake.sandbox.set("PATH", "/usr/local/bin:/usr/bin:/bin");
-    let socket = format!("unix://{}", fake.sandbox.folder("docker.sock").display());
-    fake.sandbox.set("DOCKER_HOST", socket);
+    fake.sandbox = sandbox_with(&fake.docker, &format!("*) echo '{complaint}' >&2; exit 1 ;;"));
+    fake.result("benchmark_report.json", "precious");
+    fake
+}
+
+#[test]
+fn stopped_daemon_stops_the_run() {
+    let fake = complaining(
+        "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon \
+         running?",
+    );
     assert_snapshot!(fake.run(&["--engine", "docker"]), @r#"
     exit code 1, in time
-    error: `docker info` failed (exit code 1): Cannot connect to the Docker daemon at unix://ROOT/docker.sock. Is the docker daemon running?; is the daemon running, and are you in the group that may use it?
+    error: `docker info` failed (exit code 1): Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?; is the daemon running, and are you in the group that may use it?
     kept: benchmark_report.json
     containers: none
     "#);
 }
 
 #[test]
-#[ignore = "needs root, to be somebody whom Docker's socket is closed to, and Docker"]
-fn closed() {
-    let mut fake = with_result().of_ada();
-    fake.sandbox.set("PATH", "/usr/local/bin:/usr/bin:/bin");
+fn socket_without_permission_stops_the_run() {
+    let fake = complaining(
+        "permission denied while trying to connect to the Docker daemon socket at \
+         unix:///var/run/docker.sock: Get \
+         \"http://%2Fvar%2Frun%2Fdocker.sock/v1.50/info\": dial unix /var/run/docker.sock: \
+         connect: permission denied",
+    );
     assert_snapshot!(fake.run(&["--engine", "docker"]), @r#"
     exit code 1, in time
     error: `docker info` failed (exit code 1): permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.50/info": dial unix /var/run/docker.sock: connect: permission denied; is the daemon running, and are you in the group that may use it?
@@ -97,7 +107,7 @@ fn under_way(ada: &Ada) -> Run {
 
 #[test]
 #[ignore = "needs Docker and `cargo xtask smoke` once before"]
-fn kills_the_container() {
+fn killed_container_is_exit_code_137() {
     let ada = Ada::with(&[smoke::GGUF]);
     let run = under_way(&ada);
     docker(&["kill", &ada.containers()[0]]);
@@ -112,7 +122,7 @@ fn kills_the_container() {
 
 #[test]
 #[ignore = "needs Docker and `cargo xtask smoke` once before"]
-fn has_no_more_memory_for_it() {
+fn container_out_of_memory_is_exit_code_137() {
     let ada = Ada::with(&[smoke::GGUF]);
     let run = start(&ada, &[smoke::MODEL, "-n", "1", "--memory", "64m"]);
     assert_snapshot!(run.left(|| ada.containers()), @r#"
@@ -147,7 +157,7 @@ fn processes_of(container: &str) -> Vec<u32> {
 
 #[test]
 #[ignore = "needs root, Docker and `cargo xtask smoke` once before"]
-fn is_killed_during_the_run() {
+fn killed_daemon_ends_the_benchmark() {
     let mut ada = Ada::with(&[smoke::GGUF]);
     let group = fs::metadata("/var/run/docker.sock").expect("a Docker socket").gid();
     let daemon = Daemon::start(group, None);

@@ -52,7 +52,7 @@ fn another(fake: &Fake) {
 }
 
 #[test]
-fn the_next_command_removes_what_a_dead_run_left_and_nothing_of_a_living_one() {
+fn next_command_removes_files_of_dead_runs_only() {
     let endless = format!("{WITH_ID}\n: >\"$RESULTS/started\"\ncat >/dev/null\nexit 143");
     let mut fake = Fake::new(&endless);
     let mut child = under_way(&mut fake);
@@ -73,7 +73,7 @@ fn the_next_command_removes_what_a_dead_run_left_and_nothing_of_a_living_one() {
 }
 
 #[test]
-fn a_killed_runner_leaves_nothing_to_its_reaper() {
+fn reaper_cleans_up_after_a_killed_runner() {
     let endless = format!("{WITH_ID}\n: >\"$RESULTS/started\"\ncat >/dev/null\nexit 143");
     let mut fake = Fake::new(&endless);
     let mut child = under_way(&mut fake);

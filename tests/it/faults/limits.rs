@@ -11,7 +11,7 @@ use crate::fake_runs::GOOD;
 const NOBODY_ELSE: u32 = 2_424_243;
 
 #[test]
-fn secrets_are_in_no_environment_that_does_not_need_them() {
+fn secrets_are_in_no_other_environment_and_no_core_dump() {
     let look = r#"
       env >"$RESULTS/env"
       for pid in /proc/[0-9]*; do
@@ -39,8 +39,8 @@ fn secrets_are_in_no_environment_that_does_not_need_them() {
 }
 
 #[test]
-#[ignore = "needs root, to be somebody whom the kernel closes another process to"]
-fn a_runner_shows_its_memory_to_nobody() {
+#[ignore = "needs root, to run as another user"]
+fn memory_of_a_runner_is_unreadable() {
     let look = r#"
       cat "/proc/$PPID/environ" >"$RESULTS/seen" 2>&1
       readlink "/proc/$PPID/exe" >>"$RESULTS/seen" 2>&1
@@ -54,8 +54,8 @@ fn a_runner_shows_its_memory_to_nobody() {
 }
 
 #[test]
-#[ignore = "needs root, to be somebody who may start no more processes"]
-fn processes_and_threads_that_cannot_start_are_an_error() {
+#[ignore = "needs root, to run as a user with a process limit"]
+fn process_limit_is_an_error() {
     let mut codes = vec![];
     for limit in (1..12).chain([40]) {
         let mut fake = Fake::new(GOOD);

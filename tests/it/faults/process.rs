@@ -14,11 +14,10 @@ use std::{
 use insta::assert_snapshot;
 use rustix::process::{Pid, Signal, getuid, kill_process};
 
-use super::{Fake, IN_TIME, Run, SmallDisk, killed::reaper, start};
+use super::{Fake, IN_TIME, SmallDisk, killed::reaper};
 use crate::{
-    ada::{Ada, docker},
     fake_runs::{GOOD, sandbox_with},
-    harness::{HANGS, smoke},
+    harness::HANGS,
     waiting::holds_within,
 };
 
@@ -36,7 +35,7 @@ fn listed(state: &str) -> String {
 }
 
 #[test]
-fn a_container_that_an_earlier_run_left() {
+fn orphaned_container_is_a_warning() {
     let fake = Fake::new(GOOD);
     fake.docker.answer("ps", &listed("exited"));
     assert_snapshot!(fake.run(&[]), @r#"
@@ -48,7 +47,7 @@ fn a_container_that_an_earlier_run_left() {
 }
 
 #[test]
-fn a_container_that_still_works() {
+fn running_orphaned_container_is_a_warning() {
     let fake = Fake::new(GOOD);
     fake.docker.answer("ps", &listed("running"));
     assert_snapshot!(fake.run(&[]), @r#"
@@ -60,7 +59,7 @@ fn a_container_that_still_works() {
 }
 
 #[test]
-fn an_engine_that_does_not_list_its_containers() {
+fn failed_listing_of_containers_is_a_warning() {
     let fake = Fake::new(GOOD);
     fake.docker.fail("ps");
     assert_snapshot!(fake.run(&[]), @r#"
@@ -72,7 +71,7 @@ fn an_engine_that_does_not_list_its_containers() {
 }
 
 #[test]
-fn an_engine_that_hangs_before_the_run() {
+fn engine_that_hangs_before_the_run_times_out() {
     let mut fake = Fake::new(GOOD);
     fake.sandbox = sandbox_with(&fake.docker, &format!("info) {HANGS} ;;"));
     fake.result("benchmark_report.json", "precious");
@@ -85,7 +84,7 @@ fn an_engine_that_hangs_before_the_run() {
 }
 
 #[test]
-fn an_engine_that_hangs_when_it_is_asked_for_its_containers() {
+fn listing_of_containers_that_hangs_times_out() {
     let mut fake = Fake::new(GOOD);
     let hangs = format!("ps) echo $$ >\"$HERE/asked\"; {HANGS} ;;");
     fake.sandbox = sandbox_with(&fake.docker, &hangs);
@@ -101,7 +100,7 @@ fn an_engine_that_hangs_when_it_is_asked_for_its_containers() {
 }
 
 #[test]
-fn a_hangup() {
+fn hangup_stops_the_benchmark() {
     let fake = Fake::new(ENDLESS);
     let mut run = fake.start(&[]);
     let log = fake.results().join("benchmark.log");
@@ -118,7 +117,7 @@ fn a_hangup() {
 }
 
 #[test]
-fn a_terminal_that_goes_away() {
+fn closed_terminal_stops_the_benchmark() {
     use rustix::pty::{OpenptFlags, grantpt, ptsname, unlockpt};
     let fake = Fake::new(&format!("seq 100\n{ENDLESS}"));
     // Nobody else may hold it: its end is the test's to choose.
@@ -155,7 +154,7 @@ fn a_terminal_that_goes_away() {
 }
 
 #[test]
-fn a_clock_that_jumped_backwards() {
+fn files_of_the_future_are_archived() {
     // What is there is of the future, as after a jump: files, folders, and a run's proof.
     let fake = Fake::new(GOOD);
     let future = SystemTime::now() + Duration::from_secs(400 * 24 * 3600);
@@ -176,7 +175,7 @@ fn a_clock_that_jumped_backwards() {
 
 #[test]
 #[ignore = "needs root, to make a full disk"]
-fn a_full_disk_for_temporary_files() {
+fn full_temporary_folder_fails_only_a_run_with_a_token() {
     let mut fake = Fake::new(GOOD);
     fake.result("benchmark_report.json", "precious");
     let full = fake.sandbox.folder("tmp");
@@ -206,42 +205,19 @@ fn a_full_disk_for_temporary_files() {
 }
 
 #[test]
-#[ignore = "needs Docker and `cargo xtask smoke` once before"]
-fn everything_that_looks_after_a_container_is_killed() {
-    let ada = Ada::with(&[smoke::GGUF]);
-    let mut run = start(&ada, &[smoke::MODEL, "-n", "1000"]);
-    let log = ada.results().join("benchmark.log");
-    run.until("a prompt", || fs::read_to_string(&log).is_ok_and(|log| log.contains("tokens/s")));
-    let container = ada.containers().remove(0);
+fn container_is_orphaned_when_runner_and_reaper_are_killed() {
+    // The container's program removes the list of mounts when it has read it.
+    let fake = Fake::new(&format!("rm \"$RESULTS\"/.aienergyscore-new-*\n{ENDLESS}"));
+    let mut run = fake.start(&[]);
+    let log = fake.results().join("benchmark.log");
+    run.until("the benchmark", || log.exists());
+    let container = fake.containers().remove(0);
     let kill = |pid| kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
     kill(reaper(&container));
     run.signal(Signal::KILL);
-    // The client goes on; its input is at its end, which ends the benchmark.
-    let left = run.left(|| ada.containers()).replace(&container, "CONTAINER");
-    assert_snapshot!(left, @r#"
+    assert_snapshot!(fake.left(run).replace(&container, "CONTAINER"), @r#"
     exit code signal: 9 (SIGKILL), in time
     kept: benchmark.log
     containers: CONTAINER
-    "#);
-    docker(&["wait", &container]);
-
-    let offer = || {
-        let run: Run = start(&ada, &[smoke::MODEL, "-n", "1"]);
-        run.left(|| ada.containers()).replace(&container, "CONTAINER")
-    };
-    assert_snapshot!(offer(), @r#"
-    exit code 0, in time
-    earlier results: moved to RESULTS/previous/TIME
-    warning: 1 container(s) left behind by a run that is gone; remove with `docker rm --force aienergyscore-RUN`
-    kept: GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, RUN_COMPLETE.json, benchmark.log, benchmark_report.json, host_meter.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log
-    containers: CONTAINER
-    "#);
-    // What is offered does it.
-    docker(&["rm", "--force", &container]);
-    assert_snapshot!(offer(), @r#"
-    exit code 0, in time
-    earlier results: moved to RESULTS/previous/TIME
-    kept: GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, RUN_COMPLETE.json, benchmark.log, benchmark_report.json, host_meter.json, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log, previous/TIME/GPU_ENERGY_SUMMARY.json, previous/TIME/GPU_ENERGY_WH.txt, previous/TIME/RUN_COMPLETE.json, previous/TIME/benchmark.log, previous/TIME/benchmark_report.json, previous/TIME/host_meter.json
-    containers: none
     "#);
 }

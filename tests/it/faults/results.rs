@@ -16,7 +16,7 @@ use super::{Fake, SmallDisk};
 use crate::fake_runs::GOOD;
 
 #[test]
-fn read_only() {
+fn read_only_folder_stops_the_run() {
     let fake = Fake::new(GOOD);
     fake.result("benchmark_report.json", "precious");
     fs::set_permissions(fake.results(), fs::Permissions::from_mode(0o555)).unwrap();
@@ -29,8 +29,8 @@ fn read_only() {
 }
 
 #[test]
-#[ignore = "needs root, to make files that are not the user's"]
-fn of_root() {
+#[ignore = "needs root, to make root-owned files"]
+fn root_owned_folder_stops_the_run() {
     let fake = Fake::new(GOOD).of_ada();
     fake.result("benchmark_report.json", "precious");
     assert_snapshot!(fake.run(&[]), @r#"
@@ -42,13 +42,13 @@ fn of_root() {
 }
 
 #[test]
-#[ignore = "needs root, to make files that are not the user's"]
-fn with_an_earlier_result_of_roots() {
+#[ignore = "needs root, to make root-owned files"]
+fn root_owned_earlier_result_is_archived_with_a_warning() {
     let mut fake = Fake::new(GOOD);
     fake.result("notes.txt", "mine");
     fake = fake.of_ada();
     fake.result("benchmark_report.json", "root's");
-    // What is only a file is moved whoever owns it: the folder is the user's.
+    // The user owns the folder, and so can move files of any owner.
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 0, in time
     earlier results: moved to CWD/results/previous/TIME
@@ -59,7 +59,7 @@ fn with_an_earlier_result_of_roots() {
 }
 
 #[test]
-fn a_file() {
+fn file_in_place_of_the_folder_stops_the_run() {
     let fake = Fake::new(GOOD);
     fs::write(fake.results(), "precious").unwrap();
     assert_snapshot!(fake.run(&[]), @r#"
@@ -72,7 +72,7 @@ fn a_file() {
 }
 
 #[test]
-fn a_dangling_link() {
+fn dangling_symlink_stops_the_run() {
     let fake = Fake::new(GOOD);
     symlink("gone/disk", fake.results()).unwrap();
     assert_snapshot!(fake.run(&[]), @r#"
@@ -85,7 +85,7 @@ fn a_dangling_link() {
 }
 
 #[test]
-fn on_another_file_system() {
+fn folder_on_another_file_system_is_used() {
     let fake = Fake::new(GOOD);
     let disk = tempfile::tempdir_in("/dev/shm").unwrap();
     symlink(disk.path(), fake.results()).unwrap();
@@ -103,7 +103,7 @@ fn on_another_file_system() {
 
 #[test]
 #[ignore = "needs root, to make a full disk"]
-fn full_before_the_run() {
+fn full_disk_stops_the_run() {
     let fake = Fake::new(GOOD);
     let results = fake.results();
     let _disk = SmallDisk::at(&results, 4096, getuid().as_raw());
@@ -118,7 +118,7 @@ fn full_before_the_run() {
 
 #[test]
 #[ignore = "needs root, to make a full disk"]
-fn full_after_the_benchmark() {
+fn full_disk_after_the_benchmark_keeps_its_summary() {
     let fill = "head -c 1M /dev/zero >\"$RESULTS/weights\" 2>/dev/null; true";
     let fake = Fake::new(&format!("{GOOD}\n{fill}"));
     let results = fake.results();

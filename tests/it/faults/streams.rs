@@ -65,7 +65,7 @@ fn ended(child: &mut Child, what: &str) -> ExitStatus {
 }
 
 #[test]
-fn a_stopped_run_ends_though_nobody_reads() {
+fn stopped_run_ends_while_its_pipe_is_full() {
     for (out, err) in [(true, false), (false, true), (true, true)] {
         let fake = Fake::new(CHATTY);
         // It fills while the run goes on: what a run says before the benchmark waits for its reader.
@@ -87,7 +87,7 @@ fn a_stopped_run_ends_though_nobody_reads() {
 }
 
 #[test]
-fn a_summary_that_nobody_reads_ends_with_a_signal_and_is_a_success() {
+fn signal_ends_a_summary_that_nobody_reads_with_success() {
     // The summary alone is left to be shown: the benchmark itself says nothing.
     let fake = Fake::new(&GOOD.replace("echo said by the benchmark", ""));
     let (_reader, writer) = full();
@@ -104,7 +104,7 @@ fn a_summary_that_nobody_reads_ends_with_a_signal_and_is_a_success() {
 }
 
 #[test]
-fn a_check_whose_findings_nobody_reads_ends_with_a_signal() {
+fn signal_ends_a_check_that_nobody_reads() {
     let fake = Fake::new(GOOD);
     let (_reader, writer) = full();
     let mut command = fake.sandbox.command(["cache", "verify"]);
@@ -119,7 +119,7 @@ fn a_check_whose_findings_nobody_reads_ends_with_a_signal() {
 const HOSTILE: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{1b}[31mred\u{1b}[0m \u{9b}2J\u{202e}txt\r\n";
 
 #[test]
-fn a_terminal_obeys_only_colours() {
+fn terminal_gets_no_escape_sequence_but_colours() {
     let fake = Fake::new(&format!("printf '%s' '{HOSTILE}'\n{GOOD}"));
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&terminal).unwrap();
@@ -140,7 +140,7 @@ fn a_terminal_obeys_only_colours() {
 }
 
 #[test]
-fn a_pipe_gets_every_byte() {
+fn pipe_gets_every_byte() {
     let docker = FakeDocker::with_run(&format!("printf '%s' '{HOSTILE}'\n{GOOD}"));
     let outcome = aienergyscore(&Sandbox::new(Some(&docker)), ["run", "--flavour", "smoke"]);
     assert!(outcome.stdout.starts_with(HOSTILE), "{:?}", outcome.stdout);

@@ -1,4 +1,4 @@
-//! Whatever does not answer, and signals that come late.
+//! Programs that do not answer, and signals that come late.
 
 use std::fs;
 
@@ -20,7 +20,7 @@ pub(super) const WITH_ID: &str = r#"
 "#;
 
 #[test]
-fn a_signal_after_the_end_leaves_the_results_a_success() {
+fn signal_after_the_benchmark_changes_nothing() {
     let mut fake = Fake::new(GOOD);
     let waits = r#"container) mkfifo "$HERE/go"; : >"$HERE/asked"; cat "$HERE/go" ;;"#;
     fake.sandbox = sandbox_with(&fake.docker, waits);
@@ -38,7 +38,7 @@ fn a_signal_after_the_end_leaves_the_results_a_success() {
 }
 
 #[test]
-fn a_signal_while_the_client_ends_leaves_whole_results_a_success() {
+fn signal_with_complete_results_is_a_success() {
     let fake = Fake::new(&format!("{WITH_ID}\n{GOOD}\nwait_for go"));
     let mut run = fake.start(&[]);
     let proof = fake.results().join("RUN_COMPLETE.json");
@@ -57,7 +57,7 @@ fn a_signal_while_the_client_ends_leaves_whole_results_a_success() {
 }
 
 #[test]
-fn a_child_that_was_killed_for_memory_is_a_note() {
+fn out_of_memory_kill_with_complete_results_is_a_warning() {
     let fake = Fake::new(GOOD);
     let state = |code: i32| {
         format!(
@@ -83,7 +83,7 @@ fn a_child_that_was_killed_for_memory_is_a_note() {
 }
 
 #[test]
-fn a_stopped_reaper() {
+fn stopped_reaper_is_killed() {
     let fake = Fake::new(&format!(": >\"$RESULTS/started\"\nwait_for go\n{GOOD}"));
     let mut run = fake.start(&[]);
     let started = fake.results().join("started");
@@ -101,7 +101,7 @@ fn a_stopped_reaper() {
 }
 
 #[test]
-fn a_container_that_is_removed_together_with_the_file_of_its_id() {
+fn container_removed_by_somebody_else_fails_the_run() {
     // As by `podman rm --force` from outside, of Podman 5.8 and 6.1.
     let removed = "wait_for removal; rm \"$2\"; exit 137";
     let mut fake = Fake::new(&format!("{WITH_ID}\n: >\"$RESULTS/started\"; {removed}"));
@@ -127,7 +127,7 @@ fn a_container_that_is_removed_together_with_the_file_of_its_id() {
 }
 
 #[test]
-fn a_client_that_does_not_return() {
+fn client_that_does_not_return_times_out() {
     let fake = Fake::new(&format!("{WITH_ID}\n{GOOD}\ntrap '' TERM; {HANGS}"));
     assert_snapshot!(fake.run(&[]), @r"
     exit code 0, in time
@@ -137,21 +137,25 @@ fn a_client_that_does_not_return() {
     ");
 }
 
-#[test]
-#[ignore = "takes more than a minute"]
-fn an_engine_that_hangs_while_it_should_make_a_container() {
-    let mut fake = Fake::new(HANGS);
-    fake.sandbox = sandbox_with(&fake.docker, &format!("container|rm) {HANGS} ;;"));
-    let left = fake.run(&[]);
-    let (time, left) = left.split_once('\n').unwrap();
-    assert!(time.starts_with("exit code 1, "), "{time}");
-    let left = left.replace(&fake.docker.calls_of("run")[0][3], "CONTAINER");
-    assert_snapshot!(left, @r"
-    warning: docker makes no container and does not answer: `docker container inspect` has not answered for 30 seconds, and was ended: its daemon hangs, or the machine does; look at the daemon's log, or start it anew
-    warning: `docker rm --force aienergyscore-RUN` failed: `docker rm` has not answered for 30 seconds, and was ended: its daemon hangs, or the machine does; look at the daemon's log, or start it anew; remove the container yourself once docker serves, and the next run says if it is still there
-    error: docker does not tell how the container ended (its client's exit code was 137); asked for its state it answered: `docker container inspect` has not answered for 30 seconds, and was ended: its daemon hangs, or the machine does; look at the daemon's log, or start it anew
-    results so far: CWD/results
-    kept: nothing
-    containers: CONTAINER
-    ");
+mod long {
+    use super::{Fake, HANGS, assert_snapshot, sandbox_with};
+
+    #[test]
+    #[ignore = "takes more than a minute"]
+    fn engine_that_hangs_while_creating_a_container_times_out() {
+        let mut fake = Fake::new(HANGS);
+        fake.sandbox = sandbox_with(&fake.docker, &format!("container|rm) {HANGS} ;;"));
+        let left = fake.run(&[]);
+        let (time, left) = left.split_once('\n').unwrap();
+        assert!(time.starts_with("exit code 1, "), "{time}");
+        let left = left.replace(&fake.docker.calls_of("run")[0][3], "CONTAINER");
+        assert_snapshot!(left, @r"
+        warning: docker makes no container and does not answer: `docker container inspect` has not answered for 30 seconds, and was ended: its daemon hangs, or the machine does; look at the daemon's log, or start it anew
+        warning: `docker rm --force aienergyscore-RUN` failed: `docker rm` has not answered for 30 seconds, and was ended: its daemon hangs, or the machine does; look at the daemon's log, or start it anew; remove the container yourself once docker serves, and the next run says if it is still there
+        error: docker does not tell how the container ended (its client's exit code was 137); asked for its state it answered: `docker container inspect` has not answered for 30 seconds, and was ended: its daemon hangs, or the machine does; look at the daemon's log, or start it anew
+        results so far: CWD/results
+        kept: nothing
+        containers: CONTAINER
+        ");
+    }
 }

@@ -91,7 +91,7 @@ pub(crate) fn code(page: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// The text blocks of the subsections, each with the heading of its own.
+/// The text blocks of the subsections, each with its heading.
 pub(crate) fn quotes(page: &str) -> Vec<(String, String)> {
     let mut quotes = vec![];
     let mut heading = None;
@@ -142,7 +142,7 @@ fn parts(page: &str) -> Vec<(usize, Part<'_>, String)> {
 }
 
 #[test]
-fn a_page_is_understood() {
+fn links_and_blocks_of_a_page_are_found() {
     let page = "\
 # A: `b_c` and D!
 ## twice
@@ -165,14 +165,14 @@ no shell
 }
 
 #[test]
-fn code_in_the_prose_is_found() {
+fn inline_code_is_found() {
     let page = "Run `a b` or `c\nd`.\n```sh\n`no`\n```\n| `e` |\n";
     let expected = [(1, "a b"), (1, "c d"), (6, "e")];
     assert_eq!(code(page), expected.map(|(line, text)| (line, text.to_owned())));
 }
 
 #[test]
-fn a_quote_belongs_to_its_heading() {
+fn quote_belongs_to_its_heading() {
     let page = "\
 ## Before
 ```text

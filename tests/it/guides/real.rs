@@ -79,7 +79,7 @@ impl Reader {
             fs::rename(cache.join("hub").join(stands_for), cache.join("hub").join(name)).unwrap();
         }
         copy(&cache.join("hub").join(REPOS[0].0), &home.join("weights/hub"));
-        // The cache that all share is root's here, and readable.
+        // The shared cache is root-owned and readable.
         copy(&cache.join("hub"), &root.join("srv/huggingface"));
         fs::copy(workspace().join("xtask/src/smoke/prompts.csv"), cwd.join("prompts.csv")).unwrap();
         follow(&smoke::snapshot(REPOS[1].1), &cwd.join("my-model"));

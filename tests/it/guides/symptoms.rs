@@ -157,7 +157,7 @@ const ANYWHERE: [Symptom; 22] = [
     }),
 ];
 
-/// What takes files of root's.
+/// Messages about root-owned files.
 const AS_ROOT: [Symptom; 5] = [
     ("The results folder is root-owned", || {
         let here = Here::new("").of_ada();
@@ -195,7 +195,7 @@ const AS_ROOT: [Symptom; 5] = [
     }),
 ];
 
-/// What real Docker, and the stacks in the `cpu` image, say.
+/// Messages of real Docker and of the stacks in the `cpu` image.
 const IN_CONTAINERS: [Symptom; 3] = [
     ("A mounted folder is missing", || {
         by_hand(&["--mount", "type=bind,\"source=/home/ada/bench/results\",target=/results"])
@@ -224,7 +224,7 @@ fn what_the_programs_say_is_what_the_guide_quotes() {
 }
 
 #[test]
-#[ignore = "needs root, to make files that are not the user's"]
+#[ignore = "needs root, to make root-owned files"]
 fn what_root_left_behind_is_what_the_guide_quotes() {
     assert!(getuid().is_root(), "only root can make files of root's");
     assert_quoted(&AS_ROOT);
@@ -336,7 +336,7 @@ impl Here {
         self.words(command).replace("/home/ada/.cache", "/home/user/.cache")
     }
 
-    /// The same machine, with all that is on it so far given to the guide's reader.
+    /// Makes the guide's reader the owner of everything on this machine so far.
     fn of_ada(self) -> Self {
         let root = self.root();
         fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();

@@ -77,7 +77,7 @@ config |= {
 (own / "config.json").write_text(json.dumps(config))
 
 for stack in STACKS:
-    # The number type is the one that was asked for, whatever the weights have.
+    # The number type is the one that was asked for, not that of the weights.
     for name in ["float32", "bfloat16"]:
         record = ran(stack, model("plain"), torch_dtype=name)
         assert record["dtype"] == name, (stack, record)

@@ -112,10 +112,8 @@ def waiting():
     tracker = EnergyTracker(backend="pytorch", device="cpu")
     began = time.monotonic()
     with tracker.track(task_name="x"):
-        worked = time.monotonic()
-        time.sleep(0.04)
-        worked = time.monotonic() - worked
-    waited = time.monotonic() - began - worked
+        pass
+    waited = time.monotonic() - began
     assert waited > 0.9, f"{waited:.2f} s: is there a counter on this machine?"
     alone = EmissionsTracker(save_to_file=False, log_level="error")
     alone.start()

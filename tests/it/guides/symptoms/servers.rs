@@ -61,8 +61,7 @@ fn client(endpoint: &str, model: &str) -> String {
     words(vllm::client(&ada, &[&format!("backend.model={model}")]))
 }
 
-/// What a client says whose server answers whatever it is asked with this, in the words of the
-/// guide.
+/// What a client says of a server that gives this answer to every request. The port is the guide's.
 fn of_server(status: &'static str, body: &'static str) -> String {
     let server = TcpListener::bind("0.0.0.0:0").expect("a free port");
     let port = server.local_addr().expect("its address").port();

@@ -1,5 +1,7 @@
 //! Images that real engines build and run.
 
+mod long;
+
 use std::{
     fs,
     io::Write as _,
@@ -146,32 +148,6 @@ fn image_is_small_and_labelled() {
 }
 
 #[test]
-#[ignore = "needs Docker, mmdebstrap and a network, and builds for minutes"]
-fn no_layer_has_the_certificates_of_the_build() {
-    let _lock = lock();
-    let image = CPU["image"].as_str().unwrap();
-    let system = std::env::var("SSL_CERT_FILE")
-        .unwrap_or_else(|_| "/etc/ssl/certs/ca-certificates.crt".to_owned());
-    let marker = format!("certificates of test {}", std::process::id());
-    let folder = tempfile::tempdir().unwrap();
-    let bundle = folder.path().join("network.pem");
-    let text = fs::read_to_string(&system).expect("the system's certificates");
-    fs::write(&bundle, format!("# {marker}\n{text}")).unwrap();
-
-    // A missing tag causes a rebuild.
-    docker(&["image", "rm", &format!("ai_energy_score:{}-cpu", env!("CARGO_PKG_VERSION"))]);
-    let args = ["--flavour", "cpu", "--bootstrap-base", "--json", "--ca-bundle"];
-    let built = build(&[&args[..], &[bundle.to_str().unwrap()]].concat());
-    assert_eq!((&built["built"], &built["digest"]), (&Value::from(true), &CPU["digest"]));
-
-    assert!(saved_lines_with(image, contract::ENTRYPOINT) > 0, "layers cannot be read like this");
-    // Not `ca-bundle.pem` alone: packages mention the `tls-ca-bundle.pem` of other systems.
-    for text in [marker.as_str(), "requirements/ca-bundle.pem", "network.pem"] {
-        assert_eq!(saved_lines_with(image, text), 0, "{text}");
-    }
-}
-
-#[test]
 #[ignore = "needs Docker and `cargo xtask smoke` once before, and builds for minutes"]
 fn no_file_is_set_uid_or_set_gid() {
     let _lock = lock();
@@ -197,19 +173,6 @@ fn no_file_is_set_uid_or_set_gid() {
         assert!(files > 0 && export.wait().unwrap().success(), "{image}");
         docker(&["rm", container]);
     }
-}
-
-/// Number of lines with `text` in all layers and the history of an image.
-fn saved_lines_with(image: &str, text: &str) -> u64 {
-    let mut save =
-        Command::new("docker").args(["save", image]).stdout(Stdio::piped()).spawn().unwrap();
-    let grep = Command::new("grep")
-        .args(["--text", "--count", "--fixed-strings", "-e", text])
-        .stdin(save.stdout.take().unwrap())
-        .output()
-        .unwrap();
-    assert!(save.wait().unwrap().success());
-    String::from_utf8(grep.stdout).unwrap().trim().parse().unwrap()
 }
 
 #[test]
@@ -257,72 +220,4 @@ fn failed_pull_of_a_base_names_the_remedies() {
     for part in ["error: ", "`localhost:1/none:1`", "--flavour cuda --bootstrap-base", "image ls"] {
         assert!(last.contains(part), "{last}");
     }
-}
-
-/// Restores the tags of the user's image when dropped.
-struct RestoredTags {
-    tags: Vec<String>,
-    /// Another tag of the image, if there is one.
-    backup: Option<String>,
-}
-
-impl RestoredTags {
-    /// Tags the current image of `flavour` with a name of the test.
-    fn new(flavour: Flavour) -> Self {
-        let backup = format!("ai_energy_score-test:kept-{}", std::process::id());
-        let mut tags = vec![flavour.image(), format!("ai_energy_score:{flavour}")];
-        tags.push(format!("ai_energy_score:{}-{flavour}", env!("CARGO_PKG_VERSION")));
-        let backup = succeeds(&["tag", &tags[0], &backup]).then_some(backup);
-        Self { tags, backup }
-    }
-}
-
-impl Drop for RestoredTags {
-    fn drop(&mut self) {
-        let Self { tags, backup } = self;
-        for tag in tags.iter() {
-            match backup {
-                None => succeeds(&["image", "rm", tag]),
-                Some(backup) => succeeds(&["tag", backup, tag]),
-            };
-        }
-        if let Some(backup) = backup {
-            succeeds(&["image", "rm", backup]);
-        }
-    }
-}
-
-fn succeeds(args: &[&str]) -> bool {
-    Command::new("docker").args(args).output().unwrap().status.success()
-}
-
-#[test]
-#[ignore = "needs Docker, mmdebstrap and a network, and builds for minutes"]
-fn cuda_builds_on_a_python_base_and_torch_compiles() {
-    let _lock = lock();
-    // Like the CUDA runtime, and unlike the base of `cpu`, this base contains PyTorch.
-    LazyLock::force(&CPU);
-    let base = "ai_energy_score-test:base";
-    let dockerfile = "FROM ai_energy_score-base:trixie\n\
-                      RUN apt-get update --quiet && apt-get install --yes --quiet \
-                      --no-install-recommends python3-torch && apt-get clean\n";
-    let mut child = Command::new("docker")
-        .args(["build", "--quiet", "--tag", base, "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(dockerfile.as_bytes()).unwrap();
-    assert!(child.wait().unwrap().success());
-
-    let _restored = RestoredTags::new(Flavour::Cuda);
-    let built = build(&["--flavour", "cuda", "--base", base, "--json"]);
-    let image = built["image"].as_str().unwrap();
-    let script = "import torch\n\
-                  double = torch.compile(lambda x: torch.sin(x) ** 2 + torch.cos(x) ** 2 + x)\n\
-                  print(round(double(torch.zeros(8)).sum().item()))";
-    for options in [&[][..], &READ_ONLY] {
-        assert_eq!(python(image, options, script), "8\n", "{options:?}");
-    }
-    assert_eq!(python(image, &READ_ONLY, HOME_OF_ANY_UID), python(image, &[], HOME_OF_ANY_UID));
 }
