@@ -12,11 +12,11 @@ use contract::{
     summary::{Device, DeviceKind, Measurement, Repeat, Run, Status, Summary},
 };
 
-use super::record::{Details, Origin, RunRecord, Sourced};
+use super::finished_run::{Details, FinishedRun, Origin, Sourced};
 
 /// A run of 20 prompts on an H100 that drew `total` Wh there, its phases told apart and the power
 /// metered beside it.
-pub(super) fn measured(name: &str, total: f64) -> RunRecord {
+pub(super) fn measured(name: &str, total: f64) -> FinishedRun {
     let device = |name: &str, kind, energy_wh, status, source: &str| Device {
         name: name.into(),
         kind,
@@ -67,7 +67,7 @@ pub(super) fn measured(name: &str, total: f64) -> RunRecord {
         host: None,
         repeat: Some(repeat()),
     };
-    RunRecord {
+    FinishedRun {
         below: PathBuf::new(),
         folder: Path::new("results").join(name),
         origin: Origin::Summary,
@@ -92,7 +92,7 @@ pub(super) fn measured(name: &str, total: f64) -> RunRecord {
 }
 
 /// A run on a processor, of which nothing was measured but an estimate made.
-pub(super) fn on_cpu(name: &str) -> RunRecord {
+pub(super) fn on_cpu(name: &str) -> FinishedRun {
     let mut run = measured(name, 1.0);
     let summary = &mut run.summary;
     (summary.total, summary.format) = (None, "native".into());
@@ -118,7 +118,7 @@ pub(super) fn on_cpu(name: &str) -> RunRecord {
 }
 
 /// The files of `run`, as a run of ours leaves them.
-pub(super) fn written(run: &RunRecord) -> tempfile::TempDir {
+pub(super) fn written(run: &FinishedRun) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
     write(SUMMARY, serde_json::to_string_pretty(&run.summary).unwrap());

@@ -12,12 +12,12 @@ use hub::boundary::check_named;
 use untrusted::escape;
 
 use super::{
-    figures::Figures,
+    finished_run::Runs,
     groups::groups,
+    metrics::Metrics,
     output_file::OutputFile,
-    plain::plain,
     read::read_all,
-    record::Runs,
+    sanitize::sanitized,
     submission::{self, ModelClass},
 };
 use crate::output::{csv, json, page, table};
@@ -74,20 +74,20 @@ pub fn run(request: &Request) -> anyhow::Result<Exit> {
         Output::Table | Output::Json | Output::Csv => None,
     };
     let all = read_all(&folders, *previous);
-    let figures: Vec<_> = all.runs.iter().map(Figures::of).collect();
-    let groups = groups(&all, &figures);
+    let metrics: Vec<_> = all.runs.iter().map(Metrics::of).collect();
+    let groups = groups(&all, &metrics);
     match (output, &target) {
         (Output::Submission { class, .. }, Some(target)) => {
-            return submission::submit(&all, &figures, *class, target);
+            return submission::submit(&all, &metrics, *class, target);
         }
         (_, Some(target)) => {
-            target.write(page::html(&all, &figures, &groups).as_bytes())?;
+            target.write(page::html(&all, &metrics, &groups).as_bytes())?;
             terminal::say(format_args!("page: {}", target.shown()));
         }
-        (Output::Json, None) => terminal::print(&json::text(&all, &figures, &groups))?,
-        (Output::Csv, None) => terminal::print(&csv::text(&all, &figures)?)?,
+        (Output::Json, None) => terminal::print(&json::text(&all, &metrics, &groups))?,
+        (Output::Csv, None) => terminal::print(&csv::text(&all, &metrics)?)?,
         (_, None) => {
-            terminal::print(&table::text(&all, &figures, &groups, terminal::width()))?;
+            terminal::print(&table::text(&all, &metrics, &groups, terminal::width()))?;
         }
     }
     if *output != Output::Table {
@@ -104,7 +104,7 @@ fn usual_folder() -> PathBuf {
 
 fn say_broken(all: &Runs) {
     for broken in &all.broken {
-        let folder = plain(&broken.folder.to_string_lossy());
+        let folder = sanitized(&broken.folder.to_string_lossy());
         warn(Some(format!("{folder} is left out: {}", escape(&broken.reason))));
     }
 }

@@ -4,8 +4,8 @@ use contract::summary::{DeviceKind, Status};
 use serde::Serialize;
 
 use super::{
-    figures::{Drawn, Figure, Figures},
-    record::{RunRecord, Runs},
+    finished_run::{FinishedRun, Runs},
+    metrics::{Drawn, Metric, Metrics},
     statistics::Statistics,
 };
 
@@ -53,7 +53,7 @@ struct Sameness<'a> {
 }
 
 impl<'a> Sameness<'a> {
-    fn of(run: &'a RunRecord, figures: &Figures) -> Self {
+    fn of(run: &'a FinishedRun, metrics: &Metrics) -> Self {
         let details = &run.details;
         let repeat = run.summary.repeat.as_ref();
         Self {
@@ -64,41 +64,41 @@ impl<'a> Sameness<'a> {
             dataset: details.dataset.as_ref().map(|told| told.value.as_str()),
             arguments: run.arguments(),
             image: repeat.and_then(|repeat| repeat.image_id.as_deref()),
-            energy: figures.headline().map(kind_of),
+            energy: metrics.headline().map(kind_of),
         }
     }
 }
 
 fn kind_of(drawn: &Drawn) -> (DeviceKind, bool, Status) {
-    (drawn.kind, drawn.by_host, drawn.figure.status)
+    (drawn.kind, drawn.by_host, drawn.metric.status)
 }
 
-/// The groups of all runs, in the order of their first ones. `figures` are those of the runs.
-pub(crate) fn groups(all: &Runs, figures: &[Figures]) -> Vec<Group> {
+/// The groups of all runs, in the order of their first ones. `metrics` are those of the runs.
+pub(crate) fn groups(all: &Runs, metrics: &[Metrics]) -> Vec<Group> {
     let mut known: Vec<(Sameness<'_>, Vec<usize>)> = vec![];
-    for (index, (run, figures)) in all.runs.iter().zip(figures).enumerate() {
-        let same = Sameness::of(run, figures);
+    for (index, (run, metrics)) in all.runs.iter().zip(metrics).enumerate() {
+        let same = Sameness::of(run, metrics);
         match known.iter_mut().find(|(other, _)| *other == same) {
             Some((_, runs)) => runs.push(index),
             None => known.push((same, vec![index])),
         }
     }
-    known.into_iter().map(|(same, runs)| group(same.energy, runs, figures)).collect()
+    known.into_iter().map(|(same, runs)| group(same.energy, runs, metrics)).collect()
 }
 
 fn group(
     energy: Option<(DeviceKind, bool, Status)>,
     runs: Vec<usize>,
-    figures: &[Figures],
+    metrics: &[Metrics],
 ) -> Group {
-    let statistics = |of: &dyn Fn(&Figures) -> Option<f64>| {
-        let values: Vec<_> = runs.iter().filter_map(|run| of(&figures[*run])).collect();
+    let statistics = |of: &dyn Fn(&Metrics) -> Option<f64>| {
+        let values: Vec<_> = runs.iter().filter_map(|run| of(&metrics[*run])).collect();
         // What only some have says nothing of all.
         Statistics::of(&values).filter(|found| found.n == runs.len())
     };
-    let value = |figure: Option<&Figure>| figure.map(|figure| figure.value);
+    let value = |metric: Option<&Metric>| metric.map(|metric| metric.value);
     let energy = energy.and_then(|(kind, by_host, status)| {
-        let per_thousand = statistics(&|of| value(of.headline().map(|drawn| &drawn.figure)))?;
+        let per_thousand = statistics(&|of| value(of.headline().map(|drawn| &drawn.metric)))?;
         Some(Energy { kind, by_host, status, per_thousand })
     });
     let tokens_per_second = statistics(&|of| value(of.tokens_per_second.as_ref()));
@@ -112,8 +112,8 @@ mod tests {
 
     use super::groups;
     use crate::{
-        figures::Figures,
-        record::Runs,
+        finished_run::Runs,
+        metrics::Metrics,
         testing::{measured, on_cpu},
     };
 
@@ -127,8 +127,8 @@ mod tests {
         estimated.summary.measurement.devices[0].status = Status::Estimated;
         let runs =
             vec![measured("1", 0.4), measured("2", 0.6), other, image, estimated, on_cpu("6")];
-        let figures: Vec<_> = runs.iter().map(Figures::of).collect();
-        let found = groups(&Runs { runs, broken: vec![] }, &figures);
+        let metrics: Vec<_> = runs.iter().map(Metrics::of).collect();
+        let found = groups(&Runs { runs, broken: vec![] }, &metrics);
         let members: Vec<_> = found.iter().map(|group| group.runs.clone()).collect();
         assert_eq!(members, [vec![0, 1], vec![2], vec![3], vec![4], vec![5]]);
         let spread = found[0].energy.unwrap().per_thousand;

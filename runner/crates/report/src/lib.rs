@@ -5,18 +5,18 @@
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
 pub mod command;
-mod figures;
+mod finished_run;
 mod groups;
-mod number;
+mod metrics;
+mod number_format;
 mod output;
 mod output_file;
-mod plain;
 mod read;
-mod record;
+mod sanitize;
 mod statistics;
 pub mod submission;
 #[cfg(test)]
 #[path = "../testing.rs"]
 mod testing;
 
-pub use crate::output::describe::{best_energy, describe, energy};
+pub use crate::output::run_summary::{best_energy, describe, energy};

@@ -15,8 +15,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    plain::plain,
-    record::{Broken, Origin, RunRecord, Runs, opened},
+    finished_run::{Broken, FinishedRun, Origin, Runs, opened},
+    sanitize::sanitized,
 };
 use crate::read::discovery::{Found, contents, results_folders};
 
@@ -27,7 +27,7 @@ pub(crate) fn read_all(folders: &[PathBuf], previous: bool) -> Runs {
     for folder in found {
         let Found { folder, below, .. } = folder;
         match opened(&folder, &below).and_then(|opened| read(&opened)) {
-            Ok(run) => all.runs.push(RunRecord { below, ..run }),
+            Ok(run) => all.runs.push(FinishedRun { below, ..run }),
             Err(error) => all.broken.push(Broken { folder, reason: format!("{error:#}") }),
         }
     }
@@ -38,7 +38,7 @@ pub(crate) fn read_all(folders: &[PathBuf], previous: bool) -> Runs {
 ///
 /// # Errors
 /// When it is none of a whole run that succeeded.
-pub(crate) fn read(folder: &Folder) -> anyhow::Result<RunRecord> {
+pub(crate) fn read(folder: &Folder) -> anyhow::Result<FinishedRun> {
     let mut warnings = vec![];
     let completion: Option<Completion> = typed(folder, COMPLETION)?;
     match &completion {
@@ -71,7 +71,7 @@ pub(crate) fn read(folder: &Folder) -> anyhow::Result<RunRecord> {
     });
     warnings.extend(unread);
     let folder = folder.path().to_owned();
-    Ok(RunRecord {
+    Ok(FinishedRun {
         folder,
         below: PathBuf::new(),
         origin,
@@ -156,7 +156,7 @@ fn sane(summary: &Summary) -> anyhow::Result<()> {
 /// Makes sure that a host can have metered these numbers.
 fn metered(meter: &HostMeter) -> anyhow::Result<()> {
     for MeteredDevice { name, energy_wh, counted_wh, idle_watts, .. } in &meter.devices {
-        let name = plain(name);
+        let name = sanitized(name);
         for energy in [Some(*energy_wh), *counted_wh].into_iter().flatten() {
             ensure!(
                 (0.0..=MOST_WATT_HOURS).contains(&energy),

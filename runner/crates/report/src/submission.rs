@@ -7,7 +7,7 @@
 //! in the archive they should lie.
 
 mod archive;
-mod evidence;
+mod logs;
 mod model_class;
 mod rule;
 mod rules;
@@ -20,16 +20,16 @@ use untrusted::escape;
 pub use self::model_class::ModelClass;
 use self::{
     archive::{Packed, pack},
-    evidence::Evidence,
-    rules::{Refusal, between, judge},
+    logs::RunLogs,
+    rules::{Violation, check, check_together},
 };
 use super::{
-    figures::Figures,
+    finished_run::{FinishedRun, Runs},
     groups::groups,
+    metrics::Metrics,
     output_file::OutputFile,
-    plain::plain,
     read::read,
-    record::{RunRecord, Runs},
+    sanitize::sanitized,
 };
 
 /// Where the archive goes.
@@ -38,7 +38,7 @@ const PORTAL: &str = "https://huggingface.co/spaces/AIEnergyScore/submission_por
 const REPEATS: usize = 10;
 
 /// The rules for the guides: name, words, and what of a run is looked at.
-pub fn documented() -> Vec<[String; 3]> {
+pub fn rule_table() -> Vec<[String; 3]> {
     let rules = rule::Rule::ALL.iter();
     rules
         .map(|rule| [rule.to_string(), rule.text().to_owned(), rule.looked_at().to_owned()])
@@ -51,20 +51,19 @@ pub fn documented() -> Vec<[String; 3]> {
 /// When a log cannot be read, or the archive not be written.
 pub(super) fn submit(
     all: &Runs,
-    figures: &[Figures],
+    metrics: &[Metrics],
     class: Option<ModelClass>,
     target: &OutputFile,
 ) -> anyhow::Result<Exit> {
-    let evidence = all.runs.iter().map(|run| Evidence::read(&run.open()?));
-    let evidence = evidence.collect::<anyhow::Result<Vec<_>>>()?;
-    let runs = || all.runs.iter().zip(figures).zip(&evidence);
-    let mut refusals: Vec<_> = runs()
-        .flat_map(|((run, figures), evidence)| judge(run, figures, evidence, class))
-        .collect();
-    refusals.extend(between(all, &groups(all, figures)));
-    if !refusals.is_empty() {
-        for refusal in &refusals {
-            terminal::say(told(refusal));
+    let logs = all.runs.iter().map(|run| RunLogs::read(&run.open()?));
+    let logs = logs.collect::<anyhow::Result<Vec<_>>>()?;
+    let runs = || all.runs.iter().zip(metrics).zip(&logs);
+    let mut violations: Vec<_> =
+        runs().flat_map(|((run, metrics), logs)| check(run, metrics, logs, class)).collect();
+    violations.extend(check_together(all, &groups(all, metrics)));
+    if !violations.is_empty() {
+        for violation in &violations {
+            terminal::say(told(violation));
         }
         terminal::say(format_args!(
             "error: no submission was made; the rules are in {}",
@@ -72,12 +71,11 @@ pub(super) fn submit(
         ));
         return Ok(Exit::Failed);
     }
-    let packed: Vec<_> = runs()
-        .map(|((run, figures), evidence)| Packed { run, figures, files: &evidence.files })
-        .collect();
+    let packed: Vec<_> =
+        runs().map(|((run, metrics), logs)| Packed { run, metrics, files: &logs.files }).collect();
     let bytes = pack(&packed, class)?;
-    for (run, evidence) in all.runs.iter().zip(&evidence) {
-        unchanged(run, evidence)?;
+    for (run, logs) in all.runs.iter().zip(&logs) {
+        unchanged(run, logs)?;
     }
     target.write(&bytes)?;
     if all.runs.len() < REPEATS {
@@ -96,24 +94,24 @@ pub(super) fn submit(
 
 /// Makes sure that what was judged is what was packed: a run that writes to the folder meanwhile
 /// leaves a part of each.
-fn unchanged(run: &RunRecord, evidence: &Evidence) -> anyhow::Result<()> {
+fn unchanged(run: &FinishedRun, logs: &RunLogs) -> anyhow::Result<()> {
     let again = run.open().is_ok_and(|folder| {
-        read(&folder).is_ok_and(|again| RunRecord { below: run.below.clone(), ..again } == *run)
-            && Evidence::read(&folder).is_ok_and(|again| again == *evidence)
+        read(&folder).is_ok_and(|again| FinishedRun { below: run.below.clone(), ..again } == *run)
+            && RunLogs::read(&folder).is_ok_and(|again| again == *logs)
     });
     ensure!(
         again,
         "the logs in `{}` changed while they were packed: no submission was made; wait until nothing \
          writes there, and pack them again",
-        plain(&run.folder.to_string_lossy())
+        sanitized(&run.folder.to_string_lossy())
     );
     Ok(())
 }
 
 /// A reason, with the rule that it is by.
-fn told(refusal: &Refusal) -> String {
-    let Refusal { folder, rule, why } = refusal;
-    let folder = plain(&folder.to_string_lossy());
+fn told(violation: &Violation) -> String {
+    let Violation { folder, rule, why } = violation;
+    let folder = sanitized(&folder.to_string_lossy());
     format!("refused {folder}: {} [{rule}: {}]", escape(why), rule.text())
 }
 
@@ -123,7 +121,7 @@ mod tests {
 
     use contract::output::{COMPLETION, LOG};
 
-    use super::{Evidence, unchanged};
+    use super::{RunLogs, unchanged};
     use crate::{
         read::tests::read,
         testing::{measured, written},
@@ -135,14 +133,14 @@ mod tests {
         let log = folder.path().join(LOG);
         fs::write(&log, "first").unwrap();
         let run = read(folder.path()).unwrap();
-        let evidence = Evidence::read(&run.open().unwrap()).unwrap();
-        unchanged(&run, &evidence).unwrap();
+        let logs = RunLogs::read(&run.open().unwrap()).unwrap();
+        unchanged(&run, &logs).unwrap();
         fs::write(&log, "first and second").unwrap();
-        let error = unchanged(&run, &evidence).unwrap_err().to_string();
+        let error = unchanged(&run, &logs).unwrap_err().to_string();
         assert!(error.contains("changed while they were packed"), "{error}");
         fs::write(&log, "first").unwrap();
-        unchanged(&run, &evidence).unwrap();
+        unchanged(&run, &logs).unwrap();
         fs::remove_file(folder.path().join(COMPLETION)).unwrap();
-        unchanged(&run, &evidence).unwrap_err();
+        unchanged(&run, &logs).unwrap_err();
     }
 }

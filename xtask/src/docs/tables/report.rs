@@ -8,7 +8,7 @@ use crate::docs::content::Content;
 
 /// What a run must be to be submitted to the leaderboard.
 pub(in crate::docs) fn submission_rules() -> Content {
-    let rows = submission::documented().into_iter().map(Vec::from);
+    let rows = submission::rule_table().into_iter().map(Vec::from);
     let head = vec!["Rule", "What it says", "What is looked at"];
     Content::Table { head, rows: rows.collect() }
 }

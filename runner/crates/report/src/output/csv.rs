@@ -15,9 +15,9 @@ use host::output::units::decimals;
 use untrusted::escape;
 
 use crate::{
-    figures::{Figures, why_no_gpu},
-    plain::plain,
-    record::{Broken, RunRecord, Runs},
+    finished_run::{Broken, FinishedRun, Runs},
+    metrics::{Metrics, why_no_gpu},
+    sanitize::sanitized,
 };
 
 /// The columns, in order.
@@ -48,15 +48,15 @@ const COLUMNS: [&str; 21] = [
 /// The task, as the file names it.
 const TASK: &str = "text_gen";
 
-/// The report as CSV. `figures` are those of the runs.
+/// The report as CSV. `metrics` are those of the runs.
 ///
 /// # Errors
 /// When a row cannot be written, which a text in memory always can.
-pub(crate) fn text(all: &Runs, figures: &[Figures]) -> anyhow::Result<String> {
+pub(crate) fn text(all: &Runs, metrics: &[Metrics]) -> anyhow::Result<String> {
     let mut writer = csv::Writer::from_writer(vec![]);
     writer.write_record(COLUMNS)?;
-    for (run, figures) in all.runs.iter().zip(figures) {
-        writer.write_record(row(run, figures))?;
+    for (run, metrics) in all.runs.iter().zip(metrics) {
+        writer.write_record(row(run, metrics))?;
     }
     for broken in &all.broken {
         writer.write_record(broken_row(broken))?;
@@ -65,7 +65,7 @@ pub(crate) fn text(all: &Runs, figures: &[Figures]) -> anyhow::Result<String> {
     Ok(String::from_utf8(bytes)?)
 }
 
-fn row(run: &RunRecord, figures: &Figures) -> [String; COLUMNS.len()] {
+fn row(run: &FinishedRun, metrics: &Metrics) -> [String; COLUMNS.len()] {
     let of = &run.summary.run;
     let number = |value: Option<f64>, least: usize| {
         value.map_or_else(String::new, |value| format!("{value:.*}", least.max(decimals(value, 3))))
@@ -73,8 +73,8 @@ fn row(run: &RunRecord, figures: &Figures) -> [String; COLUMNS.len()] {
     let count = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
     let tokens = of.prompt_tokens.zip(of.completion_tokens);
     let tokens = tokens.map(|(prompt, completion)| prompt.saturating_add(completion));
-    let measured = figures.gpu.as_ref().filter(|gpu| gpu.figure.status == Status::Measured);
-    let per_thousand = measured.map(|gpu| gpu.figure.value);
+    let measured = metrics.gpu.as_ref().filter(|gpu| gpu.metric.status == Status::Measured);
+    let per_thousand = measured.map(|gpu| gpu.metric.value);
     let energy = per_thousand.map(|energy| energy / 1000.0 * of.prompts as f64);
     // Tokens read count there, too.
     let per_second = tokens.zip(of.seconds.filter(|seconds| *seconds > 0.0));
@@ -87,7 +87,7 @@ fn row(run: &RunRecord, figures: &Figures) -> [String; COLUMNS.len()] {
     let unmeasured = measured.is_none().then(|| why_no_gpu(run));
     let error = failed.into_iter().chain(unmeasured).collect::<Vec<_>>().join("; ");
     [
-        harmless(&plain(&of.model)),
+        harmless(&sanitized(&of.model)),
         // The model's size is not in its results.
         String::new(),
         TASK.to_owned(),
@@ -111,7 +111,7 @@ fn row(run: &RunRecord, figures: &Figures) -> [String; COLUMNS.len()] {
         run.summary
             .repeat
             .as_ref()
-            .map_or_else(String::new, |repeat| harmless(&plain(&repeat.begun))),
+            .map_or_else(String::new, |repeat| harmless(&sanitized(&repeat.begun))),
         harmless(&escape(&error)),
     ]
 }
@@ -125,7 +125,7 @@ fn broken_row(broken: &Broken) -> [String; COLUMNS.len()] {
 }
 
 /// `Off`, `On` or `On (High)`, as far as the arguments are known.
-fn reasoning(run: &RunRecord) -> String {
+fn reasoning(run: &FinishedRun) -> String {
     let Some(arguments) = run.arguments() else { return String::new() };
     let effort = format!("{REASONING_PARAMS}.reasoning_effort");
     let value = |wanted: &str| {
@@ -140,7 +140,7 @@ fn reasoning(run: &RunRecord) -> String {
     let Some(effort) = value(&effort) else { return "On".to_owned() };
     let mut letters = effort.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    harmless(&plain(&format!("On ({first}{})", letters.as_str())))
+    harmless(&sanitized(&format!("On ({first}{})", letters.as_str())))
 }
 
 /// A text that a spreadsheet does not take for a formula.
@@ -152,14 +152,14 @@ fn harmless(text: &str) -> String {
 mod tests {
     use super::{COLUMNS, text};
     use crate::{
-        figures::Figures,
-        record::{Broken, RunRecord, Runs},
+        finished_run::{Broken, FinishedRun, Runs},
+        metrics::Metrics,
         testing::{measured, on_cpu},
     };
 
-    fn shown(runs: Vec<RunRecord>, broken: Vec<Broken>) -> String {
-        let figures: Vec<_> = runs.iter().map(Figures::of).collect();
-        text(&Runs { runs, broken }, &figures).unwrap()
+    fn shown(runs: Vec<FinishedRun>, broken: Vec<Broken>) -> String {
+        let metrics: Vec<_> = runs.iter().map(Metrics::of).collect();
+        text(&Runs { runs, broken }, &metrics).unwrap()
     }
 
     #[test]

@@ -5,34 +5,35 @@ use host::output::json_text::json_text;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    figures::Figures,
+    finished_run::{Broken, Details, FinishedRun, Origin, Runs},
     groups::Group,
-    record::{Broken, Details, Origin, RunRecord, Runs},
+    metrics::Metrics,
 };
 
 /// Version of the keys.
 const VERSION: u32 = 2;
 
-/// The report as JSON text, in which what a terminal would obey has its number. `figures` are those
+/// The report as JSON text, in which what a terminal would obey has its number. `metrics` are those
 /// of the runs, `groups` made of both.
-pub(crate) fn text(all: &Runs, figures: &[Figures], groups: &[Group]) -> String {
-    json_text(&value(all, figures, groups))
+pub(crate) fn text(all: &Runs, metrics: &[Metrics], groups: &[Group]) -> String {
+    json_text(&value(all, metrics, groups))
 }
 
-fn value(all: &Runs, figures: &[Figures], groups: &[Group]) -> Value {
+fn value(all: &Runs, metrics: &[Metrics], groups: &[Group]) -> Value {
     let Runs { runs, broken } = all;
     json!({
         "format": "aienergyscore report",
         "version": VERSION,
-        "runs": runs.iter().zip(figures).map(|(run, figures)| of_run(run, figures)).collect::<Vec<_>>(),
+        "runs": runs.iter().zip(metrics).map(|(run, metrics)| of_run(run, metrics)).collect::<Vec<_>>(),
         "groups": groups,
         "broken": broken.iter().map(of_broken).collect::<Vec<_>>(),
     })
 }
 
-fn of_run(run: &RunRecord, figures: &Figures) -> Value {
-    let RunRecord { folder, below: _, origin, summary, completion, meter, details, warnings } = run;
-    let Figures {
+fn of_run(run: &FinishedRun, metrics: &Metrics) -> Value {
+    let FinishedRun { folder, below: _, origin, summary, completion, meter, details, warnings } =
+        run;
+    let Metrics {
         gpu,
         phases,
         others,
@@ -44,10 +45,10 @@ fn of_run(run: &RunRecord, figures: &Figures) -> Value {
         seconds,
         prompts,
         tokens,
-    } = figures;
+    } = metrics;
     let Details { dataset, dtype, batch_size, gpus, seed } = details;
     let phases: Map<_, _> =
-        phases.iter().map(|(name, figure)| ((*name).to_owned(), json!(figure))).collect();
+        phases.iter().map(|(name, metric)| ((*name).to_owned(), json!(metric))).collect();
     json!({
         "folder": folder.to_string_lossy(),
         "numbers_from": match origin { Origin::Summary => "summary", Origin::Report(_) => "report" },
@@ -59,10 +60,10 @@ fn of_run(run: &RunRecord, figures: &Figures) -> Value {
             "too_short": too_short,
         },
         "tokens_per_second": tokens_per_second,
-        "tokens_per_joule": tokens_per_joule.as_ref().map(|(kind, figure)| {
-            let mut figure = json!(figure);
-            figure["kind"] = json!(kind);
-            figure
+        "tokens_per_joule": tokens_per_joule.as_ref().map(|(kind, metric)| {
+            let mut metric = json!(metric);
+            metric["kind"] = json!(kind);
+            metric
         }),
         "time_to_first_token_seconds": first_token,
         "seconds": seconds,
@@ -88,9 +89,9 @@ fn of_broken(broken: &Broken) -> Value {
 mod tests {
     use super::{text, value};
     use crate::{
-        figures::Figures,
+        finished_run::{Broken, Runs},
         groups::groups,
-        record::{Broken, Runs},
+        metrics::Metrics,
         testing::{measured, on_cpu},
     };
 
@@ -103,8 +104,8 @@ mod tests {
             runs: vec![run, on_cpu("2")],
             broken: vec![Broken { folder: "x".into(), reason: "empty".into() }],
         };
-        let figures: Vec<_> = all.runs.iter().map(Figures::of).collect();
-        let mut found = value(&all, &figures, &groups(&all, &figures));
+        let metrics: Vec<_> = all.runs.iter().map(Metrics::of).collect();
+        let mut found = value(&all, &metrics, &groups(&all, &metrics));
         for run in found["runs"].as_array_mut().unwrap() {
             run.as_object_mut().unwrap().remove("summary").unwrap();
         }
@@ -117,8 +118,8 @@ mod tests {
         let mut run = measured("1", 0.42);
         run.summary.run.model = name.into();
         let all = Runs { runs: vec![run], broken: vec![] };
-        let figures = [Figures::of(&all.runs[0])];
-        let text = text(&all, &figures, &groups(&all, &figures));
+        let metrics = [Metrics::of(&all.runs[0])];
+        let text = text(&all, &metrics, &groups(&all, &metrics));
         assert!(text.chars().all(|char| char == '\n' || !untrusted::is_unseen(char)));
         let back: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(back["runs"][0]["summary"]["run"]["model"], name);

@@ -2,21 +2,21 @@
 //! network. What it is made of is text to the template, which escapes it.
 
 mod bars;
+mod details;
+mod elements;
 mod overview;
 mod power;
 mod run;
-mod text;
-mod what_ran;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use untrusted::escape;
 
-use self::text::prose;
+use self::elements::prose;
 use crate::{
-    figures::Figures,
+    finished_run::{Broken, FinishedRun, Runs},
     groups::Group,
-    number::count,
-    record::{Broken, RunRecord, Runs},
+    metrics::Metrics,
+    number_format::count,
 };
 
 /// How the page looks: for the light, in the dark, on a phone and on paper.
@@ -28,8 +28,8 @@ const UNFOLDED: usize = 3;
 /// What is allowed to load: the style that is in the page.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
-/// The page. `figures` are those of the runs, `groups` made of both.
-pub(crate) fn html(all: &Runs, figures: &[Figures], groups: &[Group]) -> String {
+/// The page. `metrics` are those of the runs, `groups` made of both.
+pub(crate) fn html(all: &Runs, metrics: &[Metrics], groups: &[Group]) -> String {
     let title = title(all);
     let page = html! {
         (DOCTYPE)
@@ -49,7 +49,7 @@ pub(crate) fn html(all: &Runs, figures: &[Figures], groups: &[Group]) -> String 
                     p class="sub" { (subtitle(all)) }
                 }
                 main {
-                    (runs(all, figures, groups))
+                    (runs(all, metrics, groups))
                     (broken(all))
                 }
                 (foot())
@@ -60,16 +60,16 @@ pub(crate) fn html(all: &Runs, figures: &[Figures], groups: &[Group]) -> String 
     page.into_string().split('\n').map(escape).collect::<Vec<_>>().join("\n")
 }
 
-fn runs(all: &Runs, figures: &[Figures], groups: &[Group]) -> Markup {
-    match (&all.runs[..], figures) {
-        ([run], [figures]) => run::alone(run, figures),
+fn runs(all: &Runs, metrics: &[Metrics], groups: &[Group]) -> Markup {
+    match (&all.runs[..], metrics) {
+        ([run], [metrics]) => run::alone(run, metrics),
         ([], _) => html! {},
         (runs, _) => html! {
-            (overview::section(all, figures, groups))
+            (overview::section(all, metrics, groups))
             section aria-labelledby="each" {
                 h2 id="each" { "Each run" }
-                @for (index, (run, figures)) in runs.iter().zip(figures).enumerate() {
-                    (run::folded(index, &all.name(&run.folder), run, figures, runs.len() <= UNFOLDED))
+                @for (index, (run, metrics)) in runs.iter().zip(metrics).enumerate() {
+                    (run::folded(index, &all.name(&run.folder), run, metrics, runs.len() <= UNFOLDED))
                 }
             }
         },
@@ -118,7 +118,7 @@ fn subtitle(all: &Runs) -> String {
     parts.join(" · ")
 }
 
-fn different(runs: &[RunRecord], of: impl Fn(&RunRecord) -> String) -> Vec<String> {
+fn different(runs: &[FinishedRun], of: impl Fn(&FinishedRun) -> String) -> Vec<String> {
     let mut all = vec![];
     for run in runs {
         let value = of(run);

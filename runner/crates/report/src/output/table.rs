@@ -5,28 +5,28 @@ use std::fmt::Write as _;
 use untrusted::escape;
 
 use crate::{
-    figures::{Drawn, Figures, why_no_gpu},
+    finished_run::{Broken, FinishedRun, Runs},
     groups::{Energy, Group},
-    number::{digits, few_digits},
-    plain::{plain, short},
-    record::{Broken, RunRecord, Runs},
+    metrics::{Drawn, Metrics, why_no_gpu},
+    number_format::{four_digits, three_digits},
+    sanitize::{elided, sanitized},
     statistics::Statistics,
 };
 
 /// Characters of the longest name in a table.
 const WIDEST: usize = 44;
 
-/// The report, in lines of `width` characters if that is known. `figures` are those of the runs,
+/// The report, in lines of `width` characters if that is known. `metrics` are those of the runs,
 /// `groups` made of both.
 pub(crate) fn text(
     all: &Runs,
-    figures: &[Figures],
+    metrics: &[Metrics],
     groups: &[Group],
     width: Option<usize>,
 ) -> String {
-    let mut text = all
-        .parent()
-        .map_or_else(String::new, |parent| format!("In {}\n\n", plain(&parent.to_string_lossy())));
+    let mut text = all.parent().map_or_else(String::new, |parent| {
+        format!("In {}\n\n", sanitized(&parent.to_string_lossy()))
+    });
     let before = text.len();
     if !all.runs.is_empty() {
         let head = [
@@ -42,8 +42,8 @@ pub(crate) fn text(
         let rows = all
             .runs
             .iter()
-            .zip(figures)
-            .map(|(run, figures)| row(&all.name(&run.folder), run, figures));
+            .zip(metrics)
+            .map(|(run, metrics)| row(&all.name(&run.folder), run, metrics));
         text += &columns(&head, &rows.collect::<Vec<_>>(), width);
     }
     let repeated: Vec<_> = groups.iter().filter(|group| group.runs.len() > 1).collect();
@@ -51,25 +51,25 @@ pub(crate) fn text(
         let head = ["Repeats", "Backend", "Runs", "Wh/1000 prompts", "Least", "Most", "Tokens/s"];
         let rows = repeated.iter().map(|group| {
             let first = group.runs[0];
-            spread(group, &all.runs[first], &figures[first])
+            spread(group, &all.runs[first], &metrics[first])
         });
         let _ = write!(text, "\n{}", columns(&head, &rows.collect::<Vec<_>>(), width));
     }
-    for (names, lines) in alike(all, figures) {
+    for (names, lines) in alike(all, metrics) {
         let _ = write!(text, "\n{}\n{lines}", names.join(", "));
     }
     if !all.broken.is_empty() {
         let _ = writeln!(text, "{}Broken", if text.len() == before { "" } else { "\n" });
         for Broken { folder, reason } in &all.broken {
-            let _ = writeln!(text, "  {}: {}", plain(&all.name(folder)), escape(reason));
+            let _ = writeln!(text, "  {}: {}", sanitized(&all.name(folder)), escape(reason));
         }
     }
     text
 }
 
-fn row(name: &str, run: &RunRecord, figures: &Figures) -> Vec<String> {
+fn row(name: &str, run: &FinishedRun, metrics: &Metrics) -> Vec<String> {
     let of = &run.summary.run;
-    let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), few_digits);
+    let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), three_digits);
     let told = |count: u64, word: &str| match count {
         0 => String::new(),
         count => format!(", {count} {word}"),
@@ -77,29 +77,29 @@ fn row(name: &str, run: &RunRecord, figures: &Figures) -> Vec<String> {
     let failed = told(of.prompts_failed, "FAILED");
     let cut = told(of.prompts_cut.unwrap_or_default(), "CUT");
     vec![
-        short(name, WIDEST),
-        short(&of.model, WIDEST),
+        elided(name, WIDEST),
+        elided(&of.model, WIDEST),
         of.backend.to_string(),
         format!("{}{failed}{cut}", of.prompts),
-        figures.headline().map_or_else(|| figures.no_headline().to_owned(), energy),
-        number(figures.tokens_per_second.as_ref().map(|figure| figure.value)),
-        number(figures.tokens_per_joule.as_ref().map(|(_, figure)| figure.value)),
-        figures
+        metrics.headline().map_or_else(|| metrics.no_headline().to_owned(), energy),
+        number(metrics.tokens_per_second.as_ref().map(|metric| metric.value)),
+        number(metrics.tokens_per_joule.as_ref().map(|(_, metric)| metric.value)),
+        metrics
             .first_token
             .as_ref()
-            .map_or_else(|| "-".to_owned(), |figure| format!("{} s", few_digits(figure.value))),
+            .map_or_else(|| "-".to_owned(), |metric| format!("{} s", three_digits(metric.value))),
     ]
 }
 
 /// An energy with what drew it and how that is known: `GPU 21.60 measured`.
 fn energy(drawn: &Drawn) -> String {
-    let Drawn { kind, by_host, too_short: _, figure } = drawn;
+    let Drawn { kind, by_host, too_short: _, metric } = drawn;
     format!(
         "{}{} {} {}",
         by_whom(*by_host),
         kind.name(),
-        digits(figure.value),
-        figure.status.word()
+        four_digits(metric.value),
+        metric.status.word()
     )
 }
 
@@ -107,16 +107,16 @@ fn by_whom(by_host: bool) -> &'static str {
     if by_host { "host's meter: " } else { "" }
 }
 
-fn spread(group: &Group, first: &RunRecord, figures: &Figures) -> Vec<String> {
+fn spread(group: &Group, first: &FinishedRun, metrics: &Metrics) -> Vec<String> {
     let with = |found: &Statistics| match found.percent() {
-        Some(percent) => format!("{} ± {percent:.1} %", digits(found.mean)),
-        None => digits(found.mean),
+        Some(percent) => format!("{} ± {percent:.1} %", four_digits(found.mean)),
+        None => four_digits(found.mean),
     };
     let energy = |of: &dyn Fn(&Energy) -> String| {
-        group.energy.as_ref().map_or_else(|| figures.no_headline().to_owned(), of)
+        group.energy.as_ref().map_or_else(|| metrics.no_headline().to_owned(), of)
     };
     vec![
-        short(&first.summary.run.model, WIDEST),
+        elided(&first.summary.run.model, WIDEST),
         first.summary.run.backend.to_string(),
         group.runs.len().to_string(),
         energy(&|energy| {
@@ -124,21 +124,21 @@ fn spread(group: &Group, first: &RunRecord, figures: &Figures) -> Vec<String> {
             let (who, name) = (by_whom(*by_host), kind.name());
             format!("{who}{name} {} {}", with(per_thousand), status.word())
         }),
-        energy(&|energy| digits(energy.per_thousand.least)),
-        energy(&|energy| digits(energy.per_thousand.most)),
+        energy(&|energy| four_digits(energy.per_thousand.least)),
+        energy(&|energy| four_digits(energy.per_thousand.most)),
         group.tokens_per_second.as_ref().map_or_else(|| "-".to_owned(), with),
     ]
 }
 
 /// The remarks on all runs, in the order of the first ones; runs with equal remarks share them.
-fn alike(all: &Runs, figures: &[Figures]) -> Vec<(Vec<String>, String)> {
+fn alike(all: &Runs, metrics: &[Metrics]) -> Vec<(Vec<String>, String)> {
     let mut known: Vec<(Vec<String>, String)> = vec![];
-    for (run, figures) in all.runs.iter().zip(figures) {
-        let lines = remarks(run, figures);
+    for (run, metrics) in all.runs.iter().zip(metrics) {
+        let lines = remarks(run, metrics);
         if lines.is_empty() {
             continue;
         }
-        let name = plain(&all.name(&run.folder));
+        let name = sanitized(&all.name(&run.folder));
         match known.iter_mut().find(|(_, other)| *other == lines) {
             Some((names, _)) => names.push(name),
             None => known.push((vec![name], lines)),
@@ -148,9 +148,9 @@ fn alike(all: &Runs, figures: &[Figures]) -> Vec<(Vec<String>, String)> {
 }
 
 /// What a reader of a run's numbers must know, a line each.
-fn remarks(run: &RunRecord, figures: &Figures) -> String {
+fn remarks(run: &FinishedRun, metrics: &Metrics) -> String {
     let mut lines = vec![];
-    if figures.gpu.is_none() {
+    if metrics.gpu.is_none() {
         lines.push(why_no_gpu(run));
     }
     lines.extend(run.summary.notes.iter().chain(&run.warnings).cloned());
@@ -188,16 +188,16 @@ mod tests {
 
     use super::text;
     use crate::{
-        figures::Figures,
+        finished_run::{Broken, FinishedRun, Runs},
         groups::groups,
-        record::{Broken, RunRecord, Runs},
+        metrics::Metrics,
         testing::{measured, on_cpu},
     };
 
-    fn shown(runs: Vec<RunRecord>, broken: Vec<Broken>) -> String {
+    fn shown(runs: Vec<FinishedRun>, broken: Vec<Broken>) -> String {
         let all = Runs { runs, broken };
-        let figures: Vec<_> = all.runs.iter().map(Figures::of).collect();
-        text(&all, &figures, &groups(&all, &figures), None)
+        let metrics: Vec<_> = all.runs.iter().map(Metrics::of).collect();
+        text(&all, &metrics, &groups(&all, &metrics), None)
     }
 
     #[test]
@@ -284,8 +284,8 @@ mod tests {
     #[test]
     fn a_narrow_terminal_gets_paragraphs() {
         let all = Runs { runs: vec![measured("1", 0.42), measured("2", 0.44)], broken: vec![] };
-        let figures: Vec<_> = all.runs.iter().map(Figures::of).collect();
-        let text = text(&all, &figures, &groups(&all, &figures), Some(80));
+        let metrics: Vec<_> = all.runs.iter().map(Metrics::of).collect();
+        let text = text(&all, &metrics, &groups(&all, &metrics), Some(80));
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         insta::assert_snapshot!(text, @r"
         In results

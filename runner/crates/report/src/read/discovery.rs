@@ -14,7 +14,7 @@ use contract::{
 };
 use untrusted::{Dir, Kind};
 
-use crate::{plain::plain, record::Broken};
+use crate::{finished_run::Broken, sanitize::sanitized};
 
 /// Folders below the named one that are looked into: a batch has one for each model and run.
 const DEPTH: usize = 5;
@@ -143,7 +143,7 @@ pub(crate) fn contents(folder: &Dir) -> String {
     names.sort();
     let more = names.len().saturating_sub(NAMED);
     names.truncate(NAMED);
-    let shown = names.iter().map(|name| format!("`{}`", plain(&name.to_string_lossy())));
+    let shown = names.iter().map(|name| format!("`{}`", sanitized(&name.to_string_lossy())));
     let mut names: Vec<_> = shown.collect();
     if more > 0 {
         names.push(format!("{more} more"));

@@ -9,11 +9,11 @@ use reports::Folder;
 
 use super::read_all;
 use crate::{
-    record::{Origin, RunRecord},
+    finished_run::{FinishedRun, Origin},
     testing::{measured, real, written},
 };
 
-pub(crate) fn read(folder: &Path) -> anyhow::Result<RunRecord> {
+pub(crate) fn read(folder: &Path) -> anyhow::Result<FinishedRun> {
     super::read(&Folder::open(folder)?)
 }
 
@@ -187,10 +187,10 @@ proptest! {
         fs::write(folder.path().join(file), seed).unwrap();
         match read(folder.path()) {
             Ok(run) => {
-                let all = crate::record::Runs { runs: vec![run], broken: vec![] };
-                let figures = [crate::figures::Figures::of(&all.runs[0])];
-                let groups = crate::groups::groups(&all, &figures);
-                let page = crate::output::page::html(&all, &figures, &groups);
+                let all = crate::finished_run::Runs { runs: vec![run], broken: vec![] };
+                let metrics = [crate::metrics::Metrics::of(&all.runs[0])];
+                let groups = crate::groups::groups(&all, &metrics);
+                let page = crate::output::page::html(&all, &metrics, &groups);
                 prop_assert!(!page.contains("NaN") && !page.contains("inf "));
             }
             Err(error) => prop_assert!(!error.to_string().is_empty()),

@@ -11,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
 
 use super::{
-    super::{figures::Figures, plain::plain, record::RunRecord},
-    evidence::LogFile,
+    super::{finished_run::FinishedRun, metrics::Metrics, sanitize::sanitized},
+    logs::LogFile,
     model_class::ModelClass,
 };
 
@@ -24,8 +24,8 @@ const MANIFEST: &str = "MANIFEST.json";
 /// One run of an archive.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Packed<'a> {
-    pub(super) run: &'a RunRecord,
-    pub(super) figures: &'a Figures,
+    pub(super) run: &'a FinishedRun,
+    pub(super) metrics: &'a Metrics,
     pub(super) files: &'a [LogFile],
 }
 
@@ -41,7 +41,7 @@ pub(super) fn pack(runs: &[Packed<'_>], class: Option<ModelClass>) -> anyhow::Re
         .last_modified_time(DateTime::default())
         .unix_permissions(0o644);
     let (mut sums, mut described) = (String::new(), vec![]);
-    for (index, Packed { run, figures, files }) in runs.iter().enumerate() {
+    for (index, Packed { run, metrics, files }) in runs.iter().enumerate() {
         let folder = if runs.len() == 1 { String::new() } else { format!("run-{:02}/", index + 1) };
         let mut listed = vec![];
         for LogFile { name, bytes } in *files {
@@ -53,17 +53,17 @@ pub(super) fn pack(runs: &[Packed<'_>], class: Option<ModelClass>) -> anyhow::Re
             listed.push(json!({ "path": path, "bytes": bytes.len(), "sha256": digest }));
         }
         let summary = &run.summary;
-        let gpu = figures.gpu.as_ref();
+        let gpu = metrics.gpu.as_ref();
         described.push(json!({
-            "model": plain(&summary.run.model),
+            "model": sanitized(&summary.run.model),
             "backend": summary.run.backend,
             "begun": summary.repeat.as_ref().map(|repeat| &repeat.begun),
             "prompts": summary.run.prompts,
             "gpu_wh": summary.total,
-            "gpu_wh_per_1000_prompts": gpu.map(|gpu| gpu.figure.value),
+            "gpu_wh_per_1000_prompts": gpu.map(|gpu| gpu.metric.value),
             "gpus": summary.measurement.devices.iter()
                 .filter(|device| device.kind == contract::summary::DeviceKind::Gpu)
-                .map(|device| plain(&device.name)).collect::<Vec<_>>(),
+                .map(|device| sanitized(&device.name)).collect::<Vec<_>>(),
             "files": listed,
         }));
     }
@@ -99,7 +99,7 @@ mod tests {
     use zip::ZipArchive;
 
     use super::{LogFile, Packed, pack};
-    use crate::{figures::Figures, testing::measured};
+    use crate::{metrics::Metrics, testing::measured};
 
     fn file(name: &str, bytes: &[u8]) -> LogFile {
         LogFile { name: name.into(), bytes: bytes.into() }
@@ -107,8 +107,8 @@ mod tests {
 
     fn archive(runs: &[Vec<LogFile>]) -> Vec<u8> {
         let run = measured("1", 21.6);
-        let figures = Figures::of(&run);
-        let packed = runs.iter().map(|files| Packed { run: &run, figures: &figures, files });
+        let metrics = Metrics::of(&run);
+        let packed = runs.iter().map(|files| Packed { run: &run, metrics: &metrics, files });
         pack(&packed.collect::<Vec<_>>(), None).unwrap()
     }
 

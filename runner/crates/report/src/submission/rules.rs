@@ -14,11 +14,11 @@ use reports::energy_text;
 
 use super::{
     super::{
-        figures::{Figures, why_no_gpu},
+        finished_run::{FinishedRun, Runs, Sourced},
         groups::Group,
-        record::{RunRecord, Runs, Sourced},
+        metrics::{Metrics, why_no_gpu},
     },
-    evidence::Evidence,
+    logs::RunLogs,
     model_class::ModelClass,
     rule::Rule,
     settings,
@@ -39,42 +39,42 @@ const DTYPES: [&str; 2] = ["bfloat16", "float16"];
 
 /// Why a run may not be submitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct Violation {
     pub(super) folder: PathBuf,
     pub(super) rule: Rule,
     pub(super) why: String,
 }
 
 /// What excludes a run, all of it. What the logs do not tell excludes it, too: nobody else can.
-pub(super) fn judge(
-    run: &RunRecord,
-    figures: &Figures,
-    evidence: &Evidence,
+pub(super) fn check(
+    run: &FinishedRun,
+    metrics: &Metrics,
+    logs: &RunLogs,
     class: Option<ModelClass>,
-) -> Vec<Refusal> {
+) -> Vec<Violation> {
     let mut found: Vec<(Rule, String)> = vec![];
-    logs(run, evidence, &mut found);
-    unaltered(run, evidence, &mut found);
+    completeness(run, logs, &mut found);
+    unaltered(run, logs, &mut found);
     task(&run.summary.run, &mut found);
-    energy(run, figures, &mut found);
-    if figures.gpu.is_some() {
+    energy(run, metrics, &mut found);
+    if metrics.gpu.is_some() {
         hardware(run, class, &mut found);
     }
     prompts(run, &mut found);
     precision(run, &mut found);
-    settings::judge(&run.summary.run, evidence, &mut found);
-    let refusal = |(rule, why)| Refusal { folder: run.folder.clone(), rule, why };
-    found.into_iter().map(refusal).collect()
+    settings::check(&run.summary.run, logs, &mut found);
+    let violation = |(rule, why)| Violation { folder: run.folder.clone(), rule, why };
+    found.into_iter().map(violation).collect()
 }
 
 /// What excludes runs together.
-pub(super) fn between(all: &Runs, groups: &[Group]) -> Vec<Refusal> {
-    let broken = all.broken.iter().map(|broken| Refusal {
+pub(super) fn check_together(all: &Runs, groups: &[Group]) -> Vec<Violation> {
+    let broken = all.broken.iter().map(|broken| Violation {
         folder: broken.folder.clone(),
         rule: Rule::Logs,
         why: broken.reason.clone(),
     });
-    let others = groups.iter().skip(1).map(|group| Refusal {
+    let others = groups.iter().skip(1).map(|group| Violation {
         folder: all.runs[group.runs[0]].folder.clone(),
         rule: Rule::OneModel,
         why: "its model, settings or image differ from those of the first run; submit them apart"
@@ -83,23 +83,23 @@ pub(super) fn between(all: &Runs, groups: &[Group]) -> Vec<Refusal> {
     broken.chain(others).collect()
 }
 
-fn logs(run: &RunRecord, evidence: &Evidence, found: &mut Vec<(Rule, String)>) {
+fn completeness(run: &FinishedRun, logs: &RunLogs, found: &mut Vec<(Rule, String)>) {
     if run.completion.is_none() {
         let why = format!("no `{COMPLETION}` proves that the run reached its end; run it again");
         found.push((Rule::Logs, why));
     }
     let missing: Vec<_> =
-        [SUMMARY, ENERGY_WH, REPORT, LOG].into_iter().filter(|name| !evidence.has(name)).collect();
+        [SUMMARY, ENERGY_WH, REPORT, LOG].into_iter().filter(|name| !logs.has(name)).collect();
     if !missing.is_empty() {
         let why = format!("{} missing; `aienergyscore run` leaves all of them", missing.join(", "));
         found.push((Rule::Logs, why));
     }
 }
 
-fn unaltered(run: &RunRecord, evidence: &Evidence, found: &mut Vec<(Rule, String)>) {
+fn unaltered(run: &FinishedRun, logs: &RunLogs, found: &mut Vec<(Rule, String)>) {
     let summary = &run.summary;
-    if evidence.has(SUMMARY) {
-        match &evidence.remade {
+    if logs.has(SUMMARY) {
+        match &logs.remade {
             Err(reason) => found.push((
                 Rule::Unaltered,
                 format!("`{REPORT}` does not give the numbers of `{SUMMARY}`: {reason}"),
@@ -114,7 +114,7 @@ fn unaltered(run: &RunRecord, evidence: &Evidence, found: &mut Vec<(Rule, String
             }
         }
     }
-    let text = evidence.energy_text().filter(|text| text.trim_end() != energy_text(summary));
+    let text = logs.energy_text().filter(|text| text.trim_end() != energy_text(summary));
     if text.is_some() {
         let why = format!("`{ENERGY_WH}` is not what `{SUMMARY}` gives");
         found.push((Rule::Unaltered, why));
@@ -153,9 +153,9 @@ fn task(run: &Run, found: &mut Vec<(Rule, String)>) {
     found.push((Rule::Task, why.to_owned()));
 }
 
-fn energy(run: &RunRecord, figures: &Figures, found: &mut Vec<(Rule, String)>) {
-    let by_host = figures.gpu.as_ref().is_some_and(|gpu| gpu.by_host);
-    let why = match figures.gpu.as_ref().map(|gpu| gpu.figure.status) {
+fn energy(run: &FinishedRun, metrics: &Metrics, found: &mut Vec<(Rule, String)>) {
+    let by_host = metrics.gpu.as_ref().is_some_and(|gpu| gpu.by_host);
+    let why = match metrics.gpu.as_ref().map(|gpu| gpu.metric.status) {
         Some(Status::Measured) if !by_host => return,
         Some(Status::Measured) => {
             "only the host's meter saw the GPUs, and the logs of the benchmark do not have it"
@@ -167,7 +167,7 @@ fn energy(run: &RunRecord, figures: &Figures, found: &mut Vec<(Rule, String)>) {
     found.push((Rule::Energy, why));
 }
 
-fn hardware(run: &RunRecord, class: Option<ModelClass>, found: &mut Vec<(Rule, String)>) {
+fn hardware(run: &FinishedRun, class: Option<ModelClass>, found: &mut Vec<(Rule, String)>) {
     let devices = run.summary.measurement.devices.iter();
     let devices = devices.filter(|device| device.kind == DeviceKind::Gpu);
     // Several that were measured together are one entry.
@@ -193,7 +193,7 @@ fn hardware(run: &RunRecord, class: Option<ModelClass>, found: &mut Vec<(Rule, S
     }
 }
 
-fn prompts(run: &RunRecord, found: &mut Vec<(Rule, String)>) {
+fn prompts(run: &FinishedRun, found: &mut Vec<(Rule, String)>) {
     let Run { prompts, prompts_asked, prompts_failed, .. } = &run.summary.run;
     let mut differs = |why: String| found.push((Rule::Dataset, why));
     if *prompts_failed > 0 {
@@ -214,7 +214,7 @@ fn prompts(run: &RunRecord, found: &mut Vec<(Rule, String)>) {
     }
 }
 
-fn precision(run: &RunRecord, found: &mut Vec<(Rule, String)>) {
+fn precision(run: &FinishedRun, found: &mut Vec<(Rule, String)>) {
     let dtype = run.details.dtype.as_ref().map(|told| told.value.trim_start_matches("torch."));
     let why = match dtype.filter(|dtype| *dtype != "auto") {
         Some(dtype) if DTYPES.contains(&dtype) => return,

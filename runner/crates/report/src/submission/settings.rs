@@ -18,7 +18,7 @@ use contract::{
 use reports::CONFIG;
 use serde_json::{Value, json};
 
-use super::{super::plain::plain, evidence::Evidence, rule::Rule};
+use super::{super::sanitize::sanitized, logs::RunLogs, rule::Rule};
 
 /// What to do about a setting that is not told.
 const AGAIN: &str = "run again with `aienergyscore run`, whose logs tell it";
@@ -52,29 +52,29 @@ fn of_native() -> [(Rule, &'static str, Value); 4] {
 }
 
 /// Finds every setting that is not the task's, or is not told.
-pub(super) fn judge(run: &Run, evidence: &Evidence, found: &mut Vec<(Rule, String)>) {
+pub(super) fn check(run: &Run, logs: &RunLogs, found: &mut Vec<(Rule, String)>) {
     if run.backend == Backend::Native {
         for (rule, key, value) in of_native() {
-            let told = at(evidence, REPORT, &format!("config.{key}"));
+            let told = at(logs, REPORT, &format!("config.{key}"));
             found.extend(differs(key, &value, &told).map(|why| (rule, why)));
         }
     } else {
         for (rule, argument, value) in arguments() {
             // optimum-benchmark's configuration has the same keys.
             let told: Vec<_> =
-                [RECORD, CONFIG].iter().flat_map(|file| at(evidence, file, argument)).collect();
+                [RECORD, CONFIG].iter().flat_map(|file| at(logs, file, argument)).collect();
             found.extend(differs(argument, &value, &told).map(|why| (rule, why)));
         }
-        found.extend(text(evidence).map(|why| (Rule::Template, why)));
+        found.extend(text(logs).map(|why| (Rule::Template, why)));
     }
     found.extend(tokens(run).map(|why| (Rule::Length, why)));
     found.extend(cut(run).map(|why| (Rule::Truncation, why)));
 }
 
 /// What `file` has at the place `key`, and the file's name.
-fn at<'a>(evidence: &'a Evidence, file: &str, key: &str) -> Vec<(&'static str, &'a Value)> {
+fn at<'a>(logs: &'a RunLogs, file: &str, key: &str) -> Vec<(&'static str, &'a Value)> {
     let pointer = format!("/{}", key.replace('.', "/"));
-    let files = evidence.told.iter().filter(|(name, _)| *name == file);
+    let files = logs.told.iter().filter(|(name, _)| *name == file);
     files
         .filter_map(|(name, value)| Some((*name, value.pointer(&pointer)?)))
         .filter(|(_, value)| !value.is_null())
@@ -91,27 +91,27 @@ fn differs(name: &str, task: &Value, told: &[(&str, &Value)]) -> Option<String> 
         _ => value == task,
     };
     let (file, value) = told.iter().find(|(_, value)| !is_the_tasks(value))?;
-    let value = plain(&value.to_string());
+    let value = sanitized(&value.to_string());
     Some(format!("`{name}` was {value} (`{file}`), and the task's is {task}; leave it out"))
 }
 
 /// Why the texts that the model got are not the dataset's. What stands before them is an argument
 /// that the adapter alone takes.
-fn text(evidence: &Evidence) -> Option<String> {
-    let [(_, scenario)] = at(evidence, RECORD, "scenario")[..] else {
+fn text(logs: &RunLogs) -> Option<String> {
+    let [(_, scenario)] = at(logs, RECORD, "scenario")[..] else {
         return Some(format!("the logs do not tell whether `{PREFIX}` was set; {AGAIN}"));
     };
     let key = PREFIX.rsplit('.').next()?;
     if let Some(prefix) = scenario.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
     {
-        let prefix = plain(prefix);
+        let prefix = sanitized(prefix);
         return Some(format!("`{prefix}` stood before every prompt; leave `{PREFIX}` out"));
     }
-    let [(_, format)] = at(evidence, RECORD, "prompt_format")[..] else {
+    let [(_, format)] = at(logs, RECORD, "prompt_format")[..] else {
         return Some(format!("the logs do not tell how the model got its prompts; {AGAIN}"));
     };
     (format != PLAIN_TEXT).then(|| {
-        let format = plain(format.as_str().unwrap_or_default());
+        let format = sanitized(format.as_str().unwrap_or_default());
         format!(
             "the model got its prompts by way of its {format}, and the task's are {PLAIN_TEXT}; \
              leave `{REASONING}` out"

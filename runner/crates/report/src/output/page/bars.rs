@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::figures::PHASES;
+use crate::metrics::PHASES;
 
 /// Width of a drawing, which is stretched to that of its place.
 pub(super) const WIDTH: f64 = 1000.0;

@@ -5,20 +5,20 @@ use maud::{Markup, html};
 
 use super::{
     bars::{Bar, draw},
-    text::{badge, no_badge, phases_legend},
+    elements::{badge, no_badge, phases_legend},
 };
 use crate::{
-    figures::{Drawn, Figure, Figures},
+    finished_run::{FinishedRun, Runs},
     groups::{Energy, Group},
-    number::{count, digits, few_digits},
-    record::{RunRecord, Runs},
+    metrics::{Drawn, Metric, Metrics},
+    number_format::{count, four_digits, three_digits},
 };
 
 /// Bars that share a scale: the same devices, metered by the same.
 type Kind = (DeviceKind, bool);
 
 /// Shows all runs of `all` side by side.
-pub(super) fn section(all: &Runs, figures: &[Figures], groups: &[Group]) -> Markup {
+pub(super) fn section(all: &Runs, metrics: &[Metrics], groups: &[Group]) -> Markup {
     let kind = |group: &Group| group.energy.map(|energy| (energy.kind, energy.by_host));
     let mut kinds: Vec<Kind> = groups.iter().filter_map(kind).collect();
     // The score's kind comes first.
@@ -27,7 +27,7 @@ pub(super) fn section(all: &Runs, figures: &[Figures], groups: &[Group]) -> Mark
     let charts = kinds.into_iter().map(|wanted| {
         let mut alike: Vec<_> = groups.iter().filter(|group| kind(group) == Some(wanted)).collect();
         alike.sort_by(|one, two| mean(one).total_cmp(&mean(two)));
-        chart(all, figures, wanted, &alike)
+        chart(all, metrics, wanted, &alike)
     });
     let unknown: Vec<_> = groups.iter().filter(|group| group.energy.is_none()).collect();
     html! {
@@ -40,13 +40,13 @@ pub(super) fn section(all: &Runs, figures: &[Figures], groups: &[Group]) -> Mark
                     @for group in unknown {
                         @let first = group.runs[0];
                         @let Summary { run, measurement, .. } = &all.runs[first].summary;
-                        @let why = figures[first].too_short.as_ref().unwrap_or(&measurement.source);
+                        @let why = metrics[first].too_short.as_ref().unwrap_or(&measurement.source);
                         li { (link(first, &run.model)) " " (why) }
                     }
                 }
             }
         }
-        (table(all, figures))
+        (table(all, metrics))
     }
 }
 
@@ -58,11 +58,11 @@ fn link(index: usize, text: &str) -> Markup {
     html! { a href={ "#run-" (index + 1) } { (text) } }
 }
 
-fn chart(all: &Runs, figures: &[Figures], (device, by_host): Kind, groups: &[&Group]) -> Markup {
+fn chart(all: &Runs, metrics: &[Metrics], (device, by_host): Kind, groups: &[&Group]) -> Markup {
     let most =
         groups.iter().filter_map(|group| group.energy).map(|energy| energy.per_thousand.most);
     let scale = most.fold(0.0, f64::max);
-    let has_phases = groups.iter().any(|group| !parts(group, figures).1.is_empty());
+    let has_phases = groups.iter().any(|group| !parts(group, metrics).1.is_empty());
     html! {
         figure class="bars" {
             figcaption {
@@ -77,7 +77,7 @@ fn chart(all: &Runs, figures: &[Figures], (device, by_host): Kind, groups: &[&Gr
                 ", least first; Wh per 1,000 prompts"
             }
             ol {
-                @for group in groups { (row(all, figures, group, scale)) }
+                @for group in groups { (row(all, metrics, group, scale)) }
             }
             @if has_phases && device == DeviceKind::Gpu { (phases_legend()) }
             @if groups.iter().any(|group| group.runs.len() > 1) {
@@ -91,14 +91,14 @@ fn chart(all: &Runs, figures: &[Figures], (device, by_host): Kind, groups: &[&Gr
 }
 
 /// The mean energies of a group's phases, and those of them that are known of every run.
-fn parts(group: &Group, figures: &[Figures]) -> (f64, Vec<(&'static str, f64)>) {
+fn parts(group: &Group, metrics: &[Metrics]) -> (f64, Vec<(&'static str, f64)>) {
     let mean = mean(group);
-    let runs = || group.runs.iter().map(|run| &figures[*run].phases);
+    let runs = || group.runs.iter().map(|run| &metrics[*run].phases);
     let Some(first) = runs().next().filter(|phases| !phases.is_empty()) else {
         return (mean, vec![]);
     };
     let names: Vec<_> = first.iter().map(|(name, _)| *name).collect();
-    let is_same = |phases: &Vec<(&str, Figure)>| {
+    let is_same = |phases: &Vec<(&str, Metric)>| {
         phases.iter().map(|(name, _)| *name).eq(names.iter().copied())
     };
     if !runs().all(is_same) {
@@ -109,7 +109,7 @@ fn parts(group: &Group, figures: &[Figures]) -> (f64, Vec<(&'static str, f64)>) 
     (mean, names.iter().enumerate().map(|(index, name)| (*name, of(index))).collect())
 }
 
-fn row(all: &Runs, figures: &[Figures], group: &Group, scale: f64) -> Markup {
+fn row(all: &Runs, metrics: &[Metrics], group: &Group, scale: f64) -> Markup {
     let Some(Energy { kind, by_host: _, status, per_thousand }) = group.energy else {
         return html! {};
     };
@@ -118,20 +118,20 @@ fn row(all: &Runs, figures: &[Figures], group: &Group, scale: f64) -> Markup {
     let Run { model, backend, .. } = &run.summary.run;
     let deviation = per_thousand.percent().map(|percent| format!(" ± {percent:.1} %"));
     let deviation = deviation.unwrap_or_default();
-    let (mean, phases) = parts(group, figures);
+    let (mean, phases) = parts(group, metrics);
     let whole = if status == Status::Estimated { "estimate" } else { "whole" };
-    let marks = group.runs.iter().filter_map(|run| figures[*run].headline());
+    let marks = group.runs.iter().filter_map(|run| metrics[*run].headline());
     let bar = Bar {
         id: &format!("bar-{}", first + 1),
         title: &format!(
             "{model}: {} {} Wh per 1,000 prompts{deviation}, {}",
             kind.name(),
-            digits(mean),
+            four_digits(mean),
             status.word()
         ),
         parts: if phases.is_empty() { vec![(whole, mean)] } else { phases },
         marks: if group.runs.len() > 1 {
-            marks.map(|drawn| drawn.figure.value).collect()
+            marks.map(|drawn| drawn.metric.value).collect()
         } else {
             vec![]
         },
@@ -150,12 +150,12 @@ fn row(all: &Runs, figures: &[Figures], group: &Group, scale: f64) -> Markup {
                 }
             }
             (draw(&bar))
-            div class="value" { b { (digits(mean)) } " " small { (deviation) } (badge(status)) }
+            div class="value" { b { (four_digits(mean)) } " " small { (deviation) } (badge(status)) }
         }
     }
 }
 
-fn table(all: &Runs, figures: &[Figures]) -> Markup {
+fn table(all: &Runs, metrics: &[Metrics]) -> Markup {
     let head = [
         "Run",
         "Wh per 1,000 prompts",
@@ -174,8 +174,8 @@ fn table(all: &Runs, figures: &[Figures]) -> Markup {
                     }
                 }
                 tbody role="rowgroup" {
-                    @for (index, (run, figures)) in all.runs.iter().zip(figures).enumerate() {
-                        (table_row(index, &all.name(&run.folder), run, figures))
+                    @for (index, (run, metrics)) in all.runs.iter().zip(metrics).enumerate() {
+                        (table_row(index, &all.name(&run.folder), run, metrics))
                     }
                 }
             }
@@ -183,35 +183,35 @@ fn table(all: &Runs, figures: &[Figures]) -> Markup {
     }
 }
 
-fn table_row(index: usize, name: &str, run: &RunRecord, figures: &Figures) -> Markup {
-    let few = |figure: &Option<Figure>, unit: &str| {
-        figure.as_ref().map(|figure| format!("{}{unit}", few_digits(figure.value)))
+fn table_row(index: usize, name: &str, run: &FinishedRun, metrics: &Metrics) -> Markup {
+    let few = |metric: &Option<Metric>, unit: &str| {
+        metric.as_ref().map(|metric| format!("{}{unit}", three_digits(metric.value)))
     };
     let Run { model, prompts, prompts_failed, .. } = &run.summary.run;
-    let joule = figures.tokens_per_joule.as_ref();
+    let joule = metrics.tokens_per_joule.as_ref();
     let failed = match prompts_failed {
         0 => String::new(),
         failed => format!(", {failed} failed"),
     };
     let cells = [
-        ("Tokens/s", few(&figures.tokens_per_second, "")),
+        ("Tokens/s", few(&metrics.tokens_per_second, "")),
         (
             "Tokens/J",
-            joule.map(|(kind, figure)| format!("{} {}", few_digits(figure.value), kind.name())),
+            joule.map(|(kind, metric)| format!("{} {}", three_digits(metric.value), kind.name())),
         ),
-        ("First token", few(&figures.first_token, " s")),
+        ("First token", few(&metrics.first_token, " s")),
         ("Prompts", Some(format!("{}{failed}", count(*prompts)))),
     ];
     html! {
         tr role="row" {
             th role="rowheader" { (link(index, name)) " " small { (model) } }
             td role="cell" {
-                @if let Some(Drawn { kind, by_host, too_short: _, figure }) = figures.headline() {
-                    b { (digits(figure.value)) } " "
+                @if let Some(Drawn { kind, by_host, too_short: _, metric }) = metrics.headline() {
+                    b { (four_digits(metric.value)) } " "
                     small { (kind.name()) @if *by_host { " by host" } } " "
-                    (badge(figure.status))
+                    (badge(metric.status))
                 } @else {
-                    (no_badge(figures.no_headline()))
+                    (no_badge(metrics.no_headline()))
                 }
             }
             @for (label, value) in cells {

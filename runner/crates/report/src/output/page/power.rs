@@ -4,7 +4,7 @@ use contract::host_meter::{HostMeter, MeteredDevice, Phase};
 use maud::{Markup, html};
 
 use super::bars::{WIDTH, number, phase_class};
-use crate::number::{digits, few_digits, nice_above, ticks};
+use crate::number_format::{four_digits, nice_above, three_digits, ticks};
 
 const HEIGHT: f64 = 240.0;
 /// Steps of a line: more than the meter writes, and than a screen can show.
@@ -65,7 +65,7 @@ fn chart(id: &str, index: usize, device: &MeteredDevice, meter: &HostMeter, file
 
 /// A round number, or nearly so.
 fn few(value: f64) -> String {
-    let text = few_digits(value);
+    let text = three_digits(value);
     if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
     } else {
@@ -152,7 +152,7 @@ fn drawing(
 /// The drawing in words.
 fn described(device: &MeteredDevice, meter: &HostMeter, line: &[(f64, f64)]) -> String {
     let most = line.iter().map(|(_, watts)| *watts).fold(0.0, f64::max);
-    let idle = device.idle_watts.map(|idle| format!(", {} W at rest before", digits(idle)));
+    let idle = device.idle_watts.map(|idle| format!(", {} W at rest before", four_digits(idle)));
     let phases = meter
         .phases
         .iter()
@@ -161,7 +161,7 @@ fn described(device: &MeteredDevice, meter: &HostMeter, line: &[(f64, f64)]) -> 
     format!(
         "{} s in all, {} W at most{}. {}",
         few(meter.seconds),
-        digits(most),
+        four_digits(most),
         idle.unwrap_or_default(),
         phases.join(", ")
     )
@@ -177,12 +177,12 @@ fn legend(device: &MeteredDevice, phases: &[Phase]) -> Markup {
                 }
             }
             @match device.idle_watts {
-                Some(idle) => li { i class="idle" {} "at rest " span { (digits(idle)) " W" } },
+                Some(idle) => li { i class="idle" {} "at rest " span { (four_digits(idle)) " W" } },
                 None => li { "at rest: not measured" },
             }
-            li { "whole run " span { (digits(device.energy_wh)) " Wh" } }
+            li { "whole run " span { (four_digits(device.energy_wh)) " Wh" } }
             @if let Some(counted) = device.counted_wh {
-                li { "counted phases " span { (digits(counted)) " Wh" } }
+                li { "counted phases " span { (four_digits(counted)) " Wh" } }
             }
             @for other in &device.others {
                 li class="warn" {

@@ -6,16 +6,16 @@ use contract::summary::Tracked;
 
 use super::html;
 use crate::{
-    figures::Figures,
+    finished_run::{Broken, FinishedRun, Runs},
     groups::groups,
-    record::{Broken, RunRecord, Runs},
+    metrics::Metrics,
     testing::{measured, on_cpu},
 };
 
-fn page(runs: Vec<RunRecord>, broken: Vec<Broken>) -> String {
+fn page(runs: Vec<FinishedRun>, broken: Vec<Broken>) -> String {
     let all = Runs { runs, broken };
-    let figures: Vec<_> = all.runs.iter().map(Figures::of).collect();
-    html(&all, &figures, &groups(&all, &figures))
+    let metrics: Vec<_> = all.runs.iter().map(Metrics::of).collect();
+    html(&all, &metrics, &groups(&all, &metrics))
 }
 
 /// What follows the style, an element a line, the long lines of drawings left out.
@@ -43,8 +43,8 @@ fn runs_are_compared_and_a_broken_one_is_named() {
 
 #[test]
 fn what_is_too_short_to_measure_is_no_headline() {
-    let short = |run: RunRecord| {
-        let mut run = RunRecord { meter: None, ..run };
+    let short = |run: FinishedRun| {
+        let mut run = FinishedRun { meter: None, ..run };
         run.summary.total = None;
         run.summary.measurement.tracked =
             Some(Tracked { worked_seconds: 0.04, waited_seconds: 1.0 });

@@ -8,18 +8,18 @@ use contract::{
 use reports::{CONFIG, energy_text};
 use serde_json::{Value, json};
 
-use super::{Evidence, Rule, between, judge};
+use super::{Rule, RunLogs, check, check_together};
 use crate::{
-    figures::Figures,
+    finished_run::{Broken, FinishedRun, Runs},
     groups::groups,
+    metrics::Metrics,
     read::tests::read,
-    record::{Broken, RunRecord, Runs},
-    submission::{ModelClass, evidence::LogFile},
+    submission::{ModelClass, logs::LogFile},
     testing::{measured, on_cpu, real},
 };
 
 /// A run that the rules admit.
-fn good() -> RunRecord {
+fn good() -> FinishedRun {
     let mut run = measured("1", 21.6);
     (run.summary.run.prompts, run.summary.run.prompts_asked) = (1000, Some(1000));
     run.summary.run.completion_tokens = Some(10_000);
@@ -46,30 +46,30 @@ fn scenario() -> Value {
 }
 
 /// All that its run left, as it must be.
-fn evidence(run: &RunRecord) -> Evidence {
+fn logs(run: &FinishedRun) -> RunLogs {
     let file = |name: &str, text: String| LogFile { name: name.into(), bytes: text.into() };
     let names = [COMPLETION, LOG, REPORT, SUMMARY];
     let mut files: Vec<_> = names.map(|name| file(name, String::new())).into();
     files.push(file(ENERGY_WH, energy_text(&run.summary) + "\n"));
     let record = json!({"prompt_format": "plain text", "scenario": scenario()});
     let told = [(RECORD, record), (CONFIG, json!({"scenario": scenario()})), (REPORT, json!({}))];
-    Evidence { files, remade: Ok(run.summary.clone()), told }
+    RunLogs { files, remade: Ok(run.summary.clone()), told }
 }
 
-fn refused(run: &RunRecord, evidence: &Evidence, class: Option<ModelClass>) -> Vec<Rule> {
-    let found = judge(run, &Figures::of(run), evidence, class);
-    found.into_iter().map(|refusal| refusal.rule).collect()
+fn refused(run: &FinishedRun, logs: &RunLogs, class: Option<ModelClass>) -> Vec<Rule> {
+    let found = check(run, &Metrics::of(run), logs, class);
+    found.into_iter().map(|violation| violation.rule).collect()
 }
 
 #[test]
 fn a_run_by_the_rules_is_admitted() {
     let run = good();
-    assert_eq!(judge(&run, &Figures::of(&run), &evidence(&run), None), []);
+    assert_eq!(check(&run, &Metrics::of(&run), &logs(&run), None), []);
 }
 
 #[test]
 fn each_rule_excludes_what_it_says() {
-    type Edit = fn(&mut RunRecord);
+    type Edit = fn(&mut FinishedRun);
     let cases: [(Edit, &[Rule]); 20] = [
         (|run| run.completion = None, &[Rule::Logs]),
         (|run| run.summary.run.backend = Backend::Vllm, &[Rule::Task]),
@@ -108,12 +108,12 @@ fn each_rule_excludes_what_it_says() {
     for (index, (edit, rules)) in cases.into_iter().enumerate() {
         let mut run = good();
         edit(&mut run);
-        assert_eq!(refused(&run, &evidence(&run), None), rules, "case {index}");
+        assert_eq!(refused(&run, &logs(&run), None), rules, "case {index}");
     }
     let mut few = good();
     (few.summary.run.prompts, few.summary.run.prompts_asked) = (20, Some(20));
     few.summary.run.completion_tokens = Some(200);
-    assert_eq!(refused(&few, &evidence(&few), None), [Rule::Dataset]);
+    assert_eq!(refused(&few, &logs(&few), None), [Rule::Dataset]);
     let mut several = good();
     several.details.gpus.as_mut().unwrap().value = 8;
     for (class, rules) in [
@@ -121,7 +121,7 @@ fn each_rule_excludes_what_it_says() {
         (ModelClass::B, &[Rule::OneGpu]),
         (ModelClass::C, &[]),
     ] {
-        assert_eq!(refused(&several, &evidence(&several), Some(class)), rules);
+        assert_eq!(refused(&several, &logs(&several), Some(class)), rules);
     }
 }
 
@@ -129,16 +129,15 @@ fn each_rule_excludes_what_it_says() {
 fn a_run_on_a_processor_is_refused_for_every_reason_at_once() {
     let mut run = on_cpu("2");
     run.summary.run.completion_tokens = Some(60);
-    let mut evidence = evidence(&run);
+    let mut logs = logs(&run);
     let config = json!({
         "min_new_tokens": 3, "max_new_tokens": 10, "sampling": "sampled: temperature 1",
         "prompt_format": "chat template",
     });
-    evidence.told =
-        [(RECORD, Value::Null), (CONFIG, Value::Null), (REPORT, json!({"config": config}))];
+    logs.told = [(RECORD, Value::Null), (CONFIG, Value::Null), (REPORT, json!({"config": config}))];
     let found = [Rule::Task, Rule::Energy, Rule::Dataset, Rule::Dataset, Rule::Precision];
     let settings = [Rule::Length, Rule::Sampling, Rule::Template, Rule::Length];
-    assert_eq!(refused(&run, &evidence, None), [&found[..], &settings].concat());
+    assert_eq!(refused(&run, &logs, None), [&found[..], &settings].concat());
 }
 
 /// Every setting of the task, another value of it, and the rule that this is against.
@@ -161,13 +160,13 @@ fn a_setting_is_the_tasks_wherever_it_is_told_and_told_somewhere() {
     for (key, other, rule) in OTHERS {
         let pointer = format!("/scenario/{}", key.replace('.', "/"));
         let with = |values: [Option<&str>; 2]| {
-            let mut evidence = evidence(&run);
-            for ((_, file), value) in evidence.told.iter_mut().zip(values) {
+            let mut logs = logs(&run);
+            for ((_, file), value) in logs.told.iter_mut().zip(values) {
                 let value = value.map(|value| serde_json::from_str(value).unwrap());
                 *file.pointer_mut(&pointer).unwrap() = value.unwrap_or_default();
             }
-            let found = judge(&run, &Figures::of(&run), &evidence, None);
-            found.into_iter().map(|refusal| (refusal.rule, refusal.why)).collect::<Vec<_>>()
+            let found = check(&run, &Metrics::of(&run), &logs, None);
+            found.into_iter().map(|violation| (violation.rule, violation.why)).collect::<Vec<_>>()
         };
         let original = scenario().pointer(&pointer[9..]).unwrap().to_string();
         let task = Some(original.as_str());
@@ -192,12 +191,12 @@ fn a_setting_is_the_tasks_wherever_it_is_told_and_told_somewhere() {
 fn the_model_gets_the_datasets_own_texts() {
     let run = good();
     let why = |edit: fn(&mut Value)| {
-        let mut evidence = evidence(&run);
-        edit(&mut evidence.told[0].1);
-        let found = judge(&run, &Figures::of(&run), &evidence, None);
+        let mut logs = logs(&run);
+        edit(&mut logs.told[0].1);
+        let found = check(&run, &Metrics::of(&run), &logs, None);
         found
             .into_iter()
-            .map(|refusal| format!("{}: {}", refusal.rule, refusal.why))
+            .map(|violation| format!("{}: {}", violation.rule, violation.why))
             .collect::<Vec<_>>()
     };
     insta::assert_debug_snapshot!(
@@ -238,7 +237,7 @@ fn logs_of_a_stack_alone_leave_settings_out() {
     ] {
         let folder = real(name);
         let run = read(folder.path()).unwrap();
-        let rules = refused(&run, &Evidence::read(&run.open().unwrap()).unwrap(), None);
+        let rules = refused(&run, &RunLogs::read(&run.open().unwrap()).unwrap(), None);
         let found: Vec<_> = settings.into_iter().filter(|rule| rules.contains(rule)).collect();
         assert_eq!(found, untold, "{name}");
     }
@@ -249,26 +248,26 @@ fn outputs_that_were_edited_are_found_out() {
     let run = good();
     let mut less = run.clone();
     less.summary.total = Some(20.0);
-    assert_eq!(refused(&less, &evidence(&run), None), [Rule::Unaltered, Rule::Unaltered]);
+    assert_eq!(refused(&less, &logs(&run), None), [Rule::Unaltered, Rule::Unaltered]);
     let mut named = run.clone();
     named.summary.measurement.devices[0].name = "NVIDIA H100 SXM".into();
-    assert_eq!(refused(&named, &evidence(&run), None), [Rule::Unaltered]);
+    assert_eq!(refused(&named, &logs(&run), None), [Rule::Unaltered]);
     let mut faster = run.clone();
     faster.summary.run.seconds = Some(1.0);
-    assert_eq!(refused(&faster, &evidence(&run), None), [Rule::Unaltered]);
+    assert_eq!(refused(&faster, &logs(&run), None), [Rule::Unaltered]);
     // What the host adds is no edit.
     let mut completed = run.clone();
     completed.summary.notes.push("of the host".into());
     completed.summary.repeat = None;
-    assert_eq!(refused(&completed, &evidence(&run), None), []);
+    assert_eq!(refused(&completed, &logs(&run), None), []);
 
-    let mut gone = evidence(&run);
+    let mut gone = logs(&run);
     gone.remade = Err("it is empty".into());
     assert_eq!(refused(&run, &gone, None), [Rule::Unaltered]);
-    let mut text = evidence(&run);
+    let mut text = logs(&run);
     text.files.last_mut().unwrap().bytes = b"1.5\n".into();
     assert_eq!(refused(&run, &text, None), [Rule::Unaltered]);
-    let mut incomplete = evidence(&run);
+    let mut incomplete = logs(&run);
     incomplete.files.retain(|file| file.name != LOG);
     assert_eq!(refused(&run, &incomplete, None), [Rule::Logs]);
 }
@@ -279,9 +278,9 @@ fn runs_of_one_archive_are_whole_and_of_the_same() {
     other.summary.run.model = "org/other".into();
     let broken = Broken { folder: "results/3".into(), reason: "it is empty".into() };
     let all = Runs { runs: vec![good(), good(), other], broken: vec![broken] };
-    let figures: Vec<_> = all.runs.iter().map(Figures::of).collect();
-    let found = between(&all, &groups(&all, &figures));
-    let rules: Vec<_> = found.iter().map(|refusal| refusal.rule).collect();
+    let metrics: Vec<_> = all.runs.iter().map(Metrics::of).collect();
+    let found = check_together(&all, &groups(&all, &metrics));
+    let rules: Vec<_> = found.iter().map(|violation| violation.rule).collect();
     assert_eq!(rules, [Rule::Logs, Rule::OneModel]);
-    assert_eq!(figures[0].gpu.as_ref().unwrap().kind, DeviceKind::Gpu);
+    assert_eq!(metrics[0].gpu.as_ref().unwrap().kind, DeviceKind::Gpu);
 }

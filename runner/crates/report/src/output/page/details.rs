@@ -5,14 +5,14 @@ use host::shell::quote_text;
 use maud::{Markup, html};
 
 use crate::{
-    number::count,
-    record::{Details, Origin, RunRecord, Sourced},
+    finished_run::{Details, FinishedRun, Origin, Sourced},
+    number_format::count,
 };
 
 /// What is no measure: its name, its value, and where it is from.
 type Fact = (&'static str, String, String);
 
-pub(super) fn what_ran(run: &RunRecord) -> Markup {
+pub(super) fn details(run: &FinishedRun) -> Markup {
     let Run { backend, model, prompts_asked, prompts, .. } = &run.summary.run;
     let Run { prompts_failed, prompt_tokens, prompts_cut, prompt_tokens_cut, .. } =
         &run.summary.run;
@@ -65,7 +65,7 @@ fn facts(facts: impl IntoIterator<Item = Fact>) -> Markup {
     }
 }
 
-pub(super) fn again(repeat: &Repeat) -> Markup {
+pub(super) fn reproduction(repeat: &Repeat) -> Markup {
     let Repeat { version, begun, command, container, engine, image, image_id, image_digest } =
         repeat;
     let known =

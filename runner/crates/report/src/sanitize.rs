@@ -6,14 +6,14 @@ use untrusted::shortened;
 const MOST: usize = 300;
 
 /// The begin of `text`, without what a terminal would obey, or a reader would be misled by.
-pub(super) fn plain(text: &str) -> String {
+pub(super) fn sanitized(text: &str) -> String {
     shortened(text, MOST)
 }
 
 /// `text`, [`plain`] and of `width` characters at most. What is left out is the middle: names
 /// differ at their ends.
-pub(super) fn short(text: &str, width: usize) -> String {
-    let text = plain(text);
+pub(super) fn elided(text: &str, width: usize) -> String {
+    let text = sanitized(text);
     let count = text.chars().count();
     if count <= width {
         return text;
@@ -28,20 +28,20 @@ pub(super) fn short(text: &str, width: usize) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{plain, short};
+    use super::{elided, sanitized};
 
     #[test]
     fn names_are_cut_where_they_tell_least() {
-        assert_eq!(plain(&"x".repeat(400)).chars().count(), 301);
-        assert_eq!(short("abcdefghij", 7), "ab…ghij");
-        assert_eq!(short("abc", 3), "abc");
+        assert_eq!(sanitized(&"x".repeat(400)).chars().count(), 301);
+        assert_eq!(elided("abcdefghij", 7), "ab…ghij");
+        assert_eq!(elided("abc", 3), "abc");
     }
 
     proptest! {
         #[test]
         fn any_name_fits(text in any::<String>(), width in 1..50_usize) {
-            prop_assert!(plain(&text).chars().count() <= 10 * super::MOST + 1);
-            prop_assert!(short(&text, width).chars().count() <= width);
+            prop_assert!(sanitized(&text).chars().count() <= 10 * super::MOST + 1);
+            prop_assert!(elided(&text, width).chars().count() <= width);
         }
     }
 }

@@ -11,7 +11,7 @@ use reports::{CONFIG, Folder, json};
 use serde_json::Value;
 use untrusted::{Found, Kind, Refused};
 
-use super::super::plain::plain;
+use super::super::sanitize::sanitized;
 
 /// More than the logs of any run, in bytes: they are packed in memory.
 const MOST_BYTES: u64 = 512 << 20;
@@ -31,7 +31,7 @@ pub(super) struct LogFile {
 
 /// A run's outputs, and what they say when they are read again.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Evidence {
+pub(super) struct RunLogs {
     /// The outputs, by name.
     pub(super) files: Vec<LogFile>,
     /// The summary that the backend's own report gives, or why it gives none.
@@ -40,7 +40,7 @@ pub(super) struct Evidence {
     pub(super) told: [(&'static str, Value); 3],
 }
 
-impl Evidence {
+impl RunLogs {
     /// Reads the outputs in `folder`.
     ///
     /// # Errors
@@ -127,7 +127,7 @@ fn paths(folder: &Folder) -> anyhow::Result<Vec<String>> {
         None => bail!(
             "the log `{}` has a name that not every archive carries; no benchmark writes it: move \
              it elsewhere",
-            plain(&folder.path().join(&path).to_string_lossy())
+            sanitized(&folder.path().join(&path).to_string_lossy())
         ),
     });
     carried.collect()
@@ -137,10 +137,10 @@ fn paths(folder: &Folder) -> anyhow::Result<Vec<String>> {
 mod tests {
     use std::{fs, os::unix::fs::symlink, path::Path};
 
-    use super::{Evidence, Folder};
+    use super::{Folder, RunLogs};
 
-    fn read(folder: &Path) -> anyhow::Result<Evidence> {
-        Evidence::read(&Folder::open(folder)?)
+    fn read(folder: &Path) -> anyhow::Result<RunLogs> {
+        RunLogs::read(&Folder::open(folder)?)
     }
 
     #[test]
@@ -154,11 +154,11 @@ mod tests {
         {
             fs::write(path(name), name).unwrap();
         }
-        let evidence = read(folder.path()).unwrap();
-        let names: Vec<_> = evidence.files.iter().map(|file| file.name.as_str()).collect();
+        let logs = read(folder.path()).unwrap();
+        let names: Vec<_> = logs.files.iter().map(|file| file.name.as_str()).collect();
         assert_eq!(names, [".hydra/config.yaml", "benchmark.log"]);
-        assert_eq!(evidence.files[1].bytes, b"benchmark.log");
-        assert!(evidence.remade.unwrap_err().contains("benchmark_report.json"));
+        assert_eq!(logs.files[1].bytes, b"benchmark.log");
+        assert!(logs.remade.unwrap_err().contains("benchmark_report.json"));
 
         for name in ["a\nb", "c\\d"] {
             let path = path(".hydra").join(name);

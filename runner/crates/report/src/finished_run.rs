@@ -11,14 +11,14 @@ use reports::{Folder, Numbers};
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Runs {
     /// Runs, in the order of their folders.
-    pub runs: Vec<RunRecord>,
+    pub runs: Vec<FinishedRun>,
     /// What is no run, or a broken one.
     pub broken: Vec<Broken>,
 }
 
 /// One run.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct RunRecord {
+pub(crate) struct FinishedRun {
     /// Its results folder.
     pub folder: PathBuf,
     /// The end of that path, below the folder that the user named.
@@ -95,7 +95,7 @@ pub(super) fn opened(folder: &Path, below: &Path) -> anyhow::Result<Folder> {
     Ok(Folder::of(dir.with_context(shown)?, folder))
 }
 
-impl RunRecord {
+impl FinishedRun {
     /// Opens its results folder again.
     ///
     /// # Errors

@@ -3,12 +3,12 @@
 use host::output::units::significant;
 
 /// Four digits that count, with commas between thousands: `0.001235`, `12.35`, `1,235`.
-pub(super) fn digits(value: f64) -> String {
+pub(super) fn four_digits(value: f64) -> String {
     thousands(&significant(value, 4))
 }
 
 /// Three digits that count, for what is less certain or less room.
-pub(super) fn few_digits(value: f64) -> String {
+pub(super) fn three_digits(value: f64) -> String {
     thousands(&significant(value, 3))
 }
 
@@ -57,7 +57,7 @@ pub(super) fn ticks(end: f64, parts: u32) -> Vec<f64> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{count, digits, few_digits, nice_above, ticks};
+    use super::{count, four_digits, nice_above, three_digits, ticks};
 
     #[test]
     fn thousands_have_commas() {
@@ -67,9 +67,9 @@ mod tests {
             (-1234567.0, "-1,234,567"),
             (1e-20, "1.000e-20"),
         ] {
-            assert_eq!(digits(value), text);
+            assert_eq!(four_digits(value), text);
         }
-        assert_eq!(few_digits(0.12345), "0.123");
+        assert_eq!(three_digits(0.12345), "0.123");
         assert_eq!(count(1_234_567), "1,234,567");
     }
 
@@ -90,7 +90,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_shown_is_what_was_meant(value in -1e12..1e12_f64) {
-            let shown: f64 = digits(value).replace(',', "").parse().unwrap();
+            let shown: f64 = four_digits(value).replace(',', "").parse().unwrap();
             prop_assert!((shown - value).abs() <= value.abs() * 5.1e-4, "{value} {shown}");
         }
 

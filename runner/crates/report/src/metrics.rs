@@ -9,11 +9,11 @@ use contract::{
 use reports::{EnergyNumbers, Numbers, RunNumbers, Trace, Traced};
 use serde::Serialize;
 
-use super::record::RunRecord;
+use super::finished_run::FinishedRun;
 
 /// A number.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Figure {
+pub(crate) struct Metric {
     /// Its value.
     pub value: f64,
     /// Whether what it stands on was measured.
@@ -25,7 +25,7 @@ pub(crate) struct Figure {
     pub trace: Trace,
 }
 
-impl Figure {
+impl Metric {
     fn of(number: Traced, status: Status, source: impl Into<String>) -> Self {
         let Traced { value, trace } = number;
         Self { value, status, source: source.into(), trace }
@@ -37,7 +37,7 @@ impl Figure {
 pub(crate) struct Drawn {
     /// The energy, in Wh per 1,000 answered prompts.
     #[serde(flatten)]
-    pub(crate) figure: Figure,
+    pub(crate) metric: Metric,
     /// The devices.
     pub kind: DeviceKind,
     /// Whether it was the host that metered, beside the benchmark.
@@ -48,11 +48,11 @@ pub(crate) struct Drawn {
 
 /// All numbers that are shown of a run.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Figures {
+pub(crate) struct Metrics {
     /// GPU energy in Wh per 1,000 answered prompts: the score.
     pub gpu: Option<Drawn>,
     /// The same by phase, where the backend tells these apart: name and energy.
-    pub phases: Vec<(&'static str, Figure)>,
+    pub phases: Vec<(&'static str, Metric)>,
     /// What else was measured or estimated, in the same unit.
     pub others: Vec<Drawn>,
     /// Whether a server answered: what else was measured is then of its client's machine.
@@ -60,33 +60,33 @@ pub(crate) struct Figures {
     /// Why the benchmark's own energies are not the model's, if they are not.
     pub too_short: Option<String>,
     /// Generated tokens per second.
-    pub tokens_per_second: Option<Figure>,
+    pub tokens_per_second: Option<Metric>,
     /// Generated tokens per joule of the GPUs, or else of what was measured, with the kind.
-    pub(crate) tokens_per_joule: Option<(DeviceKind, Figure)>,
+    pub(crate) tokens_per_joule: Option<(DeviceKind, Metric)>,
     /// Seconds to the first token, mean over the prompts.
-    pub first_token: Option<Figure>,
+    pub first_token: Option<Metric>,
     /// Seconds spent on the prompts.
-    pub seconds: Option<Figure>,
+    pub seconds: Option<Metric>,
     /// Answered prompts.
-    pub prompts: Figure,
+    pub prompts: Metric,
     /// Generated tokens.
-    pub tokens: Option<Figure>,
+    pub tokens: Option<Metric>,
 }
 
 /// The phases that count, by their names.
 pub(crate) const PHASES: [&str; 3] = ["preprocess", "prefill", "decode"];
 
-impl Figures {
+impl Metrics {
     /// The numbers of `run`.
-    pub(crate) fn of(run: &RunRecord) -> Self {
+    pub(crate) fn of(run: &FinishedRun) -> Self {
         let Numbers { energy, run: RunNumbers { prompts, tokens, seconds, first_token } } =
             run.numbers();
         let counted =
-            |number: Traced| Figure::of(number, Status::Measured, "counted by the backend");
-        let timed = |number: Traced| Figure::of(number, Status::Measured, "clock of the benchmark");
+            |number: Traced| Metric::of(number, Status::Measured, "counted by the backend");
+        let timed = |number: Traced| Metric::of(number, Status::Measured, "clock of the benchmark");
         let per_thousand = |energy: &Energy, watt_hours: Traced| {
             let number = watt_hours / prompts.clone() * 1000.0;
-            Figure::of(number, energy.status, energy.source.clone())
+            Metric::of(number, energy.status, energy.source.clone())
         };
 
         let served = run.summary.run.backend == Backend::Vllm;
@@ -113,7 +113,7 @@ impl Figures {
                 kind: energy.kind,
                 by_host: energy.by_host,
                 too_short: energy.too_short,
-                figure: per_thousand(energy, energy.watt_hours.clone()),
+                metric: per_thousand(energy, energy.watt_hours.clone()),
             })
             .collect();
         Self {
@@ -137,7 +137,7 @@ impl Figures {
     pub(crate) fn headline(&self) -> Option<&Drawn> {
         let others = if self.served { &[][..] } else { &self.others };
         let of = |status| {
-            others.iter().find(move |drawn| !drawn.too_short && drawn.figure.status == status)
+            others.iter().find(move |drawn| !drawn.too_short && drawn.metric.status == status)
         };
         self.gpu.as_ref().or_else(|| of(Status::Measured)).or_else(|| of(Status::Estimated))
     }
@@ -156,7 +156,7 @@ pub(super) const TOO_SHORT: &str = "too short to measure";
 pub(super) const SERVER_NOT_MEASURED: &str = "the server's energy was not measured";
 
 /// Why a run has no GPU energy, in a sentence; the source of the other energies may say it already.
-pub(super) fn why_no_gpu(run: &RunRecord) -> String {
+pub(super) fn why_no_gpu(run: &FinishedRun) -> String {
     let source = &run.summary.measurement.source;
     if run.summary.run.backend == Backend::Vllm {
         return format!("{SERVER_NOT_MEASURED}; of its client's machine: {source}");
@@ -204,9 +204,9 @@ impl Energy {
         })
     }
 
-    fn tokens_per_joule(&self, tokens: Traced) -> Option<Figure> {
+    fn tokens_per_joule(&self, tokens: Traced) -> Option<Metric> {
         let joules = self.watt_hours.clone() * 3600.0;
-        (joules.value > 0.0).then(|| Figure::of(tokens / joules, self.status, self.source.clone()))
+        (joules.value > 0.0).then(|| Metric::of(tokens / joules, self.status, self.source.clone()))
     }
 }
 

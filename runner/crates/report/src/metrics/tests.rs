@@ -9,15 +9,15 @@ use contract::{
 use reports::{Folder, Trace, json};
 use serde_json::Value;
 
-use super::{Drawn, Figure, Figures, PHASES};
+use super::{Drawn, Metric, Metrics, PHASES};
 use crate::{
+    finished_run::FinishedRun,
     read::tests::read,
-    record::RunRecord,
     testing::{measured, on_cpu, real, written},
 };
 
-fn all(figures: &Figures) -> Vec<(String, &Figure)> {
-    let Figures {
+fn all(metrics: &Metrics) -> Vec<(String, &Metric)> {
+    let Metrics {
         gpu,
         phases,
         others,
@@ -29,11 +29,11 @@ fn all(figures: &Figures) -> Vec<(String, &Figure)> {
         seconds,
         prompts,
         tokens,
-    } = figures;
+    } = metrics;
     let drawn = |drawn: &'_ Drawn| format!("{:?} by host: {}", drawn.kind, drawn.by_host);
-    let mut all: Vec<_> = gpu.iter().chain(others).map(|one| (drawn(one), &one.figure)).collect();
-    all.extend(phases.iter().map(|(name, figure)| ((*name).to_owned(), figure)));
-    let joule = tokens_per_joule.as_ref().map(|(_, figure)| figure);
+    let mut all: Vec<_> = gpu.iter().chain(others).map(|one| (drawn(one), &one.metric)).collect();
+    all.extend(phases.iter().map(|(name, metric)| ((*name).to_owned(), metric)));
+    let joule = tokens_per_joule.as_ref().map(|(_, metric)| metric);
     let named = [
         ("tokens/s", tokens_per_second.as_ref()),
         ("tokens/J", joule),
@@ -42,7 +42,7 @@ fn all(figures: &Figures) -> Vec<(String, &Figure)> {
         ("prompts", Some(prompts)),
         ("tokens", tokens.as_ref()),
     ];
-    all.extend(named.into_iter().filter_map(|(name, figure)| Some((name.to_owned(), figure?))));
+    all.extend(named.into_iter().filter_map(|(name, metric)| Some((name.to_owned(), metric?))));
     all
 }
 
@@ -59,7 +59,7 @@ fn evaluate(trace: &Trace, value: &impl Fn(&str, &str) -> Option<f64>) -> Option
 }
 
 /// Reads every number of `run` again, from the files in `folder` that its trace names.
-fn trace_all(folder: &Path, run: &RunRecord) -> usize {
+fn trace_all(folder: &Path, run: &FinishedRun) -> usize {
     let mut files: BTreeMap<String, Value> = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -72,14 +72,14 @@ fn trace_all(folder: &Path, run: &RunRecord) -> usize {
     let value = |file: &str, path: &str| {
         files.get(file)?.pointer(&format!("/{}", path.replace('.', "/")))?.as_f64()
     };
-    let figures = Figures::of(run);
-    for (name, Figure { value: shown, trace, .. }) in all(&figures) {
+    let metrics = Metrics::of(run);
+    for (name, Metric { value: shown, trace, .. }) in all(&metrics) {
         let found = evaluate(trace, &value);
         let is_same =
             found.is_some_and(|found| (found - shown).abs() <= 1e-9 * shown.abs().max(1e-9));
         assert!(is_same, "{}: {name} is {shown}, and `{trace}` is {found:?}", folder.display());
     }
-    all(&figures).len()
+    all(&metrics).len()
 }
 
 #[test]
@@ -122,8 +122,8 @@ fn numbers_of_a_report_beside_a_record_are_the_records() {
     value["prefill"]["energy"]["unit"] = "Wh".into();
     fs::write(&report, value.to_string()).unwrap();
     let run = read(folder.path()).unwrap();
-    let figures = Figures::of(&run);
-    assert_eq!(figures.phases.len(), 3);
+    let metrics = Metrics::of(&run);
+    assert_eq!(metrics.phases.len(), 3);
     trace_all(folder.path(), &run);
 
     let record = serde_json::json!({
@@ -138,9 +138,9 @@ fn numbers_of_a_report_beside_a_record_are_the_records() {
     fs::write(folder.path().join("run_record.json"), record.to_string()).unwrap();
     let run = read(folder.path()).unwrap();
     trace_all(folder.path(), &run);
-    let figures = Figures::of(&run);
+    let metrics = Metrics::of(&run);
     assert_eq!(
-        figures.first_token.unwrap().trace.to_string(),
+        metrics.first_token.unwrap().trace.to_string(),
         "run_record.json: first_token_seconds"
     );
 }
@@ -150,12 +150,12 @@ fn a_gpu_that_only_the_host_metered_says_so() {
     let mut run = measured("1", 0.42);
     run.summary.total = None;
     run.summary.measurement.devices.remove(0);
-    let figures = Figures::of(&run);
-    let gpu = figures.gpu.as_ref().unwrap();
+    let metrics = Metrics::of(&run);
+    let gpu = metrics.gpu.as_ref().unwrap();
     assert!(gpu.by_host && gpu.kind == DeviceKind::Gpu, "{gpu:?}");
-    assert_eq!(gpu.figure.trace.files(), [HOST_METER, SUMMARY]);
-    assert_eq!(figures.phases, []);
-    let both = Figures::of(&measured("1", 0.42));
+    assert_eq!(gpu.metric.trace.files(), [HOST_METER, SUMMARY]);
+    assert_eq!(metrics.phases, []);
+    let both = Metrics::of(&measured("1", 0.42));
     assert!(!both.gpu.unwrap().by_host && both.others.iter().any(|other| other.by_host));
 }
 
@@ -168,9 +168,9 @@ fn the_client_of_a_server_has_no_headline() {
         if let Some((meter, _)) = &mut run.meter {
             meter.devices.retain(|device| device.kind != DeviceKind::Gpu);
         }
-        let figures = Figures::of(&run);
-        assert_eq!((figures.headline(), &figures.tokens_per_joule), (None, &None));
-        assert!(!figures.others.is_empty(), "it is still shown as what it is");
+        let metrics = Metrics::of(&run);
+        assert_eq!((metrics.headline(), &metrics.tokens_per_joule), (None, &None));
+        assert!(!metrics.others.is_empty(), "it is still shown as what it is");
         assert!(super::why_no_gpu(&run).starts_with("the server's energy was not measured; "));
     }
 }
@@ -182,10 +182,10 @@ fn what_is_mostly_the_trackers_waiting_is_never_the_headline() {
     run.summary.measurement.tracked = short;
     run.summary.total = None;
     // The host's meter has no such wait.
-    let figures = Figures::of(&run);
-    let gpu = figures.gpu.as_ref().unwrap();
-    assert!(gpu.by_host && figures.headline() == Some(gpu), "{figures:?}");
-    let joule = figures.tokens_per_joule.as_ref().unwrap();
+    let metrics = Metrics::of(&run);
+    let gpu = metrics.gpu.as_ref().unwrap();
+    assert!(gpu.by_host && metrics.headline() == Some(gpu), "{metrics:?}");
+    let joule = metrics.tokens_per_joule.as_ref().unwrap();
     assert_eq!(joule.1.trace.files(), [SUMMARY, HOST_METER]);
     trace_all(written(&run).path(), &run);
 
@@ -194,27 +194,27 @@ fn what_is_mostly_the_trackers_waiting_is_never_the_headline() {
     for mut run in [run, on_cpu("2")] {
         run.summary.measurement.tracked = short;
         run.meter = None;
-        let figures = Figures::of(&run);
-        assert_eq!((figures.headline(), &figures.tokens_per_joule), (None, &None));
-        assert_eq!(figures.no_headline(), "too short to measure");
-        assert!(figures.others.iter().all(|drawn| drawn.too_short), "{figures:?}");
+        let metrics = Metrics::of(&run);
+        assert_eq!((metrics.headline(), &metrics.tokens_per_joule), (None, &None));
+        assert_eq!(metrics.no_headline(), "too short to measure");
+        assert!(metrics.others.iter().all(|drawn| drawn.too_short), "{metrics:?}");
     }
 }
 
 #[test]
 fn an_estimate_stays_one_and_nothing_stays_nothing() {
-    let figures = Figures::of(&on_cpu("1"));
-    assert_eq!((&figures.gpu, &figures.phases[..]), (&None, &[][..]));
-    let headline = figures.headline().unwrap();
-    assert_eq!((headline.kind, headline.figure.status), (DeviceKind::Cpu, Status::Estimated));
-    assert_eq!(headline.figure.value, 0.036 / 20.0 * 1000.0);
-    assert_eq!(figures.tokens_per_joule, None, "an estimate knows nothing of the tokens");
+    let metrics = Metrics::of(&on_cpu("1"));
+    assert_eq!((&metrics.gpu, &metrics.phases[..]), (&None, &[][..]));
+    let headline = metrics.headline().unwrap();
+    assert_eq!((headline.kind, headline.metric.status), (DeviceKind::Cpu, Status::Estimated));
+    assert_eq!(headline.metric.value, 0.036 / 20.0 * 1000.0);
+    assert_eq!(metrics.tokens_per_joule, None, "an estimate knows nothing of the tokens");
 
     let mut nothing = on_cpu("2");
     nothing.summary.measurement.devices.clear();
     nothing.summary.run.completion_tokens = None;
-    let figures = Figures::of(&nothing);
-    assert_eq!((figures.headline(), &figures.tokens_per_second), (None, &None));
+    let metrics = Metrics::of(&nothing);
+    assert_eq!((metrics.headline(), &metrics.tokens_per_second), (None, &None));
 }
 
 #[test]
@@ -223,6 +223,6 @@ fn a_sum_is_as_good_as_its_weakest_part() {
     let mut second = run.summary.measurement.devices[0].clone();
     second.status = Status::Estimated;
     run.summary.measurement.devices.push(second);
-    assert_eq!(Figures::of(&run).gpu.unwrap().figure.status, Status::Estimated);
-    assert_eq!(PHASES.len(), Figures::of(&run).phases.len());
+    assert_eq!(Metrics::of(&run).gpu.unwrap().metric.status, Status::Estimated);
+    assert_eq!(PHASES.len(), Metrics::of(&run).phases.len());
 }

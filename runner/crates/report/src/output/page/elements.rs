@@ -3,7 +3,7 @@
 use contract::summary::Status;
 use maud::{Markup, html};
 
-use crate::figures::PHASES;
+use crate::metrics::PHASES;
 
 /// A sentence, with what is quoted in it as code.
 pub(super) fn prose(text: &str) -> Markup {

@@ -12,7 +12,7 @@ use host::{
 };
 use untrusted::escape;
 
-use crate::figures::SERVER_NOT_MEASURED;
+use crate::metrics::SERVER_NOT_MEASURED;
 
 /// The summary of one run as a few lines of text.
 pub fn describe(summary: &Summary, results: &HostPath) -> String {
@@ -145,7 +145,7 @@ mod tests {
     use host::paths::host_path::HostPath;
 
     use crate::{
-        record::RunRecord,
+        finished_run::FinishedRun,
         testing::{measured, on_cpu},
     };
 
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn what_stands_for_a_run_is_the_models_or_says_that_it_is_not() {
         let mut run = on_cpu("1");
-        let shown = |run: &RunRecord| best_energy(&run.summary);
+        let shown = |run: &FinishedRun| best_energy(&run.summary);
         let own = shown(&run);
         run.summary.measurement.tracked =
             Some(Tracked { worked_seconds: 0.04, waited_seconds: 1.0 });
