@@ -31,14 +31,14 @@ pub use self::{
     numbers::{EnergyNumbers, Numbers, RunNumbers},
     traced::{Trace, Traced},
 };
-use self::{node::Node, optimum::Companions, record::Record};
+use self::{files::value, node::Node, optimum::Companions, record::Record};
 
 /// The summary of the report in `folder`, whichever backend wrote it.
 ///
 /// # Errors
 /// As those of [`summarize`].
 pub fn read(folder: &Folder) -> anyhow::Result<Summary> {
-    Ok(summarize(Files::read(folder))?.summary)
+    Ok(summarize(&Files::read(folder))?.summary)
 }
 
 /// A summary, and where its numbers are from.
@@ -55,21 +55,21 @@ pub struct Reading {
 /// # Errors
 /// When there is no report, or one that is broken, in no known format, or of another run than what
 /// lies beside it.
-pub fn summarize(files: Files<'_>) -> anyhow::Result<Reading> {
+pub fn summarize(files: &Files<'_>) -> anyhow::Result<Reading> {
     let Files { folder, report, record, config } = files;
     let shown = folder.shown(output::REPORT);
-    let report = report?.with_context(|| {
+    let report = value(report)?.with_context(|| {
         format!("there is no `{shown}`; name the folder of a run that has ended")
     })?;
-    let root = Node::root(output::REPORT, &report);
-    let record = || Record::read(folder, record?);
+    let root = Node::root(output::REPORT, report);
+    let record = || Record::read(folder, value(record)?);
     let summary = match report.get("format") {
         Some(format) if format == Backend::Native.name() => native::summary(&root),
-        None if ai_energy_benchmarks::wrote(&report) => {
+        None if ai_energy_benchmarks::wrote(report) => {
             ai_energy_benchmarks::summary(&root, record()?)
         }
-        None if optimum::wrote(&report) => {
-            optimum::summary(&root, record()?, Companions::read(folder, config?)?)
+        None if optimum::wrote(report) => {
+            optimum::summary(&root, record()?, Companions::read(folder, value(config)?)?)
         }
         _ => bail!(
             "`{shown}` is in no known format (native, optimum-benchmark, ai_energy_benchmarks): {}",

@@ -1,4 +1,4 @@
-//! The numbers that are shown of a run, each with how it was come by and where it is from.
+//! The metrics of a run, each with how it was measured and the files and keys behind it.
 
 use contract::{
     Backend,
@@ -11,16 +11,16 @@ use serde::Serialize;
 
 use super::finished_run::FinishedRun;
 
-/// A number.
+/// A metric.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Metric {
     /// Its value.
     pub value: f64,
-    /// Whether what it stands on was measured.
+    /// Whether it was measured or estimated.
     pub status: Status,
     /// The counter, clock or model behind it.
     pub source: String,
-    /// The files and keys that it is from.
+    /// The formula over the files and keys that it is computed from.
     #[serde(rename = "from")]
     pub trace: Trace,
 }
@@ -32,38 +32,38 @@ impl Metric {
     }
 }
 
-/// Energy per 1,000 prompts, as a kind of device drew it.
+/// Energy per 1,000 prompts of one kind of device.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Drawn {
+pub(crate) struct EnergyMetric {
     /// The energy, in Wh per 1,000 answered prompts.
     #[serde(flatten)]
-    pub(crate) metric: Metric,
+    pub metric: Metric,
     /// The devices.
     pub kind: DeviceKind,
-    /// Whether it was the host that metered, beside the benchmark.
-    pub(crate) by_host: bool,
-    /// Whether too much of it is the tracker's own waiting: it is not the model's then.
+    /// Whether the host metered it, and not the benchmark.
+    pub by_host: bool,
+    /// Whether the run was too short: too much of the energy was drawn while the tracker waited.
     pub too_short: bool,
 }
 
-/// All numbers that are shown of a run.
+/// All metrics of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Metrics {
     /// GPU energy in Wh per 1,000 answered prompts: the score.
-    pub gpu: Option<Drawn>,
-    /// The same by phase, where the backend tells these apart: name and energy.
+    pub gpu: Option<EnergyMetric>,
+    /// The score by phase, where the backend measures phases.
     pub phases: Vec<(&'static str, Metric)>,
-    /// What else was measured or estimated, in the same unit.
-    pub others: Vec<Drawn>,
-    /// Whether a server answered: what else was measured is then of its client's machine.
+    /// All other energies, in the same unit.
+    pub others: Vec<EnergyMetric>,
+    /// Whether a server answered the prompts: other energies are those of its client's machine.
     pub served: bool,
-    /// Why the benchmark's own energies are not the model's, if they are not.
+    /// Why the run was too short for the benchmark's own energies, if it was.
     pub too_short: Option<String>,
     /// Generated tokens per second.
     pub tokens_per_second: Option<Metric>,
-    /// Generated tokens per joule of the GPUs, or else of what was measured, with the kind.
-    pub(crate) tokens_per_joule: Option<(DeviceKind, Metric)>,
-    /// Seconds to the first token, mean over the prompts.
+    /// Generated tokens per joule, and the kind of device whose energy it is: the GPUs' if known.
+    pub tokens_per_joule: Option<(DeviceKind, Metric)>,
+    /// Mean time to first token, in seconds.
     pub first_token: Option<Metric>,
     /// Seconds spent on the prompts.
     pub seconds: Option<Metric>,
@@ -73,18 +73,18 @@ pub(crate) struct Metrics {
     pub tokens: Option<Metric>,
 }
 
-/// The phases that count, by their names.
+/// The phases that the score counts.
 pub(crate) const PHASES: [&str; 3] = ["preprocess", "prefill", "decode"];
 
 impl Metrics {
-    /// The numbers of `run`.
+    /// Computes the metrics of `run`.
     pub(crate) fn of(run: &FinishedRun) -> Self {
         let Numbers { energy, run: RunNumbers { prompts, tokens, seconds, first_token } } =
             run.numbers();
         let counted =
             |number: Traced| Metric::of(number, Status::Measured, "counted by the backend");
         let timed = |number: Traced| Metric::of(number, Status::Measured, "clock of the benchmark");
-        let per_thousand = |energy: &Energy, watt_hours: Traced| {
+        let per_thousand = |energy: &DeviceEnergy, watt_hours: Traced| {
             let number = watt_hours / prompts.clone() * 1000.0;
             Metric::of(number, energy.status, energy.source.clone())
         };
@@ -92,24 +92,24 @@ impl Metrics {
         let served = run.summary.run.backend == Backend::Vllm;
         let mut energies = of_devices(&run.summary.measurement, &energy);
         energies.extend(run.meter.iter().flat_map(|(meter, file)| of_host(meter, file)));
-        let is_score = |energy: &Energy| energy.kind == DeviceKind::Gpu && !energy.too_short;
+        let is_score = |energy: &DeviceEnergy| energy.kind == DeviceKind::Gpu && !energy.too_short;
         let score = energies.iter().find(|energy| is_score(energy) && !energy.by_host);
         let phases = PHASES.into_iter().zip(energy.phases);
         let phases = phases
             .filter_map(|(name, energy)| Some((name, per_thousand(score?, energy?))))
             .collect();
-        // An estimate knows nothing of the tokens, and a server's client generates none.
+        // An estimate does not depend on the tokens, and a server's client generates none.
         let strongest = energies.iter().find(|energy| {
             let computed = !served || energy.kind == DeviceKind::Gpu;
             computed && !energy.too_short && energy.status == Status::Measured
         });
-        // A clock cannot tell less than a microsecond.
+        // Less than a microsecond is below the resolution of the clock.
         let clocked = seconds.as_ref().filter(|seconds| seconds.value > 1e-6);
         let rate = tokens.clone().zip(clocked.cloned());
         let gpu = energies.iter().position(is_score);
         let mut others: Vec<_> = energies
             .iter()
-            .map(|energy| Drawn {
+            .map(|energy| EnergyMetric {
                 kind: energy.kind,
                 by_host: energy.by_host,
                 too_short: energy.too_short,
@@ -132,44 +132,45 @@ impl Metrics {
         }
     }
 
-    /// The energy that stands for the run: of the GPUs, or else the first that was measured, or
-    /// else estimated. The processor of a server's client computed no answer, so it never does.
-    pub(crate) fn headline(&self) -> Option<&Drawn> {
+    /// The energy that stands for the run: the GPUs', or else the first that was measured, or else
+    /// estimated. That of a server's client never does, because it computed no answer.
+    pub(crate) fn headline(&self) -> Option<&EnergyMetric> {
         let others = if self.served { &[][..] } else { &self.others };
-        let of = |status| {
-            others.iter().find(move |drawn| !drawn.too_short && drawn.metric.status == status)
+        let first = |status| {
+            others.iter().find(|energy| !energy.too_short && energy.metric.status == status)
         };
-        self.gpu.as_ref().or_else(|| of(Status::Measured)).or_else(|| of(Status::Estimated))
+        self.gpu.as_ref().or_else(|| first(Status::Measured)).or_else(|| first(Status::Estimated))
     }
 
-    /// What is said where there is no headline.
+    /// What stands in the place of a missing headline.
     pub(super) fn no_headline(&self) -> &'static str {
         let is_short = self.too_short.is_some() && !self.served;
         if is_short { TOO_SHORT } else { Status::NotMeasured.word() }
     }
 }
 
-/// What is said of an energy of which too much is the tracker's own waiting.
+/// What stands in the place of an energy of a run that was too short.
 pub(super) const TOO_SHORT: &str = "too short to measure";
 
-/// What is said instead of the energy of a run that a server answered.
+/// What stands in the place of a server's energy.
 pub(super) const SERVER_NOT_MEASURED: &str = "the server's energy was not measured";
 
-/// Why a run has no GPU energy, in a sentence; the source of the other energies may say it already.
+/// Why a run has no GPU energy, in a sentence.
 pub(super) fn why_no_gpu(run: &FinishedRun) -> String {
-    let source = &run.summary.measurement.source;
+    let measurement = &run.summary.measurement;
+    let source = &measurement.source;
     if run.summary.run.backend == Backend::Vllm {
         return format!("{SERVER_NOT_MEASURED}; of its client's machine: {source}");
     }
-    let measurement = &run.summary.measurement;
-    if let Some(why) = measurement.too_short().filter(|_| measurement.has(DeviceKind::Gpu)) {
-        return format!("{why}; {source}");
+    match measurement.too_short().filter(|_| measurement.has(DeviceKind::Gpu)) {
+        Some(why) => format!("{why}; {source}"),
+        // Every source of a summary without GPU energy says so itself.
+        None => source.clone(),
     }
-    if source.contains("no GPU") { source.clone() } else { format!("GPU not measured: {source}") }
 }
 
-/// Energy of a kind of device over the phases that count.
-struct Energy {
+/// Energy of one kind of device over the phases that the score counts.
+struct DeviceEnergy {
     kind: DeviceKind,
     by_host: bool,
     too_short: bool,
@@ -178,8 +179,8 @@ struct Energy {
     watt_hours: Traced,
 }
 
-impl Energy {
-    /// The devices of a kind together: each its status, its source and its energy.
+impl DeviceEnergy {
+    /// Sums up `devices`: the status, source and energy of each.
     fn of<'a>(
         kind: DeviceKind,
         by_host: bool,
@@ -210,19 +211,19 @@ impl Energy {
     }
 }
 
-/// Energies of a summary's devices by kind: first those of GPUs, which the score counts.
-fn of_devices(measurement: &Measurement, numbers: &EnergyNumbers) -> Vec<Energy> {
+/// Energies of a summary's devices by kind, the GPUs first.
+fn of_devices(measurement: &Measurement, numbers: &EnergyNumbers) -> Vec<DeviceEnergy> {
     let too_short = measurement.too_short().is_some();
     let of_kind = |kind| {
         let devices = measurement.devices.iter().zip(&numbers.devices);
         let devices = devices
             .filter(|(device, _)| device.kind == kind)
             .map(|(device, energy)| (device.status, device.source.as_str(), energy.clone()));
-        Some(Energy { too_short, ..Energy::of(kind, false, devices)? })
+        Some(DeviceEnergy { too_short, ..DeviceEnergy::of(kind, false, devices)? })
     };
     let gpu = match (numbers.total.clone(), of_kind(DeviceKind::Gpu)) {
-        (Some(watt_hours), Some(gpu)) => Some(Energy { watt_hours, ..gpu }),
-        (Some(watt_hours), None) => Some(Energy {
+        (Some(watt_hours), Some(gpu)) => Some(DeviceEnergy { watt_hours, ..gpu }),
+        (Some(watt_hours), None) => Some(DeviceEnergy {
             kind: DeviceKind::Gpu,
             by_host: false,
             too_short,
@@ -235,8 +236,8 @@ fn of_devices(measurement: &Measurement, numbers: &EnergyNumbers) -> Vec<Energy>
     gpu.into_iter().chain(of_kind(DeviceKind::Cpu)).chain(of_kind(DeviceKind::Ram)).collect()
 }
 
-/// Energies that the host metered over the phases that count, by kind.
-fn of_host(meter: &HostMeter, file: &'static str) -> Vec<Energy> {
+/// Energies that the host metered over the counted phases, by kind.
+fn of_host(meter: &HostMeter, file: &'static str) -> Vec<DeviceEnergy> {
     let root = if file == SUMMARY { "host." } else { "" };
     let of_kind = |kind| {
         let devices = meter.devices.iter().enumerate().filter(|(_, device)| device.kind == kind);
@@ -245,13 +246,13 @@ fn of_host(meter: &HostMeter, file: &'static str) -> Vec<Energy> {
             let energy = Traced::key(device.counted_wh?, file, key);
             Some((device.status, device.source.as_str(), energy))
         });
-        Energy::of(kind, true, counted)
+        DeviceEnergy::of(kind, true, counted)
     };
     let all = DeviceKind::ALL.into_iter().filter_map(of_kind);
     all.filter(|energy| energy.status != Status::NotMeasured).collect()
 }
 
-/// A sum is as good as the weakest of its parts.
+/// The status of a sum: that of its least certain part.
 fn weakest(statuses: Vec<Status>) -> Option<Status> {
     statuses.into_iter().min_by_key(|status| match status {
         Status::NotMeasured => 0,

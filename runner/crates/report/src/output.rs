@@ -1,4 +1,4 @@
-//! Finished runs as a table, a page, JSON, CSV and sentences.
+//! The formats of a report, and the text summary of one run.
 
 pub(crate) mod csv;
 pub(crate) mod json;

@@ -1,17 +1,17 @@
-//! Text that others wrote, made fit to be shown: models and folders may have any name.
+//! Makes text from results fit for display: models, devices and folders may have any name.
 
 use untrusted::shortened;
 
-/// Characters of a name that are shown.
-const MOST: usize = 300;
+/// Length limit for a name, in characters.
+const MAX_LENGTH: usize = 300;
 
-/// The begin of `text`, without what a terminal would obey, or a reader would be misled by.
+/// `text` with control and invisible characters escaped, cut to a reasonable length.
 pub(super) fn sanitized(text: &str) -> String {
-    shortened(text, MOST)
+    shortened(text, MAX_LENGTH)
 }
 
-/// `text`, [`plain`] and of `width` characters at most. What is left out is the middle: names
-/// differ at their ends.
+/// `text`, [`sanitized`] and at most `width` characters wide. The middle is left out: names differ at
+/// their ends.
 pub(super) fn elided(text: &str, width: usize) -> String {
     let text = sanitized(text);
     let count = text.chars().count();
@@ -31,17 +31,26 @@ mod tests {
     use super::{elided, sanitized};
 
     #[test]
-    fn names_are_cut_where_they_tell_least() {
-        assert_eq!(sanitized(&"x".repeat(400)).chars().count(), 301);
+    fn long_names_lose_their_middle() {
         assert_eq!(elided("abcdefghij", 7), "ab…ghij");
         assert_eq!(elided("abc", 3), "abc");
     }
 
     proptest! {
         #[test]
-        fn any_name_fits(text in any::<String>(), width in 1..50_usize) {
-            prop_assert!(sanitized(&text).chars().count() <= 10 * super::MOST + 1);
-            prop_assert!(elided(&text, width).chars().count() <= width);
+        fn names_fit_without_control_characters(text in "[^…]{0,80}", width in 1..50_usize) {
+            let (whole, cut) = (sanitized(&text), elided(&text, width));
+            prop_assert!(!whole.chars().any(untrusted::is_unseen));
+            prop_assert!(cut.chars().count() <= width);
+            match cut.split_once('…').filter(|_| cut != whole) {
+                Some((head, tail)) => prop_assert!(whole.starts_with(head) && whole.ends_with(tail)),
+                None => prop_assert_eq!(cut, whole),
+            }
+        }
+
+        #[test]
+        fn long_names_are_cut(text in "[a-z]{301,400}") {
+            prop_assert_eq!(sanitized(&text), format!("{}…", &text[..300]));
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::docs::content::Content;
 
 /// What a run must be to be submitted to the leaderboard.
 pub(in crate::docs) fn submission_rules() -> Content {
-    let rows = submission::rule_table().into_iter().map(Vec::from);
+    let rows = submission::rule_table().into_iter().map(|row| row.map(str::to_owned).into());
     let head = vec!["Rule", "What it says", "What is looked at"];
     Content::Table { head, rows: rows.collect() }
 }

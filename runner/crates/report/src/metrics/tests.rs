@@ -1,4 +1,4 @@
-//! Numbers, and that each is what its trace says of the files that it names.
+//! Metrics, each computed again from the files and keys that its trace names.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -9,7 +9,7 @@ use contract::{
 use reports::{Folder, Trace, json};
 use serde_json::Value;
 
-use super::{Drawn, Metric, Metrics, PHASES};
+use super::{EnergyMetric, Metric, Metrics, PHASES};
 use crate::{
     finished_run::FinishedRun,
     read::tests::read,
@@ -30,8 +30,8 @@ fn all(metrics: &Metrics) -> Vec<(String, &Metric)> {
         prompts,
         tokens,
     } = metrics;
-    let drawn = |drawn: &'_ Drawn| format!("{:?} by host: {}", drawn.kind, drawn.by_host);
-    let mut all: Vec<_> = gpu.iter().chain(others).map(|one| (drawn(one), &one.metric)).collect();
+    let name = |energy: &EnergyMetric| format!("{:?} by host: {}", energy.kind, energy.by_host);
+    let mut all: Vec<_> = gpu.iter().chain(others).map(|one| (name(one), &one.metric)).collect();
     all.extend(phases.iter().map(|(name, metric)| ((*name).to_owned(), metric)));
     let joule = tokens_per_joule.as_ref().map(|(_, metric)| metric);
     let named = [
@@ -46,7 +46,7 @@ fn all(metrics: &Metrics) -> Vec<(String, &Metric)> {
     all
 }
 
-/// What a formula gives, given what the keys are.
+/// The value of a formula, given those of its keys.
 fn evaluate(trace: &Trace, value: &impl Fn(&str, &str) -> Option<f64>) -> Option<f64> {
     let of = |trace: &Trace| evaluate(trace, value);
     Some(match trace {
@@ -58,7 +58,7 @@ fn evaluate(trace: &Trace, value: &impl Fn(&str, &str) -> Option<f64>) -> Option
     })
 }
 
-/// Reads every number of `run` again, from the files in `folder` that its trace names.
+/// Computes every metric of `run` again from the files in `folder`, and returns their number.
 fn trace_all(folder: &Path, run: &FinishedRun) -> usize {
     let mut files: BTreeMap<String, Value> = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -83,7 +83,7 @@ fn trace_all(folder: &Path, run: &FinishedRun) -> usize {
 }
 
 #[test]
-fn every_number_of_a_summary_is_found_where_it_is_said_to_be() {
+fn every_metric_of_a_summary_is_traced_to_its_keys() {
     for run in [measured("1", 0.42), on_cpu("2")] {
         let folder = written(&run);
         let read = read(folder.path()).unwrap();
@@ -94,7 +94,7 @@ fn every_number_of_a_summary_is_found_where_it_is_said_to_be() {
 }
 
 #[test]
-fn every_number_of_the_stacks_own_reports_is_found_there() {
+fn every_metric_of_a_stacks_report_is_traced_to_its_keys() {
     for name in [
         "optimum_cpu",
         "optimum_cpu_latency",
@@ -109,7 +109,7 @@ fn every_number_of_the_stacks_own_reports_is_found_there() {
 }
 
 #[test]
-fn numbers_of_a_report_beside_a_record_are_the_records() {
+fn a_record_wins_over_the_report_beside_it() {
     let folder = real("optimum_cpu");
     let report = folder.path().join("benchmark_report.json");
     let mut value = json::read(&Folder::open(folder.path()).unwrap(), "benchmark_report.json")
@@ -118,7 +118,7 @@ fn numbers_of_a_report_beside_a_record_are_the_records() {
     for (phase, kwh) in [("preprocess_dataset", 2e-6), ("prefill", 3e-5), ("decode", 4e-4)] {
         value[phase]["energy"]["gpu"] = kwh.into();
     }
-    // One unit is another than the others'.
+    // One unit differs.
     value["prefill"]["energy"]["unit"] = "Wh".into();
     fs::write(&report, value.to_string()).unwrap();
     let run = read(folder.path()).unwrap();
@@ -146,7 +146,7 @@ fn numbers_of_a_report_beside_a_record_are_the_records() {
 }
 
 #[test]
-fn a_gpu_that_only_the_host_metered_says_so() {
+fn gpu_energy_of_the_host_stands_in_for_a_missing_one() {
     let mut run = measured("1", 0.42);
     run.summary.total = None;
     run.summary.measurement.devices.remove(0);
@@ -160,8 +160,8 @@ fn a_gpu_that_only_the_host_metered_says_so() {
 }
 
 #[test]
-fn the_client_of_a_server_has_no_headline() {
-    // Counted and estimated, by the benchmark and by the host.
+fn energy_of_a_servers_client_is_no_headline() {
+    // Measured and estimated, by the benchmark and by the host.
     for mut run in [on_cpu("1"), measured("2", 0.42)] {
         run.summary.run.backend = contract::Backend::Vllm;
         run.summary.total = None;
@@ -176,12 +176,12 @@ fn the_client_of_a_server_has_no_headline() {
 }
 
 #[test]
-fn what_is_mostly_the_trackers_waiting_is_never_the_headline() {
+fn energy_of_a_run_that_is_too_short_is_no_headline() {
     let short = Some(Tracked { worked_seconds: 0.04, waited_seconds: 1.0 });
     let mut run = measured("1", 0.42);
     run.summary.measurement.tracked = short;
     run.summary.total = None;
-    // The host's meter has no such wait.
+    // The host's meter does not wait.
     let metrics = Metrics::of(&run);
     let gpu = metrics.gpu.as_ref().unwrap();
     assert!(gpu.by_host && metrics.headline() == Some(gpu), "{metrics:?}");
@@ -197,12 +197,12 @@ fn what_is_mostly_the_trackers_waiting_is_never_the_headline() {
         let metrics = Metrics::of(&run);
         assert_eq!((metrics.headline(), &metrics.tokens_per_joule), (None, &None));
         assert_eq!(metrics.no_headline(), "too short to measure");
-        assert!(metrics.others.iter().all(|drawn| drawn.too_short), "{metrics:?}");
+        assert!(metrics.others.iter().all(|energy| energy.too_short), "{metrics:?}");
     }
 }
 
 #[test]
-fn an_estimate_stays_one_and_nothing_stays_nothing() {
+fn an_estimate_is_a_headline_without_tokens_per_joule() {
     let metrics = Metrics::of(&on_cpu("1"));
     assert_eq!((&metrics.gpu, &metrics.phases[..]), (&None, &[][..]));
     let headline = metrics.headline().unwrap();
@@ -218,7 +218,7 @@ fn an_estimate_stays_one_and_nothing_stays_nothing() {
 }
 
 #[test]
-fn a_sum_is_as_good_as_its_weakest_part() {
+fn one_estimated_device_makes_the_sum_an_estimate() {
     let mut run = measured("1", 0.42);
     let mut second = run.summary.measurement.devices[0].clone();
     second.status = Status::Estimated;

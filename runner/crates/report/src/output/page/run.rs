@@ -1,4 +1,4 @@
-//! One run: its headline, its phases, its power and every number with where it is from.
+//! One run: headline, phases, power, all metrics with their sources, settings, command.
 
 use contract::summary::{DeviceKind, Status};
 use maud::{Markup, html};
@@ -6,38 +6,32 @@ use maud::{Markup, html};
 use super::{
     bars::{Bar, draw},
     details::{details, reproduction},
-    elements::{badge, no_badge, prose},
+    elements::{BY_HOST, badge, no_badge, prose},
     power,
 };
 use crate::{
     finished_run::{FinishedRun, Origin},
-    metrics::{Drawn, Metric, Metrics, SERVER_NOT_MEASURED, TOO_SHORT},
+    metrics::{EnergyMetric, Metric, Metrics, SERVER_NOT_MEASURED, TOO_SHORT},
     number_format::{count, four_digits, three_digits},
+    report::ReportedRun,
 };
 
-/// Shows the only run of a page.
-pub(super) fn alone(run: &FinishedRun, metrics: &Metrics) -> Markup {
+/// The only run of a page.
+pub(super) fn alone(reported: &ReportedRun) -> Markup {
     html! {
         section class="hero" aria-labelledby="energy" {
             h2 id="energy" class="eyebrow" { "Energy per 1,000 prompts" }
-            (headline(run, metrics))
-            (tiles(metrics))
-            (phases("run-1", metrics))
+            (top("run-1", reported))
         }
-        @for (name, content) in sections("run-1", run, metrics) {
+        @for (name, content) in sections("run-1", reported) {
             section { h2 { (name) } (content) }
         }
     }
 }
 
-/// Shows a run among others, folded unless there are few.
-pub(super) fn folded(
-    index: usize,
-    name: &str,
-    run: &FinishedRun,
-    metrics: &Metrics,
-    is_open: bool,
-) -> Markup {
+/// One of several runs, which can be unfolded.
+pub(super) fn folded(index: usize, name: &str, reported: &ReportedRun, is_open: bool) -> Markup {
+    let ReportedRun { run, metrics } = reported;
     let id = format!("run-{}", index + 1);
     html! {
         details class="run" open[is_open] {
@@ -45,24 +39,30 @@ pub(super) fn folded(
                 b { (name) } " "
                 small { (run.summary.run.model) }
                 span class="at" {
-                    @if let Some(drawn) = metrics.headline() {
-                        (drawn.kind.name()) " " (four_digits(drawn.metric.value)) " Wh "
-                        (badge(drawn.metric.status))
+                    @if let Some(energy) = metrics.headline() {
+                        (energy.kind.name()) " " (four_digits(energy.metric.value)) " Wh "
+                        (badge(energy.metric.status))
                     } @else {
                         (no_badge(metrics.no_headline()))
                     }
                 }
             }
-            // Inside, so that a link to it unfolds it.
+            // The id is inside, so that a link to it unfolds the run.
             div id=(id) class="inside" {
-                (headline(run, metrics))
-                (tiles(metrics))
-                (phases(&id, metrics))
-                @for (name, content) in sections(&id, run, metrics) {
+                (top(&id, reported))
+                @for (name, content) in sections(&id, reported) {
                     section { h3 { (name) } (content) }
                 }
             }
         }
+    }
+}
+
+fn top(id: &str, ReportedRun { run, metrics }: &ReportedRun) -> Markup {
+    html! {
+        (headline(run, metrics))
+        (tiles(metrics))
+        (phases(id, metrics))
     }
 }
 
@@ -84,7 +84,7 @@ fn headline(run: &FinishedRun, metrics: &Metrics) -> Markup {
 }
 
 fn no_headline(metrics: &Metrics) -> &'static str {
-    let is_gpu = metrics.others.iter().any(|drawn| drawn.kind == DeviceKind::Gpu);
+    let is_gpu = metrics.others.iter().any(|energy| energy.kind == DeviceKind::Gpu);
     match metrics.served {
         true => SERVER_NOT_MEASURED,
         false if is_gpu => TOO_SHORT,
@@ -92,7 +92,7 @@ fn no_headline(metrics: &Metrics) -> &'static str {
     }
 }
 
-/// What was measured where the GPU was not.
+/// The other energies of a run without GPU energy.
 fn instead(metrics: &Metrics) -> Markup {
     html! {
         p class="instead" {
@@ -103,10 +103,10 @@ fn instead(metrics: &Metrics) -> Markup {
             }
         }
         ul class="others" {
-            @for Drawn { kind, by_host, too_short, metric } in &metrics.others {
+            @for EnergyMetric { kind, by_host, too_short, metric } in &metrics.others {
                 li {
                     b { (four_digits(metric.value)) } " Wh " (kind.name())
-                    @if *by_host { ", by the host’s meter" } " "
+                    @if *by_host { (BY_HOST) } " "
                     (badge(metric.status))
                     @if *too_short { " " (no_badge(TOO_SHORT)) }
                 }
@@ -115,17 +115,17 @@ fn instead(metrics: &Metrics) -> Markup {
     }
 }
 
-/// What drew the headline's energy, and what told it.
-fn who(gpu: &Drawn, run: &FinishedRun) -> String {
-    let is_gpu = |kind: &DeviceKind| *kind == DeviceKind::Gpu;
-    let names: Vec<_> = match (&run.meter, gpu.by_host) {
-        (Some((meter, _)), true) => {
-            let gpus = meter.devices.iter().filter(|device| is_gpu(&device.kind));
+/// The devices of the headline's energy, and what measured it.
+fn who(gpu: &EnergyMetric, run: &FinishedRun) -> String {
+    let is_gpu = |kind| kind == DeviceKind::Gpu;
+    let names: Vec<_> = match &run.meter {
+        Some((meter, _)) if gpu.by_host => {
+            let gpus = meter.devices.iter().filter(|device| is_gpu(device.kind));
             gpus.map(|device| device.name.as_str()).collect()
         }
         _ => {
             let devices = run.summary.measurement.devices.iter();
-            let gpus = devices.filter(|device| is_gpu(&device.kind));
+            let gpus = devices.filter(|device| is_gpu(device.kind));
             gpus.map(|device| device.name.as_str()).collect()
         }
     };
@@ -191,8 +191,8 @@ fn phases(id: &str, metrics: &Metrics) -> Markup {
     }
 }
 
-/// Everything below the headline: headings with what stands under them.
-fn sections(id: &str, run: &FinishedRun, metrics: &Metrics) -> Vec<(&'static str, Markup)> {
+/// The sections below the headline: heading and content.
+fn sections(id: &str, ReportedRun { run, metrics }: &ReportedRun) -> Vec<(&'static str, Markup)> {
     let meter = run.meter.as_ref();
     let metered = meter.into_iter().flat_map(|(meter, _)| &meter.notes);
     let own = meter.and_then(|(meter, _)| meter.own_percent);
@@ -261,7 +261,7 @@ fn numbers(run: &FinishedRun, metrics: &Metrics) -> Markup {
         Some(metric) => row(name, metric, unit),
         None => absent(name, "the backend does not tell", "–"),
     };
-    // Roles are said outright: on a phone the rows are no table's to a browser's eye.
+    // The roles are explicit, because the phone's style turns the table into blocks.
     html! {
         table class="numbers" role="table" aria-label="Every number" {
             thead role="rowgroup" {
@@ -273,7 +273,7 @@ fn numbers(run: &FinishedRun, metrics: &Metrics) -> Markup {
             }
             tbody role="rowgroup" {
                 @match gpu {
-                    Some(gpu) => (drawn(gpu)),
+                    Some(gpu) => (energy_row(gpu)),
                     None => {
                         (absent("GPU energy per 1,000 prompts", &run.summary.measurement.source, from))
                     }
@@ -281,7 +281,7 @@ fn numbers(run: &FinishedRun, metrics: &Metrics) -> Markup {
                 @for (name, metric) in phases {
                     (row(&format!("GPU energy per 1,000 prompts, {name}"), metric, "Wh"))
                 }
-                @for other in others { (drawn(other)) }
+                @for other in others { (energy_row(other)) }
                 (line("Generated tokens per second", tokens_per_second, "tokens/s"))
                 @match tokens_per_joule {
                     Some((kind, metric)) => {
@@ -302,9 +302,9 @@ fn numbers(run: &FinishedRun, metrics: &Metrics) -> Markup {
     }
 }
 
-fn drawn(drawn: &Drawn) -> Markup {
-    let Drawn { kind, by_host, too_short, metric } = drawn;
-    let by = if *by_host { ", by the host’s meter" } else { "" };
+fn energy_row(energy: &EnergyMetric) -> Markup {
+    let EnergyMetric { kind, by_host, too_short, metric } = energy;
+    let by = if *by_host { BY_HOST } else { "" };
     let short = if *too_short { ", too short to measure" } else { "" };
     row(&format!("{} energy per 1,000 prompts{by}{short}", kind.name()), metric, "Wh")
 }
@@ -330,7 +330,7 @@ fn cells(name: &str, value: Markup, status: Status, source: &str, from: &str) ->
     }
 }
 
-/// `value` as `shown` writes it. Counts have no unit here, and all of their digits.
-fn value_or_count(value: f64, unit: &str, shown: fn(f64) -> String) -> String {
-    if unit.is_empty() { count(value as u64) } else { shown(value) }
+/// `value` as `format` writes it, or with all of its digits if it is a count, without a unit.
+fn value_or_count(value: f64, unit: &str, format: fn(f64) -> String) -> String {
+    if unit.is_empty() { count(value as u64) } else { format(value) }
 }

@@ -1,19 +1,17 @@
-//! Runs that may be submitted, and each thing that excludes one.
+//! Runs that may be submitted, and a violation of each rule.
 
 use contract::{
     Backend,
     output::{COMPLETION, ENERGY_WH, LOG, RECORD, REPORT, SUMMARY},
-    summary::{DeviceKind, Status},
+    summary::Status,
 };
-use reports::{CONFIG, energy_text};
+use reports::{CONFIG, Folder, energy_text};
 use serde_json::{Value, json};
 
-use super::{Rule, RunLogs, check, check_together};
+use super::{Rule, RunLogs, Violation, check, check_together};
 use crate::{
-    finished_run::{Broken, FinishedRun, Runs},
-    groups::groups,
-    metrics::Metrics,
-    read::tests::read,
+    finished_run::{Broken, FinishedRun},
+    report::{Report, ReportedRun},
     submission::{ModelClass, logs::LogFile},
     testing::{measured, on_cpu, real},
 };
@@ -26,7 +24,7 @@ fn good() -> FinishedRun {
     run
 }
 
-/// The settings of a run that the rules admit, as its record and optimum-benchmark have them.
+/// The settings of an admitted run, as its record and optimum-benchmark's configuration have them.
 fn scenario() -> Value {
     json!({
         "dataset_name": "EnergyStarAI/text_generation",
@@ -45,32 +43,31 @@ fn scenario() -> Value {
     })
 }
 
-/// All that its run left, as it must be.
+/// The logs of an admitted run.
 fn logs(run: &FinishedRun) -> RunLogs {
     let file = |name: &str, text: String| LogFile { name: name.into(), bytes: text.into() };
     let names = [COMPLETION, LOG, REPORT, SUMMARY];
     let mut files: Vec<_> = names.map(|name| file(name, String::new())).into();
     files.push(file(ENERGY_WH, energy_text(&run.summary) + "\n"));
     let record = json!({"prompt_format": "plain text", "scenario": scenario()});
-    let told = [(RECORD, record), (CONFIG, json!({"scenario": scenario()})), (REPORT, json!({}))];
-    RunLogs { files, remade: Ok(run.summary.clone()), told }
+    let settings = [(RECORD, record), (CONFIG, json!({"scenario": scenario()}))];
+    RunLogs { files, recomputed: Ok(run.summary.clone()), settings }
 }
 
-fn refused(run: &FinishedRun, logs: &RunLogs, class: Option<ModelClass>) -> Vec<Rule> {
-    let found = check(run, &Metrics::of(run), logs, class);
-    found.into_iter().map(|violation| violation.rule).collect()
+fn checked(run: &FinishedRun, logs: &RunLogs, class: Option<ModelClass>) -> Vec<(Rule, String)> {
+    let violations = check(&ReportedRun::from(run.clone()), logs, class);
+    violations.into_iter().map(|Violation { rule, why, .. }| (rule, why)).collect()
+}
+
+fn violated(run: &FinishedRun, logs: &RunLogs, class: Option<ModelClass>) -> Vec<Rule> {
+    checked(run, logs, class).into_iter().map(|(rule, _)| rule).collect()
 }
 
 #[test]
-fn a_run_by_the_rules_is_admitted() {
-    let run = good();
-    assert_eq!(check(&run, &Metrics::of(&run), &logs(&run), None), []);
-}
-
-#[test]
-fn each_rule_excludes_what_it_says() {
+fn each_rule_has_its_violations() {
     type Edit = fn(&mut FinishedRun);
-    let cases: [(Edit, &[Rule]); 20] = [
+    let cases: [(Edit, &[Rule]); 21] = [
+        (|_| {}, &[]),
         (|run| run.completion = None, &[Rule::Logs]),
         (|run| run.summary.run.backend = Backend::Vllm, &[Rule::Task]),
         (|run| run.summary.measurement.devices[0].status = Status::Estimated, &[Rule::Energy]),
@@ -101,19 +98,19 @@ fn each_rule_excludes_what_it_says() {
         (|run| run.summary.run.prompts_cut = None, &[Rule::Truncation]),
         (
             |run| run.summary.total = None,
-            // What the host's meter saw is not in the benchmark's logs.
+            // The benchmark's logs do not have the host's energies.
             &[Rule::Energy],
         ),
     ];
     for (index, (edit, rules)) in cases.into_iter().enumerate() {
         let mut run = good();
         edit(&mut run);
-        assert_eq!(refused(&run, &logs(&run), None), rules, "case {index}");
+        assert_eq!(violated(&run, &logs(&run), None), rules, "case {index}");
     }
     let mut few = good();
     (few.summary.run.prompts, few.summary.run.prompts_asked) = (20, Some(20));
     few.summary.run.completion_tokens = Some(200);
-    assert_eq!(refused(&few, &logs(&few), None), [Rule::Dataset]);
+    assert_eq!(violated(&few, &logs(&few), None), [Rule::Dataset]);
     let mut several = good();
     several.details.gpus.as_mut().unwrap().value = 8;
     for (class, rules) in [
@@ -121,26 +118,18 @@ fn each_rule_excludes_what_it_says() {
         (ModelClass::B, &[Rule::OneGpu]),
         (ModelClass::C, &[]),
     ] {
-        assert_eq!(refused(&several, &logs(&several), Some(class)), rules);
+        assert_eq!(violated(&several, &logs(&several), Some(class)), rules);
     }
 }
 
 #[test]
-fn a_run_on_a_processor_is_refused_for_every_reason_at_once() {
-    let mut run = on_cpu("2");
-    run.summary.run.completion_tokens = Some(60);
-    let mut logs = logs(&run);
-    let config = json!({
-        "min_new_tokens": 3, "max_new_tokens": 10, "sampling": "sampled: temperature 1",
-        "prompt_format": "chat template",
-    });
-    logs.told = [(RECORD, Value::Null), (CONFIG, Value::Null), (REPORT, json!({"config": config}))];
-    let found = [Rule::Task, Rule::Energy, Rule::Dataset, Rule::Dataset, Rule::Precision];
-    let settings = [Rule::Length, Rule::Sampling, Rule::Template, Rule::Length];
-    assert_eq!(refused(&run, &logs, None), [&found[..], &settings].concat());
+fn a_run_violates_several_rules_at_once() {
+    let run = on_cpu("2");
+    let rules = [Rule::Task, Rule::Energy, Rule::Dataset, Rule::Dataset, Rule::Precision];
+    assert_eq!(violated(&run, &logs(&run), None), rules);
 }
 
-/// Every setting of the task, another value of it, and the rule that this is against.
+/// Every setting of the task, another value, and the rule that it violates.
 const OTHERS: [(&str, &str, Rule); 10] = [
     ("dataset_split", "\"test\"", Rule::Dataset),
     ("text_column_name", "\"prompt\"", Rule::Dataset),
@@ -155,18 +144,17 @@ const OTHERS: [(&str, &str, Rule); 10] = [
 ];
 
 #[test]
-fn a_setting_is_the_tasks_wherever_it_is_told_and_told_somewhere() {
+fn a_setting_is_named_somewhere_and_is_the_tasks_wherever_it_is_named() {
     let run = good();
     for (key, other, rule) in OTHERS {
         let pointer = format!("/scenario/{}", key.replace('.', "/"));
         let with = |values: [Option<&str>; 2]| {
             let mut logs = logs(&run);
-            for ((_, file), value) in logs.told.iter_mut().zip(values) {
+            for ((_, file), value) in logs.settings.iter_mut().zip(values) {
                 let value = value.map(|value| serde_json::from_str(value).unwrap());
                 *file.pointer_mut(&pointer).unwrap() = value.unwrap_or_default();
             }
-            let found = check(&run, &Metrics::of(&run), &logs, None);
-            found.into_iter().map(|violation| (violation.rule, violation.why)).collect::<Vec<_>>()
+            checked(&run, &logs, None)
         };
         let original = scenario().pointer(&pointer[9..]).unwrap().to_string();
         let task = Some(original.as_str());
@@ -188,16 +176,13 @@ fn a_setting_is_the_tasks_wherever_it_is_told_and_told_somewhere() {
 }
 
 #[test]
-fn the_model_gets_the_datasets_own_texts() {
+fn prompts_are_the_plain_texts_of_the_dataset() {
     let run = good();
     let why = |edit: fn(&mut Value)| {
         let mut logs = logs(&run);
-        edit(&mut logs.told[0].1);
-        let found = check(&run, &Metrics::of(&run), &logs, None);
-        found
-            .into_iter()
-            .map(|violation| format!("{}: {}", violation.rule, violation.why))
-            .collect::<Vec<_>>()
+        edit(&mut logs.settings[0].1);
+        let found = checked(&run, &logs, None);
+        found.into_iter().map(|(rule, why)| format!("{rule:?}: {why}")).collect::<Vec<_>>()
     };
     insta::assert_debug_snapshot!(
         [
@@ -210,16 +195,16 @@ fn the_model_gets_the_datasets_own_texts() {
         @r#"
     [
         [
-            "template: `/think` stood before every prompt; leave `scenario.prompt_prefix` out",
+            "Template: `/think` stood before every prompt; leave `scenario.prompt_prefix` out",
         ],
         [
-            "template: the model got its prompts by way of its chat template, reasoning_effort=low, and the task's are plain text; leave `scenario.reasoning` out",
+            "Template: the model got its prompts by way of its chat template, reasoning_effort=low, and the task's are plain text; leave `scenario.reasoning` out",
         ],
         [
-            "template: the logs do not tell how the model got its prompts; run again with `aienergyscore run`, whose logs tell it",
+            "Template: the logs do not tell how the model got its prompts; run again with `aienergyscore run`, whose logs tell it",
         ],
         [
-            "template: the logs do not tell whether `scenario.prompt_prefix` was set; run again with `aienergyscore run`, whose logs tell it",
+            "Template: the logs do not tell whether `scenario.prompt_prefix` was set; run again with `aienergyscore run`, whose logs tell it",
         ],
         [],
     ]
@@ -228,59 +213,57 @@ fn the_model_gets_the_datasets_own_texts() {
 }
 
 #[test]
-fn logs_of_a_stack_alone_leave_settings_out() {
+fn logs_of_a_stack_alone_do_not_name_every_setting() {
     let settings = [Rule::Length, Rule::Sampling, Rule::Template, Rule::Truncation];
-    for (name, untold) in [
-        // Its configuration has the length, and the answers have it.
+    for (name, unnamed) in [
+        // Its configuration names the length, which the answers have.
         ("optimum_cpu", &settings[1..]),
         ("ai_energy_benchmarks_cpu", &settings[..]),
     ] {
         let folder = real(name);
-        let run = read(folder.path()).unwrap();
-        let rules = refused(&run, &RunLogs::read(&run.open().unwrap()).unwrap(), None);
+        let (run, logs) = RunLogs::read(&Folder::open(folder.path()).unwrap()).unwrap();
+        let rules = violated(&run, &logs.unwrap(), None);
         let found: Vec<_> = settings.into_iter().filter(|rule| rules.contains(rule)).collect();
-        assert_eq!(found, untold, "{name}");
+        assert_eq!(found, unnamed, "{name}");
     }
 }
 
 #[test]
-fn outputs_that_were_edited_are_found_out() {
+fn edited_logs_are_found() {
     let run = good();
     let mut less = run.clone();
     less.summary.total = Some(20.0);
-    assert_eq!(refused(&less, &logs(&run), None), [Rule::Unaltered, Rule::Unaltered]);
+    assert_eq!(violated(&less, &logs(&run), None), [Rule::Unaltered, Rule::Unaltered]);
     let mut named = run.clone();
     named.summary.measurement.devices[0].name = "NVIDIA H100 SXM".into();
-    assert_eq!(refused(&named, &logs(&run), None), [Rule::Unaltered]);
+    assert_eq!(violated(&named, &logs(&run), None), [Rule::Unaltered]);
     let mut faster = run.clone();
     faster.summary.run.seconds = Some(1.0);
-    assert_eq!(refused(&faster, &logs(&run), None), [Rule::Unaltered]);
-    // What the host adds is no edit.
+    assert_eq!(violated(&faster, &logs(&run), None), [Rule::Unaltered]);
+    // The host adds notes and the command.
     let mut completed = run.clone();
     completed.summary.notes.push("of the host".into());
     completed.summary.repeat = None;
-    assert_eq!(refused(&completed, &logs(&run), None), []);
+    assert_eq!(violated(&completed, &logs(&run), None), []);
 
     let mut gone = logs(&run);
-    gone.remade = Err("it is empty".into());
-    assert_eq!(refused(&run, &gone, None), [Rule::Unaltered]);
+    gone.recomputed = Err("it is empty".into());
+    assert_eq!(violated(&run, &gone, None), [Rule::Unaltered]);
     let mut text = logs(&run);
     text.files.last_mut().unwrap().bytes = b"1.5\n".into();
-    assert_eq!(refused(&run, &text, None), [Rule::Unaltered]);
+    assert_eq!(violated(&run, &text, None), [Rule::Unaltered]);
     let mut incomplete = logs(&run);
     incomplete.files.retain(|file| file.name != LOG);
-    assert_eq!(refused(&run, &incomplete, None), [Rule::Logs]);
+    assert_eq!(violated(&run, &incomplete, None), [Rule::Logs]);
 }
 
 #[test]
-fn runs_of_one_archive_are_whole_and_of_the_same() {
+fn runs_of_one_archive_are_readable_and_of_one_model() {
     let mut other = good();
     other.summary.run.model = "org/other".into();
     let broken = Broken { folder: "results/3".into(), reason: "it is empty".into() };
-    let all = Runs { runs: vec![good(), good(), other], broken: vec![broken] };
-    let metrics: Vec<_> = all.runs.iter().map(Metrics::of).collect();
-    let found = check_together(&all, &groups(&all, &metrics));
+    let report = Report::of(vec![good(), good(), other], vec![broken]);
+    let found = check_together(&report);
     let rules: Vec<_> = found.iter().map(|violation| violation.rule).collect();
     assert_eq!(rules, [Rule::Logs, Rule::OneModel]);
-    assert_eq!(metrics[0].gpu.as_ref().unwrap().kind, DeviceKind::Gpu);
 }
