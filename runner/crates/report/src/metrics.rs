@@ -221,18 +221,11 @@ fn of_devices(measurement: &Measurement, numbers: &EnergyNumbers) -> Vec<DeviceE
             .map(|(device, energy)| (device.status, device.source.as_str(), energy.clone()));
         Some(DeviceEnergy { too_short, ..DeviceEnergy::of(kind, false, devices)? })
     };
-    let gpu = match (numbers.total.clone(), of_kind(DeviceKind::Gpu)) {
-        (Some(watt_hours), Some(gpu)) => Some(DeviceEnergy { watt_hours, ..gpu }),
-        (Some(watt_hours), None) => Some(DeviceEnergy {
-            kind: DeviceKind::Gpu,
-            by_host: false,
-            too_short,
-            status: measurement.status,
-            source: String::new(),
-            watt_hours,
-        }),
-        (None, gpu) => gpu.filter(|_| too_short),
-    };
+    // The score is the total. A run that is too short has none.
+    let gpu = of_kind(DeviceKind::Gpu).and_then(|gpu| match &numbers.total {
+        Some(total) => Some(DeviceEnergy { watt_hours: total.clone(), ..gpu }),
+        None => too_short.then_some(gpu),
+    });
     gpu.into_iter().chain(of_kind(DeviceKind::Cpu)).chain(of_kind(DeviceKind::Ram)).collect()
 }
 
