@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use contract::{host_meter::HostMeter, output::Completion, summary::Summary};
 use reports::{Details, Numbers};
 
-/// A finished run.
+/// A run that succeeded, as far as its files tell.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FinishedRun {
-    /// Its results folder.
+    /// The results folder, by the path that the user named.
     pub folder: PathBuf,
     /// Where the numbers of the summary come from.
     pub origin: Origin,
-    /// The summary.
     pub summary: Summary,
     /// The marker that the run completed, if there is one.
     pub completion: Option<Completion>,
@@ -36,9 +35,8 @@ pub(crate) enum Origin {
 /// A folder without a readable run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Broken {
-    /// The folder.
     pub folder: PathBuf,
-    /// The error.
+    /// The error that made it unreadable.
     pub reason: String,
 }
 

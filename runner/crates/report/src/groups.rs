@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{metrics::Metrics, report::ReportedRun, statistics::Statistics};
 
-/// Repeats of a run.
+/// Runs of the same configuration, and statistics over them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Group {
     /// Indices of the runs in the report.
@@ -24,7 +24,6 @@ pub(crate) struct Group {
 /// The headline energy of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct GroupEnergy {
-    /// The devices.
     pub kind: DeviceKind,
     /// Whether the host metered it.
     pub by_host: bool,

@@ -11,10 +11,9 @@ use serde::Serialize;
 
 use super::finished_run::FinishedRun;
 
-/// A metric.
+/// A number, with what measured it and where it was read.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Metric {
-    /// Its value.
     pub value: f64,
     /// Whether it was measured or estimated.
     pub status: Status,
@@ -38,12 +37,14 @@ pub(crate) struct EnergyMetric {
     /// The energy, in Wh per 1,000 answered prompts.
     #[serde(flatten)]
     pub metric: Metric,
-    /// The devices.
     pub kind: DeviceKind,
     /// Whether the host metered it, and not the benchmark.
     pub by_host: bool,
     /// Whether the run was too short: too much of the energy was drawn while the tracker waited.
     pub too_short: bool,
+    /// The energy over the phases that the score counts.
+    #[serde(skip)]
+    watt_hours: Traced,
 }
 
 /// All metrics of a run.
@@ -84,47 +85,35 @@ impl Metrics {
         let counted =
             |number: Traced| Metric::of(number, Status::Measured, "counted by the backend");
         let timed = |number: Traced| Metric::of(number, Status::Measured, "clock of the benchmark");
-        let per_thousand = |energy: &DeviceEnergy, watt_hours: Traced| {
-            let number = watt_hours / prompts.clone() * 1000.0;
-            Metric::of(number, energy.status, energy.source.clone())
-        };
-
         let served = run.summary.run.backend == Backend::Vllm;
-        let mut energies = of_devices(&run.summary.measurement, &energy);
-        energies.extend(run.meter.iter().flat_map(|(meter, file)| of_host(meter, file)));
-        let is_score = |energy: &DeviceEnergy| energy.kind == DeviceKind::Gpu && !energy.too_short;
-        let score = energies.iter().find(|energy| is_score(energy) && !energy.by_host);
-        let phases = PHASES.into_iter().zip(energy.phases);
-        let phases = phases
-            .filter_map(|(name, energy)| Some((name, per_thousand(score?, energy?))))
-            .collect();
+        let mut energies = of_devices(&run.summary.measurement, &energy, &prompts);
+        if let Some((meter, file)) = &run.meter {
+            energies.extend(of_host(meter, file, &prompts));
+        }
         // An estimate does not depend on the tokens, and a server's client generates none.
         let strongest = energies.iter().find(|energy| {
             let computed = !served || energy.kind == DeviceKind::Gpu;
-            computed && !energy.too_short && energy.status == Status::Measured
+            computed && !energy.too_short && energy.metric.status == Status::Measured
+        });
+        let tokens_per_joule = strongest
+            .and_then(|energy| Some((energy.kind, energy.tokens_per_joule(tokens.clone()?)?)));
+        let is_score = |of: &EnergyMetric| of.kind == DeviceKind::Gpu && !of.too_short;
+        let gpu = energies.iter().position(is_score).map(|at| energies.remove(at));
+        let phases = PHASES.into_iter().zip(energy.phases).filter_map(|(name, energy)| {
+            let Metric { status, source, .. } = &gpu.as_ref().filter(|gpu| !gpu.by_host)?.metric;
+            Some((name, per_thousand(energy?, &prompts, *status, source)))
         });
         // Less than a microsecond is below the resolution of the clock.
         let clocked = seconds.as_ref().filter(|seconds| seconds.value > 1e-6);
         let rate = tokens.clone().zip(clocked.cloned());
-        let gpu = energies.iter().position(is_score);
-        let mut others: Vec<_> = energies
-            .iter()
-            .map(|energy| EnergyMetric {
-                kind: energy.kind,
-                by_host: energy.by_host,
-                too_short: energy.too_short,
-                metric: per_thousand(energy, energy.watt_hours.clone()),
-            })
-            .collect();
         Self {
-            phases,
-            gpu: gpu.map(|at| others.remove(at)),
-            others,
+            phases: phases.collect(),
+            gpu,
+            others: energies,
             served,
             too_short: run.summary.measurement.too_short(),
             tokens_per_second: rate.map(|(tokens, seconds)| timed(tokens / seconds)),
-            tokens_per_joule: strongest
-                .and_then(|energy| Some((energy.kind, energy.tokens_per_joule(tokens.clone()?)?))),
+            tokens_per_joule,
             first_token: first_token.map(timed),
             seconds: seconds.map(timed),
             prompts: counted(prompts),
@@ -169,22 +158,14 @@ pub(super) fn why_no_gpu(run: &FinishedRun) -> String {
     }
 }
 
-/// Energy of one kind of device over the phases that the score counts.
-struct DeviceEnergy {
-    kind: DeviceKind,
-    by_host: bool,
-    too_short: bool,
-    status: Status,
-    source: String,
-    watt_hours: Traced,
-}
-
-impl DeviceEnergy {
-    /// Sums up `devices`: the status, source and energy of each.
+impl EnergyMetric {
+    /// The energy of `devices`, which have a status, a source and an energy each: `total`, or else the
+    /// sum of theirs.
     fn of<'a>(
         kind: DeviceKind,
-        by_host: bool,
         devices: impl Iterator<Item = (Status, &'a str, Traced)>,
+        total: Option<Traced>,
+        prompts: &Traced,
     ) -> Option<Self> {
         let (mut statuses, mut sources, mut energies) = (vec![], vec![], vec![]);
         for (status, source, energy) in devices {
@@ -194,43 +175,47 @@ impl DeviceEnergy {
                 sources.push(source);
             }
         }
-        let watt_hours = Traced::sum(energies)?;
-        Some(Self {
-            kind,
-            by_host,
-            too_short: false,
-            status: weakest(statuses)?,
-            source: sources.join("; "),
-            watt_hours,
-        })
+        let sum = Traced::sum(energies)?;
+        let watt_hours = total.unwrap_or(sum);
+        let metric =
+            per_thousand(watt_hours.clone(), prompts, weakest(statuses)?, &sources.join("; "));
+        Some(Self { metric, kind, by_host: false, too_short: false, watt_hours })
     }
 
     fn tokens_per_joule(&self, tokens: Traced) -> Option<Metric> {
+        let Metric { status, source, .. } = &self.metric;
         let joules = self.watt_hours.clone() * 3600.0;
-        (joules.value > 0.0).then(|| Metric::of(tokens / joules, self.status, self.source.clone()))
+        (joules.value > 0.0).then(|| Metric::of(tokens / joules, *status, source))
     }
 }
 
+fn per_thousand(watt_hours: Traced, prompts: &Traced, status: Status, source: &str) -> Metric {
+    Metric::of(watt_hours / prompts.clone() * 1000.0, status, source)
+}
+
 /// Energies of a summary's devices by kind, the GPUs first.
-fn of_devices(measurement: &Measurement, numbers: &EnergyNumbers) -> Vec<DeviceEnergy> {
+fn of_devices(
+    measurement: &Measurement,
+    numbers: &EnergyNumbers,
+    prompts: &Traced,
+) -> Vec<EnergyMetric> {
     let too_short = measurement.too_short().is_some();
-    let of_kind = |kind| {
+    let of_kind = |kind, total| {
         let devices = measurement.devices.iter().zip(&numbers.devices);
         let devices = devices
             .filter(|(device, _)| device.kind == kind)
             .map(|(device, energy)| (device.status, device.source.as_str(), energy.clone()));
-        Some(DeviceEnergy { too_short, ..DeviceEnergy::of(kind, false, devices)? })
+        Some(EnergyMetric { too_short, ..EnergyMetric::of(kind, devices, total, prompts)? })
     };
     // The score is the total. A run that is too short has none.
-    let gpu = of_kind(DeviceKind::Gpu).and_then(|gpu| match &numbers.total {
-        Some(total) => Some(DeviceEnergy { watt_hours: total.clone(), ..gpu }),
-        None => too_short.then_some(gpu),
-    });
-    gpu.into_iter().chain(of_kind(DeviceKind::Cpu)).chain(of_kind(DeviceKind::Ram)).collect()
+    let total = &numbers.total;
+    let gpu = of_kind(DeviceKind::Gpu, total.clone()).filter(|_| total.is_some() || too_short);
+    let others = [DeviceKind::Cpu, DeviceKind::Ram].map(|kind| of_kind(kind, None));
+    gpu.into_iter().chain(others.into_iter().flatten()).collect()
 }
 
 /// Energies that the host metered over the counted phases, by kind.
-fn of_host(meter: &HostMeter, file: &'static str) -> Vec<DeviceEnergy> {
+fn of_host(meter: &HostMeter, file: &'static str, prompts: &Traced) -> Vec<EnergyMetric> {
     let root = if file == SUMMARY { "host." } else { "" };
     let of_kind = |kind| {
         let devices = meter.devices.iter().enumerate().filter(|(_, device)| device.kind == kind);
@@ -239,10 +224,10 @@ fn of_host(meter: &HostMeter, file: &'static str) -> Vec<DeviceEnergy> {
             let energy = Traced::key(device.counted_wh?, file, key);
             Some((device.status, device.source.as_str(), energy))
         });
-        DeviceEnergy::of(kind, true, counted)
+        Some(EnergyMetric { by_host: true, ..EnergyMetric::of(kind, counted, None, prompts)? })
     };
     let all = DeviceKind::ALL.into_iter().filter_map(of_kind);
-    all.filter(|energy| energy.status != Status::NotMeasured).collect()
+    all.filter(|energy| energy.metric.status != Status::NotMeasured).collect()
 }
 
 /// The status of a sum: that of its least certain part.

@@ -8,7 +8,7 @@ use super::{
     metrics::Metrics,
 };
 
-/// The content of a report.
+/// All that the formats of a report show.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Report {
     /// The closest parent of all folders, if there are several and it is not the root.
@@ -24,9 +24,7 @@ pub(crate) struct Report {
 /// A run and the metrics that are shown of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ReportedRun {
-    /// The run.
     pub run: FinishedRun,
-    /// Its metrics.
     pub metrics: Metrics,
 }
 

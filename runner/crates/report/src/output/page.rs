@@ -13,11 +13,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use untrusted::escape;
 
 use self::elements::prose;
-use crate::{
-    finished_run::{Broken, FinishedRun},
-    number_format::count,
-    report::{Report, ReportedRun},
-};
+use crate::{finished_run::Broken, groups::indices_by_key, number_format::count, report::Report};
 
 /// Styles for light and dark mode, phones and paper.
 const STYLE: &str = include_str!("page/style.css");
@@ -79,18 +75,19 @@ fn runs(report: &Report) -> Markup {
 
 /// The model, or the number of runs and models.
 fn title(report: &Report) -> String {
-    let models = distinct(&report.runs, |run| run.summary.run.model.clone());
-    match (&report.runs[..], &models[..]) {
+    let models = report.runs.iter().map(|reported| &reported.run.summary.run.model);
+    match (&report.runs[..], &indices_by_key(models)[..]) {
         ([], _) => "No run could be read".to_owned(),
-        ([_], [model]) => model.clone(),
-        (runs, [model]) => format!("{} runs of {model}", count(runs.len() as u64)),
+        ([_], [(model, _)]) => (*model).clone(),
+        (runs, [(model, _)]) => format!("{} runs of {model}", count(runs.len() as u64)),
         (runs, models) => format!("{} runs of {} models", count(runs.len() as u64), models.len()),
     }
 }
 
 fn subtitle(report: &Report) -> String {
     let mut parts = vec![];
-    let backends = distinct(&report.runs, |run| run.summary.run.backend.to_string());
+    let backends = report.runs.iter().map(|reported| reported.run.summary.run.backend.name());
+    let backends: Vec<_> = indices_by_key(backends).into_iter().map(|(name, _)| name).collect();
     if !backends.is_empty() {
         let plural = if backends.len() > 1 { "backends" } else { "backend" };
         parts.push(format!("{plural} {}", backends.join(", ")));
@@ -113,17 +110,6 @@ fn subtitle(report: &Report) -> String {
         parts.push(format!("{} broken", report.broken.len()));
     }
     parts.join(" · ")
-}
-
-fn distinct(runs: &[ReportedRun], of: impl Fn(&FinishedRun) -> String) -> Vec<String> {
-    let mut values = vec![];
-    for reported in runs {
-        let value = of(&reported.run);
-        if !values.contains(&value) {
-            values.push(value);
-        }
-    }
-    values
 }
 
 fn broken(report: &Report) -> Markup {

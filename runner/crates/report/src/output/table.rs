@@ -85,7 +85,7 @@ fn row(name: &str, ReportedRun { run, metrics }: &ReportedRun) -> Vec<String> {
 
 /// An energy with its devices and status: `GPU 21.60 measured`.
 fn energy(energy: &EnergyMetric) -> String {
-    let EnergyMetric { kind, by_host, too_short: _, metric } = energy;
+    let EnergyMetric { kind, by_host, metric, .. } = energy;
     let (by, value) = (by_whom(*by_host), four_digits(metric.value));
     format!("{by}{} {value} {}", kind.name(), metric.status.word())
 }

@@ -31,7 +31,6 @@ const EMISSIONS: &str = "emissions";
 /// A results folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// Its path.
     pub folder: PathBuf,
     /// The path below the folder that the user named.
     pub below: PathBuf,

@@ -1,4 +1,4 @@
-//! Classes of models.
+//! The classes of the leaderboard.
 
 use serde::Serialize;
 

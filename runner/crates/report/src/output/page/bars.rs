@@ -8,7 +8,7 @@ use crate::metrics::PHASES;
 pub(super) const WIDTH: f64 = 1000.0;
 const HEIGHT: f64 = 24.0;
 
-/// A bar.
+/// A bar of a chart: one group of runs, or the phases of one run.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Bar<'a> {
     /// Unique id of its title.
@@ -23,7 +23,7 @@ pub(super) struct Bar<'a> {
     pub(super) scale: f64,
 }
 
-/// Draws a bar.
+/// The bar as an SVG.
 pub(super) fn draw(bar: &Bar<'_>) -> Markup {
     let Bar { id, title, parts, marks, scale } = bar;
     let at = |value: f64| (value / scale.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0) * WIDTH;

@@ -204,7 +204,7 @@ fn table_row(index: usize, name: &str, ReportedRun { run, metrics }: &ReportedRu
         tr role="row" {
             th role="rowheader" { (link(index, name)) " " small { (model) } }
             td role="cell" {
-                @if let Some(EnergyMetric { kind, by_host, too_short: _, metric }) = metrics.headline() {
+                @if let Some(EnergyMetric { kind, by_host, metric, .. }) = metrics.headline() {
                     b { (four_digits(metric.value)) } " "
                     small { (kind.name()) @if *by_host { " by host" } } " "
                     (badge(metric.status))

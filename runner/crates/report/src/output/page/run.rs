@@ -103,7 +103,7 @@ fn instead(metrics: &Metrics) -> Markup {
             }
         }
         ul class="others" {
-            @for EnergyMetric { kind, by_host, too_short, metric } in &metrics.others {
+            @for EnergyMetric { kind, by_host, too_short, metric, .. } in &metrics.others {
                 li {
                     b { (four_digits(metric.value)) } " Wh " (kind.name())
                     @if *by_host { (BY_HOST) } " "
@@ -303,7 +303,7 @@ fn numbers(run: &FinishedRun, metrics: &Metrics) -> Markup {
 }
 
 fn energy_row(energy: &EnergyMetric) -> Markup {
-    let EnergyMetric { kind, by_host, too_short, metric } = energy;
+    let EnergyMetric { kind, by_host, too_short, metric, .. } = energy;
     let by = if *by_host { BY_HOST } else { "" };
     let short = if *too_short { ", too short to measure" } else { "" };
     row(&format!("{} energy per 1,000 prompts{by}{short}", kind.name()), metric, "Wh")
