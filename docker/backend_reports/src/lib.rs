@@ -32,14 +32,18 @@ pub use self::{
         node::MOST_SECONDS,
     },
 };
-use self::{optimum::Companions, record::Record, source::node::Node};
+use self::{
+    optimum::Companions,
+    record::Record,
+    source::{files::value, node::Node},
+};
 
 /// The summary of the report in `folder`, whichever backend wrote it.
 ///
 /// # Errors
 /// As those of [`summarize`].
 pub fn read(folder: &Folder) -> anyhow::Result<Summary> {
-    Ok(summarize(Files::read(folder))?.summary)
+    Ok(summarize(&Files::read(folder))?.summary)
 }
 
 /// The summary of the report among `files`, whichever backend wrote it.
@@ -47,21 +51,21 @@ pub fn read(folder: &Folder) -> anyhow::Result<Summary> {
 /// # Errors
 /// When there is no report, or one that is broken, in no known format, or of another run than what
 /// lies beside it.
-pub fn summarize(files: Files<'_>) -> anyhow::Result<Reading> {
+pub fn summarize(files: &Files<'_>) -> anyhow::Result<Reading> {
     let Files { folder, report, record, config } = files;
     let shown = folder.shown(output::REPORT);
-    let report = report?.with_context(|| {
+    let report = value(report)?.with_context(|| {
         format!("there is no `{shown}`; name the folder of a run that has ended")
     })?;
-    let root = Node::root(output::REPORT, &report);
-    let record = || Record::read(folder, record?);
+    let root = Node::root(output::REPORT, report);
+    let record = || Record::read(folder, value(record)?);
     let summary = match report.get("format") {
         Some(format) if format == Backend::Native.name() => native::summary(&root),
-        None if ai_energy_benchmarks::wrote(&report) => {
+        None if ai_energy_benchmarks::wrote(report) => {
             ai_energy_benchmarks::summary(&root, record()?)
         }
-        None if optimum::wrote(&report) => {
-            optimum::summary(&root, record()?, Companions::read(folder, config?)?)
+        None if optimum::wrote(report) => {
+            optimum::summary(&root, record()?, Companions::read(folder, value(config)?)?)
         }
         _ => bail!(
             "`{shown}` is in no known format (native, optimum-benchmark, ai_energy_benchmarks): {}",

@@ -72,8 +72,8 @@ pub(super) struct Claims<'a> {
 
 impl Record {
     /// The record in `value`, the file's contents, if there is one.
-    pub(super) fn read(folder: &Folder, value: Option<Value>) -> anyhow::Result<Option<Self>> {
-        let record = value.map(|value| Self::parse(&Node::root(output::RECORD, &value)));
+    pub(super) fn read(folder: &Folder, value: Option<&Value>) -> anyhow::Result<Option<Self>> {
+        let record = value.map(|value| Self::parse(&Node::root(output::RECORD, value)));
         record
             .transpose()
             .with_context(|| format!("`{}` is not what it should be", folder.shown(output::RECORD)))

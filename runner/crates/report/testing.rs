@@ -1,9 +1,6 @@
-//! Runs that the tests of the report show.
+//! Runs and results folders for tests.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use contract::{
     Backend,
@@ -12,11 +9,12 @@ use contract::{
     summary::{Device, DeviceKind, Measurement, Repeat, Run, Status, Summary},
 };
 
-use super::record::{Details, Origin, RunRecord, Sourced};
+use backend_reports::{Details, Sourced};
 
-/// A run of 20 prompts on an H100 that drew `total` Wh there, its phases told apart and the power
-/// metered beside it.
-pub(super) fn measured(name: &str, total: f64) -> RunRecord {
+use super::finished_run::{FinishedRun, Origin};
+
+/// A run of 20 prompts on an H100 that used `total` Wh, with phases and the host's meter.
+pub(super) fn measured(name: &str, total: f64) -> FinishedRun {
     let device = |name: &str, kind, energy_wh, status, source: &str| Device {
         name: name.into(),
         kind,
@@ -67,8 +65,7 @@ pub(super) fn measured(name: &str, total: f64) -> RunRecord {
         host: None,
         repeat: Some(repeat()),
     };
-    RunRecord {
-        below: PathBuf::new(),
+    FinishedRun {
         folder: Path::new("results").join(name),
         origin: Origin::Summary,
         summary,
@@ -91,8 +88,8 @@ pub(super) fn measured(name: &str, total: f64) -> RunRecord {
     }
 }
 
-/// A run on a processor, of which nothing was measured but an estimate made.
-pub(super) fn on_cpu(name: &str) -> RunRecord {
+/// A run on a CPU whose energy was estimated.
+pub(super) fn on_cpu(name: &str) -> FinishedRun {
     let mut run = measured(name, 1.0);
     let summary = &mut run.summary;
     (summary.total, summary.format) = (None, "native".into());
@@ -117,8 +114,8 @@ pub(super) fn on_cpu(name: &str) -> RunRecord {
     run
 }
 
-/// The files of `run`, as a run of ours leaves them.
-pub(super) fn written(run: &RunRecord) -> tempfile::TempDir {
+/// A folder with the files of `run`.
+pub(super) fn written(run: &FinishedRun) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
     write(SUMMARY, serde_json::to_string_pretty(&run.summary).unwrap());
@@ -127,7 +124,7 @@ pub(super) fn written(run: &RunRecord) -> tempfile::TempDir {
     write(LOG, "said by the benchmark\n".to_owned());
     write(REPORT, "{}".to_owned());
     let Details { dataset, dtype, batch_size, gpus, seed } = &run.details;
-    let text = |told: &Option<Sourced<String>>| told.as_ref().map(|told| told.value.clone());
+    let text = |of: &Option<Sourced<String>>| of.as_ref().map(|of| of.value.clone());
     let record = serde_json::json!({
         "dataset": text(dataset), "dtype": text(dtype), "seed": text(seed),
         "energy": { "gpu": { "devices": vec![""; gpus.as_ref().map_or(0, |gpus| gpus.value)] } },
@@ -147,7 +144,7 @@ pub(super) fn written(run: &RunRecord) -> tempfile::TempDir {
     folder
 }
 
-/// A copy of real reports of the stacks.
+/// A copy of a real report of a stack.
 pub(super) fn real(name: &str) -> tempfile::TempDir {
     let all =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docker/backend_reports/tests/reports");
@@ -177,7 +174,7 @@ fn repeat() -> Repeat {
     }
 }
 
-/// Half a second at rest, loading until 6 s, then three phases of which decode is the longest.
+/// 2 s idle, loading until 6 s, then three phases, of which decode is the longest.
 fn meter(total: f64) -> HostMeter {
     let phase = |name: &str, from, to| Phase { name: name.into(), from, to };
     let power = (1..=160).map(|step| {

@@ -30,13 +30,13 @@ pub(in super::super) struct Companions {
 
 impl Companions {
     /// Reads what is there; `config` is the stack's configuration.
-    pub(in super::super) fn read(folder: &Folder, config: Option<Value>) -> anyhow::Result<Self> {
+    pub(in super::super) fn read(folder: &Folder, config: Option<&Value>) -> anyhow::Result<Self> {
         let mut found = Self::default();
         found.take(folder, CONFIG, config, Self::take_config)?;
         for name in LAST_PASS {
             let tracked = json::read(folder, name)?;
             let is_there = tracked.is_some();
-            found.take(folder, name, tracked, Self::take_tracked)?;
+            found.take(folder, name, tracked.as_ref(), Self::take_tracked)?;
             if is_there {
                 break;
             }
@@ -49,11 +49,11 @@ impl Companions {
         &mut self,
         folder: &Folder,
         name: &'static str,
-        file: Option<Value>,
+        file: Option<&Value>,
         read: impl FnOnce(&mut Self, &Node<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let Some(file) = file else { return Ok(()) };
-        let root = Node::root(name, &file);
+        let root = Node::root(name, file);
         root.object()
             .and_then(|_| read(self, &root))
             .with_context(|| format!("`{}` is not what it should be", folder.shown(name)))

@@ -1,5 +1,6 @@
 //! The JSON files of a results folder that tell of its run, each read once.
 
+use anyhow::anyhow;
 use contract::output::{RECORD, REPORT};
 use serde_json::Value;
 
@@ -12,9 +13,17 @@ pub const CONFIG: &str = "benchmark_config.json";
 #[derive(Debug)]
 pub struct Files<'a> {
     pub(crate) folder: &'a Folder,
-    pub(crate) report: anyhow::Result<Option<Value>>,
-    pub(crate) record: anyhow::Result<Option<Value>>,
-    pub(crate) config: anyhow::Result<Option<Value>>,
+    pub(crate) report: File,
+    pub(crate) record: File,
+    pub(crate) config: File,
+}
+
+/// What one of them holds, if it is there.
+type File = anyhow::Result<Option<Value>>;
+
+/// The value in `file`. Its error is told to everyone who needs the file.
+pub(crate) fn value(file: &File) -> anyhow::Result<Option<&Value>> {
+    file.as_ref().map(Option::as_ref).map_err(|error| anyhow!("{error:#}"))
 }
 
 impl<'a> Files<'a> {
@@ -23,6 +32,12 @@ impl<'a> Files<'a> {
         let [report, record, config] =
             [REPORT, RECORD, CONFIG].map(|name| json::read(folder, name));
         Self { folder, report, record, config }
+    }
+
+    /// The files with the run's settings by name, `null` for one that is missing or unreadable.
+    pub fn settings(&self) -> [(&'static str, Value); 2] {
+        [(RECORD, &self.record), (CONFIG, &self.config)]
+            .map(|(name, file)| (name, value(file).ok().flatten().cloned().unwrap_or_default()))
     }
 
     /// Whether the backend's own report is missing.

@@ -1,4 +1,4 @@
-//! `aienergyscore report`: reads, has it rendered, and writes.
+//! `aienergyscore report`: reads finished runs and writes the report.
 
 use std::path::{Path, PathBuf};
 
@@ -12,26 +12,24 @@ use hub::boundary::check_named;
 use untrusted::escape;
 
 use super::{
-    figures::Figures,
-    groups::groups,
     output_file::OutputFile,
-    plain::plain,
-    read::read_all,
-    record::Runs,
+    read::{read, read_all},
+    report::Report,
+    sanitize::sanitized,
     submission::{self, ModelClass},
 };
 use crate::output::{csv, json, page, table};
 
-/// What is asked for.
+/// The options of the command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// The folders; none means the one that runs write to.
+    /// Folders to read; none stands for the default results folder.
     pub folders: Vec<PathBuf>,
-    /// Whether earlier results count, too.
+    /// Whether to read earlier results, too.
     pub previous: bool,
-    /// In which form.
+    /// The form of the report.
     pub output: Output,
-    /// Whether a file that is there may be written over.
+    /// Whether to overwrite an existing file.
     pub overwrite: bool,
 }
 
@@ -44,66 +42,64 @@ pub enum Output {
     Json,
     /// CSV on standard output.
     Csv,
-    /// A page in this file.
+    /// An HTML page in this file.
     Page(PathBuf),
-    /// The logs in this archive.
+    /// An archive of the logs for the submission portal.
     Submission {
-        /// The archive.
+        /// The archive's path.
         archive: PathBuf,
         /// The class of the model, if it was given.
         class: Option<ModelClass>,
     },
 }
 
-/// Makes the report. Runs that are broken are told and stop nothing.
+/// Writes the report. A broken run gets a warning and does not stop the others.
 ///
 /// # Errors
-/// When a file is in the way or cannot be written.
+/// When the output file exists already or cannot be written.
 pub fn run(request: &Request) -> anyhow::Result<Exit> {
     let Request { folders, previous, output, overwrite } = request;
     let host = Host::read()?;
-    let folders = if folders.is_empty() { vec![usual_folder(&host)] } else { folders.clone() };
+    let folders = match &folders[..] {
+        [] => vec![default_folder(&host)],
+        named => named.to_vec(),
+    };
     folders.iter().try_for_each(|folder| check_named("results folder", folder, &host))?;
-    let target = match output {
-        Output::Page(file) | Output::Submission { archive: file, .. } => {
-            // A symlink in the place of the file itself is replaced.
-            let parent = file.parent().unwrap_or(Path::new(""));
-            check_named("folder of the report", parent, &host)?;
-            Some(OutputFile::open(file, *overwrite)?)
+    let open = |file: &Path| {
+        // Only the parent is checked: a symlink in the place of the file itself is replaced.
+        let parent = file.parent().unwrap_or(Path::new(""));
+        check_named("folder of the report", parent, &host)?;
+        OutputFile::open(file, *overwrite)
+    };
+    // Files are opened before anything is read, so that one in the way is reported at once.
+    let page = match output {
+        Output::Submission { archive, class } => {
+            return submission::submit(&folders, *previous, *class, &open(archive)?);
         }
+        Output::Page(file) => Some(open(file)?),
         Output::Table | Output::Json | Output::Csv => None,
     };
-    let all = read_all(&folders, *previous);
-    let figures: Vec<_> = all.runs.iter().map(Figures::of).collect();
-    let groups = groups(&all, &figures);
-    match (output, &target) {
-        (Output::Submission { class, .. }, Some(target)) => {
-            return submission::submit(&all, &figures, *class, target);
+    let (runs, broken) = read_all(&folders, *previous, read);
+    let report = Report::of(runs, broken);
+    match (output, page) {
+        (_, Some(page)) => {
+            page.write(page::html(&report).as_bytes())?;
+            terminal::say(format_args!("page: {}", page.shown()));
         }
-        (_, Some(target)) => {
-            target.write(page::html(&all, &figures, &groups).as_bytes())?;
-            terminal::say(format_args!("page: {}", target.shown()));
-        }
-        (Output::Json, None) => terminal::print(&json::text(&all, &figures, &groups))?,
-        (Output::Csv, None) => terminal::print(&csv::text(&all, &figures)?)?,
-        (_, None) => {
-            terminal::print(&table::text(&all, &figures, &groups, terminal::width()))?;
-        }
+        (Output::Json, _) => terminal::print(&json::text(&report))?,
+        (Output::Csv, _) => terminal::print(&csv::text(&report)?)?,
+        _ => terminal::print(&table::text(&report, terminal::width()))?,
     }
     if *output != Output::Table {
-        say_broken(&all);
+        for broken in &report.broken {
+            let folder = sanitized(&broken.folder.to_string_lossy());
+            warn(Some(format!("{folder} is left out: {}", escape(&broken.reason))));
+        }
     }
-    Ok(if all.runs.is_empty() { Exit::Failed } else { Exit::Success })
+    Ok(if report.runs.is_empty() { Exit::Failed } else { Exit::Success })
 }
 
-/// Where runs leave their results unless told otherwise.
-fn usual_folder(host: &Host) -> PathBuf {
-    host.env.get(env::RESULTS_DIR).map_or_else(|| PathBuf::from("./results"), PathBuf::from)
-}
-
-fn say_broken(all: &Runs) {
-    for broken in &all.broken {
-        let folder = plain(&broken.folder.to_string_lossy());
-        warn(Some(format!("{folder} is left out: {}", escape(&broken.reason))));
-    }
+/// The folder that runs write to by default.
+fn default_folder(host: &Host) -> PathBuf {
+    host.env.get(env::RESULTS_DIR).map_or_else(|| "./results".into(), PathBuf::from)
 }

@@ -1,22 +1,19 @@
-//! Runs of the same: one model on one backend with the same settings, and how far they differ.
+//! Repeats of a run: the same model, backend and settings, and how far their numbers spread.
 
-use contract::summary::{DeviceKind, Status};
+use backend_reports::Sourced;
+use contract::summary::{DeviceKind, Run, Status};
 use serde::Serialize;
 
-use super::{
-    figures::{Drawn, Figure, Figures},
-    record::{RunRecord, Runs},
-    statistics::Statistics,
-};
+use super::{metrics::Metrics, report::ReportedRun, statistics::Statistics};
 
-/// Runs of the same, in the order of their folders.
+/// Runs of the same configuration, and statistics over them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Group {
-    /// The runs, by their places among all.
+    /// Indices of the runs in the report.
     pub runs: Vec<usize>,
-    /// What drew the energy below, and how it is known; of all runs alike.
+    /// The headline energy of the runs, if all have one.
     #[serde(rename = "wh_per_1000_prompts")]
-    pub energy: Option<Energy>,
+    pub energy: Option<GroupEnergy>,
     /// Generated tokens per second.
     pub tokens_per_second: Option<Statistics>,
     /// Seconds to the first token.
@@ -24,85 +21,61 @@ pub(crate) struct Group {
     pub first_token: Option<Statistics>,
 }
 
-/// Energy of the runs of a group.
+/// The headline energy of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(crate) struct Energy {
-    /// The devices.
+pub(crate) struct GroupEnergy {
     pub kind: DeviceKind,
-    /// Whether it was the host that metered.
-    pub(crate) by_host: bool,
-    /// Whether it was measured.
+    /// Whether the host metered it.
+    pub by_host: bool,
+    /// Whether it was measured or estimated.
     pub status: Status,
-    /// In Wh per 1,000 prompts.
+    /// Wh per 1,000 prompts.
     #[serde(rename = "statistics")]
-    pub(crate) per_thousand: Statistics,
+    pub per_thousand: Statistics,
+}
+
+/// The groups of `runs`, in the order of their first members.
+pub(crate) fn groups(runs: &[ReportedRun]) -> Vec<Group> {
+    let groups = indices_by_key(runs.iter().map(configuration));
+    groups.into_iter().map(|(_, members)| group(members, runs)).collect()
+}
+
+/// The distinct `keys` in order, each with the indices that it is at.
+pub(crate) fn indices_by_key<K: PartialEq>(keys: impl Iterator<Item = K>) -> Vec<(K, Vec<usize>)> {
+    let mut known: Vec<(K, Vec<usize>)> = vec![];
+    for (index, key) in keys.enumerate() {
+        match known.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, indices)) => indices.push(index),
+            None => known.push((key, vec![index])),
+        }
+    }
+    known
 }
 
 /// What runs must have in common to be repeats of one another.
-#[derive(Debug, Clone, PartialEq)]
-struct Sameness<'a> {
-    model: &'a str,
-    backend: &'a str,
-    prompts: u64,
-    dtype: Option<&'a str>,
-    dataset: Option<&'a str>,
-    arguments: Option<&'a [String]>,
-    image: Option<&'a str>,
-    /// A measured energy is not another run's estimate.
-    energy: Option<(DeviceKind, bool, Status)>,
+fn configuration(ReportedRun { run, metrics }: &ReportedRun) -> impl PartialEq {
+    let Run { model, backend, prompts, .. } = &run.summary.run;
+    let value = |sourced: &Option<Sourced<String>>| sourced.clone().map(|sourced| sourced.value);
+    let settings = (value(&run.details.dtype), value(&run.details.dataset), run.arguments());
+    let image = run.summary.repeat.as_ref().and_then(|repeat| repeat.image_id.as_ref());
+    // A measured energy does not compare with an estimate.
+    let energy = metrics.headline().map(|of| (of.kind, of.by_host, of.metric.status));
+    (model, backend, prompts, settings, image, energy)
 }
 
-impl<'a> Sameness<'a> {
-    fn of(run: &'a RunRecord, figures: &Figures) -> Self {
-        let details = &run.details;
-        let repeat = run.summary.repeat.as_ref();
-        Self {
-            model: &run.summary.run.model,
-            backend: run.summary.run.backend.name(),
-            prompts: run.summary.run.prompts,
-            dtype: details.dtype.as_ref().map(|told| told.value.as_str()),
-            dataset: details.dataset.as_ref().map(|told| told.value.as_str()),
-            arguments: run.arguments(),
-            image: repeat.and_then(|repeat| repeat.image_id.as_deref()),
-            energy: figures.headline().map(kind_of),
-        }
-    }
-}
-
-fn kind_of(drawn: &Drawn) -> (DeviceKind, bool, Status) {
-    (drawn.kind, drawn.by_host, drawn.figure.status)
-}
-
-/// The groups of all runs, in the order of their first ones. `figures` are those of the runs.
-pub(crate) fn groups(all: &Runs, figures: &[Figures]) -> Vec<Group> {
-    let mut known: Vec<(Sameness<'_>, Vec<usize>)> = vec![];
-    for (index, (run, figures)) in all.runs.iter().zip(figures).enumerate() {
-        let same = Sameness::of(run, figures);
-        match known.iter_mut().find(|(other, _)| *other == same) {
-            Some((_, runs)) => runs.push(index),
-            None => known.push((same, vec![index])),
-        }
-    }
-    known.into_iter().map(|(same, runs)| group(same.energy, runs, figures)).collect()
-}
-
-fn group(
-    energy: Option<(DeviceKind, bool, Status)>,
-    runs: Vec<usize>,
-    figures: &[Figures],
-) -> Group {
-    let statistics = |of: &dyn Fn(&Figures) -> Option<f64>| {
-        let values: Vec<_> = runs.iter().filter_map(|run| of(&figures[*run])).collect();
-        // What only some have says nothing of all.
-        Statistics::of(&values).filter(|found| found.n == runs.len())
+fn group(runs: Vec<usize>, all: &[ReportedRun]) -> Group {
+    // A mean over some of the runs would not be of the group.
+    let statistics = |of: fn(&Metrics) -> Option<f64>| {
+        let values: Option<Vec<_>> = runs.iter().map(|run| of(&all[*run].metrics)).collect();
+        Statistics::of(&values?)
     };
-    let value = |figure: Option<&Figure>| figure.map(|figure| figure.value);
-    let energy = energy.and_then(|(kind, by_host, status)| {
-        let per_thousand = statistics(&|of| value(of.headline().map(|drawn| &drawn.figure)))?;
-        Some(Energy { kind, by_host, status, per_thousand })
+    let energy = all[runs[0]].metrics.headline().and_then(|first| {
+        let per_thousand = statistics(|of| Some(of.headline()?.metric.value))?;
+        let status = first.metric.status;
+        Some(GroupEnergy { kind: first.kind, by_host: first.by_host, status, per_thousand })
     });
-    let tokens_per_second = statistics(&|of| value(of.tokens_per_second.as_ref()));
-    let first_token = statistics(&|of| value(of.first_token.as_ref()));
+    let tokens_per_second = statistics(|of| Some(of.tokens_per_second.as_ref()?.value));
+    let first_token = statistics(|of| Some(of.first_token.as_ref()?.value));
     Group { runs, energy, tokens_per_second, first_token }
 }
 
@@ -110,15 +83,13 @@ fn group(
 mod tests {
     use contract::summary::Status;
 
-    use super::groups;
     use crate::{
-        figures::Figures,
-        record::Runs,
+        report::Report,
         testing::{measured, on_cpu},
     };
 
     #[test]
-    fn only_runs_of_the_same_are_repeats() {
+    fn only_runs_of_the_same_configuration_are_repeats() {
         let mut other = measured("3", 0.5);
         other.summary.run.prompts = 7;
         let mut image = measured("4", 0.5);
@@ -127,8 +98,7 @@ mod tests {
         estimated.summary.measurement.devices[0].status = Status::Estimated;
         let runs =
             vec![measured("1", 0.4), measured("2", 0.6), other, image, estimated, on_cpu("6")];
-        let figures: Vec<_> = runs.iter().map(Figures::of).collect();
-        let found = groups(&Runs { runs, broken: vec![] }, &figures);
+        let found = Report::of(runs, vec![]).groups;
         let members: Vec<_> = found.iter().map(|group| group.runs.clone()).collect();
         assert_eq!(members, [vec![0, 1], vec![2], vec![3], vec![4], vec![5]]);
         let spread = found[0].energy.unwrap().per_thousand;

@@ -1,5 +1,5 @@
-//! The file that a report is written to: what is there is not written over unasked, and outputs of
-//! runs never.
+//! The file that a report is written to. An existing file is overwritten only on request, and the output
+//! of a run never.
 
 use std::{ffi::OsString, io, path::Path};
 
@@ -10,23 +10,23 @@ use contract::{
 };
 use untrusted::{Dir, Kind, escape};
 
-use crate::read::discovery::MARKS;
+use crate::read::discovery::marks;
 
-/// A file to write, in a folder that stays open.
+/// An output file in an open folder.
 #[derive(Debug)]
 pub(super) struct OutputFile {
     dir: Dir,
     name: OsString,
-    /// How it is called in messages.
+    /// Its path, escaped for messages.
     shown: String,
     overwrite: bool,
 }
 
 impl OutputFile {
-    /// Looks at what is in the way, before any work is done.
+    /// Opens the folder of `file`.
     ///
     /// # Errors
-    /// When something is that may not be written over: an output of a run never is.
+    /// When `file` exists and may not be overwritten, or is an output of a run.
     pub(super) fn open(file: &Path, overwrite: bool) -> anyhow::Result<Self> {
         let shown = escape(&file.to_string_lossy());
         let Some(name) = file.file_name() else { bail!("`{shown}` is a folder; name a file") };
@@ -49,35 +49,34 @@ impl OutputFile {
             _ => {}
         }
         ensure!(
-            !is_of_a_run(&real.join(name)),
+            !is_run_output(&real.join(name)),
             "`{shown}` is an output of a run, and results are never overwritten; name another file"
         );
         Ok(Self { dir, name: name.to_owned(), shown, overwrite })
     }
 
-    /// Writes the file whole or not at all; unless it may be written over, also not when somebody
-    /// else made it meanwhile.
+    /// Writes the file atomically. Without `overwrite` this fails if the file exists by now.
     pub(super) fn write(&self, bytes: &[u8]) -> anyhow::Result<()> {
         let Self { dir, name, shown, overwrite } = self;
         let written = if *overwrite { dir.write(name, bytes) } else { dir.write_new(name, bytes) };
         written.with_context(|| format!("writing `{shown}`"))
     }
 
-    /// How it is called in messages.
+    /// Its path, escaped for messages.
     pub(super) fn shown(&self) -> &str {
         &self.shown
     }
 }
 
-/// Whether a run left `file`, a path without symlinks, or will: an output, or what is in a folder of
-/// outputs. The file is replaced as a whole, so links to an output are no matter.
-fn is_of_a_run(file: &Path) -> bool {
+/// Whether `file`, a path without symlinks, is an output of a run or below a folder of outputs. Links
+/// to an output are allowed, because writing replaces the link.
+fn is_run_output(file: &Path) -> bool {
     let is_kept = |name: &str| [LOCK, PREVIOUS].contains(&name);
     file.ancestors().any(|path| {
         let Some((folder, name)) = path.parent().zip(path.file_name()) else { return false };
         let is_named = |name: &str| is_output(name) || (path == file && is_kept(name));
         name.to_str().is_some_and(is_named)
-            && MARKS.iter().chain([&LOCK]).any(|mark| folder.join(mark).symlink_metadata().is_ok())
+            && marks().chain([LOCK]).any(|mark| folder.join(mark).symlink_metadata().is_ok())
     })
 }
 
@@ -93,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_of_a_run_is_never_written_over_whatever_it_is_called() {
+    fn outputs_of_a_run_are_never_overwritten() {
         let root = tempfile::tempdir().unwrap();
         let at = |name: &str| root.path().join(name);
         let results = at("results");
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_the_way_is_told() {
+    fn an_existing_file_is_overwritten_only_on_request() {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("a\u{1b}");
         fs::write(&file, "mine").unwrap();

@@ -1,46 +1,66 @@
-//! Reads a results folder, whoever wrote it: what is no run is told in words.
+//! Reads a results folder, written by a run of ours or by a benchmark stack alone.
 
 pub(crate) mod discovery;
+mod plausible;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
-use backend_reports::{Files, Folder, MOST_SECONDS, MOST_WATT_HOURS, Reading, json, summarize};
+use backend_reports::{Files, Folder, Reading, json, summarize};
 use contract::{
-    host_meter::{HostMeter, MeteredDevice},
+    host_meter::HostMeter,
     output::{COMPLETION, Completion, HOST_METER, LOG, REPORT, SUMMARY},
-    summary::{Device, Summary},
+    summary::Summary,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{
-    plain::plain,
-    record::{Broken, Origin, RunRecord, Runs, opened},
+use self::{
+    discovery::{Found, contents, results_folders},
+    plausible::{check_meter, check_summary},
 };
-use crate::read::discovery::{Found, contents, results_folders};
+use super::finished_run::{Broken, FinishedRun, Origin};
 
-/// Reads every results folder among `folders` and below.
-pub(crate) fn read_all(folders: &[PathBuf], previous: bool) -> Runs {
-    let (found, broken) = results_folders(folders, previous);
-    let mut all = Runs { runs: vec![], broken };
-    for folder in found {
-        let Found { folder, below, .. } = folder;
-        match opened(&folder, &below).and_then(|opened| read(&opened)) {
-            Ok(run) => all.runs.push(RunRecord { below, ..run }),
-            Err(error) => all.broken.push(Broken { folder, reason: format!("{error:#}") }),
+/// Has `read` read every results folder among `folders` and below.
+pub(crate) fn read_all<T>(
+    folders: &[PathBuf],
+    previous: bool,
+    read: impl Fn(&Folder) -> anyhow::Result<T>,
+) -> (Vec<T>, Vec<Broken>) {
+    let (found, mut broken) = results_folders(folders, previous);
+    let mut all = vec![];
+    for Found { folder, below, .. } in found {
+        match open(&folder, &below).and_then(|opened| read(&opened)) {
+            Ok(one) => all.push(one),
+            Err(error) => broken.push(Broken { folder, reason: format!("{error:#}") }),
         }
     }
-    all
+    (all, broken)
 }
 
-/// Reads one.
+/// Opens a results folder, following no symlink in the end `below` of its path.
+fn open(folder: &Path, below: &Path) -> anyhow::Result<Folder> {
+    let named = folder.ancestors().nth(below.components().count()).unwrap_or(folder);
+    // The parent of a bare name is empty.
+    let named = if named.as_os_str().is_empty() { Path::new(".") } else { named };
+    let opened = Folder::open(named)?;
+    let dir = opened.dir().dir(below);
+    let shown = || format!("opening the folder `{}`", opened.shown(&below.to_string_lossy()));
+    Ok(Folder::of(dir.with_context(shown)?, folder))
+}
+
+/// Reads the run in `folder`.
 ///
 /// # Errors
-/// When it is none of a whole run that succeeded.
-pub(crate) fn read(folder: &Folder) -> anyhow::Result<RunRecord> {
+/// When the run failed or is incomplete, or one of its files is corrupt.
+pub(crate) fn read(folder: &Folder) -> anyhow::Result<FinishedRun> {
+    read_parsed(folder, &Files::read(folder))
+}
+
+/// Reads the run in `folder`, of which `files` are parsed already.
+pub(crate) fn read_parsed(folder: &Folder, files: &Files<'_>) -> anyhow::Result<FinishedRun> {
     let mut warnings = vec![];
-    let completion: Option<Completion> = typed(folder, COMPLETION)?;
+    let completion: Option<Completion> = read_json(folder, COMPLETION)?;
     match &completion {
         Some(Completion { exit_code: 0, .. }) => {}
         Some(Completion { exit_code, .. }) => bail!(
@@ -50,48 +70,24 @@ pub(crate) fn read(folder: &Folder) -> anyhow::Result<RunRecord> {
             "no `{COMPLETION}` is beside the results, so nothing proves that the run reached its end"
         )),
     }
-    let files = Files::read(folder);
-    let (details, unread) = files.details();
     let (summary, origin) = summary(folder, files, &mut warnings)?;
-    sane(&summary)?;
-    let in_summary = || summary.host.clone().map(|meter| (meter, SUMMARY));
-    let meter = match typed::<HostMeter>(folder, HOST_METER) {
-        Ok(meter) => meter.map(|meter| (meter, HOST_METER)).or_else(in_summary),
-        Err(error) => {
-            warnings.push(format!("power over time is not known: {error:#}"));
-            in_summary()
-        }
-    };
-    let meter = meter.filter(|(meter, file)| match metered(meter) {
-        Ok(()) => true,
-        Err(error) => {
-            warnings.push(format!("what the host metered is left out: `{file}`: {error:#}"));
-            false
-        }
-    });
+    check_summary(&summary)?;
+    let meter = meter(folder, &summary, &mut warnings);
+    let (details, unread) = files.details();
     warnings.extend(unread);
     let folder = folder.path().to_owned();
-    Ok(RunRecord {
-        folder,
-        below: PathBuf::new(),
-        origin,
-        summary,
-        completion,
-        meter,
-        details,
-        warnings,
-    })
+    Ok(FinishedRun { folder, origin, summary, completion, meter, details, warnings })
 }
 
-/// The summary: the file, or what is made of the backend's own report.
+/// The run's summary, or one computed from the backend's own report.
 fn summary(
     folder: &Folder,
-    files: Files<'_>,
+    files: &Files<'_>,
     warnings: &mut Vec<String>,
 ) -> anyhow::Result<(Summary, Origin)> {
     let value = json::read(folder, SUMMARY)?.unwrap_or_default();
     let has = |keys: [&str; 2]| keys.iter().all(|key| value.get(key).is_some());
-    let without = if value.is_null() {
+    let unusable = if value.is_null() {
         ensure!(
             !files.lack_report(),
             "neither `{SUMMARY}` nor `{REPORT}` is there: the run did not get so far, or its files \
@@ -100,12 +96,12 @@ fn summary(
         );
         Some(format!("there is no `{SUMMARY}`"))
     } else if !has(["measurement", "run"]) && has(["units", "total"]) {
-        // Facts of AIEnergyScore's own summarizer: it knows no sources and no devices.
+        // AIEnergyScore's own summarizer writes neither sources nor devices.
         Some(format!("`{SUMMARY}` is by another program and does not say how it measured"))
     } else {
         None
     };
-    if let Some(why) = without {
+    if let Some(why) = unusable {
         warnings.push(format!("{why}; the numbers were made of `{REPORT}`"));
         let Reading { summary, numbers } = summarize(files)?;
         return Ok((summary, Origin::Report(Box::new(numbers))));
@@ -120,58 +116,27 @@ fn summary(
     Ok((summary, Origin::Summary))
 }
 
-/// Makes sure that a run can have had these numbers. JSON has no infinite ones.
-fn sane(summary: &Summary) -> anyhow::Result<()> {
-    let Summary { units, total, preprocess_wh, prefill_wh, decode_wh, measurement, run, .. } =
-        summary;
-    ensure!(units == "Wh", "`{SUMMARY}` has the unit {units:?}, and energies of a run are in Wh");
-    let energy = |name: &str, energy: f64, least: f64| {
-        ensure!(
-            (least..=MOST_WATT_HOURS).contains(&energy),
-            "`{name}` in `{SUMMARY}` is {energy:e} Wh, which no run draws"
-        );
-        Ok(())
-    };
-    for (name, value, least) in [
-        ("total", total, 0.0),
-        ("preprocess_wh", preprocess_wh, 0.0),
-        ("prefill_wh", prefill_wh, 0.0),
-        // A difference of two passes.
-        ("decode_wh", decode_wh, -MOST_WATT_HOURS),
-    ] {
-        value.map_or(Ok(()), |value| energy(name, value, least))?;
+/// What the host metered, from its own file or else from the summary, unless it is implausible.
+fn meter(
+    folder: &Folder,
+    summary: &Summary,
+    warnings: &mut Vec<String>,
+) -> Option<(HostMeter, &'static str)> {
+    let own = read_json(folder, HOST_METER).unwrap_or_else(|error| {
+        warnings.push(format!("power over time is not known: {error:#}"));
+        None
+    });
+    let in_summary = || summary.host.clone().map(|meter| (meter, SUMMARY));
+    let (meter, file) = own.map(|meter| (meter, HOST_METER)).or_else(in_summary)?;
+    if let Err(error) = check_meter(&meter) {
+        warnings.push(format!("what the host metered is left out: `{file}`: {error:#}"));
+        return None;
     }
-    for Device { name, energy_wh, .. } in &measurement.devices {
-        energy(&format!("the energy of {name}"), *energy_wh, 0.0)?;
-    }
-    ensure!(run.prompts > 0, "no prompt was answered, so there is nothing to show");
-    let times = [run.seconds, run.tokens_per_second, run.time_to_first_token_seconds];
-    for time in times.into_iter().flatten() {
-        ensure!(time >= 0.0, "a time in `{SUMMARY}` is below 0, which no run takes");
-        ensure!(time <= MOST_SECONDS, "a time in `{SUMMARY}` is {time:e}, which no run takes");
-    }
-    Ok(())
+    Some((meter, file))
 }
 
-/// Makes sure that a host can have metered these numbers.
-fn metered(meter: &HostMeter) -> anyhow::Result<()> {
-    for MeteredDevice { name, energy_wh, counted_wh, idle_watts, .. } in &meter.devices {
-        let name = plain(name);
-        for energy in [Some(*energy_wh), *counted_wh].into_iter().flatten() {
-            ensure!(
-                (0.0..=MOST_WATT_HOURS).contains(&energy),
-                "the energy of {name} is {energy:e} Wh, which no run draws"
-            );
-        }
-        if let Some(watts) = idle_watts {
-            ensure!(*watts >= 0.0, "{name} draws {watts:e} W at rest, which is below 0");
-        }
-    }
-    Ok(())
-}
-
-/// What a JSON file holds, if there is one.
-fn typed<T: DeserializeOwned>(folder: &Folder, name: &str) -> anyhow::Result<Option<T>> {
+/// The content of a JSON file, if it exists.
+fn read_json<T: DeserializeOwned>(folder: &Folder, name: &str) -> anyhow::Result<Option<T>> {
     let value: Option<Value> = json::read(folder, name)?;
     let value = value.map(serde_json::from_value).transpose();
     value.with_context(|| format!("`{}` is not what it should be", folder.shown(name)))

@@ -1,24 +1,24 @@
-//! What several numbers of the same kind say together.
+//! Mean, deviation and range of the values of several runs.
 
 use serde::Serialize;
 
-/// Several runs' numbers in a few.
+/// Summary statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Statistics {
-    /// How many there are.
+    /// Number of values.
     pub n: usize,
-    /// Their mean.
+    /// Mean.
     pub mean: f64,
-    /// Their standard deviation, of a sample: with n-1. One number has none.
-    pub(crate) deviation: Option<f64>,
-    /// The smallest.
+    /// Standard deviation of the sample, with n-1. One value has none.
+    pub deviation: Option<f64>,
+    /// Smallest value.
     pub least: f64,
-    /// The largest.
+    /// Largest value.
     pub most: f64,
 }
 
 impl Statistics {
-    /// Sums up `values`, of which there must be one.
+    /// The statistics of `values`, unless there are none.
     pub(crate) fn of(values: &[f64]) -> Option<Self> {
         let (first, rest) = values.split_first()?;
         let n = values.len();
@@ -36,7 +36,7 @@ impl Statistics {
         })
     }
 
-    /// The deviation in percent of the mean.
+    /// The deviation in percent of the mean: the relative standard deviation.
     pub(crate) fn percent(&self) -> Option<f64> {
         self.deviation.filter(|_| self.mean > 0.0).map(|deviation| deviation / self.mean * 100.0)
     }
@@ -49,7 +49,7 @@ mod tests {
     use super::Statistics;
 
     #[test]
-    fn one_number_has_no_spread_and_none_has_nothing() {
+    fn one_value_has_no_deviation_and_none_has_no_statistics() {
         assert_eq!(Statistics::of(&[]), None);
         let one = Statistics::of(&[2.5]).unwrap();
         assert_eq!((one.n, one.mean, one.deviation, one.percent()), (1, 2.5, None, None));
@@ -60,18 +60,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_mean_lies_among_the_numbers(values in vec(-1e12..1e12_f64, 1..50)) {
+        fn mean_and_deviation_are_bounded_by_the_range(values in vec(-1e12..1e12_f64, 1..50)) {
             let found = Statistics::of(&values).unwrap();
             prop_assert!(found.least <= found.mean && found.mean <= found.most);
             prop_assert!(values.iter().all(|value| found.least <= *value && *value <= found.most));
-            // Popoviciu: no more than half the range, and the sample's factor.
+            // Popoviciu's inequality, with the factor of a sample.
             let n = values.len() as f64;
             let most = (found.most - found.least) / 2.0 * (n / (n - 1.0)).sqrt();
             prop_assert!(found.deviation.is_none_or(|deviation| deviation <= most * (1.0 + 1e-9)));
         }
 
         #[test]
-        fn order_does_not_matter_and_equal_numbers_have_no_spread(
+        fn order_does_not_matter_and_equal_values_have_no_deviation(
             mut values in vec(0.0..1e6_f64, 2..20), same in 0.0..1e9_f64, n in 2..20_usize,
         ) {
             let before = Statistics::of(&values).unwrap();

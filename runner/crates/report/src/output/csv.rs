@@ -1,10 +1,10 @@
-//! The report as a table of AIEnergyScore's `master_results.csv`.
+//! The report as CSV, with the columns of AIEnergyScore's `master_results.csv`.
 //!
-//! Columns, their order, their meaning and the number of their decimals are facts of
-//! `results_aggregator.py` of <https://github.com/huggingface/AIEnergyScore>, commit
-//! a5b9a048ecd44aa087cdd5b575a17d705128c424. There what was not measured is 0; here its cell is
-//! empty, and the message says why, so that its reader leaves the row out of its sums. What is small
-//! has more decimals here: it is not 0, either.
+//! Columns, their order, meaning and number of decimals are those of `results_aggregator.py` of
+//! <https://github.com/huggingface/AIEnergyScore>, commit a5b9a048ecd44aa087cdd5b575a17d705128c424.
+//! Two things differ. What was not measured is 0 there; here the cell is empty, and the error message
+//! says why, so that sums leave the row out. Small numbers have more decimals here, so that they are
+//! not rounded to 0.
 
 use anyhow::Context as _;
 use contract::{
@@ -15,9 +15,10 @@ use host::output::units::decimals;
 use untrusted::escape;
 
 use crate::{
-    figures::{Figures, why_no_gpu},
-    plain::plain,
-    record::{Broken, RunRecord, Runs},
+    finished_run::{Broken, FinishedRun},
+    metrics::why_no_gpu,
+    report::{Report, ReportedRun},
+    sanitize::sanitized,
 };
 
 /// The columns, in order.
@@ -45,27 +46,27 @@ const COLUMNS: [&str; 21] = [
     "error_message",
 ];
 
-/// The task, as the file names it.
+/// The value of `task`.
 const TASK: &str = "text_gen";
 
-/// The report as CSV. `figures` are those of the runs.
+/// The report as CSV.
 ///
 /// # Errors
-/// When a row cannot be written, which a text in memory always can.
-pub(crate) fn text(all: &Runs, figures: &[Figures]) -> anyhow::Result<String> {
+/// Never in practice: writing to memory does not fail.
+pub(crate) fn text(report: &Report) -> anyhow::Result<String> {
     let mut writer = csv::Writer::from_writer(vec![]);
     writer.write_record(COLUMNS)?;
-    for (run, figures) in all.runs.iter().zip(figures) {
-        writer.write_record(row(run, figures))?;
+    for reported in &report.runs {
+        writer.write_record(row(reported))?;
     }
-    for broken in &all.broken {
+    for broken in &report.broken {
         writer.write_record(broken_row(broken))?;
     }
     let bytes = writer.into_inner().context("writing CSV")?;
     Ok(String::from_utf8(bytes)?)
 }
 
-fn row(run: &RunRecord, figures: &Figures) -> [String; COLUMNS.len()] {
+fn row(ReportedRun { run, metrics }: &ReportedRun) -> [String; COLUMNS.len()] {
     let of = &run.summary.run;
     let number = |value: Option<f64>, least: usize| {
         value.map_or_else(String::new, |value| format!("{value:.*}", least.max(decimals(value, 3))))
@@ -73,10 +74,10 @@ fn row(run: &RunRecord, figures: &Figures) -> [String; COLUMNS.len()] {
     let count = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
     let tokens = of.prompt_tokens.zip(of.completion_tokens);
     let tokens = tokens.map(|(prompt, completion)| prompt.saturating_add(completion));
-    let measured = figures.gpu.as_ref().filter(|gpu| gpu.figure.status == Status::Measured);
-    let per_thousand = measured.map(|gpu| gpu.figure.value);
+    let measured = metrics.gpu.as_ref().filter(|gpu| gpu.metric.status == Status::Measured);
+    let per_thousand = measured.map(|gpu| gpu.metric.value);
     let energy = per_thousand.map(|energy| energy / 1000.0 * of.prompts as f64);
-    // Tokens read count there, too.
+    // The rates count the tokens of the prompts, too.
     let per_second = tokens.zip(of.seconds.filter(|seconds| *seconds > 0.0));
     let per_joule = tokens.zip(energy.filter(|energy| *energy > 0.0));
     let total = of.prompts.saturating_add(of.prompts_failed);
@@ -85,10 +86,11 @@ fn row(run: &RunRecord, figures: &Figures) -> [String; COLUMNS.len()] {
         format!("PARTIAL FAILURE: {}/{total} prompts failed ({share:.1}%)", of.prompts_failed)
     });
     let unmeasured = measured.is_none().then(|| why_no_gpu(run));
+    let begun = run.summary.repeat.as_ref().map(|repeat| &repeat.begun);
     let error = failed.into_iter().chain(unmeasured).collect::<Vec<_>>().join("; ");
     [
-        harmless(&plain(&of.model)),
-        // The model's size is not in its results.
+        harmless(&sanitized(&of.model)),
+        // The results do not have the model's size.
         String::new(),
         TASK.to_owned(),
         reasoning(run),
@@ -104,14 +106,11 @@ fn row(run: &RunRecord, figures: &Figures) -> [String; COLUMNS.len()] {
         number(per_second.map(|(tokens, seconds)| tokens as f64 / seconds), 2),
         number(energy, 4),
         number(per_thousand, 4),
-        // Nobody is asked where the machine is.
+        // The location of the machine is unknown.
         String::new(),
         number(per_joule.map(|(tokens, energy)| tokens as f64 / (energy * 3600.0)), 4),
         number(per_thousand.map(|energy| energy / 1000.0), 4),
-        run.summary
-            .repeat
-            .as_ref()
-            .map_or_else(String::new, |repeat| harmless(&plain(&repeat.begun))),
+        begun.map_or_else(String::new, |begun| harmless(&sanitized(begun))),
         harmless(&escape(&error)),
     ]
 }
@@ -124,8 +123,8 @@ fn broken_row(broken: &Broken) -> [String; COLUMNS.len()] {
     row
 }
 
-/// `Off`, `On` or `On (High)`, as far as the arguments are known.
-fn reasoning(run: &RunRecord) -> String {
+/// `Off`, `On` or `On (High)`; empty if the arguments are unknown.
+fn reasoning(run: &FinishedRun) -> String {
     let Some(arguments) = run.arguments() else { return String::new() };
     let effort = format!("{REASONING_PARAMS}.reasoning_effort");
     let value = |wanted: &str| {
@@ -140,10 +139,10 @@ fn reasoning(run: &RunRecord) -> String {
     let Some(effort) = value(&effort) else { return "On".to_owned() };
     let mut letters = effort.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    harmless(&plain(&format!("On ({first}{})", letters.as_str())))
+    harmless(&sanitized(&format!("On ({first}{})", letters.as_str())))
 }
 
-/// A text that a spreadsheet does not take for a formula.
+/// `text` in a form that no spreadsheet runs as a formula.
 fn harmless(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.to_owned() }
 }
@@ -152,18 +151,13 @@ fn harmless(text: &str) -> String {
 mod tests {
     use super::{COLUMNS, text};
     use crate::{
-        figures::Figures,
-        record::{Broken, RunRecord, Runs},
+        finished_run::Broken,
+        report::Report,
         testing::{measured, on_cpu},
     };
 
-    fn shown(runs: Vec<RunRecord>, broken: Vec<Broken>) -> String {
-        let figures: Vec<_> = runs.iter().map(Figures::of).collect();
-        text(&Runs { runs, broken }, &figures).unwrap()
-    }
-
     #[test]
-    fn what_was_not_measured_has_an_empty_cell() {
+    fn unmeasured_values_are_empty_cells_with_a_reason() {
         let mut failed = measured("2", 0.4);
         failed.summary.run.prompts_failed = 5;
         let repeat = failed.summary.repeat.as_mut().unwrap();
@@ -175,7 +169,8 @@ mod tests {
         both.summary.run.prompts_failed = 5;
         let broken = Broken { folder: "r/3".into(), reason: "half a file, \"cut\"".into() };
         insta::assert_snapshot!(
-            shown(vec![measured("1", 0.42), failed, on_cpu("4"), both], vec![broken]),
+            text(&Report::of(vec![measured("1", 0.42), failed, on_cpu("4"), both], vec![broken]))
+                .unwrap(),
             @r#"
         model_name,model_class,task,reasoning_state,total_prompts,successful_prompts,failed_prompts,total_duration_seconds,avg_total_time,avg_time_to_first_token,total_tokens,total_prompt_tokens,total_completion_tokens,throughput_tokens_per_second,gpu_energy_wh,wh_per_1000_queries,co2_emissions_g,tokens_per_joule,avg_energy_per_prompt_wh,timestamp,error_message
         openai/gpt-oss-20b,,text_gen,Off,20,20,0,8.00,0.4000,0.0421,7582,7382,200,947.75,0.4200,21.0000,,5.0146,0.0210,2026-11-24T01:05:16Z,
@@ -188,10 +183,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_measured_is_never_rounded_to_nothing() {
+    fn small_values_are_not_rounded_to_zero() {
         let mut run = measured("1", 0.000_031_62);
         run.summary.run.seconds = Some(0.036_51);
-        let shown = shown(vec![run], vec![]);
+        let shown = text(&Report::of(vec![run], vec![])).unwrap();
         let mut reader = csv::Reader::from_reader(shown.as_bytes());
         let row = reader.records().next().unwrap().unwrap();
         let cell = |name: &str| &row[COLUMNS.iter().position(|column| *column == name).unwrap()];
@@ -204,10 +199,10 @@ mod tests {
     }
 
     #[test]
-    fn every_row_has_every_column_whatever_its_names() {
+    fn hostile_names_stay_in_their_cell_and_are_no_formula() {
         let mut run = measured("1", 0.42);
         run.summary.run.model = "=cmd|' /C calc'!A0,\"\n\u{1b}[2J".into();
-        let shown = shown(vec![run], vec![]);
+        let shown = text(&Report::of(vec![run], vec![])).unwrap();
         let mut reader = csv::Reader::from_reader(shown.as_bytes());
         let row = reader.records().next().unwrap().unwrap();
         assert_eq!(row.len(), COLUMNS.len());

@@ -1,38 +1,37 @@
-//! The report for other programs. README.md describes the keys; a change of their meaning is a new
-//! [`VERSION`].
+//! The report as JSON. The guides describe the keys; a change of their meaning needs a new [`VERSION`].
 
 use host::output::json_text::json_text;
 use serde_json::{Map, Value, json};
 
+use backend_reports::{Details, Sourced};
+
 use crate::{
-    figures::Figures,
-    groups::Group,
-    record::{Broken, Details, Origin, RunRecord, Runs},
+    finished_run::{Broken, FinishedRun, Origin},
+    metrics::Metrics,
+    report::{Report, ReportedRun},
 };
 
 /// Version of the keys.
 const VERSION: u32 = 2;
 
-/// The report as JSON text, in which what a terminal would obey has its number. `figures` are those
-/// of the runs, `groups` made of both.
-pub(crate) fn text(all: &Runs, figures: &[Figures], groups: &[Group]) -> String {
-    json_text(&value(all, figures, groups))
+/// The report as JSON text, with control and invisible characters escaped.
+pub(crate) fn text(report: &Report) -> String {
+    json_text(&value(report))
 }
 
-fn value(all: &Runs, figures: &[Figures], groups: &[Group]) -> Value {
-    let Runs { runs, broken } = all;
+fn value(Report { parent: _, runs, groups, broken }: &Report) -> Value {
     json!({
         "format": "aienergyscore report",
         "version": VERSION,
-        "runs": runs.iter().zip(figures).map(|(run, figures)| of_run(run, figures)).collect::<Vec<_>>(),
+        "runs": runs.iter().map(run_value).collect::<Vec<_>>(),
         "groups": groups,
-        "broken": broken.iter().map(of_broken).collect::<Vec<_>>(),
+        "broken": broken.iter().map(broken_value).collect::<Vec<_>>(),
     })
 }
 
-fn of_run(run: &RunRecord, figures: &Figures) -> Value {
-    let RunRecord { folder, below: _, origin, summary, completion, meter, details, warnings } = run;
-    let Figures {
+fn run_value(ReportedRun { run, metrics }: &ReportedRun) -> Value {
+    let FinishedRun { folder, origin, summary, completion, meter, details, warnings } = run;
+    let Metrics {
         gpu,
         phases,
         others,
@@ -44,10 +43,11 @@ fn of_run(run: &RunRecord, figures: &Figures) -> Value {
         seconds,
         prompts,
         tokens,
-    } = figures;
+    } = metrics;
     let Details { dataset, dtype, batch_size, gpus, seed } = details;
+    let text = |setting: &Option<Sourced<String>>| json!(setting.as_ref().map(|of| &of.value));
     let phases: Map<_, _> =
-        phases.iter().map(|(name, figure)| ((*name).to_owned(), json!(figure))).collect();
+        phases.iter().map(|(name, metric)| ((*name).to_owned(), json!(metric))).collect();
     json!({
         "folder": folder.to_string_lossy(),
         "numbers_from": match origin { Origin::Summary => "summary", Origin::Report(_) => "report" },
@@ -59,28 +59,27 @@ fn of_run(run: &RunRecord, figures: &Figures) -> Value {
             "too_short": too_short,
         },
         "tokens_per_second": tokens_per_second,
-        "tokens_per_joule": tokens_per_joule.as_ref().map(|(kind, figure)| {
-            let mut figure = json!(figure);
-            figure["kind"] = json!(kind);
-            figure
+        "tokens_per_joule": tokens_per_joule.as_ref().map(|(kind, metric)| {
+            let mut metric = json!(metric);
+            metric["kind"] = json!(kind);
+            metric
         }),
         "time_to_first_token_seconds": first_token,
         "seconds": seconds,
         "prompts": prompts,
         "completion_tokens": tokens,
-        "dataset": dataset.as_ref().map(|told| &told.value),
-        "dtype": dtype.as_ref().map(|told| &told.value),
-        "batch_size": batch_size.as_ref().map(|told| told.value),
-        "gpus": gpus.as_ref().map(|told| told.value),
-        "seed": seed.as_ref().map(|told| &told.value),
+        "dataset": text(dataset),
+        "dtype": text(dtype),
+        "batch_size": batch_size.as_ref().map(|of| of.value),
+        "gpus": gpus.as_ref().map(|of| of.value),
+        "seed": text(seed),
         "warnings": warnings,
         "summary": summary,
         "host_meter": meter.as_ref().map(|(meter, _)| meter),
     })
 }
 
-fn of_broken(broken: &Broken) -> Value {
-    let Broken { folder, reason } = broken;
+fn broken_value(Broken { folder, reason }: &Broken) -> Value {
     json!({ "folder": folder.to_string_lossy(), "reason": reason })
 }
 
@@ -88,9 +87,8 @@ fn of_broken(broken: &Broken) -> Value {
 mod tests {
     use super::{text, value};
     use crate::{
-        figures::Figures,
-        groups::groups,
-        record::{Broken, Runs},
+        finished_run::Broken,
+        report::Report,
         testing::{measured, on_cpu},
     };
 
@@ -99,12 +97,8 @@ mod tests {
         let mut run = measured("1", 0.42);
         run.meter = None;
         run.summary.repeat = None;
-        let all = Runs {
-            runs: vec![run, on_cpu("2")],
-            broken: vec![Broken { folder: "x".into(), reason: "empty".into() }],
-        };
-        let figures: Vec<_> = all.runs.iter().map(Figures::of).collect();
-        let mut found = value(&all, &figures, &groups(&all, &figures));
+        let broken = Broken { folder: "x".into(), reason: "empty".into() };
+        let mut found = value(&Report::of(vec![run, on_cpu("2")], vec![broken]));
         for run in found["runs"].as_array_mut().unwrap() {
             run.as_object_mut().unwrap().remove("summary").unwrap();
         }
@@ -112,13 +106,11 @@ mod tests {
     }
 
     #[test]
-    fn hostile_names_come_through_and_do_nothing_on_the_way() {
+    fn hostile_names_are_escaped_and_survive_parsing() {
         let name = "a\u{1b}[2J\u{9b}b\u{202e}\u{e0041}\"ü";
         let mut run = measured("1", 0.42);
         run.summary.run.model = name.into();
-        let all = Runs { runs: vec![run], broken: vec![] };
-        let figures = [Figures::of(&all.runs[0])];
-        let text = text(&all, &figures, &groups(&all, &figures));
+        let text = text(&Report::of(vec![run], vec![]));
         assert!(text.chars().all(|char| char == '\n' || !untrusted::is_unseen(char)));
         let back: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(back["runs"][0]["summary"]["run"]["model"], name);

@@ -1,36 +1,32 @@
-//! The report as one page for a browser, which needs nothing else: no script, no font, no image, no
-//! network. What it is made of is text to the template, which escapes it.
+//! The report as one self-contained HTML page: no script, font, image or network. The template escapes
+//! all text.
 
+mod axis;
 mod bars;
+mod details;
+mod elements;
 mod overview;
 mod power;
 mod run;
-mod text;
-mod what_ran;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use untrusted::escape;
 
-use self::text::prose;
-use crate::{
-    figures::Figures,
-    groups::Group,
-    number::count,
-    record::{Broken, RunRecord, Runs},
-};
+use self::elements::prose;
+use crate::{finished_run::Broken, groups::indices_by_key, number_format::count, report::Report};
 
-/// How the page looks: for the light, in the dark, on a phone and on paper.
+/// Styles for light and dark mode, phones and paper.
 const STYLE: &str = include_str!("page/style.css");
 
-/// Runs that are shown unfolded.
+/// Up to this number of runs, all are unfolded.
 const UNFOLDED: usize = 3;
 
-/// What is allowed to load: the style that is in the page.
+/// Content security policy: nothing but the page's own style may load.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
-/// The page. `figures` are those of the runs, `groups` made of both.
-pub(crate) fn html(all: &Runs, figures: &[Figures], groups: &[Group]) -> String {
-    let title = title(all);
+/// The report as HTML.
+pub(crate) fn html(report: &Report) -> String {
+    let title = title(report);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -46,98 +42,85 @@ pub(crate) fn html(all: &Runs, figures: &[Figures], groups: &[Group]) -> String 
                 header class="top" {
                     p class="brand" { "AI Energy Score " span { "report" } }
                     h1 { (title) }
-                    p class="sub" { (subtitle(all)) }
+                    p class="sub" { (subtitle(report)) }
                 }
                 main {
-                    (runs(all, figures, groups))
-                    (broken(all))
+                    (runs(report))
+                    (broken(report))
                 }
                 (foot())
             }
         }
     };
-    // Names are hostile: what nobody sees, or what turns a text around, is shown as its number.
+    // Names may be hostile: invisible characters and marks of direction are shown as their numbers.
     page.into_string().split('\n').map(escape).collect::<Vec<_>>().join("\n")
 }
 
-fn runs(all: &Runs, figures: &[Figures], groups: &[Group]) -> Markup {
-    match (&all.runs[..], figures) {
-        ([run], [figures]) => run::alone(run, figures),
-        ([], _) => html! {},
-        (runs, _) => html! {
-            (overview::section(all, figures, groups))
+fn runs(report: &Report) -> Markup {
+    match &report.runs[..] {
+        [] => html! {},
+        [only] => run::alone(only),
+        runs => html! {
+            (overview::section(report))
             section aria-labelledby="each" {
                 h2 id="each" { "Each run" }
-                @for (index, (run, figures)) in runs.iter().zip(figures).enumerate() {
-                    (run::folded(index, &all.name(&run.folder), run, figures, runs.len() <= UNFOLDED))
+                @for (index, reported) in runs.iter().enumerate() {
+                    @let name = report.name(&reported.run.folder);
+                    (run::folded(index, &name, reported, runs.len() <= UNFOLDED))
                 }
             }
         },
     }
 }
 
-/// The model, or how much there is.
-fn title(all: &Runs) -> String {
-    match &all.runs[..] {
-        [] => "No run could be read".to_owned(),
-        [run] => run.summary.run.model.clone(),
-        runs => {
-            let models = different(runs, |run| run.summary.run.model.clone());
-            match &models[..] {
-                [model] => format!("{} runs of {model}", count(runs.len() as u64)),
-                models => format!("{} runs of {} models", count(runs.len() as u64), models.len()),
-            }
-        }
+/// The model, or the number of runs and models.
+fn title(report: &Report) -> String {
+    let models = report.runs.iter().map(|reported| &reported.run.summary.run.model);
+    match (&report.runs[..], &indices_by_key(models)[..]) {
+        ([], _) => "No run could be read".to_owned(),
+        ([_], [(model, _)]) => (*model).clone(),
+        (runs, [(model, _)]) => format!("{} runs of {model}", count(runs.len() as u64)),
+        (runs, models) => format!("{} runs of {} models", count(runs.len() as u64), models.len()),
     }
 }
 
-fn subtitle(all: &Runs) -> String {
+fn subtitle(report: &Report) -> String {
     let mut parts = vec![];
-    let backends = different(&all.runs, |run| run.summary.run.backend.to_string());
+    let backends = report.runs.iter().map(|reported| reported.run.summary.run.backend.name());
+    let backends: Vec<_> = indices_by_key(backends).into_iter().map(|(name, _)| name).collect();
     if !backends.is_empty() {
         let plural = if backends.len() > 1 { "backends" } else { "backend" };
         parts.push(format!("{plural} {}", backends.join(", ")));
     }
-    let begun = all.runs.iter().filter_map(|run| run.summary.repeat.as_ref());
-    let mut days: Vec<_> = begun.filter_map(|repeat| repeat.begun.get(..10)).collect();
+    let repeats = report.runs.iter().filter_map(|reported| reported.run.summary.repeat.as_ref());
+    let mut days: Vec<_> = repeats.filter_map(|repeat| repeat.begun.get(..10)).collect();
     days.sort_unstable();
     match (days.first(), days.last()) {
         (Some(first), Some(last)) if first == last => parts.push((*first).to_owned()),
         (Some(first), Some(last)) => parts.push(format!("{first} to {last}")),
         _ => {}
     }
-    let folder = match (&all.runs[..], all.parent()) {
+    let folder = match (&report.runs[..], &report.parent) {
         (_, Some(parent)) => Some(format!("in {}", parent.display())),
-        ([run], None) => Some(run.folder.display().to_string()),
+        ([only], None) => Some(only.run.folder.display().to_string()),
         _ => None,
     };
     parts.extend(folder);
-    if !all.broken.is_empty() {
-        parts.push(format!("{} broken", all.broken.len()));
+    if !report.broken.is_empty() {
+        parts.push(format!("{} broken", report.broken.len()));
     }
     parts.join(" · ")
 }
 
-fn different(runs: &[RunRecord], of: impl Fn(&RunRecord) -> String) -> Vec<String> {
-    let mut all = vec![];
-    for run in runs {
-        let value = of(run);
-        if !all.contains(&value) {
-            all.push(value);
-        }
-    }
-    all
-}
-
-fn broken(all: &Runs) -> Markup {
+fn broken(report: &Report) -> Markup {
     html! {
-        @if !all.broken.is_empty() {
+        @if !report.broken.is_empty() {
             section class="broken" aria-labelledby="broken" {
                 h2 id="broken" { "Broken" }
                 p { "These could not be read. Nothing on this page is of them." }
                 dl {
-                    @for Broken { folder, reason } in &all.broken {
-                        dt { code { (all.name(folder)) } }
+                    @for Broken { folder, reason } in &report.broken {
+                        dt { code { (report.name(folder)) } }
                         dd { (prose(reason)) }
                     }
                 }

@@ -1,34 +1,30 @@
-//! The report for a terminal: runs side by side, repeats with their spread, and what is broken.
-
-use std::fmt::Write as _;
+//! The report as a table for the terminal: runs, repeats with their spread, notes, broken folders.
 
 use untrusted::escape;
 
 use crate::{
-    figures::{Drawn, Figures, why_no_gpu},
-    groups::{Energy, Group},
-    number::{digits, few_digits},
-    plain::{plain, short},
-    record::{Broken, RunRecord, Runs},
+    finished_run::Broken,
+    groups::{Group, GroupEnergy, indices_by_key},
+    metrics::{EnergyMetric, Metric, why_no_gpu},
+    number_format::{four_digits, three_digits},
+    report::{Report, ReportedRun},
+    sanitize::{elided, sanitized},
     statistics::Statistics,
 };
 
-/// Characters of the longest name in a table.
-const WIDEST: usize = 44;
+/// Width limit for a name, in characters.
+const MAX_NAME: usize = 44;
 
-/// The report, in lines of `width` characters if that is known. `figures` are those of the runs,
-/// `groups` made of both.
-pub(crate) fn text(
-    all: &Runs,
-    figures: &[Figures],
-    groups: &[Group],
-    width: Option<usize>,
-) -> String {
-    let mut text = all
-        .parent()
-        .map_or_else(String::new, |parent| format!("In {}\n\n", plain(&parent.to_string_lossy())));
-    let before = text.len();
-    if !all.runs.is_empty() {
+/// What stands in the place of an unknown number.
+const UNKNOWN: &str = "-";
+
+/// The report for a terminal of `width` columns, if that is known.
+pub(crate) fn text(report: &Report, width: Option<usize>) -> String {
+    let Report { parent, runs, groups, broken } = report;
+    let heading = parent.as_ref().map(|parent| sanitized(&parent.to_string_lossy()));
+    let heading = heading.map_or_else(String::new, |parent| format!("In {parent}\n\n"));
+    let mut parts = vec![];
+    if !runs.is_empty() {
         let head = [
             "Run",
             "Model",
@@ -39,133 +35,107 @@ pub(crate) fn text(
             "Tokens/J",
             "1st token",
         ];
-        let rows = all
-            .runs
-            .iter()
-            .zip(figures)
-            .map(|(run, figures)| row(&all.name(&run.folder), run, figures));
-        text += &columns(&head, &rows.collect::<Vec<_>>(), width);
+        let rows = runs.iter().map(|reported| row(&report.name(&reported.run.folder), reported));
+        parts.push(columns(&head, &rows.collect::<Vec<_>>(), width));
     }
-    let repeated: Vec<_> = groups.iter().filter(|group| group.runs.len() > 1).collect();
-    if !repeated.is_empty() {
+    let repeated = groups.iter().filter(|group| group.runs.len() > 1);
+    let rows: Vec<_> = repeated.map(|group| group_row(group, &runs[group.runs[0]])).collect();
+    if !rows.is_empty() {
         let head = ["Repeats", "Backend", "Runs", "Wh/1000 prompts", "Least", "Most", "Tokens/s"];
-        let rows = repeated.iter().map(|group| {
-            let first = group.runs[0];
-            spread(group, &all.runs[first], &figures[first])
-        });
-        let _ = write!(text, "\n{}", columns(&head, &rows.collect::<Vec<_>>(), width));
+        parts.push(columns(&head, &rows, width));
     }
-    for (names, lines) in alike(all, figures) {
-        let _ = write!(text, "\n{}\n{lines}", names.join(", "));
-    }
-    if !all.broken.is_empty() {
-        let _ = writeln!(text, "{}Broken", if text.len() == before { "" } else { "\n" });
-        for Broken { folder, reason } in &all.broken {
-            let _ = writeln!(text, "  {}: {}", plain(&all.name(folder)), escape(reason));
+    // Runs with the same notes share them.
+    for (notes, members) in indices_by_key(runs.iter().map(notes)) {
+        if !notes.is_empty() {
+            let names = members.iter().map(|run| sanitized(&report.name(&runs[*run].run.folder)));
+            parts.push(format!("{}\n{notes}", names.collect::<Vec<_>>().join(", ")));
         }
     }
-    text
+    if !broken.is_empty() {
+        let lines = broken.iter().map(|Broken { folder, reason }| {
+            format!("  {}: {}\n", sanitized(&report.name(folder)), escape(reason))
+        });
+        parts.push(format!("Broken\n{}", lines.collect::<String>()));
+    }
+    heading + &parts.join("\n")
 }
 
-fn row(name: &str, run: &RunRecord, figures: &Figures) -> Vec<String> {
+fn row(name: &str, ReportedRun { run, metrics }: &ReportedRun) -> Vec<String> {
     let of = &run.summary.run;
-    let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), few_digits);
-    let told = |count: u64, word: &str| match count {
+    let number = |metric: Option<&Metric>, unit: &str| {
+        metric.map_or(UNKNOWN.to_owned(), |metric| three_digits(metric.value) + unit)
+    };
+    let problem = |count: u64, word: &str| match count {
         0 => String::new(),
         count => format!(", {count} {word}"),
     };
-    let failed = told(of.prompts_failed, "FAILED");
-    let cut = told(of.prompts_cut.unwrap_or_default(), "CUT");
+    let failed = problem(of.prompts_failed, "FAILED");
+    let cut = problem(of.prompts_cut.unwrap_or_default(), "CUT");
     vec![
-        short(name, WIDEST),
-        short(&of.model, WIDEST),
+        elided(name, MAX_NAME),
+        elided(&of.model, MAX_NAME),
         of.backend.to_string(),
         format!("{}{failed}{cut}", of.prompts),
-        figures.headline().map_or_else(|| figures.no_headline().to_owned(), energy),
-        number(figures.tokens_per_second.as_ref().map(|figure| figure.value)),
-        number(figures.tokens_per_joule.as_ref().map(|(_, figure)| figure.value)),
-        figures
-            .first_token
-            .as_ref()
-            .map_or_else(|| "-".to_owned(), |figure| format!("{} s", few_digits(figure.value))),
+        metrics.headline().map_or_else(|| metrics.no_headline().to_owned(), energy),
+        number(metrics.tokens_per_second.as_ref(), ""),
+        number(metrics.tokens_per_joule.as_ref().map(|(_, metric)| metric), ""),
+        number(metrics.first_token.as_ref(), " s"),
     ]
 }
 
-/// An energy with what drew it and how that is known: `GPU 21.60 measured`.
-fn energy(drawn: &Drawn) -> String {
-    let Drawn { kind, by_host, too_short: _, figure } = drawn;
-    format!(
-        "{}{} {} {}",
-        by_whom(*by_host),
-        kind.name(),
-        digits(figure.value),
-        figure.status.word()
-    )
+/// An energy with its devices and status: `GPU 21.60 measured`.
+fn energy(energy: &EnergyMetric) -> String {
+    let EnergyMetric { kind, by_host, metric, .. } = energy;
+    let (by, value) = (by_whom(*by_host), four_digits(metric.value));
+    format!("{by}{} {value} {}", kind.name(), metric.status.word())
 }
 
 fn by_whom(by_host: bool) -> &'static str {
     if by_host { "host's meter: " } else { "" }
 }
 
-fn spread(group: &Group, first: &RunRecord, figures: &Figures) -> Vec<String> {
-    let with = |found: &Statistics| match found.percent() {
-        Some(percent) => format!("{} ± {percent:.1} %", digits(found.mean)),
-        None => digits(found.mean),
+fn group_row(group: &Group, ReportedRun { run, metrics }: &ReportedRun) -> Vec<String> {
+    let with_deviation = |found: &Statistics| match found.percent() {
+        Some(percent) => format!("{} ± {percent:.1} %", four_digits(found.mean)),
+        None => four_digits(found.mean),
     };
-    let energy = |of: &dyn Fn(&Energy) -> String| {
-        group.energy.as_ref().map_or_else(|| figures.no_headline().to_owned(), of)
-    };
+    let energies = group.energy.map(|energy| {
+        let GroupEnergy { kind, by_host, status, per_thousand } = energy;
+        let (by, mean) = (by_whom(by_host), with_deviation(&per_thousand));
+        [
+            format!("{by}{} {mean} {}", kind.name(), status.word()),
+            four_digits(per_thousand.least),
+            four_digits(per_thousand.most),
+        ]
+    });
+    let [mean, least, most] = energies.unwrap_or([metrics.no_headline(); 3].map(str::to_owned));
     vec![
-        short(&first.summary.run.model, WIDEST),
-        first.summary.run.backend.to_string(),
+        elided(&run.summary.run.model, MAX_NAME),
+        run.summary.run.backend.to_string(),
         group.runs.len().to_string(),
-        energy(&|energy| {
-            let Energy { kind, by_host, status, per_thousand } = energy;
-            let (who, name) = (by_whom(*by_host), kind.name());
-            format!("{who}{name} {} {}", with(per_thousand), status.word())
-        }),
-        energy(&|energy| digits(energy.per_thousand.least)),
-        energy(&|energy| digits(energy.per_thousand.most)),
-        group.tokens_per_second.as_ref().map_or_else(|| "-".to_owned(), with),
+        mean,
+        least,
+        most,
+        group.tokens_per_second.as_ref().map_or(UNKNOWN.to_owned(), with_deviation),
     ]
 }
 
-/// The remarks on all runs, in the order of the first ones; runs with equal remarks share them.
-fn alike(all: &Runs, figures: &[Figures]) -> Vec<(Vec<String>, String)> {
-    let mut known: Vec<(Vec<String>, String)> = vec![];
-    for (run, figures) in all.runs.iter().zip(figures) {
-        let lines = remarks(run, figures);
-        if lines.is_empty() {
-            continue;
-        }
-        let name = plain(&all.name(&run.folder));
-        match known.iter_mut().find(|(_, other)| *other == lines) {
-            Some((names, _)) => names.push(name),
-            None => known.push((vec![name], lines)),
-        }
-    }
-    known
+/// What a reader of a run's numbers must know, one line each.
+fn notes(ReportedRun { run, metrics }: &ReportedRun) -> String {
+    let no_gpu = metrics.gpu.is_none().then(|| why_no_gpu(run));
+    let of_meter = run.meter.iter().flat_map(|(meter, _)| &meter.notes);
+    let lines = no_gpu.iter().chain(&run.summary.notes).chain(&run.warnings).chain(of_meter);
+    lines.map(|line| format!("  {}\n", escape(line))).collect()
 }
 
-/// What a reader of a run's numbers must know, a line each.
-fn remarks(run: &RunRecord, figures: &Figures) -> String {
-    let mut lines = vec![];
-    if figures.gpu.is_none() {
-        lines.push(why_no_gpu(run));
-    }
-    lines.extend(run.summary.notes.iter().chain(&run.warnings).cloned());
-    lines.extend(run.meter.iter().flat_map(|(meter, _)| &meter.notes).cloned());
-    lines.iter().map(|line| format!("  {}\n", escape(line))).collect()
-}
-
-/// Rows under their heads, each column as wide as its widest. Where that is wider than `most`, a
-/// paragraph for each row.
-fn columns(head: &[&str], rows: &[Vec<String>], most: Option<usize>) -> String {
+/// Aligned columns, or a paragraph for each row where the columns do not fit `width`.
+fn columns(head: &[&str], rows: &[Vec<String>], width: Option<usize>) -> String {
     let head: Vec<_> = head.iter().map(|name| (*name).to_owned()).collect();
     let all = || std::iter::once(&head).chain(rows);
-    let width = |column: usize| all().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<_> = (0..head.len()).map(width).collect();
-    if most.is_some_and(|most| widths.iter().map(|width| width + 2).sum::<usize>() > most + 2) {
+    let widest = |column: usize| all().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<_> = (0..head.len()).map(widest).collect();
+    if width.is_some_and(|width| widths.iter().map(|column| column + 2).sum::<usize>() > width + 2)
+    {
         return rows.iter().map(|row| paragraph(&head, row)).collect::<Vec<_>>().join("\n");
     }
     let line = |row: &Vec<String>| {
@@ -188,23 +158,20 @@ mod tests {
 
     use super::text;
     use crate::{
-        figures::Figures,
-        groups::groups,
-        record::{Broken, RunRecord, Runs},
+        finished_run::{Broken, FinishedRun},
+        report::Report,
         testing::{measured, on_cpu},
     };
 
-    fn shown(runs: Vec<RunRecord>, broken: Vec<Broken>) -> String {
-        let all = Runs { runs, broken };
-        let figures: Vec<_> = all.runs.iter().map(Figures::of).collect();
-        text(&all, &figures, &groups(&all, &figures), None)
+    fn shown(runs: Vec<FinishedRun>, broken: Vec<Broken>) -> String {
+        text(&Report::of(runs, broken), None)
     }
 
     #[test]
-    fn runs_stand_side_by_side_and_say_how_they_measured() {
+    fn runs_have_a_row_each_and_repeats_one_together() {
         let mut nothing = on_cpu("4");
         nothing.summary.measurement.devices.clear();
-        nothing.summary.measurement.source = "no counter could be read".into();
+        nothing.summary.measurement.source = "no GPU was used and no counter could be read".into();
         nothing.summary.run.prompts_failed = 1;
         nothing.summary.run.prompts_cut = Some(3);
         let broken = Broken { folder: "results/5".into(), reason: "half a file".into() };
@@ -226,7 +193,7 @@ mod tests {
           the weights are quantised
 
         4
-          GPU not measured: no counter could be read
+          no GPU was used and no counter could be read
           the weights are quantised
 
         Broken
@@ -235,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_short_to_measure_has_no_number() {
+    fn a_run_that_is_too_short_has_no_energy() {
         let mut runs = ["1", "2"].map(on_cpu);
         for run in &mut runs {
             run.summary.measurement.tracked =
@@ -258,12 +225,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_be_said_of_several_runs_is_said_once() {
+    fn runs_with_the_same_notes_share_them() {
         let mut other = on_cpu("4");
         other.summary.notes.push("a prompt failed".into());
         let mut metered = measured("2", 0.4).meter.unwrap();
         metered.0.devices.clear();
-        // It differs from run to run, and says nothing of their numbers; the page has it.
+        // Only the page has this: it differs from run to run.
         metered.0.own_percent = Some(0.7);
         let mut last = on_cpu("5");
         last.meter = Some(metered);
@@ -283,9 +250,8 @@ mod tests {
 
     #[test]
     fn a_narrow_terminal_gets_paragraphs() {
-        let all = Runs { runs: vec![measured("1", 0.42), measured("2", 0.44)], broken: vec![] };
-        let figures: Vec<_> = all.runs.iter().map(Figures::of).collect();
-        let text = text(&all, &figures, &groups(&all, &figures), Some(80));
+        let runs = vec![measured("1", 0.42), measured("2", 0.44)];
+        let text = text(&Report::of(runs, vec![]), Some(80));
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         insta::assert_snapshot!(text, @r"
         In results
@@ -319,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_name_does_nothing_to_a_terminal() {
+    fn hostile_names_are_escaped() {
         let mut run = measured("1", 0.42);
         run.summary.run.model = "a\u{1b}]0;owned\u{7}\u{202e}b".into();
         run.folder = PathBuf::from("r\u{1b}[2J");

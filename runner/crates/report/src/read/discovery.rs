@@ -1,4 +1,4 @@
-//! Where results are: which of some folders, and of those in them, a run wrote to.
+//! Finds the results folders among and below the folders that the user names.
 
 use std::{
     collections::BTreeSet,
@@ -9,57 +9,50 @@ use std::{
 
 use alphanumeric_sort::compare_path;
 use contract::{
-    output::{COMPLETION, ENERGY_WH, HOST_METER, LOG, RECORD, REPORT, SUMMARY},
+    output::{OF_EVERY_RUN, REPORT, SUMMARY},
     previous::PREVIOUS,
 };
 use untrusted::{Dir, Kind};
 
-use crate::{plain::plain, record::Broken};
+use crate::{finished_run::Broken, sanitize::sanitized};
 
-/// Folders below the named one that are looked into: a batch has one for each model and run.
-const DEPTH: usize = 5;
-/// Folders after which a folder is taken for something else than results. Files do not count: only
-/// those that runs write are looked for.
-const MOST_FOLDERS: usize = 20_000;
-/// What only a run leaves. Others of its files have names that anybody may use.
-pub(crate) const MARKS: [&str; 9] = [
-    REPORT,
-    SUMMARY,
-    COMPLETION,
-    ENERGY_WH,
-    RECORD,
-    HOST_METER,
-    LOG,
-    // The stacks' own; not enough for a summary, but it can be said what is missing.
-    "benchmark.json",
-    "benchmark_results.csv",
-];
-/// Entries of a folder that are named when nothing of ours is among them.
-const NAMED: usize = 6;
-/// Folders of outputs, which hold no results folders.
-const OUTPUTS: [&str; 1] = ["emissions"];
+/// Limit for the depth of folders: a batch has one for each model and run.
+const MAX_DEPTH: usize = 5;
+/// Limit for the number of folders: a tree with more holds something else than results.
+const MAX_FOLDERS: usize = 20_000;
+/// Files of the benchmark stacks that mark a results folder, too. They are not enough for a summary, but
+/// the report can say what is missing.
+const STACK_FILES: [&str; 2] = ["benchmark.json", "benchmark_results.csv"];
+/// Entries of a folder without results that are listed.
+const MAX_LISTED: usize = 6;
+/// A folder of outputs, in which there are no results folders.
+const EMISSIONS: &str = "emissions";
 
 /// A results folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// Its path.
     pub folder: PathBuf,
-    /// The end of that path, below the folder that the user named.
+    /// The path below the folder that the user named.
     pub below: PathBuf,
-    /// Its file system and its number there.
+    /// Device and inode.
     id: (u64, u64),
 }
 
-/// The results folders among `folders` and below, `2` before `10` and each once, and what is wrong with
-/// those that have none. Earlier results, in `previous`, only count when asked for. Symlinks are
-/// followed in the names of `folders`, which are the user's, and nowhere below.
+/// The files by which a results folder is recognised. Other files of a run have common names.
+pub(crate) fn marks() -> impl Iterator<Item = &'static str> {
+    OF_EVERY_RUN.into_iter().chain(STACK_FILES)
+}
+
+/// The results folders among `folders` and below, `2` before `10`, each once, and an error for those
+/// without any. Earlier results, in `previous`, are left out unless `previous` is set. Symlinks are
+/// followed in `folders`, which the user chose, and nowhere below.
 pub(crate) fn results_folders(folders: &[PathBuf], previous: bool) -> (Vec<Found>, Vec<Broken>) {
     let (mut found, mut broken) = (vec![], vec![]);
     let mut seen = BTreeSet::new();
     for folder in folders {
         match below(folder, previous) {
             Ok((results, unread)) => {
-                // The same folder may be named twice, or be in another.
+                // A folder may be named twice, or lie below another.
                 found.extend(results.into_iter().filter(|found| seen.insert(found.id)));
                 broken.extend(unread);
             }
@@ -82,20 +75,20 @@ fn below(named: &Path, previous: bool) -> Result<(Vec<Found>, Vec<Broken>), Stri
     let mut count = 0;
     while let Some((below, depth)) = ahead.pop() {
         count += 1;
-        if count > MOST_FOLDERS {
+        if count > MAX_FOLDERS {
             return Err(format!(
-                "it has more than {MOST_FOLDERS} folders; name those that hold results"
+                "it has more than {MAX_FOLDERS} folders; name those that hold results"
             ));
         }
-        // What is joined to an empty path gets a slash.
+        // Joining an empty path would add a slash.
         let is_root = below.as_os_str().is_empty();
         let folder = if is_root { named.to_owned() } else { named.join(&below) };
         let mut is_results = false;
         let listed = root.dir(&below).and_then(|dir| {
             dir.visit(|name, kind| {
-                is_results |= MARKS.iter().any(|mark| name == *mark);
+                is_results |= marks().any(|mark| name == mark);
                 has_links |= kind == Kind::Link;
-                if kind != Kind::Folder || depth == DEPTH {
+                if kind != Kind::Folder || depth == MAX_DEPTH {
                     return;
                 }
                 if is_passed_over(name, previous) {
@@ -111,7 +104,7 @@ fn below(named: &Path, previous: bool) -> Result<(Vec<Found>, Vec<Broken>), Stri
                 results.push(Found { folder, below, id: (stamp.device, stamp.inode) });
             }
             Ok(_) => {}
-            // It went since it was seen.
+            // It was removed since it was listed.
             Err(error) if error.kind() == io::ErrorKind::NotFound && !is_root => {}
             Err(error) => {
                 broken.push(Broken { folder, reason: format!("it cannot be read: {error}") });
@@ -135,15 +128,15 @@ fn below(named: &Path, previous: bool) -> Result<(Vec<Found>, Vec<Broken>), Stri
     Ok((results, broken))
 }
 
-/// What a folder has instead of what was looked for.
+/// The entries of a folder without results, for an error: `is nothing`, `are a, b`.
 pub(crate) fn contents(folder: &Dir) -> String {
     let mut names = vec![];
-    // What cannot be listed has nothing to show.
+    // An unreadable folder has an error of its own.
     let _ = folder.visit(|name, _| names.push(name.to_owned()));
     names.sort();
-    let more = names.len().saturating_sub(NAMED);
-    names.truncate(NAMED);
-    let shown = names.iter().map(|name| format!("`{}`", plain(&name.to_string_lossy())));
+    let more = names.len().saturating_sub(MAX_LISTED);
+    names.truncate(MAX_LISTED);
+    let shown = names.iter().map(|name| format!("`{}`", sanitized(&name.to_string_lossy())));
     let mut names: Vec<_> = shown.collect();
     if more > 0 {
         names.push(format!("{more} more"));
@@ -157,7 +150,7 @@ pub(crate) fn contents(folder: &Dir) -> String {
 
 fn is_passed_over(folder: &OsStr, previous: bool) -> bool {
     let name = folder.to_string_lossy();
-    name.starts_with('.') || OUTPUTS.contains(&&*name) || (name == PREVIOUS && !previous)
+    name.starts_with('.') || name == EMISSIONS || (name == PREVIOUS && !previous)
 }
 
 #[cfg(test)]
@@ -182,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_one_or_holds_some() {
+    fn results_are_found_in_and_below_a_folder() {
         let files = [
             "results/GPU_ENERGY_SUMMARY.json",
             "results/.hydra/benchmark_report.json",
@@ -200,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn numbered_folders_are_in_the_order_of_their_numbers() {
+    fn numbered_folders_are_sorted_by_number() {
         let files = [
             "b/10/benchmark.log",
             "b/9/benchmark.log",
@@ -212,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_results_is_told() {
+    fn a_folder_without_results_is_an_error() {
         let files = ["empty/notes.txt", "empty/a\n.json", "old/previous/1/benchmark.log", "file"];
         let (runs, broken) = found(&files, &["empty", "old", "file", "missing"], false);
         assert_eq!(runs, [""; 0]);
@@ -225,9 +218,9 @@ mod tests {
     }
 
     #[test]
-    fn other_files_are_no_matter_however_many() {
+    fn other_files_do_not_count_towards_the_limit() {
         let root = tempfile::tempdir().unwrap();
-        for number in 0..super::MOST_FOLDERS + 100 {
+        for number in 0..super::MAX_FOLDERS + 100 {
             fs::write(root.path().join(format!("sample-{number}")), "").unwrap();
         }
         fs::write(root.path().join("benchmark.log"), "").unwrap();
@@ -236,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn symlinks_are_followed_where_the_user_names_them_and_nowhere_below() {
+    fn only_symlinks_that_the_user_names_are_followed() {
         let root = tempfile::tempdir().unwrap();
         let at = |name: &str| root.path().join(name);
         fs::create_dir_all(at("disk/run")).unwrap();

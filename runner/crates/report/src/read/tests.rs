@@ -1,4 +1,4 @@
-//! Folders of every kind: whole, of the stacks alone, and broken in every way.
+//! Results folders: complete, of a stack alone, and broken.
 
 use std::{fs, os::unix::net::UnixListener, path::Path};
 
@@ -9,11 +9,13 @@ use proptest::prelude::*;
 
 use super::read_all;
 use crate::{
-    record::{Origin, RunRecord},
+    finished_run::{FinishedRun, Origin},
+    output::{csv, json, page, table},
+    report::Report,
     testing::{measured, real, written},
 };
 
-pub(crate) fn read(folder: &Path) -> anyhow::Result<RunRecord> {
+pub(crate) fn read(folder: &Path) -> anyhow::Result<FinishedRun> {
     super::read(&Folder::open(folder)?)
 }
 
@@ -21,7 +23,7 @@ fn refused(folder: &Path) -> String {
     format!("{:#}", read(folder).unwrap_err()).replace(folder.to_str().unwrap(), "")
 }
 
-/// The files of a good run, with one of them edited, or removed.
+/// The files of a complete run, one of them edited or removed.
 fn edited(name: &str, edit: impl Fn(String) -> Option<String>) -> tempfile::TempDir {
     let folder = written(&measured("1", 0.42));
     let path = folder.path().join(name);
@@ -33,7 +35,7 @@ fn edited(name: &str, edit: impl Fn(String) -> Option<String>) -> tempfile::Temp
 }
 
 #[test]
-fn a_run_comes_back_as_it_was_written() {
+fn a_written_run_is_read_unchanged() {
     let run = measured("1", 0.42);
     let folder = written(&run);
     let found = read(folder.path()).unwrap();
@@ -43,7 +45,7 @@ fn a_run_comes_back_as_it_was_written() {
 }
 
 #[test]
-fn what_no_host_meters_is_left_out_with_its_reason() {
+fn implausible_host_energies_are_left_out_with_a_warning() {
     let told = |key: &str, value: serde_json::Value| {
         let folder = edited(HOST_METER, |text| {
             let mut meter: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -67,7 +69,7 @@ fn what_no_host_meters_is_left_out_with_its_reason() {
 }
 
 #[test]
-fn folders_of_the_stacks_alone_are_understood() {
+fn folders_of_a_stack_alone_are_read() {
     for (name, model) in [
         ("optimum_cpu", "/models/SmolLM2-135M-Instruct"),
         ("ai_energy_benchmarks_cpu", "/models/SmolLM2-135M-Instruct"),
@@ -88,12 +90,12 @@ fn folders_of_the_stacks_alone_are_understood() {
     let folder = real("optimum_cpu");
     fs::rename(folder.path().join(REPORT), folder.path().join("benchmark.json")).unwrap();
     insta::assert_snapshot!(refused(folder.path()), @"neither `GPU_ENERGY_SUMMARY.json` nor `benchmark_report.json` is there: the run did not get so far, or its files were not copied along; here are `benchmark.json`, `benchmark_config.json`, `generate_codecarbon.json`, `prefill_codecarbon.json`, `preprocess_dataset_codecarbon.json`");
-    // AIEnergyScore's own summarizer writes these keys and no more.
+    // AIEnergyScore's own summarizer writes only these keys, and 0 for what it did not measure.
     let folder = real("ai_energy_benchmarks_cpu");
-    let theirs = r#"{"units": "Wh", "total": 0.0, "format": "ai_energy_benchmarks"}"#;
-    fs::write(folder.path().join(SUMMARY), theirs).unwrap();
+    let summary = r#"{"units": "Wh", "total": 0.0, "format": "ai_energy_benchmarks"}"#;
+    fs::write(folder.path().join(SUMMARY), summary).unwrap();
     let run = read(folder.path()).unwrap();
-    assert_eq!(run.summary.total, None, "0 is what it writes for what was not measured");
+    assert_eq!(run.summary.total, None);
     assert!(
         run.warnings.iter().any(|warning| warning.contains("another program")),
         "{:?}",
@@ -102,7 +104,7 @@ fn folders_of_the_stacks_alone_are_understood() {
 }
 
 #[test]
-fn what_is_broken_is_told_in_words() {
+fn broken_files_are_named_with_the_reason() {
     let summary = |from: &'static str, to: &'static str| {
         let folder = edited(SUMMARY, |text| {
             assert!(text.contains(from), "{text}");
@@ -142,7 +144,7 @@ fn what_is_broken_is_told_in_words() {
 }
 
 #[test]
-fn what_is_missing_beside_a_summary_is_a_warning() {
+fn a_missing_or_corrupt_companion_of_the_summary_is_a_warning() {
     let folder = edited(COMPLETION, |_| None);
     let run = read(folder.path()).unwrap();
     assert!(run.warnings[0].contains("nothing proves"), "{:?}", run.warnings);
@@ -158,7 +160,7 @@ fn what_is_missing_beside_a_summary_is_a_warning() {
 }
 
 #[test]
-fn one_that_is_broken_stops_no_other() {
+fn a_broken_folder_does_not_stop_the_others() {
     let root = tempfile::tempdir().unwrap();
     for (name, run) in [("a", Some(0.4)), ("b", None), ("c", Some(0.5))] {
         let folder = root.path().join(name);
@@ -170,30 +172,35 @@ fn one_that_is_broken_stops_no_other() {
             }
         }
     }
-    let all = read_all(&[root.path().to_owned(), root.path().join("missing")], false);
-    assert_eq!((all.runs.len(), all.broken.len()), (2, 2));
-    assert_eq!(all.broken[0].folder, root.path().join("missing"));
-    assert_eq!(all.broken[1].folder, root.path().join("b"));
+    let folders = [root.path().to_owned(), root.path().join("missing")];
+    let (runs, broken) = read_all(&folders, false, super::read);
+    assert_eq!((runs.len(), broken.len()), (2, 2));
+    assert_eq!(broken[0].folder, root.path().join("missing"));
+    assert_eq!(broken[1].folder, root.path().join("b"));
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn whatever_is_in_a_file_it_is_a_run_or_words(
+    fn a_file_with_any_content_makes_a_run_or_a_broken_folder_in_every_format(
         file in proptest::sample::select(vec![SUMMARY, COMPLETION, HOST_METER, REPORT, "run_record.json"]),
         seed in broken(&serde_json::to_string(&measured("1", 0.42).summary).unwrap()),
     ) {
         let folder = written(&measured("1", 0.42));
         fs::write(folder.path().join(file), seed).unwrap();
-        match read(folder.path()) {
-            Ok(run) => {
-                let all = crate::record::Runs { runs: vec![run], broken: vec![] };
-                let figures = [crate::figures::Figures::of(&all.runs[0])];
-                let groups = crate::groups::groups(&all, &figures);
-                let page = crate::output::page::html(&all, &figures, &groups);
-                prop_assert!(!page.contains("NaN") && !page.contains("inf "));
-            }
-            Err(error) => prop_assert!(!error.to_string().is_empty()),
+        let (runs, broken) = read_all(&[folder.path().to_owned()], false, super::read);
+        prop_assert_eq!(runs.len() + broken.len(), 1);
+        let report = Report::of(runs, broken);
+        let csv = csv::text(&report).unwrap();
+        prop_assert_eq!(::csv::Reader::from_reader(csv.as_bytes()).records().count(), 1);
+        prop_assert_eq!(csv.contains("BROKEN: "), report.runs.is_empty());
+        let value: serde_json::Value = serde_json::from_str(&json::text(&report)).unwrap();
+        let prompts = &value["runs"][0]["prompts"]["value"];
+        prop_assert_eq!(prompts.is_number(), report.broken.is_empty());
+        let texts = [csv, table::text(&report, None), page::html(&report)];
+        for text in &texts {
+            prop_assert!(!text.contains("NaN") && !text.contains("inf "), "{}", text);
+            prop_assert!(!text.chars().any(|char| char != '\n' && untrusted::is_unseen(char)));
         }
     }
 }

@@ -1,48 +1,40 @@
-//! The archive: the logs as they are, a list of their digests, and what they are of. Equal logs make
-//! equal bytes.
+//! The archive of a submission: the logs unaltered, their checksums and a manifest. The same logs make
+//! the same bytes.
 
 use std::{
     fmt::Write as _,
     io::{Cursor, Write as _},
 };
 
-use contract::hex;
+use contract::{hex, summary::DeviceKind};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
 
-use super::{
-    super::{figures::Figures, plain::plain, record::RunRecord},
-    evidence::LogFile,
-    model_class::ModelClass,
-};
+use super::{logs::LogFile, model_class::ModelClass};
+use crate::{report::ReportedRun, sanitize::sanitized};
 
 /// The list that `sha256sum --check` reads.
 const SUMS: &str = "SHA256SUMS";
-/// What the logs are of.
+/// The model, energy and files of every run.
 const MANIFEST: &str = "MANIFEST.json";
 
-/// One run of an archive.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Packed<'a> {
-    pub(super) run: &'a RunRecord,
-    pub(super) figures: &'a Figures,
-    pub(super) files: &'a [LogFile],
-}
-
-/// The archive of `runs`. Those of several are in folders of their own.
+/// Packs the log files of `runs`, those of several in a folder each.
 ///
 /// # Errors
-/// When the archive would be larger than its format can be.
-pub(super) fn pack(runs: &[Packed<'_>], class: Option<ModelClass>) -> anyhow::Result<Vec<u8>> {
+/// When the archive would exceed the limits of its format.
+pub(super) fn pack(
+    runs: &[(&ReportedRun, &[LogFile])],
+    class: Option<ModelClass>,
+) -> anyhow::Result<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(vec![]));
-    // Neither the time nor the rights of the files are part of the logs.
+    // Times and modes of the files are not part of the logs.
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)
         .last_modified_time(DateTime::default())
         .unix_permissions(0o644);
     let (mut sums, mut described) = (String::new(), vec![]);
-    for (index, Packed { run, figures, files }) in runs.iter().enumerate() {
+    for (index, (ReportedRun { run, metrics }, files)) in runs.iter().enumerate() {
         let folder = if runs.len() == 1 { String::new() } else { format!("run-{:02}/", index + 1) };
         let mut listed = vec![];
         for LogFile { name, bytes } in *files {
@@ -54,25 +46,19 @@ pub(super) fn pack(runs: &[Packed<'_>], class: Option<ModelClass>) -> anyhow::Re
             listed.push(json!({ "path": path, "bytes": bytes.len(), "sha256": digest }));
         }
         let summary = &run.summary;
-        let gpu = figures.gpu.as_ref();
+        let devices = summary.measurement.devices.iter();
+        let gpus = devices.filter(|device| device.kind == DeviceKind::Gpu);
         described.push(json!({
-            "model": plain(&summary.run.model),
+            "model": sanitized(&summary.run.model),
             "backend": summary.run.backend,
             "begun": summary.repeat.as_ref().map(|repeat| &repeat.begun),
             "prompts": summary.run.prompts,
             "gpu_wh": summary.total,
-            "gpu_wh_per_1000_prompts": gpu.map(|gpu| gpu.figure.value),
-            "gpus": summary.measurement.devices.iter()
-                .filter(|device| device.kind == contract::summary::DeviceKind::Gpu)
-                .map(|device| plain(&device.name)).collect::<Vec<_>>(),
+            "gpu_wh_per_1000_prompts": metrics.gpu.as_ref().map(|gpu| gpu.metric.value),
+            "gpus": gpus.map(|gpu| sanitized(&gpu.name)).collect::<Vec<_>>(),
             "files": listed,
         }));
     }
-    let class = class.map(|class| match class {
-        ModelClass::A => "A",
-        ModelClass::B => "B",
-        ModelClass::C => "C",
-    });
     let manifest = json!({
         "format": "aienergyscore submission",
         "version": 1,
@@ -95,18 +81,16 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
     use zip::ZipArchive;
 
-    use super::{LogFile, Packed, pack};
-    use crate::{figures::Figures, testing::measured};
+    use super::{LogFile, pack};
+    use crate::{report::ReportedRun, testing::measured};
 
     fn file(name: &str, bytes: &[u8]) -> LogFile {
         LogFile { name: name.into(), bytes: bytes.into() }
     }
 
     fn archive(runs: &[Vec<LogFile>]) -> Vec<u8> {
-        let run = measured("1", 21.6);
-        let figures = Figures::of(&run);
-        let packed = runs.iter().map(|files| Packed { run: &run, figures: &figures, files });
-        pack(&packed.collect::<Vec<_>>(), None).unwrap()
+        let run = ReportedRun::from(measured("1", 21.6));
+        pack(&runs.iter().map(|files| (&run, &files[..])).collect::<Vec<_>>(), None).unwrap()
     }
 
     fn text(zip: &[u8], name: &str) -> String {

@@ -1,13 +1,15 @@
-//! Classes of models.
+//! The classes of the leaderboard.
 
-/// Classes of text generation models, by the hardware that they need. Facts of AIEnergyScore's
-/// documentation, Table 2.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use serde::Serialize;
+
+/// Class of a text generation model by the hardware that it needs, as in Table 2 of AIEnergyScore's
+/// documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum ModelClass {
-    /// A single consumer GPU.
+    /// One consumer GPU.
     A,
-    /// A single cloud GPU.
+    /// One cloud GPU.
     B,
-    /// Several.
+    /// Several GPUs.
     C,
 }

@@ -1,81 +1,76 @@
-//! Which runs may be submitted. The rules are facts of AIEnergyScore's documents, README.md and
-//! index.md of commit a5b9a048ecd44aa087cdd5b575a17d705128c424, and of `text_generation.yaml` and
-//! `check_h100.py` beside them; that a client's and a quantised trial's logs are none, follows from
-//! what the documents say of the task and the model. The task's settings are in `settings`.
+//! Which runs may be submitted.
+//!
+//! The rules are those of README.md, index.md, `text_generation.yaml` and `check_h100.py` of
+//! AIEnergyScore, commit a5b9a048ecd44aa087cdd5b575a17d705128c424. Logs of a client and of a
+//! quantised trial are refused because of what the documents say of the task and the model.
 
 use std::path::PathBuf;
 
-use backend_reports::energy_text;
+use backend_reports::{Sourced, energy_text};
 use contract::{
     Backend,
     output::{COMPLETION, ENERGY_WH, LOG, REPORT, SUMMARY},
     summary::{DeviceKind, Run, Status, Summary},
 };
 
-use super::{
-    super::{
-        figures::{Figures, why_no_gpu},
-        groups::Group,
-        record::{RunRecord, Runs, Sourced},
-    },
-    evidence::Evidence,
-    model_class::ModelClass,
-    rule::Rule,
-    settings,
+use super::{logs::RunLogs, model_class::ModelClass, rule::Rule, settings};
+use crate::{
+    finished_run::FinishedRun,
+    metrics::{Metrics, why_no_gpu},
+    report::{Report, ReportedRun},
 };
 
-/// Where the rules are.
+/// Where the rules are published.
 pub(super) const SOURCE: &str = "https://huggingface.github.io/AIEnergyScore/#evaluating-models \
                                  (index.md of commit a5b9a04, December 2025)";
 
-/// The task's dataset: `text_generation.yaml` names the first, the documentation the second.
+/// Names of the task's dataset, in `text_generation.yaml` and in the documentation.
 const DATASETS: [&str; 2] = ["EnergyStarAI/text_generation", "AIEnergyScore/text_generation"];
-/// Prompts of the dataset.
+/// Number of prompts in the dataset.
 const PROMPTS: u64 = 1000;
-/// Part of the name of every GPU that counts: `check_h100.py` looks for it.
+/// Part of the names of admitted GPUs, as in `check_h100.py`.
 const GPU: &str = "NVIDIA H100";
-/// Number types of the task.
+/// Admitted data types of the weights.
 const DTYPES: [&str; 2] = ["bfloat16", "float16"];
 
-/// Why a run may not be submitted.
+/// A rule that a run violates.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct Violation {
     pub(super) folder: PathBuf,
     pub(super) rule: Rule,
     pub(super) why: String,
 }
 
-/// What excludes a run, all of it. What the logs do not tell excludes it, too: nobody else can.
-pub(super) fn judge(
-    run: &RunRecord,
-    figures: &Figures,
-    evidence: &Evidence,
+/// All rules that a run violates. A fact that the logs do not name violates its rule, too.
+pub(super) fn check(
+    ReportedRun { run, metrics }: &ReportedRun,
+    logs: &RunLogs,
     class: Option<ModelClass>,
-) -> Vec<Refusal> {
+) -> Vec<Violation> {
     let mut found: Vec<(Rule, String)> = vec![];
-    logs(run, evidence, &mut found);
-    unaltered(run, evidence, &mut found);
-    task(&run.summary.run, &mut found);
-    energy(run, figures, &mut found);
-    if figures.gpu.is_some() {
+    completeness(run, logs, &mut found);
+    unaltered(run, logs, &mut found);
+    found.extend(task(&run.summary.run).map(|why| (Rule::Task, why.to_owned())));
+    found.extend(energy(run, metrics).map(|why| (Rule::Energy, why)));
+    if metrics.gpu.is_some() {
         hardware(run, class, &mut found);
     }
     prompts(run, &mut found);
-    precision(run, &mut found);
-    settings::judge(&run.summary.run, evidence, &mut found);
-    let refusal = |(rule, why)| Refusal { folder: run.folder.clone(), rule, why };
-    found.into_iter().map(refusal).collect()
+    found.extend(precision(run).map(|why| (Rule::Precision, why)));
+    settings::check(&run.summary.run, logs, &mut found);
+    let violation = |(rule, why)| Violation { folder: run.folder.clone(), rule, why };
+    found.into_iter().map(violation).collect()
 }
 
-/// What excludes runs together.
-pub(super) fn between(all: &Runs, groups: &[Group]) -> Vec<Refusal> {
-    let broken = all.broken.iter().map(|broken| Refusal {
+/// The rules that the runs of one archive violate together.
+pub(super) fn check_together(report: &Report) -> Vec<Violation> {
+    let broken = report.broken.iter().map(|broken| Violation {
         folder: broken.folder.clone(),
         rule: Rule::Logs,
         why: broken.reason.clone(),
     });
-    let others = groups.iter().skip(1).map(|group| Refusal {
-        folder: all.runs[group.runs[0]].folder.clone(),
+    let others = report.groups.iter().skip(1).map(|group| Violation {
+        folder: report.runs[group.runs[0]].run.folder.clone(),
         rule: Rule::OneModel,
         why: "its model, settings or image differ from those of the first run; submit them apart"
             .to_owned(),
@@ -83,94 +78,85 @@ pub(super) fn between(all: &Runs, groups: &[Group]) -> Vec<Refusal> {
     broken.chain(others).collect()
 }
 
-fn logs(run: &RunRecord, evidence: &Evidence, found: &mut Vec<(Rule, String)>) {
+fn completeness(run: &FinishedRun, logs: &RunLogs, found: &mut Vec<(Rule, String)>) {
     if run.completion.is_none() {
         let why = format!("no `{COMPLETION}` proves that the run reached its end; run it again");
         found.push((Rule::Logs, why));
     }
     let missing: Vec<_> =
-        [SUMMARY, ENERGY_WH, REPORT, LOG].into_iter().filter(|name| !evidence.has(name)).collect();
+        [SUMMARY, ENERGY_WH, REPORT, LOG].into_iter().filter(|name| !logs.has(name)).collect();
     if !missing.is_empty() {
         let why = format!("{} missing; `aienergyscore run` leaves all of them", missing.join(", "));
         found.push((Rule::Logs, why));
     }
 }
 
-fn unaltered(run: &RunRecord, evidence: &Evidence, found: &mut Vec<(Rule, String)>) {
+fn unaltered(run: &FinishedRun, logs: &RunLogs, found: &mut Vec<(Rule, String)>) {
+    let mut altered = |why: String| found.push((Rule::Unaltered, why));
     let summary = &run.summary;
-    if evidence.has(SUMMARY) {
-        match &evidence.remade {
-            Err(reason) => found.push((
-                Rule::Unaltered,
-                format!("`{REPORT}` does not give the numbers of `{SUMMARY}`: {reason}"),
-            )),
-            Ok(remade) => {
-                if let Some(differs) = difference(summary, remade) {
-                    found.push((
-                        Rule::Unaltered,
-                        format!("`{differs}` in `{SUMMARY}` is not what `{REPORT}` gives"),
-                    ));
-                }
+    match &logs.recomputed {
+        _ if !logs.has(SUMMARY) => {}
+        Err(reason) => {
+            altered(format!("`{REPORT}` does not give the numbers of `{SUMMARY}`: {reason}"));
+        }
+        Ok(recomputed) => {
+            if let Some(key) = difference(summary, recomputed) {
+                altered(format!("`{key}` in `{SUMMARY}` is not what `{REPORT}` gives"));
             }
         }
     }
-    let text = evidence.energy_text().filter(|text| text.trim_end() != energy_text(summary));
-    if text.is_some() {
-        let why = format!("`{ENERGY_WH}` is not what `{SUMMARY}` gives");
-        found.push((Rule::Unaltered, why));
+    if logs.energy_text().is_some_and(|text| text.trim_end() != energy_text(summary)) {
+        altered(format!("`{ENERGY_WH}` is not what `{SUMMARY}` gives"));
     }
 }
 
-/// The first number in which a summary differs from one that was made of its report. What the host
+/// The first key in which a summary differs from the one computed from its report. What the host
 /// adds to a summary, and when the phases ran, is not in the report.
-fn difference(summary: &Summary, remade: &Summary) -> Option<&'static str> {
-    let numbers = |of: &Summary| {
-        [of.total, of.preprocess_wh, of.prefill_wh, of.decode_wh]
-            .map(|energy| energy.map(f64::to_bits))
-    };
-    let keys = ["total", "preprocess_wh", "prefill_wh", "decode_wh"];
-    let pairs = numbers(summary).into_iter().zip(numbers(remade));
-    let energies = keys.into_iter().zip(pairs).find(|(_, (one, two))| one != two);
+fn difference(summary: &Summary, recomputed: &Summary) -> Option<&'static str> {
+    let bits = |energy: Option<f64>| energy.map(f64::to_bits);
+    let (one, other) = (summary, recomputed);
     let run = |of: &Summary| Run { phases: vec![], ..of.run.clone() };
-    energies
-        .map(|(key, _)| key)
-        .or_else(|| (summary.measurement != remade.measurement).then_some("measurement"))
-        .or_else(|| (run(summary) != run(remade)).then_some("run"))
+    let differs = [
+        ("total", bits(one.total) != bits(other.total)),
+        ("preprocess_wh", bits(one.preprocess_wh) != bits(other.preprocess_wh)),
+        ("prefill_wh", bits(one.prefill_wh) != bits(other.prefill_wh)),
+        ("decode_wh", bits(one.decode_wh) != bits(other.decode_wh)),
+        ("measurement", one.measurement != other.measurement),
+        ("run", run(one) != run(other)),
+    ];
+    differs.into_iter().find_map(|(key, differs)| differs.then_some(key))
 }
 
-fn task(run: &Run, found: &mut Vec<(Rule, String)>) {
-    let why = match run.backend {
-        Backend::Optimum | Backend::Pytorch => return,
-        Backend::Native => {
+fn task(run: &Run) -> Option<&'static str> {
+    match run.backend {
+        Backend::Optimum | Backend::Pytorch => None,
+        Backend::Native => Some(
             "the `native` backend runs a quantised model on the processor, to try things out; use \
-             `optimum` or `pytorch`"
-        }
-        Backend::Vllm => {
+             `optimum` or `pytorch`",
+        ),
+        Backend::Vllm => Some(
             "the `vllm` backend is a client only: its logs cannot show which GPUs its server used, \
-             nor how it batched; use `optimum` or `pytorch`"
-        }
-    };
-    found.push((Rule::Task, why.to_owned()));
+             nor how it batched; use `optimum` or `pytorch`",
+        ),
+    }
 }
 
-fn energy(run: &RunRecord, figures: &Figures, found: &mut Vec<(Rule, String)>) {
-    let by_host = figures.gpu.as_ref().is_some_and(|gpu| gpu.by_host);
-    let why = match figures.gpu.as_ref().map(|gpu| gpu.figure.status) {
-        Some(Status::Measured) if !by_host => return,
-        Some(Status::Measured) => {
+fn energy(run: &FinishedRun, metrics: &Metrics) -> Option<String> {
+    let Some(gpu) = &metrics.gpu else { return Some(why_no_gpu(run)) };
+    match (gpu.metric.status, gpu.by_host) {
+        (Status::Measured, false) => None,
+        (Status::Measured, true) => Some(
             "only the host's meter saw the GPUs, and the logs of the benchmark do not have it"
-                .to_owned()
-        }
-        Some(_) => "the energy of the GPUs is an estimate".to_owned(),
-        None => why_no_gpu(run),
-    };
-    found.push((Rule::Energy, why));
+                .to_owned(),
+        ),
+        _ => Some("the energy of the GPUs is an estimate".to_owned()),
+    }
 }
 
-fn hardware(run: &RunRecord, class: Option<ModelClass>, found: &mut Vec<(Rule, String)>) {
+fn hardware(run: &FinishedRun, class: Option<ModelClass>, found: &mut Vec<(Rule, String)>) {
     let devices = run.summary.measurement.devices.iter();
     let devices = devices.filter(|device| device.kind == DeviceKind::Gpu);
-    // Several that were measured together are one entry.
+    // GPUs that were measured together are one entry.
     let names: Vec<_> = devices.flat_map(|device| device.name.split(", ")).collect();
     if let Some(name) = names.iter().find(|name| !name.contains(GPU)) {
         let why = match *name {
@@ -193,7 +179,7 @@ fn hardware(run: &RunRecord, class: Option<ModelClass>, found: &mut Vec<(Rule, S
     }
 }
 
-fn prompts(run: &RunRecord, found: &mut Vec<(Rule, String)>) {
+fn prompts(run: &FinishedRun, found: &mut Vec<(Rule, String)>) {
     let Run { prompts, prompts_asked, prompts_failed, .. } = &run.summary.run;
     let mut differs = |why: String| found.push((Rule::Dataset, why));
     if *prompts_failed > 0 {
@@ -214,16 +200,15 @@ fn prompts(run: &RunRecord, found: &mut Vec<(Rule, String)>) {
     }
 }
 
-fn precision(run: &RunRecord, found: &mut Vec<(Rule, String)>) {
-    let dtype = run.details.dtype.as_ref().map(|told| told.value.trim_start_matches("torch."));
-    let why = match dtype.filter(|dtype| *dtype != "auto") {
-        Some(dtype) if DTYPES.contains(&dtype) => return,
+fn precision(run: &FinishedRun) -> Option<String> {
+    let dtype = run.details.dtype.as_ref().map(|dtype| dtype.value.trim_start_matches("torch."));
+    match dtype.filter(|dtype| *dtype != "auto") {
+        Some(dtype) if DTYPES.contains(&dtype) => None,
         Some(dtype) => {
-            format!("the number type is {dtype}; run with `backend.torch_dtype=bfloat16`")
+            Some(format!("the number type is {dtype}; run with `backend.torch_dtype=bfloat16`"))
         }
-        None => "the logs do not tell the number type of the weights".to_owned(),
-    };
-    found.push((Rule::Precision, why));
+        None => Some("the logs do not tell the number type of the weights".to_owned()),
+    }
 }
 
 #[cfg(test)]

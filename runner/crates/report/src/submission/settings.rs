@@ -1,31 +1,29 @@
-//! The settings of the leaderboard's text generation task, and whether a run's files tell them.
+//! The settings of the leaderboard's text generation task, compared with those of a run.
 //!
-//! Facts of AIEnergyScore, commit a5b9a048ecd44aa087cdd5b575a17d705128c424, and of
-//! optimum-benchmark, commit b263af468a9e9a9a3d1449039849727352955646: 10 tokens an answer are in
-//! `energy_star/text_generation.yaml` of the latter and in `pytorch_validation.yaml` of the former,
-//! truncation and batches of one prompt in both, and the scenario takes the likeliest token.
-//! Reasoning is a task of its own in index.md.
+//! AIEnergyScore, commit a5b9a048ecd44aa087cdd5b575a17d705128c424, has them in
+//! `pytorch_validation.yaml`; optimum-benchmark, commit b263af468a9e9a9a3d1449039849727352955646, in
+//! `energy_star/text_generation.yaml`: answers of 10 tokens, truncation, batches of one prompt. Its
+//! scenario takes the likeliest token. Reasoning is a task of its own in index.md.
 
-use backend_reports::CONFIG;
 use contract::{
     Backend,
     argument::{
         ANSWER_TOKENS, BATCH_SIZE, COLUMN, DO_SAMPLE, MAX_NEW_TOKENS, MIN_NEW_TOKENS, NUM_BEAMS,
         PREFIX, REASONING, REPETITION_PENALTY, SPLIT, TRUNCATION,
     },
-    output::{RECORD, REPORT},
     summary::Run,
 };
 use serde_json::{Value, json};
 
-use super::{super::plain::plain, evidence::Evidence, rule::Rule};
+use super::{logs::RunLogs, rule::Rule};
+use crate::sanitize::sanitized;
 
-/// What to do about a setting that is not told.
+/// The hint for a setting that the logs do not name.
 const AGAIN: &str = "run again with `aienergyscore run`, whose logs tell it";
-/// What stands for prompts that go through no template.
+/// Format of prompts without a chat template.
 const PLAIN_TEXT: &str = "plain text";
 
-/// The arguments that the task sets. The defaults of a run are the same.
+/// The arguments that the task fixes, with its values. They are the defaults of a run.
 fn arguments() -> [(Rule, &'static str, Value); 10] {
     [
         (Rule::Dataset, SPLIT, json!("train")),
@@ -41,77 +39,60 @@ fn arguments() -> [(Rule, &'static str, Value); 10] {
     ]
 }
 
-/// What the report of the `native` backend tells of them, by the keys of its `config`.
-fn of_native() -> [(Rule, &'static str, Value); 4] {
-    [
-        (Rule::Length, "min_new_tokens", json!(ANSWER_TOKENS)),
-        (Rule::Length, "max_new_tokens", json!(ANSWER_TOKENS)),
-        (Rule::Sampling, "sampling", json!("greedy")),
-        (Rule::Template, "prompt_format", json!(PLAIN_TEXT)),
-    ]
-}
-
-/// Finds every setting that is not the task's, or is not told.
-pub(super) fn judge(run: &Run, evidence: &Evidence, found: &mut Vec<(Rule, String)>) {
-    if run.backend == Backend::Native {
-        for (rule, key, value) in of_native() {
-            let told = at(evidence, REPORT, &format!("config.{key}"));
-            found.extend(differs(key, &value, &told).map(|why| (rule, why)));
-        }
-    } else {
+/// Finds every setting that differs from the task's, or that the logs do not name.
+pub(super) fn check(run: &Run, logs: &RunLogs, found: &mut Vec<(Rule, String)>) {
+    // The `native` backend violates the task itself, and has none of these settings.
+    if run.backend != Backend::Native {
         for (rule, argument, value) in arguments() {
-            // optimum-benchmark's configuration has the same keys.
-            let told: Vec<_> =
-                [RECORD, CONFIG].iter().flat_map(|file| at(evidence, file, argument)).collect();
-            found.extend(differs(argument, &value, &told).map(|why| (rule, why)));
+            found.extend(differs(argument, &value, &named(logs, argument)).map(|why| (rule, why)));
         }
-        found.extend(text(evidence).map(|why| (Rule::Template, why)));
+        found.extend(text(logs).map(|why| (Rule::Template, why)));
     }
     found.extend(tokens(run).map(|why| (Rule::Length, why)));
     found.extend(cut(run).map(|why| (Rule::Truncation, why)));
 }
 
-/// What `file` has at the place `key`, and the file's name.
-fn at<'a>(evidence: &'a Evidence, file: &str, key: &str) -> Vec<(&'static str, &'a Value)> {
+/// The values of the setting `key`, each with its file. The record of a run and optimum-benchmark's
+/// configuration have the same keys.
+fn named<'a>(logs: &'a RunLogs, key: &str) -> Vec<(&'static str, &'a Value)> {
     let pointer = format!("/{}", key.replace('.', "/"));
-    let files = evidence.told.iter().filter(|(name, _)| *name == file);
-    files
-        .filter_map(|(name, value)| Some((*name, value.pointer(&pointer)?)))
-        .filter(|(_, value)| !value.is_null())
-        .collect()
+    let files = logs.settings.iter();
+    let values = files.filter_map(|(name, file)| Some((*name, file.pointer(&pointer)?)));
+    values.filter(|(_, value)| !value.is_null()).collect()
 }
 
-/// Why one of the values that are told of `name` is not the task's.
-fn differs(name: &str, task: &Value, told: &[(&str, &Value)]) -> Option<String> {
-    if told.is_empty() {
+/// Why one of the `values` of a setting is not the task's.
+fn differs(name: &str, task: &Value, values: &[(&str, &Value)]) -> Option<String> {
+    if values.is_empty() {
         return Some(format!("the logs do not tell `{name}`, and the task's is {task}; {AGAIN}"));
     }
-    let is_the_tasks = |value: &Value| match (value.as_f64(), task.as_f64()) {
+    let is_same = |value: &Value| match (value.as_f64(), task.as_f64()) {
         (Some(one), Some(two)) => one.to_bits() == two.to_bits(),
         _ => value == task,
     };
-    let (file, value) = told.iter().find(|(_, value)| !is_the_tasks(value))?;
-    let value = plain(&value.to_string());
+    let (file, value) = values.iter().find(|(_, value)| !is_same(value))?;
+    let value = sanitized(&value.to_string());
     Some(format!("`{name}` was {value} (`{file}`), and the task's is {task}; leave it out"))
 }
 
-/// Why the texts that the model got are not the dataset's. What stands before them is an argument
-/// that the adapter alone takes.
-fn text(evidence: &Evidence) -> Option<String> {
-    let [(_, scenario)] = at(evidence, RECORD, "scenario")[..] else {
+/// Why the model's input is not the texts of the dataset. Only the record of a run names a prefix.
+fn text(logs: &RunLogs) -> Option<String> {
+    let [(_, record), _] = &logs.settings;
+    let value = |key: &str| record.get(key).filter(|value| !value.is_null());
+    let Some(scenario) = value("scenario") else {
         return Some(format!("the logs do not tell whether `{PREFIX}` was set; {AGAIN}"));
     };
     let key = PREFIX.rsplit('.').next()?;
     if let Some(prefix) = scenario.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
     {
-        let prefix = plain(prefix);
+        let prefix = sanitized(prefix);
         return Some(format!("`{prefix}` stood before every prompt; leave `{PREFIX}` out"));
     }
-    let [(_, format)] = at(evidence, RECORD, "prompt_format")[..] else {
+    let Some(format) = value("prompt_format") else {
         return Some(format!("the logs do not tell how the model got its prompts; {AGAIN}"));
     };
     (format != PLAIN_TEXT).then(|| {
-        let format = plain(format.as_str().unwrap_or_default());
+        let format = sanitized(format.as_str().unwrap_or_default());
         format!(
             "the model got its prompts by way of its {format}, and the task's are {PLAIN_TEXT}; \
              leave `{REASONING}` out"
@@ -119,7 +100,7 @@ fn text(evidence: &Evidence) -> Option<String> {
     })
 }
 
-/// Why the answers are not as long as the task's.
+/// Why the answers do not have the task's length.
 fn tokens(run: &Run) -> Option<String> {
     let Run { prompts, completion_tokens, .. } = run;
     let Some(tokens) = completion_tokens else {
@@ -134,7 +115,7 @@ fn tokens(run: &Run) -> Option<String> {
     })
 }
 
-/// Why the model did not read the whole dataset.
+/// Why the model did not read every prompt to its end.
 fn cut(run: &Run) -> Option<String> {
     match (run.prompts_cut, run.prompt_tokens_cut) {
         (Some(0), _) => None,

@@ -1,29 +1,29 @@
-//! Bars: an energy in its phases, and how far its repeats are apart.
+//! Bar charts: an energy by phase, and the range of its repeats.
 
 use maud::{Markup, html};
 
-use crate::figures::PHASES;
+use crate::metrics::PHASES;
 
-/// Width of a drawing, which is stretched to that of its place.
+/// Width of a drawing in its own units; the page stretches it.
 pub(super) const WIDTH: f64 = 1000.0;
 const HEIGHT: f64 = 24.0;
 
-/// A bar.
+/// A bar of a chart: one group of runs, or the phases of one run.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Bar<'a> {
-    /// Tells it from the others of the page.
+    /// Unique id of its title.
     pub(super) id: &'a str,
-    /// What it shows, for those who do not see it.
+    /// Description for screen readers.
     pub(super) title: &'a str,
-    /// Its parts from the left: the class that colours it, and its length.
+    /// Segments from the left: CSS class and length.
     pub(super) parts: Vec<(&'static str, f64)>,
-    /// Values to mark on it.
+    /// Values to mark on the bar.
     pub(super) marks: Vec<f64>,
-    /// Where the longest bar of the chart ends.
+    /// Value at the right end, of the longest bar in the chart.
     pub(super) scale: f64,
 }
 
-/// Draws a bar.
+/// The bar as an SVG.
 pub(super) fn draw(bar: &Bar<'_>) -> Markup {
     let Bar { id, title, parts, marks, scale } = bar;
     let at = |value: f64| (value / scale.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0) * WIDTH;
@@ -31,7 +31,7 @@ pub(super) fn draw(bar: &Bar<'_>) -> Markup {
     let mut from = 0.0;
     let parts = parts.iter().map(|(class, length)| {
         let begin = from;
-        // A difference of two passes may be below 0: nothing to draw.
+        // The difference of two passes may be negative.
         from += length.max(0.0);
         (class, number(at(begin)), number(at(from) - at(begin)))
     });
@@ -57,13 +57,13 @@ pub(super) fn draw(bar: &Bar<'_>) -> Markup {
     }
 }
 
-/// A coordinate: more decimals than a pixel has parts make a page large.
+/// A coordinate, with few decimals to keep the page small.
 pub(super) fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// The class that colours a phase.
+/// The CSS class of a phase.
 pub(super) fn phase_class(name: &str) -> &'static str {
     PHASES.into_iter().find(|phase| *phase == name).unwrap_or("prompts")
 }
@@ -75,7 +75,7 @@ mod tests {
     use super::{Bar, draw, number, phase_class};
 
     #[test]
-    fn a_bar_is_as_long_as_its_parts() {
+    fn segments_have_the_lengths_of_their_values() {
         let bar = Bar {
             id: "b",
             title: "2 Wh",
@@ -90,15 +90,25 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_is_drawn_outside(
+        fn segments_and_marks_stay_inside_the_drawing(
             parts in vec(-1.0..1e9_f64, 0..4), marks in vec(0.0..1e9_f64, 0..5), scale in 0.0..1e9_f64,
         ) {
+            let count = marks.len();
             let parts = parts.into_iter().map(|part| ("decode", part)).collect();
             let html = draw(&Bar { id: "b", title: "t", parts, marks, scale }).into_string();
             prop_assert!(!html.contains("NaN") && !html.contains("inf"), "{}", html);
-            for (at, _) in html.match_indices("width=\"") {
-                let value: f64 = html[at + 7..].split('"').next().unwrap().parse().unwrap();
-                prop_assert!((0.0..=1000.0).contains(&value));
+            let numbers = |begin: &str, end: char| {
+                let found = html.match_indices(begin).map(|(at, _)| &html[at + begin.len()..]);
+                found.map(|rest| rest.split(end).next().unwrap().parse().unwrap()).collect::<Vec<f64>>()
+            };
+            let (from, widths) = (numbers("\" x=\"", '"'), numbers("\" width=\"", '"'));
+            prop_assert_eq!(numbers("class=\"mark\" d=\"M", ' ').len(), count);
+            for x in [numbers("class=\"mark\" d=\"M", ' '), from.clone(), widths.clone()].concat() {
+                prop_assert!((0.0..=1000.0).contains(&x), "{}", html);
+            }
+            // The rail is a width without an x.
+            for (x, width) in from.iter().zip(&widths[1..]) {
+                prop_assert!(x + width <= 1000.01, "{}", html);
             }
         }
     }

@@ -1,33 +1,34 @@
-//! Several runs side by side: bars of what they drew, and a table of all their numbers.
+//! All runs side by side: a bar chart of their energies and a table.
 
 use contract::summary::{DeviceKind, Run, Status, Summary};
 use maud::{Markup, html};
 
 use super::{
     bars::{Bar, draw},
-    text::{badge, no_badge, phases_legend},
+    elements::{BY_HOST, badge, no_badge, phases_legend},
 };
 use crate::{
-    figures::{Drawn, Figure, Figures},
-    groups::{Energy, Group},
-    number::{count, digits, few_digits},
-    record::{RunRecord, Runs},
+    groups::{Group, GroupEnergy},
+    metrics::{EnergyMetric, Metric},
+    number_format::{count, four_digits, three_digits},
+    report::{Report, ReportedRun},
 };
 
-/// Bars that share a scale: the same devices, metered by the same.
+/// Kinds of devices, and whether the host metered them. Their bars share a chart and its scale.
 type Kind = (DeviceKind, bool);
 
-/// Shows all runs of `all` side by side.
-pub(super) fn section(all: &Runs, figures: &[Figures], groups: &[Group]) -> Markup {
+/// The overview of several runs.
+pub(super) fn section(report: &Report) -> Markup {
+    let groups = &report.groups;
     let kind = |group: &Group| group.energy.map(|energy| (energy.kind, energy.by_host));
     let mut kinds: Vec<Kind> = groups.iter().filter_map(kind).collect();
-    // The score's kind comes first.
+    // The score comes first.
     kinds.sort_by_key(|(kind, by_host)| (*kind != DeviceKind::Gpu, *by_host, *kind as u8));
     kinds.dedup();
     let charts = kinds.into_iter().map(|wanted| {
         let mut alike: Vec<_> = groups.iter().filter(|group| kind(group) == Some(wanted)).collect();
         alike.sort_by(|one, two| mean(one).total_cmp(&mean(two)));
-        chart(all, figures, wanted, &alike)
+        chart(report, wanted, &alike)
     });
     let unknown: Vec<_> = groups.iter().filter(|group| group.energy.is_none()).collect();
     html! {
@@ -39,14 +40,15 @@ pub(super) fn section(all: &Runs, figures: &[Figures], groups: &[Group]) -> Mark
                 ul class="plainlist" {
                     @for group in unknown {
                         @let first = group.runs[0];
-                        @let Summary { run, measurement, .. } = &all.runs[first].summary;
-                        @let why = figures[first].too_short.as_ref().unwrap_or(&measurement.source);
+                        @let ReportedRun { run, metrics } = &report.runs[first];
+                        @let Summary { run, measurement, .. } = &run.summary;
+                        @let why = metrics.too_short.as_ref().unwrap_or(&measurement.source);
                         li { (link(first, &run.model)) " " (why) }
                     }
                 }
             }
         }
-        (table(all, figures))
+        (table(report))
     }
 }
 
@@ -58,11 +60,11 @@ fn link(index: usize, text: &str) -> Markup {
     html! { a href={ "#run-" (index + 1) } { (text) } }
 }
 
-fn chart(all: &Runs, figures: &[Figures], (device, by_host): Kind, groups: &[&Group]) -> Markup {
+fn chart(report: &Report, (device, by_host): Kind, groups: &[&Group]) -> Markup {
     let most =
         groups.iter().filter_map(|group| group.energy).map(|energy| energy.per_thousand.most);
     let scale = most.fold(0.0, f64::max);
-    let has_phases = groups.iter().any(|group| !parts(group, figures).1.is_empty());
+    let has_phases = groups.iter().any(|group| !mean_phases(report, group).is_empty());
     html! {
         figure class="bars" {
             figcaption {
@@ -73,11 +75,11 @@ fn chart(all: &Runs, figures: &[Figures], (device, by_host): Kind, groups: &[&Gr
                         DeviceKind::Ram => "Memory’s energy, where nothing else was measured",
                     }
                 }
-                @if by_host { ", by the host’s meter" }
+                @if by_host { (BY_HOST) }
                 ", least first; Wh per 1,000 prompts"
             }
             ol {
-                @for group in groups { (row(all, figures, group, scale)) }
+                @for group in groups { (row(report, group, scale)) }
             }
             @if has_phases && device == DeviceKind::Gpu { (phases_legend()) }
             @if groups.iter().any(|group| group.runs.len() > 1) {
@@ -90,50 +92,46 @@ fn chart(all: &Runs, figures: &[Figures], (device, by_host): Kind, groups: &[&Gr
     }
 }
 
-/// The mean energies of a group's phases, and those of them that are known of every run.
-fn parts(group: &Group, figures: &[Figures]) -> (f64, Vec<(&'static str, f64)>) {
-    let mean = mean(group);
-    let runs = || group.runs.iter().map(|run| &figures[*run].phases);
-    let Some(first) = runs().next().filter(|phases| !phases.is_empty()) else {
-        return (mean, vec![]);
-    };
-    let names: Vec<_> = first.iter().map(|(name, _)| *name).collect();
-    let is_same = |phases: &Vec<(&str, Figure)>| {
-        phases.iter().map(|(name, _)| *name).eq(names.iter().copied())
-    };
-    if !runs().all(is_same) {
-        return (mean, vec![]);
-    }
-    let several = group.runs.len() as f64;
-    let of = |index: usize| runs().map(|phases| phases[index].1.value).sum::<f64>() / several;
-    (mean, names.iter().enumerate().map(|(index, name)| (*name, of(index))).collect())
+/// The mean energies of a group's phases, if all of its runs have the same ones.
+fn mean_phases(report: &Report, group: &Group) -> Vec<(&'static str, f64)> {
+    let runs: Vec<_> = group.runs.iter().map(|run| &report.runs[*run].metrics.phases).collect();
+    let phases = runs[0].iter().enumerate().map(|(index, (name, _))| {
+        let values = runs.iter().map(|phases| match phases.get(index) {
+            Some((other, metric)) if other == name && phases.len() == runs[0].len() => {
+                Some(metric.value)
+            }
+            _ => None,
+        });
+        Some((*name, values.sum::<Option<f64>>()? / runs.len() as f64))
+    });
+    phases.collect::<Option<_>>().unwrap_or_default()
 }
 
-fn row(all: &Runs, figures: &[Figures], group: &Group, scale: f64) -> Markup {
-    let Some(Energy { kind, by_host: _, status, per_thousand }) = group.energy else {
+fn row(report: &Report, group: &Group, scale: f64) -> Markup {
+    let Some(GroupEnergy { kind, by_host: _, status, per_thousand }) = group.energy else {
         return html! {};
     };
     let first = group.runs[0];
-    let run = &all.runs[first];
+    let run = &report.runs[first].run;
     let Run { model, backend, .. } = &run.summary.run;
     let deviation = per_thousand.percent().map(|percent| format!(" ± {percent:.1} %"));
     let deviation = deviation.unwrap_or_default();
-    let (mean, phases) = parts(group, figures);
+    let mean = per_thousand.mean;
+    let phases = mean_phases(report, group);
     let whole = if status == Status::Estimated { "estimate" } else { "whole" };
-    let marks = group.runs.iter().filter_map(|run| figures[*run].headline());
+    let values = group.runs.iter().filter_map(|run| report.runs[*run].metrics.headline());
     let bar = Bar {
         id: &format!("bar-{}", first + 1),
         title: &format!(
             "{model}: {} {} Wh per 1,000 prompts{deviation}, {}",
             kind.name(),
-            digits(mean),
+            four_digits(mean),
             status.word()
         ),
         parts: if phases.is_empty() { vec![(whole, mean)] } else { phases },
-        marks: if group.runs.len() > 1 {
-            marks.map(|drawn| drawn.figure.value).collect()
-        } else {
-            vec![]
+        marks: match group.runs.len() {
+            1 => vec![],
+            _ => values.map(|energy| energy.metric.value).collect(),
         },
         scale,
     };
@@ -144,18 +142,18 @@ fn row(all: &Runs, figures: &[Figures], group: &Group, scale: f64) -> Markup {
                 small {
                     (backend) " · "
                     @match group.runs.len() {
-                        1 => (all.name(&run.folder)),
+                        1 => (report.name(&run.folder)),
                         several => { (several) " runs" },
                     }
                 }
             }
             (draw(&bar))
-            div class="value" { b { (digits(mean)) } " " small { (deviation) } (badge(status)) }
+            div class="value" { b { (four_digits(mean)) } " " small { (deviation) } (badge(status)) }
         }
     }
 }
 
-fn table(all: &Runs, figures: &[Figures]) -> Markup {
+fn table(report: &Report) -> Markup {
     let head = [
         "Run",
         "Wh per 1,000 prompts",
@@ -174,8 +172,8 @@ fn table(all: &Runs, figures: &[Figures]) -> Markup {
                     }
                 }
                 tbody role="rowgroup" {
-                    @for (index, (run, figures)) in all.runs.iter().zip(figures).enumerate() {
-                        (table_row(index, &all.name(&run.folder), run, figures))
+                    @for (index, reported) in report.runs.iter().enumerate() {
+                        (table_row(index, &report.name(&reported.run.folder), reported))
                     }
                 }
             }
@@ -183,35 +181,35 @@ fn table(all: &Runs, figures: &[Figures]) -> Markup {
     }
 }
 
-fn table_row(index: usize, name: &str, run: &RunRecord, figures: &Figures) -> Markup {
-    let few = |figure: &Option<Figure>, unit: &str| {
-        figure.as_ref().map(|figure| format!("{}{unit}", few_digits(figure.value)))
+fn table_row(index: usize, name: &str, ReportedRun { run, metrics }: &ReportedRun) -> Markup {
+    let few = |metric: &Option<Metric>, unit: &str| {
+        metric.as_ref().map(|metric| format!("{}{unit}", three_digits(metric.value)))
     };
     let Run { model, prompts, prompts_failed, .. } = &run.summary.run;
-    let joule = figures.tokens_per_joule.as_ref();
+    let joule = metrics.tokens_per_joule.as_ref();
     let failed = match prompts_failed {
         0 => String::new(),
         failed => format!(", {failed} failed"),
     };
     let cells = [
-        ("Tokens/s", few(&figures.tokens_per_second, "")),
+        ("Tokens/s", few(&metrics.tokens_per_second, "")),
         (
             "Tokens/J",
-            joule.map(|(kind, figure)| format!("{} {}", few_digits(figure.value), kind.name())),
+            joule.map(|(kind, metric)| format!("{} {}", three_digits(metric.value), kind.name())),
         ),
-        ("First token", few(&figures.first_token, " s")),
+        ("First token", few(&metrics.first_token, " s")),
         ("Prompts", Some(format!("{}{failed}", count(*prompts)))),
     ];
     html! {
         tr role="row" {
             th role="rowheader" { (link(index, name)) " " small { (model) } }
             td role="cell" {
-                @if let Some(Drawn { kind, by_host, too_short: _, figure }) = figures.headline() {
-                    b { (digits(figure.value)) } " "
+                @if let Some(EnergyMetric { kind, by_host, metric, .. }) = metrics.headline() {
+                    b { (four_digits(metric.value)) } " "
                     small { (kind.name()) @if *by_host { " by host" } } " "
-                    (badge(figure.status))
+                    (badge(metric.status))
                 } @else {
-                    (no_badge(figures.no_headline()))
+                    (no_badge(metrics.no_headline()))
                 }
             }
             @for (label, value) in cells {

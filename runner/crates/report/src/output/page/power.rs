@@ -1,19 +1,22 @@
-//! Power over time, as the host metered it: the phases that count, and what the device drew at rest.
+//! Charts of power over time as the host metered it, with the phases and the idle power.
 
 use contract::host_meter::{HostMeter, MeteredDevice, Phase};
 use maud::{Markup, html};
 
-use super::bars::{WIDTH, number, phase_class};
-use crate::number::{digits, few_digits, nice_above, ticks};
+use super::{
+    axis::{round_up, ticks},
+    bars::{WIDTH, number, phase_class},
+};
+use crate::number_format::{four_digits, three_digits};
 
 const HEIGHT: f64 = 240.0;
-/// Steps of a line: more than the meter writes, and than a screen can show.
-const MOST_STEPS: usize = 1000;
-/// Parts of the axes at most.
-const PARTS_OF_TIME: u32 = 5;
-const PARTS_OF_POWER: u32 = 4;
+/// Limit for the steps of a line, above what the meter writes.
+const MAX_STEPS: usize = 1000;
+/// Limits for the steps of the axes.
+const TIME_STEPS: u32 = 5;
+const POWER_STEPS: u32 = 4;
 
-/// Draws the power of every device. `prefix` tells the drawings of one run from others'.
+/// The chart of every device with power over time. `prefix` makes ids unique among runs.
 pub(super) fn charts(prefix: &str, meter: &HostMeter, file: &str) -> Markup {
     html! {
         @for (index, device) in meter.devices.iter().enumerate() {
@@ -27,7 +30,7 @@ pub(super) fn charts(prefix: &str, meter: &HostMeter, file: &str) -> Markup {
 fn chart(id: &str, index: usize, device: &MeteredDevice, meter: &HostMeter, file: &str) -> Markup {
     let line = forward(&device.power);
     let axes = Axes::of(&line, device, meter);
-    let times = ticks(axes.end, PARTS_OF_TIME);
+    let times = ticks(axes.end, TIME_STEPS);
     html! {
         figure class="power" {
             figcaption {
@@ -63,9 +66,9 @@ fn chart(id: &str, index: usize, device: &MeteredDevice, meter: &HostMeter, file
     }
 }
 
-/// A round number, or nearly so.
+/// Up to three significant digits, without trailing zeros.
 fn few(value: f64) -> String {
-    let text = few_digits(value);
+    let text = three_digits(value);
     if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
     } else {
@@ -73,13 +76,13 @@ fn few(value: f64) -> String {
     }
 }
 
-/// What is at the ends of a drawing.
+/// The axes of a chart.
 struct Axes {
-    /// Seconds at its right.
+    /// Seconds at the right end.
     end: f64,
-    /// Watts at its top.
+    /// Watts at the top.
     top: f64,
-    /// Watts between the lines of the grid.
+    /// Watts between grid lines.
     step: f64,
 }
 
@@ -88,13 +91,13 @@ impl Axes {
         let end = line.last().map_or(0.0, |(to, _)| *to).max(meter.seconds);
         let watts = line.iter().map(|(_, watts)| *watts);
         let most = watts.chain(device.idle_watts).fold(0.0, f64::max);
-        let step = nice_above(most / f64::from(PARTS_OF_POWER));
-        // Up to the next line of the grid.
+        let step = round_up(most / f64::from(POWER_STEPS));
+        // Up to the next grid line.
         let top = (most / step).ceil().max(1.0) * step;
         Self { end: end.max(f64::MIN_POSITIVE), top, step }
     }
 
-    /// The watts of the grid's lines, from 0 on.
+    /// The watts at the grid lines, from 0.
     fn lines(&self) -> Vec<f64> {
         let count = (self.top / self.step).round() as u32;
         (0..=count).map(|line| f64::from(line) * self.step).collect()
@@ -125,7 +128,7 @@ fn drawing(
     let grid = axes.lines().into_iter().filter(|watts| *watts > 0.0 && *watts < axes.top);
     let mut path = String::new();
     for (to, watts) in line {
-        // Each is the mean since the one before, so the line has steps.
+        // Each value is the mean since the one before, so the line has steps.
         let command = if path.is_empty() { "M0 " } else { "V" };
         path += &format!("{command}{}H{}", axes.y(*watts), axes.x(*to));
     }
@@ -149,10 +152,10 @@ fn drawing(
     }
 }
 
-/// The drawing in words.
+/// Description of the chart for screen readers.
 fn described(device: &MeteredDevice, meter: &HostMeter, line: &[(f64, f64)]) -> String {
     let most = line.iter().map(|(_, watts)| *watts).fold(0.0, f64::max);
-    let idle = device.idle_watts.map(|idle| format!(", {} W at rest before", digits(idle)));
+    let idle = device.idle_watts.map(|idle| format!(", {} W at rest before", four_digits(idle)));
     let phases = meter
         .phases
         .iter()
@@ -161,7 +164,7 @@ fn described(device: &MeteredDevice, meter: &HostMeter, line: &[(f64, f64)]) -> 
     format!(
         "{} s in all, {} W at most{}. {}",
         few(meter.seconds),
-        digits(most),
+        four_digits(most),
         idle.unwrap_or_default(),
         phases.join(", ")
     )
@@ -177,12 +180,12 @@ fn legend(device: &MeteredDevice, phases: &[Phase]) -> Markup {
                 }
             }
             @match device.idle_watts {
-                Some(idle) => li { i class="idle" {} "at rest " span { (digits(idle)) " W" } },
+                Some(idle) => li { i class="idle" {} "at rest " span { (four_digits(idle)) " W" } },
                 None => li { "at rest: not measured" },
             }
-            li { "whole run " span { (digits(device.energy_wh)) " Wh" } }
+            li { "whole run " span { (four_digits(device.energy_wh)) " Wh" } }
             @if let Some(counted) = device.counted_wh {
-                li { "counted phases " span { (digits(counted)) " Wh" } }
+                li { "counted phases " span { (four_digits(counted)) " Wh" } }
             }
             @for other in &device.others {
                 li class="warn" {
@@ -196,10 +199,10 @@ fn legend(device: &MeteredDevice, phases: &[Phase]) -> Markup {
     }
 }
 
-/// The steps that move forward in time, as all do that the meter wrote.
+/// The steps that move forward in time, as all steps of the meter do.
 fn forward(power: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let mut steps: Vec<(f64, f64)> = vec![];
-    for (to, watts) in power.iter().take(MOST_STEPS) {
+    for (to, watts) in power.iter().take(MAX_STEPS) {
         if *to > steps.last().map_or(0.0, |(last, _)| *last) {
             steps.push((*to, watts.max(0.0)));
         }
@@ -217,7 +220,7 @@ mod tests {
     use crate::testing::measured;
 
     #[test]
-    fn a_drawing_has_a_name_and_says_what_is_in_it() {
+    fn a_chart_has_a_title_and_a_description() {
         let (mut meter, _) = measured("1", 0.42).meter.unwrap();
         meter.devices[0].power = vec![(8.0, 100.0), (16.0, 400.0)];
         let charts = |meter: &HostMeter| charts("run-1", meter, "host_meter.json").into_string();
@@ -228,7 +231,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn time_only_goes_forward(power in vec((-1e3..1e3_f64, -1e3..1e3_f64), 0..50)) {
+        fn only_steps_forward_in_time_are_drawn(power in vec((-1e3..1e3_f64, -1e3..1e3_f64), 0..50)) {
             let found = forward(&power);
             prop_assert!(found.windows(2).all(|pair| pair[0].0 < pair[1].0));
             prop_assert!(found.iter().all(|(to, watts)| *to > 0.0 && *watts >= 0.0));

@@ -1,43 +1,37 @@
-//! One run: its headline, its phases, its power and every number with where it is from.
+//! One run: headline, phases, power, all metrics with their sources, settings, command.
 
 use contract::summary::{DeviceKind, Status};
 use maud::{Markup, html};
 
 use super::{
     bars::{Bar, draw},
+    details::{details, reproduction},
+    elements::{BY_HOST, badge, no_badge, prose},
     power,
-    text::{badge, no_badge, prose},
-    what_ran::{again, what_ran},
 };
 use crate::{
-    figures::{Drawn, Figure, Figures, SERVER_NOT_MEASURED, TOO_SHORT},
-    number::{count, digits, few_digits},
-    record::{Origin, RunRecord},
+    finished_run::{FinishedRun, Origin},
+    metrics::{EnergyMetric, Metric, Metrics, SERVER_NOT_MEASURED, TOO_SHORT},
+    number_format::{count, four_digits, three_digits},
+    report::ReportedRun,
 };
 
-/// Shows the only run of a page.
-pub(super) fn alone(run: &RunRecord, figures: &Figures) -> Markup {
+/// The only run of a page.
+pub(super) fn alone(reported: &ReportedRun) -> Markup {
     html! {
         section class="hero" aria-labelledby="energy" {
             h2 id="energy" class="eyebrow" { "Energy per 1,000 prompts" }
-            (headline(run, figures))
-            (tiles(figures))
-            (phases("run-1", figures))
+            (top("run-1", reported))
         }
-        @for (name, content) in sections("run-1", run, figures) {
+        @for (name, content) in sections("run-1", reported) {
             section { h2 { (name) } (content) }
         }
     }
 }
 
-/// Shows a run among others, folded unless there are few.
-pub(super) fn folded(
-    index: usize,
-    name: &str,
-    run: &RunRecord,
-    figures: &Figures,
-    is_open: bool,
-) -> Markup {
+/// One of several runs, which can be unfolded.
+pub(super) fn folded(index: usize, name: &str, reported: &ReportedRun, is_open: bool) -> Markup {
+    let ReportedRun { run, metrics } = reported;
     let id = format!("run-{}", index + 1);
     html! {
         details class="run" open[is_open] {
@@ -45,20 +39,18 @@ pub(super) fn folded(
                 b { (name) } " "
                 small { (run.summary.run.model) }
                 span class="at" {
-                    @if let Some(drawn) = figures.headline() {
-                        (drawn.kind.name()) " " (digits(drawn.figure.value)) " Wh "
-                        (badge(drawn.figure.status))
+                    @if let Some(energy) = metrics.headline() {
+                        (energy.kind.name()) " " (four_digits(energy.metric.value)) " Wh "
+                        (badge(energy.metric.status))
                     } @else {
-                        (no_badge(figures.no_headline()))
+                        (no_badge(metrics.no_headline()))
                     }
                 }
             }
-            // Inside, so that a link to it unfolds it.
+            // The id is inside, so that a link to it unfolds the run.
             div id=(id) class="inside" {
-                (headline(run, figures))
-                (tiles(figures))
-                (phases(&id, figures))
-                @for (name, content) in sections(&id, run, figures) {
+                (top(&id, reported))
+                @for (name, content) in sections(&id, reported) {
                     section { h3 { (name) } (content) }
                 }
             }
@@ -66,48 +58,56 @@ pub(super) fn folded(
     }
 }
 
-fn headline(run: &RunRecord, figures: &Figures) -> Markup {
+fn top(id: &str, ReportedRun { run, metrics }: &ReportedRun) -> Markup {
+    html! {
+        (headline(run, metrics))
+        (tiles(metrics))
+        (phases(id, metrics))
+    }
+}
+
+fn headline(run: &FinishedRun, metrics: &Metrics) -> Markup {
     html! {
         div class="headline" {
-            @if let Some(gpu) = &figures.gpu {
+            @if let Some(gpu) = &metrics.gpu {
                 p class="big" {
-                    b { (digits(gpu.figure.value)) } " " span { "Wh" } " " (badge(gpu.figure.status))
+                    b { (four_digits(gpu.metric.value)) } " " span { "Wh" } " " (badge(gpu.metric.status))
                 }
                 p class="what" { (who(gpu, run)) }
             } @else {
-                p class="big none" { b { (no_headline(figures)) } }
+                p class="big none" { b { (no_headline(metrics)) } }
                 p class="what" { (run.summary.measurement.source) }
-                @if !figures.others.is_empty() { (instead(figures)) }
+                @if !metrics.others.is_empty() { (instead(metrics)) }
             }
         }
     }
 }
 
-fn no_headline(figures: &Figures) -> &'static str {
-    let is_gpu = figures.others.iter().any(|drawn| drawn.kind == DeviceKind::Gpu);
-    match figures.served {
+fn no_headline(metrics: &Metrics) -> &'static str {
+    let is_gpu = metrics.others.iter().any(|energy| energy.kind == DeviceKind::Gpu);
+    match metrics.served {
         true => SERVER_NOT_MEASURED,
         false if is_gpu => TOO_SHORT,
         false => "GPU not measured",
     }
 }
 
-/// What was measured where the GPU was not.
-fn instead(figures: &Figures) -> Markup {
+/// The other energies of a run without GPU energy.
+fn instead(metrics: &Metrics) -> Markup {
     html! {
         p class="instead" {
-            @if figures.served {
+            @if metrics.served {
                 "What its client’s machine drew, per 1,000 prompts:"
             } @else {
                 "What there is instead, per 1,000 prompts:"
             }
         }
         ul class="others" {
-            @for Drawn { kind, by_host, too_short, figure } in &figures.others {
+            @for EnergyMetric { kind, by_host, too_short, metric, .. } in &metrics.others {
                 li {
-                    b { (digits(figure.value)) } " Wh " (kind.name())
-                    @if *by_host { ", by the host’s meter" } " "
-                    (badge(figure.status))
+                    b { (four_digits(metric.value)) } " Wh " (kind.name())
+                    @if *by_host { (BY_HOST) } " "
+                    (badge(metric.status))
                     @if *too_short { " " (no_badge(TOO_SHORT)) }
                 }
             }
@@ -115,42 +115,42 @@ fn instead(figures: &Figures) -> Markup {
     }
 }
 
-/// What drew the headline's energy, and what told it.
-fn who(gpu: &Drawn, run: &RunRecord) -> String {
-    let is_gpu = |kind: &DeviceKind| *kind == DeviceKind::Gpu;
-    let names: Vec<_> = match (&run.meter, gpu.by_host) {
-        (Some((meter, _)), true) => {
-            let gpus = meter.devices.iter().filter(|device| is_gpu(&device.kind));
+/// The devices of the headline's energy, and what measured it.
+fn who(gpu: &EnergyMetric, run: &FinishedRun) -> String {
+    let is_gpu = |kind| kind == DeviceKind::Gpu;
+    let names: Vec<_> = match &run.meter {
+        Some((meter, _)) if gpu.by_host => {
+            let gpus = meter.devices.iter().filter(|device| is_gpu(device.kind));
             gpus.map(|device| device.name.as_str()).collect()
         }
         _ => {
             let devices = run.summary.measurement.devices.iter();
-            let gpus = devices.filter(|device| is_gpu(&device.kind));
+            let gpus = devices.filter(|device| is_gpu(device.kind));
             gpus.map(|device| device.name.as_str()).collect()
         }
     };
     let by = if gpu.by_host { "the host’s meter: " } else { "" };
-    format!("{} · {by}{}", names.join(", "), gpu.figure.source)
+    format!("{} · {by}{}", names.join(", "), gpu.metric.source)
 }
 
-fn tiles(figures: &Figures) -> Markup {
-    let joule = figures.tokens_per_joule.as_ref();
+fn tiles(metrics: &Metrics) -> Markup {
+    let joule = metrics.tokens_per_joule.as_ref();
     let of = joule.map_or("GPU", |(kind, _)| kind.name());
     let tiles = [
-        ("Tokens per second".to_owned(), figures.tokens_per_second.as_ref(), "tokens/s"),
-        (format!("Tokens per joule, {of}"), joule.map(|(_, figure)| figure), "tokens/J"),
-        ("Time to first token".to_owned(), figures.first_token.as_ref(), "s"),
-        ("Time for the prompts".to_owned(), figures.seconds.as_ref(), "s"),
-        ("Prompts answered".to_owned(), Some(&figures.prompts), ""),
+        ("Tokens per second".to_owned(), metrics.tokens_per_second.as_ref(), "tokens/s"),
+        (format!("Tokens per joule, {of}"), joule.map(|(_, metric)| metric), "tokens/J"),
+        ("Time to first token".to_owned(), metrics.first_token.as_ref(), "s"),
+        ("Time for the prompts".to_owned(), metrics.seconds.as_ref(), "s"),
+        ("Prompts answered".to_owned(), Some(&metrics.prompts), ""),
     ];
     html! {
         dl class="tiles" {
-            @for (name, figure, unit) in tiles {
+            @for (name, metric, unit) in tiles {
                 div {
                     dt { (name) }
                     dd {
-                        @if let Some(figure) = figure {
-                            b { (value_or_count(figure.value, unit, few_digits)) } " " span { (unit) }
+                        @if let Some(metric) = metric {
+                            b { (value_or_count(metric.value, unit, three_digits)) } " " span { (unit) }
                         } @else {
                             span class="none" { (Status::NotMeasured.word()) }
                         }
@@ -161,11 +161,11 @@ fn tiles(figures: &Figures) -> Markup {
     }
 }
 
-fn phases(id: &str, figures: &Figures) -> Markup {
-    let (Some(gpu), false) = (&figures.gpu, figures.phases.is_empty()) else { return html! {} };
-    let values = || figures.phases.iter().map(|(name, figure)| (*name, figure.value));
+fn phases(id: &str, metrics: &Metrics) -> Markup {
+    let (Some(gpu), false) = (&metrics.gpu, metrics.phases.is_empty()) else { return html! {} };
+    let values = || metrics.phases.iter().map(|(name, metric)| (*name, metric.value));
     let list: Vec<_> =
-        values().map(|(name, value)| format!("{name} {} Wh", digits(value))).collect();
+        values().map(|(name, value)| format!("{name} {} Wh", four_digits(value))).collect();
     let bar = Bar {
         id: &format!("{id}-phases"),
         title: &format!("GPU energy per 1,000 prompts by phase: {}", list.join(", ")),
@@ -180,9 +180,9 @@ fn phases(id: &str, figures: &Figures) -> Markup {
             ul class="legend" {
                 @for (name, value) in values() {
                     li {
-                        i class=(name) {} (name) " " span { (digits(value)) " Wh" }
-                        @if gpu.figure.value > 0.0 {
-                            " " small { (format!("{:.0} %", value / gpu.figure.value * 100.0)) }
+                        i class=(name) {} (name) " " span { (four_digits(value)) " Wh" }
+                        @if gpu.metric.value > 0.0 {
+                            " " small { (format!("{:.0} %", value / gpu.metric.value * 100.0)) }
                         }
                     }
                 }
@@ -191,8 +191,8 @@ fn phases(id: &str, figures: &Figures) -> Markup {
     }
 }
 
-/// Everything below the headline: headings with what stands under them.
-fn sections(id: &str, run: &RunRecord, figures: &Figures) -> Vec<(&'static str, Markup)> {
+/// The sections below the headline: heading and content.
+fn sections(id: &str, ReportedRun { run, metrics }: &ReportedRun) -> Vec<(&'static str, Markup)> {
     let meter = run.meter.as_ref();
     let metered = meter.into_iter().flat_map(|(meter, _)| &meter.notes);
     let own = meter.and_then(|(meter, _)| meter.own_percent);
@@ -217,7 +217,7 @@ fn sections(id: &str, run: &RunRecord, figures: &Figures) -> Vec<(&'static str, 
     };
     let repeat = html! {
         @match &run.summary.repeat {
-            Some(repeat) => (again(repeat)),
+            Some(repeat) => (reproduction(repeat)),
             None => p {
                 "Not recorded: the results are not of " code { "aienergyscore run" } "."
             },
@@ -228,15 +228,15 @@ fn sections(id: &str, run: &RunRecord, figures: &Figures) -> Vec<(&'static str, 
         .into_iter()
         .chain([
             ("Power over time", power),
-            ("Every number, and where it is from", numbers(run, figures)),
-            ("What ran", what_ran(run)),
+            ("Every number, and where it is from", numbers(run, metrics)),
+            ("What ran", details(run)),
             ("Run it again", repeat),
         ])
         .collect()
 }
 
-fn numbers(run: &RunRecord, figures: &Figures) -> Markup {
-    let Figures {
+fn numbers(run: &FinishedRun, metrics: &Metrics) -> Markup {
+    let Metrics {
         gpu,
         phases,
         others,
@@ -248,7 +248,7 @@ fn numbers(run: &RunRecord, figures: &Figures) -> Markup {
         seconds,
         prompts,
         tokens,
-    } = figures;
+    } = metrics;
     let from = match run.origin {
         Origin::Summary => "GPU_ENERGY_SUMMARY.json: measurement.source",
         Origin::Report(_) => "benchmark_report.json",
@@ -257,11 +257,11 @@ fn numbers(run: &RunRecord, figures: &Figures) -> Markup {
         Some(_) => "no energy was measured",
         None => "the backend does not count tokens",
     };
-    let line = |name: &str, figure: &Option<Figure>, unit| match figure {
-        Some(figure) => row(name, figure, unit),
+    let line = |name: &str, metric: &Option<Metric>, unit| match metric {
+        Some(metric) => row(name, metric, unit),
         None => absent(name, "the backend does not tell", "–"),
     };
-    // Roles are said outright: on a phone the rows are no table's to a browser's eye.
+    // The roles are explicit, because the phone's style turns the table into blocks.
     html! {
         table class="numbers" role="table" aria-label="Every number" {
             thead role="rowgroup" {
@@ -273,21 +273,21 @@ fn numbers(run: &RunRecord, figures: &Figures) -> Markup {
             }
             tbody role="rowgroup" {
                 @match gpu {
-                    Some(gpu) => (drawn(gpu)),
+                    Some(gpu) => (energy_row(gpu)),
                     None => {
                         (absent("GPU energy per 1,000 prompts", &run.summary.measurement.source, from))
                     }
                 }
-                @for (name, figure) in phases {
-                    (row(&format!("GPU energy per 1,000 prompts, {name}"), figure, "Wh"))
+                @for (name, metric) in phases {
+                    (row(&format!("GPU energy per 1,000 prompts, {name}"), metric, "Wh"))
                 }
-                @for other in others { (drawn(other)) }
+                @for other in others { (energy_row(other)) }
                 (line("Generated tokens per second", tokens_per_second, "tokens/s"))
                 @match tokens_per_joule {
-                    Some((kind, figure)) => {
+                    Some((kind, metric)) => {
                         (row(
                             &format!("Generated tokens per joule of the {}", kind.name()),
-                            figure,
+                            metric,
                             "tokens/J",
                         ))
                     }
@@ -302,16 +302,16 @@ fn numbers(run: &RunRecord, figures: &Figures) -> Markup {
     }
 }
 
-fn drawn(drawn: &Drawn) -> Markup {
-    let Drawn { kind, by_host, too_short, figure } = drawn;
-    let by = if *by_host { ", by the host’s meter" } else { "" };
+fn energy_row(energy: &EnergyMetric) -> Markup {
+    let EnergyMetric { kind, by_host, too_short, metric, .. } = energy;
+    let by = if *by_host { BY_HOST } else { "" };
     let short = if *too_short { ", too short to measure" } else { "" };
-    row(&format!("{} energy per 1,000 prompts{by}{short}", kind.name()), figure, "Wh")
+    row(&format!("{} energy per 1,000 prompts{by}{short}", kind.name()), metric, "Wh")
 }
 
-fn row(name: &str, figure: &Figure, unit: &str) -> Markup {
-    let Figure { value, status, source, trace } = figure;
-    let value = html! { b { (value_or_count(*value, unit, digits)) } " " (unit) };
+fn row(name: &str, metric: &Metric, unit: &str) -> Markup {
+    let Metric { value, status, source, trace } = metric;
+    let value = html! { b { (value_or_count(*value, unit, four_digits)) } " " (unit) };
     cells(name, value, *status, source, &trace.to_string())
 }
 
@@ -330,7 +330,7 @@ fn cells(name: &str, value: Markup, status: Status, source: &str, from: &str) ->
     }
 }
 
-/// `value` as `shown` writes it. Counts have no unit here, and all of their digits.
-fn value_or_count(value: f64, unit: &str, shown: fn(f64) -> String) -> String {
-    if unit.is_empty() { count(value as u64) } else { shown(value) }
+/// `value` as `format` writes it, or with all of its digits if it is a count, without a unit.
+fn value_or_count(value: f64, unit: &str, format: fn(f64) -> String) -> String {
+    if unit.is_empty() { count(value as u64) } else { format(value) }
 }

@@ -1,4 +1,4 @@
-//! The page as a whole. That a browser shows it well is tested in one, in `tests/it/page.rs`.
+//! The page as a whole. `tests/it/page.rs` looks at it in a browser.
 
 use std::collections::BTreeSet;
 
@@ -6,19 +6,16 @@ use contract::summary::Tracked;
 
 use super::html;
 use crate::{
-    figures::Figures,
-    groups::groups,
-    record::{Broken, RunRecord, Runs},
+    finished_run::{Broken, FinishedRun},
+    report::Report,
     testing::{measured, on_cpu},
 };
 
-fn page(runs: Vec<RunRecord>, broken: Vec<Broken>) -> String {
-    let all = Runs { runs, broken };
-    let figures: Vec<_> = all.runs.iter().map(Figures::of).collect();
-    html(&all, &figures, &groups(&all, &figures))
+fn page(runs: Vec<FinishedRun>, broken: Vec<Broken>) -> String {
+    html(&Report::of(runs, broken))
 }
 
-/// What follows the style, an element a line, the long lines of drawings left out.
+/// The body with one element per line, and the long paths of charts shortened.
 fn shown(page: &str) -> String {
     let body = &page[page.find("<body>").unwrap()..];
     let lines = body.replace("><", ">\n<");
@@ -30,21 +27,21 @@ fn shown(page: &str) -> String {
 }
 
 #[test]
-fn one_run_is_a_whole_page() {
+fn a_single_run_fills_the_page() {
     insta::assert_snapshot!("page_of_one_run", shown(&page(vec![measured("1", 0.42)], vec![])));
 }
 
 #[test]
-fn runs_are_compared_and_a_broken_one_is_named() {
+fn several_runs_are_compared_and_broken_folders_listed() {
     let broken = Broken { folder: "results/4".into(), reason: "half a file".into() };
     let runs = vec![measured("1", 0.42), measured("2", 0.44), on_cpu("3")];
     insta::assert_snapshot!("page_of_three_runs", shown(&page(runs, vec![broken])));
 }
 
 #[test]
-fn what_is_too_short_to_measure_is_no_headline() {
-    let short = |run: RunRecord| {
-        let mut run = RunRecord { meter: None, ..run };
+fn a_run_that_is_too_short_has_no_headline() {
+    let short = |run: FinishedRun| {
+        let mut run = FinishedRun { meter: None, ..run };
         run.summary.total = None;
         run.summary.measurement.tracked =
             Some(Tracked { worked_seconds: 0.04, waited_seconds: 1.0 });
@@ -61,7 +58,7 @@ fn what_is_too_short_to_measure_is_no_headline() {
 }
 
 #[test]
-fn prompts_that_were_cut_are_counted() {
+fn cut_prompts_are_counted() {
     let plain = measured("1", 0.42);
     let mut cut = plain.clone();
     cut.summary.run.prompts_cut = Some(3);
@@ -79,14 +76,14 @@ fn prompts_that_were_cut_are_counted() {
 }
 
 #[test]
-fn without_any_run_it_says_so() {
+fn without_a_run_the_page_says_so() {
     let broken = Broken { folder: "results".into(), reason: "it is empty".into() };
     let page = page(vec![], vec![broken]);
     assert!(page.contains("<h1>No run could be read</h1>") && page.contains("it is empty"));
 }
 
 #[test]
-fn nothing_on_it_is_from_elsewhere_and_hostile_names_are_text() {
+fn hostile_names_are_text_and_nothing_is_loaded() {
     let mut run = measured("1", 0.42);
     run.summary.run.model = "<script src=//x.example/y.js></script><img src=x onerror=z>".into();
     run.summary.notes = vec!["</style><iframe src='http://x.example'>".into()];
@@ -112,7 +109,7 @@ fn nothing_on_it_is_from_elsewhere_and_hostile_names_are_text() {
 }
 
 #[test]
-fn ids_are_of_one_element_and_every_reference_has_one() {
+fn ids_are_unique_and_references_have_a_target() {
     let runs: Vec<_> =
         (0..40).map(|run| measured(&run.to_string(), f64::from(run) + 0.5)).collect();
     let page = page(runs, vec![]);

@@ -1,32 +1,30 @@
-//! Runs that may be submitted, and each thing that excludes one.
+//! Runs that may be submitted, and a violation of each rule.
 
-use backend_reports::{CONFIG, energy_text};
+use backend_reports::{CONFIG, Folder, energy_text};
 use contract::{
     Backend,
     output::{COMPLETION, ENERGY_WH, LOG, RECORD, REPORT, SUMMARY},
-    summary::{DeviceKind, Status},
+    summary::Status,
 };
 use serde_json::{Value, json};
 
-use super::{Evidence, Rule, between, judge};
+use super::{Rule, RunLogs, Violation, check, check_together};
 use crate::{
-    figures::Figures,
-    groups::groups,
-    read::tests::read,
-    record::{Broken, RunRecord, Runs},
-    submission::{ModelClass, evidence::LogFile},
+    finished_run::{Broken, FinishedRun},
+    report::{Report, ReportedRun},
+    submission::{ModelClass, logs::LogFile},
     testing::{measured, on_cpu, real},
 };
 
 /// A run that the rules admit.
-fn good() -> RunRecord {
+fn good() -> FinishedRun {
     let mut run = measured("1", 21.6);
     (run.summary.run.prompts, run.summary.run.prompts_asked) = (1000, Some(1000));
     run.summary.run.completion_tokens = Some(10_000);
     run
 }
 
-/// The settings of a run that the rules admit, as its record and optimum-benchmark have them.
+/// The settings of an admitted run, as its record and optimum-benchmark's configuration have them.
 fn scenario() -> Value {
     json!({
         "dataset_name": "EnergyStarAI/text_generation",
@@ -45,32 +43,31 @@ fn scenario() -> Value {
     })
 }
 
-/// All that its run left, as it must be.
-fn evidence(run: &RunRecord) -> Evidence {
+/// The logs of an admitted run.
+fn logs(run: &FinishedRun) -> RunLogs {
     let file = |name: &str, text: String| LogFile { name: name.into(), bytes: text.into() };
     let names = [COMPLETION, LOG, REPORT, SUMMARY];
     let mut files: Vec<_> = names.map(|name| file(name, String::new())).into();
     files.push(file(ENERGY_WH, energy_text(&run.summary) + "\n"));
     let record = json!({"prompt_format": "plain text", "scenario": scenario()});
-    let told = [(RECORD, record), (CONFIG, json!({"scenario": scenario()})), (REPORT, json!({}))];
-    Evidence { files, remade: Ok(run.summary.clone()), told }
+    let settings = [(RECORD, record), (CONFIG, json!({"scenario": scenario()}))];
+    RunLogs { files, recomputed: Ok(run.summary.clone()), settings }
 }
 
-fn refused(run: &RunRecord, evidence: &Evidence, class: Option<ModelClass>) -> Vec<Rule> {
-    let found = judge(run, &Figures::of(run), evidence, class);
-    found.into_iter().map(|refusal| refusal.rule).collect()
+fn checked(run: &FinishedRun, logs: &RunLogs, class: Option<ModelClass>) -> Vec<(Rule, String)> {
+    let violations = check(&ReportedRun::from(run.clone()), logs, class);
+    violations.into_iter().map(|Violation { rule, why, .. }| (rule, why)).collect()
+}
+
+fn violated(run: &FinishedRun, logs: &RunLogs, class: Option<ModelClass>) -> Vec<Rule> {
+    checked(run, logs, class).into_iter().map(|(rule, _)| rule).collect()
 }
 
 #[test]
-fn a_run_by_the_rules_is_admitted() {
-    let run = good();
-    assert_eq!(judge(&run, &Figures::of(&run), &evidence(&run), None), []);
-}
-
-#[test]
-fn each_rule_excludes_what_it_says() {
-    type Edit = fn(&mut RunRecord);
-    let cases: [(Edit, &[Rule]); 20] = [
+fn each_rule_has_its_violations() {
+    type Edit = fn(&mut FinishedRun);
+    let cases: [(Edit, &[Rule]); 21] = [
+        (|_| {}, &[]),
         (|run| run.completion = None, &[Rule::Logs]),
         (|run| run.summary.run.backend = Backend::Vllm, &[Rule::Task]),
         (|run| run.summary.measurement.devices[0].status = Status::Estimated, &[Rule::Energy]),
@@ -101,19 +98,19 @@ fn each_rule_excludes_what_it_says() {
         (|run| run.summary.run.prompts_cut = None, &[Rule::Truncation]),
         (
             |run| run.summary.total = None,
-            // What the host's meter saw is not in the benchmark's logs.
+            // The benchmark's logs do not have the host's energies.
             &[Rule::Energy],
         ),
     ];
     for (index, (edit, rules)) in cases.into_iter().enumerate() {
         let mut run = good();
         edit(&mut run);
-        assert_eq!(refused(&run, &evidence(&run), None), rules, "case {index}");
+        assert_eq!(violated(&run, &logs(&run), None), rules, "case {index}");
     }
     let mut few = good();
     (few.summary.run.prompts, few.summary.run.prompts_asked) = (20, Some(20));
     few.summary.run.completion_tokens = Some(200);
-    assert_eq!(refused(&few, &evidence(&few), None), [Rule::Dataset]);
+    assert_eq!(violated(&few, &logs(&few), None), [Rule::Dataset]);
     let mut several = good();
     several.details.gpus.as_mut().unwrap().value = 8;
     for (class, rules) in [
@@ -121,27 +118,18 @@ fn each_rule_excludes_what_it_says() {
         (ModelClass::B, &[Rule::OneGpu]),
         (ModelClass::C, &[]),
     ] {
-        assert_eq!(refused(&several, &evidence(&several), Some(class)), rules);
+        assert_eq!(violated(&several, &logs(&several), Some(class)), rules);
     }
 }
 
 #[test]
-fn a_run_on_a_processor_is_refused_for_every_reason_at_once() {
-    let mut run = on_cpu("2");
-    run.summary.run.completion_tokens = Some(60);
-    let mut evidence = evidence(&run);
-    let config = json!({
-        "min_new_tokens": 3, "max_new_tokens": 10, "sampling": "sampled: temperature 1",
-        "prompt_format": "chat template",
-    });
-    evidence.told =
-        [(RECORD, Value::Null), (CONFIG, Value::Null), (REPORT, json!({"config": config}))];
-    let found = [Rule::Task, Rule::Energy, Rule::Dataset, Rule::Dataset, Rule::Precision];
-    let settings = [Rule::Length, Rule::Sampling, Rule::Template, Rule::Length];
-    assert_eq!(refused(&run, &evidence, None), [&found[..], &settings].concat());
+fn a_run_violates_several_rules_at_once() {
+    let run = on_cpu("2");
+    let rules = [Rule::Task, Rule::Energy, Rule::Dataset, Rule::Dataset, Rule::Precision];
+    assert_eq!(violated(&run, &logs(&run), None), rules);
 }
 
-/// Every setting of the task, another value of it, and the rule that this is against.
+/// Every setting of the task, another value, and the rule that it violates.
 const OTHERS: [(&str, &str, Rule); 10] = [
     ("dataset_split", "\"test\"", Rule::Dataset),
     ("text_column_name", "\"prompt\"", Rule::Dataset),
@@ -156,18 +144,17 @@ const OTHERS: [(&str, &str, Rule); 10] = [
 ];
 
 #[test]
-fn a_setting_is_the_tasks_wherever_it_is_told_and_told_somewhere() {
+fn a_setting_is_named_somewhere_and_is_the_tasks_wherever_it_is_named() {
     let run = good();
     for (key, other, rule) in OTHERS {
         let pointer = format!("/scenario/{}", key.replace('.', "/"));
         let with = |values: [Option<&str>; 2]| {
-            let mut evidence = evidence(&run);
-            for ((_, file), value) in evidence.told.iter_mut().zip(values) {
+            let mut logs = logs(&run);
+            for ((_, file), value) in logs.settings.iter_mut().zip(values) {
                 let value = value.map(|value| serde_json::from_str(value).unwrap());
                 *file.pointer_mut(&pointer).unwrap() = value.unwrap_or_default();
             }
-            let found = judge(&run, &Figures::of(&run), &evidence, None);
-            found.into_iter().map(|refusal| (refusal.rule, refusal.why)).collect::<Vec<_>>()
+            checked(&run, &logs, None)
         };
         let original = scenario().pointer(&pointer[9..]).unwrap().to_string();
         let task = Some(original.as_str());
@@ -189,16 +176,13 @@ fn a_setting_is_the_tasks_wherever_it_is_told_and_told_somewhere() {
 }
 
 #[test]
-fn the_model_gets_the_datasets_own_texts() {
+fn prompts_are_the_plain_texts_of_the_dataset() {
     let run = good();
     let why = |edit: fn(&mut Value)| {
-        let mut evidence = evidence(&run);
-        edit(&mut evidence.told[0].1);
-        let found = judge(&run, &Figures::of(&run), &evidence, None);
-        found
-            .into_iter()
-            .map(|refusal| format!("{}: {}", refusal.rule, refusal.why))
-            .collect::<Vec<_>>()
+        let mut logs = logs(&run);
+        edit(&mut logs.settings[0].1);
+        let found = checked(&run, &logs, None);
+        found.into_iter().map(|(rule, why)| format!("{rule:?}: {why}")).collect::<Vec<_>>()
     };
     insta::assert_debug_snapshot!(
         [
@@ -211,16 +195,16 @@ fn the_model_gets_the_datasets_own_texts() {
         @r#"
     [
         [
-            "template: `/think` stood before every prompt; leave `scenario.prompt_prefix` out",
+            "Template: `/think` stood before every prompt; leave `scenario.prompt_prefix` out",
         ],
         [
-            "template: the model got its prompts by way of its chat template, reasoning_effort=low, and the task's are plain text; leave `scenario.reasoning` out",
+            "Template: the model got its prompts by way of its chat template, reasoning_effort=low, and the task's are plain text; leave `scenario.reasoning` out",
         ],
         [
-            "template: the logs do not tell how the model got its prompts; run again with `aienergyscore run`, whose logs tell it",
+            "Template: the logs do not tell how the model got its prompts; run again with `aienergyscore run`, whose logs tell it",
         ],
         [
-            "template: the logs do not tell whether `scenario.prompt_prefix` was set; run again with `aienergyscore run`, whose logs tell it",
+            "Template: the logs do not tell whether `scenario.prompt_prefix` was set; run again with `aienergyscore run`, whose logs tell it",
         ],
         [],
     ]
@@ -229,59 +213,57 @@ fn the_model_gets_the_datasets_own_texts() {
 }
 
 #[test]
-fn logs_of_a_stack_alone_leave_settings_out() {
+fn logs_of_a_stack_alone_do_not_name_every_setting() {
     let settings = [Rule::Length, Rule::Sampling, Rule::Template, Rule::Truncation];
-    for (name, untold) in [
-        // Its configuration has the length, and the answers have it.
+    for (name, unnamed) in [
+        // Its configuration names the length, which the answers have.
         ("optimum_cpu", &settings[1..]),
         ("ai_energy_benchmarks_cpu", &settings[..]),
     ] {
         let folder = real(name);
-        let run = read(folder.path()).unwrap();
-        let rules = refused(&run, &Evidence::read(&run.open().unwrap()).unwrap(), None);
+        let (run, logs) = RunLogs::read(&Folder::open(folder.path()).unwrap()).unwrap();
+        let rules = violated(&run, &logs.unwrap(), None);
         let found: Vec<_> = settings.into_iter().filter(|rule| rules.contains(rule)).collect();
-        assert_eq!(found, untold, "{name}");
+        assert_eq!(found, unnamed, "{name}");
     }
 }
 
 #[test]
-fn outputs_that_were_edited_are_found_out() {
+fn edited_logs_are_found() {
     let run = good();
     let mut less = run.clone();
     less.summary.total = Some(20.0);
-    assert_eq!(refused(&less, &evidence(&run), None), [Rule::Unaltered, Rule::Unaltered]);
+    assert_eq!(violated(&less, &logs(&run), None), [Rule::Unaltered, Rule::Unaltered]);
     let mut named = run.clone();
     named.summary.measurement.devices[0].name = "NVIDIA H100 SXM".into();
-    assert_eq!(refused(&named, &evidence(&run), None), [Rule::Unaltered]);
+    assert_eq!(violated(&named, &logs(&run), None), [Rule::Unaltered]);
     let mut faster = run.clone();
     faster.summary.run.seconds = Some(1.0);
-    assert_eq!(refused(&faster, &evidence(&run), None), [Rule::Unaltered]);
-    // What the host adds is no edit.
+    assert_eq!(violated(&faster, &logs(&run), None), [Rule::Unaltered]);
+    // The host adds notes and the command.
     let mut completed = run.clone();
     completed.summary.notes.push("of the host".into());
     completed.summary.repeat = None;
-    assert_eq!(refused(&completed, &evidence(&run), None), []);
+    assert_eq!(violated(&completed, &logs(&run), None), []);
 
-    let mut gone = evidence(&run);
-    gone.remade = Err("it is empty".into());
-    assert_eq!(refused(&run, &gone, None), [Rule::Unaltered]);
-    let mut text = evidence(&run);
+    let mut gone = logs(&run);
+    gone.recomputed = Err("it is empty".into());
+    assert_eq!(violated(&run, &gone, None), [Rule::Unaltered]);
+    let mut text = logs(&run);
     text.files.last_mut().unwrap().bytes = b"1.5\n".into();
-    assert_eq!(refused(&run, &text, None), [Rule::Unaltered]);
-    let mut incomplete = evidence(&run);
+    assert_eq!(violated(&run, &text, None), [Rule::Unaltered]);
+    let mut incomplete = logs(&run);
     incomplete.files.retain(|file| file.name != LOG);
-    assert_eq!(refused(&run, &incomplete, None), [Rule::Logs]);
+    assert_eq!(violated(&run, &incomplete, None), [Rule::Logs]);
 }
 
 #[test]
-fn runs_of_one_archive_are_whole_and_of_the_same() {
+fn runs_of_one_archive_are_readable_and_of_one_model() {
     let mut other = good();
     other.summary.run.model = "org/other".into();
     let broken = Broken { folder: "results/3".into(), reason: "it is empty".into() };
-    let all = Runs { runs: vec![good(), good(), other], broken: vec![broken] };
-    let figures: Vec<_> = all.runs.iter().map(Figures::of).collect();
-    let found = between(&all, &groups(&all, &figures));
-    let rules: Vec<_> = found.iter().map(|refusal| refusal.rule).collect();
+    let report = Report::of(vec![good(), good(), other], vec![broken]);
+    let found = check_together(&report);
+    let rules: Vec<_> = found.iter().map(|violation| violation.rule).collect();
     assert_eq!(rules, [Rule::Logs, Rule::OneModel]);
-    assert_eq!(figures[0].gpu.as_ref().unwrap().kind, DeviceKind::Gpu);
 }

@@ -1,25 +1,27 @@
-//! What ran in a run, and how to run it again.
+//! The settings of a run, and how to reproduce it.
 
+use backend_reports::{Details, Sourced};
 use contract::summary::{Repeat, Run};
 use host::shell::quote_text;
 use maud::{Markup, html};
 
 use crate::{
-    number::count,
-    record::{Details, Origin, RunRecord, Sourced},
+    finished_run::{FinishedRun, Origin},
+    number_format::count,
 };
 
-/// What is no measure: its name, its value, and where it is from.
+/// A setting: its name, its value, and the file and key that it is from.
 type Fact = (&'static str, String, String);
 
-pub(super) fn what_ran(run: &RunRecord) -> Markup {
+/// The settings of a run, with their sources.
+pub(super) fn details(run: &FinishedRun) -> Markup {
     let Run { backend, model, prompts_asked, prompts, .. } = &run.summary.run;
     let Run { prompts_failed, prompt_tokens, prompts_cut, prompt_tokens_cut, .. } =
         &run.summary.run;
     let Details { dataset, dtype, batch_size, gpus, seed } = &run.details;
     let in_summary = |key: &str| match run.origin {
         Origin::Summary => format!("GPU_ENERGY_SUMMARY.json: {key}"),
-        // The numbers name the files.
+        // The metrics name the exact files.
         Origin::Report(_) => "benchmark_report.json and what is beside it".to_owned(),
     };
     let counted = |name, number: Option<u64>, key| {
@@ -65,7 +67,8 @@ fn facts(facts: impl IntoIterator<Item = Fact>) -> Markup {
     }
 }
 
-pub(super) fn again(repeat: &Repeat) -> Markup {
+/// The commands that ran, to run them again.
+pub(super) fn reproduction(repeat: &Repeat) -> Markup {
     let Repeat { version, begun, command, container, engine, image, image_id, image_digest } =
         repeat;
     let known =
@@ -87,7 +90,7 @@ pub(super) fn again(repeat: &Repeat) -> Markup {
     }
 }
 
-/// A command as a shell takes it, an option a line.
+/// A command for a shell, one option per line.
 fn shell(words: &[String]) -> Markup {
     let mut text = String::new();
     for (index, word) in words.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! One run in a few lines, as the terminal shows it when the run ends.
+//! The summary of one run as text, printed when the run ends.
 
 use contract::{
     Backend,
@@ -12,9 +12,9 @@ use host::{
 };
 use untrusted::escape;
 
-use crate::figures::SERVER_NOT_MEASURED;
+use crate::metrics::SERVER_NOT_MEASURED;
 
-/// The summary of one run as a few lines of text.
+/// The summary of one run as lines of text.
 pub fn describe(summary: &Summary, results: &HostPath) -> String {
     let Summary { run, measurement, cache, notes, host, .. } = summary;
     let mut rows = vec![
@@ -22,7 +22,7 @@ pub fn describe(summary: &Summary, results: &HostPath) -> String {
         ("Energy", energy(measurement)),
     ];
     if run.backend == Backend::Vllm {
-        // Its own measurement is of the client.
+        // The benchmark measures the client only.
         rows[1] = ("Client", energy(measurement));
         let of_server = host
             .as_ref()
@@ -57,8 +57,8 @@ pub fn describe(summary: &Summary, results: &HostPath) -> String {
     rows.iter().map(|(name, text)| format!("{name:<10}{}\n", escape(text))).collect()
 }
 
-/// The energy of a run in one line: what was measured and by what, or why nothing was.
-pub fn energy(measurement: &Measurement) -> String {
+/// The energies of a run and their source in one line, or why there are none.
+fn energy(measurement: &Measurement) -> String {
     let Measurement { status, source, devices, tracked: _ } = measurement;
     let part = |kind: DeviceKind| {
         let mut devices = devices.iter().filter(|device| device.kind == kind).peekable();
@@ -74,8 +74,8 @@ pub fn energy(measurement: &Measurement) -> String {
     }
 }
 
-/// The energy that stands for a run in one line: as [`energy`], or as the host metered it where the
-/// benchmark itself measured nothing that is the model's.
+/// The headline energy of a run in one line: the host's, where the benchmark measured none of the
+/// model's.
 pub fn best_energy(summary: &Summary) -> String {
     let Summary { measurement, host, .. } = summary;
     let own = match measurement.too_short() {
@@ -102,8 +102,8 @@ fn reuse(CacheDelta { blobs_added, bytes_added, repos }: &CacheDelta) -> String 
     }
 }
 
-/// The host's energies in one line: over the counted phases where these are known, else over all of
-/// the run.
+/// The host's energies in one line: over the counted phases, or over the whole run if the phases are
+/// unknown.
 fn host_energy(meter: &HostMeter) -> String {
     let HostMeter { devices, notes, .. } = meter;
     if devices.is_empty() {
@@ -137,68 +137,40 @@ fn host_energy(meter: &HostMeter) -> String {
 mod tests {
     use contract::{
         Backend,
-        host_meter::{HostMeter, MeteredDevice, Phase},
-        summary::{CacheDelta, Device, DeviceKind, Measurement, Run, Status, Summary, Tracked},
+        summary::{CacheDelta, Device, DeviceKind, Measurement, Status, Summary, Tracked},
     };
-
-    use super::{best_energy, describe, energy, host_energy};
     use host::paths::host_path::HostPath;
 
-    use crate::{
-        record::RunRecord,
-        testing::{measured, on_cpu},
-    };
+    use super::{best_energy, describe, energy, host_energy};
+    use crate::testing::{measured, on_cpu};
+
+    fn described(summary: &Summary) -> String {
+        describe(summary, &HostPath::new("", "/r".as_ref(), "/".as_ref()).unwrap())
+    }
 
     #[test]
-    fn a_summary_reads_well() {
-        let summary = Summary {
-            units: "Wh".into(),
-            total: None,
-            format: "native".into(),
-            preprocess_wh: None,
-            prefill_wh: None,
-            decode_wh: None,
-            measurement: Measurement {
-                status: Status::NotMeasured,
-                source: "no GPU was used".into(),
-                devices: vec![],
-                tracked: None,
-            },
-            run: Run {
-                backend: Backend::Native,
-                model: "smoke/tiny".into(),
-                prompts_asked: Some(5),
-                prompts: 4,
-                prompts_failed: 1,
-                prompt_tokens: Some(20),
-                prompts_cut: Some(2),
-                prompt_tokens_cut: Some(900),
-                completion_tokens: Some(40),
-                seconds: Some(1.6),
-                tokens_per_second: Some(25.0),
-                time_to_first_token_seconds: Some(0.0421),
-                phases: vec![],
-            },
-            notes: vec!["a prompt failed".into()],
-            cache: Some(CacheDelta::default()),
-            host: None,
-            repeat: None,
-        };
-        let results = HostPath::new("", "/r".as_ref(), "/".as_ref()).unwrap();
-        insta::assert_snapshot!(describe(&summary, &results), @r"
-        Model     smoke/tiny (backend native)
-        Energy    not measured: no GPU was used
-        Prompts   4 of 5 asked for, 1 FAILED, 2 CUT, in 1.60 s, 40 tokens, 25.0 tokens/s, first token after 0.042 s
-        Note      a prompt failed
+    fn a_summary_has_a_line_for_each_subject() {
+        let mut summary = on_cpu("1").summary;
+        summary.run.prompts_asked = Some(22);
+        summary.run.prompts_failed = 1;
+        summary.run.prompts_cut = Some(2);
+        summary.cache = Some(CacheDelta::default());
+        insta::assert_snapshot!(described(&summary), @r"
+        Model     HuggingFaceTB/SmolLM2-360M-Instruct-GGUF (backend native)
+        Energy    CPU 0.03600 Wh estimated (no GPU was measured; CPU: estimated from CPU seconds)
+        Prompts   20 of 22 asked for, 1 FAILED, 2 CUT, in 8.00 s, 200 tokens, 25.0 tokens/s, first token after 0.042 s
+        Note      the weights are quantised
         Hub cache weights reused: 0 B downloaded
         Results   /r
                   GPU_ENERGY_SUMMARY.json, GPU_ENERGY_WH.txt, benchmark_report.json
         ");
-        let run = Run { backend: Backend::Vllm, ..summary.run };
-        let served = describe(&Summary { run, ..summary }, &results);
+        summary.run.backend = Backend::Vllm;
+        summary.measurement.status = Status::NotMeasured;
+        summary.measurement.devices.clear();
+        let served = described(&summary);
         insta::assert_snapshot!(served.lines().take(3).collect::<Vec<_>>().join("\n"), @r"
-        Model     smoke/tiny (backend vllm)
-        Client    not measured: no GPU was used
+        Model     HuggingFaceTB/SmolLM2-360M-Instruct-GGUF (backend vllm)
+        Client    not measured: no GPU was measured; CPU: estimated from CPU seconds
         Energy    the server's energy was not measured
         ");
     }
@@ -226,22 +198,21 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_for_a_run_is_the_models_or_says_that_it_is_not() {
+    fn the_best_energy_is_the_hosts_where_the_benchmarks_is_none_or_an_estimate() {
         let mut run = on_cpu("1");
-        let shown = |run: &RunRecord| best_energy(&run.summary);
-        let own = shown(&run);
+        let own = best_energy(&run.summary);
         run.summary.measurement.tracked =
             Some(Tracked { worked_seconds: 0.04, waited_seconds: 1.0 });
-        let short = shown(&run);
+        let short = best_energy(&run.summary);
         let (mut meter, _) = measured("2", 0.42).meter.unwrap();
         meter.devices[0].kind = DeviceKind::Cpu;
         run.summary.host = Some(meter);
         run.summary.measurement.tracked = None;
-        let counted = shown(&run);
+        let counted = best_energy(&run.summary);
         run.summary.host.as_mut().unwrap().devices[0].status = Status::Estimated;
-        assert_eq!(shown(&run), own, "one estimate is as good as the other");
+        assert_eq!(best_energy(&run.summary), own, "an estimate of the host is no better");
         run.summary.measurement.status = Status::NotMeasured;
-        let estimated = shown(&run);
+        let estimated = best_energy(&run.summary);
         insta::assert_snapshot!([own, short, counted, estimated].join("\n"), @r"
         CPU 0.03600 Wh estimated (no GPU was measured; CPU: estimated from CPU seconds)
         too short to measure: 1.00 s of the tracker's own waiting count beside 0.04 s of work; it counted CPU 0.03600 Wh estimated (no GPU was measured; CPU: estimated from CPU seconds)
@@ -250,43 +221,23 @@ mod tests {
         ");
     }
 
-    fn metered(name: &str, kind: DeviceKind, source: &str) -> MeteredDevice {
-        MeteredDevice {
-            name: name.into(),
-            id: None,
-            kind,
-            energy_wh: 3.0,
-            counted_wh: Some(1.5),
-            idle_watts: Some(36.0),
-            status: Status::Measured,
-            source: source.into(),
-            power: vec![],
-            others: vec![],
-        }
-    }
-
     #[test]
-    fn the_hosts_line_says_what_it_is_over_and_where_it_comes_from() {
-        let gpus = ["A", "B"].map(|name| metered(name, DeviceKind::Gpu, "NVML energy counter"));
-        let mut processors = metered("processors", DeviceKind::Cpu, "2.00 CPU seconds x 9 W");
-        processors.status = Status::Estimated;
-        processors.idle_watts = None;
-        let mut meter = HostMeter {
-            begun: 0.0,
-            seconds: 100.0,
-            phases: vec![Phase { name: "prompts".into(), from: 10.0, to: 60.0 }],
-            idle_seconds: Some(5.0),
-            devices: gpus.into_iter().chain([processors]).collect(),
-            own_percent: None,
-            notes: vec!["no NVML".into(), "no RAPL".into()],
-        };
+    fn the_hosts_line_names_what_it_covers_and_its_sources() {
+        let (mut meter, _) = measured("1", 1.5).meter.unwrap();
+        let mut cpu = meter.devices[0].clone();
+        cpu.kind = DeviceKind::Cpu;
+        cpu.status = Status::Estimated;
+        cpu.source = "2.00 CPU seconds x 9 W".into();
+        cpu.idle_watts = None;
+        meter.devices.extend([meter.devices[0].clone(), cpu]);
+        meter.notes = vec!["no NVML".into(), "no RAPL".into()];
         let counted = host_energy(&meter);
         meter.devices[1].counted_wh = None;
         let whole = host_energy(&meter);
         meter.devices.clear();
         insta::assert_snapshot!([counted, whole, host_energy(&meter)].join("\n"), @r"
-        GPU 3.000 Wh measured (2.000 Wh above idle), CPU 1.500 Wh estimated over the counted phases; NVML energy counter; 2.00 CPU seconds x 9 W (host_meter.json)
-        GPU 6.000 Wh measured, CPU 3.000 Wh estimated over the whole run; NVML energy counter; 2.00 CPU seconds x 9 W (host_meter.json)
+        GPU 3.030 Wh measured (2.692 Wh above idle), CPU 1.515 Wh estimated over the counted phases; NVML total energy counter; 2.00 CPU seconds x 9 W (host_meter.json)
+        GPU 4.800 Wh measured, CPU 2.400 Wh estimated over the whole run; NVML total energy counter; 2.00 CPU seconds x 9 W (host_meter.json)
         not metered: no NVML; no RAPL
         ");
     }

@@ -1,4 +1,4 @@
-//! Numbers, and that each is what its trace says of the files that it names.
+//! Metrics, each computed again from the files and keys that its trace names.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -9,15 +9,15 @@ use contract::{
 };
 use serde_json::Value;
 
-use super::{Drawn, Figure, Figures, PHASES};
+use super::{EnergyMetric, Metric, Metrics, PHASES};
 use crate::{
+    finished_run::FinishedRun,
     read::tests::read,
-    record::RunRecord,
     testing::{measured, on_cpu, real, written},
 };
 
-fn all(figures: &Figures) -> Vec<(String, &Figure)> {
-    let Figures {
+fn all(metrics: &Metrics) -> Vec<(String, &Metric)> {
+    let Metrics {
         gpu,
         phases,
         others,
@@ -29,11 +29,11 @@ fn all(figures: &Figures) -> Vec<(String, &Figure)> {
         seconds,
         prompts,
         tokens,
-    } = figures;
-    let drawn = |drawn: &'_ Drawn| format!("{:?} by host: {}", drawn.kind, drawn.by_host);
-    let mut all: Vec<_> = gpu.iter().chain(others).map(|one| (drawn(one), &one.figure)).collect();
-    all.extend(phases.iter().map(|(name, figure)| ((*name).to_owned(), figure)));
-    let joule = tokens_per_joule.as_ref().map(|(_, figure)| figure);
+    } = metrics;
+    let name = |energy: &EnergyMetric| format!("{:?} by host: {}", energy.kind, energy.by_host);
+    let mut all: Vec<_> = gpu.iter().chain(others).map(|one| (name(one), &one.metric)).collect();
+    all.extend(phases.iter().map(|(name, metric)| ((*name).to_owned(), metric)));
+    let joule = tokens_per_joule.as_ref().map(|(_, metric)| metric);
     let named = [
         ("tokens/s", tokens_per_second.as_ref()),
         ("tokens/J", joule),
@@ -42,11 +42,11 @@ fn all(figures: &Figures) -> Vec<(String, &Figure)> {
         ("prompts", Some(prompts)),
         ("tokens", tokens.as_ref()),
     ];
-    all.extend(named.into_iter().filter_map(|(name, figure)| Some((name.to_owned(), figure?))));
+    all.extend(named.into_iter().filter_map(|(name, metric)| Some((name.to_owned(), metric?))));
     all
 }
 
-/// What a formula gives, given what the keys are.
+/// The value of a formula, given those of its keys.
 fn evaluate(trace: &Trace, value: &impl Fn(&str, &str) -> Option<f64>) -> Option<f64> {
     let of = |trace: &Trace| evaluate(trace, value);
     Some(match trace {
@@ -58,8 +58,8 @@ fn evaluate(trace: &Trace, value: &impl Fn(&str, &str) -> Option<f64>) -> Option
     })
 }
 
-/// Reads every number of `run` again, from the files in `folder` that its trace names.
-fn trace_all(folder: &Path, run: &RunRecord) -> usize {
+/// Computes every metric of `run` again from the files in `folder`, and returns their number.
+fn trace_all(folder: &Path, run: &FinishedRun) -> usize {
     let mut files: BTreeMap<String, Value> = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -72,18 +72,18 @@ fn trace_all(folder: &Path, run: &RunRecord) -> usize {
     let value = |file: &str, path: &str| {
         files.get(file)?.pointer(&format!("/{}", path.replace('.', "/")))?.as_f64()
     };
-    let figures = Figures::of(run);
-    for (name, Figure { value: shown, trace, .. }) in all(&figures) {
+    let metrics = Metrics::of(run);
+    for (name, Metric { value: shown, trace, .. }) in all(&metrics) {
         let found = evaluate(trace, &value);
         let is_same =
             found.is_some_and(|found| (found - shown).abs() <= 1e-9 * shown.abs().max(1e-9));
         assert!(is_same, "{}: {name} is {shown}, and `{trace}` is {found:?}", folder.display());
     }
-    all(&figures).len()
+    all(&metrics).len()
 }
 
 #[test]
-fn every_number_of_a_summary_is_found_where_it_is_said_to_be() {
+fn every_metric_of_a_summary_is_traced_to_its_keys() {
     for run in [measured("1", 0.42), on_cpu("2")] {
         let folder = written(&run);
         let read = read(folder.path()).unwrap();
@@ -94,7 +94,7 @@ fn every_number_of_a_summary_is_found_where_it_is_said_to_be() {
 }
 
 #[test]
-fn every_number_of_the_stacks_own_reports_is_found_there() {
+fn every_metric_of_a_stacks_report_is_traced_to_its_keys() {
     for name in [
         "optimum_cpu",
         "optimum_cpu_latency",
@@ -109,7 +109,7 @@ fn every_number_of_the_stacks_own_reports_is_found_there() {
 }
 
 #[test]
-fn numbers_of_a_report_beside_a_record_are_the_records() {
+fn a_record_wins_over_the_report_beside_it() {
     let folder = real("optimum_cpu");
     let report = folder.path().join("benchmark_report.json");
     let mut value = json::read(&Folder::open(folder.path()).unwrap(), "benchmark_report.json")
@@ -118,12 +118,12 @@ fn numbers_of_a_report_beside_a_record_are_the_records() {
     for (phase, kwh) in [("preprocess_dataset", 2e-6), ("prefill", 3e-5), ("decode", 4e-4)] {
         value[phase]["energy"]["gpu"] = kwh.into();
     }
-    // One unit is another than the others'.
+    // One unit differs.
     value["prefill"]["energy"]["unit"] = "Wh".into();
     fs::write(&report, value.to_string()).unwrap();
     let run = read(folder.path()).unwrap();
-    let figures = Figures::of(&run);
-    assert_eq!(figures.phases.len(), 3);
+    let metrics = Metrics::of(&run);
+    assert_eq!(metrics.phases.len(), 3);
     trace_all(folder.path(), &run);
 
     let record = serde_json::json!({
@@ -138,54 +138,54 @@ fn numbers_of_a_report_beside_a_record_are_the_records() {
     fs::write(folder.path().join("run_record.json"), record.to_string()).unwrap();
     let run = read(folder.path()).unwrap();
     trace_all(folder.path(), &run);
-    let figures = Figures::of(&run);
+    let metrics = Metrics::of(&run);
     assert_eq!(
-        figures.first_token.unwrap().trace.to_string(),
+        metrics.first_token.unwrap().trace.to_string(),
         "run_record.json: first_token_seconds"
     );
 }
 
 #[test]
-fn a_gpu_that_only_the_host_metered_says_so() {
+fn gpu_energy_of_the_host_stands_in_for_a_missing_one() {
     let mut run = measured("1", 0.42);
     run.summary.total = None;
     run.summary.measurement.devices.remove(0);
-    let figures = Figures::of(&run);
-    let gpu = figures.gpu.as_ref().unwrap();
+    let metrics = Metrics::of(&run);
+    let gpu = metrics.gpu.as_ref().unwrap();
     assert!(gpu.by_host && gpu.kind == DeviceKind::Gpu, "{gpu:?}");
-    assert_eq!(gpu.figure.trace.files(), [HOST_METER, SUMMARY]);
-    assert_eq!(figures.phases, []);
-    let both = Figures::of(&measured("1", 0.42));
+    assert_eq!(gpu.metric.trace.files(), [HOST_METER, SUMMARY]);
+    assert_eq!(metrics.phases, []);
+    let both = Metrics::of(&measured("1", 0.42));
     assert!(!both.gpu.unwrap().by_host && both.others.iter().any(|other| other.by_host));
 }
 
 #[test]
-fn the_client_of_a_server_has_no_headline() {
-    // Counted and estimated, by the benchmark and by the host.
+fn energy_of_a_servers_client_is_no_headline() {
+    // Measured and estimated, by the benchmark and by the host.
     for mut run in [on_cpu("1"), measured("2", 0.42)] {
         run.summary.run.backend = contract::Backend::Vllm;
         run.summary.total = None;
         if let Some((meter, _)) = &mut run.meter {
             meter.devices.retain(|device| device.kind != DeviceKind::Gpu);
         }
-        let figures = Figures::of(&run);
-        assert_eq!((figures.headline(), &figures.tokens_per_joule), (None, &None));
-        assert!(!figures.others.is_empty(), "it is still shown as what it is");
+        let metrics = Metrics::of(&run);
+        assert_eq!((metrics.headline(), &metrics.tokens_per_joule), (None, &None));
+        assert!(!metrics.others.is_empty(), "it is still shown as what it is");
         assert!(super::why_no_gpu(&run).starts_with("the server's energy was not measured; "));
     }
 }
 
 #[test]
-fn what_is_mostly_the_trackers_waiting_is_never_the_headline() {
+fn energy_of_a_run_that_is_too_short_is_no_headline() {
     let short = Some(Tracked { worked_seconds: 0.04, waited_seconds: 1.0 });
     let mut run = measured("1", 0.42);
     run.summary.measurement.tracked = short;
     run.summary.total = None;
-    // The host's meter has no such wait.
-    let figures = Figures::of(&run);
-    let gpu = figures.gpu.as_ref().unwrap();
-    assert!(gpu.by_host && figures.headline() == Some(gpu), "{figures:?}");
-    let joule = figures.tokens_per_joule.as_ref().unwrap();
+    // The host's meter does not wait.
+    let metrics = Metrics::of(&run);
+    let gpu = metrics.gpu.as_ref().unwrap();
+    assert!(gpu.by_host && metrics.headline() == Some(gpu), "{metrics:?}");
+    let joule = metrics.tokens_per_joule.as_ref().unwrap();
     assert_eq!(joule.1.trace.files(), [SUMMARY, HOST_METER]);
     trace_all(written(&run).path(), &run);
 
@@ -194,35 +194,35 @@ fn what_is_mostly_the_trackers_waiting_is_never_the_headline() {
     for mut run in [run, on_cpu("2")] {
         run.summary.measurement.tracked = short;
         run.meter = None;
-        let figures = Figures::of(&run);
-        assert_eq!((figures.headline(), &figures.tokens_per_joule), (None, &None));
-        assert_eq!(figures.no_headline(), "too short to measure");
-        assert!(figures.others.iter().all(|drawn| drawn.too_short), "{figures:?}");
+        let metrics = Metrics::of(&run);
+        assert_eq!((metrics.headline(), &metrics.tokens_per_joule), (None, &None));
+        assert_eq!(metrics.no_headline(), "too short to measure");
+        assert!(metrics.others.iter().all(|energy| energy.too_short), "{metrics:?}");
     }
 }
 
 #[test]
-fn an_estimate_stays_one_and_nothing_stays_nothing() {
-    let figures = Figures::of(&on_cpu("1"));
-    assert_eq!((&figures.gpu, &figures.phases[..]), (&None, &[][..]));
-    let headline = figures.headline().unwrap();
-    assert_eq!((headline.kind, headline.figure.status), (DeviceKind::Cpu, Status::Estimated));
-    assert_eq!(headline.figure.value, 0.036 / 20.0 * 1000.0);
-    assert_eq!(figures.tokens_per_joule, None, "an estimate knows nothing of the tokens");
+fn an_estimate_is_a_headline_without_tokens_per_joule() {
+    let metrics = Metrics::of(&on_cpu("1"));
+    assert_eq!((&metrics.gpu, &metrics.phases[..]), (&None, &[][..]));
+    let headline = metrics.headline().unwrap();
+    assert_eq!((headline.kind, headline.metric.status), (DeviceKind::Cpu, Status::Estimated));
+    assert_eq!(headline.metric.value, 0.036 / 20.0 * 1000.0);
+    assert_eq!(metrics.tokens_per_joule, None, "an estimate knows nothing of the tokens");
 
     let mut nothing = on_cpu("2");
     nothing.summary.measurement.devices.clear();
     nothing.summary.run.completion_tokens = None;
-    let figures = Figures::of(&nothing);
-    assert_eq!((figures.headline(), &figures.tokens_per_second), (None, &None));
+    let metrics = Metrics::of(&nothing);
+    assert_eq!((metrics.headline(), &metrics.tokens_per_second), (None, &None));
 }
 
 #[test]
-fn a_sum_is_as_good_as_its_weakest_part() {
+fn one_estimated_device_makes_the_sum_an_estimate() {
     let mut run = measured("1", 0.42);
     let mut second = run.summary.measurement.devices[0].clone();
     second.status = Status::Estimated;
     run.summary.measurement.devices.push(second);
-    assert_eq!(Figures::of(&run).gpu.unwrap().figure.status, Status::Estimated);
-    assert_eq!(PHASES.len(), Figures::of(&run).phases.len());
+    assert_eq!(Metrics::of(&run).gpu.unwrap().metric.status, Status::Estimated);
+    assert_eq!(PHASES.len(), Metrics::of(&run).phases.len());
 }
