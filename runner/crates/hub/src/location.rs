@@ -91,7 +91,7 @@ impl HubCache {
             [repo.join(BLOBS), repo.join(SNAPSHOTS), repo]
         });
         let mut links: Vec<_> =
-            places.filter(|place| out_of_sight(&hub, place).is_some()).collect();
+            places.filter(|place| outside_mount(&hub, place).is_some()).collect();
         links.sort();
         links
     }
@@ -108,7 +108,7 @@ impl HubCache {
 }
 
 /// What the link at `place` leads to, if a container that has the cache `hub` alone does not see it.
-pub fn out_of_sight(hub: &Path, place: &Path) -> Option<PathBuf> {
+pub fn outside_mount(hub: &Path, place: &Path) -> Option<PathBuf> {
     let text = fs::read_link(place).ok()?;
     let real = place.canonicalize().ok()?;
     (text.is_absolute() || !real.starts_with(hub)).then_some(real)

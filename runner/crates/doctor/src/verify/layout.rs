@@ -23,7 +23,7 @@ use hub::{
         refs::REFS,
         repo::{BLOBS, NO_EXIST, Repo, SNAPSHOTS, TREES},
     },
-    location::out_of_sight,
+    location::outside_mount,
 };
 use untrusted::{Found, Refused};
 
@@ -232,7 +232,7 @@ impl Inspector<'_> {
     /// A folder of the repo, or the repo itself, that is a symlink which no container can follow.
     fn linked_folder(&mut self, path: &Path) {
         let hub = self.repo.path.parent().unwrap_or(Path::new("/"));
-        if let Some(real) = out_of_sight(hub, &self.repo.path.join(path)) {
+        if let Some(real) = outside_mount(hub, &self.repo.path.join(path)) {
             let evidence = format!(
                 "a folder that is a link to `{}`, which no container sees; move the whole cache \
                  there, and make its own folder the link",

@@ -253,7 +253,7 @@ fn revision(
     }
     let loadable = loadable(repo, snapshot);
     let complete = match &loadable {
-        Some(loadable) => loadable.known(),
+        Some(loadable) => loadable.complete(),
         None => match repo.tree(&snapshot.commit) {
             Some(Ok(Tree(files))) => {
                 Some(files.keys().all(|path| present.contains(Path::new(path))))

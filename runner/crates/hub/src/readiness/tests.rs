@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use contract::Backend;
 
-use super::{Readiness, Wanted, dataset, model};
+use super::{ModelRequest, Readiness, dataset, model};
 use crate::{
     CacheUsage,
     loading::{
@@ -15,7 +15,7 @@ use crate::{
 };
 
 const REPO: &str = "models--org--m";
-const STACK: Wanted<'_> = Wanted {
+const STACK: ModelRequest<'_> = ModelRequest {
     id: "org/m",
     file: None,
     backend: Backend::Optimum,
@@ -29,7 +29,7 @@ const STACK: Wanted<'_> = Wanted {
     },
     contained: true,
 };
-const NATIVE: Wanted<'_> = Wanted { backend: Backend::Native, ..STACK };
+const NATIVE: ModelRequest<'_> = ModelRequest { backend: Backend::Native, ..STACK };
 
 /// A cache with a model that loads, which `change` then changes.
 fn cache(change: impl Fn(&Fixture)) -> Fixture {
@@ -52,12 +52,12 @@ fn add_model(fixture: &Fixture, id: &str) {
 fn said(fixture: &Fixture, readiness: &Readiness) -> String {
     let text = match readiness {
         Readiness::Ready(warnings) => format!("ready {warnings:?}"),
-        Readiness::Lacking(why) => why.clone(),
+        Readiness::NotReady(why) => why.clone(),
     };
     text.replace(fixture.path().to_str().unwrap(), "HUB").replace(COMMIT, "COMMIT")
 }
 
-fn looked(wanted: Wanted<'_>, change: impl Fn(&Fixture)) -> String {
+fn looked(wanted: ModelRequest<'_>, change: impl Fn(&Fixture)) -> String {
     let fixture = cache(change);
     said(&fixture, &model(&fixture.path(), wanted))
 }
@@ -82,15 +82,15 @@ fn a_cached_model_is_ready_or_it_is_said_what_it_lacks() {
             fixture.link(name, &disk);
         }
     };
-    let host = Wanted { contained: false, ..STACK };
+    let host = ModelRequest { contained: false, ..STACK };
     insta::assert_snapshot!(
         [
             looked(STACK, |_| ()),
-            looked(Wanted { id: "org/other", ..STACK }, |_| ()),
-            looked(Wanted { id: "Org/M", ..STACK }, |_| ()),
-            looked(Wanted { keywords: &tag, ..STACK }, |_| ()),
-            looked(Wanted { keywords: &commit, ..STACK }, |_| ()),
-            looked(Wanted { keywords: &pr, ..STACK }, |fixture| {
+            looked(ModelRequest { id: "org/other", ..STACK }, |_| ()),
+            looked(ModelRequest { id: "Org/M", ..STACK }, |_| ()),
+            looked(ModelRequest { keywords: &tag, ..STACK }, |_| ()),
+            looked(ModelRequest { keywords: &commit, ..STACK }, |_| ()),
+            looked(ModelRequest { keywords: &pr, ..STACK }, |fixture| {
                 fixture.write(format!("{REPO}/refs/refs/pr/1"), COMMIT);
             }),
             looked(STACK, |fixture| fixture.write(format!("{REPO}/refs/main"), "0000")),
@@ -132,7 +132,7 @@ fn native_reads_main_and_takes_blanks_off() {
     fixture.write(format!("{REPO}/refs/main"), format!("{COMMIT}\n"));
     fixture.write(format!("{REPO}/.no_exist/{COMMIT}/MODEL.GGUF"), "");
     assert_eq!(said(&fixture, &model(&fixture.path(), NATIVE)), "ready []");
-    let file = Wanted { file: Some("model.gguf"), ..NATIVE };
+    let file = ModelRequest { file: Some("model.gguf"), ..NATIVE };
     insta::assert_snapshot!(said(&fixture, &model(&fixture.path(), file)));
 }
 
