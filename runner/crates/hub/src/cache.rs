@@ -4,22 +4,21 @@ use std::{
     ffi::OsString,
     io,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
+    sync::Arc,
 };
 
 use anyhow::{Context as _, bail};
 
-use crate::layout::{
-    client_paths::{LOCKS, is_client_path},
-    dir::{Dir, Kind, within},
-    link_target::LinkTarget,
-    names::{RepoName, is_of_system},
-    repo::Repo,
-    store::{STORE, Store},
+use crate::{
+    layout::{
+        client_paths::{LOCKS, is_client_path},
+        dir::{Dir, Kind, read_unless_removed},
+        link_target::LinkTarget,
+        names::{RepoName, is_of_system},
+        repo::Repo,
+        store::{STORE, Store},
+    },
+    parallel,
 };
 
 /// What lies directly in a cache.
@@ -79,45 +78,23 @@ impl Cache {
         self.others.iter().all(|(name, _)| is_client_path(Path::new(name), self.store.is_some()))
     }
 
-    /// Does `work` for each repo of `repos` on all processors; the results in the repos' order. A
-    /// repo that has gone meanwhile is passed over.
-    pub fn each<T: Send>(
+    /// Applies `work` to each of `repos` on all processors. Results come in the order of `repos`, without
+    /// repos that were removed meanwhile.
+    pub fn map_repos<T: Send>(
         &self,
         repos: &[RepoName],
         work: impl Fn(&RepoName, io::Result<Repo>) -> T + Sync,
     ) -> Vec<T> {
-        let next = AtomicUsize::new(0);
-        let done = Mutex::new(Vec::with_capacity(repos.len()));
-        let workers = thread::available_parallelism().map_or(1, usize::from).min(repos.len());
-        let take_some = || {
-            while let Some((at, name)) = {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                repos.get(at).map(|name| (at, name))
-            } {
-                let Some(repo) = self.read(name) else { continue };
-                let result = work(name, repo);
-                done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
-            }
-        };
-        thread::scope(|scope| {
-            for _ in 1..workers {
-                // Where no more threads are allowed, those that there are do it.
-                if thread::Builder::new().spawn_scoped(scope, take_some).is_err() {
-                    break;
-                }
-            }
-            take_some();
-        });
-        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-        done.sort_unstable_by_key(|(at, _)| *at);
-        done.into_iter().map(|(_, result)| result).collect()
+        let work = &work;
+        let worker = || |name| self.read(name).map(|repo| work(name, repo));
+        parallel::map(repos, parallel::processors(), worker).into_iter().flatten().collect()
     }
 
     /// Reads a repo; none when it has gone.
     pub fn read(&self, name: &RepoName) -> Option<io::Result<Repo>> {
         let folder = name.folder();
         let path = self.path.join(&folder);
-        within(&self.dir, &folder, || Repo::read_in(&self.dir, &path, name.clone()))
+        read_unless_removed(&self.dir, &folder, || Repo::read_in(&self.dir, &path, name.clone()))
     }
 }
 

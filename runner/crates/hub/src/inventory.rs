@@ -11,7 +11,7 @@ use untrusted::Found;
 
 use crate::layout::{
     client_paths::LOCKS,
-    dir::{DEEPEST, Dir, Kind, Stamp, Time, is_passing},
+    dir::{DEEPEST, Dir, Kind, Stamp, Time, is_skippable},
     names::RepoName,
     refs::REFS,
     repo::{NO_EXIST, TREES},
@@ -45,7 +45,7 @@ impl Inventory {
     pub fn take(hub: &Path) -> io::Result<Self> {
         let dir = match Dir::open(hub) {
             Ok(dir) => dir,
-            Err(error) if is_passing(&error) || error.kind() == io::ErrorKind::NotADirectory => {
+            Err(error) if is_skippable(&error) || error.kind() == io::ErrorKind::NotADirectory => {
                 return Ok(Self::default());
             }
             Err(error) => return Err(error),
@@ -57,7 +57,7 @@ impl Inventory {
         dir.walk(DEEPEST, |found| {
             let (path, stamp) = match found {
                 Found::Entry { path, stamp } => (path, stamp),
-                Found::Closed { error, .. } if is_passing(&error) => return false,
+                Found::Closed { error, .. } if is_skippable(&error) => return false,
                 Found::Closed { error, .. } => {
                     trouble.get_or_insert(error);
                     return false;

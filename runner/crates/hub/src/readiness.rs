@@ -150,9 +150,9 @@ fn find(
     let Some(snapshot) = snapshot(&repo, revision, loader) else {
         return Err(no_snapshot(&repo, revision));
     };
-    if let Some(trouble) = snapshot.troubles.first() {
-        let path = trouble.path.display();
-        return Err(Fault::explained(format!("`{path}` cannot be read: {}", trouble.error)));
+    if let Some(error) = snapshot.errors.first() {
+        let path = error.path.display();
+        return Err(Fault::explained(format!("`{path}` cannot be read: {}", error.error)));
     }
     Ok((repo, snapshot))
 }

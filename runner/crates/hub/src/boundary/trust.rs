@@ -8,18 +8,17 @@
 use std::{
     fs::DirBuilder,
     io,
-    os::unix::{ffi::OsStrExt as _, fs::DirBuilderExt as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
 use contract::env;
 use host::{exit::Usage, machine::Host};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use untrusted::{Dir, Stamp, escape};
 
 use crate::boundary::planted::{Planted, Writable, place};
-use crate::layout::{client_paths::is_client_path, store::has_store};
+use crate::layout::{client_paths::is_client_path, names::short_id, store::has_store};
 
 /// Bytes of the largest record that is read.
 const MOST_BYTES: u64 = 256 << 10;
@@ -166,9 +165,7 @@ fn record_file(path: &Path, host: &Host) -> Option<PathBuf> {
     let named = host.env.get(env::XDG_STATE_HOME).map(PathBuf::from);
     let state = named.filter(|folder| folder.is_absolute());
     let state = state.or_else(|| Some(host.home.as_ref()?.join(".local/state")))?;
-    let digest = Sha256::digest(path.as_os_str().as_bytes());
-    let name: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    Some(state.join("aienergyscore/hub").join(format!("{name}.json")))
+    Some(state.join("aienergyscore/hub").join(format!("{}.json", short_id(path))))
 }
 
 fn read_record(file: &Path) -> Option<Record> {

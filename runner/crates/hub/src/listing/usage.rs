@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 use crate::{
     cache::Cache,
     layout::{
-        dir::{Kind, Stamp, Time, Trouble, leads_nowhere},
+        dir::{Kind, ReadError, Stamp, Time, is_dangling},
         link_target::LinkTarget,
         names::{BlobName, RepoName, is_of_system},
         repo::{Repo, SNAPSHOTS},
@@ -98,7 +98,7 @@ impl CacheUsage {
     /// When there is no folder, or it cannot be read.
     pub fn of(path: &Path) -> anyhow::Result<Self> {
         let cache = Cache::open(path)?;
-        let counted = cache.each(&cache.repos, |name, repo| match repo {
+        let counted = cache.map_repos(&cache.repos, |name, repo| match repo {
             Ok(repo) => RepoUsage::of(&repo),
             Err(error) => RepoUsage::unknown(&cache, name, &error),
         });
@@ -111,14 +111,15 @@ impl CacheUsage {
             .others
             .iter()
             .map(|(name, _)| format!("`{}` is no repo of the Hub's", OsStr::to_string_lossy(name)));
-        let troubles = stored.into_iter().flat_map(|store| &store.troubles).map(|(path, error)| {
-            let path: PathBuf = Path::new(STORE).join(path).components().collect();
-            format!("`{}` is out of sight: {error}", path.display())
-        });
+        let store_errors =
+            stored.into_iter().flat_map(|store| &store.errors).map(|(path, error)| {
+                let path: PathBuf = Path::new(STORE).join(path).components().collect();
+                format!("`{}` is out of sight: {error}", path.display())
+            });
         Ok(Self {
             size_bytes: in_repos + stored.map_or(0, Store::bytes),
             repos: counted,
-            faults: others.chain(troubles).collect(),
+            faults: others.chain(store_errors).collect(),
             path: cache.path,
         })
     }
@@ -146,7 +147,7 @@ impl RepoUsage {
     pub fn of(repo: &Repo) -> Self {
         let mut refs: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         let mut faults = Faults::default();
-        repo.troubles.iter().for_each(|trouble| faults.trouble(trouble));
+        repo.errors.iter().for_each(|error| faults.read_error(error));
         for reference in &repo.refs {
             match reference.commit() {
                 Some(commit) => refs.entry(commit).or_default().push(reference.name.clone()),
@@ -161,7 +162,7 @@ impl RepoUsage {
             revisions.push(revision(repo, &snapshot, refs, &mut counted, &mut faults));
             all.add(counted);
         }
-        if !repo.hides(SNAPSHOTS) {
+        if !repo.is_unreadable(SNAPSHOTS) {
             refs.values().flatten().for_each(|_| faults.add("ref(s) to a commit that is not here"));
         }
         if !repo.has(SNAPSHOTS) {
@@ -201,11 +202,11 @@ fn revision(
     counted: &mut Distinct,
     faults: &mut Faults,
 ) -> RevisionUsage {
-    snapshot.troubles.iter().for_each(|trouble| faults.trouble(trouble));
+    snapshot.errors.iter().for_each(|error| faults.read_error(error));
     let mut files = 0;
     let mut present: HashSet<&Path> = HashSet::new();
     let mut is_dangling = false;
-    let mut is_unknown = !snapshot.troubles.is_empty();
+    let mut is_unknown = !snapshot.errors.is_empty();
     for file in &snapshot.files {
         let target = repo.target(file);
         let leads_out = match &file.content {
@@ -214,7 +215,9 @@ fn revision(
             {
                 continue;
             }
-            Content::Link { text, .. } => !repo.keeps(&snapshot.place.join(&file.path), text),
+            Content::Link { text, .. } => {
+                !repo.contains_target(&snapshot.place.join(&file.path), text)
+            }
             Content::Entry(stamp) if stamp.kind != Kind::File => {
                 faults.add("entries that are no files");
                 continue;
@@ -326,8 +329,8 @@ impl Faults {
         *self.counted.entry(what).or_default() += 1;
     }
 
-    fn trouble(&mut self, Trouble { path, error }: &Trouble) {
-        let what = if leads_nowhere(error) { "is no folder" } else { "is out of sight" };
+    fn read_error(&mut self, ReadError { path, error }: &ReadError) {
+        let what = if is_dangling(error) { "is no folder" } else { "is out of sight" };
         self.unknown.push(format!("`{}` {what}: {error}", path.display()));
     }
 

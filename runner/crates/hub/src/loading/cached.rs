@@ -61,7 +61,7 @@ impl<'a> SnapshotFiles<'a> {
         let path = match &file.content {
             Content::Blob { absolute: true, .. } => return self.loader.contained,
             Content::Blob { name, .. } => match self.repo.blob(name) {
-                Some(blob) if blob.leads_astray() => self.repo.path.join(BLOBS).join(name),
+                Some(blob) if blob.is_foreign_link() => self.repo.path.join(BLOBS).join(name),
                 _ => return false,
             },
             Content::Link { .. } => self.repo.path.join(&self.snapshot.place).join(&file.path),
