@@ -24,7 +24,7 @@ mod unfinished;
 
 use engine::{self, Detected};
 use host::{exit::Exit, machine::Host};
-use hub::boundary::trust::Trust;
+use hub::boundary::Trust;
 use plan::{
     options::{Request, Settings},
     run_plan::RunPlan,

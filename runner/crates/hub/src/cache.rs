@@ -1,4 +1,4 @@
-//! A whole cache: its repos, its store, and whatever else lies in it.
+//! A cache: its repos, its store, and all other files in it.
 
 use std::{
     ffi::OsString,
@@ -21,34 +21,34 @@ use crate::{
     parallel,
 };
 
-/// What lies directly in a cache.
+/// The top level of a cache.
 #[derive(Debug)]
 pub struct Cache {
-    /// Its absolute path, links followed.
+    /// Its canonical path.
     pub path: PathBuf,
-    /// Its folder.
+    /// Its open folder.
     pub dir: Arc<Dir>,
-    /// Folders that are named after a repo.
+    /// The folders that are named after a repo.
     pub repos: Vec<RepoName>,
     /// The store, if there is one.
     pub store: Option<Store>,
-    /// What belongs to no client, or to one that is gone.
+    /// Entries that no client uses.
     pub others: Vec<(OsString, Kind)>,
 }
 
-/// Names that clients give to what is no repo.
-const OWN: [&str; 2] = [LOCKS, "CACHEDIR.TAG"];
+/// Other entries of the clients.
+const CLIENT_ENTRIES: [&str; 2] = [LOCKS, "CACHEDIR.TAG"];
 
 impl Cache {
-    /// Reads the top of the cache at `path`.
+    /// Reads the top level of the cache at `path`.
     ///
     /// # Errors
-    /// When there is no folder, or it is closed.
+    /// When the folder is not found or cannot be read.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let opened = path.canonicalize().and_then(|path| Ok((Dir::open(&path)?, path)));
         let (dir, path) = match opened {
             Ok(opened) => opened,
-            Err(error) => bail!("the Hub cache `{}` {}", path.display(), unopened(&error)),
+            Err(error) => bail!("the Hub cache `{}` {}", path.display(), open_error(&error)),
         };
         let list = dir.list().with_context(|| format!("listing `{}`", path.display()))?;
         let store = Store::read(&dir);
@@ -56,12 +56,13 @@ impl Cache {
         let mut others = Vec::new();
         for (name, kind) in list {
             let is_store = store.is_some() && name == STORE;
-            if is_of_system(&name) || OWN.iter().any(|own| name == *own) || is_store {
+            if is_of_system(&name) || CLIENT_ENTRIES.iter().any(|known| name == *known) || is_store
+            {
                 continue;
             }
             let is_folder = match kind {
                 Kind::Folder => true,
-                // An unknown place is reported where it is entered.
+                // A symlink with an unknown target is reported when it is opened.
                 Kind::Link => LinkTarget::of(&dir, &name).may_be_folder(),
                 Kind::File | Kind::Fifo | Kind::Device | Kind::Other => false,
             };
@@ -73,8 +74,8 @@ impl Cache {
         Ok(Self { path, dir: Arc::new(dir), repos, store, others })
     }
 
-    /// Whether clients made all that lies in it: then the folder itself is a cache, too.
-    pub fn is_all_clients(&self) -> bool {
+    /// Whether the folder contains only entries of clients, so that it certainly is a cache.
+    pub fn has_only_client_paths(&self) -> bool {
         self.others.iter().all(|(name, _)| is_client_path(Path::new(name), self.store.is_some()))
     }
 
@@ -90,7 +91,7 @@ impl Cache {
         parallel::map(repos, parallel::processors(), worker).into_iter().flatten().collect()
     }
 
-    /// Reads a repo; none when it has gone.
+    /// Reads a repo. `None` when it was removed.
     pub fn read(&self, name: &RepoName) -> Option<io::Result<Repo>> {
         let folder = name.folder();
         let path = self.path.join(&folder);
@@ -98,8 +99,8 @@ impl Cache {
     }
 }
 
-/// Why a cache could not be opened, and what to do.
-fn unopened(error: &io::Error) -> String {
+/// Why a cache cannot be opened, and a hint.
+fn open_error(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => {
             "does not exist; download a model with `hf download`, or name the cache in \

@@ -8,7 +8,7 @@ use host::{
     machine::Host,
     output::terminal::{self, warn},
 };
-use hub::boundary::check_named;
+use hub::boundary::check_path;
 use untrusted::escape;
 
 use super::{
@@ -63,12 +63,12 @@ pub fn run(request: &Request) -> anyhow::Result<Exit> {
     let Request { folders, previous, output, overwrite } = request;
     let folders = if folders.is_empty() { vec![usual_folder()] } else { folders.clone() };
     let host = Host::read()?;
-    folders.iter().try_for_each(|folder| check_named("results folder", folder, &host))?;
+    folders.iter().try_for_each(|folder| check_path("results folder", folder, &host))?;
     let target = match output {
         Output::Page(file) | Output::Submission { archive: file, .. } => {
             // A symlink in the place of the file itself is replaced.
             let parent = file.parent().unwrap_or(Path::new(""));
-            check_named("folder of the report", parent, &host)?;
+            check_path("folder of the report", parent, &host)?;
             Some(OutputFile::open(file, *overwrite)?)
         }
         Output::Table | Output::Json | Output::Csv => None,

@@ -72,7 +72,7 @@ pub(super) fn walk(
             && top.is_some_and(|top| top.uid != user.uid)
             && cache.dir.may("", Access::WRITE_OK).is_ok_and(|may| may),
         has_store: cache.store.is_some(),
-        is_all_clients: cache.is_all_clients(),
+        is_all_clients: cache.has_only_client_paths(),
         network: network(&cache.path),
         ..Walk::of(user)
     };

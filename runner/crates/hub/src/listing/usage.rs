@@ -1,4 +1,5 @@
-//! What a cache holds, in numbers: for every healthy cache those of huggingface_hub's own scan.
+//! Sizes, counts and times of a cache and its repos. For a healthy cache they equal those of huggingface_hub's
+//! `scan_cache_dir`.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -24,64 +25,63 @@ use crate::{
     listing::loadable::loadable,
 };
 
-/// A cache in numbers.
+/// Disk usage of a cache.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CacheUsage {
-    /// Its folder.
+    /// Its path.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// Bytes of all files, each once.
+    /// Total size of all files, each counted once.
     pub size_bytes: u64,
     /// Its repos.
     pub repos: Vec<RepoUsage>,
-    /// What could not be counted, in words.
+    /// Messages about what could not be counted.
     pub faults: Vec<String>,
 }
 
-/// A repo in numbers.
+/// Disk usage of a repo.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RepoUsage {
     /// Its name on the Hub.
     #[serde(flatten)]
     pub name: RepoName,
-    /// Its folder.
+    /// Its path.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// Bytes of its files, each blob once.
+    /// Total size of its files, each blob counted once.
     pub size_bytes: u64,
-    /// Bytes of its files that lie in the shared store.
+    /// Total size of its files in the shared store.
     pub(crate) shared_bytes: u64,
-    /// Distinct files over all revisions.
+    /// Number of distinct files in all revisions.
     pub files: u64,
     /// Last read of any of its files, in seconds since 1970.
     pub last_accessed: f64,
     /// Last change of any of its files, in seconds since 1970.
     pub last_modified: f64,
-    /// Downloads that were not finished.
+    /// Number of unfinished downloads.
     pub unfinished_files: u64,
-    /// Their bytes.
+    /// Their total size.
     pub unfinished_bytes: u64,
     /// Its revisions, by commit.
     pub revisions: Vec<RevisionUsage>,
-    /// What is wrong or unknown, in words.
+    /// Messages about problems and unknowns.
     pub faults: Vec<String>,
 }
 
-/// A revision in numbers.
+/// Disk usage of a revision.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RevisionUsage {
     /// Its commit.
     pub commit: String,
-    /// The branches, tags and pull requests that name it.
+    /// The branches, tags and pull requests that point to it.
     pub refs: Vec<String>,
-    /// Bytes of its files, each blob once.
+    /// Total size of its files, each blob counted once.
     pub size_bytes: u64,
-    /// Its files.
+    /// Number of its files.
     pub files: u64,
     /// Last change of any of them, in seconds since 1970.
     pub last_modified: f64,
-    /// Whether a backend can load it, if that is known; of spaces and kernels, whether all its files
-    /// are there.
+    /// Whether a backend can load it, if that is known. For spaces and kernels, whether all files are there.
     pub complete: Option<bool>,
     /// The backends that can load it, or may.
     pub backends: Vec<Backend>,
@@ -95,12 +95,12 @@ impl CacheUsage {
     /// Counts the cache at `path`.
     ///
     /// # Errors
-    /// When there is no folder, or it cannot be read.
+    /// When the folder is not found or cannot be read.
     pub fn of(path: &Path) -> anyhow::Result<Self> {
         let cache = Cache::open(path)?;
         let counted = cache.map_repos(&cache.repos, |name, repo| match repo {
             Ok(repo) => RepoUsage::of(&repo),
-            Err(error) => RepoUsage::unknown(&cache, name, &error),
+            Err(error) => RepoUsage::unreadable(&cache, name, &error),
         });
         let stored = cache.store.as_ref();
         let in_repos: u64 = counted
@@ -127,7 +127,7 @@ impl CacheUsage {
 
 impl RepoUsage {
     /// A repo whose folder cannot be read.
-    fn unknown(cache: &Cache, name: &RepoName, error: &io::Error) -> Self {
+    fn unreadable(cache: &Cache, name: &RepoName, error: &io::Error) -> Self {
         Self {
             path: cache.path.join(name.folder()),
             name: name.clone(),
@@ -168,9 +168,9 @@ impl RepoUsage {
         if !repo.has(SNAPSHOTS) {
             faults.add("missing `snapshots` folder");
         }
-        let strays =
+        let stray_files =
             repo.commits.iter().filter(|(name, kind)| *kind != Kind::Folder && !is_of_system(name));
-        strays.for_each(|_| faults.add("file(s) among the snapshots"));
+        stray_files.for_each(|_| faults.add("file(s) among the snapshots"));
         let is_unfinished =
             |name: &OsStr| matches!(BlobName::of(name), BlobName::Incomplete { .. });
         let unfinished = || repo.blobs.iter().filter(|(name, _)| is_unfinished(name));
@@ -189,7 +189,7 @@ impl RepoUsage {
                 .map(|stamp| stamp.size)
                 .sum(),
             revisions,
-            faults: faults.words(),
+            faults: faults.messages(),
         }
     }
 }
@@ -237,7 +237,7 @@ fn revision(
                 match &file.content {
                     Content::Blob { name, .. } => counted.blob(repo, name, stamp),
                     Content::Entry(_) => counted.copies.push(stamp),
-                    // Its content is another entry's, and counted there.
+                    // Its content is that of another entry, which is counted.
                     Content::Link { .. } => {}
                 }
             }
@@ -275,10 +275,10 @@ fn revision(
     }
 }
 
-/// Files, each once: blobs by their names, and others that are no symlinks.
+/// Distinct files: blobs by name, and files that are not symlinks.
 #[derive(Debug, Default)]
 struct Distinct {
-    /// Each with whether it lies in the shared store.
+    /// The stamp of each, and whether it is in the shared store.
     blobs: HashMap<OsString, (Stamp, bool)>,
     copies: Vec<Stamp>,
 }
@@ -309,7 +309,7 @@ impl Distinct {
         self.stamps().map(|stamp| stamp.size).sum()
     }
 
-    /// The latest time of its files, else that of their `folder`, as Python's `os.stat` has it.
+    /// The latest time of the files, else that of their `folder`, in seconds as a float like Python's `os.stat`.
     fn latest(&self, folder: Option<&Stamp>, time: fn(&Stamp) -> Time) -> f64 {
         let latest = self.stamps().map(time).max().or(folder.map(time));
         let (seconds, nanoseconds) = latest.unwrap_or_default();
@@ -317,7 +317,7 @@ impl Distinct {
     }
 }
 
-/// What is wrong, counted by kind.
+/// Problems, counted by kind.
 #[derive(Debug, Default)]
 struct Faults {
     counted: BTreeMap<&'static str, u64>,
@@ -334,7 +334,7 @@ impl Faults {
         self.unknown.push(format!("`{}` {what}: {error}", path.display()));
     }
 
-    fn words(self) -> Vec<String> {
+    fn messages(self) -> Vec<String> {
         let Self { counted, mut unknown } = self;
         unknown.extend(counted.into_iter().map(|(what, count)| format!("{count} {what}")));
         unknown
@@ -347,7 +347,7 @@ mod tests {
     use crate::testing::{Fixture, Kept};
 
     #[test]
-    fn content_that_revisions_and_repos_share_counts_once() {
+    fn shared_content_counts_once() {
         let fixture = Fixture::empty();
         let files = [("a.safetensors", "weights", Kept::Shared), ("b", "{}", Kept::Git)];
         for id in ["org/m", "org/n"] {

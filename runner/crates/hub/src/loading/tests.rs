@@ -56,7 +56,7 @@ fn plain(files: FakeFiles) -> Verdict {
 }
 
 #[test]
-fn transformers_takes_the_first_weights_that_are_there() {
+fn transformers_loads_the_first_weights_that_exist() {
     let index_of_bin = r#"{"metadata": {}, "weight_map": {"a": "pytorch_model-1.bin"}}"#;
     let with = |keywords: Keywords, files: FakeFiles| transformers::check(&files, &keywords);
     let variant = || Keywords { variant: Some("fp16".to_owned()), ..Keywords::default() };
@@ -151,7 +151,7 @@ fn transformers_takes_the_first_weights_that_are_there() {
 }
 
 #[test]
-fn weights_must_be_whole() {
+fn weights_must_be_complete() {
     let safe = |bytes: Vec<u8>| plain(bare().and(&[("model.safetensors", bytes)]));
     let torch = |bytes: Vec<u8>| plain(bare().and(&[("pytorch_model.bin", bytes)]));
     let more = |mut bytes: Vec<u8>| {
@@ -221,7 +221,7 @@ fn configuration_and_tokenizer_must_be_readable() {
 }
 
 #[test]
-fn code_of_the_models_own_must_be_there() {
+fn remote_code_must_be_present() {
     let config = r#"{"model_type": "xx", "auto_map":
         {"AutoConfig": "configuration_x.X", "AutoModelForCausalLM": "modeling_x.X"}}"#;
     let named = || whole().and(&[("config.json", config)]);
@@ -248,7 +248,7 @@ fn code_of_the_models_own_must_be_there() {
 }
 
 #[test]
-fn native_loads_one_whole_gguf_file() {
+fn native_backend_needs_one_complete_gguf_file() {
     let one = |name: &str, bytes: Vec<u8>| native::check(&FakeFiles::of(&[(name, bytes)]), None);
     let llama = || gguf("llama");
     let two = || FakeFiles::of(&[("a.gguf", llama()), ("q/b.gguf", llama())]);
@@ -287,7 +287,7 @@ fn native_loads_one_whole_gguf_file() {
 }
 
 #[test]
-fn datasets_are_files_of_rows() {
+fn dataset_needs_readable_data_files() {
     const PARQUET: &[u8] = b"PAR1 the rows PAR1";
     let files = |files: &[(&str, &[u8])]| FakeFiles::of(files);
     let cached = |files: &FakeFiles| dataset::check_folder(files, Backend::Optimum, true);
