@@ -13,7 +13,7 @@ mod supervised;
 
 use engine::Detected;
 use host::{exit::Exit, machine::Host};
-use hub::boundary::trust::Trust;
+use hub::boundary::Trust;
 use plan::{
     options::{Request, Settings},
     run_plan::RunPlan,

@@ -28,7 +28,7 @@ use host::{
 };
 use hub::{
     CacheUsage, HubCache, Listing,
-    boundary::{Boundary, planted::Writable},
+    boundary::{Boundary, WritableFolders},
     token::TokenSource,
 };
 use ownership::{
@@ -136,7 +136,7 @@ fn is_containers(folder: &Path, cache: &HubCache, host: &Host) -> bool {
     let real = folder.ancestors().find_map(|folder| folder.canonicalize().ok());
     let (HubCache { home, hub }, results) = (cache, results_folder(None, host).ok());
     let folders = [home, hub].into_iter().chain(&results).map(HostPath::as_path);
-    real.is_some_and(|real| Writable::of(folders, host).holds(&real))
+    real.is_some_and(|real| WritableFolders::of(folders, host).contains(&real))
 }
 
 /// Says who closed the cache, and what opens it.

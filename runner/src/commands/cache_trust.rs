@@ -13,8 +13,8 @@ pub fn run() -> anyhow::Result<Exit> {
     let host = Host::read()?;
     let cache = HubCache::locate(&host)?;
     let boundary = Boundary::of(&results_folder(None, &host)?, &cache, &host);
-    boundary.check_turns(&cache)?;
-    let trust = boundary.known();
+    boundary.check_parent_dirs(&cache)?;
+    let trust = boundary.trust();
     let hub = escape(cache.hub.as_str());
     let Some((trust, target)) = trust.and_then(|trust| Some((trust, trust.target().transpose()?)))
     else {

@@ -10,7 +10,7 @@ use host::{
 };
 use hub::{
     loading::Keywords,
-    readiness::{self, Readiness, Wanted},
+    readiness::{self, ModelRequest, Readiness},
 };
 use ownership::folders::{Need, foreign_entries, ready};
 use plan::options::Settings;
@@ -108,9 +108,9 @@ fn prove(request: &Request, options: &Settings, engine: &str) -> anyhow::Result<
     let (id, file) = request.wanted();
     let backend = if file.is_some() { Backend::Native } else { Backend::Optimum };
     let keywords = &Keywords::of(&options.args);
-    let wanted = Wanted { id, file, backend, keywords, contained: true };
+    let wanted = ModelRequest { id, file, backend, keywords, contained: true };
     match readiness::model(options.cache.hub.as_path(), wanted) {
         Readiness::Ready(_) => Ok(()),
-        Readiness::Lacking(why) => bail!("{engine} reports success, which is not believed: {why}"),
+        Readiness::NotReady(why) => bail!("{engine} reports success, which is not believed: {why}"),
     }
 }

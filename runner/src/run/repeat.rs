@@ -101,7 +101,9 @@ fn own_command(options: &Settings, engine: &Engine, plan: &RunPlan) -> Vec<Strin
     let mut variables = vec![];
     if backend.needs_hub_cache() {
         variables.push((env::HF_HOME, cache.home.as_str().to_owned()));
-        variables.extend(cache.apart().map(|hub| (env::HF_HUB_CACHE, hub.as_str().to_owned())));
+        variables.extend(
+            cache.hub_outside_home().map(|hub| (env::HF_HUB_CACHE, hub.as_str().to_owned())),
+        );
     }
     if let Some(endpoint) = endpoint.as_ref().filter(|_| backend == Backend::Vllm) {
         variables.push((env::VLLM_ENDPOINT, endpoint.clone()));

@@ -5,20 +5,20 @@ use hub::token::{Fault, ResolvedToken, TokenSource, fault};
 
 use super::Finding;
 
-/// Looks at the token in force and at the stored ones beside it.
+/// Looks at the token in force and at the exposed ones beside it.
 pub(super) fn check(source: &TokenSource, host: &Host) -> Vec<Finding> {
     let subject = source.file().as_str();
-    let ResolvedToken { token, missing, stored } = match source.clone().resolve(host) {
+    let ResolvedToken { token, missing, exposed } = match source.clone().resolve(host) {
         Ok(resolved) => resolved,
         Err(refused) => return vec![Finding::error("token", subject, refused.to_string())],
     };
     let own = token.map(|source| judge(&source, host));
     let missing = missing.map(|warning| Finding::warning("token", subject, warning));
-    let stored = stored.map(|(file, mode)| {
+    let exposed = exposed.map(|(file, mode)| {
         let text = format!("its mode {mode:04o} opens it to other users; `chmod 600` it");
         Finding::error("token", file.to_string_lossy(), text)
     });
-    own.into_iter().chain(missing).chain(stored).collect()
+    own.into_iter().chain(missing).chain(exposed).collect()
 }
 
 fn judge(source: &TokenSource, host: &Host) -> Finding {

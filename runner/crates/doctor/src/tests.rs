@@ -6,7 +6,7 @@ use hub::{
     CacheUsage, RepoName, RepoUsage,
     cache::Cache,
     layout::{
-        dir::{DEEPEST, Dir, has_lost, within},
+        dir::{DEEPEST, Dir, read_unless_removed, was_removed},
         repo::Repo,
     },
     testing::{COMMIT, Fixture, Kept},
@@ -105,7 +105,7 @@ fn a_repo_that_goes_meanwhile_is_passed_over() {
     fixture.model("org/n", &FILES, false);
     let cache = Cache::open(&fixture.path()).unwrap();
     fs::remove_dir_all(fixture.at(REPO)).unwrap();
-    let read = cache.each(&cache.repos, |name, repo| (name.id.clone(), repo.is_ok()));
+    let read = cache.map_repos(&cache.repos, |name, repo| (name.id.clone(), repo.is_ok()));
     assert_eq!(read, [("org/n".to_owned(), true)]);
 }
 
@@ -120,7 +120,7 @@ fn an_open_folder_that_goes_is_gone_and_not_broken() {
         fs::remove_dir_all(fixture.at(REPO)).unwrap();
         dir.list()
     };
-    assert!(within(&hub, REPO, remove).is_none());
+    assert!(read_unless_removed(&hub, REPO, remove).is_none());
     fixture.model("org/m", &FILES, false);
     let once = Cell::new(true);
     let replace = || {
@@ -131,9 +131,13 @@ fn an_open_folder_that_goes_is_gone_and_not_broken() {
         }
         dir.list()
     };
-    assert_eq!(within(&hub, REPO, replace).unwrap().unwrap().len(), 3);
+    assert_eq!(read_unless_removed(&hub, REPO, replace).unwrap().unwrap().len(), 3);
     fixture.link("models--gone", "nowhere");
-    assert!(within(&hub, "models--gone", || hub.through("models--gone")?.list()).unwrap().is_err());
+    assert!(
+        read_unless_removed(&hub, "models--gone", || hub.through("models--gone")?.list())
+            .unwrap()
+            .is_err()
+    );
 }
 
 #[test]
@@ -147,8 +151,8 @@ fn a_ref_that_is_renamed_meanwhile_is_passed_over_and_a_dangling_one_is_not() {
     assert_eq!(names, ["gone", "loop", "main"]);
     assert_eq!(found(&repo), [Problem::BrokenRef; 2]);
     let gone = std::io::Error::from(std::io::ErrorKind::NotFound);
-    assert!(has_lost(&repo.dir, "refs/main.0011aabb.tmp", &gone));
-    assert!(!has_lost(&repo.dir, "refs/gone", &gone));
+    assert!(was_removed(&repo.dir, "refs/main.0011aabb.tmp", &gone));
+    assert!(!was_removed(&repo.dir, "refs/gone", &gone));
 }
 
 #[test]
@@ -160,10 +164,10 @@ fn folders_without_end_are_told_and_not_followed() {
     nest(&fixture.at(&tops[0]), 2 * DEEPEST);
     nest(&fixture.at(&tops[1]), 2500);
     let repo = read(&fixture);
-    assert_eq!(repo.troubles.len(), 1, "{:?}", repo.troubles);
+    assert_eq!(repo.errors.len(), 1, "{:?}", repo.errors);
     let snapshot = repo.snapshot(OsStr::new(COMMIT)).unwrap();
-    assert_eq!((snapshot.files.len(), snapshot.troubles.len()), (2, 1));
-    let depth = snapshot.troubles[0].path.iter().filter(|part| *part == "d").count();
+    assert_eq!((snapshot.files.len(), snapshot.errors.len()), (2, 1));
+    let depth = snapshot.errors[0].path.iter().filter(|part| *part == "d").count();
     assert_eq!(depth, DEEPEST + 1);
     let usage = CacheUsage::of(&fixture.path()).unwrap();
     let faults = usage.repos[0].faults.join("\n");

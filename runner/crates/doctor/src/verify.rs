@@ -22,8 +22,8 @@ use host::{exit::Usage, machine::Host, output::progress::Progress};
 use hub::{
     HubCache, RepoName,
     cache::Cache,
-    digest::{hashing, verified},
-    layout::{dir::At, names::Digest, store::STORE},
+    digest::{batch, cache::DigestCache},
+    layout::{dir::RootedPath, names::Digest, store::STORE},
 };
 
 use self::{
@@ -130,7 +130,7 @@ pub fn verify(
                 let repos = cache.repos.iter().map(|repo| repo.folder().into());
                 let folders = repos.chain([STORE.into()]).collect();
                 // A memory too many costs a little space, and nothing else.
-                let _ = verified::sweep(base, &cache.path, &folders);
+                let _ = DigestCache::remove_stale(base, &cache.path, &folders);
             }
         }
     }
@@ -186,7 +186,7 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn check_repos(&mut self, repos: &[RepoName]) {
-        let inspected = self.cache.each(repos, |name, repo| match repo {
+        let inspected = self.cache.map_repos(repos, |name, repo| match repo {
             Ok(repo) => Ok(inspect(&repo)),
             Err(error) => Err((name.clone(), error)),
         });
@@ -255,7 +255,7 @@ impl Work<'_> {
             checks.push(Check {
                 path: payload.path.clone(),
                 repo: None,
-                at: At { dir: Arc::clone(&self.cache.dir), below: payload.path.clone() },
+                at: RootedPath { dir: Arc::clone(&self.cache.dir), below: payload.path.clone() },
                 content: None,
                 stamp: payload.stamp,
                 expected,
@@ -267,7 +267,7 @@ impl Work<'_> {
     }
 
     fn batch(&self, checks: Vec<Check>, folder: &str) -> Batch {
-        let memory = self.memory.map(|base| verified::file(base, &self.cache.path, folder));
+        let memory = self.memory.map(|base| DigestCache::path(base, &self.cache.path, folder));
         Batch::new(checks, memory, self.scope.full)
     }
 
@@ -276,7 +276,7 @@ impl Work<'_> {
         let now = SystemTime::now();
         batches.iter().for_each(|batch| batch.ask(&mut reading));
         self.progress.expect(reading.jobs.iter().map(|job| job.size).sum());
-        let hashed = hashing::run(&reading.jobs, &self.progress, self.stop);
+        let hashed = batch::hash_all(&reading.jobs, &self.progress, self.stop);
         let Verification { findings, tally, .. } = &mut self.verification;
         for batch in batches {
             batch.finish(&reading, &hashed, now, findings, tally);

@@ -1,8 +1,12 @@
-//! The folders that a container may write to. What it may have left there, the host does not follow:
-//! a symlink on the way to a folder that is mounted next, or a token beside the weights.
+//! The boundary between the host and folders that a container can write to. The host does not follow symlinks
+//! there to the folders that it mounts, and hides tokens that lie beside the weights.
 
-pub mod planted;
-pub mod trust;
+mod resolved_path;
+mod trust;
+mod untrusted_link;
+mod writable;
+
+pub use self::{trust::Trust, writable::WritableFolders};
 
 use std::path::Path;
 
@@ -15,21 +19,17 @@ use serde::Serialize;
 
 use crate::{
     HubCache,
-    boundary::{
-        planted::{HubLinks, Planted, Writable},
-        trust::Trust,
-    },
+    boundary::untrusted_link::{HubLinks, UntrustedLink},
     token,
 };
 
-/// Folders that containers may write to, and what is known of the Hub cache among them.
+/// The folders that containers can write to, and whether the Hub cache among them is trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Boundary {
-    /// Those of any run of the user's with these folders: an earlier one may have had more than this one
-    /// has.
-    writable: Writable,
+    /// The folders of any run of the user: an earlier run may have mounted more of them.
+    writable: WritableFolders,
     hub: HubLinks,
-    /// What is known of the Hub cache, where a container could have replaced it.
+    /// The record of the Hub cache, if a container could have replaced it.
     trust: Option<Trust>,
 }
 
@@ -37,98 +37,99 @@ impl Boundary {
     /// The boundary of runs with these folders.
     pub fn of(results: &HostPath, cache: &HubCache, host: &Host) -> Self {
         let HubCache { home, hub } = cache;
-        let around = Writable::of([results, home].map(HostPath::as_path), host);
-        let trust = Trust::look(hub.as_path(), &around, host);
-        let writable = Writable::of([results, home, hub].map(HostPath::as_path), host);
+        let around_hub = WritableFolders::of([results, home].map(HostPath::as_path), host);
+        let trust = Trust::read(hub.as_path(), &around_hub, host);
+        let writable = WritableFolders::of([results, home, hub].map(HostPath::as_path), host);
         Self { writable, hub: HubLinks::of(hub.as_path()), trust }
     }
 
-    /// Makes sure that the user chose what `path` leads to, and no container of an earlier run.
+    /// Checks that no symlink on `path` may have been created by a container.
     ///
     /// # Errors
-    /// When a symlink that a container may have made is on the way.
+    /// When one may have been.
     pub fn check(&self, what: &str, path: &Path) -> Result<(), Usage> {
         let trust = self.trust.as_ref().map_or(Ok(()), Trust::check);
         let accepted = trust.is_ok().then_some(&self.hub);
-        let Some(planted) = Planted::find(path, &self.writable, accepted) else { return Ok(()) };
-        if planted.ends_in(&self.hub) {
-            // With the command that accepts it.
+        let Some(link) = UntrustedLink::find(path, &self.writable, accepted) else { return Ok(()) };
+        if link.ends_in(&self.hub) {
+            // This error names the command that accepts the symlink.
             trust?;
         }
-        Err(planted.refusal(what, path))
+        Err(link.refusal(what, path))
     }
 
-    /// The same for the folders of the cache. What is known of the Hub cache is the answer, if a
-    /// container could have replaced it.
+    /// Checks the folders of the cache, and that the Hub cache is trusted.
     ///
     /// # Errors
-    /// As those of [`Boundary::check`].
+    /// As [`Boundary::check`].
     pub fn check_cache(&self, cache: &HubCache) -> Result<(), Usage> {
-        self.check_turns(cache)?;
+        self.check_parent_dirs(cache)?;
         self.check("HuggingFace home", cache.home.as_path())?;
         self.trust.as_ref().map_or(Ok(()), Trust::check)
     }
 
-    /// Makes sure that no `..` in the folders of the cache is behind a symlink that a container may have
-    /// made: nobody can confirm a place that is not named.
+    /// Checks that no `..` in the folders of the cache follows an untrusted symlink. Such a path does not name
+    /// its target, so the user cannot accept it.
     ///
     /// # Errors
-    /// As those of [`Boundary::check`].
-    pub fn check_turns(&self, cache: &HubCache) -> Result<(), Usage> {
+    /// As [`Boundary::check`].
+    pub fn check_parent_dirs(&self, cache: &HubCache) -> Result<(), Usage> {
         for (what, folder) in cache.folders() {
             let path = folder.as_path();
             let up = path.ancestors().find(|path| path.ends_with(".."));
-            if up.is_some_and(|up| Planted::find(up, &self.writable, None).is_some())
-                && let Some(planted) = Planted::find(path, &self.writable, None)
+            if up.is_some_and(|up| UntrustedLink::find(up, &self.writable, None).is_some())
+                && let Some(link) = UntrustedLink::find(path, &self.writable, None)
             {
-                return Err(planted.refusal(what, path));
+                return Err(link.refusal(what, path));
             }
         }
         Ok(())
     }
 
-    /// What is known of the Hub cache, where a container could have replaced it.
-    pub const fn known(&self) -> Option<&Trust> {
+    /// The record of the Hub cache, if a container could have replaced it.
+    pub const fn trust(&self) -> Option<&Trust> {
         self.trust.as_ref()
     }
 
-    /// What is known of the Hub cache, if a run may remember it.
-    pub fn trust(self) -> Option<Trust> {
+    /// The record of the Hub cache, if a run may save it.
+    pub fn into_trusted(self) -> Option<Trust> {
         self.trust.filter(|trust| trust.check().is_ok())
     }
 }
 
-/// Makes sure that the user chose what `path` leads to, for a command that is of no run.
+/// Checks `path` as [`Boundary::check`] does, for a command outside of a run.
 ///
 /// # Errors
-/// As those of [`Boundary::check`].
-pub fn check_named(what: &str, path: &Path, host: &Host) -> Result<(), Usage> {
+/// As [`Boundary::check`].
+pub fn check_path(what: &str, path: &Path, host: &Host) -> Result<(), Usage> {
     let path = host.cwd.join(path);
     let (results, cache) = (results_folder(None, host)?, HubCache::locate(host).ok());
     let cache = cache.iter().flat_map(HubCache::folders).map(|(_, folder)| folder);
-    let writable = Writable::of([&results].into_iter().chain(cache).map(HostPath::as_path), host);
-    Planted::find(&path, &writable, None).map_or(Ok(()), |found| Err(found.refusal(what, &path)))
+    let writable =
+        WritableFolders::of([&results].into_iter().chain(cache).map(HostPath::as_path), host);
+    UntrustedLink::find(&path, &writable, None)
+        .map_or(Ok(()), |link| Err(link.refusal(what, &path)))
 }
 
-/// A file with a token, below a folder that is mounted.
+/// A file with a token below a mounted folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Secret {
-    /// The folder.
+    /// The mounted folder.
     pub folder: HostPath,
-    /// The file's path below it.
+    /// The path of the file below it.
     pub below: String,
 }
 
 /// The files with tokens below each of `folders`.
 ///
 /// # Errors
-/// When an engine cannot mount over the path of one.
+/// When an engine cannot mount over one of them.
 pub fn secrets<'a>(
     folders: impl IntoIterator<Item = &'a HostPath>,
     cache: &HubCache,
     host: &Host,
 ) -> Result<Vec<Secret>, Usage> {
-    let files = token::secrets(cache, host);
+    let files = token::token_files(cache, host);
     let mut found: Vec<Secret> = vec![];
     for folder in folders {
         let Ok(real) = folder.as_path().canonicalize() else { continue };
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_found_below_every_folder_that_shows_them() {
+    fn token_is_found_below_every_folder_that_contains_it() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         let hf = root.join("results/hf");
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn folder_behind_a_symlink_that_a_container_may_have_made_is_refused() {
+    fn folder_behind_an_untrusted_symlink_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         let hf = root.join("hf");
@@ -222,7 +223,7 @@ mod tests {
         };
         let home = refused(&[("HF_HOME", &root.join("results/hf"))]);
         assert!(home.starts_with("the HuggingFace home `"), "{home}");
-        // A folder above the cache.
+        // A symlink of a folder above the cache.
         fs::remove_file(root.join("results/hf")).unwrap();
         symlink("../ssh", root.join("results/hf")).unwrap();
         fs::write(root.join("ssh/hub/id_rsa"), "").unwrap();

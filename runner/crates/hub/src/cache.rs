@@ -1,55 +1,54 @@
-//! A whole cache: its repos, its store, and whatever else lies in it.
+//! A cache: its repos, its store, and all other files in it.
 
 use std::{
     ffi::OsString,
     io,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
+    sync::Arc,
 };
 
 use anyhow::{Context as _, bail};
 
-use crate::layout::{
-    client_paths::{LOCKS, is_client_path},
-    dir::{Dir, Kind, within},
-    link_target::LinkTarget,
-    names::{RepoName, is_of_system},
-    repo::Repo,
-    store::{STORE, Store},
+use crate::{
+    layout::{
+        client_paths::{LOCKS, is_client_path},
+        dir::{Dir, Kind, read_unless_removed},
+        link_target::LinkTarget,
+        names::{RepoName, is_of_system},
+        repo::Repo,
+        store::{STORE, Store},
+    },
+    parallel,
 };
 
-/// What lies directly in a cache.
+/// The top level of a cache.
 #[derive(Debug)]
 pub struct Cache {
-    /// Its absolute path, links followed.
+    /// Its canonical path.
     pub path: PathBuf,
-    /// Its folder.
+    /// Its open folder.
     pub dir: Arc<Dir>,
-    /// Folders that are named after a repo.
+    /// The folders that are named after a repo.
     pub repos: Vec<RepoName>,
     /// The store, if there is one.
     pub store: Option<Store>,
-    /// What belongs to no client, or to one that is gone.
+    /// Entries that no client uses.
     pub others: Vec<(OsString, Kind)>,
 }
 
-/// Names that clients give to what is no repo.
-const OWN: [&str; 2] = [LOCKS, "CACHEDIR.TAG"];
+/// Other entries of the clients.
+const CLIENT_ENTRIES: [&str; 2] = [LOCKS, "CACHEDIR.TAG"];
 
 impl Cache {
-    /// Reads the top of the cache at `path`.
+    /// Reads the top level of the cache at `path`.
     ///
     /// # Errors
-    /// When there is no folder, or it is closed.
+    /// When the folder is not found or cannot be read.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let opened = path.canonicalize().and_then(|path| Ok((Dir::open(&path)?, path)));
         let (dir, path) = match opened {
             Ok(opened) => opened,
-            Err(error) => bail!("the Hub cache `{}` {}", path.display(), unopened(&error)),
+            Err(error) => bail!("the Hub cache `{}` {}", path.display(), open_error(&error)),
         };
         let list = dir.list().with_context(|| format!("listing `{}`", path.display()))?;
         let store = Store::read(&dir);
@@ -57,12 +56,13 @@ impl Cache {
         let mut others = Vec::new();
         for (name, kind) in list {
             let is_store = store.is_some() && name == STORE;
-            if is_of_system(&name) || OWN.iter().any(|own| name == *own) || is_store {
+            if is_of_system(&name) || CLIENT_ENTRIES.iter().any(|known| name == *known) || is_store
+            {
                 continue;
             }
             let is_folder = match kind {
                 Kind::Folder => true,
-                // An unknown place is reported where it is entered.
+                // A symlink with an unknown target is reported when it is opened.
                 Kind::Link => LinkTarget::of(&dir, &name).may_be_folder(),
                 Kind::File | Kind::Fifo | Kind::Device | Kind::Other => false,
             };
@@ -74,55 +74,33 @@ impl Cache {
         Ok(Self { path, dir: Arc::new(dir), repos, store, others })
     }
 
-    /// Whether clients made all that lies in it: then the folder itself is a cache, too.
-    pub fn is_all_clients(&self) -> bool {
+    /// Whether the folder contains only entries of clients, so that it certainly is a cache.
+    pub fn has_only_client_paths(&self) -> bool {
         self.others.iter().all(|(name, _)| is_client_path(Path::new(name), self.store.is_some()))
     }
 
-    /// Does `work` for each repo of `repos` on all processors; the results in the repos' order. A
-    /// repo that has gone meanwhile is passed over.
-    pub fn each<T: Send>(
+    /// Applies `work` to each of `repos` on all processors. Results come in the order of `repos`, without
+    /// repos that were removed meanwhile.
+    pub fn map_repos<T: Send>(
         &self,
         repos: &[RepoName],
         work: impl Fn(&RepoName, io::Result<Repo>) -> T + Sync,
     ) -> Vec<T> {
-        let next = AtomicUsize::new(0);
-        let done = Mutex::new(Vec::with_capacity(repos.len()));
-        let workers = thread::available_parallelism().map_or(1, usize::from).min(repos.len());
-        let take_some = || {
-            while let Some((at, name)) = {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                repos.get(at).map(|name| (at, name))
-            } {
-                let Some(repo) = self.read(name) else { continue };
-                let result = work(name, repo);
-                done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
-            }
-        };
-        thread::scope(|scope| {
-            for _ in 1..workers {
-                // Where no more threads are allowed, those that there are do it.
-                if thread::Builder::new().spawn_scoped(scope, take_some).is_err() {
-                    break;
-                }
-            }
-            take_some();
-        });
-        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-        done.sort_unstable_by_key(|(at, _)| *at);
-        done.into_iter().map(|(_, result)| result).collect()
+        let work = &work;
+        let worker = || |name| self.read(name).map(|repo| work(name, repo));
+        parallel::map(repos, parallel::processors(), worker).into_iter().flatten().collect()
     }
 
-    /// Reads a repo; none when it has gone.
+    /// Reads a repo. `None` when it was removed.
     pub fn read(&self, name: &RepoName) -> Option<io::Result<Repo>> {
         let folder = name.folder();
         let path = self.path.join(&folder);
-        within(&self.dir, &folder, || Repo::read_in(&self.dir, &path, name.clone()))
+        read_unless_removed(&self.dir, &folder, || Repo::read_in(&self.dir, &path, name.clone()))
     }
 }
 
-/// Why a cache could not be opened, and what to do.
-fn unopened(error: &io::Error) -> String {
+/// Why a cache cannot be opened, and a hint.
+fn open_error(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => {
             "does not exist; download a model with `hf download`, or name the cache in \

@@ -1,5 +1,5 @@
-//! Digests of the cache's files: how they are computed, side by side, and remembered.
+//! Digests of the cache's files: computed in parallel, and cached between runs.
 
+pub mod batch;
+pub mod cache;
 pub mod hash;
-pub mod hashing;
-pub mod verified;

@@ -1,4 +1,4 @@
-//! What is added to the Hub cache during a run: its blobs before and after.
+//! What a run adds to the Hub cache: the difference of its blobs before and after.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -11,18 +11,18 @@ use untrusted::Found;
 
 use crate::layout::{
     client_paths::LOCKS,
-    dir::{DEEPEST, Dir, Kind, Stamp, Time, is_passing},
+    dir::{DEEPEST, Dir, Kind, Stamp, Time, is_skippable},
     names::RepoName,
     refs::REFS,
     repo::{NO_EXIST, TREES},
 };
 
-/// Every file of a Hub cache that holds a repo's bytes, with what changes when it is written
-/// again. Links, refs, locks and notes about missing files are left out.
+/// The size and time of every file of a Hub cache that holds content of a repo. Symlinks, refs, locks and
+/// `.no_exist` markers are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Inventory {
     hub: PathBuf,
-    /// The device and inode of the cache's folder; none where there is no folder.
+    /// The device and inode of the cache's folder. `None` when it does not exist.
     folder: Option<(u64, u64)>,
     files: HashMap<PathBuf, State>,
 }
@@ -33,38 +33,37 @@ struct State {
     modified: Time,
 }
 
-/// Folders at the top, or of a repo, that hold no repo's bytes.
+/// Folders of a cache or repo without content.
 const BOOKKEEPING: [&str; 4] = [LOCKS, NO_EXIST, REFS, TREES];
 
 impl Inventory {
-    /// Walks the cache; one that does not exist is empty. Folders that are closed to this user are
-    /// passed over: a container of this user's cannot write there either.
+    /// Walks the cache. A missing cache is empty. Folders without permission are skipped, because a container of
+    /// this user cannot write there either.
     ///
     /// # Errors
     /// When the file system fails.
     pub fn take(hub: &Path) -> io::Result<Self> {
         let dir = match Dir::open(hub) {
             Ok(dir) => dir,
-            Err(error) if is_passing(&error) || error.kind() == io::ErrorKind::NotADirectory => {
+            Err(error) if is_skippable(&error) || error.kind() == io::ErrorKind::NotADirectory => {
                 return Ok(Self::default());
             }
             Err(error) => return Err(error),
         };
         let Stamp { device, inode, .. } = dir.look("")?;
         let mut files = HashMap::new();
-        let mut trouble = None;
-        // Below, no program would find a file again.
+        let mut failure = None;
         dir.walk(DEEPEST, |found| {
             let (path, stamp) = match found {
                 Found::Entry { path, stamp } => (path, stamp),
-                Found::Closed { error, .. } if is_passing(&error) => return false,
+                Found::Closed { error, .. } if is_skippable(&error) => return false,
                 Found::Closed { error, .. } => {
-                    trouble.get_or_insert(error);
+                    failure.get_or_insert(error);
                     return false;
                 }
             };
             let depth = path.iter().count();
-            if stamp.kind == Kind::File && depth > 1 && !is_of_store(path) {
+            if stamp.kind == Kind::File && depth > 1 && !is_store_metadata(path) {
                 let Stamp { size: bytes, modified, .. } = stamp;
                 files.insert(hub.join(path), State { bytes, modified });
             }
@@ -72,14 +71,14 @@ impl Inventory {
             depth > 2 || !BOOKKEEPING.iter().any(|known| name == *known)
         });
         let folder = Some((device, inode));
-        trouble.map_or(Ok(Self { hub: hub.to_owned(), folder, files }), Err)
+        failure.map_or(Ok(Self { hub: hub.to_owned(), folder, files }), Err)
     }
 
-    /// What `later` has that this one has not, or has in another state. None where that is unknown:
-    /// the cache was moved or replaced meanwhile, or files are gone from it.
+    /// The files that are new or changed in `later`. `None` when the cache was moved or replaced, or files were
+    /// removed from it.
     pub fn added_in(&self, later: &Self) -> Option<CacheDelta> {
         let is_another = self.folder.is_some() && self.folder != later.folder;
-        // A finished download takes the name of its blob.
+        // A finished download is renamed to its blob.
         let is_partial = |path: &Path| path.extension().is_some_and(|end| end == "incomplete");
         let is_lost = |path: &PathBuf| !later.files.contains_key(path) && !is_partial(path);
         if is_another || self.files.keys().any(is_lost) {
@@ -102,8 +101,8 @@ impl Inventory {
     }
 }
 
-/// A lock or a list of users of a payload in the shared store, which is no payload.
-fn is_of_store(path: &Path) -> bool {
+/// Whether the file is the lock or the reference list of a payload in the shared store.
+fn is_store_metadata(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "lock" || ending == "refs")
 }
 
@@ -137,7 +136,7 @@ mod tests {
         }
         fs::write(hub.join(".locks/models--a--b/new.lock"), "").unwrap();
         fs::write(hub.join("version.txt"), "1").unwrap();
-        // A payload of the store is linked from the repo, and counted where its bytes are.
+        // A payload of the store is counted there, not at the symlink in the repo.
         fs::create_dir_all(hub.join("blobs/ab")).unwrap();
         fs::write(hub.join("blobs/ab/ab0"), "4444").unwrap();
         fs::write(hub.join("blobs/ab/ab0.refs"), "models--a--b/blobs/x").unwrap();
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_claimed_of_a_cache_that_was_moved_or_lost_files() {
+    fn difference_is_unknown_after_files_were_moved_or_removed() {
         let folder = tempfile::tempdir().unwrap();
         let hub = folder.path().join("hub");
         let missing = Inventory::take(&hub).unwrap();

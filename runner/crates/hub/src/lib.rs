@@ -11,6 +11,7 @@ pub mod layout;
 mod listing;
 pub mod loading;
 pub mod location;
+mod parallel;
 pub mod readiness;
 #[cfg(any(test, feature = "testing"))]
 #[path = "../testing/cache.rs"]

@@ -3,42 +3,40 @@
 mod loadable;
 pub(crate) mod usage;
 
-use std::fmt::Write as _;
-
 use host::output::units::{ago, bytes};
 use serde_json::{Value, json};
 use untrusted::escape;
 
 use crate::listing::usage::{CacheUsage, RepoUsage, RevisionUsage};
 
-/// Digits of a commit that a table shows.
+/// How many digits of a commit the table shows.
 const COMMIT_SHOWN: usize = 8;
 
-/// What a list is sorted by.
+/// The sort order of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Sort {
-    /// Bytes, the largest first.
+    /// By size, the largest first.
     #[default]
     Size,
-    /// Type and id.
+    /// By type and id.
     Name,
-    /// Last use, the latest first.
+    /// By last use, the latest first.
     Used,
-    /// Last change, the latest first.
+    /// By last change, the latest first.
     Modified,
 }
 
-/// What to show of a cache.
+/// How to list a cache.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Listing {
-    /// In which order.
+    /// The sort order.
     pub sort: Sort,
-    /// Each revision, too.
+    /// Whether to list each revision.
     pub revisions: bool,
 }
 
 impl Listing {
-    /// The cache with its repos in order.
+    /// Sorts the repos.
     fn sorted(&self, usage: &CacheUsage) -> CacheUsage {
         let mut usage = usage.clone();
         let later = |one: f64, other: f64| other.total_cmp(&one);
@@ -54,7 +52,7 @@ impl Listing {
         usage
     }
 
-    /// A table, and totals below it.
+    /// Renders a table with messages and totals below it.
     pub fn table(&self, usage: &CacheUsage, now: f64) -> String {
         let usage = self.sorted(usage);
         let mut rows = vec![
@@ -68,21 +66,15 @@ impl Listing {
         }
         // Names of repos, branches and files are untrusted.
         let rows: Vec<_> = rows.iter().map(|row| row.each_ref().map(|cell| escape(cell))).collect();
-        let mut text = aligned(&rows);
-        for repo in &usage.repos {
-            for fault in &repo.faults {
-                let line = format!("{}: {fault}", repo.name);
-                writeln!(text, "{}", escape(&line)).expect("a String takes all");
-            }
-        }
-        for fault in &usage.faults {
-            writeln!(text, "{}", escape(fault)).expect("a String takes all");
-        }
-        writeln!(text, "{}", totals(&usage)).expect("a String takes all");
-        text
+        let of_repos = usage.repos.iter().flat_map(|repo| {
+            repo.faults.iter().map(move |fault| format!("{}: {fault}", repo.name))
+        });
+        let faults = of_repos.chain(usage.faults.iter().cloned());
+        let lines = faults.map(|fault| escape(&fault)).chain([totals(&usage)]);
+        aligned(&rows) + &lines.map(|line| line + "\n").collect::<String>()
     }
 
-    /// The same for machines.
+    /// Renders the list as JSON.
     pub fn json(&self, usage: &CacheUsage) -> Value {
         json!(self.sorted(usage))
     }
@@ -92,8 +84,8 @@ fn row(repo: &RepoUsage, now: f64) -> [String; 7] {
     let refs = repo.revisions.iter().flat_map(|revision| &revision.refs).map(String::as_str);
     let refs = refs.collect::<Vec<_>>().join(" ");
     let count = repo.revisions.len();
-    let of_all = repo.revisions.iter().map(|revision| revision.complete);
-    let complete = of_all.reduce(|one, other| match (one, other) {
+    let of_revisions = repo.revisions.iter().map(|revision| revision.complete);
+    let complete = of_revisions.reduce(|one, other| match (one, other) {
         (Some(false), _) | (_, Some(false)) => Some(false),
         (None, _) | (_, None) => None,
         _ => Some(true),
@@ -130,7 +122,7 @@ const fn word(complete: Option<bool>) -> &'static str {
     }
 }
 
-/// Columns with two blanks between; numbers end where their column ends.
+/// Aligns columns, two spaces apart. Numbers are right-aligned.
 fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |column: usize| {
         rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
@@ -153,8 +145,7 @@ fn totals(usage: &CacheUsage) -> String {
     let mut text = format!("{} repo(s), {} in all", usage.repos.len(), bytes(usage.size_bytes));
     if unfinished > 0 {
         let wasted = bytes(sum(|repo| repo.unfinished_bytes));
-        write!(text, "; {unfinished} unfinished download(s), {wasted}")
-            .expect("a String takes all");
+        text += &format!("; {unfinished} unfinished download(s), {wasted}");
     }
     text
 }

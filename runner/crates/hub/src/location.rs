@@ -1,4 +1,4 @@
-//! Where huggingface_hub would look for its cache, given this environment.
+//! The location of the Hub cache, as huggingface_hub finds it.
 
 use std::{
     fs,
@@ -21,18 +21,18 @@ use host::{
 /// The HuggingFace home and the Hub cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubCache {
-    /// `HF_HOME`: token, datasets, modules, and usually the Hub cache.
+    /// `HF_HOME`, with the token, datasets, modules, and usually the Hub cache.
     pub home: HostPath,
-    /// `HF_HUB_CACHE`: the repos with the weights.
+    /// `HF_HUB_CACHE`, with the repos.
     pub hub: HostPath,
 }
 
 impl HubCache {
-    /// Finds both folders as huggingface_hub 2.4 does (`constants.py`), except that an empty
-    /// variable counts as an unset one: there it would make the paths relative.
+    /// Finds both folders as huggingface_hub 2.4 does (`constants.py`). Only an empty variable counts as unset:
+    /// there it makes the paths relative.
     ///
     /// # Errors
-    /// When there is neither a variable nor a home folder, or no engine can mount the path.
+    /// When neither a variable nor a home folder is set, or no engine can mount the path.
     pub fn locate(host: &Host) -> Result<Self, Usage> {
         let text = |name: &str| match host.env.get(name) {
             None => Ok(None),
@@ -43,7 +43,7 @@ impl HubCache {
         };
         let home = match (text(env::HF_HOME)?, text(env::XDG_CACHE_HOME)?) {
             (Some(home), _) => expand(home, host),
-            // Joined first: of an empty `$NAME` the client makes `/huggingface`.
+            // Joined before it is expanded, as in the client: an empty `$NAME` gives `/huggingface`.
             (None, Some(cache)) => expand(&format!("{cache}/huggingface"), host),
             (None, None) => match &host.home {
                 Some(home) => home.join(".cache/huggingface"),
@@ -66,12 +66,12 @@ impl HubCache {
         })
     }
 
-    /// The same with the Hub cache's links followed: a cache that is a link to another disk
-    /// would dangle inside the container.
+    /// Resolves the symlinks of the Hub cache. A cache that is a symlink to another disk would dangle in the
+    /// container.
     ///
     /// # Errors
-    /// When no engine can mount what the link leads to.
-    pub fn follow_links(mut self) -> Result<Self, Usage> {
+    /// When no engine can mount the target.
+    pub fn resolve_hub(mut self) -> Result<Self, Usage> {
         let real = |path: &Path| fs::canonicalize(path).ok();
         if let (Some(home), Some(hub)) = (real(self.home.as_path()), real(self.hub.as_path()))
             && hub != home.join("hub")
@@ -81,36 +81,36 @@ impl HubCache {
         Ok(self)
     }
 
-    /// Repos of the Hub cache, and folders of theirs, that are links to another place: only the cache
-    /// itself is mounted, so a container does not see what they lead to.
-    pub fn repos_elsewhere(&self) -> Vec<PathBuf> {
+    /// Repos of the Hub cache, and folders of them, that are symlinks to a path outside of it. A container does
+    /// not see their targets, because only the cache is mounted.
+    pub fn repos_outside_mount(&self) -> Vec<PathBuf> {
         let Ok(hub) = self.hub.as_path().canonicalize() else { return vec![] };
         let Ok(entries) = fs::read_dir(&hub) else { return vec![] };
-        let places = entries.flatten().flat_map(|entry| {
+        let folders = entries.flatten().flat_map(|entry| {
             let repo = entry.path();
             [repo.join(BLOBS), repo.join(SNAPSHOTS), repo]
         });
         let mut links: Vec<_> =
-            places.filter(|place| out_of_sight(&hub, place).is_some()).collect();
+            folders.filter(|folder| outside_mount(&hub, folder).is_some()).collect();
         links.sort();
         links
     }
 
-    /// The Hub cache, if it is not simply `hub` in the HuggingFace home.
-    pub fn apart(&self) -> Option<&HostPath> {
+    /// The Hub cache, if it is not `hub` in the HuggingFace home.
+    pub fn hub_outside_home(&self) -> Option<&HostPath> {
         (self.hub.as_path() != self.home.as_path().join("hub")).then_some(&self.hub)
     }
 
-    /// The folders that must exist before a run, by name, outermost first.
+    /// Both folders with their names in messages, the outer one first.
     pub const fn folders(&self) -> [(&'static str, &HostPath); 2] {
         [("HuggingFace home", &self.home), ("Hub cache", &self.hub)]
     }
 }
 
-/// What the link at `place` leads to, if a container that has the cache `hub` alone does not see it.
-pub fn out_of_sight(hub: &Path, place: &Path) -> Option<PathBuf> {
-    let text = fs::read_link(place).ok()?;
-    let real = place.canonicalize().ok()?;
+/// The target of the symlink at `path`, if a container in which only the cache `hub` is mounted cannot see it.
+pub fn outside_mount(hub: &Path, path: &Path) -> Option<PathBuf> {
+    let text = fs::read_link(path).ok()?;
+    let real = path.canonicalize().ok()?;
     (text.is_absolute() || !real.starts_with(hub)).then_some(real)
 }
 
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn without_any_home_the_remedy_is_named() {
+    fn missing_home_is_an_error_that_names_hf_home() {
         let mut host = host();
         host.home = None;
         let error = HubCache::locate(&host).unwrap_err().to_string();
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_no_engine_carries_is_not_bent() {
+    fn path_that_is_not_utf8_is_refused() {
         let mut host = host();
         let name = std::ffi::OsString::from_vec(b"/hf\xff".to_vec());
         host.env = [("HF_HOME", name)].into_iter().collect();
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_linked_hub_cache_is_mounted_apart() {
+    fn hub_cache_behind_a_symlink_is_mounted_separately() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         std::fs::create_dir_all(root.join("disk")).unwrap();
@@ -183,17 +183,21 @@ mod tests {
         let mut host = host();
         host.env = [("HF_HOME", root.join("hf"))].into_iter().collect();
         let cache = HubCache::locate(&host).unwrap();
-        assert_eq!(cache.apart(), None);
-        let settled = cache.follow_links().unwrap();
-        assert_eq!(settled.apart().unwrap().as_path(), root.join("disk"));
-        assert_eq!(settled.repos_elsewhere(), [""; 0].map(Path::new));
+        assert_eq!(cache.hub_outside_home(), None);
+        let resolved = cache.resolve_hub().unwrap();
+        assert_eq!(resolved.hub_outside_home().unwrap().as_path(), root.join("disk"));
+        assert_eq!(resolved.repos_outside_mount(), [""; 0].map(Path::new));
         std::os::unix::fs::symlink("../other", root.join("disk/models--a--b")).unwrap();
         std::fs::create_dir(root.join("other")).unwrap();
-        assert_eq!(settled.repos_elsewhere(), [root.join("disk/models--a--b")]);
+        assert_eq!(resolved.repos_outside_mount(), [root.join("disk/models--a--b")]);
         let repo = root.join("disk/models--a--c");
         std::fs::create_dir_all(repo.join("refs")).unwrap();
         std::os::unix::fs::symlink(repo.join("refs"), repo.join("blobs")).unwrap();
         let expected = ["disk/models--a--b", "disk/models--a--c/blobs"].map(|path| root.join(path));
-        assert_eq!(settled.repos_elsewhere(), expected, "an absolute link is the host's");
+        assert_eq!(
+            resolved.repos_outside_mount(),
+            expected,
+            "an absolute symlink is valid on the host only"
+        );
     }
 }

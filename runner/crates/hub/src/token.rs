@@ -1,4 +1,4 @@
-//! The access token for gated models: found where huggingface_hub finds it, handed over as a file.
+//! The access token for gated models: found as huggingface_hub finds it, passed to a container as a file.
 
 mod file;
 
@@ -14,34 +14,34 @@ use host::{
 };
 use untrusted::escape;
 
-pub(crate) use self::file::stored_and_open;
-pub use self::file::{Fault, fault, secrets};
-use self::file::{Look, TOKEN};
+pub(crate) use self::file::token_files;
+pub use self::file::{Fault, fault};
+use self::file::{TOKEN, TokenFile};
 use crate::HubCache;
 
-/// Where the token is.
+/// The place of the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenSource {
-    /// In the named variable; it reaches a container through `file`, made for the run alone.
+    /// An environment variable. A run passes it to the container in the temporary `file`.
     Variable {
-        /// The variable's name.
+        /// The name of the variable.
         name: &'static str,
-        /// The file that a run makes.
+        /// The temporary file.
         file: HostPath,
     },
-    /// In a file of the user's, if that exists.
+    /// A file of the user, which may not exist.
     File(HostPath),
 }
 
-/// What the disk says of a token.
+/// A token that was looked up on the disk.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ResolvedToken {
     /// The token, if there is one.
     pub token: Option<TokenSource>,
-    /// Why there is none, where the user may have meant one.
+    /// Why there is none, if the user may expect one.
     pub missing: Option<String>,
-    /// The file of all tokens beside it and its mode, if others can read it.
-    pub stored: Option<(PathBuf, u32)>,
+    /// The file of all tokens beside it and its mode, if other users can access it.
+    pub exposed: Option<(PathBuf, u32)>,
 }
 
 impl ResolvedToken {
@@ -49,17 +49,17 @@ impl ResolvedToken {
         Self { token: Some(token), ..Self::default() }
     }
 
-    /// What the user should hear before a run.
+    /// Warnings to print before a run.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
-        let stored = self.stored.as_ref().map(|(file, mode)| {
+        let exposed = self.exposed.as_ref().map(|(file, mode)| {
             format!("`{}` is open to other users (mode {mode:04o}); `chmod 600` it", file.display())
         });
-        self.missing.iter().cloned().chain(stored)
+        self.missing.iter().cloned().chain(exposed)
     }
 }
 
 impl TokenSource {
-    /// Looks where huggingface_hub looks: the variables, then the named file, then the default.
+    /// Finds the token as huggingface_hub does: the variables, then the named file, then the default.
     ///
     /// # Errors
     /// When no engine can mount the file's path.
@@ -80,10 +80,10 @@ impl TokenSource {
         Ok(Self::File(HostPath::new("token file", &file, &host.cwd)?))
     }
 
-    /// The same with `..` in the file's path followed on the disk.
+    /// Resolves `..` in the file's path on the disk.
     ///
     /// # Errors
-    /// When no engine can mount what it leads to.
+    /// When no engine can mount the resolved path.
     pub fn without_parents(self) -> Result<Self, Usage> {
         Ok(match self {
             Self::Variable { name, file } => {
@@ -93,23 +93,22 @@ impl TokenSource {
         })
     }
 
-    /// The same, if there is a token, and what the user should hear about it. A file is only taken if it
-    /// holds a token, and lies where the Hub client writes it or HF_TOKEN_PATH names it: a container that
-    /// wrote a symlink in its place would be handed any file of the user's.
+    /// Checks whether there is a token. A file must contain one, and a symlink must be named by HF_TOKEN_PATH:
+    /// a container could replace the default file by a symlink to any file of the user.
     ///
     /// # Errors
-    /// When the file is not one.
+    /// When the file is not a token file.
     pub fn resolve(self, host: &Host) -> Result<ResolvedToken, Usage> {
         let Self::File(file) = &self else { return Ok(ResolvedToken::of(self)) };
         let is_named = host.env.get(env::HF_TOKEN_PATH).is_some();
-        let stored = stored_and_open(file.as_path());
-        match file::look(file.as_path(), is_named) {
-            Ok(Look::There) => Ok(ResolvedToken { stored, ..ResolvedToken::of(self) }),
-            Ok(Look::Nothing(why)) => {
+        let exposed = file::exposed_tokens(file.as_path());
+        match file::inspect(file.as_path(), is_named) {
+            Ok(TokenFile::Present) => Ok(ResolvedToken { exposed, ..ResolvedToken::of(self) }),
+            Ok(TokenFile::Absent(why)) => {
                 let missing = why.map(|why| {
                     format!("the token file `{file}` {why}, so gated models cannot be loaded")
                 });
-                Ok(ResolvedToken { token: None, missing, stored })
+                Ok(ResolvedToken { token: None, missing, exposed })
             }
             Err(why) => Err(Usage(escape(&format!(
                 "the token file `{file}` {why}; name the file of a token in {}, or add --no-token",
@@ -118,7 +117,7 @@ impl TokenSource {
         }
     }
 
-    /// Whether there is a secret at all: a variable holds one, a file may be missing.
+    /// Whether there is a token. A file may be missing.
     pub fn exists(&self) -> bool {
         match self {
             Self::Variable { .. } => true,
@@ -132,11 +131,11 @@ impl TokenSource {
         file
     }
 
-    /// Writes the variable's token into its file, readable by the user alone. `None` when the
-    /// token is in a file already.
+    /// Writes the variable's token to its temporary file, which only the user can read. `None` when the token is
+    /// in a file already.
     ///
     /// # Errors
-    /// When the file cannot be made.
+    /// When the file cannot be written.
     pub fn write(&self, host: &Host) -> anyhow::Result<Option<RunFile>> {
         let Self::Variable { name, file } = self else { return Ok(None) };
         let token = host.env.text(name).unwrap_or_default();
@@ -197,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_written_token_is_private_and_goes_with_its_guard() {
+    fn temporary_token_file_is_private_and_removed_with_its_guard() {
         let folder = tempfile::tempdir().unwrap();
         let mut host = host();
         let runtime = folder.path().to_str().unwrap();

@@ -1,4 +1,4 @@
-//! Small caches for tests, with true digests, as huggingface_hub 2.4 writes them.
+//! Small caches for tests, with correct digests, as huggingface_hub 2.4 writes them.
 
 use std::{
     collections::BTreeMap,
@@ -12,21 +12,21 @@ use serde_json::json;
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
-/// The commit of every snapshot that names no other.
+/// The commit of a fixture's snapshots.
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// A cache in a folder of its own.
+/// A cache in a temporary folder.
 #[derive(Debug)]
 pub struct Fixture(tempfile::TempDir);
 
-/// Where a file of a fixture has its bytes.
+/// Where the content of a fixture's file is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
-    /// In git: named by git's id.
+    /// In `blobs`, named by the git blob id.
     Git,
-    /// In the repo: named by its SHA-256.
+    /// In `blobs`, named by the SHA-256 digest, as files in LFS are.
     Large,
-    /// In the shared store: the repo has a link to it.
+    /// In the shared store, with a symlink in `blobs`.
     Shared,
 }
 
@@ -39,7 +39,7 @@ impl Fixture {
         fixture
     }
 
-    /// The cache's folder, links followed.
+    /// The canonical path of the cache.
     pub fn path(&self) -> PathBuf {
         self.0.path().canonicalize().unwrap()
     }
@@ -49,22 +49,22 @@ impl Fixture {
         self.0.path().join(below)
     }
 
-    /// Writes a file below the cache, with the folders that it needs.
+    /// Writes a file below the cache, and creates its folders.
     pub fn write(&self, below: impl AsRef<Path>, text: impl AsRef<[u8]>) {
         let path = self.at(below);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    /// Makes a link below the cache.
+    /// Creates a symlink below the cache.
     pub fn link(&self, below: impl AsRef<Path>, text: impl AsRef<Path>) {
         let path = self.at(below);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         symlink(text, path).unwrap();
     }
 
-    /// A model with these files, `main`, and the list of its commit if `listed`. The names of the
-    /// blobs, by file.
+    /// Adds a model with these files and the branch `main`, and the list of its files if `listed`. Returns the
+    /// names of the blobs by file.
     pub fn model(
         &self,
         id: &str,
@@ -112,7 +112,7 @@ impl Fixture {
         if kept == Kept::Large {
             self.write(blob, text);
         } else {
-            // The real name would take a chunker; any other 64 digits do.
+            // The real name is a Xet hash. Any other 64 digits do.
             let payload = hex::encode(Sha256::digest(format!("payload {text}")));
             let shard = &payload[..2];
             entry["xet_hash"] = json!(payload);
@@ -125,7 +125,7 @@ impl Fixture {
         (sha256, entry)
     }
 
-    /// Everything in the cache but for what lies below `except`: kind, mode, bytes or text, times.
+    /// The type, mode, content and time of every entry, except below the paths `except`.
     pub fn manifest(&self, except: &[&str]) -> BTreeMap<String, String> {
         let root = self.0.path();
         let entries = walkdir::WalkDir::new(root).min_depth(1).into_iter().map(Result::unwrap);
@@ -136,7 +136,7 @@ impl Fixture {
                     return None;
                 }
                 let data = entry.metadata().unwrap();
-                let what = if data.is_symlink() {
+                let content = if data.is_symlink() {
                     format!("link to {}", fs::read_link(entry.path()).unwrap().display())
                 } else if data.is_dir() {
                     "folder".to_owned()
@@ -144,13 +144,13 @@ impl Fixture {
                     let id = git_id(&fs::read(entry.path()).unwrap_or_default());
                     format!("{id} of {}.{}", data.mtime(), data.mtime_nsec())
                 };
-                Some((below, format!("{:04o} {what}", data.permissions().mode() & 0o7777)))
+                Some((below, format!("{:04o} {content}", data.permissions().mode() & 0o7777)))
             })
             .collect()
     }
 }
 
-/// Git's id of a blob.
+/// The git blob id of `bytes`.
 pub fn git_id(bytes: &[u8]) -> String {
     let digest =
         Sha1::new().chain_update(format!("blob {}\0", bytes.len())).chain_update(bytes).finalize();

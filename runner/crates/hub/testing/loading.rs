@@ -1,4 +1,4 @@
-//! Models and datasets for tests: names and bytes.
+//! Models and datasets in memory, and small weight files, for tests.
 
 use std::{
     collections::BTreeMap,
@@ -6,19 +6,19 @@ use std::{
     io::{self, Seek as _, Write as _},
 };
 
-use super::{Files, Look, Verdict};
+use super::{FileState, Files, Verdict};
 
-/// Files, each with its bytes, or with what is there instead.
+/// Files by name: the bytes of each, or its state.
 #[derive(Debug, Clone, Default)]
-pub struct Fake(BTreeMap<String, Result<Vec<u8>, Look>>);
+pub struct FakeFiles(BTreeMap<String, Result<Vec<u8>, FileState>>);
 
-impl Fake {
-    /// These files.
+impl FakeFiles {
+    /// A model with these files.
     pub fn of<T: AsRef<[u8]>>(files: &[(&str, T)]) -> Self {
         Self::default().and(files)
     }
 
-    /// The same with these files, too.
+    /// Adds files.
     pub fn and<T: AsRef<[u8]>>(mut self, files: &[(&str, T)]) -> Self {
         for (name, bytes) in files {
             self.0.insert((*name).to_owned(), Ok(bytes.as_ref().to_owned()));
@@ -26,25 +26,25 @@ impl Fake {
         self
     }
 
-    /// The same without these files.
+    /// Removes files.
     pub fn without(mut self, names: &[&str]) -> Self {
         names.iter().for_each(|name| drop(self.0.remove(*name)));
         self
     }
 
-    /// The same with this in the place of a file.
-    pub fn instead(mut self, name: &str, look: Look) -> Self {
-        self.0.insert(name.to_owned(), Err(look));
+    /// Gives a file this state.
+    pub fn with_state(mut self, name: &str, state: FileState) -> Self {
+        self.0.insert(name.to_owned(), Err(state));
         self
     }
 }
 
-impl Files for Fake {
-    fn look(&self, name: &str) -> Look {
+impl Files for FakeFiles {
+    fn state(&self, name: &str) -> FileState {
         match self.0.get(name) {
-            None => Look::Missing,
-            Some(Ok(bytes)) => Look::There(bytes.len() as u64),
-            Some(Err(look)) => look.clone(),
+            None => FileState::Missing,
+            Some(Ok(bytes)) => FileState::Present(bytes.len() as u64),
+            Some(Err(state)) => state.clone(),
         }
     }
 
@@ -60,16 +60,16 @@ impl Files for Fake {
     }
 }
 
-/// A verdict in words.
+/// A verdict as text, for snapshots.
 pub fn words(verdict: &Verdict) -> String {
     match verdict {
         Ok(warnings) if warnings.is_empty() => "loads".to_owned(),
         Ok(warnings) => format!("may load: {}", warnings.join("; ")),
-        Err(fault) => format!("{:?}: {}", fault.remedy, fault.what),
+        Err(fault) => format!("{:?}: {}", fault.remedy, fault.message),
     }
 }
 
-/// Weights in safetensors, of so many bytes.
+/// A safetensors file with one tensor of `data` bytes.
 pub fn safetensors(metadata: &str, data: usize) -> Vec<u8> {
     let tensor = format!(r#""a":{{"dtype":"U8","shape":[{data}],"data_offsets":[0,{data}]}}"#);
     let header = format!("{{{metadata}{tensor}}}");
@@ -77,7 +77,7 @@ pub fn safetensors(metadata: &str, data: usize) -> Vec<u8> {
     [&length[..], header.as_bytes(), &vec![0; data]].concat()
 }
 
-/// Weights as `torch.save` writes them: a zip file, here without entries.
+/// A file as `torch.save` writes it: a zip archive, here without entries.
 pub fn torch_file() -> Vec<u8> {
     let entry = b"PK\x03\x04 the entries";
     let mut end = [0; 22];
@@ -86,7 +86,7 @@ pub fn torch_file() -> Vec<u8> {
     [&entry[..], &end].concat()
 }
 
-/// A GGUF file with one tensor of 32 numbers.
+/// A GGUF file with one tensor of 32 elements.
 pub fn gguf(architecture: &str) -> Vec<u8> {
     let text = |text: &str| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat();
     let number = |number: u32| number.to_le_bytes().to_vec();

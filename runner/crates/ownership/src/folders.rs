@@ -168,7 +168,7 @@ pub fn foreign_entries(cache: &HubCache, host: &Host) -> Option<String> {
 
 /// A warning when repos of the cache are links that a container cannot follow.
 pub fn repos_out_of_sight(cache: &HubCache) -> Option<String> {
-    let links = cache.repos_elsewhere();
+    let links = cache.repos_outside_mount();
     let first = links.first()?;
     Some(format!(
         "{} repo(s) of the Hub cache are links to another place, which a container does not see, \

@@ -24,7 +24,7 @@ use host::{
     paths::host_path::HostPath,
     users::subids::Ids,
 };
-use hub::boundary::check_named;
+use hub::boundary::check_path;
 
 pub use self::{
     container::{Failure, find_engine, reclaim_listed},
@@ -80,7 +80,7 @@ pub fn run(request: &Request) -> anyhow::Result<Exit> {
 
 /// The folder itself, symlinks to it followed.
 fn folder(path: &Path, host: &Host) -> anyhow::Result<HostPath> {
-    check_named("folder", path, host)?;
+    check_path("folder", path, host)?;
     let real = host.cwd.join(path);
     let shown = real.display();
     let real = match real.canonicalize() {

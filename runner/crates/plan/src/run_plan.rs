@@ -237,7 +237,7 @@ fn mounts(options: &Settings, backend: Backend, mode: Mode) -> Vec<Mount> {
             variable: MountVariable::OnHost(env::HF_HOME),
             reason: format!("weights in your cache are used, never fetched twice{how}"),
         });
-        let apart = options.cache.apart();
+        let apart = options.cache.hub_outside_home();
         // A child inherits the caller's variable, which may hold a `~` that it does not expand.
         if apart.is_some() || mode == Mode::Host {
             mounts.push(Mount {

@@ -8,7 +8,7 @@ use host::{
     machine::Host,
     output::terminal::{self, warn},
 };
-use hub::boundary::check_named;
+use hub::boundary::check_path;
 use untrusted::escape;
 
 use super::{
@@ -64,11 +64,11 @@ pub fn run(request: &Request) -> anyhow::Result<Exit> {
         [] => vec![default_folder(&host)],
         named => named.to_vec(),
     };
-    folders.iter().try_for_each(|folder| check_named("results folder", folder, &host))?;
+    folders.iter().try_for_each(|folder| check_path("results folder", folder, &host))?;
     let open = |file: &Path| {
         // Only the parent is checked: a symlink in the place of the file itself is replaced.
         let parent = file.parent().unwrap_or(Path::new(""));
-        check_named("folder of the report", parent, &host)?;
+        check_path("folder of the report", parent, &host)?;
         OutputFile::open(file, *overwrite)
     };
     // Files are opened before anything is read, so that one in the way is reported at once.

@@ -9,8 +9,8 @@ use contract::{
     task,
 };
 use hub::{
-    loading::{Keywords, Local, Remedy, Verdict, dataset, native_file, transformers},
-    readiness::{self, Readiness, Wanted},
+    loading::{Keywords, LocalFolder, Remedy, Verdict, dataset, native, transformers},
+    readiness::{self, ModelRequest, Readiness},
 };
 use plan::local_input::{Found, Kind, LocalInput};
 use untrusted::escape;
@@ -46,7 +46,7 @@ pub(crate) fn check(planned: &Planned) -> anyhow::Result<Vec<String>> {
                         _ => (&*value, None),
                     };
                     let keywords = &keywords;
-                    readiness::model(hub, Wanted { id, file, backend, keywords, contained })
+                    readiness::model(hub, ModelRequest { id, file, backend, keywords, contained })
                 }
                 Kind::Dataset => {
                     let made = options.cache.home.as_path().join("datasets");
@@ -62,10 +62,10 @@ pub(crate) fn check(planned: &Planned) -> anyhow::Result<Vec<String>> {
             Readiness::Ready(told) => {
                 warnings.extend(told.iter().map(|warning| format!("`{named}`: {warning}")));
             }
-            Readiness::Lacking(why) if local.is_some() => {
+            Readiness::NotReady(why) if local.is_some() => {
                 bail!("`{named}` cannot be loaded: {why}")
             }
-            Readiness::Lacking(why) => {
+            Readiness::NotReady(why) => {
                 bail!("`{named}` cannot be loaded without a network: {why}")
             }
         }
@@ -84,24 +84,24 @@ fn named_by_path(
     let Some(Found { is_folder, mount, below, .. }) = found else { return Ok(vec![]) };
     let path = path.as_path();
     if !is_folder {
-        let folder = Local::new(path.parent().unwrap_or(Path::new("/")), None);
+        let folder = LocalFolder::new(path.parent().unwrap_or(Path::new("/")), None);
         let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
         return match kind {
-            Kind::Model => native_file(&folder, &name),
-            Kind::Dataset => dataset::one_file(&folder, &name),
+            Kind::Model => native::check_file(&folder, &name),
+            Kind::Dataset => dataset::check_file(&folder, &name),
         };
     }
     // The links of a snapshot lead to blobs beside it, wherever the container has them.
     if !below.is_empty() {
-        return readiness::named_by_path(mount.as_path(), below, contained, |files| match kind {
-            Kind::Model => transformers(files, keywords),
-            Kind::Dataset => dataset::folder(files, backend, false),
+        return readiness::snapshot_folder(mount.as_path(), below, contained, |files| match kind {
+            Kind::Model => transformers::check(files, keywords),
+            Kind::Dataset => dataset::check_folder(files, backend, false),
         });
     }
-    let files = Local::new(path, contained.then_some(mount.as_path()));
+    let files = LocalFolder::new(path, contained.then_some(mount.as_path()));
     match kind {
-        Kind::Model => transformers(&files, keywords),
-        Kind::Dataset => dataset::folder(&files, backend, false),
+        Kind::Model => transformers::check(&files, keywords),
+        Kind::Dataset => dataset::check_folder(&files, backend, false),
     }
 }
 

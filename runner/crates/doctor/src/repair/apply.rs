@@ -196,8 +196,8 @@ fn make_new<T>(
 /// Puts a symlink in the place of another one, or of a file that holds its text.
 fn put_link(place: &Place, text: &OsString) -> anyhow::Result<Outcome> {
     if place.kind()? != Kind::Link {
-        let held = untrusted::bytes(place.open()?, link::LARGEST_TEXT)?;
-        let held = link::of_text(&held).map(OsString::from_vec);
+        let held = untrusted::bytes(place.open()?, link::MAX_TEXT)?;
+        let held = link::text_in_file(&held).map(OsString::from_vec);
         let name = |text: &OsString| Path::new(text).file_name().map(OsStr::to_owned);
         if held.as_ref().and_then(name) != name(text) {
             return Ok(Outcome::Left("it holds something else by now".to_owned()));

@@ -15,7 +15,7 @@ use hub::{
     cache::Cache,
     layout::{
         client_paths::{LOCKS, is_client_path},
-        dir::{DEEPEST, Dir, Kind, Stamp, is_passing, is_too_deep, too_deep},
+        dir::{DEEPEST, Dir, Kind, Stamp, is_skippable, is_too_deep, too_deep},
         repo::TREES,
         store::STORE,
     },
@@ -72,7 +72,7 @@ pub(super) fn walk(
             && top.is_some_and(|top| top.uid != user.uid)
             && cache.dir.may("", Access::WRITE_OK).is_ok_and(|may| may),
         has_store: cache.store.is_some(),
-        is_all_clients: cache.is_all_clients(),
+        is_all_clients: cache.has_only_client_paths(),
         network: network(&cache.path),
         ..Walk::of(user)
     };
@@ -181,7 +181,7 @@ impl<'a> Walk<'a> {
                 (stamp.kind == Kind::Folder && is_deepest).then(too_deep)
             }
             // A closed folder was reported by its own entry.
-            Err(error) if is_passing(&error) => return false,
+            Err(error) if is_skippable(&error) => return false,
             Err(error) => Some(error),
         };
         let Some(error) = problem else { return is_client_path(path, self.has_store) };

@@ -9,9 +9,9 @@ use std::{
 
 use hub::{
     RepoName,
-    digest::{hash::Hashed, hashing::Job, verified::Verified},
+    digest::{batch::HashJob, cache::DigestCache, hash::Hashed},
     layout::{
-        dir::{At, Stamp, is_gone},
+        dir::{RootedPath, Stamp, is_not_found},
         names::Digest,
         store::STORE,
     },
@@ -42,7 +42,7 @@ pub(super) struct Check {
     /// The repo that it is in.
     pub repo: Option<RepoName>,
     /// Where its content is.
-    pub at: At,
+    pub at: RootedPath,
     /// The same below the cache, if a repair may move it away.
     pub content: Option<PathBuf>,
     /// Its size and times.
@@ -88,14 +88,14 @@ impl Check {
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     /// What to read.
-    pub jobs: Vec<Job>,
+    pub jobs: Vec<HashJob>,
     at: HashMap<FileKey, usize>,
 }
 
 /// The files of a repo or of the store that must be checked.
 #[derive(Debug)]
 pub(super) struct Batch {
-    verified: Verified,
+    verified: DigestCache,
     /// The file that remembers earlier checks.
     memory: Option<PathBuf>,
     /// Files that have not changed since they were found right.
@@ -106,11 +106,11 @@ pub(super) struct Batch {
 impl Batch {
     /// What of `checks` must be read. With `full`, what `memory` remembers does not count.
     pub(super) fn new(checks: Vec<Check>, memory: Option<PathBuf>, full: bool) -> Self {
-        let mut verified = memory.as_deref().map(Verified::load).unwrap_or_default();
+        let mut verified = memory.as_deref().map(DigestCache::load).unwrap_or_default();
         // What is read again must not be kept for right when it cannot be read. Only one reading of a
         // file is remembered, and its name may mean another.
         let is_known = |check: &Check| {
-            !full && verified.recall(&check.stamp, check.expected) == Some(check.expected)
+            !full && verified.get(&check.stamp, check.expected) == Some(check.expected)
         };
         let (known, pending): (Vec<_>, Vec<_>) = checks.into_iter().partition(is_known);
         Self { verified, memory, remembered: known.len() as u64, pending }
@@ -122,7 +122,7 @@ impl Batch {
             let at = reading.jobs.len();
             if *reading.at.entry(check.key()).or_insert(at) == at {
                 let (file, size) = (check.at.clone(), check.stamp.size);
-                reading.jobs.push(Job { file, like: check.expected, size });
+                reading.jobs.push(HashJob { file, like: check.expected, size });
             }
         }
     }
@@ -140,7 +140,7 @@ impl Batch {
         for check in &self.pending {
             let error = match &hashed[reading.at[&check.key()]] {
                 Hashed::Is(digest, stamp) => {
-                    self.verified.remember(stamp, *digest, now);
+                    self.verified.insert(stamp, *digest, now);
                     tally.hashed += 1;
                     tally.hashed_bytes += stamp.size;
                     if *digest != check.expected {
@@ -150,13 +150,13 @@ impl Batch {
                 }
                 Hashed::Interrupted => {
                     // It keeps what is remembered of it, if anything is.
-                    self.verified.recall(&check.stamp, check.expected);
+                    self.verified.get(&check.stamp, check.expected);
                     None
                 }
                 Hashed::Changing => {
                     Some((Problem::Changing, "it changed while it was read".into()))
                 }
-                Hashed::Failed(error) if is_gone(error) => {
+                Hashed::Failed(error) if is_not_found(error) => {
                     Some((Problem::Changing, "it was removed before it was read".into()))
                 }
                 // That was found by its owner and mode.

@@ -17,13 +17,13 @@ use contract::hub::{SET_ASIDE, Stranger};
 use hub::{
     RepoName,
     layout::{
-        dir::{DEEPEST, Kind, Trouble, is_too_deep, leads_nowhere},
+        dir::{DEEPEST, Kind, ReadError, is_dangling, is_too_deep},
         link_target::LinkTarget,
         names::{is_link_probe, is_of_system, is_umask_probe},
         refs::REFS,
         repo::{BLOBS, NO_EXIST, Repo, SNAPSHOTS, TREES},
     },
-    location::out_of_sight,
+    location::outside_mount,
 };
 use untrusted::{Found, Refused};
 
@@ -62,7 +62,7 @@ pub(super) fn inspect(repo: &Repo) -> Inspection {
         used: HashSet::new(),
         listed: HashSet::new(),
         quarantined: quarantined(repo),
-        lacks_snapshots: repo.troubles.iter().any(|trouble| trouble.path.starts_with(SNAPSHOTS)),
+        lacks_snapshots: repo.errors.iter().any(|trouble| trouble.path.starts_with(SNAPSHOTS)),
         led_astray: HashMap::new(),
         wrong_size: HashMap::new(),
         lacks_blobs: repo.entries.iter().any(is_lost),
@@ -76,11 +76,11 @@ pub(super) fn inspect(repo: &Repo) -> Inspection {
             unverifiable: Summary::default(),
             linked: vec![],
             listed: HashMap::new(),
-            is_blind: repo.hides(BLOBS),
+            is_blind: repo.is_unreadable(BLOBS),
         },
     };
     inspector.linked_folder(Path::new(""));
-    repo.troubles.iter().for_each(|trouble| inspector.trouble(trouble));
+    repo.errors.iter().for_each(|trouble| inspector.trouble(trouble));
     repo.snapshots().for_each(|snapshot| inspector.snapshot(&snapshot));
     inspector.lists();
     inspector.refs();
@@ -172,10 +172,10 @@ impl Inspector<'_> {
 
     /// Folders that are closed or too deep are found by the walk through all folders, and files in
     /// place of folders by the repo's list. Only the disk's own faults are reported here.
-    fn trouble(&mut self, Trouble { path, error }: &Trouble) {
+    fn trouble(&mut self, ReadError { path, error }: &ReadError) {
         let is_told = error.kind() == io::ErrorKind::PermissionDenied
             || is_too_deep(error)
-            || leads_nowhere(error);
+            || is_dangling(error);
         if leads_astray(error) {
             self.add(Problem::EscapingLink, path, 0, error.to_string(), Details::None);
         } else if !is_told {
@@ -232,7 +232,7 @@ impl Inspector<'_> {
     /// A folder of the repo, or the repo itself, that is a symlink which no container can follow.
     fn linked_folder(&mut self, path: &Path) {
         let hub = self.repo.path.parent().unwrap_or(Path::new("/"));
-        if let Some(real) = out_of_sight(hub, &self.repo.path.join(path)) {
+        if let Some(real) = outside_mount(hub, &self.repo.path.join(path)) {
             let evidence = format!(
                 "a folder that is a link to `{}`, which no container sees; move the whole cache \
                  there, and make its own folder the link",

@@ -23,8 +23,8 @@ use hub::{
 };
 
 use super::{
-    Cache, Context, Inspection, Problem, Reading, Scope, Tally, User, Verification, hashing,
-    inspect, top_level, verify,
+    Cache, Context, Inspection, Problem, Reading, Scope, Tally, User, Verification, batch, inspect,
+    top_level, verify,
 };
 use crate::{
     finding::{A_DAY, Details, Finding},
@@ -282,14 +282,14 @@ fn what_goes_before_it_is_read_is_not_corrupt() {
     let names = fixture.model("org/m", &FILES[..2], true);
     let cache = Cache::open(&fixture.path()).unwrap();
     let mut reading = Reading::default();
-    let mut batches = cache.each(&cache.repos, |_, repo| {
+    let mut batches = cache.map_repos(&cache.repos, |_, repo| {
         let Inspection { checks, .. } = inspect(&repo.unwrap());
         super::Batch::new(checks, None, false)
     });
     batches.iter().for_each(|batch| batch.ask(&mut reading));
     fs::remove_file(fixture.at(format!("models--org--m/blobs/{}", names["config.json"]))).unwrap();
     let never = AtomicBool::new(false);
-    let hashed = hashing::run(&reading.jobs, &Progress::hidden(), &never);
+    let hashed = batch::hash_all(&reading.jobs, &Progress::hidden(), &never);
     let (mut found, mut tally) = (vec![], Tally::default());
     batches.remove(0).finish(&reading, &hashed, SystemTime::now(), &mut found, &mut tally);
     assert_eq!((found.len(), found[0].problem), (1, Problem::Changing));

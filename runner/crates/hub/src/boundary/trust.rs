@@ -1,53 +1,54 @@
-//! Whether a symlink that the Hub cache is was made by the user, or left by a container.
+//! Whether to trust a Hub cache that is a symlink.
 //!
-//! A container may write to the HuggingFace home, so it can put a symlink in the place of `hub`; the
-//! next run would mount what that leads to. A symlink that is there at the first run is accepted if its
-//! target looks like a Hub cache, and remembered outside of every folder that containers write to. One
-//! that appears or changes later is refused until `aienergyscore cache trust` accepts it.
+//! A container can write to the HuggingFace home, so it can replace `hub` by a symlink, and the next run would
+//! mount its target. A symlink that exists at the first run is accepted if its target looks like a Hub cache.
+//! It is recorded outside of the folders that containers can write to. A symlink that appears or changes later
+//! is refused until `aienergyscore cache trust` accepts it.
 
 use std::{
     fs::DirBuilder,
     io,
-    os::unix::{ffi::OsStrExt as _, fs::DirBuilderExt as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
-use contract::{env, hex};
+use contract::env;
 use host::{exit::Usage, machine::Host};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use untrusted::{Dir, Stamp, escape};
 
-use crate::boundary::planted::{Planted, Writable, place};
-use crate::layout::{client_paths::is_client_path, store::has_store};
+use crate::boundary::{
+    resolved_path::ResolvedPath, untrusted_link::UntrustedLink, writable::WritableFolders,
+};
+use crate::layout::{client_paths::is_client_path, names::short_id, store::has_store};
 
-/// Bytes of the largest record that is read.
-const MOST_BYTES: u64 = 256 << 10;
+/// Size limit of a record that is read.
+const MAX_BYTES: u64 = 256 << 10;
 
-/// Folders with a cache of the same path that are remembered.
-const MOST_SEEN: usize = 32;
+/// How many folders with a cache at the same path are recorded.
+const MAX_SEEN: usize = 32;
 
-/// What the Hub cache was, in a folder. Nodes of a cluster that share a home may each have one of the
-/// same path.
+/// What the Hub cache was, in one folder. The nodes of a cluster that share a home may have different folders
+/// at the same path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Observed {
-    /// The folder's number. A container may have replaced the folder, so another number is no reason to
-    /// believe a symlink.
+    /// The inode of the folder. A container may have replaced the folder, so a new inode does not make a
+    /// symlink trusted.
     folder: u64,
-    /// Where the cache led by a symlink; nothing where it was the folder itself.
+    /// The target of the symlink. `None` when the cache was a folder.
     leads_to: Option<PathBuf>,
 }
 
-/// What earlier runs saw at a path, latest last.
+/// What earlier runs saw at a path, the latest last.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 struct Record {
-    /// The path, canonical up to the first symlink that a container may have made.
+    /// The path, canonical up to the first untrusted symlink.
     path: PathBuf,
     seen: Vec<Observed>,
 }
 
 impl Record {
-    /// What was seen of this folder; otherwise the same symlink in another one, or what that had.
+    /// The observation of this folder, else one of the same symlink, else the latest.
     fn of(&self, now: &Observed) -> Option<&Observed> {
         let seen = || self.seen.iter().rev();
         seen()
@@ -57,55 +58,55 @@ impl Record {
     }
 }
 
-/// What is known of the Hub cache at a path, now and from earlier runs.
+/// The Hub cache at a path, now and in earlier runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
-    /// The Hub cache, as it is spelled.
+    /// The Hub cache, as the user named it.
     hub: PathBuf,
     now: Observed,
-    /// What earlier runs saw.
-    before: Record,
-    /// Where that is kept; nothing where containers could write to it.
+    /// The record of earlier runs.
+    record: Record,
+    /// The file of the record. `None` when containers could write to it.
     file: Option<PathBuf>,
-    /// Whether the target holds a Hub cache and nothing else.
-    looks_right: bool,
+    /// Whether the target is a Hub cache, or an empty folder of the user.
+    is_hub_cache: bool,
 }
 
 impl Trust {
-    /// Looks at the Hub cache `hub`; none where no container could have replaced it.
-    pub fn look(hub: &Path, writable: &Writable, host: &Host) -> Option<Self> {
-        let planted = Planted::find(hub, writable, None);
-        let path = planted.as_ref().map_or_else(|| place(hub), Planted::spelled);
-        let folder = match &planted {
-            Some(planted) => planted.folder(),
+    /// Reads the state and the record of `hub`. `None` when no container could have replaced it.
+    pub fn read(hub: &Path, writable: &WritableFolders, host: &Host) -> Option<Self> {
+        let link = UntrustedLink::find(hub, writable, None);
+        let path = link.as_ref().map_or_else(|| ResolvedPath::of(hub).end, UntrustedLink::path);
+        let folder = match &link {
+            Some(link) => link.folder(),
             None => path.ancestors().skip(1).find(|folder| folder.is_dir())?,
         };
-        if !writable.holds(folder) {
+        if !writable.contains(folder) {
             return None;
         }
-        let number = Dir::open(folder).and_then(|folder| folder.look("")).map(|it| it.inode);
-        let leads_to = planted.as_ref().map(|planted| planted.end().to_owned());
-        let file = record_file(&path, host).filter(|_| number.is_ok()).filter(|file| {
+        let inode = Dir::open(folder).and_then(|folder| folder.look("")).map(|it| it.inode);
+        let leads_to = link.as_ref().map(|link| link.end().to_owned());
+        let file = record_file(&path, host).filter(|_| inode.is_ok()).filter(|file| {
             let real = file.ancestors().find_map(|folder| folder.canonicalize().ok());
             real.is_some_and(|real| !writable.folders.iter().any(|other| real.starts_with(other)))
         });
-        let before = file.as_deref().and_then(read_record).filter(|record| record.path == path);
+        let record = file.as_deref().and_then(read_record).filter(|record| record.path == path);
         Some(Self {
             hub: hub.to_owned(),
-            looks_right: leads_to.as_ref().is_none_or(|target| is_hub_cache(target, host.uid)),
-            now: Observed { folder: number.unwrap_or_default(), leads_to },
-            before: before.unwrap_or(Record { path, seen: vec![] }),
+            is_hub_cache: leads_to.as_ref().is_none_or(|target| is_hub_cache(target, host.uid)),
+            now: Observed { folder: inode.unwrap_or_default(), leads_to },
+            record: record.unwrap_or(Record { path, seen: vec![] }),
             file,
         })
     }
 
-    /// Makes sure that the user may be taken to have made the symlink, if there is one.
+    /// Checks that the Hub cache is not a symlink, or a trusted one.
     ///
     /// # Errors
-    /// When a container may have.
+    /// When a container may have created the symlink.
     pub fn check(&self) -> Result<(), Usage> {
         let Some(target) = &self.now.leads_to else { return Ok(()) };
-        let before = self.before.of(&self.now).map(|seen| seen.leads_to.as_ref());
+        let before = self.record.of(&self.now).map(|seen| seen.leads_to.as_ref());
         let why = match before {
             Some(Some(before)) if before == target => return Ok(()),
             Some(Some(before)) => format!("it led to `{}` before", before.display()),
@@ -113,7 +114,7 @@ impl Trust {
             None if self.file.is_none() => {
                 "the record of it would lie in a folder that containers write to".to_owned()
             }
-            None if self.looks_right => return Ok(()),
+            None if self.is_hub_cache => return Ok(()),
             None if !target.is_dir() => "that is not a folder".to_owned(),
             None => "that folder is not a Hub cache".to_owned(),
         };
@@ -130,29 +131,29 @@ impl Trust {
         Err(Usage(escape(&text)))
     }
 
-    /// Remembers what the Hub cache is now, if that is not known.
+    /// Records the current state, if it is not in the record.
     ///
     /// # Errors
     /// When the record cannot be written.
     pub fn remember(&self) -> io::Result<()> {
-        let Some(file) = self.file.as_ref().filter(|_| !self.before.seen.contains(&self.now))
+        let Some(file) = self.file.as_ref().filter(|_| !self.record.seen.contains(&self.now))
         else {
             return Ok(());
         };
         let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else { return Ok(()) };
-        let mut record = self.before.clone();
+        let mut record = self.record.clone();
         record.seen.retain(|seen| seen.folder != self.now.folder);
         record.seen.push(self.now.clone());
-        let many = record.seen.len().saturating_sub(MOST_SEEN);
-        record.seen.drain(..many);
+        let excess = record.seen.len().saturating_sub(MAX_SEEN);
+        record.seen.drain(..excess);
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         Dir::open(folder)?.write(name, serde_json::to_string(&record)?.as_bytes())
     }
 
-    /// Where the Hub cache leads, if that is a symlink which can be accepted.
+    /// The target of the Hub cache, if it is a symlink that the user can accept.
     ///
     /// # Errors
-    /// When no record can be kept.
+    /// When there is no safe place for the record.
     pub fn target(&self) -> Result<Option<&Path>, Usage> {
         match (&self.now.leads_to, &self.file) {
             (Some(_), None) => self.check().map(|()| None),
@@ -161,22 +162,20 @@ impl Trust {
     }
 }
 
-/// Where the record of the Hub cache at `path` is.
+/// The file with the record of the Hub cache at `path`.
 fn record_file(path: &Path, host: &Host) -> Option<PathBuf> {
     let named = host.env.get(env::XDG_STATE_HOME).map(PathBuf::from);
     let state = named.filter(|folder| folder.is_absolute());
     let state = state.or_else(|| Some(host.home.as_ref()?.join(".local/state")))?;
-    let digest = Sha256::digest(path.as_os_str().as_bytes());
-    let name = hex::encode(&digest[..8]);
-    Some(state.join("aienergyscore/hub").join(format!("{name}.json")))
+    Some(state.join("aienergyscore/hub").join(format!("{}.json", short_id(path))))
 }
 
 fn read_record(file: &Path) -> Option<Record> {
-    let bytes = Dir::open(file.parent()?).ok()?.read(file.file_name()?, MOST_BYTES).ok()?;
+    let bytes = Dir::open(file.parent()?).ok()?.read(file.file_name()?, MAX_BYTES).ok()?;
     serde_json::from_slice(&bytes).ok()
 }
 
-/// Whether the folder `target` holds entries of a Hub cache alone, or is empty and of the user `uid`.
+/// Whether the folder `target` contains only entries of a Hub cache, or is empty and owned by `uid`.
 fn is_hub_cache(target: &Path, uid: u32) -> bool {
     let Ok(dir) = Dir::open(target) else { return false };
     let Ok(list) = dir.list() else { return false };
@@ -198,8 +197,9 @@ mod tests {
     use super::Trust;
     use host::{machine::Host, testing::host};
 
-    use crate::boundary::planted::Writable;
+    use crate::boundary::WritableFolders;
 
+    /// A home with a HuggingFace home.
     struct World {
         root: PathBuf,
         _folder: tempfile::TempDir,
@@ -235,16 +235,16 @@ mod tests {
         }
 
         fn trust(&self) -> Trust {
-            self.spelled("home/hf/hub")
+            self.trust_at("home/hf/hub")
         }
 
-        /// What is known of the Hub cache by this path.
-        fn spelled(&self, hub: &str) -> Trust {
-            let writable = Writable::of([&*self.at("home/hf")], &self.host());
-            Trust::look(&self.at(hub), &writable, &self.host()).unwrap()
+        /// The trust in the Hub cache at this path.
+        fn trust_at(&self, hub: &str) -> Trust {
+            let writable = WritableFolders::of([&*self.at("home/hf")], &self.host());
+            Trust::read(&self.at(hub), &writable, &self.host()).unwrap()
         }
 
-        /// What a run does.
+        /// Checks and records the cache as a run does.
         fn run(&self) -> Result<(), String> {
             let trust = self.trust();
             trust.check().map_err(|refused| refused.to_string())?;
@@ -285,36 +285,36 @@ mod tests {
     }
 
     #[test]
-    fn record_that_a_container_could_write_is_none() {
+    fn record_is_not_kept_where_a_container_can_write() {
         let world = World::new();
         world.link(&world.make("disk"));
-        let writable = Writable::of([&*world.at("home")], &world.host());
-        let look = || Trust::look(&world.at("home/hf/hub"), &writable, &world.host()).unwrap();
-        look().remember().unwrap();
+        let writable = WritableFolders::of([&*world.at("home")], &world.host());
+        let read = || Trust::read(&world.at("home/hf/hub"), &writable, &world.host()).unwrap();
+        read().remember().unwrap();
         assert!(!world.at("home/.local").exists());
-        let refused = look().check().unwrap_err().to_string();
+        let refused = read().check().unwrap_err().to_string();
         assert!(refused.ends_with("name the folder itself in HF_HUB_CACHE"), "{refused}");
     }
 
     #[test]
-    fn cache_outside_of_what_containers_write_is_the_users_choice() {
+    fn cache_outside_of_writable_folders_is_trusted() {
         let world = World::new();
         symlink(world.make("disk"), world.at("link")).unwrap();
-        let writable = Writable::of([&*world.at("home/hf")], &world.host());
-        assert_eq!(Trust::look(&world.at("link"), &writable, &world.host()), None);
+        let writable = WritableFolders::of([&*world.at("home/hf")], &world.host());
+        assert_eq!(Trust::read(&world.at("link"), &writable, &world.host()), None);
     }
 
     #[test]
-    fn another_folder_of_the_same_path_is_no_first_run() {
+    fn another_folder_at_the_same_path_is_not_a_first_run() {
         let world = World::new();
         world.make("home/hf/hub");
         assert_eq!(world.run(), Ok(()));
-        // The other folder must not get the number of the first.
+        // The first folder is kept so that the second gets another inode.
         fs::rename(world.at("home/hf"), world.at("home/old")).unwrap();
         world.make("home/hf");
         world.link(&world.make("empty"));
         assert!(world.run().unwrap_err().contains("it was a folder before"));
-        // As on the nodes of a cluster: what was confirmed once is known everywhere.
+        // On the nodes of a cluster, accepting a symlink once is enough.
         world.trust().remember().unwrap();
         assert_eq!(world.run(), Ok(()));
         fs::rename(world.at("home/hf"), world.at("home/older")).unwrap();
@@ -329,12 +329,12 @@ mod tests {
     }
 
     #[test]
-    fn another_spelling_of_the_path_is_no_first_run() {
+    fn another_spelling_of_the_path_is_not_a_first_run() {
         let world = World::new();
         world.make("home/hf/a/hub");
         symlink("home/hf", world.at("own")).unwrap();
         let run = |hub: &str| {
-            let trust = world.spelled(hub);
+            let trust = world.trust_at(hub);
             trust.check().map(|()| trust.remember().unwrap())
         };
         assert_eq!(run("home/hf/a/hub"), Ok(()));
@@ -348,11 +348,11 @@ mod tests {
     }
 
     #[test]
-    fn symlink_to_nothing_is_refused() {
+    fn dangling_symlink_is_refused() {
         let world = World::new();
         world.link(Path::new("nowhere"));
         assert!(world.run().unwrap_err().contains("that is not a folder"));
         symlink("../../new", world.at("home/hf/a")).unwrap();
-        assert!(world.spelled("home/hf/a/b/hub").check().is_err());
+        assert!(world.trust_at("home/hf/a/b/hub").check().is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! The digest of an open file that somebody may be writing.
+//! The digest of an open file that another process may be writing.
 
 use std::{
     fs::File,
@@ -15,18 +15,17 @@ use crate::layout::{
     names::Digest,
 };
 
-/// Bytes that are read at once. A processor's own cache holds them; more was no faster, measured.
+/// Bytes per read. They fit into a processor's own cache; larger reads were not faster (measured).
 const READ_AT_ONCE: usize = 128 * 1024;
 
-/// What files are read through. Its address matters: where memory does not begin with a line of
-/// the processor's cache, as that of a large `Vec` does not, the kernel copied five times slower
-/// (measured on an AMD EPYC), which was a third of all time.
+/// The read buffer, aligned to a page. A large `Vec` is not aligned to a cache line, and the kernel then
+/// copied five times slower (measured on an AMD EPYC), which was a third of the total time.
 #[derive(Debug)]
 #[repr(align(4096))]
 pub struct Buffer([u8; READ_AT_ONCE]);
 
 impl Buffer {
-    /// An empty one.
+    /// A new buffer.
     pub fn new() -> Box<Self> {
         Box::new(Self([0; READ_AT_ONCE]))
     }
@@ -37,27 +36,27 @@ impl Buffer {
     }
 }
 
-/// What hashing a file came to.
+/// The result of hashing a file.
 #[derive(Debug)]
 pub enum Hashed {
-    /// Its digest, and the stamp that it had before and after.
+    /// Its digest, and its stamp, which was the same before and after.
     Is(Digest, Box<Stamp>),
-    /// Somebody wrote it meanwhile: no digest would be of anything.
+    /// The file was written while it was read.
     Changing,
-    /// We were told to stop.
+    /// `stop` was set.
     Interrupted,
-    /// It is no regular file, or cannot be read.
+    /// It is not a regular file, or cannot be read.
     Failed(io::Error),
 }
 
-/// Hashes `file` through `buffer` as the digest `like`: as the Hub means one of its length, and if
-/// that is another, as servers beside the Hub do. It is `like` if any reading proves it. `seen` is
-/// told of bytes as they are read, `stop` looked at in between.
+/// Computes the digest of `file` that is of the kind of `like`. If it differs from `like`, it is computed
+/// again as servers other than the Hub do: plain SHA-1, or git's SHA-256. `on_read` is called with the
+/// number of bytes of each read, and `stop` is checked between reads.
 pub fn hash(
     file: File,
     like: Digest,
     buffer: &mut [u8],
-    seen: &dyn Fn(u64),
+    on_read: &dyn Fn(u64),
     stop: &AtomicBool,
 ) -> Hashed {
     let stamp = match Stamp::of_file(&file) {
@@ -70,8 +69,9 @@ pub fn hash(
         }
         Err(error) => return Hashed::Failed(error),
     };
-    let mut digest = |header: &str, seen: &dyn Fn(u64)| {
-        let mut read = |feed: &mut dyn FnMut(&[u8])| read(&file, &stamp, buffer, feed, seen, stop);
+    let mut digest = |header: &str, on_read: &dyn Fn(u64)| {
+        let mut read =
+            |feed: &mut dyn FnMut(&[u8])| read(&file, &stamp, buffer, feed, on_read, stop);
         match like {
             Digest::Sha256(_) => {
                 let mut sha256 = Sha256::new().chain_update(header);
@@ -84,30 +84,30 @@ pub fn hash(
             }
         }
     };
-    // What git puts before the bytes.
+    // Git's header of a blob.
     let git = format!("blob {}\0", stamp.size);
     let (first, second) = match like {
         Digest::Sha256(_) => ("", git.as_str()),
         Digest::Git(_) => (git.as_str(), ""),
     };
-    let found = digest(first, seen).and_then(|found| match found == like {
+    let found = digest(first, on_read).and_then(|found| match found == like {
         true => Ok(found),
         false => digest(second, &|_| ()).map(|other| if other == like { other } else { found }),
     });
     found.map_or_else(|otherwise| otherwise, |digest| Hashed::Is(digest, Box::new(stamp)))
 }
 
-/// Hands all bytes of `file` to `feed`, if they are those of `stamp` from the first to the last.
+/// Passes the whole content of `file` to `feed`, and checks that its stamp stays the same.
 fn read(
     mut file: &File,
     stamp: &Stamp,
     buffer: &mut [u8],
     feed: &mut dyn FnMut(&[u8]),
-    seen: &dyn Fn(u64),
+    on_read: &dyn Fn(u64),
     stop: &AtomicBool,
 ) -> Result<(), Hashed> {
     if stamp.size > buffer.len() as u64 {
-        // Only speed is lost where a file system takes no advice.
+        // Some file systems ignore this, which costs only speed.
         let _ = fs::fadvise(file, 0, None, Advice::Sequential);
     }
     file.rewind().map_err(Hashed::Failed)?;
@@ -124,18 +124,18 @@ fn read(
         };
         total += count as u64;
         if total > stamp.size {
-            // It may grow for ever.
+            // A growing file could be read forever.
             return Err(Hashed::Changing);
         }
         feed(&buffer[..count]);
-        seen(count as u64);
+        on_read(count as u64);
     }
     let after = Stamp::of_file(file).map_err(Hashed::Failed)?;
     let is_whole = total == stamp.size && is_same(stamp, &after);
     is_whole.then_some(()).ok_or(Hashed::Changing)
 }
 
-/// Whether nobody wrote a file between two stamps. That we read it ourselves does not matter.
+/// Whether a file was not written between two stamps. The access time may differ.
 fn is_same(before: &Stamp, after: &Stamp) -> bool {
     let content =
         |stamp: &Stamp| (stamp.device, stamp.inode, stamp.size, stamp.modified, stamp.changed);
@@ -161,7 +161,7 @@ mod tests {
     const GIT: Digest = Digest::Git([0; 20]);
     static NEVER: AtomicBool = AtomicBool::new(false);
 
-    /// The digest in words.
+    /// The digest as text.
     fn digest(path: &Path, like: Digest, buffer: usize) -> String {
         let file = open(path).unwrap();
         let stamp = Stamp::of_file(&file).unwrap();
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn any_reading_of_a_name_proves_the_bytes() {
+    fn digest_of_any_server_is_accepted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         fs::write(&path, "hello world\n").unwrap();
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_written_meanwhile_is_changing() {
+    fn file_written_during_the_read_is_changing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         let grow = |mut file: &File| file.write_all(b"more").unwrap();
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn told_to_stop_it_stops_between_two_reads() {
+    fn hashing_stops_between_two_reads() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         fs::write(&path, "0123456789").unwrap();
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_not_read() {
+    fn folder_is_not_hashed() {
         let folder = File::open(tempfile::tempdir().unwrap().path()).unwrap();
         let hashed = hash(folder, SHA256, &mut [0; 4], &|_| {}, &NEVER);
         assert!(matches!(hashed, Hashed::Failed(_)), "{hashed:?}");

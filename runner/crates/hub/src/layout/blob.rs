@@ -1,4 +1,4 @@
-//! A file in a repo's `blobs`: content, or a symlink to it.
+//! An entry of a repo's `blobs`: a file, or a symlink to one.
 
 use std::{
     collections::HashMap,
@@ -10,7 +10,7 @@ use std::{
 use contract::hub::in_store;
 
 use crate::layout::{
-    dir::{Dir, Kind, Stamp, leads_nowhere},
+    dir::{Dir, Kind, Stamp, is_dangling},
     link_target::LinkTarget,
     names::is_of_system,
 };
@@ -18,27 +18,27 @@ use crate::layout::{
 /// An entry of a repo's `blobs`.
 #[derive(Debug, Clone)]
 pub struct Blob {
-    /// Where it leads by its text, if it is a symlink.
+    /// The symlink, if it is one.
     pub link: Option<BlobLink>,
-    /// The entry itself, or what the symlink leads to.
+    /// The entry itself, or the target of the symlink.
     pub target: LinkTarget,
 }
 
 /// A symlink in a repo's `blobs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BlobLink {
-    /// To this payload of the shared store, below the cache.
+    /// To a file of the shared store, by its path below the cache.
     Store(PathBuf),
-    /// Anywhere else, by this text.
+    /// To any other path.
     Elsewhere(Vec<u8>),
 }
 
 impl Blob {
-    /// The blob `name` of the folder `blobs`; none when it was removed.
+    /// Reads the blob `name` of the folder `blobs`. `None` when it was removed.
     pub fn read(blobs: &Dir, name: &OsStr) -> Option<Self> {
         let stamp = match blobs.look(name) {
             Ok(stamp) => stamp,
-            Err(error) if leads_nowhere(&error) => return None,
+            Err(error) if is_dangling(&error) => return None,
             Err(error) => return Some(Self::unknown(&error)),
         };
         if stamp.kind != Kind::Link {
@@ -50,35 +50,35 @@ impl Blob {
                 let link = in_store(&text).map_or(BlobLink::Elsewhere(text), BlobLink::Store);
                 Some(Self { link: Some(link), target })
             }
-            // A client has put a file in its place.
+            // A client has replaced the symlink by a file.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => Self::read(blobs, name),
-            Err(error) if leads_nowhere(&error) => None,
+            Err(error) if is_dangling(&error) => None,
             Err(error) => Some(Self::unknown(&error)),
         }
     }
 
-    /// A blob that could not be looked at.
+    /// A blob that could not be read.
     pub fn unknown(error: &io::Error) -> Self {
         Self { link: None, target: LinkTarget::Unknown(error.kind()) }
     }
 
-    /// Its content, if that is a regular file.
+    /// Its regular file, if it has one.
     pub fn file(&self) -> Option<&Stamp> {
         self.target.file()
     }
 
-    /// Whether its content lies in the shared store.
+    /// Whether it is a symlink to the shared store.
     pub const fn is_shared(&self) -> bool {
         matches!(self.link, Some(BlobLink::Store(_)))
     }
 
-    /// Whether it is a symlink to anywhere but the shared store.
-    pub const fn leads_astray(&self) -> bool {
+    /// Whether it is a symlink to any other path than the shared store.
+    pub const fn is_foreign_link(&self) -> bool {
         matches!(self.link, Some(BlobLink::Elsewhere(_)))
     }
 }
 
-/// All entries of the folder `blobs`, by name.
+/// Reads all entries of the folder `blobs`, by name.
 ///
 /// # Errors
 /// When it cannot be listed.

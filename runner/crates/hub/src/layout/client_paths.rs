@@ -1,5 +1,5 @@
-//! The paths in a Hub cache that its clients use. Owners and modes are changed of nothing else, because
-//! a cache may turn out to be another folder altogether.
+//! The paths in a Hub cache that its clients use. Owners and modes of other files are never changed, because
+//! the folder may turn out not to be a cache.
 
 use std::{ffi::OsStr, path::Path};
 
@@ -10,14 +10,14 @@ use crate::layout::{
     store::STORE,
 };
 
-/// The folder of the locks.
+/// The folder of lock files.
 pub const LOCKS: &str = ".locks";
 
-/// Files at the top of a cache: `version.txt` is transformers 4's.
-const AT_THE_TOP: [&str; 2] = ["CACHEDIR.TAG", "version.txt"];
+/// Files directly in a cache. transformers 4 writes `version.txt`.
+const TOP_LEVEL_FILES: [&str; 2] = ["CACHEDIR.TAG", "version.txt"];
 
-/// Whether a Hub client or a repair makes the entry at `path`, below a cache. `has_store` is whether
-/// `blobs` is marked as the store that repos share.
+/// Whether a Hub client or a repair creates entries at `path`, a path below a cache. `has_store` is whether
+/// the cache has a shared store.
 pub fn is_client_path(path: &Path, has_store: bool) -> bool {
     let mut names = path.iter();
     let Some(top) = names.next() else { return true };
@@ -33,7 +33,7 @@ pub fn is_client_path(path: &Path, has_store: bool) -> bool {
     }
     is_link_probe(top)
         || second.is_none()
-            && (AT_THE_TOP.iter().any(|known| top == *known)
+            && (TOP_LEVEL_FILES.iter().any(|known| top == *known)
                 || is_of_system(top)
                 || is_leftover(top))
 }
@@ -42,7 +42,7 @@ fn is_repo(name: &OsStr) -> bool {
     name.to_str().and_then(RepoName::of_folder).is_some()
 }
 
-/// What a client that was killed left beside the folders that it makes.
+/// Whether a client that was killed leaves such a file behind.
 fn is_leftover(name: &OsStr) -> bool {
     is_link_probe(name) || is_umask_probe(name)
 }
@@ -54,7 +54,7 @@ mod tests {
     use super::is_client_path;
 
     #[test]
-    fn only_what_clients_make_belongs_to_a_cache() {
+    fn only_paths_of_clients_belong_to_a_cache() {
         for path in [
             "",
             "CACHEDIR.TAG",

@@ -1,5 +1,4 @@
-//! Files and folders of a cache that another process may be changing: where they are, and what an
-//! error of opening one means.
+//! Opening files and folders of a cache that another process may be changing, and what its errors mean.
 
 use std::{
     fs::File,
@@ -13,103 +12,100 @@ use rustix::io::Errno;
 use untrusted::Refused;
 pub use untrusted::{Dir, Kind, Stamp, Time};
 
-/// How many folders are entered below one another. Programs open files by paths of 4,096 bytes at
-/// most, and no repo nests even twenty folders.
+/// How deep folders are entered. No repo nests even twenty folders.
 pub const DEEPEST: usize = 200;
 
-/// Where a file is: a path below an open folder, on which no symlink is followed.
+/// A path below an open folder. No symlink on it is followed.
 #[derive(Debug, Clone)]
-pub struct At {
-    /// The folder.
+pub struct RootedPath {
+    /// The open folder.
     pub dir: Arc<Dir>,
     /// The path below it.
     pub below: PathBuf,
 }
 
-impl At {
+impl RootedPath {
     /// Opens the file.
     ///
     /// # Errors
-    /// When it is missing, not readable, or not a regular file.
+    /// When it is not found, permission is denied, or it is not a regular file.
     pub fn open(&self) -> io::Result<File> {
         self.dir.file(&self.below)
     }
 
-    /// Its content, at most `most` bytes.
+    /// Reads the file, at most `most` bytes.
     ///
     /// # Errors
-    /// As [`At::open`], and when it is larger.
+    /// As [`RootedPath::open`], or when it is larger.
     pub fn read(&self, most: u64) -> io::Result<Vec<u8>> {
         self.dir.read(&self.below, most)
     }
 }
 
-/// Something in a repo that could not be read.
+/// A file or folder of a repo that could not be read, and why.
 #[derive(Debug)]
-pub struct Trouble {
+pub struct ReadError {
     /// Its path below the repo's folder.
     pub path: PathBuf,
-    /// The kernel's error.
+    /// The error of the system call.
     pub error: io::Error,
 }
 
-/// How long ago an entry was changed. A file server whose clock is ahead gives a fresh file a time in
-/// the future.
+/// How long ago a file was changed. A time in the future counts as well: the clock of a file server may be
+/// ahead.
 pub fn age(stamp: &Stamp, now: SystemTime) -> Duration {
     let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(stamp.modified.0.max(0) as u64);
     now.duration_since(changed).unwrap_or_else(|ahead| ahead.duration())
 }
 
 /// Whether the entry was not found: it was removed since its folder was listed.
-pub fn is_gone(error: &io::Error) -> bool {
+pub fn is_not_found(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
 }
 
-/// Whether the entry was not found, or permission was denied: what a walk skips.
-pub fn is_passing(error: &io::Error) -> bool {
+/// Whether a walk skips the entry: it was not found, or permission was denied.
+pub fn is_skippable(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound)
 }
 
-/// Whether a symlink is dangling or leads to itself.
-pub fn leads_nowhere(error: &io::Error) -> bool {
+/// Whether a symlink is dangling or part of a loop.
+pub fn is_dangling(error: &io::Error) -> bool {
     [Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::NAMETOOLONG]
         .iter()
         .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-/// Whether the entry is a symlink, no regular file, or too large: no user could read it.
+/// Whether the entry was refused: it is a symlink, not a regular file, or too large.
 pub fn is_refused(error: &io::Error) -> bool {
     Refused::of(error).is_some()
 }
 
-/// The error of a folder below [`DEEPEST`] others, which is not entered. The kernel has the same
-/// kind for a path that is too long.
+/// The error of a folder that is nested deeper than [`DEEPEST`]. It has the kind of a path that is too long.
 pub fn too_deep() -> io::Error {
     let text = format!("it lies more than {DEEPEST} folders deep");
     io::Error::new(io::ErrorKind::InvalidFilename, text)
 }
 
-/// Whether an error is [`too_deep`], or the kernel's for such a path.
+/// Whether an error is [`too_deep`], or the system's for a path that is too long.
 pub fn is_too_deep(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::InvalidFilename
 }
 
-/// Whether `error` came of `name` having been removed since `dir` was listed. A dangling symlink is
-/// still there.
-pub fn has_lost(dir: &Dir, name: impl AsRef<Path>, error: &io::Error) -> bool {
-    is_gone(error) && dir.look(name).is_err_and(|error| is_gone(&error))
+/// Whether `error` means that `name` was removed since `dir` was listed. A dangling symlink was not.
+pub fn was_removed(dir: &Dir, name: impl AsRef<Path>, error: &io::Error) -> bool {
+    is_not_found(error) && dir.look(name).is_err_and(|error| is_not_found(&error))
 }
 
-/// What `read` makes of the folder `name` of `dir`; none when it was removed since `dir` was listed.
-/// One that was replaced meanwhile is read again.
-pub fn within<T>(
+/// Calls `read` for the folder `name` of `dir`. `None` when it was removed since `dir` was listed. A folder
+/// that was replaced meanwhile is read again.
+pub fn read_unless_removed<T>(
     dir: &Dir,
     name: impl AsRef<Path>,
     read: impl Fn() -> io::Result<T>,
 ) -> Option<io::Result<T>> {
     match read() {
-        Err(error) if has_lost(dir, name, &error) => None,
-        Err(error) if is_gone(&error) => Some(read()),
+        Err(error) if was_removed(dir, name, &error) => None,
+        Err(error) if is_not_found(&error) => Some(read()),
         read => Some(read),
     }
 }

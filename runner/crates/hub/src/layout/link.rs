@@ -1,4 +1,4 @@
-//! Where a link of a cache leads, by its text alone.
+//! The target of a symlink in a cache, by its text alone.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -6,30 +6,29 @@ use std::{
     path::Path,
 };
 
-/// Where the link of a file in a snapshot leads.
+/// The target of a symlink in a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pointer {
-    /// To a blob of the same repo, relatively, as it must be.
+    /// A blob of the same repo, by a relative path, as clients write it.
     Blob(OsString),
-    /// To a blob of the same repo, absolutely: it dangles in a container, and after a move.
+    /// A blob of the same repo, by an absolute path. It dangles in a container, and after a move.
     AbsoluteBlob(OsString),
-    /// Anywhere else.
+    /// Any other path.
     Elsewhere,
 }
 
-/// Judges the link `text` of a file in a snapshot, which lies `folders` folders below the snapshot.
-/// `repo` is the absolute path of the repo's folder.
+/// The target of a symlink with this `text`, which lies `folders` folders below its snapshot. `repo` is the
+/// absolute path of the repo's folder.
 pub fn pointer(text: &[u8], folders: usize, repo: &Path) -> Pointer {
     let absolute = text.starts_with(b"/");
     let base = if absolute {
         vec![]
     } else {
-        // Names of folders on the way do not matter, only how many there are: the snapshot's own and
-        // `snapshots` are above them.
+        // Only the number of folders matters. `snapshots` and the snapshot are the first two.
         let below = std::iter::repeat_n(OsStr::new(""), 2 + folders);
         parts(repo.as_os_str().as_bytes()).chain(below).collect()
     };
-    // A slash behind a file's name leads nowhere.
+    // A trailing slash makes the symlink of a file dangle.
     let is_file = !text.ends_with(b"/") && !text.ends_with(b"/.");
     let place = resolved(base, text, repo).filter(|_| is_file);
     let inside = place.as_deref().and_then(|place| below(place, repo));
@@ -42,29 +41,27 @@ pub fn pointer(text: &[u8], folders: usize, repo: &Path) -> Pointer {
     }
 }
 
-/// Bytes of the largest file that is read because a link may have been turned into it.
-pub const LARGEST_TEXT: u64 = 4096;
+/// Size limit of a file that may hold the text of a symlink.
+pub const MAX_TEXT: u64 = 4096;
 
-/// The text of the link that a file holds: a copy through a zip archive, a file system or a server
-/// without links leaves the text alone, one through SMB a form of its own (`XSym`, as Samba and
-/// macOS write it).
-pub fn of_text(bytes: &[u8]) -> Option<Vec<u8>> {
+/// The text of a symlink that a copy without symlinks turned into a file. Zip archives and some file systems
+/// leave the text alone, SMB leaves the `XSym` form of Samba and macOS.
+pub fn text_in_file(bytes: &[u8]) -> Option<Vec<u8>> {
     let text = match bytes.strip_prefix(b"XSym\n") {
-        // The length and a checksum come first, blanks last.
+        // A length and a checksum come first, padding last.
         Some(rest) => rest.split(|byte| *byte == b'\n').nth(2)?,
         None => {
             bytes.strip_suffix(b"\n").map_or(bytes, |line| line.strip_suffix(b"\r").unwrap_or(line))
         }
     };
     let is_path = !text.is_empty() && text.iter().all(|byte| !byte.is_ascii_control());
-    let of_windows = text.starts_with(b"..\\");
-    let slash = |byte: &u8| if of_windows && *byte == b'\\' { b'/' } else { *byte };
+    let is_windows = text.starts_with(b"..\\");
+    let slash = |byte: &u8| if is_windows && *byte == b'\\' { b'/' } else { *byte };
     is_path.then(|| text.iter().map(slash).collect())
 }
 
-/// Whether the link `text` in the absolute `folder` leads to an entry of the repo at `repo`, by names
-/// alone.
-pub fn stays(text: &[u8], folder: &Path, repo: &Path) -> bool {
+/// Whether a symlink with this `text` in the absolute `folder` leads to an entry of `repo`, by names alone.
+pub fn stays_in_repo(text: &[u8], folder: &Path, repo: &Path) -> bool {
     let base = match text.starts_with(b"/") {
         true => vec![],
         false => parts(folder.as_os_str().as_bytes()).collect(),
@@ -73,7 +70,7 @@ pub fn stays(text: &[u8], folder: &Path, repo: &Path) -> bool {
     place.is_some_and(|place| below(&place, repo).is_some_and(|rest| !rest.is_empty()))
 }
 
-/// What a link must say that lies `folders` folders below a snapshot.
+/// The text of the symlink to `blob` that a client creates `folders` folders below a snapshot.
 pub fn canonical(folders: usize, blob: &OsStr) -> OsString {
     let mut text = OsString::from("../".repeat(2 + folders));
     text.push("blobs/");
@@ -85,8 +82,7 @@ fn parts(path: &[u8]) -> impl Iterator<Item = &OsStr> {
     path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).map(OsStr::from_bytes)
 }
 
-/// `base` with the steps of `text` taken; none above the root, and none out of what may be no
-/// folder.
+/// Joins `text` to `base`. `None` when it goes above the root, or up from a name that may be a file.
 fn resolved<'a>(mut base: Vec<&'a OsStr>, text: &'a [u8], repo: &Path) -> Option<Vec<&'a OsStr>> {
     let mut own = base.len();
     for part in parts(text) {
@@ -106,7 +102,7 @@ fn resolved<'a>(mut base: Vec<&'a OsStr>, text: &'a [u8], repo: &Path) -> Option
     Some(base)
 }
 
-/// The rest of `place` below `folder`.
+/// The components of `place` below `folder`.
 fn below<'a, 'b>(place: &'b [&'a OsStr], folder: &Path) -> Option<&'b [&'a OsStr]> {
     let mut rest = place;
     for part in parts(folder.as_os_str().as_bytes()) {
@@ -122,11 +118,11 @@ mod properties;
 mod tests {
     use std::path::Path;
 
-    use super::{Pointer, canonical, of_text, pointer, stays};
+    use super::{Pointer, canonical, pointer, stays_in_repo, text_in_file};
 
     #[test]
-    fn a_link_that_was_turned_into_a_file_is_read() {
-        let text = |bytes: &[u8]| of_text(bytes).map(|text| String::from_utf8(text).unwrap());
+    fn text_of_a_symlink_that_became_a_file_is_read() {
+        let text = |bytes: &[u8]| text_in_file(bytes).map(|text| String::from_utf8(text).unwrap());
         let xsym = format!("XSym\n0015\n{}\n../../blobs/e\n{}", "0".repeat(32), " ".repeat(900));
         for held in
             ["../../blobs/e", "../../blobs/e\n", "../../blobs/e\r\n", "..\\..\\blobs\\e", &xsym]
@@ -139,9 +135,10 @@ mod tests {
     }
 
     #[test]
-    fn a_link_stays_in_its_repo() {
+    fn symlink_out_of_its_repo_is_found() {
         let repo = Path::new("/c/r");
-        let stays = |text: &str| stays(text.as_bytes(), Path::new("/c/r/snapshots/c/d"), repo);
+        let stays =
+            |text: &str| stays_in_repo(text.as_bytes(), Path::new("/c/r/snapshots/c/d"), repo);
         for text in ["f", "../f", "../../d/f", "../../../refs/main", "/c/r/snapshots/c/f"] {
             assert!(stays(text), "{text}");
         }
@@ -151,8 +148,8 @@ mod tests {
     }
 
     #[test]
-    fn a_pointer_leads_to_a_blob_of_its_own_repo() {
-        let judged = |text: &str, folders| pointer(text.as_bytes(), folders, Path::new("/c/r"));
+    fn pointer_leads_to_a_blob_of_its_own_repo() {
+        let target = |text: &str, folders| pointer(text.as_bytes(), folders, Path::new("/c/r"));
         let own = || Pointer::Blob("e".into());
         for (text, folders, expected) in [
             ("../../blobs/e", 0, own()),
@@ -175,9 +172,9 @@ mod tests {
             ("/etc/passwd", 0, Pointer::Elsewhere),
             ("e", 0, Pointer::Elsewhere),
         ] {
-            assert_eq!(judged(text, folders), expected, "{text}");
+            assert_eq!(target(text, folders), expected, "{text}");
         }
         let text = canonical(1, "e".as_ref());
-        assert_eq!(judged(text.to_str().unwrap(), 1), own());
+        assert_eq!(target(text.to_str().unwrap(), 1), own());
     }
 }

@@ -1,32 +1,31 @@
-//! Where a symlink leads, as far as this user can see.
+//! The target of a symlink.
 
 use std::io;
 
-use crate::layout::dir::{Dir, Kind, Stamp, leads_nowhere};
+use crate::layout::dir::{Dir, Kind, Stamp, is_dangling};
 
-/// Where a symlink leads.
+/// The target of a symlink.
 #[derive(Debug, Clone, Copy)]
 pub enum LinkTarget {
-    /// To an entry.
+    /// An existing entry.
     Found(Stamp),
-    /// Nowhere: it is dangling, or leads to itself.
+    /// Not found: the symlink is dangling, or part of a loop.
     Missing,
-    /// Unknown: a folder on the way cannot be searched, or the disk fails.
+    /// Unknown: permission denied, or the disk failed.
     Unknown(io::ErrorKind),
 }
 
 impl LinkTarget {
     /// Follows the symlink `name` of `dir` without opening anything.
     pub fn of(dir: &Dir, name: impl AsRef<std::path::Path>) -> Self {
-        dir.look_through(name).map_or_else(|error| Self::of_error(&error), Self::Found)
+        match dir.look_through(name) {
+            Ok(stamp) => Self::Found(stamp),
+            Err(error) if is_dangling(&error) => Self::Missing,
+            Err(error) => Self::Unknown(error.kind()),
+        }
     }
 
-    /// What this error of looking at an entry means.
-    pub(crate) fn of_error(error: &io::Error) -> Self {
-        if leads_nowhere(error) { Self::Missing } else { Self::Unknown(error.kind()) }
-    }
-
-    /// The regular file that is there.
+    /// The target, if it is a regular file.
     pub fn file(&self) -> Option<&Stamp> {
         match self {
             Self::Found(stamp) if stamp.kind == Kind::File => Some(stamp),
@@ -34,7 +33,7 @@ impl LinkTarget {
         }
     }
 
-    /// Whether a folder is there, as far as known: what is unknown may be one.
+    /// Whether the target is a folder, or may be one.
     pub fn may_be_folder(&self) -> bool {
         match self {
             Self::Found(stamp) => stamp.kind == Kind::Folder,

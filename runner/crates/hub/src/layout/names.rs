@@ -1,30 +1,31 @@
 //! Names in a Hub cache, as huggingface_hub 2.4, older clients and the Rust crate hf-hub write them.
 
-use std::{ffi::OsStr, fmt, os::unix::ffi::OsStrExt as _};
+use std::{ffi::OsStr, fmt, os::unix::ffi::OsStrExt as _, path::Path};
 
 use contract::hex;
 pub use contract::hub::is_of_system;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
-/// The kinds of repo.
+/// The type of a repo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RepoType {
-    /// Weights and what goes with them.
+    /// A model.
     Model,
-    /// Data.
+    /// A dataset.
     Dataset,
-    /// A demo.
+    /// A Space, an app that runs on the Hub.
     Space,
     /// Compiled GPU code, since huggingface_hub 1.10.
     Kernel,
 }
 
 impl RepoType {
-    /// Every kind.
+    /// All types.
     pub const ALL: [Self; 4] = [Self::Model, Self::Dataset, Self::Space, Self::Kernel];
 
-    /// Its name.
+    /// The name that the Hub uses.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Model => "model",
@@ -41,10 +42,10 @@ impl fmt::Display for RepoType {
     }
 }
 
-/// A repo of the Hub, by its name there.
+/// The name of a repo on the Hub.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct RepoName {
-    /// Its kind.
+    /// Its type.
     #[serde(rename = "type")]
     pub kind: RepoType,
     /// `ORG/NAME`, or `NAME` alone.
@@ -52,7 +53,7 @@ pub struct RepoName {
 }
 
 impl RepoName {
-    /// The repo that a folder is named after; `--` is forbidden in ids, so that nothing is lost.
+    /// Parses the name of a repo's folder. The Hub forbids `--` in ids, so this is unambiguous.
     pub fn of_folder(name: &str) -> Option<Self> {
         let (plural, id) = name.split_once("--")?;
         let kind = plural.strip_suffix('s')?;
@@ -60,7 +61,7 @@ impl RepoName {
         Some(Self { kind, id: id.replace("--", "/") })
     }
 
-    /// The name of its folder.
+    /// The name of its folder in a cache.
     pub fn folder(&self) -> String {
         format!("{}s--{}", self.kind, self.id.replace('/', "--"))
     }
@@ -73,17 +74,17 @@ impl fmt::Display for RepoName {
     }
 }
 
-/// The digest that a blob's name stands for.
+/// The digest in a blob's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Digest {
-    /// Of the bytes, for files that are large or binary.
+    /// SHA-256 of the content, for files in LFS or Xet.
     Sha256([u8; 32]),
-    /// Git's id of a blob, for the others.
+    /// Git's SHA-1 blob id, for other files.
     Git([u8; 20]),
 }
 
 impl Digest {
-    /// The digest that `name` spells; anything else is another server's and cannot be checked.
+    /// Parses a blob's name. Names by other servers than the Hub have no known digest.
     pub fn of_name(name: &[u8]) -> Option<Self> {
         match name.len() {
             64 => hex::decode(name).map(Self::Sha256),
@@ -103,41 +104,47 @@ impl fmt::Display for Digest {
     }
 }
 
-/// Whether `name` is a commit, as folders below `snapshots/` are named.
+/// The first 16 hexadecimal digits of the SHA-256 of a path, as a name for files about it.
+pub(crate) fn short_id(path: &Path) -> String {
+    let digest: [u8; 32] = Sha256::digest(path.as_os_str().as_bytes()).into();
+    Digest::Sha256(digest).to_string()[..16].to_owned()
+}
+
+/// Whether `name` is a commit hash, as the folders in `snapshots` are named.
 pub fn is_commit(name: &str) -> bool {
     hex::decode::<20>(name.as_bytes()).is_some()
 }
 
-/// What a file in a repo's `blobs` is, by its name.
+/// What a file in `blobs` is, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlobName<'a> {
-    /// Content whose name is its digest.
+    /// A blob named after its digest.
     Named(Digest),
-    /// A download that was killed or is running.
+    /// An unfinished download, running or not.
     Incomplete {
-        /// The etag of its file.
+        /// The etag of the file.
         etag: &'a OsStr,
-        /// Whether the name is unique to one try, which no client resumes: `<etag>.<8hex>.incomplete`,
-        /// since 1.18. Before that and in the Rust crate it is `<etag>.incomplete`, and resumed.
+        /// Whether the name is unique to one attempt, which no client resumes: `<etag>.<8hex>.incomplete`,
+        /// since 1.18. Older clients and the Rust crate resume `<etag>.incomplete`.
         unique: bool,
     },
-    /// An empty file that a client learned the umask from.
+    /// An empty file by which a client finds out the umask.
     UmaskProbe,
-    /// A new file or symlink that is about to replace a blob.
+    /// A new file or symlink that will replace a blob.
     Replacement,
-    /// What a client put another blob in the place of: it may be the only copy.
+    /// A blob that a client replaced. It may be the only copy.
     Replaced {
         /// The etag of the blob.
         etag: &'a OsStr,
     },
-    /// A lock of a client before 0.19.
+    /// A lock file of a client before 0.19.
     Lock,
-    /// Another server's name, or somebody else's file.
+    /// The name of another server's blob, or a file that no client made.
     Other,
 }
 
 impl<'a> BlobName<'a> {
-    /// Reads a name.
+    /// Parses a name.
     pub fn of(name: &'a OsStr) -> Self {
         let bytes = name.as_bytes();
         if let Some(digest) = Digest::of_name(bytes) {
@@ -156,18 +163,18 @@ impl<'a> BlobName<'a> {
             return Self::UmaskProbe;
         }
         // `.<etag>.<8hex>.old`
-        let step = |ending| before_unique(stem(ending)?)?.strip_prefix(b".");
-        if let Some(etag) = step(".old") {
+        let temporary = |ending| before_unique(stem(ending)?)?.strip_prefix(b".");
+        if let Some(etag) = temporary(".old") {
             return Self::Replaced { etag: OsStr::from_bytes(etag) };
         }
-        match step(".shared").or_else(|| step(".new")) {
+        match temporary(".shared").or_else(|| temporary(".new")) {
             Some(_) => Self::Replacement,
             None => Self::Other,
         }
     }
 }
 
-/// `tmp_` and a UUID: in `blobs/`, and before huggingface_hub 1.18 beside it.
+/// Whether the name is `tmp_` and a UUID. Such files lie in `blobs`, before huggingface_hub 1.18 beside it.
 pub fn is_umask_probe(name: &OsStr) -> bool {
     let Some(uuid) = name.as_bytes().strip_prefix(b"tmp_") else { return false };
     let is_hex = |digit: &u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
@@ -176,13 +183,13 @@ pub fn is_umask_probe(name: &OsStr) -> bool {
         && parts.into_iter().flatten().all(is_hex)
 }
 
-/// What comes before `.<8hex>`, with which a client makes a name its own.
+/// The part before `.<8hex>`, by which a client makes a name unique.
 fn before_unique(name: &[u8]) -> Option<&[u8]> {
     let dot = name.iter().rposition(|byte| *byte == b'.')?;
     hex::decode::<4>(&name[dot + 1..]).map(|_| &name[..dot])
 }
 
-/// `tmpXXXXXXXX`, as Python's `tempfile` names folders.
+/// Whether the name is `tmpXXXXXXXX`, as Python's `tempfile` names folders.
 pub fn is_link_probe(name: &OsStr) -> bool {
     let name = name.as_bytes();
     name.len() == 11
@@ -202,7 +209,7 @@ mod tests {
     use super::{BlobName, Digest, RepoName, RepoType, is_commit};
 
     #[test]
-    fn a_folder_is_named_after_its_repo() {
+    fn folder_is_named_after_its_repo() {
         let cases = [
             ("models--gpt2", Some((RepoType::Model, "gpt2"))),
             ("datasets--org--name", Some((RepoType::Dataset, "org/name"))),
@@ -222,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blobs_name_is_a_digest_in_lower_case() {
+    fn digest_is_lower_case_hexadecimal() {
         let sha = "0123456789abcdef".repeat(4);
         let git = &sha[..40];
         for name in [&sha, git] {
@@ -235,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn leftovers_are_told_by_their_names() {
+    fn temporary_files_are_recognised_by_name() {
         let of = |name| BlobName::of(OsStr::new(name));
         let incomplete = |etag, unique| BlobName::Incomplete { etag: OsStr::new(etag), unique };
         assert_eq!(of("ab.0011aabb.incomplete"), incomplete("ab", true));
@@ -247,7 +254,7 @@ mod tests {
         assert_eq!(of(".ab.0011aabb.old"), BlobName::Replaced { etag: OsStr::new("ab") });
         assert_eq!(of(".ab.0011aabb.shared"), BlobName::Replacement);
         assert_eq!(of("ab.lock"), BlobName::Lock);
-        // What is not named as a client names it is somebody's.
+        // Names that no client uses.
         for other in [
             "weights.new",
             "notes.txt",

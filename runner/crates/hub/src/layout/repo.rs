@@ -1,4 +1,4 @@
-//! One repo of a cache, read from the disk as it is: facts, no verdict.
+//! One repo of a cache as it is on the disk, without a verdict.
 
 use std::{
     borrow::Cow,
@@ -14,7 +14,10 @@ use contract::hub::{Part, STORE, enter};
 
 use crate::layout::{
     blob::{Blob, BlobLink, read_blobs},
-    dir::{At, Dir, Kind, Trouble, is_gone, is_refused, leads_nowhere, within},
+    dir::{
+        Dir, Kind, ReadError, RootedPath, is_dangling, is_not_found, is_refused,
+        read_unless_removed,
+    },
     link,
     link_target::LinkTarget,
     names::RepoName,
@@ -22,7 +25,7 @@ use crate::layout::{
     tree::{self, Tree, TreeFault},
 };
 
-/// A repo's folder. Snapshots are read one at a time, so that memory follows the largest one.
+/// A repo's folder. Snapshots are read one at a time, which bounds memory by the largest one.
 #[derive(Debug)]
 pub struct Repo {
     /// Its name on the Hub.
@@ -31,22 +34,22 @@ pub struct Repo {
     pub path: PathBuf,
     /// Its folder.
     pub dir: Dir,
-    /// Its `blobs`, if there is such a folder.
+    /// Its folder `blobs`, if it exists.
     blobs_dir: Option<Arc<Dir>>,
-    /// Its `snapshots`, if there is such a folder.
+    /// Its folder `snapshots`, if it exists.
     pub(crate) snapshots_dir: Option<Arc<Dir>>,
-    /// The folder of the shared store that its symlinks lead to.
+    /// The cache with the shared store that its symlinks point to.
     store_dir: Option<Arc<Dir>>,
-    /// What lies in it.
+    /// The entries of its folder.
     pub entries: Vec<(OsString, Kind)>,
-    /// What lies in `blobs`, by name.
+    /// The entries of `blobs`, by name.
     pub blobs: HashMap<OsString, Blob>,
-    /// Names of branches, tags and pull requests.
+    /// Branches, tags and pull requests.
     pub refs: Vec<Ref>,
-    /// What lies in `snapshots`. Symlinks to folders are folders, as for the Hub client.
+    /// The entries of `snapshots`. A symlink to a folder counts as a folder, as for the Hub client.
     pub commits: Vec<(OsString, Kind)>,
-    /// What could not be read.
-    pub troubles: Vec<Trouble>,
+    /// Files and folders that could not be read.
+    pub errors: Vec<ReadError>,
 }
 
 impl Repo {
@@ -68,15 +71,15 @@ impl Repo {
         let folder = path.file_name().unwrap_or_default();
         let (dir, is_repo_linked) = enter(hub, folder, Part::Repo)?;
         let entries = dir.list()?;
-        let mut troubles = Vec::new();
-        let blobs = read_folder(&dir, &entries, BLOBS, &mut troubles, || {
+        let mut errors = Vec::new();
+        let blobs = read_folder(&dir, &entries, BLOBS, &mut errors, || {
             let (blobs, is_linked) = enter(&dir, BLOBS, Part::Blobs)?;
             Ok((read_blobs(&blobs)?, Arc::new(blobs), is_linked))
         });
         let is_linked = is_repo_linked || blobs.as_ref().is_some_and(|(_, _, linked)| *linked);
         let store_dir = match is_linked {
             false => Some(Arc::clone(hub)),
-            // Whatever lies there is opened as a payload of a store, or not at all.
+            // Only payloads of a store are ever opened below it.
             true => path
                 .join(BLOBS)
                 .canonicalize()
@@ -84,8 +87,8 @@ impl Repo {
                 .and_then(|blobs| Dir::open(blobs.parent()?.parent()?).ok().map(Arc::new)),
         };
         let has_refs = entries.iter().any(|(name, _)| name == REFS);
-        let refs = if has_refs { read_refs(&dir, &mut troubles) } else { vec![] };
-        let snapshots = read_folder(&dir, &entries, SNAPSHOTS, &mut troubles, || {
+        let refs = if has_refs { read_refs(&dir, &mut errors) } else { vec![] };
+        let snapshots = read_folder(&dir, &entries, SNAPSHOTS, &mut errors, || {
             let (snapshots, _) = enter(&dir, SNAPSHOTS, Part::Snapshots)?;
             Ok((list_commits(&snapshots)?, Arc::new(snapshots)))
         });
@@ -104,12 +107,11 @@ impl Repo {
             blobs,
             refs,
             commits,
-            troubles,
+            errors,
         })
     }
 
-    /// The blob `name`. `blobs` was listed before any snapshot was read, so one without content is
-    /// looked at again.
+    /// The blob `name`. One without content is read again, because `blobs` was listed before the snapshot.
     pub fn blob(&self, name: &OsStr) -> Option<Cow<'_, Blob>> {
         if let Some(blob) = self.blobs.get(name).filter(|blob| blob.file().is_some()) {
             return Some(Cow::Borrowed(blob));
@@ -118,57 +120,56 @@ impl Repo {
             Some(dir) => Blob::read(dir, name),
             None => match enter(&self.dir, BLOBS, Part::Blobs) {
                 Ok((dir, _)) => Blob::read(&dir, name),
-                Err(error) if leads_nowhere(&error) => None,
+                Err(error) if is_dangling(&error) => None,
                 Err(error) => Some(Blob::unknown(&error)),
             },
         };
         blob.map(Cow::Owned)
     }
 
-    /// Where a symlink to the blob `name` leads in the end.
+    /// The final target of a symlink to the blob `name`.
     pub fn blob_target(&self, name: &OsStr) -> LinkTarget {
         self.blob(name).map_or(LinkTarget::Missing, |blob| blob.target)
     }
 
-    /// Where the content of the blob `name` is, by names alone: a symlink that is put in its place
-    /// meanwhile leads nowhere.
-    pub fn blob_at(&self, name: &OsStr) -> Option<At> {
+    /// The file of the blob `name`. A symlink that replaces it later is not followed.
+    pub fn blob_at(&self, name: &OsStr) -> Option<RootedPath> {
         let (dir, below) = match &self.blob(name)?.link {
             None => (&self.blobs_dir, name.into()),
             Some(BlobLink::Store(payload)) => (&self.store_dir, payload.clone()),
             Some(BlobLink::Elsewhere(_)) => return None,
         };
-        Some(At { dir: Arc::clone(dir.as_ref()?), below })
+        Some(RootedPath { dir: Arc::clone(dir.as_ref()?), below })
     }
 
-    /// Whether the symlink at `path`, below the repo, with this `text` leads to another entry of the
-    /// repo, found or missing. The way from there may end in the store.
-    pub fn keeps(&self, path: &Path, text: &[u8]) -> bool {
+    /// Whether the symlink at `path` with this `text` leads to an entry of the repo, existing or not. That
+    /// entry may be a symlink to the store.
+    pub fn contains_target(&self, path: &Path, text: &[u8]) -> bool {
         let folder = self.path.join(path);
         let folder = folder.parent().unwrap_or(&self.path);
         let real = |path: &Path| path.canonicalize();
         let is_below = |there: &Path, folder: &Path| {
             real(folder).is_ok_and(|folder| there.starts_with(&folder) && there != folder)
         };
-        let stays = || link::stays(text, folder, &self.path);
+        let stays = || link::stays_in_repo(text, folder, &self.path);
         match real(&self.path.join(path)) {
             Ok(there) if is_below(&there, &self.path) => true,
             Ok(there) => is_below(&there, &self.path.with_file_name(STORE)) && stays(),
-            Err(error) => is_gone(&error) && stays(),
+            Err(error) => is_not_found(&error) && stays(),
         }
     }
 
-    /// Whether it has the entry `name`.
+    /// Whether the repo has the entry `name`.
     pub fn has(&self, name: &str) -> bool {
         self.entries.iter().any(|(entry, _)| entry == name)
     }
 
-    /// Whether it has this folder, and what is in there could not be read.
-    pub fn hides(&self, folder: &str) -> bool {
-        self.troubles.iter().any(|trouble| trouble.path == Path::new(folder))
+    /// Whether the repo has this folder, but it could not be read.
+    pub fn is_unreadable(&self, folder: &str) -> bool {
+        self.errors.iter().any(|error| error.path == Path::new(folder))
     }
 
-    /// The list of a commit's files, if there is one; else why it is not used.
+    /// The list of a commit's files, if there is one, or why it cannot be used.
     pub fn tree(&self, commit: &str) -> Option<Result<Tree, TreeFault>> {
         if !self.has(TREES) {
             return None;
@@ -176,36 +177,35 @@ impl Repo {
         let path = Path::new(TREES).join(format!("{commit}.json"));
         match self.dir.read(&path, tree::LARGEST) {
             Ok(json) => Some(Tree::parse(&json)),
-            Err(error) if is_gone(&error) => None,
+            Err(error) if is_not_found(&error) => None,
             Err(error) if is_refused(&error) => Some(Err(TreeFault::Unusable(error.to_string()))),
             Err(error) => Some(Err(TreeFault::Unreadable(error))),
         }
     }
 }
 
-/// What `read` makes of the folder `name` of a repo with these `entries`. Why it cannot be read is
-/// added to `troubles`.
+/// Reads the folder `name` of a repo with these `entries`. An error is added to `errors`.
 fn read_folder<T>(
     repo: &Dir,
     entries: &[(OsString, Kind)],
     name: &str,
-    troubles: &mut Vec<Trouble>,
+    errors: &mut Vec<ReadError>,
     read: impl Fn() -> io::Result<T>,
 ) -> Option<T> {
     if !entries.iter().any(|(entry, _)| entry == name) {
         return None;
     }
-    match within(repo, name, read)? {
+    match read_unless_removed(repo, name, read)? {
         Ok(read) => Some(read),
         Err(error) => {
-            troubles.push(Trouble { path: name.into(), error });
+            errors.push(ReadError { path: name.into(), error });
             None
         }
     }
 }
 
-/// What lies in `snapshots`. A symlink to a folder counts as a folder; one to an unknown place is
-/// reported where it is entered.
+/// Lists `snapshots`. A symlink to a folder counts as a folder. One with an unknown target is reported when it
+/// is opened.
 fn list_commits(snapshots: &Dir) -> io::Result<Vec<(OsString, Kind)>> {
     let mut list = snapshots.list()?;
     for (name, kind) in list.iter_mut().filter(|(_, kind)| *kind == Kind::Link) {

@@ -1,4 +1,4 @@
-//! One snapshot of a repo, read from the disk as it is: facts, no verdict.
+//! One snapshot of a repo as it is on the disk, without a verdict.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -10,7 +10,7 @@ use std::{
 use untrusted::{Found, Refused};
 
 use crate::layout::{
-    dir::{At, DEEPEST, Dir, Kind, Stamp, Trouble, is_gone, too_deep},
+    dir::{DEEPEST, Dir, Kind, ReadError, RootedPath, Stamp, is_not_found, too_deep},
     link::{self, Pointer},
     link_target::LinkTarget,
     repo::{Repo, SNAPSHOTS},
@@ -23,14 +23,14 @@ pub struct Snapshot {
     pub commit: String,
     /// Its path below the repo.
     pub place: PathBuf,
-    /// The name of the folder itself, which differs from the commit where that is a symlink.
+    /// The name of the folder itself. It differs from the commit where that is a symlink.
     real: OsString,
     /// Its files.
     pub files: Vec<SnapshotFile>,
-    /// The folder itself, if it could be looked at.
+    /// The stamp of the folder itself, if it could be read.
     pub folder: Option<Stamp>,
-    /// What could not be read.
-    pub troubles: Vec<Trouble>,
+    /// Files and folders that could not be read.
+    pub errors: Vec<ReadError>,
 }
 
 /// A file of a snapshot.
@@ -38,41 +38,41 @@ pub struct Snapshot {
 pub struct SnapshotFile {
     /// Its path below the snapshot.
     pub path: PathBuf,
-    /// How many folders it lies below the snapshot.
+    /// How many folders are between it and the snapshot.
     pub folders: usize,
-    /// What it is.
+    /// Its content.
     pub content: Content,
 }
 
-/// What a file of a snapshot is.
+/// The content of a snapshot's file.
 #[derive(Debug)]
 pub enum Content {
     /// A symlink to a blob of the same repo.
     Blob {
         /// The blob's name.
         name: OsString,
-        /// Whether its text is absolute.
+        /// Whether the symlink is absolute.
         absolute: bool,
     },
-    /// A symlink to anywhere else.
+    /// A symlink to any other path.
     Link {
         /// Its text.
         text: Vec<u8>,
-        /// Where it leads.
+        /// Its target.
         target: LinkTarget,
     },
-    /// The content itself, where a file system or a copy has no symlinks; or no regular file.
+    /// Not a symlink: a regular file, where a copy or file system has no symlinks, or a special file.
     Entry(Stamp),
 }
 
 impl Repo {
-    /// Its snapshots, but for those that were removed meanwhile.
+    /// The repo's snapshots, without those that were removed meanwhile.
     pub fn snapshots(&self) -> impl Iterator<Item = Snapshot> + '_ {
         let folders = self.commits.iter().filter(|(_, kind)| *kind == Kind::Folder);
         folders.filter_map(|(name, _)| self.snapshot(name))
     }
 
-    /// Reads one snapshot; none when it was removed since `snapshots` was listed.
+    /// Reads one snapshot. `None` when it was removed since `snapshots` was listed.
     pub fn snapshot(&self, name: &OsStr) -> Option<Snapshot> {
         let mut snapshot = Snapshot {
             commit: name.to_string_lossy().into_owned(),
@@ -80,7 +80,7 @@ impl Repo {
             real: name.to_owned(),
             files: vec![],
             folder: None,
-            troubles: vec![],
+            errors: vec![],
         };
         let snapshots = self.snapshots_dir.as_ref()?;
         let opened = match snapshots.dir(name) {
@@ -98,21 +98,21 @@ impl Repo {
         });
         match read {
             Ok(()) => {}
-            Err(error) if is_gone(&error) => return None,
-            Err(error) => snapshot.troubles.push(Trouble { path: snapshot.place.clone(), error }),
+            Err(error) if is_not_found(&error) => return None,
+            Err(error) => snapshot.errors.push(ReadError { path: snapshot.place.clone(), error }),
         }
         Some(snapshot)
     }
 
-    /// The snapshot of this repo that the symlink `name` leads to: it is then opened by its own name.
+    /// The name of the snapshot that the symlink `name` leads to. It is then opened by its own name.
     fn real_name(&self, snapshots: &Dir, name: &OsStr) -> io::Result<OsString> {
-        let there = snapshots.look_through(name)?;
-        let is_there = |name: &OsStr| {
+        let target = snapshots.look_through(name)?;
+        let is_target = |name: &OsStr| {
             snapshots
                 .look(name)
-                .is_ok_and(|stamp| (stamp.device, stamp.inode) == (there.device, there.inode))
+                .is_ok_and(|stamp| (stamp.device, stamp.inode) == (target.device, target.inode))
         };
-        let real = self.commits.iter().find(|(name, _)| is_there(name));
+        let real = self.commits.iter().find(|(name, _)| is_target(name));
         real.map(|(name, _)| name.clone()).ok_or_else(|| Refused::Symlink.into())
     }
 
@@ -141,9 +141,9 @@ impl Repo {
                     let folders = path.iter().count() - 1;
                     snapshot.files.push(SnapshotFile { path: path.to_owned(), folders, content });
                 }
-                Err(error) if is_gone(&error) => {}
+                Err(error) if is_not_found(&error) => {}
                 Err(error) => {
-                    snapshot.troubles.push(Trouble { path: snapshot.place.join(path), error });
+                    snapshot.errors.push(ReadError { path: snapshot.place.join(path), error });
                 }
             }
             false
@@ -151,7 +151,7 @@ impl Repo {
         listed
     }
 
-    /// A symlink of a snapshot.
+    /// Reads a symlink of a snapshot.
     fn link(&self, top: &Dir, path: &Path) -> io::Result<Content> {
         let text = top.link(path)?;
         Ok(match link::pointer(&text, path.iter().count() - 1, &self.path) {
@@ -161,7 +161,7 @@ impl Repo {
         })
     }
 
-    /// What a program finds that opens a file of a snapshot.
+    /// The target that a program finds when it opens a file of a snapshot.
     pub fn target(&self, file: &SnapshotFile) -> LinkTarget {
         match &file.content {
             Content::Blob { name, .. } => self.blob_target(name),
@@ -170,12 +170,11 @@ impl Repo {
         }
     }
 
-    /// Where the content of a file of `snapshot` is, by names alone; none behind a symlink that no
-    /// client makes.
-    pub fn file_at(&self, snapshot: &Snapshot, file: &SnapshotFile) -> Option<At> {
+    /// The regular file behind a file of `snapshot`. `None` for a symlink that no client makes.
+    pub fn file_at(&self, snapshot: &Snapshot, file: &SnapshotFile) -> Option<RootedPath> {
         match &file.content {
             Content::Blob { name, .. } => self.blob_at(name),
-            Content::Entry(_) => Some(At {
+            Content::Entry(_) => Some(RootedPath {
                 dir: Arc::clone(self.snapshots_dir.as_ref()?),
                 below: Path::new(&snapshot.real).join(&file.path),
             }),

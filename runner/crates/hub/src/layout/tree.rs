@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 use crate::layout::names::Digest;
 
-/// The format that is known.
+/// The supported format version.
 const VERSION: u64 = 1;
 
-/// Bytes of the largest list that is read: two hundred thousand files take less.
+/// Size limit of a list that is read. Two hundred thousand files take less.
 pub const LARGEST: u64 = 64 << 20;
 
 /// A commit's files, by their paths.
@@ -19,9 +19,9 @@ pub struct Tree(pub BTreeMap<String, TreeFile>);
 /// A file of a commit.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct TreeFile {
-    /// Bytes of the file.
+    /// The size of the file.
     size: u64,
-    /// Git's id of the file, or of the LFS pointer that stands for it in git.
+    /// The git blob id of the file, or of its LFS pointer.
     blob_id: String,
     #[serde(default)]
     lfs_sha256: Option<String>,
@@ -37,34 +37,33 @@ impl TreeFile {
         self.lfs_sha256.as_deref().unwrap_or(&self.blob_id)
     }
 
-    /// Its bytes.
+    /// The size of the file.
     pub fn size(&self) -> u64 {
         self.lfs_size.unwrap_or(self.size)
     }
 
-    /// The name of its payload in the shared store, if it is a Xet file.
+    /// The name of its payload in the shared store, for a Xet file.
     pub fn xet_hash(&self) -> Option<&str> {
         self.xet_hash.as_deref()
     }
 }
 
-/// Why a tree is not used.
+/// Why a list cannot be used.
 #[derive(Debug)]
 pub enum TreeFault {
     /// It cannot be read.
     Unreadable(io::Error),
-    /// No client would use it.
+    /// Its content is invalid, so no client uses it.
     Unusable(String),
-    /// It has another version, as a newer client may write it.
+    /// Its format version is not supported. A newer client may have written it.
     OtherVersion(String),
 }
 
 impl Tree {
-    /// Reads a list. The same lists are refused as by huggingface_hub: then the snapshot's
-    /// completeness is unknown.
+    /// Parses a list. It refuses the lists that huggingface_hub refuses.
     ///
     /// # Errors
-    /// Why it is not used.
+    /// Why it cannot be used.
     pub fn parse(json: &[u8]) -> Result<Self, TreeFault> {
         #[derive(Deserialize)]
         struct Format {
@@ -98,7 +97,7 @@ impl Tree {
     }
 }
 
-/// Whether a file of this path lies in the snapshot.
+/// Whether the path stays in the snapshot.
 fn is_safe_path(path: &str) -> bool {
     let is_name = |part: &str| !matches!(part, "" | "." | "..");
     !path.contains('\0') && path.split('/').all(is_name)
@@ -119,7 +118,7 @@ mod tests {
     }
 
     const SHA: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-    /// Git's id of the pointer to no bytes with that digest.
+    /// The git blob id of the LFS pointer to an empty file.
     const POINTER: &str = "fc8e42b32efb9a9bf3ae0234a18a948e499490f8";
 
     fn list(files: &str) -> String {
@@ -127,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_has_the_name_and_size_of_its_blob() {
+    fn large_file_has_the_etag_and_size_of_its_lfs_object() {
         let files = format!(
             r#""a/b.bin": {{"size": 3, "blob_id": "{POINTER}", "lfs_sha256": "{SHA}", "lfs_size": 0, "xet_hash": "{SHA}"}},
                "c.json": {{"size": 7, "blob_id": "g", "more": 1}}"#
@@ -140,11 +139,11 @@ mod tests {
     }
 
     #[test]
-    fn what_the_client_would_not_use_is_said() {
+    fn invalid_list_is_refused_with_the_reason() {
         let entry = |path: &str, more: &str| {
             list(&format!(r#""{path}": {{"size": 1, "blob_id": "g"{more}}}"#))
         };
-        let said = [
+        let reasons = [
             "{".to_owned(),
             "[]".to_owned(),
             "{}".to_owned(),
@@ -158,6 +157,6 @@ mod tests {
             entry("f", r#", "xet_hash": "***""#),
         ]
         .map(|json| why(&json));
-        insta::assert_snapshot!(said.join("\n"));
+        insta::assert_snapshot!(reasons.join("\n"));
     }
 }

@@ -4,27 +4,28 @@ use std::path::Path;
 
 use contract::Backend;
 
-use crate::loading::{Files as _, Keywords, Remedy, Verdict, dataset, native, transformers};
 use crate::{
     layout::{names::RepoType, repo::Repo, snapshot::Snapshot},
-    readiness::cached::{Cached, Loader},
+    loading::{
+        Files as _, Keywords, Loader, Remedy, SnapshotFiles, Verdict, dataset, native, transformers,
+    },
 };
 
-/// What loads a revision, as far as its files tell.
+/// The backends that can load a revision, as far as its files show.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Loadable {
-    /// Those that do, or may.
-    pub backends: Vec<Backend>,
-    /// Whether one of them does for sure.
-    pub(crate) surely: bool,
-    /// Whether another might, if what is out of sight were seen.
-    out_of_sight: bool,
+    /// Backends that can load it, or may.
+    pub(super) backends: Vec<Backend>,
+    /// Whether one of them certainly can.
+    is_certain: bool,
+    /// Whether an unreachable file leaves another one open.
+    is_unknown: bool,
 }
 
 impl Loadable {
-    /// Whether anything loads it, if that is known.
-    pub(super) const fn known(&self) -> Option<bool> {
-        match (self.surely, self.backends.is_empty() && !self.out_of_sight) {
+    /// Whether any backend can load it, if that is known.
+    pub(super) const fn complete(&self) -> Option<bool> {
+        match (self.is_certain, self.backends.is_empty() && !self.is_unknown) {
             (true, _) => Some(true),
             (false, true) => Some(false),
             (false, false) => None,
@@ -35,38 +36,41 @@ impl Loadable {
         match verdict {
             Ok(warnings) => {
                 self.backends.extend(backends);
-                self.surely |= warnings.is_empty();
+                self.is_certain |= warnings.is_empty();
             }
-            Err(fault) => self.out_of_sight |= fault.remedy == Remedy::OutOfSight,
+            Err(fault) => self.is_unknown |= fault.remedy == Remedy::Unreachable,
         }
     }
 }
 
-/// Asks the rules of every backend; none for a repo that is neither a model nor a dataset.
+/// Applies the rules of every backend. `None` for a repo that is neither a model nor a dataset.
 pub(super) fn loadable(repo: &Repo, snapshot: &Snapshot) -> Option<Loadable> {
-    let files = |by_client| {
-        let loader = Loader { contained: true, by_client };
-        Cached::new(repo, snapshot, Path::new(""), loader)
+    let files = |uses_hub_client| {
+        let loader = Loader { contained: true, uses_hub_client };
+        SnapshotFiles::new(repo, snapshot, Path::new(""), loader)
     };
     let mut loadable = Loadable::default();
     match repo.name.kind {
         RepoType::Model => {
             let by_client = files(true);
             let check =
-                |trust| transformers(&by_client, &Keywords { trust, ..Keywords::default() });
-            let plain = check(false);
-            let verdict = if plain == Ok(vec![]) { plain } else { check(true).or(plain) };
-            loadable.add(&[Backend::Optimum, Backend::Pytorch], &verdict);
-            let by_names = files(false);
-            let one = native(&by_names, None);
-            let any = || {
-                by_names.names().into_iter().find_map(|file| native(&by_names, Some(&file)).ok())
+                |trust| transformers::check(&by_client, &Keywords { trust, ..Keywords::default() });
+            let untrusted = check(false);
+            let verdict = match untrusted {
+                Ok(ref warnings) if warnings.is_empty() => untrusted,
+                untrusted => check(true).or(untrusted),
             };
-            loadable.add(&[Backend::Native], &one.or_else(|fault| any().ok_or(fault)));
+            loadable.add(&[Backend::Optimum, Backend::Pytorch], &verdict);
+            let by_name = files(false);
+            let any_file = |fault| {
+                let mut names = by_name.names().into_iter();
+                names.find_map(|file| native::check(&by_name, Some(&file)).ok()).ok_or(fault)
+            };
+            loadable.add(&[Backend::Native], &native::check(&by_name, None).or_else(any_file));
         }
         RepoType::Dataset => {
             for backend in Backend::ALL {
-                loadable.add(&[backend], &dataset::folder(&files(false), backend, true));
+                loadable.add(&[backend], &dataset::check_folder(&files(false), backend, true));
             }
         }
         RepoType::Space | RepoType::Kernel => return None,

@@ -1,4 +1,5 @@
-//! What a cache holds, in numbers: for every healthy cache those of huggingface_hub's own scan.
+//! Sizes, counts and times of a cache and its repos. For a healthy cache they equal those of huggingface_hub's
+//! `scan_cache_dir`.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -13,7 +14,7 @@ use serde::{Serialize, Serializer};
 use crate::{
     cache::Cache,
     layout::{
-        dir::{Kind, Stamp, Time, Trouble, leads_nowhere},
+        dir::{Kind, ReadError, Stamp, Time, is_dangling},
         link_target::LinkTarget,
         names::{BlobName, RepoName, is_of_system},
         repo::{Repo, SNAPSHOTS},
@@ -24,64 +25,63 @@ use crate::{
     listing::loadable::loadable,
 };
 
-/// A cache in numbers.
+/// Disk usage of a cache.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CacheUsage {
-    /// Its folder.
+    /// Its path.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// Bytes of all files, each once.
+    /// Total size of all files, each counted once.
     pub size_bytes: u64,
     /// Its repos.
     pub repos: Vec<RepoUsage>,
-    /// What could not be counted, in words.
+    /// Messages about what could not be counted.
     pub faults: Vec<String>,
 }
 
-/// A repo in numbers.
+/// Disk usage of a repo.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RepoUsage {
     /// Its name on the Hub.
     #[serde(flatten)]
     pub name: RepoName,
-    /// Its folder.
+    /// Its path.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
-    /// Bytes of its files, each blob once.
+    /// Total size of its files, each blob counted once.
     pub size_bytes: u64,
-    /// Bytes of its files that lie in the shared store.
+    /// Total size of its files in the shared store.
     pub(crate) shared_bytes: u64,
-    /// Distinct files over all revisions.
+    /// Number of distinct files in all revisions.
     pub files: u64,
     /// Last read of any of its files, in seconds since 1970.
     pub last_accessed: f64,
     /// Last change of any of its files, in seconds since 1970.
     pub last_modified: f64,
-    /// Downloads that were not finished.
+    /// Number of unfinished downloads.
     pub unfinished_files: u64,
-    /// Their bytes.
+    /// Their total size.
     pub unfinished_bytes: u64,
     /// Its revisions, by commit.
     pub revisions: Vec<RevisionUsage>,
-    /// What is wrong or unknown, in words.
+    /// Messages about problems and unknowns.
     pub faults: Vec<String>,
 }
 
-/// A revision in numbers.
+/// Disk usage of a revision.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RevisionUsage {
     /// Its commit.
     pub commit: String,
-    /// The branches, tags and pull requests that name it.
+    /// The branches, tags and pull requests that point to it.
     pub refs: Vec<String>,
-    /// Bytes of its files, each blob once.
+    /// Total size of its files, each blob counted once.
     pub size_bytes: u64,
-    /// Its files.
+    /// Number of its files.
     pub files: u64,
     /// Last change of any of them, in seconds since 1970.
     pub last_modified: f64,
-    /// Whether a backend can load it, if that is known; of spaces and kernels, whether all its files
-    /// are there.
+    /// Whether a backend can load it, if that is known. For spaces and kernels, whether all files are there.
     pub complete: Option<bool>,
     /// The backends that can load it, or may.
     pub backends: Vec<Backend>,
@@ -95,12 +95,12 @@ impl CacheUsage {
     /// Counts the cache at `path`.
     ///
     /// # Errors
-    /// When there is no folder, or it cannot be read.
+    /// When the folder is not found or cannot be read.
     pub fn of(path: &Path) -> anyhow::Result<Self> {
         let cache = Cache::open(path)?;
-        let counted = cache.each(&cache.repos, |name, repo| match repo {
+        let counted = cache.map_repos(&cache.repos, |name, repo| match repo {
             Ok(repo) => RepoUsage::of(&repo),
-            Err(error) => RepoUsage::unknown(&cache, name, &error),
+            Err(error) => RepoUsage::unreadable(&cache, name, &error),
         });
         let stored = cache.store.as_ref();
         let in_repos: u64 = counted
@@ -111,14 +111,15 @@ impl CacheUsage {
             .others
             .iter()
             .map(|(name, _)| format!("`{}` is no repo of the Hub's", OsStr::to_string_lossy(name)));
-        let troubles = stored.into_iter().flat_map(|store| &store.troubles).map(|(path, error)| {
-            let path: PathBuf = Path::new(STORE).join(path).components().collect();
-            format!("`{}` is out of sight: {error}", path.display())
-        });
+        let store_errors =
+            stored.into_iter().flat_map(|store| &store.errors).map(|(path, error)| {
+                let path: PathBuf = Path::new(STORE).join(path).components().collect();
+                format!("`{}` is out of sight: {error}", path.display())
+            });
         Ok(Self {
             size_bytes: in_repos + stored.map_or(0, Store::bytes),
             repos: counted,
-            faults: others.chain(troubles).collect(),
+            faults: others.chain(store_errors).collect(),
             path: cache.path,
         })
     }
@@ -126,7 +127,7 @@ impl CacheUsage {
 
 impl RepoUsage {
     /// A repo whose folder cannot be read.
-    fn unknown(cache: &Cache, name: &RepoName, error: &io::Error) -> Self {
+    fn unreadable(cache: &Cache, name: &RepoName, error: &io::Error) -> Self {
         Self {
             path: cache.path.join(name.folder()),
             name: name.clone(),
@@ -146,7 +147,7 @@ impl RepoUsage {
     pub fn of(repo: &Repo) -> Self {
         let mut refs: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         let mut faults = Faults::default();
-        repo.troubles.iter().for_each(|trouble| faults.trouble(trouble));
+        repo.errors.iter().for_each(|error| faults.read_error(error));
         for reference in &repo.refs {
             match reference.commit() {
                 Some(commit) => refs.entry(commit).or_default().push(reference.name.clone()),
@@ -161,15 +162,15 @@ impl RepoUsage {
             revisions.push(revision(repo, &snapshot, refs, &mut counted, &mut faults));
             all.add(counted);
         }
-        if !repo.hides(SNAPSHOTS) {
+        if !repo.is_unreadable(SNAPSHOTS) {
             refs.values().flatten().for_each(|_| faults.add("ref(s) to a commit that is not here"));
         }
         if !repo.has(SNAPSHOTS) {
             faults.add("missing `snapshots` folder");
         }
-        let strays =
+        let stray_files =
             repo.commits.iter().filter(|(name, kind)| *kind != Kind::Folder && !is_of_system(name));
-        strays.for_each(|_| faults.add("file(s) among the snapshots"));
+        stray_files.for_each(|_| faults.add("file(s) among the snapshots"));
         let is_unfinished =
             |name: &OsStr| matches!(BlobName::of(name), BlobName::Incomplete { .. });
         let unfinished = || repo.blobs.iter().filter(|(name, _)| is_unfinished(name));
@@ -188,7 +189,7 @@ impl RepoUsage {
                 .map(|stamp| stamp.size)
                 .sum(),
             revisions,
-            faults: faults.words(),
+            faults: faults.messages(),
         }
     }
 }
@@ -201,11 +202,11 @@ fn revision(
     counted: &mut Distinct,
     faults: &mut Faults,
 ) -> RevisionUsage {
-    snapshot.troubles.iter().for_each(|trouble| faults.trouble(trouble));
+    snapshot.errors.iter().for_each(|error| faults.read_error(error));
     let mut files = 0;
     let mut present: HashSet<&Path> = HashSet::new();
     let mut is_dangling = false;
-    let mut is_unknown = !snapshot.troubles.is_empty();
+    let mut is_unknown = !snapshot.errors.is_empty();
     for file in &snapshot.files {
         let target = repo.target(file);
         let leads_out = match &file.content {
@@ -214,7 +215,9 @@ fn revision(
             {
                 continue;
             }
-            Content::Link { text, .. } => !repo.keeps(&snapshot.place.join(&file.path), text),
+            Content::Link { text, .. } => {
+                !repo.contains_target(&snapshot.place.join(&file.path), text)
+            }
             Content::Entry(stamp) if stamp.kind != Kind::File => {
                 faults.add("entries that are no files");
                 continue;
@@ -234,7 +237,7 @@ fn revision(
                 match &file.content {
                     Content::Blob { name, .. } => counted.blob(repo, name, stamp),
                     Content::Entry(_) => counted.copies.push(stamp),
-                    // Its content is another entry's, and counted there.
+                    // Its content is that of another entry, which is counted.
                     Content::Link { .. } => {}
                 }
             }
@@ -253,7 +256,7 @@ fn revision(
     }
     let loadable = loadable(repo, snapshot);
     let complete = match &loadable {
-        Some(loadable) => loadable.known(),
+        Some(loadable) => loadable.complete(),
         None => match repo.tree(&snapshot.commit) {
             Some(Ok(Tree(files))) => {
                 Some(files.keys().all(|path| present.contains(Path::new(path))))
@@ -272,10 +275,10 @@ fn revision(
     }
 }
 
-/// Files, each once: blobs by their names, and others that are no symlinks.
+/// Distinct files: blobs by name, and files that are not symlinks.
 #[derive(Debug, Default)]
 struct Distinct {
-    /// Each with whether it lies in the shared store.
+    /// The stamp of each, and whether it is in the shared store.
     blobs: HashMap<OsString, (Stamp, bool)>,
     copies: Vec<Stamp>,
 }
@@ -306,7 +309,7 @@ impl Distinct {
         self.stamps().map(|stamp| stamp.size).sum()
     }
 
-    /// The latest time of its files, else that of their `folder`, as Python's `os.stat` has it.
+    /// The latest time of the files, else that of their `folder`, in seconds as a float like Python's `os.stat`.
     fn latest(&self, folder: Option<&Stamp>, time: fn(&Stamp) -> Time) -> f64 {
         let latest = self.stamps().map(time).max().or(folder.map(time));
         let (seconds, nanoseconds) = latest.unwrap_or_default();
@@ -314,7 +317,7 @@ impl Distinct {
     }
 }
 
-/// What is wrong, counted by kind.
+/// Problems, counted by kind.
 #[derive(Debug, Default)]
 struct Faults {
     counted: BTreeMap<&'static str, u64>,
@@ -326,12 +329,12 @@ impl Faults {
         *self.counted.entry(what).or_default() += 1;
     }
 
-    fn trouble(&mut self, Trouble { path, error }: &Trouble) {
-        let what = if leads_nowhere(error) { "is no folder" } else { "is out of sight" };
+    fn read_error(&mut self, ReadError { path, error }: &ReadError) {
+        let what = if is_dangling(error) { "is no folder" } else { "is out of sight" };
         self.unknown.push(format!("`{}` {what}: {error}", path.display()));
     }
 
-    fn words(self) -> Vec<String> {
+    fn messages(self) -> Vec<String> {
         let Self { counted, mut unknown } = self;
         unknown.extend(counted.into_iter().map(|(what, count)| format!("{count} {what}")));
         unknown
@@ -344,7 +347,7 @@ mod tests {
     use crate::testing::{Fixture, Kept};
 
     #[test]
-    fn content_that_revisions_and_repos_share_counts_once() {
+    fn shared_content_counts_once() {
         let fixture = Fixture::empty();
         let files = [("a.safetensors", "weights", Kept::Shared), ("b", "{}", Kept::Git)];
         for id in ["org/m", "org/n"] {

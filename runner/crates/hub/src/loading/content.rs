@@ -1,4 +1,4 @@
-//! What is wrong with a file whatever it should hold.
+//! Faults that any file can have: missing, empty, a Git LFS pointer, or the text of a symlink.
 
 use std::{
     fs::File,
@@ -9,19 +9,19 @@ use host::output::units::bytes;
 
 use super::{
     fault::{Fault, Remedy},
-    files::{Files, Look},
+    files::{FileState, Files},
 };
 
-/// How the pointer of a file in Git LFS begins.
+/// How every Git LFS pointer begins.
 const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
-/// Bytes of the longest text that may be that of a symlink.
+/// Size limit of a file that may hold the text of a symlink: the longest path.
 const LONGEST_LINK: u64 = 4096;
 
-/// Bytes of a file's head that are always read.
+/// How many bytes are read from the start of every file.
 const HEAD: usize = 512;
 
-/// A file that is open, if its bytes are looked at, and what it begins with.
+/// An open file and its first bytes.
 pub(super) struct Content {
     pub(super) size: u64,
     pub(super) head: Vec<u8>,
@@ -29,26 +29,26 @@ pub(super) struct Content {
 }
 
 impl Content {
-    /// Opens the file `name`, which is there; none when its bytes are not looked at.
+    /// Opens the existing file `name`. `None` when its content cannot be checked.
     ///
     /// # Errors
-    /// When it is empty, closed, or something else in its place.
+    /// When it is empty or unreadable, or holds a pointer or the text of a symlink.
     pub(super) fn open(files: &impl Files, name: &str, size: u64) -> Result<Option<Self>, Fault> {
         if size == 0 {
-            return Err(Fault::damaged(format!("`{name}` is empty")));
+            return Err(Fault::corrupt(format!("`{name}` is empty")));
         }
-        let closed = |error: io::Error| Fault::closed(name, &error);
-        let Some(mut file) = files.open(name).map_err(closed)? else { return Ok(None) };
+        let unreadable = |error: io::Error| Fault::unreadable(name, &error);
+        let Some(mut file) = files.open(name).map_err(unreadable)? else { return Ok(None) };
         let mut head = Vec::new();
-        (&mut file).take(HEAD as u64).read_to_end(&mut head).map_err(closed)?;
-        match instead(&head, size) {
-            Some(what) => Err(Fault::said(format!("`{name}` is {what}"))),
+        (&mut file).take(HEAD as u64).read_to_end(&mut head).map_err(unreadable)?;
+        match placeholder(&head, size) {
+            Some(kind) => Err(Fault::explained(format!("`{name}` is {kind}"))),
             None => Ok(Some(Self { size, head, file })),
         }
     }
 
-    /// So many bytes at `offset`, or fewer where it ends.
-    pub(super) fn at(&mut self, offset: u64, count: u64) -> io::Result<Vec<u8>> {
+    /// Reads `count` bytes at `offset`, fewer at the end of the file.
+    pub(super) fn read_at(&mut self, offset: u64, count: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.file.seek(SeekFrom::Start(offset))?;
         (&mut self.file).take(count).read_to_end(&mut bytes)?;
@@ -56,14 +56,14 @@ impl Content {
     }
 }
 
-/// That a file of `size` bytes should have at least `least`.
+/// Says that a file of `size` bytes should have at least `least`.
 pub(super) fn truncated(size: u64, least: u64) -> String {
     format!("truncated: {} of {} are missing", bytes(least - size), bytes(least))
 }
 
-/// What stands in the place of a file that begins with `head`.
-fn instead(head: &[u8], size: u64) -> Option<&'static str> {
-    if is_pointer(head) {
+/// What the file holds instead of its content: a Git LFS pointer or the text of a symlink.
+fn placeholder(head: &[u8], size: u64) -> Option<&'static str> {
+    if head.starts_with(POINTER) {
         return Some("a Git LFS pointer: run `git lfs pull` where it was cloned");
     }
     let is_link = size <= LONGEST_LINK && head.starts_with(b"../") && !head.contains(&b'\n');
@@ -73,27 +73,23 @@ fn instead(head: &[u8], size: u64) -> Option<&'static str> {
     )
 }
 
-/// Whether a file begins as a pointer of Git LFS does.
-pub(super) fn is_pointer(head: &[u8]) -> bool {
-    head.starts_with(POINTER)
-}
-
-/// What a name that must be there leads to instead.
-pub(super) fn absent(name: &str, look: &Look) -> Option<Fault> {
-    match look {
-        Look::There(_) => None,
-        Look::Missing => Some(Fault::absent(format!("no `{name}`"))),
-        Look::Dangling => Some(Fault::absent(format!("`{name}` is a dangling symlink"))),
-        Look::LeadsOut => Some(Fault::said(format!(
+/// The fault of a required file in this state. `None` when it is present.
+pub(super) fn missing_fault(name: &str, state: &FileState) -> Option<Fault> {
+    match state {
+        FileState::Present(_) => None,
+        FileState::Missing => Some(Fault::missing(format!("no `{name}`"))),
+        FileState::Dangling => Some(Fault::missing(format!("`{name}` is a dangling symlink"))),
+        FileState::OutsideMount => Some(Fault::explained(format!(
             "`{name}` is a symlink to a place that the container cannot see; use a copy without \
              symlinks, made with `cp -rL`"
         ))),
-        Look::Hidden(marker) => Some(Fault::said(format!(
+        FileState::Hidden(marker) => Some(Fault::explained(format!(
             "`{name}` is hidden by the marker `{marker}`, which says that the Hub does not have it; \
              remove the marker"
         ))),
-        Look::OutOfSight => {
-            Some(Fault { what: format!("`{name}` cannot be reached"), remedy: Remedy::OutOfSight })
-        }
+        FileState::Unreachable => Some(Fault {
+            message: format!("`{name}` cannot be reached"),
+            remedy: Remedy::Unreachable,
+        }),
     }
 }

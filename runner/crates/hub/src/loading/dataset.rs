@@ -1,103 +1,104 @@
-//! Whether a dataset can be read, as far as the names and ends of its files tell.
+//! Whether a dataset can be read, from file names and the first and last bytes of its files.
 
 use contract::{Backend, hub::data_files};
 
 use super::{
     content::Content,
-    fault::{Fault, Verdict, shown},
-    files::{Files, Look, base},
+    fault::{Fault, Verdict, list_names},
+    files::{FileState, Files, file_name},
 };
 
-/// What parquet begins and ends with.
+/// The first and last bytes of a parquet file.
 const PARQUET: &[u8] = b"PAR1";
 
-/// Checks the files of a dataset in a folder, be it a snapshot.
+/// Checks a dataset folder, or a cached snapshot when `is_cached`.
 ///
 /// # Errors
 /// Why it cannot be read.
-pub fn folder(files: &impl Files, backend: Backend, is_cached: bool) -> Verdict {
+pub fn check_folder(files: &impl Files, backend: Backend, is_cached: bool) -> Verdict {
     let is_native = backend == Backend::Native;
     if is_native && !is_cached {
-        return Err(Fault::said(
+        return Err(Fault::explained(
             "it is a folder, and the `native` backend reads a file, or a dataset of the Hub cache; give \
              one of its files",
         ));
     }
     let mut rows = files.names();
-    rows.retain(|name| data_files::is_data_file(name) && files.look(name).is_there());
+    rows.retain(|name| data_files::is_data_file(name) && files.state(name).is_present());
     if rows.is_empty() {
-        // The library reads other kinds of files, too.
-        let other = |name: &String| base(name).rsplit_once('.').is_some_and(|(_, end)| end != "md");
-        let others = !is_cached && files.names().iter().filter(|name| is_seen(name)).any(other);
-        return if others { Ok(vec![]) } else { Err(no_rows()) };
+        // `datasets` reads more formats than those of `rows`.
+        let other =
+            |name: &String| file_name(name).rsplit_once('.').is_some_and(|(_, end)| end != "md");
+        let others = !is_cached && files.names().iter().filter(|name| is_visible(name)).any(other);
+        let endings = data_files::EXTENSIONS.join(", .");
+        return match others {
+            true => Ok(vec![]),
+            false => Err(Fault::missing(format!("no file that ends in .{endings}"))),
+        };
     }
     if let Some(missing) = data_files::missing_shards(&rows) {
-        return Err(Fault::absent(missing));
+        return Err(Fault::missing(missing));
     }
     if is_native {
-        data_files::single_split(&rows).map_err(Fault::said)?;
+        data_files::single_split(&rows).map_err(Fault::explained)?;
     } else if !is_cached {
-        one_kind(&rows)?;
+        check_one_format(&rows)?;
     }
-    let faults: Vec<_> = rows.iter().filter_map(|name| one_file(files, name).err()).collect();
+    let faults: Vec<_> = rows.iter().filter_map(|name| check_file(files, name).err()).collect();
     let all = faults.len() == rows.len();
     let mut faults = faults.into_iter();
     match faults.next() {
         Some(fault) if all => Err(fault),
-        // Its splits may be made of the others.
-        Some(fault) => Ok(vec![fault.what]),
+        // A split may be built from the other files alone.
+        Some(fault) => Ok(vec![fault.message]),
         None => Ok(vec![]),
     }
 }
 
-fn no_rows() -> Fault {
-    Fault::absent(format!("no file that ends in .{}", data_files::EXTENSIONS.join(", .")))
-}
-
-/// Checks the file of rows `name`.
+/// Checks the data file `name`.
 ///
 /// # Errors
 /// Why it cannot be read.
-pub fn one_file(files: &impl Files, name: &str) -> Verdict {
-    let Look::There(size) = files.look(name) else { return Ok(vec![]) };
+pub fn check_file(files: &impl Files, name: &str) -> Verdict {
+    let FileState::Present(size) = files.state(name) else { return Ok(vec![]) };
     let Some(mut content) = Content::open(files, name, size)? else { return Ok(vec![]) };
     if !name.to_lowercase().ends_with(".parquet") {
         return Ok(vec![]);
     }
-    let tail = content.at(size.saturating_sub(4), 4).unwrap_or_default();
+    let tail = content.read_at(size.saturating_sub(4), 4).unwrap_or_default();
     if !content.head.starts_with(PARQUET) {
-        return Err(Fault::damaged(format!("`{name}` is not a parquet file")));
+        return Err(Fault::corrupt(format!("`{name}` is not a parquet file")));
     }
     if size < 12 || tail != PARQUET {
-        return Err(Fault::damaged(format!(
+        return Err(Fault::corrupt(format!(
             "`{name}` is truncated: the end of parquet is missing"
         )));
     }
     Ok(vec![])
 }
 
-/// Whether no part of a name tells that the file is not for readers of rows.
-fn is_seen(name: &str) -> bool {
+/// Whether `datasets` sees the file: it skips names that begin with `.` or `__`.
+fn is_visible(name: &str) -> bool {
     !name.split('/').any(|part| part.starts_with('.') || part.starts_with("__"))
 }
 
-/// Refuses files of several kinds, of which the library would read one.
-fn one_kind(names: &[String]) -> Result<(), Fault> {
-    let end = |name: &String| base(name).rsplit_once('.').map(|(_, end)| end.to_lowercase());
+/// Refuses files of several formats, because `datasets` would read one format and skip the others.
+fn check_one_format(names: &[String]) -> Result<(), Fault> {
+    let end = |name: &String| file_name(name).rsplit_once('.').map(|(_, end)| end.to_lowercase());
     let mut kinds: Vec<_> = names
         .iter()
         .filter_map(end)
-        // A JSON file beside others may be about the dataset.
+        // A JSON file beside data files is often metadata.
         .filter(|end| end != "json" && data_files::EXTENSIONS.contains(&end.as_str()))
         .collect();
     kinds.sort();
     kinds.dedup();
     match kinds.len() {
         0 | 1 => Ok(()),
-        _ => Err(Fault::said(format!(
+        _ => Err(Fault::explained(format!(
             "it has files of several kinds ({}), and only those of one would be read; give one of the \
              files, or a folder of one kind",
-            shown(&kinds)
+            list_names(&kinds)
         ))),
     }
 }

@@ -1,55 +1,55 @@
 //! Why a model or a dataset cannot be loaded.
 
-/// What a loader must stumble over.
+/// A reason why a load must fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// What it is, in words.
-    pub what: String,
-    /// What helps.
+    /// The reason, as the user reads it.
+    pub message: String,
+    /// How to fix it.
     pub remedy: Remedy,
 }
 
-/// What helps against a fault.
+/// How a fault is fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// Files are missing: to download the rest.
+    /// Files are missing: download them.
     Download,
-    /// Bytes are damaged: a client does not download over them.
+    /// Files are corrupt: move them away first, because a client does not download over them.
     Replace,
-    /// The fault says it.
-    Said,
-    /// It is closed to this user, or its disk fails, so nobody knows.
-    OutOfSight,
+    /// The fault's message names the remedy.
+    InMessage,
+    /// Permission was denied or the disk failed, so the content is unknown.
+    Unreachable,
 }
 
 impl Fault {
-    pub(super) fn absent(what: impl Into<String>) -> Self {
-        Self { what: what.into(), remedy: Remedy::Download }
+    pub(crate) fn missing(message: impl Into<String>) -> Self {
+        Self { message: message.into(), remedy: Remedy::Download }
     }
 
-    pub(super) fn damaged(what: impl Into<String>) -> Self {
-        Self { what: what.into(), remedy: Remedy::Replace }
+    pub(super) fn corrupt(message: impl Into<String>) -> Self {
+        Self { message: message.into(), remedy: Remedy::Replace }
     }
 
-    pub(super) fn closed(name: &str, error: &std::io::Error) -> Self {
-        Self { what: format!("`{name}` cannot be read: {error}"), remedy: Remedy::OutOfSight }
+    pub(super) fn unreadable(name: &str, error: &std::io::Error) -> Self {
+        Self { message: format!("`{name}` cannot be read: {error}"), remedy: Remedy::Unreachable }
     }
 
-    pub(super) fn said(what: impl Into<String>) -> Self {
-        Self { what: what.into(), remedy: Remedy::Said }
+    pub(crate) fn explained(message: impl Into<String>) -> Self {
+        Self { message: message.into(), remedy: Remedy::InMessage }
     }
 }
 
-/// Doubts about what loads as far as can be known, or why it cannot load.
+/// Warnings about what loads as far as is known, or the reason why it cannot load.
 pub type Verdict = Result<Vec<String>, Fault>;
 
 /// How many names a message lists.
-const SHOWN: usize = 5;
+const MOST_NAMES: usize = 5;
 
-/// The first of `names`, and how many more there are.
-pub(super) fn shown<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+/// Lists the first of `names`, and counts the rest.
+pub(super) fn list_names<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
     let names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
-    let more = names.len().saturating_sub(SHOWN);
+    let more = names.len().saturating_sub(MOST_NAMES);
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}{rest}", names[..names.len() - more].join(", "))
 }

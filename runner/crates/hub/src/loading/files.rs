@@ -2,47 +2,56 @@
 
 use std::{fs::File, io};
 
-/// What a loader finds under a name.
+/// What a loader finds under a file name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Look {
-    /// A file of so many bytes.
-    There(u64),
-    /// Nothing, or a folder.
+pub enum FileState {
+    /// A file of this many bytes.
+    Present(u64),
+    /// Not found, or a folder.
     Missing,
-    /// A symlink to nothing.
+    /// A dangling symlink.
     Dangling,
-    /// A symlink that a container cannot follow.
-    LeadsOut,
-    /// A file that the Hub client takes for missing, because of the marker at this place.
+    /// A symlink to a path that is not mounted into the container.
+    OutsideMount,
+    /// A file that the Hub client treats as missing, because of the marker at this path.
     Hidden(String),
-    /// Nobody knows: a folder on the way is closed, or the disk fails.
-    OutOfSight,
+    /// Unknown: permission denied, or the disk failed.
+    Unreachable,
 }
 
-impl Look {
-    /// Whether a loader opens it. What is out of sight here is no file to the loader, either: it
-    /// runs as the same user.
-    pub const fn is_there(&self) -> bool {
-        matches!(self, Self::There(_))
+impl FileState {
+    /// Whether a loader can open the file. It runs as the same user, so it cannot open an unreachable one
+    /// either.
+    pub const fn is_present(&self) -> bool {
+        matches!(self, Self::Present(_))
     }
 }
 
-/// Files by their names, with `/` between folders.
+/// Files by name, with `/` between folders.
 pub trait Files {
-    /// What is there.
-    fn look(&self, name: &str) -> Look;
+    /// What the loader finds under this name.
+    fn state(&self, name: &str) -> FileState;
 
-    /// Opens a file; none when its bytes are not looked at.
+    /// Opens a file. `None` when its content cannot be checked.
     ///
     /// # Errors
     /// When it cannot be opened.
     fn open(&self, name: &str) -> io::Result<Option<File>>;
 
-    /// The names of all files and symlinks that are text, sorted.
+    /// The UTF-8 names of all files and symlinks, sorted.
     fn names(&self) -> Vec<String>;
 }
 
-/// The last part of a name.
-pub(super) fn base(name: &str) -> &str {
+/// The last component of a name.
+pub(super) fn file_name(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
+}
+
+/// The total in the name of a shard: 2 for `model-00001-of-00002.safetensors`.
+pub(super) fn shard_total(name: &str) -> Option<u32> {
+    let stem = file_name(name).rsplit_once('.')?.0;
+    let (before, total) = stem.rsplit_once("-of-")?;
+    let number = before.rsplit_once('-')?.1;
+    let digits = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+    (digits(number) && digits(total)).then(|| total.parse().ok())?
 }

@@ -1,23 +1,23 @@
-//! Keywords of `from_pretrained` that decide which files are loaded.
+//! Arguments of `from_pretrained` that decide which files are loaded.
 
 use std::collections::BTreeMap;
 
 use contract::argument::{self, MODEL_KWARGS, unquoted};
 
-/// What the arguments say of them.
+/// The values that the benchmark's arguments set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Keywords {
     /// Branch, tag or commit.
     pub revision: Option<String>,
-    /// What stands in the names of weights, such as `fp16`.
+    /// A part of the weights' file names, such as `fp16`.
     pub variant: Option<String>,
-    /// The folder that the files are in.
+    /// The folder of the files.
     pub(crate) subfolder: Option<String>,
-    /// Whether only weights in safetensors will do, or none of them.
+    /// Whether to load safetensors only, or never.
     pub(crate) use_safetensors: Option<bool>,
-    /// Whether code of the model's own is run.
+    /// Whether the model's own code may run (`trust_remote_code`).
     pub trust: bool,
-    /// A GGUF file to make weights of.
+    /// A GGUF file to load the weights from.
     pub gguf: Option<String>,
 }
 
@@ -35,23 +35,23 @@ impl Keywords {
                 all.insert(key.to_owned(), value.to_owned());
             }
         }
-        let said = |key: &str| {
+        let text = |key: &str| {
             let value = all.get(key).map(String::as_str).filter(|value| !is_null(value))?;
             Some(unquoted(value).into_owned()).filter(|value| !value.is_empty())
         };
-        let is = |key: &str| said(key).and_then(|value| value.to_lowercase().parse().ok());
+        let is = |key: &str| text(key).and_then(|value| value.to_lowercase().parse().ok());
         Self {
-            revision: said("revision"),
-            variant: said("variant"),
-            subfolder: said("subfolder").map(|folder| folder.trim_matches('/').to_owned()),
+            revision: text("revision"),
+            variant: text("variant"),
+            subfolder: text("subfolder").map(|folder| folder.trim_matches('/').to_owned()),
             use_safetensors: is("use_safetensors"),
             trust: is("trust_remote_code").unwrap_or(false),
-            gguf: said("gguf_file"),
+            gguf: text("gguf_file"),
         }
     }
 
-    /// The name of a file of the model's.
-    pub(super) fn place(&self, name: &str) -> String {
+    /// The path of the model's file `name`, in the subfolder if one is set.
+    pub(super) fn path_of(&self, name: &str) -> String {
         self.subfolder.as_ref().map_or_else(|| name.to_owned(), |folder| format!("{folder}/{name}"))
     }
 }
@@ -60,9 +60,9 @@ fn is_null(value: &str) -> bool {
     ["null", "None"].contains(&value)
 }
 
-/// `{KEY:VALUE,...}` of plain values.
-fn pairs(text: &str) -> Vec<(String, String)> {
-    let inside = text.trim().trim_start_matches('{').trim_end_matches('}');
+/// Parses `{KEY:VALUE,...}` with plain values.
+fn pairs(map: &str) -> Vec<(String, String)> {
+    let inside = map.trim().trim_start_matches('{').trim_end_matches('}');
     let pair = |entry: &str| {
         let (key, value) = entry.split_once(':')?;
         Some((unquoted(key.trim()).into_owned(), value.trim().to_owned()))
@@ -75,7 +75,7 @@ mod tests {
     use super::Keywords;
 
     #[test]
-    fn they_are_read_in_every_spelling() {
+    fn every_spelling_of_an_argument_is_read() {
         let of = |args: &[&str]| {
             let args: Vec<_> = args.iter().map(|arg| (*arg).to_owned()).collect();
             Keywords::of(&args)
@@ -97,6 +97,6 @@ mod tests {
         let none = of(&["backend.model_kwargs.revision=v1", "backend.model_kwargs.revision=null"]);
         assert_eq!(none, Keywords::default());
         let sub = of(&["backend.model_kwargs.subfolder=a/"]);
-        assert_eq!(sub.place("config.json"), "a/config.json");
+        assert_eq!(sub.path_of("config.json"), "a/config.json");
     }
 }

@@ -1,4 +1,4 @@
-//! A folder of the user's own.
+//! A model or dataset in a folder of the user.
 
 use std::{
     fs::{self, File},
@@ -8,47 +8,47 @@ use std::{
 
 use untrusted::{Dir, Found, Kind};
 
-use super::files::{Files, Look};
+use super::files::{FileState, Files};
 
-/// How deep a folder is searched for names: weights and rows lie near the top of theirs.
-const LEVELS: usize = 4;
+/// How deep a folder is searched for names. Weights and data files lie near its top.
+const MAX_DEPTH: usize = 4;
 
-/// Its files. Its symlinks are the user's own, and followed.
+/// The files of a folder. Its symlinks are followed, because the user made them.
 #[derive(Debug)]
-pub struct Local {
+pub struct LocalFolder {
     folder: PathBuf,
-    /// What a container sees, if one loads it.
-    seen: Option<PathBuf>,
+    /// The folder that is mounted, if a container loads the files.
+    mounted: Option<PathBuf>,
 }
 
-impl Local {
-    /// The files in `folder`, loaded by a container that sees `seen` of this machine, if by one.
-    pub fn new(folder: &Path, seen: Option<&Path>) -> Self {
-        let seen = seen.and_then(|seen| seen.canonicalize().ok());
-        Self { folder: folder.to_owned(), seen }
+impl LocalFolder {
+    /// The files in `folder`. A container that loads them sees only `mounted`.
+    pub fn new(folder: &Path, mounted: Option<&Path>) -> Self {
+        let mounted = mounted.and_then(|path| path.canonicalize().ok());
+        Self { folder: folder.to_owned(), mounted }
     }
 
-    /// Whether the symlink at `path`, which leads to `real`, is one that the loader cannot follow.
-    fn leads_out(&self, path: &Path, real: &Path) -> bool {
+    /// Whether a container cannot follow the symlink at `path` to `real`.
+    fn is_outside_mount(&self, path: &Path, real: &Path) -> bool {
         let is_absolute = || fs::read_link(path).is_ok_and(|to| to.is_absolute());
-        self.seen.as_ref().is_some_and(|seen| is_absolute() || !real.starts_with(seen))
+        self.mounted.as_ref().is_some_and(|mounted| is_absolute() || !real.starts_with(mounted))
     }
 }
 
-impl Files for Local {
-    fn look(&self, name: &str) -> Look {
+impl Files for LocalFolder {
+    fn state(&self, name: &str) -> FileState {
         let path = self.folder.join(name);
         let is_link = path.is_symlink();
         match fs::metadata(&path) {
             Ok(data) if is_link && data.is_file() => match path.canonicalize() {
-                Ok(real) if self.leads_out(&path, &real) => Look::LeadsOut,
-                _ => Look::There(data.len()),
+                Ok(real) if self.is_outside_mount(&path, &real) => FileState::OutsideMount,
+                _ => FileState::Present(data.len()),
             },
-            Ok(data) if data.is_file() => Look::There(data.len()),
-            Ok(_) => Look::Missing,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && is_link => Look::Dangling,
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Look::OutOfSight,
-            Err(_) => Look::Missing,
+            Ok(data) if data.is_file() => FileState::Present(data.len()),
+            Ok(_) => FileState::Missing,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && is_link => FileState::Dangling,
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => FileState::Unreachable,
+            Err(_) => FileState::Missing,
         }
     }
 
@@ -59,7 +59,7 @@ impl Files for Local {
     fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
         let Ok(dir) = Dir::open(&self.folder) else { return names };
-        dir.walk(LEVELS, |found| {
+        dir.walk(MAX_DEPTH, |found| {
             if let Found::Entry { path, stamp } = found
                 && matches!(stamp.kind, Kind::File | Kind::Link)
                 && let Some(name) = path.to_str()

@@ -1,11 +1,11 @@
-//! Situations and verdicts. Those about transformers and `datasets` were held against the image
-//! `cpu`, with tiny models and datasets that it made itself; those about GGUF against `smoke`.
+//! Tables of models and datasets with their verdicts. The verdicts of transformers and `datasets` were
+//! compared with the image `cpu`, those about GGUF with the image `smoke`.
 
 use contract::Backend;
 
 use super::{
-    Keywords, Look, Verdict, dataset, native,
-    testing::{Fake, gguf, safetensors, torch_file, words},
+    FileState, Keywords, Verdict, dataset, native,
+    testing::{FakeFiles, gguf, safetensors, torch_file, words},
     transformers,
 };
 
@@ -15,8 +15,8 @@ const INDEX: &str = "model.safetensors.index.json";
 const PARTS: [&str; 2] = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
 
 /// A model without weights.
-fn bare() -> Fake {
-    Fake::of(&[
+fn bare() -> FakeFiles {
+    FakeFiles::of(&[
         ("config.json", r#"{"model_type": "llama"}"#),
         ("tokenizer.json", "{\"a\": 1}\n"),
         ("tokenizer_config.json", "{}"),
@@ -27,17 +27,17 @@ fn weights() -> Vec<u8> {
     safetensors(r#""__metadata__":{"format":"pt"},"#, 100)
 }
 
-fn whole() -> Fake {
+fn whole() -> FakeFiles {
     bare().and(&[("model.safetensors", weights())])
 }
 
-fn in_parts() -> Fake {
+fn in_parts() -> FakeFiles {
     let map = format!(r#"{{"a": "{}", "b": "{}"}}"#, PARTS[0], PARTS[1]);
     let index = format!(r#"{{"metadata": {{}}, "weight_map": {map}}}"#);
     bare().and(&[(INDEX, index)]).and(&PARTS.map(|part| (part, weights())))
 }
 
-fn torch() -> Fake {
+fn torch() -> FakeFiles {
     bare().and(&[("pytorch_model.bin", torch_file())])
 }
 
@@ -45,20 +45,20 @@ fn cut(bytes: &[u8]) -> Vec<u8> {
     bytes[..bytes.len() / 2].to_vec()
 }
 
-/// Every line is a situation and its verdict.
+/// Renders each case and its verdict on two lines.
 fn table(lines: Vec<(&str, Verdict)>) -> String {
     let line = |(name, verdict): &(&str, Verdict)| format!("{name}\n    {}", words(verdict));
     lines.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn plain(files: Fake) -> Verdict {
-    transformers(&files, &Keywords::default())
+fn plain(files: FakeFiles) -> Verdict {
+    transformers::check(&files, &Keywords::default())
 }
 
 #[test]
-fn transformers_takes_the_first_weights_that_are_there() {
+fn transformers_loads_the_first_weights_that_exist() {
     let index_of_bin = r#"{"metadata": {}, "weight_map": {"a": "pytorch_model-1.bin"}}"#;
-    let with = |keywords: Keywords, files: Fake| transformers(&files, &keywords);
+    let with = |keywords: Keywords, files: FakeFiles| transformers::check(&files, &keywords);
     let variant = || Keywords { variant: Some("fp16".to_owned()), ..Keywords::default() };
     let safe = |only| Keywords { use_safetensors: Some(only), ..Keywords::default() };
     let sub = || Keywords { subfolder: Some("sub".to_owned()), ..Keywords::default() };
@@ -72,7 +72,10 @@ fn transformers_takes_the_first_weights_that_are_there() {
             "beside an index of absent parts",
             plain(whole().and(&[("pytorch_model.bin.index.json", index_of_bin)]))
         ),
-        ("beside a dangling symlink", plain(whole().instead("onnx/m.onnx", Look::Dangling))),
+        (
+            "beside a dangling symlink",
+            plain(whole().with_state("onnx/m.onnx", FileState::Dangling))
+        ),
         ("a part is absent", plain(in_parts().without(&PARTS[1..]))),
         ("parts without an index", plain(in_parts().without(&[INDEX]))),
         ("one of two parts", plain(in_parts().without(&[INDEX, PARTS[1]]))),
@@ -105,15 +108,20 @@ fn transformers_takes_the_first_weights_that_are_there() {
         ("in a folder", only("sub/model.safetensors")),
         ("in other letters", only("MODEL.safetensors")),
         ("GGUF", plain(bare().and(&[("m.gguf", gguf("llama"))]))),
-        ("dangling", plain(bare().instead("model.safetensors", Look::Dangling))),
-        ("out of the container", plain(bare().instead("model.safetensors", Look::LeadsOut))),
+        ("dangling", plain(bare().with_state("model.safetensors", FileState::Dangling))),
+        (
+            "out of the container",
+            plain(bare().with_state("model.safetensors", FileState::OutsideMount))
+        ),
         (
             "hidden",
-            plain(bare().instead("model.safetensors", Look::Hidden("/hub/.no_exist".into())))
+            plain(
+                bare().with_state("model.safetensors", FileState::Hidden("/hub/.no_exist".into()))
+            )
         ),
         (
             "hidden beside another format",
-            plain(torch().instead("model.safetensors", Look::Hidden(String::new())))
+            plain(torch().with_state("model.safetensors", FileState::Hidden(String::new())))
         ),
         ("safetensors ruled out", with(safe(false), whole())),
         ("safetensors alone", with(safe(true), torch())),
@@ -143,7 +151,7 @@ fn transformers_takes_the_first_weights_that_are_there() {
 }
 
 #[test]
-fn weights_must_be_whole() {
+fn weights_must_be_complete() {
     let safe = |bytes: Vec<u8>| plain(bare().and(&[("model.safetensors", bytes)]));
     let torch = |bytes: Vec<u8>| plain(bare().and(&[("pytorch_model.bin", bytes)]));
     let more = |mut bytes: Vec<u8>| {
@@ -184,7 +192,7 @@ fn configuration_and_tokenizer_must_be_readable() {
     };
     insta::assert_snapshot!(table(vec![
         ("no configuration", plain(whole().without(&["config.json"]))),
-        ("an adapter", plain(Fake::of(&[("adapter_config.json", "{}")]))),
+        ("an adapter", plain(FakeFiles::of(&[("adapter_config.json", "{}")]))),
         ("cut", config("{")),
         ("empty", config("")),
         ("a list", config("[]")),
@@ -205,12 +213,15 @@ fn configuration_and_tokenizer_must_be_readable() {
         ("pairs without merges", of("GPT2TokenizerFast", &[("vocab.json", "{}")])),
         ("of no model, without the whole", of("PreTrainedTokenizerFast", &[("vocab.txt", "a")])),
         ("sentences", tokens(&[("tokenizer.model", "x")])),
-        ("hidden", plain(none().instead("tokenizer.json", Look::Hidden("/hub/.no_exist".into())))),
+        (
+            "hidden",
+            plain(none().with_state("tokenizer.json", FileState::Hidden("/hub/.no_exist".into())))
+        ),
     ]));
 }
 
 #[test]
-fn code_of_the_models_own_must_be_there() {
+fn remote_code_must_be_present() {
     let config = r#"{"model_type": "xx", "auto_map":
         {"AutoConfig": "configuration_x.X", "AutoModelForCausalLM": "modeling_x.X"}}"#;
     let named = || whole().and(&[("config.json", config)]);
@@ -218,8 +229,9 @@ fn code_of_the_models_own_must_be_there() {
         named()
             .and(&[("configuration_x.py", "class X: pass\n"), ("modeling_x.py", "class X: pass\n")])
     };
-    let trusted =
-        |files: Fake| transformers(&files, &Keywords { trust: true, ..Keywords::default() });
+    let trusted = |files: FakeFiles| {
+        transformers::check(&files, &Keywords { trust: true, ..Keywords::default() })
+    };
     let tokens = r#"{"auto_map": {"AutoTokenizer": ["tok_x.X", null]}}"#;
     let other = r#"{"auto_map": {"AutoConfig": "org/code--configuration_x.X"}}"#;
     let untyped = r#"{"auto_map": {"AutoConfig": "configuration_x.X"}}"#;
@@ -236,30 +248,33 @@ fn code_of_the_models_own_must_be_there() {
 }
 
 #[test]
-fn native_loads_one_whole_gguf_file() {
-    let one = |name: &str, bytes: Vec<u8>| native(&Fake::of(&[(name, bytes)]), None);
+fn native_backend_needs_one_complete_gguf_file() {
+    let one = |name: &str, bytes: Vec<u8>| native::check(&FakeFiles::of(&[(name, bytes)]), None);
     let llama = || gguf("llama");
-    let two = || Fake::of(&[("a.gguf", llama()), ("q/b.gguf", llama())]);
+    let two = || FakeFiles::of(&[("a.gguf", llama()), ("q/b.gguf", llama())]);
     let most = llama()[..llama().len() - 1].to_vec();
     insta::assert_snapshot!(table(vec![
         ("one", one("m.gguf", llama())),
         ("in capital letters", one("MODEL.GGUF", llama())),
         ("in a folder", one("q/m.gguf", llama())),
         ("more bytes", one("m.gguf", [llama(), vec![0; 9]].concat())),
-        ("several", native(&two(), None)),
-        ("one of several", native(&two(), Some("q/b.gguf"))),
-        ("another name", native(&two(), Some("A.gguf"))),
-        ("none", native(&whole(), None)),
+        ("several", native::check(&two(), None)),
+        ("one of several", native::check(&two(), Some("q/b.gguf"))),
+        ("another name", native::check(&two(), Some("A.gguf"))),
+        ("none", native::check(&whole(), None)),
         ("one of two parts", one("m-00001-of-00002.gguf", llama())),
         ("one of one part", one("m-00001-of-00001.gguf", llama())),
         (
             "both parts",
-            native(
-                &Fake::of(&[("m-00001-of-00002.gguf", ""), ("m-00002-of-00002.gguf", "")]),
+            native::check(
+                &FakeFiles::of(&[("m-00001-of-00002.gguf", ""), ("m-00002-of-00002.gguf", "")]),
                 None
             )
         ),
-        ("dangling", native(&Fake::default().instead("m.gguf", Look::Dangling), None)),
+        (
+            "dangling",
+            native::check(&FakeFiles::default().with_state("m.gguf", FileState::Dangling), None)
+        ),
         ("empty", one("m.gguf", vec![])),
         ("most of it", one("m.gguf", most)),
         ("half of it", one("m.gguf", cut(&llama()))),
@@ -272,17 +287,17 @@ fn native_loads_one_whole_gguf_file() {
 }
 
 #[test]
-fn datasets_are_files_of_rows() {
+fn dataset_needs_readable_data_files() {
     const PARQUET: &[u8] = b"PAR1 the rows PAR1";
-    let files = |files: &[(&str, &[u8])]| Fake::of(files);
-    let cached = |files: &Fake| dataset::folder(files, Backend::Optimum, true);
-    let local = |files: &Fake| dataset::folder(files, Backend::Pytorch, false);
+    let files = |files: &[(&str, &[u8])]| FakeFiles::of(files);
+    let cached = |files: &FakeFiles| dataset::check_folder(files, Backend::Optimum, true);
+    let local = |files: &FakeFiles| dataset::check_folder(files, Backend::Pytorch, false);
     let two_kinds = files(&[("a.csv", b"text"), ("b.parquet", PARQUET)]);
     let text = files(&[("train.txt", b"hello")]);
     let one_split =
         files(&[("data/train-00000-of-00001.parquet", PARQUET), ("config.json", b"{}")]);
     let two_splits = files(&[("train.csv", b"text"), ("test.csv", b"text")]);
-    let one = |name: &str, bytes: &[u8]| dataset::one_file(&files(&[(name, bytes)]), name);
+    let one = |name: &str, bytes: &[u8]| dataset::check_file(&files(&[(name, bytes)]), name);
     let shard = "data/train-00000-of-00002.parquet";
     let beside = files(&[("train.csv", b"text"), ("extra.parquet", b"")]);
     insta::assert_snapshot!(table(vec![
@@ -298,12 +313,12 @@ fn datasets_are_files_of_rows() {
         ("a README alone", cached(&files(&[("README.md", b"# x")]))),
         ("a README alone, of the user", local(&files(&[("README.md", b"# x")]))),
         ("a hidden file", local(&files(&[(".p.csv", b"text")]))),
-        ("dangling", cached(&Fake::default().instead("p.csv", Look::Dangling))),
+        ("dangling", cached(&FakeFiles::default().with_state("p.csv", FileState::Dangling))),
         ("lines of text", cached(&text)),
         ("lines of text, of the user", local(&text)),
-        ("a folder, native", dataset::folder(&text, Backend::Native, false)),
-        ("one split, native", dataset::folder(&one_split, Backend::Native, true)),
-        ("two splits, native", dataset::folder(&two_splits, Backend::Native, true)),
+        ("a folder, native", dataset::check_folder(&text, Backend::Native, false)),
+        ("one split, native", dataset::check_folder(&one_split, Backend::Native, true)),
+        ("two splits, native", dataset::check_folder(&two_splits, Backend::Native, true)),
         ("two kinds", cached(&two_kinds)),
         ("two kinds, of the user", local(&two_kinds)),
         ("a file", one("p.csv", b"text")),

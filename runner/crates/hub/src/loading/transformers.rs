@@ -1,12 +1,17 @@
-//! What transformers needs of a model, in the order in which the adapter asks for it.
+//! What transformers needs of a model, checked in the order in which it loads the parts.
 
-use super::{config, fault::Verdict, files::Files, keywords::Keywords, tokenizer, weights};
+mod code;
+mod config;
+mod tokenizer;
+mod weights;
+
+use crate::loading::{fault::Verdict, files::Files, keywords::Keywords};
 
 /// Checks a model for the backends `optimum` and `pytorch`.
 ///
 /// # Errors
 /// Why it cannot be loaded.
-pub fn model(files: &impl Files, keywords: &Keywords) -> Verdict {
+pub fn check(files: &impl Files, keywords: &Keywords) -> Verdict {
     let (config, mut warnings) = config::check(files, keywords)?;
     if keywords.gguf.is_some() {
         return Ok(warnings);

@@ -1,10 +1,10 @@
-//! Caches on a disk, and what is said of them before a load.
+//! Caches on a disk and whether they are ready.
 
 use std::{fs, path::Path};
 
 use contract::Backend;
 
-use super::{Readiness, Wanted, dataset, model};
+use super::{ModelRequest, Readiness, dataset, model};
 use crate::{
     CacheUsage,
     loading::{
@@ -15,7 +15,7 @@ use crate::{
 };
 
 const REPO: &str = "models--org--m";
-const STACK: Wanted<'_> = Wanted {
+const STACK: ModelRequest<'_> = ModelRequest {
     id: "org/m",
     file: None,
     backend: Backend::Optimum,
@@ -29,9 +29,9 @@ const STACK: Wanted<'_> = Wanted {
     },
     contained: true,
 };
-const NATIVE: Wanted<'_> = Wanted { backend: Backend::Native, ..STACK };
+const NATIVE: ModelRequest<'_> = ModelRequest { backend: Backend::Native, ..STACK };
 
-/// A cache with a model that loads, which `change` then changes.
+/// A cache with a model that loads, changed by `change`.
 fn cache(change: impl Fn(&Fixture)) -> Fixture {
     let fixture = Fixture::empty();
     add_model(&fixture, "org/m");
@@ -49,20 +49,20 @@ fn add_model(fixture: &Fixture, id: &str) {
     fixture.model(id, &files, false);
 }
 
-fn said(fixture: &Fixture, readiness: &Readiness) -> String {
+fn outcome(fixture: &Fixture, readiness: &Readiness) -> String {
     let text = match readiness {
         Readiness::Ready(warnings) => format!("ready {warnings:?}"),
-        Readiness::Lacking(why) => why.clone(),
+        Readiness::NotReady(why) => why.clone(),
     };
     text.replace(fixture.path().to_str().unwrap(), "HUB").replace(COMMIT, "COMMIT")
 }
 
-fn looked(wanted: Wanted<'_>, change: impl Fn(&Fixture)) -> String {
+fn check_model(wanted: ModelRequest<'_>, change: impl Fn(&Fixture)) -> String {
     let fixture = cache(change);
-    said(&fixture, &model(&fixture.path(), wanted))
+    outcome(&fixture, &model(&fixture.path(), wanted))
 }
 
-/// Puts a link in the place of a snapshot's file.
+/// Replaces a snapshot's file by a symlink.
 fn relink(fixture: &Fixture, name: &str, text: impl AsRef<Path>) {
     let place = format!("{REPO}/snapshots/{COMMIT}/{name}");
     let _ = fs::remove_file(fixture.at(&place));
@@ -70,7 +70,7 @@ fn relink(fixture: &Fixture, name: &str, text: impl AsRef<Path>) {
 }
 
 #[test]
-fn a_cached_model_is_ready_or_it_is_said_what_it_lacks() {
+fn cached_model_is_ready_or_the_fault_is_named() {
     let revision =
         |revision: &str| Keywords { revision: Some(revision.into()), ..Keywords::default() };
     let (tag, commit, pr) = (revision("v2"), revision(COMMIT), revision("refs/pr/1"));
@@ -82,79 +82,78 @@ fn a_cached_model_is_ready_or_it_is_said_what_it_lacks() {
             fixture.link(name, &disk);
         }
     };
-    let host = Wanted { contained: false, ..STACK };
-    insta::assert_snapshot!(
-        [
-            looked(STACK, |_| ()),
-            looked(Wanted { id: "org/other", ..STACK }, |_| ()),
-            looked(Wanted { id: "Org/M", ..STACK }, |_| ()),
-            looked(Wanted { keywords: &tag, ..STACK }, |_| ()),
-            looked(Wanted { keywords: &commit, ..STACK }, |_| ()),
-            looked(Wanted { keywords: &pr, ..STACK }, |fixture| {
-                fixture.write(format!("{REPO}/refs/refs/pr/1"), COMMIT);
-            }),
-            looked(STACK, |fixture| fixture.write(format!("{REPO}/refs/main"), "0000")),
-            looked(STACK, |fixture| fixture
-                .write(format!("{REPO}/refs/main"), format!("{COMMIT}\n"))),
-            looked(STACK, |fixture| {
-                fixture.write(format!("{REPO}/.no_exist/{COMMIT}/model.safetensors"), "");
-            }),
-            looked(STACK, |fixture| relink(fixture, "README.md", "../../blobs/00")),
-            looked(STACK, |fixture| relink(fixture, "model.safetensors", "../../blobs/00")),
-            looked(STACK, |fixture| relink(fixture, "tokenizer.json", "config.json")),
-            looked(STACK, |fixture| {
-                fixture.write("other", "{}");
-                relink(fixture, "tokenizer.json", fixture.at("other"));
-            }),
-            looked(host, |fixture| {
-                fixture.write("other", "{}");
-                relink(fixture, "tokenizer.json", fixture.at("other"));
-            }),
-            looked(STACK, |fixture| {
-                fs::remove_file(fixture.at(snapshot("config.json"))).unwrap();
-                fixture.write(snapshot("config.json"), "../../blobs/0123");
-            }),
-            looked(STACK, |fixture| fs::remove_dir_all(fixture.at("blobs")).unwrap()),
-            looked(STACK, outside(REPO)),
-            looked(STACK, outside("models--org--m/blobs")),
-            looked(host, outside(REPO)),
-            looked(NATIVE, |_| ()),
-        ]
-        .join("\n")
-    );
+    let host = ModelRequest { contained: false, ..STACK };
+    let outcomes = [
+        check_model(STACK, |_| ()),
+        check_model(ModelRequest { id: "org/other", ..STACK }, |_| ()),
+        check_model(ModelRequest { id: "Org/M", ..STACK }, |_| ()),
+        check_model(ModelRequest { keywords: &tag, ..STACK }, |_| ()),
+        check_model(ModelRequest { keywords: &commit, ..STACK }, |_| ()),
+        check_model(ModelRequest { keywords: &pr, ..STACK }, |fixture| {
+            fixture.write(format!("{REPO}/refs/refs/pr/1"), COMMIT);
+        }),
+        check_model(STACK, |fixture| fixture.write(format!("{REPO}/refs/main"), "0000")),
+        check_model(STACK, |fixture| {
+            fixture.write(format!("{REPO}/refs/main"), format!("{COMMIT}\n"))
+        }),
+        check_model(STACK, |fixture| {
+            fixture.write(format!("{REPO}/.no_exist/{COMMIT}/model.safetensors"), "");
+        }),
+        check_model(STACK, |fixture| relink(fixture, "README.md", "../../blobs/00")),
+        check_model(STACK, |fixture| relink(fixture, "model.safetensors", "../../blobs/00")),
+        check_model(STACK, |fixture| relink(fixture, "tokenizer.json", "config.json")),
+        check_model(STACK, |fixture| {
+            fixture.write("other", "{}");
+            relink(fixture, "tokenizer.json", fixture.at("other"));
+        }),
+        check_model(host, |fixture| {
+            fixture.write("other", "{}");
+            relink(fixture, "tokenizer.json", fixture.at("other"));
+        }),
+        check_model(STACK, |fixture| {
+            fs::remove_file(fixture.at(snapshot("config.json"))).unwrap();
+            fixture.write(snapshot("config.json"), "../../blobs/0123");
+        }),
+        check_model(STACK, |fixture| fs::remove_dir_all(fixture.at("blobs")).unwrap()),
+        check_model(STACK, outside(REPO)),
+        check_model(STACK, outside("models--org--m/blobs")),
+        check_model(host, outside(REPO)),
+        check_model(NATIVE, |_| ()),
+    ];
+    insta::assert_snapshot!(outcomes.join("\n"));
 }
 
 #[test]
-fn native_reads_main_and_takes_blanks_off() {
+fn native_backend_reads_main_and_trims_the_commit() {
     let text = String::from_utf8(gguf("llama")).unwrap();
     let fixture = Fixture::empty();
     fixture.model("org/m", &[("MODEL.GGUF", &text, Kept::Large)], false);
     fixture.write(format!("{REPO}/refs/main"), format!("{COMMIT}\n"));
     fixture.write(format!("{REPO}/.no_exist/{COMMIT}/MODEL.GGUF"), "");
-    assert_eq!(said(&fixture, &model(&fixture.path(), NATIVE)), "ready []");
-    let file = Wanted { file: Some("model.gguf"), ..NATIVE };
-    insta::assert_snapshot!(said(&fixture, &model(&fixture.path(), file)));
+    assert_eq!(outcome(&fixture, &model(&fixture.path(), NATIVE)), "ready []");
+    let file = ModelRequest { file: Some("model.gguf"), ..NATIVE };
+    insta::assert_snapshot!(outcome(&fixture, &model(&fixture.path(), file)));
 }
 
 #[test]
-fn a_cached_dataset_is_its_files_or_what_was_made_of_them() {
+fn processed_dataset_stands_in_for_missing_files() {
     let fixture = Fixture::empty();
     let snapshot = format!("datasets--org--d/snapshots/{COMMIT}");
     fixture.write("datasets--org--d/refs/main", COMMIT);
     fixture.write(format!("{snapshot}/README.md"), "");
-    let (hub, made) = (fixture.path(), fixture.at("made"));
-    let looked = |id, backend| said(&fixture, &dataset(&hub, &made, id, backend, true));
-    let none = looked("org/d", Backend::Optimum);
-    let letters = looked("org/D", Backend::Optimum);
-    fs::create_dir_all(made.join("org___d")).unwrap();
-    let made_of_it = [Backend::Optimum, Backend::Native].map(|backend| looked("org/d", backend));
+    let (hub, processed) = (fixture.path(), fixture.at("processed"));
+    let check = |id, backend| outcome(&fixture, &dataset(&hub, &processed, id, backend, true));
+    let none = check("org/d", Backend::Optimum);
+    let other_case = check("org/D", Backend::Optimum);
+    fs::create_dir_all(processed.join("org___d")).unwrap();
+    let both = [Backend::Optimum, Backend::Native].map(|backend| check("org/d", backend));
     fixture.write(format!("{snapshot}/p.csv"), "text\nhello\n");
-    let whole = looked("org/d", Backend::Native);
-    insta::assert_snapshot!([&[none, letters][..], &made_of_it, &[whole]].concat().join("\n"));
+    let whole = check("org/d", Backend::Native);
+    insta::assert_snapshot!([&[none, other_case][..], &both, &[whole]].concat().join("\n"));
 }
 
 #[test]
-fn a_list_says_which_backends_load_a_revision() {
+fn list_names_the_backends_that_load_a_revision() {
     let fixture = Fixture::empty();
     add_model(&fixture, "org/a");
     let text = String::from_utf8(gguf("llama")).unwrap();

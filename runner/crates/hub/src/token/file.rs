@@ -1,4 +1,4 @@
-//! Files of tokens: whether one holds a token, what is wrong with it, and which others lie beside it.
+//! Token files: which exist, whether one contains a token, and who can read it.
 
 use std::{
     collections::BTreeSet,
@@ -14,61 +14,59 @@ use untrusted::Dir;
 
 use crate::HubCache;
 
-/// What the file of the token in force is called, in the HuggingFace home.
+/// The name of the active token's file in the HuggingFace home.
 pub(super) const TOKEN: &str = "token";
 
-/// What the file beside the token in force is called that holds every token of a login. It is no
-/// variable's.
+/// The name of the file beside it with all tokens of `hf auth login`.
 const STORED: &str = "stored_tokens";
 
-/// Bytes of the longest token. Facts of the Hub: its own have 37; those of an OAuth login are longer.
-const LONGEST: u64 = 4096;
+/// Size limit of a token. The Hub's own have 37 characters, those of an OAuth login more.
+const MAX_BYTES: u64 = 4096;
 
-/// What there is of a token file.
+/// Whether a token file has a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Look {
-    /// A token, or something that cannot be read, which is reported where it is opened.
-    There,
-    /// No token; why, where the user may have meant one.
-    Nothing(Option<&'static str>),
+pub(super) enum TokenFile {
+    /// A token, or an unreadable file. That error is reported when the file is opened.
+    Present,
+    /// No token, and the reason if the user may expect one.
+    Absent(Option<&'static str>),
 }
 
-/// Looks whether the token file `file` is to be handed over. `is_named` is whether HF_TOKEN_PATH names
-/// it.
+/// Checks whether `file` may be passed to a container. `is_named` is whether HF_TOKEN_PATH names it.
 ///
 /// # Errors
-/// Why it is not one, for behind its name.
-pub(super) fn look(file: &Path, is_named: bool) -> Result<Look, String> {
+/// Why it may not, to follow its name in a message.
+pub(super) fn inspect(file: &Path, is_named: bool) -> Result<TokenFile, String> {
     let data = match fs::symlink_metadata(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(Look::Nothing(is_named.then_some("does not exist")));
+            return Ok(TokenFile::Absent(is_named.then_some("does not exist")));
         }
-        Err(_) => return Ok(Look::There),
+        Err(_) => return Ok(TokenFile::Present),
         Ok(data) => data,
     };
     if data.is_symlink() && !is_named {
         return Err("is a symlink, and the Hub client never makes it one".to_owned());
     }
     match content(file) {
-        Content::Token | Content::Closed => Ok(Look::There),
-        Content::Empty => Ok(Look::Nothing(Some("is empty"))),
-        Content::Device => Ok(Look::Nothing(None)),
+        Content::Token | Content::Unreadable => Ok(TokenFile::Present),
+        Content::Empty => Ok(TokenFile::Absent(Some("is empty"))),
+        Content::Null => Ok(TokenFile::Absent(None)),
         Content::Other(why) => Err(format!("is not a token: {why}")),
     }
 }
 
-/// What is in a file.
+/// The content of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Content {
-    /// One line of text, as long as a token.
+    /// One line of printable ASCII.
     Token,
-    /// No byte but blanks.
+    /// Nothing but white space.
     Empty,
-    /// `/dev/null`, which stands for no token.
-    Device,
-    /// It cannot be read.
-    Closed,
-    /// Something else.
+    /// `/dev/null`, which means no token.
+    Null,
+    /// The file cannot be read.
+    Unreadable,
+    /// Not a token, for this reason.
     Other(&'static str),
 }
 
@@ -80,23 +78,23 @@ fn is_null(data: &fs::Metadata) -> bool {
 }
 
 fn content(file: &Path) -> Content {
-    // A symlink to it is the user's own choice by now.
-    let Ok(real) = file.canonicalize() else { return Content::Closed };
+    // A symlink is only accepted when the user named it.
+    let Ok(real) = file.canonicalize() else { return Content::Unreadable };
     match fs::symlink_metadata(&real) {
         Ok(data) if data.is_dir() => return Content::Other("it is a folder"),
-        Ok(data) if is_null(&data) => return Content::Device,
+        Ok(data) if is_null(&data) => return Content::Null,
         Ok(data) if !data.is_file() => return Content::Other("it is not a regular file"),
         _ => {}
     }
     let (Some(folder), Some(name)) = (real.parent(), real.file_name()) else {
-        return Content::Closed;
+        return Content::Unreadable;
     };
-    match Dir::open(folder).and_then(|folder| folder.read(name, LONGEST)) {
+    match Dir::open(folder).and_then(|folder| folder.read(name, MAX_BYTES)) {
         Ok(bytes) => of_bytes(&bytes),
         Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
             Content::Other("it is too long")
         }
-        Err(_) => Content::Closed,
+        Err(_) => Content::Unreadable,
     }
 }
 
@@ -114,20 +112,20 @@ fn of_bytes(bytes: &[u8]) -> Content {
     }
 }
 
-/// What is wrong with the file of a token.
+/// A problem with a token file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// The user cannot read it, and the Hub client minds that even offline.
+    /// The user cannot read it. The Hub client fails on that even offline.
     Unreadable(String),
-    /// It is something else than a token.
+    /// It does not contain a token.
     NotAToken(String),
-    /// Its mode opens it to others.
+    /// Other users can access it, because of this mode.
     Mode(u32),
-    /// It belongs to this user, who can read it.
+    /// It is owned by this other user, who can read it.
     Owner(u32),
 }
 
-/// What is wrong with the token in `file`, for the user `uid`. A missing token is no fault.
+/// Checks the token file `file` for the user `uid`. A missing file is not a fault.
 pub fn fault(file: &Path, uid: u32) -> Option<Fault> {
     let data = match fs::metadata(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
@@ -153,16 +151,16 @@ pub fn fault(file: &Path, uid: u32) -> Option<Fault> {
     (data.uid() != uid && uid != 0).then(|| Fault::Owner(data.uid()))
 }
 
-/// The file beside `file` that holds every token of a login, and its mode, if others can read it.
-pub(crate) fn stored_and_open(file: &Path) -> Option<(PathBuf, u32)> {
+/// The file of all tokens beside `file` and its mode, if other users can access it.
+pub(super) fn exposed_tokens(file: &Path) -> Option<(PathBuf, u32)> {
     let stored = file.with_file_name(STORED);
     let mode = fs::metadata(&stored).ok().filter(|data| data.is_file())?.mode() & 0o7777;
     (mode & 0o077 != 0).then_some((stored, mode))
 }
 
-/// The files with tokens that are there, symlinks followed: the one in force, those of the HuggingFace
-/// home and of the usual ones, which another login may have written, and the stored ones beside each.
-pub fn secrets(cache: &HubCache, host: &Host) -> Vec<PathBuf> {
+/// The existing files with tokens, canonical: the named one, those of this and the default HuggingFace homes, and
+/// the files of all tokens beside each.
+pub(crate) fn token_files(cache: &HubCache, host: &Host) -> Vec<PathBuf> {
     let named = host.env.get(env::HF_TOKEN_PATH).and_then(|named| named.to_str());
     let named = named.map(|text| host.cwd.join(expand(text, host)));
     let caches = [
@@ -183,10 +181,10 @@ mod tests {
 
     use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-    use super::{Content, Look, look, of_bytes};
+    use super::{Content, TokenFile, inspect, of_bytes};
 
     #[test]
-    fn token_is_one_line_of_plain_text() {
+    fn token_is_one_line_of_printable_ascii() {
         let is = |text: &[u8]| of_bytes(text) == Content::Token;
         assert!(is(b"hf_abc") && is(b" hf_abc\n") && is(b"hf_abc\r\n"));
         let key = b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1r\n";
@@ -197,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn token_file_is_where_the_client_writes_it_or_where_the_user_names_it() {
+    fn symlink_is_accepted_only_where_the_user_names_it() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         let at = |name: &str| root.join(name);
@@ -207,18 +205,18 @@ mod tests {
         fs::write(at("long"), "x".repeat(5000)).unwrap();
         symlink("../key", at("hf/token")).unwrap();
         symlink("key", at("mine")).unwrap();
-        assert!(look(&at("hf/token"), false).unwrap_err().starts_with("is a symlink"));
-        assert_eq!(look(&at("mine"), true), Ok(Look::There));
-        assert_eq!(look(&at("key"), false), Ok(Look::There));
-        assert_eq!(look(&at("none"), false), Ok(Look::Nothing(None)));
-        assert_eq!(look(&at("none"), true), Ok(Look::Nothing(Some("does not exist"))));
-        assert_eq!(look(&at("empty"), false), Ok(Look::Nothing(Some("is empty"))));
-        assert_eq!(look(Path::new("/dev/null"), true), Ok(Look::Nothing(None)));
+        assert!(inspect(&at("hf/token"), false).unwrap_err().starts_with("is a symlink"));
+        assert_eq!(inspect(&at("mine"), true), Ok(TokenFile::Present));
+        assert_eq!(inspect(&at("key"), false), Ok(TokenFile::Present));
+        assert_eq!(inspect(&at("none"), false), Ok(TokenFile::Absent(None)));
+        assert_eq!(inspect(&at("none"), true), Ok(TokenFile::Absent(Some("does not exist"))));
+        assert_eq!(inspect(&at("empty"), false), Ok(TokenFile::Absent(Some("is empty"))));
+        assert_eq!(inspect(Path::new("/dev/null"), true), Ok(TokenFile::Absent(None)));
         mknodat(CWD, at("fifo"), FileType::Fifo, Mode::RWXU, 0).unwrap();
         for other in [&*at("fifo"), Path::new("/dev/zero")] {
-            assert!(look(other, true).unwrap_err().ends_with("it is not a regular file"));
+            assert!(inspect(other, true).unwrap_err().ends_with("it is not a regular file"));
         }
-        assert!(look(&at("long"), true).unwrap_err().ends_with("it is too long"));
-        assert!(look(&at("hf"), true).unwrap_err().ends_with("it is a folder"));
+        assert!(inspect(&at("long"), true).unwrap_err().ends_with("it is too long"));
+        assert!(inspect(&at("hf"), true).unwrap_err().ends_with("it is a folder"));
     }
 }

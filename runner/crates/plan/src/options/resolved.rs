@@ -9,7 +9,7 @@ use host::{
     run_files::{container_id::CONTAINER_ID, run_file::file_of_run},
     users::groups,
 };
-use hub::boundary::{self, Boundary, Secret, trust::Trust};
+use hub::boundary::{self, Boundary, Secret, Trust};
 
 use super::settings::Settings;
 use crate::server::Server;
@@ -43,7 +43,7 @@ impl Settings {
         if needs_cache {
             boundary.check_cache(&self.cache)?;
         }
-        let cache = self.cache.follow_links()?;
+        let cache = self.cache.resolve_hub()?;
         let mut inputs = self.inputs.resolve(&self.args, &cache.hub)?;
         let own = [&self.results, &cache.home, &cache.hub];
         let local = inputs.local.iter().map(|input| input.path.as_path());
@@ -61,7 +61,7 @@ impl Settings {
             cidfile: file_of_run(host, &self.run_id, CONTAINER_ID, &written)?,
             secrets,
             groups: groups::that_own(own.map(HostPath::as_path).into_iter().chain(local), host),
-            trust: boundary.trust(),
+            trust: boundary.into_trusted(),
             settings: Self {
                 inputs,
                 cache,

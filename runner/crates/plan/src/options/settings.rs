@@ -183,7 +183,7 @@ impl Settings {
         let options = Self::new(request, host)?;
         // Here, because without `..` a symlink on the way is no longer seen.
         let boundary = Boundary::of(&options.results, &options.cache, host);
-        boundary.check_turns(&options.cache)?;
+        boundary.check_parent_dirs(&options.cache)?;
         options.check_paths(&boundary, host)?;
         let HubCache { home, hub } = options.cache;
         let token = options.token.map(|token| token.without_parents()).transpose()?;

@@ -56,7 +56,7 @@ fn in_container(input: &LocalInput, cache: Option<&HubCache>) -> (Input, String)
     let place = |source, target, by, reason| Input { source, target, by, reason };
     let way = found.as_ref().and_then(|found| found.in_hub.as_ref());
     if let (Some(cache), Some(way)) = (cache, way) {
-        let hub = match cache.apart() {
+        let hub = match cache.hub_outside_home() {
             Some(_) => path::HUB_CACHE.to_owned(),
             None => format!("{}/hub", path::HF_HOME),
         };

@@ -12,7 +12,7 @@ use contract::hub::in_store;
 use hub::layout::{
     blob::{Blob, BlobLink},
     client_paths::LOCKS,
-    dir::{Kind, Stamp, Trouble, age},
+    dir::{Kind, ReadError, Stamp, age},
     link,
     link_target::LinkTarget,
     names::{BlobName, Digest},
@@ -32,7 +32,7 @@ impl Inspector<'_> {
             match (&blob.link, blob.target) {
                 (None, LinkTarget::Unknown(kind)) => {
                     self.found.is_blind = true;
-                    self.trouble(&Trouble { path, error: io::Error::from(kind) });
+                    self.trouble(&ReadError { path, error: io::Error::from(kind) });
                 }
                 (None, LinkTarget::Found(stamp)) if stamp.kind == Kind::File => {
                     self.bytes(name, blob, &stamp, &path);
@@ -54,7 +54,9 @@ impl Inspector<'_> {
         if let Some(right) = self.to_store(text) {
             let evidence = "its text leads to the store only from this path";
             self.add(Problem::AbsoluteLink, path, 0, evidence, Details::LinkText(right));
-        } else if !self.repo.keeps(path, text) || self.repo.blob_target(name).file().is_none() {
+        } else if !self.repo.contains_target(path, text)
+            || self.repo.blob_target(name).file().is_none()
+        {
             // Without it those dangle that lead to it.
             let users = self.led_astray.remove(name).unwrap_or_default();
             let links = std::iter::once(self.below(path)).chain(users).collect();
@@ -87,7 +89,7 @@ impl Inspector<'_> {
             LinkTarget::Found(_) => format!("`{}` is no file", payload.display()),
             LinkTarget::Unknown(kind) => {
                 let (path, error) = (path.to_owned(), io::Error::from(kind));
-                return self.trouble(&Trouble { path, error });
+                return self.trouble(&ReadError { path, error });
             }
             // It may have been downloaded since the repo was listed.
             LinkTarget::Missing if self.repo.blob_target(name).file().is_some() => return,
@@ -171,11 +173,11 @@ impl Inspector<'_> {
 
     /// The payload that a blob names which was a symlink to the store before a copy made a text of it.
     fn store_link(&self, name: &OsStr, stamp: &Stamp) -> Option<PathBuf> {
-        if stamp.size > link::LARGEST_TEXT || Digest::of_name(name.as_bytes()).is_none() {
+        if stamp.size > link::MAX_TEXT || Digest::of_name(name.as_bytes()).is_none() {
             return None;
         }
-        let bytes = self.repo.blob_at(name)?.read(link::LARGEST_TEXT).ok()?;
-        in_store(&link::of_text(&bytes)?)
+        let bytes = self.repo.blob_at(name)?.read(link::MAX_TEXT).ok()?;
+        in_store(&link::text_in_file(&bytes)?)
     }
 
     fn store_link_as_text(&mut self, name: &OsStr, payload: PathBuf, path: &Path) {

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, io, path::Path};
 
 use hub::layout::{
-    dir::{is_refused, leads_nowhere},
+    dir::{is_dangling, is_refused},
     names::is_commit,
     repo::{NO_EXIST, SNAPSHOTS, TREES},
 };
@@ -21,7 +21,7 @@ impl Inspector<'_> {
             let text = match &reference.text {
                 Ok(text) => text,
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
-                Err(error) if is_refused(error) || leads_nowhere(error) => {
+                Err(error) if is_refused(error) || is_dangling(error) => {
                     let evidence = format!("it cannot be read: {error}");
                     self.add(Problem::BrokenRef, path, 0, evidence, Details::None);
                     continue;
@@ -41,7 +41,7 @@ impl Inspector<'_> {
                 let details = Details::Commit(commit.to_owned());
                 self.add(Problem::BrokenRef, path, 0, evidence, details);
             }
-            let is_here = self.repo.hides(SNAPSHOTS) || commits.contains(commit);
+            let is_here = self.repo.is_unreadable(SNAPSHOTS) || commits.contains(commit);
             if !is_here && !self.is_known(commit) {
                 let evidence = format!("it names `{commit}`, which has no snapshot");
                 self.add(Problem::BrokenRef, path, 0, evidence, Details::None);

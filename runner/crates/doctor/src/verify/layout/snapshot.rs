@@ -9,7 +9,7 @@ use std::{
 
 use hub::layout::{
     blob::Blob,
-    dir::{Kind, Stamp, Trouble},
+    dir::{Kind, ReadError, Stamp},
     link::{self, Pointer},
     link_target::LinkTarget,
     names::{Digest, is_commit},
@@ -35,8 +35,8 @@ enum Opened {
 impl Inspector<'_> {
     /// Inspects a snapshot.
     pub(super) fn snapshot(&mut self, snapshot: &Snapshot) {
-        let mut is_known = snapshot.troubles.is_empty();
-        snapshot.troubles.iter().for_each(|trouble| self.trouble(trouble));
+        let mut is_known = snapshot.errors.is_empty();
+        snapshot.errors.iter().for_each(|trouble| self.trouble(trouble));
         self.lacks_snapshots |= !is_known;
         let (tree, is_hidden) = self.tree(&snapshot.commit);
         let mut present = HashSet::new();
@@ -122,7 +122,7 @@ impl Inspector<'_> {
             }
             Some(Err(TreeFault::OtherVersion(why))) => (why, Details::None),
             Some(Err(TreeFault::Unreadable(error))) => {
-                self.trouble(&Trouble { path, error });
+                self.trouble(&ReadError { path, error });
                 return (None, true);
             }
         };
@@ -172,7 +172,7 @@ impl Inspector<'_> {
                 self.foreign(path, 0, "it is no file and no link");
                 Opened::Nothing
             }
-            Content::Link { text, target } if self.repo.keeps(path, text) => {
+            Content::Link { text, target } if self.repo.contains_target(path, text) => {
                 self.sibling(text, *target, path)
             }
             Content::Link { text, target } => {
@@ -221,7 +221,7 @@ impl Inspector<'_> {
         entry: Option<Option<&TreeFile>>,
     ) -> Opened {
         let listed = self.repo.blobs.get(name);
-        if listed.is_some_and(Blob::leads_astray) {
+        if listed.is_some_and(Blob::is_foreign_link) {
             let link = self.below(path);
             self.led_astray.entry(name.clone()).or_default().push(link);
         }
@@ -250,7 +250,7 @@ impl Inspector<'_> {
                 let (size, listed) = (stamp.size, entry.size());
                 let evidence = format!("it has {size} bytes, the commit's list says {listed}");
                 // A symlink out of the repo has no content of its own: it is reported as such.
-                let details = match blob.leads_astray() {
+                let details = match blob.is_foreign_link() {
                     true => Details::None,
                     false => Details::Content(self.content_of(name, blob)),
                 };
@@ -366,11 +366,11 @@ impl Inspector<'_> {
         entry: Option<&TreeFile>,
     ) -> Option<OsString> {
         let is_itself = entry.is_some_and(|entry| entry.size() == stamp.size);
-        if is_itself || stamp.size > link::LARGEST_TEXT {
+        if is_itself || stamp.size > link::MAX_TEXT {
             return None;
         }
-        let bytes = self.repo.file_at(snapshot, file)?.read(link::LARGEST_TEXT).ok()?;
-        match link::pointer(&link::of_text(&bytes)?, file.folders, &self.repo.path) {
+        let bytes = self.repo.file_at(snapshot, file)?.read(link::MAX_TEXT).ok()?;
+        match link::pointer(&link::text_in_file(&bytes)?, file.folders, &self.repo.path) {
             Pointer::Blob(name) | Pointer::AbsoluteBlob(name) => {
                 let is_blob = self.repo.blobs.contains_key(&name);
                 (is_blob || Digest::of_name(name.as_bytes()).is_some()).then_some(name)

@@ -1,4 +1,4 @@
-//! What holds for links of any text: a real folder tells where they lead.
+//! Properties of symlink texts, checked against the kernel.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -11,7 +11,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::{Pointer, canonical, pointer};
 
-/// A name in a folder.
+/// Any file name.
 fn name() -> impl Strategy<Value = OsString> {
     vec(1..=u8::MAX, 1..9).prop_map(|mut name| {
         name.retain(|byte| *byte != b'/');
@@ -42,7 +42,7 @@ impl Cache {
 
 proptest! {
     #[test]
-    fn what_is_written_is_known(name in name(), folders in 0..5_usize) {
+    fn canonical_text_points_to_its_blob(name in name(), folders in 0..5_usize) {
         let text = canonical(folders, &name);
         let repo = std::path::Path::new("/c/r");
         prop_assert_eq!(pointer(text.as_bytes(), folders, repo), Pointer::Blob(name));
@@ -50,7 +50,7 @@ proptest! {
     }
 
     #[test]
-    fn a_pointer_leads_where_the_kernel_follows_it(
+    fn pointer_agrees_with_the_kernel(
         absolute in any::<bool>(),
         parts in vec(select(vec!["..", "..", "..", "blobs", "e", "f", "r", "snapshots", "c", "s", ".", "", "x"]), 0..7),
         folders in 0..2_usize,
@@ -77,14 +77,32 @@ proptest! {
                 let is_there = ["e", "f"].map(OsStr::new).contains(&&*name);
                 prop_assert_eq!(leads, is_there.then_some(name), "{}", text);
             }
-            // A way in and out of a folder needs the disk to be told.
+            // A path into a folder and out again cannot be decided by its text.
             Pointer::Elsewhere if parts.windows(2).any(|two| two[0] != ".." && two[1] == "..") => {}
             Pointer::Elsewhere => prop_assert_eq!(leads, None, "{}", text),
         }
     }
 
     #[test]
-    fn any_bytes_lead_somewhere(text in any::<Vec<u8>>(), folders in 0..5_usize) {
-        let _ = (pointer(&text, folders, "/c/r".as_ref()), contract::hub::in_store(&text));
+    fn pointer_of_any_text_names_its_last_component(
+        text in prop_oneof![
+            any::<Vec<u8>>(),
+            vec(select(vec!["..", "..", "blobs", "c", "r", "e", ".", ""]), 0..8)
+                .prop_map(|parts| parts.join("/").into_bytes()),
+        ],
+        folders in 0..3_usize,
+    ) {
+        let ends_with = |name: &OsStr| {
+            let end = text.split(|byte| *byte == b'/').rfind(|part| !matches!(*part, b"" | b"."));
+            end == Some(name.as_bytes())
+        };
+        match pointer(&text, folders, "/c/r".as_ref()) {
+            Pointer::Blob(name) => prop_assert!(ends_with(&name) && !text.starts_with(b"/")),
+            Pointer::AbsoluteBlob(name) => prop_assert!(ends_with(&name) && text.starts_with(b"/")),
+            Pointer::Elsewhere => {}
+        }
+        if let Some(path) = contract::hub::in_store(&text) {
+            prop_assert_eq!(text, ["../../".as_bytes(), path.as_os_str().as_bytes()].concat());
+        }
     }
 }

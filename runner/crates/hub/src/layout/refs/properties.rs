@@ -1,4 +1,4 @@
-//! What holds for refs of any text.
+//! Properties of refs of any name and content.
 
 use std::{
     ffi::OsString,
@@ -14,7 +14,7 @@ use crate::layout::{
     repo::Repo,
 };
 
-/// A name of a branch or tag: any bytes that a folder takes.
+/// Any file name.
 fn name() -> impl Strategy<Value = OsString> {
     vec(1..=u8::MAX, 0..9).prop_map(|mut name| {
         name.retain(|byte| *byte != b'/');
@@ -25,7 +25,7 @@ fn name() -> impl Strategy<Value = OsString> {
 
 proptest! {
     #[test]
-    fn a_ref_means_its_text_whatever_it_is_called(
+    fn commit_is_the_trimmed_content_under_any_name(
         folder in name(),
         name in name(),
         text in prop_oneof![
@@ -39,7 +39,7 @@ proptest! {
         fs::write(place.join(&name), &text).unwrap();
         let id = RepoName { kind: RepoType::Model, id: "o/n".to_owned() };
         let read = Repo::read(repo.path(), id).unwrap();
-        prop_assert!(read.troubles.is_empty());
+        prop_assert!(read.errors.is_empty());
         prop_assert_eq!(read.refs.len(), 1);
         let [found] = &*read.refs else { return Ok(()) };
         let path = [REFS.as_bytes(), folder.as_bytes(), name.as_bytes()].join(&b'/');

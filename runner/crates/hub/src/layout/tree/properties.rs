@@ -1,4 +1,4 @@
-//! What holds for lists of any text.
+//! Properties of lists of any text.
 
 use std::path::{Component, Path};
 
@@ -10,7 +10,7 @@ use super::{Tree, TreeFault};
 
 const LIST: &str = r#"{"format_version": 1, "files": {"a/b.bin": {"size": 3, "blob_id": "g", "lfs_sha256": "s", "lfs_size": 0, "xet_hash": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}, "c": {"size": 7, "blob_id": "g", "more": 1}}}"#;
 
-/// A path that lies in a snapshot, or nearly.
+/// A path that stays in a snapshot, or nearly.
 fn path() -> impl Strategy<Value = String> {
     prop_oneof!["[./a\0]{0,6}", "[a-z]{1,3}(/[a-z]{1,3}){0,2}", any::<String>()]
 }
@@ -25,7 +25,7 @@ fn is_below(path: &str) -> bool {
 
 proptest! {
     #[test]
-    fn a_list_is_read_as_it_is_written(files in btree_map(
+    fn list_is_parsed_as_written(files in btree_map(
         "[a-z]{1,3}(/[a-z]{1,3}){0,2}",
         (any::<u64>(), any::<String>(), option::of(any::<String>()), option::of(any::<u64>())),
         0..5,
@@ -45,7 +45,7 @@ proptest! {
     }
 
     #[test]
-    fn no_list_leads_out_of_its_snapshot(path in path()) {
+    fn path_out_of_the_snapshot_is_refused(path in path()) {
         let list = json!({"format_version": 1, "files": {path.clone(): {"size": 1, "blob_id": "g"}}});
         match Tree::parse(list.to_string().as_bytes()) {
             Ok(_) => prop_assert!(is_below(&path)),
@@ -57,7 +57,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_a_list_or_told_of(text in prop_oneof![broken(LIST), any::<String>()]) {
+    fn any_text_is_parsed_or_refused_with_a_reason(text in prop_oneof![broken(LIST), any::<String>()]) {
         match Tree::parse(text.as_bytes()) {
             Ok(Tree(files)) => prop_assert!(files.keys().all(|path| is_below(path))),
             Err(TreeFault::Unusable(why) | TreeFault::OtherVersion(why)) => {

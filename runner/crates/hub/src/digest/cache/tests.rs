@@ -1,4 +1,4 @@
-//! Memories, whole, stale and damaged.
+//! Digest files: complete, stale and corrupt.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use std::{
 
 use untrusted::{Dir, NEW};
 
-use super::{Verified, file, parse, sweep};
+use super::{DigestCache, parse};
 use crate::layout::{
     dir::{Kind, Stamp},
     names::Digest,
@@ -34,24 +34,24 @@ fn stamp(inode: u64) -> Stamp {
     }
 }
 
-/// That long after the last change of [`stamp`].
+/// This long after the last change of [`stamp`].
 fn after(ms: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::new(1000, 5) + Duration::from_millis(ms)
 }
 
-/// A memory of two files in a folder of its own.
+/// A cache of two files in a folder of its own.
 fn saved() -> (tempfile::TempDir, PathBuf) {
     let base = tempfile::tempdir().unwrap();
-    let path = file(base.path(), Path::new("/hub"), "models--a--b");
-    let mut memory = Verified::load(&path);
-    memory.remember(&stamp(1), SHA256, after(5000));
-    memory.remember(&stamp(2), GIT, after(5000));
-    memory.save(&path).unwrap();
+    let path = DigestCache::path(base.path(), Path::new("/hub"), "models--a--b");
+    let mut cache = DigestCache::load(&path);
+    cache.insert(&stamp(1), SHA256, after(5000));
+    cache.insert(&stamp(2), GIT, after(5000));
+    cache.save(&path).unwrap();
     (base, path)
 }
 
 #[test]
-fn what_is_remembered_is_recalled_by_the_next_run() {
+fn digests_are_found_by_the_next_run() {
     let (base, path) = saved();
     let hub = path.parent().unwrap();
     assert_eq!(
@@ -60,21 +60,21 @@ fn what_is_remembered_is_recalled_by_the_next_run() {
     );
     assert_eq!(fs::metadata(hub).unwrap().permissions().mode() & 0o777, 0o700);
     assert_eq!(fs::read_dir(hub).unwrap().count(), 1);
-    let mut memory = Verified::load(&path);
-    assert_eq!(memory.recall(&stamp(1), Digest::Sha256([0; 32])), Some(SHA256));
-    assert_eq!(memory.recall(&stamp(2), Digest::Git([0; 20])), Some(GIT));
-    assert_eq!(memory.recall(&stamp(1), GIT), None);
-    // Nothing new: the file stays as it is.
+    let mut cache = DigestCache::load(&path);
+    assert_eq!(cache.get(&stamp(1), Digest::Sha256([0; 32])), Some(SHA256));
+    assert_eq!(cache.get(&stamp(2), Digest::Git([0; 20])), Some(GIT));
+    assert_eq!(cache.get(&stamp(1), GIT), None);
+    // Without changes the file is not rewritten.
     let inode = || fs::metadata(&path).unwrap().ino();
     let before = inode();
-    memory.save(&path).unwrap();
+    cache.save(&path).unwrap();
     assert_eq!(inode(), before);
 }
 
 #[test]
-fn another_stamp_is_another_file() {
+fn another_stamp_has_no_digest() {
     let (_base, path) = saved();
-    let mut memory = Verified::load(&path);
+    let mut cache = DigestCache::load(&path);
     let one = stamp(1);
     for other in [
         Stamp { device: 2, ..one },
@@ -83,54 +83,56 @@ fn another_stamp_is_another_file() {
         Stamp { modified: (-4, 6), ..one },
         Stamp { changed: (1001, 5), ..one },
     ] {
-        assert_eq!(memory.recall(&other, SHA256), None, "{other:?}");
+        assert_eq!(cache.get(&other, SHA256), None, "{other:?}");
     }
-    // Reading it, or giving it to somebody, does not change the bytes.
-    assert_eq!(memory.recall(&Stamp { accessed: (9, 9), ..one }, SHA256), Some(SHA256));
+    // Reading a file does not change its content.
+    assert_eq!(cache.get(&Stamp { accessed: (9, 9), ..one }, SHA256), Some(SHA256));
 }
 
 #[test]
-fn what_was_not_met_is_forgotten() {
+fn unused_digests_are_not_saved() {
     let (_base, path) = saved();
-    let mut memory = Verified::load(&path);
-    memory.recall(&stamp(2), GIT).unwrap();
-    memory.save(&path).unwrap();
-    let mut memory = Verified::load(&path);
-    assert_eq!(memory.recall(&stamp(1), SHA256), None);
-    assert_eq!(memory.recall(&stamp(2), GIT), Some(GIT));
-    assert_eq!(memory.entries.len(), 1);
+    let mut cache = DigestCache::load(&path);
+    cache.get(&stamp(2), GIT).unwrap();
+    cache.save(&path).unwrap();
+    let mut cache = DigestCache::load(&path);
+    assert_eq!(cache.get(&stamp(1), SHA256), None);
+    assert_eq!(cache.get(&stamp(2), GIT), Some(GIT));
+    assert_eq!(cache.entries.len(), 1);
 }
 
 #[test]
-fn memories_of_repos_that_are_gone_are_swept() {
+fn files_of_removed_repos_are_deleted() {
     let (base, path) = saved();
     let hub = path.parent().unwrap();
     let (gone, other) = (hub.join("models--gone"), hub.join("thesis.tex"));
     for file in [&gone, &other] {
         fs::write(file, "").unwrap();
     }
-    let swept = || sweep(base.path(), Path::new("/hub"), &["models--a--b".into()].into());
-    swept().unwrap();
+    let remove_stale = || {
+        DigestCache::remove_stale(base.path(), Path::new("/hub"), &["models--a--b".into()].into())
+    };
+    remove_stale().unwrap();
     assert_eq!([&path, &gone, &other].map(|file| file.exists()), [true, false, true]);
-    // A symlink in the folder's place leads nowhere.
+    // A symlink in place of the folder is not followed.
     let moved = base.path().join("moved");
     fs::rename(hub, &moved).unwrap();
     symlink(&moved, hub).unwrap();
     fs::write(moved.join("models--gone"), "").unwrap();
-    swept().unwrap_err();
+    remove_stale().unwrap_err();
     assert!(moved.join("models--gone").exists());
-    assert!(Verified::load(&path).entries.is_empty());
-    // A cache that nobody verified has none.
-    sweep(base.path(), Path::new("/other"), &[].into()).unwrap();
+    assert!(DigestCache::load(&path).entries.is_empty());
+    // A Hub cache that was never verified has no folder.
+    DigestCache::remove_stale(base.path(), Path::new("/other"), &[].into()).unwrap();
 }
 
 #[test]
-fn what_a_killed_run_had_begun_is_removed_when_it_is_old() {
+fn abandoned_temporary_files_are_deleted() {
     let (_base, path) = saved();
     let folder = path.parent().unwrap();
     fs::write(folder.join(NEW.to_owned() + "abc"), "half").unwrap();
     let count = |now| {
-        super::remove_leftovers(&Dir::open(folder).unwrap(), now).unwrap();
+        super::remove_abandoned(&Dir::open(folder).unwrap(), now).unwrap();
         fs::read_dir(folder).unwrap().count()
     };
     let now = SystemTime::now();
@@ -140,23 +142,23 @@ fn what_a_killed_run_had_begun_is_removed_when_it_is_old() {
 }
 
 #[test]
-fn a_file_that_was_just_changed_is_not_remembered() {
-    let mut memory = Verified::default();
-    let mut is_remembered = |stamp: Stamp, now| {
-        memory.remember(&stamp, SHA256, now);
-        memory.recall(&stamp, SHA256).is_some()
+fn file_that_just_changed_is_not_cached() {
+    let mut cache = DigestCache::default();
+    let mut is_cached = |stamp: Stamp, now| {
+        cache.insert(&stamp, SHA256, now);
+        cache.get(&stamp, SHA256).is_some()
     };
-    assert!(!is_remembered(stamp(1), after(0)));
-    assert!(!is_remembered(stamp(1), after(100)));
-    assert!(!is_remembered(stamp(1), SystemTime::UNIX_EPOCH));
-    assert!(is_remembered(stamp(1), after(101)));
+    assert!(!is_cached(stamp(1), after(0)));
+    assert!(!is_cached(stamp(1), after(100)));
+    assert!(!is_cached(stamp(1), SystemTime::UNIX_EPOCH));
+    assert!(is_cached(stamp(1), after(101)));
     let whole_seconds = Stamp { changed: (1000, 0), ..stamp(2) };
-    assert!(!is_remembered(whole_seconds, after(2000)));
-    assert!(is_remembered(whole_seconds, after(2200)));
+    assert!(!is_cached(whole_seconds, after(2000)));
+    assert!(is_cached(whole_seconds, after(2200)));
 }
 
 #[test]
-fn a_damaged_memory_is_empty() {
+fn corrupt_file_reads_as_empty() {
     let (_base, path) = saved();
     let whole = fs::read(&path).unwrap();
     assert_eq!(parse(&whole).unwrap().len(), 2);
@@ -171,7 +173,7 @@ fn a_damaged_memory_is_empty() {
     // The binary format of earlier versions.
     assert!(parse(b"AIESver\x01").is_none());
     fs::write(&path, b"").unwrap();
-    assert!(Verified::load(&path).entries.is_empty());
-    assert!(Verified::load(path.parent().unwrap()).entries.is_empty());
-    assert!(Verified::load(&path.join("below")).entries.is_empty());
+    assert!(DigestCache::load(&path).entries.is_empty());
+    assert!(DigestCache::load(path.parent().unwrap()).entries.is_empty());
+    assert!(DigestCache::load(&path.join("below")).entries.is_empty());
 }

@@ -1,70 +1,57 @@
-//! Many files hashed on all processors.
+//! Hashes many files on all processors.
 
 use std::{
     cmp::Reverse,
-    sync::{
-        OnceLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    thread,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use host::output::progress::Progress;
 
 use crate::{
     digest::hash::{Buffer, Hashed, hash},
-    layout::{dir::At, names::Digest},
+    layout::{dir::RootedPath, names::Digest},
+    parallel,
 };
 
 /// A file to hash.
 #[derive(Debug, Clone)]
-pub struct Job {
-    /// Where it is.
-    pub file: At,
-    /// What its digest should be.
+pub struct HashJob {
+    /// The file.
+    pub file: RootedPath,
+    /// The digest that it should have.
     pub like: Digest,
-    /// Its bytes, as far as known: the largest files are begun first.
+    /// Its expected size: the largest files are hashed first.
     pub size: u64,
 }
 
-/// Hashes the files of `jobs` on all processors; the results in their order. Told to `stop`, what is
-/// not done is [`Hashed::Interrupted`].
-pub fn run(jobs: &[Job], progress: &Progress, stop: &AtomicBool) -> Vec<Hashed> {
-    let processors = thread::available_parallelism().map_or(1, usize::from);
-    run_on(processors.min(jobs.len()), jobs, progress, stop)
+/// Hashes the files of `jobs` on all processors. Results come in the order of `jobs`. Once `stop` is set,
+/// the remaining ones are [`Hashed::Interrupted`].
+pub fn hash_all(jobs: &[HashJob], progress: &Progress, stop: &AtomicBool) -> Vec<Hashed> {
+    hash_on(parallel::processors(), jobs, progress, stop)
 }
 
-/// [`run`] on `workers` threads, this one included.
-fn run_on(workers: usize, jobs: &[Job], progress: &Progress, stop: &AtomicBool) -> Vec<Hashed> {
-    // Largest first: a large one that is begun last would keep all other processors waiting.
-    let mut order: Vec<usize> = (0..jobs.len()).collect();
-    order.sort_by_key(|at| Reverse(jobs[*at].size));
-    let next = AtomicUsize::new(0);
-    let mut results: Vec<OnceLock<Hashed>> = jobs.iter().map(|_| OnceLock::new()).collect();
-    let work = || {
+fn hash_on(
+    threads: usize,
+    jobs: &[HashJob],
+    progress: &Progress,
+    stop: &AtomicBool,
+) -> Vec<Hashed> {
+    // A large file that is started last would keep the other processors waiting.
+    let mut order: Vec<_> = jobs.iter().enumerate().collect();
+    order.sort_by_key(|(_, job)| Reverse(job.size));
+    let mut results = parallel::map(&order, threads, || {
         let mut buffer = Buffer::new();
-        while !stop.load(Ordering::Relaxed)
-            && let Some(at) = order.get(next.fetch_add(1, Ordering::Relaxed))
-        {
-            let Job { file, like, size: _ } = &jobs[*at];
+        move |(index, HashJob { file, like, size: _ })| {
             let hashed = match file.open() {
+                _ if stop.load(Ordering::Relaxed) => Hashed::Interrupted,
                 Ok(file) => hash(file, *like, buffer.bytes(), &|bytes| progress.add(bytes), stop),
                 Err(error) => Hashed::Failed(error),
             };
-            // Nobody else has this index.
-            let _ = results[*at].set(hashed);
+            (*index, hashed)
         }
-    };
-    thread::scope(|scope| {
-        for _ in 1..workers {
-            // Where no more threads are allowed, those that there are do it.
-            if thread::Builder::new().spawn_scoped(scope, work).is_err() {
-                break;
-            }
-        }
-        work();
     });
-    results.iter_mut().map(|result| result.take().unwrap_or(Hashed::Interrupted)).collect()
+    results.sort_unstable_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, hashed)| hashed).collect()
 }
 
 #[cfg(test)]
@@ -81,15 +68,15 @@ mod tests {
 
     use untrusted::{Dir, Refused};
 
-    use super::{At, Job, run_on};
+    use super::{HashJob, RootedPath, hash_on};
     use host::output::progress::Progress;
 
     use crate::{digest::hash::Hashed, layout::names::Digest};
 
-    fn job(file: &Path, size: u64) -> Job {
+    fn job(file: &Path, size: u64) -> HashJob {
         let dir = Arc::new(Dir::open(file.parent().unwrap()).unwrap());
-        let file = At { dir, below: file.file_name().unwrap().into() };
-        Job { file, like: Digest::Git([0; 20]), size }
+        let file = RootedPath { dir, below: file.file_name().unwrap().into() };
+        HashJob { file, like: Digest::Git([0; 20]), size }
     }
 
     #[test]
@@ -105,9 +92,9 @@ mod tests {
         symlink("0", &link).unwrap();
         jobs.push(job(&link, 0));
         jobs.push(job(&folder.path().join("none"), 9));
-        for workers in [1, 3] {
+        for threads in [1, 3] {
             let progress = Progress::hidden();
-            let results = run_on(workers, &jobs, &progress, &AtomicBool::new(false));
+            let results = hash_on(threads, &jobs, &progress, &AtomicBool::new(false));
             let sizes: Vec<_> = results
                 .iter()
                 .map(|hashed| match hashed {
@@ -128,13 +115,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_when_told_to_stop_is_interrupted() {
+    fn remaining_files_are_interrupted_once_stop_is_set() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         fs::write(&path, "1").unwrap();
         let stop = AtomicBool::new(false);
         stop.store(true, Ordering::Relaxed);
-        let results = run_on(2, &[job(&path, 1), job(&path, 1)], &Progress::hidden(), &stop);
+        let results = hash_on(2, &[job(&path, 1), job(&path, 1)], &Progress::hidden(), &stop);
         assert!(results.iter().all(|hashed| matches!(hashed, Hashed::Interrupted)));
         assert_eq!(results.len(), 2);
     }

@@ -1,25 +1,25 @@
-//! Whether a GGUF file is whole and of a kind that the `native` backend computes, by its header.
+//! Whether a GGUF file is complete and of an architecture that the `native` backend runs, by its header.
 
 use std::io::{self, BufReader, Read, Seek as _, SeekFrom};
 
-use super::{
+use crate::loading::{
     content::{Content, truncated},
     fault::Fault,
 };
 
-/// The architecture that the `native` backend computes.
+/// The architecture that the `native` backend runs.
 const ARCHITECTURE: &str = "llama";
 
-/// What a file begins with.
+/// The first bytes of a GGUF file.
 const MAGIC: &[u8] = b"GGUF";
 
-/// More entries of a header than any model has.
-const MOST: u64 = 1 << 24;
+/// More header entries than any model has.
+const MAX_ENTRIES: u64 = 1 << 24;
 
-/// What tensors begin at multiples of, unless the header says otherwise.
+/// Default alignment of the tensor data.
 const ALIGNMENT: u64 = 32;
 
-/// Numbers of a block, and bytes of it, by the number of the type.
+/// GGML types: number, elements per block, bytes per block.
 const TYPES: [(u32, u64, u64); 15] = [
     (0, 1, 4),
     (1, 1, 2),
@@ -45,24 +45,24 @@ const TYPES: [(u32, u64, u64); 15] = [
 pub(super) fn check(name: &str, content: Content) -> Result<(), Fault> {
     let size = content.size;
     if !content.head.starts_with(MAGIC) {
-        return Err(Fault::damaged(format!("`{name}` is not a GGUF file")));
+        return Err(Fault::corrupt(format!("`{name}` is not a GGUF file")));
     }
     let mut file = BufReader::new(content.file);
     let header = file.seek(SeekFrom::Start(0)).and_then(|_| Header::read(&mut file));
     let Header { architecture, end } = match header {
         Ok(Some(header)) => header,
-        // Of a version or with a type that is not known here.
+        // An unknown version or tensor type.
         Ok(None) => return Ok(()),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            return Err(Fault::damaged(format!("`{name}` is truncated: its header has no end")));
+            return Err(Fault::corrupt(format!("`{name}` is truncated: its header has no end")));
         }
-        Err(error) => return Err(Fault::closed(name, &error)),
+        Err(error) => return Err(Fault::unreadable(name, &error)),
     };
     if end > size {
-        return Err(Fault::damaged(format!("`{name}` is {}", truncated(size, end))));
+        return Err(Fault::corrupt(format!("`{name}` is {}", truncated(size, end))));
     }
     match architecture {
-        Some(other) if other != ARCHITECTURE => Err(Fault::said(format!(
+        Some(other) if other != ARCHITECTURE => Err(Fault::explained(format!(
             "the architecture of `{name}` is `{other}`, and the `native` backend computes \
              `{ARCHITECTURE}` only; choose another model"
         ))),
@@ -70,16 +70,16 @@ pub(super) fn check(name: &str, content: Content) -> Result<(), Fault> {
     }
 }
 
-/// What a header tells.
+/// What the checks need of a header.
 #[derive(Debug)]
 struct Header {
     architecture: Option<String>,
-    /// Bytes of the whole file at least.
+    /// The least size of the file.
     end: u64,
 }
 
 impl Header {
-    /// Reads it; none when it is of a kind that is not known here.
+    /// Reads the header. `None` for an unknown version or tensor type.
     fn read(file: &mut BufReader<impl Read + io::Seek>) -> io::Result<Option<Self>> {
         number::<4>(file)?;
         let version = number::<4>(file)?;
@@ -87,7 +87,7 @@ impl Header {
             return Ok(None);
         }
         let (tensors, entries) = (number::<8>(file)?, number::<8>(file)?);
-        if tensors > MOST || entries > MOST {
+        if tensors > MAX_ENTRIES || entries > MAX_ENTRIES {
             return Ok(None);
         }
         let (mut architecture, mut alignment) = (None, ALIGNMENT);
@@ -122,14 +122,14 @@ impl Header {
     }
 }
 
-/// A whole number of so many bytes.
+/// Reads a little-endian integer of `N` bytes.
 fn number<const N: usize>(file: &mut impl Read) -> io::Result<u64> {
     let mut bytes = [0; 8];
     file.read_exact(&mut bytes[..N])?;
     Ok(u64::from_le_bytes(bytes))
 }
 
-/// A text; longer ones than any name are cut.
+/// Reads a string, and keeps its first 4,096 bytes.
 fn text(file: &mut BufReader<impl Read + io::Seek>) -> io::Result<String> {
     let length = number::<8>(file)?;
     let mut bytes = Vec::new();
@@ -137,16 +137,16 @@ fn text(file: &mut BufReader<impl Read + io::Seek>) -> io::Result<String> {
     if (bytes.len() as u64) < length.min(4096) {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    pass(file, length - bytes.len() as u64)?;
+    skip_bytes(file, length - bytes.len() as u64)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn pass(file: &mut BufReader<impl Read + io::Seek>, count: u64) -> io::Result<()> {
+fn skip_bytes(file: &mut BufReader<impl Read + io::Seek>, count: u64) -> io::Result<()> {
     let count = i64::try_from(count).map_err(|_| io::Error::from(io::ErrorKind::UnexpectedEof))?;
     file.seek_relative(count)
 }
 
-/// Passes over `count` values of a kind; false where it is not known.
+/// Skips `count` values of a type. Returns false for an unknown type.
 fn skip(
     file: &mut BufReader<impl Read + io::Seek>,
     kind: u64,
@@ -161,7 +161,7 @@ fn skip(
         8 => {
             for _ in 0..count {
                 let length = number::<8>(file)?;
-                pass(file, length)?;
+                skip_bytes(file, length)?;
             }
             return Ok(true);
         }
@@ -176,6 +176,6 @@ fn skip(
         }
         _ => return Ok(false),
     };
-    pass(file, count.saturating_mul(size))?;
+    skip_bytes(file, count.saturating_mul(size))?;
     Ok(true)
 }

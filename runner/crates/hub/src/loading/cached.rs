@@ -1,4 +1,4 @@
-//! A snapshot's files, as the Hub client in a container finds them.
+//! The files of a cached snapshot, as a loader sees them.
 
 use std::{
     collections::HashMap,
@@ -7,7 +7,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::loading::{Files, Look};
 use crate::{
     layout::{
         dir::Kind,
@@ -15,29 +14,30 @@ use crate::{
         repo::{BLOBS, NO_EXIST, Repo},
         snapshot::{Content, Snapshot, SnapshotFile},
     },
-    location::out_of_sight,
+    loading::files::{FileState, Files},
+    location::outside_mount,
 };
 
-/// How the files of a snapshot are loaded.
+/// How a snapshot is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Loader {
-    /// Whether in a container, which sees the cache alone.
+    /// Whether a container loads it, which sees only the cache.
     pub contained: bool,
-    /// Whether by the Hub client, which looks at its markers of what the Hub does not have.
-    pub(crate) by_client: bool,
+    /// Whether the Hub client looks the files up. It respects its `.no_exist` markers.
+    pub(crate) uses_hub_client: bool,
 }
 
 /// The files of a snapshot, or of a folder in it.
 #[derive(Debug)]
-pub struct Cached<'a> {
+pub struct SnapshotFiles<'a> {
     repo: &'a Repo,
     snapshot: &'a Snapshot,
     by_name: HashMap<String, &'a SnapshotFile>,
     loader: Loader,
 }
 
-impl<'a> Cached<'a> {
-    /// The files of `snapshot` in its folder `below`, which is empty for all of them.
+impl<'a> SnapshotFiles<'a> {
+    /// The files of `snapshot` in its folder `below`. An empty path means all of them.
     pub fn new(repo: &'a Repo, snapshot: &'a Snapshot, below: &Path, loader: Loader) -> Self {
         let named = |file: &'a SnapshotFile| {
             let name = file.path.strip_prefix(below).ok()?.to_str()?;
@@ -47,45 +47,45 @@ impl<'a> Cached<'a> {
         Self { repo, snapshot, by_name, loader }
     }
 
-    /// The marker by which the Hub client takes a file for missing.
+    /// The path of the `.no_exist` marker, because of which the Hub client treats a file as missing.
     fn marker(&self, name: &str) -> Option<String> {
         let marker: PathBuf = [NO_EXIST, &self.snapshot.commit, name].iter().collect();
-        let is_there = self.loader.by_client
+        let is_there = self.loader.uses_hub_client
             && self.repo.has(NO_EXIST)
             && self.repo.dir.look(&marker).is_ok_and(|stamp| stamp.kind == Kind::File);
         is_there.then(|| self.repo.path.join(marker).to_string_lossy().into_owned())
     }
 
-    /// Whether a container would have to leave the cache for the file.
-    fn leads_out(&self, file: &SnapshotFile) -> bool {
-        let place = match &file.content {
+    /// Whether the file is a symlink to a path that the container does not see.
+    fn is_outside_mount(&self, file: &SnapshotFile) -> bool {
+        let path = match &file.content {
             Content::Blob { absolute: true, .. } => return self.loader.contained,
             Content::Blob { name, .. } => match self.repo.blob(name) {
-                Some(blob) if blob.leads_astray() => self.repo.path.join(BLOBS).join(name),
+                Some(blob) if blob.is_foreign_link() => self.repo.path.join(BLOBS).join(name),
                 _ => return false,
             },
             Content::Link { .. } => self.repo.path.join(&self.snapshot.place).join(&file.path),
             Content::Entry(_) => return false,
         };
         let hub = self.repo.path.parent().unwrap_or(&self.repo.path);
-        self.loader.contained && out_of_sight(hub, &place).is_some()
+        self.loader.contained && outside_mount(hub, &path).is_some()
     }
 }
 
-impl Files for Cached<'_> {
-    fn look(&self, name: &str) -> Look {
-        let Some(file) = self.by_name.get(name) else { return Look::Missing };
+impl Files for SnapshotFiles<'_> {
+    fn state(&self, name: &str) -> FileState {
+        let Some(file) = self.by_name.get(name) else { return FileState::Missing };
         if let Some(marker) = self.marker(name) {
-            return Look::Hidden(marker);
+            return FileState::Hidden(marker);
         }
-        if self.leads_out(file) {
-            return Look::LeadsOut;
+        if self.is_outside_mount(file) {
+            return FileState::OutsideMount;
         }
         match self.repo.target(file) {
-            LinkTarget::Found(stamp) if stamp.kind == Kind::File => Look::There(stamp.size),
-            LinkTarget::Found(_) => Look::Missing,
-            LinkTarget::Missing => Look::Dangling,
-            LinkTarget::Unknown(_) => Look::OutOfSight,
+            LinkTarget::Found(stamp) if stamp.kind == Kind::File => FileState::Present(stamp.size),
+            LinkTarget::Found(_) => FileState::Missing,
+            LinkTarget::Missing => FileState::Dangling,
+            LinkTarget::Unknown(_) => FileState::Unreachable,
         }
     }
 

@@ -1,19 +1,19 @@
-//! Whether a file in safetensors is whole, by its header.
+//! Whether a safetensors file is complete, by its header.
 
 use std::collections::BTreeMap;
 
 use host::output::units::bytes;
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{
+use crate::loading::{
     content::{Content, truncated},
     fault::Fault,
 };
 
-/// Bytes of the largest header that is read: of fifty thousand tensors it is a tenth of that.
+/// Size limit of a header that is parsed. The header of fifty thousand tensors is a tenth of it.
 const LARGEST_HEADER: u64 = 64 << 20;
 
-/// What transformers takes weights of.
+/// Values of `format` in the metadata that transformers loads.
 const FORMATS: [&str; 4] = ["pt", "tf", "flax", "mlx"];
 
 /// Checks the file `name`.
@@ -21,16 +21,16 @@ const FORMATS: [&str; 4] = ["pt", "tf", "flax", "mlx"];
 /// # Errors
 /// When it cannot be loaded.
 pub(super) fn check(name: &str, mut content: Content) -> Result<(), Fault> {
-    let damaged = |what: String| Fault::damaged(format!("`{name}` is {what}"));
+    let corrupt = |what: String| Fault::corrupt(format!("`{name}` is {what}"));
     let size = content.size;
-    let none = || damaged("not in safetensors".to_owned());
-    let cut = |least: u64| damaged(truncated(size, least));
+    let not_safetensors = || corrupt("not in safetensors".to_owned());
+    let cut = |least: u64| corrupt(truncated(size, least));
     let length = content.head.get(..8).and_then(|length| length.try_into().ok());
-    let length = length.map(u64::from_le_bytes).ok_or_else(none)?;
+    let length = length.map(u64::from_le_bytes).ok_or_else(not_safetensors)?;
     let begins = content.head.get(8).is_none_or(|byte| *byte == b'{');
-    // The library takes no longer header.
+    // The safetensors library refuses a longer header.
     if length > 100_000_000 || !begins {
-        return Err(none());
+        return Err(not_safetensors());
     }
     let data = length + 8;
     if data > size {
@@ -39,9 +39,10 @@ pub(super) fn check(name: &str, mut content: Content) -> Result<(), Fault> {
     if length > LARGEST_HEADER {
         return Ok(());
     }
-    let closed = |error: std::io::Error| Fault::closed(name, &error);
-    let header = content.at(8, length).map_err(closed)?;
-    let header: BTreeMap<String, Entry> = serde_json::from_slice(&header).map_err(|_| none())?;
+    let unreadable = |error: std::io::Error| Fault::unreadable(name, &error);
+    let header = content.read_at(8, length).map_err(unreadable)?;
+    let header: BTreeMap<String, Entry> =
+        serde_json::from_slice(&header).map_err(|_| not_safetensors())?;
     let ends = header.values().map(|entry| match entry {
         Entry::Tensor { data_offsets: (_, end), .. } => *end,
         Entry::Metadata(_) => 0,
@@ -52,20 +53,20 @@ pub(super) fn check(name: &str, mut content: Content) -> Result<(), Fault> {
     }
     if expected < size {
         let more = bytes(size - expected);
-        return Err(damaged(format!("longer than its header says, by {more}")));
+        return Err(corrupt(format!("longer than its header says, by {more}")));
     }
     let known = |metadata: &BTreeMap<String, String>| {
         metadata.get("format").is_some_and(|format| FORMATS.contains(&format.as_str()))
     };
     match header.get("__metadata__") {
         Some(Entry::Metadata(metadata)) if !known(metadata) => {
-            Err(damaged("not of a format that transformers loads".to_owned()))
+            Err(corrupt("not of a format that transformers loads".to_owned()))
         }
         _ => Ok(()),
     }
 }
 
-/// What a header has by name.
+/// A value of the header, by name.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Entry {
@@ -73,9 +74,9 @@ enum Entry {
     Tensor {
         #[serde(rename = "dtype")]
         _dtype: IgnoredAny,
-        /// Where it begins and ends, behind the header.
+        /// Start and end of its data, counted from the end of the header.
         data_offsets: (u64, u64),
     },
-    /// What is said of the whole file, under `__metadata__`.
+    /// Metadata of the file, under `__metadata__`.
     Metadata(BTreeMap<String, String>),
 }
