@@ -1,4 +1,4 @@
-//! Somebody who runs the programs on a real engine.
+//! An unprivileged user who runs the programs on a real engine.
 
 use std::{
     ffi::OsStr,

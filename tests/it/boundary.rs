@@ -1,4 +1,4 @@
-//! What a container left in a folder that it may write to, and the run after it.
+//! Runs on folders in which an earlier container left symlinks and other traps.
 
 use std::{
     fs,

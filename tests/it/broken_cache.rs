@@ -1,4 +1,4 @@
-//! Caches that a generator breaks in every way it knows, for the tests of repairs.
+//! Caches with every generated fault, for the tests of repairs.
 
 use std::{
     collections::{BTreeMap, hash_map::DefaultHasher},

@@ -1,4 +1,4 @@
-//! Ctrl-C while the bytes of a cache are read.
+//! Signals while `aienergyscore cache` hashes files.
 
 use std::{
     fs,

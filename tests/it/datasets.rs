@@ -1,5 +1,5 @@
-//! The same prompts of the same dataset by the `native` backend and by the adapter of the Python
-//! stacks, or a refusal.
+//! Datasets give the same prompts in the `native` backend as in the adapter of the Python stacks, or are
+//! refused.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 

@@ -1,4 +1,4 @@
-//! `run` against an engine that only pretends: what is asked of it, and what is made of the answers.
+//! `run` on a fake engine: the calls that the engine gets, and the verdict on its answers.
 
 use std::{
     fs,

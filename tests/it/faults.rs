@@ -1,5 +1,5 @@
-//! Faults made for real, and what each leaves its user with: the exit code, what was said, the
-//! files that are there, the containers, and whether the program came back in time.
+//! Faults, and what each leaves: exit code, messages, files, containers, and whether the program ended in
+//! time.
 
 mod benchmark;
 mod cache;
@@ -148,7 +148,7 @@ fn without_times(text: &str) -> String {
     words.join("aienergyscore-")
 }
 
-/// A machine whose engine pretends.
+/// A machine with a fake engine.
 struct Fake {
     sandbox: Sandbox,
     docker: FakeDocker,

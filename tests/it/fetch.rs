@@ -1,4 +1,4 @@
-//! `aienergyscore fetch`, by an engine that only records, and by the machine's Docker.
+//! `aienergyscore fetch` on a fake engine and on the machine's Docker.
 
 use std::{fs, path::Path, process::Command};
 

@@ -1,4 +1,4 @@
-//! The adapter's fetch, by the Hub client of the images, from a Hub on this machine.
+//! The adapter's fetch with the images' Hub client, from a local stub of the Hub.
 
 use std::{
     fs,

@@ -1,5 +1,5 @@
-//! GPUs by real engines on a machine without any: a description of devices stands for them with
-//! Podman, and a hook with Docker.
+//! GPU requests to real engines on a machine without a GPU: a CDI file stands for it with Podman, a
+//! runtime hook with Docker.
 
 use std::{
     fs,

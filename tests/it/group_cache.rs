@@ -1,4 +1,4 @@
-//! One cache that two users of a group fill.
+//! A Hub cache that two members of a group share.
 
 use std::{
     fs,

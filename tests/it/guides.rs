@@ -1,5 +1,4 @@
-//! The guides: every command in them works, is what the program does, and every link leads
-//! somewhere.
+//! Commands, links and file names of the guides work.
 
 mod markdown;
 mod real;

@@ -1,4 +1,4 @@
-//! A cache in which a container has put other things than a Hub client would.
+//! `aienergyscore cache` on a cache in which a container left traps.
 
 use std::{
     fs::{self, File, Permissions},

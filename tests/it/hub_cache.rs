@@ -1,5 +1,4 @@
-//! What tests of the Hub cache share: huggingface_hub in several versions, what it counts, and a Hub
-//! on this machine that it can fetch from.
+//! huggingface_hub in several versions, and a local stub of the Hub.
 
 mod peer;
 mod stub;

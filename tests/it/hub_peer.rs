@@ -1,5 +1,4 @@
-//! `aienergyscore cache` on caches that a generator makes, whole and broken, and beside
-//! huggingface_hub.
+//! `aienergyscore cache` on generated caches, compared with huggingface_hub.
 
 use std::{
     fs,

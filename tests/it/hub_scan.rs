@@ -1,5 +1,5 @@
-//! What huggingface_hub's own tests say of a scan, asked of `aienergyscore cache` beside it: it
-//! counts the same, and keeps the repos that huggingface_hub's scan drops.
+//! The cases of huggingface_hub's own scan tests: `aienergyscore cache` counts the same, and lists the
+//! repos that huggingface_hub drops.
 
 use std::{
     fs,

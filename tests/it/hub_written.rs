@@ -1,5 +1,4 @@
-//! `aienergyscore cache` on caches that huggingface_hub has written itself, from a Hub on this
-//! machine: what is whole counts as whole, and what breaks comes back after a repair.
+//! `aienergyscore cache` on caches that huggingface_hub wrote: counts, damage and repairs.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! The engines of the test machine: each mode, and how its user and root reach it.
+//! The engines of the test machine in each mode, and how clients reach them.
 
 use std::{
     collections::BTreeSet,

@@ -1,5 +1,5 @@
-//! The host's meter beside a run: by a library that stands in for NVIDIA's, and on the machine's
-//! Docker, whose own count of processor time it is held against.
+//! The host's meter beside a run: with a fake NVML library, and compared with the processor time of a
+//! real container.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! What is promised, on every engine in every mode: the table of the guide, by the real thing.
+//! The guide's table of promises, on real engines in every mode.
 
 use std::{
     fs,

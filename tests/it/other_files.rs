@@ -1,4 +1,4 @@
-//! Engines whose daemon is another machine's, in a virtual machine, or has other file systems.
+//! Engines that run on another machine, in a virtual machine, or with other file systems.
 
 use std::{
     fs,

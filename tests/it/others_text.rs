@@ -1,5 +1,5 @@
-//! Text that a container or an image chose, in messages: a terminal obeys nothing in it, and no line
-//! of it can be taken for one of ours.
+//! Text of a container or an image in messages: escape sequences are escaped, and no line can pass for
+//! the program's.
 
 use std::fs;
 

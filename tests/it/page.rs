@@ -1,4 +1,4 @@
-//! The report's page in a real browser: on a desk, on a phone, in the dark, on paper.
+//! The report's page in a real browser: wide, narrow, dark and printed.
 
 use std::{
     fs,

@@ -1,5 +1,4 @@
-//! What a container, or another user who may write to the folder, can leave in a results folder
-//! for the next command to meet.
+//! Traps that a container or another user leaves in a results folder.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! What a container that ran as root left behind is the user's again, without sudo.
+//! `reclaim` takes ownership of root-owned files without sudo.
 
 use std::{
     ffi::OsStr,

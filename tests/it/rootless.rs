@@ -1,5 +1,5 @@
-//! What containers of a rootless Docker daemon left is the user's again: a daemon of the test's own,
-//! whose user is known in its mount namespace alone.
+//! `reclaim` and `cache repair` on a rootless Docker daemon for one test, whose user exists in its mount
+//! namespace alone.
 
 use std::{
     fs,

@@ -1,6 +1,5 @@
-//! The guides' tables of what the stacks do by themselves, and what a run here does instead: every
-//! row has a check of each of its sides. What a run here does with families of models is in the
-//! entrypoint's tests of arguments.
+//! The guides' tables of what the stacks do by themselves, and what a run does instead. Each side of a row
+//! has a check. Families of models are in the entrypoint's tests of arguments.
 
 use std::{collections::BTreeSet, fs};
 

@@ -1,5 +1,4 @@
-//! What the Python stacks really do in the `cpu` image, run by an unprivileged user without a
-//! network and with a cache that cannot be written.
+//! Runs of the Python stacks in the `cpu` image, by an unprivileged user, offline, with a read-only cache.
 
 use std::{
     fs,

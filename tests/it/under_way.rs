@@ -1,4 +1,4 @@
-//! Runs of the smoke test's model: to their end, or under way and ended from outside.
+//! Runs of the smoke test's model on a real engine, finished or still running.
 
 use std::{
     fs::{self, File},

@@ -1,5 +1,4 @@
-//! The `vllm` backend: its client against servers that really run a model, and against one that
-//! fails on purpose.
+//! The `vllm` backend's client with servers that run a model, and with a stub that fails.
 
 mod adapter;
 mod faults;

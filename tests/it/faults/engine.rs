@@ -1,6 +1,6 @@
-//! The engine is absent, does not answer, or ends a container.
+//! The engine is missing, does not answer, or kills a container.
 //!
-//! Elsewhere: a daemon that hangs (`fake_runs`), an engine that is not what it says (`fake_runs`).
+//! Elsewhere: a daemon that hangs (`fake_runs`, `process`, `waits`), an unknown engine (`fake_runs`).
 
 use std::{
     fs,

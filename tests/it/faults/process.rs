@@ -1,8 +1,7 @@
-//! Processes that are killed, terminals that go away, clocks that jump.
+//! Orphaned containers, engines that hang, closed terminals, clocks that jump.
 //!
-//! Elsewhere: a killed runner and a killed client, whose container the reaper removes (`docker`),
-//! signals (`docker`), a reader of the output that leaves (`fake_runs`), a full disk behind the
-//! output (`fake_runs`), a second run in a folder (`fake_runs`).
+//! Elsewhere: killed runners and clients, and signals (`modes`), a closed pipe, a full disk behind the
+//! output and a second run in a folder (`fake_runs`).
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! Our own streams: nobody reads them, or a terminal does.
+//! Output to full pipes and to terminals.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! Servers that really run a model on this machine, reached from the container of a client.
+//! A client in a container, and local servers that run a model.
 
 use std::{fs, process::Stdio};
 
