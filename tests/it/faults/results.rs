@@ -38,6 +38,11 @@ fn root_owned_folder_stops_the_run() {
     kept: benchmark_report.json
     containers: none
     "#);
+    let verify = fake.aienergyscore(&["verify", "--flavour", "smoke"]).output().unwrap();
+    let said = String::from_utf8(verify.stdout).unwrap();
+    let line = said.lines().find(|line| line.contains(" results ")).expect(&said);
+    assert!(line.starts_with("error ") && line.contains("sudo chown"), "{line}");
+    assert_eq!(verify.status.code(), Some(1), "{said}");
 }
 
 #[test]
