@@ -31,7 +31,7 @@ pub(crate) struct BrokenCache {
     root: tempfile::TempDir,
 }
 
-/// What an outsider sees of an entry.
+/// The state of an entry, seen from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     /// `file`, `folder`, `link` or another kind.

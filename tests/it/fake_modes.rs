@@ -49,7 +49,7 @@ fn machine(on: On, run: &str) -> (FakeDocker, Sandbox) {
     (engine, sandbox)
 }
 
-/// What is missing is made by the user before the engine sees it, or is refused.
+/// Missing folders are created by the user before the engine sees them; missing inputs are refused.
 pub(crate) fn missing_folders_are_made_by_the_user(on: On) {
     let (engine, mut sandbox) = machine(on, &format!("[ -d \"$RESULTS\" ] || exit 1\n{GOOD}"));
     let cache = sandbox.home().join("new/cache");

@@ -32,7 +32,7 @@ use crate::{
 /// longest that it may wait of its own are the ten seconds after which a benchmark is killed.
 const IN_TIME: Duration = Duration::from_secs(40);
 
-/// Who runs the programs where files belong to somebody else.
+/// The user of the programs when files have another owner.
 const ADA: u32 = 4242;
 
 /// A run under way, and the places where it leaves something.
@@ -119,7 +119,7 @@ impl Run {
     }
 }
 
-/// What a run says besides what it is going to do.
+/// The messages of a run, without the lines that announce its plan.
 fn messages(said: &str) -> String {
     let plain = ["engine: ", "image: ", "GPUs: ", "warning: you are root"];
     let lines = said.lines().filter(|line| !plain.iter().any(|plain| line.starts_with(plain)));
@@ -227,7 +227,7 @@ impl Fake {
         Run::start(self.command(args), &self.results(), &folders)
     }
 
-    /// What a run leaves its user with.
+    /// Runs to the end and reports what is left.
     fn run(&self, args: &[&str]) -> String {
         self.left(self.start(args))
     }

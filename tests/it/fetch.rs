@@ -14,7 +14,7 @@ use crate::{
 
 const FETCH: [&str; 2] = ["fetch", "org/m"];
 
-/// What is said of a fetch, its exit code first.
+/// Exit code and output of a fetch.
 fn said(sandbox: &Sandbox, args: &[&str]) -> String {
     let outcome = aienergyscore(sandbox, args);
     let home = sandbox.home().display().to_string();

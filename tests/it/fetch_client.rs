@@ -61,7 +61,7 @@ impl World {
         format!("exit code {}\n{}", output.status.code().unwrap(), lines.join("\n"))
     }
 
-    /// How many files were sent since this was last asked.
+    /// The number of files sent since the last call.
     fn sent(&mut self) -> usize {
         self.hub.order("fetched").as_object().unwrap().len()
     }

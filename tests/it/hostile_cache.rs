@@ -84,7 +84,7 @@ impl World {
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
     }
 
-    /// What `verify` finds: kind, place and evidence.
+    /// The findings of `verify`: kind, path and evidence.
     fn findings(&self) -> Vec<[String; 3]> {
         let found = self.json(&["verify"]);
         let findings = found["findings"].as_array().unwrap().iter();

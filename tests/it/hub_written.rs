@@ -42,7 +42,7 @@ fn repo<'a>(list: &'a Value, id: &str) -> &'a Value {
     list["repos"].as_array().unwrap().iter().find(|repo| repo["id"] == id).unwrap()
 }
 
-/// Whether each revision of a repo is complete, and the refs to it.
+/// The refs of each revision of a repo, and whether it is complete.
 fn revisions(list: &Value, id: &str) -> Vec<(Value, Value)> {
     let revisions = repo(list, id)["revisions"].as_array().unwrap().iter();
     let mut revisions: Vec<_> =

@@ -56,7 +56,7 @@ fn tell(folder: &Path, file: &str, text: &str) {
     fs::rename(new, folder.join(file)).unwrap();
 }
 
-/// What a backend on a GPU leaves, which measured `total` Wh from one moment to another.
+/// The summary of a backend on a GPU that measured `total` Wh between two moments.
 fn summary(total: f64, from: f64, to: f64) -> Value {
     json!({
         "units": "Wh", "total": total, "format": "optimum",

@@ -25,7 +25,7 @@ fn assert_harmless(what: &str, outcome: &Outcome) {
     }
 }
 
-/// Whether a terminal obeys it, or shows it otherwise than it is.
+/// Whether a terminal interprets the character, or shows it as another one.
 fn untrusted(char: char) -> bool {
     char.is_control() || ('\u{202a}'..='\u{202e}').contains(&char)
 }

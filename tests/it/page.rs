@@ -14,7 +14,7 @@ use crate::{
 /// Text in an expression whose contrast is too low.
 const CONTRAST: &str = include_str!("page.js");
 
-/// What reaches out of the window, of all that is drawn.
+/// Elements that overflow the window.
 const OVERFLOW: &str = "[...document.querySelectorAll('body *')].filter(one => { \
     const at = one.getBoundingClientRect(); \
     return at.width > 0 && (at.right > innerWidth + 1 || at.left < -1); \

@@ -51,7 +51,7 @@ impl Here {
         aienergyscore(&self.sandbox, ["report"].iter().chain(args))
     }
 
-    /// Makes sure that nothing was written, moved or made outside of the results folder.
+    /// Asserts that nothing outside of the results folder changed.
     fn assert_untouched(&self) {
         assert_eq!(fs::read_to_string(self.at("other/precious")).unwrap(), "mine");
         assert_eq!(fs::read_dir(self.at("other")).unwrap().count(), 1);

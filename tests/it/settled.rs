@@ -113,7 +113,7 @@ fn a_run_here_is_as_the_table_says() {
     checks("here.py", &[]);
 }
 
-/// What the stacks do by themselves, in the order of the guide.
+/// What the stacks do by themselves: the first column of the guide's table.
 fn faults() -> Vec<String> {
     let rows = table("BACKENDS.md", "| The stack by itself |");
     rows.into_iter().map(|mut row| row.swap_remove(0)).collect()

@@ -42,7 +42,7 @@ fn json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-/// Whether one of the summary's notes begins so.
+/// Whether a note of the summary starts with `beginning`.
 fn noted(summary: &Value, beginning: &str) -> bool {
     let notes = summary["notes"].as_array().unwrap();
     notes.iter().any(|note| note.as_str().unwrap().starts_with(beginning))

@@ -99,7 +99,7 @@ fn locked(lock: &str) -> PathBuf {
     file(&format!("requirements/{lock}.txt"))
 }
 
-/// Whether a folder was made, to the end, of the lock as it is.
+/// Whether a folder was completely installed from the current lock.
 fn is_made_of(folder: &Path, lock: &str) -> bool {
     let made = fs::read(folder.join("made-of.txt"));
     made.is_ok_and(|made| made == fs::read(locked(lock)).unwrap())

@@ -18,7 +18,7 @@ use crate::machine::On;
 /// The program under test.
 const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
 
-/// What the cpu image may take at most.
+/// The size limit of the `cpu` image.
 const CPU_BYTES: u64 = 1_600_000_000;
 
 /// One test after the other: they share tags and the builder's cache.

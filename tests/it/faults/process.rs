@@ -27,7 +27,7 @@ const ENDLESS: &str = r#"
   exit 143
 "#;
 
-/// What `ps` says of a container of a run that is gone.
+/// The line of `ps` for the container of a run that is gone.
 fn listed(state: &str) -> String {
     let (run, uid) = ("20260101T000000Z-4194305", getuid().as_raw());
     format!("aienergyscore-{run}\t{state}\t{run}\t{uid}\n")

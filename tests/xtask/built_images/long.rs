@@ -38,7 +38,7 @@ fn certificates_for_the_build_are_in_no_layer() {
     }
 }
 
-/// How many lines of all layers and of the history hold `text`.
+/// The number of lines with `text` in all layers and in the history.
 fn saved_lines_with(image: &str, text: &str) -> u64 {
     let mut save =
         Command::new("docker").args(["save", image]).stdout(Stdio::piped()).spawn().unwrap();
