@@ -1,5 +1,4 @@
-//! Folders of a run against an engine that only pretends: every name, a symlink on the way, and a cache
-//! that the user cannot write.
+//! Folders of a run on a fake engine: hostile names, symlinks, and a read-only cache.
 
 use std::{
     fs,

@@ -1,5 +1,4 @@
-//! The guides: every command in them works, is what the program does, and every link leads
-//! somewhere.
+//! Commands, links and file names of the guides work.
 
 mod markdown;
 mod prose;
@@ -221,7 +220,7 @@ fn world_of(block: &ShellBlock, infix: &str) -> World {
     world
 }
 
-/// Whether `cargo CALL` means something in this workspace.
+/// Whether `cargo CALL` is a command that works in this workspace.
 fn is_cargo_command(call: &str) -> bool {
     let words: Vec<_> = call.split(' ').collect();
     let [name, args @ ..] = words.as_slice() else { return false };
@@ -301,7 +300,7 @@ fn docker() -> Engine {
     }
 }
 
-/// What `--dry-run --json` shows.
+/// The output of `--dry-run --json`.
 struct Shown {
     argv: Vec<String>,
     plan: serde_json::Value,

@@ -1,4 +1,4 @@
-//! The machine of a guide's reader, in which every command of a guide can be tried.
+//! A sandbox in which every command of a guide can be run.
 
 use std::{
     collections::BTreeMap,
