@@ -5,11 +5,11 @@ use maud::{Markup, html};
 
 use super::{
     bars::{Bar, draw},
-    elements::{BY_HOST, badge, no_badge, phases_legend},
+    elements::{BY_HOST, badge, no_badge},
 };
 use crate::{
     groups::{Group, GroupEnergy},
-    metrics::{EnergyMetric, Metric},
+    metrics::{EnergyMetric, Metric, PHASES},
     number_format::{count, four_digits, three_digits},
     report::{Report, ReportedRun},
 };
@@ -81,7 +81,11 @@ fn chart(report: &Report, (device, by_host): Kind, groups: &[&Group]) -> Markup 
             ol {
                 @for group in groups { (row(report, group, scale)) }
             }
-            @if has_phases && device == DeviceKind::Gpu { (phases_legend()) }
+            @if has_phases && device == DeviceKind::Gpu {
+                ul class="legend" {
+                    @for name in PHASES { li { i class=(name) {} (name) } }
+                }
+            }
             @if groups.iter().any(|group| group.runs.len() > 1) {
                 p class="from" {
                     "Of repeats, a bar is the mean, each mark on it one run, and ± their standard \
