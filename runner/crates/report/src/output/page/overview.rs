@@ -118,8 +118,7 @@ fn row(report: &Report, group: &Group, scale: f64) -> Markup {
     let first = group.runs[0];
     let run = &report.runs[first].run;
     let Run { model, backend, .. } = &run.summary.run;
-    let deviation = per_thousand.percent().map(|percent| format!(" ± {percent:.1} %"));
-    let deviation = deviation.unwrap_or_default();
+    let deviation = per_thousand.deviation_text();
     let mean = per_thousand.mean;
     let phases = mean_phases(report, group);
     let whole = if status == Status::Estimated { "estimate" } else { "whole" };

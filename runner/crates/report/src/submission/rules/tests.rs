@@ -171,7 +171,7 @@ fn a_setting_is_named_somewhere_and_is_the_tasks_wherever_it_is_named() {
         }
         assert_eq!(with([task, None]), []);
         assert_eq!(with([None, task]), []);
-        let [(found, why)] = &with([None, None])[..] else { panic!("{key} is told nowhere") };
+        let [(found, why)] = &with([None, None])[..] else { panic!("{key} is named nowhere") };
         assert_eq!(*found, rule, "{why}");
         assert!(why.contains(&format!("do not tell `scenario.{key}`")), "{why}");
     }
