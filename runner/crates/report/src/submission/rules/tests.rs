@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A run that the rules admit.
-fn good() -> FinishedRun {
+fn admitted() -> FinishedRun {
     let mut run = measured("1", 21.6);
     set_prompts(&mut run, 1000);
     run
@@ -109,11 +109,11 @@ fn each_rule_has_its_violations() {
         ),
     ];
     for (index, (edit, rules)) in cases.into_iter().enumerate() {
-        let mut run = good();
+        let mut run = admitted();
         edit(&mut run);
         assert_eq!(violated(&run, &logs(&run), None), rules, "case {index}");
     }
-    let mut several = good();
+    let mut several = admitted();
     several.details.gpus.as_mut().unwrap().value = 8;
     for (class, rules) in [
         (ModelClass::A, &[Rule::OneGpu][..]),
@@ -147,7 +147,7 @@ const OTHERS: [(&str, &str, Rule); 10] = [
 
 #[test]
 fn a_setting_is_named_somewhere_and_is_the_tasks_wherever_it_is_named() {
-    let run = good();
+    let run = admitted();
     for (key, other, rule) in OTHERS {
         let pointer = format!("/scenario/{}", key.replace('.', "/"));
         let with = |values: [Option<&str>; 2]| {
@@ -179,7 +179,7 @@ fn a_setting_is_named_somewhere_and_is_the_tasks_wherever_it_is_named() {
 
 #[test]
 fn prompts_are_the_plain_texts_of_the_dataset() {
-    let run = good();
+    let run = admitted();
     let why = |edit: fn(&mut Value)| {
         let mut logs = logs(&run);
         edit(&mut logs.settings[0].1);
@@ -250,7 +250,7 @@ fn edited_logs_are_found() {
         (|_, logs| logs.files.retain(|file| file.name != LOG), &[Rule::Logs]),
     ];
     for (index, (edit, rules)) in cases.into_iter().enumerate() {
-        let mut run = good();
+        let mut run = admitted();
         let mut logs = logs(&run);
         edit(&mut run, &mut logs);
         assert_eq!(violated(&run, &logs, None), rules, "case {index}");
@@ -259,10 +259,10 @@ fn edited_logs_are_found() {
 
 #[test]
 fn runs_of_one_archive_are_readable_and_of_one_model() {
-    let mut other = good();
+    let mut other = admitted();
     other.summary.run.model = "org/other".into();
     let broken = Broken { folder: "results/3".into(), reason: "it is empty".into() };
-    let report = Report::of(vec![good(), good(), other], vec![broken]);
+    let report = Report::of(vec![admitted(), admitted(), other], vec![broken]);
     let found = check_together(&report);
     let rules: Vec<_> = found.iter().map(|violation| violation.rule).collect();
     assert_eq!(rules, [Rule::Logs, Rule::OneModel]);
