@@ -20,6 +20,7 @@ pub(crate) fn text(report: &Report) -> String {
 }
 
 fn value(Report { parent: _, runs, groups, broken }: &Report) -> Value {
+    let broken_value = |Broken { folder, reason }: &Broken| json!({ "folder": folder.to_string_lossy(), "reason": reason });
     json!({
         "format": "aienergyscore report",
         "version": VERSION,
@@ -77,10 +78,6 @@ fn run_value(ReportedRun { run, metrics }: &ReportedRun) -> Value {
         "summary": summary,
         "host_meter": meter.as_ref().map(|(meter, _)| meter),
     })
-}
-
-fn broken_value(Broken { folder, reason }: &Broken) -> Value {
-    json!({ "folder": folder.to_string_lossy(), "reason": reason })
 }
 
 #[cfg(test)]

@@ -192,7 +192,7 @@ fn prompts(run: &FinishedRun, found: &mut Vec<(Rule, String)>) {
         differs(format!("{prompts} prompts were answered, of {PROMPTS}; run with `-n {PROMPTS}`"));
     }
     match &run.details.dataset {
-        Some(told) if DATASETS.contains(&told.value.as_str()) => {}
+        Some(dataset) if DATASETS.contains(&dataset.value.as_str()) => {}
         Some(Sourced { value, from }) => {
             differs(format!("the prompts are of `{value}` ({from}), not of `{}`", DATASETS[0]));
         }
