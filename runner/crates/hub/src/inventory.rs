@@ -10,11 +10,7 @@ use contract::summary::CacheDelta;
 use untrusted::Found;
 
 use crate::layout::{
-    client_paths::LOCKS,
-    dir::{DEEPEST, Dir, Kind, Stamp, Time, is_skippable},
-    names::RepoName,
-    refs::REFS,
-    repo::{NO_EXIST, TREES},
+    DEEPEST, Dir, Kind, LOCKS, NO_EXIST, REFS, RepoName, Stamp, TREES, Time, is_skippable,
 };
 
 /// The size and time of every file of a Hub cache that holds content of a repo. Symlinks, refs, locks and

@@ -7,11 +7,7 @@ use untrusted::escape;
 
 use crate::{
     cache::Cache,
-    layout::{
-        names::{RepoName, RepoType},
-        repo::{BLOBS, Repo, SNAPSHOTS},
-        snapshot::Snapshot,
-    },
+    layout::{BLOBS, Repo, RepoName, RepoType, SNAPSHOTS, Snapshot},
     loading::{
         Fault, Keywords, Loader, Remedy, SnapshotFiles, Verdict, dataset, native, transformers,
     },

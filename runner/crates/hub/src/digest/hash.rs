@@ -10,10 +10,7 @@ use rustix::fs::{self, Advice};
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
-use crate::layout::{
-    dir::{Kind, Stamp},
-    names::Digest,
-};
+use crate::layout::{Digest, Kind, Stamp};
 
 /// Bytes per read. They fit into a processor's own cache; larger reads were not faster (measured).
 const READ_AT_ONCE: usize = 128 * 1024;
@@ -155,7 +152,7 @@ mod tests {
     use untrusted::{Stamp, file as open};
 
     use super::{Hashed, hash};
-    use crate::layout::names::Digest;
+    use crate::layout::Digest;
 
     const SHA256: Digest = Digest::Sha256([0; 32]);
     const GIT: Digest = Digest::Git([0; 20]);

@@ -61,7 +61,7 @@ pub fn text_in_file(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Whether a symlink with this `text` in the absolute `folder` leads to an entry of `repo`, by names alone.
-pub fn stays_in_repo(text: &[u8], folder: &Path, repo: &Path) -> bool {
+pub(super) fn stays_in_repo(text: &[u8], folder: &Path, repo: &Path) -> bool {
     let base = match text.starts_with(b"/") {
         true => vec![],
         false => parts(folder.as_os_str().as_bytes()).collect(),

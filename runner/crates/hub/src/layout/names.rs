@@ -2,7 +2,6 @@
 
 use std::{ffi::OsStr, fmt, os::unix::ffi::OsStrExt as _, path::Path};
 
-pub use contract::hub::is_of_system;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 

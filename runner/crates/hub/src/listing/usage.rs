@@ -14,13 +14,8 @@ use serde::{Serialize, Serializer};
 use crate::{
     cache::Cache,
     layout::{
-        dir::{Kind, ReadError, Stamp, Time, is_dangling},
-        link_target::LinkTarget,
-        names::{BlobName, RepoName, is_of_system},
-        repo::{Repo, SNAPSHOTS},
-        snapshot::{Content, Snapshot},
-        store::{STORE, Store},
-        tree::Tree,
+        BlobName, Content, Kind, LinkTarget, ReadError, Repo, RepoName, SNAPSHOTS, STORE, Snapshot,
+        Stamp, Store, Time, Tree, is_dangling, is_of_system,
     },
     listing::loadable::loadable,
 };
