@@ -14,7 +14,7 @@ use crate::{
     location::outside_mount,
 };
 
-/// The branch that is loaded when nobody names another.
+/// The default branch.
 const MAIN: &str = "main";
 
 /// Whether a load can work, as far as is known before it starts.
