@@ -28,8 +28,8 @@ pub struct Inventory {
 const BOOKKEEPING: [&str; 4] = [LOCKS, NO_EXIST, REFS, TREES];
 
 impl Inventory {
-    /// Walks the cache. A missing cache is empty. Folders without permission are skipped, because a container of
-    /// this user cannot write there either.
+    /// Walks the cache. A missing cache is empty. Folders without permission are skipped, because a container
+    /// of this user cannot write there either.
     ///
     /// # Errors
     /// When the file system fails.

@@ -128,8 +128,8 @@ impl TokenSource {
         file
     }
 
-    /// Writes the variable's token to its temporary file, which only the user can read. `None` when the token is
-    /// in a file already.
+    /// Writes the variable's token to its temporary file, which only the user can read. `None` when the token
+    /// is in a file already.
     ///
     /// # Errors
     /// When the file cannot be written.
