@@ -16,8 +16,9 @@ use untrusted::escape;
 
 use crate::{
     finished_run::{Broken, FinishedRun},
+    metrics::ReportedRun,
     metrics::why_no_gpu,
-    report::{Report, ReportedRun},
+    report::Report,
     sanitize::sanitized,
 };
 

@@ -8,7 +8,8 @@ use backend_reports::{Details, Sourced};
 use crate::{
     finished_run::{Broken, FinishedRun, Origin},
     metrics::Metrics,
-    report::{Report, ReportedRun},
+    metrics::ReportedRun,
+    report::Report,
 };
 
 /// Version of the keys.

@@ -4,12 +4,12 @@ use untrusted::escape;
 
 use crate::{
     finished_run::Broken,
-    groups::{Group, GroupEnergy, indices_by_key},
+    groups::{Group, GroupEnergy, indices_by_key, statistics::Statistics},
+    metrics::ReportedRun,
     metrics::{EnergyMetric, Metric, why_no_gpu},
     number_format::{four_digits, three_digits},
-    report::{Report, ReportedRun},
+    report::Report,
     sanitize::{elided, sanitized},
-    statistics::Statistics,
 };
 
 /// Width limit for a name, in characters.

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
 
 use super::{logs::LogFile, model_class::ModelClass};
-use crate::{report::ReportedRun, sanitize::sanitized};
+use crate::{metrics::ReportedRun, sanitize::sanitized};
 
 /// The list that `sha256sum --check` reads.
 const SUMS: &str = "SHA256SUMS";
@@ -82,7 +82,7 @@ mod tests {
     use zip::ZipArchive;
 
     use super::{LogFile, pack};
-    use crate::{report::ReportedRun, testing::measured};
+    use crate::{metrics::ReportedRun, testing::measured};
 
     fn file(name: &str, bytes: &[u8]) -> LogFile {
         LogFile { name: name.into(), bytes: bytes.into() }

@@ -16,8 +16,9 @@ use contract::{
 use super::{logs::RunLogs, model_class::ModelClass, rule::Rule, settings};
 use crate::{
     finished_run::FinishedRun,
+    metrics::ReportedRun,
     metrics::{Metrics, why_no_gpu},
-    report::{Report, ReportedRun},
+    report::Report,
 };
 
 /// Where the rules are published.

@@ -9,9 +9,10 @@ use super::{
 };
 use crate::{
     groups::{Group, GroupEnergy},
+    metrics::ReportedRun,
     metrics::{EnergyMetric, Metric, PHASES},
     number_format::{count, four_digits, three_digits},
-    report::{Report, ReportedRun},
+    report::Report,
 };
 
 /// The overview of several runs.

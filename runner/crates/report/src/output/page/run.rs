@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{
     finished_run::FinishedRun,
+    metrics::ReportedRun,
     metrics::{EnergyMetric, Metrics, SERVER_NOT_MEASURED, TOO_SHORT},
     number_format::{four_digits, three_digits},
-    report::ReportedRun,
 };
 
 /// The only run of a page.

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::{Rule, RunLogs, Violation, check, check_together};
 use crate::{
     finished_run::{Broken, FinishedRun},
-    report::{Report, ReportedRun},
+    metrics::ReportedRun,
+    report::Report,
     submission::{ModelClass, logs::LogFile},
     testing::{measured, on_cpu, real},
 };
