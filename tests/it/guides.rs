@@ -15,7 +15,7 @@ use std::{
 
 use aienergyscore::cli::{self, Cli, split_args::split_args};
 use clap::{Parser as _, error::ErrorKind};
-use engine::{Client, Engine, Limits, LocalImage, Mode, Nvidia, Place};
+use engine::{Client, Engine, Limits, LocalImage, Location, Mode, Nvidia};
 use host::machine::{Host, isolation::Isolation};
 use plan::{options::Settings, render::command_line, run_plan::RunPlan};
 use walkdir::WalkDir;
@@ -266,7 +266,7 @@ fn docker() -> Engine {
         limits: Limits::ALL,
         architecture: String::new(),
         image: Some(LocalImage::default()),
-        place: Place::Here,
+        location: Location::ThisMachine,
     }
 }
 

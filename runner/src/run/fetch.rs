@@ -2,7 +2,6 @@
 
 use anyhow::{anyhow, bail};
 use contract::Backend;
-use engine;
 use host::{
     exit::Exit,
     machine::Host,

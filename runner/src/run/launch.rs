@@ -8,7 +8,7 @@ use contract::{
     output::{self, Completion},
     summary::{CacheDelta, Summary},
 };
-use engine::Place;
+use engine::Location;
 use host::{
     exit::Exit,
     machine::Host,
@@ -79,7 +79,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
         different.map(|different| other_files::message(engine, &different, &host.isolation));
     drop(list);
     let recording = match completion.as_ref().and_then(|it| it.same_kernel) {
-        Some(false) if engine.place != Place::Desktop => Recording::none(FAR.to_owned()),
+        Some(false) if engine.location != Location::DesktopVm => Recording::none(FAR.to_owned()),
         _ => recording,
     };
     let evidence = Evidence {

@@ -51,7 +51,7 @@ fn describe(Detected { engine, why, warning }: Detected) -> Chosen {
 
 #[cfg(test)]
 mod tests {
-    use engine::{Client, Detected, Engine, Limits, Mode, Nvidia, Place};
+    use engine::{Client, Detected, Engine, Limits, Location, Mode, Nvidia};
 
     use super::{Chosen, describe};
 
@@ -68,7 +68,7 @@ mod tests {
                 limits: Limits::NONE,
                 architecture: String::new(),
                 image: None,
-                place: Place::Here,
+                location: Location::ThisMachine,
             },
             why: "it answers".to_owned(),
             warning: None,

@@ -7,7 +7,7 @@ use contract::{
     Backend, Flavour, RECLAIM,
     reclaim::{Answer, Request},
 };
-use engine::{self, Engine, EngineChoice, Mode, Wanted, remedy};
+use engine::{Engine, EngineChoice, Mode, Wanted};
 use host::{
     gpus::Gpus,
     machine::Host,
@@ -66,11 +66,11 @@ pub fn find_engine(choice: EngineChoice, host: &Host) -> anyhow::Result<Engine> 
 /// Whether `engine`, which was asked for the smoke image, can change owners.
 fn can(engine: &Engine) -> anyhow::Result<()> {
     ensure!(engine.has_containers(), NO_CONTAINER);
-    engine.refuse_elsewhere()?;
+    engine.refuse_remote()?;
     ensure!(
         engine.image.is_some(),
         "the smoke image, whose program changes owners, is not on this machine; {}",
-        remedy(engine, &Flavour::Smoke.image())
+        engine.build_hint(&Flavour::Smoke.image())
     );
     Ok(())
 }

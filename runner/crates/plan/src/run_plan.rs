@@ -82,7 +82,7 @@ impl RunPlan {
     /// When the engine cannot do what the options ask for.
     pub fn new(run: &Resolved, host: &Host, engine: &Engine) -> Result<Self, Usage> {
         let Resolved { settings: options, secrets, groups, trust: _, cidfile } = run;
-        engine.refuse_elsewhere()?;
+        engine.refuse_remote()?;
         let backend = backend(options, engine);
         let network = network(options, backend.value, host, engine);
         let unreachable = options.addresses.iter().filter_map(Given::warning);
@@ -328,7 +328,7 @@ fn with_host(host: &Host, engine: &Engine) -> Reasoned<Network> {
     let known = format!("Linux does not resolve {HOST_GATEWAY} by itself");
     let unknown = format!("{} does not know the host's address", engine.mode);
     match host.address {
-        _ if engine.knows_the_host() => reasoned(Network::WithHost { address: None }, known),
+        _ if engine.supports_host_gateway() => reasoned(Network::WithHost { address: None }, known),
         Some(address) => reasoned(
             Network::WithHost { address: Some(address.to_string()) },
             format!("{known}, and {unknown}"),
@@ -339,7 +339,7 @@ fn with_host(host: &Host, engine: &Engine) -> Reasoned<Network> {
 
 /// Refuses a source that this engine has no words for.
 fn can_mount(engine: &Engine, source: &HostPath) -> Result<(), Usage> {
-    if engine.drops_quotes() && source.needs_quotes() && source.as_str().contains(':') {
+    if engine.strips_mount_quotes() && source.needs_quotes() && source.as_str().contains(':') {
         return Err(Usage(format!(
             "`{source}` holds a colon and a comma, quote or newline, which Podman cannot be told by \
              docker's client; use Podman's own with --engine podman, or another folder"

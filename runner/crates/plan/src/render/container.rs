@@ -1,7 +1,7 @@
 //! A plan as arguments of `docker` or `podman`, which take the same ones but for a few.
 
 use contract::{HOST_GATEWAY, env, label, path};
-use engine::{Client, Engine, Groups, Mode, Place};
+use engine::{Client, Engine, Groups, Location, Mode};
 use host::{
     paths::host_path::HostPath,
     shell::{CommandLine, Part, Piece, Word},
@@ -138,8 +138,8 @@ fn identity_parts(engine: &Engine, identity: &Reasoned<Identity>) -> Vec<Part> {
             caller,
         ],
         Mode::DockerRootless | Mode::PodmanRootless => {
-            let reason = match engine.place {
-                Place::Desktop => "in Docker Desktop's virtual machine uid 0 is you outside",
+            let reason = match engine.location {
+                Location::DesktopVm => "in Docker Desktop's virtual machine uid 0 is you outside",
                 _ => "under a rootless engine uid 0 inside is you outside",
             };
             vec![Part::new(["--user", "0:0"], reason)]
@@ -228,7 +228,7 @@ pub fn bind_part(
     access: Access,
     reason: &str,
 ) -> Part {
-    if engine.drops_quotes() && source.needs_quotes() {
+    if engine.strips_mount_quotes() && source.needs_quotes() {
         let read_only = match access {
             Access::ReadWrite => "",
             Access::ReadOnly => ":ro",

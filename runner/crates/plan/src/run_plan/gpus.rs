@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use contract::{Backend, gpus::Expected};
-use engine::{Engine, Nvidia, Place};
+use engine::{Engine, Location, Nvidia};
 use host::{
     exit::Usage,
     gpus::{Devices, Gpus},
@@ -72,7 +72,7 @@ pub(super) fn devices(
 /// How many GPUs the engine can hand over at most, where that is known: its daemon may be another
 /// machine's, and not every driver lists its GPUs.
 fn there_are(host: &Host, engine: &Engine) -> Option<usize> {
-    (engine.place == Place::Here && host.nvidia_gpus > 0).then_some(host.nvidia_gpus)
+    (engine.location == Location::ThisMachine && host.nvidia_gpus > 0).then_some(host.nvidia_gpus)
 }
 
 /// Whether a machine has a GPU, and none of NVIDIA.
@@ -130,7 +130,7 @@ pub(super) fn missed(
 mod tests {
     use std::fmt::Write as _;
 
-    use engine::{Client, Engine, Mode, Nvidia, Place, testing::engine};
+    use engine::{Client, Engine, Location, Mode, Nvidia, testing::engine};
     use host::{
         gpus::{Devices, Gpus},
         machine::{Host, isolation::Isolation},
@@ -235,9 +235,9 @@ mod tests {
             assert_eq!(told("4", &four, engine), None);
             assert_eq!(told("3", &host(), engine), None, "not every driver lists its GPUs");
         }
-        let place = Place::Behind("tcp://localhost:2375".to_owned());
+        let location = Location::LocalAddress("tcp://localhost:2375".to_owned());
         assert_eq!(
-            told("5", &four, &Engine { place, ..docker }),
+            told("5", &four, &Engine { location, ..docker }),
             None,
             "of another machine, maybe"
         );
