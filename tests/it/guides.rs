@@ -77,7 +77,7 @@ fn a_run_by_hand_is_the_programs_own() {
             let shown = shown.argv.iter().map(|word| word.replace(id, &plan.run_id));
             assert_eq!(
                 shown.skip(1).collect::<Vec<_>>(),
-                argv(&plan.by_hand()),
+                argv(&plan.without_mount_list()),
                 "{name}: the program"
             );
             compared += 1;

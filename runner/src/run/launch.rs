@@ -55,7 +55,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     let request = metering::request(options, plan, engine, host);
     let served = request.served;
     let meter = Meter::start(request);
-    let command = command_line(engine, &plan.by_hand());
+    let command = command_line(engine, &plan.without_mount_list());
     let again = repeat::repeat(options, detected, plan, &command, host);
     let supervised =
         Supervised { what: "benchmark", to_stderr: show == Show::RunJson, lock: Some(lock) };

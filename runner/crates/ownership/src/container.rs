@@ -16,7 +16,7 @@ use host::{
     shell::{CommandLine, Part},
     users::subids::Ids,
 };
-use plan::{render::bind_part, run_plan::Access};
+use plan::{render::bind_mount, run_plan::Access};
 use untrusted::Dir;
 
 use super::protected::protected_behind;
@@ -194,7 +194,7 @@ fn rendered(engine: &Engine, folder: &HostPath, request: &Request) -> anyhow::Re
     let json = serde_json::to_string(request)?;
     parts.extend([
         Part::new(["--user", "0:0"], "only root changes owners"),
-        bind_part(engine, folder, FOLDER, Access::ReadWrite, "the folder, and nothing beside it"),
+        bind_mount(engine, folder, FOLDER, Access::ReadWrite, "the folder, and nothing beside it"),
         Part::new([Flavour::Smoke.image().as_str()], "the image that is no more than our program"),
         Part::new([RECLAIM, &json], "makes its entries yours, if this is the very folder"),
     ]);

@@ -1,5 +1,5 @@
-//! What the command line says of a run. Each option stands here once: its help, how it is read, and how
-//! it is written into a command again.
+//! The request of the command line. Each option is declared here once: its help, its parsing, and how it
+//! is written into a command.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,6 @@ use clap::{
 use contract::{Backend, Flavour};
 use engine::EngineChoice;
 use host::gpus::Gpus;
-use meter;
 
 /// A run, before environment and defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
@@ -124,7 +123,7 @@ pub fn flavours() -> impl TypedValueParser<Value = Flavour> {
     })
 }
 
-/// A size as the engines take it: a number, and a unit of one letter.
+/// Parses a size in the engines' notation: a number and a unit of one letter.
 fn memory(text: &str) -> Result<String, String> {
     let digits = text.trim_end_matches(|unit: char| "bkmgBKMG".contains(unit));
     let is_size = text.len() - digits.len() <= 1 && digits.parse::<u64>().is_ok_and(|n| n > 0);
@@ -150,7 +149,7 @@ impl Words {
 }
 
 impl Request {
-    /// The words behind `aienergyscore run` that make this request again.
+    /// The arguments of `aienergyscore run` for this request.
     pub fn words(&self) -> Vec<String> {
         let Self { num_samples, wait, offline, target, args } = self;
         let mut words = Words::default();
@@ -207,12 +206,11 @@ impl SecurityOverrides {
 #[cfg(test)]
 mod tests {
     use clap::ValueEnum as _;
+    use engine::EngineChoice;
+    use host::gpus::Gpus;
     use proptest::prelude::*;
 
     use super::{Request, Runtime, SecurityOverrides, Target};
-    use engine::EngineChoice;
-    use host::gpus::Gpus;
-    use meter;
 
     use crate::testing::parsed;
 
@@ -285,7 +283,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_request_is_read_from_its_own_words(
+        fn request_is_parsed_from_its_own_words(
             target in targets(),
             num_samples in prop::option::of(1_u32..),
             wait in prop::option::of(any::<u32>()),

@@ -1,4 +1,4 @@
-//! The plan, by snapshot.
+//! Plans of whole runs, by snapshot.
 
 use contract::Backend;
 use engine::{Client, Engine, Limits, Mode, Nvidia, testing::engine};
@@ -36,7 +36,7 @@ fn rootful_docker_runs_as_the_caller() {
 }
 
 #[test]
-fn everything_at_once() {
+fn odd_paths_devices_and_a_token_are_combined() {
     let mut host = host();
     host.nvidia_gpus = 4;
     host.env = [
@@ -78,7 +78,7 @@ fn local_paths_are_mounted_and_the_arguments_follow() {
 }
 
 #[test]
-fn what_will_surprise_is_told_at_once() {
+fn warnings_are_joined_into_one_text() {
     let mut plan = plan(request(""), &host(), &engine(Mode::DockerRootful));
     assert_eq!(plan.warning(), None);
     plan.warnings = vec!["a".to_owned(), "b".to_owned()];
@@ -86,7 +86,7 @@ fn what_will_surprise_is_told_at_once() {
 }
 
 #[test]
-fn a_rootless_daemons_root_is_the_caller() {
+fn rootless_daemon_runs_as_root_inside() {
     let engine = engine(Mode::DockerRootless);
     let argv = command_line(&engine, &plan(request(""), &host(), &engine)).argv();
     let user = argv.iter().position(|word| word == "--user").unwrap();
@@ -94,7 +94,7 @@ fn a_rootless_daemons_root_is_the_caller() {
 }
 
 #[test]
-fn the_host_engine_gets_folders_by_variable() {
+fn host_engine_gets_folders_by_variable() {
     let mut engine = engine(Mode::Host);
     engine.program = "/opt/entry point".to_owned();
     let mut host = host();
@@ -104,7 +104,7 @@ fn the_host_engine_gets_folders_by_variable() {
 }
 
 #[test]
-fn a_containers_localhost_is_not_this_machine() {
+fn localhost_is_rewritten_for_a_container() {
     let told = |endpoint: &str, mode| {
         let mut host = host();
         host.env = [("VLLM_ENDPOINT", endpoint)].into_iter().collect();
@@ -124,7 +124,7 @@ fn a_containers_localhost_is_not_this_machine() {
 }
 
 #[test]
-fn where_nobody_knows_this_machines_address_that_is_said() {
+fn unknown_address_of_this_machine_is_warned_of() {
     let told = |endpoint: &str, mode, version: &str| {
         let mut host = Host { address: None, ..host() };
         host.env = [("VLLM_ENDPOINT", endpoint)].into_iter().collect();
@@ -150,7 +150,7 @@ fn where_nobody_knows_this_machines_address_that_is_said() {
 }
 
 #[test]
-fn a_servers_key_is_a_file_and_its_certificates_are_those_of_the_host() {
+fn server_gets_its_key_as_a_file_and_the_hosts_certificates() {
     let mut host = host();
     host.env = [
         ("VLLM_ENDPOINT", "https://gpu7:8443/v1"),
@@ -180,7 +180,7 @@ fn a_servers_key_is_a_file_and_its_certificates_are_those_of_the_host() {
     "#);
     let native = request("--backend native");
     assert!(!words(native).concat().contains("api_key"));
-    // A child would have the variable anyway.
+    // A child process would inherit the variable.
     let keyless = request("--backend vllm --no-api-key");
     let child = plan(keyless, &host, &engine::testing::engine(Mode::Host));
     let key = child.env.iter().find(|variable| variable.name == "VLLM_API_KEY").unwrap();
@@ -188,7 +188,7 @@ fn a_servers_key_is_a_file_and_its_certificates_are_those_of_the_host() {
 }
 
 #[test]
-fn automatic_gpus_say_why() {
+fn automatic_gpus_have_a_reason() {
     let mut host = host();
     let mut engine = engine(Mode::DockerRootful);
     let reason = |host: &Host, engine: &Engine| plan(request(""), host, engine).gpus.reason;
@@ -204,14 +204,14 @@ fn automatic_gpus_say_why() {
     insta::assert_snapshot!(gpus.reason, @"auto: the `native` backend uses none");
 }
 
-/// Docker's client, and an old rootless Podman behind it.
+/// Docker's client with an old rootless Podman behind it.
 fn podman_behind_docker() -> Engine {
     let (program, client) = ("docker".to_owned(), Client::Docker);
     Engine { program, client, version: "4.3.1".to_owned(), ..engine(Mode::PodmanRootless) }
 }
 
 #[test]
-fn podman_takes_other_words_where_it_must() {
+fn podman_gets_other_options_where_it_differs() {
     let mut host = host();
     host.nvidia_gpus = 2;
     host.env = [("VLLM_ENDPOINT", "http://host.docker.internal:8000/v1")].into_iter().collect();
@@ -250,7 +250,7 @@ fn podman_takes_other_words_where_it_must() {
 }
 
 #[test]
-fn what_podman_cannot_be_told_by_dockers_client_is_refused() {
+fn path_that_dockers_client_cannot_pass_to_podman_is_refused() {
     let mut asked = request("");
     asked.target.results = Some("/a:b,c".into());
     let run = resolved(asked, &host());
@@ -260,7 +260,7 @@ fn what_podman_cannot_be_told_by_dockers_client_is_refused() {
 }
 
 #[test]
-fn every_limit_can_be_taken_off() {
+fn every_limit_can_be_lifted() {
     let mut host = host();
     host.selinux = true;
     let off = "--writable-root --keep-capabilities --allow-new-privileges --no-pids-limit \
@@ -295,7 +295,7 @@ fn every_limit_can_be_taken_off() {
 }
 
 #[test]
-fn folders_of_tokens_cannot_be_renamed_away_from_their_covers() {
+fn folders_of_masked_tokens_are_pinned() {
     let mut run = resolved(request(""), &host());
     let secret = |below: &str| Secret { folder: run.settings.results.clone(), below: below.into() };
     run.secrets = vec![secret("token"), secret("a/b,c/token"), secret("a/b,c/stored_tokens")];
@@ -317,7 +317,7 @@ fn folders_of_tokens_cannot_be_renamed_away_from_their_covers() {
 }
 
 #[test]
-fn a_limit_that_an_engine_cannot_enforce_is_left_out_or_refused() {
+fn limit_that_the_engine_cannot_enforce_is_left_out_or_refused() {
     let limited = |limits, memory: Option<&str>| {
         let engine = Engine { limits, ..engine(Mode::PodmanRootless) };
         let asked =
