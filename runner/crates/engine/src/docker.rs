@@ -7,11 +7,7 @@ use host::process::{self, Captured, both};
 use serde::Deserialize;
 use untrusted::escape;
 
-use super::{
-    DOCKER, Engine, Limits, Location, Mode, Nvidia, is_at_least,
-    nvidia::{self, DockerSupport},
-    podman,
-};
+use super::{DOCKER, Engine, Limits, Location, Mode, Nvidia, is_at_least, nvidia, podman};
 
 /// Asks `docker` for the engine behind it, which may be Podman.
 ///
@@ -149,21 +145,10 @@ impl Info {
     /// The engine if Docker is at `address`. `hook` is whether this machine has the hook of the NVIDIA
     /// Container Toolkit.
     fn engine(&self, server: &Server, address: &str, hook: bool) -> Engine {
-        let text = |field: &Option<String>| field.clone().unwrap_or_default();
-        let desktop = is_desktop(
-            &text(&self.operating_system),
-            &text(&self.name),
-            &text(&self.kernel_version),
-        );
+        let desktop = self.is_desktop();
         let location = match Location::of(address) {
             Location::ThisMachine | Location::LocalAddress(_) if desktop => Location::DesktopVm,
             location => location,
-        };
-        let is_gpu = |device: &Device| device.id.starts_with(nvidia::CDI_KIND);
-        let support = DockerSupport {
-            hook: hook && location == Location::ThisMachine,
-            cdi: self.discovered_devices.iter().flatten().any(is_gpu),
-            runtime: self.runtimes.as_ref().is_some_and(|runtimes| runtimes.contains_key("nvidia")),
         };
         let mode = match (self.has("rootless") || desktop, self.has("userns")) {
             (true, _) => Mode::DockerRootless,
@@ -171,8 +156,8 @@ impl Info {
             (false, false) => Mode::DockerRootful,
         };
         Engine {
-            version: text(&self.server_version),
-            nvidia: Nvidia::of_docker(support),
+            version: self.server_version.clone().unwrap_or_default(),
+            nvidia: self.nvidia(hook && location == Location::ThisMachine),
             limits: Limits {
                 memory: self.memory_limit.unwrap_or(true),
                 processes: self.pids_limit.unwrap_or(true),
@@ -182,18 +167,34 @@ impl Info {
             ..Engine::typical(mode)
         }
     }
-}
 
-/// Whether the daemon runs in Docker Desktop's virtual machine on Linux, by its system, name and kernel.
-/// There uid 0 in a container is the user outside, as with a rootless daemon. Docker Desktop on WSL2 is
-/// not meant: it shares kernel, file systems and ids with the user.
-fn is_desktop(system: &str, name: &str, kernel: &str) -> bool {
-    let named = if system.is_empty() {
-        name == "docker-desktop"
-    } else {
-        system.to_lowercase().contains("docker desktop")
-    };
-    named && !kernel.to_lowercase().contains("microsoft")
+    /// How the daemon passes NVIDIA GPUs on. `--gpus` needs the hook. The package
+    /// `nvidia-container-toolkit-base` configures a runtime without it, so a runtime alone is the last
+    /// resort.
+    fn nvidia(&self, hook: bool) -> Nvidia {
+        let mut devices = self.discovered_devices.iter().flatten();
+        if hook {
+            Nvidia::Gpus
+        } else if devices.any(|device| device.id.starts_with(nvidia::CDI_KIND)) {
+            Nvidia::Device
+        } else if self.runtimes.as_ref().is_some_and(|names| names.contains_key("nvidia")) {
+            Nvidia::Gpus
+        } else {
+            Nvidia::No
+        }
+    }
+
+    /// Whether the daemon runs in Docker Desktop's virtual machine on Linux, by its system, name and
+    /// kernel. There uid 0 in a container is the user outside, as with a rootless daemon. Docker Desktop
+    /// on WSL2 is not meant: it shares kernel, file systems and ids with the user.
+    fn is_desktop(&self) -> bool {
+        let text = |field: &Option<String>| field.clone().unwrap_or_default().to_lowercase();
+        let named = match text(&self.operating_system).as_str() {
+            "" => self.name.as_deref() == Some("docker-desktop"),
+            system => system.contains("docker desktop"),
+        };
+        named && !text(&self.kernel_version).contains("microsoft")
+    }
 }
 
 /// The fields of `docker version` that tell which server it is.
@@ -295,6 +296,8 @@ mod tests {
         assert_eq!(way(others, false), Nvidia::No);
         assert_eq!(way(r#","Runtimes":{"nvidia":{"path":"x"}}"#, false), Nvidia::Gpus);
         assert_eq!(way(r#","DiscoveredDevices":null"#, true), Nvidia::Gpus);
+        let runtime_and_cdi = format!(r#"{described},"Runtimes":{{"nvidia":{{"path":"x"}}}}"#);
+        assert_eq!(way(&runtime_and_cdi, false), Nvidia::Device, "`--gpus` fails without the hook");
         assert_eq!(way(r#","OperatingSystem":"Docker Desktop""#, true), Nvidia::No);
     }
 

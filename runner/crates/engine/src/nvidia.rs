@@ -28,29 +28,7 @@ pub enum Nvidia {
     Device,
 }
 
-/// The support for NVIDIA GPUs that Docker has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct DockerSupport {
-    /// Whether the daemon finds the toolkit's hook.
-    pub(super) hook: bool,
-    /// Whether the daemon has read a CDI file for NVIDIA GPUs.
-    pub(super) cdi: bool,
-    /// Whether a runtime `nvidia` is configured.
-    pub(super) runtime: bool,
-}
-
 impl Nvidia {
-    /// How Docker passes GPUs. `--gpus` needs the hook. The package `nvidia-container-toolkit-base`
-    /// configures a runtime without it, so a runtime alone is the last resort.
-    pub(super) const fn of_docker(support: DockerSupport) -> Self {
-        match support {
-            DockerSupport { hook: true, .. } => Self::Gpus,
-            DockerSupport { cdi: true, .. } => Self::Device,
-            DockerSupport { runtime: true, .. } => Self::Gpus,
-            _ => Self::No,
-        }
-    }
-
     /// How Podman passes GPUs, by the CDI files of this machine.
     pub(super) fn of_podman() -> Self {
         let has_cdi = CDI_FOLDERS.iter().any(|folder| has_cdi_file(Path::new(folder)));
@@ -79,18 +57,7 @@ fn has_cdi_file(folder: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{DockerSupport, Nvidia, has_cdi_file};
-
-    #[test]
-    fn docker_prefers_the_hook_then_cdi_then_the_runtime() {
-        let way = |hook, cdi, runtime| Nvidia::of_docker(DockerSupport { hook, cdi, runtime });
-        assert_eq!(way(false, false, false), Nvidia::No);
-        assert_eq!(way(false, false, true), Nvidia::Gpus);
-        assert_eq!(way(true, false, false), Nvidia::Gpus, "without `nvidia-ctk runtime configure`");
-        assert_eq!(way(false, true, false), Nvidia::Device);
-        assert_eq!(way(false, true, true), Nvidia::Device, "`--gpus` fails without the hook");
-        assert_eq!(way(true, true, true), Nvidia::Gpus);
-    }
+    use super::has_cdi_file;
 
     #[test]
     fn podman_supports_gpus_with_a_cdi_file() {

@@ -67,8 +67,7 @@ fn format_of_runs(client: Client) -> String {
         Client::Podman => format!("{{{{index .Labels \"{name}\"}}}}"),
         Client::Docker | Client::None => format!("{{{{.Label \"{name}\"}}}}"),
     };
-    let fields = ["{{.Names}}".to_owned(), "{{.State}}".to_owned()];
-    [&fields[..], &[label(label::RUN), label(label::USER)]].concat().join("\t")
+    ["{{.Names}}", "{{.State}}", &label(label::RUN), &label(label::USER)].join("\t")
 }
 
 #[cfg(test)]

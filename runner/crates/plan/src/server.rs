@@ -71,12 +71,9 @@ impl Server {
     /// # Errors
     /// When no engine can mount a resolved path.
     pub(crate) fn without_parents(self) -> Result<Self, Usage> {
+        let key = self.key.map(TokenSource::without_parents).transpose()?;
         let certificates = self.certificates.map(|file| file.without_parents(CERTIFICATES));
-        Ok(Self {
-            key: self.key.map(TokenSource::without_parents).transpose()?,
-            certificates: certificates.transpose()?,
-            wait: self.wait,
-        })
+        Ok(Self { key, certificates: certificates.transpose()?, ..self })
     }
 
     /// The files that the user named, with their names in error messages.
@@ -95,9 +92,10 @@ impl Server {
     pub(crate) fn resolve(self) -> Result<Self, Usage> {
         let key = self.key.as_ref().filter(|key| !key.exists()).map(TokenSource::file);
         let certificates = self.certificates.as_ref().filter(|file| !file.as_path().is_file());
-        let missing = [(key, env::VLLM_API_KEY_PATH), (certificates, env::SSL_CERT_FILE)];
-        for (file, variable) in missing {
-            if let Some(file) = file {
+        for (missing, variable) in
+            [(key, env::VLLM_API_KEY_PATH), (certificates, env::SSL_CERT_FILE)]
+        {
+            if let Some(file) = missing {
                 return Err(Usage(format!(
                     "{variable} names `{file}`, where no file is; name another, or unset it"
                 )));

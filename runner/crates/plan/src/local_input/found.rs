@@ -38,43 +38,36 @@ impl Found {
     /// The reason why the input cannot be used: not found, permission denied or an unsupported file.
     pub(super) fn inspect(kind: Kind, path: &HostPath, hub: &HostPath) -> Result<Self, String> {
         let data = fs::metadata(path.as_path()).map_err(|error| not_found(path, &error))?;
-        if !data.is_dir() {
+        let is_folder = data.is_dir();
+        if !is_folder {
             check_file(kind, path, &data)?;
         }
-        let needed =
-            if data.is_dir() { Access::READ_OK | Access::EXEC_OK } else { Access::READ_OK };
+        let needed = if is_folder { Access::READ_OK | Access::EXEC_OK } else { Access::READ_OK };
         if access(path.as_path(), needed).is_err() {
             return Err(permission_denied(path, data.uid(), data.mode()));
         }
         let broken = |error: io::Error| format!("`{path}` cannot be followed: {error}");
         let real = path.as_path().canonicalize().map_err(broken)?;
-        let is_link = path.as_path().is_symlink();
         let mountable = |place: &Path| {
             HostPath::new(kind.word(), place, Path::new("/")).map_err(|error| error.to_string())
         };
 
         let hub = hub.as_path().canonicalize().ok().filter(|hub| real.starts_with(hub));
         let hub_path = match &hub {
-            Some(hub) => {
-                below(hub, &own_path(path.as_path(), &real, data.is_dir()).map_err(broken)?)
-            }
+            Some(hub) => below(hub, &own_path(path.as_path(), &real, is_folder).map_err(broken)?),
             None => None,
         };
-        let (mount, subpath) = match snapshot(&real).filter(|_| data.is_dir()) {
+        let (mount, subpath) = match snapshot(&real).filter(|_| is_folder) {
             Some((repo, subpath)) => (mountable(repo)?, subpath.to_string_lossy().into_owned()),
-            None if is_link => (mountable(&real)?, String::new()),
+            None if path.as_path().is_symlink() => (mountable(&real)?, String::new()),
             None => (path.clone(), String::new()),
         };
-        let outside_link = if data.is_dir() {
-            let visible = match hub {
-                Some(hub) => hub,
-                None => mount.as_path().canonicalize().map_err(broken)?,
-            };
-            link_out_of(&visible, &real)
-        } else {
-            None
+        let outside_link = match hub {
+            _ if !is_folder => None,
+            Some(hub) => link_out_of(&hub, &real),
+            None => link_out_of(&mount.as_path().canonicalize().map_err(broken)?, &real),
         };
-        Ok(Self { is_folder: data.is_dir(), mount, subpath, hub_path, outside_link })
+        Ok(Self { is_folder, mount, subpath, hub_path, outside_link })
     }
 }
 

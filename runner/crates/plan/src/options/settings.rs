@@ -85,34 +85,32 @@ impl Settings {
             meter,
         } = target;
         let Runtime { engine, image, flavour } = runtime;
-        let backend = match backend {
-            Some(backend) => Some(backend),
-            None => match host.env.text(env::BENCHMARK_BACKEND) {
-                Some(name) => Some(name.parse().map_err(|error| {
-                    Usage(format!("{} in the environment: {error}", env::BENCHMARK_BACKEND))
-                })?),
-                None => None,
-            },
+        let backend = match (backend, host.env.text(env::BENCHMARK_BACKEND)) {
+            (None, Some(name)) => Some(name.parse().map_err(|error| {
+                Usage(format!("{} in the environment: {error}", env::BENCHMARK_BACKEND))
+            })?),
+            (backend, _) => backend,
         };
+        let run_id = run_id(host.now, host.pid);
         let endpoint = host.env.text(env::VLLM_ENDPOINT);
+        let mut server = None;
         if backend == Some(Backend::Vllm) {
-            match &endpoint {
-                Some(endpoint) => endpoint::check(endpoint)?,
-                None => {
-                    return Err(Usage(format!(
-                        "backend `vllm` sends its prompts to a server, and {0} names none; set it, \
-                         for example {0}=http://{1}:8000/v1",
-                        env::VLLM_ENDPOINT,
-                        contract::HOST_GATEWAY
-                    )));
-                }
-            }
+            let Some(address) = &endpoint else {
+                return Err(Usage(format!(
+                    "backend `vllm` sends its prompts to a server, and {0} names none; set it, for \
+                     example {0}=http://{1}:8000/v1",
+                    env::VLLM_ENDPOINT,
+                    contract::HOST_GATEWAY
+                )));
+            };
+            endpoint::check(address)?;
             if offline {
                 return Err(Usage(
                     "backend `vllm` needs the network that `--offline` takes away; leave one out"
                         .to_owned(),
                 ));
             }
+            server = Some(Server::locate(host, address, &run_id, wait, no_api_key)?);
         } else if wait.is_some() {
             return Err(Usage(
                 "`--wait-for-endpoint` waits for the server of the `vllm` backend; leave it out, or \
@@ -123,9 +121,6 @@ impl Settings {
         // The `vllm` backend needs the network, but not the Hub.
         let offline = offline || (backend != Some(Backend::Vllm) && host.env.offline().is_some());
         let cache = HubCache::locate(host)?;
-        let run_id = run_id(host.now, host.pid);
-        let served = endpoint.as_ref().filter(|_| backend == Some(Backend::Vllm));
-        let server = served.map(|address| Server::locate(host, address, &run_id, wait, no_api_key));
         let image_chosen =
             image.is_some() || flavour.is_some() || host.env.get(env::DOCKER_IMAGE).is_some();
         let args = with_num_samples(args, num_samples)?;
@@ -136,7 +131,7 @@ impl Settings {
             image: image_reference(image, flavour, backend, host),
             backend,
             endpoint,
-            server: server.transpose()?,
+            server,
             addresses: if offline { vec![] } else { addresses::in_environment(host, &run_id)? },
             threads: host.env.text(env::OMP_NUM_THREADS),
             results,
@@ -155,14 +150,13 @@ impl Settings {
 
     /// What the run needs of its engine.
     pub fn wanted(&self) -> Wanted<'_> {
-        let Self { engine, image, image_chosen, backend, offline, gpus, .. } = self;
         Wanted {
-            engine: *engine,
-            image,
-            image_chosen: *image_chosen,
-            backend: *backend,
-            offline: *offline,
-            gpus,
+            engine: self.engine,
+            image: &self.image,
+            image_chosen: self.image_chosen,
+            backend: self.backend,
+            offline: self.offline,
+            gpus: &self.gpus,
         }
     }
 

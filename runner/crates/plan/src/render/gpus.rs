@@ -19,17 +19,16 @@ pub(super) fn parts(engine: &Engine, plan: &RunPlan) -> Vec<Part> {
 }
 
 fn nvidia(engine: &Engine, devices: &Devices, reason: &str) -> Vec<Part> {
+    // Podman 4.3, and every Podman behind Docker's client, ignores `--gpus` without an error.
     if engine.mode.is_podman() || engine.nvidia == Nvidia::Device {
-        // Podman 4.3, and every Podman behind Docker's client, ignores `--gpus` without an error.
-        let device = |name: &dyn std::fmt::Display| {
-            Part::new(["--device", &format!("nvidia.com/gpu={name}")], reason)
-        };
-        return match devices {
+        let names = match devices {
             Devices::None => vec![],
-            Devices::All => vec![device(&"all")],
-            Devices::Count(count) => (0..*count).map(|gpu| device(&gpu)).collect(),
-            Devices::List(devices) => devices.iter().map(|gpu| device(gpu)).collect(),
+            Devices::All => vec!["all".to_owned()],
+            Devices::Count(count) => (0..*count).map(|gpu| gpu.to_string()).collect(),
+            Devices::List(devices) => devices.clone(),
         };
+        let names = names.iter().map(|name| format!("nvidia.com/gpu={name}"));
+        return names.map(|name| Part::new(["--device", &name], reason)).collect();
     }
     let value = match devices {
         Devices::None => return vec![],

@@ -44,10 +44,8 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
     for Variable { name, value, reason: _ } in env {
         variables.push(((*name).to_owned(), Word::text(value)));
     }
-    let mut parts = vec![Part {
-        words: vec![Word::of([Piece::Path(engine.program.clone())])],
-        reason: "the program that every image starts".to_owned(),
-    }];
+    let program = Word::of([Piece::Path(engine.program.clone())]);
+    let mut parts = vec![Part::new([program], "the program that every image starts")];
     if !args.is_empty() {
         parts.push(Part::new(args.iter().map(String::as_str), args_reason(plan)));
     }

@@ -105,27 +105,27 @@ fn host_engine_gets_folders_by_variable() {
 
 #[test]
 fn localhost_is_rewritten_for_a_container() {
-    let told = |endpoint: &str, mode| {
+    let endpoint_and_warning = |endpoint: &str, mode| {
         let mut host = host();
         host.env = [("VLLM_ENDPOINT", endpoint)].into_iter().collect();
         let asked = request("--backend vllm");
         let plan = plan(asked, &host, &engine(mode));
-        let given = plan.env.iter().find(|variable| variable.name == "VLLM_ENDPOINT").unwrap();
-        (given.value.clone(), plan.warning())
+        let passed = plan.env.iter().find(|variable| variable.name == "VLLM_ENDPOINT").unwrap();
+        (passed.value.clone(), plan.warning())
     };
-    let (given, warning) = told("http://localhost:8000/v1", Mode::DockerRootful);
-    assert_eq!(given, "http://host.docker.internal:8000/v1");
+    let (passed, warning) = endpoint_and_warning("http://localhost:8000/v1", Mode::DockerRootful);
+    assert_eq!(passed, "http://host.docker.internal:8000/v1");
     insta::assert_snapshot!(warning.unwrap(), @"VLLM_ENDPOINT names `http://localhost:8000/v1`, which in a container is the container itself: it is given `http://host.docker.internal:8000/v1`, where a server is reached that listens on more than the loopback, as with `--host 0.0.0.0`");
     for (endpoint, mode) in
         [("http://gpu7:8000/v1", Mode::DockerRootful), ("http://localhost:8000/v1", Mode::Host)]
     {
-        assert_eq!(told(endpoint, mode), (endpoint.to_owned(), None));
+        assert_eq!(endpoint_and_warning(endpoint, mode), (endpoint.to_owned(), None));
     }
 }
 
 #[test]
 fn unknown_address_of_this_machine_is_warned_of() {
-    let told = |endpoint: &str, mode, version: &str| {
+    let host_option_and_warning = |endpoint: &str, mode, version: &str| {
         let mut host = Host { address: None, ..host() };
         host.env = [("VLLM_ENDPOINT", endpoint)].into_iter().collect();
         let asked = request("--backend vllm");
@@ -135,17 +135,21 @@ fn unknown_address_of_this_machine_is_warned_of() {
         (words.contains("--add-host"), plan.warning().unwrap_or_default())
     };
     let here = "http://host.docker.internal:8000/v1";
-    let (added, said) = told(here, Mode::PodmanRootless, "4.3.1");
-    assert!(!added, "Podman refuses a word that it does not know");
-    insta::assert_snapshot!(said, @"the container cannot be told where host.docker.internal is: the engine does not know it, and this machine has no default route to find its own address by; give VLLM_ENDPOINT that address in numbers");
-    assert!(told(here, Mode::DockerRootless, "28.0.0").1.contains("in numbers"));
-    assert!(told("http://localhost:8000/v1", Mode::PodmanRootful, "4.3.1").1.contains("numbers"));
+    let (added, warning) = host_option_and_warning(here, Mode::PodmanRootless, "4.3.1");
+    assert!(!added, "Podman before 4.7 refuses `host-gateway`");
+    insta::assert_snapshot!(warning, @"the container cannot be told where host.docker.internal is: the engine does not know it, and this machine has no default route to find its own address by; give VLLM_ENDPOINT that address in numbers");
+    assert!(host_option_and_warning(here, Mode::DockerRootless, "28.0.0").1.contains("in numbers"));
+    assert!(
+        host_option_and_warning("http://localhost:8000/v1", Mode::PodmanRootful, "4.3.1")
+            .1
+            .contains("numbers")
+    );
     for (endpoint, mode, version) in [
         (here, Mode::PodmanRootless, "5.4.0"),
         (here, Mode::DockerRootful, "20.10.24"),
         ("http://gpu7:8000/v1", Mode::PodmanRootless, "4.3.1"),
     ] {
-        assert_eq!(told(endpoint, mode, version).1, "", "{endpoint} {mode:?}");
+        assert_eq!(host_option_and_warning(endpoint, mode, version).1, "", "{endpoint} {mode:?}");
     }
 }
 
