@@ -233,8 +233,7 @@ mod properties;
 
 #[cfg(test)]
 mod tests {
-    use super::{Captured, Info, Limits, Mode, Nvidia, Server, podman_behind};
-    use crate::{Engine, Location};
+    use super::{Captured, Engine, Info, Limits, Location, Mode, Nvidia, Server, podman_behind};
 
     fn answer(code: i32, stdout: &str, stderr: &str) -> Captured {
         Captured { code, stdout: stdout.to_owned(), stderr: stderr.to_owned() }

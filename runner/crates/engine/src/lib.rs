@@ -217,7 +217,7 @@ impl Engine {
 
     /// Whether the engine's machine runs programs for this architecture. An unknown one is assumed to
     /// match.
-    pub fn can_run(&self, architecture: &str) -> bool {
+    fn can_run(&self, architecture: &str) -> bool {
         let own = self.architecture.as_str();
         let is_older = matches!((own, architecture), ("amd64", "386") | ("arm64", "arm"));
         own.is_empty() || architecture.is_empty() || own == architecture || is_older

@@ -72,8 +72,8 @@ fn format_of_runs(client: Client) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Query;
-    use crate::{Engine, Mode};
+    use super::{Engine, Query};
+    use crate::Mode;
 
     #[test]
     fn each_client_has_its_own_syntax() {

@@ -28,14 +28,7 @@ pub struct LocalInput {
     pub found: Option<Found>,
 }
 
-impl LocalInput {
-    /// Its file name in a container, safe for a shell, Hydra and `--mount`.
-    pub(crate) fn name(&self) -> String {
-        plain_name(self.path.as_path(), self.kind)
-    }
-}
-
-/// The file name of `path`, with special characters replaced.
+/// The file name of an input in a container, safe for a shell, Hydra and `--mount`.
 pub(crate) fn plain_name(path: &Path, kind: Kind) -> String {
     let plain = |character: char| match character {
         '.' | '_' | '-' => character,
@@ -147,7 +140,7 @@ mod tests {
     use contract::Backend;
     use host::testing::host;
 
-    use super::{Inputs, Kind};
+    use super::{Inputs, Kind, plain_name};
 
     fn inputs(args: &[&str], backend: Option<Backend>) -> Result<Inputs, String> {
         let args: Vec<_> = args.iter().map(|arg| (*arg).to_owned()).collect();
@@ -192,7 +185,8 @@ mod tests {
         ];
         for (arg, path, name) in cases {
             let found = inputs(&["x=1", arg], None).unwrap().local.remove(0);
-            assert_eq!((found.path.as_str(), found.name().as_str()), (path, name), "{arg}");
+            assert_eq!(found.path.as_str(), path, "{arg}");
+            assert_eq!(plain_name(found.path.as_path(), found.kind), name, "{arg}");
             assert_eq!(found.argument, 1);
         }
     }

@@ -4,8 +4,7 @@ use host::testing::broken;
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::json;
 
-use super::{Captured, Info, Mode, Nvidia, Server};
-use crate::Engine;
+use super::{Captured, Engine, Info, Mode, Nvidia, Server};
 
 const INFO: &str = r#"{"ServerVersion":"28.0","SecurityOptions":["name=seccomp,profile=default","name=rootless"],"Runtimes":{"nvidia":{"path":"x"}},"DiscoveredDevices":[{"Source":"cdi","ID":"nvidia.com/gpu=all"}],"MemoryLimit":true}"#;
 const VERSION: &str = r#"{"Components":[{"Name":"Podman Engine","Version":"4.3.1","Details":{}},{"Name":"Engine","Version":"4.3.1"}],"Version":"4.3.1"}"#;

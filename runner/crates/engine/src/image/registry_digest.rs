@@ -39,8 +39,7 @@ fn repository(reference: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::LocalImage;
-    use crate::Mode;
+    use super::{LocalImage, Mode};
 
     fn image(id: &str, digests: &[&str]) -> LocalImage {
         LocalImage {

@@ -154,8 +154,7 @@ mod tests {
 
     use host::paths::host_path::HostPath;
 
-    use super::{Found, permission_denied};
-    use crate::local_input::Kind;
+    use super::{Found, Kind, permission_denied};
 
     /// A disk in a folder, with a Hub cache in `hf/hub`.
     struct Disk(tempfile::TempDir);

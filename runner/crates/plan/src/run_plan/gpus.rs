@@ -40,33 +40,34 @@ pub(super) fn devices(
     host: &Host,
     engine: &Engine,
 ) -> Result<Reasoned<Devices>, Usage> {
-    match asked {
-        Gpus::Auto if !backend.uses_gpus() => {
-            Ok(Reasoned::new(Devices::None, format!("auto: the `{backend}` backend uses none")))
+    let devices = match asked {
+        Gpus::Auto if backend.uses_gpus() => return Ok(automatic(host, engine)),
+        Gpus::Auto => {
+            let reason = format!("auto: the `{backend}` backend uses none");
+            return Ok(Reasoned::new(Devices::None, reason));
         }
-        Gpus::Auto => Ok(automatic(host, engine)),
-        Gpus::Exactly(Devices::All | Devices::Count(_) | Devices::List(_))
-            if has_only_amd(host) =>
-        {
-            Err(Usage(format!(
-                "--gpus asks for GPUs, but {AMD_ONLY}; run on the CPU with `--gpus none`, or use a \
-                 machine with an NVIDIA GPU"
-            )))
-        }
-        Gpus::Exactly(Devices::Count(_) | Devices::List(_)) if !engine.has_containers() => {
-            Err(Usage(
-                "the host engine cannot choose GPUs; set CUDA_VISIBLE_DEVICES, or use a container \
-                 engine"
-                    .to_owned(),
-            ))
-        }
-        Gpus::Exactly(devices) => match (devices, available(host, engine)) {
-            (Devices::Count(asked), Some(available)) if *asked as usize > available => Err(Usage(
-                format!("--gpus asks for {asked} GPUs, and this machine has {available}"),
-            )),
-            _ => Ok(Reasoned::new(devices.clone(), "asked for with --gpus")),
-        },
+        Gpus::Exactly(devices) => devices,
+    };
+    if *devices != Devices::None && has_only_amd(host) {
+        return Err(Usage(format!(
+            "--gpus asks for GPUs, but {AMD_ONLY}; run on the CPU with `--gpus none`, or use a \
+             machine with an NVIDIA GPU"
+        )));
     }
+    if matches!(devices, Devices::Count(_) | Devices::List(_)) && !engine.has_containers() {
+        return Err(Usage(
+            "the host engine cannot choose GPUs; set CUDA_VISIBLE_DEVICES, or use a container engine"
+                .to_owned(),
+        ));
+    }
+    if let (Devices::Count(asked), Some(available)) = (devices, available(host, engine))
+        && *asked as usize > available
+    {
+        return Err(Usage(format!(
+            "--gpus asks for {asked} GPUs, and this machine has {available}"
+        )));
+    }
+    Ok(Reasoned::new(devices.clone(), "asked for with --gpus"))
 }
 
 /// The number of GPUs that the engine can pass on, if known: the daemon may run on another machine, and

@@ -64,21 +64,20 @@ fn in_container(input: &LocalInput, cache: Option<&HubCache>) -> (Input, String)
         let reason = format!("your {word} lies in the Hub cache, which is mounted anyway");
         return (place(named.clone(), target.clone(), InputBy::HubCache, reason), target);
     }
-    match found {
-        Some(Found { mount, subpath, .. }) if !subpath.is_empty() => {
-            let target = format!("{folder}/{}", plain_name(mount.as_path(), *kind));
-            let seen = format!("{target}/{subpath}");
-            let reason =
-                format!("the whole repo of your {word}: the files of a snapshot are links into it");
-            (place(mount.clone(), target, InputBy::OwnMount, reason), seen)
-        }
-        _ => {
-            let source = found.as_ref().map_or(named, |found| &found.mount).clone();
-            let target = format!("{folder}/{}", input.name());
-            let reason = format!("your {word}, named by its path");
-            (place(source, target.clone(), InputBy::OwnMount, reason), target)
-        }
+    let (source, subpath) = match found {
+        Some(Found { mount, subpath, .. }) => (mount, subpath.as_str()),
+        None => (named, ""),
+    };
+    if subpath.is_empty() {
+        let target = format!("{folder}/{}", plain_name(named.as_path(), *kind));
+        let reason = format!("your {word}, named by its path");
+        return (place(source.clone(), target.clone(), InputBy::OwnMount, reason), target);
     }
+    let target = format!("{folder}/{}", plain_name(source.as_path(), *kind));
+    let seen = format!("{target}/{subpath}");
+    let reason =
+        format!("the whole repo of your {word}: the files of a snapshot are links into it");
+    (place(source.clone(), target, InputBy::OwnMount, reason), seen)
 }
 
 /// An input on the host engine, and the path for its argument.
