@@ -64,7 +64,11 @@ impl Inputs {
     ///
     /// # Errors
     /// When a path cannot be mounted, or the home folder is unknown.
-    pub fn find(args: &[String], backend: Option<Backend>, host: &Host) -> Result<Self, Usage> {
+    pub(crate) fn find(
+        args: &[String],
+        backend: Option<Backend>,
+        host: &Host,
+    ) -> Result<Self, Usage> {
         let mut inputs = Self::default();
         for kind in Kind::of(backend) {
             let named = args.iter().enumerate().rev().find_map(|(index, arg)| {

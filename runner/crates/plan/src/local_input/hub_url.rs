@@ -12,7 +12,7 @@ const HOSTS: [&str; 3] = ["huggingface.co", "hf.co", "www.huggingface.co"];
 ///
 /// # Errors
 /// When `value` is a URL.
-pub fn refuse(kind: Kind, value: &str, backend: Option<Backend>) -> Result<(), Usage> {
+pub(super) fn refuse(kind: Kind, value: &str, backend: Option<Backend>) -> Result<(), Usage> {
     let Some(path) = path(value) else { return Ok(()) };
     let key = kind.key();
     let Some(HubUrl { id, revision, file }) = HubUrl::parse(path) else {

@@ -27,7 +27,7 @@ impl Kind {
     }
 
     /// Key of the argument.
-    pub const fn key(self) -> &'static str {
+    pub(crate) const fn key(self) -> &'static str {
         match self {
             Self::Model => MODEL,
             Self::Dataset => DATASET,
@@ -35,7 +35,7 @@ impl Kind {
     }
 
     /// Its name in messages.
-    pub const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Model => "model",
             Self::Dataset => "dataset",
@@ -43,7 +43,7 @@ impl Kind {
     }
 
     /// The folder in a container that it is mounted below.
-    pub const fn folder(self) -> &'static str {
+    pub(crate) const fn folder(self) -> &'static str {
         match self {
             Self::Model => path::MODELS,
             Self::Dataset => path::DATA,
