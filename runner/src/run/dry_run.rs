@@ -28,7 +28,7 @@ pub(super) fn show(planned: &Planned, show: Show) -> anyhow::Result<Exit> {
         warn(Some(warning));
     }
     plan.notes.iter().for_each(|note| terminal::say(format_args!("note: {note}")));
-    for secret in options.secrets() {
+    for secret in options.secret_files() {
         if let TokenSource::Variable { name, file } = secret {
             terminal::say(format_args!(
                 "note: a run makes `{file}` from {name} first, and deletes it afterwards"

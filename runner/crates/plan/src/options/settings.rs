@@ -161,7 +161,7 @@ impl Settings {
     }
 
     /// The secrets that the benchmark gets as files.
-    pub fn secrets(&self) -> impl Iterator<Item = &TokenSource> {
+    pub fn secret_files(&self) -> impl Iterator<Item = &TokenSource> {
         let key = self.server.iter().filter_map(|server| server.key.as_ref());
         let addresses = self.addresses.iter().filter_map(|given| given.secret.as_ref());
         self.token.iter().chain(key).chain(addresses)
