@@ -10,7 +10,7 @@ mod probe;
 mod token;
 
 use contract::Backend;
-use engine::{self, Detected};
+use engine::Detected;
 use host::{gpus::Devices, machine::Host};
 use ownership::folders::{Need, repos_out_of_sight};
 use plan::{

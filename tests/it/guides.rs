@@ -15,7 +15,7 @@ use std::{
 
 use aienergyscore::cli::{self, Cli, split_args::split_args};
 use clap::{Parser as _, error::ErrorKind};
-use engine::{Client, Engine, Limits, LocalImage, Mode, Nvidia, Place};
+use engine::{Client, Engine, Limits, LocalImage, Location, Mode, Nvidia};
 use host::machine::{Host, isolation::Isolation};
 use plan::{
     options::Settings,
@@ -81,7 +81,7 @@ fn a_run_by_hand_is_the_programs_own() {
             let shown = shown.argv.iter().map(|word| word.replace(id, &plan.run_id));
             assert_eq!(
                 shown.skip(1).collect::<Vec<_>>(),
-                argv(&plan.by_hand()),
+                argv(&plan.without_mount_list()),
                 "{name}: the program"
             );
             compared += 1;
@@ -296,7 +296,7 @@ fn docker() -> Engine {
         limits: Limits::ALL,
         architecture: String::new(),
         image: Some(LocalImage::default()),
-        place: Place::Here,
+        location: Location::ThisMachine,
     }
 }
 

@@ -2,7 +2,6 @@
 
 use anyhow::{anyhow, bail};
 use contract::{Backend, exit::of_signal};
-use engine;
 use host::{
     exit::Exit,
     machine::Host,

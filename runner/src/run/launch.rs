@@ -9,7 +9,7 @@ use contract::{
     output::{self, Completion},
     summary::{CacheDelta, Summary},
 };
-use engine::Place;
+use engine::Location;
 use host::{
     exit::Exit,
     machine::Host,
@@ -55,7 +55,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     let request = metering::request(options, plan, engine, host);
     let served = request.served;
     let meter = Meter::start(request);
-    let command = command_line(engine, &plan.by_hand());
+    let command = command_line(engine, &plan.without_mount_list());
     let again = repeat::repeat(options, detected, plan, &command, host);
     let supervised =
         Supervised { what: "benchmark", to_stderr: show == Show::RunJson, lock: Some(lock) };
@@ -81,7 +81,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
         different.map(|different| other_files::message(engine, &different, &host.isolation));
     drop(list);
     let recording = match completion.as_ref().and_then(|it| it.same_kernel) {
-        Some(false) if engine.place != Place::Desktop => Recording::none(FAR.to_owned()),
+        Some(false) if engine.location != Location::DesktopVm => Recording::none(FAR.to_owned()),
         _ => recording,
     };
     let evidence = Evidence {

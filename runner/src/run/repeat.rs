@@ -84,7 +84,7 @@ fn own_command(options: &Settings, engine: &Engine, plan: &RunPlan) -> Vec<Strin
         target: Target {
             backend: Some(backend),
             runtime: Runtime {
-                engine: EngineChoice::again(engine),
+                engine: EngineChoice::of(engine),
                 image: plan.image.as_ref().map(|image| image.value.reference.clone()),
                 flavour: None,
             },

@@ -1,6 +1,6 @@
 //! Why an engine's daemon sees other files than this program, and what to do about it.
 
-use engine::{Engine, Place};
+use engine::{Engine, Location};
 use host::{
     machine::isolation::{Isolation, TEMPORARY},
     paths::host_path::HostPath,
@@ -97,9 +97,9 @@ fn cause(engine: &Engine, different: &[&HostPath], isolation: &Isolation) -> Cau
     let is_hidden = |path: &&HostPath| isolation.hides(path.as_path());
     let is_temporary =
         |path: &&HostPath| TEMPORARY.iter().any(|tmp| path.as_path().starts_with(tmp));
-    match &engine.place {
-        Place::Behind(address) => Cause::Behind(address.clone()),
-        Place::Desktop => Cause::Desktop,
+    match &engine.location {
+        Location::LocalAddress(address) => Cause::Behind(address.clone()),
+        Location::DesktopVm => Cause::Desktop,
         _ if isolation.snap.is_some() && !engine.mode.is_podman() => Cause::Snap,
         _ if isolation.container => Cause::InContainer,
         _ if different.iter().any(is_hidden) => Cause::PrivateTmp,
@@ -114,7 +114,7 @@ mod tests {
     use std::path::Path;
 
     use super::{Cause, cause, is_missing, told};
-    use engine::{Mode, Place, testing::engine};
+    use engine::{Location, Mode, testing::engine};
     use host::{machine::isolation::Isolation, paths::host_path::HostPath};
 
     fn path(path: &str) -> HostPath {
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(cause(&docker, &[&tmp], &snap), Cause::Snap);
         assert_eq!(cause(&engine(Mode::PodmanRootless), &[], &snap), Cause::InContainer);
         let mut far = docker;
-        far.place = Place::Behind("tcp://localhost:1".to_owned());
+        far.location = Location::LocalAddress("tcp://localhost:1".to_owned());
         assert_eq!(cause(&far, &[&tmp], &snap), Cause::Behind("tcp://localhost:1".to_owned()));
     }
 

@@ -81,7 +81,7 @@ fn named_by_path(
     contained: bool,
 ) -> Verdict {
     let LocalInput { kind, argument: _, path, found } = input;
-    let Some(Found { is_folder, mount, below, .. }) = found else { return Ok(vec![]) };
+    let Some(Found { is_folder, mount, subpath, .. }) = found else { return Ok(vec![]) };
     let path = path.as_path();
     if !is_folder {
         let folder = LocalFolder::new(path.parent().unwrap_or(Path::new("/")), None);
@@ -92,11 +92,16 @@ fn named_by_path(
         };
     }
     // The links of a snapshot lead to blobs beside it, wherever the container has them.
-    if !below.is_empty() {
-        return readiness::snapshot_folder(mount.as_path(), below, contained, |files| match kind {
-            Kind::Model => transformers::check(files, keywords),
-            Kind::Dataset => dataset::check_folder(files, backend, false),
-        });
+    if !subpath.is_empty() {
+        return readiness::snapshot_folder(
+            mount.as_path(),
+            subpath,
+            contained,
+            |files| match kind {
+                Kind::Model => transformers::check(files, keywords),
+                Kind::Dataset => dataset::check_folder(files, backend, false),
+            },
+        );
     }
     let files = LocalFolder::new(path, contained.then_some(mount.as_path()));
     match kind {
