@@ -12,7 +12,7 @@ mod token;
 use contract::Backend;
 use engine::{self, Detected};
 use host::{gpus::Devices, machine::Host};
-use ownership::folders::{Need, repos_out_of_sight};
+use ownership::folders::{Need, repos_outside_cache};
 use plan::{
     options::{Request, Settings},
     run_plan::RunPlan,
@@ -77,7 +77,7 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
     };
     if engine.has_containers()
         && plan.backend.value.needs_hub_cache()
-        && let Some(text) = repos_out_of_sight(&options.cache)
+        && let Some(text) = repos_outside_cache(&options.cache)
     {
         findings.push(Finding::warning("cache", options.cache.hub.as_str(), text));
     }

@@ -42,6 +42,6 @@ impl ReclaimArgs {
     /// The request, in our own words.
     pub fn into_request(self) -> Request {
         let Self { folder, yes, engine, json } = self;
-        Request { folder, really: yes, engine, as_json: json }
+        Request { folder, apply: yes, engine, json }
     }
 }

@@ -32,7 +32,7 @@ use hub::{
     token::TokenSource,
 };
 use ownership::{
-    Failure, find_engine, folders::closed, leave, protected_behind, reclaim_listed, sudo_line,
+    Failure, find_engine, folders::denied, reclaim_listed, sudo_line, why_protected, why_skipped,
 };
 use signal_hook::flag;
 use untrusted::Dir;
@@ -145,10 +145,10 @@ fn is_containers(folder: &Path, cache: &HubCache, host: &Host) -> bool {
 /// When this user cannot look into it.
 fn must_be_open(host: &Host, cache: &HubCache) -> anyhow::Result<()> {
     let hub = &cache.hub;
-    let Some((folder, remedy)) = closed(hub.as_path(), host) else { return Ok(()) };
+    let Some((folder, remedy)) = denied(hub.as_path(), host) else { return Ok(()) };
     let is_mine = folder.metadata().is_ok_and(|data| data.uid() == host.uid);
     let may_do = !is_mine
-        && protected_behind(hub.as_path(), host.home.as_deref()).is_none()
+        && why_protected(hub.as_path(), host.home.as_deref()).is_none()
         && is_a_users(hub.as_path(), host.uid);
     let hint = match folder == hub.as_path() && may_do {
         true => "; `aienergyscore cache repair --yes` may do without sudo",
@@ -164,7 +164,7 @@ fn must_be_open(host: &Host, cache: &HubCache) -> anyhow::Result<()> {
 /// When it is not open afterwards.
 fn open(host: &Host, cache: &HubCache, owners: &dyn TakeBack) -> anyhow::Result<()> {
     let (hub, itself) = (&cache.hub, PathBuf::new());
-    let is_ours = closed(hub.as_path(), host).is_some_and(|(folder, _)| folder == hub.as_path())
+    let is_ours = denied(hub.as_path(), host).is_some_and(|(folder, _)| folder == hub.as_path())
         && owners.leave(hub, &itself).is_none()
         && is_a_users(hub.as_path(), host.uid);
     if !is_ours {
@@ -199,11 +199,11 @@ struct ByEngine<'a> {
 
 impl TakeBack for ByEngine<'_> {
     fn leave(&self, folder: &HostPath, path: &Path) -> Option<String> {
-        if let Some(why) = protected_behind(folder.as_path(), self.host.home.as_deref()) {
+        if let Some(why) = why_protected(folder.as_path(), self.host.home.as_deref()) {
             return Some(format!("the Hub cache `{folder}` {why}"));
         }
         // What cannot be looked at now is the container's to judge.
-        leave(&Dir::open_itself(folder.as_path()).ok()?.look(path).ok()?, &self.ids)
+        why_skipped(&Dir::open_itself(folder.as_path()).ok()?.look(path).ok()?, &self.ids)
     }
 
     fn take_back(&self, folder: &HostPath, paths: &[PathBuf]) -> anyhow::Result<Vec<Failure>> {

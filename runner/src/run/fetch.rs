@@ -12,7 +12,7 @@ use hub::{
     loading::Keywords,
     readiness::{self, ModelRequest, Readiness},
 };
-use ownership::folders::{Need, foreign_entries, ready};
+use ownership::folders::{Need, foreign_cache_folders, prepare_folder};
 use plan::options::Settings;
 
 use super::{
@@ -34,9 +34,9 @@ pub fn fetch(request: Request) -> anyhow::Result<Exit> {
         return dry_run::show(&planned(options, &request, &host)?, Show::Command);
     }
     for (what, folder) in options.cache.folders() {
-        warn(ready(what, folder, &host, Need::Write)?);
+        warn(prepare_folder(what, folder, &host, Need::Write)?);
     }
-    warn(foreign_entries(&options.cache, &host));
+    warn(foreign_cache_folders(&options.cache, &host));
     let planned = planned(options, &request, &host)?;
     let Planned { options, trust, detected, plan } = &planned;
     let engine = &detected.engine;

@@ -15,7 +15,7 @@ use host::{
     output::terminal::{self, warn},
     shell::shown_for_shell,
 };
-use ownership::folders::{Need, foreign_entries, ready, repos_out_of_sight};
+use ownership::folders::{Need, foreign_cache_folders, prepare_folder, repos_outside_cache};
 use plan::{
     options::Settings,
     run_plan::{Pull, RunPlan},
@@ -38,7 +38,7 @@ pub(super) struct Prepared {
 pub(super) fn prepare(options: Settings, host: &Host) -> anyhow::Result<Prepared> {
     options.check_cache(host)?;
     // Folders come first: a cache that is a link is only followed when it is there.
-    ready("results folder", &options.results, host, Need::Write)?;
+    prepare_folder("results folder", &options.results, host, Need::Write)?;
     let (lock, warning) = ResultsLock::take(&options.results, &options.run_id)?;
     warn(warning);
     remove_unfinished(lock.folder(), host.uid, host.now)
@@ -46,11 +46,11 @@ pub(super) fn prepare(options: Settings, host: &Host) -> anyhow::Result<Prepared
     if options.backend.is_none_or(Backend::needs_hub_cache) {
         let need = if options.offline { Need::Read } else { Need::WriteOrWarn };
         for (what, folder) in options.cache.folders() {
-            warn(ready(what, folder, host, need)?);
+            warn(prepare_folder(what, folder, host, need)?);
         }
         // Without a network nothing is downloaded into them.
         if !options.offline {
-            warn(foreign_entries(&options.cache, host));
+            warn(foreign_cache_folders(&options.cache, host));
         }
     }
     let planned = Planned::new(options, host)?;
@@ -58,7 +58,7 @@ pub(super) fn prepare(options: Settings, host: &Host) -> anyhow::Result<Prepared
     warn(detected.warning.as_ref());
     warn(plan.warning());
     if detected.engine.has_containers() && plan.backend.value.needs_hub_cache() {
-        warn(repos_out_of_sight(&options.cache));
+        warn(repos_outside_cache(&options.cache));
     }
     warn(image_serves(&detected.engine, plan)?);
     for warning in loadable::check(&planned)? {

@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::MetadataExt as _};
 
 use host::{machine::Host, paths::host_path::HostPath};
-use ownership::folders::{Need, ready};
+use ownership::folders::{Need, prepare_folder};
 
 use super::Finding;
 
@@ -15,7 +15,7 @@ pub(super) fn check(
     host: &Host,
     need: Need,
 ) -> Finding {
-    match ready(what, path, host, need) {
+    match prepare_folder(what, path, host, need) {
         Err(error) => return Finding::error(check, path.as_str(), format!("{error:#}")),
         Ok(Some(doubt)) => return Finding::warning(check, path.as_str(), doubt),
         Ok(None) => {}

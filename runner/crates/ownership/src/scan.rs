@@ -1,4 +1,4 @@
-//! What in a folder is not the user's, and what of that may be taken.
+//! Entries of a folder that belong to another user, and whether their owner may be changed.
 
 use std::{
     io,
@@ -10,60 +10,60 @@ use contract::reclaim::refusal;
 use host::users::subids::Ids;
 use untrusted::{Dir, Found, Kind, Refused, Stamp};
 
-/// What is in a folder.
+/// Owners of the entries of a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Survey {
-    /// Entries, as far as they can be seen.
+pub(super) struct Scan {
+    /// Number of visible entries, with the folder itself.
     pub(super) entries: usize,
-    /// What is to be the user's.
-    pub(super) foreign: Vec<Foreign>,
-    /// What is not the user's and left alone, with the reason.
-    pub(super) left: Vec<(PathBuf, String)>,
-    /// Folders that cannot be looked into.
-    pub(super) closed: Vec<Closed>,
+    /// Entries whose owner is to be changed.
+    pub(super) foreign: Vec<ForeignEntry>,
+    /// Entries of other users that keep their owner, with the reason.
+    pub(super) skipped: Vec<(PathBuf, String)>,
+    /// Folders whose entries cannot be listed.
+    pub(super) unreadable: Vec<Unreadable>,
 }
 
-/// An entry that is to be the user's.
+/// An entry whose owner is to be changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Foreign {
-    /// Where, below the folder; empty for the folder itself.
+pub(super) struct ForeignEntry {
+    /// Path below the folder, empty for the folder itself.
     pub(super) path: PathBuf,
-    /// Its owner.
+    /// User id of the owner.
     pub(super) owner: u32,
     /// Whether it is a folder.
     pub(super) is_folder: bool,
-    /// Its size, if it is a file.
+    /// Size of a regular file, otherwise 0.
     pub(super) bytes: u64,
 }
 
-/// A folder that cannot be looked into.
+/// A folder whose entries cannot be listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Closed {
-    /// Where, below the folder.
+pub(super) struct Unreadable {
+    /// Path below the folder.
     pub(super) path: PathBuf,
-    /// Why.
+    /// The error of the kernel.
     pub(super) error: String,
 }
 
-impl Survey {
-    /// Walks through `folder`, never following a link or leaving its file system.
+impl Scan {
+    /// Walks through `folder` without following symlinks or leaving its file system.
     ///
     /// # Errors
-    /// When the folder itself cannot be looked at.
-    pub(super) fn take(folder: &Path, ids: &Ids) -> anyhow::Result<Self> {
+    /// When the folder itself cannot be opened.
+    pub(super) fn of(folder: &Path, ids: &Ids) -> anyhow::Result<Self> {
         let looking = || format!("looking at `{}`", folder.display());
         let dir = Dir::open_itself(folder).and_then(Dir::on_one_file_system);
         let dir = dir.with_context(looking)?;
-        let mut survey = Self::default();
-        survey.add(Path::new(""), &dir.look("").with_context(looking)?, ids);
+        let mut scan = Self::default();
+        scan.add(Path::new(""), &dir.look("").with_context(looking)?, ids);
         dir.walk(usize::MAX, |found| {
             match found {
-                Found::Entry { path, stamp } => survey.add(path, &stamp, ids),
-                Found::Closed { path, error } => survey.add_closed(path, &error),
+                Found::Entry { path, stamp } => scan.add(path, &stamp, ids),
+                Found::Closed { path, error } => scan.add_unreadable(path, &error),
             }
             true
         });
-        Ok(survey)
+        Ok(scan)
     }
 
     fn add(&mut self, path: &Path, entry: &Stamp, ids: &Ids) {
@@ -71,11 +71,11 @@ impl Survey {
         if entry.uid == ids.user {
             return;
         }
-        if let Some(why) = leave(entry, ids) {
-            self.left.push((path.to_owned(), why));
+        if let Some(why) = why_skipped(entry, ids) {
+            self.skipped.push((path.to_owned(), why));
             return;
         }
-        self.foreign.push(Foreign {
+        self.foreign.push(ForeignEntry {
             path: path.to_owned(),
             owner: entry.uid,
             is_folder: entry.kind == Kind::Folder,
@@ -83,23 +83,23 @@ impl Survey {
         });
     }
 
-    fn add_closed(&mut self, path: &Path, error: &io::Error) {
-        // What vanished in the meantime needs no repair, and what is mounted in the folder is not of
-        // it.
+    fn add_unreadable(&mut self, path: &Path, error: &io::Error) {
+        // A folder that was deleted meanwhile needs no repair. A mount point belongs to another file
+        // system.
         let is_elsewhere = Refused::of(error) == Some(Refused::OtherFileSystem);
         if error.kind() != io::ErrorKind::NotFound && !is_elsewhere {
-            self.closed.push(Closed { path: path.to_owned(), error: error.to_string() });
+            self.unreadable.push(Unreadable { path: path.to_owned(), error: error.to_string() });
         }
     }
 
-    /// Whether everything is seen to be the user's.
-    pub(super) fn is_fine(&self) -> bool {
-        self.foreign.is_empty() && self.left.is_empty() && self.closed.is_empty()
+    /// Whether every entry is visible and belongs to the user.
+    pub(super) fn is_all_yours(&self) -> bool {
+        self.foreign.is_empty() && self.skipped.is_empty() && self.unreadable.is_empty()
     }
 }
 
-/// Why an entry that is not the user's is left alone.
-pub fn leave(entry: &Stamp, ids: &Ids) -> Option<String> {
+/// Why an entry of another user keeps its owner.
+pub fn why_skipped(entry: &Stamp, ids: &Ids) -> Option<String> {
     let owner = entry.uid;
     if !ids.is_container(owner) {
         return Some(format!(
@@ -119,10 +119,10 @@ mod tests {
         path::Path,
     };
 
-    use super::{Ids, Survey};
+    use super::{Ids, Scan};
 
     #[test]
-    fn what_is_not_the_users_is_told_by_its_owner() {
+    fn entries_of_containers_are_foreign_and_hard_links_are_skipped() {
         let folder = tempfile::tempdir().unwrap();
         let at = |path: &str| folder.path().join(path);
         fs::create_dir(at("sub")).unwrap();
@@ -132,32 +132,32 @@ mod tests {
         symlink("/etc", at("link")).unwrap();
         let owner = fs::metadata(folder.path()).unwrap().uid();
         let stranger = owner + 1;
-        let take = |user, container: &[_]| {
+        let scan = |user, container: &[_]| {
             let ids = Ids { user, container: container.to_vec() };
-            Survey::take(folder.path(), &ids).unwrap()
+            Scan::of(folder.path(), &ids).unwrap()
         };
 
-        let mine = take(owner, &[]);
-        assert!(mine.is_fine() && mine.entries == 6, "{mine:?}");
+        let mine = scan(owner, &[]);
+        assert!(mine.is_all_yours() && mine.entries == 6, "{mine:?}");
 
         let container = owner..stranger;
-        let theirs = take(stranger, &[container]);
+        let theirs = scan(stranger, &[container]);
         let paths: Vec<_> = theirs.foreign.iter().map(|found| found.path.as_path()).collect();
         assert_eq!(paths, ["", "link", "plain", "sub"].map(Path::new));
         assert_eq!(theirs.foreign.iter().map(|found| found.bytes).sum::<u64>(), 2);
-        assert_eq!(theirs.left.len(), 2);
-        assert!(theirs.left[0].1.contains("2 names"), "{theirs:?}");
+        assert_eq!(theirs.skipped.len(), 2);
+        assert!(theirs.skipped[0].1.contains("2 names"), "{theirs:?}");
     }
 
     #[test]
-    fn what_is_another_users_is_left_alone() {
+    fn entries_of_other_users_are_skipped() {
         let folder = tempfile::tempdir().unwrap();
         let owner = fs::metadata(folder.path()).unwrap().uid();
-        let found = Survey::take(folder.path(), &Ids { user: owner + 1, container: vec![] });
+        let found = Scan::of(folder.path(), &Ids { user: owner + 1, container: vec![] });
         let found = found.unwrap();
-        // Root's are always taken, and tests may be root's.
+        // Entries of root are always foreign, and the test may run as root.
         assert_eq!(
-            (found.foreign.len(), found.left.len()),
+            (found.foreign.len(), found.skipped.len()),
             if owner == 0 { (1, 0) } else { (0, 1) }
         );
     }
