@@ -1,4 +1,4 @@
-//! What a fetch was asked for, and its plan: that of a run which downloads and measures nothing.
+//! The request and the plan of `fetch`.
 
 use contract::{
     Backend, FETCH,
@@ -19,28 +19,28 @@ use plan::{
     run_plan::RunPlan,
 };
 
-/// What the command line says.
+/// The options of `fetch`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Request {
     /// The model, `ORG/NAME` or `ORG/NAME:FILE`.
     pub model: String,
-    /// `--task`.
+    /// Task whose dataset is downloaded.
     pub task: String,
-    /// `--dataset`.
+    /// Dataset on the Hub, instead of the task's.
     pub dataset: Option<String>,
-    /// `--revision`.
+    /// Branch, tag or commit of the model.
     pub revision: Option<String>,
-    /// Engine, image and limits.
+    /// Engine, image and container security.
     pub run: options::Request,
-    /// `--dry-run`.
+    /// Whether to print the command only.
     pub dry_run: bool,
 }
 
 impl Request {
-    /// Makes sure that there is something to fetch, and that it may be fetched.
+    /// Checks that the model and the dataset can be downloaded.
     ///
     /// # Errors
-    /// When the model is no id of the Hub, or a variable forbids to ask it.
+    /// When an id is not one of the Hub, or a variable sets the Hub client offline.
     pub(crate) fn check(&self, host: &Host) -> Result<(), Usage> {
         if let Some(name) = host.env.offline() {
             return Err(Usage(format!(
@@ -74,10 +74,10 @@ impl Request {
         Ok(())
     }
 
-    /// The benchmark's arguments that name the same.
+    /// Arguments of the benchmark for the same model, task and dataset.
     fn args(&self) -> Vec<String> {
         let revision = self.revision.as_ref().map(|revision| {
-            // A tag such as 1.0 is no number.
+            // Quoted, a tag such as 1.0 stays a string.
             let is_number = revision.parse::<f64>().is_ok();
             let quote = if is_number { "'" } else { "" };
             format!("{REVISION}={quote}{revision}{quote}")
@@ -87,10 +87,10 @@ impl Request {
         named.into_iter().chain(revision).chain(dataset).collect()
     }
 
-    /// The run that the fetch is planned as.
+    /// The run from which the fetch is planned.
     pub(crate) fn as_run(&self) -> options::Request {
         let target = Target {
-            // The stacks' image has the Hub client, whatever BENCHMARK_BACKEND says.
+            // The image of this backend has the Hub client. BENCHMARK_BACKEND is ignored.
             backend: Some(Backend::Optimum),
             gpus: Gpus::Exactly(Devices::None),
             ..self.run.target.clone()
@@ -98,13 +98,13 @@ impl Request {
         options::Request { target, args: self.args(), ..self.run.clone() }
     }
 
-    /// The commands that do the same without us.
-    pub(crate) fn by_hand(&self) -> String {
+    /// The `hf` commands that download the same.
+    pub(crate) fn hf_commands(&self) -> String {
         let dataset = self.dataset.as_deref().or_else(|| task::dataset(&self.task));
         hf_download(&self.model, self.revision.as_deref(), dataset)
     }
 
-    /// The command that runs what was fetched.
+    /// The command that runs the downloaded model offline.
     pub(crate) fn run_offline(&self) -> String {
         let native = self.model.contains(':').then_some(["--backend", Backend::Native.name()]);
         let words = ["aienergyscore", "run", "--offline"]
@@ -115,8 +115,8 @@ impl Request {
         words.join(" ")
     }
 
-    /// The model and a file of it, as the cache has them.
-    pub(crate) fn wanted(&self) -> (&str, Option<&str>) {
+    /// Id of the model, and the name of one file of it.
+    pub(crate) fn model_and_file(&self) -> (&str, Option<&str>) {
         match self.model.split_once(':') {
             Some((id, file)) => (id, Some(file)),
             None => (self.model.as_str(), None),
@@ -124,10 +124,10 @@ impl Request {
     }
 }
 
-/// The plan of a run, made one of a fetch: without results.
+/// Plans the fetch as a run without results folder.
 ///
 /// # Errors
-/// When the engine cannot do what the options ask for.
+/// When the engine does not support the options.
 pub(crate) fn plan(run: &Resolved, host: &Host, engine: &Engine) -> Result<RunPlan, Usage> {
     let mut plan = RunPlan::new(run, host, engine)?;
     plan.mounts.retain(|mount| mount.target != path::RESULTS);
@@ -135,7 +135,7 @@ pub(crate) fn plan(run: &Resolved, host: &Host, engine: &Engine) -> Result<RunPl
     plan.pins.retain(|pin| !pin.target.starts_with(&format!("{}/", path::RESULTS)));
     plan.args.insert(0, FETCH.to_owned());
     if let Some(supervision) = &mut plan.supervision {
-        // It would lie in the results folder.
+        // The list of mounts lies in the results folder.
         supervision.folders = None;
     }
     Ok(plan)
