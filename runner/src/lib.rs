@@ -6,8 +6,8 @@
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
+pub mod cache;
 pub mod cli;
-pub mod commands;
 pub mod fetch;
 mod metering;
 pub mod run;

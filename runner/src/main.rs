@@ -6,8 +6,8 @@ use std::{
 };
 
 use aienergyscore::{
-    cli::{CacheArgs, CacheCommand, Cli, Command, split_args::split_args},
-    commands::{cache, cache_trust},
+    cache,
+    cli::{CacheArgs, Cli, Command, split_args::split_args},
     run::{self, Show},
     verify,
 };
@@ -80,30 +80,11 @@ fn try_main() -> anyhow::Result<Exit> {
             Ok(verify::exit(&findings))
         }
         Command::Report(args) => report::command::run(&args.into_request()),
-        Command::Cache(CacheArgs { command }) => cache(command),
+        Command::Cache(CacheArgs { command }) => cache::run(command),
         Command::Reclaim(args) => ownership::run(&args.into_request()),
         Command::Reap(args) => {
             run::reap(&args.remove, &args.cidfile, &args.delete)?;
             Ok(Exit::Success)
         }
-    }
-}
-
-fn cache(command: CacheCommand) -> anyhow::Result<Exit> {
-    match command {
-        CacheCommand::Ls(args) => {
-            let as_json = args.json;
-            cache::ls(&args.into_listing(), as_json)
-        }
-        CacheCommand::Verify(args) => {
-            let as_json = args.json;
-            cache::check(&args.into_scope(), as_json)
-        }
-        CacheCommand::Repair(args) => {
-            let (yes, as_json) = (args.yes, args.json);
-            let (scope, engine) = args.into_scope();
-            cache::mend(&scope, engine, yes, as_json)
-        }
-        CacheCommand::Trust => cache_trust::run(),
     }
 }

@@ -9,7 +9,7 @@ use host::{machine::Host, output::units::bytes};
 use hub::HubCache;
 
 use super::{Finding, Severity};
-use crate::commands::cache::verify_now;
+use crate::cache::verify_now;
 
 /// Looks at the cache: links, lists and permissions, and with `deep` every byte.
 ///
