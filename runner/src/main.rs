@@ -1,4 +1,4 @@
-//! The command `aienergyscore`: parse, call the library, print, exit code.
+//! The command `aienergyscore`: parses the command line, calls the library and returns the exit code.
 
 use std::{
     panic,
@@ -31,12 +31,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Neither this process nor what it starts leaves its memory on a disk, where a token may be in it:
-/// other users' tools collect dumps. A panic is an error, too, and no crash.
+/// Disables core dumps of this process and its children, because a dump may contain a token. A panic
+/// becomes an error message.
 fn guard_secrets() {
-    // A process may always refuse to be dumped, and lower a limit. 0 does not keep the kernel from handing
-    // the memory of what it starts to a program that collects dumps, 1 does (Linux, `fs/coredump.c`), but a
-    // hard limit of 0 cannot be raised.
+    // Errors are ignored: refusing dumps and lowering a limit are always permitted, and only a hard limit that
+    // is 0 already cannot become 1. With 0, the kernel still pipes dumps of children to a program that collects
+    // them, with 1 it does not (Linux, `fs/coredump.c`).
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(1), maximum: Some(1) });
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     panic::set_hook(Box::new(|panic| {

@@ -1,4 +1,4 @@
-//! `aienergyscore fetch`: clap's types, and their way into ours.
+//! Options of `aienergyscore fetch`.
 
 use clap::{
     Args,
@@ -57,7 +57,7 @@ interrupted download is resumed.
 Environment: as for `run`, and HF_ENDPOINT.";
 
 impl FetchArgs {
-    /// The request, in our own words.
+    /// The request without clap's types.
     pub fn into_request(self) -> Request {
         let Self { model, task, dataset, revision, runtime, no_token, security, dry_run } = self;
         let target = Target { runtime, no_token, security, ..Target::default() };
