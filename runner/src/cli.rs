@@ -1,7 +1,6 @@
 //! The command line: clap's types, and their conversion into requests.
 
 mod cache;
-mod fetch;
 mod reclaim;
 mod report;
 pub mod split_args;
@@ -11,8 +10,9 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use plan::options::{Request, Target};
 
+use crate::fetch;
+
 pub use cache::{CacheArgs, CacheCommand, CacheRepairArgs, CacheVerifyArgs, LsArgs};
-pub use fetch::FetchArgs;
 pub use reclaim::ReclaimArgs;
 pub use report::ReportArgs;
 
@@ -45,7 +45,7 @@ pub enum Command {
     /// Run the benchmark.
     Run(RunArgs),
     /// Download a model and a task's dataset into the Hub cache, for `run --offline`.
-    Fetch(FetchArgs),
+    Fetch(fetch::Request),
     /// Check engine, image, folders, token, and that a container can write to your mounts.
     Verify(VerifyArgs),
     /// Show what runs measured: as a table, a page, CSV, JSON, or packed for the leaderboard.

@@ -1,10 +1,15 @@
-//! The request and the plan of `fetch`.
+//! Options and plan of `aienergyscore fetch`.
 
+use clap::{
+    Args,
+    builder::{NonEmptyStringValueParser, PossibleValuesParser},
+};
 use contract::{
     Backend, FETCH,
-    argument::{CONFIG_NAME, DATASET, MODEL, REVISION},
+    argument::{CONFIG_NAME, DATASET, DEFAULT_CONFIG, MODEL, REVISION},
     hub::download::hf_download,
-    path, task,
+    path,
+    task::{self, TASKS},
 };
 use engine::Engine;
 use host::{
@@ -15,26 +20,56 @@ use host::{
 };
 use plan::{
     local_input::{Kind, hub_address::id_in},
-    options::{self, Resolved, Target},
+    options::{self, Resolved, Runtime, SecurityOverrides, Target},
     run_plan::RunPlan,
 };
 
-/// The options of `fetch`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// `aienergyscore fetch`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+#[command(display_name = "aienergyscore", after_help = EXAMPLES)]
 pub struct Request {
-    /// The model, `ORG/NAME` or `ORG/NAME:FILE`.
-    pub model: String,
-    /// Task whose dataset is downloaded.
-    pub task: String,
-    /// Dataset on the Hub, instead of the task's.
-    pub dataset: Option<String>,
-    /// Branch, tag or commit of the model.
-    pub revision: Option<String>,
-    /// Engine, image and container security.
-    pub run: options::Request,
-    /// Whether to print the command only.
-    pub dry_run: bool,
+    /// Model on the Hub: ORG/NAME, or ORG/NAME:FILE for one GGUF file
+    #[arg(value_name = "MODEL", value_parser = NonEmptyStringValueParser::new())]
+    model: String,
+    /// Task to download the dataset of
+    #[arg(
+        long,
+        value_name = "TASK",
+        default_value = DEFAULT_CONFIG,
+        value_parser = PossibleValuesParser::new(TASKS)
+    )]
+    task: String,
+    /// Dataset on the Hub [default: the task's]
+    #[arg(long, value_name = "DATASET", value_parser = NonEmptyStringValueParser::new())]
+    dataset: Option<String>,
+    /// Branch, tag or commit of the model [default: main]
+    #[arg(long, value_name = "REVISION", value_parser = NonEmptyStringValueParser::new())]
+    revision: Option<String>,
+    #[command(flatten)]
+    runtime: Runtime,
+    /// Do not pass a Hugging Face token to the container
+    #[arg(long)]
+    no_token: bool,
+    /// Print the command instead of running it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    security: SecurityOverrides,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  # weights, tokenizer and configuration of a model, and the prompts of the leaderboard's task
+  aienergyscore fetch openai/gpt-oss-20b
+  # a tag of a model, and another dataset, by the image without GPU
+  aienergyscore fetch --flavour cpu org/model --revision v2 --dataset org/prompts
+  # one file for the `native` backend
+  aienergyscore fetch --flavour cpu HuggingFaceTB/SmolLM2-360M-Instruct-GGUF:smollm2-360m-instruct-q8_0.gguf
+
+Only files that a run loads are downloaded. What the cache has is not downloaded again, and an
+interrupted download is resumed.
+
+Environment: as for `run`, and HF_ENDPOINT.";
 
 impl Request {
     /// Checks that the model and the dataset can be downloaded.
@@ -93,9 +128,12 @@ impl Request {
             // The image of this backend has the Hub client. BENCHMARK_BACKEND is ignored.
             backend: Some(Backend::Optimum),
             gpus: Gpus::Exactly(Devices::None),
-            ..self.run.target.clone()
+            runtime: self.runtime.clone(),
+            no_token: self.no_token,
+            security: self.security,
+            ..Target::default()
         };
-        options::Request { target, args: self.args(), ..self.run.clone() }
+        options::Request { target, args: self.args(), ..options::Request::default() }
     }
 
     /// The `hf` commands that download the same.

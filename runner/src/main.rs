@@ -71,7 +71,7 @@ fn try_main() -> anyhow::Result<Exit> {
             };
             run::run(args.request, show)
         }
-        Command::Fetch(args) => run::fetch(args.into_request()),
+        Command::Fetch(args) => run::fetch(&args),
         Command::Verify(args) => {
             let json = args.json;
             let deep = args.deep;

@@ -25,23 +25,23 @@ use crate::fetch::{Request, plan};
 ///
 /// # Errors
 /// When the download cannot be started, or the cache is incomplete afterwards.
-pub fn fetch(request: Request) -> anyhow::Result<Exit> {
+pub fn fetch(request: &Request) -> anyhow::Result<Exit> {
     let host = Host::read()?;
     request.check(&host)?;
     let options = Settings::read(request.as_run(), &host)?;
     if request.dry_run {
-        return dry_run::show(&planned(options, &request, &host)?, Show::Command);
+        return dry_run::show(&planned(options, request, &host)?, Show::Command);
     }
     for (what, folder) in options.cache.folders() {
         warn(prepare_folder(what, folder, &host, Need::Write)?);
     }
     warn(foreign_cache_folders(&options.cache, &host));
-    let planned = planned(options, &request, &host)?;
+    let planned = planned(options, request, &host)?;
     let Planned { options, trust, detected, plan } = &planned;
     let engine = &detected.engine;
     warn(detected.warning.as_ref());
     warn(plan.warning());
-    warn(check_image(engine, plan).map_err(|error| with_hf_command(&error, &request))?);
+    warn(check_image(engine, plan).map_err(|error| with_hf_command(&error, request))?);
     if let Some(trust) = trust {
         // Without this record, the next run checks the symlink by its target alone.
         let _ = trust.remember();
@@ -53,7 +53,7 @@ pub fn fetch(request: Request) -> anyhow::Result<Exit> {
     let (finished, ()) = supervised.run(&planned, &host, |_| (), |()| ())?;
     let exit = exit(&finished, engine.mode.engine());
     if exit == Exit::Success {
-        check_cached(&request, options, engine.mode.engine())?;
+        check_cached(request, options, engine.mode.engine())?;
         terminal::print(&format!("ready: {}\n", request.run_offline()))?;
     }
     Ok(exit)

@@ -1,8 +1,8 @@
 //! The output of `reclaim`: owners in a folder, and the result of changing them.
 
-use std::{collections::BTreeSet, fmt::Write as _, path::Path};
+use std::{collections::BTreeSet, fmt::Write as _};
 
-use contract::reclaim::Answer;
+use contract::reclaim::{Answer, Failed};
 use host::{
     exit::Exit,
     machine::Host,
@@ -15,7 +15,7 @@ use untrusted::escape;
 
 use super::{
     container::errors,
-    scan::{ForeignEntry, Scan, Unreadable},
+    scan::{ForeignEntry, Scan, Skipped, Unreadable},
     sudo::sudo_line,
 };
 
@@ -43,12 +43,13 @@ pub(super) struct Reclaimed {
 
 impl Reclaimed {
     /// Entries whose owner did not change, each with the reason.
-    fn failed(&self) -> Vec<(&Path, String)> {
+    fn failed(&self) -> Vec<Failed> {
         let errors = self.answer.as_ref().map(errors).unwrap_or_default();
         let failed = self.after.foreign.iter().map(|ForeignEntry { path, owner, .. }| {
-            let error = errors.get(&*path.to_string_lossy());
+            let error = errors.get(path.as_str());
             let seen = || format!("it belongs to uid {owner} afterwards");
-            (path.as_path(), error.map_or_else(seen, |error| (*error).to_owned()))
+            let error = error.map_or_else(seen, |error| (*error).to_owned());
+            Failed { path: path.clone(), error }
         });
         failed.collect()
     }
@@ -102,12 +103,14 @@ impl<'a> Report<'a> {
                 Ok(answer) => lines.add(format!("reclaimed: {}", answer.reclaimed)),
                 Err(error) => lines.add(format!("failed: {error:#}")),
             }
-            lines.list("failed: ", &reclaimed.failed(), |(path, error)| {
+            lines.list("failed: ", &reclaimed.failed(), |Failed { path, error }| {
                 format!("`{}`: {error}", shown(path))
             });
         }
         let Scan { skipped, unreadable, .. } = self.now();
-        lines.list("left alone: ", skipped, |(path, why)| format!("`{}`: {why}", shown(path)));
+        lines.list("left alone: ", skipped, |Skipped { path, reason }| {
+            format!("`{}`: {reason}", shown(path))
+        });
         lines.list("cannot be looked into: ", unreadable, |Unreadable { path, error }| {
             format!("`{}`: {error}", shown(path))
         });
@@ -129,18 +132,8 @@ impl<'a> Report<'a> {
 
     /// The report as JSON.
     pub(super) fn json(&self) -> Value {
-        let path = |path: &Path| path.to_string_lossy().into_owned();
-        let rows = self.before.foreign.iter();
-        let foreign = rows.map(|ForeignEntry { path: at, owner, is_folder, bytes }| {
-            json!({"path": path(at), "uid": owner, "folder": is_folder, "bytes": bytes})
-        });
         let now = self.now();
-        let skipped = now.skipped.iter().map(|(at, why)| json!({"path": path(at), "reason": why}));
-        let unreadable = now.unreadable.iter();
-        let unreadable = unreadable
-            .map(|Unreadable { path: at, error }| json!({"path": path(at), "error": error}));
         let failed = self.reclaimed.as_ref().map(Reclaimed::failed).unwrap_or_default();
-        let failed = failed.iter().map(|(at, error)| json!({"path": path(at), "error": error}));
         let answer = self.reclaimed.as_ref().map(|reclaimed| &reclaimed.answer);
         let command = self.command.as_ref();
         let why = command
@@ -150,13 +143,13 @@ impl<'a> Report<'a> {
         json!({
             "path": self.folder,
             "entries": now.entries,
-            "foreign": foreign.collect::<Vec<_>>(),
+            "foreign": self.before.foreign,
             "command": command.and_then(|command| Some(command.as_ref().ok()?.argv())),
             "reclaimed": answer.and_then(|answer| Some(answer.as_ref().ok()?.reclaimed)),
-            "failed": failed.collect::<Vec<_>>(),
+            "failed": failed,
             "error": why,
-            "left_alone": skipped.collect::<Vec<_>>(),
-            "closed": unreadable.collect::<Vec<_>>(),
+            "left_alone": now.skipped,
+            "closed": now.unreadable,
             "sudo": self.sudo(),
             "all_yours": self.exit() == Exit::Success,
         })
@@ -171,8 +164,8 @@ fn counts(foreign: &[ForeignEntry]) -> String {
 }
 
 /// Path below the folder. The folder itself is a dot.
-fn shown(path: &Path) -> String {
-    if path.as_os_str().is_empty() { ".".to_owned() } else { path.to_string_lossy().into_owned() }
+fn shown(path: &str) -> &str {
+    if path.is_empty() { "." } else { path }
 }
 
 /// Text of a report, built line by line.

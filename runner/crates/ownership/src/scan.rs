@@ -1,13 +1,11 @@
 //! Entries of a folder that belong to another user, and whether their owner may be changed.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::Path};
 
 use anyhow::Context as _;
 use contract::reclaim::refusal;
 use host::users::subids::Ids;
+use serde::Serialize;
 use untrusted::{Dir, Found, Kind, Refused, Stamp};
 
 /// Owners of the entries of a folder.
@@ -17,30 +15,42 @@ pub(super) struct Scan {
     pub(super) entries: usize,
     /// Entries whose owner is to be changed.
     pub(super) foreign: Vec<ForeignEntry>,
-    /// Entries of other users that keep their owner, with the reason.
-    pub(super) skipped: Vec<(PathBuf, String)>,
+    /// Entries of other users that keep their owner.
+    pub(super) skipped: Vec<Skipped>,
     /// Folders whose entries cannot be listed.
     pub(super) unreadable: Vec<Unreadable>,
 }
 
 /// An entry whose owner is to be changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct ForeignEntry {
-    /// Path below the folder, empty for the folder itself.
-    pub(super) path: PathBuf,
+    /// Path below the folder, empty for the folder itself. In all paths of a scan, replacement characters
+    /// stand for what is not UTF-8.
+    pub(super) path: String,
     /// User id of the owner.
+    #[serde(rename = "uid")]
     pub(super) owner: u32,
     /// Whether it is a folder.
+    #[serde(rename = "folder")]
     pub(super) is_folder: bool,
     /// Size of a regular file, otherwise 0.
     pub(super) bytes: u64,
 }
 
+/// An entry of another user that keeps its owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Skipped {
+    /// Path below the folder.
+    pub(super) path: String,
+    /// Why its owner is not changed.
+    pub(super) reason: String,
+}
+
 /// A folder whose entries cannot be listed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Unreadable {
     /// Path below the folder.
-    pub(super) path: PathBuf,
+    pub(super) path: String,
     /// The error of the kernel.
     pub(super) error: String,
 }
@@ -71,12 +81,13 @@ impl Scan {
         if entry.uid == ids.user {
             return;
         }
-        if let Some(why) = why_skipped(entry, ids) {
-            self.skipped.push((path.to_owned(), why));
+        let path = path.to_string_lossy().into_owned();
+        if let Some(reason) = why_skipped(entry, ids) {
+            self.skipped.push(Skipped { path, reason });
             return;
         }
         self.foreign.push(ForeignEntry {
-            path: path.to_owned(),
+            path,
             owner: entry.uid,
             is_folder: entry.kind == Kind::Folder,
             bytes: if entry.kind == Kind::File { entry.size } else { 0 },
@@ -88,7 +99,8 @@ impl Scan {
         // system.
         let is_elsewhere = Refused::of(error) == Some(Refused::OtherFileSystem);
         if error.kind() != io::ErrorKind::NotFound && !is_elsewhere {
-            self.unreadable.push(Unreadable { path: path.to_owned(), error: error.to_string() });
+            let path = path.to_string_lossy().into_owned();
+            self.unreadable.push(Unreadable { path, error: error.to_string() });
         }
     }
 
@@ -116,7 +128,6 @@ mod tests {
     use std::{
         fs,
         os::unix::fs::{MetadataExt as _, symlink},
-        path::Path,
     };
 
     use super::{Ids, Scan};
@@ -142,11 +153,11 @@ mod tests {
 
         let container = owner..stranger;
         let theirs = scan(stranger, &[container]);
-        let paths: Vec<_> = theirs.foreign.iter().map(|found| found.path.as_path()).collect();
-        assert_eq!(paths, ["", "link", "plain", "sub"].map(Path::new));
+        let paths: Vec<_> = theirs.foreign.iter().map(|found| found.path.as_str()).collect();
+        assert_eq!(paths, ["", "link", "plain", "sub"]);
         assert_eq!(theirs.foreign.iter().map(|found| found.bytes).sum::<u64>(), 2);
         assert_eq!(theirs.skipped.len(), 2);
-        assert!(theirs.skipped[0].1.contains("2 names"), "{theirs:?}");
+        assert!(theirs.skipped[0].reason.contains("2 names"), "{theirs:?}");
     }
 
     #[test]

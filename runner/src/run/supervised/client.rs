@@ -67,13 +67,13 @@ pub(crate) struct Client {
     stop_pipe: PipeWriter,
     events: Receiver<Event>,
     /// Whether the next signal ends this process.
-    next_signal_ends_us: Arc<AtomicBool>,
+    fatal: Arc<AtomicBool>,
     /// Copiers of standard output and standard error.
     pumps: [Pump; 2],
     /// Id of the container, once it was seen.
-    container_id: Arc<OnceLock<String>>,
+    id: Arc<OnceLock<String>>,
     /// Ends the hang watch when it is dropped.
-    _hang_watch: Sender<()>,
+    _watch: Sender<()>,
 }
 
 impl Client {
@@ -88,7 +88,7 @@ impl Client {
         to_stderr: bool,
     ) -> anyhow::Result<Self> {
         let (send, events) = mpsc::channel();
-        let next_signal_ends_us = listen(send.clone()).context("preparing for signals")?;
+        let fatal = listen(send.clone()).context("preparing for signals")?;
         let context = "connecting the benchmark's streams";
         let (stdin, stop_pipe) = io::pipe().context(context)?;
         let out = if to_stderr { Stream::Err } else { Stream::Out };
@@ -96,14 +96,14 @@ impl Client {
         let (err, err_pump) = Pump::to(Stream::Err).context(context)?;
         let context = "starting the threads that watch over the benchmark";
         let started = wait_for_end(send.clone()).context(context)?;
-        let (hang_watch, client_ended) = mpsc::channel();
+        let (watch, client_ended) = mpsc::channel();
         let has_containers = container.engine.has_containers();
-        let container_id = Arc::<OnceLock<String>>::default();
+        let id = Arc::<OnceLock<String>>::default();
         if has_containers {
-            let watch = HangWatch::new(container, plan, Arc::clone(&container_id));
+            let hang_watch = HangWatch::new(container, plan, Arc::clone(&id));
             // The receiver is gone once the client has ended.
             let report = move |why| _ = send.send(Event::Hangs(why));
-            watch.start(client_ended, report).context(context)?;
+            hang_watch.start(client_ended, report).context(context)?;
         }
         let argv = command.argv();
         // Without a container, the benchmark reads its secrets from our environment.
@@ -115,15 +115,7 @@ impl Client {
         // The thread waits for this id.
         let _ = started.send(Pid::from_child(&child));
         let pumps = [out_pump, err_pump];
-        Ok(Self {
-            child,
-            stop_pipe,
-            events,
-            next_signal_ends_us,
-            pumps,
-            container_id,
-            _hang_watch: hang_watch,
-        })
+        Ok(Self { child, stop_pipe, events, fatal, pumps, id, _watch: watch })
     }
 
     /// Its process id.
@@ -137,15 +129,7 @@ impl Client {
     /// # Errors
     /// When the client does not end though it was killed.
     pub(crate) fn wait(self, container: &Container, task: &str) -> anyhow::Result<ClientExit> {
-        let Self {
-            mut child,
-            stop_pipe,
-            events,
-            next_signal_ends_us,
-            pumps,
-            container_id,
-            _hang_watch,
-        } = self;
+        let Self { mut child, stop_pipe, events, fatal, pumps, id, _watch } = self;
         let mut shutdown =
             Shutdown { stop_pipe: Some(stop_pipe), signal: None, kill_at: None, kills: 0 };
         loop {
@@ -162,7 +146,7 @@ impl Client {
                 }
                 Next::Kill(why) => {
                     // A daemon that hangs would block this process.
-                    next_signal_ends_us.store(true, Ordering::SeqCst);
+                    fatal.store(true, Ordering::SeqCst);
                     terminal::warn(why);
                     kill(&child, container);
                 }
@@ -176,11 +160,11 @@ impl Client {
         // Signals that arrived too late to stop the client.
         for event in events.try_iter() {
             if matches!(event, Event::Signal(_)) {
-                too_late(&next_signal_ends_us);
+                too_late(&fatal);
             }
         }
         if shutdown.signal.is_some() {
-            next_signal_ends_us.store(true, Ordering::SeqCst);
+            fatal.store(true, Ordering::SeqCst);
         }
         drop(events);
         let [_, stderr] = pumps.map(Pump::finish);
@@ -189,7 +173,7 @@ impl Client {
             signal: shutdown.signal,
             killed: shutdown.kills > 0,
             stderr,
-            container_id: container_id.get().cloned(),
+            container_id: id.get().cloned(),
         })
     }
 }
@@ -197,28 +181,28 @@ impl Client {
 /// Listens for the signals that end a run. Once the returned flag is set, they end this process.
 fn listen(send: Sender<Event>) -> io::Result<Arc<AtomicBool>> {
     let ending = signals::ending();
-    let next_signal_ends_us = Arc::new(AtomicBool::new(false));
+    let fatal = Arc::new(AtomicBool::new(false));
     // Registered before the listener, so that its reaction to a signal applies to the next one.
     for signal in &ending {
-        flag::register_conditional_default(*signal, Arc::clone(&next_signal_ends_us))?;
+        flag::register_conditional_default(*signal, Arc::clone(&fatal))?;
     }
     let mut signals = Signals::new(&ending)?;
-    let flag = Arc::clone(&next_signal_ends_us);
+    let late = Arc::clone(&fatal);
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
             if send.send(Event::Signal(signal)).is_err() {
-                too_late(&flag);
+                too_late(&late);
             }
         }
     })?;
-    Ok(next_signal_ends_us)
+    Ok(fatal)
 }
 
 /// A signal after the end of the benchmark does not change its results. It limits the wait for readers
 /// of our output, and the next signal ends this process.
-fn too_late(next_signal_ends_us: &AtomicBool) {
+fn too_late(fatal: &AtomicBool) {
     streams::hurry(Instant::now() + READERS);
-    next_signal_ends_us.store(true, Ordering::SeqCst);
+    fatal.store(true, Ordering::SeqCst);
 }
 
 /// Sends an event when the process ends whose id is sent to the returned channel. Its exit code is not

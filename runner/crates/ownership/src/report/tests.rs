@@ -4,7 +4,9 @@ use anyhow::anyhow;
 use contract::reclaim::{Answer, Failed};
 use host::{shell::Part, testing};
 
-use super::{CommandLine, Exit, ForeignEntry, HostPath, Reclaimed, Report, Scan, Unreadable};
+use super::{
+    CommandLine, Exit, ForeignEntry, HostPath, Reclaimed, Report, Scan, Skipped, Unreadable,
+};
 
 fn foreign(path: &str) -> ForeignEntry {
     let (is_folder, bytes) = if path.ends_with('/') { (true, 0) } else { (false, 4321) };
@@ -16,7 +18,7 @@ fn found() -> Scan {
     Scan {
         entries: 9,
         foreign: names.map(foreign).to_vec(),
-        skipped: vec![("hard".into(), "it has 2 names".into())],
+        skipped: vec![Skipped { path: "hard".into(), reason: "it has 2 names".into() }],
         unreadable: vec![Unreadable {
             path: "previous/1".into(),
             error: "Permission denied".into(),
