@@ -1,7 +1,6 @@
-//! The command line: clap's types, and their way into ours. No decisions.
+//! The command line: clap's types, and their conversion into requests.
 
 mod cache;
-mod fetch;
 mod reclaim;
 mod report;
 pub mod split_args;
@@ -11,8 +10,9 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use plan::options::{Request, Target};
 
+use crate::fetch;
+
 pub use cache::{CacheArgs, CacheCommand, CacheRepairArgs, CacheVerifyArgs, LsArgs};
-pub use fetch::FetchArgs;
 pub use reclaim::ReclaimArgs;
 pub use report::ReportArgs;
 
@@ -45,7 +45,7 @@ pub enum Command {
     /// Run the benchmark.
     Run(RunArgs),
     /// Download a model and a task's dataset into the Hub cache, for `run --offline`.
-    Fetch(FetchArgs),
+    Fetch(fetch::Request),
     /// Check engine, image, folders, token, and that a container can write to your mounts.
     Verify(VerifyArgs),
     /// Show what runs measured: as a table, a page, CSV, JSON, or packed for the leaderboard.
@@ -144,13 +144,13 @@ pub struct ReapArgs {
 }
 
 impl VerifyArgs {
-    /// The run that is checked for.
+    /// The request of the run that is checked.
     pub fn into_request(self) -> Request {
         Request { target: self.target, ..Request::default() }
     }
 }
 
-/// The whole command line as clap knows it, for the guides.
+/// The command line as clap's command, for the guides.
 pub fn command() -> clap::Command {
     Cli::command()
 }
@@ -162,12 +162,12 @@ mod tests {
     use super::Cli;
 
     #[test]
-    fn the_parser_is_sound() {
+    fn parser_is_valid() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn an_unset_variable_in_a_script_is_no_value() {
+    fn empty_value_is_a_usage_error() {
         for option in ["--image=", "--results=", "--flavour=", "--gpus="] {
             let error = Cli::try_parse_from(["aienergyscore", "run", option]).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{option}");
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_tells_the_programs_version() {
+    fn every_command_has_the_programs_version() {
         for command in ["run", "verify"] {
             let error = Cli::try_parse_from(["aienergyscore", command, "-V"]).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::DisplayVersion);
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn help_teaches_by_example() {
+    fn help_has_examples() {
         let mut command = super::command();
         command.build();
         for name in ["run", "fetch", "verify", "report", "reclaim"] {

@@ -1,10 +1,15 @@
-//! What a fetch was asked for, and its plan: that of a run which downloads and measures nothing.
+//! Options and plan of `aienergyscore fetch`.
 
+use clap::{
+    Args,
+    builder::{NonEmptyStringValueParser, PossibleValuesParser},
+};
 use contract::{
     Backend, FETCH,
-    argument::{CONFIG_NAME, DATASET, MODEL, REVISION},
+    argument::{CONFIG_NAME, DATASET, DEFAULT_CONFIG, MODEL, REVISION},
     hub::download::hf_download,
-    path, task,
+    path,
+    task::{self, TASKS},
 };
 use engine::Engine;
 use host::{
@@ -15,32 +20,62 @@ use host::{
 };
 use plan::{
     local_input::{Kind, hub_url::id_in},
-    options::{self, Resolved, Target},
+    options::{self, Resolved, Runtime, SecurityOverrides, Target},
     run_plan::RunPlan,
 };
 
-/// What the command line says.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// `aienergyscore fetch`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+#[command(display_name = "aienergyscore", after_help = EXAMPLES)]
 pub struct Request {
-    /// The model, `ORG/NAME` or `ORG/NAME:FILE`.
-    pub model: String,
-    /// `--task`.
-    pub task: String,
-    /// `--dataset`.
-    pub dataset: Option<String>,
-    /// `--revision`.
-    pub revision: Option<String>,
-    /// Engine, image and limits.
-    pub run: options::Request,
-    /// `--dry-run`.
-    pub dry_run: bool,
+    /// Model on the Hub: ORG/NAME, or ORG/NAME:FILE for one GGUF file
+    #[arg(value_name = "MODEL", value_parser = NonEmptyStringValueParser::new())]
+    model: String,
+    /// Task to download the dataset of
+    #[arg(
+        long,
+        value_name = "TASK",
+        default_value = DEFAULT_CONFIG,
+        value_parser = PossibleValuesParser::new(TASKS)
+    )]
+    task: String,
+    /// Dataset on the Hub [default: the task's]
+    #[arg(long, value_name = "DATASET", value_parser = NonEmptyStringValueParser::new())]
+    dataset: Option<String>,
+    /// Branch, tag or commit of the model [default: main]
+    #[arg(long, value_name = "REVISION", value_parser = NonEmptyStringValueParser::new())]
+    revision: Option<String>,
+    #[command(flatten)]
+    runtime: Runtime,
+    /// Do not pass a Hugging Face token to the container
+    #[arg(long)]
+    no_token: bool,
+    /// Print the command instead of running it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    security: SecurityOverrides,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  # weights, tokenizer and configuration of a model, and the prompts of the leaderboard's task
+  aienergyscore fetch openai/gpt-oss-20b
+  # a tag of a model, and another dataset, by the image without GPU
+  aienergyscore fetch --flavour cpu org/model --revision v2 --dataset org/prompts
+  # one file for the `native` backend
+  aienergyscore fetch --flavour cpu HuggingFaceTB/SmolLM2-360M-Instruct-GGUF:smollm2-360m-instruct-q8_0.gguf
+
+Only files that a run loads are downloaded. What the cache has is not downloaded again, and an
+interrupted download is resumed.
+
+Environment: as for `run`, and HF_ENDPOINT.";
+
 impl Request {
-    /// Makes sure that there is something to fetch, and that it may be fetched.
+    /// Checks that the model and the dataset can be downloaded.
     ///
     /// # Errors
-    /// When the model is no id of the Hub, or a variable forbids to ask it.
+    /// When an id is not one of the Hub, or a variable sets the Hub client offline.
     pub(crate) fn check(&self, host: &Host) -> Result<(), Usage> {
         if let Some(name) = host.env.offline() {
             return Err(Usage(format!(
@@ -74,10 +109,10 @@ impl Request {
         Ok(())
     }
 
-    /// The benchmark's arguments that name the same.
+    /// Arguments of the benchmark for the same model, task and dataset.
     fn args(&self) -> Vec<String> {
         let revision = self.revision.as_ref().map(|revision| {
-            // A tag such as 1.0 is no number.
+            // Quoted, a tag such as 1.0 stays a string.
             let is_number = revision.parse::<f64>().is_ok();
             let quote = if is_number { "'" } else { "" };
             format!("{REVISION}={quote}{revision}{quote}")
@@ -87,24 +122,27 @@ impl Request {
         named.into_iter().chain(revision).chain(dataset).collect()
     }
 
-    /// The run that the fetch is planned as.
+    /// The run from which the fetch is planned.
     pub(crate) fn as_run(&self) -> options::Request {
         let target = Target {
-            // The stacks' image has the Hub client, whatever BENCHMARK_BACKEND says.
+            // The image of this backend has the Hub client. BENCHMARK_BACKEND is ignored.
             backend: Some(Backend::Optimum),
             gpus: Gpus::Exactly(Devices::None),
-            ..self.run.target.clone()
+            runtime: self.runtime.clone(),
+            no_token: self.no_token,
+            security: self.security,
+            ..Target::default()
         };
-        options::Request { target, args: self.args(), ..self.run.clone() }
+        options::Request { target, args: self.args(), ..options::Request::default() }
     }
 
-    /// The commands that do the same without us.
-    pub(crate) fn by_hand(&self) -> String {
+    /// The `hf` commands that download the same.
+    pub(crate) fn hf_commands(&self) -> String {
         let dataset = self.dataset.as_deref().or_else(|| task::dataset(&self.task));
         hf_download(&self.model, self.revision.as_deref(), dataset)
     }
 
-    /// The command that runs what was fetched.
+    /// The command that runs the downloaded model offline.
     pub(crate) fn run_offline(&self) -> String {
         let native = self.model.contains(':').then_some(["--backend", Backend::Native.name()]);
         let words = ["aienergyscore", "run", "--offline"]
@@ -115,8 +153,8 @@ impl Request {
         words.join(" ")
     }
 
-    /// The model and a file of it, as the cache has them.
-    pub(crate) fn wanted(&self) -> (&str, Option<&str>) {
+    /// Id of the model, and the name of one file of it.
+    pub(crate) fn model_and_file(&self) -> (&str, Option<&str>) {
         match self.model.split_once(':') {
             Some((id, file)) => (id, Some(file)),
             None => (self.model.as_str(), None),
@@ -124,10 +162,10 @@ impl Request {
     }
 }
 
-/// The plan of a run, made one of a fetch: without results.
+/// Plans the fetch as a run without results folder.
 ///
 /// # Errors
-/// When the engine cannot do what the options ask for.
+/// When the engine does not support the options.
 pub(crate) fn plan(run: &Resolved, host: &Host, engine: &Engine) -> Result<RunPlan, Usage> {
     let mut plan = RunPlan::new(run, host, engine)?;
     plan.mounts.retain(|mount| mount.target != path::RESULTS);
@@ -135,7 +173,7 @@ pub(crate) fn plan(run: &Resolved, host: &Host, engine: &Engine) -> Result<RunPl
     plan.pinned_folders.retain(|folder| !folder.target.starts_with(&format!("{}/", path::RESULTS)));
     plan.args.insert(0, FETCH.to_owned());
     if let Some(supervision) = &mut plan.supervision {
-        // It would lie in the results folder.
+        // The list of mounts lies in the results folder.
         supervision.folders = None;
     }
     Ok(plan)

@@ -1,13 +1,13 @@
-//! Runs the AIEnergyScore benchmark container as the invoking user, with the user's HuggingFace
-//! cache and a results folder bind-mounted.
+//! Runs the AIEnergyScore benchmark in a container as the invoking user, with the user's Hugging Face cache
+//! and a results folder as bind mounts.
 //!
-//! A run is planned once, as data ([`plan::run_plan::RunPlan`]), and rendered many times: as the
-//! vector that is executed, as shell text, in the guides. Everything up to the vector is pure.
+//! A run is planned once, as data ([`plan::run_plan::RunPlan`]). The plan is rendered as the argument vector
+//! that is executed, as shell text, and in the guides.
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
+pub mod cache;
 pub mod cli;
-pub mod commands;
 pub mod fetch;
 mod metering;
 pub mod run;

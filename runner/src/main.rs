@@ -1,4 +1,4 @@
-//! The command `aienergyscore`: parse, call the library, print, exit code.
+//! The command `aienergyscore`: parses the command line, calls the library and returns the exit code.
 
 use std::{
     panic,
@@ -6,8 +6,8 @@ use std::{
 };
 
 use aienergyscore::{
-    cli::{CacheArgs, CacheCommand, Cli, Command, split_args::split_args},
-    commands::{cache, cache_trust},
+    cache,
+    cli::{CacheArgs, Cli, Command, split_args::split_args},
     run::{self, Show},
     verify,
 };
@@ -31,12 +31,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Neither this process nor what it starts leaves its memory on a disk, where a token may be in it:
-/// other users' tools collect dumps. A panic is an error, too, and no crash.
+/// Disables core dumps of this process and its children, because a dump may contain a token. A panic
+/// becomes an error message.
 fn guard_secrets() {
-    // A process may always refuse to be dumped, and lower a limit. 0 does not keep the kernel from handing
-    // the memory of what it starts to a program that collects dumps, 1 does (Linux, `fs/coredump.c`), but a
-    // hard limit of 0 cannot be raised.
+    // Errors are ignored: refusing dumps and lowering a limit are always permitted, and only a hard limit that
+    // is 0 already cannot become 1. With 0, the kernel still pipes dumps of children to a program that collects
+    // them, with 1 it does not (Linux, `fs/coredump.c`).
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(1), maximum: Some(1) });
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     panic::set_hook(Box::new(|panic| {
@@ -71,7 +71,7 @@ fn try_main() -> anyhow::Result<Exit> {
             };
             run::run(args.request, show)
         }
-        Command::Fetch(args) => run::fetch(args.into_request()),
+        Command::Fetch(args) => run::fetch(&args),
         Command::Verify(args) => {
             let json = args.json;
             let deep = args.deep;
@@ -80,30 +80,11 @@ fn try_main() -> anyhow::Result<Exit> {
             Ok(verify::exit(&findings))
         }
         Command::Report(args) => report::command::run(&args.into_request()),
-        Command::Cache(CacheArgs { command }) => cache(command),
+        Command::Cache(CacheArgs { command }) => cache::run(command),
         Command::Reclaim(args) => ownership::run(&args.into_request()),
         Command::Reap(args) => {
             run::reap(&args.remove, &args.cidfile, &args.delete)?;
             Ok(Exit::Success)
         }
-    }
-}
-
-fn cache(command: CacheCommand) -> anyhow::Result<Exit> {
-    match command {
-        CacheCommand::Ls(args) => {
-            let as_json = args.json;
-            cache::ls(&args.into_listing(), as_json)
-        }
-        CacheCommand::Verify(args) => {
-            let as_json = args.json;
-            cache::check(&args.into_scope(), as_json)
-        }
-        CacheCommand::Repair(args) => {
-            let (yes, as_json) = (args.yes, args.json);
-            let (scope, engine) = args.into_scope();
-            cache::mend(&scope, engine, yes, as_json)
-        }
-        CacheCommand::Trust => cache_trust::run(),
     }
 }

@@ -1,4 +1,4 @@
-//! What of a run the host meters: its own GPUs, or those of a server on this machine.
+//! The meter's request for a run: its GPUs, or those of a server on this machine.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use host::{
 use meter::{Machine, Options, Request, Served, Subject};
 use plan::{options::Settings, run_plan::RunPlan};
 
-/// What the meter is asked for beside a run.
+/// The meter's request for the run of `plan`.
 pub(crate) fn request(options: &Settings, plan: &RunPlan, engine: &Engine, host: &Host) -> Request {
     let endpoint = options.endpoint.as_deref().filter(|_| plan.backend.value == Backend::Vllm);
     let served = Served::by(endpoint);
@@ -38,7 +38,7 @@ pub(crate) fn request(options: &Settings, plan: &RunPlan, engine: &Engine, host:
     }
 }
 
-/// The GPUs of a run, and whether those that nothing runs on are to be left out.
+/// GPUs to measure, and whether to leave out GPUs without processes.
 fn gpus(
     options: &Settings,
     plan: &RunPlan,
@@ -55,13 +55,13 @@ fn gpus(
     }
     let chosen = host.env.text("CUDA_VISIBLE_DEVICES").filter(|_| !engine.has_containers());
     match (&plan.gpus.value, chosen) {
-        // A child of ours sees what its environment lets it see.
+        // The child of the host engine sees the GPUs that this variable shows.
         (Devices::All, Some(chosen)) => (visible(&chosen), false),
         (devices, _) => (devices.clone(), false),
     }
 }
 
-/// What a list of visible devices stands for: it ends where something is no device.
+/// Devices of CUDA_VISIBLE_DEVICES. CUDA ignores everything from the first invalid name on.
 fn visible(list: &str) -> Devices {
     let is_device = |name: &&str| !matches!(*name, "" | "-1" | "none" | "NoDevFiles");
     let names: Vec<_> =
@@ -72,8 +72,6 @@ fn visible(list: &str) -> Devices {
 #[cfg(test)]
 mod tests {
     use contract::Backend;
-
-    use super::visible;
     use engine::{Mode, Nvidia, testing::engine};
     use host::{gpus::Devices, machine::Host, testing::host};
     use meter::{Request, Served, Subject};
@@ -83,22 +81,24 @@ mod tests {
         testing::{self, resolved},
     };
 
-    fn request(mode: Mode, asked: options::Request, host: &Host) -> Request {
+    use super::visible;
+
+    fn request(mode: Mode, request: options::Request, host: &Host) -> Request {
         let mut engine = engine(mode);
         engine.nvidia = Nvidia::Gpus;
-        let run = resolved(asked, host);
+        let run = resolved(request, host);
         let plan = RunPlan::new(&run, host, &engine).unwrap();
         super::request(&run.settings, &plan, &engine, host)
     }
 
-    fn asked(backend: Backend, gpus: &str) -> options::Request {
+    fn options(backend: Backend, gpus: &str) -> options::Request {
         testing::request(&format!("--backend {backend} --gpus {gpus}"))
     }
 
     #[test]
-    fn the_gpus_of_the_run_are_metered() {
+    fn gpus_of_the_run_are_measured() {
         let host = Host { nvidia_gpus: 4, ..host() };
-        let docker = |backend, gpus| request(Mode::DockerRootful, asked(backend, gpus), &host);
+        let docker = |backend, gpus| request(Mode::DockerRootful, options(backend, gpus), &host);
         let list = Devices::List(vec!["0".into(), "2".into()]);
         assert_eq!(docker(Backend::Pytorch, "auto").gpus, Devices::All);
         assert_eq!(docker(Backend::Pytorch, "device=0,2").gpus, list);
@@ -110,13 +110,13 @@ mod tests {
     }
 
     #[test]
-    fn a_child_has_the_gpus_that_its_environment_shows() {
+    fn child_has_the_gpus_of_its_environment() {
         let mut host = Host { nvidia_gpus: 4, ..host() };
         host.env = [("CUDA_VISIBLE_DEVICES", "3, 1")].into_iter().collect();
-        let child = request(Mode::Host, asked(Backend::Pytorch, "all"), &host);
+        let child = request(Mode::Host, options(Backend::Pytorch, "all"), &host);
         assert_eq!(child.gpus, Devices::List(vec!["3".into(), "1".into()]));
         assert!(matches!(child.subject, Subject::Child(_)));
-        let container = request(Mode::DockerRootful, asked(Backend::Pytorch, "all"), &host);
+        let container = request(Mode::DockerRootful, options(Backend::Pytorch, "all"), &host);
         assert_eq!(container.gpus, Devices::All);
         for (list, expected) in [
             ("", Devices::None),
@@ -129,11 +129,11 @@ mod tests {
     }
 
     #[test]
-    fn a_server_on_this_machine_has_the_gpus_that_are_in_use() {
+    fn server_on_this_machine_has_the_gpus_in_use() {
         let served = |endpoint: &str, gpus: &str| {
             let mut host = Host { nvidia_gpus: 4, ..host() };
             host.env = [("VLLM_ENDPOINT", endpoint)].into_iter().collect();
-            let request = request(Mode::DockerRootful, asked(Backend::Vllm, gpus), &host);
+            let request = request(Mode::DockerRootful, options(Backend::Vllm, gpus), &host);
             (request.served, request.gpus, request.only_used)
         };
         let here = "http://host.docker.internal:8000/v1";

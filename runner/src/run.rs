@@ -1,6 +1,5 @@
-//! A run, from the request to the exit code: the only place where a plan meets the world.
+//! A run of the benchmark, from the request to the exit code.
 
-mod aftermath;
 mod dry_run;
 mod earlier_runs;
 mod fetch;
@@ -9,6 +8,7 @@ mod lock;
 mod outcome;
 mod prepare;
 mod repeat;
+mod results;
 mod supervised;
 
 use engine::Detected;
@@ -22,25 +22,25 @@ use plan::{
 pub use fetch::fetch;
 pub use supervised::reaper::reap;
 
-/// What the user wants to see.
+/// What `run` does and prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Show {
-    /// The run, and its summary as text.
+    /// Runs, and prints the summary as text.
     Run,
-    /// The run, and its summary as JSON.
+    /// Runs, and prints the summary as JSON.
     RunJson,
-    /// The command as shell text, without running it.
+    /// Prints the command for a shell.
     Command,
-    /// Each part of the command with its reason, without running it.
+    /// Prints each part of the command with its reason.
     Explanation,
-    /// Engine, argument vector and plan as JSON, without running anything.
+    /// Prints engine, argument vector and plan as JSON.
     Plan,
 }
 
-/// Plans and, unless only the plan is wanted, runs.
+/// Plans a run, and runs it or shows the plan.
 ///
 /// # Errors
-/// When the run could not be tried, or failed for another reason than the benchmark's own.
+/// When the run cannot be planned, started or supervised. A benchmark that fails is an exit code.
 pub fn run(request: Request, show: Show) -> anyhow::Result<Exit> {
     let host = Host::read()?;
     let options = Settings::read(request, &host)?;
@@ -51,7 +51,7 @@ pub fn run(request: Request, show: Show) -> anyhow::Result<Exit> {
         Show::Run | Show::RunJson => {
             let prepared = prepare::prepare(options, &host)?;
             if let Some(trust) = &prepared.planned.trust {
-                // Without a record the next run judges a symlink by its target alone.
+                // Without this record, the next run checks the symlink by its target alone.
                 let _ = trust.remember();
             }
             launch::launch(&prepared, &host, show)
@@ -59,7 +59,7 @@ pub fn run(request: Request, show: Show) -> anyhow::Result<Exit> {
     }
 }
 
-/// A run on the engine that was found for it.
+/// A plan, and the settings and engine it was made for.
 #[derive(Debug)]
 struct Planned {
     options: Settings,

@@ -1,4 +1,5 @@
-//! What `verify` looks at, and what it finds. A finding is data; an error is a check that broke.
+//! `aienergyscore verify`: checks everything that a run needs. A problem is a finding, and an error means
+//! that a check failed to run.
 
 mod cache;
 mod finding;
@@ -12,7 +13,7 @@ mod token;
 use contract::Backend;
 use engine::Detected;
 use host::{gpus::Devices, machine::Host};
-use ownership::folders::{Need, repos_out_of_sight};
+use ownership::folders::{Need, repos_outside_cache};
 use plan::{
     options::{Request, Settings},
     run_plan::RunPlan,
@@ -20,12 +21,12 @@ use plan::{
 
 pub use finding::{Finding, Severity, exit, render};
 
-/// Checks everything that the request would need, as the user who asks. Missing folders are made,
-/// as a run makes them. `inputs` is the digest that the image must have been built from, if that
-/// matters; with `deep` every byte of the cache is looked at.
+/// Checks everything that a run of the request needs. Missing folders are created, as by a run. With
+/// `inputs`, the image must have been built from the files with that digest. With `deep`, every byte of the
+/// cache is read.
 ///
 /// # Errors
-/// When the request makes no sense, or a check itself breaks.
+/// When the request is invalid, or a check fails to run.
 pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Result<Vec<Finding>> {
     let host = Host::read()?;
     let options = Settings::read(request, &host)?;
@@ -42,14 +43,14 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
             findings.push(folder::check("cache", what, path, &host, Need::WriteOrWarn));
         }
     }
-    let folders_serve = findings.iter().all(|finding| finding.severity != Severity::Error);
-    if needs_cache && folders_serve {
+    let folders_are_usable = findings.iter().all(|finding| finding.severity != Severity::Error);
+    if needs_cache && folders_are_usable {
         findings.extend(cache::check(&host, &options.cache, deep)?);
     }
     let token = options.token.iter();
     let token: Vec<_> = token.flat_map(|source| token::check(source, &host)).collect();
-    let is_token = token.iter().all(|finding| finding.severity != Severity::Error);
-    let options = Settings { token: options.token.filter(|_| is_token), ..options };
+    let token_is_usable = token.iter().all(|finding| finding.severity != Severity::Error);
+    let options = Settings { token: options.token.filter(|_| token_is_usable), ..options };
     findings.extend(token);
     let run = options.resolve(&host)?;
     let options = &run.settings;
@@ -59,8 +60,8 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
     let Detected { engine, why, warning } = match engine::detect(&options.wanted(), &host) {
         Ok(detected) => detected,
         Err(error) => {
-            let asked = options.engine.name();
-            findings.push(Finding::error("engine", asked, format!("{error:#}")));
+            let subject = options.engine.name();
+            findings.push(Finding::error("engine", subject, format!("{error:#}")));
             return Ok(findings);
         }
     };
@@ -77,7 +78,7 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
     };
     if engine.has_containers()
         && plan.backend.value.needs_hub_cache()
-        && let Some(text) = repos_out_of_sight(&options.cache)
+        && let Some(text) = repos_outside_cache(&options.cache)
     {
         findings.push(Finding::warning("cache", options.cache.hub.as_str(), text));
     }
@@ -91,7 +92,7 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
     findings.extend(meter::check(options, &plan, &engine, &host));
     findings.extend(image::check(&engine, &plan, inputs));
     findings.extend(leftovers::check(&engine, &host));
-    if folders_serve {
+    if folders_are_usable {
         findings.push(probe::check(&run, &host, &engine)?);
     } else {
         let text = "left out: a folder above does not serve".to_owned();
@@ -101,12 +102,12 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
 }
 
 fn user(host: &Host) -> Finding {
-    let who = format!("uid {}, gid {}", host.uid, host.gid);
+    let subject = format!("uid {}, gid {}", host.uid, host.gid);
     if host.uid == 0 {
         let text = "the benchmark and its files will be root's; work as an unprivileged user";
-        return Finding::warning("user", who, text.to_owned());
+        return Finding::warning("user", subject, text.to_owned());
     }
-    Finding::ok("user", who, "containers run as this user".to_owned())
+    Finding::ok("user", subject, "containers run as this user".to_owned())
 }
 
 fn gpus(plan: &RunPlan, host: &Host) -> Finding {

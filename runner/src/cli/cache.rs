@@ -1,4 +1,4 @@
-//! `aienergyscore cache`: clap's types, and their way into ours.
+//! Options of `aienergyscore cache`.
 
 use clap::{Args, Subcommand, ValueEnum};
 use doctor::verify::Scope;
@@ -68,7 +68,7 @@ Examples:
 
 Sizes are bytes on disk, each blob once, in decimal units.";
 
-/// clap's view of [`Sort`].
+/// [`Sort`] as an option.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum SortArg {
     /// Bytes, the largest first
@@ -93,7 +93,7 @@ impl From<SortArg> for Sort {
 }
 
 impl LsArgs {
-    /// What to show, in our own words.
+    /// The listing to show.
     pub fn into_listing(self) -> Listing {
         let Self { sort, revisions, json: _ } = self;
         Listing { sort: sort.into(), revisions }
@@ -129,7 +129,7 @@ A file that was read is remembered by its number, size and times, so that an unc
 second check at no cost. Exit code 1 when a finding is an error, 130 when interrupted.";
 
 impl CacheVerifyArgs {
-    /// What to verify, in our own words.
+    /// The scope of the verification.
     pub fn into_scope(self) -> Scope {
         let Self { repos, full, quick, json: _ } = self;
         Scope { repos, bytes: !quick, full }
@@ -172,7 +172,7 @@ container of the smoke image, which needs no sudo; where there is none, the sudo
 What no client has written is never touched. Exit code 1 while something is left to be mended.";
 
 impl CacheRepairArgs {
-    /// What to mend, in our own words, and what takes files back.
+    /// The scope of the repair, and the engine that changes owners.
     pub fn into_scope(self) -> (Scope, EngineChoice) {
         let Self { repos, yes: _, quick, engine, json: _ } = self;
         (Scope { repos, bytes: !quick, full: false }, engine)
@@ -182,7 +182,7 @@ impl CacheRepairArgs {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn help_teaches_by_example() {
+    fn help_has_examples() {
         let mut command = crate::cli::command();
         command.build();
         let cache = command.find_subcommand_mut("cache").unwrap();

@@ -1,4 +1,4 @@
-//! `aienergyscore reclaim`: clap's types, and their way into ours.
+//! Options of `aienergyscore reclaim`.
 
 use std::path::PathBuf;
 
@@ -39,9 +39,9 @@ users are left alone.
 Exit code 0 when all is yours, 1 when something is not, also without --yes.";
 
 impl ReclaimArgs {
-    /// The request, in our own words.
+    /// The request without clap's types.
     pub fn into_request(self) -> Request {
         let Self { folder, yes, engine, json } = self;
-        Request { folder, really: yes, engine, as_json: json }
+        Request { folder, apply: yes, engine, json }
     }
 }

@@ -1,4 +1,4 @@
-//! `aienergyscore report`: clap's types, and their way into ours.
+//! Options of `aienergyscore report`.
 
 use std::path::PathBuf;
 
@@ -38,7 +38,7 @@ pub struct ReportArgs {
     overwrite: bool,
 }
 
-/// clap's view of [`ModelClass`].
+/// [`ModelClass`] as an option.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum ClassArg {
     /// Fits a consumer's GPU, up to 20 billion parameters
@@ -72,7 +72,7 @@ as broken and stops nothing; the exit code is 1 when none could be read, or when
 refused.";
 
 impl ReportArgs {
-    /// The request, in our own words.
+    /// The request without clap's types.
     pub fn into_request(self) -> Request {
         let Self { folders, previous, json, csv, html, submission, class, overwrite } = self;
         let class = class.map(|class| match class {
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn one_form_at_a_time_is_asked_for() {
+    fn options_select_one_output() {
         let table =
             Request { folders: vec![], previous: false, output: Output::Table, overwrite: false };
         assert_eq!(request(&[]), Ok(table.clone()));

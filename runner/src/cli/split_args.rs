@@ -1,13 +1,13 @@
-//! Tells the runner's options from the benchmark's arguments, which may stand in any order.
+//! Separates options of `run` from arguments of the benchmark, which may be mixed.
 
 use clap::Command;
 use host::exit::Usage;
 
-/// Moves what `run` does not know behind a `--`, where clap takes it as it is. Other commands'
-/// lines come back unchanged. Words after a `--` of the user's are the benchmark's.
+/// Moves words that are not options of `run` behind a `--`, where clap does not parse them. Words after the
+/// user's own `--` are arguments of the benchmark. Other commands are returned unchanged.
 ///
 /// # Errors
-/// When a word is so close to an option of ours that it must be a slip.
+/// When a word looks like a misspelt option of `run`.
 pub fn split_args(cli: &Command, words: Vec<String>) -> Result<Vec<String>, Usage> {
     let Some(at) = words.iter().skip(1).position(|word| !word.starts_with('-')) else {
         return Ok(words);
@@ -23,15 +23,14 @@ pub fn split_args(cli: &Command, words: Vec<String>) -> Result<Vec<String>, Usag
             benchmark.extend(words);
             break;
         }
-        match known(run, &word) {
-            Known::Flag => ours.push(word),
-            Known::WithValueIn => ours.push(word),
-            Known::WithValueNext => {
+        match kind(run, &word) {
+            Kind::Option => ours.push(word),
+            Kind::OptionBeforeValue => {
                 ours.push(word);
                 ours.extend(words.next());
             }
-            Known::Not => {
-                refuse_slip(run, &word)?;
+            Kind::Argument => {
+                refuse_misspelt(run, &word)?;
                 benchmark.push(word);
             }
         }
@@ -41,19 +40,17 @@ pub fn split_args(cli: &Command, words: Vec<String>) -> Result<Vec<String>, Usag
     Ok(ours)
 }
 
-/// What a word is to the runner.
-enum Known {
-    /// An option without a value.
-    Flag,
-    /// An option with its value in the same word.
-    WithValueIn,
-    /// An option whose value is the next word.
-    WithValueNext,
-    /// Nothing of ours.
-    Not,
+/// Kind of a word on the command line of `run`.
+enum Kind {
+    /// A complete option of `run`.
+    Option,
+    /// An option of `run` whose value is the next word.
+    OptionBeforeValue,
+    /// An argument of the benchmark.
+    Argument,
 }
 
-fn known(run: &Command, word: &str) -> Known {
+fn kind(run: &Command, word: &str) -> Kind {
     if let Some(long) = word.strip_prefix("--") {
         let (name, value) = match long.split_once('=') {
             Some((name, value)) => (name, Some(value)),
@@ -61,30 +58,29 @@ fn known(run: &Command, word: &str) -> Known {
         };
         let option = run.get_arguments().find(|option| option.get_long() == Some(name));
         return match (option.map(|option| option.get_action().takes_values()), value) {
-            (Some(true), None) => Known::WithValueNext,
-            (Some(true), Some(_)) => Known::WithValueIn,
-            // A value that it does not take is clap's to refuse.
-            (Some(false), _) => Known::Flag,
-            _ if ["help", "version"].contains(&name) => Known::Flag,
-            _ => Known::Not,
+            (Some(true), None) => Kind::OptionBeforeValue,
+            // Clap refuses the value of a flag.
+            (Some(_), _) => Kind::Option,
+            _ if ["help", "version"].contains(&name) => Kind::Option,
+            _ => Kind::Argument,
         };
     }
     let Some(short) = word.strip_prefix('-').and_then(|rest| rest.chars().next()) else {
-        return Known::Not;
+        return Kind::Argument;
     };
     let alone = word.len() == 1 + short.len_utf8();
     let option = run.get_arguments().find(|option| option.get_short() == Some(short));
     match option.map(|option| option.get_action().takes_values()) {
-        Some(true) if alone => Known::WithValueNext,
-        Some(true) => Known::WithValueIn,
-        Some(false) if alone => Known::Flag,
-        None if ["-h", "-V"].contains(&word) => Known::Flag,
-        _ => Known::Not,
+        Some(true) if alone => Kind::OptionBeforeValue,
+        Some(true) => Kind::Option,
+        Some(false) if alone => Kind::Option,
+        None if ["-h", "-V"].contains(&word) => Kind::Option,
+        _ => Kind::Argument,
     }
 }
 
-/// A misspelt `--dry-run` must not start a run.
-fn refuse_slip(run: &Command, word: &str) -> Result<(), Usage> {
+/// Refuses a word that looks like a misspelt option: a misspelt `--dry-run` must not start a run.
+fn refuse_misspelt(run: &Command, word: &str) -> Result<(), Usage> {
     let Some(name) = word.strip_prefix("--").map(|long| long.split('=').next().unwrap_or(long))
     else {
         return Ok(());
@@ -110,7 +106,7 @@ mod tests {
     use super::split_args;
     use crate::cli;
 
-    fn sorted(line: &str) -> Result<String, String> {
+    fn split(line: &str) -> Result<String, String> {
         let mut command = cli::command();
         command.build();
         let words = line.split(' ').map(str::to_owned).collect();
@@ -118,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn our_options_are_found_wherever_they_stand() {
+    fn options_of_run_are_found_anywhere() {
         let cases = [
             ("a run", "a run --"),
             ("a run --cfg job x=1", "a run -- --cfg job x=1"),
@@ -140,14 +136,14 @@ mod tests {
             ("a --help", "a --help"),
         ];
         for (line, expected) in cases {
-            assert_eq!(sorted(line).as_deref(), Ok(expected), "{line}");
+            assert_eq!(split(line).as_deref(), Ok(expected), "{line}");
         }
     }
 
     #[test]
-    fn a_slip_does_not_start_a_run() {
-        insta::assert_snapshot!(sorted("a run --dryrun m=1").unwrap_err(), @"unknown option `--dryrun`; did you mean `--dry-run`? If it is the benchmark's own, put it behind `--`");
-        assert!(sorted("a run --backnd=vllm").is_err());
-        assert_eq!(sorted("a run -- --dryrun").as_deref(), Ok("a run -- --dryrun"));
+    fn misspelt_option_is_refused() {
+        insta::assert_snapshot!(split("a run --dryrun m=1").unwrap_err(), @"unknown option `--dryrun`; did you mean `--dry-run`? If it is the benchmark's own, put it behind `--`");
+        assert!(split("a run --backnd=vllm").is_err());
+        assert_eq!(split("a run -- --dryrun").as_deref(), Ok("a run -- --dryrun"));
     }
 }

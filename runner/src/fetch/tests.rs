@@ -1,4 +1,4 @@
-//! Fetches as plans and as words.
+//! Plans and commands of fetches.
 
 use engine::{Engine, Mode, testing::engine};
 use host::{machine::Host, testing::host};
@@ -16,7 +16,7 @@ fn argv(request: &Request, host: &Host, engine: &Engine) -> Vec<String> {
 }
 
 #[test]
-fn the_container_is_that_of_a_run_without_results() {
+fn fetch_has_the_container_of_a_run_without_results() {
     let mut host = host();
     host.nvidia_gpus = 2;
     host.env = [
@@ -35,7 +35,7 @@ fn the_container_is_that_of_a_run_without_results() {
 }
 
 #[test]
-fn a_hub_elsewhere_needs_no_way_to_this_machine() {
+fn remote_hub_needs_no_route_to_this_machine() {
     let mut host = host();
     host.env = [("HF_ENDPOINT", "https://hub.example")].into_iter().collect();
     for mode in Mode::WITH_CONTAINERS {
@@ -43,24 +43,24 @@ fn a_hub_elsewhere_needs_no_way_to_this_machine() {
         assert!(words.contains("HF_ENDPOINT=https://hub.example"), "{words}");
         assert!(!words.contains("--add-host") && !words.contains("--network none"), "{words}");
     }
-    // A child has the caller's variable.
+    // The child of the host engine inherits the caller's variables.
     let child = argv(&request("org/m"), &host, &engine(Mode::Host));
     assert_eq!(child[1..3], ["fetch", "--config-name"]);
 }
 
 #[test]
-fn what_cannot_be_fetched_is_refused_before_an_engine_is_asked() {
-    let said = |model: &str, variables: &[(&str, &str)]| {
+fn invalid_request_is_refused() {
+    let refusal = |model: &str, variables: &[(&str, &str)]| {
         let mut host = host();
         host.env = variables.iter().copied().collect();
         request(model).check(&host).unwrap_err().to_string()
     };
     insta::assert_snapshot!([
-        said("https://huggingface.co/org/m/tree/main", &[]),
-        said("https://hf.co/datasets/org/prompts", &[]),
-        said("./m", &[]),
-        said("org/m", &[("HF_HUB_OFFLINE", "1")]),
-        said("org/m", &[("TRANSFORMERS_OFFLINE", "yes")]),
+        refusal("https://huggingface.co/org/m/tree/main", &[]),
+        refusal("https://hf.co/datasets/org/prompts", &[]),
+        refusal("./m", &[]),
+        refusal("org/m", &[("HF_HUB_OFFLINE", "1")]),
+        refusal("org/m", &[("TRANSFORMERS_OFFLINE", "yes")]),
     ].join("\n"), @r"
     the model `https://huggingface.co/org/m/tree/main` is an address, and its id on the Hub is `org/m`; name it by that
     the model `https://hf.co/datasets/org/prompts` is an address, and its id on the Hub is `org/prompts`; name it by that
@@ -80,15 +80,16 @@ fn what_cannot_be_fetched_is_refused_before_an_engine_is_asked() {
 }
 
 #[test]
-fn the_same_is_told_as_commands_of_the_client_and_of_a_run() {
+fn request_is_shown_as_hf_and_run_commands() {
     let plain = request("org/m");
     let full = Request {
         revision: Some("v2".to_owned()),
         dataset: Some("./my prompts.csv".to_owned()),
         ..request("org/m:q8.gguf")
     };
-    let told = [plain, full].map(|request| [request.by_hand(), request.run_offline()]).concat();
-    insta::assert_snapshot!(told.join("\n"), @r"
+    let commands =
+        [plain, full].map(|request| [request.hf_commands(), request.run_offline()]).concat();
+    insta::assert_snapshot!(commands.join("\n"), @r"
     `hf download org/m` and `hf download --repo-type dataset EnergyStarAI/text_generation`
     aienergyscore run --offline --config-name text_generation backend.model=org/m
     `hf download org/m q8.gguf --revision v2`

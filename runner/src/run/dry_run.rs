@@ -1,4 +1,4 @@
-//! What a run would be, shown and not done.
+//! `--dry-run`: prints the planned command.
 
 use engine::Detected;
 use host::{
@@ -13,10 +13,12 @@ use hub::token::TokenSource;
 use plan::{render::command_line, run_plan::RunPlan};
 use serde_json::json;
 
-use super::{Planned, Show};
-use crate::run::prepare::loadable;
+use super::{Planned, Show, prepare::loadable};
 
-/// Prints the planned command in the form that was asked for, and its warnings.
+/// Prints the planned command in the requested form, and its warnings.
+///
+/// # Errors
+/// When the model or the dataset cannot be loaded, or standard output is closed.
 pub(super) fn show(planned: &Planned, show: Show) -> anyhow::Result<Exit> {
     let Planned { options, detected, plan, .. } = planned;
     let plan = &plan.without_mount_list();

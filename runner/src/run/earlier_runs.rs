@@ -1,4 +1,4 @@
-//! What runs left that were killed with everything that looked after them.
+//! Leftovers of earlier runs that were killed together with their reaper.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use host::{
     run_files::run_id::{PREFIX, runner_of},
 };
 
-use crate::run::supervised::survivors;
+use super::supervised::orphans;
 
-/// How long an engine has to list its containers: a run does not wait for one that hangs.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout of listing containers, so that a run does not wait for an engine that hangs.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Ends what Podman began to make and did not finish, and tells of the containers that are left.
-pub(super) fn look_after(engine: &Engine, uid: u32) {
+/// Kills half-created containers of Podman, and warns about other containers that are left.
+pub(super) fn clean_up(engine: &Engine, uid: u32) {
     if engine.mode.is_podman() {
-        end_half_made();
+        kill_half_created();
     }
-    warn(match engine.ask_within(Query::Runs, PATIENCE) {
+    warn(match engine.ask_within(Query::Runs, TIMEOUT) {
         None => None,
         Some(answer) => match answer.and_then(|answer| leftovers::summary(engine, uid, &answer)) {
             Ok(told) => told.map(|(count, text)| format!("{count} container(s) {text}")),
@@ -32,17 +32,17 @@ pub(super) fn look_after(engine: &Engine, uid: u32) {
     });
 }
 
-/// Ends what Podman began to make for a run that is gone, and does not know of.
-fn end_half_made() {
+/// Kills the processes of containers that Podman was creating for dead runs and does not list.
+fn kill_half_created() {
     let is_dead = |container: &str| {
         let runner = container.strip_prefix(PREFIX).and_then(runner_of);
         runner.is_some_and(|pid| Runner::of(pid) == Runner::Gone)
     };
-    for container in survivors::containers().into_iter().filter(|name| is_dead(name)) {
-        let makers = survivors::makers(&container);
-        // One in which a benchmark works is known to Podman, and is listed.
-        if !makers.iter().any(survivors::works) {
-            warn(survivors::end(&makers).warning());
+    for container in orphans::conmon_containers().into_iter().filter(|name| is_dead(name)) {
+        let processes = orphans::conmon_processes(&container);
+        // Podman lists a container in which a benchmark runs.
+        if !processes.iter().any(orphans::is_benchmark) {
+            warn(orphans::kill(&processes).warning());
         }
     }
 }

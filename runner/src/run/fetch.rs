@@ -1,4 +1,4 @@
-//! A fetch, from the request to the exit code: a run that fills the cache and measures nothing.
+//! `fetch`, from the request to the exit code: a run that downloads and measures nothing.
 
 use anyhow::{anyhow, bail};
 use contract::{Backend, exit::of_signal};
@@ -11,49 +11,49 @@ use hub::{
     loading::Keywords,
     readiness::{self, ModelRequest, Readiness},
 };
-use ownership::folders::{Need, foreign_entries, ready};
+use ownership::folders::{Need, foreign_cache_folders, prepare_folder};
 use plan::options::Settings;
 
 use super::{
     Planned, Show, dry_run, earlier_runs, outcome,
-    prepare::image_serves,
-    supervised::{Over, Supervised},
+    prepare::check_image,
+    supervised::{Finished, Supervised},
 };
 use crate::fetch::{Request, plan};
 
-/// Brings a model and a dataset of the Hub into the cache.
+/// Downloads a model and a dataset of the Hub into the cache.
 ///
 /// # Errors
-/// When it could not be tried, or what was fetched is not there.
-pub fn fetch(request: Request) -> anyhow::Result<Exit> {
+/// When the download cannot be started, or the cache is incomplete afterwards.
+pub fn fetch(request: &Request) -> anyhow::Result<Exit> {
     let host = Host::read()?;
     request.check(&host)?;
     let options = Settings::read(request.as_run(), &host)?;
     if request.dry_run {
-        return dry_run::show(&planned(options, &request, &host)?, Show::Command);
+        return dry_run::show(&planned(options, request, &host)?, Show::Command);
     }
     for (what, folder) in options.cache.folders() {
-        warn(ready(what, folder, &host, Need::Write)?);
+        warn(prepare_folder(what, folder, &host, Need::Write)?);
     }
-    warn(foreign_entries(&options.cache, &host));
-    let planned = planned(options, &request, &host)?;
+    warn(foreign_cache_folders(&options.cache, &host));
+    let planned = planned(options, request, &host)?;
     let Planned { options, trust, detected, plan } = &planned;
     let engine = &detected.engine;
     warn(detected.warning.as_ref());
     warn(plan.warning());
-    warn(image_serves(engine, plan).map_err(|error| by_hand(&error, &request))?);
+    warn(check_image(engine, plan).map_err(|error| with_hf_command(&error, request))?);
     if let Some(trust) = trust {
-        // Without a record the next run judges a symlink by its target alone.
+        // Without this record, the next run checks the symlink by its target alone.
         let _ = trust.remember();
     }
     terminal::say(format_args!("engine: {}", detected.why));
     terminal::say(format_args!("Hub cache: {}", options.cache.hub));
-    earlier_runs::look_after(engine, host.uid);
-    let supervised = Supervised { what: "fetch", to_stderr: false, lock: None };
-    let (over, ()) = supervised.run(&planned, &host, |_| (), |()| ())?;
-    let exit = exit(&over, engine.mode.engine());
+    earlier_runs::clean_up(engine, host.uid);
+    let supervised = Supervised { task: "fetch", to_stderr: false, lock: None };
+    let (finished, ()) = supervised.run(&planned, &host, |_| (), |()| ())?;
+    let exit = exit(&finished, engine.mode.engine());
     if exit == Exit::Success {
-        prove(&request, options, engine.mode.engine())?;
+        check_cached(request, options, engine.mode.engine())?;
         terminal::print(&format!("ready: {}\n", request.run_offline()))?;
     }
     Ok(exit)
@@ -62,30 +62,30 @@ pub fn fetch(request: Request) -> anyhow::Result<Exit> {
 fn planned(options: Settings, request: &Request, host: &Host) -> anyhow::Result<Planned> {
     let run = options.resolve(host)?;
     let detected = engine::detect(&run.settings.wanted(), host);
-    let detected = detected.map_err(|error| by_hand(&error, request))?;
+    let detected = detected.map_err(|error| with_hf_command(&error, request))?;
     let plan = plan(&run, host, &detected.engine)?;
     Ok(Planned { options: run.settings, trust: run.trust, detected, plan })
 }
 
-/// An error of the engine's or the image's, and how to do without them.
-fn by_hand(error: &anyhow::Error, request: &Request) -> anyhow::Error {
-    anyhow!("{error:#}; without a container the same is done by {}", request.by_hand())
+/// An error about the engine or the image, with the commands that download without them.
+fn with_hf_command(error: &anyhow::Error, request: &Request) -> anyhow::Error {
+    anyhow!("{error:#}; without a container the same is done by {}", request.hf_commands())
 }
 
-/// The exit of a fetch. What failed inside has said so itself.
-fn exit(over: &Over<'_>, engine: &str) -> Exit {
-    let Over { ended, made, state, list: _ } = over;
+/// Exit of a fetch. A client in the container that fails has printed its own error.
+fn exit(finished: &Finished<'_>, engine: &str) -> Exit {
+    let Finished { client, created, state, mount_check: _ } = finished;
     let say = |text: &str| terminal::say(format_args!("error: {text}"));
-    if let Some(signal) = ended.signal {
+    if let Some(signal) = client.signal {
         let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
         say(&format!(
             "stopped by {name}; what was downloaded is kept, and the next fetch resumes it"
         ));
         return Exit::Benchmark(of_signal(signal));
     }
-    match outcome::exit_code(engine, ended.code, *made, state) {
+    match outcome::exit_code(engine, client.code, *created, state) {
         Ok(0) => Exit::Success,
-        Ok(_) if state.is_short() => {
+        Ok(_) if state.is_oom_killed() => {
             say("the container ran out of memory and was killed");
             Exit::Failed
         }
@@ -102,9 +102,9 @@ fn exit(over: &Over<'_>, engine: &str) -> Exit {
     }
 }
 
-/// Looks for what was fetched as `run --offline` does.
-fn prove(request: &Request, options: &Settings, engine: &str) -> anyhow::Result<()> {
-    let (id, file) = request.wanted();
+/// Checks that `run --offline` finds the model in the cache.
+fn check_cached(request: &Request, options: &Settings, engine: &str) -> anyhow::Result<()> {
+    let (id, file) = request.model_and_file();
     let backend = if file.is_some() { Backend::Native } else { Backend::Optimum };
     let keywords = &Keywords::of(&options.args);
     let wanted = ModelRequest { id, file, backend, keywords, contained: true };

@@ -1,4 +1,4 @@
-//! One run at a time in a results folder.
+//! The lock of a results folder: one run at a time.
 
 use std::{
     fs::{File, TryLockError},
@@ -12,14 +12,13 @@ use host::paths::host_path::HostPath;
 use rustix::io::Errno;
 use untrusted::{Dir, Refused, Stamp, escape};
 
-/// More bytes than a run writes to the lock file.
-const MOST_BYTES: u64 = 256;
+/// Size limit of the lock file, more than a run writes to it.
+const MAX_BYTES: u64 = 256;
 
-/// Tries to open the lock file while others make and delete it.
-const TRIES: usize = 16;
+/// Attempts to open the lock file while other processes create and delete it.
+const ATTEMPTS: usize = 16;
 
-/// The right to write to a results folder. The kernel takes it back when the last process that
-/// holds it ends, however it ends.
+/// The lock of a results folder. The kernel releases it when the last process that holds it ends.
 #[derive(Debug)]
 pub(super) struct ResultsLock {
     file: File,
@@ -27,12 +26,11 @@ pub(super) struct ResultsLock {
 }
 
 impl ResultsLock {
-    /// Takes the folder for the run `run_id`. The second value is a warning: some file
-    /// systems have no locks.
+    /// Locks the folder for the run `run_id`. The second value is a warning about a file system without
+    /// locks.
     ///
     /// # Errors
-    /// When another run has it, which is named, the lock file cannot be written, or something else
-    /// is in its place.
+    /// When another run holds the lock, or the lock file is not a plain file that can be written.
     pub(super) fn take(results: &HostPath, run_id: &str) -> anyhow::Result<(Self, Option<String>)> {
         Self::take_by(File::try_lock, results, run_id)
     }
@@ -71,7 +69,7 @@ impl ResultsLock {
                 bail!(
                     "the results folder `{results}` is in use by run {}; wait for it, or choose \
                      another folder with --results",
-                    escape(said(&mut file).with_context(context)?.trim())
+                    escape(holder(&mut file).with_context(context)?.trim())
                 );
             }
             Err(TryLockError::Error(error)) if has_no_locks(&error) => Some(format!(
@@ -83,22 +81,22 @@ impl ResultsLock {
         };
         file.set_len(0).with_context(context)?;
         file.rewind().with_context(context)?;
-        // One write: a full disk leaves nothing of it.
+        // One write, so that a full disk leaves no truncated line.
         let text = format!("{run_id} (process {})\n", std::process::id());
         file.write_all(text.as_bytes()).with_context(context)?;
         Ok((Self { file, folder }, warning))
     }
 
-    /// A second holder, as a file.
+    /// The lock for a second holder.
     pub(super) fn shared_file(&self) -> io::Result<File> {
         self.file.try_clone()
     }
 
-    /// Puts a lock file where the container deleted it, or left something in its place: it tells
-    /// that the folder is one of runs.
+    /// Creates the lock file again if the container deleted or replaced it. The file marks the folder as
+    /// a results folder.
     ///
     /// # Errors
-    /// When the folder cannot be written, or a folder is in the place.
+    /// When the folder cannot be written to, or a folder has the name.
     pub(super) fn renew(&self) -> anyhow::Result<()> {
         let id = |stamp: Stamp| (stamp.device, stamp.inode);
         let renewing = || format!("making the lock file `{}` again", self.folder.shown(LOCK));
@@ -110,16 +108,16 @@ impl ResultsLock {
         dir.write(LOCK, b"").with_context(renewing)
     }
 
-    /// The folder, opened once.
+    /// The open results folder.
     pub(super) const fn folder(&self) -> &Folder {
         &self.folder
     }
 }
 
-/// Opens the lock file, and makes it if it is missing. One that is there is opened without a word
-/// of making it: the kernel refuses that in a folder of everybody's when it is another user's.
+/// Opens the lock file, or creates it if it is missing. An existing file is opened without `O_CREAT`: the
+/// kernel refuses that for another user's file in a sticky folder (`fs.protected_regular`).
 fn open(folder: &Dir) -> io::Result<File> {
-    for _ in 0..TRIES {
+    for _ in 0..ATTEMPTS {
         match folder.file_to_write(LOCK) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             opened => return opened,
@@ -132,16 +130,16 @@ fn open(folder: &Dir) -> io::Result<File> {
     Err(io::Error::other("it is made and deleted again and again"))
 }
 
-/// The begin of what is in a lock file.
-fn said(file: &mut File) -> io::Result<String> {
+/// Text in the lock file, which names the run that holds the lock.
+fn holder(file: &mut File) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.rewind()?;
-    file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Whether the file system cannot lock at all, as Lustre mounted without `flock` and NFS without
-/// its lock service.
+/// Whether the file system has no locks, like Lustre without the mount option `flock` and NFS without its
+/// lock service.
 fn has_no_locks(error: &io::Error) -> bool {
     let answers = [Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOLCK];
     Errno::from_io_error(error).is_some_and(|errno| answers.contains(&errno))
@@ -155,16 +153,16 @@ mod tests {
         os::unix::{fs::symlink, net::UnixListener},
     };
 
+    use host::paths::host_path::HostPath;
     use rustix::{
         fs::{CWD, FileType, Mode, mknodat},
         io::Errno,
     };
 
     use super::ResultsLock;
-    use host::paths::host_path::HostPath;
 
     #[test]
-    fn the_second_run_is_told_of_the_first() {
+    fn second_run_is_refused_and_the_first_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let results = HostPath::new("results folder", folder.path(), "/".as_ref()).unwrap();
         let (first, warning) = ResultsLock::take(&results, "first-run").unwrap();
@@ -176,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_system_without_locks_is_a_warning() {
+    fn file_system_without_locks_is_a_warning() {
         let folder = tempfile::tempdir().unwrap();
         let results = HostPath::new("results folder", folder.path(), "/".as_ref()).unwrap();
         let take = |errno: Errno| {
@@ -191,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_lock_file_is_refused_and_stays_as_it_is() {
+    fn other_file_in_place_of_the_lock_is_refused_and_unchanged() {
         let root = tempfile::tempdir().unwrap();
         let at = |name: &str| root.path().join(name);
         fs::create_dir(at("results")).unwrap();
@@ -203,21 +201,21 @@ mod tests {
             if lock.is_dir() { fs::remove_dir(&lock) } else { fs::remove_file(&lock) }.unwrap();
             format!("{error:#}").replace(root.path().to_str().unwrap(), "")
         };
-        let mut said = vec![];
+        let mut errors = vec![];
         symlink("../mine", &lock).unwrap();
-        said.push(refused());
+        errors.push(refused());
         symlink("nowhere", &lock).unwrap();
-        said.push(refused());
+        errors.push(refused());
         fs::hard_link(at("mine"), &lock).unwrap();
-        said.push(refused());
+        errors.push(refused());
         mknodat(CWD, &lock, FileType::Fifo, Mode::RWXU, 0).unwrap();
-        said.push(refused());
+        errors.push(refused());
         fs::create_dir(&lock).unwrap();
-        said.push(refused());
+        errors.push(refused());
         let socket = UnixListener::bind(&lock).unwrap();
-        said.push(refused());
+        errors.push(refused());
         drop(socket);
-        insta::assert_snapshot!(said.join("\n"), @r"
+        insta::assert_snapshot!(errors.join("\n"), @r"
         `/results/.aienergyscore.lock` is a symlink, and is not followed; delete it
         `/results/.aienergyscore.lock` is a symlink, and is not followed; delete it
         `/results/.aienergyscore.lock` is a hard link to another file, and is not written to; delete it
@@ -229,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_file_that_the_container_deleted_or_replaced_is_made_again() {
+    fn deleted_or_replaced_lock_file_is_created_again() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("mine"), "precious").unwrap();
         let results = root.path().join("results");
@@ -250,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn another_runs_id_is_shown_on_one_line() {
+    fn id_of_another_run_is_escaped() {
         let folder = tempfile::tempdir().unwrap();
         let results = HostPath::new("results folder", folder.path(), "/".as_ref()).unwrap();
         let _first = ResultsLock::take(&results, "first-run").unwrap();

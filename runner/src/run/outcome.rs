@@ -1,4 +1,4 @@
-//! The verdict on a run by all the evidence: exit codes of engine clients lie.
+//! The outcome of a run. Exit codes of engine clients are unreliable, so all evidence is combined.
 
 use contract::{
     exit::of_signal,
@@ -7,50 +7,50 @@ use contract::{
 use host::{exit::Exit, process::Captured};
 use serde::Deserialize;
 
-/// Exit code of what was killed.
+/// Exit code of a killed process.
 const KILLED: i32 = 128 + signal_hook::consts::SIGKILL;
 
-/// What is said of a container in which memory ran out, whatever came of it.
-const SHORT: &str = "the kernel killed one of its processes for lack of memory";
+/// Note on a container that ran out of memory.
+const OOM_KILLED: &str = "the kernel killed one of its processes for lack of memory";
 
-/// What is known after a run.
+/// The evidence after a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Evidence {
     /// Name of the engine.
     pub engine: &'static str,
-    /// Exit code of the engine's client, or of the host engine's child.
+    /// Exit code of the engine's client, or of the child of the host engine.
     pub client_code: i32,
-    /// The signal that asked us to stop.
+    /// First signal that asked this process to stop.
     pub signal: Option<i32>,
-    /// Whether the engine ever gave the container an id.
-    pub made: bool,
-    /// The container's own state.
+    /// Whether the engine gave the container an id.
+    pub created: bool,
+    /// State of the container.
     pub state: ContainerState,
-    /// The completion marker, if one is there and whole.
+    /// The completion marker, unless it is missing or invalid.
     pub completion: Option<Completion>,
-    /// Whether the backend's report is there.
+    /// Whether the backend's report exists.
     pub has_report: bool,
-    /// Whether the summary is there.
+    /// Whether the summary exists.
     pub has_summary: bool,
-    /// What is wrong with the folders that the container would have got, or got.
-    pub other_files: Option<String>,
+    /// The message about mounts that are other folders in the container.
+    pub mount_mismatch: Option<String>,
 }
 
-/// What the engine says of the container.
+/// The engine's answer about the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ContainerState {
     /// The engine has no containers.
     NoContainers,
     /// The container does not exist.
     Missing,
-    /// It said this.
+    /// The container has this state.
     Known(State),
-    /// It said nothing of use, but this.
+    /// The engine gave this answer instead of a state.
     Unknown(String),
 }
 
 impl ContainerState {
-    /// The exit code that the engine tells.
+    /// Exit code of the container, if it is known.
     pub(super) const fn exit_code(&self) -> Option<i32> {
         match self {
             Self::Known(state) => Some(state.exit_code),
@@ -58,8 +58,8 @@ impl ContainerState {
         }
     }
 
-    /// Whether memory ran out in it.
-    pub(super) const fn is_short(&self) -> bool {
+    /// Whether the container ran out of memory.
+    pub(super) const fn is_oom_killed(&self) -> bool {
         matches!(self, Self::Known(state) if state.oom_killed)
     }
 }
@@ -83,7 +83,7 @@ impl State {
     }
 }
 
-/// The exit of the run, the reason if it is a failure, and what is odd about a success.
+/// Exit of the run, with the reason of a failure or a note on a success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub exit: Exit,
@@ -91,11 +91,11 @@ pub(super) struct Verdict {
     pub note: Option<String>,
 }
 
-/// Reads the answer to the engine's state command.
+/// Parses the engine's answer to [`Query::State`](engine::Query::State).
 pub(super) fn parse_state(answer: &Captured) -> ContainerState {
     let Captured { code, stdout, stderr } = answer;
     if *code != 0 {
-        // Docker's and Podman's words begin differently.
+        // Docker and Podman capitalize this differently.
         return if stderr.to_lowercase().contains("no such container") {
             ContainerState::Missing
         } else {
@@ -106,17 +106,17 @@ pub(super) fn parse_state(answer: &Captured) -> ContainerState {
         .map_or_else(|_| ContainerState::Unknown(format!("{stdout:?}")), ContainerState::Known)
 }
 
-/// The exit code of what ran in the container, or why there is none: `client_code` is that of the
-/// engine's client, and `made` tells whether the engine ever gave the container an id.
+/// Exit code of the process in the container, or why it is unknown. `client_code` is the exit code of the
+/// engine's client. `created` means that the engine gave the container an id.
 pub(super) fn exit_code(
     engine: &str,
     client_code: i32,
-    made: bool,
+    created: bool,
     state: &ContainerState,
 ) -> Result<i32, String> {
     Err(match state {
         ContainerState::NoContainers => return Ok(client_code),
-        ContainerState::Missing if made => {
+        ContainerState::Missing if created => {
             "somebody else removed the container while it ran".to_owned()
         }
         ContainerState::Missing => {
@@ -138,13 +138,13 @@ pub(super) fn exit_code(
     })
 }
 
-/// The verdict on the run `run_id`.
+/// Decides whether the run `run_id` succeeded.
 pub(super) fn verdict(run_id: &str, evidence: &Evidence) -> Verdict {
-    let Evidence { engine, client_code, signal, made, state, .. } = evidence;
-    let missing = missing_proof(run_id, evidence);
-    let is_whole = missing.is_none();
+    let Evidence { engine, client_code, signal, created, state, .. } = evidence;
+    let missing = missing_output(run_id, evidence);
+    let is_complete = missing.is_none();
     if let Some(signal) = signal {
-        if is_whole {
+        if is_complete {
             let note = "the signal came after the benchmark's end; its results are complete";
             return success(Some(note.to_owned()));
         }
@@ -154,10 +154,10 @@ pub(super) fn verdict(run_id: &str, evidence: &Evidence) -> Verdict {
             format!("stopped by {name}; the benchmark is ended, and what it wrote is kept"),
         );
     }
-    if let Some(message) = &evidence.other_files {
+    if let Some(message) = &evidence.mount_mismatch {
         return failed(Exit::Failed, message.clone());
     }
-    let odd = match state {
+    let anomaly = match state {
         ContainerState::Missing => Some("somebody else removed the container".to_owned()),
         ContainerState::Unknown(answer) => {
             Some(format!("{engine} does not tell how the container ended: {answer}"))
@@ -167,19 +167,19 @@ pub(super) fn verdict(run_id: &str, evidence: &Evidence) -> Verdict {
         }
         ContainerState::NoContainers | ContainerState::Known(_) => None,
     };
-    if let Some(odd) = odd.filter(|_| is_whole) {
-        return success(Some(format!("the results are complete, but {odd}")));
+    if let Some(anomaly) = anomaly.filter(|_| is_complete) {
+        return success(Some(format!("the results are complete, but {anomaly}")));
     }
-    let code = match exit_code(engine, *client_code, *made, state) {
+    let code = match exit_code(engine, *client_code, *created, state) {
         Ok(code) => code,
         Err(why) => return failed(Exit::Failed, why),
     };
-    if state.is_short() && code == KILLED {
+    let is_oom_killed = state.is_oom_killed();
+    if is_oom_killed && code == KILLED {
         let text = "the benchmark ran out of memory and was killed";
         return failed(Exit::Benchmark(shell_code(code)), text.to_owned());
     }
-    let is_short = state.is_short();
-    // The entrypoint marks every end that it sees.
+    // The entrypoint writes the completion marker unless it is killed itself.
     if code == KILLED && evidence.completion.is_none() {
         return failed(
             Exit::Benchmark(shell_code(code)),
@@ -194,18 +194,20 @@ pub(super) fn verdict(run_id: &str, evidence: &Evidence) -> Verdict {
             Exit::Benchmark(shell_code(code)),
             format!(
                 "the benchmark failed (exit code {code}); its last words are above{}{}",
-                // An image that is none of ours keeps no log.
+                // Only our entrypoint writes a completion marker and a log.
                 if evidence.completion.is_some() {
                     format!(" and in {LOG}")
                 } else {
                     String::new()
                 },
-                if is_short { format!("; {SHORT}") } else { String::new() }
+                if is_oom_killed { format!("; {OOM_KILLED}") } else { String::new() }
             ),
         );
     }
     match missing {
-        None => success(is_short.then(|| format!("the results are complete, but {SHORT}"))),
+        None => {
+            success(is_oom_killed.then(|| format!("the results are complete, but {OOM_KILLED}")))
+        }
         Some(missing) => failed(
             Exit::Failed,
             format!("{engine} reports success, which is not believed: {missing}"),
@@ -221,8 +223,8 @@ fn failed(exit: Exit, message: String) -> Verdict {
     Verdict { exit, message: Some(message), note: None }
 }
 
-/// What a success lacks.
-fn missing_proof(run_id: &str, evidence: &Evidence) -> Option<String> {
+/// Why the results are not those of a success.
+fn missing_output(run_id: &str, evidence: &Evidence) -> Option<String> {
     match &evidence.completion {
         None => return Some(format!("the completion marker `{COMPLETION}` is missing or broken")),
         Some(completion) if completion.run_id != run_id => {
@@ -244,7 +246,7 @@ fn missing_proof(run_id: &str, evidence: &Evidence) -> Option<String> {
         .find_map(|(there, name)| (!there).then(|| format!("`{name}` is missing")))
 }
 
-/// A code as a process can return it; one that does not fit is a plain failure.
+/// The code as this process can return it. A code out of range becomes 1.
 fn shell_code(code: i32) -> u8 {
     u8::try_from(code).ok().filter(|code| *code != 0).unwrap_or(1)
 }
@@ -256,8 +258,9 @@ mod properties;
 mod tests {
     use contract::output::Completion;
 
-    use super::{ContainerState, Evidence, Exit, Verdict, parse_state, verdict};
     use host::process::Captured;
+
+    use super::{ContainerState, Evidence, Exit, Verdict, parse_state, verdict};
 
     fn state(json: &str) -> ContainerState {
         parse_state(&Captured { code: 0, stdout: json.to_owned(), stderr: String::new() })
@@ -274,7 +277,7 @@ mod tests {
             engine: "docker",
             client_code: 0,
             signal: None,
-            made: true,
+            created: true,
             state: exited(0),
             completion: Some(Completion {
                 run_id: "r".to_owned(),
@@ -283,12 +286,12 @@ mod tests {
             }),
             has_report: true,
             has_summary: true,
-            other_files: None,
+            mount_mismatch: None,
         }
     }
 
     #[test]
-    fn every_ending_has_its_code_and_its_reason() {
+    fn every_failure_has_an_exit_code_and_a_reason() {
         let other = Completion { run_id: "old".to_owned(), exit_code: 0, same_kernel: None };
         let bad = Completion { run_id: "r".to_owned(), exit_code: 3, same_kernel: None };
         let oom =
@@ -307,7 +310,7 @@ mod tests {
             Evidence { state: ContainerState::Missing, ..success() },
             Evidence {
                 state: ContainerState::Missing,
-                made: false,
+                created: false,
                 completion: None,
                 client_code: 125,
                 ..success()
@@ -325,7 +328,7 @@ mod tests {
             Evidence { completion: Some(bad), ..success() },
             Evidence { has_report: false, ..success() },
             Evidence { has_summary: false, ..success() },
-            Evidence { other_files: Some("it sees other files".to_owned()), ..success() },
+            Evidence { mount_mismatch: Some("it sees other files".to_owned()), ..success() },
         ];
         let verdicts = cases.map(|evidence| {
             let Verdict { exit, message, note } = verdict("r", &evidence);
@@ -337,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_container_that_is_not_there_is_told_from_an_engine_that_is_not() {
+    fn missing_container_is_distinguished_from_an_unreachable_engine() {
         let answer = |stderr: &str| {
             let stderr = stderr.to_owned();
             parse_state(&Captured { code: 1, stdout: "[]".to_owned(), stderr })

@@ -1,4 +1,4 @@
-//! What must be so before a benchmark starts: folders, the results folder for us alone, an image.
+//! Preparation of a run: folders, the lock of the results folder, and checks of image and inputs.
 
 pub(super) mod loadable;
 mod unfinished;
@@ -15,7 +15,7 @@ use host::{
     output::terminal::{self, warn},
     shell::shown_for_shell,
 };
-use ownership::folders::{Need, foreign_entries, ready, repos_out_of_sight};
+use ownership::folders::{Need, foreign_cache_folders, prepare_folder, repos_outside_cache};
 use plan::{
     options::Settings,
     run_plan::{Pull, RunPlan},
@@ -24,21 +24,21 @@ use plan::{
 use self::unfinished::remove_unfinished;
 use super::{Planned, lock::ResultsLock};
 
-/// A run whose folders are ready, and its hold on the results folder.
+/// A planned run, and the lock of its results folder.
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) planned: Planned,
     pub(super) lock: ResultsLock,
 }
 
-/// Makes everything ready, says what is going to happen, and moves earlier results aside.
+/// Prepares folders, plans the run, prints a summary of the plan and archives earlier results.
 ///
 /// # Errors
-/// When something cannot be made ready; earlier results are then where they were.
+/// When a folder, the image or an input is unusable. Earlier results then stay in place.
 pub(super) fn prepare(options: Settings, host: &Host) -> anyhow::Result<Prepared> {
     options.check_cache(host)?;
-    // Folders come first: a cache that is a link is only followed when it is there.
-    ready("results folder", &options.results, host, Need::Write)?;
+    // Folders come first: a cache that is a symlink is followed only if its target exists.
+    prepare_folder("results folder", &options.results, host, Need::Write)?;
     let (lock, warning) = ResultsLock::take(&options.results, &options.run_id)?;
     warn(warning);
     remove_unfinished(lock.folder(), host.uid, host.now)
@@ -46,11 +46,11 @@ pub(super) fn prepare(options: Settings, host: &Host) -> anyhow::Result<Prepared
     if options.backend.is_none_or(Backend::needs_hub_cache) {
         let need = if options.offline { Need::Read } else { Need::WriteOrWarn };
         for (what, folder) in options.cache.folders() {
-            warn(ready(what, folder, host, need)?);
+            warn(prepare_folder(what, folder, host, need)?);
         }
-        // Without a network nothing is downloaded into them.
+        // An offline run downloads nothing into them.
         if !options.offline {
-            warn(foreign_entries(&options.cache, host));
+            warn(foreign_cache_folders(&options.cache, host));
         }
     }
     let planned = Planned::new(options, host)?;
@@ -58,9 +58,9 @@ pub(super) fn prepare(options: Settings, host: &Host) -> anyhow::Result<Prepared
     warn(detected.warning.as_ref());
     warn(plan.warning());
     if detected.engine.has_containers() && plan.backend.value.needs_hub_cache() {
-        warn(repos_out_of_sight(&options.cache));
+        warn(repos_outside_cache(&options.cache));
     }
-    warn(image_serves(&detected.engine, plan)?);
+    warn(check_image(&detected.engine, plan)?);
     for warning in loadable::check(&planned)? {
         warn(Some(warning));
     }
@@ -75,13 +75,16 @@ pub(super) fn prepare(options: Settings, host: &Host) -> anyhow::Result<Prepared
     if let Some(name) = host.env.offline().filter(|_| options.offline) {
         terminal::say(format_args!("offline: {name} is set"));
     }
-    move_earlier_results(lock.folder())?;
+    archive_earlier_results(lock.folder())?;
     Ok(Prepared { planned, lock })
 }
 
-/// Whether the image can be run. The answer is a warning. An image that only we build is not looked
-/// for in a registry, so its absence is told here.
-pub(super) fn image_serves(engine: &Engine, plan: &RunPlan) -> anyhow::Result<Option<String>> {
+/// Checks that the image can be run, and returns a warning. An image that is never pulled must be on this
+/// machine.
+///
+/// # Errors
+/// When the image is missing or unsuitable.
+pub(super) fn check_image(engine: &Engine, plan: &RunPlan) -> anyhow::Result<Option<String>> {
     let Some(image) = &plan.image else { return Ok(None) };
     let reference = &image.value.reference;
     if let Some(why) = engine.architecture_mismatch(reference) {
@@ -116,7 +119,7 @@ fn announce(why: &str, plan: &RunPlan) {
     plan.notes.iter().for_each(|note| terminal::say(format_args!("note: {note}")));
 }
 
-fn move_earlier_results(results: &Folder) -> anyhow::Result<()> {
+fn archive_earlier_results(results: &Folder) -> anyhow::Result<()> {
     let moved = archive(results.dir(), SystemTime::now()).with_context(|| {
         format!(
             "moving earlier results in `{}` aside; if they are not yours, `aienergyscore reclaim \

@@ -1,30 +1,29 @@
-//! How to run the same again: what the summary keeps of the commands and the image.
+//! How to repeat a run: its commands and image, for the summary.
 
 use contract::{Backend, env, summary::Repeat};
-use engine::{Detected, Engine, EngineChoice};
+use engine::{Engine, EngineChoice};
 use host::{gpus::Gpus, machine::Host, output::terminal::warn, shell::CommandLine};
 use plan::{
     options::{Request, Runtime, Settings, Target},
     run_plan::{Image, Pull, RunPlan},
 };
 
-/// How to run it again, as far as it is known before the run.
+/// How to repeat the run, without the image's id and digest.
 pub(super) fn repeat(
     options: &Settings,
-    detected: &Detected,
+    engine: &Engine,
     plan: &RunPlan,
     command: &CommandLine,
     host: &Host,
 ) -> Repeat {
-    let Detected { engine, why: _, warning: _ } = detected;
     let variables = command.env.iter().map(|(name, value)| (name.as_str(), value.value()));
     let container = with_variables(variables, command.argv());
     let image = plan.image.as_ref().map(|image| image.value.reference.clone());
     Repeat {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         begun: humantime::format_rfc3339_seconds(host.now).to_string(),
-        command: own_command(options, engine, plan).iter().map(|word| secretless(word)).collect(),
-        container: container.iter().map(|word| secretless(word)).collect(),
+        command: runner_command(options, engine, plan).iter().map(|word| redact(word)).collect(),
+        container: container.iter().map(|word| redact(word)).collect(),
         engine: engine.mode.to_string(),
         image_id: None,
         image_digest: None,
@@ -32,29 +31,29 @@ pub(super) fn repeat(
     }
 }
 
-/// Adds what is known of the image. One that the run itself has fetched is asked for now.
+/// Adds the image's id and digest. The engine is asked for an image that the run itself pulled.
 pub(super) fn with_image(repeat: Repeat, engine: &Engine, plan: &RunPlan) -> Repeat {
     let Some(planned) = &plan.image else { return repeat };
-    let fetched = match &engine.image {
+    let pulled = match &engine.image {
         Some(_) => None,
-        // The run itself is whole.
+        // The run is complete without them.
         None => engine.ask_image(&planned.value.reference).unwrap_or_else(|error| {
             warn(Some(format!("{error:#}; the summary has no id of the image")));
             None
         }),
     };
-    let Some(image) = engine.image.as_ref().or(fetched.as_ref()) else { return repeat };
+    let Some(image) = engine.image.as_ref().or(pulled.as_ref()) else { return repeat };
     let Image { reference, pull } = &planned.value;
     let image_digest = match pull {
         Pull::Never => None,
-        Pull::Missing => image.pulled_digest(reference, engine.mode, fetched.is_some()),
+        Pull::Missing => image.pulled_digest(reference, engine.mode, pulled.is_some()),
     };
     Repeat { image_id: image.id.clone(), image_digest, ..repeat }
 }
 
-/// Our own command with its defaults spelled out, and the variables that it heeds before it.
-fn own_command(options: &Settings, engine: &Engine, plan: &RunPlan) -> Vec<String> {
-    // In full: what is new decides over a run, too, or is named here as what does not.
+/// The `aienergyscore` command with all defaults spelled out, after the variables that it reads.
+fn runner_command(options: &Settings, engine: &Engine, plan: &RunPlan) -> Vec<String> {
+    // Without `..`, so that a new setting is repeated too, or named here.
     let Settings {
         cache,
         endpoint,
@@ -67,13 +66,13 @@ fn own_command(options: &Settings, engine: &Engine, plan: &RunPlan) -> Vec<Strin
         security,
         meter,
         args,
-        engine: _, // the plan's, which was found for it
+        engine: _, // the detected engine is used
         image: _,
         backend: _,
         gpus: _,
-        run_id: _, // a run's own
+        run_id: _, // differs for each run
         image_chosen: _,
-        addresses: _, // of the network at hand
+        addresses: _, // depend on the network
         inputs: _,
     } = options;
     let backend = plan.backend.value;
@@ -117,7 +116,7 @@ fn own_command(options: &Settings, engine: &Engine, plan: &RunPlan) -> Vec<Strin
     with_variables(variables, words.collect())
 }
 
-/// The command `words` in an environment with `variables`, as one command.
+/// The command `words` with `variables` set by `env`.
 fn with_variables<'a>(
     variables: impl IntoIterator<Item = (&'a str, String)>,
     words: Vec<String>,
@@ -131,9 +130,8 @@ fn with_variables<'a>(
     all
 }
 
-/// A word without the secrets that users put into commands: a password in an address, a token of
-/// the Hub's. Results are handed on.
-fn secretless(word: &str) -> String {
+/// The word without passwords in URLs and without tokens of the Hub, because summaries are published.
+fn redact(word: &str) -> String {
     const TOKEN: &str = "hf_";
     const HIDDEN: &str = "HIDDEN";
     let mut text = word.to_owned();
@@ -146,7 +144,7 @@ fn secretless(word: &str) -> String {
     while let Some(at) = text[from..].find(TOKEN).map(|at| from + at + TOKEN.len()) {
         let rest = &text[at..];
         let length = rest.find(|char: char| !char.is_ascii_alphanumeric()).unwrap_or(rest.len());
-        // Facts of the Hub: 34 letters and digits follow. No repo's name has a run of so many.
+        // A token of the Hub has 34 letters and digits after the prefix. Repo names have no such runs.
         if length >= 30 {
             text.replace_range(at..at + length, HIDDEN);
         }
@@ -157,10 +155,7 @@ fn secretless(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
-    use super::{repeat, secretless};
-    use engine::{Detected, Engine, Mode, testing::engine};
+    use engine::{Engine, Mode, testing::engine};
     use host::testing::host;
     use plan::{
         options::{Request, Settings},
@@ -168,6 +163,9 @@ mod tests {
         run_plan::RunPlan,
         testing::request,
     };
+    use proptest::prelude::*;
+
+    use super::{redact, repeat};
 
     fn of(request: Request, engine: Engine, variables: &[(&str, &str)]) -> super::Repeat {
         let mut host = host();
@@ -175,12 +173,11 @@ mod tests {
         let options = Settings::new(request, &host).unwrap();
         let plan = RunPlan::new(&options.clone().assume(&host).unwrap(), &host, &engine).unwrap();
         let command = command_line(&engine, &plan);
-        let detected = Detected { engine, why: String::new(), warning: None };
-        repeat(&options, &detected, &plan, &command, &host)
+        repeat(&options, &engine, &plan, &command, &host)
     }
 
     #[test]
-    fn the_command_says_what_was_left_out() {
+    fn command_spells_out_defaults() {
         let repeat = of(request("-- backend.model=o/m"), engine(Mode::DockerRootful), &[]);
         insta::assert_snapshot!(repeat.command.join(" "), @"env HF_HOME=/home/ada/.cache/huggingface aienergyscore run --engine docker --image ai_energy_score:latest --backend optimum --results /home/ada/bench/results --gpus none -- backend.model=o/m scenario.num_samples=20");
         assert_eq!(repeat.begun, "1970-01-01T00:00:00Z");
@@ -190,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_chosen_and_what_the_environment_says_is_in_it() {
+    fn command_has_options_and_variables() {
         let request = request(
             "--backend vllm --image r.example/bench:1 -n 7 --memory 8g --wait-for-endpoint 60 --no-token \
              --writable-root",
@@ -201,14 +198,14 @@ mod tests {
     }
 
     #[test]
-    fn the_host_engine_has_variables_and_no_image() {
+    fn host_engine_has_variables_and_no_image() {
         let repeat = of(Request::default(), engine(Mode::Host), &[]);
         assert_eq!((repeat.container[0].as_str(), repeat.image), ("env", None));
         assert!(repeat.command.contains(&"host".to_owned()), "{:?}", repeat.command);
     }
 
     #[test]
-    fn secrets_are_hidden_and_all_else_stays() {
+    fn secrets_are_hidden_and_other_text_stays() {
         let token = "b".repeat(34);
         for (word, shown) in [
             ("VLLM_ENDPOINT=http://ada:p@w@h:1/v1@2", "VLLM_ENDPOINT=http://HIDDEN@h:1/v1@2"),
@@ -217,15 +214,18 @@ mod tests {
             ("a@b", "a@b"),
             (&format!("x=hf_{token},hf_{token}"), "x=hf_HIDDEN,hf_HIDDEN"),
         ] {
-            assert_eq!(secretless(word), shown);
+            assert_eq!(redact(word), shown);
         }
     }
 
     proptest! {
         #[test]
-        fn any_word_is_without_its_token(before in any::<String>(), after in "([^a-zA-Z0-9].*)?") {
+        fn token_is_hidden_in_any_word_and_redacting_twice_changes_nothing(before in any::<String>(), after in "([^a-zA-Z0-9].*)?") {
             let word = format!("{before}hf_{}{after}", "Z9".repeat(17));
-            prop_assert!(!secretless(&word).contains("Z9Z9Z9Z9Z9"), "{}", secretless(&word));
+            let redacted = redact(&word);
+            prop_assert!(!redacted.contains("Z9Z9Z9Z9Z9"), "{redacted}");
+            prop_assert!(redacted.contains("HIDDEN"), "{redacted}");
+            prop_assert_eq!(redact(&redacted), redacted);
         }
     }
 }

@@ -1,12 +1,12 @@
-//! A planned command from its start to the end of its container, whatever it is for.
+//! A planned command, from its start until its container is removed.
 
-mod client_watch;
+mod client;
 mod container;
+mod hang_watch;
+mod mount_check;
+pub(super) mod orphans;
 mod pump;
 pub(super) mod reaper;
-mod same_folders;
-mod supervise;
-pub(super) mod survivors;
 
 use anyhow::bail;
 use contract::Backend;
@@ -16,96 +16,96 @@ use host::{
 use hub::token::TokenSource;
 use plan::render::command_line;
 
-use super::{Planned, lock::ResultsLock, outcome::ContainerState};
-use crate::run::supervised::{
+use self::{
+    client::{Client, ClientExit},
     container::Container,
+    mount_check::MountCheck,
     reaper::Reaper,
-    same_folders::List,
-    supervise::{Ended, Running},
 };
+use super::{Planned, lock::ResultsLock, outcome::ContainerState};
 
-/// A command that somebody looks after.
+/// How a command is supervised.
 #[derive(Debug)]
 pub(super) struct Supervised<'a> {
-    /// What it is, in a word.
-    pub(super) what: &'static str,
-    /// Whether all of its output goes to standard error.
+    /// Name of the task in messages.
+    pub(super) task: &'static str,
+    /// Whether standard output is redirected to standard error.
     pub(super) to_stderr: bool,
-    /// The hold on its results folder, if it has one.
+    /// Lock of its results folder, if it has one.
     pub(super) lock: Option<&'a ResultsLock>,
 }
 
-/// What is known of it at its end.
+/// A command whose container is removed.
 #[derive(Debug)]
-pub(super) struct Over<'a> {
+pub(super) struct Finished<'a> {
     /// How the engine's client ended.
-    pub(super) ended: Ended,
-    /// Whether the engine ever gave the container an id.
-    pub(super) made: bool,
-    /// The container's own state, before it was removed.
+    pub(super) client: ClientExit,
+    /// Whether the engine gave the container an id.
+    pub(super) created: bool,
+    /// State of the container before it was removed.
     pub(super) state: ContainerState,
-    /// The list of folders that the container compared, if it had one.
-    pub(super) list: Option<List<'a>>,
+    /// The comparison of mounts in the container, if there was one.
+    pub(super) mount_check: Option<MountCheck<'a>>,
 }
 
 impl<'a> Supervised<'a> {
-    /// Starts it, waits for its end and cleans up. `started` is told of its process, and
-    /// what it makes of it is finished once the container is gone.
+    /// Starts the command, waits for its end and removes its container. `start` gets the process id
+    /// of the client, and `finish` gets its result once the container is gone.
     ///
     /// # Errors
-    /// When it could not be started or watched.
+    /// When the command cannot be started or waited for.
     pub(super) fn run<M, R>(
         self,
         planned: &'a Planned,
         host: &Host,
-        started: impl FnOnce(u32) -> M,
+        start: impl FnOnce(u32) -> M,
         finish: impl FnOnce(M) -> R,
-    ) -> anyhow::Result<(Over<'a>, R)> {
+    ) -> anyhow::Result<(Finished<'a>, R)> {
         let Planned { options, detected, plan, .. } = planned;
         let engine = &detected.engine;
-        // First the reaper: from here on somebody cleans up, whatever becomes of this process.
+        // The reaper comes first, so that the container is removed even if this process is killed.
         let container = Container::of(engine, plan)?;
         let mut reaper = Reaper::start(&container, options, self.lock)?;
         let command = command_line(engine, plan);
         let alive = container.mark_alive()?;
-        let begun = hand_over(planned, host).and_then(|secrets| {
+        let started = write_secrets(planned, host).and_then(|secrets| {
             let folder = self.lock.map(ResultsLock::folder);
-            let list = folder.map(|folder| List::write(folder, engine, plan)).transpose()?;
-            let running = Running::start(&command, &container, plan, self.to_stderr)?;
-            Ok((secrets, list.flatten(), running))
+            let check = folder.map(|folder| MountCheck::write(folder, engine, plan)).transpose()?;
+            let client = Client::start(&command, &container, plan, self.to_stderr)?;
+            Ok((secrets, check.flatten(), client))
         });
-        let (secrets, list, running) = match begun {
-            Ok(begun) => begun,
+        let (secrets, mount_check, client) = match started {
+            Ok(started) => started,
             Err(error) => {
-                // Nobody was asked for a container, so nobody has to wait for one to come.
+                // The engine was not asked for a container, so none can appear later.
                 reaper.dismiss()?;
                 return Err(error);
             }
         };
-        // The run itself needs no reaper.
-        warn(reaper.watch(running.pid()).err().map(|error| format!("{error:#}")));
-        let meant = started(running.pid());
-        let ended = running.wait(&container, self.what)?;
+        // A run without a reaper is still complete.
+        warn(reaper.watch(client.pid()).err().map(|error| format!("{error:#}")));
+        let watcher = start(client.pid());
+        let client = client.wait(&container, self.task)?;
         drop(secrets);
-        let id = ended.id.clone().or_else(|| container.id());
-        let made = id.is_some();
+        let id = client.container_id.clone().or_else(|| container.id());
+        let created = id.is_some();
         let state = container.state();
-        let late = (ended.signal.is_some() || ended.killed) && !made;
+        let late = (client.signal.is_some() || client.killed) && !created;
         container.remove(late, id)?;
-        let finished = finish(meant);
+        let result = finish(watcher);
         drop(alive);
         reaper.dismiss()?;
-        Ok((Over { ended, made, state, list }, finished))
+        Ok((Finished { client, created, state, mount_check }, result))
     }
 }
 
-/// Writes the secrets that a container gets as files; they go with what is returned.
-fn hand_over(planned: &Planned, host: &Host) -> anyhow::Result<Vec<RunFile>> {
+/// Writes the secrets that a container gets as files, which are deleted when the result is dropped.
+fn write_secrets(planned: &Planned, host: &Host) -> anyhow::Result<Vec<RunFile>> {
     let Planned { options, detected, plan, .. } = planned;
     let mut secrets = vec![];
     if detected.engine.has_containers() {
         if let Some(token) = &options.token {
-            readable(token, plan.backend.value, host)?;
+            check_readable(token, plan.backend.value, host)?;
         }
         if let Some(server) = &options.server {
             server.readable(host)?;
@@ -117,9 +117,9 @@ fn hand_over(planned: &Planned, host: &Host) -> anyhow::Result<Vec<RunFile>> {
     Ok(secrets)
 }
 
-/// A token that is there but closed stops huggingface_hub even offline, so it stops us first;
-/// only the `native` backend does without that library.
-fn readable(token: &TokenSource, backend: Backend, host: &Host) -> anyhow::Result<()> {
+/// Checks that a token file is readable. huggingface_hub fails on an unreadable one, even offline. The
+/// `native` backend does not use that library, so it gets a warning.
+fn check_readable(token: &TokenSource, backend: Backend, host: &Host) -> anyhow::Result<()> {
     let TokenSource::File(file) = token else { return Ok(()) };
     let Err(error) = untrusted::file(file.as_path()) else { return Ok(()) };
     let text = format!(

@@ -1,4 +1,4 @@
-//! The Hub cache: what `cache verify` finds, one finding for each kind of problem.
+//! Check of the Hub cache: the findings of `cache verify`, summed up for each kind of problem.
 
 use doctor::{
     finding::{self, Problem},
@@ -9,16 +9,16 @@ use host::{machine::Host, output::units::bytes};
 use hub::HubCache;
 
 use super::{Finding, Severity};
-use crate::commands::cache::verify_now;
+use crate::cache::verify_now;
 
-/// Looks at the cache: links, lists and permissions, and with `deep` every byte.
+/// Checks symlinks, lists and permissions of the cache, and with `deep` every byte.
 ///
 /// # Errors
-/// When it cannot be opened.
-pub(super) fn check(host: &Host, places: &HubCache, deep: bool) -> anyhow::Result<Vec<Finding>> {
+/// When the cache is not readable.
+pub(super) fn check(host: &Host, cache: &HubCache, deep: bool) -> anyhow::Result<Vec<Finding>> {
     let scope = Scope { repos: vec![], bytes: deep, full: false };
-    let found = verify_now(host, places, &scope)?;
-    let hub = places.hub.as_str();
+    let found = verify_now(host, cache, &scope)?;
+    let hub = cache.hub.as_str();
     if found.interrupted {
         let text = "interrupted; `aienergyscore cache verify` goes on from here".to_owned();
         return Ok(vec![Finding::error("cache", hub, text)]);
@@ -37,7 +37,7 @@ pub(super) fn check(host: &Host, places: &HubCache, deep: bool) -> anyhow::Resul
     Ok(findings)
 }
 
-/// One finding for each kind of problem, the worst first. The token has a check of its own.
+/// One finding for each kind of problem, the most severe first. The token has its own check.
 fn by_problem(found: &[(&finding::Finding, bool)]) -> Vec<Finding> {
     let problems = Problem::ALL.iter().filter(|problem| **problem != Problem::TokenFile);
     problems.filter_map(|problem| summary(*problem, found)).collect()
@@ -46,16 +46,16 @@ fn by_problem(found: &[(&finding::Finding, bool)]) -> Vec<Finding> {
 fn summary(problem: Problem, found: &[(&finding::Finding, bool)]) -> Option<Finding> {
     let found: Vec<_> = found.iter().filter(|(found, _)| found.problem == problem).collect();
     let (first, _) = found.first()?;
-    let held: u64 = found.iter().map(|(found, _)| found.bytes).sum();
-    let held = if held > 0 { format!(", {}", bytes(held)) } else { String::new() };
-    let is_mendable = found.iter().any(|(_, is_mendable)| *is_mendable);
-    let next = if is_mendable { "repair` shows what mends it" } else { "verify` lists them" };
+    let size: u64 = found.iter().map(|(found, _)| found.bytes).sum();
+    let size = if size > 0 { format!(", {}", bytes(size)) } else { String::new() };
+    let is_repairable = found.iter().any(|(_, is_repairable)| *is_repairable);
+    let next = if is_repairable { "repair` shows what mends it" } else { "verify` lists them" };
     Some(Finding {
         severity: problem.severity(),
         check: "cache",
         subject: format!("{} {}", found.len(), problem.name()),
         text: format!(
-            "first `{}`{held}: {}; {}; `aienergyscore cache {next}",
+            "first `{}`{size}: {}; {}; `aienergyscore cache {next}",
             first.path.display(),
             first.evidence,
             problem.advice()
@@ -69,7 +69,7 @@ mod tests {
     use crate::verify::render;
 
     #[test]
-    fn each_kind_is_one_finding() {
+    fn problems_of_one_kind_are_one_finding() {
         let finding = |problem, path: &str, bytes| finding::Finding {
             problem,
             path: path.into(),

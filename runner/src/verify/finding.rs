@@ -1,4 +1,4 @@
-//! A finding, and how findings are shown.
+//! Findings, and their output as text and JSON.
 
 pub use host::output::severity::Severity;
 use host::{exit::Exit, output::json_text::json_text};
@@ -6,42 +6,42 @@ use serde::Serialize;
 use serde_json::json;
 use untrusted::escape;
 
-/// What a check found.
+/// Result of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// How bad it is.
+    /// Severity.
     pub severity: Severity,
-    /// Which check found it.
+    /// Name of the check.
     pub check: &'static str,
-    /// What was looked at.
+    /// What was checked, such as a path.
     pub subject: String,
-    /// What was seen, and what to do about it.
+    /// Observation and remedy.
     pub text: String,
 }
 
 impl Finding {
-    /// All is well.
+    /// Nothing to do.
     pub fn ok(check: &'static str, subject: impl Into<String>, text: String) -> Self {
         Self { severity: Severity::Ok, check, subject: subject.into(), text }
     }
 
-    /// It is so.
+    /// A fact without consequence for a run.
     pub fn note(check: &'static str, subject: impl Into<String>, text: String) -> Self {
         Self { severity: Severity::Note, check, subject: subject.into(), text }
     }
 
-    /// It could be better.
+    /// A problem that does not stop a run.
     pub fn warning(check: &'static str, subject: impl Into<String>, text: String) -> Self {
         Self { severity: Severity::Warning, check, subject: subject.into(), text }
     }
 
-    /// It must be better.
+    /// A problem that stops a run.
     pub fn error(check: &'static str, subject: impl Into<String>, text: String) -> Self {
         Self { severity: Severity::Error, check, subject: subject.into(), text }
     }
 }
 
-/// The findings as lines, or as one JSON object.
+/// Findings as lines of text, or as one JSON object.
 pub fn render(findings: &[Finding], as_json: bool) -> String {
     let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
@@ -56,10 +56,10 @@ pub fn render(findings: &[Finding], as_json: bool) -> String {
     lines.chain([format!("{errors} error(s), {warnings} warning(s)\n")]).collect()
 }
 
-/// What the findings mean to a script.
+/// Exit of a command with these findings.
 pub fn exit(findings: &[Finding]) -> Exit {
-    let bad = findings.iter().any(|finding| finding.severity == Severity::Error);
-    if bad { Exit::Failed } else { Exit::Success }
+    let has_error = findings.iter().any(|finding| finding.severity == Severity::Error);
+    if has_error { Exit::Failed } else { Exit::Success }
 }
 
 #[cfg(test)]
@@ -67,7 +67,7 @@ mod tests {
     use super::{Exit, Finding, exit, render};
 
     #[test]
-    fn an_error_fails_and_a_warning_does_not() {
+    fn error_fails_and_warning_does_not() {
         let ok = Finding::ok("user", "uid 1", "fine".into());
         let warning = Finding::warning("gpus", "2", "unused".into());
         let error = Finding::error("token", "/t", "open to others".into());
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_is_one_line_whatever_a_path_holds() {
+    fn control_characters_are_escaped_in_text() {
         let odd =
             Finding::warning("cache", "/a\nb \u{fc}\u{1b}", "`/a\nb\u{202e}` is closed".into());
         insta::assert_snapshot!(render(std::slice::from_ref(&odd), false), @r"

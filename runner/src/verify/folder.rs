@@ -1,13 +1,13 @@
-//! The folders of a run: there, and allowing what a run needs.
+//! Check of a folder: it exists, belongs to the user and grants access.
 
 use std::{fs, os::unix::fs::MetadataExt as _};
 
 use host::{machine::Host, paths::host_path::HostPath};
-use ownership::folders::{Need, ready};
+use ownership::folders::{Need, prepare_folder};
 
 use super::Finding;
 
-/// Looks at a folder as a run does, which makes it if it is missing.
+/// Checks a folder, and creates it if it is missing, as a run does.
 pub(super) fn check(
     check: &'static str,
     what: &str,
@@ -15,9 +15,9 @@ pub(super) fn check(
     host: &Host,
     need: Need,
 ) -> Finding {
-    match ready(what, path, host, need) {
+    match prepare_folder(what, path, host, need) {
         Err(error) => return Finding::error(check, path.as_str(), format!("{error:#}")),
-        Ok(Some(doubt)) => return Finding::warning(check, path.as_str(), doubt),
+        Ok(Some(warning)) => return Finding::warning(check, path.as_str(), warning),
         Ok(None) => {}
     }
     match fs::metadata(path.as_path()) {

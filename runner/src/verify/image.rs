@@ -1,12 +1,12 @@
-//! The image of a run: on this machine, and of this tree where that matters.
+//! Check of the image: it is on this machine, and up to date.
 
 use engine::Engine;
 use plan::run_plan::{Pull, RunPlan};
 
 use super::Finding;
 
-/// Looks at the image that the engine has. `inputs` is the digest that it must have been built
-/// from, if that matters. An engine without containers has no image.
+/// Checks the image of the plan, if its engine has containers. With `inputs`, the image must have been
+/// built from the files with that digest.
 pub(super) fn check(engine: &Engine, plan: &RunPlan, inputs: Option<&str>) -> Option<Finding> {
     let image = &plan.image.as_ref()?.value;
     let reference = &image.reference;
@@ -36,7 +36,7 @@ pub(super) fn check(engine: &Engine, plan: &RunPlan, inputs: Option<&str>) -> Op
         local.flavour.map_or("none of ours".to_owned(), |flavour| format!("flavour {flavour}"));
     Some(match inputs {
         None => match engine.version_mismatch(reference) {
-            Some(doubt) => Finding::warning("image", reference, doubt),
+            Some(warning) => Finding::warning("image", reference, warning),
             None => Finding::ok("image", reference, format!("on this machine, {kind}")),
         },
         Some(inputs) if local.inputs.as_deref() == Some(inputs) => {
@@ -53,8 +53,6 @@ pub(super) fn check(engine: &Engine, plan: &RunPlan, inputs: Option<&str>) -> Op
 #[cfg(test)]
 mod tests {
     use contract::Flavour;
-
-    use super::check;
     use engine::{LocalImage, Mode, testing::engine};
     use host::testing::host;
     use plan::{
@@ -63,6 +61,7 @@ mod tests {
         testing::request,
     };
 
+    use super::check;
     use crate::verify::{Finding, Severity};
 
     fn find(request: Request, local: Option<LocalImage>, inputs: Option<&str>) -> Finding {
@@ -74,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_must_be_there_and_of_this_tree() {
+    fn image_must_exist_and_be_up_to_date() {
         let old = LocalImage { version: Some("0.0".to_owned()), ..LocalImage::default() };
         let built = LocalImage { inputs: Some("ab".to_owned()), ..LocalImage::default() };
         let cases = [
@@ -92,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_image_is_built_by_its_flavour_or_pulled() {
+    fn missing_image_is_built_by_its_flavour_or_pulled() {
         for flavour in Flavour::ALL {
             let request = request(&format!("--flavour {flavour}"));
             let text = find(request, None, None).text;

@@ -1,11 +1,11 @@
-//! Containers that a crash left behind.
+//! Check for containers of dead runs.
 
 use engine::{Engine, Query, leftovers};
 use host::machine::Host;
 
 use super::Finding;
 
-/// Looks for containers of the user's runs that are gone.
+/// Warns about containers of the user's dead runs.
 pub(super) fn check(engine: &Engine, host: &Host) -> Option<Finding> {
     let answer = engine.ask(Query::Runs)?;
     match answer.and_then(|answer| leftovers::summary(engine, host.uid, &answer)) {

@@ -1,4 +1,4 @@
-//! What the host would meter beside a run.
+//! Check of the energy counters that a run would read.
 
 use engine::Engine;
 use host::machine::Host;
@@ -8,7 +8,7 @@ use plan::{options::Settings, run_plan::RunPlan};
 use super::Finding;
 use crate::metering;
 
-/// Looks at every counter that a run would read.
+/// Reads every counter that a run would read.
 pub(super) fn check(
     options: &Settings,
     plan: &RunPlan,
@@ -19,7 +19,7 @@ pub(super) fn check(
     request.look().into_iter().map(finding).collect()
 }
 
-/// A run does not suffer from what is not metered.
+/// The finding for a counter. A missing one is a note, because a run works without it.
 fn finding(Look { subject, is_metered, text }: Look) -> Finding {
     let text = text.join("; ");
     if is_metered {
@@ -35,7 +35,7 @@ mod tests {
     use crate::verify::render;
 
     #[test]
-    fn what_is_not_metered_is_a_note_with_its_reason() {
+    fn missing_counter_is_a_note_with_its_reason() {
         let look = |subject, is_metered, text: &[&str]| Look {
             subject,
             is_metered,

@@ -1,4 +1,4 @@
-//! The proof that needs no theory: a container writes to each mount, as the user.
+//! Check of the mounts: a container writes a file to each of them as the user.
 
 use std::path::{Path, PathBuf};
 
@@ -23,14 +23,17 @@ use untrusted::{Dir, escape, random_name};
 
 use super::Finding;
 
-/// Runs the smoke image's probe with the mounts of the plan, and looks at what it left.
+/// Runs the probe of the smoke image with the mounts of a run, and checks the files that it wrote.
+///
+/// # Errors
+/// When the probe cannot be run, or a file that it wrote cannot be deleted.
 pub(super) fn check(run: &Resolved, host: &Host, engine: &Engine) -> anyhow::Result<Finding> {
     let image = Flavour::Smoke.image();
     let mut run = run.clone();
     let options = &mut run.settings;
     options.image.clone_from(&image);
     options.backend.get_or_insert(Backend::Native);
-    // The token is read by the host's own check; here it would only have to be written first.
+    // Secrets are checked on the host. The probe does not need them.
     options.token = None;
     options.server = options.server.take().map(|server| Server { key: None, ..server });
     let mut engine = engine.clone();
@@ -44,10 +47,10 @@ pub(super) fn check(run: &Resolved, host: &Host, engine: &Engine) -> anyhow::Res
         }
     }
     let mut plan = RunPlan::new(&run, host, &engine)?.for_guide();
-    // Nobody knows it before.
+    // A random name, so that no file is overwritten.
     let name = random_name().context("making a random name")?;
     let writable = plan.mounts.iter().filter(|mount| {
-        // A cache that the user cannot write is used as it is, by a run and by its container.
+        // A run also uses a cache to which the user cannot write.
         mount.access == Access::ReadWrite
             && access(mount.source.as_path(), rustix::fs::Access::WRITE_OK).is_ok()
     });
@@ -66,10 +69,9 @@ pub(super) fn check(run: &Resolved, host: &Host, engine: &Engine) -> anyhow::Res
     let command = command_line(&engine, &plan);
     let env = command.env.iter().map(|(name, value)| (name.as_str(), value.value()));
     let answer = capture_with_env(&command.argv(), env)?;
-    let needs_native = plan.backend.value == Backend::Native;
-    let mut problems = judge(&answer, needs_native);
+    let mut problems = problems(&answer, plan.backend.value == Backend::Native);
     for folder in &sources {
-        problems.extend(left_file(folder, &name, host.uid)?);
+        problems.extend(check_file(folder, &name, host.uid)?);
     }
     let subject = format!("{} mount(s)", sources.len());
     Ok(if problems.is_empty() {
@@ -79,8 +81,8 @@ pub(super) fn check(run: &Resolved, host: &Host, engine: &Engine) -> anyhow::Res
     })
 }
 
-/// What the probe itself complains about.
-fn judge(answer: &Captured, needs_native: bool) -> Vec<String> {
+/// Problems that the probe reports.
+fn problems(answer: &Captured, needs_native: bool) -> Vec<String> {
     let Captured { code, stdout, stderr: _ } = answer;
     let Ok(Answer { home, mounts, native, .. }) = serde_json::from_str(stdout) else {
         return vec![format!(
@@ -88,26 +90,28 @@ fn judge(answer: &Captured, needs_native: bool) -> Vec<String> {
             answer.complaint()
         )];
     };
-    let closed = (!home.writable).then(|| {
+    let home = (!home.writable).then(|| {
         format!("the home `{}` cannot be written", home.path.as_deref().unwrap_or("$HOME"))
     });
-    let bad = mounts.into_iter().filter(|mount| !mount.ok).map(|Mount { path, error, .. }| {
-        format!("`{path}` cannot be written: {}", error.unwrap_or_default())
-    });
-    let lacking = (needs_native && !native).then(|| {
+    let mounts =
+        mounts.into_iter().filter(|mount| !mount.ok).map(|Mount { path, error, .. }| {
+            format!("`{path}` cannot be written: {}", error.unwrap_or_default())
+        });
+    let native = (needs_native && !native).then(|| {
         "the program was built without the `native` backend; `cargo xtask smoke --engine host` \
          builds the one that has it"
             .to_owned()
     });
-    closed.into_iter().chain(bad).chain(lacking).collect()
+    home.into_iter().chain(mounts).chain(native).collect()
 }
 
-/// Looks at the file that the probe left in `folder`, and deletes it.
-fn left_file(folder: &Path, name: &str, uid: u32) -> anyhow::Result<Option<String>> {
+/// Checks the owner of the file that the probe wrote to `folder`, and deletes the file. Returns a
+/// problem.
+fn check_file(folder: &Path, name: &str, uid: u32) -> anyhow::Result<Option<String>> {
     let shown = escape(&folder.join(name).to_string_lossy());
-    let looked = Dir::open(folder).and_then(|dir| Ok((dir.look(name)?.uid, dir)));
-    let (owner, dir) = match looked {
-        Ok(looked) => looked,
+    let found = Dir::open(folder).and_then(|dir| Ok((dir.look(name)?.uid, dir)));
+    let (owner, dir) = match found {
+        Ok(found) => found,
         Err(error) => return Ok(Some(format!("the probe's file `{shown}` is not here: {error}"))),
     };
     dir.remove(name).with_context(|| format!("deleting the probe's file `{shown}`"))?;
@@ -116,23 +120,26 @@ fn left_file(folder: &Path, name: &str, uid: u32) -> anyhow::Result<Option<Strin
 
 #[cfg(test)]
 mod tests {
-    use super::{Captured, judge};
+    use super::{Captured, problems};
 
     #[test]
-    fn a_mount_that_cannot_be_written_is_named() {
+    fn read_only_mount_is_named() {
         let answer = |stdout: &str| Captured {
             code: 1,
             stdout: stdout.to_owned(),
             stderr: "docker: no such runtime\n".to_owned(),
         };
         let good = r#"{"uid":1,"gid":1,"home":{"path":"/h","writable":true},"native":true,"mounts":[{"path":"/results","ok":true,"error":null}]}"#;
-        assert_eq!(judge(&answer(good), true), Vec::<String>::new());
-        let featureless = good.replace("\"native\":true", "\"native\":false");
-        assert_eq!(judge(&answer(&featureless), false), Vec::<String>::new());
-        assert!(judge(&answer(&featureless), true)[0].contains("cargo xtask smoke"));
+        assert_eq!(problems(&answer(good), true), Vec::<String>::new());
+        let without_native = good.replace("\"native\":true", "\"native\":false");
+        assert_eq!(problems(&answer(&without_native), false), Vec::<String>::new());
+        assert!(problems(&answer(&without_native), true)[0].contains("cargo xtask smoke"));
         let bad = good.replace("true,\"error\":null", "false,\"error\":\"Permission denied\"");
-        assert_eq!(judge(&answer(&bad), true), ["`/results` cannot be written: Permission denied"]);
-        let silent = judge(&answer(""), true);
+        assert_eq!(
+            problems(&answer(&bad), true),
+            ["`/results` cannot be written: Permission denied"]
+        );
+        let silent = problems(&answer(""), true);
         assert!(silent[0].ends_with("docker: no such runtime"), "{silent:?}");
     }
 }

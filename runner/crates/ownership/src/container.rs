@@ -1,4 +1,4 @@
-//! The container that changes owners: root with next to no powers, which sees one folder.
+//! The container that changes owners: root with four capabilities, which sees one folder.
 
 use std::{collections::HashMap, os::unix::ffi::OsStrExt as _, path::PathBuf};
 
@@ -19,27 +19,27 @@ use host::{
 use plan::{render::bind_mount, run_plan::Access};
 use untrusted::Dir;
 
-use super::protected::protected_behind;
+use super::why_protected;
 
-/// Where the folder is in the container: no place that a program of the image would write to.
+/// Path of the folder in the container. The image uses it for nothing else.
 const FOLDER: &str = "/mnt";
 
 const NO_CONTAINER: &str = "without a container there is no root to change owners; use \
                             --engine docker or podman, or sudo";
 
-/// An entry that is not the user's afterwards.
+/// An entry whose owner did not change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Its path below the folder.
+    /// Path below the folder.
     pub path: PathBuf,
     /// The reason.
     pub error: String,
 }
 
-/// The engine that can change owners, as far as it can be told beforehand.
+/// Finds an engine that can change owners.
 ///
 /// # Errors
-/// When there is none, with the reason.
+/// When no engine can, with the reason.
 pub fn find_engine(choice: EngineChoice, host: &Host) -> anyhow::Result<Engine> {
     if choice == EngineChoice::Host {
         bail!("{NO_CONTAINER}");
@@ -54,17 +54,17 @@ pub fn find_engine(choice: EngineChoice, host: &Host) -> anyhow::Result<Engine> 
         gpus: &Gpus::Auto,
     };
     let detected = match choice {
-        // Without a container there is nothing to be had here.
+        // Only a container can change owners.
         EngineChoice::Auto => engine::container_engine(&wanted),
         _ => engine::detect(&wanted, host),
     };
     let engine = detected?.engine;
-    can(&engine)?;
+    check(&engine)?;
     Ok(engine)
 }
 
-/// Whether `engine`, which was asked for the smoke image, can change owners.
-fn can(engine: &Engine) -> anyhow::Result<()> {
+/// Checks that `engine` has containers on this machine, and the smoke image.
+fn check(engine: &Engine) -> anyhow::Result<()> {
     ensure!(engine.has_containers(), NO_CONTAINER);
     engine.refuse_remote()?;
     ensure!(
@@ -75,11 +75,11 @@ fn can(engine: &Engine) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes those of `paths`, below `folder`, the user's that belong to root or a container; the
-/// others, each with the reason.
+/// Gives the entries at `paths` below `folder` to the user, if they belong to root or to a container.
+/// Returns the entries whose owner did not change.
 ///
 /// # Errors
-/// When nothing could be tried, or what happened is not known.
+/// When the container did not run, or the folder cannot be opened afterwards.
 pub fn reclaim_listed(
     engine: &Engine,
     host: &Host,
@@ -89,7 +89,7 @@ pub fn reclaim_listed(
 ) -> anyhow::Result<Vec<Failure>> {
     let list: Vec<&[u8]> =
         paths.iter().flat_map(|path| [path.as_os_str().as_bytes(), b"\0"]).collect();
-    let answer = ask(&command(engine, host, folder, ids, true)?, &list.concat())?;
+    let answer = run(&command(engine, host, folder, ids, true)?, &list.concat())?;
     let errors = errors(&answer);
     let dir = Dir::open_itself(folder.as_path())
         .with_context(|| format!("looking at the folder `{folder}` afterwards"))?;
@@ -105,35 +105,35 @@ pub fn reclaim_listed(
     Ok(failures.collect())
 }
 
-/// Why entries were not taken, by their paths.
+/// Errors of the container by path.
 pub(super) fn errors(answer: &Answer) -> HashMap<&str, &str> {
     answer.failed.iter().map(|failed| (failed.path.as_str(), failed.error.as_str())).collect()
 }
 
-/// Runs the container, with a list for its standard input.
+/// Runs the container with a list of paths on its standard input.
 ///
 /// # Errors
 /// When it does not answer.
-pub(super) fn ask(command: &CommandLine, list: &[u8]) -> anyhow::Result<Answer> {
+pub(super) fn run(command: &CommandLine, list: &[u8]) -> anyhow::Result<Answer> {
     parse(&capture_with_input(&command.argv(), list)?)
 }
 
-fn parse(said: &Captured) -> anyhow::Result<Answer> {
-    serde_json::from_str(&said.stdout).ok().with_context(|| {
+fn parse(output: &Captured) -> anyhow::Result<Answer> {
+    serde_json::from_str(&output.stdout).ok().with_context(|| {
         format!(
             "the container failed (exit code {}): {}; if the smoke image is older than this \
              program, `cargo xtask build-image --flavour smoke` makes a new one",
-            said.code,
-            said.complaint()
+            output.code,
+            output.complaint()
         )
     })
 }
 
-/// The command that reclaims `folder`, or what is `listed` on its standard input. Nothing is touched
-/// when the engine shows another folder than this machine has.
+/// The command that reclaims all of `folder`, or the entries `listed` on standard input. The
+/// container changes nothing when the engine mounts another folder of the same name.
 ///
 /// # Errors
-/// When owners must not or cannot be changed there.
+/// When the folder is protected or unreadable, or the engine has no containers.
 pub(super) fn command(
     engine: &Engine,
     host: &Host,
@@ -141,14 +141,14 @@ pub(super) fn command(
     ids: &Ids,
     listed: bool,
 ) -> anyhow::Result<CommandLine> {
-    if let Some(why) = protected_behind(folder.as_path(), host.home.as_deref()) {
+    if let Some(why) = why_protected(folder.as_path(), host.home.as_deref()) {
         bail!("`{folder}` {why}, so nobody is given anything in it");
     }
-    let looking =
+    let opening =
         || format!("looking at the folder `{folder}`; if it is a symlink, name the folder itself");
     let stamp = Dir::open_itself(folder.as_path()).and_then(|dir| dir.look(""));
-    let inode = stamp.with_context(looking)?.inode;
-    rendered(engine, folder, &request(engine.mode, host, ids, inode, listed)?)
+    let inode = stamp.with_context(opening)?.inode;
+    command_line(engine, folder, &request(engine.mode, host, ids, inode, listed)?)
 }
 
 fn request(
@@ -160,8 +160,8 @@ fn request(
 ) -> anyhow::Result<Request> {
     let (uid, gid, owners) = match mode {
         Mode::Host => bail!("{NO_CONTAINER}"),
-        // Root inside is the user outside, and everybody else inside is a container of theirs. The
-        // greatest number stands for nobody.
+        // Root in the container is the user outside. All other ids there are subordinate ids of the
+        // user, except the largest, which means no user.
         Mode::DockerRootless | Mode::PodmanRootless => (0, 0, vec![(1, u32::MAX - 1)]),
         Mode::DockerRootful | Mode::DockerUsernsRemap | Mode::PodmanRootful => {
             let containers = ids.container.iter().map(|range| (range.start, range.end - 1));
@@ -171,7 +171,11 @@ fn request(
     Ok(Request { folder: FOLDER.to_owned(), inode, uid, gid, owners, listed })
 }
 
-fn rendered(engine: &Engine, folder: &HostPath, request: &Request) -> anyhow::Result<CommandLine> {
+fn command_line(
+    engine: &Engine,
+    folder: &HostPath,
+    request: &Request,
+) -> anyhow::Result<CommandLine> {
     let mut parts = vec![
         Part::new([engine.program.as_str(), "run"], "starts a container"),
         Part::new(["--rm"], "removes the container when it ends"),
@@ -207,7 +211,7 @@ mod tests {
 
     use contract::reclaim::Answer;
 
-    use super::{Captured, HostPath, Ids, can, parse, rendered, request};
+    use super::{Captured, HostPath, Ids, check, command_line, parse, request};
     use engine::{Engine, Mode, testing::engine};
     use host::{shell::Style, testing::host};
 
@@ -216,11 +220,11 @@ mod tests {
         let container = 165_536..231_072;
         let ids = Ids { user: 1000, container: vec![container] };
         let request = request(mode, &host(), &ids, 77, listed).unwrap();
-        rendered(&engine(mode), &folder, &request).unwrap().to_shell(Style::Concrete)
+        command_line(&engine(mode), &folder, &request).unwrap().to_shell(Style::Concrete)
     }
 
     #[test]
-    fn a_rootful_container_is_real_root_with_four_powers() {
+    fn rootful_container_is_root_with_four_capabilities() {
         insta::assert_snapshot!(shown(Mode::DockerRootful, "results", false), @r#"
         docker run \
           --rm \
@@ -240,8 +244,8 @@ mod tests {
         "#);
     }
 
-    /// What is another than on rootful Docker.
-    fn other(mode: Mode, listed: bool) -> String {
+    /// Lines that differ from those for rootful Docker.
+    fn difference(mode: Mode, listed: bool) -> String {
         let usual = shown(Mode::DockerRootful, "results", false);
         let shown = shown(mode, "results", listed);
         let lines = shown.lines().filter(|line| !usual.lines().any(|other| other == *line));
@@ -249,22 +253,22 @@ mod tests {
     }
 
     #[test]
-    fn other_engines_need_other_ids() {
-        insta::assert_snapshot!(other(Mode::DockerRootful, true), @r#"
+    fn uid_and_owners_depend_on_the_engine() {
+        insta::assert_snapshot!(difference(Mode::DockerRootful, true), @r#"
         --interactive \
         reclaim '{"folder":"/mnt","inode":77,"uid":1000,"gid":100,"owners":[[0,0],[165536,231071]],"listed":true}'
         "#);
-        insta::assert_snapshot!(other(Mode::DockerUsernsRemap, false), @r"--userns host \");
-        insta::assert_snapshot!(other(Mode::DockerRootless, false), @r#"reclaim '{"folder":"/mnt","inode":77,"uid":0,"gid":0,"owners":[[1,4294967294]],"listed":false}'"#);
-        insta::assert_snapshot!(other(Mode::PodmanRootless, false), @r#"
+        insta::assert_snapshot!(difference(Mode::DockerUsernsRemap, false), @r"--userns host \");
+        insta::assert_snapshot!(difference(Mode::DockerRootless, false), @r#"reclaim '{"folder":"/mnt","inode":77,"uid":0,"gid":0,"owners":[[1,4294967294]],"listed":false}'"#);
+        insta::assert_snapshot!(difference(Mode::PodmanRootless, false), @r#"
         podman run \
         reclaim '{"folder":"/mnt","inode":77,"uid":0,"gid":0,"owners":[[1,4294967294]],"listed":false}'
         "#);
-        insta::assert_snapshot!(other(Mode::PodmanRootful, false), @r"podman run \");
+        insta::assert_snapshot!(difference(Mode::PodmanRootful, false), @r"podman run \");
     }
 
     #[test]
-    fn a_folder_may_have_any_name() {
+    fn folder_names_are_quoted() {
         let text = shown(Mode::DockerRootful, "a:b,c \"d\"\n'e", false);
         let mount = text.split(" \\\n  ").find(|part| part.starts_with("--mount")).unwrap();
         insta::assert_snapshot!(mount, @r#"
@@ -274,26 +278,27 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_needs_containers_and_the_image() {
+    fn engine_needs_containers_and_the_smoke_image() {
         let ids = Ids { user: 1000, container: vec![] };
         assert!(request(Mode::Host, &host(), &ids, 77, false).is_err());
         let engine = engine(Mode::DockerRootful);
-        assert!(can(&engine).is_ok());
-        let why = |engine| can(&engine).unwrap_err().to_string();
+        assert!(check(&engine).is_ok());
+        let why = |engine| check(&engine).unwrap_err().to_string();
         insta::assert_snapshot!(why(Engine { image: None, ..engine.clone() }), @"the smoke image, whose program changes owners, is not on this machine; build it with `cargo xtask build-image --flavour smoke`");
         insta::assert_snapshot!(why(Engine { mode: Mode::Host, ..engine }), @"without a container there is no root to change owners; use --engine docker or podman, or sudo");
     }
 
     #[test]
-    fn an_image_that_does_not_answer_may_be_an_old_one() {
-        let said = |code, stdout: &str, stderr: &str| Captured {
+    fn image_without_an_answer_may_be_outdated() {
+        let output = |code, stdout: &str, stderr: &str| Captured {
             code,
             stdout: stdout.to_owned(),
             stderr: stderr.to_owned(),
         };
-        let whole = said(0, "{\"reclaimed\":2,\"failed\":[]}\n", "");
+        let whole = output(0, "{\"reclaimed\":2,\"failed\":[]}\n", "");
         assert_eq!(parse(&whole).unwrap(), Answer { reclaimed: 2, failed: vec![] });
-        let old = said(1, "", "error: creating `/results/benchmark.log`: Read-only file system\n");
+        let old =
+            output(1, "", "error: creating `/results/benchmark.log`: Read-only file system\n");
         insta::assert_snapshot!(parse(&old).unwrap_err(), @"the container failed (exit code 1): error: creating `/results/benchmark.log`: Read-only file system; if the smoke image is older than this program, `cargo xtask build-image --flavour smoke` makes a new one");
     }
 }

@@ -1,4 +1,4 @@
-//! Folders of the user's, made and looked at as the user, before any engine sees them.
+//! Folders of a run: created and checked as the user, before an engine mounts them.
 
 use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path};
 
@@ -14,24 +14,24 @@ use rustix::{
 };
 use untrusted::{Dir, Found, Kind, escape};
 
-use crate::{leave, protected_behind};
+use crate::{why_protected, why_skipped};
 
-/// What must be possible in a folder.
+/// The access that a run needs to a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
-    /// Reading.
+    /// Read access.
     Read,
-    /// Reading; and a warning when writing is not.
+    /// Read access, and a warning without write access.
     WriteOrWarn,
-    /// Reading and writing.
+    /// Read and write access.
     Write,
 }
 
-/// Makes the folder if it is missing, and tells whether it serves. The answer is a warning.
+/// Creates the folder if it is missing, and checks access to it. Returns a warning.
 ///
 /// # Errors
-/// When it cannot be made, is no folder, or does not allow what is needed.
-pub fn ready(
+/// When it cannot be created, is not a folder, or denies the needed access.
+pub fn prepare_folder(
     what: &str,
     path: &HostPath,
     host: &Host,
@@ -39,7 +39,7 @@ pub fn ready(
 ) -> anyhow::Result<Option<String>> {
     let folder = path.as_path();
     if let Err(error) = fs::create_dir_all(folder) {
-        bail!("{what} `{path}` cannot be made: {}", why_not_made(folder, &error, host));
+        bail!("{what} `{path}` cannot be made: {}", creation_error(folder, &error, host));
     }
     if access(folder, Access::READ_OK | Access::EXEC_OK).is_err() {
         bail!("{what} `{path}` cannot be read: {}", owner_and_remedy(folder, host));
@@ -64,7 +64,7 @@ fn not_writable(errno: Errno, folder: &Path, host: &Host) -> String {
     owner_and_remedy(folder, host)
 }
 
-fn why_not_made(folder: &Path, error: &io::Error, host: &Host) -> String {
+fn creation_error(folder: &Path, error: &io::Error, host: &Host) -> String {
     let exists = |path: &&Path| fs::symlink_metadata(path).is_ok();
     let Some(nearest) = folder.ancestors().find(exists) else { return error.to_string() };
     let shown = nearest.display();
@@ -76,8 +76,8 @@ fn why_not_made(folder: &Path, error: &io::Error, host: &Host) -> String {
             format!("`{shown}` is a symlink that leads back to itself; remove it")
         }
         Ok(data) if !data.is_dir() => format!("`{shown}` is not a folder; choose another path"),
-        // It may be there: a chown of the one folder shows the other.
-        Ok(_) if is_closed(nearest, folder) => {
+        // The folder may exist behind `nearest`: the owner of `nearest` is what must change.
+        Ok(_) if is_denied(nearest, folder) => {
             format!("`{shown}` is closed to you: {}", owner_and_remedy(nearest, host))
         }
         _ if error.kind() == io::ErrorKind::PermissionDenied => format!(
@@ -91,28 +91,28 @@ fn why_not_made(folder: &Path, error: &io::Error, host: &Host) -> String {
     }
 }
 
-/// Whether the folder `nearest` keeps `folder`, which is the same or below it, out of sight.
-fn is_closed(nearest: &Path, folder: &Path) -> bool {
+/// Whether permissions of the folder `nearest` deny access to `folder`, which is the same or below.
+fn is_denied(nearest: &Path, folder: &Path) -> bool {
     let read = if nearest == folder { Access::READ_OK } else { Access::empty() };
     access(nearest, read | Access::EXEC_OK) == Err(Errno::ACCESS)
 }
 
-/// The folder on the way to `folder`, or itself, that is closed to the user, and what to do about it.
-pub fn closed<'a>(folder: &'a Path, host: &Host) -> Option<(&'a Path, String)> {
+/// The parent of `folder`, or `folder` itself, that denies access to the user, and a remedy.
+pub fn denied<'a>(folder: &'a Path, host: &Host) -> Option<(&'a Path, String)> {
     let nearest = folder.ancestors().find(|path| fs::metadata(path).is_ok())?;
-    (nearest.is_dir() && is_closed(nearest, folder))
+    (nearest.is_dir() && is_denied(nearest, folder))
         .then(|| (nearest, owner_and_remedy(nearest, host)))
 }
 
 fn owner_and_remedy(folder: &Path, host: &Host) -> String {
     let uid = host.uid;
     match fs::metadata(folder) {
-        // `/` and its folders are the system's: nobody should be told to take them.
+        // Nobody should be told to take ownership of `/` or a top-level folder.
         Ok(data) if data.uid() != uid && folder.components().count() <= 2 => format!(
             "it belongs to uid {}, you are uid {uid}; choose another folder, or make one below it",
             data.uid()
         ),
-        // Without a group, because what a group shares stays the group's.
+        // `chown` without a group keeps folders shared that a group shares.
         Ok(data) if data.uid() != uid => format!(
             "it belongs to uid {}, you are uid {uid}; `sudo chown -hR {uid} {}` makes it yours, or \
              choose another folder",
@@ -127,24 +127,24 @@ fn owner_and_remedy(folder: &Path, host: &Host) -> String {
     }
 }
 
-/// A warning when folders in the upper levels of the cache belong to somebody else and are closed
-/// to the user: the habit of running as root leaves them behind.
-pub fn foreign_entries(cache: &HubCache, host: &Host) -> Option<String> {
+/// A warning when folders at the top of the cache belong to another user and deny access. Runs as
+/// root leave such folders behind.
+pub fn foreign_cache_folders(cache: &HubCache, host: &Host) -> Option<String> {
     let hub = cache.hub.as_path();
-    if protected_behind(hub, host.home.as_deref()).is_some() {
+    if why_protected(hub, host.home.as_deref()).is_some() {
         return None;
     }
     let ids = Ids::of_this_machine(host);
     let dir = Dir::open(hub).ok()?;
     let has_store = has_store(&dir);
     let mut found = Vec::new();
-    // A repair takes nothing else.
+    // `cache repair` changes the owner of these only.
     dir.walk(2, |entry| {
         let Found::Entry { path, stamp } = entry else { return false };
         let is_foreign = stamp.kind == Kind::Folder
             && stamp.uid != host.uid
             && is_client_path(path, has_store)
-            && leave(&stamp, &ids).is_none()
+            && why_skipped(&stamp, &ids).is_none()
             && access(hub.join(path), Access::WRITE_OK | Access::READ_OK | Access::EXEC_OK)
                 .is_err();
         if is_foreign {
@@ -163,8 +163,8 @@ pub fn foreign_entries(cache: &HubCache, host: &Host) -> Option<String> {
     ))
 }
 
-/// A warning when repos of the cache are links that a container cannot follow.
-pub fn repos_out_of_sight(cache: &HubCache) -> Option<String> {
+/// A warning when repos of the cache are symlinks that a container cannot follow.
+pub fn repos_outside_cache(cache: &HubCache) -> Option<String> {
     let links = cache.repos_outside_mount();
     let first = links.first()?;
     Some(format!(
@@ -180,11 +180,12 @@ pub fn repos_out_of_sight(cache: &HubCache) -> Option<String> {
 mod tests {
     use std::{fs, os::unix::fs::symlink};
 
-    use super::{Need, ready};
     use host::{paths::host_path::HostPath, testing::host};
 
+    use super::{Need, prepare_folder};
+
     #[test]
-    fn what_is_in_the_way_is_named() {
+    fn obstacle_in_the_path_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         fs::write(root.join("file"), "").unwrap();
@@ -192,7 +193,7 @@ mod tests {
         symlink("loop", root.join("loop")).unwrap();
         let refusal = |name: &str| {
             let path = HostPath::new("results folder", &root.join(name), root).unwrap();
-            let error = ready("results folder", &path, &host(), Need::Write).unwrap_err();
+            let error = prepare_folder("results folder", &path, &host(), Need::Write).unwrap_err();
             error.to_string().replace(root.to_str().unwrap(), "ROOT")
         };
         insta::assert_snapshot!(refusal("file"), @"results folder `ROOT/file` cannot be made: `ROOT/file` is not a folder; choose another path");
@@ -202,11 +203,11 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_folder_is_made() {
+    fn missing_folder_is_created() {
         let folder = tempfile::tempdir().unwrap();
         let path = HostPath::new("results folder", &folder.path().join("a b/c"), "/".as_ref());
         let path = path.unwrap();
-        assert_eq!(ready("results folder", &path, &host(), Need::Write).unwrap(), None);
+        assert_eq!(prepare_folder("results folder", &path, &host(), Need::Write).unwrap(), None);
         assert!(path.as_path().is_dir());
     }
 }

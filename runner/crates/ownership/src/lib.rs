@@ -1,5 +1,5 @@
-//! `aienergyscore reclaim`: makes what containers of root's left in a results folder the user's,
-//! through a short-lived container that changes owners and can do nothing else.
+//! `aienergyscore reclaim`: gives root-owned files in a results folder to the user. A short-lived
+//! container changes the owners and can do nothing else.
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
@@ -7,8 +7,8 @@ mod container;
 pub mod folders;
 mod protected;
 mod report;
+mod scan;
 mod sudo;
-mod survey;
 
 use std::{
     fs, io,
@@ -28,38 +28,38 @@ use hub::boundary::check_path;
 
 pub use self::{
     container::{Failure, find_engine, reclaim_listed},
-    protected::protected_behind,
+    protected::why_protected,
+    scan::why_skipped,
     sudo::sudo_line,
-    survey::leave,
 };
 use self::{
-    report::{Done, Report},
-    survey::Survey,
+    report::{Reclaimed, Report},
+    scan::Scan,
 };
 
-/// What was asked for.
+/// The options of `reclaim`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// The folder.
+    /// Folder whose entries are to belong to the user.
     pub folder: PathBuf,
-    /// Whether to do it, and not to show it.
-    pub really: bool,
-    /// What may run the container.
+    /// Whether to change owners, and not only to show what would change.
+    pub apply: bool,
+    /// Engine that runs the container.
     pub engine: EngineChoice,
     /// Whether to print JSON.
-    pub as_json: bool,
+    pub json: bool,
 }
 
-/// Shows what would make everything in the folder the user's, or does it.
+/// Shows which owners would change in the folder, or changes them.
 ///
 /// # Errors
-/// When the folder is not one to reclaim, or cannot be looked at.
+/// When the folder is protected, not found or unreadable.
 pub fn run(request: &Request) -> anyhow::Result<Exit> {
     let host = Host::read()?;
     let folder = folder(&request.folder, &host)?;
     let ids = Ids::of_this_machine(&host);
-    let look = || Survey::take(folder.as_path(), &ids);
-    let mut report = Report::new(&host, &folder, look()?);
+    let scan = || Scan::of(folder.as_path(), &ids);
+    let mut report = Report::new(&host, &folder, scan()?);
     if !report.before.foreign.is_empty() {
         if host.uid == 0 {
             let why = "you are root, who would get everything; run this as the user whose folder \
@@ -68,17 +68,17 @@ pub fn run(request: &Request) -> anyhow::Result<Exit> {
         }
         let command = find_engine(request.engine, &host)
             .and_then(|engine| container::command(&engine, &host, &folder, &ids, false));
-        if let (true, Ok(command)) = (request.really, &command) {
-            let answer = container::ask(command, &[]);
-            report.done = Some(Done { answer, after: look()? });
+        if let (true, Ok(command)) = (request.apply, &command) {
+            let answer = container::run(command, &[]);
+            report.reclaimed = Some(Reclaimed { answer, after: scan()? });
         }
         report.command = Some(command);
     }
-    terminal::print(&if request.as_json { json_text(&report.json()) } else { report.text() })?;
+    terminal::print(&if request.json { json_text(&report.json()) } else { report.text() })?;
     Ok(report.exit())
 }
 
-/// The folder itself, symlinks to it followed.
+/// The folder, with symlinks in its path resolved.
 fn folder(path: &Path, host: &Host) -> anyhow::Result<HostPath> {
     check_path("folder", path, host)?;
     let real = host.cwd.join(path);
@@ -94,7 +94,7 @@ fn folder(path: &Path, host: &Host) -> anyhow::Result<HostPath> {
     if !fs::metadata(&real).is_ok_and(|data| data.is_dir()) {
         return Err(Usage(format!("`{shown}` is no folder; name the folder of the results")).into());
     }
-    if let Some(why) = protected::protected(&real, host.home.as_deref()) {
+    if let Some(why) = why_protected(&real, host.home.as_deref()) {
         return Err(Usage(format!("`{shown}` {why}; name the folder of the results")).into());
     }
     Ok(HostPath::new("folder", &real, &host.cwd)?)

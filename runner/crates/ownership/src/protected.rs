@@ -1,19 +1,26 @@
-//! Folders in which nobody is given anything: what is not the user's in there has its reason.
+//! Folders in which no owner is changed: system folders and folders that contain the user's home.
 
 use std::path::{Component, Path};
 
-/// Folders of the system's, at any depth, and below `/var`.
+/// Top-level folders of the system.
 const SYSTEM: [&str; 15] = [
     "bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "opt", "proc", "root", "run",
     "sbin", "sys", "usr",
 ];
+
+/// Folders of the system in `/var`.
 const SYSTEM_BELOW_VAR: [&str; 13] = [
     "backups", "cache", "crash", "db", "empty", "lib", "local", "lock", "log", "mail", "opt",
     "run", "spool",
 ];
 
-/// Why owners are not changed in a folder, absolute and without links, if so.
-pub(crate) fn protected(folder: &Path, home: Option<&Path>) -> Option<&'static str> {
+/// Why owners are not changed in `folder` or in the target of a symlink there.
+pub fn why_protected(folder: &Path, home: Option<&Path>) -> Option<&'static str> {
+    reason(folder, home).or_else(|| reason(&folder.canonicalize().ok()?, home))
+}
+
+/// Why owners are not changed in `folder`, an absolute path without symlinks.
+fn reason(folder: &Path, home: Option<&Path>) -> Option<&'static str> {
     let names: Vec<_> = folder
         .components()
         .filter_map(|part| match part {
@@ -32,23 +39,18 @@ pub(crate) fn protected(folder: &Path, home: Option<&Path>) -> Option<&'static s
     let holds_home = home.is_some_and(|home| {
         home.starts_with(folder) || home.canonicalize().is_ok_and(|home| home.starts_with(folder))
     });
-    // A rootless engine keeps its images there, under ids of its own.
+    // Rootless engines keep their images in the home, owned by subordinate ids.
     holds_home.then_some("holds your home")
-}
-
-/// [`protected`], with the symlinks in `folder` followed.
-pub fn protected_behind(folder: &Path, home: Option<&Path>) -> Option<&'static str> {
-    protected(folder, home).or_else(|| protected(&folder.canonicalize().ok()?, home))
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use super::{protected, protected_behind};
+    use super::{reason, why_protected};
 
     #[test]
-    fn the_systems_folders_and_the_home_are_nobodys_to_give() {
+    fn system_folders_and_parents_of_the_home_are_protected() {
         let home = Some(Path::new("/home/ada"));
         for folder in [
             "/",
@@ -60,19 +62,19 @@ mod tests {
             "/home",
             "/home/ada",
         ] {
-            assert!(protected(Path::new(folder), home).is_some(), "{folder}");
+            assert!(reason(Path::new(folder), home).is_some(), "{folder}");
         }
         for folder in ["/home/ada/results", "/data/runs", "/var/tmp/r", "/tmp/r", "/home/eve"] {
-            assert_eq!(protected(Path::new(folder), home), None, "{folder}");
+            assert_eq!(reason(Path::new(folder), home), None, "{folder}");
         }
     }
 
     #[test]
-    fn a_symlink_to_such_a_folder_is_one() {
+    fn symlink_to_a_protected_folder_is_protected() {
         let folder = tempfile::tempdir().unwrap();
         let link = folder.path().join("hub");
         std::os::unix::fs::symlink("/etc/ssl", &link).unwrap();
-        assert_eq!(protected(&link, None), None);
-        assert_eq!(protected_behind(&link, None), Some("is the system's"));
+        assert_eq!(reason(&link, None), None);
+        assert_eq!(why_protected(&link, None), Some("is the system's"));
     }
 }

@@ -1,8 +1,8 @@
-//! What is told of a folder: whose its entries are, and what became of them.
+//! The output of `reclaim`: owners in a folder, and the result of changing them.
 
-use std::{collections::BTreeSet, fmt::Write as _, path::Path};
+use std::{collections::BTreeSet, fmt::Write as _};
 
-use contract::reclaim::Answer;
+use contract::reclaim::{Answer, Failed};
 use host::{
     exit::Exit,
     machine::Host,
@@ -15,104 +15,107 @@ use untrusted::escape;
 
 use super::{
     container::errors,
+    scan::{ForeignEntry, Scan, Skipped, Unreadable},
     sudo::sudo_line,
-    survey::{Closed, Foreign, Survey},
 };
 
-/// Entries that are shown, of each kind.
+/// Maximum number of lines for each kind of entry.
 const SHOWN: usize = 5;
 
-/// A folder that would be reclaimed, or was.
+/// The report on one folder.
 #[derive(Debug)]
 pub(super) struct Report<'a> {
     host: &'a Host,
     folder: &'a HostPath,
-    pub(super) before: Survey,
-    /// What would run or ran, or why nothing can. None when there is nothing to do.
+    pub(super) before: Scan,
+    /// The command to run, or why no engine can run it. None when no owner needs to change.
     pub(super) command: Option<anyhow::Result<CommandLine>>,
-    /// None when it was only to be shown.
-    pub(super) done: Option<Done>,
+    /// Result of the command, if it ran.
+    pub(super) reclaimed: Option<Reclaimed>,
 }
 
-/// What the container answered, and what the folder is like afterwards.
+/// The container's answer, and owners in the folder afterwards.
 #[derive(Debug)]
-pub(super) struct Done {
+pub(super) struct Reclaimed {
     pub(super) answer: anyhow::Result<Answer>,
-    pub(super) after: Survey,
+    pub(super) after: Scan,
 }
 
-impl Done {
-    /// Entries that should be the user's now, each with the reason why not.
-    fn failed(&self) -> Vec<(&Path, String)> {
+impl Reclaimed {
+    /// Entries whose owner did not change, each with the reason.
+    fn failed(&self) -> Vec<Failed> {
         let errors = self.answer.as_ref().map(errors).unwrap_or_default();
-        let failed = self.after.foreign.iter().map(|Foreign { path, owner, .. }| {
-            let error = errors.get(&*path.to_string_lossy());
+        let failed = self.after.foreign.iter().map(|ForeignEntry { path, owner, .. }| {
+            let error = errors.get(path.as_str());
             let seen = || format!("it belongs to uid {owner} afterwards");
-            (path.as_path(), error.map_or_else(seen, |error| (*error).to_owned()))
+            let error = error.map_or_else(seen, |error| (*error).to_owned());
+            Failed { path: path.clone(), error }
         });
         failed.collect()
     }
 }
 
 impl<'a> Report<'a> {
-    /// A folder that was only looked at.
-    pub(super) const fn new(host: &'a Host, folder: &'a HostPath, before: Survey) -> Self {
-        Self { host, folder, before, command: None, done: None }
+    /// Report on a folder before any change.
+    pub(super) const fn new(host: &'a Host, folder: &'a HostPath, before: Scan) -> Self {
+        Self { host, folder, before, command: None, reclaimed: None }
     }
 
-    /// What is there now.
-    fn now(&self) -> &Survey {
-        self.done.as_ref().map_or(&self.before, |done| &done.after)
+    /// Owners in the folder now.
+    fn now(&self) -> &Scan {
+        self.reclaimed.as_ref().map_or(&self.before, |reclaimed| &reclaimed.after)
     }
 
-    /// What it means to a script.
+    /// Exit status of the command.
     pub(super) fn exit(&self) -> Exit {
-        let has_failed = self.done.as_ref().is_some_and(|done| done.answer.is_err());
-        if self.now().is_fine() && !has_failed { Exit::Success } else { Exit::Failed }
+        let has_failed = self.reclaimed.as_ref().is_some_and(|reclaimed| reclaimed.answer.is_err());
+        if self.now().is_all_yours() && !has_failed { Exit::Success } else { Exit::Failed }
     }
 
-    /// The line with `sudo` for what is to be taken.
+    /// The `sudo` command that does the same.
     fn sudo(&self) -> Option<String> {
         let owners: BTreeSet<u32> = self.now().foreign.iter().map(|found| found.owner).collect();
         let folder = self.folder.as_path().to_owned();
         (!owners.is_empty()).then(|| sudo_line(self.host.uid, &[folder], &owners))
     }
 
-    /// As lines.
+    /// The report as text.
     pub(super) fn text(&self) -> String {
         let mut lines = Lines::default();
         let folder = self.folder.as_str();
-        let Survey { entries, foreign, .. } = &self.before;
+        let Scan { entries, foreign, .. } = &self.before;
         if foreign.is_empty() {
-            let rest = if self.before.is_fine() { "all yours" } else { "nothing to reclaim" };
+            let rest = if self.before.is_all_yours() { "all yours" } else { "nothing to reclaim" };
             lines.add(format!("`{folder}`: {entries} entries, {rest}"));
         } else {
             lines.add(format!(
                 "`{folder}`: {} of {entries} entries are not yours: {}",
                 foreign.len(),
-                kinds(foreign)
+                counts(foreign)
             ));
-            lines.some("  ", foreign, |Foreign { path, owner, is_folder, bytes }| {
+            lines.list("  ", foreign, |ForeignEntry { path, owner, is_folder, bytes }| {
                 let what = if *is_folder { "folder".to_owned() } else { units::bytes(*bytes) };
                 format!("uid {owner}, {what}: `{}`", shown(path))
             });
         }
-        if let Some(done) = &self.done {
-            match &done.answer {
+        if let Some(reclaimed) = &self.reclaimed {
+            match &reclaimed.answer {
                 Ok(answer) => lines.add(format!("reclaimed: {}", answer.reclaimed)),
                 Err(error) => lines.add(format!("failed: {error:#}")),
             }
-            lines.some("failed: ", &done.failed(), |(path, error)| {
+            lines.list("failed: ", &reclaimed.failed(), |Failed { path, error }| {
                 format!("`{}`: {error}", shown(path))
             });
         }
-        let Survey { left, closed, .. } = self.now();
-        lines.some("left alone: ", left, |(path, why)| format!("`{}`: {why}", shown(path)));
-        lines.some("cannot be looked into: ", closed, |Closed { path, error }| {
+        let Scan { skipped, unreadable, .. } = self.now();
+        lines.list("left alone: ", skipped, |Skipped { path, reason }| {
+            format!("`{}`: {reason}", shown(path))
+        });
+        lines.list("cannot be looked into: ", unreadable, |Unreadable { path, error }| {
             format!("`{}`: {error}", shown(path))
         });
         match &self.command {
-            Some(Ok(command)) if self.done.is_none() => {
+            Some(Ok(command)) if self.reclaimed.is_none() => {
                 let command = command.to_shell(Style::Concrete).replace('\n', "\n  ");
                 lines.raw(&format!("would run:\n  {command}\n"));
                 lines.add("nothing was changed yet; `--yes` runs it".to_owned());
@@ -127,21 +130,11 @@ impl<'a> Report<'a> {
         lines.0
     }
 
-    /// For machines.
+    /// The report as JSON.
     pub(super) fn json(&self) -> Value {
-        let path = |path: &Path| path.to_string_lossy().into_owned();
-        let rows = self.before.foreign.iter();
-        let foreign = rows.map(|Foreign { path: at, owner, is_folder, bytes }| {
-            json!({"path": path(at), "uid": owner, "folder": is_folder, "bytes": bytes})
-        });
         let now = self.now();
-        let left = now.left.iter().map(|(at, why)| json!({"path": path(at), "reason": why}));
-        let closed = now.closed.iter();
-        let closed =
-            closed.map(|Closed { path: at, error }| json!({"path": path(at), "error": error}));
-        let failed = self.done.as_ref().map(Done::failed).unwrap_or_default();
-        let failed = failed.iter().map(|(at, error)| json!({"path": path(at), "error": error}));
-        let answer = self.done.as_ref().map(|done| &done.answer);
+        let failed = self.reclaimed.as_ref().map(Reclaimed::failed).unwrap_or_default();
+        let answer = self.reclaimed.as_ref().map(|reclaimed| &reclaimed.answer);
         let command = self.command.as_ref();
         let why = command
             .and_then(|command| command.as_ref().err())
@@ -150,53 +143,53 @@ impl<'a> Report<'a> {
         json!({
             "path": self.folder,
             "entries": now.entries,
-            "foreign": foreign.collect::<Vec<_>>(),
+            "foreign": self.before.foreign,
             "command": command.and_then(|command| Some(command.as_ref().ok()?.argv())),
             "reclaimed": answer.and_then(|answer| Some(answer.as_ref().ok()?.reclaimed)),
-            "failed": failed.collect::<Vec<_>>(),
+            "failed": failed,
             "error": why,
-            "left_alone": left.collect::<Vec<_>>(),
-            "closed": closed.collect::<Vec<_>>(),
+            "left_alone": now.skipped,
+            "closed": now.unreadable,
             "sudo": self.sudo(),
             "all_yours": self.exit() == Exit::Success,
         })
     }
 }
 
-/// Folders, other entries, and bytes.
-fn kinds(foreign: &[Foreign]) -> String {
+/// Number of folders and of other entries, and their bytes.
+fn counts(foreign: &[ForeignEntry]) -> String {
     let folders = foreign.iter().filter(|found| found.is_folder).count();
     let bytes = foreign.iter().map(|found| found.bytes).sum();
     format!("{folders} folder(s), {} file(s), {}", foreign.len() - folders, units::bytes(bytes))
 }
 
-/// A path below the folder, the folder itself as a dot.
-fn shown(path: &Path) -> String {
-    if path.as_os_str().is_empty() { ".".to_owned() } else { path.to_string_lossy().into_owned() }
+/// Path below the folder. The folder itself is a dot.
+fn shown(path: &str) -> &str {
+    if path.is_empty() { "." } else { path }
 }
 
-/// Lines under way.
+/// Text of a report, built line by line.
 #[derive(Debug, Default)]
 struct Lines(String);
 
 impl Lines {
-    /// One line, whatever it holds.
+    /// Appends one line, with control characters escaped.
     fn add(&mut self, line: String) {
         writeln!(self.0, "{}", escape(&line)).expect("a String takes all");
     }
 
-    /// Text as it is: it is to be pasted.
+    /// Appends a command for a shell as it is.
     fn raw(&mut self, text: &str) {
         self.0.push_str(text);
     }
 
-    /// A line for each of the first, and one for the others.
-    fn some<T>(&mut self, begin: &str, all: &[T], line: impl Fn(&T) -> String) {
+    /// Appends a line for each of the first entries, and one with the number of the others.
+    fn list<T>(&mut self, prefix: &str, all: &[T], line: impl Fn(&T) -> String) {
         for one in all.iter().take(SHOWN) {
-            self.add(format!("{begin}{}", line(one)));
+            self.add(format!("{prefix}{}", line(one)));
         }
         if all.len() > SHOWN {
-            self.add(format!("{begin}and {} more", all.len() - SHOWN));
+            self.add(format!("{prefix}and {} more", all.len() - SHOWN));
         }
     }
 }

@@ -1,11 +1,11 @@
-//! What holds for command lines of any words.
+//! Properties of split command lines of any words.
 
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::split_args;
 use crate::cli;
 
-/// Options of ours, of nobody, and arguments.
+/// Options of `run`, unknown options, and arguments.
 fn word() -> impl Strategy<Value = String> {
     let known = vec![
         "--",
@@ -33,29 +33,29 @@ fn word() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn no_word_is_lost_or_made_up(words in vec(word(), 0..8)) {
+    fn words_are_kept_and_arguments_keep_their_order(words in vec(word(), 0..8)) {
         let mut command = cli::command();
         command.build();
         let words: Vec<_> = ["a".to_owned(), "run".to_owned()].into_iter().chain(words).collect();
-        if let Ok(sorted) = split_args(&command, words.clone()) {
+        if let Ok(split) = split_args(&command, words.clone()) {
             let mut before = words.clone();
-            let mut after = sorted.clone();
-            // The one that divides them is there once; the user's own is the same.
+            let mut after = split.clone();
+            // A `--` is added unless the user wrote one.
             if after.len() > before.len() {
                 before.push("--".to_owned());
             }
             before.sort();
             after.sort();
             prop_assert_eq!(after, before);
-            // What is for the benchmark keeps its order.
-            let at = sorted.iter().rposition(|word| word == "--").unwrap();
+            // Arguments of the benchmark keep their order.
+            let at = split.iter().rposition(|word| word == "--").unwrap();
             let mut rest = words.iter();
-            prop_assert!(sorted[at + 1..].iter().all(|word| rest.any(|other| other == word)));
+            prop_assert!(split[at + 1..].iter().all(|word| rest.any(|other| other == word)));
         }
     }
 
     #[test]
-    fn other_commands_are_left_alone(words in vec(word(), 0..8)) {
+    fn other_commands_are_unchanged(words in vec(word(), 0..8)) {
         let mut command = cli::command();
         command.build();
         let words: Vec<_> = ["a".to_owned(), "verify".to_owned()].into_iter().chain(words).collect();

@@ -1,4 +1,4 @@
-//! What holds for evidence of any kind.
+//! Properties of verdicts for any evidence, and of states for any answer.
 
 use contract::output::Completion;
 use host::{process::Captured, testing::broken};
@@ -8,7 +8,7 @@ use super::{ContainerState, Evidence, Exit, State, parse_state, verdict};
 
 const STATE: &str = r#"{"Running":false,"OOMKilled":false,"ExitCode":0,"Error":"","StartedAt":"2026-01-01T00:00:00Z"}"#;
 
-/// Mostly 0, which is what a lie would say.
+/// An exit code, mostly 0.
 fn code() -> impl Strategy<Value = i32> {
     prop_oneof![3 => Just(0), 1 => any::<i32>()]
 }
@@ -29,7 +29,7 @@ prop_compose! {
     fn evidence()(
         client_code in code(),
         signal in option::weighted(0.1, 1..65_i32),
-        made in any::<bool>(),
+        created in any::<bool>(),
         state in prop_oneof![
             2 => Just(ContainerState::NoContainers),
             1 => Just(ContainerState::Missing),
@@ -46,13 +46,13 @@ prop_compose! {
         let completion = completion
             .map(|(run_id, exit_code)| Completion { run_id: run_id.to_owned(), exit_code, same_kernel: None, });
         Evidence {
-            engine: "docker", client_code, signal, made, state, completion, has_report, has_summary,
-            other_files: None,
+            engine: "docker", client_code, signal, created, state, completion, has_report, has_summary,
+            mount_mismatch: None,
         }
     }
 }
 
-/// Whether the results are those of a success, and nothing says that it was none.
+/// Whether all outputs are complete and no exit code contradicts them.
 fn is_success(evidence: &Evidence) -> bool {
     let ended = match &evidence.state {
         ContainerState::NoContainers => evidence.client_code == 0,
@@ -71,7 +71,7 @@ fn is_success(evidence: &Evidence) -> bool {
 
 proptest! {
     #[test]
-    fn only_a_full_proof_is_a_success_and_all_else_has_a_reason(evidence in evidence()) {
+    fn success_needs_complete_outputs_and_failure_has_a_reason(evidence in evidence()) {
         let verdict = verdict("r", &evidence);
         prop_assert_eq!(verdict.exit == Exit::Success, is_success(&evidence));
         prop_assert_eq!(verdict.exit.code() == 0, verdict.exit == Exit::Success);
@@ -80,7 +80,7 @@ proptest! {
     }
 
     #[test]
-    fn a_state_is_what_the_engine_says(state in known()) {
+    fn every_state_is_parsed_as_the_engine_wrote_it(state in known()) {
         let State { running, oom_killed, exit_code, error, started_at } = &state;
         let stdout = serde_json::json!({
             "Running": running, "OOMKilled": oom_killed, "ExitCode": exit_code, "Error": error,
@@ -91,7 +91,7 @@ proptest! {
     }
 
     #[test]
-    fn any_answer_is_a_state_or_kept_for_the_user(
+    fn invalid_answer_is_kept_for_the_user(
         code in code(),
         stdout in prop_oneof![broken(STATE), any::<String>()],
         stderr in prop_oneof![broken("Error: No such container: x"), any::<String>()],
@@ -101,7 +101,7 @@ proptest! {
             ContainerState::Missing => prop_assert!(code != 0),
             ContainerState::Unknown(said) if code == 0 => prop_assert_eq!(said, format!("{stdout:?}")),
             ContainerState::Unknown(said) => prop_assert!(said.contains(stderr.trim())),
-            ContainerState::NoContainers => prop_assert!(false, "no answer says so"),
+            ContainerState::NoContainers => prop_assert!(false, "an answer came from an engine"),
         }
     }
 }

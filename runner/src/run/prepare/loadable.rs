@@ -1,4 +1,4 @@
-//! Whether the model and the dataset of a run can be loaded, before it starts.
+//! Checks before a run that its model and dataset can be loaded.
 
 use std::{borrow::Cow, path::Path};
 
@@ -17,11 +17,11 @@ use untrusted::escape;
 
 use crate::run::Planned;
 
-/// Looks at the model and dataset of a run: at those that are named by a path, and without a network
-/// at those of the cache. The answers are warnings.
+/// Checks a model and a dataset that are named by a path, and for an offline run those in the cache.
+/// Returns warnings.
 ///
 /// # Errors
-/// When the run would fail for want of one.
+/// When one of them cannot be loaded.
 pub(crate) fn check(planned: &Planned) -> anyhow::Result<Vec<String>> {
     let Planned { options, detected, plan, .. } = planned;
     let (backend, contained) = (plan.backend.value, detected.engine.has_containers());
@@ -30,14 +30,14 @@ pub(crate) fn check(planned: &Planned) -> anyhow::Result<Vec<String>> {
     for kind in [Kind::Model, Kind::Dataset] {
         let local = options.inputs.local.iter().find(|input| input.kind == kind);
         let (named, readiness) = if let Some(input) = local {
-            let verdict = named_by_path(input, backend, &keywords, contained);
-            let of_user = |kind| {
+            let verdict = check_local(input, backend, &keywords, contained);
+            let remedy = |kind| {
                 let helps = matches!(kind, Remedy::Download | Remedy::Replace);
                 helps.then(|| "name a complete copy".to_owned())
             };
-            (options.args[input.argument].clone(), Readiness::of(verdict, of_user))
+            (options.args[input.argument].clone(), Readiness::of(verdict, remedy))
         } else if options.offline && backend.needs_hub_cache() {
-            let Some((named, value)) = wanted(&options.args, kind, backend) else { continue };
+            let Some((named, value)) = from_cache(&options.args, kind, backend) else { continue };
             let hub = options.cache.hub.as_path();
             let readiness = match kind {
                 Kind::Model => {
@@ -49,8 +49,8 @@ pub(crate) fn check(planned: &Planned) -> anyhow::Result<Vec<String>> {
                     readiness::model(hub, ModelRequest { id, file, backend, keywords, contained })
                 }
                 Kind::Dataset => {
-                    let made = options.cache.home.as_path().join("datasets");
-                    readiness::dataset(hub, &made, &value, backend, contained)
+                    let prepared = options.cache.home.as_path().join("datasets");
+                    readiness::dataset(hub, &prepared, &value, backend, contained)
                 }
             };
             (named, readiness)
@@ -59,8 +59,8 @@ pub(crate) fn check(planned: &Planned) -> anyhow::Result<Vec<String>> {
         };
         let named = escape(&named);
         match readiness {
-            Readiness::Ready(told) => {
-                warnings.extend(told.iter().map(|warning| format!("`{named}`: {warning}")));
+            Readiness::Ready(found) => {
+                warnings.extend(found.iter().map(|warning| format!("`{named}`: {warning}")));
             }
             Readiness::NotReady(why) if local.is_some() => {
                 bail!("`{named}` cannot be loaded: {why}")
@@ -73,8 +73,8 @@ pub(crate) fn check(planned: &Planned) -> anyhow::Result<Vec<String>> {
     Ok(warnings)
 }
 
-/// Judges what the user has named by its path.
-fn named_by_path(
+/// Checks an input that the user named by its path.
+fn check_local(
     input: &LocalInput,
     backend: Backend,
     keywords: &Keywords,
@@ -91,7 +91,7 @@ fn named_by_path(
             Kind::Dataset => dataset::check_file(&folder, &name),
         };
     }
-    // The links of a snapshot lead to blobs beside it, wherever the container has them.
+    // The symlinks of a snapshot point to blobs in its repo, which is mounted as a whole.
     if !subpath.is_empty() {
         return readiness::snapshot_folder(
             mount.as_path(),
@@ -110,8 +110,12 @@ fn named_by_path(
     }
 }
 
-/// What a run takes from the cache: the argument as it is shown, and its value.
-fn wanted<'a>(args: &'a [String], kind: Kind, backend: Backend) -> Option<(String, Cow<'a, str>)> {
+/// The input that a run loads from the cache: the argument for messages, and its value.
+fn from_cache<'a>(
+    args: &'a [String],
+    kind: Kind,
+    backend: Backend,
+) -> Option<(String, Cow<'a, str>)> {
     let model = value(args, MODEL)?;
     match kind {
         Kind::Model => Some((format!("{MODEL}={model}"), model)),
@@ -126,7 +130,7 @@ fn wanted<'a>(args: &'a [String], kind: Kind, backend: Backend) -> Option<(Strin
     }
 }
 
-/// What the last argument with this key says.
+/// Value of the last argument with this key.
 fn value<'a>(args: &'a [String], key: &str) -> Option<Cow<'a, str>> {
     args.iter().rev().find_map(|arg| {
         let (name, value) = argument::split(arg)?;

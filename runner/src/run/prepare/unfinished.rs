@@ -1,4 +1,4 @@
-//! Files that a run was writing when it was killed.
+//! Half-written files of runs that were killed.
 
 use std::{
     io,
@@ -8,11 +8,11 @@ use std::{
 use backend_reports::Folder;
 use untrusted::{Kind, NEW};
 
-/// Nothing takes so long to be written. A younger file may be another program's at work, such as a
-/// page of `report`.
-const AGE: Duration = Duration::from_secs(600);
+/// Age from which a file counts as left behind. A younger one may still be written by another program,
+/// such as `report`.
+const MIN_AGE: Duration = Duration::from_secs(600);
 
-/// Removes what earlier runs of the user `uid` left half written in their results folder.
+/// Removes half-written files of the user `uid` from a results folder.
 ///
 /// # Errors
 /// When the folder cannot be listed.
@@ -23,14 +23,15 @@ pub(crate) fn remove_unfinished(results: &Folder, uid: u32, now: SystemTime) -> 
             names.push(name.to_owned());
         }
     })?;
-    let latest = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().saturating_sub(AGE);
+    let latest =
+        now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().saturating_sub(MIN_AGE);
     for name in names {
         let is_left = results.dir().look(&name).is_ok_and(|stamp| {
             let modified = u64::try_from(stamp.modified.0).unwrap_or_default();
             stamp.kind == Kind::File && stamp.uid == uid && modified < latest.as_secs()
         });
         if is_left {
-            // It is in nobody's way, and somebody else may have removed it.
+            // The file is harmless, and another run may have removed it.
             let _ = results.dir().remove(&name);
         }
     }
@@ -51,7 +52,7 @@ mod tests {
     use super::remove_unfinished;
 
     #[test]
-    fn only_old_files_of_the_user_with_our_names_go() {
+    fn only_old_files_of_the_user_with_the_prefix_are_removed() {
         let place = tempfile::tempdir().unwrap();
         let now = SystemTime::now();
         for (name, minutes) in

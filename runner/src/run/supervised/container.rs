@@ -1,4 +1,4 @@
-//! The container of a run, asked for and removed by its name.
+//! The container of a run, queried and removed by its name.
 
 use std::{
     fs, io,
@@ -16,33 +16,30 @@ use host::{
 };
 use plan::run_plan::RunPlan;
 
-use crate::run::{
-    outcome::{self, ContainerState},
-    supervised::survivors::{self, Marks},
-};
+use super::orphans::{self, RunIdentity};
+use crate::run::outcome::{self, ContainerState};
 
-/// How long after its client's end a container may still appear, or appear again: Podman 4.3's service
-/// takes the files from a container that it is making, and writes down the container all the same;
-/// until somebody removes it again, that service lists no container any more.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Time after the client's end in which a container may still appear, or appear again. The service of
+/// Podman 4.3 deletes the files of a container that it is creating, but records the container. It lists
+/// no container any more until that one is removed again.
+const LATE_CREATION: Duration = Duration::from_secs(2);
 
-/// How long an engine may refuse to remove a container. Podman 4.3's service does for a moment, where
-/// the container's own end is still being written down.
+/// Time in which an engine may refuse to remove a container. The service of Podman 4.3 does so while it
+/// records the container's end.
 const REFUSALS: Duration = Duration::from_secs(3);
 
-/// How long a benchmark may take to end by itself that its engine does not end: its entrypoint kills
-/// it after five seconds.
-const SURVIVORS: Duration = Duration::from_secs(6);
+/// Timeout of a benchmark that its engine did not end. Its entrypoint kills it after five seconds.
+const ORPHANS: Duration = Duration::from_secs(6);
 
-/// How long to wait before looking again.
+/// Interval between attempts to remove a container.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The container of a run, or the processes in its place on the host engine.
+/// The container of a run, or the process that takes its place on the host engine.
 #[derive(Debug, Clone)]
 pub(crate) struct Container {
     pub(crate) engine: Engine,
     pub(crate) name: String,
-    /// The file that the engine's client writes its id to.
+    /// File that the engine's client writes the container's id to.
     pub(crate) cidfile: PathBuf,
 }
 
@@ -50,7 +47,7 @@ impl Container {
     /// The container of this plan.
     ///
     /// # Errors
-    /// When it is the plan of a command by hand.
+    /// When the plan is one to run by hand, which has no supervision.
     pub(crate) fn of(engine: &Engine, plan: &RunPlan) -> anyhow::Result<Self> {
         let supervision = plan.supervision.as_ref().context("a run has a name")?;
         Ok(Self {
@@ -60,20 +57,20 @@ impl Container {
         })
     }
 
-    /// Its id, once the engine's client has told it.
+    /// Its id, once the engine's client has written it.
     pub(crate) fn id(&self) -> Option<String> {
         container_id::read(&self.cidfile)
     }
 
-    /// What its processes are known by; `id` is what its id was.
-    pub(crate) fn marks(&self, id: Option<String>) -> Marks {
-        Marks::of(&self.name, self.id().or(id))
+    /// How its processes are recognized. `id` is its id if the file with the id is deleted.
+    pub(crate) fn identity(&self, id: Option<String>) -> RunIdentity {
+        RunIdentity::new(&self.name, self.id().or(id))
     }
 
-    /// Shows to other commands of the user that the file of its id is of a run that lives.
+    /// Creates the file that tells other commands of the user that this run is alive.
     ///
     /// # Errors
-    /// When the file that shows it cannot be made.
+    /// When the file cannot be created.
     pub(crate) fn mark_alive(&self) -> anyhow::Result<Option<RunFile>> {
         if !self.engine.has_containers() {
             return Ok(None);
@@ -83,7 +80,7 @@ impl Container {
         Ok(Some(made))
     }
 
-    /// What the engine says of it.
+    /// Its state, as the engine reports it.
     pub(crate) fn state(&self) -> ContainerState {
         match self.engine.ask(Query::State(&self.name)) {
             None => ContainerState::NoContainers,
@@ -92,19 +89,19 @@ impl Container {
         }
     }
 
-    /// Removes it, which was seen to have `id`, and the file with that. One that was asked for and not
-    /// made yet when its client was stopped, which is `late`, may still appear, and is waited for.
+    /// Removes the container and the file with its id, and kills its orphaned processes. `late` means
+    /// that its client was stopped before it was created, so it may still appear.
     ///
     /// # Errors
-    /// When the file stays. That the engine refuses or does not answer is a warning.
+    /// When the file cannot be removed. An engine that refuses or does not answer is a warning.
     pub(crate) fn remove(&self, late: bool, id: Option<String>) -> anyhow::Result<()> {
-        // Podman 5.8 deletes the file with the id together with the container.
-        let marks = self.marks(id);
+        // Read first: Podman 5.8 deletes the file with the id together with the container.
+        let identity = self.identity(id);
         let request = Query::Remove(&self.name);
         if let Some(command) = request.command(&self.engine) {
-            let patience = if late { PATIENCE } else { Duration::ZERO };
+            let patience = if late { LATE_CREATION } else { Duration::ZERO };
             let remove = || self.engine.ask(request).context("there are containers")?;
-            let complaint = match keep_removing(patience, remove) {
+            let complaint = match remove_repeatedly(patience, remove) {
                 Ok(answer) => is_refused(&answer).then(|| answer.complaint()),
                 Err(error) => Some(format!("{error:#}")),
             };
@@ -117,7 +114,7 @@ impl Container {
                 ));
             }
         }
-        end_survivors(&marks, &self.engine);
+        kill_orphans(&identity, &self.engine);
         match fs::remove_file(&self.cidfile) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(error).with_context(|| format!("removing `{}`", self.cidfile.display()))
@@ -127,12 +124,12 @@ impl Container {
     }
 }
 
-/// Has `remove` remove the container again and again: for `patience`, whether it was there or not, and
-/// for [`REFUSALS`] while the engine refuses to remove it. The last answer.
+/// Calls `remove` for the time of `patience`, whether there is a container or not, and for [`REFUSALS`]
+/// while the engine refuses. Returns the last answer.
 ///
 /// # Errors
-/// When the engine cannot be asked.
-pub(crate) fn keep_removing(
+/// Those of `remove`.
+pub(crate) fn remove_repeatedly(
     patience: Duration,
     remove: impl Fn() -> anyhow::Result<Captured>,
 ) -> anyhow::Result<Captured> {
@@ -147,14 +144,14 @@ pub(crate) fn keep_removing(
     }
 }
 
-/// Whether there is a container that the engine did not remove.
+/// Whether the container exists and the engine did not remove it.
 fn is_refused(answer: &Captured) -> bool {
     answer.code != 0 && !answer.stderr.to_lowercase().contains("no such container")
 }
 
-/// Ends the processes that are left of a container that should be gone.
-fn end_survivors(marks: &Marks, engine: &Engine) {
-    let benchmark = survivors::end_benchmark(marks, SURVIVORS);
+/// Kills the processes of a removed container.
+fn kill_orphans(identity: &RunIdentity, engine: &Engine) {
+    let benchmark = orphans::kill_benchmark(identity, ORPHANS);
     if !benchmark.pids.is_empty() {
         let pids: Vec<_> = benchmark.pids.iter().map(u32::to_string).collect();
         warn(Some(format!(
@@ -164,22 +161,23 @@ fn end_survivors(marks: &Marks, engine: &Engine) {
         )));
     }
     warn(benchmark.warning());
-    warn(survivors::end_makers(marks).warning());
+    warn(orphans::kill_conmon(identity).warning());
 }
 
 #[cfg(test)]
 mod tests {
     use std::{cell::Cell, time::Duration};
 
-    use super::keep_removing;
     use host::process::Captured;
+
+    use super::remove_repeatedly;
 
     const REFUSED: &str = "Error response from daemon: it is busy";
     const NONE: &str = "Error: No such container: run-1";
 
-    /// How often the engine was asked, which gives these answers, and the last one forever; an empty
-    /// one is success.
-    fn asked(patience: u64, answers: &[&str]) -> usize {
+    /// Number of requests to an engine that gives these answers in turn, and repeats the last one. An
+    /// empty answer is success.
+    fn requests(patience: u64, answers: &[&str]) -> usize {
         let asked = Cell::new(0);
         let remove = || {
             let answer = answers.get(asked.get()).or(answers.last()).unwrap();
@@ -187,25 +185,25 @@ mod tests {
             let code = i32::from(!answer.is_empty());
             Ok(Captured { code, stdout: String::new(), stderr: (*answer).to_owned() })
         };
-        let last = keep_removing(Duration::from_millis(patience), remove).unwrap();
+        let last = remove_repeatedly(Duration::from_millis(patience), remove).unwrap();
         assert!(!last.stderr.contains("busy"), "{answers:?}");
         asked.get()
     }
 
     #[test]
-    fn a_container_that_was_made_is_removed_once() {
-        assert_eq!([&[""][..], &[NONE]].map(|answers| asked(0, answers)), [1, 1]);
+    fn created_container_is_removed_once() {
+        assert_eq!([&[""][..], &[NONE]].map(|answers| requests(0, answers)), [1, 1]);
     }
 
     #[test]
-    fn an_engine_that_refuses_is_asked_again() {
-        assert_eq!(asked(0, &[REFUSED, REFUSED, ""]), 3);
+    fn refusing_engine_is_asked_again() {
+        assert_eq!(requests(0, &[REFUSED, REFUSED, ""]), 3);
     }
 
     #[test]
-    fn a_container_that_was_being_made_is_looked_for_until_the_end() {
+    fn late_container_is_removed_until_the_timeout() {
         for answers in [&[NONE, ""][..], &["", NONE, "", NONE], &[NONE]] {
-            let times = asked(350, answers);
+            let times = requests(350, answers);
             assert!((2..=5).contains(&times), "{answers:?}: {times}");
         }
     }

@@ -1,4 +1,4 @@
-//! Copies a program's output to ours for as long as somebody reads ours, and keeps the end of it.
+//! Copies a program's output to ours while ours has a reader, and keeps the end of it.
 
 use std::{
     io::{self, IsTerminal as _, PipeReader, PipeWriter, Read as _, Write},
@@ -13,39 +13,39 @@ use std::{
 use streams::Stream;
 use untrusted::TerminalFilter;
 
-/// How long a pipe may stay open and silent after its program ended: something it started may
-/// hold it.
+/// Time after which a silent pipe of an ended program is given up. A process that it started may hold
+/// the pipe open.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How much is copied at once.
+/// Bytes that are copied at once.
 const CHUNK: usize = 16 * 1024;
 
-/// More than an ended program can have left to copy: a full pipe, 64 KiB on Linux, and what is
-/// on its way.
+/// Upper bound of the bytes that an ended program can have left: a full pipe, 64 KiB on Linux, and the
+/// buffers.
 const REST: usize = 64 * 1024 + 2 * CHUNK;
 
-/// Bytes of the end that are kept: an engine that starts nothing says less.
-const LONGEST: usize = 8 * 1024;
+/// Bytes of the end that are kept, more than the error message of an engine.
+const TAIL: usize = 8 * 1024;
 
-/// A copier at work.
+/// A running copier.
 #[derive(Debug)]
 pub(crate) struct Pump {
     ended: Receiver<()>,
     progress: Arc<Mutex<Progress>>,
 }
 
-/// How far the copier is.
+/// Progress of a copier.
 #[derive(Debug, Default)]
 struct Progress {
     copied: usize,
-    /// Whether it waits for our reader, and not for the program.
+    /// Whether the copier waits for our reader, and not for the program.
     writing: bool,
-    /// The end of what was copied.
+    /// The last bytes that were copied.
     tail: Vec<u8>,
 }
 
 impl Pump {
-    /// Starts a copier to our own `stream`, of which a terminal is shown what is harmless.
+    /// Starts a copier to our own `stream`. Output to a terminal is filtered.
     ///
     /// # Errors
     /// As [`Pump::start`].
@@ -55,16 +55,16 @@ impl Pump {
             Stream::Err => io::stderr().is_terminal(),
         };
         match is_terminal {
-            true => Self::start(Shown { live: TerminalFilter::default(), stream }),
+            true => Self::start(Terminal { filter: TerminalFilter::default(), stream }),
             false => Self::start(stream),
         }
     }
 
-    /// Starts a copier to `to`. The program gets the writer: it is never told that our reader has
-    /// gone, because it would end and take the benchmark with it.
+    /// Starts a copier to `to`, and returns the writer for the program. The writer stays open when our
+    /// reader is gone: SIGPIPE would end the program and the benchmark.
     ///
     /// # Errors
-    /// When the machine has no more pipes or threads.
+    /// When no pipe or thread can be created.
     fn start(to: impl Write + Send + 'static) -> io::Result<(PipeWriter, Self)> {
         let (from, writer) = io::pipe()?;
         let (done, ended) = mpsc::channel();
@@ -72,14 +72,14 @@ impl Pump {
         let ours = Arc::clone(&progress);
         thread::Builder::new().spawn(move || {
             copy(from, to, &ours);
-            // The receiver is gone when nobody waits for the end.
+            // The receiver is gone when the end is not waited for.
             let _ = done.send(());
         })?;
         Ok((writer, Self { ended, progress }))
     }
 
-    /// Waits until all that an ended program wrote is copied, for as long as our reader needs. The end
-    /// of it.
+    /// Waits until the output of an ended program is copied, for as long as our reader needs. Returns
+    /// the end of it.
     pub(crate) fn finish(self) -> String {
         self.finish_with(GRACE)
     }
@@ -87,11 +87,11 @@ impl Pump {
     fn finish_with(self, grace: Duration) -> String {
         let first = locked(&self.progress).copied;
         let mut last = first;
-        // Otherwise all is copied, or the copier panicked and nothing more will come.
+        // A disconnected channel means that all is copied, or that the copier panicked.
         while self.ended.recv_timeout(grace) == Err(RecvTimeoutError::Timeout) {
             let progress = locked(&self.progress);
             let is_silent = !progress.writing && progress.copied == last;
-            // More than the program can have left comes from somebody else.
+            // More bytes than the program can have left come from another process.
             if is_silent || progress.copied - first > REST {
                 break;
             }
@@ -101,15 +101,15 @@ impl Pump {
     }
 }
 
-/// A terminal, which obeys only colours of what a benchmark says.
-struct Shown<W: Write> {
-    live: TerminalFilter,
+/// A terminal that gets only text and colours of the output, and no other escape sequences.
+struct Terminal<W: Write> {
+    filter: TerminalFilter,
     stream: W,
 }
 
-impl<W: Write> Write for Shown<W> {
+impl<W: Write> Write for Terminal<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.write_all(&self.live.next(bytes))?;
+        self.stream.write_all(&self.filter.next(bytes))?;
         Ok(bytes.len())
     }
 
@@ -118,10 +118,10 @@ impl<W: Write> Write for Shown<W> {
     }
 }
 
-impl<W: Write> Drop for Shown<W> {
+impl<W: Write> Drop for Terminal<W> {
     fn drop(&mut self) {
-        // A reader that is gone needs no end.
-        let _ = self.stream.write_all(&self.live.end());
+        // The reader may be gone.
+        let _ = self.stream.write_all(&self.filter.end());
     }
 }
 
@@ -145,12 +145,12 @@ fn copy(mut from: PipeReader, to: impl Write, progress: &Mutex<Progress>) {
 }
 
 impl Progress {
-    /// Notes that these are about to be written.
+    /// Records bytes that are about to be written.
     fn begin(&mut self, bytes: &[u8]) {
         self.writing = true;
         self.copied += bytes.len();
         self.tail.extend_from_slice(bytes);
-        let more = self.tail.len().saturating_sub(LONGEST);
+        let more = self.tail.len().saturating_sub(TAIL);
         self.tail.drain(..more);
     }
 }
@@ -168,12 +168,12 @@ mod tests {
         time::Duration,
     };
 
-    use super::{LONGEST, Pump};
+    use super::{Pump, TAIL};
 
     const GRACE: Duration = Duration::from_millis(20);
 
     #[test]
-    fn everything_arrives_and_a_lost_reader_is_not_told() {
+    fn output_is_copied_and_program_survives_a_lost_reader() {
         let (mut ours, to) = io::pipe().unwrap();
         let (mut program, pump) = Pump::start(to).unwrap();
         program.write_all(b"one").unwrap();
@@ -194,16 +194,16 @@ mod tests {
     }
 
     #[test]
-    fn end_is_kept() {
+    fn end_of_the_output_is_kept() {
         let (mut program, pump) = Pump::start(io::sink()).unwrap();
-        program.write_all(&vec![b'x'; 3 * LONGEST]).unwrap();
+        program.write_all(&vec![b'x'; 3 * TAIL]).unwrap();
         program.write_all(b"the end").unwrap();
         drop(program);
         let tail = pump.finish();
-        assert!(tail.len() == LONGEST && tail.ends_with("xthe end"), "{tail}");
+        assert!(tail.len() == TAIL && tail.ends_with("xthe end"), "{tail}");
     }
 
-    /// A reader that takes several times as long for a chunk as a silent pipe may stay open.
+    /// A reader that needs five times the grace period for a chunk.
     #[derive(Clone, Default)]
     struct Slow(Arc<Mutex<usize>>);
 
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_reader_gets_everything_before_the_end() {
+    fn slow_reader_gets_all_output() {
         let slow = Slow::default();
         let (mut program, pump) = Pump::start(slow.clone()).unwrap();
         program.write_all(&[b'x'; 50_000]).unwrap();
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_that_somebody_else_holds_is_given_up() {
+    fn pipe_that_another_process_holds_is_given_up() {
         let (mut program, pump) = Pump::start(io::sink()).unwrap();
         let held = program.try_clone().unwrap();
         program.write_all(b"one").unwrap();

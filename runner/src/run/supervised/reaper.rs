@@ -1,4 +1,4 @@
-//! A process that outlives the runner: it removes the container when the runner is killed.
+//! A second process that removes the container when the runner is killed.
 
 use std::{
     io::{self, PipeWriter, Read as _, Write as _},
@@ -6,8 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, atomic::AtomicBool},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -22,39 +21,35 @@ use plan::options::Settings;
 use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::{consts, flag};
 
-use crate::run::{
-    lock::ResultsLock,
-    supervised::{
-        container::{Container, keep_removing},
-        survivors::{self, Marks},
-    },
+use super::{
+    container::{Container, remove_repeatedly},
+    orphans::{self, RunIdentity},
 };
+use crate::run::lock::ResultsLock;
 
-/// What the runner says when it has cleaned up itself.
+/// Message of a runner that has removed its container itself.
 const DISMISSED: &str = "dismissed";
 
-/// How long the reaper looks for a container that had no id yet: one that was asked for in the
-/// runner's last moment may appear after its end.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Time in which a container without an id may still appear after the runner's end.
+const LATE_CREATION: Duration = Duration::from_secs(5);
 
-/// How long a client may take to end when it is asked to. Podman's leaves no half-made container then.
+/// Timeout of a client that was asked to end. Podman's client then leaves no half-created container.
 const CLIENT: Duration = Duration::from_secs(3);
 
-/// How long the benchmark may take to end when it is asked to: its entrypoint kills it after five
-/// seconds.
+/// Timeout of a benchmark that was asked to end. Its entrypoint kills it after five seconds.
 const BENCHMARK: Duration = Duration::from_secs(6);
 
-/// How long the reaper may take to end when it is dismissed.
+/// Timeout of a dismissed reaper.
 const DISMISSAL: Duration = Duration::from_secs(5);
 
-/// The runner's end of its reaper; none for an engine without containers, whose child process
-/// notices by itself.
+/// The runner's connection to its reaper. The host engine has none: its child process notices the
+/// runner's end by itself.
 #[derive(Debug)]
 pub(crate) struct Reaper(Option<(PipeWriter, Child)>);
 
 impl Reaper {
-    /// Starts the reaper of a run. It shares the lock of the results folder, if there is one, which is
-    /// thus not free before the container is gone.
+    /// Starts the reaper of a run. It shares the lock of the results folder, so that the folder stays
+    /// locked until the container is gone.
     pub(crate) fn start(
         container: &Container,
         options: &Settings,
@@ -78,7 +73,7 @@ impl Reaper {
         command.args(args).stdin(reader).stderr(Stdio::null());
         let lock = lock.map(ResultsLock::shared_file).transpose().context(context)?;
         command.stdout(lock.map_or_else(Stdio::null, Stdio::from));
-        // Out of reach of the terminal's Ctrl-C, and of those who kill by our name.
+        // A group and a name of its own protect it from the terminal's Ctrl-C and from `pkill`.
         command.process_group(0).arg0("container-reaper");
         for name in SECRETS {
             command.env_remove(name);
@@ -87,24 +82,24 @@ impl Reaper {
         Ok(Self(Some((writer, child))))
     }
 
-    /// Tells the reaper which process asks the engine for the container.
+    /// Tells the reaper the process id of the engine's client.
     ///
     /// # Errors
-    /// When the reaper is gone.
+    /// When the reaper has died.
     pub(crate) fn watch(&mut self, client: u32) -> anyhow::Result<()> {
         let Some((writer, _)) = &mut self.0 else { return Ok(()) };
         writeln!(writer, "{client}").context("telling the process that cleans up of the client")
     }
 
-    /// Tells the reaper that there is nothing left to do, and waits until it is gone: until then
-    /// it holds the lock. One that does not go is killed.
+    /// Dismisses the reaper and waits for its end, since it holds the lock until then. A reaper that
+    /// does not end is killed.
     ///
     /// # Errors
-    /// When it cannot be told or waited for.
+    /// When it cannot be dismissed or waited for.
     pub(crate) fn dismiss(self) -> anyhow::Result<()> {
         let Some((mut writer, mut child)) = self.0 else { return Ok(()) };
-        // A reaper that is dead already needs no word.
-        let told = writer.write_all(DISMISSED.as_bytes());
+        // A reaper that has died does not need the message.
+        let sent = writer.write_all(DISMISSED.as_bytes());
         drop(writer);
         let context = "waiting for the process that cleans up";
         if !wait_within(DISMISSAL, || Ok(child.try_wait()?.is_some())).context(context)? {
@@ -116,18 +111,18 @@ impl Reaper {
                 DISMISSAL.as_secs()
             )));
         }
-        match told {
+        match sent {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
             _ => Ok(()),
         }
     }
 }
 
-/// The reaper itself: waits for the runner's end, then removes the container and the files,
-/// unless it was dismissed.
+/// The reaper's own work: waits for the runner's end and removes the container and the files, unless it
+/// was dismissed.
 ///
 /// # Errors
-/// When a file could not be deleted, or the engine not be asked.
+/// When a file cannot be deleted, or the engine does not answer.
 pub fn reap(remove: &[String], cidfile: &Path, delete: &[PathBuf]) -> anyhow::Result<()> {
     for signal in [consts::SIGINT, consts::SIGTERM, consts::SIGHUP, consts::SIGQUIT] {
         flag::register(signal, Arc::new(AtomicBool::new(false)))?;
@@ -137,22 +132,22 @@ pub fn reap(remove: &[String], cidfile: &Path, delete: &[PathBuf]) -> anyhow::Re
     if words.lines().any(|word| word == DISMISSED) {
         return Ok(());
     }
-    // The secrets first: a container may keep us waiting.
+    // Secrets first: removing a container takes time.
     let deleted = delete.iter().map(|file| delete_file(file)).collect::<Vec<_>>();
     let name = remove.last().context("no container is named")?;
-    // With the runner's death, other commands may remove the file.
+    // Once the runner is dead, other commands may remove the file.
     let id = container_id::read(cidfile);
-    let patience = if id.is_some() { Duration::ZERO } else { PATIENCE };
+    let patience = if id.is_some() { Duration::ZERO } else { LATE_CREATION };
     for client in words.lines().filter_map(|word| word.parse().ok()) {
-        end_client(client, name);
+        kill_client(client, name);
     }
-    let removed = keep_removing(patience, || ask(remove));
-    let marks = Marks::of(name, container_id::read(cidfile).or(id));
-    survivors::end_benchmark(&marks, BENCHMARK);
-    survivors::end_makers(&marks);
+    let removed = remove_repeatedly(patience, || ask(remove));
+    let identity = RunIdentity::new(name, container_id::read(cidfile).or(id));
+    orphans::kill_benchmark(&identity, BENCHMARK);
+    orphans::kill_conmon(&identity);
     let of_container = [delete_file(cidfile), delete_file(&container_id::alive(cidfile))];
     let deleted = deleted.into_iter().chain(of_container);
-    // Every one was tried, whatever became of the others.
+    // Deleting was tried for all of them before the first error is returned.
     deleted.collect::<anyhow::Result<()>>().and(removed.map(|_| ()))
 }
 
@@ -165,23 +160,20 @@ fn delete_file(file: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Ends a client that still asks for the container: it may be pulling an image for minutes. One that
-/// is just making the container is given the time to finish, so that the engine knows what it made.
-fn end_client(client: i32, container: &str) {
+/// Ends a client that has not created the container yet: it may pull an image for minutes. A client that
+/// is creating it gets the time to finish, so that the engine knows the container.
+fn kill_client(client: i32, container: &str) {
     let is_client = || {
-        // The number may be another process's by now.
+        // Another process may have the id by now.
         let words = std::fs::read(format!("/proc/{client}/cmdline")).unwrap_or_default();
         words.split(|byte| *byte == 0).any(|word| word == container.as_bytes())
     };
     let Some(pid) = Pid::from_raw(client) else { return };
     for signal in [Signal::TERM, Signal::KILL] {
         if is_client() {
-            // A client that ended meanwhile is as good.
+            // The client may have ended meanwhile.
             let _ = kill_process_group(pid, signal);
         }
-        let end = Instant::now() + CLIENT;
-        while is_client() && Instant::now() < end {
-            thread::sleep(Duration::from_millis(20));
-        }
+        let _ = wait_within(CLIENT, || Ok(!is_client()));
     }
 }

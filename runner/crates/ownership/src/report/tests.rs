@@ -1,28 +1,33 @@
-//! What a report says.
+//! Reports as text and JSON.
 
 use anyhow::anyhow;
 use contract::reclaim::{Answer, Failed};
 use host::{shell::Part, testing};
 
-use super::{Closed, CommandLine, Done, Exit, Foreign, HostPath, Report, Survey};
+use super::{
+    CommandLine, Exit, ForeignEntry, HostPath, Reclaimed, Report, Scan, Skipped, Unreadable,
+};
 
-fn foreign(path: &str) -> Foreign {
+fn foreign(path: &str) -> ForeignEntry {
     let (is_folder, bytes) = if path.ends_with('/') { (true, 0) } else { (false, 4321) };
-    Foreign { path: path.trim_end_matches('/').into(), owner: 0, is_folder, bytes }
+    ForeignEntry { path: path.trim_end_matches('/').into(), owner: 0, is_folder, bytes }
 }
 
-fn found() -> Survey {
+fn found() -> Scan {
     let names = ["/", "a\nb", "previous/", "previous/1/", "c", "d", "e"];
-    Survey {
+    Scan {
         entries: 9,
         foreign: names.map(foreign).to_vec(),
-        left: vec![("hard".into(), "it has 2 names".into())],
-        closed: vec![Closed { path: "previous/1".into(), error: "Permission denied".into() }],
+        skipped: vec![Skipped { path: "hard".into(), reason: "it has 2 names".into() }],
+        unreadable: vec![Unreadable {
+            path: "previous/1".into(),
+            error: "Permission denied".into(),
+        }],
     }
 }
 
-/// Checks the report on a folder in which this was found.
-fn report(before: Survey, check: impl FnOnce(Report<'_>)) {
+/// Checks the report on a folder with these entries.
+fn report(before: Scan, check: impl FnOnce(Report<'_>)) {
     let folder = HostPath::new("folder", "/r".as_ref(), "/".as_ref()).unwrap();
     check(Report::new(&testing::host(), &folder, before));
 }
@@ -32,7 +37,7 @@ fn command() -> Option<anyhow::Result<CommandLine>> {
 }
 
 #[test]
-fn a_plan_says_how_to_go_on() {
+fn plan_ends_with_the_next_step() {
     report(found(), |mut report| {
         report.command = command();
         assert_eq!(report.exit(), Exit::Failed);
@@ -54,8 +59,8 @@ fn a_plan_says_how_to_go_on() {
 }
 
 #[test]
-fn without_an_engine_there_is_sudo() {
-    let one = Survey { entries: 1, foreign: vec![foreign("a")], ..Survey::default() };
+fn sudo_is_offered_without_an_engine() {
+    let one = Scan { entries: 1, foreign: vec![foreign("a")], ..Scan::default() };
     report(one, |mut report| {
         report.command = Some(Err(anyhow!("`docker` is not on PATH")));
         assert_eq!(report.exit(), Exit::Failed);
@@ -71,8 +76,8 @@ fn without_an_engine_there_is_sudo() {
 }
 
 #[test]
-fn what_is_fine_is_said_to_be() {
-    report(Survey { entries: 4, ..Survey::default() }, |report| {
+fn folder_of_the_user_alone_is_one_line() {
+    report(Scan { entries: 4, ..Scan::default() }, |report| {
         assert_eq!(report.exit(), Exit::Success);
         insta::assert_snapshot!(report.text(), @"`/r`: 4 entries, all yours");
         assert_eq!(report.json()["all_yours"], true);
@@ -80,14 +85,14 @@ fn what_is_fine_is_said_to_be() {
 }
 
 #[test]
-fn what_failed_is_told_with_its_reason() {
+fn failed_entries_have_a_reason() {
     report(found(), |mut report| {
         let (path, error) = ("c".to_owned(), "Operation not permitted".to_owned());
         let answer = Ok(Answer { reclaimed: 5, failed: vec![Failed { path, error }] });
         let foreign = vec![foreign("c"), foreign("d")];
-        let after = Survey { foreign, closed: vec![], left: vec![], ..found() };
+        let after = Scan { foreign, unreadable: vec![], skipped: vec![], ..found() };
         report.command = command();
-        report.done = Some(Done { answer, after });
+        report.reclaimed = Some(Reclaimed { answer, after });
         assert_eq!(report.exit(), Exit::Failed);
         insta::assert_snapshot!(report.text(), @r"
         `/r`: 7 of 9 entries are not yours: 3 folder(s), 4 file(s), 17.3 kB
@@ -108,12 +113,13 @@ fn what_failed_is_told_with_its_reason() {
 }
 
 #[test]
-fn a_success_is_short() {
-    let one = Survey { entries: 2, foreign: vec![foreign("a")], ..Survey::default() };
+fn success_is_short() {
+    let one = Scan { entries: 2, foreign: vec![foreign("a")], ..Scan::default() };
     report(one, |mut report| {
         let answer = Ok(Answer { reclaimed: 1, failed: vec![] });
         report.command = command();
-        report.done = Some(Done { answer, after: Survey { entries: 2, ..Survey::default() } });
+        report.reclaimed =
+            Some(Reclaimed { answer, after: Scan { entries: 2, ..Scan::default() } });
         assert_eq!(report.exit(), Exit::Success);
         insta::assert_snapshot!(report.text(), @r"
         `/r`: 1 of 2 entries are not yours: 0 folder(s), 1 file(s), 4.32 kB

@@ -1,5 +1,5 @@
-//! Whether the container sees the folders that are meant: its entrypoint compares them with a list
-//! before it starts anything.
+//! Whether the container's mounts are the folders of this machine. Its entrypoint compares them with a
+//! list before it starts the benchmark.
 
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
@@ -13,22 +13,22 @@ use host::paths::host_path::HostPath;
 use plan::run_plan::{InputBy, MaskedFile, RunPlan};
 use untrusted::{Dir, Found, Kind};
 
-/// Folders in one another that are looked into for files to compare.
-const DEEPEST: usize = 4;
+/// Depth of the search for files to compare.
+const MAX_DEPTH: usize = 4;
 
-/// A list of the mounts that a container gets. It goes with this value.
+/// The list of a container's mounts in its results folder, deleted when this value is dropped.
 #[derive(Debug)]
-pub(crate) struct List<'a> {
+pub(crate) struct MountCheck<'a> {
     results: &'a Folder,
     name: &'a str,
     plan: &'a RunPlan,
 }
 
-impl<'a> List<'a> {
-    /// Writes the list of a run into its results folder.
+impl<'a> MountCheck<'a> {
+    /// Writes the list of a run's mounts into its results folder.
     ///
     /// # Errors
-    /// When a mount is gone, or the folder is full.
+    /// When the source of a mount is gone, or the disk is full.
     pub(crate) fn write(
         results: &'a Folder,
         engine: &Engine,
@@ -39,18 +39,19 @@ impl<'a> List<'a> {
             return Ok(None);
         };
         let mounts = mounts(plan).filter(|(_, target)| *target != contract::path::RESULTS);
-        let mounts = mounts.map(|(source, target)| told(source, target, &plan.masked_files));
+        let mounts =
+            mounts.map(|(source, target)| expected_mount(source, target, &plan.masked_files));
         let kernel = fs::read_to_string(BOOT_ID).ok();
-        let told = MountList { kernel, mounts: mounts.collect::<anyhow::Result<_>>()? };
-        let text = serde_json::to_vec(&told)?;
+        let list = MountList { kernel, mounts: mounts.collect::<anyhow::Result<_>>()? };
+        let text = serde_json::to_vec(&list)?;
         let writing = || format!("writing the list of mounts `{}`", results.shown(name));
         results.dir().write_new(name, &text).with_context(writing)?;
         Ok(Some(Self { results, name, plan }))
     }
 
-    /// The folders that are others in the container, if it said so; the results folder if it did not
-    /// find the list.
-    pub(crate) fn different(&self) -> Vec<&HostPath> {
+    /// Folders that the container reported to be different. It is the results folder if the container
+    /// did not find the list.
+    pub(crate) fn mismatches(&self) -> Vec<&HostPath> {
         let answer = self.results.dir().read(self.name, MAX_LIST_BYTES).ok();
         let answer = answer.and_then(|text| serde_json::from_slice::<Mismatch>(&text).ok());
         let results = vec![contract::path::RESULTS.to_owned()];
@@ -62,21 +63,25 @@ impl<'a> List<'a> {
     }
 }
 
-impl Drop for List<'_> {
+impl Drop for MountCheck<'_> {
     fn drop(&mut self) {
-        // The entrypoint has deleted it, as a rule; what stays goes with a later run.
+        // The entrypoint deletes the list too. A later run removes what stays.
         let _ = self.results.dir().remove(self.name);
     }
 }
 
-/// What is mounted, and where.
+/// Sources and targets of the mounts.
 fn mounts(plan: &RunPlan) -> impl Iterator<Item = (&HostPath, &str)> {
     let own = plan.mounts.iter().map(|mount| (&mount.source, mount.target));
     let inputs = plan.inputs.iter().filter(|input| input.by == InputBy::OwnMount);
     own.chain(inputs.map(|input| (&input.source, input.target.as_str())))
 }
 
-fn told(source: &HostPath, target: &str, masked: &[MaskedFile]) -> anyhow::Result<ExpectedMount> {
+fn expected_mount(
+    source: &HostPath,
+    target: &str,
+    masked: &[MaskedFile],
+) -> anyhow::Result<ExpectedMount> {
     let path = source.as_path();
     let data = fs::metadata(path).with_context(|| format!("looking at `{source}`"))?;
     let samples = if data.is_dir() {
@@ -92,12 +97,12 @@ fn told(source: &HostPath, target: &str, masked: &[MaskedFile]) -> anyhow::Resul
     Ok(ExpectedMount { target, device: data.dev(), inode: data.ino(), samples })
 }
 
-/// Some of what is in a folder, files that are not `covered` before all.
+/// Some files of a folder that the container can see, or folders if there are no files.
 fn samples(folder: &Path, is_covered: impl Fn(&str) -> bool) -> Vec<Sample> {
     let (mut files, mut folders) = (vec![], vec![]);
-    // What is closed to the user proves nothing.
+    // A folder that the user cannot read has no samples.
     if let Ok(dir) = Dir::open(folder) {
-        dir.walk(DEEPEST, |found| {
+        dir.walk(MAX_DEPTH, |found| {
             let Found::Entry { path, stamp } = found else { return false };
             let Some(path) = path.to_str().filter(|path| !is_covered(path)) else { return false };
             let path = path.to_owned();
@@ -123,7 +128,7 @@ mod tests {
     use super::samples;
 
     #[test]
-    fn samples_are_files_that_the_container_may_see() {
+    fn samples_are_files_that_are_visible_in_the_container() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::create_dir_all(at("hub/models--a/blobs")).unwrap();

@@ -1,18 +1,17 @@
-//! `aienergyscore cache trust`: accepts the symlink that the Hub cache is.
+//! `aienergyscore cache trust`: accepts a Hub cache that is a symlink.
 
 use anyhow::{Context as _, bail};
 use host::{exit::Exit, machine::Host, output::terminal, paths::results_folder::results_folder};
 use hub::{HubCache, boundary::Boundary};
 use untrusted::escape;
 
-/// Remembers where the Hub cache leads, so that runs follow it from now on.
+/// Records the target of the symlink, so that runs follow it from now on.
 ///
 /// # Errors
-/// When it leads to no folder, or the record cannot be kept.
-pub fn run() -> anyhow::Result<Exit> {
-    let host = Host::read()?;
-    let cache = HubCache::locate(&host)?;
-    let boundary = Boundary::of(&results_folder(None, &host)?, &cache, &host);
+/// When the target is not a folder, or the record cannot be written.
+pub(super) fn run(host: &Host) -> anyhow::Result<Exit> {
+    let cache = HubCache::locate(host)?;
+    let boundary = Boundary::of(&results_folder(None, host)?, &cache, host);
     boundary.check_parent_dirs(&cache)?;
     let trust = boundary.trust();
     let hub = escape(cache.hub.as_str());

@@ -1,15 +1,17 @@
-//! After a run: whose the results are, and what the host adds to the summary.
+//! The results folder after a run: its completion marker, its owners, and the host's part of the summary.
 
-pub(super) mod other_files;
-pub(super) mod output_file;
+pub(super) mod mount_mismatch;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use backend_reports::Folder;
 use contract::{
     host_meter::HostMeter,
-    output::{HOST_METER, SUMMARY, is_output},
+    output::{COMPLETION, Completion, HOST_METER, SUMMARY, is_output},
     previous::PREVIOUS,
     summary::{CacheDelta, Repeat, Summary},
 };
@@ -17,14 +19,31 @@ use host::shell::shown_for_shell;
 use meter::{self, Recording, Served};
 use untrusted::{Found, Kind, Stamp};
 
-/// Folders in one another that a run may leave, earlier results among them.
-const DEEPEST: usize = 8;
+/// Depth of the search for results of other users, earlier results included.
+const MAX_DEPTH: usize = 8;
 
-/// A finding when something that runs left in the results folder is not the user's. Everything else
-/// there is no matter of ours.
+/// Size limit of the entrypoint's own files, which have some kB.
+const MAX_BYTES: u64 = 16 << 20;
+
+/// The completion marker, unless it is missing or invalid.
+///
+/// # Errors
+/// When it is too large, unreadable or not a regular file.
+pub(super) fn completion(results: &Folder) -> anyhow::Result<Option<Completion>> {
+    match results.dir().read(COMPLETION, MAX_BYTES) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            Err(error).with_context(|| format!("reading `{}`", results.shown(COMPLETION)))
+        }
+    }
+}
+
+/// A warning when files of runs in the results folder do not belong to the user. Other files there are
+/// ignored.
 pub(super) fn foreign_results(results: &Folder, uid: u32) -> Option<String> {
     let mut outputs = vec![];
-    // What cannot be listed is not known to be anybody's.
+    // Without a listing, there is nothing to warn about.
     let _ = results.dir().visit(|name, _| {
         if name.to_str().is_some_and(|name| is_output(name) || name == PREVIOUS) {
             outputs.push(PathBuf::from(name));
@@ -44,9 +63,9 @@ pub(super) fn foreign_results(results: &Folder, uid: u32) -> Option<String> {
         if stamp.kind != Kind::Folder {
             continue;
         }
-        // One that is closed to the user is foreign itself.
+        // A folder that the user cannot open belongs to another user, and is counted above.
         let Ok(folder) = results.dir().dir(&name) else { continue };
-        folder.walk(DEEPEST, |found| {
+        folder.walk(MAX_DEPTH, |found| {
             if let Found::Entry { path, stamp } = found {
                 look(&name.join(path), stamp);
             }
@@ -63,7 +82,10 @@ pub(super) fn foreign_results(results: &Folder, uid: u32) -> Option<String> {
     ))
 }
 
-/// Reads the summary that the entrypoint wrote, adds what only the host knows, and writes it back.
+/// Adds the host's measurements to the summary that the entrypoint wrote.
+///
+/// # Errors
+/// When the summary is invalid, or cannot be written.
 pub(super) fn complete_summary(
     results: &Folder,
     cache: Option<CacheDelta>,
@@ -78,7 +100,7 @@ pub(super) fn complete_summary(
             results.shown(SUMMARY)
         )
     };
-    let text = output_file::read(results, SUMMARY).with_context(refused)?;
+    let text = results.dir().read(SUMMARY, MAX_BYTES).with_context(refused)?;
     let mut summary: Summary = serde_json::from_slice(&text).with_context(refused)?;
     summary.cache = cache;
     summary.repeat = Some(repeat);
@@ -90,8 +112,7 @@ pub(super) fn complete_summary(
     Ok(summary)
 }
 
-/// Adds what the host metered, and leaves its power over time in a file of its own. A run does not
-/// fail for it.
+/// Adds the meter's recording, and writes power over time to a file of its own. A failure becomes a note.
 fn add_meter(summary: &mut Summary, results: &Folder, recording: Recording, served: Served) {
     let gaps = recording.gaps();
     let mut metered = recording.over(&summary.run.phases);
@@ -105,6 +126,6 @@ fn add_meter(summary: &mut Summary, results: &Folder, recording: Recording, serv
 }
 
 fn write_meter(results: &Folder, metered: &HostMeter) -> anyhow::Result<()> {
-    // Not pretty: a line for each number would be thousands.
+    // Not pretty-printed: that would be thousands of lines with one number each.
     results.write(HOST_METER, &serde_json::to_string(metered)?)
 }

@@ -1,39 +1,38 @@
-//! Processes of a run that its engine does not end: its daemon is dead or hangs, or it has forgotten
-//! the container. They are looked for among the processes of this machine.
+//! Orphaned processes of a run: its engine does not end them, because its daemon is dead or hangs, or
+//! has lost the container. They are searched among the processes of this machine.
 
 use std::{
     collections::BTreeSet,
-    thread,
     time::{Duration, Instant},
 };
 
 use contract::env;
 use host::{
-    process::processes::Processes,
+    process::{processes::Processes, wait_within},
     run_files::{container_id, run_id::PREFIX},
 };
 use rustix::process::{Pid, Signal, kill_process};
 
-/// From one look at the processes to the next.
+/// Interval between kills.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a killed process may take to be gone.
+/// Timeout of the end of a killed process.
 const DYING: Duration = Duration::from_secs(2);
 
-/// What the processes of a run are known by.
+/// How the processes of a run are recognized.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Marks {
-    /// The run's id, which is in the environment of the entrypoint and of all that it starts.
-    pub run_id: String,
-    /// The container's name, which is among the words of what Podman starts to make it.
-    pub container: String,
-    /// The container's own id, if it has one: the name of its control group.
-    pub id: Option<String>,
+pub(crate) struct RunIdentity {
+    /// Id of the run, a variable of the entrypoint and of its child processes.
+    run_id: String,
+    /// Name of the container, an argument of Podman's monitor.
+    container: String,
+    /// Id of the container, if it has one: the name of its control group.
+    id: Option<String>,
 }
 
-impl Marks {
-    /// Those of the run whose container has this name and this id.
-    pub(crate) fn of(container: &str, id: Option<String>) -> Self {
+impl RunIdentity {
+    /// The identity of the run whose container has this name and id.
+    pub(crate) fn new(container: &str, id: Option<String>) -> Self {
         Self {
             run_id: container.strip_prefix(PREFIX).unwrap_or(container).to_owned(),
             container: container.to_owned(),
@@ -41,8 +40,8 @@ impl Marks {
         }
     }
 
-    /// The processes of the benchmark itself.
-    pub(crate) fn benchmark(&self) -> Vec<Process> {
+    /// Processes of the benchmark, without those of the engine.
+    pub(crate) fn benchmark_processes(&self) -> Vec<Process> {
         let processes = Processes::of_this_machine();
         let variable = format!("{}={}", env::RUN_ID, self.run_id);
         let is_ours = |pid: &u32| {
@@ -60,23 +59,23 @@ impl Marks {
     }
 }
 
-/// The names of all containers that Podman makes or holds.
-pub(crate) fn containers() -> BTreeSet<String> {
+/// Names of all containers that have a monitor of Podman.
+pub(crate) fn conmon_containers() -> BTreeSet<String> {
     let processes = Processes::of_this_machine();
     processes.pids().filter_map(|pid| container_of_conmon(&processes, pid)).collect()
 }
 
-/// The processes that make or hold Podman's container `name`, and all that come from them.
-pub(crate) fn makers(name: &str) -> Vec<Process> {
+/// Podman's monitor of the container `name`, and its descendants.
+pub(crate) fn conmon_processes(name: &str) -> Vec<Process> {
     let processes = Processes::of_this_machine();
-    let is_maker =
+    let is_conmon =
         |pid: &u32| container_of_conmon(&processes, *pid).is_some_and(|held| held == name);
-    let trees = processes.pids().filter(is_maker).filter_map(|pid| processes.tree(pid));
+    let trees = processes.pids().filter(is_conmon).filter_map(|pid| processes.tree(pid));
     let found: BTreeSet<u32> = trees.flatten().collect();
     found.into_iter().filter_map(Process::of).collect()
 }
 
-/// The name of the container that a process holds, if it is Podman's monitor of one.
+/// Name of the container whose monitor this process is, if it is one.
 fn container_of_conmon(processes: &Processes, pid: u32) -> Option<String> {
     let words = processes.list(pid, "cmdline");
     let program = words.first()?.rsplit(|byte| *byte == b'/').next()?;
@@ -84,62 +83,62 @@ fn container_of_conmon(processes: &Processes, pid: u32) -> Option<String> {
     String::from_utf8(words.get(at + 1)?.clone()).ok()
 }
 
-/// Whether a process has a variable of any run in its environment: a benchmark goes on there.
-pub(crate) fn works(process: &Process) -> bool {
+/// Whether a process belongs to the benchmark of any run.
+pub(crate) fn is_benchmark(process: &Process) -> bool {
     let name = format!("{}=", env::RUN_ID);
     let variables = Processes::of_this_machine().list(process.pid, "environ");
     variables.iter().any(|variable| variable.starts_with(name.as_bytes()))
 }
 
-/// Ends the benchmark's processes: asks them first if they have `grace` for it. What is left.
-pub(crate) fn end_benchmark(marks: &Marks, grace: Duration) -> Ended {
-    let found = marks.benchmark();
+/// Kills the benchmark's processes. With a `grace` they are terminated first.
+pub(crate) fn kill_benchmark(identity: &RunIdentity, grace: Duration) -> Killed {
+    let found = identity.benchmark_processes();
     if found.is_empty() {
-        return Ended::default();
+        return Killed::default();
     }
     if !grace.is_zero() {
         signal(&found, Signal::TERM);
-        wait(&found, grace);
+        wait_for_end(&found, grace);
     }
-    // One that is killed may have started another just before.
+    // A killed process may have started another one just before.
     let end = Instant::now() + DYING;
-    let mut left = marks.benchmark();
-    while !left.is_empty() && Instant::now() < end {
-        signal(&left, Signal::KILL);
-        wait(&left, PAUSE);
-        left = marks.benchmark();
+    let mut alive = identity.benchmark_processes();
+    while !alive.is_empty() && Instant::now() < end {
+        signal(&alive, Signal::KILL);
+        wait_for_end(&alive, PAUSE);
+        alive = identity.benchmark_processes();
     }
-    Ended { pids: found.iter().map(|process| process.pid).collect(), left }
+    Killed { pids: found.iter().map(|process| process.pid).collect(), alive }
 }
 
-/// Ends what Podman left of a container that is removed, if it does not end by itself.
-pub(crate) fn end_makers(marks: &Marks) -> Ended {
-    let found = makers(&marks.container);
-    wait(&found, DYING);
-    end(&found.into_iter().filter(Process::is_alive).collect::<Vec<_>>())
+/// Kills Podman's monitor of a removed container, if it does not end by itself.
+pub(crate) fn kill_conmon(identity: &RunIdentity) -> Killed {
+    let found = conmon_processes(&identity.container);
+    wait_for_end(&found, DYING);
+    kill(&found.into_iter().filter(Process::is_alive).collect::<Vec<_>>())
 }
 
-/// Kills these.
-pub(crate) fn end(found: &[Process]) -> Ended {
+/// Kills these processes.
+pub(crate) fn kill(found: &[Process]) -> Killed {
     signal(found, Signal::KILL);
-    wait(found, DYING);
-    let left = found.iter().filter(|process| process.is_alive()).copied().collect();
-    Ended { pids: found.iter().map(|process| process.pid).collect(), left }
+    wait_for_end(found, DYING);
+    let alive = found.iter().filter(|process| process.is_alive()).copied().collect();
+    Killed { pids: found.iter().map(|process| process.pid).collect(), alive }
 }
 
-/// What became of processes.
+/// Result of killing processes.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct Ended {
-    /// Those that were there.
+pub(crate) struct Killed {
+    /// Ids of the processes that were found.
     pub pids: Vec<u32>,
-    /// Those that still are.
-    pub left: Vec<Process>,
+    /// Processes that are still alive.
+    pub alive: Vec<Process>,
 }
 
-impl Ended {
-    /// What to tell the user of those that are left.
+impl Killed {
+    /// A warning about processes that are still alive.
     pub(crate) fn warning(&self) -> Option<String> {
-        let pids: Vec<_> = self.left.iter().map(|process| process.pid.to_string()).collect();
+        let pids: Vec<_> = self.alive.iter().map(|process| process.pid.to_string()).collect();
         (!pids.is_empty()).then(|| {
             let pids = pids.join(" ");
             format!(
@@ -153,24 +152,22 @@ impl Ended {
 fn signal(processes: &[Process], signal: Signal) {
     for process in processes.iter().filter(|process| process.is_alive()) {
         if let Some(pid) = i32::try_from(process.pid).ok().and_then(Pid::from_raw) {
-            // What is left is told later.
+            // `Killed::warning` names a process that could not be signalled.
             let _ = kill_process(pid, signal);
         }
     }
 }
 
-/// Waits until all are gone, for at most `patience`.
-fn wait(processes: &[Process], patience: Duration) {
-    let end = Instant::now() + patience;
-    while processes.iter().any(Process::is_alive) && Instant::now() < end {
-        thread::sleep(PAUSE);
-    }
+/// Waits until all processes have ended, or for the timeout.
+fn wait_for_end(processes: &[Process], timeout: Duration) {
+    let _ = wait_within(timeout, || Ok(!processes.iter().any(Process::is_alive)));
 }
 
-/// A process, told from a later one of the same number by its start.
+/// A process. Its start time tells it from a later process with the same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process {
     pub pid: u32,
+    /// Start time in clock ticks after boot.
     pub start: u64,
 }
 
@@ -180,7 +177,7 @@ impl Process {
         Some(Self { pid, start: stat.start })
     }
 
-    /// Whether it is still there.
+    /// Whether it exists and is not a zombie.
     pub(crate) fn is_alive(&self) -> bool {
         Self::of(self.pid).as_ref() == Some(self)
     }
@@ -196,53 +193,53 @@ mod tests {
         time::Duration,
     };
 
-    use super::{Marks, end, end_benchmark, end_makers, makers, works};
+    use super::{RunIdentity, conmon_processes, is_benchmark, kill, kill_benchmark, kill_conmon};
 
     fn start(command: &mut Command) -> Child {
         command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
     }
 
     #[test]
-    fn a_benchmark_is_found_by_its_environment_and_ended() {
-        let marks = Marks::of(&format!("survivors-{}", std::process::id()), None);
-        assert!(end_benchmark(&marks, Duration::ZERO).pids.is_empty());
+    fn benchmark_is_found_by_its_environment_and_killed() {
+        let identity = RunIdentity::new(&format!("orphans-{}", std::process::id()), None);
+        assert!(kill_benchmark(&identity, Duration::ZERO).pids.is_empty());
         for (script, grace) in [("sleep 600", 5), ("trap '' TERM; while :; do sleep 1; done", 0)] {
             let mut command = Command::new("sh");
             let mut child =
-                start(command.args(["-c", script]).env(contract::env::RUN_ID, &marks.run_id));
-            // A new program has no environment for a moment.
-            while marks.benchmark().is_empty() {
+                start(command.args(["-c", script]).env(contract::env::RUN_ID, &identity.run_id));
+            // A new process has no environment for a moment.
+            while identity.benchmark_processes().is_empty() {
                 thread::sleep(Duration::from_millis(1));
             }
-            let ended = end_benchmark(&marks, Duration::from_secs(grace));
-            assert!(ended.pids.contains(&child.id()) && ended.left.is_empty(), "{ended:?}");
+            let killed = kill_benchmark(&identity, Duration::from_secs(grace));
+            assert!(killed.pids.contains(&child.id()) && killed.alive.is_empty(), "{killed:?}");
             child.wait().unwrap();
         }
     }
 
     #[test]
-    fn what_made_a_container_is_found_by_its_name_with_its_children() {
+    fn conmon_is_found_by_its_containers_name_with_its_children() {
         let name = format!("made-{}", std::process::id());
         let conmon = |name: &str| {
-            // A shell by that name, whose further words it does not look at.
+            // A shell under the name of `conmon`. It ignores the further arguments.
             let mut command = Command::new("/bin/sh");
             command.arg0("/usr/bin/conmon").args(["-c", "sleep 600 & wait", "-n", name]);
             start(&mut command)
         };
         let (mut ours, mut other) = (conmon(&name), conmon("another"));
         let found = loop {
-            let found = makers(&name);
+            let found = conmon_processes(&name);
             if found.len() == 2 {
                 break found;
             }
         };
         assert!(found.iter().any(|process| process.pid == ours.id()));
-        assert!(!found.iter().any(works));
-        let ended = end_makers(&Marks::of(&name, None));
-        assert!(ended.pids.len() == 2 && ended.warning().is_none(), "{ended:?}");
+        assert!(!found.iter().any(is_benchmark));
+        let killed = kill_conmon(&RunIdentity::new(&name, None));
+        assert!(killed.pids.len() == 2 && killed.warning().is_none(), "{killed:?}");
         ours.wait().unwrap();
         assert!(fs::metadata(format!("/proc/{}/stat", other.id())).is_ok());
-        end(&makers("another"));
+        kill(&conmon_processes("another"));
         other.wait().unwrap();
     }
 }

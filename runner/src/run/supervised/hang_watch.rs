@@ -1,5 +1,5 @@
-//! Notices a client that does not return: its daemon hangs, or was stopped. While the benchmark runs,
-//! only files of this machine are looked at; the engine is left alone.
+//! Detects a client that does not return because its daemon hangs or was stopped. While the benchmark
+//! runs, only files of this machine are read, and the engine gets no requests.
 
 use std::{
     io,
@@ -17,41 +17,41 @@ use engine::Query;
 use plan::run_plan::RunPlan;
 use untrusted::Dir;
 
-use crate::run::supervised::{container::Container, survivors::Process};
+use super::{container::Container, orphans::Process};
 
-/// From one look to the next.
+/// Interval between checks.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// From one look to the next while the container is being made.
+/// Interval between checks until the container has an id.
 const SHORT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a client may take to return when its container has ended.
+/// Timeout of the client's return after its container ended.
 const RETURNING: Duration = Duration::from_secs(15);
 
-/// How long a client may take to make its container before the engine is asked whether it still
-/// answers. Images are downloaded meanwhile.
-const MAKING: Duration = Duration::from_secs(20);
+/// Time without a container after which the engine is asked whether it still answers. Pulling an image
+/// takes longer.
+const CREATING: Duration = Duration::from_secs(20);
 
-/// How often the container's processes are looked for: they may be on another machine.
+/// Number of searches for the container's processes, which may be on another machine.
 const SEARCHES: u32 = 10;
 
-/// More than a proof of completion has.
-const MOST_BYTES: u64 = 64 * 1024;
+/// Size limit of the completion marker.
+const MAX_BYTES: u64 = 64 * 1024;
 
-/// The client of a run, and what is known of its end without it.
+/// A watch for the end of a run whose client does not return.
 #[derive(Debug)]
-pub(crate) struct ClientWatch {
+pub(crate) struct HangWatch {
     container: Container,
     run_id: String,
-    /// None where nothing proves the end.
+    /// Results folder, if the run has one: its completion marker proves the end.
     results: Option<PathBuf>,
-    /// The container's id, kept: Podman 5.8 deletes the file together with the container.
+    /// Id of the container. Podman 5.8 deletes the file with the id together with the container.
     id: Arc<OnceLock<String>>,
 }
 
-impl ClientWatch {
-    /// Over the client of a run, whose container's `id` is told as soon as it has been seen.
-    pub(crate) fn over(container: &Container, plan: &RunPlan, id: Arc<OnceLock<String>>) -> Self {
+impl HangWatch {
+    /// A watch over the run of `plan`, which sets `id` once the container has one.
+    pub(crate) fn new(container: &Container, plan: &RunPlan, id: Arc<OnceLock<String>>) -> Self {
         let results = plan.mounts.iter().find(|mount| mount.target == path::RESULTS);
         Self {
             container: container.clone(),
@@ -61,37 +61,38 @@ impl ClientWatch {
         }
     }
 
-    /// Watches until `over` has no sender any more, or `tell` was told what is wrong.
+    /// Watches until `ended` is disconnected, or until it has called `report` with the reason.
     ///
     /// # Errors
     /// When no thread can be started.
     pub(crate) fn start(
         self,
-        over: Receiver<()>,
-        tell: impl FnOnce(String) + Send + 'static,
+        ended: Receiver<()>,
+        report: impl FnOnce(String) + Send + 'static,
     ) -> io::Result<()> {
-        thread::Builder::new().name("client-watch".to_owned()).spawn(move || {
-            if let Some(why) = self.watch(&over) {
-                tell(why);
+        thread::Builder::new().name("hang-watch".to_owned()).spawn(move || {
+            if let Some(why) = self.watch(&ended) {
+                report(why);
             }
         })?;
         Ok(())
     }
 
-    fn watch(&self, over: &Receiver<()>) -> Option<String> {
+    /// Why the client does not return.
+    fn watch(&self, client_ended: &Receiver<()>) -> Option<String> {
         let mut asked = Instant::now();
         let mut ended: Option<Instant> = None;
         let (mut process, mut searches) = (None, 0);
         let pause = || if self.id.get().is_some() { PAUSE } else { SHORT_PAUSE };
-        while over.recv_timeout(pause()) == Err(RecvTimeoutError::Timeout) {
+        while client_ended.recv_timeout(pause()) == Err(RecvTimeoutError::Timeout) {
             if self.id.get().is_none()
                 && let Some(id) = self.container.id()
             {
-                // Nobody else sets it.
+                // This thread is the only one that sets it.
                 let _ = self.id.set(id);
             }
             if self.id.get().is_none() {
-                if asked.elapsed() > MAKING {
+                if asked.elapsed() > CREATING {
                     let Container { engine, name, .. } = &self.container;
                     if let Some(Err(error)) = engine.ask(Query::State(name)) {
                         return Some(format!(
@@ -129,14 +130,14 @@ impl ClientWatch {
     }
 
     fn processes(&self) -> Vec<Process> {
-        self.container.marks(self.id.get().cloned()).benchmark()
+        self.container.identity(self.id.get().cloned()).benchmark_processes()
     }
 
-    /// Whether the entrypoint has left the proof of this run's end.
+    /// Whether the results folder has the completion marker of this run.
     fn is_complete(&self) -> bool {
         let Some(results) = &self.results else { return false };
-        let proof = Dir::open(results).and_then(|dir| dir.read(output::COMPLETION, MOST_BYTES));
-        let proof = proof.ok().and_then(|text| serde_json::from_slice(&text).ok());
-        proof.is_some_and(|proof: output::Completion| proof.run_id == self.run_id)
+        let marker = Dir::open(results).and_then(|dir| dir.read(output::COMPLETION, MAX_BYTES));
+        let marker = marker.ok().and_then(|text| serde_json::from_slice(&text).ok());
+        marker.is_some_and(|marker: output::Completion| marker.run_id == self.run_id)
     }
 }

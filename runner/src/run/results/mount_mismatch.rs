@@ -1,4 +1,4 @@
-//! Why an engine's daemon sees other files than this program, and what to do about it.
+//! The message about a daemon that sees other files than this program: cause and remedy.
 
 use engine::{Engine, Location};
 use host::{
@@ -7,49 +7,49 @@ use host::{
 };
 use untrusted::escape;
 
-/// What engines say of the source of a mount that is missing where their daemon is.
-const MISSING: [&str; 4] = [
+/// Error messages of engines whose daemon does not find the source of a mount.
+const MISSING_SOURCE: [&str; 4] = [
     "bind source path does not exist",
     "error while creating mount source path",
-    // Docker Desktop, of a folder that it does not share.
+    // Docker Desktop, for a folder that it does not share.
     "Mounts denied",
     // Podman.
     "Error: statfs ",
 ];
 
-/// Why files differ.
+/// Why the daemon sees other files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Cause {
-    /// This program is in a container.
+    /// This program runs in a container.
     InContainer,
     /// Docker is a snap.
     Snap,
-    /// Temporary folders of a service's own.
+    /// This program is a service with private temporary folders.
     PrivateTmp,
-    /// Temporary folders of the daemon's own.
+    /// The daemon has private temporary folders.
     OtherTmp,
-    /// The virtual machine has only what is shared with it.
+    /// Docker Desktop's virtual machine sees shared folders only.
     Desktop,
-    /// An address that may lead to another machine.
-    Behind(String),
-    /// None that is known.
+    /// The engine's address may lead to another machine.
+    Address(String),
+    /// Unknown cause.
     Unknown,
 }
 
-/// Whether the words of an engine's client say that the source of a mount is missing.
-pub(crate) fn is_missing(said: &str) -> bool {
-    MISSING.iter().any(|words| said.contains(words))
+/// Whether an engine's client reported that the source of a mount is missing.
+pub(crate) fn is_missing_source(stderr: &str) -> bool {
+    MISSING_SOURCE.iter().any(|message| stderr.contains(message))
 }
 
-/// One message for a run whose container would get other folders than `different`; without any, the
-/// engine named the one that is missing.
-pub(crate) fn message(engine: &Engine, different: &[&HostPath], isolation: &Isolation) -> String {
-    told(engine, different, &cause(engine, different, isolation))
+/// The message about the mounts in `folders`, which are other folders in the container. If it is empty,
+/// the engine has named a missing one.
+pub(crate) fn message(engine: &Engine, folders: &[&HostPath], isolation: &Isolation) -> String {
+    explain(engine, folders, &cause(engine, folders, isolation))
 }
 
-fn told(engine: &Engine, different: &[&HostPath], cause: &Cause) -> String {
+fn explain(engine: &Engine, folders: &[&HostPath], cause: &Cause) -> String {
     let program = &engine.program;
-    let folders: Vec<_> = different.iter().map(|folder| format!("`{folder}`")).collect();
+    let folders: Vec<_> = folders.iter().map(|folder| format!("`{folder}`")).collect();
     let what = match folders.as_slice() {
         [] => "a mounted folder is missing there (see above)".to_owned(),
         [one] => format!("{one} is another one there"),
@@ -80,7 +80,7 @@ fn told(engine: &Engine, different: &[&HostPath], cause: &Cause) -> String {
             "use folders below your home folder, or share others in its settings (Resources, File \
              sharing)",
         ),
-        Cause::Behind(address) => (
+        Cause::Address(address) => (
             format!("its address `{}` leads to another machine or container", escape(address)),
             "work on that machine, or choose an engine of this one (unset DOCKER_HOST, or `docker \
              context use default`)",
@@ -93,18 +93,18 @@ fn told(engine: &Engine, different: &[&HostPath], cause: &Cause) -> String {
     format!("`{program}` sees other files than this program: {what}, as {why}; {remedy}")
 }
 
-fn cause(engine: &Engine, different: &[&HostPath], isolation: &Isolation) -> Cause {
+fn cause(engine: &Engine, folders: &[&HostPath], isolation: &Isolation) -> Cause {
     let is_hidden = |path: &&HostPath| isolation.hides(path.as_path());
     let is_temporary =
         |path: &&HostPath| TEMPORARY.iter().any(|tmp| path.as_path().starts_with(tmp));
     match &engine.location {
-        Location::LocalAddress(address) => Cause::Behind(address.clone()),
+        Location::LocalAddress(address) => Cause::Address(address.clone()),
         Location::DesktopVm => Cause::Desktop,
         _ if isolation.snap.is_some() && !engine.mode.is_podman() => Cause::Snap,
         _ if isolation.container => Cause::InContainer,
-        _ if different.iter().any(is_hidden) => Cause::PrivateTmp,
-        _ if different.is_empty() && isolation.private_tmp => Cause::PrivateTmp,
-        _ if different.iter().any(is_temporary) => Cause::OtherTmp,
+        _ if folders.iter().any(is_hidden) => Cause::PrivateTmp,
+        _ if folders.is_empty() && isolation.private_tmp => Cause::PrivateTmp,
+        _ if folders.iter().any(is_temporary) => Cause::OtherTmp,
         _ => Cause::Unknown,
     }
 }
@@ -113,19 +113,20 @@ fn cause(engine: &Engine, different: &[&HostPath], isolation: &Isolation) -> Cau
 mod tests {
     use std::path::Path;
 
-    use super::{Cause, cause, is_missing, told};
     use engine::{Location, Mode, testing::engine};
     use host::{machine::isolation::Isolation, paths::host_path::HostPath};
+
+    use super::{Cause, cause, explain, is_missing_source};
 
     fn path(path: &str) -> HostPath {
         HostPath::new("folder", Path::new(path), Path::new("/")).unwrap()
     }
 
     #[test]
-    fn every_cause_has_its_remedy() {
+    fn every_cause_has_a_remedy() {
         let engine = engine(Mode::DockerRootful);
         let (results, cache) = (path("/w/results"), path("/w/hf"));
-        let behind = Cause::Behind("tcp://127.0.0.1:2375".to_owned());
+        let behind = Cause::Address("tcp://127.0.0.1:2375".to_owned());
         let causes = [
             (Cause::InContainer, vec![&results]),
             (Cause::Snap, vec![]),
@@ -135,12 +136,12 @@ mod tests {
             (behind, vec![&results]),
             (Cause::Unknown, vec![&cache]),
         ];
-        let lines = causes.map(|(cause, folders)| told(&engine, &folders, &cause));
+        let lines = causes.map(|(cause, folders)| explain(&engine, &folders, &cause));
         insta::assert_snapshot!("causes", lines.join("\n"));
     }
 
     #[test]
-    fn the_nearest_cause_is_named() {
+    fn most_specific_cause_is_named() {
         let docker = engine(Mode::DockerRootful);
         let (tmp, srv) = (path("/tmp/results"), path("/srv/results"));
         let none = Isolation::default();
@@ -157,18 +158,18 @@ mod tests {
         assert_eq!(cause(&engine(Mode::PodmanRootless), &[], &snap), Cause::InContainer);
         let mut far = docker;
         far.location = Location::LocalAddress("tcp://localhost:1".to_owned());
-        assert_eq!(cause(&far, &[&tmp], &snap), Cause::Behind("tcp://localhost:1".to_owned()));
+        assert_eq!(cause(&far, &[&tmp], &snap), Cause::Address("tcp://localhost:1".to_owned()));
     }
 
     #[test]
-    fn engines_say_that_a_source_is_missing() {
-        for said in [
+    fn missing_source_is_recognized_by_the_engines_message() {
+        for message in [
             "docker: Error response from daemon: invalid mount config for type \"bind\": bind source path does not exist: /w/results.\nSee 'docker run --help'.",
             "Error: statfs /w/results: no such file or directory",
             "docker: Error response from daemon: Mounts denied: \nThe path /opt/x is not shared from the host and is not known to Docker.",
         ] {
-            assert!(is_missing(said), "{said}");
+            assert!(is_missing_source(message), "{message}");
         }
-        assert!(!is_missing("docker: Error response from daemon: No such image: x"));
+        assert!(!is_missing_source("docker: Error response from daemon: No such image: x"));
     }
 }

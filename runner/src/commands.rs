@@ -1,4 +1,0 @@
-//! Commands beside `run` and `verify`.
-
-pub mod cache;
-pub mod cache_trust;
