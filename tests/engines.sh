@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Brings up the container engines that the tests want, each beside the machine's own Docker, and
-# gives them the smoke image. Without systemd, as root: a test that needs a mode asks for it here.
+# Starts the container engines of the tests beside the machine's Docker, and loads the smoke image
+# into them. Needs root and no systemd. A test that needs a mode calls this script.
 #
 #   tests/engines.sh MODE...     docker-userns-remap docker-rootless podman-rootless podman-rootful
 #                                podman-behind-docker
 #
-# Everything lies below $DIR. The user $USER_ID has the name that rootless engines want, and ids of
-# its own. An engine that answers is left as it is; the image is loaded when Docker has another.
+# All files are below $DIR. The user $USER_ID has an account and subordinate ids, as rootless engines
+# require. An engine that answers is not restarted; its image is replaced when Docker has another.
 set -euo pipefail
 
 DIR=/var/lib/aienergyscore-test
@@ -25,10 +25,10 @@ mkdir -p "$DIR"
 [ -n "${ENGINES_LOCKED:-}" ] ||
   exec env ENGINES_LOCKED=1 flock --close "$DIR/lock" "$(realpath "$0")" "$@"
 
-# A daemon outlives the folder that it was started from, and would start nothing from there.
+# A daemon whose working directory was deleted starts no container.
 cd /
 
-# A user with ids for its containers. Whoever has the number already is taken as it is.
+# Creates the user with subordinate ids. An existing user with this id is used as it is.
 prepare_user() {
   local name
   name=$(getent passwd "$USER_ID" | cut -d: -f1 || true)
@@ -66,7 +66,7 @@ wait_for() {
   fail "nothing answers at $1"
 }
 
-# Gives an engine the image of the machine's Docker, by its client.
+# Loads the image of the machine's Docker into another engine: `load CLIENT...`.
 load() {
   local wanted
   wanted=$(docker image inspect --format '{{index .Config.Labels "org.aienergyscore.inputs"}}' "$IMAGE") ||
@@ -76,7 +76,7 @@ load() {
   [ "$has" = "$wanted" ] || docker save "$IMAGE" | "$@" load --quiet >/dev/null
 }
 
-# Its network is its own: beside another daemon it would take the bridge away.
+# In a network namespace: a second daemon would remove the bridge of the first.
 docker_userns_remap() {
   local dir=$DIR/remap socket=$DIR/remap/docker.sock
   if ! answers "$socket"; then
@@ -112,7 +112,7 @@ X
   load as_user docker -H "unix://$socket"
 }
 
-# A host without systemd, with control groups of either version, and a root that may not raise limits.
+# For a host without systemd, with either version of control groups, where root cannot raise limits.
 podman_configuration() {
   local limit
   limit=$(ulimit -Hn)
@@ -127,8 +127,8 @@ X
   printf '[storage]\ndriver="overlay"\n' >"$DIR/storage.conf"
 }
 
-# What Podman remembers of a process that is gone, as after a restart that spared the files, leads it
-# into a stranger's namespace.
+# After a restart of the machine, Podman's state may name a process id of another program, whose
+# namespaces Podman would join.
 forget_the_dead() {
   local pid
   pid=$(cat "$1/libpod/tmp/pause.pid" 2>/dev/null || true)
@@ -138,7 +138,7 @@ forget_the_dead() {
   esac
 }
 
-# Ends the Podman whose id is in the file $1, unless that is another program's by now.
+# Kills the Podman whose id is in the file $1, unless another program has that id by now.
 end_podman() {
   local pid
   pid=$(cat "$1" 2>/dev/null || true)
@@ -147,7 +147,7 @@ end_podman() {
   esac
 }
 
-# A container whose files are gone, of a test that was killed, keeps Podman's service from listing any.
+# A container without files, as a killed test leaves it, makes every listing of Podman's service fail.
 remove_the_broken() {
   local id
   for id in $("$@" ps --all --quiet --no-trunc); do
@@ -155,7 +155,7 @@ remove_the_broken() {
   done
 }
 
-# Podman itself needs no daemon.
+# Without a daemon.
 podman_rootless() {
   podman_configuration
   forget_the_dead "$RUNTIME"
@@ -163,8 +163,7 @@ podman_rootless() {
   load as_user podman
 }
 
-# The service is for Docker's client, and its storage is its own. One that answers and runs no
-# container any more is begun anew.
+# A service for Docker's client with separate storage. It is restarted if it cannot run a container.
 podman_behind_docker() {
   podman_configuration
   local socket=$SERVICE/podman.sock
@@ -182,7 +181,7 @@ podman_behind_docker() {
   load docker -H "unix://$socket"
 }
 
-# Root's service, open to the user as its group would open it.
+# Root's service, whose socket belongs to the user.
 podman_rootful() {
   podman_configuration
   local dir=$DIR/podman socket=$DIR/podman/podman.sock

@@ -19,7 +19,7 @@ use host::{
     shell::quote_text,
 };
 use plan::{
-    local_input::{Kind, hub_address::id_in},
+    local_input::{Kind, hub_url::id_in},
     options::{self, Resolved, Runtime, SecurityOverrides, Target},
     run_plan::RunPlan,
 };
@@ -171,8 +171,8 @@ impl Request {
 pub(crate) fn plan(run: &Resolved, host: &Host, engine: &Engine) -> Result<RunPlan, Usage> {
     let mut plan = RunPlan::new(run, host, engine)?;
     plan.mounts.retain(|mount| mount.target != path::RESULTS);
-    plan.covers.retain(|cover| !cover.target.starts_with(&format!("{}/", path::RESULTS)));
-    plan.pins.retain(|pin| !pin.target.starts_with(&format!("{}/", path::RESULTS)));
+    plan.masked_files.retain(|file| !file.target.starts_with(&format!("{}/", path::RESULTS)));
+    plan.pinned_folders.retain(|folder| !folder.target.starts_with(&format!("{}/", path::RESULTS)));
     plan.args.insert(0, FETCH.to_owned());
     if let Some(supervision) = &mut plan.supervision {
         // The list of mounts lies in the results folder.

@@ -20,7 +20,7 @@ const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 /// Git's id of a file without bytes.
 const EMPTY: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
 
-/// Does what `setfacl -m u:USER:…` does with an entry whose group and others may do nothing.
+/// Sets the access list of `setfacl -m u:USER:…` on an entry without permissions for group and others.
 fn grant(path: &Path, rights: u16) {
     let of_owner = if path.is_dir() { 7 } else { 6 };
     let nobody = u32::MAX;
@@ -64,7 +64,7 @@ fn cache(home: &Path) -> PathBuf {
     hub
 }
 
-/// What `aienergyscore cache …` says to that user.
+/// Exit code and JSON of `aienergyscore cache …`, run by that user.
 fn says(home: &Path, args: &[&str]) -> (Option<i32>, Value) {
     let ours = home.join("aienergyscore");
     let mut command = Command::new("setpriv");

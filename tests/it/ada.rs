@@ -1,4 +1,4 @@
-//! Somebody who runs the programs on a real engine.
+//! An unprivileged user who runs the programs on a real engine.
 
 use std::{
     ffi::OsStr,
@@ -77,7 +77,7 @@ impl Ada {
         self.root.path().join("ada")
     }
 
-    /// Where her results go.
+    /// Her results folder.
     pub(crate) fn results(&self) -> PathBuf {
         self.home().join("results")
     }
@@ -206,7 +206,7 @@ fn copy_tree(from: &Path, to: &Path) {
     assert!(status.success());
 }
 
-/// What the machine's docker says to a command that must succeed.
+/// The output of the machine's docker for a command that must succeed.
 pub(crate) fn docker(args: &[&str]) -> String {
     On::DockerRootful.docker(args)
 }

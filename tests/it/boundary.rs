@@ -1,4 +1,4 @@
-//! What a container left in a folder that it may write to, and the run after it.
+//! Runs on folders in which an earlier container left symlinks and other traps.
 
 use std::{
     fs,
@@ -140,7 +140,7 @@ fn hub_that_becomes_a_symlink_is_refused_until_the_user_trusts_it() {
     machine.succeeds(&[]);
 }
 
-/// What the commands say that use the cache, all of which must refuse it.
+/// The output of all commands that use the cache; each must refuse it.
 fn refusals(machine: &Machine) -> Vec<String> {
     let others = [&["verify", "--flavour", "smoke"][..], &["cache", "ls"], &["cache", "verify"]];
     let others = others.map(|words| {

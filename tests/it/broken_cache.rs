@@ -1,4 +1,4 @@
-//! Caches that a generator breaks in every way it knows, for the tests of repairs.
+//! Caches with every generated fault, for the tests of repairs.
 
 use std::{
     collections::{BTreeMap, hash_map::DefaultHasher},
@@ -31,7 +31,7 @@ pub(crate) struct BrokenCache {
     root: tempfile::TempDir,
 }
 
-/// What an outsider sees of an entry.
+/// The state of an entry, seen from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     /// `file`, `folder`, `link` or another kind.

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-/// What a reader of the page prefers.
+/// The colour scheme and medium of a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scheme {
     Light,
@@ -123,7 +123,7 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
-    /// What the page complained of since it was opened.
+    /// Warnings and errors of the page since it was opened.
     pub(crate) fn complaints(&self) -> Vec<&Value> {
         let is_one = |event: &&Value| {
             let parameters = &event["params"];

@@ -1,4 +1,4 @@
-//! Ctrl-C while the bytes of a cache are read.
+//! Signals while `aienergyscore cache` hashes files.
 
 use std::{
     fs,
@@ -34,12 +34,12 @@ fn ticks(pid: u32) -> u64 {
     fields.split_whitespace().skip(11).take(2).filter_map(|it| it.parse::<u64>().ok()).sum()
 }
 
-/// What `aienergyscore cache …` says of an endless cache when it is stopped.
+/// Exit code and output of `aienergyscore cache …` when a signal stops it in an endless cache.
 fn stopped(args: &[&str], signal: Signal) -> (Option<i32>, String) {
     stopped_by(Command::new(program()), args, &[signal])
 }
 
-/// The same of a program that is started by another one, and gets several signals.
+/// The same for `command`, with several signals.
 fn stopped_by(mut command: Command, args: &[&str], signals: &[Signal]) -> (Option<i32>, String) {
     let home = tempfile::tempdir().unwrap();
     let hub = home.path().canonicalize().unwrap().join("hub");

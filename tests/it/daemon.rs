@@ -75,7 +75,7 @@ impl Daemon {
         format!("unix://{}", self.path("docker.sock").display())
     }
 
-    /// What a client hears from it.
+    /// The output of a client of it.
     pub(crate) fn ask(&self, args: &[&str]) -> Output {
         Command::new("docker").args(["--host", &self.socket()]).args(args).output().unwrap()
     }

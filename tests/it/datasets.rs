@@ -1,5 +1,5 @@
-//! The same prompts of the same dataset by the `native` backend and by the adapter of the Python
-//! stacks, or a refusal.
+//! Datasets give the same prompts in the `native` backend as in the adapter of the Python stacks, or are
+//! refused.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
@@ -13,7 +13,7 @@ use crate::{
     vllm::{self, Llama},
 };
 
-/// What the adapter makes of the datasets that it has just written to `work`, a case per line.
+/// The adapter's prompts from the datasets that the script writes to `work`, one case per line.
 fn of_the_adapter(work: &Path) -> Vec<Value> {
     let user = format!("{}:{}", getuid().as_raw(), getgid().as_raw());
     let script = workspace().join("tests/it/datasets/tricky.py");
@@ -22,7 +22,7 @@ fn of_the_adapter(work: &Path) -> Vec<Value> {
     told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// What the `native` backend makes of one: the prompts that it answered, or why it answered none.
+/// The prompts that the `native` backend answered in one case, or its error.
 fn of_native(work: &Path, case: &Value) -> Result<Vec<String>, String> {
     let results = tempfile::tempdir().unwrap();
     let mut hub = work.join("hf/hub");

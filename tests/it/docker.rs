@@ -1,5 +1,4 @@
-//! What the machine's Docker really does, with a real model, started by an unprivileged user. What
-//! every engine does is in `modes`.
+//! The machine's Docker under a real benchmark. What holds for every engine is in `modes`.
 
 use std::{fs, process::Command};
 

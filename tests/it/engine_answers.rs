@@ -1,4 +1,4 @@
-//! What an engine says of itself and of images, by its client.
+//! Detection of real engines and their images.
 
 use serde_json::Value;
 

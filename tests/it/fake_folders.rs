@@ -1,5 +1,4 @@
-//! Folders of a run against an engine that only pretends: every name, a symlink on the way, and a cache
-//! that the user cannot write.
+//! Folders of a run on a fake engine: hostile names, symlinks, and a read-only cache.
 
 use std::{
     fs,
@@ -22,7 +21,7 @@ const PROBED: &str = r#"
   done
   if [ -n "$leave" ]; then
     touch "$RESULTS/$leave"
-    echo '{"native":true,"home":{"path":"/home/user","writable":true},"mounts":[]}'
+    echo '{"native":true,"uid":0,"gid":0,"home":{"path":"/home/user","writable":true},"mounts":[]}'
     exit 0
   fi
 "#;

@@ -1,4 +1,4 @@
-//! What is promised before there is a container, against an engine that only pretends to be in each mode.
+//! Promises that are kept before a container is started, on a fake engine in each mode.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use crate::{
     machine::On,
 };
 
-/// A machine whose engine says that it is this one, and whose runs are this shell text.
+/// A fake engine that answers like `on` and runs this shell text, and a sandbox that finds it.
 fn machine(on: On, run: &str) -> (FakeDocker, Sandbox) {
     let engine = FakeDocker::with_run(run);
     let sandbox = Sandbox::new(Some(&engine));
@@ -49,7 +49,7 @@ fn machine(on: On, run: &str) -> (FakeDocker, Sandbox) {
     (engine, sandbox)
 }
 
-/// What is missing is made by the user before the engine sees it, or is refused.
+/// Missing folders are created by the user before the engine sees them; missing inputs are refused.
 pub(crate) fn missing_folders_are_made_by_the_user(on: On) {
     let (engine, mut sandbox) = machine(on, &format!("[ -d \"$RESULTS\" ] || exit 1\n{GOOD}"));
     let cache = sandbox.home().join("new/cache");

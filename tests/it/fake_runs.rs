@@ -1,4 +1,4 @@
-//! `run` against an engine that only pretends: what is asked of it, and what is made of the answers.
+//! `run` on a fake engine: the calls that the engine gets, and the verdict on its answers.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use crate::{
     waiting::holds_within,
 };
 
-/// What a good container leaves in `$RESULTS`.
+/// Writes the outputs of a complete run to `$RESULTS`.
 pub(crate) const GOOD: &str = r#"
   echo '{}' >"$RESULTS/benchmark_report.json"
   cat >"$RESULTS/GPU_ENERGY_SUMMARY.json" <<JSON
@@ -29,7 +29,7 @@ JSON
   echo said by the benchmark
 "#;
 
-/// What Docker says of an image that it has not.
+/// Docker's error for a missing image.
 const NO_IMAGE: &str = "Error response from daemon: no such image: x: No such image: x";
 
 /// A sandbox with `docker`, before which comes another one that answers `cases` itself: branches
@@ -146,7 +146,7 @@ fn what_runs_is_what_a_dry_run_shows() {
     assert_eq!(by_hand(ran), argv);
 }
 
-/// What was run, without the list of mounts: only a run writes that.
+/// The arguments without the list of mounts, which only a run writes.
 fn by_hand(ran: &[String]) -> Vec<String> {
     let list = format!("{}=", contract::env::FOLDERS);
     let at = ran.iter().position(|word| word.starts_with(&list)).expect("a list");

@@ -1,4 +1,4 @@
-//! `verify` against an engine that only pretends.
+//! `verify` on a fake engine.
 
 use rustix::process::getuid;
 

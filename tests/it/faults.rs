@@ -1,5 +1,5 @@
-//! Faults made for real, and what each leaves its user with: the exit code, what was said, the
-//! files that are there, the containers, and whether the program came back in time.
+//! Faults, and what each leaves: exit code, messages, files, containers, and whether the program ended in
+//! time.
 
 mod benchmark;
 mod cache;
@@ -32,7 +32,7 @@ use crate::{
 /// longest that it may wait of its own are the ten seconds after which a benchmark is killed.
 const IN_TIME: Duration = Duration::from_secs(40);
 
-/// Who runs the programs where files belong to somebody else.
+/// The user of the programs when files have another owner.
 const ADA: u32 = 4242;
 
 /// A run under way, and the places where it leaves something.
@@ -119,7 +119,7 @@ impl Run {
     }
 }
 
-/// What a run says besides what it is going to do.
+/// The messages of a run, without the lines that announce its plan.
 fn messages(said: &str) -> String {
     let plain = ["engine: ", "image: ", "GPUs: ", "warning: you are root"];
     let lines = said.lines().filter(|line| !plain.iter().any(|plain| line.starts_with(plain)));
@@ -148,7 +148,7 @@ fn without_times(text: &str) -> String {
     words.join("aienergyscore-")
 }
 
-/// A machine whose engine pretends.
+/// A machine with a fake engine.
 struct Fake {
     sandbox: Sandbox,
     docker: FakeDocker,
@@ -200,7 +200,12 @@ impl Fake {
 
     /// A run there. Modes bind its user, even if that is root.
     fn command(&self, args: &[&str]) -> Command {
-        let asked = self.sandbox.command([&["run", "--flavour", "smoke"], args].concat());
+        self.aienergyscore(&[&["run", "--flavour", "smoke"], args].concat())
+    }
+
+    /// Any command there, as its user.
+    fn aienergyscore(&self, args: &[&str]) -> Command {
+        let asked = self.sandbox.command(args);
         let mut command = Command::new(asked.get_program());
         if let Some(uid) = self.user {
             command = Command::new("/usr/bin/setpriv");
@@ -222,7 +227,7 @@ impl Fake {
         Run::start(self.command(args), &self.results(), &folders)
     }
 
-    /// What a run leaves its user with.
+    /// Runs to the end and reports what is left.
     fn run(&self, args: &[&str]) -> String {
         self.left(self.start(args))
     }

@@ -1,4 +1,4 @@
-//! `aienergyscore fetch`, by an engine that only records, and by the machine's Docker.
+//! `aienergyscore fetch` on a fake engine and on the machine's Docker.
 
 use std::{fs, path::Path, process::Command};
 
@@ -14,7 +14,7 @@ use crate::{
 
 const FETCH: [&str; 2] = ["fetch", "org/m"];
 
-/// What is said of a fetch, its exit code first.
+/// Exit code and output of a fetch.
 fn said(sandbox: &Sandbox, args: &[&str]) -> String {
     let outcome = aienergyscore(sandbox, args);
     let home = sandbox.home().display().to_string();

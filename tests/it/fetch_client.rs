@@ -1,4 +1,4 @@
-//! The adapter's fetch, by the Hub client of the images, from a Hub on this machine.
+//! The adapter's fetch with the images' Hub client, from a local stub of the Hub.
 
 use std::{
     fs,
@@ -61,7 +61,7 @@ impl World {
         format!("exit code {}\n{}", output.status.code().unwrap(), lines.join("\n"))
     }
 
-    /// How many files were sent since this was last asked.
+    /// The number of files sent since the last call.
     fn sent(&mut self) -> usize {
         self.hub.order("fetched").as_object().unwrap().len()
     }

@@ -1,5 +1,5 @@
-//! GPUs by real engines on a machine without any: a description of devices stands for them with
-//! Podman, and a hook with Docker.
+//! GPU requests to real engines on a machine without a GPU: a CDI file stands for it with Podman, a
+//! runtime hook with Docker.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ use crate::{
     waiting::holds_within,
 };
 
-/// Where Podman looks for descriptions of devices.
+/// Podman's folder of CDI files.
 const FOLDER: &str = "/var/run/cdi";
 
 /// A description of NVIDIA's devices, gone at the end.
@@ -63,7 +63,7 @@ fn ada(on: On) -> Ada {
     Ada::on(on, &[])
 }
 
-/// What a run without a model says: it gets as far as the backend, or not.
+/// Exit code and output of a run without a model. They show whether the backend was started.
 fn run(ada: &Ada, gpus: &str) -> (Option<i32>, String) {
     let engine = ada.on.choice();
     let args = ["run", "--backend", "native", "--no-token", "--engine", engine, "--gpus", gpus];

@@ -1,4 +1,4 @@
-//! One cache that two users of a group fill.
+//! A Hub cache that two members of a group share.
 
 use std::{
     fs,
@@ -63,7 +63,7 @@ impl Member {
         self.command(shared, &["sh", "-ec", &text]).status.success()
     }
 
-    /// What a client writes, whose lists are the writer's alone.
+    /// Writes a repo as a client does, with lists that only their owner can read.
     fn downloads(self, shared: &Shared, repo: &str) {
         let text = format!(
             "mkdir -p {repo}/blobs {repo}/refs {repo}/trees {repo}/snapshots/{COMMIT}; \

@@ -1,5 +1,4 @@
-//! The guides: every command in them works, is what the program does, and every link leads
-//! somewhere.
+//! Commands, links and file names of the guides work.
 
 mod markdown;
 mod prose;
@@ -16,7 +15,7 @@ use std::{
 
 use aienergyscore::cli::{self, Cli, split_args::split_args};
 use clap::{Parser as _, error::ErrorKind};
-use engine::{Client, Engine, Limits, LocalImage, Mode, Nvidia, Place};
+use engine::{Client, Engine, Limits, LocalImage, Location, Mode, Nvidia};
 use host::machine::{Host, isolation::Isolation};
 use plan::{
     options::Settings,
@@ -82,7 +81,7 @@ fn a_run_by_hand_is_the_programs_own() {
             let shown = shown.argv.iter().map(|word| word.replace(id, &plan.run_id));
             assert_eq!(
                 shown.skip(1).collect::<Vec<_>>(),
-                argv(&plan.by_hand()),
+                argv(&plan.without_mount_list()),
                 "{name}: the program"
             );
             compared += 1;
@@ -221,7 +220,7 @@ fn world_of(block: &ShellBlock, infix: &str) -> World {
     world
 }
 
-/// Whether `cargo CALL` means something in this workspace.
+/// Whether `cargo CALL` is a command that works in this workspace.
 fn is_cargo_command(call: &str) -> bool {
     let words: Vec<_> = call.split(' ').collect();
     let [name, args @ ..] = words.as_slice() else { return false };
@@ -297,11 +296,11 @@ fn docker() -> Engine {
         limits: Limits::ALL,
         architecture: String::new(),
         image: Some(LocalImage::default()),
-        place: Place::Here,
+        location: Location::ThisMachine,
     }
 }
 
-/// What `--dry-run --json` shows.
+/// The output of `--dry-run --json`.
 struct Shown {
     argv: Vec<String>,
     plan: serde_json::Value,

@@ -174,7 +174,7 @@ esac
         fake
     }
 
-    /// What `docker SUBCOMMAND` prints from now on.
+    /// Sets the output of `docker SUBCOMMAND`.
     pub(crate) fn answer(&self, subcommand: &str, text: &str) {
         fs::write(self.dir.path().join(format!("answer-{subcommand}")), text).expect("an answer");
     }
@@ -243,7 +243,7 @@ fn words(bytes: &[u8]) -> Vec<String> {
     words
 }
 
-/// What `cargo xtask smoke` leaves for the tests that need a real model.
+/// Files of `cargo xtask smoke`, for tests that need a real model.
 pub(crate) mod smoke {
     use std::{fs, path::PathBuf};
 

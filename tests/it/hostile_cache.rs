@@ -1,4 +1,4 @@
-//! A cache in which a container has put other things than a Hub client would.
+//! `aienergyscore cache` on a cache in which a container left traps.
 
 use std::{
     fs::{self, File, Permissions},
@@ -84,7 +84,7 @@ impl World {
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
     }
 
-    /// What `verify` finds: kind, place and evidence.
+    /// The findings of `verify`: kind, path and evidence.
     fn findings(&self) -> Vec<[String; 3]> {
         let found = self.json(&["verify"]);
         let findings = found["findings"].as_array().unwrap().iter();

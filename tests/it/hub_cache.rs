@@ -1,5 +1,4 @@
-//! What tests of the Hub cache share: huggingface_hub in several versions, what it counts, and a Hub
-//! on this machine that it can fetch from.
+//! huggingface_hub in several versions, and a local stub of the Hub.
 
 mod peer;
 mod stub;
@@ -25,7 +24,7 @@ pub(crate) fn script(name: &str) -> PathBuf {
     workspace().join("tests/it/hub_cache").join(name)
 }
 
-/// What is at each path below a cache: kind, mode, owner, bytes' times or a link's text.
+/// Mode, owner, size, times and link target of each path below a cache.
 pub(crate) fn manifest(hub: &Path) -> BTreeMap<PathBuf, String> {
     let entries = walkdir::WalkDir::new(hub).into_iter().map(Result::unwrap);
     entries

@@ -1,5 +1,4 @@
-//! `aienergyscore cache` on caches that a generator makes, whole and broken, and beside
-//! huggingface_hub.
+//! `aienergyscore cache` on generated caches, compared with huggingface_hub.
 
 use std::{
     fs,
@@ -112,7 +111,7 @@ fn a_repo_that_huggingface_hub_drops_is_kept_with_what_is_wrong() {
     assert_eq!(faults, kinds.len());
 }
 
-/// What each kind that is planted is called, and whether a repair mends it.
+/// Each planted fault, the kind of its finding, and whether a repair fixes it.
 const KINDS: [(&str, &str, bool); 18] = [
     ("dangling-symlink", "dangling-pointer", true),
     ("corrupt-blob", "corrupt-blob", true),

@@ -17,7 +17,7 @@ use crate::{
 const LARGE: &str = "models--org--large";
 /// The version among those that are tried which goes on with a download that was killed.
 const RESUMES: &str = "0.36.2";
-/// What clients write at a time: the Hub stops before they have twice as much.
+/// The bytes that clients write at a time. The Hub stops before they have twice as much.
 const AT_ONCE: u64 = 10 << 20;
 
 /// Lets a download of `org/large` come to its middle; where it writes.

@@ -1,5 +1,5 @@
-//! What huggingface_hub's own tests say of a scan, asked of `aienergyscore cache` beside it: it
-//! counts the same, and keeps the repos that huggingface_hub's scan drops.
+//! The cases of huggingface_hub's own scan tests: `aienergyscore cache` counts the same, and lists the
+//! repos that huggingface_hub drops.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::hub_cache::{NEWEST, World, as_peers_do, peers, results, snapshot};
 
 const WHOLE: &str = "models--org--whole";
-/// What file managers leave in folders.
+/// Files that file managers leave in folders.
 const OF_SYSTEMS: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
 
 /// A cache with one commit of one repo.

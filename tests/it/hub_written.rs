@@ -1,5 +1,4 @@
-//! `aienergyscore cache` on caches that huggingface_hub has written itself, from a Hub on this
-//! machine: what is whole counts as whole, and what breaks comes back after a repair.
+//! `aienergyscore cache` on caches that huggingface_hub wrote: counts, damage and repairs.
 
 use std::{
     fs,
@@ -43,7 +42,7 @@ fn repo<'a>(list: &'a Value, id: &str) -> &'a Value {
     list["repos"].as_array().unwrap().iter().find(|repo| repo["id"] == id).unwrap()
 }
 
-/// Whether each revision of a repo is complete, and the refs to it.
+/// The refs of each revision of a repo, and whether it is complete.
 fn revisions(list: &Value, id: &str) -> Vec<(Value, Value)> {
     let revisions = repo(list, id)["revisions"].as_array().unwrap().iter();
     let mut revisions: Vec<_> =

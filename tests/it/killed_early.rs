@@ -1,5 +1,4 @@
-//! Runners that are killed while the engine still makes the container: nothing stays, not even what
-//! the engine itself does not know of.
+//! Runners that are killed while the engine creates the container leave no container, process or file.
 
 use std::{
     fs,

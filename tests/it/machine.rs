@@ -1,4 +1,4 @@
-//! The engines of the test machine: each mode, and how its user and root reach it.
+//! The engines of the test machine in each mode, and how clients reach them.
 
 use std::{
     collections::BTreeSet,
@@ -14,10 +14,10 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::workspace::workspace;
 
-/// Where `tests/engines.sh` keeps its engines.
+/// The folder of `tests/engines.sh`.
 const DIR: &str = "/var/lib/aienergyscore-test";
 
-/// Where it keeps Podman's service.
+/// Its folder of Podman's service.
 const SERVICE: &str = "/run/aienergyscore-test";
 
 /// The user of the engines.
@@ -44,7 +44,7 @@ impl On {
             .then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Makes sure that it answers and has the smoke image.
+    /// Starts it if it does not answer, and loads the smoke image.
     pub(crate) fn bring_up(self) {
         static UP: Mutex<BTreeSet<On>> = Mutex::new(BTreeSet::new());
         let mode = match self {
@@ -63,7 +63,7 @@ impl On {
         }
     }
 
-    /// What `--engine` takes for it.
+    /// Its value of `--engine`.
     pub(crate) const fn choice(self) -> &'static str {
         match self {
             Self::PodmanRootless | Self::PodmanRootful => "podman",
@@ -71,7 +71,7 @@ impl On {
         }
     }
 
-    /// What the plan calls its mode.
+    /// Its mode in a plan.
     pub(crate) const fn mode(self) -> &'static str {
         match self {
             Self::DockerRootful => "docker-rootful",
@@ -164,7 +164,7 @@ impl On {
         command.args(args).output().expect("the client can be started")
     }
 
-    /// The same for a command that must succeed.
+    /// The output of a client's command that must succeed.
     pub(crate) fn docker(self, args: &[&str]) -> String {
         let output = self.output(args);
         let complaint = String::from_utf8_lossy(&output.stderr);

@@ -1,5 +1,5 @@
-//! The host's meter beside a run: by a library that stands in for NVIDIA's, and on the machine's
-//! Docker, whose own count of processor time it is held against.
+//! The host's meter beside a run: with a fake NVML library, and compared with the processor time of a
+//! real container.
 
 use std::{
     fs,
@@ -56,7 +56,7 @@ fn tell(folder: &Path, file: &str, text: &str) {
     fs::rename(new, folder.join(file)).unwrap();
 }
 
-/// What a backend on a GPU leaves, which measured `total` Wh from one moment to another.
+/// The summary of a backend on a GPU that measured `total` Wh between two moments.
 fn summary(total: f64, from: f64, to: f64) -> Value {
     json!({
         "units": "Wh", "total": total, "format": "optimum",

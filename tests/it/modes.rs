@@ -1,4 +1,4 @@
-//! What is promised, on every engine in every mode: the table of the guide, by the real thing.
+//! The guide's table of promises, on real engines in every mode.
 
 use std::{
     fs,
@@ -25,13 +25,13 @@ use crate::{
 /// A name that shells, engines and lists stumble over.
 const HOSTILE: &str = "a b,c:d\"e'f\ng\u{fc}";
 
-/// The same without a colon, for which there are no words by Docker's client to Podman.
+/// The same without a colon, which Docker's client cannot pass to Podman.
 const HOSTILE_ENOUGH: &str = "a b,c;d\"e'f\ng\u{fc}";
 
 /// A group without members.
 const GROUP: u32 = 2500;
 
-/// Whether a run has come so far.
+/// Whether a run has reached a stage.
 type Stage = fn(&Ada) -> bool;
 
 /// The root of the files that the container of a run sees, and its first process.
@@ -337,7 +337,7 @@ macro_rules! promises {
                 crate::fake_modes::$fake($on);
             })*
 
-            /// What these tests hold.
+            /// Every promise has a test in this mode.
             #[test]
             fn no_promise_is_left_out() {
                 use super::Promise;

@@ -1,4 +1,4 @@
-//! Engines whose daemon is another machine's, in a virtual machine, or has other file systems.
+//! Engines that run on another machine, in a virtual machine, or with other file systems.
 
 use std::{
     fs,
@@ -19,7 +19,7 @@ use crate::{
     waiting::until,
 };
 
-/// What Docker says of itself where this is the rest of it.
+/// The answer of `docker info` with these values.
 fn info(system: &str, name: &str, kernel: &str) -> String {
     format!(
         r#"{{"ServerVersion":"28.3.2","SecurityOptions":["name=seccomp,profile=unconfined"],
@@ -27,7 +27,7 @@ fn info(system: &str, name: &str, kernel: &str) -> String {
     )
 }
 
-/// What `--dry-run` shows.
+/// Outcome and plan of `--dry-run --json`.
 fn shown(sandbox: &Sandbox) -> (Outcome, Value) {
     let args = ["run", "--flavour", "smoke", "--dry-run", "--json", "backend.model=m"];
     let outcome = aienergyscore(sandbox, args);
@@ -203,7 +203,7 @@ fn with_daemon(hidden: &str) -> (Ada, Daemon) {
     (ada, daemon)
 }
 
-/// What a run leaves that must not begin.
+/// Asserts that a run is refused because of `folder`, before anything starts.
 fn assert_refused(ada: &Ada, daemon: &Daemon, folder: &str) {
     let output = run(ada, &["-n", "1"]);
     let said = said(&output);

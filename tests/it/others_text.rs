@@ -1,5 +1,5 @@
-//! Text that a container or an image chose, in messages: a terminal obeys nothing in it, and no line
-//! of it can be taken for one of ours.
+//! Text of a container or an image in messages: escape sequences are escaped, and no line can pass for
+//! the program's.
 
 use std::fs;
 
@@ -25,7 +25,7 @@ fn assert_harmless(what: &str, outcome: &Outcome) {
     }
 }
 
-/// Whether a terminal obeys it, or shows it otherwise than it is.
+/// Whether a terminal interprets the character, or shows it as another one.
 fn untrusted(char: char) -> bool {
     char.is_control() || ('\u{202a}'..='\u{202e}').contains(&char)
 }

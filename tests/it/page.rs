@@ -1,4 +1,4 @@
-//! The report's page in a real browser: on a desk, on a phone, in the dark, on paper.
+//! The report's page in a real browser: wide, narrow, dark and printed.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use crate::{
 /// Text in an expression whose contrast is too low.
 const CONTRAST: &str = include_str!("page.js");
 
-/// What reaches out of the window, of all that is drawn.
+/// Elements that overflow the window.
 const OVERFLOW: &str = "[...document.querySelectorAll('body *')].filter(one => { \
     const at = one.getBoundingClientRect(); \
     return at.width > 0 && (at.right > innerWidth + 1 || at.left < -1); \

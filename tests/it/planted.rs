@@ -1,5 +1,4 @@
-//! What a container, or another user who may write to the folder, can leave in a results folder
-//! for the next command to meet.
+//! Traps that a container or another user leaves in a results folder.
 
 use std::{
     fs,
@@ -52,7 +51,7 @@ impl Here {
         aienergyscore(&self.sandbox, ["report"].iter().chain(args))
     }
 
-    /// Makes sure that nothing was written, moved or made outside of the results folder.
+    /// Asserts that nothing outside of the results folder changed.
     fn assert_untouched(&self) {
         assert_eq!(fs::read_to_string(self.at("other/precious")).unwrap(), "mine");
         assert_eq!(fs::read_dir(self.at("other")).unwrap().count(), 1);

@@ -1,4 +1,4 @@
-//! The one static program on processors with and without vector instructions.
+//! The static program on emulated processors with and without vector instructions.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! Python in a container of the `cpu` image, beside the adapter that is in it.
+//! Python scripts in a container of the `cpu` image, which has the adapter.
 
 use std::path::Path;
 

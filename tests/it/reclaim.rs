@@ -1,4 +1,4 @@
-//! What a container that ran as root left behind is the user's again, without sudo.
+//! `reclaim` takes ownership of root-owned files without sudo.
 
 use std::{
     ffi::OsStr,
@@ -21,7 +21,7 @@ use crate::{
 /// A file name that shells, engines and lists stumble over.
 const HOSTILE: &str = "-a:b,c \"d\"\n'e";
 
-/// Does what the old habit does: Docker makes the folders, and the container's root the file.
+/// Runs a container as root, so that Docker creates the folders and the container a file.
 fn run_as_root(folder: &Path, file: &str) {
     let volume = format!("{}:/x", folder.display());
     let run = ["run", "--rm", "--pull", "never", "--user", "0:0", "-v", &volume];
@@ -41,7 +41,7 @@ fn text(output: &Output) -> String {
     )
 }
 
-/// Whose the entries of the results folder are, the folder's first.
+/// The owners of the results folder and of its entries.
 fn owners(ada: &Ada) -> Vec<u32> {
     let walk = walkdir::WalkDir::new(ada.results());
     walk.into_iter().map(|entry| entry.unwrap().metadata().unwrap().uid()).collect()

@@ -12,7 +12,7 @@ use crate::{
     watch::Watch,
 };
 
-/// How often a repair is killed, in equal steps over the changes that it makes.
+/// The number of killed repairs, in equal steps over the changes of a whole one.
 const KILLS: usize = 5;
 
 /// The cache without what differs from repair to repair: times, and moments in names.

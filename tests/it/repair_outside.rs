@@ -1,4 +1,4 @@
-//! What `cache repair --yes` changes, seen from outside: what its plan names, and nothing else.
+//! `cache repair --yes` changes the paths of its plan and nothing else.
 
 use std::{
     collections::BTreeSet,

@@ -1,4 +1,4 @@
-//! `aienergyscore report` as a program: its streams, its exit codes, the files that it writes.
+//! `aienergyscore report`: output, exit codes and the files that it writes.
 
 use std::{fs, path::Path, process::Command};
 

@@ -1,4 +1,4 @@
-//! Results folders as runs leave them, whose files agree with one another.
+//! Results folders with consistent files, as runs leave them.
 
 use std::{fs, path::Path};
 

@@ -1,5 +1,5 @@
-//! What containers of a rootless Docker daemon left is the user's again: a daemon of the test's own,
-//! whose user is known in its mount namespace alone.
+//! `reclaim` and `cache repair` on a rootless Docker daemon for one test, whose user exists in its mount
+//! namespace alone.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ use crate::{ada::docker, harness::program, waiting::holds_within};
 const ADA: u32 = 42_424;
 /// The first of her subordinate ids: that of a container's uid 1.
 const FIRST: u32 = 1_000_000;
-/// Who is uid 4242 in a container.
+/// The host's uid of a container's uid 4242.
 const STRANGER: u32 = FIRST + 4242 - 1;
 
 /// A rootless daemon, which ends with this value.

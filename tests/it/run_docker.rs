@@ -171,7 +171,7 @@ impl Tree {
             .expect("the script can be started")
     }
 
-    /// What a successful call says.
+    /// The output of a successful call.
     fn said(&self) -> String {
         let output = self.run(&self.path(SCRIPT));
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");

@@ -1,6 +1,5 @@
-//! The guides' tables of what the stacks do by themselves, and what a run here does instead: every
-//! row has a check of each of its sides. What a run here does with families of models is in the
-//! entrypoint's tests of arguments.
+//! The guides' tables of what the stacks do by themselves, and what a run does instead. Each side of a row
+//! has a check. Families of models are in the entrypoint's tests of arguments.
 
 use std::{collections::BTreeSet, fs};
 
@@ -114,7 +113,7 @@ fn a_run_here_is_as_the_table_says() {
     checks("here.py", &[]);
 }
 
-/// What the stacks do by themselves, in the order of the guide.
+/// What the stacks do by themselves: the first column of the guide's table.
 fn faults() -> Vec<String> {
     let rows = table("BACKENDS.md", "| The stack by itself |");
     rows.into_iter().map(|mut row| row.swap_remove(0)).collect()

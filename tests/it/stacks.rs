@@ -1,5 +1,4 @@
-//! What the Python stacks really do in the `cpu` image, run by an unprivileged user without a
-//! network and with a cache that cannot be written.
+//! Runs of the Python stacks in the `cpu` image, by an unprivileged user, offline, with a read-only cache.
 
 use std::{
     fs,
@@ -43,7 +42,7 @@ fn json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-/// Whether one of the summary's notes begins so.
+/// Whether a note of the summary starts with `beginning`.
 fn noted(summary: &Value, beginning: &str) -> bool {
     let notes = summary["notes"].as_array().unwrap();
     notes.iter().any(|note| note.as_str().unwrap().starts_with(beginning))

@@ -1,4 +1,4 @@
-//! Runs of the smoke test's model: to their end, or under way and ended from outside.
+//! Runs of the smoke test's model on a real engine, finished or still running.
 
 use std::{
     fs::{self, File},
@@ -18,7 +18,7 @@ use crate::{
 /// The file of a home with what a run that was [`started`] says.
 const SAID: &str = "said";
 
-/// What a program said.
+/// Standard output and standard error of a program.
 pub(crate) fn said(output: &Output) -> String {
     let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
     format!("{out}{err}")

@@ -1,4 +1,4 @@
-//! Variables as files and shells hand them on.
+//! Environment variables as files and shells pass them.
 
 use crate::harness::{FakeDocker, Sandbox, aienergyscore};
 

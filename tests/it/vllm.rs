@@ -1,5 +1,4 @@
-//! The `vllm` backend: its client against servers that really run a model, and against one that
-//! fails on purpose.
+//! The `vllm` backend's client with servers that run a model, and with a stub that fails.
 
 mod adapter;
 mod faults;
@@ -100,7 +99,7 @@ fn locked(lock: &str) -> PathBuf {
     file(&format!("requirements/{lock}.txt"))
 }
 
-/// Whether a folder was made, to the end, of the lock as it is.
+/// Whether a folder was completely installed from the current lock.
 fn is_made_of(folder: &Path, lock: &str) -> bool {
     let made = fs::read(folder.join("made-of.txt"));
     made.is_ok_and(|made| made == fs::read(locked(lock)).unwrap())

@@ -1,4 +1,4 @@
-//! Where this workspace lies.
+//! The root of this workspace.
 
 use std::path::Path;
 

@@ -8,7 +8,7 @@ use aienergyscore::{
     verify::{self, Finding},
 };
 use contract::{Flavour, env};
-use engine::{self, Engine, Mode};
+use engine::{Engine, Mode};
 use host::{environment::Environment, machine::Host, output::terminal};
 use plan::options::{Request, Settings};
 

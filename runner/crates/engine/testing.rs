@@ -1,8 +1,8 @@
-//! Engines that tests plan for.
+//! Engines for tests.
 
 use crate::{Engine, LocalImage, Mode, Nvidia};
 
-/// An engine in `mode` that has an image, without NVIDIA's runtime.
+/// An engine in `mode` with an image and without support for NVIDIA GPUs.
 pub fn engine(mode: Mode) -> Engine {
     let version = match mode {
         Mode::Host => "",

@@ -123,20 +123,14 @@ pub(super) fn written(run: &FinishedRun) -> tempfile::TempDir {
     write(COMPLETION, serde_json::to_string(&run.completion.as_ref().unwrap()).unwrap());
     write(LOG, "said by the benchmark\n".to_owned());
     write(REPORT, "{}".to_owned());
-    let Details { dataset, dtype, batch_size, gpus, seed } = &run.details;
-    let text = |of: &Option<Sourced<String>>| of.as_ref().map(|of| of.value.clone());
-    let record = serde_json::json!({
-        "dataset": text(dataset), "dtype": text(dtype), "seed": text(seed),
-        "energy": { "gpu": { "devices": vec![""; gpus.as_ref().map_or(0, |gpus| gpus.value)] } },
-    });
-    if dataset.is_some() {
-        write(RECORD, record.to_string());
-        let config = serde_json::json!({
-            "scenario": {
-                "input_shapes": { "batch_size": batch_size.as_ref().map(|size| size.value) },
-            },
+    if run.details != Details::default() {
+        let record = serde_json::json!({
+            "dataset": "EnergyStarAI/text_generation", "dtype": "bfloat16", "seed": 42,
+            "energy": { "gpu": { "devices": ["NVIDIA H100 80GB HBM3"] } },
         });
-        write("benchmark_config.json", config.to_string());
+        write(RECORD, record.to_string());
+        let config = serde_json::json!({ "scenario": { "input_shapes": { "batch_size": 1 } } });
+        write(backend_reports::CONFIG, config.to_string());
     }
     if let Some((meter, _)) = &run.meter {
         write(HOST_METER, serde_json::to_string(meter).unwrap());

@@ -23,7 +23,7 @@ pub(super) fn clean_up(engine: &Engine, uid: u32) {
     }
     warn(match engine.ask_within(Query::Runs, TIMEOUT) {
         None => None,
-        Some(answer) => match answer.and_then(|answer| leftovers::told(engine, uid, &answer)) {
+        Some(answer) => match answer.and_then(|answer| leftovers::summary(engine, uid, &answer)) {
             Ok(told) => told.map(|(count, text)| format!("{count} container(s) {text}")),
             Err(error) => {
                 Some(format!("containers that earlier runs left are not known: {error:#}"))

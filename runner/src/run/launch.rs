@@ -8,7 +8,7 @@ use contract::{
     output,
     summary::{CacheDelta, Summary},
 };
-use engine::Place;
+use engine::Location;
 use host::{
     exit::Exit,
     machine::Host,
@@ -50,7 +50,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     let request = metering::request(options, plan, engine, host);
     let served = request.served;
     let meter = Meter::start(request);
-    let command = command_line(engine, &plan.by_hand());
+    let command = command_line(engine, &plan.without_mount_list());
     let repeat = repeat::repeat(options, engine, plan, &command, host);
     let supervised =
         Supervised { task: "benchmark", to_stderr: show == Show::RunJson, lock: Some(lock) };
@@ -76,7 +76,9 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
         mismatches.map(|folders| mount_mismatch::message(engine, &folders, &host.isolation));
     drop(mount_check);
     let recording = match completion.as_ref().and_then(|completion| completion.same_kernel) {
-        Some(false) if engine.place != Place::Desktop => Recording::none(OTHER_KERNEL.to_owned()),
+        Some(false) if engine.location != Location::DesktopVm => {
+            Recording::none(OTHER_KERNEL.to_owned())
+        }
         _ => recording,
     };
     let evidence = Evidence {

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use anyhow::{Context as _, bail};
 use backend_reports::Folder;
 use contract::{Backend, previous::archive};
-use engine::{self, Engine};
+use engine::Engine;
 use host::{
     gpus::Devices,
     machine::Host,
@@ -87,17 +87,17 @@ pub(super) fn prepare(options: Settings, host: &Host) -> anyhow::Result<Prepared
 pub(super) fn check_image(engine: &Engine, plan: &RunPlan) -> anyhow::Result<Option<String>> {
     let Some(image) = &plan.image else { return Ok(None) };
     let reference = &image.value.reference;
-    if let Some(why) = engine::unfit(engine, reference) {
+    if let Some(why) = engine.architecture_mismatch(reference) {
         bail!("the image `{reference}` is {why}, or name another with --flavour or --image");
     }
     if engine.image.is_none() && image.value.pull == Pull::Never {
         bail!(
             "the image `{reference}` is not on this machine; {}, or name another with --flavour or \
              --image",
-            engine::remedy(engine, reference)
+            engine.build_hint(reference)
         );
     }
-    let warning = engine::of_another_version(engine, reference);
+    let warning = engine.version_mismatch(reference);
     Ok(warning.map(|warning| format!("the image `{reference}` is {warning}")))
 }
 

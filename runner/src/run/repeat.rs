@@ -83,7 +83,7 @@ fn runner_command(options: &Settings, engine: &Engine, plan: &RunPlan) -> Vec<St
         target: Target {
             backend: Some(backend),
             runtime: Runtime {
-                engine: EngineChoice::again(engine),
+                engine: EngineChoice::of(engine),
                 image: plan.image.as_ref().map(|image| image.value.reference.clone()),
                 flavour: None,
             },

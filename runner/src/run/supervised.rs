@@ -110,7 +110,7 @@ fn write_secrets(planned: &Planned, host: &Host) -> anyhow::Result<Vec<RunFile>>
         if let Some(server) = &options.server {
             server.readable(host)?;
         }
-        for secret in options.handed_over() {
+        for secret in options.secret_files() {
             secrets.extend(secret.write(host)?);
         }
     }

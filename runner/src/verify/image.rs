@@ -1,6 +1,6 @@
 //! Check of the image: it is on this machine, and up to date.
 
-use engine::{self, Engine};
+use engine::Engine;
 use plan::run_plan::{Pull, RunPlan};
 
 use super::Finding;
@@ -13,7 +13,7 @@ pub(super) fn check(engine: &Engine, plan: &RunPlan, inputs: Option<&str>) -> Op
     let Some(local) = &engine.image else {
         return Some(match image.pull {
             Pull::Never => {
-                let remedy = engine::remedy(engine, reference);
+                let remedy = engine.build_hint(reference);
                 let text = format!(
                     "not on this machine; {remedy}, or name another with --flavour or --image"
                 );
@@ -29,13 +29,13 @@ pub(super) fn check(engine: &Engine, plan: &RunPlan, inputs: Option<&str>) -> Op
             }
         });
     };
-    if let Some(why) = engine::unfit(engine, reference) {
+    if let Some(why) = engine.architecture_mismatch(reference) {
         return Some(Finding::error("image", reference, why));
     }
     let kind =
         local.flavour.map_or("none of ours".to_owned(), |flavour| format!("flavour {flavour}"));
     Some(match inputs {
-        None => match engine::of_another_version(engine, reference) {
+        None => match engine.version_mismatch(reference) {
             Some(warning) => Finding::warning("image", reference, warning),
             None => Finding::ok("image", reference, format!("on this machine, {kind}")),
         },
@@ -43,10 +43,8 @@ pub(super) fn check(engine: &Engine, plan: &RunPlan, inputs: Option<&str>) -> Op
             Finding::ok("image", reference, format!("built from this tree, {kind}"))
         }
         Some(_) => {
-            let text = format!(
-                "built from another state of this tree; {}",
-                engine::remedy(engine, reference)
-            );
+            let text =
+                format!("built from another state of this tree; {}", engine.build_hint(reference));
             Finding::error("image", reference, text)
         }
     })

@@ -38,7 +38,7 @@ pub(super) fn check(run: &Resolved, host: &Host, engine: &Engine) -> anyhow::Res
     options.server = options.server.take().map(|server| Server { key: None, ..server });
     let mut engine = engine.clone();
     if engine.has_containers() {
-        options.engine = EngineChoice::again(&engine);
+        options.engine = EngineChoice::of(&engine);
         engine = engine::detect(&options.wanted(), host)?.engine;
         if engine.image.is_none() {
             let text = "left out: the smoke image, which probes the mounts, is not on this \

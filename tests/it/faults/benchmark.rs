@@ -1,8 +1,7 @@
-//! A benchmark that misbehaves, in a container that only pretends: nothing stands between it and
-//! the runner.
+//! Broken outputs of a benchmark, in a fake container.
 //!
-//! Elsewhere: one that writes nothing (`fake_runs`), a model that does not exist (`docker`), what
-//! the entrypoint makes of the stacks' broken reports (its own `summary` tests).
+//! Elsewhere: no outputs (`fake_runs`), broken reports of the stacks (the entrypoint's tests of
+//! summaries).
 
 use std::fs;
 

@@ -1,7 +1,7 @@
-//! The cache is full, closed, somebody else's, or on another disk.
+//! The cache is full, unreadable, owned by another user, or on another disk.
 //!
-//! Elsewhere: a read-only cache (`fake_runs`, `docker`), a cache whose parts are root's
-//! (`broken_cache`, `guides`), a cache that real huggingface_hub shares (`hub_written`).
+//! Elsewhere: a read-only cache (`fake_folders`), root-owned parts (`broken_cache`, `guides`), a client
+//! that writes at the same time (`hub_running`).
 
 use std::{
     fs,

@@ -1,6 +1,6 @@
-//! The engine is absent, does not answer, or ends a container.
+//! The engine is missing, does not answer, or kills a container.
 //!
-//! Elsewhere: a daemon that hangs (`fake_runs`), an engine that is not what it says (`fake_runs`).
+//! Elsewhere: a daemon that hangs (`fake_runs`, `process`, `waits`), an unknown engine (`fake_runs`).
 
 use std::{
     fs,
@@ -59,7 +59,7 @@ fn unreachable_docker_is_replaced_by_podman() {
     assert!(engine.contains("permission denied at the socket"), "{said}");
 }
 
-/// The same on a machine whose Docker answers nothing but this complaint.
+/// The same machine, whose Docker fails with this complaint.
 fn complaining(complaint: &str) -> Fake {
     let mut fake = with_result();
     fake.sandbox = sandbox_with(&fake.docker, &format!("*) echo '{complaint}' >&2; exit 1 ;;"));

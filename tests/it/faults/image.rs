@@ -1,6 +1,6 @@
-//! The image is of another version or for another kind of processor.
+//! The image has another version or architecture.
 //!
-//! Elsewhere: a missing image, and one that cannot be asked for (`fake_runs`).
+//! Elsewhere: a missing image, and one that cannot be inspected (`fake_runs`).
 
 use insta::assert_snapshot;
 

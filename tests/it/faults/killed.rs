@@ -1,4 +1,4 @@
-//! A run whose processes are killed at once, and what the next command does about what it left.
+//! Killed runners, and the cleanup by the reaper or the next command.
 
 use std::{
     fs,

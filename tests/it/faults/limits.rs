@@ -1,4 +1,4 @@
-//! A machine that gives no more processes, and memory that must not be written down.
+//! Process limits, and secrets in environments, memory and core dumps.
 
 use std::{fs, process::Command};
 

@@ -1,8 +1,7 @@
-//! Processes that are killed, terminals that go away, clocks that jump.
+//! Orphaned containers, engines that hang, closed terminals, clocks that jump.
 //!
-//! Elsewhere: a killed runner and a killed client, whose container the reaper removes (`docker`),
-//! signals (`docker`), a reader of the output that leaves (`fake_runs`), a full disk behind the
-//! output (`fake_runs`), a second run in a folder (`fake_runs`).
+//! Elsewhere: killed runners and clients, and signals (`modes`), a closed pipe, a full disk behind the
+//! output and a second run in a folder (`fake_runs`).
 
 use std::{
     fs,
@@ -28,7 +27,7 @@ const ENDLESS: &str = r#"
   exit 143
 "#;
 
-/// What `ps` says of a container of a run that is gone.
+/// The line of `ps` for the container of a run that is gone.
 fn listed(state: &str) -> String {
     let (run, uid) = ("20260101T000000Z-4194305", getuid().as_raw());
     format!("aienergyscore-{run}\t{state}\t{run}\t{uid}\n")

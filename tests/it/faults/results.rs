@@ -1,8 +1,7 @@
-//! The results folder is full, closed, somebody else's, elsewhere, or no folder.
+//! The results folder is full, read-only, owned by another user, on another disk, or not a folder.
 //!
-//! Elsewhere: a second run into a folder that is in use (`fake_runs`), names of every kind
-//! (`fake_runs`), a full disk under a real benchmark (`docker`), file systems without locks (the
-//! runner's `lock`), a path through a link (`fake_runs`).
+//! Elsewhere: a folder in use (`fake_runs`), hostile names and symlinks (`fake_folders`), a full disk
+//! under a real benchmark (`docker`), file systems without locks (the runner's `lock`).
 
 use std::{
     fs,
@@ -39,6 +38,11 @@ fn root_owned_folder_stops_the_run() {
     kept: benchmark_report.json
     containers: none
     "#);
+    let verify = fake.aienergyscore(&["verify", "--flavour", "smoke"]).output().unwrap();
+    let said = String::from_utf8(verify.stdout).unwrap();
+    let line = said.lines().find(|line| line.contains(" results ")).expect(&said);
+    assert!(line.starts_with("error ") && line.contains("sudo chown"), "{line}");
+    assert_eq!(verify.status.code(), Some(1), "{said}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Our own streams: nobody reads them, or a terminal does.
+//! Output to full pipes and to terminals.
 
 use std::{
     fs,
@@ -22,7 +22,7 @@ use crate::{
     waiting::{holds_within, until, until_it_sleeps_with_a_handler},
 };
 
-/// What a stopped benchmark may take, ours and its own, on a busy machine.
+/// The time in which a stopped program must end, on a loaded machine.
 const GRACE: Duration = Duration::from_secs(20);
 
 /// A benchmark that says more than any pipe holds, on both streams, and ends with its input.
@@ -50,7 +50,7 @@ fn is_full(writer: &PipeWriter) -> bool {
     poll(&mut [PollFd::new(writer, PollFlags::OUT)], Some(&now)).unwrap() == 0
 }
 
-/// How a program ends, which must be in time.
+/// The exit status of a program that must end in time.
 fn ended(child: &mut Child, what: &str) -> ExitStatus {
     let mut status = None;
     let has_ended = holds_within(GRACE, || {
@@ -115,7 +115,7 @@ fn signal_ends_a_check_that_nobody_reads() {
     ended(&mut child, "the check");
 }
 
-/// What a hostile benchmark says to a terminal.
+/// Escape sequences of a hostile benchmark.
 const HOSTILE: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{1b}[31mred\u{1b}[0m \u{9b}2J\u{202e}txt\r\n";
 
 #[test]

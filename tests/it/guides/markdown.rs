@@ -1,4 +1,4 @@
-//! As much of Markdown as the guides use.
+//! A reader of the Markdown that the guides use.
 
 /// A fenced block of shell text.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,5 +1,4 @@
-//! The guides' commands with real Docker, typed by somebody without privileges who reads the pages
-//! from top to bottom.
+//! The guides' commands in order, with real Docker and as an unprivileged user.
 
 use std::{
     collections::BTreeSet,

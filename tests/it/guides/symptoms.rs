@@ -1,4 +1,4 @@
-//! The messages that the guide explains: each is provoked, and must be what the guide quotes.
+//! Provokes each message that the guides explain, and compares it with the quote.
 
 mod faults;
 mod servers;

@@ -1,4 +1,4 @@
-//! The machine of a guide's reader, in which every command of a guide can be tried.
+//! A sandbox in which every command of a guide can be run.
 
 use std::{
     collections::BTreeMap,
@@ -61,7 +61,7 @@ const PROBE_OR_RUN: &str = r#"
       type=bind,\"source=*) word=${word#*source=} && touch "${word%%\",target=*}/$leave" ;;
       esac
     done
-    echo '{"native":true,"home":{"path":"/home/user","writable":true},"mounts":[]}'
+    echo '{"native":true,"uid":0,"gid":0,"home":{"path":"/home/user","writable":true},"mounts":[]}'
     exit 0
   fi
 "#;
@@ -72,7 +72,7 @@ shift 2
 leave=$1
 shift
 for folder; do touch "$folder/$leave"; done
-echo '{"native":true,"home":{"path":"/home","writable":true},"mounts":[]}'
+echo '{"native":true,"uid":0,"gid":0,"home":{"path":"/home","writable":true},"mounts":[]}'
 "#;
 
 /// A reader's home, working directory, programs and engine.

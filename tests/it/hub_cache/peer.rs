@@ -1,4 +1,4 @@
-//! huggingface_hub beside us: environments with a version of it, and what its scan counts.
+//! Python environments with a version of huggingface_hub, and the results of its scan.
 
 use std::{
     collections::BTreeSet,

@@ -1,4 +1,4 @@
-//! A Hub on this machine, and a client of it whose cache is looked at.
+//! A local stub of the Hub, and a client that fills a cache from it.
 
 use std::{
     collections::BTreeSet,

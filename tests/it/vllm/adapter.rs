@@ -1,4 +1,4 @@
-//! The client by itself, under the oldest and the newest Python that runs it.
+//! The client alone, under the oldest and the newest supported Python.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! What a server that fails does to a run, from the user's command to the summary.
+//! Runs with a server that fails or hangs.
 
 use std::process::Output;
 

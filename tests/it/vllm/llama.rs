@@ -1,4 +1,4 @@
-//! A server of llama.cpp on this machine, with the model of the smoke test.
+//! A local llama.cpp server with the smoke test's model.
 
 use std::{
     fs,

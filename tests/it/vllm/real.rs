@@ -1,4 +1,4 @@
-//! Servers that really run a model on this machine, reached from the container of a client.
+//! A client in a container, and local servers that run a model.
 
 use std::{fs, process::Stdio};
 
@@ -11,7 +11,7 @@ fn model() -> String {
     format!("backend.model={MODEL}")
 }
 
-/// Whether one of the summary's notes begins so.
+/// Whether a note of the summary starts with `beginning`.
 pub(super) fn noted(summary: &serde_json::Value, beginning: &str) -> bool {
     let notes = summary["notes"].as_array().unwrap();
     notes.iter().any(|note| note.as_str().unwrap().starts_with(beginning))

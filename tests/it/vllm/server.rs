@@ -1,4 +1,4 @@
-//! A server of OpenAI's protocol that does what a test tells it.
+//! A stub server of OpenAI's protocol.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},

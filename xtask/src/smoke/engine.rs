@@ -50,7 +50,7 @@ fn describe(Detected { engine, why, warning }: Detected) -> Selected {
 
 #[cfg(test)]
 mod tests {
-    use engine::{Client, Detected, Engine, Limits, Mode, Nvidia, Place};
+    use engine::{Client, Detected, Engine, Limits, Location, Mode, Nvidia};
 
     use super::{Selected, describe};
 
@@ -67,7 +67,7 @@ mod tests {
                 limits: Limits::NONE,
                 architecture: String::new(),
                 image: None,
-                place: Place::Here,
+                location: Location::ThisMachine,
             },
             why: "it answers".to_owned(),
             warning: None,

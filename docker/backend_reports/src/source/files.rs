@@ -18,10 +18,10 @@ pub struct Files<'a> {
     pub(crate) config: File,
 }
 
-/// What one of them holds, if it is there.
+/// The content of a file, if it exists.
 type File = anyhow::Result<Option<Value>>;
 
-/// The value in `file`. Its error is told to everyone who needs the file.
+/// The content of `file`, whose error is copied for every reader.
 pub(crate) fn value(file: &File) -> anyhow::Result<Option<&Value>> {
     file.as_ref().map(Option::as_ref).map_err(|error| anyhow!("{error:#}"))
 }

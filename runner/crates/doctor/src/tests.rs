@@ -5,10 +5,7 @@ use std::{cell::Cell, ffi::OsStr, fs, os::unix::ffi::OsStrExt as _, path::Path};
 use hub::{
     CacheUsage, RepoName, RepoUsage,
     cache::Cache,
-    layout::{
-        dir::{DEEPEST, Dir, read_unless_removed, was_removed},
-        repo::Repo,
-    },
+    layout::{DEEPEST, Dir, Repo, read_unless_removed, was_removed},
     testing::{COMMIT, Fixture, Kept},
 };
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};

@@ -22,8 +22,8 @@ use host::{exit::Usage, machine::Host, output::progress::Progress};
 use hub::{
     HubCache, RepoName,
     cache::Cache,
-    digest::{batch, cache::DigestCache},
-    layout::{dir::RootedPath, names::Digest, store::STORE},
+    digest::{DigestCache, hash_all},
+    layout::{Digest, RootedPath, STORE},
 };
 
 use self::{
@@ -276,7 +276,7 @@ impl Work<'_> {
         let now = SystemTime::now();
         batches.iter().for_each(|batch| batch.ask(&mut reading));
         self.progress.expect(reading.jobs.iter().map(|job| job.size).sum());
-        let hashed = batch::hash_all(&reading.jobs, &self.progress, self.stop);
+        let hashed = hash_all(&reading.jobs, &self.progress, self.stop);
         let Verification { findings, tally, .. } = &mut self.verification;
         for batch in batches {
             batch.finish(&reading, &hashed, now, findings, tally);

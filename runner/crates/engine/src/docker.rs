@@ -1,4 +1,4 @@
-//! What Docker's client says of the daemon behind it: whether it answers, whose it is, how it runs.
+//! What Docker's client says of the daemon behind it.
 
 use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt as _};
 
@@ -7,25 +7,19 @@ use host::process::{self, Captured, both};
 use serde::Deserialize;
 use untrusted::escape;
 
-use super::{
-    Client, DOCKER, Engine, Limits, Mode, Nvidia, Place, is_at_least,
-    nvidia::{self, Offer},
-    podman,
-};
-
-/// All that the daemon says. A field by its name would fail with a client that is older than it.
-const INFO: &str = "{{json .}}";
+use super::{DOCKER, Engine, Limits, Location, Mode, Nvidia, is_at_least, nvidia, podman};
 
 /// Asks `docker` for the engine behind it, which may be Podman.
 ///
 /// # Errors
-/// When no daemon answers, or it is not understood.
+/// When no daemon answers, or its answer is not understood.
 pub(super) fn ask() -> anyhow::Result<Engine> {
-    // Side by side: each takes a client some 20 ms, and 500 ms where it talks to Podman.
+    // In parallel: each call takes some 20 ms, and 500 ms with Podman behind the client.
     let ((info, version), address) = both(
         || {
             both(
-                || process::ask(&[DOCKER, "info", "--format", INFO]),
+                // A client fails on a field that is newer than itself, so all are asked for.
+                || process::ask(&[DOCKER, "info", "--format", "{{json .}}"]),
                 || process::ask(&[DOCKER, "version", "--format", "{{json .Server}}"]),
             )
         },
@@ -36,7 +30,7 @@ pub(super) fn ask() -> anyhow::Result<Engine> {
         return podman::engine(DOCKER, &info);
     }
     let server = Server::read(&version?);
-    // A client that does not tell is taken for one of this machine.
+    // A client without contexts talks to this machine.
     let address = address.map_or_else(|_| String::new(), |answer| answer.stdout.trim().to_owned());
     let info = Info::read(&info)?;
     match server.podman() {
@@ -45,7 +39,7 @@ pub(super) fn ask() -> anyhow::Result<Engine> {
     }
 }
 
-/// Podman `version` behind Docker's client.
+/// The engine if Docker's client talks to Podman `version`.
 fn podman_behind(
     info: &Info,
     version: &str,
@@ -54,19 +48,19 @@ fn podman_behind(
 ) -> anyhow::Result<Engine> {
     let rootless = info.has("rootless")
         || (!is_at_least(version, 4, 6) && has_users_socket(version, address)?);
-    let groups = format!("v{}", info.cgroup_version.as_deref().unwrap_or("2"));
+    let cgroups = format!("v{}", info.cgroup_version.as_deref().unwrap_or("2"));
     Ok(Engine {
         mode: if rootless { Mode::PodmanRootless } else { Mode::PodmanRootful },
         version: version.to_owned(),
         nvidia: Nvidia::of_podmans_service(version),
-        // It tells the limits of the machine, not those of its user.
-        limits: Limits::of_podman(rootless, &groups, None),
+        // The answer lists the controllers of the machine, not those of its user.
+        limits: Limits::of_podman(rootless, &cgroups, None),
         ..info.engine(server, address, false)
     })
 }
 
-/// Whether the socket at `address` is a user's. Before version 4.6, Podman does not tell Docker's
-/// client whether it is rootless; its service has made the socket.
+/// Whether a user owns the socket at `address`. Podman before 4.6 does not tell Docker's client
+/// whether it is rootless, but its service has created the socket.
 fn has_users_socket(version: &str, address: &str) -> anyhow::Result<bool> {
     let owner = || -> anyhow::Result<u32> {
         let path = address.strip_prefix("unix://").with_context(|| {
@@ -85,7 +79,7 @@ fn has_users_socket(version: &str, address: &str) -> anyhow::Result<bool> {
     Ok(owner != 0)
 }
 
-/// The answer to [`INFO`], as far as it matters.
+/// The fields of `docker info` that decide over the engine.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Info {
@@ -102,7 +96,7 @@ struct Info {
     server_errors: Option<Vec<String>>,
 }
 
-/// A device that the daemon has read a CDI file of.
+/// A device of a CDI file that the daemon has read.
 #[derive(Debug, Deserialize)]
 struct Device {
     #[serde(rename = "ID", default)]
@@ -142,65 +136,68 @@ impl Info {
         Ok(info)
     }
 
-    /// Whether the daemon has the security option `name`.
+    /// Whether the daemon lists the security option `name`.
     fn has(&self, name: &str) -> bool {
         let mut options = self.security_options.iter().flatten();
         options.any(|option| option.split(',').any(|part| part.strip_prefix("name=") == Some(name)))
     }
 
-    /// Docker at `address`; `hook` is whether this machine has the hook of the NVIDIA Container Toolkit.
+    /// The engine if Docker is at `address`. `hook` is whether this machine has the hook of the NVIDIA
+    /// Container Toolkit.
     fn engine(&self, server: &Server, address: &str, hook: bool) -> Engine {
-        let text = |field: &Option<String>| field.clone().unwrap_or_default();
-        let desktop = is_desktop(
-            &text(&self.operating_system),
-            &text(&self.name),
-            &text(&self.kernel_version),
-        );
-        let place = match Place::of(address) {
-            Place::Here | Place::Behind(_) if desktop => Place::Desktop,
-            place => place,
+        let desktop = self.is_desktop();
+        let location = match Location::of(address) {
+            Location::ThisMachine | Location::LocalAddress(_) if desktop => Location::DesktopVm,
+            location => location,
         };
-        let is_gpu = |device: &Device| device.id.starts_with(nvidia::DEVICE);
-        let offer = Offer {
-            hook: hook && place == Place::Here,
-            described: self.discovered_devices.iter().flatten().any(is_gpu),
-            runtime: self.runtimes.as_ref().is_some_and(|runtimes| runtimes.contains_key("nvidia")),
+        let mode = match (self.has("rootless") || desktop, self.has("userns")) {
+            (true, _) => Mode::DockerRootless,
+            (false, true) => Mode::DockerUsernsRemap,
+            (false, false) => Mode::DockerRootful,
         };
         Engine {
-            program: DOCKER.to_owned(),
-            client: Client::Docker,
-            mode: match (self.has("rootless") || desktop, self.has("userns")) {
-                (true, _) => Mode::DockerRootless,
-                (false, true) => Mode::DockerUsernsRemap,
-                (false, false) => Mode::DockerRootful,
-            },
-            version: text(&self.server_version),
-            runtime: String::new(),
-            nvidia: Nvidia::of_docker(offer),
+            version: self.server_version.clone().unwrap_or_default(),
+            nvidia: self.nvidia(hook && location == Location::ThisMachine),
             limits: Limits {
                 memory: self.memory_limit.unwrap_or(true),
                 processes: self.pids_limit.unwrap_or(true),
             },
             architecture: server.arch.clone(),
-            image: None,
-            place,
+            location,
+            ..Engine::typical(mode)
         }
+    }
+
+    /// How the daemon passes NVIDIA GPUs on. `--gpus` needs the hook. The package
+    /// `nvidia-container-toolkit-base` configures a runtime without it, so a runtime alone is the last
+    /// resort.
+    fn nvidia(&self, hook: bool) -> Nvidia {
+        let mut devices = self.discovered_devices.iter().flatten();
+        if hook {
+            Nvidia::Gpus
+        } else if devices.any(|device| device.id.starts_with(nvidia::CDI_KIND)) {
+            Nvidia::Device
+        } else if self.runtimes.as_ref().is_some_and(|names| names.contains_key("nvidia")) {
+            Nvidia::Gpus
+        } else {
+            Nvidia::No
+        }
+    }
+
+    /// Whether the daemon runs in Docker Desktop's virtual machine on Linux, by its system, name and
+    /// kernel. There uid 0 in a container is the user outside, as with a rootless daemon. Docker Desktop
+    /// on WSL2 is not meant: it shares kernel, file systems and ids with the user.
+    fn is_desktop(&self) -> bool {
+        let text = |field: &Option<String>| field.clone().unwrap_or_default().to_lowercase();
+        let named = match text(&self.operating_system).as_str() {
+            "" => self.name.as_deref() == Some("docker-desktop"),
+            system => system.contains("docker desktop"),
+        };
+        named && !text(&self.kernel_version).contains("microsoft")
     }
 }
 
-/// Whether these are the system, the name and the kernel of Docker Desktop's virtual machine on
-/// Linux: it makes uid 0 inside the user outside, like a rootless daemon. Under WSL2 Docker Desktop
-/// shares the kernel and the file systems of its user, ids and all.
-fn is_desktop(system: &str, name: &str, kernel: &str) -> bool {
-    let named = if system.is_empty() {
-        name == "docker-desktop"
-    } else {
-        system.to_lowercase().contains("docker desktop")
-    };
-    named && !kernel.to_lowercase().contains("microsoft")
-}
-
-/// What the server behind Docker's client says of its version.
+/// The fields of `docker version` that tell which server it is.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Server {
@@ -218,13 +215,13 @@ struct Component {
 }
 
 impl Server {
-    /// Reads the answer; none that is understood leaves open what it would tell.
+    /// Reads the answer. One that is not understood leaves all fields empty.
     fn read(version: &Captured) -> Self {
         serde_json::from_str(&version.stdout).unwrap_or_default()
     }
 
-    /// The version of Podman, if it is one: only a server that names itself is known to be. Its
-    /// socket answers [`INFO`] like rootful Docker, before Podman 4.6 even where it is rootless.
+    /// The version of Podman, if the server is Podman. Its components are the only sign: Podman answers
+    /// `docker info` like rootful Docker, before 4.6 even if it is rootless.
     fn podman(&self) -> Option<&str> {
         let podman = self.components.iter().find(|component| component.name == "Podman Engine")?;
         Some(&podman.version)
@@ -236,8 +233,7 @@ mod properties;
 
 #[cfg(test)]
 mod tests {
-    use super::{Captured, Info, Limits, Mode, Nvidia, Server, podman_behind};
-    use crate::{Engine, Place};
+    use super::{Captured, Engine, Info, Limits, Location, Mode, Nvidia, Server, podman_behind};
 
     fn answer(code: i32, stdout: &str, stderr: &str) -> Captured {
         Captured { code, stdout: stdout.to_owned(), stderr: stderr.to_owned() }
@@ -248,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mode_is_what_the_daemon_reports() {
+    fn mode_is_what_the_daemon_reports() {
         let cases = [
             (r#"["name=seccomp,profile=default"]"#, Mode::DockerRootful),
             (r#"["name=seccomp,profile=builtin","name=cgroupns"]"#, Mode::DockerRootful),
@@ -260,38 +256,38 @@ mod tests {
                 r#"{{"ServerVersion":"20.10.24","SecurityOptions":{security},"Runtimes":{{"runc":{{}}}}}}"#
             );
             let engine = engine(&answer(0, &json, ""), false).unwrap();
-            let found = (engine.mode, engine.nvidia, engine.place);
-            assert_eq!(found, (mode, Nvidia::No, Place::Here), "{security}");
+            let found = (engine.mode, engine.nvidia, engine.location);
+            assert_eq!(found, (mode, Nvidia::No, Location::ThisMachine), "{security}");
         }
     }
 
     #[test]
-    fn docker_desktop_is_known_by_its_name_and_told_from_that_of_wsl() {
+    fn docker_desktop_is_recognized_except_on_wsl() {
         let read = |system: &str, name: &str, kernel: &str| {
             let json = format!(
                 r#"{{"ServerVersion":"28.3.2","SecurityOptions":["name=seccomp,profile=unconfined"],
                 "OperatingSystem":"{system}","Name":"{name}","KernelVersion":"{kernel}"}}"#
             );
             let engine = engine(&answer(0, &json, ""), false).unwrap();
-            (engine.mode, engine.place)
+            (engine.mode, engine.location)
         };
         let linuxkit = "6.10.14-linuxkit";
-        let desktop = (Mode::DockerRootless, Place::Desktop);
+        let desktop = (Mode::DockerRootless, Location::DesktopVm);
         assert_eq!(read("Docker Desktop", "docker-desktop", linuxkit), desktop);
         assert_eq!(read("", "docker-desktop", linuxkit), desktop);
-        let native = (Mode::DockerRootful, Place::Here);
+        let native = (Mode::DockerRootful, Location::ThisMachine);
         let wsl = "5.15.167.4-microsoft-standard-WSL2";
         assert_eq!(read("Docker Desktop", "docker-desktop", wsl), native);
         assert_eq!(read("Debian GNU/Linux 12", "docker-desktop", "6.1.0"), native);
     }
 
     #[test]
-    fn gpus_are_handed_over_as_the_daemon_offers() {
+    fn way_to_pass_gpus_follows_what_the_daemon_supports() {
         let way = |more: &str, hook: bool| {
             let json = format!(r#"{{"ServerVersion":"28.5.2","SecurityOptions":[]{more}}}"#);
             engine(&answer(0, &json, ""), hook).unwrap().nvidia
         };
-        // Of Docker 28.5.2 with a CDI file and without the toolkit's hook.
+        // Docker 28.5.2 with a CDI file and without the toolkit's hook.
         let described = r#","DiscoveredDevices":[{"Source":"cdi","ID":"nvidia.com/gpu=0"},{"Source":"cdi","ID":"nvidia.com/gpu=all"}]"#;
         assert_eq!(way(described, false), Nvidia::Device);
         assert_eq!(way(described, true), Nvidia::Gpus);
@@ -299,11 +295,13 @@ mod tests {
         assert_eq!(way(others, false), Nvidia::No);
         assert_eq!(way(r#","Runtimes":{"nvidia":{"path":"x"}}"#, false), Nvidia::Gpus);
         assert_eq!(way(r#","DiscoveredDevices":null"#, true), Nvidia::Gpus);
+        let runtime_and_cdi = format!(r#"{described},"Runtimes":{{"nvidia":{{"path":"x"}}}}"#);
+        assert_eq!(way(&runtime_and_cdi, false), Nvidia::Device, "`--gpus` fails without the hook");
         assert_eq!(way(r#","OperatingSystem":"Docker Desktop""#, true), Nvidia::No);
     }
 
     #[test]
-    fn an_engine_that_does_not_answer_is_quoted() {
+    fn daemons_error_is_quoted() {
         let fails = |code, stdout, stderr| {
             format!("{:#}", Info::read(&answer(code, stdout, stderr)).unwrap_err())
         };
@@ -312,13 +310,13 @@ mod tests {
         let failed = r#"{"ServerVersion":"","SecurityOptions":null,"Runtimes":null}"#;
         let reason = "Error response from daemon: open /var/lib/docker/x: input/output error\n";
         insta::assert_snapshot!(fails(0, failed, reason), @"`docker info` succeeded without an answer of the daemon: Error response from daemon: open /var/lib/docker/x: input/output error; look at the daemon's log (`journalctl -u docker`)");
-        let told = failed.replace("null}", r#"null,"ServerErrors":["the daemon stops"]}"#);
-        insta::assert_snapshot!(fails(0, &told, ""), @"`docker info` succeeded without an answer of the daemon: the daemon stops; look at the daemon's log (`journalctl -u docker`)");
+        let reported = failed.replace("null}", r#"null,"ServerErrors":["the daemon stops"]}"#);
+        insta::assert_snapshot!(fails(0, &reported, ""), @"`docker info` succeeded without an answer of the daemon: the daemon stops; look at the daemon's log (`journalctl -u docker`)");
         insta::assert_snapshot!(fails(0, "\n", ""), @"`docker info` succeeded and said nothing, so it is unknown who a container would run as; is the first `docker` on PATH Docker's?");
     }
 
     #[test]
-    fn a_socket_of_podman_is_told_from_dockers() {
+    fn server_is_podman_only_if_a_component_says_so() {
         // Shortened answers of Podman 4.3.1, through Docker's client, and of Docker 20.10.
         let podman = r#"{"Components":[{"Name":"Podman Engine","Version":"4.3.1","Details":{}},{"Name":"Engine","Version":"4.3.1"}],"Version":"4.3.1"}"#;
         let docker = r#"{"Components":[{"Name":"Engine","Version":"20.10.24"},{"Name":"runc","Version":"1.1.5"}],"Version":"20.10.24"}"#;
@@ -329,9 +327,9 @@ mod tests {
     }
 
     #[test]
-    fn old_podman_is_rootless_where_a_user_owns_its_socket() {
-        let of = |security: &str, groups: &str, version: &str, address: &str| {
-            let json = format!(r#"{{"SecurityOptions":[{security}],"CgroupVersion":"{groups}"}}"#);
+    fn podman_before_4_6_is_rootless_if_a_user_owns_its_socket() {
+        let of = |security: &str, cgroups: &str, version: &str, address: &str| {
+            let json = format!(r#"{{"SecurityOptions":[{security}],"CgroupVersion":"{cgroups}"}}"#);
             let info = Info::read(&answer(0, &json, "")).unwrap();
             podman_behind(&info, version, &Server::default(), address)
                 .map(|engine| (engine.mode, engine.limits))
@@ -344,7 +342,7 @@ mod tests {
         let rootful = Ok((Mode::PodmanRootful, Limits::ALL));
         assert_eq!(of("", "1", "4.6.0", "unix:///nowhere"), rootful);
         assert_eq!(of("", "1", "4.3.1", "unix:///proc/1"), rootful);
-        let far = of("", "1", "4.3.1", "tcp://gpu7:2375").unwrap_err();
-        insta::assert_snapshot!(far, @r#"`docker` talks to Podman 4.3.1, which does not tell whether it is rootless, and so who a container would run as; use Podman's own client with --engine podman, or Podman 4.6: `docker` talks to "tcp://gpu7:2375", which is no socket of this machine"#);
+        let remote = of("", "1", "4.3.1", "tcp://gpu7:2375").unwrap_err();
+        insta::assert_snapshot!(remote, @r#"`docker` talks to Podman 4.3.1, which does not tell whether it is rootless, and so who a container would run as; use Podman's own client with --engine podman, or Podman 4.6: `docker` talks to "tcp://gpu7:2375", which is no socket of this machine"#);
     }
 }

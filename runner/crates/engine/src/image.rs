@@ -1,6 +1,6 @@
-//! The image of a run: what the engine knows of it, and how to come by one that is missing.
+//! The image of a run, as the engine describes it, and the command that builds a missing one.
 
-mod origin;
+mod registry_digest;
 
 use std::collections::BTreeMap;
 
@@ -14,91 +14,88 @@ use super::{Engine, PODMAN};
 /// An image that the engine has.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LocalImage {
-    /// Its flavour, if it is one of ours.
+    /// Its flavour, if we built it.
     pub flavour: Option<Flavour>,
-    /// Digest of its inputs, if it is one of ours.
+    /// Digest of its build inputs, if we built it.
     pub inputs: Option<String>,
-    /// Version of the programs in it, if it is one of ours.
+    /// Version of its programs, if we built it.
     pub version: Option<String>,
-    /// The kind of processor it is made for, by Go's name; empty when it is not told.
+    /// Its architecture, by Go's name; empty if unknown.
     pub architecture: String,
-    /// Its id on this machine, `sha256:` and 64 digits.
+    /// Its image id: `sha256:` and 64 digits.
     pub id: Option<String>,
-    /// Its digests, as `REPOSITORY@sha256:…`. An engine also has some that no registry knows.
+    /// Its digests, as `REPOSITORY@sha256:…`. Not every one is known to a registry.
     pub digests: Vec<String>,
-    /// The repositories that it was pulled from, as far as the engine keeps that.
+    /// The repositories that it was pulled from, if the engine records them.
     pub pulled_from: Vec<String>,
 }
 
-/// All that is known of an image. A field by its name would fail with a client that is older than it.
-const ALL: &str = "{{json .}}";
-
 impl Engine {
-    /// What it says of the image `reference`; `None` when it does not have it.
+    /// What the engine knows of the image `reference`; `None` if it does not have it.
     ///
     /// # Errors
-    /// When it does not answer, or is not understood.
+    /// When the engine does not answer, or its answer is not understood.
     pub fn ask_image(&self, reference: &str) -> anyhow::Result<Option<LocalImage>> {
         if !self.has_containers() {
             return Ok(None);
         }
-        let question = [&self.program, "image", "inspect", "--format", ALL, reference];
+        // A client fails on a field that is newer than itself, so all are asked for.
+        let question = [&self.program, "image", "inspect", "--format", "{{json .}}", reference];
         parse(self.mode.engine(), reference, &ask(&question)?)
     }
-}
 
-/// How to come by `reference`, an image that only we build, on `engine`.
-pub fn remedy(engine: &Engine, reference: &str) -> String {
-    remedy_of(engine, reference, Flavour::of_image(reference))
-}
-
-fn remedy_of(engine: &Engine, reference: &str, flavour: Flavour) -> String {
-    // Without a word it is built by what `docker` is, if that answers.
-    let by = if engine.program == PODMAN { " --engine podman" } else { "" };
-    let command = format!("cargo xtask build-image --flavour {flavour}{by}");
-    let versioned = format!("{IMAGE}:{}-{flavour}", env!("CARGO_PKG_VERSION"));
-    // Without a tag the name means `latest`, which is a flavour's own.
-    if [IMAGE.to_owned(), flavour.image(), versioned].iter().any(|built| built == reference) {
-        return format!("build it with `{command}`");
+    /// The command that builds `reference`, an image that no registry has.
+    pub fn build_hint(&self, reference: &str) -> String {
+        self.build_hint_for(reference, Flavour::of_image(reference))
     }
-    format!("no build makes this tag; `{command}` makes `{}`", flavour.image())
-}
 
-/// Why the engine cannot run the image `reference`, which it has.
-pub fn unfit(engine: &Engine, reference: &str) -> Option<String> {
-    let image = engine.image.as_ref()?;
-    let (theirs, own) = (&image.architecture, &engine.architecture);
-    if engine.runs(theirs) {
-        return None;
+    fn build_hint_for(&self, reference: &str, flavour: Flavour) -> String {
+        // The default of --engine is `docker`, whichever engine that is.
+        let engine = if self.program == PODMAN { " --engine podman" } else { "" };
+        let command = format!("cargo xtask build-image --flavour {flavour}{engine}");
+        let versioned = format!("{IMAGE}:{}-{flavour}", env!("CARGO_PKG_VERSION"));
+        if [IMAGE, &flavour.image(), &versioned].contains(&reference) {
+            return format!("build it with `{command}`");
+        }
+        format!("no build makes this tag; `{command}` makes `{}`", flavour.image())
     }
-    let remedy = match image.flavour {
-        Some(flavour) => remedy_of(engine, reference, flavour),
-        None => format!(
-            "`{} pull --platform linux/{own} {reference}` fetches the one for {own}, if its registry \
-             has it",
-            engine.program
-        ),
-    };
-    Some(format!(
-        "made for {theirs}, and {} runs on {own}: its programs do not start there (\"exec format \
-         error\"), or are emulated, and then the emulation is measured; {remedy}",
-        engine.mode.engine()
-    ))
+
+    /// Why the engine's machine cannot run its image `reference`, if it is for another architecture.
+    pub fn architecture_mismatch(&self, reference: &str) -> Option<String> {
+        let image = self.image.as_ref()?;
+        let (theirs, own) = (&image.architecture, &self.architecture);
+        if self.can_run(theirs) {
+            return None;
+        }
+        let hint = match image.flavour {
+            Some(flavour) => self.build_hint_for(reference, flavour),
+            None => format!(
+                "`{} pull --platform linux/{own} {reference}` fetches the one for {own}, if its \
+                 registry has it",
+                self.program
+            ),
+        };
+        Some(format!(
+            "made for {theirs}, and {} runs on {own}: its programs do not start there (\"exec format \
+             error\"), or are emulated, and then the emulation is measured; {hint}",
+            self.mode.engine()
+        ))
+    }
+
+    /// A warning if the image `reference` was built by another version of this program.
+    pub fn version_mismatch(&self, reference: &str) -> Option<String> {
+        let own = env!("CARGO_PKG_VERSION");
+        let image = self.image.as_ref()?;
+        let version = image.version.as_ref().filter(|version| *version != own)?;
+        let flavour = image.flavour.unwrap_or_else(|| Flavour::of_image(reference));
+        Some(format!(
+            "of version {version}, and this program is {own}: they may not understand each other; {}",
+            self.build_hint_for(reference, flavour)
+        ))
+    }
 }
 
-/// What may go wrong with the image `reference` because it is not of this program's version.
-pub fn of_another_version(engine: &Engine, reference: &str) -> Option<String> {
-    let own = env!("CARGO_PKG_VERSION");
-    let image = engine.image.as_ref()?;
-    let version = image.version.as_ref().filter(|version| *version != own)?;
-    let flavour = image.flavour.unwrap_or_else(|| Flavour::of_image(reference));
-    Some(format!(
-        "of version {version}, and this program is {own}: they may not understand each other; {}",
-        remedy_of(engine, reference, flavour)
-    ))
-}
-
-/// Reads what an engine says of an image; `None` when it does not have it.
+/// Reads the answer to `image inspect`; `None` if the engine does not have the image.
 fn parse(engine: &str, reference: &str, answer: &Captured) -> anyhow::Result<Option<LocalImage>> {
     #[derive(Deserialize, Default)]
     #[serde(rename_all = "PascalCase", default)]
@@ -111,23 +108,23 @@ fn parse(engine: &str, reference: &str, answer: &Captured) -> anyhow::Result<Opt
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
-    struct Identity {
-        pull: Option<Vec<Pulled>>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Pulled {
-        #[serde(default)]
-        repository: String,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
     struct Config {
         labels: Option<BTreeMap<String, String>>,
     }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Identity {
+        pull: Option<Vec<Pull>>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Pull {
+        #[serde(default)]
+        repository: String,
+    }
     let Captured { code, stdout, stderr } = answer;
     if *code != 0 {
-        // A daemon adds "no such image" in lower case to whatever it refuses about an image.
+        // Docker adds "no such image" in lower case to any error about an image.
         if stderr.contains("No such image") || stderr.contains("image not known") {
             return Ok(None);
         }
@@ -148,6 +145,7 @@ fn parse(engine: &str, reference: &str, answer: &Captured) -> anyhow::Result<Opt
     };
     let labels = config.and_then(|config| config.labels).unwrap_or_default();
     let flavour = labels.get(label::FLAVOUR).and_then(|name| name.parse().ok());
+    let pulls = identity.and_then(|identity| identity.pull).unwrap_or_default();
     Ok(Some(LocalImage {
         flavour,
         inputs: labels.get(label::INPUTS).cloned(),
@@ -160,10 +158,7 @@ fn parse(engine: &str, reference: &str, answer: &Captured) -> anyhow::Result<Opt
             id => Some(format!("sha256:{id}")),
         },
         digests: repo_digests.unwrap_or_default(),
-        pulled_from: {
-            let pulled = identity.and_then(|identity| identity.pull).unwrap_or_default();
-            pulled.into_iter().map(|pulled| pulled.repository).collect()
-        },
+        pulled_from: pulls.into_iter().map(|pull| pull.repository).collect(),
     }))
 }
 
@@ -174,9 +169,9 @@ mod properties;
 mod tests {
     use contract::Flavour;
 
-    use super::{LocalImage, of_another_version, parse, remedy, unfit};
     use host::process::Captured;
 
+    use super::{LocalImage, parse};
     use crate::{Engine, Mode, testing::engine};
 
     fn image(code: i32, stdout: &str, stderr: &str) -> anyhow::Result<Option<LocalImage>> {
@@ -185,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_tells_what_it_is_and_was_built_from() {
+    fn labels_and_digests_are_read_from_every_engines_answer() {
         let labels = r#""org.aienergyscore.flavour":"smoke","org.aienergyscore.inputs":"ab","org.opencontainers.image.version":"7.0""#;
         let ours = format!(
             r#"{{"Architecture":"arm64","Id":"ab","RepoDigests":["r/x@sha256:cd"],"Config":{{"Labels":{{{labels}}}}}}}"#
@@ -218,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_is_missing_only_if_the_engine_says_so() {
+    fn image_is_missing_only_if_the_engine_says_so() {
         let missing = [
             "Error response from daemon: no such image: bench:1: No such image: bench:1",
             "Error: No such image: bench:1",
@@ -235,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_image_is_made_for_must_be_what_is_there() {
+    fn other_architecture_and_other_version_are_reported() {
         let engine = |flavour, architecture: &str, version: &str| Engine {
             architecture: "amd64".to_owned(),
             image: Some(LocalImage {
@@ -248,17 +243,17 @@ mod tests {
         };
         let (ours, own) = (Some(Flavour::Cpu), env!("CARGO_PKG_VERSION"));
         let good = engine(ours, "amd64", own);
-        assert_eq!(unfit(&good, "ai_energy_score:cpu"), None);
-        assert_eq!(of_another_version(&good, "ai_energy_score:cpu"), None);
+        assert_eq!(good.architecture_mismatch("ai_energy_score:cpu"), None);
+        assert_eq!(good.version_mismatch("ai_energy_score:cpu"), None);
         let bad = engine(ours, "arm64", "7.0");
-        insta::assert_snapshot!(unfit(&bad, "ai_energy_score:cpu").unwrap(), @r#"made for arm64, and docker runs on amd64: its programs do not start there ("exec format error"), or are emulated, and then the emulation is measured; build it with `cargo xtask build-image --flavour cpu`"#);
-        insta::assert_snapshot!(of_another_version(&bad, "ai_energy_score:cpu").unwrap(), @"of version 7.0, and this program is 0.1.0: they may not understand each other; build it with `cargo xtask build-image --flavour cpu`");
-        let foreign = unfit(&engine(None, "arm64", own), "bench:7").unwrap();
+        insta::assert_snapshot!(bad.architecture_mismatch("ai_energy_score:cpu").unwrap(), @r#"made for arm64, and docker runs on amd64: its programs do not start there ("exec format error"), or are emulated, and then the emulation is measured; build it with `cargo xtask build-image --flavour cpu`"#);
+        insta::assert_snapshot!(bad.version_mismatch("ai_energy_score:cpu").unwrap(), @"of version 7.0, and this program is 0.1.0: they may not understand each other; build it with `cargo xtask build-image --flavour cpu`");
+        let foreign = engine(None, "arm64", own).architecture_mismatch("bench:7").unwrap();
         insta::assert_snapshot!(foreign.split("; ").last().unwrap(), @"`docker pull --platform linux/amd64 bench:7` fetches the one for amd64, if its registry has it");
     }
 
     #[test]
-    fn an_image_of_ours_is_built_by_the_command_of_its_flavour() {
+    fn build_hint_names_the_flavour_and_the_engine() {
         let version = env!("CARGO_PKG_VERSION");
         let docker = engine(Mode::DockerRootful);
         let cases = [
@@ -270,10 +265,10 @@ mod tests {
         ];
         for (reference, flavour) in cases {
             let command = format!("build it with `cargo xtask build-image --flavour {flavour}`");
-            assert_eq!(remedy(&docker, &reference), command, "{reference}");
+            assert_eq!(docker.build_hint(&reference), command, "{reference}");
         }
         let podman = engine(Mode::PodmanRootless);
-        insta::assert_snapshot!(remedy(&podman, "ai_energy_score:smoke"), @"build it with `cargo xtask build-image --flavour smoke --engine podman`");
-        insta::assert_snapshot!(remedy(&docker, "ai_energy_score:7"), @"no build makes this tag; `cargo xtask build-image --flavour cuda` makes `ai_energy_score:latest`");
+        insta::assert_snapshot!(podman.build_hint("ai_energy_score:smoke"), @"build it with `cargo xtask build-image --flavour smoke --engine podman`");
+        insta::assert_snapshot!(docker.build_hint("ai_energy_score:7"), @"no build makes this tag; `cargo xtask build-image --flavour cuda` makes `ai_energy_score:latest`");
     }
 }

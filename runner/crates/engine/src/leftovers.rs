@@ -1,5 +1,5 @@
-//! Containers that a crash left behind: found by their labels, and told with the command that
-//! removes them. Usually a run's reaper does; one that went down with the machine did not.
+//! Containers that a crash left behind, found by their labels. A run's reaper removes its container,
+//! unless the machine went down with it.
 
 pub mod secrets;
 
@@ -14,19 +14,19 @@ use rustix::{
 
 use crate::Engine;
 
-/// A container of a run that is gone.
+/// A container whose run is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Left<'a> {
+struct Leftover<'a> {
     name: &'a str,
     running: bool,
 }
 
-/// What the answer to [`Query::Runs`](crate::Query::Runs) says of containers that runs of the user `uid` left: how many
-/// they are, and what to do about them.
+/// How many containers the user `uid` has left behind, and the command that removes them. `answer` is
+/// that to [`Query::Runs`](crate::Query::Runs).
 ///
 /// # Errors
 /// When the engine did not answer.
-pub fn told(
+pub fn summary(
     engine: &Engine,
     uid: u32,
     answer: &Captured,
@@ -34,15 +34,14 @@ pub fn told(
     if answer.code != 0 {
         bail!("`{} ps` failed: {}", engine.program, answer.complaint());
     }
-    let left = left_behind(&answer.stdout, uid, &Runner::of);
-    Ok((!left.is_empty()).then(|| (left.len(), advice(engine, &left))))
+    let leftovers = leftovers(&answer.stdout, uid, &Runner::of);
+    Ok((!leftovers.is_empty()).then(|| (leftovers.len(), advice(engine, &leftovers))))
 }
 
-fn advice(engine: &Engine, left: &[Left<'_>]) -> String {
-    let names = left.iter().map(|left| left.name).collect::<Vec<_>>().join(" ");
-    let running = left.iter().filter(|left| left.running).map(|left| left.name);
-    let running = running.collect::<Vec<_>>().join(", ");
-    let working = match running.as_str() {
+fn advice(engine: &Engine, leftovers: &[Leftover<'_>]) -> String {
+    let names = leftovers.iter().map(|it| it.name).collect::<Vec<_>>().join(" ");
+    let running = leftovers.iter().filter(|it| it.running).map(|it| it.name).collect::<Vec<_>>();
+    let working = match running.join(", ").as_str() {
         "" => String::new(),
         names => format!("; {names} still works, and spoils what is measured beside it"),
     };
@@ -52,26 +51,26 @@ fn advice(engine: &Engine, left: &[Left<'_>]) -> String {
     )
 }
 
-/// What became of the runner that had a process id.
+/// The state of the runner that had a process id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runner {
-    /// A runner has that id.
+    /// The runner is alive.
     Alive,
-    /// Another program has it: ids are used again, above all after a restart.
+    /// Another program has the process id now, above all after a restart.
     Reused,
-    /// No process has it.
+    /// No process has the id.
     Gone,
 }
 
 impl Runner {
-    /// What became of the runner with this id.
+    /// The state of the runner with this process id.
     pub fn of(pid: u32) -> Self {
         let name = |pid: &str| fs::read_to_string(format!("/proc/{pid}/comm"));
         match name(&pid.to_string()) {
             Ok(name) if name == "aienergyscore\n" => Self::Alive,
-            // Whoever gave this program another name runs several under that one.
+            // The user may have renamed this program.
             Ok(other) if name("self").is_ok_and(|own| own == other) => Self::Alive,
-            // Not by its files: some machines hide those of processes that leave no dump.
+            // With `hidepid`, /proc does not show every process, so a signal decides.
             _ => match i32::try_from(pid).ok().and_then(Pid::from_raw).map(test_kill_process) {
                 None | Some(Err(Errno::SRCH)) => Self::Gone,
                 Some(_) => Self::Reused,
@@ -80,18 +79,19 @@ impl Runner {
     }
 }
 
-/// The user's containers that have no runner any more, which would start, watch or remove them.
-fn left_behind<'a>(listing: &'a str, uid: u32, process: &dyn Fn(u32) -> Runner) -> Vec<Left<'a>> {
+/// The user's containers in a listing whose runner is gone, so that nothing starts, watches or removes
+/// them.
+fn leftovers<'a>(listing: &'a str, uid: u32, runner: &dyn Fn(u32) -> Runner) -> Vec<Leftover<'a>> {
     let of_line = |line: &'a str| {
         let mut fields = line.split('\t');
         let (name, state) = (fields.next()?, fields.next()?);
         let (run_id, user) = (fields.next()?, fields.next()?);
-        let runner = runner_of(run_id).map_or(Runner::Reused, process);
-        // Podman writes it with a capital.
+        let runner = runner_of(run_id).map_or(Runner::Reused, runner);
+        // Podman capitalizes the state.
         let running = ["running", "paused"].iter().any(|word| state.eq_ignore_ascii_case(word));
-        // Who may end a benchmark must know more: its runner may have got another name.
+        // A running benchmark is only removed if its runner is surely gone: it may have another name.
         let is_left = if running { runner == Runner::Gone } else { runner != Runner::Alive };
-        (is_left && user.parse() == Ok(uid)).then_some(Left { name, running })
+        (is_left && user.parse() == Ok(uid)).then_some(Leftover { name, running })
     };
     listing.lines().filter_map(of_line).collect()
 }
@@ -100,18 +100,18 @@ fn left_behind<'a>(listing: &'a str, uid: u32, process: &dyn Fn(u32) -> Runner) 
 mod tests {
     use std::time::SystemTime;
 
-    use super::{Runner, advice, left_behind, told};
     use host::{process::Captured, run_files::run_id::run_id};
 
+    use super::{Runner, advice, leftovers, summary};
     use crate::{Mode, testing::engine};
 
-    /// 1 is no process, 2 a runner, 3 something else.
-    fn process(pid: u32) -> Runner {
+    /// Process 1 is gone, 2 is a runner, 3 is another program.
+    fn runner(pid: u32) -> Runner {
         [Runner::Gone, Runner::Alive, Runner::Reused][pid as usize - 1]
     }
 
     #[test]
-    fn only_what_nobody_looks_after_is_a_leftover() {
+    fn container_is_a_leftover_only_if_its_runner_is_gone() {
         let run = |pid| run_id(SystemTime::UNIX_EPOCH, pid);
         let lines = [
             ("works-on", "Running", run(1), "1000"),
@@ -128,7 +128,7 @@ mod tests {
         ];
         let lines = lines.map(|(name, state, run, user)| format!("{name}\t{state}\t{run}\t{user}"));
         let listing = lines.join("\n");
-        let left = left_behind(&listing, 1000, &process);
+        let left = leftovers(&listing, 1000, &runner);
         let names = left.iter().map(|left| left.name).collect::<Vec<_>>();
         assert_eq!(names, ["works-on", "crashed", "old", "odd"]);
         insta::assert_snapshot!(advice(&engine(Mode::DockerRootful), &left[1..]), @"left behind by a run that is gone; remove with `docker rm --force crashed old odd`");
@@ -140,10 +140,10 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_that_does_not_list_is_quoted() {
+    fn engines_error_is_quoted() {
         let answer =
             Captured { code: 1, stdout: String::new(), stderr: "Cannot connect\n".to_owned() };
-        let error = told(&engine(Mode::DockerRootful), 1000, &answer).unwrap_err();
+        let error = summary(&engine(Mode::DockerRootful), 1000, &answer).unwrap_err();
         insta::assert_snapshot!(error, @"`docker ps` failed: Cannot connect");
     }
 }

@@ -1,14 +1,14 @@
-//! The engines: which one is there, and how it runs containers.
+//! Container engines: which one is there, and how it runs containers.
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
-mod choice;
+mod detection;
 mod docker;
 mod image;
 pub mod leftovers;
 mod limits;
+mod location;
 mod nvidia;
-mod place;
 mod podman;
 mod query;
 #[cfg(any(test, feature = "testing"))]
@@ -21,17 +21,15 @@ use host::exit::Usage;
 use serde::Serialize;
 use untrusted::escape;
 
-pub use choice::container_engine;
-pub use choice::{Detected, EngineChoice, Wanted, detect};
+pub use detection::{Detected, EngineChoice, Wanted, container_engine, detect};
 pub use image::LocalImage;
-pub use image::{of_another_version, remedy, unfit};
 pub use limits::Limits;
+pub use location::Location;
 pub use nvidia::Nvidia;
-pub use place::Place;
 pub use query::Query;
 
-/// How an engine runs containers. Identity, mounts and network follow from this, not from the
-/// engine's name.
+/// How an engine runs containers. It decides over identity, mounts and network; the engine's name does
+/// not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
@@ -39,11 +37,11 @@ pub enum Mode {
     DockerRootful,
     /// The daemon is root and maps the container's ids to unprivileged ones.
     DockerUsernsRemap,
-    /// The daemon is the user, and uid 0 in the container is the user outside.
+    /// The daemon runs as the user, and uid 0 in the container is the user outside.
     DockerRootless,
-    /// Podman is the user, and uid 0 in the container is the user outside.
+    /// Podman runs as the user, and uid 0 in the container is the user outside.
     PodmanRootless,
-    /// Podman is root, and so is uid 0 in the container.
+    /// Podman runs as root, and uid 0 in the container is root.
     PodmanRootful,
     /// No container: the entrypoint runs as a child process.
     Host,
@@ -62,13 +60,13 @@ impl Mode {
     /// The engine's name, as `--engine` takes it.
     pub const fn engine(self) -> &'static str {
         match self {
-            Self::DockerRootful | Self::DockerUsernsRemap | Self::DockerRootless => "docker",
-            Self::PodmanRootless | Self::PodmanRootful => "podman",
+            Self::DockerRootful | Self::DockerUsernsRemap | Self::DockerRootless => DOCKER,
+            Self::PodmanRootless | Self::PodmanRootful => PODMAN,
             Self::Host => "host",
         }
     }
 
-    /// Whether it is Podman's.
+    /// Whether Podman runs the containers, be it behind Docker's client.
     pub const fn is_podman(self) -> bool {
         matches!(self, Self::PodmanRootless | Self::PodmanRootful)
     }
@@ -87,32 +85,32 @@ impl fmt::Display for Mode {
     }
 }
 
-/// The program of Docker's client.
+/// Program name of Docker's client.
 const DOCKER: &str = "docker";
 
-/// The program of Podman's.
+/// Program name of Podman's client.
 const PODMAN: &str = "podman";
 
-/// Whose words the client understands. Docker's may talk to Podman, and then the mode is Podman's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+/// Whose command line the client has. Docker's client may talk to Podman; the [`Mode`] is Podman's
+/// then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Client {
-    /// Docker's.
+    /// Docker's client.
     Docker,
-    /// Podman's, under whatever name.
+    /// Podman's client, under either name.
     Podman,
-    /// None: the entrypoint is started itself.
+    /// No client: the runner starts the entrypoint directly.
     None,
 }
 
 /// How an engine passes the user's supplementary groups on to a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Groups {
-    /// Those that are named.
+    /// The groups that are named.
     ByNumber,
-    /// All of them, or none.
+    /// All groups, or none.
     AllOrNone,
-    /// Not at all, for this reason.
+    /// Not supported, for this reason.
     Never(&'static str),
 }
 
@@ -121,55 +119,55 @@ pub enum Groups {
 pub struct Engine {
     /// The client's program, or the entrypoint of the host engine.
     pub program: String,
-    /// Whose client it is.
+    /// Whose command line that program has.
     pub client: Client,
     /// How it runs containers.
     pub mode: Mode,
     /// Its version; empty for the host engine.
     pub version: String,
-    /// What starts its containers, such as `runc`; empty where that does not matter.
+    /// Podman's OCI runtime, such as `runc`; empty for other engines.
     pub runtime: String,
-    /// How it hands NVIDIA's GPUs to a container.
+    /// How it passes NVIDIA GPUs to a container.
     pub nvidia: Nvidia,
-    /// Which limits it enforces.
+    /// The resource limits that it enforces.
     pub limits: Limits,
-    /// The kind of processor it starts containers on, by Go's name; empty when it is not told.
+    /// Architecture of its machine, by Go's name; empty if unknown.
     pub architecture: String,
-    /// What is known of the image, if the engine has it.
+    /// The image of the run, if the engine has it.
     pub image: Option<LocalImage>,
-    /// Where its containers run.
-    pub place: Place,
+    /// The machine that its containers run on.
+    pub location: Location,
 }
 
 impl Engine {
-    /// An engine in `mode` that is up to date and has all that it can have, before it has an image:
-    /// what guides and tests plan for.
+    /// An up-to-date engine in `mode` that supports all that it can, without an image. Guides and tests
+    /// plan for it.
     pub fn typical(mode: Mode) -> Self {
-        let client = match mode {
-            Mode::Host => Client::None,
-            mode if mode.is_podman() => Client::Podman,
-            _ => Client::Docker,
+        let (client, runtime, nvidia) = match mode {
+            Mode::Host => (Client::None, "", Nvidia::Gpus),
+            mode if mode.is_podman() => (Client::Podman, "crun", Nvidia::Device),
+            _ => (Client::Docker, "", Nvidia::Gpus),
         };
         Self {
             program: mode.engine().to_owned(),
             client,
             mode,
             version: String::new(),
-            runtime: "crun".to_owned(),
-            nvidia: if mode.is_podman() { Nvidia::Device } else { Nvidia::Gpus },
+            runtime: runtime.to_owned(),
+            nvidia,
             limits: Limits::ALL,
             architecture: String::new(),
             image: None,
-            place: Place::Here,
+            location: Location::ThisMachine,
         }
     }
 
-    /// Refuses one whose containers run on another machine: they would get that machine's folders.
+    /// Refuses an engine on another machine, where containers would get that machine's folders.
     ///
     /// # Errors
-    /// When they do.
-    pub fn refuse_elsewhere(&self) -> Result<(), Usage> {
-        let Place::Elsewhere(address) = &self.place else { return Ok(()) };
+    /// When its containers run on another machine.
+    pub fn refuse_remote(&self) -> Result<(), Usage> {
+        let Location::Remote(address) = &self.location else { return Ok(()) };
         let variable = if self.client == Client::Podman { "CONTAINER_HOST" } else { "DOCKER_HOST" };
         Err(Usage(format!(
             "`{}` runs containers on another machine, `{}`, which has other folders than this one, \
@@ -180,10 +178,10 @@ impl Engine {
         )))
     }
 
-    /// How it passes supplementary groups on. Measured on Docker 20.10 and Podman 4.3.
+    /// How the engine passes supplementary groups on. Measured on Docker 20.10 and Podman 4.3.
     pub fn groups(&self) -> Groups {
         match (self.mode, self.client) {
-            (Mode::DockerRootless, _) if self.place == Place::Desktop => {
+            (Mode::DockerRootless, _) if self.location == Location::DesktopVm => {
                 Groups::Never("Docker Desktop maps your own group alone")
             }
             (Mode::DockerRootless, _) => {
@@ -200,42 +198,38 @@ impl Engine {
         }
     }
 
-    /// Whether containers reach the host by the word `host-gateway`. Rootless Docker takes it for
-    /// its own bridge, and Podman knows it since 4.7.
-    pub fn knows_the_host(&self) -> bool {
+    /// Whether `--add-host NAME:host-gateway` gives containers the host's address. Rootless Docker
+    /// resolves it to its own bridge, and Podman supports it since 4.7.
+    pub fn supports_host_gateway(&self) -> bool {
         match self.mode {
             Mode::DockerRootful | Mode::DockerUsernsRemap => true,
-            Mode::PodmanRootless | Mode::PodmanRootful => self.is_at_least(4, 7),
-            Mode::DockerRootless => self.place == Place::Desktop,
+            Mode::PodmanRootless | Mode::PodmanRootful => is_at_least(&self.version, 4, 7),
+            Mode::DockerRootless => self.location == Location::DesktopVm,
             Mode::Host => false,
         }
     }
 
-    /// Whether a quoted field of `--mount` does not arrive: Podman's service makes text of what
-    /// Docker's client has read, without the quotes. Measured on Podman 4.3.
-    pub fn drops_quotes(&self) -> bool {
+    /// Whether the quotes around a field of `--mount` get lost: Podman's service joins the fields that
+    /// Docker's client has parsed without quoting them again. Measured on Podman 4.3.
+    pub fn strips_mount_quotes(&self) -> bool {
         self.client == Client::Docker && self.mode.is_podman()
     }
 
-    /// Whether programs for this kind of processor run on its own. What is not known does.
-    pub fn runs(&self, architecture: &str) -> bool {
+    /// Whether the engine's machine runs programs for this architecture. An unknown one is assumed to
+    /// match.
+    fn can_run(&self, architecture: &str) -> bool {
         let own = self.architecture.as_str();
         let is_older = matches!((own, architecture), ("amd64", "386") | ("arm64", "arm"));
         own.is_empty() || architecture.is_empty() || own == architecture || is_older
     }
 
-    /// Whether it runs containers at all.
+    /// Whether the engine runs containers at all.
     pub const fn has_containers(&self) -> bool {
         !matches!(self.mode, Mode::Host)
     }
-
-    /// Whether its version is at least this; unknown ones are new.
-    pub(crate) fn is_at_least(&self, major: u32, minor: u32) -> bool {
-        is_at_least(&self.version, major, minor)
-    }
 }
 
-/// Whether `version` is at least this. One that is no version is taken for a new one.
+/// Whether `version` is at least `major.minor`. Text that is not a version counts as new.
 fn is_at_least(version: &str, major: u32, minor: u32) -> bool {
     let mut numbers = version.split(['.', '-']).map(str::parse);
     match (numbers.next(), numbers.next()) {
@@ -250,7 +244,7 @@ mod tests {
     use crate::testing::engine;
 
     #[test]
-    fn a_processor_runs_programs_of_its_kind_and_of_the_older_one() {
+    fn processor_runs_its_own_and_the_older_32_bit_architecture() {
         let cases = [
             ("amd64", "amd64", true),
             ("amd64", "386", true),
@@ -263,12 +257,12 @@ mod tests {
         for (own, programs, expected) in cases {
             let mut engine = engine(Mode::DockerRootful);
             engine.architecture = own.to_owned();
-            assert_eq!(engine.runs(programs), expected, "{programs} on {own}");
+            assert_eq!(engine.can_run(programs), expected, "{programs} on {own}");
         }
     }
 
     #[test]
-    fn versions_are_numbers() {
+    fn versions_compare_as_numbers_and_unknown_ones_count_as_new() {
         for (version, expected) in
             [("4.3.1", false), ("4.7.0", true), ("4.10.0-dev", true), ("5.4.2", true), ("", true)]
         {

@@ -1,26 +1,26 @@
-//! Which limits of a container an engine enforces on its machine.
+//! The resource limits that an engine enforces on its machine.
 
-/// Which limits of a container an engine enforces. Without the controller of a control group, Docker
-/// drops the limit and crun fails.
+/// The resource limits that an engine enforces. Without the cgroup controller, Docker ignores the limit
+/// and crun fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Of memory.
+    /// `--memory`.
     pub memory: bool,
-    /// Of processes and threads.
+    /// `--pids-limit`.
     pub processes: bool,
 }
 
 impl Limits {
-    /// Both.
+    /// Both limits.
     pub const ALL: Self = Self { memory: true, processes: true };
 
-    /// Neither.
+    /// No limit.
     pub const NONE: Self = Self { memory: false, processes: false };
 
-    /// Podman's, by the version of the control groups and the controllers in them, if it tells these.
-    /// Those of version 1 are root's alone; of version 2 a user has what is delegated.
-    pub(super) fn of_podman(rootless: bool, groups: &str, controllers: Option<&[String]>) -> Self {
-        match (groups, controllers) {
+    /// Podman's limits. Only root has the controllers of cgroup v1; a user has the controllers of
+    /// cgroup v2 that are delegated, if Podman lists them.
+    pub(super) fn of_podman(rootless: bool, cgroups: &str, controllers: Option<&[String]>) -> Self {
+        match (cgroups, controllers) {
             ("v1", _) if rootless => Self::NONE,
             ("v1", _) | (_, None) => Self::ALL,
             (_, Some(controllers)) => {
@@ -36,12 +36,12 @@ mod tests {
     use super::Limits;
 
     #[test]
-    fn podman_limits_what_is_delegated_to_it() {
-        let of = |rootless, groups, controllers: Option<&[&str]>| {
+    fn podman_enforces_the_limits_of_its_delegated_controllers() {
+        let of = |rootless, cgroups, controllers: Option<&[&str]>| {
             let controllers = controllers
                 .map(|names| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
             let Limits { memory, processes } =
-                Limits::of_podman(rootless, groups, controllers.as_deref());
+                Limits::of_podman(rootless, cgroups, controllers.as_deref());
             (memory, processes)
         };
         assert_eq!(of(true, "v2", Some(&[])), (false, false));

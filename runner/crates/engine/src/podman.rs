@@ -7,29 +7,30 @@ use host::{
 };
 use serde::Deserialize;
 
-use super::{Client, Engine, Limits, Mode, Nvidia, Place};
+use super::{Client, Engine, Limits, Location, Mode, Nvidia};
 
-/// Asks `program`, Podman's client.
+/// Asks `program`, Podman's client, for the engine.
 ///
 /// # Errors
-/// When it does not answer, or is not understood.
+/// When it does not answer, or its answer is not understood.
 pub(super) fn ask(program: &str) -> anyhow::Result<Engine> {
     engine(program, &process::ask(&[program, "info", "--format", "json"])?)
 }
 
-/// Whether this answer to `info` is of Podman's own client: Docker's has other fields.
+/// Whether Podman's own client gave this answer to `info`. Docker's client has other fields.
 pub(super) fn is_own(answer: &Captured) -> bool {
     let answer = serde_json::from_str::<serde_json::Value>(&answer.stdout);
     answer.is_ok_and(|answer| answer["host"].is_object())
 }
 
-/// The engine whose client `program` gave this answer to `info`.
+/// The engine of the client `program`, by its answer to `info`.
 ///
 /// # Errors
-/// When it is not understood, or the client does not tell which service it talks to.
+/// When the answer is not understood, or the client does not list its connections.
 pub(super) fn engine(program: &str, answer: &Captured) -> anyhow::Result<Engine> {
     let Info { host, version } = Info::read(program, answer)?;
     let rootless = host.security.rootless;
+    let controllers = host.cgroup_controllers.as_deref();
     Ok(Engine {
         program: program.to_owned(),
         client: Client::Podman,
@@ -37,29 +38,29 @@ pub(super) fn engine(program: &str, answer: &Captured) -> anyhow::Result<Engine>
         version: version.version,
         runtime: host.oci_runtime.name,
         nvidia: Nvidia::of_podman(),
-        limits: Limits::of_podman(
-            rootless,
-            &host.cgroup_version,
-            host.cgroup_controllers.as_deref(),
-        ),
+        limits: Limits::of_podman(rootless, &host.cgroup_version, controllers),
         architecture: host.arch,
         image: None,
-        place: if host.service_is_remote { Place::of(&address(program)?) } else { Place::Here },
+        location: if host.service_is_remote {
+            Location::of(&service_address(program)?)
+        } else {
+            Location::ThisMachine
+        },
     })
 }
 
 /// The address of the service that `program`, Podman's client, talks to.
-fn address(program: &str) -> anyhow::Result<String> {
+fn service_address(program: &str) -> anyhow::Result<String> {
     let env = Environment::of_process();
     if let Some(address) = env.text("CONTAINER_HOST") {
         return Ok(address);
     }
     let list = process::ask(&[program, "system", "connection", "list", "--format", "json"])?;
-    Ok(address_of(&list.stdout, env.text("CONTAINER_CONNECTION").as_deref()))
+    Ok(connection_address(&list.stdout, env.text("CONTAINER_CONNECTION").as_deref()))
 }
 
-/// The address of the connection `named`, or of the one by default; empty if it is not listed.
-fn address_of(list: &str, named: Option<&str>) -> String {
+/// The address of the connection `named`, or else of the default one; empty if it is not listed.
+fn connection_address(list: &str, named: Option<&str>) -> String {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Connection {
@@ -74,7 +75,7 @@ fn address_of(list: &str, named: Option<&str>) -> String {
     connections.into_iter().find(is_chosen).map_or_else(String::new, |chosen| chosen.uri)
 }
 
-/// The answer to `podman info --format json`, as far as it matters.
+/// The fields of `podman info --format json` that decide over the engine.
 #[derive(Debug, Deserialize)]
 struct Info {
     host: Host,
@@ -127,7 +128,7 @@ mod properties;
 
 #[cfg(test)]
 mod tests {
-    use super::{Captured, Info, Limits, Mode, address_of, engine, is_own};
+    use super::{Captured, Info, Limits, Mode, connection_address, engine, is_own};
 
     /// A shortened answer of Podman 4.3.1.
     fn answer(rootless: bool, cgroups: &str) -> Captured {
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn mode_is_what_podman_reports() {
+    fn mode_and_limits_are_what_podman_reports() {
         let of = |rootless, cgroups| engine("podman", &answer(rootless, cgroups)).unwrap();
         let rootless = of(true, "v1");
         assert_eq!((&*rootless.version, &*rootless.runtime), ("4.3.1", "runc"));
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_what_is_delegated() {
+    fn user_without_delegated_controllers_has_no_limits() {
         // Shortened answer of Podman 5.8.6 to a user without a session of systemd.
         let said = r#"{"host":{"arch":"amd64","cgroupManager":"cgroupfs","cgroupVersion":"v2","cgroupControllers":[],
             "ociRuntime":{"name":"crun"},"security":{"rootless":true}},"version":{"Version":"5.8.6"}}"#;
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn podmans_own_client_is_told_from_dockers() {
+    fn podmans_client_is_distinguished_from_dockers() {
         assert!(is_own(&answer(true, "v2")));
         for other in ["null", "{}", r#"{"ServerVersion":"28.5.2","SecurityOptions":[]}"#, ""] {
             let other = Captured { stdout: other.to_owned(), ..answer(true, "v2") };
@@ -169,19 +170,19 @@ mod tests {
     }
 
     #[test]
-    fn service_is_that_of_the_connection() {
+    fn service_address_is_that_of_the_connection() {
         let list = r#"[{"Name":"a","URI":"ssh://core@gpu7:22/run/podman.sock","Default":true},
             {"Name":"b","URI":"unix:///run/podman/podman.sock","Default":false}]"#;
-        assert_eq!(address_of(list, None), "ssh://core@gpu7:22/run/podman.sock");
-        assert_eq!(address_of(list, Some("b")), "unix:///run/podman/podman.sock");
-        assert_eq!(address_of(list, Some("c")) + &address_of("", None), "");
+        assert_eq!(connection_address(list, None), "ssh://core@gpu7:22/run/podman.sock");
+        assert_eq!(connection_address(list, Some("b")), "unix:///run/podman/podman.sock");
+        assert_eq!(connection_address(list, Some("c")) + &connection_address("", None), "");
         let remote = answer(true, "v2").stdout.replace("Remote\":false", "Remote\":true");
         let remote = Captured { stdout: remote, ..answer(true, "v2") };
         assert!(Info::read("podman", &remote).unwrap().host.service_is_remote);
     }
 
     #[test]
-    fn complaint_of_podman_is_quoted() {
+    fn podmans_error_is_quoted() {
         let said = |code, stdout: &str, stderr: &str| {
             let (stdout, stderr) = (stdout.to_owned(), stderr.to_owned());
             format!("{:#}", engine("podman", &Captured { code, stdout, stderr }).unwrap_err())

@@ -1,4 +1,4 @@
-//! What is asked of an engine around a run, as commands of its client.
+//! Commands of an engine's client for the containers of runs.
 
 use std::time::Duration;
 
@@ -7,27 +7,27 @@ use host::process::{Captured, ask, ask_within};
 
 use super::{Client, Engine};
 
-/// A question, or a request.
+/// A question or a request to the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Query<'a> {
     /// The state of the container of this name, as JSON.
     State(&'a str),
-    /// The number of the first process of the container of this name, as its machine has it.
+    /// The process id of the container of this name, on the engine's machine.
     Pid(&'a str),
-    /// Kills and removes the container of this name.
+    /// Kill and remove the container of this name.
     Remove(&'a str),
-    /// The containers of runs: name, state, run and user, with tabs between them, a line each.
+    /// All containers of runs: a line each, with name, state, run and user separated by tabs.
     Runs,
 }
 
 impl Query<'_> {
-    /// The command of the engine's client that asks it; none for an engine without containers.
+    /// The command of the engine's client; `None` for an engine without containers.
     pub fn command(&self, engine: &Engine) -> Option<Vec<String>> {
         let runs = (format!("label={}", label::RUN), format_of_runs(engine.client));
         let words = match self {
             Self::State(name) => vec!["container", "inspect", "--format", "{{json .State}}", name],
             Self::Pid(name) => vec!["container", "inspect", "--format", "{{.State.Pid}}", name],
-            // Podman gives a container ten seconds to end, which it had.
+            // Podman waits ten seconds by default, which the container already had.
             Self::Remove(name) if engine.client == Client::Podman => {
                 vec!["rm", "--force", "--time", "0", name]
             }
@@ -40,43 +40,43 @@ impl Query<'_> {
 }
 
 impl Engine {
-    /// Asks it; none for an engine without containers.
+    /// Runs the query; `None` for an engine without containers.
     ///
     /// # Errors
-    /// When its client cannot be started, or gives no answer in time.
+    /// When the client cannot be started, or gives no answer in time.
     pub fn ask(&self, query: Query<'_>) -> Option<anyhow::Result<Captured>> {
         query.command(self).map(|command| ask(&command))
     }
 
-    /// As [`Engine::ask`], with a `patience` of its own.
+    /// [`Engine::ask`] with a timeout.
     ///
     /// # Errors
     /// As [`Engine::ask`].
     pub fn ask_within(
         &self,
         query: Query<'_>,
-        patience: Duration,
+        timeout: Duration,
     ) -> Option<anyhow::Result<Captured>> {
-        query.command(self).map(|command| ask_within(&command, patience))
+        query.command(self).map(|command| ask_within(&command, timeout))
     }
 }
 
+/// The Go template for [`Query::Runs`].
 fn format_of_runs(client: Client) -> String {
     let label = |name: &str| match client {
         Client::Podman => format!("{{{{index .Labels \"{name}\"}}}}"),
         Client::Docker | Client::None => format!("{{{{.Label \"{name}\"}}}}"),
     };
-    let fields = ["{{.Names}}".to_owned(), "{{.State}}".to_owned()];
-    [&fields[..], &[label(label::RUN), label(label::USER)]].concat().join("\t")
+    ["{{.Names}}", "{{.State}}", &label(label::RUN), &label(label::USER)].join("\t")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Query;
-    use crate::{Engine, Mode};
+    use super::{Engine, Query};
+    use crate::Mode;
 
     #[test]
-    fn every_client_is_asked_in_its_words() {
+    fn each_client_has_its_own_syntax() {
         let asked = |mode, query: Query<'_>| {
             query.command(&Engine::typical(mode)).map(|words| words.join(" "))
         };

@@ -11,12 +11,8 @@ use anyhow::{Context as _, bail};
 
 use crate::{
     layout::{
-        client_paths::{LOCKS, is_client_path},
-        dir::{Dir, Kind, read_unless_removed},
-        link_target::LinkTarget,
-        names::{RepoName, is_of_system},
-        repo::Repo,
-        store::{STORE, Store},
+        Dir, Kind, LOCKS, LinkTarget, Repo, RepoName, STORE, Store, is_client_path, is_of_system,
+        read_unless_removed,
     },
     parallel,
 };
@@ -92,7 +88,7 @@ impl Cache {
     }
 
     /// Reads a repo. `None` when it was removed.
-    pub fn read(&self, name: &RepoName) -> Option<io::Result<Repo>> {
+    pub(crate) fn read(&self, name: &RepoName) -> Option<io::Result<Repo>> {
         let folder = name.folder();
         let path = self.path.join(&folder);
         read_unless_removed(&self.dir, &folder, || Repo::read_in(&self.dir, &path, name.clone()))

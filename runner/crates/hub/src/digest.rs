@@ -1,5 +1,11 @@
 //! Digests of the cache's files: computed in parallel, and cached between runs.
 
-pub mod batch;
-pub mod cache;
-pub mod hash;
+mod batch;
+mod cache;
+mod hash;
+
+pub use self::{
+    batch::{HashJob, hash_all},
+    cache::DigestCache,
+    hash::{Buffer, Hashed, hash},
+};

@@ -10,11 +10,7 @@ use contract::summary::CacheDelta;
 use untrusted::Found;
 
 use crate::layout::{
-    client_paths::LOCKS,
-    dir::{DEEPEST, Dir, Kind, Stamp, Time, is_skippable},
-    names::RepoName,
-    refs::REFS,
-    repo::{NO_EXIST, TREES},
+    DEEPEST, Dir, Kind, LOCKS, NO_EXIST, REFS, RepoName, Stamp, TREES, Time, is_skippable,
 };
 
 /// The size and time of every file of a Hub cache that holds content of a repo. Symlinks, refs, locks and
@@ -24,21 +20,16 @@ pub struct Inventory {
     hub: PathBuf,
     /// The device and inode of the cache's folder. `None` when it does not exist.
     folder: Option<(u64, u64)>,
-    files: HashMap<PathBuf, State>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct State {
-    bytes: u64,
-    modified: Time,
+    /// Size and time of last change.
+    files: HashMap<PathBuf, (u64, Time)>,
 }
 
 /// Folders of a cache or repo without content.
 const BOOKKEEPING: [&str; 4] = [LOCKS, NO_EXIST, REFS, TREES];
 
 impl Inventory {
-    /// Walks the cache. A missing cache is empty. Folders without permission are skipped, because a container of
-    /// this user cannot write there either.
+    /// Walks the cache. A missing cache is empty. Folders without permission are skipped, because a container
+    /// of this user cannot write there either.
     ///
     /// # Errors
     /// When the file system fails.
@@ -64,8 +55,7 @@ impl Inventory {
             };
             let depth = path.iter().count();
             if stamp.kind == Kind::File && depth > 1 && !is_store_metadata(path) {
-                let Stamp { size: bytes, modified, .. } = stamp;
-                files.insert(hub.join(path), State { bytes, modified });
+                files.insert(hub.join(path), (stamp.size, stamp.modified));
             }
             let name = path.file_name().unwrap_or_default();
             depth > 2 || !BOOKKEEPING.iter().any(|known| name == *known)
@@ -86,12 +76,12 @@ impl Inventory {
         }
         let mut delta = CacheDelta::default();
         let mut repos = BTreeSet::new();
-        for (path, stamp) in &later.files {
-            if self.files.get(path) == Some(stamp) {
+        for (path, state) in &later.files {
+            if self.files.get(path) == Some(state) {
                 continue;
             }
             delta.blobs_added += 1;
-            delta.bytes_added += stamp.bytes;
+            delta.bytes_added += state.0;
             let below = path.strip_prefix(&later.hub).unwrap_or(path);
             let folder = below.iter().next().and_then(|folder| folder.to_str());
             repos.extend(folder.and_then(RepoName::of_folder).map(|repo| repo.to_string()));

@@ -18,7 +18,7 @@ pub mod readiness;
 pub mod testing;
 pub mod token;
 
-pub use layout::names::RepoName;
+pub use layout::RepoName;
 pub use listing::{
     Listing, Sort,
     usage::{CacheUsage, RepoUsage},

@@ -7,18 +7,14 @@ use untrusted::escape;
 
 use crate::{
     cache::Cache,
-    layout::{
-        names::{RepoName, RepoType},
-        repo::{BLOBS, Repo, SNAPSHOTS},
-        snapshot::Snapshot,
-    },
+    layout::{BLOBS, Repo, RepoName, RepoType, SNAPSHOTS, Snapshot},
     loading::{
         Fault, Keywords, Loader, Remedy, SnapshotFiles, Verdict, dataset, native, transformers,
     },
     location::outside_mount,
 };
 
-/// The branch that is loaded when nobody names another.
+/// The default branch.
 const MAIN: &str = "main";
 
 /// Whether a load can work, as far as is known before it starts.

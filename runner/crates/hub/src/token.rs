@@ -84,13 +84,10 @@ impl TokenSource {
     ///
     /// # Errors
     /// When no engine can mount the resolved path.
-    pub fn without_parents(self) -> Result<Self, Usage> {
-        Ok(match self {
-            Self::Variable { name, file } => {
-                Self::Variable { name, file: file.without_parents("token file")? }
-            }
-            Self::File(file) => Self::File(file.without_parents("token file")?),
-        })
+    pub fn without_parents(mut self) -> Result<Self, Usage> {
+        let (Self::Variable { file, .. } | Self::File(file)) = &mut self;
+        *file = file.clone().without_parents("token file")?;
+        Ok(self)
     }
 
     /// Checks whether there is a token. A file must contain one, and a symlink must be named by HF_TOKEN_PATH:
@@ -131,8 +128,8 @@ impl TokenSource {
         file
     }
 
-    /// Writes the variable's token to its temporary file, which only the user can read. `None` when the token is
-    /// in a file already.
+    /// Writes the variable's token to its temporary file, which only the user can read. `None` when the token
+    /// is in a file already.
     ///
     /// # Errors
     /// When the file cannot be written.

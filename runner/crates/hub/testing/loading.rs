@@ -61,7 +61,7 @@ impl Files for FakeFiles {
 }
 
 /// A verdict as text, for snapshots.
-pub fn words(verdict: &Verdict) -> String {
+pub fn render(verdict: &Verdict) -> String {
     match verdict {
         Ok(warnings) if warnings.is_empty() => "loads".to_owned(),
         Ok(warnings) => format!("may load: {}", warnings.join("; ")),

@@ -7,7 +7,7 @@ use contract::{
     Backend, Flavour, RECLAIM,
     reclaim::{Answer, Request},
 };
-use engine::{self, Engine, EngineChoice, Mode, Wanted, remedy};
+use engine::{Engine, EngineChoice, Mode, Wanted};
 use host::{
     gpus::Gpus,
     machine::Host,
@@ -16,7 +16,7 @@ use host::{
     shell::{CommandLine, Part},
     users::subids::Ids,
 };
-use plan::{render::bind_part, run_plan::Access};
+use plan::{render::bind_mount, run_plan::Access};
 use untrusted::Dir;
 
 use super::why_protected;
@@ -66,11 +66,11 @@ pub fn find_engine(choice: EngineChoice, host: &Host) -> anyhow::Result<Engine> 
 /// Checks that `engine` has containers on this machine, and the smoke image.
 fn check(engine: &Engine) -> anyhow::Result<()> {
     ensure!(engine.has_containers(), NO_CONTAINER);
-    engine.refuse_elsewhere()?;
+    engine.refuse_remote()?;
     ensure!(
         engine.image.is_some(),
         "the smoke image, whose program changes owners, is not on this machine; {}",
-        remedy(engine, &Flavour::Smoke.image())
+        engine.build_hint(&Flavour::Smoke.image())
     );
     Ok(())
 }
@@ -198,7 +198,7 @@ fn command_line(
     let json = serde_json::to_string(request)?;
     parts.extend([
         Part::new(["--user", "0:0"], "only root changes owners"),
-        bind_part(engine, folder, FOLDER, Access::ReadWrite, "the folder, and nothing beside it"),
+        bind_mount(engine, folder, FOLDER, Access::ReadWrite, "the folder, and nothing beside it"),
         Part::new([Flavour::Smoke.image().as_str()], "the image that is no more than our program"),
         Part::new([RECLAIM, &json], "makes its entries yours, if this is the very folder"),
     ]);

@@ -6,10 +6,7 @@ use anyhow::bail;
 use host::{machine::Host, paths::host_path::HostPath, shell::shown_for_shell, users::subids::Ids};
 use hub::{
     HubCache,
-    layout::{
-        client_paths::{LOCKS, is_client_path},
-        store::has_store,
-    },
+    layout::{LOCKS, has_store, is_client_path},
 };
 use rustix::{
     fs::{Access, access},

@@ -1,28 +1,27 @@
-//! The address of the `vllm` backend's server: whether it is one, and what it is from inside of a
-//! container.
+//! The address of the `vllm` backend's server: checked, and rewritten for a container.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use contract::{HOST_GATEWAY, env::VLLM_ENDPOINT};
 use host::exit::Usage;
 
-/// An address, taken apart.
+/// The parts of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Address<'a> {
     scheme: &'a str,
-    /// A name or a number; one of version 6 without its brackets.
+    /// A name or an IP address; IPv6 without brackets.
     host: &'a str,
     port: Option<u16>,
-    /// With its slash, or empty.
+    /// Empty, or with its leading slash.
     path: &'a str,
 }
 
-/// Makes sure that `endpoint` is the address of a server: a container would find out late.
+/// Checks the address of a server before a container starts with it.
 ///
 /// # Errors
-/// When it is none, or holds what it must not.
+/// When `endpoint` is not an address of a server, or holds a password.
 pub(crate) fn check(endpoint: &str) -> Result<(), Usage> {
-    // Not shown when it may hold a password.
+    // An address with a password must not be printed.
     let shown = if endpoint.contains('@') { "" } else { &format!("={endpoint}") };
     parse(endpoint).map(drop).map_err(|why| {
         Usage(format!(
@@ -32,22 +31,22 @@ pub(crate) fn check(endpoint: &str) -> Result<(), Usage> {
     })
 }
 
-/// The same server as a container sees it: the loopback is the container's own, and this machine
-/// has another name there. `None` where the address serves as it is.
+/// The server's address for a container, where the loopback is the container's own. `None` if the
+/// address is the same there.
 pub(crate) fn from_container(endpoint: &str) -> Option<String> {
     let Address { scheme, host, port, path } = parse(endpoint).ok()?;
     let port = port.map_or_else(String::new, |port| format!(":{port}"));
     is_loopback(host).then(|| format!("{scheme}://{HOST_GATEWAY}{port}{path}"))
 }
 
-/// Whether a host is the machine itself; an IPv6 address has no brackets.
+/// Whether a host is the loopback. An IPv6 address has no brackets.
 pub(crate) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
         || host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
 }
 
-/// Whether the server is asked by TLS.
+/// Whether the server uses TLS.
 pub(crate) fn is_secure(endpoint: &str) -> bool {
     parse(endpoint).is_ok_and(|address| address.scheme == "https")
 }
@@ -100,13 +99,13 @@ fn parse(endpoint: &str) -> Result<Address<'_>, String> {
 
 #[cfg(test)]
 mod tests {
+    use host::testing::broken;
     use proptest::prelude::*;
 
     use super::{Address, check, from_container, is_secure, parse};
-    use host::testing::broken;
 
     #[test]
-    fn what_a_server_may_have_is_taken_and_the_rest_is_named() {
+    fn addresses_are_accepted_or_refused_with_a_reason() {
         for good in [
             "http://h",
             "http://gpu_7.lab:8001/v1",
@@ -144,14 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_refused_and_not_repeated() {
+    fn password_is_refused_and_not_printed() {
         let said = check("http://ada:secret@h:8000/v1").unwrap_err().to_string();
         assert!(!said.contains("secret"), "{said}");
         insta::assert_snapshot!(said, @"VLLM_ENDPOINT is no address of a server: it holds a user or a password, which logs and results would show; give an API key in VLLM_API_KEY instead; an address is such as http://host.docker.internal:8000/v1");
     }
 
     #[test]
-    fn the_loopback_is_this_machine() {
+    fn loopback_is_rewritten_for_a_container() {
         for (named, seen) in [
             ("http://localhost:8001/v1", Some("http://host.docker.internal:8001/v1")),
             ("https://127.0.0.1", Some("https://host.docker.internal")),
@@ -169,14 +168,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_taken_is_whole(text in broken("https://gpu-7.example:8001/llm/v1")) {
+        fn accepted_address_is_the_sum_of_its_parts(text in broken("https://gpu-7.example:8001/llm/v1")) {
             if let Ok(Address { scheme, host, port, path }) = parse(&text) {
                 let port = port.map_or_else(String::new, |port| format!(":{port}"));
                 let shown = match host.contains(':') {
                     true => format!("{scheme}://[{host}]{port}{path}"),
                     false => format!("{scheme}://{host}{port}{path}"),
                 };
-                // A number may begin with zeros.
+                // A port may begin with zeros.
                 prop_assert_eq!(shown.replace(":0", ":"), text.replace(":0", ":"));
                 prop_assert!(!text.contains('@') || path.contains('@'));
             }

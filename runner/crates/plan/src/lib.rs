@@ -1,5 +1,5 @@
-//! The plan of a run: from a request over settings to a run held against the disk, from that to
-//! engine-neutral data, and from that to the command of an engine. Building and rendering are pure.
+//! The plan of a run, in steps: request, settings, resolved run, plan, command. Building the plan and
+//! rendering the command are pure.
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 

@@ -1,10 +1,10 @@
-//! Models and datasets that the benchmark's arguments name by a path of this machine.
+//! Local models and datasets in the benchmark's arguments.
 //!
-//! Whether a value is a path or a Hub id is told by its text alone: a folder that happens to lie
-//! in the working directory does not change what is measured.
+//! The text of a value alone decides whether it is a path or a Hub id, so that a folder in the working
+//! directory does not change what is measured.
 
 mod found;
-pub mod hub_address;
+pub mod hub_url;
 mod kind;
 
 use std::path::{Path, PathBuf};
@@ -15,27 +15,20 @@ use host::{exit::Usage, machine::Host, paths::host_path::HostPath};
 pub use found::Found;
 pub use kind::Kind;
 
-/// A model or dataset of the user's own.
+/// A local model or dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalInput {
-    /// What it is.
+    /// Whether it is a model or a dataset.
     pub kind: Kind,
-    /// Which of the benchmark's arguments names it.
+    /// Index of the argument that names it.
     pub argument: usize,
-    /// Where it is.
+    /// Its path.
     pub path: HostPath,
-    /// What the disk says of it, once that was asked.
+    /// What was found on the disk, once it was inspected.
     pub found: Option<Found>,
 }
 
-impl LocalInput {
-    /// Its last name in a container: nothing that a shell, Hydra or `--mount` would trip over.
-    pub fn name(&self) -> String {
-        plain_name(self.path.as_path(), self.kind)
-    }
-}
-
-/// The last component of `path`, each unusual character replaced.
+/// The file name of an input in a container, safe for a shell, Hydra and `--mount`.
 pub(crate) fn plain_name(path: &Path, kind: Kind) -> String {
     let plain = |character: char| match character {
         '.' | '_' | '-' => character,
@@ -46,23 +39,36 @@ pub(crate) fn plain_name(path: &Path, kind: Kind) -> String {
     name.chars().map(plain).collect()
 }
 
-/// All that the arguments name, and what must be told about it.
+/// The inputs that the arguments name, with warnings about them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Inputs {
-    /// Paths of this machine.
+    /// Inputs that are named by a path.
     pub local: Vec<LocalInput>,
-    /// Hub ids: the argument, and the place here that its user may have meant.
-    lookalikes: Vec<(String, String, PathBuf)>,
-    /// What will surprise the user, found on the disk.
+    /// Inputs that are named by a Hub id, which may exist as a path, too.
+    hub_ids: Vec<HubId>,
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 
+/// A Hub id in an argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct HubId {
+    arg: String,
+    id: String,
+    /// The path that the user may have meant.
+    same_path: PathBuf,
+}
+
 impl Inputs {
-    /// Finds them in the arguments; of several with one key, Hydra takes the last.
+    /// Finds the inputs in the arguments. Of several arguments with one key, Hydra takes the last.
     ///
     /// # Errors
-    /// When a path cannot be mounted, or is in a home folder that nobody knows.
-    pub fn find(args: &[String], backend: Option<Backend>, host: &Host) -> Result<Self, Usage> {
+    /// When a path cannot be mounted, or the home folder is unknown.
+    pub(crate) fn find(
+        args: &[String],
+        backend: Option<Backend>,
+        host: &Host,
+    ) -> Result<Self, Usage> {
         let mut inputs = Self::default();
         for kind in Kind::of(backend) {
             let named = args.iter().enumerate().rev().find_map(|(index, arg)| {
@@ -70,44 +76,44 @@ impl Inputs {
                 (key == kind.key()).then_some((index, arg, value))
             });
             let Some((argument, arg, value)) = named else { continue };
-            hub_address::refuse(*kind, &value, backend)?;
+            hub_url::refuse(*kind, &value, backend)?;
             if kind.is_path(&value) {
                 let path = expanded(&value, host.home.as_deref())
                     .map_err(|why| Usage(format!("`{arg}`: {why}")))?;
                 let path = HostPath::new(kind.word(), &path, &host.cwd)?;
                 inputs.local.push(LocalInput { kind: *kind, argument, path, found: None });
             } else if !value.is_empty() {
-                let path = host.cwd.join(&*value);
-                inputs.lookalikes.push((arg.clone(), value.into_owned(), path));
+                let same_path = host.cwd.join(&*value);
+                inputs.hub_ids.push(HubId { arg: arg.clone(), id: value.into_owned(), same_path });
             }
         }
         Ok(inputs)
     }
 
-    /// The same with `..` in paths followed on the disk.
+    /// Resolves `..` in paths on the disk.
     ///
     /// # Errors
-    /// When no engine can mount what it leads to.
-    pub fn without_parents(mut self) -> Result<Self, Usage> {
+    /// When no engine can mount a resolved path.
+    pub(crate) fn without_parents(mut self) -> Result<Self, Usage> {
         for input in &mut self.local {
             input.path = input.path.clone().without_parents(input.kind.word())?;
         }
         Ok(self)
     }
 
-    /// The same, held against the disk. `args` are the arguments that they stand in, `hub` is the
-    /// Hub cache that a run mounts.
+    /// Inspects the inputs on the disk. `args` are the arguments that name them, `hub` is the Hub cache
+    /// that the run mounts.
     ///
     /// # Errors
-    /// When an input is not there, may not be read, or is of another kind.
-    pub fn resolve(mut self, args: &[String], hub: &HostPath) -> Result<Self, Usage> {
+    /// When an input is not found, not readable or not supported.
+    pub(crate) fn resolve(mut self, args: &[String], hub: &HostPath) -> Result<Self, Usage> {
         for input in &mut self.local {
-            let found = Found::look(input.kind, &input.path, hub)
+            let found = Found::inspect(input.kind, &input.path, hub)
                 .map_err(|why| Usage(format!("`{}`: {why}", args[input.argument])))?;
             input.found = Some(found);
         }
-        for (arg, id, path) in &self.lookalikes {
-            if path.exists() {
+        for HubId { arg, id, same_path } in &self.hub_ids {
+            if same_path.exists() {
                 self.warnings.push(format!(
                     "`{arg}` is read from the Hub cache; `./{id}` would mean the one that lies here"
                 ));
@@ -117,6 +123,7 @@ impl Inputs {
     }
 }
 
+/// Expands `~`. The shell leaves it behind the `=` of an argument.
 fn expanded(value: &str, home: Option<&Path>) -> Result<PathBuf, String> {
     let below_home =
         value.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
@@ -135,9 +142,9 @@ mod properties;
 #[cfg(test)]
 mod tests {
     use contract::Backend;
-
-    use super::{Inputs, Kind};
     use host::testing::host;
+
+    use super::{Inputs, Kind, plain_name};
 
     fn inputs(args: &[&str], backend: Option<Backend>) -> Result<Inputs, String> {
         let args: Vec<_> = args.iter().map(|arg| (*arg).to_owned()).collect();
@@ -145,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_told_from_a_hub_id_by_its_text() {
+    fn text_decides_between_path_and_hub_id() {
         let both = ["/m", "./m", "../m", "~/m", ".", "..", "~", "m/", "a/b/c", "./a:b"];
         for value in both {
             assert!(Kind::Model.is_path(value) && Kind::Dataset.is_path(value), "{value}");
@@ -169,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_made_absolute_and_names_plain() {
+    fn path_becomes_absolute_and_its_name_plain() {
         let cases = [
             ("backend.model=./m", "/home/ada/bench/m", "m"),
             ("+backend.model='./my model (1)'", "/home/ada/bench/my model (1)", "my_model__1_"),
@@ -182,13 +189,14 @@ mod tests {
         ];
         for (arg, path, name) in cases {
             let found = inputs(&["x=1", arg], None).unwrap().local.remove(0);
-            assert_eq!((found.path.as_str(), found.name().as_str()), (path, name), "{arg}");
+            assert_eq!(found.path.as_str(), path, "{arg}");
+            assert_eq!(plain_name(found.path.as_path(), found.kind), name, "{arg}");
             assert_eq!(found.argument, 1);
         }
     }
 
     #[test]
-    fn the_last_of_several_counts() {
+    fn last_argument_with_a_key_wins() {
         let args = ["backend.model=./a", "backend.model=./b", "x=1"];
         let found = inputs(&args, None).unwrap().local;
         assert_eq!((found.len(), found[0].argument), (1, 1));
@@ -196,14 +204,14 @@ mod tests {
     }
 
     #[test]
-    fn a_servers_model_is_a_name() {
+    fn model_of_a_server_is_never_a_path() {
         let args = ["backend.model=/models/served", "scenario.dataset_name=./p.csv"];
         let found = inputs(&args, Some(Backend::Vllm)).unwrap().local;
         assert_eq!(found.iter().map(|input| input.kind).collect::<Vec<_>>(), [Kind::Dataset]);
     }
 
     #[test]
-    fn what_cannot_be_a_path_is_refused_in_words() {
+    fn path_that_cannot_be_mounted_or_expanded_is_refused() {
         insta::assert_snapshot!(inputs(&["backend.model=./a\r\nb"], None).unwrap_err(), @r#"model "./a\r\nb" cannot be mounted: its name holds a carriage return and a line feed in a row; use another folder"#);
         let mut homeless = host();
         homeless.home = None;

@@ -1,5 +1,5 @@
-//! What a run was asked for, in three steps: a request as the command line says it, settings with
-//! environment and defaults filled in, and a run that was held against the disk.
+//! The options of a run in three steps: the request of the command line, settings with environment and
+//! defaults filled in, and a resolved run, whose paths were checked on the disk.
 
 mod request;
 mod resolved;

@@ -1,16 +1,18 @@
-//! A plan as the command that an engine executes. Pure: what is shown is what runs.
+//! Renders a plan as the command that an engine executes. Pure: the command that is shown is the one that
+//! runs.
 
 mod container;
 mod gpus;
 mod host_engine;
 
 use engine::{Client, Engine};
-
-use crate::run_plan::RunPlan;
-pub use container::bind_part;
 use host::shell::CommandLine;
 
-/// The command by which `engine` starts the plan.
+use crate::run_plan::RunPlan;
+
+pub use container::bind_mount;
+
+/// The command that starts the plan on `engine`.
 pub fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
     match engine.client {
         Client::Docker | Client::Podman => container::command_line(engine, plan),
@@ -18,7 +20,7 @@ pub fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
     }
 }
 
-/// Why the benchmark's arguments are what they are.
+/// The reason of the benchmark's arguments.
 fn args_reason(plan: &RunPlan) -> &'static str {
     if plan.inputs.is_empty() {
         return "for the benchmark, untouched";

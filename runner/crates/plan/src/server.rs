@@ -1,4 +1,4 @@
-//! What a client of the `vllm` backend's server is given besides its address.
+//! Settings of the `vllm` backend's client besides the server's address.
 
 use std::path::Path;
 
@@ -15,30 +15,29 @@ use hub::token::TokenSource;
 
 use crate::endpoint;
 
-/// What errors call the file of the key.
+/// The key's file in error messages.
 const KEY_FILE: &str = "API key's file";
-/// What errors call the file of the certificates.
+/// The certificates' file in error messages.
 const CERTIFICATES: &str = "file of certificates";
 
-/// What the client is given.
+/// Settings of the client.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Server {
-    /// The key that the server wants, if there is one.
+    /// The API key, if there is one.
     pub key: Option<TokenSource>,
-    /// Authorities that its certificate may be of, if not those that everybody trusts.
+    /// Certificate authorities to trust instead of the default ones.
     pub certificates: Option<HostPath>,
-    /// Seconds to wait for it, if it may start slowly.
+    /// Seconds to wait for the server to become ready.
     pub wait: Option<u32>,
 }
 
 impl Server {
-    /// Looks into the environment. The key is in `VLLM_API_KEY`, where vLLM's own server reads it,
-    /// or in the file that `VLLM_API_KEY_PATH` names; `OPENAI_API_KEY` is for OpenAI's servers, and
-    /// no other is shown it.
+    /// Reads the environment. The key is in `VLLM_API_KEY`, which vLLM's own server reads, too, or in
+    /// the file `VLLM_API_KEY_PATH`. `OPENAI_API_KEY` is not used: no other server may see it.
     ///
     /// # Errors
-    /// When no engine can mount a file that is named.
-    pub fn locate(
+    /// When no engine can mount a file that a variable names.
+    pub(crate) fn locate(
         host: &Host,
         address: &str,
         run_id: &str,
@@ -50,37 +49,35 @@ impl Server {
             let path = expand(&text, host);
             HostPath::new(what, Path::new(&path), &host.cwd).map(Some)
         };
-        let set = |name: &&str| host.env.text(name).is_some_and(|key| !key.trim().is_empty());
-        let key = match [env::VLLM_API_KEY].into_iter().find(set) {
-            _ if no_key => None,
-            Some(name) => {
-                let file = file_of_run(host, run_id, "api-key", &[])?;
-                Some(TokenSource::Variable { name, file })
-            }
-            None => named(env::VLLM_API_KEY_PATH, KEY_FILE)?.map(TokenSource::File),
+        let has_key = host.env.text(env::VLLM_API_KEY).is_some_and(|key| !key.trim().is_empty());
+        let key = if no_key {
+            None
+        } else if has_key {
+            let file = file_of_run(host, run_id, "api-key", &[])?;
+            Some(TokenSource::Variable { name: env::VLLM_API_KEY, file })
+        } else {
+            named(env::VLLM_API_KEY_PATH, KEY_FILE)?.map(TokenSource::File)
         };
-        let certificates = match endpoint::is_secure(address) {
-            true => named(env::SSL_CERT_FILE, CERTIFICATES)?,
-            false => None,
+        let certificates = if endpoint::is_secure(address) {
+            named(env::SSL_CERT_FILE, CERTIFICATES)?
+        } else {
+            None
         };
         Ok(Self { key, certificates, wait })
     }
 
-    /// The same with `..` in paths followed on the disk.
+    /// Resolves `..` in paths on the disk.
     ///
     /// # Errors
-    /// When no engine can mount what one leads to.
-    pub fn without_parents(self) -> Result<Self, Usage> {
+    /// When no engine can mount a resolved path.
+    pub(crate) fn without_parents(self) -> Result<Self, Usage> {
+        let key = self.key.map(TokenSource::without_parents).transpose()?;
         let certificates = self.certificates.map(|file| file.without_parents(CERTIFICATES));
-        Ok(Self {
-            key: self.key.map(TokenSource::without_parents).transpose()?,
-            certificates: certificates.transpose()?,
-            wait: self.wait,
-        })
+        Ok(Self { key, certificates: certificates.transpose()?, ..self })
     }
 
-    /// The files that the user named.
-    pub fn files(&self) -> impl Iterator<Item = (&'static str, &HostPath)> {
+    /// The files that the user named, with their names in error messages.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&'static str, &HostPath)> {
         let key = self.key.as_ref().and_then(|key| match key {
             TokenSource::File(file) => Some((KEY_FILE, file)),
             TokenSource::Variable { .. } => None,
@@ -88,16 +85,17 @@ impl Server {
         key.into_iter().chain(self.certificates.as_ref().map(|file| (CERTIFICATES, file)))
     }
 
-    /// Makes sure that the files are there: each was named by the user.
+    /// Checks that the files exist: the user named each of them.
     ///
     /// # Errors
     /// When one is missing.
-    pub fn resolve(self) -> Result<Self, Usage> {
+    pub(crate) fn resolve(self) -> Result<Self, Usage> {
         let key = self.key.as_ref().filter(|key| !key.exists()).map(TokenSource::file);
         let certificates = self.certificates.as_ref().filter(|file| !file.as_path().is_file());
-        let missing = [(key, env::VLLM_API_KEY_PATH), (certificates, env::SSL_CERT_FILE)];
-        for (file, variable) in missing {
-            if let Some(file) = file {
+        for (missing, variable) in
+            [(key, env::VLLM_API_KEY_PATH), (certificates, env::SSL_CERT_FILE)]
+        {
+            if let Some(file) = missing {
                 return Err(Usage(format!(
                     "{variable} names `{file}`, where no file is; name another, or unset it"
                 )));
@@ -105,13 +103,11 @@ impl Server {
         }
         Ok(self)
     }
-}
 
-impl Server {
-    /// Makes sure that the user may read the key: the container runs as the same one.
+    /// Checks that the user can read the key, since the container runs as the user.
     ///
     /// # Errors
-    /// When it is closed.
+    /// When the key's file cannot be read.
     pub fn readable(&self, host: &Host) -> anyhow::Result<()> {
         let Some(TokenSource::File(file)) = &self.key else { return Ok(()) };
         let Err(error) = untrusted::file(file.as_path()) else { return Ok(()) };
@@ -127,9 +123,10 @@ impl Server {
 
 #[cfg(test)]
 mod tests {
-    use super::Server;
     use host::testing::host;
     use hub::token::TokenSource;
+
+    use super::Server;
 
     fn located(variables: &[(&str, &str)], address: &str, no_key: bool) -> Server {
         let mut host = host();
@@ -138,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_in_a_variable_or_a_file_of_its_own() {
+    fn key_is_in_a_variable_or_a_file() {
         let key = |variables: &[(&str, &str)], no_key| {
             located(variables, "http://h", no_key).key.map(|key| match key {
                 TokenSource::Variable { name, file } => format!("{name} {file}"),
@@ -147,7 +144,11 @@ mod tests {
         };
         let variable = "VLLM_API_KEY /tmp/aienergyscore-ID-api-key".to_owned();
         assert_eq!(key(&[], false), None);
-        assert_eq!(key(&[("OPENAI_API_KEY", "sk-x")], false), None, "it is another server's");
+        assert_eq!(
+            key(&[("OPENAI_API_KEY", "sk-x")], false),
+            None,
+            "it is the key of another server"
+        );
         assert_eq!(
             key(&[("VLLM_API_KEY", "k"), ("VLLM_API_KEY_PATH", "/k")], false),
             Some(variable)
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn certificates_are_for_tls_alone() {
+    fn certificates_are_used_for_tls_only() {
         let certificates = |address| {
             located(&[("SSL_CERT_FILE", "/ca.pem")], address, false).certificates.is_some()
         };
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_named_is_there() {
+    fn missing_file_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let there = folder.path().join("k");
         std::fs::write(&there, "k").unwrap();

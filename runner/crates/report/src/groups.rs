@@ -1,10 +1,13 @@
 //! Repeats of a run: the same model, backend and settings, and how far their numbers spread.
 
+pub(crate) mod statistics;
+
 use backend_reports::Sourced;
 use contract::summary::{DeviceKind, Run, Status};
 use serde::Serialize;
 
-use super::{metrics::Metrics, report::ReportedRun, statistics::Statistics};
+use self::statistics::Statistics;
+use super::metrics::{Metrics, ReportedRun};
 
 /// Runs of the same configuration, and statistics over them.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -12,7 +12,6 @@ mod output_file;
 mod read;
 mod report;
 mod sanitize;
-mod statistics;
 pub mod submission;
 #[cfg(test)]
 #[path = "../testing.rs"]

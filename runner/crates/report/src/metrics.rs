@@ -239,5 +239,18 @@ fn weakest(statuses: Vec<Status>) -> Option<Status> {
     })
 }
 
+/// A run and the metrics that are shown of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ReportedRun {
+    pub run: FinishedRun,
+    pub metrics: Metrics,
+}
+
+impl From<FinishedRun> for ReportedRun {
+    fn from(run: FinishedRun) -> Self {
+        Self { metrics: Metrics::of(&run), run }
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use super::{
     finished_run::{Broken, FinishedRun},
     groups::{Group, groups},
-    metrics::Metrics,
+    metrics::ReportedRun,
 };
 
 /// All that the formats of a report show.
@@ -19,19 +19,6 @@ pub(crate) struct Report {
     pub groups: Vec<Group>,
     /// Folders without a readable run.
     pub broken: Vec<Broken>,
-}
-
-/// A run and the metrics that are shown of it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ReportedRun {
-    pub run: FinishedRun,
-    pub metrics: Metrics,
-}
-
-impl From<FinishedRun> for ReportedRun {
-    fn from(run: FinishedRun) -> Self {
-        Self { metrics: Metrics::of(&run), run }
-    }
 }
 
 impl Report {

@@ -90,7 +90,7 @@ fn check_local(
     contained: bool,
 ) -> Verdict {
     let LocalInput { kind, argument: _, path, found } = input;
-    let Some(Found { is_folder, mount, below, .. }) = found else { return Ok(vec![]) };
+    let Some(Found { is_folder, mount, subpath, .. }) = found else { return Ok(vec![]) };
     let path = path.as_path();
     if !is_folder {
         let folder = LocalFolder::new(path.parent().unwrap_or(Path::new("/")), None);
@@ -101,11 +101,16 @@ fn check_local(
         };
     }
     // The symlinks of a snapshot point to blobs in its repo, which is mounted as a whole.
-    if !below.is_empty() {
-        return readiness::snapshot_folder(mount.as_path(), below, contained, |files| match kind {
-            Kind::Model => transformers::check(files, keywords),
-            Kind::Dataset => dataset::check_folder(files, backend, false),
-        });
+    if !subpath.is_empty() {
+        return readiness::snapshot_folder(
+            mount.as_path(),
+            subpath,
+            contained,
+            |files| match kind {
+                Kind::Model => transformers::check(files, keywords),
+                Kind::Dataset => dataset::check_folder(files, backend, false),
+            },
+        );
     }
     let files = LocalFolder::new(path, contained.then_some(mount.as_path()));
     match kind {

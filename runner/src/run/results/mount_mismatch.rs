@@ -1,6 +1,6 @@
 //! The message about a daemon that sees other files than this program: cause and remedy.
 
-use engine::{Engine, Place};
+use engine::{Engine, Location};
 use host::{
     machine::isolation::{Isolation, TEMPORARY},
     paths::host_path::HostPath,
@@ -97,9 +97,9 @@ fn cause(engine: &Engine, folders: &[&HostPath], isolation: &Isolation) -> Cause
     let is_hidden = |path: &&HostPath| isolation.hides(path.as_path());
     let is_temporary =
         |path: &&HostPath| TEMPORARY.iter().any(|tmp| path.as_path().starts_with(tmp));
-    match &engine.place {
-        Place::Behind(address) => Cause::Address(address.clone()),
-        Place::Desktop => Cause::Desktop,
+    match &engine.location {
+        Location::LocalAddress(address) => Cause::Address(address.clone()),
+        Location::DesktopVm => Cause::Desktop,
         _ if isolation.snap.is_some() && !engine.mode.is_podman() => Cause::Snap,
         _ if isolation.container => Cause::InContainer,
         _ if folders.iter().any(is_hidden) => Cause::PrivateTmp,
@@ -113,7 +113,7 @@ fn cause(engine: &Engine, folders: &[&HostPath], isolation: &Isolation) -> Cause
 mod tests {
     use std::path::Path;
 
-    use engine::{Mode, Place, testing::engine};
+    use engine::{Location, Mode, testing::engine};
     use host::{machine::isolation::Isolation, paths::host_path::HostPath};
 
     use super::{Cause, cause, explain, is_missing_source};
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(cause(&docker, &[&tmp], &snap), Cause::Snap);
         assert_eq!(cause(&engine(Mode::PodmanRootless), &[], &snap), Cause::InContainer);
         let mut far = docker;
-        far.place = Place::Behind("tcp://localhost:1".to_owned());
+        far.location = Location::LocalAddress("tcp://localhost:1".to_owned());
         assert_eq!(cause(&far, &[&tmp], &snap), Cause::Address("tcp://localhost:1".to_owned()));
     }
 

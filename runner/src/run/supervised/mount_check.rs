@@ -10,7 +10,7 @@ use contract::mounts::{
 };
 use engine::Engine;
 use host::paths::host_path::HostPath;
-use plan::run_plan::{Cover, InputBy, RunPlan};
+use plan::run_plan::{InputBy, MaskedFile, RunPlan};
 use untrusted::{Dir, Found, Kind};
 
 /// Depth of the search for files to compare.
@@ -39,7 +39,8 @@ impl<'a> MountCheck<'a> {
             return Ok(None);
         };
         let mounts = mounts(plan).filter(|(_, target)| *target != contract::path::RESULTS);
-        let mounts = mounts.map(|(source, target)| expected_mount(source, target, &plan.covers));
+        let mounts =
+            mounts.map(|(source, target)| expected_mount(source, target, &plan.masked_files));
         let kernel = fs::read_to_string(BOOT_ID).ok();
         let list = MountList { kernel, mounts: mounts.collect::<anyhow::Result<_>>()? };
         let text = serde_json::to_vec(&list)?;
@@ -79,14 +80,14 @@ fn mounts(plan: &RunPlan) -> impl Iterator<Item = (&HostPath, &str)> {
 fn expected_mount(
     source: &HostPath,
     target: &str,
-    covers: &[Cover],
+    masked: &[MaskedFile],
 ) -> anyhow::Result<ExpectedMount> {
     let path = source.as_path();
     let data = fs::metadata(path).with_context(|| format!("looking at `{source}`"))?;
     let samples = if data.is_dir() {
         let is_covered = |below: &str| {
             let at = format!("{target}/{below}");
-            covers.iter().any(|cover| cover.target == at)
+            masked.iter().any(|file| file.target == at)
         };
         samples(path, is_covered)
     } else {

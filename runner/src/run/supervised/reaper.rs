@@ -60,7 +60,7 @@ impl Reaper {
         };
         let cidfile = container.cidfile.to_str().context("a name that is no UTF-8")?;
         let mut args = vec!["reap", "--cidfile", cidfile];
-        for secret in options.handed_over() {
+        for secret in options.secret_files() {
             if let TokenSource::Variable { file, .. } = secret {
                 args.extend(["--delete", file.as_str()]);
             }

@@ -13,12 +13,8 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use contract::hub::{LARGEST_REF, SET_ASIDE};
 use hub::{
-    digest::hash::{Buffer, Hashed, hash},
-    layout::{
-        link,
-        names::{BlobName, Digest},
-        repo::BLOBS,
-    },
+    digest::{Buffer, Hashed, hash},
+    layout::{BLOBS, BlobName, Digest, link},
 };
 use untrusted::{Kind, Refused};
 

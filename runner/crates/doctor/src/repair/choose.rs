@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hub::{cache::Cache, layout::repo::BLOBS};
+use hub::{cache::Cache, layout::BLOBS};
 
 use super::{behind_link::LinksAbove, donor::Donors, fix::Fix};
 use crate::finding::{Details, Finding};

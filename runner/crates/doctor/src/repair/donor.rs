@@ -8,7 +8,7 @@ use std::{
 
 use hub::{
     cache::Cache,
-    layout::{dir::Kind, names::Digest, repo::BLOBS},
+    layout::{BLOBS, Digest, Kind},
 };
 
 use crate::finding::{Details, Finding, Problem};

@@ -11,9 +11,8 @@ use std::{
 };
 
 use hub::layout::{
-    dir::age,
+    BLOBS, SNAPSHOTS, age,
     link::{self, Pointer},
-    repo::{BLOBS, SNAPSHOTS},
 };
 use untrusted::Dir;
 

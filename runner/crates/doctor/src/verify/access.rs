@@ -14,10 +14,8 @@ use hub::{
     RepoName,
     cache::Cache,
     layout::{
-        client_paths::{LOCKS, is_client_path},
-        dir::{DEEPEST, Dir, Kind, Stamp, is_skippable, is_too_deep, too_deep},
-        repo::TREES,
-        store::STORE,
+        DEEPEST, Dir, Kind, LOCKS, STORE, Stamp, TREES, is_client_path, is_skippable, is_too_deep,
+        too_deep,
     },
 };
 use rustix::{

@@ -9,12 +9,8 @@ use std::{
 
 use hub::{
     RepoName,
-    digest::{batch::HashJob, cache::DigestCache, hash::Hashed},
-    layout::{
-        dir::{RootedPath, Stamp, is_not_found},
-        names::Digest,
-        store::STORE,
-    },
+    digest::{DigestCache, HashJob, Hashed},
+    layout::{Digest, RootedPath, STORE, Stamp, is_not_found},
 };
 
 use crate::finding::{Details, Finding, Problem};

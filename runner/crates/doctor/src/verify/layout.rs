@@ -17,11 +17,8 @@ use contract::hub::{SET_ASIDE, Stranger};
 use hub::{
     RepoName,
     layout::{
-        dir::{DEEPEST, Kind, ReadError, is_dangling, is_too_deep},
-        link_target::LinkTarget,
-        names::{is_link_probe, is_of_system, is_umask_probe},
-        refs::REFS,
-        repo::{BLOBS, NO_EXIST, Repo, SNAPSHOTS, TREES},
+        BLOBS, DEEPEST, Kind, LinkTarget, NO_EXIST, REFS, ReadError, Repo, SNAPSHOTS, TREES,
+        is_dangling, is_link_probe, is_of_system, is_too_deep, is_umask_probe,
     },
     location::outside_mount,
 };

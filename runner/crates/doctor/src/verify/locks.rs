@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use hub::layout::dir::{Dir, age};
+use hub::layout::{Dir, age};
 use untrusted::Refused;
 
 use super::access::repo_of;
@@ -92,7 +92,7 @@ mod tests {
     use std::fs;
 
     use super::{A_DAY, Holder, Problem, SystemTime, holder, is_alive, own_number, stale};
-    use hub::layout::dir::Dir;
+    use hub::layout::Dir;
 
     #[test]
     fn a_lock_tells_its_process_and_host() {

@@ -18,13 +18,13 @@ use host::{
 };
 use hub::{
     HubCache,
-    layout::{names::RepoName, repo::Repo},
+    layout::{Repo, RepoName},
     testing::{COMMIT, Fixture, Kept, git_id},
 };
 
 use super::{
-    Cache, Context, Inspection, Problem, Reading, Scope, Tally, User, Verification, batch, inspect,
-    top_level, verify,
+    Cache, Context, Inspection, Problem, Reading, Scope, Tally, User, Verification, hash_all,
+    inspect, top_level, verify,
 };
 use crate::{
     finding::{A_DAY, Details, Finding},
@@ -289,7 +289,7 @@ fn what_goes_before_it_is_read_is_not_corrupt() {
     batches.iter().for_each(|batch| batch.ask(&mut reading));
     fs::remove_file(fixture.at(format!("models--org--m/blobs/{}", names["config.json"]))).unwrap();
     let never = AtomicBool::new(false);
-    let hashed = batch::hash_all(&reading.jobs, &Progress::hidden(), &never);
+    let hashed = hash_all(&reading.jobs, &Progress::hidden(), &never);
     let (mut found, mut tally) = (vec![], Tally::default());
     batches.remove(0).finish(&reading, &hashed, SystemTime::now(), &mut found, &mut tally);
     assert_eq!((found.len(), found[0].problem), (1, Problem::Changing));

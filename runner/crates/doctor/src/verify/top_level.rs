@@ -10,7 +10,7 @@ use std::{
 use hub::{
     RepoName,
     cache::Cache,
-    layout::{dir::Kind, names::is_link_probe, store::STORE},
+    layout::{Kind, STORE, is_link_probe},
     token::{Fault, fault},
 };
 use rustix::fs::{Access, access};

@@ -1,11 +1,10 @@
-//! What holds for answers of any text.
+//! Properties of answers with arbitrary text.
 
 use host::testing::broken;
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::json;
 
-use super::{Captured, Info, Mode, Nvidia, Server};
-use crate::Engine;
+use super::{Captured, Engine, Info, Mode, Nvidia, Server};
 
 const INFO: &str = r#"{"ServerVersion":"28.0","SecurityOptions":["name=seccomp,profile=default","name=rootless"],"Runtimes":{"nvidia":{"path":"x"}},"DiscoveredDevices":[{"Source":"cdi","ID":"nvidia.com/gpu=all"}],"MemoryLimit":true}"#;
 const VERSION: &str = r#"{"Components":[{"Name":"Podman Engine","Version":"4.3.1","Details":{}},{"Name":"Engine","Version":"4.3.1"}],"Version":"4.3.1"}"#;
@@ -20,7 +19,7 @@ fn engine(answer: &Captured) -> anyhow::Result<Engine> {
 
 proptest! {
     #[test]
-    fn a_daemon_is_what_it_says(
+    fn every_field_of_the_answer_is_read(
         version in option::of(any::<String>()),
         options in vec(select(vec!["seccomp,profile=x", "userns", "rootless", "rootlessness", "cgroupns"]), 0..4),
         nvidia in option::of(any::<bool>()),
@@ -45,20 +44,21 @@ proptest! {
     }
 
     #[test]
-    fn what_is_no_answer_is_told_with_the_question(said in prop_oneof![broken(INFO), any::<String>()]) {
-        if let Err(error) = engine(&answer(0, said)) {
-            prop_assert!(error.to_string().contains("docker info"), "{}", error);
+    fn unreadable_answer_is_an_error_that_names_the_command(said in prop_oneof![broken(INFO), any::<String>()]) {
+        match engine(&answer(0, said)) {
+            Ok(engine) => prop_assert!(engine.has_containers() && !engine.mode.is_podman()),
+            Err(error) => prop_assert!(error.to_string().contains("docker info"), "{}", error),
         }
     }
 
     #[test]
-    fn a_failure_is_never_an_answer(code in 1..=i32::MAX, said in broken(INFO)) {
+    fn failed_command_is_an_error_with_its_exit_code(code in 1..=i32::MAX, said in broken(INFO)) {
         let error = engine(&answer(code, said)).unwrap_err().to_string();
         prop_assert!(error.contains(&format!("exit code {code}")), "{}", error);
     }
 
     #[test]
-    fn only_a_server_that_names_itself_is_podman(
+    fn server_is_podman_only_if_a_component_says_so(
         names in vec(select(vec!["Engine", "Podman Engine", "podman engine", "runc"]), 0..4),
         version in any::<String>(),
     ) {
@@ -71,7 +71,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_podman_or_not(said in prop_oneof![broken(VERSION), any::<String>()]) {
+    fn broken_answer_is_podman_only_with_its_name(said in prop_oneof![broken(VERSION), any::<String>()]) {
         if Server::read(&answer(0, said.clone())).podman().is_some() {
             prop_assert!(said.contains("Podman Engine"));
         }

@@ -1,12 +1,12 @@
-//! What holds for labels and references of any text.
+//! Properties of labels and references with arbitrary text.
 
 use std::collections::BTreeMap;
 
-use contract::{Flavour, label};
+use contract::{Flavour, IMAGE, label};
 use host::{process::Captured, testing::broken};
 use proptest::{collection::btree_map, prelude::*, sample::select};
 
-use super::{LocalImage, parse, remedy};
+use super::{LocalImage, parse};
 use crate::{Mode, testing::engine};
 
 const ANSWER: &str = r#"{"Architecture":"amd64","Config":{"Labels":{"org.aienergyscore.flavour":"smoke","org.aienergyscore.inputs":"ab"}}}"#;
@@ -34,7 +34,7 @@ proptest! {
     }
 
     #[test]
-    fn any_answer_is_labels_or_an_error(
+    fn any_answer_is_an_image_or_an_error_that_names_it(
         code in prop_oneof![Just(0), any::<i32>()],
         stdout in prop_oneof![broken(ANSWER), any::<String>()],
         stderr in prop_oneof![broken("Error: No such image: bench:1"), any::<String>()],
@@ -47,7 +47,14 @@ proptest! {
     }
 
     #[test]
-    fn any_reference_has_a_remedy(reference in prop_oneof!["[a-z:@/-]{0,20}", any::<String>()]) {
-        prop_assert!(remedy(&engine(Mode::DockerRootful), &reference).contains("cargo xtask build-image"));
+    fn build_hint_promises_a_tag_only_if_the_build_makes_it(
+        reference in prop_oneof!["ai_energy_score(:[a-z]{0,6})?", "[a-z:@/-]{0,20}", any::<String>()],
+    ) {
+        let flavour = Flavour::of_image(&reference);
+        let command = format!("`cargo xtask build-image --flavour {flavour}`");
+        let hint = engine(Mode::DockerRootful).build_hint(&reference);
+        prop_assert!(hint.contains(&command), "{}", hint);
+        let is_built = [IMAGE, &flavour.image()].contains(&&*reference);
+        prop_assert_eq!(hint.starts_with("build it with"), is_built, "{}", hint);
     }
 }

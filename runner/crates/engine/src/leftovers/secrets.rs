@@ -1,5 +1,4 @@
-//! Files with secrets and with containers' ids that runs left when all their processes were killed at
-//! once.
+//! Files with secrets and container ids that killed runs left behind.
 
 use std::{ffi::OsStr, fs::TryLockError, io, path::Path};
 
@@ -17,11 +16,11 @@ use untrusted::{Dir, Kind, Stamp};
 
 use super::Runner;
 
-/// What follows a run's id in the names of its secrets' files.
-const KINDS: [&str; 6] =
+/// Suffixes of the files with a run's secrets.
+const SUFFIXES: [&str; 6] =
     ["token", "api-key", "https-proxy", "http-proxy", "all-proxy", "hf-endpoint"];
 
-/// Removes what dead runs of this user left in the folders that runs put secrets into.
+/// Removes the files that this user's killed runs left in the folders for secrets.
 pub fn remove() {
     let uid = getuid().as_raw();
     let isolation = Isolation::read(dirs::home_dir().as_deref());
@@ -30,7 +29,7 @@ pub fn remove() {
     folders.sort();
     folders.dedup();
     for folder in folders.iter().filter(|folder| folder.is_absolute()) {
-        // What cannot be listed now is listed by the next command.
+        // A folder that cannot be listed now is tried again by the next command.
         let _ = remove_from(folder, uid);
     }
 }
@@ -52,22 +51,22 @@ fn remove_from(folder: &Path, uid: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// The process id of the run that a file of this name is of.
+/// The process id of the runner that a file is named after.
 fn runner(name: &OsStr) -> Option<u32> {
     let rest = name.to_str()?.strip_prefix(PREFIX)?;
-    KINDS
+    SUFFIXES
         .iter()
         .chain([&CONTAINER_ID, &ALIVE])
-        .find_map(|kind| runner_of(rest.strip_suffix(kind)?.strip_suffix('-')?))
+        .find_map(|suffix| runner_of(rest.strip_suffix(suffix)?.strip_suffix('-')?))
 }
 
-/// Whether the file is the user's and of a run that is gone: one that lives has it locked.
+/// Whether the user owns the file and its run is gone. A live run holds a lock on it.
 fn is_left(dir: &Dir, name: &OsStr, uid: u32) -> io::Result<bool> {
     let file = dir.file(name)?;
     if Stamp::of_file(&file)?.uid != uid {
         return Ok(false);
     }
-    // The engine's client makes the file of a container's id, so another beside it is locked.
+    // The engine's client creates the file with the container id, so the run locks another beside it.
     let alive = name.to_str().and_then(|name| name.strip_suffix(CONTAINER_ID));
     let locked = match alive.map(|stem| dir.file(format!("{stem}{ALIVE}"))) {
         None => file,
@@ -77,11 +76,12 @@ fn is_left(dir: &Dir, name: &OsStr, uid: u32) -> io::Result<bool> {
     Ok(match locked.try_lock() {
         Ok(()) => true,
         Err(TryLockError::WouldBlock) => false,
-        // A file system without locks.
+        // The file system has no locks.
         Err(TryLockError::Error(_)) => is_gone(name),
     })
 }
 
+/// Whether the runner that the file is named after is gone.
 fn is_gone(name: &OsStr) -> bool {
     runner(name).is_some_and(|pid| Runner::of(pid) == Runner::Gone)
 }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn id_of_a_container_stays_while_its_run_lives_wherever_that_is() {
+    fn container_id_is_kept_while_its_run_holds_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let at = |kind: &str| {
             folder.path().join(format!("aienergyscore-20260101T000000Z-4194305-{kind}"))

@@ -1,10 +1,10 @@
-//! What holds for answers of any text.
+//! Properties of answers with arbitrary text.
 
 use host::testing::broken;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{Captured, Limits, Mode, engine};
+use super::{Captured, Client, Limits, Mode, engine};
 
 const INFO: &str = r#"{"host":{"cgroupVersion":"v2","ociRuntime":{"name":"runc"},"security":{"rootless":true}},"version":{"APIVersion":"4.3.1","Version":"4.3.1"}}"#;
 
@@ -14,7 +14,7 @@ fn answer(code: i32, stdout: String) -> Captured {
 
 proptest! {
     #[test]
-    fn podman_is_what_it_says(
+    fn every_field_of_the_answer_is_read(
         rootless in any::<bool>(),
         cgroups in prop_oneof![Just("v1".to_owned()), Just("v2".to_owned()), any::<String>()],
         name in any::<String>(),
@@ -35,12 +35,15 @@ proptest! {
     }
 
     #[test]
-    fn what_is_no_answer_is_told_with_the_question(
+    fn unreadable_answer_is_an_error_that_names_the_command(
         code in prop_oneof![Just(0), any::<i32>()],
         said in prop_oneof![broken(INFO), any::<String>()],
     ) {
         match engine("podman", &answer(code, said)) {
-            Ok(_) => prop_assert_eq!(code, 0),
+            Ok(engine) => {
+                prop_assert_eq!(code, 0);
+                prop_assert!(engine.mode.is_podman() && engine.client == Client::Podman);
+            }
             Err(error) => prop_assert!(error.to_string().contains("`podman info`"), "{}", error),
         }
     }

@@ -20,7 +20,7 @@ use untrusted::{Dir, Stamp, escape};
 use crate::boundary::{
     resolved_path::ResolvedPath, untrusted_link::UntrustedLink, writable::WritableFolders,
 };
-use crate::layout::{client_paths::is_client_path, names::short_id, store::has_store};
+use crate::layout::{has_store, is_client_path, short_id};
 
 /// Size limit of a record that is read.
 const MAX_BYTES: u64 = 256 << 10;
@@ -74,7 +74,7 @@ pub struct Trust {
 
 impl Trust {
     /// Reads the state and the record of `hub`. `None` when no container could have replaced it.
-    pub fn read(hub: &Path, writable: &WritableFolders, host: &Host) -> Option<Self> {
+    pub(crate) fn read(hub: &Path, writable: &WritableFolders, host: &Host) -> Option<Self> {
         let link = UntrustedLink::find(hub, writable, None);
         let path = link.as_ref().map_or_else(|| ResolvedPath::of(hub).end, UntrustedLink::path);
         let folder = match &link {
@@ -104,7 +104,7 @@ impl Trust {
     ///
     /// # Errors
     /// When a container may have created the symlink.
-    pub fn check(&self) -> Result<(), Usage> {
+    pub(crate) fn check(&self) -> Result<(), Usage> {
         let Some(target) = &self.now.leads_to else { return Ok(()) };
         let before = self.record.of(&self.now).map(|seen| seen.leads_to.as_ref());
         let why = match before {

@@ -9,7 +9,7 @@ use host::output::progress::Progress;
 
 use crate::{
     digest::hash::{Buffer, Hashed, hash},
-    layout::{dir::RootedPath, names::Digest},
+    layout::{Digest, RootedPath},
     parallel,
 };
 
@@ -71,7 +71,7 @@ mod tests {
     use super::{HashJob, RootedPath, hash_on};
     use host::output::progress::Progress;
 
-    use crate::{digest::hash::Hashed, layout::names::Digest};
+    use crate::{digest::hash::Hashed, layout::Digest};
 
     fn job(file: &Path, size: u64) -> HashJob {
         let dir = Arc::new(Dir::open(file.parent().unwrap()).unwrap());

@@ -13,11 +13,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use untrusted::{Dir, Kind, NEW};
 
-use crate::layout::{
-    dir::{Stamp, Time, age, is_not_found},
-    names::{Digest, RepoName, short_id},
-    store::STORE,
-};
+use crate::layout::{Digest, RepoName, STORE, Stamp, Time, age, is_not_found, short_id};
 
 /// Size limit of a file that is read: five million digests.
 const MAX_BYTES: u64 = 1 << 30;

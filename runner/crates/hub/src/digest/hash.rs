@@ -7,13 +7,10 @@ use std::{
 };
 
 use rustix::fs::{self, Advice};
-use sha1::{Digest as _, Sha1};
-use sha2::Sha256;
+use sha1::Sha1;
+use sha2::{Sha256, digest::Output};
 
-use crate::layout::{
-    dir::{Kind, Stamp},
-    names::Digest,
-};
+use crate::layout::{Digest, Kind, Stamp};
 
 /// Bytes per read. They fit into a processor's own cache; larger reads were not faster (measured).
 const READ_AT_ONCE: usize = 128 * 1024;
@@ -69,20 +66,11 @@ pub fn hash(
         }
         Err(error) => return Hashed::Failed(error),
     };
-    let mut digest = |header: &str, on_read: &dyn Fn(u64)| {
-        let mut read =
-            |feed: &mut dyn FnMut(&[u8])| read(&file, &stamp, buffer, feed, on_read, stop);
-        match like {
-            Digest::Sha256(_) => {
-                let mut sha256 = Sha256::new().chain_update(header);
-                read(&mut |bytes| sha256.update(bytes))
-                    .map(|()| Digest::Sha256(sha256.finalize().into()))
-            }
-            Digest::Git(_) => {
-                let mut sha1 = Sha1::new().chain_update(header);
-                read(&mut |bytes| sha1.update(bytes)).map(|()| Digest::Git(sha1.finalize().into()))
-            }
-        }
+    let mut digest = |header: &str, on_read: &dyn Fn(u64)| match like {
+        Digest::Sha256(_) => read::<Sha256>(&file, &stamp, buffer, header, on_read, stop)
+            .map(|digest| Digest::Sha256(digest.into())),
+        Digest::Git(_) => read::<Sha1>(&file, &stamp, buffer, header, on_read, stop)
+            .map(|digest| Digest::Git(digest.into())),
     };
     // Git's header of a blob.
     let git = format!("blob {}\0", stamp.size);
@@ -97,20 +85,21 @@ pub fn hash(
     found.map_or_else(|otherwise| otherwise, |digest| Hashed::Is(digest, Box::new(stamp)))
 }
 
-/// Passes the whole content of `file` to `feed`, and checks that its stamp stays the same.
-fn read(
+/// The digest of `header` and the whole content of `file`. The file must still have `stamp` at the end.
+fn read<D: sha2::Digest>(
     mut file: &File,
     stamp: &Stamp,
     buffer: &mut [u8],
-    feed: &mut dyn FnMut(&[u8]),
+    header: &str,
     on_read: &dyn Fn(u64),
     stop: &AtomicBool,
-) -> Result<(), Hashed> {
+) -> Result<Output<D>, Hashed> {
     if stamp.size > buffer.len() as u64 {
         // Some file systems ignore this, which costs only speed.
         let _ = fs::fadvise(file, 0, None, Advice::Sequential);
     }
     file.rewind().map_err(Hashed::Failed)?;
+    let mut digest = D::new().chain_update(header);
     let mut total = 0;
     loop {
         if stop.load(Ordering::Relaxed) {
@@ -127,12 +116,12 @@ fn read(
             // A growing file could be read forever.
             return Err(Hashed::Changing);
         }
-        feed(&buffer[..count]);
+        digest.update(&buffer[..count]);
         on_read(count as u64);
     }
     let after = Stamp::of_file(file).map_err(Hashed::Failed)?;
     let is_whole = total == stamp.size && is_same(stamp, &after);
-    is_whole.then_some(()).ok_or(Hashed::Changing)
+    is_whole.then(|| digest.finalize()).ok_or(Hashed::Changing)
 }
 
 /// Whether a file was not written between two stamps. The access time may differ.
@@ -155,7 +144,7 @@ mod tests {
     use untrusted::{Stamp, file as open};
 
     use super::{Hashed, hash};
-    use crate::layout::names::Digest;
+    use crate::layout::Digest;
 
     const SHA256: Digest = Digest::Sha256([0; 32]);
     const GIT: Digest = Digest::Git([0; 20]);

@@ -7,13 +7,10 @@ use std::{
     path::PathBuf,
 };
 
-use contract::hub::in_store;
+use contract::hub::{in_store, is_of_system};
+use untrusted::{Dir, Kind, Stamp};
 
-use crate::layout::{
-    dir::{Dir, Kind, Stamp, is_dangling},
-    link_target::LinkTarget,
-    names::is_of_system,
-};
+use crate::layout::{dir::is_dangling, link_target::LinkTarget};
 
 /// An entry of a repo's `blobs`.
 #[derive(Debug, Clone)]
@@ -35,7 +32,7 @@ pub enum BlobLink {
 
 impl Blob {
     /// Reads the blob `name` of the folder `blobs`. `None` when it was removed.
-    pub fn read(blobs: &Dir, name: &OsStr) -> Option<Self> {
+    pub(crate) fn read(blobs: &Dir, name: &OsStr) -> Option<Self> {
         let stamp = match blobs.look(name) {
             Ok(stamp) => stamp,
             Err(error) if is_dangling(&error) => return None,
@@ -58,7 +55,7 @@ impl Blob {
     }
 
     /// A blob that could not be read.
-    pub fn unknown(error: &io::Error) -> Self {
+    pub(crate) fn unknown(error: &io::Error) -> Self {
         Self { link: None, target: LinkTarget::Unknown(error.kind()) }
     }
 
@@ -68,7 +65,7 @@ impl Blob {
     }
 
     /// Whether it is a symlink to the shared store.
-    pub const fn is_shared(&self) -> bool {
+    pub(crate) const fn is_shared(&self) -> bool {
         matches!(self.link, Some(BlobLink::Store(_)))
     }
 

@@ -3,12 +3,9 @@
 
 use std::{ffi::OsStr, path::Path};
 
-use contract::hub::is_of_repo;
+use contract::hub::{STORE, is_of_repo, is_of_system};
 
-use crate::layout::{
-    names::{RepoName, is_link_probe, is_of_system, is_umask_probe},
-    store::STORE,
-};
+use crate::layout::names::{RepoName, is_link_probe, is_umask_probe};
 
 /// The folder of lock files.
 pub const LOCKS: &str = ".locks";

@@ -9,8 +9,7 @@ use std::{
 };
 
 use rustix::io::Errno;
-use untrusted::Refused;
-pub use untrusted::{Dir, Kind, Stamp, Time};
+use untrusted::{Dir, Refused, Stamp};
 
 /// How deep folders are entered. No repo nests even twenty folders.
 pub const DEEPEST: usize = 200;
@@ -29,7 +28,7 @@ impl RootedPath {
     ///
     /// # Errors
     /// When it is not found, permission is denied, or it is not a regular file.
-    pub fn open(&self) -> io::Result<File> {
+    pub(crate) fn open(&self) -> io::Result<File> {
         self.dir.file(&self.below)
     }
 

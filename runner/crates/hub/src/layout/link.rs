@@ -2,9 +2,12 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    iter::repeat_n,
     os::unix::ffi::OsStrExt as _,
-    path::Path,
+    path::{Component, Path, PathBuf},
 };
+
+use contract::hub::{BLOBS, SNAPSHOTS};
 
 /// The target of a symlink in a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,23 +24,19 @@ pub enum Pointer {
 /// absolute path of the repo's folder.
 pub fn pointer(text: &[u8], folders: usize, repo: &Path) -> Pointer {
     let absolute = text.starts_with(b"/");
-    let base = if absolute {
-        vec![]
-    } else {
-        // Only the number of folders matters. `snapshots` and the snapshot are the first two.
-        let below = std::iter::repeat_n(OsStr::new(""), 2 + folders);
-        parts(repo.as_os_str().as_bytes()).chain(below).collect()
-    };
+    // Only the number of folders matters. No file is named like the placeholders.
+    let folder: PathBuf = [repo.as_os_str(), SNAPSHOTS.as_ref()]
+        .into_iter()
+        .chain(repeat_n("\0".as_ref(), 1 + folders))
+        .collect();
     // A trailing slash makes the symlink of a file dangle.
     let is_file = !text.ends_with(b"/") && !text.ends_with(b"/.");
-    let place = resolved(base, text, repo).filter(|_| is_file);
-    let inside = place.as_deref().and_then(|place| below(place, repo));
-    match inside {
-        Some([folder, name]) if *folder == "blobs" => {
-            let name = (*name).to_owned();
-            if absolute { Pointer::AbsoluteBlob(name) } else { Pointer::Blob(name) }
-        }
-        _ => Pointer::Elsewhere,
+    let target = resolve(text, &folder, repo)
+        .filter(|target| is_file && target.parent() == Some(&repo.join(BLOBS)));
+    match target.as_deref().and_then(Path::file_name) {
+        Some(name) if absolute => Pointer::AbsoluteBlob(name.to_owned()),
+        Some(name) => Pointer::Blob(name.to_owned()),
+        None => Pointer::Elsewhere,
     }
 }
 
@@ -61,13 +60,8 @@ pub fn text_in_file(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Whether a symlink with this `text` in the absolute `folder` leads to an entry of `repo`, by names alone.
-pub fn stays_in_repo(text: &[u8], folder: &Path, repo: &Path) -> bool {
-    let base = match text.starts_with(b"/") {
-        true => vec![],
-        false => parts(folder.as_os_str().as_bytes()).collect(),
-    };
-    let place = resolved(base, text, repo);
-    place.is_some_and(|place| below(&place, repo).is_some_and(|rest| !rest.is_empty()))
+pub(super) fn stays_in_repo(text: &[u8], folder: &Path, repo: &Path) -> bool {
+    resolve(text, folder, repo).is_some_and(|target| target.starts_with(repo) && target != repo)
 }
 
 /// The text of the symlink to `blob` that a client creates `folders` folders below a snapshot.
@@ -78,37 +72,25 @@ pub fn canonical(folders: usize, blob: &OsStr) -> OsString {
     text
 }
 
-fn parts(path: &[u8]) -> impl Iterator<Item = &OsStr> {
-    path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).map(OsStr::from_bytes)
-}
-
-/// Joins `text` to `base`. `None` when it goes above the root, or up from a name that may be a file.
-fn resolved<'a>(mut base: Vec<&'a OsStr>, text: &'a [u8], repo: &Path) -> Option<Vec<&'a OsStr>> {
-    let mut own = base.len();
-    for part in parts(text) {
-        match part.as_bytes() {
-            b"." => {}
-            b".." => {
-                let way = parts(repo.as_os_str().as_bytes()).take(base.len());
-                if base.len() > own && !way.eq(base.iter().copied()) {
-                    return None;
-                }
-                base.pop()?;
-                own = own.min(base.len());
+/// Follows `text` from `folder`. `None` when it goes above the root, or up from a name that may be a file: only
+/// the folders of `folder` that were not left yet, and those above `repo`, are known to be folders.
+fn resolve(text: &[u8], folder: &Path, repo: &Path) -> Option<PathBuf> {
+    let text = Path::new(OsStr::from_bytes(text));
+    let mut known = if text.is_absolute() { Path::new("/") } else { folder };
+    let mut target = known.to_owned();
+    for part in text.components() {
+        match part {
+            Component::ParentDir if target == known => {
+                known = known.parent()?;
+                target.pop();
             }
-            _ => base.push(part),
+            Component::ParentDir if repo.starts_with(&target) => drop(target.pop()),
+            Component::ParentDir => return None,
+            Component::Normal(name) => target.push(name),
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
         }
     }
-    Some(base)
-}
-
-/// The components of `place` below `folder`.
-fn below<'a, 'b>(place: &'b [&'a OsStr], folder: &Path) -> Option<&'b [&'a OsStr]> {
-    let mut rest = place;
-    for part in parts(folder.as_os_str().as_bytes()) {
-        rest = rest.split_first().filter(|(first, _)| **first == part)?.1;
-    }
-    Some(rest)
+    Some(target)
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use crate::layout::dir::{Dir, Kind, Stamp, is_dangling};
+use untrusted::{Dir, Kind, Stamp};
+
+use crate::layout::dir::is_dangling;
 
 /// The target of a symlink.
 #[derive(Debug, Clone, Copy)]

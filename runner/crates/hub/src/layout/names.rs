@@ -3,7 +3,6 @@
 use std::{ffi::OsStr, fmt, os::unix::ffi::OsStrExt as _, path::Path};
 
 use contract::hex;
-pub use contract::hub::is_of_system;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 

@@ -5,14 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use contract::hub::LARGEST_REF;
-pub use contract::hub::REFS;
-use untrusted::{Found, Refused};
+use contract::hub::{LARGEST_REF, REFS, is_of_system};
+use untrusted::{Dir, Found, Kind, Refused};
 
-use crate::layout::{
-    dir::{DEEPEST, Dir, Kind, ReadError, is_not_found, too_deep, was_removed},
-    names::is_of_system,
-};
+use crate::layout::dir::{DEEPEST, ReadError, is_not_found, too_deep, was_removed};
 
 /// A file in `refs`.
 #[derive(Debug)]

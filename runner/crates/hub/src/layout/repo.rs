@@ -9,19 +9,16 @@ use std::{
     sync::Arc,
 };
 
-pub use contract::hub::{BLOBS, NO_EXIST, SNAPSHOTS, TREES};
-use contract::hub::{Part, STORE, enter};
+use contract::hub::{BLOBS, Part, REFS, SNAPSHOTS, STORE, TREES, enter};
+use untrusted::{Dir, Kind};
 
 use crate::layout::{
     blob::{Blob, BlobLink, read_blobs},
-    dir::{
-        Dir, Kind, ReadError, RootedPath, is_dangling, is_not_found, is_refused,
-        read_unless_removed,
-    },
+    dir::{ReadError, RootedPath, is_dangling, is_not_found, is_refused, read_unless_removed},
     link,
     link_target::LinkTarget,
     names::RepoName,
-    refs::{REFS, Ref, read_refs},
+    refs::{Ref, read_refs},
     tree::{self, Tree, TreeFault},
 };
 
@@ -112,7 +109,7 @@ impl Repo {
     }
 
     /// The blob `name`. One without content is read again, because `blobs` was listed before the snapshot.
-    pub fn blob(&self, name: &OsStr) -> Option<Cow<'_, Blob>> {
+    pub(crate) fn blob(&self, name: &OsStr) -> Option<Cow<'_, Blob>> {
         if let Some(blob) = self.blobs.get(name).filter(|blob| blob.file().is_some()) {
             return Some(Cow::Borrowed(blob));
         }

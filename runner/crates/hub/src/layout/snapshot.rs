@@ -7,13 +7,14 @@ use std::{
     sync::Arc,
 };
 
-use untrusted::{Found, Refused};
+use contract::hub::SNAPSHOTS;
+use untrusted::{Dir, Found, Kind, Refused, Stamp};
 
 use crate::layout::{
-    dir::{DEEPEST, Dir, Kind, ReadError, RootedPath, Stamp, is_not_found, too_deep},
+    dir::{DEEPEST, ReadError, RootedPath, is_not_found, too_deep},
     link::{self, Pointer},
     link_target::LinkTarget,
-    repo::{Repo, SNAPSHOTS},
+    repo::Repo,
 };
 
 /// A folder in `snapshots`.

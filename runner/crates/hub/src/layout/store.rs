@@ -7,11 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use contract::hub::STORE;
-use untrusted::Refused;
+use contract::hub::STORE;
+use untrusted::{Dir, Kind, Refused, Stamp};
 
 use crate::layout::{
-    dir::{Dir, Kind, Stamp, is_not_found, is_refused},
+    dir::{is_not_found, is_refused},
     names::Digest,
 };
 
@@ -43,7 +43,7 @@ pub struct Payload {
 impl Store {
     /// Reads the store of the cache `hub`. `None` when the folder has no marker. An unreadable folder or marker
     /// counts as a store, because nothing else makes such a folder.
-    pub fn read(hub: &Dir) -> Option<Self> {
+    pub(crate) fn read(hub: &Dir) -> Option<Self> {
         let mut store = Self::default();
         let dir = match open(hub) {
             Ok(dir) => dir,
@@ -74,7 +74,7 @@ impl Store {
     }
 
     /// The total size of all payloads.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.payloads.iter().map(|payload| payload.stamp.size).sum()
     }
 

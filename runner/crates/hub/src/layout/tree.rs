@@ -10,7 +10,7 @@ use crate::layout::names::Digest;
 const VERSION: u64 = 1;
 
 /// Size limit of a list that is read. Two hundred thousand files take less.
-pub const LARGEST: u64 = 64 << 20;
+pub(super) const LARGEST: u64 = 64 << 20;
 
 /// A commit's files, by their paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Tree {
     ///
     /// # Errors
     /// Why it cannot be used.
-    pub fn parse(json: &[u8]) -> Result<Self, TreeFault> {
+    pub(crate) fn parse(json: &[u8]) -> Result<Self, TreeFault> {
         #[derive(Deserialize)]
         struct Format {
             format_version: serde_json::Value,

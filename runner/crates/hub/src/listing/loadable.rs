@@ -5,7 +5,7 @@ use std::path::Path;
 use contract::Backend;
 
 use crate::{
-    layout::{names::RepoType, repo::Repo, snapshot::Snapshot},
+    layout::{Repo, RepoType, Snapshot},
     loading::{
         Files as _, Keywords, Loader, Remedy, SnapshotFiles, Verdict, dataset, native, transformers,
     },

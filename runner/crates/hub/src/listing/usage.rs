@@ -14,13 +14,8 @@ use serde::{Serialize, Serializer};
 use crate::{
     cache::Cache,
     layout::{
-        dir::{Kind, ReadError, Stamp, Time, is_dangling},
-        link_target::LinkTarget,
-        names::{BlobName, RepoName, is_of_system},
-        repo::{Repo, SNAPSHOTS},
-        snapshot::{Content, Snapshot},
-        store::{STORE, Store},
-        tree::Tree,
+        BlobName, Content, Kind, LinkTarget, ReadError, Repo, RepoName, SNAPSHOTS, STORE, Snapshot,
+        Stamp, Store, Time, Tree, is_dangling, is_of_system,
     },
     listing::loadable::loadable,
 };
@@ -209,7 +204,7 @@ fn revision(
     let mut is_unknown = !snapshot.errors.is_empty();
     for file in &snapshot.files {
         let target = repo.target(file);
-        let leads_out = match &file.content {
+        let is_outside = match &file.content {
             Content::Link { target: LinkTarget::Found(stamp), .. }
                 if stamp.kind == Kind::Folder =>
             {
@@ -224,12 +219,12 @@ fn revision(
             }
             _ => false,
         };
-        if leads_out {
+        if is_outside {
             faults.add("link(s) out of the repo");
         }
         match target {
             LinkTarget::Found(stamp) if stamp.kind == Kind::File => {
-                if leads_out {
+                if is_outside {
                     continue;
                 }
                 files += 1;
@@ -241,7 +236,7 @@ fn revision(
                     Content::Link { .. } => {}
                 }
             }
-            LinkTarget::Found(_) if leads_out => {}
+            LinkTarget::Found(_) if is_outside => {}
             LinkTarget::Found(_) | LinkTarget::Missing => {
                 is_dangling = true;
                 faults.add("link(s) to missing bytes");
@@ -309,7 +304,7 @@ impl Distinct {
         self.stamps().map(|stamp| stamp.size).sum()
     }
 
-    /// The latest time of the files, else that of their `folder`, in seconds as a float like Python's `os.stat`.
+    /// The latest time of the files, else that of their `folder`, as a float like that of Python's `os.stat`.
     fn latest(&self, folder: Option<&Stamp>, time: fn(&Stamp) -> Time) -> f64 {
         let latest = self.stamps().map(time).max().or(folder.map(time));
         let (seconds, nanoseconds) = latest.unwrap_or_default();

@@ -8,12 +8,7 @@ use std::{
 };
 
 use crate::{
-    layout::{
-        dir::Kind,
-        link_target::LinkTarget,
-        repo::{BLOBS, NO_EXIST, Repo},
-        snapshot::{Content, Snapshot, SnapshotFile},
-    },
+    layout::{BLOBS, Content, Kind, LinkTarget, NO_EXIST, Repo, Snapshot, SnapshotFile},
     loading::files::{FileState, Files},
     location::outside_mount,
 };
@@ -38,7 +33,12 @@ pub struct SnapshotFiles<'a> {
 
 impl<'a> SnapshotFiles<'a> {
     /// The files of `snapshot` in its folder `below`. An empty path means all of them.
-    pub fn new(repo: &'a Repo, snapshot: &'a Snapshot, below: &Path, loader: Loader) -> Self {
+    pub(crate) fn new(
+        repo: &'a Repo,
+        snapshot: &'a Snapshot,
+        below: &Path,
+        loader: Loader,
+    ) -> Self {
         let named = |file: &'a SnapshotFile| {
             let name = file.path.strip_prefix(below).ok()?.to_str()?;
             Some((name.to_owned(), file))

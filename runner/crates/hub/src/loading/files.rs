@@ -22,7 +22,7 @@ pub enum FileState {
 impl FileState {
     /// Whether a loader can open the file. It runs as the same user, so it cannot open an unreachable one
     /// either.
-    pub const fn is_present(&self) -> bool {
+    pub(crate) const fn is_present(&self) -> bool {
         matches!(self, Self::Present(_))
     }
 }

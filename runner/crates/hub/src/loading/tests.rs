@@ -5,17 +5,17 @@ use contract::Backend;
 
 use super::{
     FileState, Keywords, Verdict, dataset, native,
-    testing::{FakeFiles, gguf, safetensors, torch_file, words},
+    testing::{FakeFiles, gguf, render, safetensors, torch_file},
     transformers,
 };
 
 const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n";
 const LINK: &str = "../../blobs/0123456789012345678901234567890123456789";
 const INDEX: &str = "model.safetensors.index.json";
-const PARTS: [&str; 2] = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+const SHARDS: [&str; 2] = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
 
 /// A model without weights.
-fn bare() -> FakeFiles {
+fn without_weights() -> FakeFiles {
     FakeFiles::of(&[
         ("config.json", r#"{"model_type": "llama"}"#),
         ("tokenizer.json", "{\"a\": 1}\n"),
@@ -27,27 +27,27 @@ fn weights() -> Vec<u8> {
     safetensors(r#""__metadata__":{"format":"pt"},"#, 100)
 }
 
-fn whole() -> FakeFiles {
-    bare().and(&[("model.safetensors", weights())])
+fn complete() -> FakeFiles {
+    without_weights().and(&[("model.safetensors", weights())])
 }
 
-fn in_parts() -> FakeFiles {
-    let map = format!(r#"{{"a": "{}", "b": "{}"}}"#, PARTS[0], PARTS[1]);
+fn sharded() -> FakeFiles {
+    let map = format!(r#"{{"a": "{}", "b": "{}"}}"#, SHARDS[0], SHARDS[1]);
     let index = format!(r#"{{"metadata": {{}}, "weight_map": {map}}}"#);
-    bare().and(&[(INDEX, index)]).and(&PARTS.map(|part| (part, weights())))
+    without_weights().and(&[(INDEX, index)]).and(&SHARDS.map(|part| (part, weights())))
 }
 
 fn torch() -> FakeFiles {
-    bare().and(&[("pytorch_model.bin", torch_file())])
+    without_weights().and(&[("pytorch_model.bin", torch_file())])
 }
 
-fn cut(bytes: &[u8]) -> Vec<u8> {
+fn truncate(bytes: &[u8]) -> Vec<u8> {
     bytes[..bytes.len() / 2].to_vec()
 }
 
 /// Renders each case and its verdict on two lines.
 fn table(lines: Vec<(&str, Verdict)>) -> String {
-    let line = |(name, verdict): &(&str, Verdict)| format!("{name}\n    {}", words(verdict));
+    let line = |(name, verdict): &(&str, Verdict)| format!("{name}\n    {}", render(verdict));
     lines.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
@@ -62,84 +62,85 @@ fn transformers_loads_the_first_weights_that_exist() {
     let variant = || Keywords { variant: Some("fp16".to_owned()), ..Keywords::default() };
     let safe = |only| Keywords { use_safetensors: Some(only), ..Keywords::default() };
     let sub = || Keywords { subfolder: Some("sub".to_owned()), ..Keywords::default() };
-    let fp16 = || bare().and(&[("model.fp16.safetensors", weights())]);
-    let only = |name: &str| plain(bare().and(&[(name, weights())]));
+    let fp16 = || without_weights().and(&[("model.fp16.safetensors", weights())]);
+    let only = |name: &str| plain(without_weights().and(&[(name, weights())]));
     insta::assert_snapshot!(table(vec![
-        ("whole", plain(whole())),
-        ("in parts", plain(in_parts())),
+        ("one file", plain(complete())),
+        ("sharded", plain(sharded())),
         ("PyTorch's own format", plain(torch())),
         (
-            "beside an index of absent parts",
-            plain(whole().and(&[("pytorch_model.bin.index.json", index_of_bin)]))
+            "beside an index of missing shards",
+            plain(complete().and(&[("pytorch_model.bin.index.json", index_of_bin)]))
         ),
         (
             "beside a dangling symlink",
-            plain(whole().with_state("onnx/m.onnx", FileState::Dangling))
+            plain(complete().with_state("onnx/m.onnx", FileState::Dangling))
         ),
-        ("a part is absent", plain(in_parts().without(&PARTS[1..]))),
-        ("parts without an index", plain(in_parts().without(&[INDEX]))),
-        ("one of two parts", plain(in_parts().without(&[INDEX, PARTS[1]]))),
+        ("a shard is missing", plain(sharded().without(&SHARDS[1..]))),
+        ("shards without an index", plain(sharded().without(&[INDEX]))),
+        ("one of two shards", plain(sharded().without(&[INDEX, SHARDS[1]]))),
         (
-            "an index of absent parts beside a whole file",
+            "an index of missing shards beside a complete file",
             plain(torch().and(&[(INDEX, index_of_bin)]))
         ),
         (
-            "an index whose names begin with a dot",
-            plain(whole().without(&["model.safetensors"]).and(&[
+            "an index with paths that begin with `./`",
+            plain(complete().without(&["model.safetensors"]).and(&[
                 (INDEX, br#"{"metadata": {}, "weight_map": {"a": "./a.safetensors"}}"#.to_vec()),
                 ("a.safetensors", weights()),
             ])),
         ),
-        ("an index that is cut", plain(in_parts().and(&[(INDEX, r#"{"weight_map": {"#)]))),
+        ("a truncated index", plain(sharded().and(&[(INDEX, r#"{"weight_map": {"#)]))),
         (
             "an index without metadata",
-            plain(in_parts().and(&[(INDEX, r#"{"weight_map": {"a": "b"}}"#)]))
+            plain(sharded().and(&[(INDEX, r#"{"weight_map": {"a": "b"}}"#)]))
         ),
-        ("an index without a map", plain(in_parts().and(&[(INDEX, r#"{"metadata": {}}"#)]))),
+        ("an index without a weight map", plain(sharded().and(&[(INDEX, r#"{"metadata": {}}"#)]))),
         (
-            "an index without parts",
-            plain(in_parts().and(&[(INDEX, r#"{"metadata": {}, "weight_map": {}}"#)]))
+            "an index without shards",
+            plain(sharded().and(&[(INDEX, r#"{"metadata": {}, "weight_map": {}}"#)]))
         ),
-        ("no weights", plain(bare())),
-        ("a variant alone", plain(fp16())),
-        ("a variant that is asked for", with(variant(), fp16())),
+        ("no weights", plain(without_weights())),
+        ("only a variant", plain(fp16())),
+        ("the requested variant", with(variant(), fp16())),
         ("consolidated", only("consolidated.safetensors")),
-        ("arguments of a training", only("training_args.bin")),
+        ("training arguments", only("training_args.bin")),
         ("in a folder", only("sub/model.safetensors")),
-        ("in other letters", only("MODEL.safetensors")),
-        ("GGUF", plain(bare().and(&[("m.gguf", gguf("llama"))]))),
-        ("dangling", plain(bare().with_state("model.safetensors", FileState::Dangling))),
+        ("in upper case", only("MODEL.safetensors")),
+        ("GGUF", plain(without_weights().and(&[("m.gguf", gguf("llama"))]))),
+        ("dangling", plain(without_weights().with_state("model.safetensors", FileState::Dangling))),
         (
-            "out of the container",
-            plain(bare().with_state("model.safetensors", FileState::OutsideMount))
+            "outside of the mount",
+            plain(without_weights().with_state("model.safetensors", FileState::OutsideMount))
         ),
         (
             "hidden",
             plain(
-                bare().with_state("model.safetensors", FileState::Hidden("/hub/.no_exist".into()))
+                without_weights()
+                    .with_state("model.safetensors", FileState::Hidden("/hub/.no_exist".into()))
             )
         ),
         (
             "hidden beside another format",
             plain(torch().with_state("model.safetensors", FileState::Hidden(String::new())))
         ),
-        ("safetensors ruled out", with(safe(false), whole())),
-        ("safetensors alone", with(safe(true), torch())),
+        ("safetensors disabled", with(safe(false), complete())),
+        ("safetensors required", with(safe(true), torch())),
         (
-            "a subfolder that is there",
+            "a subfolder",
             with(
                 sub(),
-                whole().and(&[
+                complete().and(&[
                     ("sub/config.json", b"{\"model_type\": \"llama\"}".to_vec()),
                     ("sub/tokenizer.json", b"{}".to_vec()),
                     ("sub/model.safetensors", weights()),
                 ])
             )
         ),
-        ("a subfolder that is not", with(sub(), whole())),
+        ("a missing subfolder", with(sub(), complete())),
         (
             "named by the configuration",
-            plain(bare().and(&[
+            plain(without_weights().and(&[
                 (
                     "config.json",
                     br#"{"model_type": "llama", "transformers_weights": "x.safetensors"}"#.to_vec()
@@ -152,8 +153,8 @@ fn transformers_loads_the_first_weights_that_exist() {
 
 #[test]
 fn weights_must_be_complete() {
-    let safe = |bytes: Vec<u8>| plain(bare().and(&[("model.safetensors", bytes)]));
-    let torch = |bytes: Vec<u8>| plain(bare().and(&[("pytorch_model.bin", bytes)]));
+    let safe = |bytes: Vec<u8>| plain(without_weights().and(&[("model.safetensors", bytes)]));
+    let torch = |bytes: Vec<u8>| plain(without_weights().and(&[("pytorch_model.bin", bytes)]));
     let more = |mut bytes: Vec<u8>| {
         bytes.extend([0; 10]);
         bytes
@@ -161,58 +162,64 @@ fn weights_must_be_complete() {
     let html = || b"<!DOCTYPE html>".to_vec();
     insta::assert_snapshot!(table(vec![
         ("empty", safe(vec![])),
-        ("half", safe(cut(&weights()))),
-        ("most", safe(weights()[..weights().len() - 1].to_vec())),
+        ("half of the file", safe(truncate(&weights()))),
+        ("all but one byte", safe(weights()[..weights().len() - 1].to_vec())),
         ("seven bytes", safe(vec![1; 7])),
-        ("more", safe(more(weights()))),
-        ("a page", safe(html())),
-        ("a pointer", safe(POINTER.into())),
-        ("a link as text", safe(LINK.into())),
+        ("too long", safe(more(weights()))),
+        ("an HTML page", safe(html())),
+        ("an LFS pointer", safe(POINTER.into())),
+        ("the text of a symlink", safe(LINK.into())),
         ("without metadata", safe(safetensors("", 9))),
-        ("of numpy", safe(safetensors(r#""__metadata__":{"format":"np"},"#, 9))),
-        ("of nobody", safe(safetensors(r#""__metadata__":{},"#, 9))),
-        ("a part that is cut", plain(in_parts().and(&[(PARTS[1], cut(&weights()))]))),
+        ("of NumPy", safe(safetensors(r#""__metadata__":{"format":"np"},"#, 9))),
+        ("without a format", safe(safetensors(r#""__metadata__":{},"#, 9))),
+        ("a truncated shard", plain(sharded().and(&[(SHARDS[1], truncate(&weights()))]))),
         ("PyTorch, empty", torch(vec![])),
-        ("PyTorch, cut", torch(torch_file()[..30].to_vec())),
-        ("PyTorch, more", torch(more(torch_file()))),
-        ("PyTorch, old", torch(vec![0x80, 2])),
-        ("PyTorch, a page", torch(html())),
-        ("PyTorch, a pointer", torch(POINTER.into())),
+        ("PyTorch, truncated", torch(torch_file()[..30].to_vec())),
+        ("PyTorch, too long", torch(more(torch_file()))),
+        ("PyTorch, old format", torch(vec![0x80, 2])),
+        ("PyTorch, an HTML page", torch(html())),
+        ("PyTorch, an LFS pointer", torch(POINTER.into())),
     ]));
 }
 
 #[test]
 fn configuration_and_tokenizer_must_be_readable() {
-    let config = |text: &str| plain(whole().and(&[("config.json", text)]));
-    let none = || whole().without(&["tokenizer.json", "tokenizer_config.json"]);
+    let config = |text: &str| plain(complete().and(&[("config.json", text)]));
+    let none = || complete().without(&["tokenizer.json", "tokenizer_config.json"]);
     let tokens = |files: &[(&str, &str)]| plain(none().and(files));
     let class = |name: &str| format!(r#"{{"tokenizer_class": "{name}"}}"#);
     let of = |name: &str, files: &[(&str, &str)]| {
         plain(none().and(&[("tokenizer_config.json", class(name))]).and(files))
     };
     insta::assert_snapshot!(table(vec![
-        ("no configuration", plain(whole().without(&["config.json"]))),
+        ("no configuration", plain(complete().without(&["config.json"]))),
         ("an adapter", plain(FakeFiles::of(&[("adapter_config.json", "{}")]))),
-        ("cut", config("{")),
+        ("truncated", config("{")),
         ("empty", config("")),
         ("a list", config("[]")),
-        ("a link as text", config(LINK)),
-        ("numbers of Python", config(r#"{"model_type": "mamba2", "limit": [0.0, Infinity]}"#)),
-        ("no type", config("{}")),
+        ("the text of a symlink", config(LINK)),
+        (
+            "numbers that only Python accepts",
+            config(r#"{"model_type": "mamba2", "limit": [0.0, Infinity]}"#)
+        ),
+        ("no model type", config("{}")),
         ("encoder and decoder", config(r#"{"model_type": "t5", "is_encoder_decoder": true}"#)),
         ("no tokenizer", tokens(&[])),
-        ("a tokenizer alone", tokens(&[("tokenizer.json", "{}")])),
-        ("a tokenizer that is cut", tokens(&[("tokenizer.json", "{\"a\": ")])),
+        ("only a tokenizer", tokens(&[("tokenizer.json", "{}")])),
+        ("a truncated tokenizer", tokens(&[("tokenizer.json", "{\"a\": ")])),
         ("an empty tokenizer", tokens(&[("tokenizer.json", "")])),
-        ("a pointer", tokens(&[("tokenizer.json", POINTER)])),
-        ("its configuration alone", of("LlamaTokenizer", &[])),
-        ("its configuration cut", plain(whole().and(&[("tokenizer_config.json", "{")]))),
-        ("bytes", of("ByT5Tokenizer", &[])),
-        ("words", of("BertTokenizer", &[("vocab.txt", "a")])),
-        ("pairs", of("GPT2Tokenizer", &[("vocab.json", "{}"), ("merges.txt", "#")])),
-        ("pairs without merges", of("GPT2TokenizerFast", &[("vocab.json", "{}")])),
-        ("of no model, without the whole", of("PreTrainedTokenizerFast", &[("vocab.txt", "a")])),
-        ("sentences", tokens(&[("tokenizer.model", "x")])),
+        ("an LFS pointer", tokens(&[("tokenizer.json", POINTER)])),
+        ("only its configuration", of("LlamaTokenizer", &[])),
+        ("its configuration truncated", plain(complete().and(&[("tokenizer_config.json", "{")]))),
+        ("a byte tokenizer", of("ByT5Tokenizer", &[])),
+        ("a word tokenizer", of("BertTokenizer", &[("vocab.txt", "a")])),
+        ("byte pairs", of("GPT2Tokenizer", &[("vocab.json", "{}"), ("merges.txt", "#")])),
+        ("byte pairs without merges", of("GPT2TokenizerFast", &[("vocab.json", "{}")])),
+        (
+            "a generic class without a fast tokenizer",
+            of("PreTrainedTokenizerFast", &[("vocab.txt", "a")])
+        ),
+        ("SentencePiece", tokens(&[("tokenizer.model", "x")])),
         (
             "hidden",
             plain(none().with_state("tokenizer.json", FileState::Hidden("/hub/.no_exist".into())))
@@ -224,7 +231,7 @@ fn configuration_and_tokenizer_must_be_readable() {
 fn remote_code_must_be_present() {
     let config = r#"{"model_type": "xx", "auto_map":
         {"AutoConfig": "configuration_x.X", "AutoModelForCausalLM": "modeling_x.X"}}"#;
-    let named = || whole().and(&[("config.json", config)]);
+    let named = || complete().and(&[("config.json", config)]);
     let code = || {
         named()
             .and(&[("configuration_x.py", "class X: pass\n"), ("modeling_x.py", "class X: pass\n")])
@@ -236,14 +243,20 @@ fn remote_code_must_be_present() {
     let other = r#"{"auto_map": {"AutoConfig": "org/code--configuration_x.X"}}"#;
     let untyped = r#"{"auto_map": {"AutoConfig": "configuration_x.X"}}"#;
     insta::assert_snapshot!(table(vec![
-        ("there", trusted(code())),
+        ("present", trusted(code())),
         ("not run", plain(named())),
-        ("not run, without a type", plain(whole().and(&[("config.json", untyped)]))),
-        ("the configuration's is missing", trusted(code().without(&["configuration_x.py"]))),
-        ("the model's is missing", trusted(code().without(&["modeling_x.py"]))),
-        ("the tokenizer's is missing", trusted(whole().and(&[("tokenizer_config.json", tokens)]))),
-        ("the tokenizer's is not run", plain(whole().and(&[("tokenizer_config.json", tokens)]))),
-        ("of another repo", trusted(whole().and(&[("config.json", other)]))),
+        ("not run, without a type", plain(complete().and(&[("config.json", untyped)]))),
+        ("the configuration's code is missing", trusted(code().without(&["configuration_x.py"]))),
+        ("the model's code is missing", trusted(code().without(&["modeling_x.py"]))),
+        (
+            "the tokenizer's code is missing",
+            trusted(complete().and(&[("tokenizer_config.json", tokens)]))
+        ),
+        (
+            "the tokenizer's code is not run",
+            plain(complete().and(&[("tokenizer_config.json", tokens)]))
+        ),
+        ("of another repo", trusted(complete().and(&[("config.json", other)]))),
     ]));
 }
 
@@ -254,18 +267,18 @@ fn native_backend_needs_one_complete_gguf_file() {
     let two = || FakeFiles::of(&[("a.gguf", llama()), ("q/b.gguf", llama())]);
     let most = llama()[..llama().len() - 1].to_vec();
     insta::assert_snapshot!(table(vec![
-        ("one", one("m.gguf", llama())),
-        ("in capital letters", one("MODEL.GGUF", llama())),
+        ("one file", one("m.gguf", llama())),
+        ("in upper case", one("MODEL.GGUF", llama())),
         ("in a folder", one("q/m.gguf", llama())),
-        ("more bytes", one("m.gguf", [llama(), vec![0; 9]].concat())),
-        ("several", native::check(&two(), None)),
-        ("one of several", native::check(&two(), Some("q/b.gguf"))),
+        ("too long", one("m.gguf", [llama(), vec![0; 9]].concat())),
+        ("several files", native::check(&two(), None)),
+        ("one of several files", native::check(&two(), Some("q/b.gguf"))),
         ("another name", native::check(&two(), Some("A.gguf"))),
-        ("none", native::check(&whole(), None)),
-        ("one of two parts", one("m-00001-of-00002.gguf", llama())),
-        ("one of one part", one("m-00001-of-00001.gguf", llama())),
+        ("none", native::check(&complete(), None)),
+        ("one of two shards", one("m-00001-of-00002.gguf", llama())),
+        ("one of one shard", one("m-00001-of-00001.gguf", llama())),
         (
-            "both parts",
+            "both shards",
             native::check(
                 &FakeFiles::of(&[("m-00001-of-00002.gguf", ""), ("m-00002-of-00002.gguf", "")]),
                 None
@@ -276,13 +289,13 @@ fn native_backend_needs_one_complete_gguf_file() {
             native::check(&FakeFiles::default().with_state("m.gguf", FileState::Dangling), None)
         ),
         ("empty", one("m.gguf", vec![])),
-        ("most of it", one("m.gguf", most)),
-        ("half of it", one("m.gguf", cut(&llama()))),
-        ("its magic alone", one("m.gguf", b"GGUF".to_vec())),
-        ("a text", one("m.gguf", b"hello".to_vec())),
-        ("a pointer", one("m.gguf", POINTER.into())),
+        ("all but one byte", one("m.gguf", most)),
+        ("half of the file", one("m.gguf", truncate(&llama()))),
+        ("only its magic", one("m.gguf", b"GGUF".to_vec())),
+        ("a text file", one("m.gguf", b"hello".to_vec())),
+        ("an LFS pointer", one("m.gguf", POINTER.into())),
         ("another architecture", one("m.gguf", gguf("qwen2"))),
-        ("a version of the future", one("m.gguf", b"GGUF\x09\0\0\0".to_vec())),
+        ("a newer version", one("m.gguf", b"GGUF\x09\0\0\0".to_vec())),
     ]));
 }
 
@@ -303,27 +316,27 @@ fn dataset_needs_readable_data_files() {
     insta::assert_snapshot!(table(vec![
         ("CSV", cached(&files(&[("p.csv", b"text\nhello")]))),
         ("parquet", cached(&files(&[("data/train-00000-of-00001.parquet", PARQUET)]))),
-        ("one of two files", cached(&files(&[(shard, PARQUET)]))),
-        ("parquet, cut", cached(&files(&[("train.parquet", &PARQUET[..9])]))),
-        ("parquet, a page", cached(&files(&[("train.parquet", b"<html></html>")]))),
-        ("a pointer", cached(&files(&[("train.parquet", POINTER.as_bytes())]))),
-        ("a link as text", cached(&files(&[("p.csv", LINK.as_bytes())]))),
+        ("one of two shards", cached(&files(&[(shard, PARQUET)]))),
+        ("parquet, truncated", cached(&files(&[("train.parquet", &PARQUET[..9])]))),
+        ("parquet, an HTML page", cached(&files(&[("train.parquet", b"<html></html>")]))),
+        ("an LFS pointer", cached(&files(&[("train.parquet", POINTER.as_bytes())]))),
+        ("the text of a symlink", cached(&files(&[("p.csv", LINK.as_bytes())]))),
         ("empty", cached(&files(&[("train.jsonl", b"")]))),
         ("an empty file beside", cached(&beside)),
-        ("a README alone", cached(&files(&[("README.md", b"# x")]))),
-        ("a README alone, of the user", local(&files(&[("README.md", b"# x")]))),
+        ("only a README", cached(&files(&[("README.md", b"# x")]))),
+        ("only a README, local", local(&files(&[("README.md", b"# x")]))),
         ("a hidden file", local(&files(&[(".p.csv", b"text")]))),
         ("dangling", cached(&FakeFiles::default().with_state("p.csv", FileState::Dangling))),
-        ("lines of text", cached(&text)),
-        ("lines of text, of the user", local(&text)),
+        ("a text file", cached(&text)),
+        ("a text file, local", local(&text)),
         ("a folder, native", dataset::check_folder(&text, Backend::Native, false)),
         ("one split, native", dataset::check_folder(&one_split, Backend::Native, true)),
         ("two splits, native", dataset::check_folder(&two_splits, Backend::Native, true)),
-        ("two kinds", cached(&two_kinds)),
-        ("two kinds, of the user", local(&two_kinds)),
+        ("two formats", cached(&two_kinds)),
+        ("two formats, local", local(&two_kinds)),
         ("a file", one("p.csv", b"text")),
-        ("a file that is empty", one("p.csv", b"")),
-        ("a file that is a pointer", one("p.jsonl", POINTER.as_bytes())),
-        ("a file that is cut", one("P.PARQUET", &PARQUET[..9])),
+        ("an empty file", one("p.csv", b"")),
+        ("an LFS pointer as a file", one("p.jsonl", POINTER.as_bytes())),
+        ("a truncated file", one("P.PARQUET", &PARQUET[..9])),
     ]));
 }

@@ -158,8 +158,8 @@ pub(super) fn exposed_tokens(file: &Path) -> Option<(PathBuf, u32)> {
     (mode & 0o077 != 0).then_some((stored, mode))
 }
 
-/// The existing files with tokens, canonical: the named one, those of this and the default HuggingFace homes, and
-/// the files of all tokens beside each.
+/// The existing files with tokens, canonical: the named one, those of this and the default HuggingFace homes,
+/// and the files of all tokens beside each.
 pub(crate) fn token_files(cache: &HubCache, host: &Host) -> Vec<PathBuf> {
     let named = host.env.get(env::HF_TOKEN_PATH).and_then(|named| named.to_str());
     let named = named.map(|text| host.cwd.join(expand(text, host)));

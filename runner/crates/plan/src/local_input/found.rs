@@ -1,4 +1,4 @@
-//! What the disk says of a local input: whether it serves, and what a container must be given.
+//! Inspects a local input on the disk: whether it is usable, and what a container must mount for it.
 
 use std::{
     fs, io,
@@ -13,88 +13,84 @@ use untrusted::{Dir, Kind as Entry, escape};
 
 use super::Kind;
 
-/// How deep a folder is searched for links: weights and prompts lie at the top of theirs.
-const LEVELS: usize = 2;
+/// Depth to which a folder is searched for symlinks. Weights and prompts lie at the top.
+const DEPTH: usize = 2;
 
-/// What was found where a local input should be.
+/// A local input on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Whether it is a folder.
+    /// Whether it is a folder, not a file.
     pub is_folder: bool,
-    /// What a container is given: the input, or the repo of a Hub cache that its links lead into.
+    /// The path to mount: the input itself, or the cached repo that its symlinks point into.
     pub mount: HostPath,
-    /// The way from there to the input; empty when that is the input itself.
-    pub below: String,
-    /// The way from the run's own Hub cache to the input, if it lies in there.
-    pub(crate) in_hub: Option<String>,
-    /// A link in it, and what that leads to: a place that a container does not see.
-    pub leads_out: Option<(PathBuf, PathBuf)>,
+    /// Path of the input below the mount; empty if the input itself is mounted.
+    pub subpath: String,
+    /// Path of the input below the run's own Hub cache, if it lies there.
+    pub(crate) hub_path: Option<String>,
+    /// A symlink in the input, and its target, if a container cannot see that.
+    pub outside_link: Option<(PathBuf, PathBuf)>,
 }
 
 impl Found {
-    /// Looks at `path`. Links are followed here, because a container could not follow them.
+    /// Inspects `path`. Symlinks are followed here, because a container may not see their targets.
     ///
     /// # Errors
-    /// When it is not there, may not be read, or is none; why, for behind the argument.
-    pub(super) fn look(kind: Kind, path: &HostPath, hub: &HostPath) -> Result<Self, String> {
-        let data = fs::metadata(path.as_path()).map_err(|error| why_missing(path, &error))?;
-        if !data.is_dir() {
+    /// The reason why the input cannot be used: not found, permission denied or an unsupported file.
+    pub(super) fn inspect(kind: Kind, path: &HostPath, hub: &HostPath) -> Result<Self, String> {
+        let data = fs::metadata(path.as_path()).map_err(|error| not_found(path, &error))?;
+        let is_folder = data.is_dir();
+        if !is_folder {
             check_file(kind, path, &data)?;
         }
-        let needed =
-            if data.is_dir() { Access::READ_OK | Access::EXEC_OK } else { Access::READ_OK };
+        let needed = if is_folder { Access::READ_OK | Access::EXEC_OK } else { Access::READ_OK };
         if access(path.as_path(), needed).is_err() {
-            return Err(why_closed(path, data.uid(), data.mode()));
+            return Err(permission_denied(path, data.uid(), data.mode()));
         }
         let broken = |error: io::Error| format!("`{path}` cannot be followed: {error}");
         let real = path.as_path().canonicalize().map_err(broken)?;
-        let is_link = path.as_path().is_symlink();
         let mountable = |place: &Path| {
             HostPath::new(kind.word(), place, Path::new("/")).map_err(|error| error.to_string())
         };
 
         let hub = hub.as_path().canonicalize().ok().filter(|hub| real.starts_with(hub));
-        let in_hub = match &hub {
-            Some(hub) => way(hub, &place(path.as_path(), &real, data.is_dir()).map_err(broken)?),
+        let hub_path = match &hub {
+            Some(hub) => below(hub, &own_path(path.as_path(), &real, is_folder).map_err(broken)?),
             None => None,
         };
-        let (mount, below) = match snapshot(&real).filter(|_| data.is_dir()) {
-            Some((repo, below)) => (mountable(repo)?, below.to_string_lossy().into_owned()),
-            None if is_link => (mountable(&real)?, String::new()),
+        let (mount, subpath) = match snapshot(&real).filter(|_| is_folder) {
+            Some((repo, subpath)) => (mountable(repo)?, subpath.to_string_lossy().into_owned()),
+            None if path.as_path().is_symlink() => (mountable(&real)?, String::new()),
             None => (path.clone(), String::new()),
         };
-        let leads_out = if data.is_dir() {
-            let seen = match hub {
-                Some(hub) => hub,
-                None => mount.as_path().canonicalize().map_err(broken)?,
-            };
-            link_out_of(&seen, &real)
-        } else {
-            None
+        let outside_link = match hub {
+            _ if !is_folder => None,
+            Some(hub) => link_out_of(&hub, &real),
+            None => link_out_of(&mount.as_path().canonicalize().map_err(broken)?, &real),
         };
-        Ok(Self { is_folder: data.is_dir(), mount, below, in_hub, leads_out })
+        Ok(Self { is_folder, mount, subpath, hub_path, outside_link })
     }
 }
 
-/// Where the input itself lies: a file of a snapshot is a link, and its name is the link's.
-fn place(path: &Path, real: &Path, is_folder: bool) -> io::Result<PathBuf> {
+/// The path of the input with its folder's symlinks followed. A file of a snapshot is a symlink to a blob,
+/// and keeps its own name.
+fn own_path(path: &Path, real: &Path, is_folder: bool) -> io::Result<PathBuf> {
     match (path.parent(), path.file_name()) {
         (Some(parent), Some(name)) if !is_folder => Ok(parent.canonicalize()?.join(name)),
         _ => Ok(real.to_owned()),
     }
 }
 
-/// The way from `folder` to something in it.
-fn way(folder: &Path, inside: &Path) -> Option<String> {
-    let way = inside.strip_prefix(folder).ok()?.to_str()?;
-    (!way.is_empty()).then(|| way.to_owned())
+/// The path of `inside` below `folder`.
+fn below(folder: &Path, inside: &Path) -> Option<String> {
+    let below = inside.strip_prefix(folder).ok()?.to_str()?;
+    (!below.is_empty()).then(|| below.to_owned())
 }
 
-/// The first link in `folder` that a container cannot follow when it sees `seen` at another place.
-fn link_out_of(seen: &Path, folder: &Path) -> Option<(PathBuf, PathBuf)> {
+/// The first symlink in `folder` that a container cannot follow, if `visible` is mounted at another path.
+fn link_out_of(visible: &Path, folder: &Path) -> Option<(PathBuf, PathBuf)> {
     let dir = Dir::open(folder).ok()?;
     let mut links = Vec::new();
-    dir.walk(LEVELS, |found| {
+    dir.walk(DEPTH, |found| {
         if let untrusted::Found::Entry { path, stamp } = found
             && stamp.kind == Entry::Link
         {
@@ -104,10 +100,10 @@ fn link_out_of(seen: &Path, folder: &Path) -> Option<(PathBuf, PathBuf)> {
     });
     links.sort();
     links.into_iter().find_map(|link| {
-        // A link to nothing is of no use here either.
-        let leads_to = link.canonicalize().ok()?;
+        // A broken symlink is broken on the host, too.
+        let target = link.canonicalize().ok()?;
         let is_absolute = fs::read_link(&link).is_ok_and(|to| to.is_absolute());
-        (is_absolute || !leads_to.starts_with(seen)).then_some((link, leads_to))
+        (is_absolute || !target.starts_with(visible)).then_some((link, target))
     })
 }
 
@@ -127,7 +123,7 @@ fn check_file(kind: Kind, path: &HostPath, data: &fs::Metadata) -> Result<(), St
     Err(format!("`{path}` is a file of another kind; {needs}"))
 }
 
-fn why_missing(path: &HostPath, error: &io::Error) -> String {
+fn not_found(path: &HostPath, error: &io::Error) -> String {
     match (error.kind(), fs::read_link(path.as_path())) {
         (io::ErrorKind::NotFound, Ok(to)) => {
             let to = escape(&to.to_string_lossy());
@@ -140,7 +136,7 @@ fn why_missing(path: &HostPath, error: &io::Error) -> String {
     }
 }
 
-fn why_closed(path: &HostPath, uid: u32, mode: u32) -> String {
+fn permission_denied(path: &HostPath, uid: u32, mode: u32) -> String {
     format!(
         "`{path}` may not be read by you: it belongs to uid {uid}, with mode {:04o}; ask its owner \
          for it, or name a copy of yours",
@@ -156,12 +152,11 @@ mod tests {
         path::{Path, PathBuf},
     };
 
-    use super::{Found, why_closed};
     use host::paths::host_path::HostPath;
 
-    use crate::local_input::Kind;
+    use super::{Found, Kind, permission_denied};
 
-    /// A machine in a folder: files, folders and links, and a Hub cache in `hf/hub`.
+    /// A disk in a folder, with a Hub cache in `hf/hub`.
     struct Disk(tempfile::TempDir);
 
     impl Disk {
@@ -185,7 +180,7 @@ mod tests {
             symlink(to, self.path(name)).unwrap();
         }
 
-        /// A repo as the Hub client lays it out.
+        /// A cached repo with one file.
         fn repo(&self, repo: &str, file: &str) -> String {
             let snapshot = format!("{repo}/snapshots/ab12");
             self.file(&format!("{repo}/blobs/11"));
@@ -197,17 +192,17 @@ mod tests {
             HostPath::new("", &self.path(name), Path::new("/")).unwrap()
         }
 
-        /// What is found, with the disk's own folder as `ROOT`.
-        fn look(&self, kind: Kind, name: &str) -> Result<Found, String> {
-            let found = Found::look(kind, &self.host_path(name), &self.host_path("hf/hub"));
+        /// The result for an input, with the disk's folder as `ROOT` in an error.
+        fn inspect(&self, kind: Kind, name: &str) -> Result<Found, String> {
+            let found = Found::inspect(kind, &self.host_path(name), &self.host_path("hf/hub"));
             found.map_err(|why| why.replace(self.path("").to_str().unwrap(), "ROOT/"))
         }
 
         fn mounted(&self, kind: Kind, name: &str) -> (PathBuf, String, Option<String>) {
-            let Found { mount, below, in_hub, leads_out, is_folder: _ } =
-                self.look(kind, name).unwrap();
-            assert_eq!(leads_out, None, "{name}");
-            (mount.as_path().strip_prefix(self.path("")).unwrap().to_owned(), below, in_hub)
+            let Found { mount, subpath, hub_path, outside_link, is_folder: _ } =
+                self.inspect(kind, name).unwrap();
+            assert_eq!(outside_link, None, "{name}");
+            (mount.as_path().strip_prefix(self.path("")).unwrap().to_owned(), subpath, hub_path)
         }
     }
 
@@ -216,19 +211,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_link_is_mounted_as_it_is() {
+    fn file_or_folder_is_mounted_as_it_is() {
         let disk = Disk::new();
         for name in ["m/config.json", "m.GGUF", "p.csv"] {
             disk.file(name);
         }
         assert_eq!(disk.mounted(Kind::Model, "m"), alone("m"));
-        assert!(disk.look(Kind::Model, "m").unwrap().is_folder);
+        assert!(disk.inspect(Kind::Model, "m").unwrap().is_folder);
         assert_eq!(disk.mounted(Kind::Model, "m.GGUF"), alone("m.GGUF"));
         assert_eq!(disk.mounted(Kind::Dataset, "p.csv"), alone("p.csv"));
     }
 
     #[test]
-    fn of_a_link_what_it_leads_to_is_mounted() {
+    fn target_of_a_symlink_is_mounted() {
         let disk = Disk::new();
         disk.file("far/m/config.json");
         disk.file("far/blob");
@@ -239,22 +234,25 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_in_the_runs_own_cache_is_known_by_its_way_there() {
+    fn input_in_the_runs_own_cache_has_its_path_below_the_cache() {
         let disk = Disk::new();
         let snapshot = disk.repo("hf/hub/models--o--m", "m.gguf");
-        let in_hub = |name: &str| disk.mounted(Kind::Model, name).2;
-        let way = "models--o--m/snapshots/ab12";
-        assert_eq!(in_hub(&snapshot).as_deref(), Some(way));
-        assert_eq!(in_hub(&format!("{snapshot}/m.gguf")), Some(format!("{way}/m.gguf")));
+        let hub_path = |name: &str| disk.mounted(Kind::Model, name).2;
+        let snapshot_path = "models--o--m/snapshots/ab12";
+        assert_eq!(hub_path(&snapshot).as_deref(), Some(snapshot_path));
+        assert_eq!(
+            hub_path(&format!("{snapshot}/m.gguf")),
+            Some(format!("{snapshot_path}/m.gguf"))
+        );
         disk.link(disk.path(&snapshot), "named");
-        assert_eq!(in_hub("named").as_deref(), Some(way));
+        assert_eq!(hub_path("named").as_deref(), Some(snapshot_path));
         disk.link(disk.path(&snapshot).join("m.gguf"), "named.gguf");
         let blob = alone("hf/hub/models--o--m/blobs/11");
         assert_eq!(disk.mounted(Kind::Model, "named.gguf"), blob);
     }
 
     #[test]
-    fn of_another_caches_snapshot_the_whole_repo_is_mounted() {
+    fn whole_repo_is_mounted_for_a_snapshot_of_another_cache() {
         let disk = Disk::new();
         let model = disk.repo("other/models--o--m", "model.safetensors");
         let data = disk.repo("other/datasets--o--d", "p.csv");
@@ -263,21 +261,21 @@ mod tests {
         assert_eq!(disk.mounted(Kind::Dataset, &data), repo("other/datasets--o--d"));
         let file = disk.mounted(Kind::Dataset, &format!("{data}/p.csv"));
         assert_eq!(file, alone("other/datasets--o--d/blobs/11"));
-        // A repo that was moved out of the run's cache is another cache's.
+        // A symlinked repo belongs to the cache that it points into.
         disk.link(disk.path("other/models--o--m"), "hf/hub/models--o--m");
         let moved = "hf/hub/models--o--m/snapshots/ab12";
         assert_eq!(disk.mounted(Kind::Model, moved), repo("other/models--o--m"));
     }
 
     #[test]
-    fn links_that_a_container_cannot_follow_are_found() {
+    fn symlinks_that_a_container_cannot_follow_are_found() {
         let disk = Disk::new();
         disk.file("m/config.json");
         disk.file("far/weights");
         disk.link("config.json", "m/inside");
         disk.link("nowhere", "m/nothing");
         disk.link("../../../../far/weights", "m/a/b/c/too-deep");
-        let out = |name| disk.look(Kind::Model, name).unwrap().leads_out;
+        let out = |name| disk.inspect(Kind::Model, name).unwrap().outside_link;
         assert_eq!(out("m"), None);
         disk.link("../../far/weights", "m/sub/weights");
         assert_eq!(out("m"), Some((disk.path("m/sub/weights"), disk.path("far/weights"))));
@@ -287,18 +285,18 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_serve_is_refused_in_words() {
+    fn unusable_input_is_refused_with_a_reason() {
         let disk = Disk::new();
         disk.file("weights.bin");
         disk.file("p.txt");
         disk.link("nowhere", "gone");
-        let model = |name| disk.look(Kind::Model, name).unwrap_err();
+        let model = |name| disk.inspect(Kind::Model, name).unwrap_err();
         insta::assert_snapshot!(model("none"), @"there is no `ROOT/none`; a Hub id has the form ORG/REPO");
         insta::assert_snapshot!(model("gone"), @"`ROOT/gone` is a link to `nowhere`, and nothing is there; mend it");
         insta::assert_snapshot!(model("p.txt/x"), @"`ROOT/p.txt/x` cannot be reached: Not a directory (os error 20); name one that you may read");
         insta::assert_snapshot!(model("weights.bin"), @"`ROOT/weights.bin` is a file of another kind; a model is a folder with config.json and weights, or a file *.gguf");
-        insta::assert_snapshot!(disk.look(Kind::Dataset, "p.txt").unwrap_err(), @"`ROOT/p.txt` is a file of another kind; a dataset is a file *.csv, *.json, *.jsonl or *.parquet, or a folder of such files");
-        insta::assert_snapshot!(why_closed(&HostPath::new("", Path::new("/m"), Path::new("/")).unwrap(), 0, 0o100_600), @"`/m` may not be read by you: it belongs to uid 0, with mode 0600; ask its owner for it, or name a copy of yours");
+        insta::assert_snapshot!(disk.inspect(Kind::Dataset, "p.txt").unwrap_err(), @"`ROOT/p.txt` is a file of another kind; a dataset is a file *.csv, *.json, *.jsonl or *.parquet, or a folder of such files");
+        insta::assert_snapshot!(permission_denied(&HostPath::new("", Path::new("/m"), Path::new("/")).unwrap(), 0, 0o100_600), @"`/m` may not be read by you: it belongs to uid 0, with mode 0600; ask its owner for it, or name a copy of yours");
         let socket = std::os::unix::net::UnixListener::bind(disk.path("s.gguf")).unwrap();
         insta::assert_snapshot!(model("s.gguf"), @"`ROOT/s.gguf` is neither a file nor a folder");
         drop(socket);

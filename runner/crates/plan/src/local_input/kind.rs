@@ -1,4 +1,4 @@
-//! What an argument can name by a path, and what a path of it looks like.
+//! The arguments that can name a path, and how a path differs from a Hub id.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use contract::{
     path,
 };
 
-/// What an argument can name by a path.
+/// An input that can be named by a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `backend.model=`
@@ -18,7 +18,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What `backend` takes by a path: to a server, the model is a name.
+    /// The inputs that `backend` takes by a path. A server's model is a name.
     pub(super) const fn of(backend: Option<Backend>) -> &'static [Self] {
         match backend {
             Some(Backend::Vllm) => &[Self::Dataset],
@@ -26,31 +26,31 @@ impl Kind {
         }
     }
 
-    /// The argument's key.
-    pub const fn key(self) -> &'static str {
+    /// Key of the argument.
+    pub(crate) const fn key(self) -> &'static str {
         match self {
             Self::Model => MODEL,
             Self::Dataset => DATASET,
         }
     }
 
-    /// What it is, in a word.
-    pub const fn word(self) -> &'static str {
+    /// Its name in messages.
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Model => "model",
             Self::Dataset => "dataset",
         }
     }
 
-    /// Where it appears in a container, below which folder.
-    pub const fn folder(self) -> &'static str {
+    /// The folder in a container that it is mounted below.
+    pub(crate) const fn folder(self) -> &'static str {
         match self {
             Self::Model => path::MODELS,
             Self::Dataset => path::DATA,
         }
     }
 
-    /// How its files end, in lower case.
+    /// Extensions of its files, in lower case.
     const fn extensions(self) -> &'static [&'static str] {
         match self {
             Self::Model => &["gguf"],
@@ -58,28 +58,28 @@ impl Kind {
         }
     }
 
-    /// Whether `path` ends as one of its files does.
-    pub fn is_file_name(self, path: &Path) -> bool {
+    /// Whether `path` has one of these extensions.
+    pub(super) fn is_file_name(self, path: &Path) -> bool {
         let extension = path.extension().and_then(|extension| extension.to_str());
         extension.is_some_and(|found| {
             self.extensions().iter().any(|known| known.eq_ignore_ascii_case(found))
         })
     }
 
-    /// Whether `value` is a path of this machine; anything else is a Hub id.
+    /// Whether `value` is a local path, and not a Hub id.
     pub fn is_path(self, value: &str) -> bool {
         let begins = ["/", "./", "../", "~/"].iter().any(|begin| value.starts_with(begin));
         let whole = [".", "..", "~"].contains(&value);
         let ends =
             self.is_file_name(Path::new(value)) && !(self == Self::Model && is_file_of_repo(value));
-        // No Hub id has two slashes, or one at its end, where a shell's completion leaves it.
+        // A Hub id has at most one slash, and none at the end, where tab completion puts it.
         let id = value.split(':').next().unwrap_or(value);
         let slashes = id.matches('/').count() > 1 || value.ends_with('/');
         begins || whole || ends || slashes
     }
 }
 
-/// `ORG/REPO:FILE`, as the `native` backend takes it.
+/// Whether `value` has the form `ORG/REPO:FILE` of the `native` backend.
 fn is_file_of_repo(value: &str) -> bool {
     let Some((id, file)) = value.split_once(':') else { return false };
     let is_name = |name: &str| {

@@ -1,5 +1,5 @@
-//! What the command line says of a run. Each option stands here once: its help, how it is read, and how
-//! it is written into a command again.
+//! The request of the command line. Each option is declared here once: its help, its parsing, and how it
+//! is written into a command.
 
 use std::path::PathBuf;
 
@@ -10,9 +10,8 @@ use clap::{
 use contract::{Backend, Flavour};
 use engine::EngineChoice;
 use host::gpus::Gpus;
-use meter;
 
-/// A run, before environment and defaults.
+/// A run as the command line asks for it, before environment and defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 pub struct Request {
     /// Prompts to run [default: 20]
@@ -27,18 +26,18 @@ pub struct Request {
     /// For the benchmark: everything that is no option above, in order; all after `--`
     #[arg(value_name = "BENCHMARK ARGUMENTS", last = true)]
     pub args: Vec<String>,
-    /// What runs where.
+    /// Options that `verify` has, too.
     #[command(flatten)]
     pub target: Target,
 }
 
-/// What runs where: the options that `run` and `verify` share.
+/// The options that `run` and `verify` share.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 pub struct Target {
     /// What runs the model [default: by image; env: BENCHMARK_BACKEND]
     #[arg(long, value_name = "BACKEND", value_parser = backends())]
     pub backend: Option<Backend>,
-    /// Which engine, and which image.
+    /// The engine and the image.
     #[command(flatten)]
     pub runtime: Runtime,
     /// Folder for the results [default: ./results; env: RESULTS_DIR]
@@ -56,15 +55,15 @@ pub struct Target {
     /// Send no API key to the server of the `vllm` backend, whatever there is
     #[arg(long)]
     pub no_api_key: bool,
-    /// Limits of the container to do without.
+    /// Default limits of the container that the user lifts.
     #[command(flatten)]
     pub security: SecurityOverrides,
-    /// About the host's meter.
+    /// Options of the host's meter.
     #[command(flatten)]
     pub meter: meter::Options,
 }
 
-/// Which engine, and which image.
+/// The engine and the image of a container.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 pub struct Runtime {
     /// What runs the container
@@ -83,7 +82,7 @@ pub struct Runtime {
     pub flavour: Option<Flavour>,
 }
 
-/// Limits of the container that a user takes off. By default all of them are on.
+/// Default limits of the container that the user lifts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Args)]
 #[command(next_help_heading = "Limits of the container, to do without")]
 pub struct SecurityOverrides {
@@ -107,24 +106,21 @@ pub struct SecurityOverrides {
     pub(crate) no_selinux_label: bool,
 }
 
-/// The backends, by name.
+/// Parser for the name of a backend.
 pub fn backends() -> impl TypedValueParser<Value = Backend> {
     let values =
         Backend::ALL.map(|backend| PossibleValue::new(backend.name()).help(backend.about()));
     PossibleValuesParser::new(values).try_map(|name| name.parse::<Backend>())
 }
 
-/// The flavours of our image, by name.
+/// Parser for the name of an image flavour.
 pub fn flavours() -> impl TypedValueParser<Value = Flavour> {
     let values =
         Flavour::ALL.map(|flavour| PossibleValue::new(flavour.name()).help(flavour.about()));
-    PossibleValuesParser::new(values).map(|name| {
-        let flavour = Flavour::ALL.into_iter().find(|flavour| flavour.name() == name);
-        flavour.expect("a possible value is the name of a flavour")
-    })
+    PossibleValuesParser::new(values).try_map(|name| name.parse::<Flavour>())
 }
 
-/// A size as the engines take it: a number, and a unit of one letter.
+/// Parses a size in the engines' notation: a number and a unit of one letter.
 fn memory(text: &str) -> Result<String, String> {
     let digits = text.trim_end_matches(|unit: char| "bkmgBKMG".contains(unit));
     let is_size = text.len() - digits.len() <= 1 && digits.parse::<u64>().is_ok_and(|n| n > 0);
@@ -133,7 +129,7 @@ fn memory(text: &str) -> Result<String, String> {
         .ok_or_else(|| "a size is a number and b, k, m or g, such as 64g".to_owned())
 }
 
-/// The words of a command line.
+/// The arguments of a command, built up option by option.
 #[derive(Debug, Default)]
 struct Words(Vec<String>);
 
@@ -150,7 +146,7 @@ impl Words {
 }
 
 impl Request {
-    /// The words behind `aienergyscore run` that make this request again.
+    /// The arguments of `aienergyscore run` for this request.
     pub fn words(&self) -> Vec<String> {
         let Self { num_samples, wait, offline, target, args } = self;
         let mut words = Words::default();
@@ -207,12 +203,11 @@ impl SecurityOverrides {
 #[cfg(test)]
 mod tests {
     use clap::ValueEnum as _;
+    use engine::EngineChoice;
+    use host::gpus::Gpus;
     use proptest::prelude::*;
 
     use super::{Request, Runtime, SecurityOverrides, Target};
-    use engine::EngineChoice;
-    use host::gpus::Gpus;
-    use meter;
 
     use crate::testing::parsed;
 
@@ -285,7 +280,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_request_is_read_from_its_own_words(
+        fn request_is_parsed_from_its_own_words(
             target in targets(),
             num_samples in prop::option::of(1_u32..),
             wait in prop::option::of(any::<u32>()),

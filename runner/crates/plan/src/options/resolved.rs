@@ -1,4 +1,4 @@
-//! A run whose settings were held against the disk: only such a run can be planned.
+//! A run whose settings were checked on the disk. Only such a run can be planned.
 
 use contract::Backend;
 use engine::EngineChoice;
@@ -14,28 +14,28 @@ use hub::boundary::{self, Boundary, Secret, Trust};
 use super::settings::Settings;
 use crate::server::Server;
 
-/// Settings with what the disk holds for them: symlinks of the cache and of local inputs followed, and
-/// no token where no file is.
+/// Settings with what the disk adds to them: resolved symlinks of the cache and of local inputs, and a
+/// token only if its file exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
     /// The settings.
     pub settings: Settings,
-    /// Files with tokens that the mounted folders hold.
+    /// Token files in the mounted folders.
     pub secrets: Vec<Secret>,
-    /// Supplementary groups of the user's that own something of what is mounted.
+    /// Supplementary groups of the user that own a mounted path.
     pub groups: Vec<u32>,
-    /// What is known of the Hub cache, where a container could have replaced it.
+    /// The record of a Hub cache that a container could have replaced.
     pub trust: Option<Trust>,
-    /// The file that the engine's client writes the container's id to.
+    /// File that the engine's client writes the container's id to.
     pub cidfile: HostPath,
 }
 
 impl Settings {
-    /// Holds the settings against the disk.
+    /// Checks the settings on the disk.
     ///
     /// # Errors
-    /// When no engine can mount what a symlink leads to, a container may have made the symlink, or a
-    /// local model, a dataset or the token does not serve.
+    /// When no engine can mount the target of a symlink, a container may have created the symlink, or a
+    /// local model, a dataset or the token is unusable.
     pub fn resolve(self, host: &Host) -> Result<Resolved, Usage> {
         let boundary = Boundary::of(&self.results, &self.cache, host);
         self.check_paths(&boundary, host)?;
@@ -72,10 +72,10 @@ impl Settings {
         })
     }
 
-    /// The same without a look at the disk, for a run that is shown and never executed.
+    /// Resolves the settings without the disk, for a run that is only shown.
     ///
     /// # Errors
-    /// When there is no place for the file with the container's id.
+    /// When no folder is suitable for the file with the container's id.
     pub fn assume(self, host: &Host) -> Result<Resolved, Usage> {
         Ok(Resolved {
             cidfile: file_of_run(host, &self.run_id, CONTAINER_ID, &[])?,

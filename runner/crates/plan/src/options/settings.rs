@@ -1,4 +1,4 @@
-//! What a run was asked for: flags over environment over defaults, validated.
+//! The settings of a run: flags over environment over defaults, validated.
 
 use contract::{
     Backend, DEFAULT_NUM_SAMPLES, Flavour,
@@ -14,57 +14,55 @@ use host::{
     run_files::run_id::run_id,
 };
 use hub::{HubCache, boundary::Boundary, token::TokenSource};
-use meter;
 
 use super::request::{Request, Runtime, SecurityOverrides, Target};
 use crate::{
-    addresses::{self, Given},
+    addresses::{self, ShellAddress},
     endpoint,
     local_input::Inputs,
     server::Server,
 };
 
-/// A request that makes sense, with environment and defaults filled in. The disk is not looked at yet:
-/// [`Settings::resolve`] does.
+/// A valid request, with environment and defaults filled in. [`Settings::resolve`] checks it on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Names this run: start time in UTC and the runner's process.
+    /// Unique name of the run: start time in UTC and the runner's process id.
     pub run_id: String,
-    /// Which engine to look for.
+    /// `--engine`.
     pub engine: EngineChoice,
     /// The image, whole reference.
     pub image: String,
-    /// Whether anybody chose the image.
+    /// Whether the user chose the image.
     pub image_chosen: bool,
-    /// The backend, if anybody chose one.
+    /// The backend, if the user chose one.
     pub backend: Option<Backend>,
-    /// Server of the `vllm` backend.
+    /// Address of the `vllm` backend's server.
     pub endpoint: Option<String>,
-    /// What its client is given, for the `vllm` backend alone.
+    /// Settings of that server's client, for the `vllm` backend.
     pub server: Option<Server>,
-    /// Proxies and the Hub's address, where the run has a network.
-    pub addresses: Vec<Given>,
-    /// Threads of the Python stacks, if anybody chose how many.
+    /// Proxies and the Hub's address, unless the run is offline.
+    pub addresses: Vec<ShellAddress>,
+    /// CPU threads of the Python backends, if the user chose a number.
     pub threads: Option<String>,
     /// Results folder.
     pub results: HostPath,
     /// HuggingFace home and Hub cache.
     pub cache: HubCache,
-    /// Access token, if there may be one.
+    /// Source of the access token, if the user allows one.
     pub token: Option<TokenSource>,
-    /// GPUs asked for.
+    /// `--gpus`.
     pub gpus: Gpus,
-    /// No network, nothing written to the cache.
+    /// Whether the run has no network and a read-only cache.
     pub offline: bool,
-    /// Memory of the container at most.
+    /// Memory limit of the container.
     pub memory: Option<String>,
-    /// Limits of the container to do without.
+    /// Default limits of the container that the user lifts.
     pub security: SecurityOverrides,
-    /// About the host's meter.
+    /// Options of the host's meter.
     pub meter: meter::Options,
-    /// Models and datasets of this machine that the arguments name.
+    /// Local models and datasets in the arguments.
     pub inputs: Inputs,
-    /// Arguments of the benchmark, the number of samples among them.
+    /// Arguments of the benchmark, including the number of samples.
     pub args: Vec<String>,
 }
 
@@ -72,7 +70,7 @@ impl Settings {
     /// Fills in environment and defaults.
     ///
     /// # Errors
-    /// When parts of the request contradict each other or the environment makes no sense.
+    /// When options contradict each other, or a variable of the environment is invalid.
     pub fn new(request: Request, host: &Host) -> Result<Self, Usage> {
         let Request { num_samples, wait, offline, target, args } = request;
         let Target {
@@ -87,34 +85,32 @@ impl Settings {
             meter,
         } = target;
         let Runtime { engine, image, flavour } = runtime;
-        let backend = match backend {
-            Some(backend) => Some(backend),
-            None => match host.env.text(env::BENCHMARK_BACKEND) {
-                Some(name) => Some(name.parse().map_err(|error| {
-                    Usage(format!("{} in the environment: {error}", env::BENCHMARK_BACKEND))
-                })?),
-                None => None,
-            },
+        let backend = match (backend, host.env.text(env::BENCHMARK_BACKEND)) {
+            (None, Some(name)) => Some(name.parse().map_err(|error| {
+                Usage(format!("{} in the environment: {error}", env::BENCHMARK_BACKEND))
+            })?),
+            (backend, _) => backend,
         };
+        let run_id = run_id(host.now, host.pid);
         let endpoint = host.env.text(env::VLLM_ENDPOINT);
+        let mut server = None;
         if backend == Some(Backend::Vllm) {
-            match &endpoint {
-                Some(endpoint) => endpoint::check(endpoint)?,
-                None => {
-                    return Err(Usage(format!(
-                        "backend `vllm` sends its prompts to a server, and {0} names none; set it, \
-                         for example {0}=http://{1}:8000/v1",
-                        env::VLLM_ENDPOINT,
-                        contract::HOST_GATEWAY
-                    )));
-                }
-            }
+            let Some(address) = &endpoint else {
+                return Err(Usage(format!(
+                    "backend `vllm` sends its prompts to a server, and {0} names none; set it, for \
+                     example {0}=http://{1}:8000/v1",
+                    env::VLLM_ENDPOINT,
+                    contract::HOST_GATEWAY
+                )));
+            };
+            endpoint::check(address)?;
             if offline {
                 return Err(Usage(
                     "backend `vllm` needs the network that `--offline` takes away; leave one out"
                         .to_owned(),
                 ));
             }
+            server = Some(Server::locate(host, address, &run_id, wait, no_api_key)?);
         } else if wait.is_some() {
             return Err(Usage(
                 "`--wait-for-endpoint` waits for the server of the `vllm` backend; leave it out, or \
@@ -122,12 +118,9 @@ impl Settings {
                     .to_owned(),
             ));
         }
-        // A server is reached without the Hub.
+        // The `vllm` backend needs the network, but not the Hub.
         let offline = offline || (backend != Some(Backend::Vllm) && host.env.offline().is_some());
         let cache = HubCache::locate(host)?;
-        let run_id = run_id(host.now, host.pid);
-        let served = endpoint.as_ref().filter(|_| backend == Some(Backend::Vllm));
-        let server = served.map(|address| Server::locate(host, address, &run_id, wait, no_api_key));
         let image_chosen =
             image.is_some() || flavour.is_some() || host.env.get(env::DOCKER_IMAGE).is_some();
         let args = with_num_samples(args, num_samples)?;
@@ -138,8 +131,8 @@ impl Settings {
             image: image_reference(image, flavour, backend, host),
             backend,
             endpoint,
-            server: server.transpose()?,
-            addresses: if offline { vec![] } else { addresses::given(host, &run_id)? },
+            server,
+            addresses: if offline { vec![] } else { addresses::in_environment(host, &run_id)? },
             threads: host.env.text(env::OMP_NUM_THREADS),
             results,
             token: if no_token { None } else { Some(TokenSource::locate(host, &cache, &run_id)?) },
@@ -155,52 +148,51 @@ impl Settings {
         })
     }
 
-    /// The engine that is wanted.
+    /// What the run needs of its engine.
     pub fn wanted(&self) -> Wanted<'_> {
-        let Self { engine, image, image_chosen, backend, offline, gpus, .. } = self;
         Wanted {
-            engine: *engine,
-            image,
-            image_chosen: *image_chosen,
-            backend: *backend,
-            offline: *offline,
-            gpus,
+            engine: self.engine,
+            image: &self.image,
+            image_chosen: self.image_chosen,
+            backend: self.backend,
+            offline: self.offline,
+            gpus: &self.gpus,
         }
     }
 
-    /// The secrets that the benchmark is given as files.
-    pub fn handed_over(&self) -> impl Iterator<Item = &TokenSource> {
+    /// The secrets that the benchmark gets as files.
+    pub fn secret_files(&self) -> impl Iterator<Item = &TokenSource> {
         let key = self.server.iter().filter_map(|server| server.key.as_ref());
         let addresses = self.addresses.iter().filter_map(|given| given.secret.as_ref());
         self.token.iter().chain(key).chain(addresses)
     }
 
-    /// [`Settings::new`] with `..` in paths followed on the disk.
+    /// [`Settings::new`], with `..` in paths resolved on the disk.
     ///
     /// # Errors
-    /// As [`Settings::new`], and when a container may have chosen one of the paths.
+    /// As [`Settings::new`], and when a container may have planted a path.
     pub fn read(request: Request, host: &Host) -> Result<Self, Usage> {
-        let options = Self::new(request, host)?;
-        // Here, because without `..` a symlink on the way is no longer seen.
-        let boundary = Boundary::of(&options.results, &options.cache, host);
-        boundary.check_parent_dirs(&options.cache)?;
-        options.check_paths(&boundary, host)?;
-        let HubCache { home, hub } = options.cache;
-        let token = options.token.map(|token| token.without_parents()).transpose()?;
+        let settings = Self::new(request, host)?;
+        // Checked first, because a path without `..` hides the symlinks on its way.
+        let boundary = Boundary::of(&settings.results, &settings.cache, host);
+        boundary.check_parent_dirs(&settings.cache)?;
+        settings.check_paths(&boundary, host)?;
+        let HubCache { home, hub } = settings.cache;
+        let token = settings.token.map(TokenSource::without_parents).transpose()?;
         Ok(Self {
             token,
-            server: options.server.map(Server::without_parents).transpose()?,
-            results: options.results.without_parents("results folder")?,
+            server: settings.server.map(Server::without_parents).transpose()?,
+            results: settings.results.without_parents("results folder")?,
             cache: HubCache {
                 home: home.without_parents("HuggingFace home")?,
                 hub: hub.without_parents("Hub cache")?,
             },
-            inputs: options.inputs.without_parents()?,
-            ..options
+            inputs: settings.inputs.without_parents()?,
+            ..settings
         })
     }
 
-    /// Makes sure that the user chose what the paths of the request lead to.
+    /// Refuses paths whose target a container may have chosen.
     pub(super) fn check_paths(&self, boundary: &Boundary, host: &Host) -> Result<(), Usage> {
         boundary.check("results folder", self.results.as_path())?;
         let files = self.server.iter().flat_map(Server::files);
@@ -212,7 +204,7 @@ impl Settings {
             Some(TokenSource::File(file)) if host.env.get(env::HF_TOKEN_PATH).is_some() => {
                 boundary.check("token file", file.as_path())
             }
-            // One in the HuggingFace home that is a symlink is refused as such.
+            // A token in the HuggingFace home is refused later if it is a symlink.
             Some(TokenSource::File(_)) => {
                 boundary.check("HuggingFace home", self.cache.home.as_path())
             }
@@ -220,10 +212,10 @@ impl Settings {
         }
     }
 
-    /// Makes sure that no container chose a folder of the cache, before any is made.
+    /// Refuses a cache folder that a container may have planted, before the run creates any.
     ///
     /// # Errors
-    /// When one may have.
+    /// When a container may have planted one.
     pub fn check_cache(&self, host: &Host) -> Result<(), Usage> {
         if !self.backend.is_none_or(Backend::needs_hub_cache) {
             return Ok(());
@@ -232,7 +224,7 @@ impl Settings {
     }
 }
 
-/// `--image` over `--flavour` over `DOCKER_IMAGE` over the image of the backend.
+/// The image: `--image` over `--flavour` over `DOCKER_IMAGE` over the backend's default.
 fn image_reference(
     image: Option<String>,
     flavour: Option<Flavour>,
@@ -245,8 +237,8 @@ fn image_reference(
         .unwrap_or_else(|| Flavour::of_backend(backend.unwrap_or(Backend::Optimum)).image())
 }
 
-/// The benchmark's arguments with `-n` among them: an explicit `scenario.num_samples=` wins over
-/// the default, and must not contradict `-n`.
+/// The benchmark's arguments with the number of samples. An explicit `scenario.num_samples=` wins over the
+/// default, and must not contradict `-n`.
 pub(super) fn with_num_samples(
     mut args: Vec<String>,
     flag: Option<u32>,

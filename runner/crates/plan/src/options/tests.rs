@@ -1,4 +1,4 @@
-//! Requests, with environment and defaults filled in.
+//! Settings of a request, and their check on the disk.
 
 use std::{fs, os::unix::fs::symlink};
 
@@ -8,14 +8,14 @@ use host::testing::host;
 use super::{Request, Settings, settings::with_num_samples};
 use crate::testing::request;
 
-fn options(request: Request, variables: &[(&str, &str)]) -> Result<Settings, String> {
+fn settings(request: Request, variables: &[(&str, &str)]) -> Result<Settings, String> {
     let mut host = host();
     host.env = variables.iter().copied().collect();
     Settings::new(request, &host).map_err(|error| error.to_string())
 }
 
 #[test]
-fn an_explicit_number_of_samples_wins_over_the_default_alone() {
+fn explicit_number_of_samples_wins_over_the_default_only() {
     let args = |args: &[&str], flag| {
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
         with_num_samples(args, flag).map_err(|error| error.to_string())
@@ -35,9 +35,9 @@ fn an_explicit_number_of_samples_wins_over_the_default_alone() {
 }
 
 #[test]
-fn the_image_follows_flags_then_environment_then_backend() {
+fn image_follows_flags_then_environment_then_backend() {
     let image =
-        |request: Request, variables: &[(&str, &str)]| options(request, variables).unwrap().image;
+        |request: Request, variables: &[(&str, &str)]| settings(request, variables).unwrap().image;
     let default = Request::default();
     let native = request("--backend native");
     let cpu = request("--backend native --flavour cpu");
@@ -51,7 +51,7 @@ fn the_image_follows_flags_then_environment_then_backend() {
 }
 
 #[test]
-fn local_inputs_are_held_against_the_disk() {
+fn local_inputs_are_checked_on_the_disk() {
     let disk = tempfile::tempdir().unwrap();
     let root = disk.path().canonicalize().unwrap();
     fs::create_dir_all(root.join("org/m")).unwrap();
@@ -61,8 +61,8 @@ fn local_inputs_are_held_against_the_disk() {
     let resolve = |args: &[&str]| {
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
         let host = host::machine::Host { cwd: root.clone(), ..host() };
-        let options = Settings::read(Request { args, ..Request::default() }, &host).unwrap();
-        options.resolve(&host).map_err(|e| e.to_string().replace(root.to_str().unwrap(), "ROOT"))
+        let settings = Settings::read(Request { args, ..Request::default() }, &host).unwrap();
+        settings.resolve(&host).map_err(|e| e.to_string().replace(root.to_str().unwrap(), "ROOT"))
     };
     let error = resolve(&["backend.model=./none"]).unwrap_err();
     insta::assert_snapshot!(error, @"`backend.model=./none`: there is no `ROOT/none`; a Hub id has the form ORG/REPO");
@@ -77,7 +77,7 @@ fn local_inputs_are_held_against_the_disk() {
 }
 
 #[test]
-fn local_input_below_a_hub_cache_on_another_disk_is_taken_by_every_backend() {
+fn local_input_below_a_hub_cache_on_another_disk_is_accepted_by_every_backend() {
     let disk = tempfile::tempdir().unwrap();
     let root = disk.path().canonicalize().unwrap();
     let snapshot = root.join("disk/datasets--o--d/snapshots/1");
@@ -94,7 +94,7 @@ fn local_input_below_a_hub_cache_on_another_disk_is_taken_by_every_backend() {
     symlink("home/hf", root.join("spelled")).unwrap();
     symlink(root.join("home/hf/hub/datasets--o--d/snapshots/1/p.csv"), root.join("own.csv"))
         .unwrap();
-    // The home folder was a results folder once.
+    // An earlier run used the home folder as its results folder.
     fs::write(root.join("home/benchmark.log"), "").unwrap();
     let hf = root.join("home/hf");
     let host = host::machine::Host {
@@ -109,8 +109,8 @@ fn local_input_below_a_hub_cache_on_another_disk_is_taken_by_every_backend() {
     let resolve = |dataset: &str, backend| {
         let args = vec![format!("scenario.dataset_name={}", root.join(dataset).display())];
         let request = Request { args, ..request(&format!("--backend {backend}")) };
-        let options = Settings::read(request, &host).and_then(|options| options.resolve(&host));
-        options.map(|options| options.trust).map_err(|error| error.to_string())
+        let resolved = Settings::read(request, &host).and_then(|settings| settings.resolve(&host));
+        resolved.map(|resolved| resolved.trust).map_err(|error| error.to_string())
     };
     let below = "hub/datasets--o--d/snapshots/1/p.csv";
     for dataset in [format!("home/hf/{below}"), format!("spelled/{below}"), "own.csv".to_owned()] {
@@ -123,7 +123,7 @@ fn local_input_below_a_hub_cache_on_another_disk_is_taken_by_every_backend() {
     let refused = resolve("own.csv", Backend::Vllm).unwrap_err();
     assert!(refused.contains("accept it with `aienergyscore cache trust`"), "{refused}");
     let direct = resolve("disk/datasets--o--d/snapshots/1/p.csv", Backend::Vllm).unwrap();
-    assert_eq!(direct, None, "what is refused is not remembered");
+    assert_eq!(direct, None, "a refused input is not remembered");
     trust.remember().unwrap();
     symlink("../ssh", root.join("disk/planted.csv")).unwrap();
     let refused = resolve("home/hf/hub/planted.csv", Backend::Vllm).unwrap_err();
@@ -131,17 +131,17 @@ fn local_input_below_a_hub_cache_on_another_disk_is_taken_by_every_backend() {
 }
 
 #[test]
-fn what_cannot_be_is_refused_before_anything_starts() {
+fn contradicting_options_are_refused() {
     let vllm = request("--backend vllm");
     let offline = request("--backend vllm --offline");
     let waiting = request("--wait-for-endpoint 60");
     let endpoint = [("VLLM_ENDPOINT", "http://h:1/v1")];
-    assert_eq!(options(vllm.clone(), &endpoint).unwrap().backend, Some(Backend::Vllm));
-    insta::assert_snapshot!(options(vllm.clone(), &[]).unwrap_err(), @"backend `vllm` sends its prompts to a server, and VLLM_ENDPOINT names none; set it, for example VLLM_ENDPOINT=http://host.docker.internal:8000/v1");
-    insta::assert_snapshot!(options(offline, &endpoint).unwrap_err(), @"backend `vllm` needs the network that `--offline` takes away; leave one out");
-    let error = options(vllm.clone(), &[("VLLM_ENDPOINT", "gpu7:8000")]).unwrap_err();
+    assert_eq!(settings(vllm.clone(), &endpoint).unwrap().backend, Some(Backend::Vllm));
+    insta::assert_snapshot!(settings(vllm.clone(), &[]).unwrap_err(), @"backend `vllm` sends its prompts to a server, and VLLM_ENDPOINT names none; set it, for example VLLM_ENDPOINT=http://host.docker.internal:8000/v1");
+    insta::assert_snapshot!(settings(offline, &endpoint).unwrap_err(), @"backend `vllm` needs the network that `--offline` takes away; leave one out");
+    let error = settings(vllm.clone(), &[("VLLM_ENDPOINT", "gpu7:8000")]).unwrap_err();
     assert!(error.contains("it does not begin with http://"), "{error}");
-    assert_eq!(options(Request::default(), &[("VLLM_ENDPOINT", "x")]).map(drop), Ok(()));
-    insta::assert_snapshot!(options(waiting, &endpoint).unwrap_err(), @"`--wait-for-endpoint` waits for the server of the `vllm` backend; leave it out, or add `--backend vllm`");
-    insta::assert_snapshot!(options(Request::default(), &[("BENCHMARK_BACKEND", "tgi")]).unwrap_err(), @"BENCHMARK_BACKEND in the environment: unknown backend `tgi`; known are optimum, pytorch, vllm, native");
+    assert_eq!(settings(Request::default(), &[("VLLM_ENDPOINT", "x")]).map(drop), Ok(()));
+    insta::assert_snapshot!(settings(waiting, &endpoint).unwrap_err(), @"`--wait-for-endpoint` waits for the server of the `vllm` backend; leave it out, or add `--backend vllm`");
+    insta::assert_snapshot!(settings(Request::default(), &[("BENCHMARK_BACKEND", "tgi")]).unwrap_err(), @"BENCHMARK_BACKEND in the environment: unknown backend `tgi`; known are optimum, pytorch, vllm, native");
 }

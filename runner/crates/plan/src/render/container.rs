@@ -1,7 +1,7 @@
-//! A plan as arguments of `docker` or `podman`, which take the same ones but for a few.
+//! Renders a plan for `docker` or `podman`, which share most options.
 
 use contract::{HOST_GATEWAY, env, label, path};
-use engine::{Client, Engine, Groups, Mode, Place};
+use engine::{Client, Engine, Groups, Location, Mode};
 use host::{
     paths::host_path::HostPath,
     shell::{CommandLine, Part, Piece, Word},
@@ -9,82 +9,41 @@ use host::{
 
 use super::{args_reason, gpus};
 use crate::run_plan::{
-    Access, Cover, Identity, Input, InputBy, Limit, Mount, MountVariable, Network, Pin, Pull,
-    Reasoned, Root, RunPlan, Tmpfs, Variable,
+    Access, Identity, Input, InputBy, Limit, MaskedFile, Mount, MountVariable, Network,
+    PinnedFolder, Pull, Reasoned, Root, RunPlan, Supervision, Tmpfs, Variable,
 };
 
-/// `docker run …` or `podman run …` for the plan.
+/// The `docker run …` or `podman run …` command.
 pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
     let RunPlan {
         run_id,
         image,
-        backend: _, // told by a variable
+        backend: _, // passed by a variable
         identity,
         root,
         limits,
         tmpfs,
         mounts,
-        pins,
-        covers,
+        pinned_folders,
+        masked_files,
         inputs,
         env,
-        gpus: _, // rendered together with what the entrypoint is told of them
+        gpus: _, // rendered by `gpus::parts`
         network,
         shm_size,
         supervision,
         args,
-        notes: _,       // told, not done
-        missed_gpus: _, // told, not done
-        warnings: _,    // told, not done
+        // These are printed, not executed.
+        notes: _,
+        missed_gpus: _,
+        warnings: _,
     } = plan;
     let mut parts = vec![Part::new([engine.program.as_str(), "run"], "starts a container")];
     match supervision {
-        Some(supervision) => parts.extend([
-            Part::new(
-                ["--interactive"],
-                "dead-man's switch: the entrypoint ends the benchmark when this client dies",
-            ),
-            Part::new(["--name", &supervision.container], "found again by name"),
-            Part::new(
-                ["--label", &format!("{}={run_id}", label::RUN)],
-                "what a crash leaves behind is found by label, never by guess",
-            ),
-            Part {
-                words: vec![
-                    "--label".into(),
-                    Word::of([
-                        Piece::Text(format!("{}=", label::USER)),
-                        Piece::Uid(identity.value.uid),
-                    ]),
-                ],
-                reason: "and its removal is offered to you alone".to_owned(),
-            },
-            Part {
-                words: vec![
-                    "--cidfile".into(),
-                    Word::of([Piece::Path(supervision.cidfile.as_str().to_owned())]),
-                ],
-                reason: "tells whether the container was made at all".to_owned(),
-            },
-            Part::new(
-                ["--env", &format!("{}={run_id}", env::RUN_ID)],
-                "marks what this run writes, and arms the dead-man's switch",
-            ),
-        ]),
+        Some(supervision) => {
+            parts.extend(supervision_parts(engine, supervision, run_id, identity.value.uid));
+        }
         None => parts.push(Part::new(["--rm"], "removes the container when it ends")),
-    }
-    if let Some(folders) = supervision.as_ref().and_then(|supervision| supervision.folders.as_ref())
-    {
-        parts.push(Part::new(
-            ["--env", &format!("{}={folders}", env::FOLDERS)],
-            "lists the mounts: the entrypoint starts nothing in other folders than these",
-        ));
-    }
-    if engine.client == Client::Podman && supervision.is_some() {
-        parts.push(Part::new(
-            ["--http-proxy=false"],
-            "Podman would show the proxies of your shell in `inspect`, passwords among them",
-        ));
     }
     if let Some(Reasoned { value, .. }) = image
         && value.pull == Pull::Never
@@ -100,10 +59,18 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
     }
     parts.extend(limits.iter().map(limit_part));
     parts.extend(tmpfs.iter().map(|tmpfs| tmpfs_part(engine, tmpfs)));
-    parts.extend(mounts.iter().map(|mount| mount_part(engine, mount)));
-    parts.extend(pins.iter().map(|pin| pin_part(engine, pin)));
-    parts.extend(covers.iter().map(cover_part));
-    parts.extend(inputs.iter().filter_map(|input| input_part(engine, input)));
+    for Mount { source, target, access, variable: _, reason } in mounts {
+        parts.push(bind_mount(engine, source, target, *access, reason));
+    }
+    for PinnedFolder { source, target, reason } in pinned_folders {
+        parts.push(bind_mount(engine, source, target, Access::ReadWrite, reason));
+    }
+    parts.extend(masked_files.iter().map(mask_part));
+    for Input { source, target, by, reason } in inputs {
+        if *by == InputBy::OwnMount {
+            parts.push(bind_mount(engine, source, target, Access::ReadOnly, reason));
+        }
+    }
     parts.push(Part::new(
         ["--env", &format!("{}={}", env::HOME, path::HOME)],
         "without it, a uid that the image does not know is at home in `/`",
@@ -126,11 +93,56 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
     CommandLine { env: vec![], parts }
 }
 
-/// Identity follows the mode. Measured on Docker 20.10 and 26.1, Podman 4.3 and 5.4.
+/// The options that only a supervised run has.
+fn supervision_parts(
+    engine: &Engine,
+    supervision: &Supervision,
+    run_id: &str,
+    uid: u32,
+) -> Vec<Part> {
+    let Supervision { container, cidfile, folders } = supervision;
+    let user = [Piece::Text(format!("{}=", label::USER)), Piece::Uid(uid)];
+    let cidfile = [Piece::Path(cidfile.as_str().to_owned())];
+    let mut parts = vec![
+        Part::new(
+            ["--interactive"],
+            "dead-man's switch: the entrypoint ends the benchmark when this client dies",
+        ),
+        Part::new(["--name", container], "found again by name"),
+        Part::new(
+            ["--label", &format!("{}={run_id}", label::RUN)],
+            "what a crash leaves behind is found by label, never by guess",
+        ),
+        Part::new(["--label".into(), Word::of(user)], "and its removal is offered to you alone"),
+        Part::new(
+            ["--cidfile".into(), Word::of(cidfile)],
+            "tells whether the container was made at all",
+        ),
+        Part::new(
+            ["--env", &format!("{}={run_id}", env::RUN_ID)],
+            "marks what this run writes, and arms the dead-man's switch",
+        ),
+    ];
+    if let Some(folders) = folders {
+        parts.push(Part::new(
+            ["--env", &format!("{}={folders}", env::FOLDERS)],
+            "lists the mounts: the entrypoint starts nothing in other folders than these",
+        ));
+    }
+    if engine.client == Client::Podman {
+        parts.push(Part::new(
+            ["--http-proxy=false"],
+            "Podman would show the proxies of your shell in `inspect`, passwords among them",
+        ));
+    }
+    parts
+}
+
+/// The options for the user, by mode. Measured on Docker 20.10 and 26.1, Podman 4.3 and 5.4.
 fn identity_parts(engine: &Engine, identity: &Reasoned<Identity>) -> Vec<Part> {
     let Reasoned { value: Identity { uid, gid, groups }, reason } = identity;
     let ids = [Piece::Uid(*uid), Piece::Text(":".to_owned()), Piece::Gid(*gid)];
-    let caller = Part { words: vec!["--user".into(), Word::of(ids)], reason: reason.clone() };
+    let caller = Part::new(["--user".into(), Word::of(ids)], reason);
     let mut parts = match engine.mode {
         Mode::DockerRootful | Mode::PodmanRootful | Mode::Host => vec![caller],
         Mode::DockerUsernsRemap => vec![
@@ -138,8 +150,8 @@ fn identity_parts(engine: &Engine, identity: &Reasoned<Identity>) -> Vec<Part> {
             caller,
         ],
         Mode::DockerRootless | Mode::PodmanRootless => {
-            let reason = match engine.place {
-                Place::Desktop => "in Docker Desktop's virtual machine uid 0 is you outside",
+            let reason = match engine.location {
+                Location::DesktopVm => "in Docker Desktop's virtual machine uid 0 is you outside",
                 _ => "under a rootless engine uid 0 inside is you outside",
             };
             vec![Part::new(["--user", "0:0"], reason)]
@@ -185,57 +197,41 @@ fn limit_part(limit: &Reasoned<Limit>) -> Part {
     }
 }
 
-fn pin_part(engine: &Engine, pin: &Pin) -> Part {
-    let Pin { source, target, reason } = pin;
-    bind_part(engine, source, target, Access::ReadWrite, reason)
-}
-
-/// `/dev/null` over a file that is there: nothing is made for it, and it reads as empty.
-fn cover_part(cover: &Cover) -> Part {
-    let Cover { target, reason } = cover;
+/// Mounts `/dev/null` over a file, so that it reads as empty. The file exists, so no engine creates it.
+fn mask_part(file: &MaskedFile) -> Part {
+    let MaskedFile { target, reason } = file;
     let target = target.replace('"', "\"\"");
     let word = format!("type=bind,source=/dev/null,\"target={target}\",readonly");
     Part::new(["--mount", &word], reason)
 }
 
-/// `--tmpfs`: `--mount type=tmpfs` cannot say `exec`, and Docker's default is `noexec`.
+/// A `--tmpfs` option. `--mount type=tmpfs` has no `exec`, and Docker's default is `noexec`.
 fn tmpfs_part(engine: &Engine, tmpfs: &Tmpfs) -> Part {
     let Tmpfs { target, exec, reason } = tmpfs;
     let exec = if *exec { "exec," } else { "" };
-    // Podman fills it from the image, by its own umask: a folder in it would be closed to the user.
+    // Podman copies the image's folder into it with its own umask, which locks the user out.
     let empty = if engine.mode.is_podman() { ",notmpcopyup" } else { "" };
     Part::new(["--tmpfs", &format!("{target}:{exec}mode=1777{empty}")], reason)
 }
 
-fn mount_part(engine: &Engine, mount: &Mount) -> Part {
-    let Mount { source, target, access, variable: _, reason } = mount;
-    bind_part(engine, source, target, *access, reason)
-}
-
-fn input_part(engine: &Engine, input: &Input) -> Option<Part> {
-    let Input { source, target, by, reason } = input;
-    let read_only = Access::ReadOnly;
-    (*by == InputBy::OwnMount).then(|| bind_part(engine, source, target, read_only, reason))
-}
-
-/// `--mount` with the source as one quoted CSV field: `-v` breaks on a colon and creates a
-/// missing folder as root, and an unquoted `--mount` breaks on commas, quotes and newlines. Podman's
-/// service drops the quotes of Docker's client, so there such a source takes a `-v` after all.
-pub fn bind_part(
+/// A `--mount` option with the source as a quoted CSV field. `--volume` breaks on a colon and creates a
+/// missing folder as root; an unquoted `--mount` breaks on commas, quotes and newlines. Podman behind
+/// Docker's client loses the quotes, so there a source that needs them is mounted by `--volume`.
+pub fn bind_mount(
     engine: &Engine,
     source: &HostPath,
     target: &str,
     access: Access,
     reason: &str,
 ) -> Part {
-    if engine.drops_quotes() && source.needs_quotes() {
+    if engine.strips_mount_quotes() && source.needs_quotes() {
         let read_only = match access {
             Access::ReadWrite => "",
             Access::ReadOnly => ":ro",
         };
         let source = Piece::Path(source.as_str().to_owned());
         let word = Word::of([source, Piece::Text(format!(":{target}{read_only}"))]);
-        return Part { words: vec!["--volume".into(), word], reason: reason.to_owned() };
+        return Part::new(["--volume".into(), word], reason);
     }
     let read_only = match access {
         Access::ReadWrite => "",
@@ -248,5 +244,5 @@ pub fn bind_part(
         Piece::Path(source.as_str().replace('"', "\"\"")),
         Piece::Text(format!("\",{quote}target={target}{quote}{read_only}")),
     ]);
-    Part { words: vec!["--mount".into(), word], reason: reason.to_owned() }
+    Part::new(["--mount".into(), word], reason)
 }

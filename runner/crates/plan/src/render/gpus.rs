@@ -1,4 +1,4 @@
-//! GPUs as arguments of `docker` or `podman`.
+//! Renders the GPUs of a plan for `docker` or `podman`.
 
 use contract::env;
 use engine::{Engine, Nvidia};
@@ -6,7 +6,7 @@ use host::{gpus::Devices, shell::Part};
 
 use crate::run_plan::{RunPlan, expected};
 
-/// What hands the plan's GPUs over, and tells the entrypoint of them.
+/// The options that pass the GPUs on, and the variable that tells the entrypoint to expect them.
 pub(super) fn parts(engine: &Engine, plan: &RunPlan) -> Vec<Part> {
     let devices = &plan.gpus.value;
     let Some(expected) = expected(devices) else { return vec![] };
@@ -19,23 +19,22 @@ pub(super) fn parts(engine: &Engine, plan: &RunPlan) -> Vec<Part> {
 }
 
 fn nvidia(engine: &Engine, devices: &Devices, reason: &str) -> Vec<Part> {
+    // Podman 4.3, and every Podman behind Docker's client, ignores `--gpus` without an error.
     if engine.mode.is_podman() || engine.nvidia == Nvidia::Device {
-        // Podman 4.3 drops `--gpus` without a word, and so does any behind Docker's client.
-        let device = |name: &dyn std::fmt::Display| {
-            Part::new(["--device", &format!("nvidia.com/gpu={name}")], reason)
-        };
-        return match devices {
+        let names = match devices {
             Devices::None => vec![],
-            Devices::All => vec![device(&"all")],
-            Devices::Count(count) => (0..*count).map(|gpu| device(&gpu)).collect(),
-            Devices::List(devices) => devices.iter().map(|gpu| device(gpu)).collect(),
+            Devices::All => vec!["all".to_owned()],
+            Devices::Count(count) => (0..*count).map(|gpu| gpu.to_string()).collect(),
+            Devices::List(devices) => devices.clone(),
         };
+        let names = names.iter().map(|name| format!("nvidia.com/gpu={name}"));
+        return names.map(|name| Part::new(["--device", &name], reason)).collect();
     }
     let value = match devices {
         Devices::None => return vec![],
         Devices::All => "all".to_owned(),
         Devices::Count(count) => count.to_string(),
-        // The value is a CSV record, so a list must be one quoted field of it.
+        // Docker parses the value as CSV, so a list must be one quoted field.
         Devices::List(devices) => format!("\"device={}\"", devices.join(",")),
     };
     vec![Part::new(["--gpus", &value], reason)]

@@ -1,4 +1,4 @@
-//! A plan as a child process: the entrypoint without a container.
+//! Renders a plan for the host engine: the entrypoint as a child process.
 
 use contract::env;
 use engine::Engine;
@@ -7,29 +7,31 @@ use host::shell::{CommandLine, Part, Piece, Word};
 use super::args_reason;
 use crate::run_plan::{Mount, MountVariable, RunPlan, Variable};
 
-/// The entrypoint with the plan's folders and variables in its environment.
+/// The entrypoint, with the plan's folders and variables in its environment.
 pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
     let RunPlan {
         run_id,
-        image: _,    // there is no container, so there is no image,
-        identity: _, // a child process is the caller,
-        gpus: _,     // sees the host's devices,
-        network: _,  // its network
-        shm_size: _, // and its /dev/shm,
-        root: _,     // with the host's files
-        limits: _,   // and the caller's rights
-        pins: _,     // to all
-        covers: _,   // of them,
-        tmpfs: _,    // as they are,
-        inputs: _,   // the user's own among them
-        backend: _,  // told by a variable
+        // A child process has no image and no limits. It sees the host as its user does.
+        image: _,
+        identity: _,
+        gpus: _,
+        network: _,
+        shm_size: _,
+        root: _,
+        limits: _,
+        pinned_folders: _,
+        masked_files: _,
+        tmpfs: _,
+        inputs: _,
+        backend: _, // passed by a variable
         mounts,
         env,
         supervision,
         args,
-        notes: _,       // told, not done
-        missed_gpus: _, // told, not done
-        warnings: _,    // told, not done
+        // These are printed, not executed.
+        notes: _,
+        missed_gpus: _,
+        warnings: _,
     } = plan;
     let mut variables = vec![];
     if supervision.is_some() {
@@ -42,10 +44,8 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
     for Variable { name, value, reason: _ } in env {
         variables.push(((*name).to_owned(), Word::text(value)));
     }
-    let mut parts = vec![Part {
-        words: vec![Word::of([Piece::Path(engine.program.clone())])],
-        reason: "the program that every image starts".to_owned(),
-    }];
+    let program = Word::of([Piece::Path(engine.program.clone())]);
+    let mut parts = vec![Part::new([program], "the program that every image starts")];
     if !args.is_empty() {
         parts.push(Part::new(args.iter().map(String::as_str), args_reason(plan)));
     }

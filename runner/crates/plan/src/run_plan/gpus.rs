@@ -1,29 +1,29 @@
-//! Which GPUs a run gets, and why.
+//! The GPUs that a run gets, and why.
 
 use std::collections::BTreeSet;
 
 use contract::{Backend, gpus::Expected};
-use engine::{Engine, Nvidia, Place};
+use engine::{Engine, Location, Nvidia};
 use host::{
     exit::Usage,
     gpus::{Devices, Gpus},
     machine::Host,
 };
 
-use super::{Reasoned, reasoned};
+use super::Reasoned;
 
-/// Why a machine with AMD GPUs alone runs on the CPU.
-const AMD_ALONE: &str = "this machine has only an AMD GPU, and no image has ROCm";
+/// Why a machine that has only AMD GPUs runs on the CPU.
+const AMD_ONLY: &str = "this machine has only an AMD GPU, and no image has ROCm";
 
-/// What the container must have for the benchmark to start. An engine may drop a request, so the
-/// entrypoint looks.
+/// The GPUs that the entrypoint must find to start the benchmark: an engine may ignore a request without
+/// an error.
 pub fn expected(devices: &Devices) -> Option<Expected> {
     let least = match devices {
         Devices::None => return None,
-        // The engine may be another machine's.
+        // The engine may run on another machine.
         Devices::All => 1,
         Devices::Count(count) => *count,
-        // Parts of a GPU share its device.
+        // The MIG instances of a GPU share its device.
         Devices::List(list) if list.iter().any(|name| name.starts_with("MIG-")) => 1,
         Devices::List(list) => {
             let different = list.iter().collect::<BTreeSet<_>>().len();
@@ -33,92 +33,94 @@ pub fn expected(devices: &Devices) -> Option<Expected> {
     Some(Expected { least })
 }
 
-/// What a run gets of what was asked for.
+/// The GPUs of a run. `asked` is `--gpus`.
 pub(super) fn devices(
     asked: &Gpus,
     backend: Backend,
     host: &Host,
     engine: &Engine,
 ) -> Result<Reasoned<Devices>, Usage> {
-    match asked {
-        Gpus::Auto if !backend.uses_gpus() => {
-            Ok(reasoned(Devices::None, format!("auto: the `{backend}` backend uses none")))
+    let devices = match asked {
+        Gpus::Auto if backend.uses_gpus() => return Ok(automatic(host, engine)),
+        Gpus::Auto => {
+            let reason = format!("auto: the `{backend}` backend uses none");
+            return Ok(Reasoned::new(Devices::None, reason));
         }
-        Gpus::Auto => Ok(automatic(host, engine)),
-        Gpus::Exactly(Devices::All | Devices::Count(_) | Devices::List(_))
-            if has_amd_alone(host) =>
-        {
-            Err(Usage(format!(
-                "--gpus asks for GPUs, but {AMD_ALONE}; run on the CPU with `--gpus none`, or use a \
-                 machine with an NVIDIA GPU"
-            )))
-        }
-        Gpus::Exactly(Devices::Count(_) | Devices::List(_)) if !engine.has_containers() => {
-            Err(Usage(
-                "the host engine cannot choose GPUs; set CUDA_VISIBLE_DEVICES, or use a container \
-                 engine"
-                    .to_owned(),
-            ))
-        }
-        Gpus::Exactly(devices) => match (devices, there_are(host, engine)) {
-            (Devices::Count(asked), Some(there)) if *asked as usize > there => {
-                Err(Usage(format!("--gpus asks for {asked} GPUs, and this machine has {there}")))
-            }
-            _ => Ok(reasoned(devices.clone(), "asked for with --gpus")),
-        },
+        Gpus::Exactly(devices) => devices,
+    };
+    if *devices != Devices::None && has_only_amd(host) {
+        return Err(Usage(format!(
+            "--gpus asks for GPUs, but {AMD_ONLY}; run on the CPU with `--gpus none`, or use a \
+             machine with an NVIDIA GPU"
+        )));
     }
+    if matches!(devices, Devices::Count(_) | Devices::List(_)) && !engine.has_containers() {
+        return Err(Usage(
+            "the host engine cannot choose GPUs; set CUDA_VISIBLE_DEVICES, or use a container engine"
+                .to_owned(),
+        ));
+    }
+    if let (Devices::Count(asked), Some(available)) = (devices, available(host, engine))
+        && *asked as usize > available
+    {
+        return Err(Usage(format!(
+            "--gpus asks for {asked} GPUs, and this machine has {available}"
+        )));
+    }
+    Ok(Reasoned::new(devices.clone(), "asked for with --gpus"))
 }
 
-/// How many GPUs the engine can hand over at most, where that is known: its daemon may be another
-/// machine's, and not every driver lists its GPUs.
-fn there_are(host: &Host, engine: &Engine) -> Option<usize> {
-    (engine.place == Place::Here && host.nvidia_gpus > 0).then_some(host.nvidia_gpus)
+/// The number of GPUs that the engine can pass on, if known: the daemon may run on another machine, and
+/// not every driver lists its GPUs.
+fn available(host: &Host, engine: &Engine) -> Option<usize> {
+    (engine.location == Location::ThisMachine && host.nvidia_gpus > 0).then_some(host.nvidia_gpus)
 }
 
-/// Whether a machine has a GPU, and none of NVIDIA.
-const fn has_amd_alone(host: &Host) -> bool {
+/// Whether the machine has AMD GPUs and no NVIDIA GPU.
+const fn has_only_amd(host: &Host) -> bool {
     host.amd_driver && !host.has_nvidia()
 }
 
+/// The GPUs of a run with `--gpus auto`.
 fn automatic(host: &Host, engine: &Engine) -> Reasoned<Devices> {
-    if has_amd_alone(host) {
-        return reasoned(Devices::None, format!("auto: {AMD_ALONE}"));
+    if has_only_amd(host) {
+        return Reasoned::new(Devices::None, format!("auto: {AMD_ONLY}"));
     }
     if !host.has_nvidia() {
-        return reasoned(Devices::None, "auto: this machine has no NVIDIA GPU");
+        return Reasoned::new(Devices::None, "auto: this machine has no NVIDIA GPU");
     }
     let found = match host.nvidia_gpus {
         0 => "GPU of WSL2 (`/dev/dxg`)".to_owned(),
         count => format!("{count} NVIDIA GPU(s)"),
     };
     if engine.nvidia != Nvidia::No {
-        return reasoned(Devices::All, format!("auto: {found} found"));
+        return Reasoned::new(Devices::All, format!("auto: {found} found"));
     }
     let mode = engine.mode;
-    let then = if mode.is_podman() {
+    let next_step = if mode.is_podman() {
         "run `sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`"
     } else {
         "restart it"
     };
-    reasoned(
+    Reasoned::new(
         Devices::None,
         format!(
             "auto: {mode} cannot hand over the {found} found; install the NVIDIA Container Toolkit \
-             and {then}"
+             and {next_step}"
         ),
     )
 }
 
-/// A warning when a run on a machine with GPUs gets none, though nobody asked for that.
+/// A warning that the run uses no GPU although the machine has one and the user did not refuse it.
 pub(super) fn missed(
     asked: &Gpus,
     backend: Backend,
     gpus: &Reasoned<Devices>,
     host: &Host,
 ) -> Option<String> {
-    let there_are = host.nvidia_gpus > 0 || host.amd_driver;
+    let has_gpu = host.nvidia_gpus > 0 || host.amd_driver;
     let is_missed = *asked == Gpus::Auto && backend.uses_gpus() && gpus.value == Devices::None;
-    (there_are && is_missed).then(|| {
+    (has_gpu && is_missed).then(|| {
         format!(
             "NO GPU is used: the benchmark runs on the CPU ({}); pass `--gpus none` if you mean that",
             gpus.reason
@@ -130,7 +132,7 @@ pub(super) fn missed(
 mod tests {
     use std::fmt::Write as _;
 
-    use engine::{Client, Engine, Mode, Nvidia, Place, testing::engine};
+    use engine::{Client, Engine, Location, Mode, Nvidia, testing::engine};
     use host::{
         gpus::{Devices, Gpus},
         machine::{Host, isolation::Isolation},
@@ -146,19 +148,14 @@ mod tests {
         RunPlan::new(&options.assume(host).unwrap(), host, engine).unwrap()
     }
 
-    /// Ada's machine with a GPU of AMD.
-    fn with_amd() -> Host {
-        Host { amd_driver: true, ..host() }
-    }
-
-    /// What the plan tells the engine of GPUs, and its reasons.
+    /// The GPU options of the plan's command, and the reason.
     fn shown(asked: &str, host: &Host, engine: &Engine) -> String {
         let plan = plan(asked, host, engine);
         let argv = command_line(engine, &plan).argv();
         let mut text = format!("{asked} ({}):", plan.gpus.reason);
         for words in argv.windows(2) {
-            let told = ["--gpus", "--device"].contains(&&*words[0]);
-            if told || words[1].starts_with("AIENERGYSCORE_GPUS=") {
+            let is_gpu = ["--gpus", "--device"].contains(&&*words[0]);
+            if is_gpu || words[1].starts_with("AIENERGYSCORE_GPUS=") {
                 write!(text, " {} {}", words[0], words[1]).unwrap();
             }
         }
@@ -166,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn every_engine_is_asked_in_its_own_way() {
+    fn each_engine_has_its_own_gpu_options() {
         let mut text = String::new();
         let host = Host { nvidia_gpus: 4, ..host() };
         for mode in Mode::WITH_CONTAINERS {
@@ -182,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_be_there_follows_the_request() {
+    fn expected_gpus_follow_the_request() {
         let expected = |asked: &str| {
             let Gpus::Exactly(devices) = asked.parse().unwrap() else { panic!("{asked}") };
             super::expected(&devices).map(|expected| expected.to_string())
@@ -196,8 +193,8 @@ mod tests {
     }
 
     #[test]
-    fn amd_gpu_alone_means_the_cpu_or_an_error() {
-        let host = with_amd();
+    fn machine_with_only_amd_gpus_runs_on_the_cpu_or_fails() {
+        let host = Host { amd_driver: true, ..host() };
         let docker = engine(Mode::DockerRootful);
         let auto = plan("auto", &host, &docker);
         assert_eq!(auto.gpus.value, Devices::None);
@@ -218,8 +215,8 @@ mod tests {
     }
 
     #[test]
-    fn more_gpus_than_the_machine_has_are_refused_where_that_is_known() {
-        let told = |asked: &str, host: &Host, engine: &Engine| {
+    fn more_gpus_than_the_machine_has_are_refused_if_their_number_is_known() {
+        let refusal = |asked: &str, host: &Host, engine: &Engine| {
             let request = request(&format!("--gpus {asked}"));
             let options = Settings::new(request, host).unwrap();
             RunPlan::new(&options.assume(host).unwrap(), host, engine)
@@ -230,21 +227,21 @@ mod tests {
         let docker = engine(Mode::DockerRootful);
         let podman = engine(Mode::PodmanRootless);
         for engine in [&docker, &podman] {
-            let said = told("5", &four, engine);
+            let said = refusal("5", &four, engine);
             assert_eq!(said.as_deref(), Some("--gpus asks for 5 GPUs, and this machine has 4"));
-            assert_eq!(told("4", &four, engine), None);
-            assert_eq!(told("3", &host(), engine), None, "not every driver lists its GPUs");
+            assert_eq!(refusal("4", &four, engine), None);
+            assert_eq!(refusal("3", &host(), engine), None, "not every driver lists its GPUs");
         }
-        let place = Place::Behind("tcp://localhost:2375".to_owned());
+        let location = Location::LocalAddress("tcp://localhost:2375".to_owned());
         assert_eq!(
-            told("5", &four, &Engine { place, ..docker }),
+            refusal("5", &four, &Engine { location, ..docker }),
             None,
-            "of another machine, maybe"
+            "the engine may run on another machine"
         );
     }
 
     #[test]
-    fn the_gpu_of_wsl_is_found_and_not_counted() {
+    fn gpu_of_wsl_is_found_and_not_counted() {
         let isolation = Isolation { wsl_gpu: true, ..Isolation::default() };
         let host = Host { isolation, ..host() };
         let mut docker = engine(Mode::DockerRootful);
@@ -255,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn gpus_are_named_where_the_engine_takes_names() {
+    fn gpus_are_named_if_the_engine_supports_cdi() {
         let mut podman = engine(Mode::PodmanRootful);
         podman.client = Client::Docker;
         let docker = Engine { nvidia: Nvidia::Device, ..engine(Mode::DockerRootful) };
@@ -269,14 +266,14 @@ mod tests {
     }
 
     #[test]
-    fn run_without_the_gpus_of_its_machine_says_so() {
+    fn run_that_misses_the_gpus_of_its_machine_warns() {
         let missed =
             |asked: &str, host: &Host, engine: &Engine| plan(asked, host, engine).warning();
         let four = Host { nvidia_gpus: 4, ..host() };
         let docker = engine(Mode::DockerRootful);
         insta::assert_snapshot!(missed("auto", &four, &docker).unwrap(), @"NO GPU is used: the benchmark runs on the CPU (auto: docker, rootful cannot hand over the 4 NVIDIA GPU(s) found; install the NVIDIA Container Toolkit and restart it); pass `--gpus none` if you mean that");
         insta::assert_snapshot!(missed("auto", &four, &engine(Mode::PodmanRootless)).unwrap(), @"NO GPU is used: the benchmark runs on the CPU (auto: podman, rootless cannot hand over the 4 NVIDIA GPU(s) found; install the NVIDIA Container Toolkit and run `sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`); pass `--gpus none` if you mean that");
-        assert_eq!(missed("none", &four, &docker), None, "nobody wants them");
-        assert_eq!(missed("auto", &host(), &docker), None, "there are none");
+        assert_eq!(missed("none", &four, &docker), None, "the user refuses them");
+        assert_eq!(missed("auto", &host(), &docker), None, "the machine has none");
     }
 }

@@ -1,4 +1,4 @@
-//! Where the benchmark finds the user's own models and datasets, and its arguments after that.
+//! The paths of local models and datasets for the benchmark, and its arguments with these paths.
 
 use contract::{Backend, path};
 use host::exit::Usage;
@@ -10,37 +10,37 @@ use crate::{
     options::Settings,
 };
 
-/// The inputs of a run, placed.
+/// The local inputs of a run, with their paths for the benchmark.
 pub(super) struct Placed {
     pub(super) places: Vec<Input>,
-    /// The benchmark's arguments, each path replaced by the one that the benchmark sees.
+    /// The benchmark's arguments, with the paths that the benchmark sees.
     pub(super) args: Vec<String>,
     pub(super) warnings: Vec<String>,
 }
 
-/// Gives every local input a place.
+/// Gives every local input a path for the benchmark.
 ///
 /// # Errors
-/// When the backend cannot load what it is given.
+/// When the backend cannot load an input.
 pub(super) fn place(
-    options: &Settings,
+    settings: &Settings,
     backend: Backend,
     container: bool,
 ) -> Result<Placed, Usage> {
     let mut placed = Placed {
         places: vec![],
-        args: options.args.clone(),
-        warnings: options.inputs.warnings.clone(),
+        args: settings.args.clone(),
+        warnings: settings.inputs.warnings.clone(),
     };
-    for input in &options.inputs.local {
-        let arg = &options.args[input.argument];
+    for input in &settings.inputs.local {
+        let arg = &settings.args[input.argument];
         check(input, backend).map_err(|why| Usage(format!("`{arg}`: {why}")))?;
         let (place, seen) = if container {
-            let cache = backend.needs_hub_cache().then_some(&options.cache);
+            let cache = backend.needs_hub_cache().then_some(&settings.cache);
             placed.warnings.extend(warning(input));
             in_container(input, cache)
         } else {
-            itself(input)
+            in_place(input)
         };
         let key = arg.split_once('=').map_or(arg.as_str(), |(key, _)| key);
         placed.args[input.argument] = format!("{key}={seen}");
@@ -49,51 +49,50 @@ pub(super) fn place(
     Ok(placed)
 }
 
-/// The place of an input in a container, and the way that the benchmark is told.
+/// An input in a container, and the path for its argument.
 fn in_container(input: &LocalInput, cache: Option<&HubCache>) -> (Input, String) {
     let LocalInput { kind, argument: _, path: named, found } = input;
     let (folder, word) = (kind.folder(), kind.word());
     let place = |source, target, by, reason| Input { source, target, by, reason };
-    let way = found.as_ref().and_then(|found| found.in_hub.as_ref());
-    if let (Some(cache), Some(way)) = (cache, way) {
+    let hub_path = found.as_ref().and_then(|found| found.hub_path.as_ref());
+    if let (Some(cache), Some(hub_path)) = (cache, hub_path) {
         let hub = match cache.hub_outside_home() {
             Some(_) => path::HUB_CACHE.to_owned(),
             None => format!("{}/hub", path::HF_HOME),
         };
-        let target = format!("{hub}/{way}");
+        let target = format!("{hub}/{hub_path}");
         let reason = format!("your {word} lies in the Hub cache, which is mounted anyway");
         return (place(named.clone(), target.clone(), InputBy::HubCache, reason), target);
     }
-    match found {
-        Some(Found { mount, below, .. }) if !below.is_empty() => {
-            let target = format!("{folder}/{}", plain_name(mount.as_path(), *kind));
-            let seen = format!("{target}/{below}");
-            let reason =
-                format!("the whole repo of your {word}: the files of a snapshot are links into it");
-            (place(mount.clone(), target, InputBy::OwnMount, reason), seen)
-        }
-        _ => {
-            let source = found.as_ref().map_or(named, |found| &found.mount).clone();
-            let target = format!("{folder}/{}", input.name());
-            let reason = format!("your {word}, named by its path");
-            (place(source, target.clone(), InputBy::OwnMount, reason), target)
-        }
+    let (source, subpath) = match found {
+        Some(Found { mount, subpath, .. }) => (mount, subpath.as_str()),
+        None => (named, ""),
+    };
+    if subpath.is_empty() {
+        let target = format!("{folder}/{}", plain_name(named.as_path(), *kind));
+        let reason = format!("your {word}, named by its path");
+        return (place(source.clone(), target.clone(), InputBy::OwnMount, reason), target);
     }
+    let target = format!("{folder}/{}", plain_name(source.as_path(), *kind));
+    let seen = format!("{target}/{subpath}");
+    let reason =
+        format!("the whole repo of your {word}: the files of a snapshot are links into it");
+    (place(source.clone(), target, InputBy::OwnMount, reason), seen)
 }
 
-/// The place of an input without a container.
-fn itself(input: &LocalInput) -> (Input, String) {
+/// An input on the host engine, and the path for its argument.
+fn in_place(input: &LocalInput) -> (Input, String) {
     let path = input.path.to_string();
     let place = Input {
         source: input.path.clone(),
         target: path.clone(),
-        by: InputBy::Itself,
+        by: InputBy::InPlace,
         reason: format!("your {}, named by its path", input.kind.word()),
     };
     (place, path)
 }
 
-/// Whether `backend` can load a model of this shape.
+/// Refuses a model that `backend` cannot load: a folder or a file.
 fn check(input: &LocalInput, backend: Backend) -> Result<(), String> {
     let LocalInput { kind, argument: _, path, found } = input;
     let is_folder = found.as_ref().map(|found| found.is_folder);
@@ -109,14 +108,14 @@ fn check(input: &LocalInput, backend: Backend) -> Result<(), String> {
     }
 }
 
-/// A warning when a container does not see all that the input's folder shows here.
+/// A warning if a symlink in the input's folder leads to a path that the container cannot see.
 fn warning(input: &LocalInput) -> Option<String> {
-    let (link, leads_to) = input.found.as_ref()?.leads_out.as_ref()?;
+    let (link, target) = input.found.as_ref()?.outside_link.as_ref()?;
     Some(format!(
         "`{}` leads to `{}`, which the container does not see; if your {} needs it, name a copy \
          without links, made with `cp -rL`",
         link.display(),
-        leads_to.display(),
+        target.display(),
         input.kind.word()
     ))
 }
@@ -127,106 +126,106 @@ mod tests {
 
     use contract::Backend;
 
-    use super::place;
     use host::{paths::host_path::HostPath, testing::host};
 
+    use super::place;
     use crate::{
         local_input::Found,
         options::{Request, Settings},
     };
 
-    fn options(args: &[&str], variables: &[(&str, &str)]) -> Settings {
+    fn settings(args: &[&str], variables: &[(&str, &str)]) -> Settings {
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
         let mut host = host();
         host.env = variables.iter().copied().collect();
         Settings::new(Request { args, ..Request::default() }, &host).unwrap()
     }
 
-    /// The same, with this found on the disk for its only input.
-    fn found(mut options: Settings, change: impl Fn(&mut Found)) -> Settings {
-        let input = &mut options.inputs.local[0];
+    /// These settings, with this result for their only input on the disk.
+    fn found(mut settings: Settings, change: impl Fn(&mut Found)) -> Settings {
+        let input = &mut settings.inputs.local[0];
         let mut found = Found {
             is_folder: true,
             mount: input.path.clone(),
-            below: String::new(),
-            in_hub: None,
-            leads_out: None,
+            subpath: String::new(),
+            hub_path: None,
+            outside_link: None,
         };
         change(&mut found);
         input.found = Some(found);
-        options
+        settings
     }
 
-    /// What a container is told, and what it is given for that.
-    fn told(options: &Settings, backend: Backend) -> String {
-        let placed = place(options, backend, true).unwrap();
+    /// The argument and the mount of the only input in a container.
+    fn placed(settings: &Settings, backend: Backend) -> String {
+        let placed = place(settings, backend, true).unwrap();
         let input = &placed.places[0];
         format!("{}\n{:?}: {} -> {}", placed.args[0], input.by, input.source, input.target)
     }
 
     #[test]
-    fn a_path_of_its_own_is_mounted_under_its_name() {
-        let model = options(&["+backend.model='./my model'"], &[]);
-        insta::assert_snapshot!(told(&model, Backend::Pytorch), @r"
+    fn local_path_is_mounted_under_its_name() {
+        let model = settings(&["+backend.model='./my model'"], &[]);
+        insta::assert_snapshot!(placed(&model, Backend::Pytorch), @r"
         +backend.model=/models/my_model
         OwnMount: /home/ada/bench/my model -> /models/my_model
         ");
-        let data = options(&["scenario.dataset_name=~/p.csv"], &[]);
+        let data = settings(&["scenario.dataset_name=~/p.csv"], &[]);
         let elsewhere = HostPath::new("", Path::new("/far/blob"), Path::new("/")).unwrap();
         let linked = found(data, |found| {
             found.mount = elsewhere.clone();
             found.is_folder = false;
         });
-        let mounted = told(&linked, Backend::Vllm);
+        let mounted = placed(&linked, Backend::Vllm);
         insta::assert_snapshot!(mounted, @r"
         scenario.dataset_name=/data/p.csv
         OwnMount: /far/blob -> /data/p.csv
         ");
         for backend in Backend::ALL {
-            assert_eq!(told(&linked, backend), mounted, "every backend reads datasets");
+            assert_eq!(placed(&linked, backend), mounted, "every backend reads datasets");
         }
     }
 
     #[test]
-    fn what_the_mounted_cache_holds_is_not_mounted_again() {
+    fn input_in_the_mounted_cache_is_not_mounted_again() {
         let cached = |variables: &[(&str, &str)]| {
             found(
-                options(&["scenario.dataset_name=/c/datasets--o--d/snapshots/ab"], variables),
+                settings(&["scenario.dataset_name=/c/datasets--o--d/snapshots/ab"], variables),
                 |found| {
-                    found.in_hub = Some("datasets--o--d/snapshots/ab".to_owned());
+                    found.hub_path = Some("datasets--o--d/snapshots/ab".to_owned());
                     found.mount =
                         HostPath::new("", "/c/datasets--o--d".as_ref(), "/".as_ref()).unwrap();
-                    found.below = "snapshots/ab".to_owned();
+                    found.subpath = "snapshots/ab".to_owned();
                 },
             )
         };
-        insta::assert_snapshot!(told(&cached(&[]), Backend::Optimum), @r"
+        insta::assert_snapshot!(placed(&cached(&[]), Backend::Optimum), @r"
         scenario.dataset_name=/home/user/.cache/huggingface/hub/datasets--o--d/snapshots/ab
         HubCache: /c/datasets--o--d/snapshots/ab -> /home/user/.cache/huggingface/hub/datasets--o--d/snapshots/ab
         ");
         let apart = cached(&[("HF_HUB_CACHE", "/c")]);
-        insta::assert_snapshot!(told(&apart, Backend::Optimum), @r"
+        insta::assert_snapshot!(placed(&apart, Backend::Optimum), @r"
         scenario.dataset_name=/hub_cache/datasets--o--d/snapshots/ab
         HubCache: /c/datasets--o--d/snapshots/ab -> /hub_cache/datasets--o--d/snapshots/ab
         ");
-        // A client of a server is given no cache.
-        insta::assert_snapshot!(told(&apart, Backend::Vllm), @r"
+        // The `vllm` backend mounts no cache.
+        insta::assert_snapshot!(placed(&apart, Backend::Vllm), @r"
         scenario.dataset_name=/data/datasets--o--d/snapshots/ab
         OwnMount: /c/datasets--o--d -> /data/datasets--o--d
         ");
     }
 
     #[test]
-    fn without_a_container_the_path_is_the_whole_path() {
-        let model = found(options(&["backend.model=\"./my model\""], &[]), |_| ());
+    fn host_engine_gets_the_absolute_path() {
+        let model = found(settings(&["backend.model=\"./my model\""], &[]), |_| ());
         let placed = place(&model, Backend::Pytorch, false).unwrap();
         assert_eq!(placed.args[0], "backend.model=/home/ada/bench/my model");
     }
 
     #[test]
-    fn what_a_container_does_not_see_is_told() {
-        let model = found(options(&["backend.model=./m"], &[]), |found| {
-            found.leads_out = Some(("/m/weights".into(), "/far/weights".into()));
+    fn symlink_out_of_a_folder_is_warned_of_in_a_container() {
+        let model = found(settings(&["backend.model=./m"], &[]), |found| {
+            found.outside_link = Some(("/m/weights".into(), "/far/weights".into()));
         });
         let warnings = |container| place(&model, Backend::Pytorch, container).unwrap().warnings;
         insta::assert_snapshot!(warnings(true).join("\n"), @"`/m/weights` leads to `/far/weights`, which the container does not see; if your model needs it, name a copy without links, made with `cp -rL`");
@@ -234,9 +233,9 @@ mod tests {
     }
 
     #[test]
-    fn a_backend_that_cannot_load_the_model_is_named() {
+    fn model_that_the_backend_cannot_load_is_refused() {
         let shaped = |is_folder: bool, backend| {
-            let model = options(&["backend.model=./m.gguf"], &[]);
+            let model = settings(&["backend.model=./m.gguf"], &[]);
             let model = found(model, |found| found.is_folder = is_folder);
             place(&model, backend, true).map(|_| ()).map_err(|error| error.to_string())
         };

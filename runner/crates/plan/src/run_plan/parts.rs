@@ -1,79 +1,85 @@
-//! The parts of a plan: data, each with its reason.
+//! The parts of a plan, each with its reason.
 
 use host::paths::host_path::HostPath;
 use serde::Serialize;
 
-/// A value and why it is what it is.
+/// A value with its reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reasoned<T> {
     /// The value.
     pub value: T,
-    /// Why, in one line.
+    /// The reason, on one line.
     pub reason: String,
 }
 
-/// An image and whether the engine may look for it elsewhere.
+impl<T> Reasoned<T> {
+    pub(super) fn new(value: T, reason: impl Into<String>) -> Self {
+        Self { value, reason: reason.into() }
+    }
+}
+
+/// An image, and when to pull it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Image {
     /// The reference.
     pub reference: String,
-    /// When to ask a registry.
+    /// When to pull it.
     pub pull: Pull,
 }
 
-/// When to ask a registry for an image.
+/// When the engine pulls an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pull {
-    /// When the engine does not have it.
+    /// If the engine does not have it.
     Missing,
-    /// Never: it is only ever built here.
+    /// Never, since no registry has it.
     Never,
 }
 
-/// The invoking user.
+/// The user that runs the benchmark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Identity {
     /// User id.
     pub uid: u32,
     /// Group id.
     pub gid: u32,
-    /// Supplementary groups that a mounted folder belongs to.
+    /// Supplementary groups that own a mounted folder.
     pub groups: Vec<u32>,
 }
 
-/// A folder or file of the host, and where the benchmark finds it.
+/// A folder or file of the host, and its path for the benchmark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mount {
-    /// On the host.
+    /// Path on the host.
     pub source: HostPath,
-    /// In a container.
+    /// Path in a container.
     pub target: &'static str,
-    /// Whether it may be written.
+    /// Whether it is writable.
     pub access: Access,
-    /// The variable that tells where it is.
+    /// The variable that names its path.
     pub variable: MountVariable,
-    /// Why it is there.
+    /// Why it is mounted.
     pub reason: String,
 }
 
-/// Whether a mount may be written.
+/// Whether a mount is writable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Access {
     /// Read and write.
     ReadWrite,
-    /// Read only.
+    /// Read-only.
     ReadOnly,
 }
 
-/// The variable that tells where a mount is.
+/// The variable that names the path of a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", content = "name", tag = "told")]
 pub enum MountVariable {
-    /// Told everywhere.
+    /// Set on every engine.
     Always(&'static str),
-    /// Told only without a container: in one, the target is where everybody looks.
+    /// Set on the host engine only. In a container the target is the default path.
     OnHost(&'static str),
 }
 
@@ -81,81 +87,82 @@ pub enum MountVariable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Root {
-    /// Nothing is written outside of the mounts.
+    /// Read-only, except for mounts and tmpfs.
     ReadOnly,
-    /// The container may write everywhere.
+    /// Writable everywhere.
     Writable,
 }
 
-/// A folder of a container that lives in memory, for as long as the container does.
+/// A folder of a container that is kept in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Tmpfs {
-    /// In a container.
+    /// Path in a container.
     pub target: &'static str,
-    /// Whether programs and libraries may be loaded from it.
+    /// Whether programs and libraries can be loaded from it.
     pub exec: bool,
-    /// Why it is there.
+    /// Why it is needed.
     pub reason: String,
 }
 
-/// A model or dataset of the user's own, and where the benchmark finds it. It is only read.
+/// A local model or dataset, and its path for the benchmark. It is read-only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Input {
-    /// On the host.
+    /// Path on the host.
     pub source: HostPath,
-    /// Where the source is for the benchmark.
+    /// Path for the benchmark.
     pub target: String,
-    /// What brings it there.
+    /// How the benchmark gets it.
     pub by: InputBy,
-    /// Why it is there.
+    /// Why it is mounted, or not.
     pub reason: String,
 }
 
-/// What brings an input to the benchmark.
+/// How the benchmark gets an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InputBy {
-    /// A mount of its own.
+    /// By a mount of its own.
     OwnMount,
-    /// The mount of the Hub cache that it lies in.
+    /// By the mount of the Hub cache, which contains it.
     HubCache,
-    /// Nothing: without a container it is where it is.
-    Itself,
+    /// In place, without a container.
+    #[serde(rename = "itself")]
+    InPlace,
 }
 
-/// A variable of the benchmark's environment.
+/// An environment variable of the benchmark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Variable {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// Its value; never a secret.
+    /// The value, never a secret.
     pub value: String,
     /// Why it is set.
     pub reason: String,
 }
 
-/// What the benchmark can reach.
+/// The network of the benchmark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Network {
     /// The engine's default network.
     Default,
-    /// The default network, and the host by name.
+    /// The default network, with a name for the host.
     WithHost {
-        /// Where the host is; none where the engine knows that better.
+        /// The host's address; `None` if the engine fills it in.
         address: Option<String>,
     },
-    /// Nothing.
+    /// No network.
     None,
 }
 
-/// How a run is kept in hand: the one list of flags that a guide's command does without.
+/// How the runner supervises a container. A guide's command has none of these flags.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Supervision {
-    /// The container's name.
+    /// Name of the container.
     pub container: String,
-    /// The file that receives the container's id.
+    /// File that the client writes the container's id to.
     pub cidfile: HostPath,
-    /// The file of the results folder that lists the mounts for the entrypoint, if there is one.
+    /// File in the results folder that lists the mounts for the entrypoint, if one is written.
     pub folders: Option<String>,
 }

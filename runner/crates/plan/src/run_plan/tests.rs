@@ -1,4 +1,4 @@
-//! The plan, by snapshot.
+//! Plans of whole runs, by snapshot.
 
 use contract::Backend;
 use engine::{Client, Engine, Limits, Mode, Nvidia, testing::engine};
@@ -36,7 +36,7 @@ fn rootful_docker_runs_as_the_caller() {
 }
 
 #[test]
-fn everything_at_once() {
+fn odd_paths_devices_and_a_token_are_combined() {
     let mut host = host();
     host.nvidia_gpus = 4;
     host.env = [
@@ -78,7 +78,7 @@ fn local_paths_are_mounted_and_the_arguments_follow() {
 }
 
 #[test]
-fn what_will_surprise_is_told_at_once() {
+fn warnings_are_joined_into_one_text() {
     let mut plan = plan(request(""), &host(), &engine(Mode::DockerRootful));
     assert_eq!(plan.warning(), None);
     plan.warnings = vec!["a".to_owned(), "b".to_owned()];
@@ -86,7 +86,7 @@ fn what_will_surprise_is_told_at_once() {
 }
 
 #[test]
-fn a_rootless_daemons_root_is_the_caller() {
+fn rootless_daemon_runs_as_root_inside() {
     let engine = engine(Mode::DockerRootless);
     let argv = command_line(&engine, &plan(request(""), &host(), &engine)).argv();
     let user = argv.iter().position(|word| word == "--user").unwrap();
@@ -94,7 +94,7 @@ fn a_rootless_daemons_root_is_the_caller() {
 }
 
 #[test]
-fn the_host_engine_gets_folders_by_variable() {
+fn host_engine_gets_folders_by_variable() {
     let mut engine = engine(Mode::Host);
     engine.program = "/opt/entry point".to_owned();
     let mut host = host();
@@ -104,28 +104,28 @@ fn the_host_engine_gets_folders_by_variable() {
 }
 
 #[test]
-fn a_containers_localhost_is_not_this_machine() {
-    let told = |endpoint: &str, mode| {
+fn localhost_is_rewritten_for_a_container() {
+    let endpoint_and_warning = |endpoint: &str, mode| {
         let mut host = host();
         host.env = [("VLLM_ENDPOINT", endpoint)].into_iter().collect();
         let asked = request("--backend vllm");
         let plan = plan(asked, &host, &engine(mode));
-        let given = plan.env.iter().find(|variable| variable.name == "VLLM_ENDPOINT").unwrap();
-        (given.value.clone(), plan.warning())
+        let passed = plan.env.iter().find(|variable| variable.name == "VLLM_ENDPOINT").unwrap();
+        (passed.value.clone(), plan.warning())
     };
-    let (given, warning) = told("http://localhost:8000/v1", Mode::DockerRootful);
-    assert_eq!(given, "http://host.docker.internal:8000/v1");
+    let (passed, warning) = endpoint_and_warning("http://localhost:8000/v1", Mode::DockerRootful);
+    assert_eq!(passed, "http://host.docker.internal:8000/v1");
     insta::assert_snapshot!(warning.unwrap(), @"VLLM_ENDPOINT names `http://localhost:8000/v1`, which in a container is the container itself: it is given `http://host.docker.internal:8000/v1`, where a server is reached that listens on more than the loopback, as with `--host 0.0.0.0`");
     for (endpoint, mode) in
         [("http://gpu7:8000/v1", Mode::DockerRootful), ("http://localhost:8000/v1", Mode::Host)]
     {
-        assert_eq!(told(endpoint, mode), (endpoint.to_owned(), None));
+        assert_eq!(endpoint_and_warning(endpoint, mode), (endpoint.to_owned(), None));
     }
 }
 
 #[test]
-fn where_nobody_knows_this_machines_address_that_is_said() {
-    let told = |endpoint: &str, mode, version: &str| {
+fn unknown_address_of_this_machine_is_warned_of() {
+    let host_option_and_warning = |endpoint: &str, mode, version: &str| {
         let mut host = Host { address: None, ..host() };
         host.env = [("VLLM_ENDPOINT", endpoint)].into_iter().collect();
         let asked = request("--backend vllm");
@@ -135,22 +135,26 @@ fn where_nobody_knows_this_machines_address_that_is_said() {
         (words.contains("--add-host"), plan.warning().unwrap_or_default())
     };
     let here = "http://host.docker.internal:8000/v1";
-    let (added, said) = told(here, Mode::PodmanRootless, "4.3.1");
-    assert!(!added, "Podman refuses a word that it does not know");
-    insta::assert_snapshot!(said, @"the container cannot be told where host.docker.internal is: the engine does not know it, and this machine has no default route to find its own address by; give VLLM_ENDPOINT that address in numbers");
-    assert!(told(here, Mode::DockerRootless, "28.0.0").1.contains("in numbers"));
-    assert!(told("http://localhost:8000/v1", Mode::PodmanRootful, "4.3.1").1.contains("numbers"));
+    let (added, warning) = host_option_and_warning(here, Mode::PodmanRootless, "4.3.1");
+    assert!(!added, "Podman before 4.7 refuses `host-gateway`");
+    insta::assert_snapshot!(warning, @"the container cannot be told where host.docker.internal is: the engine does not know it, and this machine has no default route to find its own address by; give VLLM_ENDPOINT that address in numbers");
+    assert!(host_option_and_warning(here, Mode::DockerRootless, "28.0.0").1.contains("in numbers"));
+    assert!(
+        host_option_and_warning("http://localhost:8000/v1", Mode::PodmanRootful, "4.3.1")
+            .1
+            .contains("numbers")
+    );
     for (endpoint, mode, version) in [
         (here, Mode::PodmanRootless, "5.4.0"),
         (here, Mode::DockerRootful, "20.10.24"),
         ("http://gpu7:8000/v1", Mode::PodmanRootless, "4.3.1"),
     ] {
-        assert_eq!(told(endpoint, mode, version).1, "", "{endpoint} {mode:?}");
+        assert_eq!(host_option_and_warning(endpoint, mode, version).1, "", "{endpoint} {mode:?}");
     }
 }
 
 #[test]
-fn a_servers_key_is_a_file_and_its_certificates_are_those_of_the_host() {
+fn server_gets_its_key_as_a_file_and_the_hosts_certificates() {
     let mut host = host();
     host.env = [
         ("VLLM_ENDPOINT", "https://gpu7:8443/v1"),
@@ -180,7 +184,7 @@ fn a_servers_key_is_a_file_and_its_certificates_are_those_of_the_host() {
     "#);
     let native = request("--backend native");
     assert!(!words(native).concat().contains("api_key"));
-    // A child would have the variable anyway.
+    // A child process would inherit the variable.
     let keyless = request("--backend vllm --no-api-key");
     let child = plan(keyless, &host, &engine::testing::engine(Mode::Host));
     let key = child.env.iter().find(|variable| variable.name == "VLLM_API_KEY").unwrap();
@@ -188,7 +192,7 @@ fn a_servers_key_is_a_file_and_its_certificates_are_those_of_the_host() {
 }
 
 #[test]
-fn automatic_gpus_say_why() {
+fn automatic_gpus_have_a_reason() {
     let mut host = host();
     let mut engine = engine(Mode::DockerRootful);
     let reason = |host: &Host, engine: &Engine| plan(request(""), host, engine).gpus.reason;
@@ -204,14 +208,14 @@ fn automatic_gpus_say_why() {
     insta::assert_snapshot!(gpus.reason, @"auto: the `native` backend uses none");
 }
 
-/// Docker's client, and an old rootless Podman behind it.
+/// Docker's client with an old rootless Podman behind it.
 fn podman_behind_docker() -> Engine {
     let (program, client) = ("docker".to_owned(), Client::Docker);
     Engine { program, client, version: "4.3.1".to_owned(), ..engine(Mode::PodmanRootless) }
 }
 
 #[test]
-fn podman_takes_other_words_where_it_must() {
+fn podman_gets_other_options_where_it_differs() {
     let mut host = host();
     host.nvidia_gpus = 2;
     host.env = [("VLLM_ENDPOINT", "http://host.docker.internal:8000/v1")].into_iter().collect();
@@ -250,7 +254,7 @@ fn podman_takes_other_words_where_it_must() {
 }
 
 #[test]
-fn what_podman_cannot_be_told_by_dockers_client_is_refused() {
+fn path_that_dockers_client_cannot_pass_to_podman_is_refused() {
     let mut asked = request("");
     asked.target.results = Some("/a:b,c".into());
     let run = resolved(asked, &host());
@@ -260,7 +264,7 @@ fn what_podman_cannot_be_told_by_dockers_client_is_refused() {
 }
 
 #[test]
-fn every_limit_can_be_taken_off() {
+fn every_limit_can_be_lifted() {
     let mut host = host();
     host.selinux = true;
     let off = "--writable-root --keep-capabilities --allow-new-privileges --no-pids-limit \
@@ -295,7 +299,7 @@ fn every_limit_can_be_taken_off() {
 }
 
 #[test]
-fn folders_of_tokens_cannot_be_renamed_away_from_their_covers() {
+fn folders_of_masked_tokens_are_pinned() {
     let mut run = resolved(request(""), &host());
     let secret = |below: &str| Secret { folder: run.settings.results.clone(), below: below.into() };
     run.secrets = vec![secret("token"), secret("a/b,c/token"), secret("a/b,c/stored_tokens")];
@@ -317,7 +321,7 @@ fn folders_of_tokens_cannot_be_renamed_away_from_their_covers() {
 }
 
 #[test]
-fn a_limit_that_an_engine_cannot_enforce_is_left_out_or_refused() {
+fn limit_that_the_engine_cannot_enforce_is_left_out_or_refused() {
     let limited = |limits, memory: Option<&str>| {
         let engine = Engine { limits, ..engine(Mode::PodmanRootless) };
         let asked =

@@ -1,99 +1,85 @@
-//! The variables of a run, beyond those that tell where its mounts are.
+//! The environment variables of a run, besides those that name its mounts.
 
 use contract::{Backend, env};
 use host::machine::Host;
 
 use super::Variable;
-use crate::{addresses::without_proxy, endpoint, options::Settings};
+use crate::{addresses::no_proxy_hosts, endpoint, options::Settings};
 
 /// The umask that engines start programs with.
-const USUAL_UMASK: u32 = 0o022;
+const DEFAULT_UMASK: u32 = 0o022;
 
-/// The variables, each with its reason.
+/// The variables of a run, each with its reason.
 pub(super) fn variables(
-    options: &Settings,
+    settings: &Settings,
     backend: Backend,
     host: &Host,
     container: bool,
 ) -> Vec<Variable> {
-    let mut variables = vec![Variable {
-        name: env::BENCHMARK_BACKEND,
-        value: backend.name().to_owned(),
-        reason: "the backend, said once and for all".to_owned(),
-    }];
+    let mut variables = vec![variable(
+        env::BENCHMARK_BACKEND,
+        backend.name(),
+        "the backend, said once and for all",
+    )];
     if backend == Backend::Vllm
-        && let Some(endpoint) = &options.endpoint
+        && let Some(endpoint) = &settings.endpoint
     {
         let seen = endpoint::from_container(endpoint).filter(|_| container);
-        variables.push(Variable {
-            name: env::VLLM_ENDPOINT,
-            value: seen.unwrap_or_else(|| endpoint.clone()),
-            reason: "the server that runs the model".to_owned(),
-        });
-        if !container && options.server.as_ref().is_none_or(|server| server.key.is_none()) {
-            // A child has the caller's variables, whatever --no-api-key says.
-            variables.extend([env::VLLM_API_KEY, env::VLLM_API_KEY_PATH].map(|name| Variable {
-                name,
-                value: String::new(),
-                reason: "the server is sent no key".to_owned(),
-            }));
+        variables.push(variable(
+            env::VLLM_ENDPOINT,
+            seen.as_ref().unwrap_or(endpoint),
+            "the server that runs the model",
+        ));
+        let server = settings.server.as_ref();
+        if !container && server.is_none_or(|server| server.key.is_none()) {
+            // A child process inherits the variables of the shell, despite --no-api-key.
+            let names = [env::VLLM_API_KEY, env::VLLM_API_KEY_PATH];
+            variables.extend(names.map(|name| variable(name, "", "the server is sent no key")));
         }
-        let wait = options.server.as_ref().and_then(|server| server.wait);
-        variables.extend(wait.map(|seconds| Variable {
-            name: env::WAIT_FOR_ENDPOINT,
-            value: seconds.to_string(),
-            reason: "how long it may take to start".to_owned(),
-        }));
+        if let Some(seconds) = server.and_then(|server| server.wait) {
+            let reason = "how long it may take to start";
+            variables.push(variable(env::WAIT_FOR_ENDPOINT, seconds.to_string(), reason));
+        }
     }
-    if let Some(threads) = options.threads.as_ref().filter(|_| backend.uses_gpus()) {
-        variables.push(Variable {
-            name: env::OMP_NUM_THREADS,
-            value: threads.clone(),
-            reason: "threads that compute on the CPU, as you set them".to_owned(),
-        });
+    if let Some(threads) = settings.threads.as_ref().filter(|_| backend.uses_gpus()) {
+        let reason = "threads that compute on the CPU, as you set them";
+        variables.push(variable(env::OMP_NUM_THREADS, threads, reason));
     }
-    if options.offline {
-        variables.push(Variable {
-            name: env::HF_HUB_OFFLINE,
-            value: "1".to_owned(),
-            reason: "--offline: the libraries do not even try the network".to_owned(),
-        });
+    if settings.offline {
+        let reason = "--offline: the libraries do not even try the network";
+        variables.push(variable(env::HF_HUB_OFFLINE, "1", reason));
     } else if let Some(name) = host.env.offline() {
-        variables.push(Variable {
-            name: env::HF_HUB_OFFLINE,
-            value: "1".to_owned(),
-            reason: format!("{name} is set: the Hub is not asked"),
-        });
+        let reason = format!("{name} is set: the Hub is not asked");
+        variables.push(variable(env::HF_HUB_OFFLINE, "1", reason));
     }
     if container {
-        variables.extend(addresses(options, host));
-        variables.extend(host.umask.filter(|umask| *umask != USUAL_UMASK).map(|umask| Variable {
-            name: env::UMASK,
-            value: format!("{umask:04o}"),
-            reason: "your umask: an engine starts programs with 0022".to_owned(),
-        }));
+        variables.extend(addresses(settings, host));
+        if let Some(umask) = host.umask.filter(|umask| *umask != DEFAULT_UMASK) {
+            let reason = "your umask: an engine starts programs with 0022";
+            variables.push(variable(env::UMASK, format!("{umask:04o}"), reason));
+        }
     }
     variables
 }
 
-/// The addresses that hold no password, in every case that a client may read.
-fn addresses(options: &Settings, host: &Host) -> Vec<Variable> {
-    let plain = options.addresses.iter().filter(|given| given.secret.is_none());
+/// The addresses without a password, in upper and lower case: each client reads another.
+fn addresses(settings: &Settings, host: &Host) -> Vec<Variable> {
+    let plain = settings.addresses.iter().filter(|address| address.secret.is_none());
     let mut variables: Vec<_> = plain
-        .flat_map(|given| {
-            given.address.names.iter().map(|name| Variable {
-                name,
-                value: given.seen_inside().unwrap_or_else(|| given.value.clone()),
-                reason: format!("{}, as in your shell", given.name),
+        .flat_map(|address| {
+            address.address.names.iter().map(|name| {
+                let value = address.in_container().unwrap_or_else(|| address.value.clone());
+                variable(name, value, format!("{}, as in your shell", address.name))
             })
         })
         .collect();
-    if options.addresses.iter().any(|given| given.name != env::HF_ENDPOINT) {
-        variables.extend(env::NO_PROXY.map(|name| Variable {
-            name,
-            value: without_proxy(host),
-            reason: "what is asked without a proxy, this machine among it".to_owned(),
-        }));
+    if settings.addresses.iter().any(|address| address.name != env::HF_ENDPOINT) {
+        let reason = "what is asked without a proxy, this machine among it";
+        variables.extend(env::NO_PROXY.map(|name| variable(name, no_proxy_hosts(host), reason)));
     }
     variables
+}
+
+fn variable(name: &'static str, value: impl Into<String>, reason: impl Into<String>) -> Variable {
+    Variable { name, value: value.into(), reason: reason.into() }
 }

@@ -1,22 +1,21 @@
 //! Metrics, each computed again from the files and keys that its trace names.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{fs, path::Path};
 
 use backend_reports::{Folder, Trace, json};
 use contract::{
     output::{HOST_METER, SUMMARY},
     summary::{DeviceKind, Status, Tracked},
 };
-use serde_json::Value;
 
-use super::{EnergyMetric, Metric, Metrics, PHASES};
+use super::{Metric, Metrics, PHASES};
 use crate::{
     finished_run::FinishedRun,
     read::tests::read,
     testing::{measured, on_cpu, real, written},
 };
 
-fn all(metrics: &Metrics) -> Vec<(String, &Metric)> {
+fn all(metrics: &Metrics) -> Vec<(&str, &Metric)> {
     let Metrics {
         gpu,
         phases,
@@ -30,20 +29,17 @@ fn all(metrics: &Metrics) -> Vec<(String, &Metric)> {
         prompts,
         tokens,
     } = metrics;
-    let name = |energy: &EnergyMetric| format!("{:?} by host: {}", energy.kind, energy.by_host);
-    let mut all: Vec<_> = gpu.iter().chain(others).map(|one| (name(one), &one.metric)).collect();
-    all.extend(phases.iter().map(|(name, metric)| ((*name).to_owned(), metric)));
-    let joule = tokens_per_joule.as_ref().map(|(_, metric)| metric);
+    let energies = gpu.iter().chain(others).map(|energy| (energy.kind.name(), &energy.metric));
+    let phases = phases.iter().map(|(name, metric)| (*name, metric));
+    let joule = tokens_per_joule.iter().map(|(_, metric)| ("tokens/J", metric));
     let named = [
-        ("tokens/s", tokens_per_second.as_ref()),
-        ("tokens/J", joule),
-        ("first token", first_token.as_ref()),
-        ("seconds", seconds.as_ref()),
-        ("prompts", Some(prompts)),
-        ("tokens", tokens.as_ref()),
+        ("tokens/s", tokens_per_second),
+        ("first token", first_token),
+        ("seconds", seconds),
+        ("tokens", tokens),
     ];
-    all.extend(named.into_iter().filter_map(|(name, metric)| Some((name.to_owned(), metric?))));
-    all
+    let named = named.into_iter().filter_map(|(name, metric)| Some((name, metric.as_ref()?)));
+    energies.chain(phases).chain(joule).chain(named).chain([("prompts", prompts)]).collect()
 }
 
 /// The value of a formula, given those of its keys.
@@ -60,17 +56,10 @@ fn evaluate(trace: &Trace, value: &impl Fn(&str, &str) -> Option<f64>) -> Option
 
 /// Computes every metric of `run` again from the files in `folder`, and returns their number.
 fn trace_all(folder: &Path, run: &FinishedRun) -> usize {
-    let mut files: BTreeMap<String, Value> = BTreeMap::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|kind| kind == "json") {
-            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            let value = json::read(&Folder::open(folder).unwrap(), &name);
-            files.insert(name, value.unwrap().unwrap());
-        }
-    }
+    let opened = Folder::open(folder).unwrap();
     let value = |file: &str, path: &str| {
-        files.get(file)?.pointer(&format!("/{}", path.replace('.', "/")))?.as_f64()
+        let file = json::read(&opened, file).unwrap()?;
+        file.pointer(&format!("/{}", path.replace('.', "/")))?.as_f64()
     };
     let metrics = Metrics::of(run);
     for (name, Metric { value: shown, trace, .. }) in all(&metrics) {
@@ -112,9 +101,7 @@ fn every_metric_of_a_stacks_report_is_traced_to_its_keys() {
 fn a_record_wins_over_the_report_beside_it() {
     let folder = real("optimum_cpu");
     let report = folder.path().join("benchmark_report.json");
-    let mut value = json::read(&Folder::open(folder.path()).unwrap(), "benchmark_report.json")
-        .unwrap()
-        .unwrap();
+    let mut value: serde_json::Value = serde_json::from_slice(&fs::read(&report).unwrap()).unwrap();
     for (phase, kwh) in [("preprocess_dataset", 2e-6), ("prefill", 3e-5), ("decode", 4e-4)] {
         value[phase]["energy"]["gpu"] = kwh.into();
     }
@@ -122,8 +109,7 @@ fn a_record_wins_over_the_report_beside_it() {
     value["prefill"]["energy"]["unit"] = "Wh".into();
     fs::write(&report, value.to_string()).unwrap();
     let run = read(folder.path()).unwrap();
-    let metrics = Metrics::of(&run);
-    assert_eq!(metrics.phases.len(), 3);
+    assert_eq!(Metrics::of(&run).phases.len(), 3);
     trace_all(folder.path(), &run);
 
     let record = serde_json::json!({
@@ -138,11 +124,8 @@ fn a_record_wins_over_the_report_beside_it() {
     fs::write(folder.path().join("run_record.json"), record.to_string()).unwrap();
     let run = read(folder.path()).unwrap();
     trace_all(folder.path(), &run);
-    let metrics = Metrics::of(&run);
-    assert_eq!(
-        metrics.first_token.unwrap().trace.to_string(),
-        "run_record.json: first_token_seconds"
-    );
+    let first_token = Metrics::of(&run).first_token.unwrap().trace.to_string();
+    assert_eq!(first_token, "run_record.json: first_token_seconds");
 }
 
 #[test]

@@ -16,8 +16,9 @@ use untrusted::escape;
 
 use crate::{
     finished_run::{Broken, FinishedRun},
+    metrics::ReportedRun,
     metrics::why_no_gpu,
-    report::{Report, ReportedRun},
+    report::Report,
     sanitize::sanitized,
 };
 
@@ -89,7 +90,7 @@ fn row(ReportedRun { run, metrics }: &ReportedRun) -> [String; COLUMNS.len()] {
     let begun = run.summary.repeat.as_ref().map(|repeat| &repeat.begun);
     let error = failed.into_iter().chain(unmeasured).collect::<Vec<_>>().join("; ");
     [
-        harmless(&sanitized(&of.model)),
+        no_formula(&sanitized(&of.model)),
         // The results do not have the model's size.
         String::new(),
         TASK.to_owned(),
@@ -110,8 +111,8 @@ fn row(ReportedRun { run, metrics }: &ReportedRun) -> [String; COLUMNS.len()] {
         String::new(),
         number(per_joule.map(|(tokens, energy)| tokens as f64 / (energy * 3600.0)), 4),
         number(per_thousand.map(|energy| energy / 1000.0), 4),
-        begun.map_or_else(String::new, |begun| harmless(&sanitized(begun))),
-        harmless(&escape(&error)),
+        begun.map_or_else(String::new, |begun| no_formula(&sanitized(begun))),
+        no_formula(&escape(&error)),
     ]
 }
 
@@ -119,7 +120,7 @@ fn broken_row(broken: &Broken) -> [String; COLUMNS.len()] {
     let mut row = [const { String::new() }; COLUMNS.len()];
     row[2] = TASK.to_owned();
     let folder = broken.folder.to_string_lossy();
-    row[COLUMNS.len() - 1] = harmless(&escape(&format!("BROKEN: {folder}: {}", broken.reason)));
+    row[COLUMNS.len() - 1] = no_formula(&escape(&format!("BROKEN: {folder}: {}", broken.reason)));
     row
 }
 
@@ -128,22 +129,21 @@ fn reasoning(run: &FinishedRun) -> String {
     let Some(arguments) = run.arguments() else { return String::new() };
     let effort = format!("{REASONING_PARAMS}.reasoning_effort");
     let value = |wanted: &str| {
-        let all = arguments.iter().rev().filter_map(|argument| split(argument));
-        all.into_iter().find(|(key, _)| *key == wanted).map(|(_, value)| value.to_string())
+        let mut all = arguments.iter().rev().filter_map(|argument| split(argument));
+        all.find(|(key, _)| *key == wanted).map(|(_, value)| value.to_string())
     };
-    if value(REASONING)
-        .is_none_or(|value| !["true", "on", "yes", "1"].contains(&&*value.to_lowercase()))
-    {
+    let is_on = |value: String| ["true", "on", "yes", "1"].contains(&&*value.to_lowercase());
+    if !value(REASONING).is_some_and(is_on) {
         return "Off".to_owned();
     }
     let Some(effort) = value(&effort) else { return "On".to_owned() };
     let mut letters = effort.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    harmless(&sanitized(&format!("On ({first}{})", letters.as_str())))
+    no_formula(&sanitized(&format!("On ({first}{})", letters.as_str())))
 }
 
 /// `text` in a form that no spreadsheet runs as a formula.
-fn harmless(text: &str) -> String {
+fn no_formula(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.to_owned() }
 }
 

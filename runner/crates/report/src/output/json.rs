@@ -8,7 +8,8 @@ use backend_reports::{Details, Sourced};
 use crate::{
     finished_run::{Broken, FinishedRun, Origin},
     metrics::Metrics,
-    report::{Report, ReportedRun},
+    metrics::ReportedRun,
+    report::Report,
 };
 
 /// Version of the keys.
@@ -20,6 +21,7 @@ pub(crate) fn text(report: &Report) -> String {
 }
 
 fn value(Report { parent: _, runs, groups, broken }: &Report) -> Value {
+    let broken_value = |Broken { folder, reason }: &Broken| json!({ "folder": folder.to_string_lossy(), "reason": reason });
     json!({
         "format": "aienergyscore report",
         "version": VERSION,
@@ -77,10 +79,6 @@ fn run_value(ReportedRun { run, metrics }: &ReportedRun) -> Value {
         "summary": summary,
         "host_meter": meter.as_ref().map(|(meter, _)| meter),
     })
-}
-
-fn broken_value(Broken { folder, reason }: &Broken) -> Value {
-    json!({ "folder": folder.to_string_lossy(), "reason": reason })
 }
 
 #[cfg(test)]

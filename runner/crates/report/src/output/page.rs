@@ -5,6 +5,7 @@ mod axis;
 mod bars;
 mod details;
 mod elements;
+mod metrics_table;
 mod overview;
 mod power;
 mod run;

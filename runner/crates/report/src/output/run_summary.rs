@@ -4,7 +4,7 @@ use contract::{
     Backend,
     host_meter::{HostMeter, MeteredDevice},
     output::{ENERGY_WH, HOST_METER, REPORT, SUMMARY},
-    summary::{CacheDelta, DeviceKind, Measurement, Status, Summary},
+    summary::{CacheDelta, DeviceKind, Measurement, Run, Status, Summary},
 };
 use host::{
     output::units::{bytes, watt_hours},
@@ -32,22 +32,7 @@ pub fn describe(summary: &Summary, results: &HostPath) -> String {
         }
     }
     rows.extend(host.as_ref().map(|meter| ("Host", host_energy(meter))));
-    let asked = run.prompts_asked.filter(|asked| *asked != run.prompts);
-    let asked = asked.map_or_else(String::new, |asked| format!(" of {asked} asked for"));
-    let cut = run.prompts_cut.filter(|cut| *cut > 0);
-    let mut prompts = vec![format!("{}{asked}", run.prompts)];
-    prompts.extend((run.prompts_failed > 0).then(|| format!("{} FAILED", run.prompts_failed)));
-    prompts.extend(cut.map(|cut| format!("{cut} CUT")));
-    let seconds = run.seconds.map(|seconds| format!("in {seconds:.2} s"));
-    match (&mut prompts[..], seconds) {
-        ([answered], Some(seconds)) => *answered += &format!(" {seconds}"),
-        (_, seconds) => prompts.extend(seconds),
-    }
-    prompts.extend(run.completion_tokens.map(|tokens| format!("{tokens} tokens")));
-    prompts.extend(run.tokens_per_second.map(|rate| format!("{rate:.1} tokens/s")));
-    let first = run.time_to_first_token_seconds;
-    prompts.extend(first.map(|first| format!("first token after {first:.3} s")));
-    rows.push(("Prompts", prompts.join(", ")));
+    rows.push(("Prompts", prompts(run)));
     rows.extend(notes.iter().map(|note| ("Note", note.clone())));
     if let Some(delta) = cache {
         rows.push(("Hub cache", reuse(delta)));
@@ -55,6 +40,26 @@ pub fn describe(summary: &Summary, results: &HostPath) -> String {
     rows.push(("Results", results.to_string()));
     rows.push(("", format!("{SUMMARY}, {ENERGY_WH}, {REPORT}")));
     rows.iter().map(|(name, text)| format!("{name:<10}{}\n", escape(text))).collect()
+}
+
+/// How many prompts were answered, and how fast.
+fn prompts(run: &Run) -> String {
+    let asked = run.prompts_asked.filter(|asked| *asked != run.prompts);
+    let asked = asked.map_or_else(String::new, |asked| format!(" of {asked} asked for"));
+    let cut = run.prompts_cut.filter(|cut| *cut > 0);
+    let mut parts = vec![format!("{}{asked}", run.prompts)];
+    parts.extend((run.prompts_failed > 0).then(|| format!("{} FAILED", run.prompts_failed)));
+    parts.extend(cut.map(|cut| format!("{cut} CUT")));
+    let seconds = run.seconds.map(|seconds| format!("in {seconds:.2} s"));
+    match (&mut parts[..], seconds) {
+        ([answered], Some(seconds)) => *answered += &format!(" {seconds}"),
+        (_, seconds) => parts.extend(seconds),
+    }
+    parts.extend(run.completion_tokens.map(|tokens| format!("{tokens} tokens")));
+    parts.extend(run.tokens_per_second.map(|rate| format!("{rate:.1} tokens/s")));
+    let first = run.time_to_first_token_seconds;
+    parts.extend(first.map(|first| format!("first token after {first:.3} s")));
+    parts.join(", ")
 }
 
 /// The energies of a run and their source in one line, or why there are none.

@@ -4,12 +4,12 @@ use untrusted::escape;
 
 use crate::{
     finished_run::Broken,
-    groups::{Group, GroupEnergy, indices_by_key},
+    groups::{Group, GroupEnergy, indices_by_key, statistics::Statistics},
+    metrics::ReportedRun,
     metrics::{EnergyMetric, Metric, why_no_gpu},
     number_format::{four_digits, three_digits},
-    report::{Report, ReportedRun},
+    report::Report,
     sanitize::{elided, sanitized},
-    statistics::Statistics,
 };
 
 /// Width limit for a name, in characters.
@@ -95,10 +95,7 @@ fn by_whom(by_host: bool) -> &'static str {
 }
 
 fn group_row(group: &Group, ReportedRun { run, metrics }: &ReportedRun) -> Vec<String> {
-    let with_deviation = |found: &Statistics| match found.percent() {
-        Some(percent) => format!("{} ± {percent:.1} %", four_digits(found.mean)),
-        None => four_digits(found.mean),
-    };
+    let with_deviation = |found: &Statistics| four_digits(found.mean) + &found.deviation_text();
     let energies = group.energy.map(|energy| {
         let GroupEnergy { kind, by_host, status, per_thousand } = energy;
         let (by, mean) = (by_whom(by_host), with_deviation(&per_thousand));

@@ -112,20 +112,22 @@ fn below(named: &Path, previous: bool) -> Result<(Vec<Found>, Vec<Broken>), Stri
         }
     }
     if results.is_empty() && broken.is_empty() {
-        let links = if has_links { "; symlinks below it are not followed" } else { "" };
-        let hint = if has_previous {
-            format!(", but earlier ones in `{PREVIOUS}`; add --previous")
-        } else {
-            format!(
-                "; a run leaves `{SUMMARY}` and `{REPORT}` there, and here {}{links}",
-                contents(&root)
-            )
-        };
-        return Err(format!("it has no results{hint}"));
+        return Err(no_results(&root, has_previous, has_links));
     }
     results.sort_by(|one, other| compare_path(&one.folder, &other.folder));
     broken.sort_by(|one, other| compare_path(&one.folder, &other.folder));
     Ok((results, broken))
+}
+
+fn no_results(root: &Dir, has_previous: bool, has_links: bool) -> String {
+    if has_previous {
+        return format!("it has no results, but earlier ones in `{PREVIOUS}`; add --previous");
+    }
+    let links = if has_links { "; symlinks below it are not followed" } else { "" };
+    let here = contents(root);
+    format!(
+        "it has no results; a run leaves `{SUMMARY}` and `{REPORT}` there, and here {here}{links}"
+    )
 }
 
 /// The entries of a folder without results, for an error: `is nothing`, `are a, b`.

@@ -46,7 +46,7 @@ fn a_written_run_is_read_unchanged() {
 
 #[test]
 fn implausible_host_energies_are_left_out_with_a_warning() {
-    let told = |key: &str, value: serde_json::Value| {
+    let warnings = |key: &str, value: serde_json::Value| {
         let folder = edited(HOST_METER, |text| {
             let mut meter: serde_json::Value = serde_json::from_str(&text).unwrap();
             meter["devices"][0][key] = value.clone();
@@ -57,9 +57,9 @@ fn implausible_host_energies_are_left_out_with_a_warning() {
         run.warnings.join("\n")
     };
     let said = [
-        told("counted_wh", serde_json::json!(-1.0)),
-        told("energy_wh", serde_json::json!(1e300)),
-        told("idle_watts", serde_json::json!(-5.0)),
+        warnings("counted_wh", serde_json::json!(-1.0)),
+        warnings("energy_wh", serde_json::json!(1e300)),
+        warnings("idle_watts", serde_json::json!(-5.0)),
     ];
     insta::assert_snapshot!(said.join("\n"), @r"
     what the host metered is left out: `host_meter.json`: the energy of NVIDIA H100 80GB HBM3 is -1e0 Wh, which no run draws

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
 
 use super::{logs::LogFile, model_class::ModelClass};
-use crate::{report::ReportedRun, sanitize::sanitized};
+use crate::{metrics::ReportedRun, sanitize::sanitized};
 
 /// The list that `sha256sum --check` reads.
 const SUMS: &str = "SHA256SUMS";
@@ -82,7 +82,7 @@ mod tests {
     use zip::ZipArchive;
 
     use super::{LogFile, pack};
-    use crate::{report::ReportedRun, testing::measured};
+    use crate::{metrics::ReportedRun, testing::measured};
 
     fn file(name: &str, bytes: &[u8]) -> LogFile {
         LogFile { name: name.into(), bytes: bytes.into() }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn every_log_is_in_it_with_its_digest() {
+    fn the_archive_holds_every_log_and_its_checksum() {
         let one = vec![file("a.log", b"abc"), file("emissions/b.csv", b"")];
         let zip = archive(std::slice::from_ref(&one));
         assert_eq!(text(&zip, "a.log"), "abc");
@@ -149,7 +149,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn equal_logs_make_equal_bytes_and_come_out_as_they_went_in(bytes in vec(any::<u8>(), 0..2000)) {
+        fn equal_logs_make_equal_archives_that_unpack_unchanged(bytes in vec(any::<u8>(), 0..2000)) {
             let files = [vec![file("a", &bytes)]];
             let zip = archive(&files);
             prop_assert_eq!(&zip, &archive(&files));

@@ -16,8 +16,9 @@ use contract::{
 use super::{logs::RunLogs, model_class::ModelClass, rule::Rule, settings};
 use crate::{
     finished_run::FinishedRun,
+    metrics::ReportedRun,
     metrics::{Metrics, why_no_gpu},
-    report::{Report, ReportedRun},
+    report::Report,
 };
 
 /// Where the rules are published.
@@ -192,7 +193,7 @@ fn prompts(run: &FinishedRun, found: &mut Vec<(Rule, String)>) {
         differs(format!("{prompts} prompts were answered, of {PROMPTS}; run with `-n {PROMPTS}`"));
     }
     match &run.details.dataset {
-        Some(told) if DATASETS.contains(&told.value.as_str()) => {}
+        Some(dataset) if DATASETS.contains(&dataset.value.as_str()) => {}
         Some(Sourced { value, from }) => {
             differs(format!("the prompts are of `{value}` ({from}), not of `{}`", DATASETS[0]));
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hub::layout::dir::{Dir, Stamp};
+use hub::layout::{Dir, Stamp};
 use rustix::fs::Access;
 
 /// The user whose rights are checked.

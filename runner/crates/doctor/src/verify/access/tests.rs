@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hub::layout::dir::Stamp;
+use hub::layout::Stamp;
 
 use super::{Kind, Rights, User, Walk};
 use crate::finding::{Details, Problem};

@@ -10,13 +10,7 @@ use std::{
 
 use contract::hub::in_store;
 use hub::layout::{
-    blob::{Blob, BlobLink},
-    client_paths::LOCKS,
-    dir::{Kind, ReadError, Stamp, age},
-    link,
-    link_target::LinkTarget,
-    names::{BlobName, Digest},
-    repo::BLOBS,
+    BLOBS, Blob, BlobLink, BlobName, Digest, Kind, LOCKS, LinkTarget, ReadError, Stamp, age, link,
 };
 
 use super::{Check, Inspector};

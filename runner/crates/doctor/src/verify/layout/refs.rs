@@ -2,11 +2,7 @@
 
 use std::{collections::HashSet, io, path::Path};
 
-use hub::layout::{
-    dir::{is_dangling, is_refused},
-    names::is_commit,
-    repo::{NO_EXIST, SNAPSHOTS, TREES},
-};
+use hub::layout::{NO_EXIST, SNAPSHOTS, TREES, is_commit, is_dangling, is_refused};
 
 use super::Inspector;
 use crate::finding::{Details, Problem};

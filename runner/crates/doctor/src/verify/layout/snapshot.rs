@@ -8,14 +8,9 @@ use std::{
 };
 
 use hub::layout::{
-    blob::Blob,
-    dir::{Kind, ReadError, Stamp},
+    BLOBS, Blob, Content, Digest, Kind, LinkTarget, ReadError, Snapshot, SnapshotFile, Stamp,
+    TREES, Tree, TreeFault, TreeFile, is_commit,
     link::{self, Pointer},
-    link_target::LinkTarget,
-    names::{Digest, is_commit},
-    repo::{BLOBS, TREES},
-    snapshot::{Content, Snapshot, SnapshotFile},
-    tree::{Tree, TreeFault, TreeFile},
 };
 
 use super::{Check, Inspector, suspicion};

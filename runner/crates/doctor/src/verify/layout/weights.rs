@@ -5,7 +5,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use hub::layout::snapshot::Snapshot;
+use hub::layout::Snapshot;
 use serde::Deserialize;
 use untrusted::Refused;
 

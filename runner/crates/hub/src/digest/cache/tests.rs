@@ -10,10 +10,7 @@ use std::{
 use untrusted::{Dir, NEW};
 
 use super::{DigestCache, parse};
-use crate::layout::{
-    dir::{Kind, Stamp},
-    names::Digest,
-};
+use crate::layout::{Digest, Kind, Stamp};
 
 const SHA256: Digest = Digest::Sha256([7; 32]);
 const GIT: Digest = Digest::Git([9; 20]);

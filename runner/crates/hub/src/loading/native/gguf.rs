@@ -1,6 +1,9 @@
 //! Whether a GGUF file is complete and of an architecture that the `native` backend runs, by its header.
 
-use std::io::{self, BufReader, Read, Seek as _, SeekFrom};
+use std::{
+    fs::File,
+    io::{self, BufReader, Read as _, Seek as _},
+};
 
 use crate::loading::{
     content::{Content, truncated},
@@ -48,7 +51,7 @@ pub(super) fn check(name: &str, content: Content) -> Result<(), Fault> {
         return Err(Fault::corrupt(format!("`{name}` is not a GGUF file")));
     }
     let mut file = BufReader::new(content.file);
-    let header = file.seek(SeekFrom::Start(0)).and_then(|_| Header::read(&mut file));
+    let header = file.rewind().and_then(|()| Header::read(&mut file));
     let Header { architecture, end } = match header {
         Ok(Some(header)) => header,
         // An unknown version or tensor type.
@@ -80,7 +83,7 @@ struct Header {
 
 impl Header {
     /// Reads the header. `None` for an unknown version or tensor type.
-    fn read(file: &mut BufReader<impl Read + io::Seek>) -> io::Result<Option<Self>> {
+    fn read(file: &mut BufReader<File>) -> io::Result<Option<Self>> {
         number::<4>(file)?;
         let version = number::<4>(file)?;
         if !(2..=3).contains(&version) {
@@ -97,11 +100,8 @@ impl Header {
             match (key.as_str(), kind) {
                 ("general.architecture", 8) => architecture = Some(text(file)?),
                 ("general.alignment", 4) => alignment = number::<4>(file)?.max(1),
-                _ => {
-                    if !skip(file, kind, 1, 0)? {
-                        return Ok(None);
-                    }
-                }
+                _ if skip(file, kind, 1, 0)? => {}
+                _ => return Ok(None),
             }
         }
         let mut last = 0;
@@ -123,14 +123,14 @@ impl Header {
 }
 
 /// Reads a little-endian integer of `N` bytes.
-fn number<const N: usize>(file: &mut impl Read) -> io::Result<u64> {
+fn number<const N: usize>(file: &mut BufReader<File>) -> io::Result<u64> {
     let mut bytes = [0; 8];
     file.read_exact(&mut bytes[..N])?;
     Ok(u64::from_le_bytes(bytes))
 }
 
 /// Reads a string, and keeps its first 4,096 bytes.
-fn text(file: &mut BufReader<impl Read + io::Seek>) -> io::Result<String> {
+fn text(file: &mut BufReader<File>) -> io::Result<String> {
     let length = number::<8>(file)?;
     let mut bytes = Vec::new();
     file.take(length.min(4096)).read_to_end(&mut bytes)?;
@@ -141,18 +141,13 @@ fn text(file: &mut BufReader<impl Read + io::Seek>) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn skip_bytes(file: &mut BufReader<impl Read + io::Seek>, count: u64) -> io::Result<()> {
+fn skip_bytes(file: &mut BufReader<File>, count: u64) -> io::Result<()> {
     let count = i64::try_from(count).map_err(|_| io::Error::from(io::ErrorKind::UnexpectedEof))?;
     file.seek_relative(count)
 }
 
 /// Skips `count` values of a type. Returns false for an unknown type.
-fn skip(
-    file: &mut BufReader<impl Read + io::Seek>,
-    kind: u64,
-    count: u64,
-    depth: u32,
-) -> io::Result<bool> {
+fn skip(file: &mut BufReader<File>, kind: u64, count: u64, depth: u32) -> io::Result<bool> {
     let size = match kind {
         0 | 1 | 7 => 1,
         2 | 3 => 2,

@@ -16,17 +16,22 @@ const FAST: &str = "tokenizer.json";
 /// The tokenizer's configuration.
 const CONFIG: &str = "tokenizer_config.json";
 
-/// Vocabulary files from which transformers builds a tokenizer without [`FAST`].
-const VOCABULARIES: [&str; 20] = [
-    "vocab.json",
-    "vocab.txt",
-    "merges.txt",
+/// Vocabulary files from which transformers builds a tokenizer without [`FAST`], if an image has the Python
+/// package for it.
+const NEED_A_PACKAGE: [&str; 6] = [
     "tokenizer.model",
     "spiece.model",
     "sentencepiece.bpe.model",
     "sentencepiece.model",
     "spm.model",
     "tekken.json",
+];
+
+/// Vocabulary files for which transformers alone is enough.
+const VOCABULARIES: [&str; 14] = [
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
     "bpe.codes",
     "vocab-src.json",
     "vocab-tgt.json",
@@ -38,16 +43,6 @@ const VOCABULARIES: [&str; 20] = [
     "vocab.bin",
     "lyrics.json",
     "word_shape.json",
-];
-
-/// Vocabularies that need a Python package which not every image has.
-const NEED_A_PACKAGE: [&str; 6] = [
-    "tokenizer.model",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-    "sentencepiece.model",
-    "spm.model",
-    "tekken.json",
 ];
 
 /// The two files of a byte-pair tokenizer, and the classes that need both.
@@ -91,6 +86,7 @@ pub(super) fn check(files: &impl Files, keywords: &Keywords, model: &Value) -> V
     }
     let there: Vec<_> = VOCABULARIES
         .into_iter()
+        .chain(NEED_A_PACKAGE)
         .filter(|name| files.state(&keywords.path_of(name)).is_present())
         .collect();
     if class == Some(GENERIC) && !there.contains(&"tokenizer.model") {

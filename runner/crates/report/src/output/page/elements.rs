@@ -3,7 +3,7 @@
 use contract::summary::Status;
 use maud::{Markup, html};
 
-use crate::metrics::PHASES;
+use crate::number_format::count;
 
 /// Stands after an energy that the host metered.
 pub(super) const BY_HOST: &str = ", by the host’s meter";
@@ -38,15 +38,9 @@ pub(super) fn no_badge(why: &str) -> Markup {
     html! { span class="how unknown" { (why) } }
 }
 
-/// The legend of the phases' colours.
-pub(super) fn phases_legend() -> Markup {
-    html! {
-        ul class="legend" {
-            @for name in PHASES {
-                li { i class=(name) {} (name) }
-            }
-        }
-    }
+/// `value` as `format` writes it, or with all of its digits if it is a count, without a unit.
+pub(super) fn value_or_count(value: f64, unit: &str, format: fn(f64) -> String) -> String {
+    if unit.is_empty() { count(value as u64) } else { format(value) }
 }
 
 #[cfg(test)]

@@ -5,36 +5,35 @@ use maud::{Markup, html};
 
 use super::{
     bars::{Bar, draw},
-    elements::{BY_HOST, badge, no_badge, phases_legend},
+    elements::{BY_HOST, badge, no_badge},
 };
 use crate::{
     groups::{Group, GroupEnergy},
-    metrics::{EnergyMetric, Metric},
+    metrics::ReportedRun,
+    metrics::{EnergyMetric, Metric, PHASES},
     number_format::{count, four_digits, three_digits},
-    report::{Report, ReportedRun},
+    report::Report,
 };
-
-/// Kinds of devices, and whether the host metered them. Their bars share a chart and its scale.
-type Kind = (DeviceKind, bool);
 
 /// The overview of several runs.
 pub(super) fn section(report: &Report) -> Markup {
-    let groups = &report.groups;
-    let kind = |group: &Group| group.energy.map(|energy| (energy.kind, energy.by_host));
-    let mut kinds: Vec<Kind> = groups.iter().filter_map(kind).collect();
-    // The score comes first.
-    kinds.sort_by_key(|(kind, by_host)| (*kind != DeviceKind::Gpu, *by_host, *kind as u8));
-    kinds.dedup();
-    let charts = kinds.into_iter().map(|wanted| {
-        let mut alike: Vec<_> = groups.iter().filter(|group| kind(group) == Some(wanted)).collect();
-        alike.sort_by(|one, two| mean(one).total_cmp(&mean(two)));
-        chart(report, wanted, &alike)
+    let groups = report.groups.iter();
+    let mut measured: Vec<_> =
+        groups.clone().filter_map(|group| Some((group, group.energy?))).collect();
+    let unknown: Vec<_> = groups.filter(|group| group.energy.is_none()).collect();
+    // The score comes first, and the least energy of each chart.
+    measured.sort_by(|(_, one), (_, two)| {
+        let order = |of: &GroupEnergy| (of.kind != DeviceKind::Gpu, of.by_host, of.kind as u8);
+        let least = one.per_thousand.mean.total_cmp(&two.per_thousand.mean);
+        order(one).cmp(&order(two)).then(least)
     });
-    let unknown: Vec<_> = groups.iter().filter(|group| group.energy.is_none()).collect();
+    // Only energies of one kind of device and one meter share a scale.
+    let charts =
+        measured.chunk_by(|(_, one), (_, two)| (one.kind, one.by_host) == (two.kind, two.by_host));
     html! {
         section aria-labelledby="energy" {
             h2 id="energy" { "Energy per 1,000 prompts" }
-            @for chart in charts { (chart) }
+            @for groups in charts { (chart(report, groups)) }
             @if !unknown.is_empty() {
                 h3 { "Nothing measured" }
                 ul class="plainlist" {
@@ -52,24 +51,19 @@ pub(super) fn section(report: &Report) -> Markup {
     }
 }
 
-fn mean(group: &Group) -> f64 {
-    group.energy.map_or(f64::INFINITY, |energy| energy.per_thousand.mean)
-}
-
 fn link(index: usize, text: &str) -> Markup {
     html! { a href={ "#run-" (index + 1) } { (text) } }
 }
 
-fn chart(report: &Report, (device, by_host): Kind, groups: &[&Group]) -> Markup {
-    let most =
-        groups.iter().filter_map(|group| group.energy).map(|energy| energy.per_thousand.most);
-    let scale = most.fold(0.0, f64::max);
-    let has_phases = groups.iter().any(|group| !mean_phases(report, group).is_empty());
+fn chart(report: &Report, groups: &[(&Group, GroupEnergy)]) -> Markup {
+    let (_, GroupEnergy { kind, by_host, .. }) = groups[0];
+    let scale = groups.iter().map(|(_, energy)| energy.per_thousand.most).fold(0.0, f64::max);
+    let has_phases = groups.iter().any(|(group, _)| !mean_phases(report, group).is_empty());
     html! {
         figure class="bars" {
             figcaption {
                 b {
-                    @match device {
+                    @match kind {
                         DeviceKind::Gpu => "GPU energy",
                         DeviceKind::Cpu => "CPU energy, where no GPU was measured",
                         DeviceKind::Ram => "Memory’s energy, where nothing else was measured",
@@ -79,10 +73,14 @@ fn chart(report: &Report, (device, by_host): Kind, groups: &[&Group]) -> Markup 
                 ", least first; Wh per 1,000 prompts"
             }
             ol {
-                @for group in groups { (row(report, group, scale)) }
+                @for (group, energy) in groups { (row(report, group, energy, scale)) }
             }
-            @if has_phases && device == DeviceKind::Gpu { (phases_legend()) }
-            @if groups.iter().any(|group| group.runs.len() > 1) {
+            @if has_phases && kind == DeviceKind::Gpu {
+                ul class="legend" {
+                    @for name in PHASES { li { i class=(name) {} (name) } }
+                }
+            }
+            @if groups.iter().any(|(group, _)| group.runs.len() > 1) {
                 p class="from" {
                     "Of repeats, a bar is the mean, each mark on it one run, and ± their standard \
                      deviation in percent of the mean."
@@ -107,18 +105,15 @@ fn mean_phases(report: &Report, group: &Group) -> Vec<(&'static str, f64)> {
     phases.collect::<Option<_>>().unwrap_or_default()
 }
 
-fn row(report: &Report, group: &Group, scale: f64) -> Markup {
-    let Some(GroupEnergy { kind, by_host: _, status, per_thousand }) = group.energy else {
-        return html! {};
-    };
+fn row(report: &Report, group: &Group, energy: &GroupEnergy, scale: f64) -> Markup {
+    let GroupEnergy { kind, by_host: _, status, per_thousand } = energy;
     let first = group.runs[0];
     let run = &report.runs[first].run;
     let Run { model, backend, .. } = &run.summary.run;
-    let deviation = per_thousand.percent().map(|percent| format!(" ± {percent:.1} %"));
-    let deviation = deviation.unwrap_or_default();
+    let deviation = per_thousand.deviation_text();
     let mean = per_thousand.mean;
     let phases = mean_phases(report, group);
-    let whole = if status == Status::Estimated { "estimate" } else { "whole" };
+    let whole = if *status == Status::Estimated { "estimate" } else { "whole" };
     let values = group.runs.iter().filter_map(|run| report.runs[*run].metrics.headline());
     let bar = Bar {
         id: &format!("bar-{}", first + 1),
@@ -148,7 +143,7 @@ fn row(report: &Report, group: &Group, scale: f64) -> Markup {
                 }
             }
             (draw(&bar))
-            div class="value" { b { (four_digits(mean)) } " " small { (deviation) } (badge(status)) }
+            div class="value" { b { (four_digits(mean)) } " " small { (deviation) } (badge(*status)) }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One run: headline, phases, power, all metrics with their sources, settings, command.
+//! One run: headline, phases, notes, power, metrics, settings, commands.
 
 use contract::summary::{DeviceKind, Status};
 use maud::{Markup, html};
@@ -6,14 +6,15 @@ use maud::{Markup, html};
 use super::{
     bars::{Bar, draw},
     details::{details, reproduction},
-    elements::{BY_HOST, badge, no_badge, prose},
+    elements::{BY_HOST, badge, no_badge, prose, value_or_count},
+    metrics_table::metrics_table,
     power,
 };
 use crate::{
-    finished_run::{FinishedRun, Origin},
-    metrics::{EnergyMetric, Metric, Metrics, SERVER_NOT_MEASURED, TOO_SHORT},
-    number_format::{count, four_digits, three_digits},
-    report::ReportedRun,
+    finished_run::FinishedRun,
+    metrics::ReportedRun,
+    metrics::{EnergyMetric, Metrics, SERVER_NOT_MEASURED, TOO_SHORT},
+    number_format::{four_digits, three_digits},
 };
 
 /// The only run of a page.
@@ -117,20 +118,13 @@ fn instead(metrics: &Metrics) -> Markup {
 
 /// The devices of the headline's energy, and what measured it.
 fn who(gpu: &EnergyMetric, run: &FinishedRun) -> String {
-    let is_gpu = |kind| kind == DeviceKind::Gpu;
-    let names: Vec<_> = match &run.meter {
-        Some((meter, _)) if gpu.by_host => {
-            let gpus = meter.devices.iter().filter(|device| is_gpu(device.kind));
-            gpus.map(|device| device.name.as_str()).collect()
-        }
-        _ => {
-            let devices = run.summary.measurement.devices.iter();
-            let gpus = devices.filter(|device| is_gpu(device.kind));
-            gpus.map(|device| device.name.as_str()).collect()
-        }
-    };
+    let own = run.summary.measurement.devices.iter().filter(|_| !gpu.by_host);
+    let of_host = run.meter.iter().filter(|_| gpu.by_host).flat_map(|(meter, _)| &meter.devices);
+    let own = own.map(|device| (device.kind, device.name.as_str()));
+    let devices = own.chain(of_host.map(|device| (device.kind, device.name.as_str())));
+    let gpus = devices.filter(|(kind, _)| *kind == DeviceKind::Gpu).map(|(_, name)| name);
     let by = if gpu.by_host { "the host’s meter: " } else { "" };
-    format!("{} · {by}{}", names.join(", "), gpu.metric.source)
+    format!("{} · {by}{}", gpus.collect::<Vec<_>>().join(", "), gpu.metric.source)
 }
 
 fn tiles(metrics: &Metrics) -> Markup {
@@ -228,109 +222,9 @@ fn sections(id: &str, ReportedRun { run, metrics }: &ReportedRun) -> Vec<(&'stat
         .into_iter()
         .chain([
             ("Power over time", power),
-            ("Every number, and where it is from", numbers(run, metrics)),
+            ("Every number, and where it is from", metrics_table(run, metrics)),
             ("What ran", details(run)),
             ("Run it again", repeat),
         ])
         .collect()
-}
-
-fn numbers(run: &FinishedRun, metrics: &Metrics) -> Markup {
-    let Metrics {
-        gpu,
-        phases,
-        others,
-        served: _,
-        too_short: _,
-        tokens_per_second,
-        tokens_per_joule,
-        first_token,
-        seconds,
-        prompts,
-        tokens,
-    } = metrics;
-    let from = match run.origin {
-        Origin::Summary => "GPU_ENERGY_SUMMARY.json: measurement.source",
-        Origin::Report(_) => "benchmark_report.json",
-    };
-    let why = match tokens {
-        Some(_) => "no energy was measured",
-        None => "the backend does not count tokens",
-    };
-    let line = |name: &str, metric: &Option<Metric>, unit| match metric {
-        Some(metric) => row(name, metric, unit),
-        None => absent(name, "the backend does not tell", "–"),
-    };
-    // The roles are explicit, because the phone's style turns the table into blocks.
-    html! {
-        table class="numbers" role="table" aria-label="Every number" {
-            thead role="rowgroup" {
-                tr role="row" {
-                    @for name in ["Number", "Value", "How", "From"] {
-                        th role="columnheader" { (name) }
-                    }
-                }
-            }
-            tbody role="rowgroup" {
-                @match gpu {
-                    Some(gpu) => (energy_row(gpu)),
-                    None => {
-                        (absent("GPU energy per 1,000 prompts", &run.summary.measurement.source, from))
-                    }
-                }
-                @for (name, metric) in phases {
-                    (row(&format!("GPU energy per 1,000 prompts, {name}"), metric, "Wh"))
-                }
-                @for other in others { (energy_row(other)) }
-                (line("Generated tokens per second", tokens_per_second, "tokens/s"))
-                @match tokens_per_joule {
-                    Some((kind, metric)) => {
-                        (row(
-                            &format!("Generated tokens per joule of the {}", kind.name()),
-                            metric,
-                            "tokens/J",
-                        ))
-                    }
-                    None => (absent("Generated tokens per joule", why, "–")),
-                }
-                (line("Time to first token, mean", first_token, "s"))
-                (line("Time for the prompts", seconds, "s"))
-                (row("Prompts answered", prompts, ""))
-                (line("Tokens generated", tokens, ""))
-            }
-        }
-    }
-}
-
-fn energy_row(energy: &EnergyMetric) -> Markup {
-    let EnergyMetric { kind, by_host, too_short, metric, .. } = energy;
-    let by = if *by_host { BY_HOST } else { "" };
-    let short = if *too_short { ", too short to measure" } else { "" };
-    row(&format!("{} energy per 1,000 prompts{by}{short}", kind.name()), metric, "Wh")
-}
-
-fn row(name: &str, metric: &Metric, unit: &str) -> Markup {
-    let Metric { value, status, source, trace } = metric;
-    let value = html! { b { (value_or_count(*value, unit, four_digits)) } " " (unit) };
-    cells(name, value, *status, source, &trace.to_string())
-}
-
-fn absent(name: &str, why: &str, from: &str) -> Markup {
-    cells(name, html! { "–" }, Status::NotMeasured, why, from)
-}
-
-fn cells(name: &str, value: Markup, status: Status, source: &str, from: &str) -> Markup {
-    html! {
-        tr role="row" {
-            th role="rowheader" { (name) }
-            td role="cell" class="number" { (value) }
-            td role="cell" { (badge(status)) " " (source) }
-            td role="cell" class="trace" { code { (from) } }
-        }
-    }
-}
-
-/// `value` as `format` writes it, or with all of its digits if it is a count, without a unit.
-fn value_or_count(value: f64, unit: &str, format: fn(f64) -> String) -> String {
-    if unit.is_empty() { count(value as u64) } else { format(value) }
 }

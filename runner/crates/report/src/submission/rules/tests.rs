@@ -11,17 +11,23 @@ use serde_json::{Value, json};
 use super::{Rule, RunLogs, Violation, check, check_together};
 use crate::{
     finished_run::{Broken, FinishedRun},
-    report::{Report, ReportedRun},
+    metrics::ReportedRun,
+    report::Report,
     submission::{ModelClass, logs::LogFile},
     testing::{measured, on_cpu, real},
 };
 
 /// A run that the rules admit.
-fn good() -> FinishedRun {
+fn admitted() -> FinishedRun {
     let mut run = measured("1", 21.6);
-    (run.summary.run.prompts, run.summary.run.prompts_asked) = (1000, Some(1000));
-    run.summary.run.completion_tokens = Some(10_000);
+    set_prompts(&mut run, 1000);
     run
+}
+
+fn set_prompts(run: &mut FinishedRun, count: u64) {
+    let run = &mut run.summary.run;
+    (run.prompts, run.prompts_asked, run.completion_tokens) =
+        (count, Some(count), Some(10 * count));
 }
 
 /// The settings of an admitted run, as its record and optimum-benchmark's configuration have them.
@@ -66,8 +72,9 @@ fn violated(run: &FinishedRun, logs: &RunLogs, class: Option<ModelClass>) -> Vec
 #[test]
 fn each_rule_has_its_violations() {
     type Edit = fn(&mut FinishedRun);
-    let cases: [(Edit, &[Rule]); 21] = [
+    let cases: [(Edit, &[Rule]); 22] = [
         (|_| {}, &[]),
+        (|run| set_prompts(run, 20), &[Rule::Dataset]),
         (|run| run.completion = None, &[Rule::Logs]),
         (|run| run.summary.run.backend = Backend::Vllm, &[Rule::Task]),
         (|run| run.summary.measurement.devices[0].status = Status::Estimated, &[Rule::Energy]),
@@ -103,15 +110,11 @@ fn each_rule_has_its_violations() {
         ),
     ];
     for (index, (edit, rules)) in cases.into_iter().enumerate() {
-        let mut run = good();
+        let mut run = admitted();
         edit(&mut run);
         assert_eq!(violated(&run, &logs(&run), None), rules, "case {index}");
     }
-    let mut few = good();
-    (few.summary.run.prompts, few.summary.run.prompts_asked) = (20, Some(20));
-    few.summary.run.completion_tokens = Some(200);
-    assert_eq!(violated(&few, &logs(&few), None), [Rule::Dataset]);
-    let mut several = good();
+    let mut several = admitted();
     several.details.gpus.as_mut().unwrap().value = 8;
     for (class, rules) in [
         (ModelClass::A, &[Rule::OneGpu][..]),
@@ -145,7 +148,7 @@ const OTHERS: [(&str, &str, Rule); 10] = [
 
 #[test]
 fn a_setting_is_named_somewhere_and_is_the_tasks_wherever_it_is_named() {
-    let run = good();
+    let run = admitted();
     for (key, other, rule) in OTHERS {
         let pointer = format!("/scenario/{}", key.replace('.', "/"));
         let with = |values: [Option<&str>; 2]| {
@@ -169,7 +172,7 @@ fn a_setting_is_named_somewhere_and_is_the_tasks_wherever_it_is_named() {
         }
         assert_eq!(with([task, None]), []);
         assert_eq!(with([None, task]), []);
-        let [(found, why)] = &with([None, None])[..] else { panic!("{key} is told nowhere") };
+        let [(found, why)] = &with([None, None])[..] else { panic!("{key} is named nowhere") };
         assert_eq!(*found, rule, "{why}");
         assert!(why.contains(&format!("do not tell `scenario.{key}`")), "{why}");
     }
@@ -177,7 +180,7 @@ fn a_setting_is_named_somewhere_and_is_the_tasks_wherever_it_is_named() {
 
 #[test]
 fn prompts_are_the_plain_texts_of_the_dataset() {
-    let run = good();
+    let run = admitted();
     let why = |edit: fn(&mut Value)| {
         let mut logs = logs(&run);
         edit(&mut logs.settings[0].1);
@@ -230,39 +233,37 @@ fn logs_of_a_stack_alone_do_not_name_every_setting() {
 
 #[test]
 fn edited_logs_are_found() {
-    let run = good();
-    let mut less = run.clone();
-    less.summary.total = Some(20.0);
-    assert_eq!(violated(&less, &logs(&run), None), [Rule::Unaltered, Rule::Unaltered]);
-    let mut named = run.clone();
-    named.summary.measurement.devices[0].name = "NVIDIA H100 SXM".into();
-    assert_eq!(violated(&named, &logs(&run), None), [Rule::Unaltered]);
-    let mut faster = run.clone();
-    faster.summary.run.seconds = Some(1.0);
-    assert_eq!(violated(&faster, &logs(&run), None), [Rule::Unaltered]);
-    // The host adds notes and the command.
-    let mut completed = run.clone();
-    completed.summary.notes.push("of the host".into());
-    completed.summary.repeat = None;
-    assert_eq!(violated(&completed, &logs(&run), None), []);
-
-    let mut gone = logs(&run);
-    gone.recomputed = Err("it is empty".into());
-    assert_eq!(violated(&run, &gone, None), [Rule::Unaltered]);
-    let mut text = logs(&run);
-    text.files.last_mut().unwrap().bytes = b"1.5\n".into();
-    assert_eq!(violated(&run, &text, None), [Rule::Unaltered]);
-    let mut incomplete = logs(&run);
-    incomplete.files.retain(|file| file.name != LOG);
-    assert_eq!(violated(&run, &incomplete, None), [Rule::Logs]);
+    type Edit = fn(&mut FinishedRun, &mut RunLogs);
+    let cases: [(Edit, &[Rule]); 7] = [
+        (|run, _| run.summary.total = Some(20.0), &[Rule::Unaltered, Rule::Unaltered]),
+        (
+            |run, _| run.summary.measurement.devices[0].name = "NVIDIA H100 SXM".into(),
+            &[Rule::Unaltered],
+        ),
+        (|run, _| run.summary.run.seconds = Some(1.0), &[Rule::Unaltered]),
+        // The host adds notes and the command.
+        (
+            |run, _| (run.summary.notes, run.summary.repeat) = (vec!["of the host".into()], None),
+            &[],
+        ),
+        (|_, logs| logs.recomputed = Err("it is empty".into()), &[Rule::Unaltered]),
+        (|_, logs| logs.files.last_mut().unwrap().bytes = b"1.5\n".into(), &[Rule::Unaltered]),
+        (|_, logs| logs.files.retain(|file| file.name != LOG), &[Rule::Logs]),
+    ];
+    for (index, (edit, rules)) in cases.into_iter().enumerate() {
+        let mut run = admitted();
+        let mut logs = logs(&run);
+        edit(&mut run, &mut logs);
+        assert_eq!(violated(&run, &logs, None), rules, "case {index}");
+    }
 }
 
 #[test]
 fn runs_of_one_archive_are_readable_and_of_one_model() {
-    let mut other = good();
+    let mut other = admitted();
     other.summary.run.model = "org/other".into();
     let broken = Broken { folder: "results/3".into(), reason: "it is empty".into() };
-    let report = Report::of(vec![good(), good(), other], vec![broken]);
+    let report = Report::of(vec![admitted(), admitted(), other], vec![broken]);
     let found = check_together(&report);
     let rules: Vec<_> = found.iter().map(|violation| violation.rule).collect();
     assert_eq!(rules, [Rule::Logs, Rule::OneModel]);

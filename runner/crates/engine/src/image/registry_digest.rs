@@ -1,47 +1,45 @@
-//! Which of an image's digests a registry knows.
+//! The digest by which a registry knows an image.
 
 use super::LocalImage;
 use crate::Mode;
 
 impl LocalImage {
-    /// Its digest in the registry of `reference`, `sha256:` and 64 digits, where it is known that the
-    /// engine has it from there: it was `fetched` just now, or the engine kept that.
+    /// The image's digest in the registry of `reference`, `sha256:` and 64 digits. `None` unless the
+    /// image is known to come from there: it was `fetched` just now, or the engine recorded the pull.
     pub fn pulled_digest(&self, reference: &str, mode: Mode, fetched: bool) -> Option<String> {
         let repository = repository(reference);
+        let matches =
+            |known: &str| known == repository || known.ends_with(&format!("/{repository}"));
         let digests = self.digests.iter().filter_map(|digest| digest.split_once('@'));
-        let of = |known: &str| known == repository || known.ends_with(&format!("/{repository}"));
-        let mut digests = digests.filter(|(known, _)| of(known)).map(|(_, digest)| digest);
+        let mut digests = digests.filter(|(known, _)| matches(known)).map(|(_, digest)| digest);
         let digest = digests.next()?;
-        let known = if mode.is_podman() {
-            // It gives a digest to an image that was built or loaded, too, but only one. An image for
-            // several processors has that of the list besides.
+        let was_pulled = if mode.is_podman() {
+            // Podman gives a built or loaded image one digest, too. A pulled multi-platform image has a
+            // second one, that of its index.
             digests.any(|other| other != digest)
         } else if self.id.as_deref() == Some(digest) {
-            // In containerd's image store every image is called by its digest. Docker 29 keeps where
-            // it was pulled from.
-            self.pulled_from.iter().any(|known| of(known))
+            // In containerd's image store every image id is a digest. Docker 29 records the pull.
+            self.pulled_from.iter().any(|known| matches(known))
         } else {
             true
         };
-        (fetched || known).then(|| digest.to_owned())
+        (fetched || was_pulled).then(|| digest.to_owned())
     }
 }
 
 /// A reference without tag and digest.
 fn repository(reference: &str) -> &str {
     let reference = reference.split('@').next().unwrap_or(reference);
-    // A colon before the last slash belongs to a port.
-    let name = reference.rfind('/').map_or(0, |slash| slash + 1);
-    match reference[name..].find(':') {
-        Some(tag) => &reference[..name + tag],
-        None => reference,
+    // A colon before the last slash separates a port.
+    match reference.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => repository,
+        _ => reference,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::LocalImage;
-    use crate::Mode;
+    use super::{LocalImage, Mode};
 
     fn image(id: &str, digests: &[&str]) -> LocalImage {
         LocalImage {
@@ -52,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_is_found_by_the_repository() {
+    fn digest_is_found_by_the_repository() {
         let image = image("sha256:0", &["docker.io/library/bench@sha256:1", "h:5/b/c@sha256:2"]);
         let of = |reference| image.pulled_digest(reference, Mode::DockerRootful, false);
         assert_eq!(of("bench:1").as_deref(), Some("sha256:1"));
@@ -63,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn image_that_was_built_or_loaded_is_in_no_registry() {
+    fn built_or_loaded_image_is_in_no_registry() {
         // Docker 28.5.2 with containerd's image store, of `docker load`.
         let built = image("sha256:07", &["bench@sha256:07"]);
         let of = |image: &LocalImage, mode, fetched| {

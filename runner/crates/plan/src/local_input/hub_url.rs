@@ -1,21 +1,21 @@
-//! Web addresses of models and datasets, given where a Hub id belongs.
+//! URLs of models and datasets where a Hub id is expected.
 
 use contract::{Backend, argument::MODEL_KWARGS};
 use host::exit::Usage;
 
 use super::kind::Kind;
 
-/// Hosts of the Hub, which people write without `https://`, too.
+/// Hosts of the Hub, recognized without `https://`, too.
 const HOSTS: [&str; 3] = ["huggingface.co", "hf.co", "www.huggingface.co"];
 
-/// Refuses `value` where it is an address, and names what it means.
+/// Refuses a `value` that is a URL, with the Hub id in it.
 ///
 /// # Errors
-/// When it is one.
-pub fn refuse(kind: Kind, value: &str, backend: Option<Backend>) -> Result<(), Usage> {
+/// When `value` is a URL.
+pub(super) fn refuse(kind: Kind, value: &str, backend: Option<Backend>) -> Result<(), Usage> {
     let Some(path) = path(value) else { return Ok(()) };
     let key = kind.key();
-    let Some(Address { id, revision, file }) = Address::parse(path) else {
+    let Some(HubUrl { id, revision, file }) = HubUrl::parse(path) else {
         return Err(Usage(format!(
             "`{key}={value}` is a web address; name the Hub id, as `{key}=ORG/NAME`"
         )));
@@ -33,12 +33,12 @@ pub fn refuse(kind: Kind, value: &str, backend: Option<Backend>) -> Result<(), U
     )))
 }
 
-/// The Hub id in `value`, if that is an address.
+/// The Hub id in `value`, if that is a URL.
 pub fn id_in(value: &str) -> Option<String> {
-    path(value).and_then(Address::parse).map(|address| address.id)
+    path(value).and_then(HubUrl::parse).map(|url| url.id)
 }
 
-/// What stands behind the host of an address; none when `value` is no address.
+/// The path of a URL; `None` if `value` is not a URL.
 fn path(value: &str) -> Option<&str> {
     let lower = value.to_ascii_lowercase();
     for scheme in ["https://", "http://"] {
@@ -53,15 +53,15 @@ fn path(value: &str) -> Option<&str> {
     HOSTS.contains(&host.to_ascii_lowercase().as_str()).then_some(path)
 }
 
-/// What an address means.
+/// The parts of a URL of the Hub.
 #[derive(Debug, PartialEq, Eq)]
-struct Address<'a> {
+struct HubUrl<'a> {
     id: String,
     revision: Option<&'a str>,
     file: Option<String>,
 }
 
-impl<'a> Address<'a> {
+impl<'a> HubUrl<'a> {
     fn parse(path: &'a str) -> Option<Self> {
         let path = path.split(['?', '#']).next()?.trim_matches('/');
         let mut parts = path.split('/').filter(|part| !part.is_empty()).peekable();
@@ -84,7 +84,7 @@ mod tests {
     use super::{Kind, id_in, refuse};
 
     #[test]
-    fn the_id_in_an_address_is_named() {
+    fn hub_id_in_a_url_is_named() {
         let said = |kind, value: &str, backend| {
             refuse(kind, value, backend).err().map_or("no address".to_owned(), |usage| usage.0)
         };
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn id_of_an_address_has_one_or_two_parts() {
+    fn hub_id_in_a_url_has_one_or_two_parts() {
         assert_eq!(id_in("https://huggingface.co/org/m/tree/main").as_deref(), Some("org/m"));
         assert_eq!(id_in("hf.co/datasets/org/d").as_deref(), Some("org/d"));
         assert_eq!((id_in("org/m"), id_in("./hf.co/org/m")), (None, None));

@@ -36,9 +36,14 @@ impl Statistics {
         })
     }
 
-    /// The deviation in percent of the mean: the relative standard deviation.
-    pub(crate) fn percent(&self) -> Option<f64> {
-        self.deviation.filter(|_| self.mean > 0.0).map(|deviation| deviation / self.mean * 100.0)
+    /// The deviation in percent of the mean as ` ± 3.3 %`; empty without a deviation.
+    pub(crate) fn deviation_text(&self) -> String {
+        match self.deviation {
+            Some(deviation) if self.mean > 0.0 => {
+                format!(" ± {:.1} %", deviation / self.mean * 100.0)
+            }
+            _ => String::new(),
+        }
     }
 }
 
@@ -52,7 +57,7 @@ mod tests {
     fn one_value_has_no_deviation_and_none_has_no_statistics() {
         assert_eq!(Statistics::of(&[]), None);
         let one = Statistics::of(&[2.5]).unwrap();
-        assert_eq!((one.n, one.mean, one.deviation, one.percent()), (1, 2.5, None, None));
+        assert_eq!((one.n, one.mean, one.deviation, &*one.deviation_text()), (1, 2.5, None, ""));
         let some = Statistics::of(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]).unwrap();
         assert_eq!((some.mean, some.least, some.most), (5.0, 2.0, 9.0));
         assert!((some.deviation.unwrap() - (32.0_f64 / 7.0).sqrt()).abs() < 1e-12);

@@ -1,4 +1,4 @@
-//! Which engine a run gets, and what the user should hear about the choice.
+//! Which engine a run gets, and what to tell the user about the choice.
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::ValueEnum;
@@ -10,20 +10,20 @@ use host::{
 };
 use untrusted::escape;
 
-use super::{Client, DOCKER, Engine, Limits, Mode, Nvidia, PODMAN, Place, docker, podman};
+use super::{Client, DOCKER, Engine, Limits, Location, Mode, Nvidia, PODMAN, docker, podman};
 
-/// The chosen engine, and what the user should hear about the choice.
+/// The engine of a run, and what to tell the user about the choice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detected {
     /// The engine.
     pub engine: Engine,
-    /// Which and why, in one line.
+    /// Which engine it is and why, in one line.
     pub why: String,
-    /// What is uncertain about it, or less than was asked for.
+    /// Why it is another engine than expected, or does less than asked for.
     pub warning: Option<String>,
 }
 
-/// The engine that is asked for.
+/// The value of `--engine`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum EngineChoice {
     /// The first that really answers
@@ -37,25 +37,25 @@ pub enum EngineChoice {
     Host,
 }
 
-/// What decides over the engine of a run.
+/// What a run needs of its engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted<'a> {
     /// `--engine`.
     pub engine: EngineChoice,
     /// The image, whole reference.
     pub image: &'a str,
-    /// Whether anybody chose the image.
+    /// Whether the user chose the image.
     pub image_chosen: bool,
-    /// The backend, if anybody chose one.
+    /// The backend, if the user chose one.
     pub backend: Option<Backend>,
-    /// Whether there shall be no network.
+    /// Whether the benchmark runs without a network.
     pub offline: bool,
-    /// The GPUs that are asked for.
+    /// `--gpus`.
     pub gpus: &'a Gpus,
 }
 
 impl EngineChoice {
-    /// As `--engine` takes it.
+    /// The value as `--engine` takes it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -65,8 +65,8 @@ impl EngineChoice {
         }
     }
 
-    /// The choice that leads to `engine` again.
-    pub fn again(engine: &Engine) -> Self {
+    /// The choice that selects `engine`.
+    pub fn of(engine: &Engine) -> Self {
         match engine.client {
             Client::None => Self::Host,
             Client::Podman if engine.program == PODMAN => Self::Podman,
@@ -78,58 +78,58 @@ impl EngineChoice {
 /// Finds the engine that is wanted.
 ///
 /// # Errors
-/// When it does not answer, or answers what is not understood.
+/// When no such engine answers, or its answer is not understood.
 pub fn detect(wanted: &Wanted<'_>, host: &Host) -> anyhow::Result<Detected> {
     match wanted.engine {
         EngineChoice::Docker => detected(docker::ask()?, wanted, "asked for"),
         EngineChoice::Podman => detected(podman::ask(PODMAN)?, wanted, "asked for"),
         EngineChoice::Host => host_engine(wanted, host, "asked for"),
         EngineChoice::Auto => {
-            let refused = match ask_either() {
-                Ok((engine, passed_over)) => {
-                    let found = detected(engine, wanted, "it answers")?;
-                    return Ok(Detected { warning: passed_over, ..found });
+            let failure = match ask_docker_or_podman() {
+                Ok((engine, warning)) => {
+                    return Ok(Detected { warning, ..detected(engine, wanted, "it answers")? });
                 }
                 Err(error) => error,
             };
-            if !host_will_do(wanted) {
-                return Err(refused.context("no container engine for this backend and image"));
+            if !host_engine_suffices(wanted) {
+                return Err(failure.context("no container engine for this backend and image"));
             }
-            let Detected { engine, why, warning } =
-                host_engine(wanted, host, "no container engine answers")
-                    .with_context(|| format!("no engine at all: {refused:#}"))?;
-            let no_container = format!("no container: {refused:#}");
-            let warnings = [no_container].into_iter().chain(warning).collect::<Vec<_>>();
-            Ok(Detected { engine, why, warning: Some(warnings.join("; ")) })
+            let detected = host_engine(wanted, host, "no container engine answers")
+                .with_context(|| format!("no engine at all: {failure:#}"))?;
+            let mut warning = format!("no container: {failure:#}");
+            if let Some(more) = &detected.warning {
+                warning = format!("{warning}; {more}");
+            }
+            Ok(Detected { warning: Some(warning), ..detected })
         }
     }
 }
 
-/// Docker, or Podman where no Docker answers.
+/// Finds Docker, or Podman if Docker does not answer.
 ///
 /// # Errors
-/// When neither does.
+/// When neither answers.
 pub fn container_engine(wanted: &Wanted<'_>) -> anyhow::Result<Detected> {
-    let (engine, passed_over) = ask_either()?;
-    Ok(Detected { warning: passed_over, ..detected(engine, wanted, "it answers")? })
+    let (engine, warning) = ask_docker_or_podman()?;
+    Ok(Detected { warning, ..detected(engine, wanted, "it answers")? })
 }
 
-/// The engine that answers, and why it is not Docker where there is one: images and rights may be there.
-fn ask_either() -> anyhow::Result<(Engine, Option<String>)> {
+/// The first engine that answers, with a warning if an installed Docker does not: the user's images may
+/// be there.
+fn ask_docker_or_podman() -> anyhow::Result<(Engine, Option<String>)> {
     let docker = match docker::ask() {
         Ok(engine) => return Ok((engine, None)),
         Err(error) => error,
     };
     let engine = podman::ask(PODMAN)
         .map_err(|podman| anyhow!("{docker:#}; nor does Podman serve: {podman:#}"))?;
-    let passed_over =
+    let warning =
         is_on_path(DOCKER).then(|| format!("Podman is used, as Docker does not serve: {docker:#}"));
-    Ok((engine, passed_over))
+    Ok((engine, warning))
 }
 
-/// Whether a run without a container is what was asked for: another backend, or an image of
-/// another, would be another measurement.
-fn host_will_do(wanted: &Wanted<'_>) -> bool {
+/// Whether the run measures the same without a container. Only the `native` backend does.
+fn host_engine_suffices(wanted: &Wanted<'_>) -> bool {
     match wanted.backend {
         Some(backend) => backend == Backend::Native,
         None => !wanted.image_chosen || Flavour::of_image(wanted.image) == Flavour::Smoke,
@@ -139,16 +139,18 @@ fn host_will_do(wanted: &Wanted<'_>) -> bool {
 fn detected(engine: Engine, wanted: &Wanted<'_>, why: &str) -> anyhow::Result<Detected> {
     let image = engine.ask_image(wanted.image)?;
     let engine = Engine { image, ..engine };
-    let Engine { program, client, mode, version, place, .. } = &engine;
+    let Engine { program, client, mode, version, location, .. } = &engine;
     let through = match client {
         Client::Docker if mode.is_podman() => " behind docker's client",
         Client::Podman if program == DOCKER => " under the name of docker",
         _ => "",
     };
-    let at = match place {
-        Place::Here => String::new(),
-        Place::Desktop => " in Docker Desktop's virtual machine".to_owned(),
-        Place::Behind(address) | Place::Elsewhere(address) => format!(" at {}", escape(address)),
+    let at = match location {
+        Location::ThisMachine => String::new(),
+        Location::DesktopVm => " in Docker Desktop's virtual machine".to_owned(),
+        Location::LocalAddress(address) | Location::Remote(address) => {
+            format!(" at {}", escape(address))
+        }
     };
     let why = format!("{} {version}{through}{at} ({mode}): {why}", mode.engine());
     Ok(Detected { engine, why, warning: None })
@@ -167,22 +169,16 @@ fn host_engine(wanted: &Wanted<'_>, host: &Host, why: &str) -> anyhow::Result<De
     Ok(Detected {
         engine: Engine {
             program: program.to_owned(),
-            client: Client::None,
-            mode: Mode::Host,
-            version: String::new(),
-            runtime: String::new(),
             nvidia: if host.has_nvidia() { Nvidia::Gpus } else { Nvidia::No },
             limits: Limits::NONE,
-            architecture: String::new(),
-            image: None,
-            place: Place::Here,
+            ..Engine::typical(Mode::Host)
         },
         why: format!("host, without a container: {why}"),
         warning: not_enforced(wanted),
     })
 }
 
-/// What was asked for and takes a container.
+/// A warning about options that only a container enforces.
 fn not_enforced(wanted: &Wanted<'_>) -> Option<String> {
     let offline = wanted.offline.then(|| {
         format!(
@@ -196,15 +192,14 @@ fn not_enforced(wanted: &Wanted<'_>) -> Option<String> {
          that, or use --engine docker or podman"
             .to_owned()
     });
-    let warnings = offline.into_iter().chain(gpus).collect::<Vec<_>>();
-    (!warnings.is_empty()).then(|| warnings.join("; "))
+    offline.into_iter().chain(gpus).reduce(|offline, gpus| format!("{offline}; {gpus}"))
 }
 
 #[cfg(test)]
 mod tests {
     use contract::{Backend, Flavour};
 
-    use super::{Devices, EngineChoice, Gpus, Wanted, host_will_do, not_enforced};
+    use super::{Devices, EngineChoice, Gpus, Wanted, host_engine_suffices, not_enforced};
 
     const DEFAULT: Wanted<'_> = Wanted {
         engine: EngineChoice::Auto,
@@ -216,7 +211,7 @@ mod tests {
     };
 
     #[test]
-    fn only_a_native_run_may_do_without_its_container() {
+    fn host_engine_replaces_a_container_only_for_the_native_backend() {
         let [smoke, cuda] = [Flavour::Smoke, Flavour::Cuda].map(Flavour::image);
         let image = |image| Wanted { image, image_chosen: true, ..DEFAULT };
         let backend = |backend| Wanted { backend: Some(backend), ..DEFAULT };
@@ -228,12 +223,12 @@ mod tests {
             (backend(Backend::Native), true),
             (backend(Backend::Pytorch), false),
         ] {
-            assert_eq!(host_will_do(&wanted), expected, "{wanted:?}");
+            assert_eq!(host_engine_suffices(&wanted), expected, "{wanted:?}");
         }
     }
 
     #[test]
-    fn what_takes_a_container_is_said_to_be_missing_without_one() {
+    fn options_that_need_a_container_are_warned_of_on_the_host_engine() {
         assert_eq!(not_enforced(&DEFAULT), None);
         let gpus = &Gpus::Exactly(Devices::None);
         let both = Wanted { offline: true, gpus, ..DEFAULT };
