@@ -85,13 +85,16 @@ impl Request {
             )));
         }
         let names = [("model", Some(&self.model)), ("dataset", self.dataset.as_ref())];
-        names.into_iter().try_for_each(|(what, name)| match name.and_then(|name| id_in(name)) {
-            Some(id) => Err(Usage(format!(
-                "the {what} `{}` is an address, and its id on the Hub is `{id}`; name it by that",
-                name.map_or("", String::as_str)
-            ))),
-            None => Ok(()),
-        })?;
+        for (what, name) in names {
+            if let Some(name) = name
+                && let Some(id) = id_in(name)
+            {
+                return Err(Usage(format!(
+                    "the {what} `{name}` is an address, and its id on the Hub is `{id}`; name it \
+                     by that"
+                )));
+            }
+        }
         if Kind::Model.is_path(&self.model) {
             return Err(Usage(format!(
                 "the model `{}` is a path, and needs no `{FETCH}`; an id on the Hub is ORG/NAME",
@@ -144,13 +147,12 @@ impl Request {
 
     /// The command that runs the downloaded model offline.
     pub(crate) fn run_offline(&self) -> String {
-        let native = self.model.contains(':').then_some(["--backend", Backend::Native.name()]);
-        let words = ["aienergyscore", "run", "--offline"]
-            .into_iter()
-            .chain(native.iter().flatten().copied());
-        let args = self.args();
-        let words: Vec<_> = words.chain(args.iter().map(String::as_str)).map(quote_text).collect();
-        words.join(" ")
+        let mut words: Vec<_> = ["aienergyscore", "run", "--offline"].map(str::to_owned).into();
+        if self.model.contains(':') {
+            words.extend(["--backend", Backend::Native.name()].map(str::to_owned));
+        }
+        words.extend(self.args());
+        words.iter().map(|word| quote_text(word)).collect::<Vec<_>>().join(" ")
     }
 
     /// Id of the model, and the name of one file of it.

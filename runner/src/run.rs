@@ -50,10 +50,7 @@ pub fn run(request: Request, show: Show) -> anyhow::Result<Exit> {
         }
         Show::Run | Show::RunJson => {
             let prepared = prepare::prepare(options, &host)?;
-            if let Some(trust) = &prepared.planned.trust {
-                // Without this record, the next run checks the symlink by its target alone.
-                let _ = trust.remember();
-            }
+            prepared.planned.remember_trust();
             launch::launch(&prepared, &host, show)
         }
     }
@@ -74,5 +71,13 @@ impl Planned {
         let detected = engine::detect(&run.settings.wanted(), host)?;
         let plan = RunPlan::new(&run, host, &detected.engine)?;
         Ok(Self { options: run.settings, trust: run.trust, detected, plan })
+    }
+
+    /// Records the target of a cache that is a symlink. Without this record, the next run checks the
+    /// symlink by its target alone.
+    fn remember_trust(&self) {
+        if let Some(trust) = &self.trust {
+            let _ = trust.remember();
+        }
     }
 }

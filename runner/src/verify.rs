@@ -19,7 +19,8 @@ use plan::{
     run_plan::RunPlan,
 };
 
-pub use finding::{Finding, Severity, exit, render};
+use self::finding::has_error;
+pub use self::finding::{Finding, Severity, exit, render};
 
 /// Checks everything that a run of the request needs. Missing folders are created, as by a run. With
 /// `inputs`, the image must have been built from the files with that digest. With `deep`, every byte of the
@@ -43,13 +44,13 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
             findings.push(folder::check("cache", what, path, &host, Need::WriteOrWarn));
         }
     }
-    let folders_are_usable = findings.iter().all(|finding| finding.severity != Severity::Error);
+    let folders_are_usable = !has_error(&findings);
     if needs_cache && folders_are_usable {
         findings.extend(cache::check(&host, &options.cache, deep)?);
     }
     let token = options.token.iter();
     let token: Vec<_> = token.flat_map(|source| token::check(source, &host)).collect();
-    let token_is_usable = token.iter().all(|finding| finding.severity != Severity::Error);
+    let token_is_usable = !has_error(&token);
     let options = Settings { token: options.token.filter(|_| token_is_usable), ..options };
     findings.extend(token);
     let run = options.resolve(&host)?;
@@ -65,14 +66,15 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
             return Ok(findings);
         }
     };
+    let name = engine.mode.engine();
     findings.push(match warning {
-        None => Finding::ok("engine", engine.mode.engine(), why),
-        Some(warning) => Finding::warning("engine", engine.mode.engine(), warning),
+        None => Finding::ok("engine", name, why),
+        Some(warning) => Finding::warning("engine", name, warning),
     });
     let plan = match RunPlan::new(&run, &host, &engine) {
         Ok(plan) => plan,
         Err(usage) => {
-            findings.push(Finding::error("plan", engine.mode.engine(), usage.to_string()));
+            findings.push(Finding::error("plan", name, usage.to_string()));
             return Ok(findings);
         }
     };
@@ -82,12 +84,9 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
     {
         findings.push(Finding::warning("cache", options.cache.hub.as_str(), text));
     }
-    let warnings = plan.warnings.iter();
-    findings.extend(
-        warnings.map(|warning| Finding::warning("plan", engine.mode.engine(), warning.clone())),
-    );
-    let notes = plan.notes.iter();
-    findings.extend(notes.map(|note| Finding::ok("plan", engine.mode.engine(), note.clone())));
+    let warnings = plan.warnings.iter().cloned();
+    findings.extend(warnings.map(|warning| Finding::warning("plan", name, warning)));
+    findings.extend(plan.notes.iter().cloned().map(|note| Finding::ok("plan", name, note)));
     findings.push(gpus(&plan, &host));
     findings.extend(meter::check(options, &plan, &engine, &host));
     findings.extend(image::check(&engine, &plan, inputs));

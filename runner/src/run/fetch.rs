@@ -37,15 +37,12 @@ pub fn fetch(request: &Request) -> anyhow::Result<Exit> {
     }
     warn(foreign_cache_folders(&options.cache, &host));
     let planned = planned(options, request, &host)?;
-    let Planned { options, trust, detected, plan } = &planned;
+    let Planned { options, detected, plan, .. } = &planned;
     let engine = &detected.engine;
     warn(detected.warning.as_ref());
     warn(plan.warning());
     warn(check_image(engine, plan).map_err(|error| with_hf_command(&error, request))?);
-    if let Some(trust) = trust {
-        // Without this record, the next run checks the symlink by its target alone.
-        let _ = trust.remember();
-    }
+    planned.remember_trust();
     terminal::say(format_args!("engine: {}", detected.why));
     terminal::say(format_args!("Hub cache: {}", options.cache.hub));
     earlier_runs::clean_up(engine, host.uid);

@@ -175,34 +175,26 @@ pub(super) fn verdict(run_id: &str, evidence: &Evidence) -> Verdict {
         Err(why) => return failed(Exit::Failed, why),
     };
     let is_oom_killed = state.is_oom_killed();
+    let exit = Exit::Benchmark(shell_code(code));
     if is_oom_killed && code == KILLED {
-        let text = "the benchmark ran out of memory and was killed";
-        return failed(Exit::Benchmark(shell_code(code)), text.to_owned());
+        return failed(exit, "the benchmark ran out of memory and was killed".to_owned());
     }
     // The entrypoint writes the completion marker unless it is killed itself.
     if code == KILLED && evidence.completion.is_none() {
-        return failed(
-            Exit::Benchmark(shell_code(code)),
-            format!(
-                "the benchmark was killed, and all that watched it there (exit code {code}): \
-                 somebody ended it, or the machine ran out of memory; what it wrote is kept"
-            ),
+        let message = format!(
+            "the benchmark was killed, and all that watched it there (exit code {code}): somebody \
+             ended it, or the machine ran out of memory; what it wrote is kept"
         );
+        return failed(exit, message);
     }
     if code != 0 {
-        return failed(
-            Exit::Benchmark(shell_code(code)),
-            format!(
-                "the benchmark failed (exit code {code}); its last words are above{}{}",
-                // Only our entrypoint writes a completion marker and a log.
-                if evidence.completion.is_some() {
-                    format!(" and in {LOG}")
-                } else {
-                    String::new()
-                },
-                if is_oom_killed { format!("; {OOM_KILLED}") } else { String::new() }
-            ),
-        );
+        // Only our entrypoint writes a completion marker and a log.
+        let log =
+            evidence.completion.as_ref().map(|_| format!(" and in {LOG}")).unwrap_or_default();
+        let oom = if is_oom_killed { format!("; {OOM_KILLED}") } else { String::new() };
+        let message =
+            format!("the benchmark failed (exit code {code}); its last words are above{log}{oom}");
+        return failed(exit, message);
     }
     match missing {
         None => {

@@ -2,10 +2,7 @@
 
 pub(super) mod mount_mismatch;
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::PathBuf};
 
 use anyhow::Context as _;
 use backend_reports::Folder;
@@ -50,16 +47,15 @@ pub(super) fn foreign_results(results: &Folder, uid: u32) -> Option<String> {
         }
     });
     outputs.sort();
-    let (mut first, mut count) = (None, 0_u64);
-    let mut look = |path: &Path, stamp: Stamp| {
+    let mut foreign = vec![];
+    let mut check = |path: PathBuf, stamp: Stamp| {
         if stamp.uid != uid {
-            count += 1;
-            first.get_or_insert_with(|| (path.to_owned(), stamp.uid));
+            foreign.push((path, stamp.uid));
         }
     };
     for name in outputs {
         let Ok(stamp) = results.dir().look(&name) else { continue };
-        look(&name, stamp);
+        check(name.clone(), stamp);
         if stamp.kind != Kind::Folder {
             continue;
         }
@@ -67,15 +63,16 @@ pub(super) fn foreign_results(results: &Folder, uid: u32) -> Option<String> {
         let Ok(folder) = results.dir().dir(&name) else { continue };
         folder.walk(MAX_DEPTH, |found| {
             if let Found::Entry { path, stamp } = found {
-                look(&name.join(path), stamp);
+                check(name.join(path), stamp);
             }
             true
         });
     }
-    let (first, owner) = first?;
+    let (first, owner) = foreign.first()?;
     Some(format!(
-        "{count} file(s) in `{}` do not belong to you, first `{}` of uid {owner}; \
+        "{} file(s) in `{}` do not belong to you, first `{}` of uid {owner}; \
          `aienergyscore reclaim --yes {}` takes them back without sudo",
+        foreign.len(),
         results.shown(""),
         results.shown(&first.to_string_lossy()),
         shown_for_shell(results.path())

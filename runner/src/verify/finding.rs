@@ -58,8 +58,11 @@ pub fn render(findings: &[Finding], as_json: bool) -> String {
 
 /// Exit of a command with these findings.
 pub fn exit(findings: &[Finding]) -> Exit {
-    let has_error = findings.iter().any(|finding| finding.severity == Severity::Error);
-    if has_error { Exit::Failed } else { Exit::Success }
+    if has_error(findings) { Exit::Failed } else { Exit::Success }
+}
+
+pub(super) fn has_error(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.severity == Severity::Error)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use untrusted::escape;
 
 use super::{
     container::errors,
-    scan::{ForeignEntry, Scan, Skipped, Unreadable},
+    scan::{ForeignEntry, Scan, Skipped},
     sudo::sudo_line,
 };
 
@@ -103,17 +103,13 @@ impl<'a> Report<'a> {
                 Ok(answer) => lines.add(format!("reclaimed: {}", answer.reclaimed)),
                 Err(error) => lines.add(format!("failed: {error:#}")),
             }
-            lines.list("failed: ", &reclaimed.failed(), |Failed { path, error }| {
-                format!("`{}`: {error}", shown(path))
-            });
+            lines.list("failed: ", &reclaimed.failed(), failure);
         }
         let Scan { skipped, unreadable, .. } = self.now();
         lines.list("left alone: ", skipped, |Skipped { path, reason }| {
             format!("`{}`: {reason}", shown(path))
         });
-        lines.list("cannot be looked into: ", unreadable, |Unreadable { path, error }| {
-            format!("`{}`: {error}", shown(path))
-        });
+        lines.list("cannot be looked into: ", unreadable, failure);
         match &self.command {
             Some(Ok(command)) if self.reclaimed.is_none() => {
                 let command = command.to_shell(Style::Concrete).replace('\n', "\n  ");
@@ -161,6 +157,10 @@ fn counts(foreign: &[ForeignEntry]) -> String {
     let folders = foreign.iter().filter(|found| found.is_folder).count();
     let bytes = foreign.iter().map(|found| found.bytes).sum();
     format!("{folders} folder(s), {} file(s), {}", foreign.len() - folders, units::bytes(bytes))
+}
+
+fn failure(Failed { path, error }: &Failed) -> String {
+    format!("`{}`: {error}", shown(path))
 }
 
 /// Path below the folder. The folder itself is a dot.

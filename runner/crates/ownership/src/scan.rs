@@ -3,7 +3,7 @@
 use std::{io, path::Path};
 
 use anyhow::Context as _;
-use contract::reclaim::refusal;
+use contract::reclaim::{Failed, refusal};
 use host::users::subids::Ids;
 use serde::Serialize;
 use untrusted::{Dir, Found, Kind, Refused, Stamp};
@@ -18,7 +18,7 @@ pub(super) struct Scan {
     /// Entries of other users that keep their owner.
     pub(super) skipped: Vec<Skipped>,
     /// Folders whose entries cannot be listed.
-    pub(super) unreadable: Vec<Unreadable>,
+    pub(super) unreadable: Vec<Failed>,
 }
 
 /// An entry whose owner is to be changed.
@@ -44,15 +44,6 @@ pub(super) struct Skipped {
     pub(super) path: String,
     /// Why its owner is not changed.
     pub(super) reason: String,
-}
-
-/// A folder whose entries cannot be listed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Unreadable {
-    /// Path below the folder.
-    pub(super) path: String,
-    /// The error of the kernel.
-    pub(super) error: String,
 }
 
 impl Scan {
@@ -100,7 +91,7 @@ impl Scan {
         let is_elsewhere = Refused::of(error) == Some(Refused::OtherFileSystem);
         if error.kind() != io::ErrorKind::NotFound && !is_elsewhere {
             let path = path.to_string_lossy().into_owned();
-            self.unreadable.push(Unreadable { path, error: error.to_string() });
+            self.unreadable.push(Failed { path, error: error.to_string() });
         }
     }
 

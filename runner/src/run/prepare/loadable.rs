@@ -12,7 +12,10 @@ use hub::{
     loading::{Keywords, LocalFolder, Remedy, Verdict, dataset, native, transformers},
     readiness::{self, ModelRequest, Readiness},
 };
-use plan::local_input::{Found, Kind, LocalInput};
+use plan::{
+    local_input::{Found, Kind, LocalInput},
+    options::Settings,
+};
 use untrusted::escape;
 
 use crate::run::Planned;
@@ -29,7 +32,7 @@ pub(crate) fn check(planned: &Planned) -> anyhow::Result<Vec<String>> {
     let mut warnings = Vec::new();
     for kind in [Kind::Model, Kind::Dataset] {
         let local = options.inputs.local.iter().find(|input| input.kind == kind);
-        let (named, readiness) = if let Some(input) = local {
+        let (argument, readiness) = if let Some(input) = local {
             let verdict = check_local(input, backend, &keywords, contained);
             let remedy = |kind| {
                 let helps = matches!(kind, Remedy::Download | Remedy::Replace);
@@ -37,40 +40,46 @@ pub(crate) fn check(planned: &Planned) -> anyhow::Result<Vec<String>> {
             };
             (options.args[input.argument].clone(), Readiness::of(verdict, remedy))
         } else if options.offline && backend.needs_hub_cache() {
-            let Some((named, value)) = from_cache(&options.args, kind, backend) else { continue };
-            let hub = options.cache.hub.as_path();
-            let readiness = match kind {
-                Kind::Model => {
-                    let (id, file) = match value.split_once(':') {
-                        Some((id, file)) if backend == Backend::Native => (id, Some(file)),
-                        _ => (&*value, None),
-                    };
-                    let keywords = &keywords;
-                    readiness::model(hub, ModelRequest { id, file, backend, keywords, contained })
-                }
-                Kind::Dataset => {
-                    let prepared = options.cache.home.as_path().join("datasets");
-                    readiness::dataset(hub, &prepared, &value, backend, contained)
-                }
-            };
-            (named, readiness)
+            let Some((argument, id)) = from_cache(&options.args, kind, backend) else { continue };
+            (argument, check_cached(options, kind, &id, backend, &keywords, contained))
         } else {
             continue;
         };
-        let named = escape(&named);
+        let argument = escape(&argument);
+        let offline = if local.is_some() { "" } else { " without a network" };
         match readiness {
             Readiness::Ready(found) => {
-                warnings.extend(found.iter().map(|warning| format!("`{named}`: {warning}")));
+                warnings.extend(found.iter().map(|warning| format!("`{argument}`: {warning}")));
             }
-            Readiness::NotReady(why) if local.is_some() => {
-                bail!("`{named}` cannot be loaded: {why}")
-            }
-            Readiness::NotReady(why) => {
-                bail!("`{named}` cannot be loaded without a network: {why}")
-            }
+            Readiness::NotReady(why) => bail!("`{argument}` cannot be loaded{offline}: {why}"),
         }
     }
     Ok(warnings)
+}
+
+/// Checks an input in the cache.
+fn check_cached(
+    options: &Settings,
+    kind: Kind,
+    id: &str,
+    backend: Backend,
+    keywords: &Keywords,
+    contained: bool,
+) -> Readiness {
+    let hub = options.cache.hub.as_path();
+    match kind {
+        Kind::Model => {
+            let (id, file) = match id.split_once(':') {
+                Some((id, file)) if backend == Backend::Native => (id, Some(file)),
+                _ => (id, None),
+            };
+            readiness::model(hub, ModelRequest { id, file, backend, keywords, contained })
+        }
+        Kind::Dataset => {
+            let prepared = options.cache.home.as_path().join("datasets");
+            readiness::dataset(hub, &prepared, id, backend, contained)
+        }
+    }
 }
 
 /// Checks an input that the user named by its path.

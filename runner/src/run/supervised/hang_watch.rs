@@ -80,20 +80,14 @@ impl HangWatch {
 
     /// Why the client does not return.
     fn watch(&self, client_ended: &Receiver<()>) -> Option<String> {
+        let Container { engine, name, .. } = &self.container;
         let mut asked = Instant::now();
         let mut ended: Option<Instant> = None;
         let (mut process, mut searches) = (None, 0);
         let pause = || if self.id.get().is_some() { PAUSE } else { SHORT_PAUSE };
         while client_ended.recv_timeout(pause()) == Err(RecvTimeoutError::Timeout) {
-            if self.id.get().is_none()
-                && let Some(id) = self.container.id()
-            {
-                // This thread is the only one that sets it.
-                let _ = self.id.set(id);
-            }
-            if self.id.get().is_none() {
+            if !self.is_created() {
                 if asked.elapsed() > CREATING {
-                    let Container { engine, name, .. } = &self.container;
                     if let Some(Err(error)) = engine.ask(Query::State(name)) {
                         return Some(format!(
                             "{} makes no container and does not answer: {error:#}",
@@ -121,12 +115,17 @@ impl HangWatch {
             if ended.get_or_insert_with(Instant::now).elapsed() > RETURNING {
                 return Some(format!(
                     "{why}, but `{} run` has not returned for {} seconds: its daemon hangs",
-                    self.container.engine.program,
+                    engine.program,
                     RETURNING.as_secs()
                 ));
             }
         }
         None
+    }
+
+    /// Whether the container has an id. Only this thread sets it.
+    fn is_created(&self) -> bool {
+        self.id.get().is_some() || self.container.id().is_some_and(|id| self.id.set(id).is_ok())
     }
 
     fn processes(&self) -> Vec<Process> {

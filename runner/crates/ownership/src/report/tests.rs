@@ -4,9 +4,7 @@ use anyhow::anyhow;
 use contract::reclaim::{Answer, Failed};
 use host::{shell::Part, testing};
 
-use super::{
-    CommandLine, Exit, ForeignEntry, HostPath, Reclaimed, Report, Scan, Skipped, Unreadable,
-};
+use super::{CommandLine, Exit, ForeignEntry, HostPath, Reclaimed, Report, Scan, Skipped};
 
 fn foreign(path: &str) -> ForeignEntry {
     let (is_folder, bytes) = if path.ends_with('/') { (true, 0) } else { (false, 4321) };
@@ -19,10 +17,7 @@ fn found() -> Scan {
         entries: 9,
         foreign: names.map(foreign).to_vec(),
         skipped: vec![Skipped { path: "hard".into(), reason: "it has 2 names".into() }],
-        unreadable: vec![Unreadable {
-            path: "previous/1".into(),
-            error: "Permission denied".into(),
-        }],
+        unreadable: vec![Failed { path: "previous/1".into(), error: "Permission denied".into() }],
     }
 }
 
