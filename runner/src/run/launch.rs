@@ -53,7 +53,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     let hub = plan.backend.value.needs_hub_cache().then(|| options.cache.hub.as_path());
     let before = hub.map(take_inventory).transpose()?;
     let request = metering::request(options, plan, engine, host);
-    let served = request.served;
+    let location = request.location;
     let meter = Meter::start(request);
     let command = command_line(engine, &plan.by_hand());
     let again = repeat::repeat(options, detected, plan, &command, host);
@@ -111,7 +111,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
             _ => None,
         };
         let again = repeat::with_image(again, engine, plan);
-        let summary = aftermath::complete_summary(results, cache, recording, served, again)?;
+        let summary = aftermath::complete_summary(results, cache, recording, location, again)?;
         show_summary(&summary, &options.results, show)?;
     }
     if let Some(message) = verdict.message {
