@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use doctor::{
-    repair::{TakeBack, repair},
+    repair::{Ownership, repair},
     report::Report,
     verify::{Context, Scope, Verification, verify},
 };
@@ -162,15 +162,15 @@ fn must_be_open(host: &Host, cache: &HubCache) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When it is not open afterwards.
-fn open(host: &Host, cache: &HubCache, owners: &dyn TakeBack) -> anyhow::Result<()> {
+fn open(host: &Host, cache: &HubCache, owners: &dyn Ownership) -> anyhow::Result<()> {
     let (hub, itself) = (&cache.hub, PathBuf::new());
     let is_ours = closed(hub.as_path(), host).is_some_and(|(folder, _)| folder == hub.as_path())
-        && owners.leave(hub, &itself).is_none()
+        && owners.why_protected(hub, &itself).is_none()
         && is_a_users(hub.as_path(), host.uid);
     if !is_ours {
         return must_be_open(host, cache);
     }
-    let failed = owners.take_back(hub, &[itself]);
+    let failed = owners.reclaim(hub, &[itself]);
     let why = match &failed {
         Ok(failed) => failed.first().map(|failure| failure.error.clone()),
         Err(error) => Some(format!("{error:#}")),
@@ -197,8 +197,8 @@ struct ByEngine<'a> {
     ids: Ids,
 }
 
-impl TakeBack for ByEngine<'_> {
-    fn leave(&self, folder: &HostPath, path: &Path) -> Option<String> {
+impl Ownership for ByEngine<'_> {
+    fn why_protected(&self, folder: &HostPath, path: &Path) -> Option<String> {
         if let Some(why) = protected_behind(folder.as_path(), self.host.home.as_deref()) {
             return Some(format!("the Hub cache `{folder}` {why}"));
         }
@@ -206,7 +206,7 @@ impl TakeBack for ByEngine<'_> {
         leave(&Dir::open_itself(folder.as_path()).ok()?.look(path).ok()?, &self.ids)
     }
 
-    fn take_back(&self, folder: &HostPath, paths: &[PathBuf]) -> anyhow::Result<Vec<Failure>> {
+    fn reclaim(&self, folder: &HostPath, paths: &[PathBuf]) -> anyhow::Result<Vec<Failure>> {
         let engine = find_engine(self.choice, self.host)?;
         reclaim_listed(&engine, self.host, folder, &self.ids, paths)
     }

@@ -1,4 +1,4 @@
-//! What lies in a cache besides repos, and around it: the store, foreign files, the HuggingFace home.
+//! Checks entries beside the repos, the Hugging Face home and the token.
 
 use std::{
     collections::BTreeMap,
@@ -16,25 +16,25 @@ use hub::{
 use rustix::fs::{Access, access};
 
 use super::access::User;
-use crate::finding::{AN_HOUR, Details, Finding, Problem};
+use crate::finding::{Details, Finding, HOUR, Problem};
 
-/// `version.txt`, which transformers 4 leaves.
-const OF_TRANSFORMERS: &str = "version.txt";
+/// A file that transformers 4 leaves.
+const TRANSFORMERS_VERSION: &str = "version.txt";
 
 fn finding(problem: Problem, path: impl Into<PathBuf>, evidence: impl Into<String>) -> Finding {
     let (path, evidence) = (path.into(), evidence.into());
     Finding { problem, path, repo: None, bytes: 0, evidence, details: Details::None }
 }
 
-/// Checks what lies at the top of a cache.
+/// Checks entries at the top of a cache.
 pub(super) fn entries(cache: &Cache) -> Vec<Finding> {
     let mut found = Vec::new();
     for (name, kind) in &cache.others {
         let evidence = match kind {
-            _ if name == OF_TRANSFORMERS => continue,
+            _ if name == TRANSFORMERS_VERSION => continue,
             Kind::Folder if is_link_probe(name) => {
                 let evidence = "a client tested here whether it can make symlinks";
-                let details = Details::Unused { lock: None, idle: AN_HOUR };
+                let details = Details::Unused { lock: None, idle: HOUR };
                 found.push(Finding { details, ..finding(Problem::Leftover, name, evidence) });
                 continue;
             }
@@ -58,7 +58,7 @@ pub(super) fn entries(cache: &Cache) -> Vec<Finding> {
     found
 }
 
-/// The Hub does not tell upper from lower case in ids; a cache does.
+/// Finds repos that differ only in case. Ids on the Hub ignore case.
 fn two_spellings(cache: &Cache) -> impl Iterator<Item = Finding> {
     let mut spellings: BTreeMap<String, Vec<&RepoName>> = BTreeMap::new();
     for repo in &cache.repos {
@@ -72,7 +72,7 @@ fn two_spellings(cache: &Cache) -> impl Iterator<Item = Finding> {
     })
 }
 
-/// Checks the HuggingFace home, the token and the working directory.
+/// Checks the Hugging Face home, the token and the working directory.
 pub(super) fn home_and_token(
     home: &Path,
     token: Option<&Path>,

@@ -1,4 +1,4 @@
-//! Inspects refs: names of branches, tags and pull requests, and the commits they mean.
+//! Inspects refs: branches, tags and pull requests with their commits.
 
 use std::{collections::HashSet, io, path::Path};
 
@@ -49,7 +49,7 @@ impl Inspector<'_> {
         }
     }
 
-    /// Whether a client has asked for this commit: then it may well have no snapshot.
+    /// Whether a client has queried the commit, which needs no snapshot.
     fn is_known(&self, commit: &str) -> bool {
         is_commit(commit)
             && [Path::new(NO_EXIST).join(commit), Path::new(TREES).join(format!("{commit}.json"))]
@@ -58,7 +58,7 @@ impl Inspector<'_> {
     }
 }
 
-/// `<ref>.<8hex>.tmp`.
+/// Whether `name` is an unfinished ref, `<ref>.<8hex>.tmp`.
 fn is_unfinished(name: &str) -> bool {
     let unique = name.strip_suffix(".tmp").and_then(|stem| stem.rsplit_once('.'));
     unique.is_some_and(|(_, unique)| {
