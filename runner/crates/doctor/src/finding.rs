@@ -29,6 +29,18 @@ pub struct Finding {
     pub details: Details,
 }
 
+impl Finding {
+    /// A finding without size, repo and repair.
+    pub(crate) fn new(
+        problem: Problem,
+        path: impl Into<PathBuf>,
+        evidence: impl Into<String>,
+    ) -> Self {
+        let (path, evidence) = (path.into(), evidence.into());
+        Self { problem, path, repo: None, bytes: 0, evidence, details: Details::None }
+    }
+}
+
 /// Input of a repair, with paths below the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Details {

@@ -142,13 +142,12 @@ fn apply_step(root: &Path, step: Step) -> StepResult {
 impl Repair {
     /// Applies `steps` until the user interrupts.
     fn repair_content(&mut self, steps: Vec<Step>, stop: &AtomicBool) {
-        let root = self.path.as_path().to_owned();
         for step in steps {
             self.interrupted = stop.load(Ordering::Relaxed);
             self.results.push(if self.interrupted {
                 StepResult { step, state: State::Planned }
             } else {
-                apply_step(&root, step)
+                apply_step(self.path.as_path(), step)
             });
         }
     }
@@ -165,32 +164,32 @@ impl Repair {
 
     /// Takes entries that must keep their owner out of `steps`, and records them as skipped.
     fn without_protected(&mut self, steps: Vec<Step>, owners: &dyn Ownership) -> Vec<Step> {
-        let mut taken = Vec::new();
+        let mut rest = Vec::new();
         for step in steps {
             let Fix::Reclaim { paths } = &step.fix else {
-                taken.push(step);
+                rest.push(step);
                 continue;
             };
-            let mut kept = Vec::new();
-            let mut left: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+            let mut reclaimable = Vec::new();
+            let mut protected: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
             for path in paths {
                 match owners.why_protected(&self.path, path) {
-                    Some(why) => left.entry(why).or_default().push(path.clone()),
-                    None => kept.push(path.clone()),
+                    Some(why) => protected.entry(why).or_default().push(path.clone()),
+                    None => reclaimable.push(path.clone()),
                 }
             }
             let part = |paths| Step { fix: Fix::Reclaim { paths }, why: step.why.clone() };
-            for (why, paths) in left {
+            for (why, paths) in protected {
                 let step = part(paths);
-                if self.results.iter().all(|results| results.step.fix != step.fix) {
+                if self.results.iter().all(|result| result.step.fix != step.fix) {
                     self.results.push(StepResult { step, state: State::Skipped(why) });
                 }
             }
-            if !kept.is_empty() {
-                taken.push(part(kept));
+            if !reclaimable.is_empty() {
+                rest.push(part(reclaimable));
             }
         }
-        taken
+        rest
     }
 
     /// Repairs owners and modes level by level, as an unreadable folder hides its entries.
@@ -203,7 +202,6 @@ impl Repair {
     ) -> anyhow::Result<()> {
         let quick = Scope { bytes: false, full: false, ..scope.clone() };
         let context = Context { memory: None, ..*context };
-        let root = self.path.as_path().to_owned();
         let mut tried = BTreeSet::new();
         let mut applied = HashSet::new();
         let mut failed = Vec::new();
@@ -217,24 +215,24 @@ impl Repair {
                 if context.stop.load(Ordering::Relaxed) {
                     return Ok(());
                 }
-                let results = match step.fix {
+                let result = match step.fix {
                     Fix::Reclaim { mut paths } => {
                         paths.retain(|path| tried.insert(path.clone()));
                         if paths.is_empty() {
                             continue;
                         }
-                        let (state, some) = self.reclaim(&paths, owners, &mut failed);
-                        progress |= some;
+                        let (state, has_progress) = self.reclaim(&paths, owners, &mut failed);
+                        progress |= has_progress;
                         StepResult { step: Step { fix: Fix::Reclaim { paths }, ..step }, state }
                     }
                     _ if !applied.insert(step.fix.clone()) => continue,
                     _ => {
-                        let results = apply_step(&root, step);
-                        progress |= matches!(results.state, State::Done);
-                        results
+                        let result = apply_step(self.path.as_path(), step);
+                        progress |= matches!(result.state, State::Done);
+                        result
                     }
                 };
-                self.results.push(results);
+                self.results.push(result);
             }
             if !progress {
                 break;
@@ -248,33 +246,26 @@ impl Repair {
         &mut self,
         paths: &[PathBuf],
         owners: &dyn Ownership,
-        failed: &mut Vec<Failure>,
+        failed: &mut Vec<PathBuf>,
     ) -> (State, bool) {
+        let count = paths.len();
         let (now, why) = match owners.reclaim(&self.path, paths) {
-            Ok(now) => {
-                let why = now.first().map(|Failure { path, error }| {
-                    format!(
-                        "{} of {} are not yours yet, first `{}`: {error}",
-                        now.len(),
-                        paths.len(),
-                        path.display()
-                    )
-                });
-                (now, why)
+            Ok(failures) => {
+                let Some(Failure { path, error }) = failures.first() else {
+                    return (State::Done, true);
+                };
+                let (failures_count, path) = (failures.len(), path.display());
+                let why = format!(
+                    "{failures_count} of {count} are not yours yet, first `{path}`: {error}"
+                );
+                (failures.into_iter().map(|failure| failure.path).collect(), why)
             }
-            Err(error) => {
-                let error = format!("{error:#}");
-                let all =
-                    paths.iter().map(|path| Failure { path: path.clone(), error: error.clone() });
-                (all.collect(), Some(error))
-            }
+            Err(error) => (paths.to_vec(), format!("{error:#}")),
         };
-        let Some(why) = why else { return (State::Done, true) };
-        let some = now.len() < paths.len();
+        let has_progress = now.len() < count;
         failed.extend(now);
-        let left: Vec<_> = failed.iter().map(|entry| entry.path.clone()).collect();
-        self.sudo = Some(owners.sudo_line(&self.path, &left));
-        (State::Failed(why), some)
+        self.sudo = Some(owners.sudo_line(&self.path, failed));
+        (State::Failed(why), has_progress)
     }
 
     /// A line for each step, then the totals.
@@ -297,23 +288,17 @@ impl Repair {
     /// The totals, or what to do next.
     fn totals(&self) -> String {
         let count =
-            |word| self.results.iter().filter(|results| results.state.words().0 == word).count();
-        let planned = count("planned");
+            |word| self.results.iter().filter(|result| result.state.words().0 == word).count();
+        let [planned, done, left, failed] = ["planned", "done", "left", "failed"].map(count);
         if self.interrupted {
-            return "interrupted; run it again to go on\n".to_owned();
+            "interrupted; run it again to go on\n".to_owned()
+        } else if self.results.is_empty() {
+            "nothing to repair\n".to_owned()
+        } else if planned > 0 {
+            format!("{planned} step(s); `--yes` takes them, and nothing was changed yet\n")
+        } else {
+            format!("{done} done, {left} left alone, {failed} failed\n")
         }
-        if self.results.is_empty() {
-            return "nothing to repair\n".to_owned();
-        }
-        if planned > 0 {
-            return format!("{planned} step(s); `--yes` takes them, and nothing was changed yet\n");
-        }
-        format!(
-            "{} done, {} left alone, {} failed\n",
-            count("done"),
-            count("left"),
-            count("failed")
-        )
     }
 
     /// The repair as JSON.
@@ -348,7 +333,7 @@ impl Repair {
         let open = self
             .results
             .iter()
-            .any(|results| matches!(results.state, State::Planned | State::Failed(_)));
+            .any(|result| matches!(result.state, State::Planned | State::Failed(_)));
         if open { Exit::Failed } else { Exit::Success }
     }
 }

@@ -1,9 +1,18 @@
 //! Caches that change while they are read, and caches that no client makes.
 
-use std::{cell::Cell, ffi::OsStr, fs, os::unix::ffi::OsStrExt as _, path::Path};
+use std::{
+    cell::Cell,
+    ffi::OsStr,
+    fs,
+    os::unix::ffi::OsStrExt as _,
+    path::Path,
+    sync::atomic::AtomicBool,
+    time::{Duration, SystemTime},
+};
 
+use host::{machine::Host, testing::host};
 use hub::{
-    CacheUsage, RepoName, RepoUsage,
+    CacheUsage, HubCache, RepoName, RepoUsage,
     cache::Cache,
     layout::{
         dir::{DEEPEST, Dir, read_unless_removed, was_removed},
@@ -16,12 +25,37 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use super::{
     finding::{Details, HOUR, Problem},
     repair::choose,
-    verify::layout_of,
+    verify::{Context, Scope, Verification, layout_of, verify},
 };
 
 const FILES: [(&str, &str, Kept); 2] =
     [("config.json", "{}", Kept::Git), ("model.safetensors", "weights", Kept::Large)];
 const REPO: &str = "models--org--m";
+
+/// The user who runs the tests, with the cache of `fixture`.
+pub(crate) fn me(fixture: &Fixture) -> (Host, HubCache) {
+    let mut host = host();
+    // Digests are remembered for files that have not changed lately.
+    host.now = SystemTime::now() + Duration::from_secs(60);
+    host.uid = rustix::process::geteuid().as_raw();
+    host.gid = rustix::process::getegid().as_raw();
+    let hub = fixture.path();
+    host.env = [("HF_HOME", hub.as_path()), ("HF_HUB_CACHE", hub.as_path())].into_iter().collect();
+    let places = HubCache::locate(&host).unwrap();
+    (host, places)
+}
+
+pub(crate) fn everything() -> Scope {
+    Scope { repos: vec![], bytes: true, full: false }
+}
+
+/// A verification by the user who runs the tests.
+pub(crate) fn verified(fixture: &Fixture, scope: &Scope, memory: Option<&Path>) -> Verification {
+    let (host, places) = me(fixture);
+    let stop = AtomicBool::new(false);
+    let context = Context { host: &host, token: None, memory, stop: &stop };
+    verify(&places, scope, &context).unwrap()
+}
 
 fn read(fixture: &Fixture) -> Repo {
     Repo::read(&fixture.path().join(REPO), RepoName::of_folder(REPO).unwrap()).unwrap()

@@ -31,7 +31,7 @@ use self::{
     content::{Batch, Check, FileGroup, HashJobs},
     layout::{Inspection, inspect},
 };
-use super::finding::{Details, Finding, Problem};
+use crate::finding::{Finding, Problem};
 #[cfg(test)]
 pub(crate) use layout::layout_of;
 
@@ -217,17 +217,15 @@ impl Verifier<'_> {
                 continue;
             }
             self.verification.tally.unverifiable += unverifiable.count;
+            let groups = [
+                (copies, Problem::Copies, "where links should be"),
+                (unverifiable, Problem::Unverifiable, "whose digest nothing tells"),
+            ];
+            let groups = groups.iter();
             self.verification.findings.extend(
-                [
-                    copies.finding(Problem::Copies, Some(&repo), "where links should be"),
-                    unverifiable.finding(
-                        Problem::Unverifiable,
-                        Some(&repo),
-                        "whose digest nothing tells",
-                    ),
-                ]
-                .into_iter()
-                .flatten(),
+                groups.filter_map(|(group, problem, what)| {
+                    group.finding(*problem, Some(&repo), what)
+                }),
             );
             batches.push(self.batch(checks, &repo.folder()));
         }
@@ -289,18 +287,13 @@ impl Verifier<'_> {
 
 /// The finding for a repo whose folder cannot be opened.
 fn unreadable_repo(name: &RepoName, error: &io::Error) -> Finding {
-    Finding {
-        problem: match error.kind() {
-            io::ErrorKind::PermissionDenied => Problem::Unreadable,
-            _ if layout::is_escape(error) => Problem::EscapingLink,
-            _ => Problem::DiskError,
-        },
-        path: name.folder().into(),
-        repo: Some(name.clone()),
-        bytes: 0,
-        evidence: error.to_string(),
-        details: Details::None,
-    }
+    let problem = match error.kind() {
+        io::ErrorKind::PermissionDenied => Problem::Unreadable,
+        _ if layout::is_escape(error) => Problem::EscapingLink,
+        _ => Problem::DiskError,
+    };
+    let repo = Some(name.clone());
+    Finding { repo, ..Finding::new(problem, name.folder(), error.to_string()) }
 }
 
 #[cfg(test)]

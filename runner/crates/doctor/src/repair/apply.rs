@@ -206,13 +206,15 @@ fn put_link(entry: &Entry, text: &OsString) -> anyhow::Result<Outcome> {
     }
     let (new, ()) = make_new(entry, unfinished, |new| new.make_link(text))
         .context("this file system may have no symlinks")?;
-    if let Err(error) = new.replace(entry) {
-        // The first error is returned.
-        let _ = new.remove();
-        return Err(error.into());
-    }
+    new.replace(entry).inspect_err(|_| remove_unfinished(&new))?;
     ensure!(entry.link()? == *text, "it says something else afterwards");
     Ok(Outcome::Done)
+}
+
+/// Removes an unfinished entry after an error.
+fn remove_unfinished(new: &Entry) {
+    // The error that led here is returned.
+    let _ = new.remove();
 }
 
 fn unlink(root: &Path, path: &Path) -> anyhow::Result<Outcome> {
@@ -234,11 +236,7 @@ fn write_ref(root: &Path, path: &Path, commit: &str) -> anyhow::Result<Outcome> 
         file.sync_all()?;
         new.replace(&entry)
     };
-    if let Err(error) = write() {
-        // The first error is returned.
-        let _ = new.remove();
-        return Err(error.into());
-    }
+    write().inspect_err(|_| remove_unfinished(&new))?;
     let now = untrusted::bytes(entry.open()?, LARGEST_REF)?;
     ensure!(now == commit.as_bytes(), "it says something else afterwards");
     Ok(Outcome::Done)
@@ -295,11 +293,7 @@ fn copy(from: &Entry, to: &Entry) -> anyhow::Result<Outcome> {
         ensure!(has_digest(new.open()?, digest), "the other repo's bytes are not whole");
         Ok(new.move_to(to)?)
     };
-    if let Err(error) = fill() {
-        // The first error is returned.
-        let _ = new.remove();
-        return Err(error);
-    }
+    fill().inspect_err(|_| remove_unfinished(&new))?;
     Ok(Outcome::Done)
 }
 

@@ -89,17 +89,10 @@ const fn rank(fix: &Fix) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::{Choice, Fix, Stage, steps};
-    use crate::finding::{Details, Finding, Problem};
+    use crate::finding::{Finding, Problem};
 
     fn chosen(problem: Problem, fix: Fix) -> (Finding, Choice) {
-        let finding = Finding {
-            problem,
-            path: "p".into(),
-            repo: None,
-            bytes: 0,
-            evidence: "seen".to_owned(),
-            details: Details::None,
-        };
+        let finding = Finding::new(problem, "p", "seen");
         (finding, Choice { fixes: vec![fix], behind_symlink: None })
     }
 

@@ -12,17 +12,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use host::{machine::Host, paths::host_path::HostPath, testing::host};
-use hub::{
-    HubCache,
-    testing::{COMMIT, Fixture, Kept, git_id},
-};
+use host::paths::host_path::HostPath;
+use hub::testing::{COMMIT, Fixture, Kept, git_id};
 use ownership::Failure;
 
 use super::{Ownership, Repair, repair};
 use crate::{
     finding::{DAY, Details, Finding, Problem},
-    verify::{Context, Scope, verify},
+    tests::{everything, me, verified},
+    verify::Context,
 };
 
 /// For tests without entries of another user.
@@ -42,20 +40,6 @@ impl Ownership for NoOwners {
     }
 }
 
-fn me(fixture: &Fixture) -> (Host, HubCache) {
-    let mut host = host();
-    host.uid = rustix::process::geteuid().as_raw();
-    host.gid = rustix::process::getegid().as_raw();
-    let hub = fixture.path();
-    host.env = [("HF_HOME", hub.as_path()), ("HF_HUB_CACHE", hub.as_path())].into_iter().collect();
-    let places = HubCache::locate(&host).unwrap();
-    (host, places)
-}
-
-fn everything() -> Scope {
-    Scope { repos: vec![], bytes: true, full: false }
-}
-
 fn repaired(fixture: &Fixture, really: bool) -> Repair {
     let (host, places) = me(fixture);
     let stop = AtomicBool::new(false);
@@ -64,10 +48,7 @@ fn repaired(fixture: &Fixture, really: bool) -> Repair {
 }
 
 fn found(fixture: &Fixture) -> Vec<Finding> {
-    let (host, places) = me(fixture);
-    let stop = AtomicBool::new(false);
-    let context = Context { host: &host, token: None, memory: None, stop: &stop };
-    verify(&places, &everything(), &context).unwrap().findings
+    verified(fixture, &everything(), None).findings
 }
 
 const FILES: [(&str, &str, Kept); 2] =

@@ -150,6 +150,7 @@ struct Group {
 }
 
 impl<'a> Walk<'a> {
+    /// A walk for `user` in a cache of the user's own.
     fn of(user: User<'a>) -> Self {
         Self {
             user,

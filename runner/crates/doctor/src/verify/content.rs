@@ -62,14 +62,8 @@ impl Check {
     }
 
     fn finding(&self, problem: Problem, evidence: impl Into<String>) -> Finding {
-        Finding {
-            problem,
-            path: self.path.clone(),
-            repo: self.repo.clone(),
-            bytes: self.stamp.size,
-            evidence: evidence.into(),
-            details: Details::None,
-        }
+        let (repo, bytes) = (self.repo.clone(), self.stamp.size);
+        Finding { repo, bytes, ..Finding::new(problem, &self.path, evidence) }
     }
 
     /// The finding for a wrong digest.
@@ -199,13 +193,7 @@ impl FileGroup {
         repo: Option<&RepoName>,
         what: &str,
     ) -> Option<Finding> {
-        (self.count > 0).then(|| Finding {
-            problem,
-            path: self.first.clone(),
-            repo: repo.cloned(),
-            bytes: self.bytes,
-            evidence: format!("{} file(s) {what}", self.count),
-            details: Details::None,
-        })
+        let finding = Finding::new(problem, &self.first, format!("{} file(s) {what}", self.count));
+        (self.count > 0).then(|| Finding { repo: repo.cloned(), bytes: self.bytes, ..finding })
     }
 }

@@ -11,45 +11,22 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use host::{
-    machine::Host,
-    output::{progress::Progress, severity::Severity},
-    testing::host,
-};
+use host::output::{progress::Progress, severity::Severity};
 use hub::{
-    HubCache,
     layout::{names::RepoName, repo::Repo},
     testing::{COMMIT, Fixture, Kept, git_id},
 };
 
 use super::{
-    Cache, Context, HashJobs, Inspection, Problem, Scope, Tally, User, Verification, batch,
-    inspect, top_level, verify,
+    Cache, Context, HashJobs, Inspection, Problem, Scope, Tally, User, batch, inspect, top_level,
+    verify,
 };
 use crate::{
     finding::{DAY, Details, Finding},
     repair::{Choice, Fix, choose},
     report::Report,
+    tests::{everything, me, verified},
 };
-
-/// A verification by the user who runs the tests.
-fn verified(fixture: &Fixture, scope: &Scope, memory: Option<&Path>) -> Verification {
-    let mut host: Host = host();
-    // Digests are remembered for files that have not changed lately.
-    host.now = SystemTime::now() + Duration::from_secs(60);
-    host.uid = rustix::process::geteuid().as_raw();
-    host.gid = rustix::process::getegid().as_raw();
-    let hub = fixture.path();
-    host.env = [("HF_HOME", hub.as_path()), ("HF_HUB_CACHE", hub.as_path())].into_iter().collect();
-    let places = HubCache::locate(&host).unwrap();
-    let stop = AtomicBool::new(false);
-    let context = Context { host: &host, token: None, memory, stop: &stop };
-    verify(&places, scope, &context).unwrap()
-}
-
-fn everything() -> Scope {
-    Scope { repos: vec![], bytes: true, full: false }
-}
 
 /// Problems of a cache.
 pub(crate) fn found(fixture: &Fixture) -> Vec<Problem> {
@@ -241,12 +218,7 @@ fn repos_are_selected_by_name() {
 fn interrupted_verification_counts_unchecked_files() {
     let fixture = Fixture::empty();
     fixture.model("org/m", &FILES, true);
-    let mut host = host();
-    host.env = [("HF_HOME", fixture.path())].into_iter().collect();
-    let places = HubCache {
-        home: host::paths::host_path::HostPath::new("", &fixture.path(), "/".as_ref()).unwrap(),
-        hub: host::paths::host_path::HostPath::new("", &fixture.path(), "/".as_ref()).unwrap(),
-    };
+    let (host, places) = me(&fixture);
     let stop = AtomicBool::new(true);
     let context = Context { host: &host, token: None, memory: None, stop: &stop };
     let found = verify(&places, &everything(), &context).unwrap();
