@@ -29,8 +29,8 @@ use self::{
     plan::{Stage, Step, steps},
 };
 use super::verify::{Context, Scope, Verification, verify};
-pub use choose::{Choice, choose};
-pub use fix::Fix;
+pub(crate) use choose::{Choice, choose};
+pub(crate) use fix::Fix;
 
 /// Changes owners, with paths below the folder.
 pub trait Ownership {

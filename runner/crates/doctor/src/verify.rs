@@ -17,7 +17,7 @@ use std::{
     time::SystemTime,
 };
 
-pub use content::Tally;
+pub(crate) use content::Tally;
 use host::{exit::Usage, machine::Host, output::progress::Progress};
 use hub::{
     HubCache, RepoName,

@@ -5,9 +5,9 @@ pub(crate) mod rapl;
 
 use std::{collections::BTreeSet, fmt};
 
-use contract::{host_meter::OtherProcess, summary::DeviceKind};
+use contract::summary::DeviceKind;
 
-use crate::recording::trace::Trace;
+use crate::recording::{DeviceRecord, trace::Trace};
 
 /// One reading of a sensor.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,15 +55,10 @@ pub(super) struct DeviceInfo {
 
 /// A metered device.
 pub(super) struct Gauge<'a> {
-    pub(super) info: DeviceInfo,
     pub(super) sensor: Box<dyn Sensor + 'a>,
-    pub(super) trace: Trace,
-    /// Processes on the device that do not belong to the benchmark.
-    pub(super) others: Vec<OtherProcess>,
+    pub(super) record: DeviceRecord,
     /// Processes whose owner is known, the benchmark's too.
     pub(super) known: BTreeSet<u32>,
-    /// Whether any process used the device.
-    pub(super) used: bool,
     /// Time and power of the last reading, for sensors of power.
     last: Option<(f64, f64)>,
     failed_readings: u64,
@@ -72,7 +67,7 @@ pub(super) struct Gauge<'a> {
 
 impl fmt::Debug for Gauge<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gauge").field("info", &self.info).finish_non_exhaustive()
+        f.debug_struct("Gauge").field("info", &self.record.info).finish_non_exhaustive()
     }
 }
 
@@ -80,12 +75,9 @@ impl<'a> Gauge<'a> {
     /// A device without readings.
     pub(super) fn new(info: DeviceInfo, sensor: impl Sensor + 'a) -> Self {
         Self {
-            info,
             sensor: Box::new(sensor),
-            trace: Trace::default(),
-            others: vec![],
+            record: DeviceRecord { info, trace: Trace::default(), others: vec![], used: false },
             known: BTreeSet::new(),
-            used: false,
             last: None,
             failed_readings: 0,
             first_error: None,
@@ -95,12 +87,12 @@ impl<'a> Gauge<'a> {
     /// Takes a reading at the time `now`.
     pub(super) fn sample(&mut self, now: f64) {
         match self.sensor.read() {
-            Ok(Reading::Joules(joules)) => self.trace.push(now, joules),
+            Ok(Reading::Joules(joules)) => self.record.trace.push(now, joules),
             Ok(Reading::Watts(watts)) => {
                 // Power is assumed to change linearly between two readings.
                 let (time, before) = self.last.unwrap_or((now, watts));
                 let joules = (now - time) * (watts + before) / 2.0;
-                self.trace.push(now, self.trace.total() + joules);
+                self.record.trace.push(now, self.record.trace.total() + joules);
                 self.last = Some((now, watts));
             }
             Err(why) => {
@@ -112,7 +104,8 @@ impl<'a> Gauge<'a> {
 
     /// Notes on failed readings and odd values.
     pub(super) fn notes(&self) -> Vec<String> {
-        let Self { info: DeviceInfo { name, .. }, sensor, failed_readings, first_error, .. } = self;
+        let Self { record, sensor, failed_readings, first_error, .. } = self;
+        let name = &record.info.name;
         let error = first_error.as_ref().map(|error| {
             format!("{name} could not be read {failed_readings} time(s), first: {error}")
         });
@@ -152,8 +145,8 @@ mod tests {
     fn power_is_integrated_across_a_failed_reading() {
         let watts = |watts| Ok(Reading::Watts(watts));
         let gauge = gauge(vec![watts(100.0), watts(300.0), Err("lost".into()), watts(100.0)]);
-        assert_eq!(gauge.trace.between(0.0, 1.0), Some(200.0));
-        assert_eq!(gauge.trace.between(1.0, 3.0), Some(400.0));
+        assert_eq!(gauge.record.trace.between(0.0, 1.0), Some(200.0));
+        assert_eq!(gauge.record.trace.between(1.0, 3.0), Some(400.0));
         assert_eq!(gauge.notes(), ["g could not be read 1 time(s), first: lost"]);
     }
 
@@ -161,7 +154,7 @@ mod tests {
     fn energy_counter_is_taken_as_it_is() {
         let joules = |joules| Ok(Reading::Joules(joules));
         let gauge = gauge(vec![joules(0.0), joules(50.0), joules(50.0)]);
-        assert_eq!(gauge.trace.total(), 50.0);
+        assert_eq!(gauge.record.trace.total(), 50.0);
         assert!(gauge.notes().is_empty());
     }
 }

@@ -115,7 +115,7 @@ impl Request {
 
 /// Whether a gauge measures the energy of processors.
 pub(super) fn counts_processors(gauges: &[Gauge<'_>]) -> bool {
-    gauges.iter().any(|gauge| gauge.info.kind == DeviceKind::Cpu)
+    gauges.iter().any(|gauge| gauge.record.info.kind == DeviceKind::Cpu)
 }
 
 /// Gauges of one kind of counter.
@@ -131,7 +131,7 @@ impl Found<'_> {
     fn availability(self) -> Availability {
         let Self { subject, gauges, refused } = self;
         let names = gauges.iter().map(|gauge| {
-            let DeviceInfo { name, source, .. } = &gauge.info;
+            let DeviceInfo { name, source, .. } = &gauge.record.info;
             format!("{name} ({source})")
         });
         let names = names.collect::<Vec<_>>().join(", ");

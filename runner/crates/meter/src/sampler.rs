@@ -8,7 +8,7 @@ use host::process::processes::Processes;
 use crate::{
     benchmark::BenchmarkProcesses,
     gauge::Gauge,
-    recording::{DeviceRecord, Estimate, Recording, trace::Trace},
+    recording::{Estimate, Recording, trace::Trace},
     watts::Watts,
 };
 
@@ -106,15 +106,11 @@ impl<'a> Sampler<'a> {
             cpu_time_source: self.benchmark.cpu_time_source(),
             seconds: self.cpu_seconds,
         });
-        let devices = self.gauges.into_iter().map(|gauge| {
-            let Gauge { info, trace, others, used, .. } = gauge;
-            DeviceRecord { info, trace, others, used }
-        });
         Recording {
             begun,
             ended: now,
             idle,
-            devices: devices.collect(),
+            devices: self.gauges.into_iter().map(|gauge| gauge.record).collect(),
             estimate,
             is_found: self.benchmark.is_found(),
             is_clock_shared: self.benchmark.is_clock_shared,
@@ -133,12 +129,12 @@ impl<'a> Sampler<'a> {
             let pids = match gauge.sensor.processes() {
                 Ok(pids) => pids,
                 Err(why) => {
-                    let name = &gauge.info.name;
+                    let name = &gauge.record.info.name;
                     self.unlisted.insert(format!("the processes on {name} are not known: {why}"));
                     continue;
                 }
             };
-            gauge.used |= !pids.is_empty();
+            gauge.record.used |= !pids.is_empty();
             for pid in pids {
                 if gauge.known.contains(&pid) {
                     continue;
@@ -148,7 +144,7 @@ impl<'a> Sampler<'a> {
                 let Some(is_own) = is_own else { continue };
                 gauge.known.insert(pid);
                 if !is_own {
-                    gauge.others.push(OtherProcess { pid, name: self.processes.name(pid) });
+                    gauge.record.others.push(OtherProcess { pid, name: self.processes.name(pid) });
                 }
             }
         }

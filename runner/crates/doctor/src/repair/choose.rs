@@ -9,7 +9,7 @@ use crate::finding::{Details, Finding};
 
 /// Fixes for a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Choice {
+pub(crate) struct Choice {
     /// The fixes. Empty if the user must decide or download.
     pub(crate) fixes: Vec<Fix>,
     /// Symlink above the entry that prevents the fixes, as a repair follows none.
@@ -20,7 +20,7 @@ pub struct Choice {
 ///
 /// # Errors
 /// When the cache `hub` cannot be opened.
-pub fn choose(hub: &Path, findings: &[Finding]) -> anyhow::Result<Vec<Choice>> {
+pub(crate) fn choose(hub: &Path, findings: &[Finding]) -> anyhow::Result<Vec<Choice>> {
     let cache = Cache::open(hub)?;
     let sources = CopySources::find(&cache, findings);
     let mut links = SymlinksAbove::of(&cache);

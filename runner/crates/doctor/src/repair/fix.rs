@@ -6,7 +6,7 @@ use contract::hub::SET_ASIDE;
 
 /// A change of a cache, with paths below it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Fix {
+pub(crate) enum Fix {
     /// Changes the owner of entries to the user. Symlinks are not followed.
     Reclaim {
         /// The entries.

@@ -21,17 +21,17 @@ use crate::finding::{Details, Finding, Problem};
 
 /// Counts of checked files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Files that were read and compared.
-    pub hashed: u64,
+    pub(crate) hashed: u64,
     /// Bytes of these files.
     pub(crate) hashed_bytes: u64,
     /// Files unchanged since an earlier check.
-    pub remembered: u64,
+    pub(crate) remembered: u64,
     /// Files whose checksum is unknown.
-    pub unverifiable: u64,
+    pub(crate) unverifiable: u64,
     /// Files that were unreadable, changed while they were read, or were not reached.
-    pub unchecked: u64,
+    pub(crate) unchecked: u64,
 }
 
 /// A file to compare with its digest.

@@ -56,9 +56,9 @@ pub(crate) fn gauges<'a>(nvml: &'a Nvml, requested: &Devices) -> (Vec<Gauge<'a>>
         let gauge = device.map_err(|why| why.to_string()).and_then(gauge);
         match gauge {
             // MIG slices share their GPU's counter, and a GPU can be named twice.
-            Ok(gauge) if seen.contains(&gauge.info.id) => {}
+            Ok(gauge) if seen.contains(&gauge.record.info.id) => {}
             Ok(gauge) => {
-                seen.push(gauge.info.id.clone());
+                seen.push(gauge.record.info.id.clone());
                 gauges.push(gauge);
             }
             Err(why) => notes.push(format!("a GPU is not metered: {why}")),

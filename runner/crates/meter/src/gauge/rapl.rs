@@ -83,7 +83,8 @@ mod tests {
         zone(root.path(), "0", "package-0", "400000");
         zone(root.path(), "0:0", "dram", "250000");
         found.iter_mut().for_each(|gauge| gauge.sample(2.0));
-        let joules = found.iter().map(|gauge| (gauge.info.name.as_str(), gauge.trace.total()));
+        let joules =
+            found.iter().map(|gauge| (gauge.record.info.name.as_str(), gauge.record.trace.total()));
         assert_eq!(joules.collect::<Vec<_>>(), [("package-0", 0.5), ("package-0/dram", 0.25)]);
     }
 

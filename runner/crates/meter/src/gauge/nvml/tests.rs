@@ -16,8 +16,8 @@ fn shown(fake: &FakeNvml, requested: &Devices) -> String {
     let nvml = load(&fake.library()).unwrap();
     let (gauges, notes) = gauges(&nvml, requested);
     let names = gauges.iter().map(|gauge| {
-        let id = gauge.info.id.as_deref().unwrap_or("no id");
-        format!("{}, {id}: {}", gauge.info.name, gauge.info.source)
+        let id = gauge.record.info.id.as_deref().unwrap_or("no id");
+        format!("{}, {id}: {}", gauge.record.info.name, gauge.record.info.source)
     });
     names.chain(notes).collect::<Vec<_>>().join("\n")
 }
@@ -73,7 +73,7 @@ fn gpu_without_a_counter_is_metered_by_its_power() {
     gauges[0].sample(10.0);
     fake.set("1.power", "24500");
     gauges[0].sample(12.0);
-    assert_eq!(gauges[0].trace.total(), 100.0);
+    assert_eq!(gauges[0].record.trace.total(), 100.0);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn counter_is_followed_over_a_reset() {
         fake.set("0.energy", counter);
         gauges[0].sample(second);
     }
-    assert_eq!(gauges[0].trace.total(), 1.7);
+    assert_eq!(gauges[0].record.trace.total(), 1.7);
     insta::assert_snapshot!(gauges[0].notes().join("\n"), @r"
     NVIDIA L4 could not be read 1 time(s), first: device fell off the bus or has otherwise become inacessible
     NVIDIA L4: its energy counter began again 1 time(s), as after a reset of the GPU: what it used between two samples around that is missing
