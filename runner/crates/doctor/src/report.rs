@@ -52,15 +52,17 @@ impl Report {
         let mut text = String::new();
         for (finding, choice) in self.with_choices() {
             let Finding { problem, path, bytes, details, .. } = finding;
-            let place = match path.as_os_str().is_empty() {
+            let shown_path = match path.as_os_str().is_empty() {
                 true => self.verification.path.display(),
                 false => path.display(),
             };
-            let held =
+            let size =
                 if *bytes > 0 { format!(" ({})", units::bytes(*bytes)) } else { String::new() };
             let (severity, name) = (problem.severity(), problem.name());
-            let line =
-                format!("{severity:<8}{name:<19} {place}{held}: {}", evidence(finding, choice));
+            let line = format!(
+                "{severity:<8}{name:<19} {shown_path}{size}: {}",
+                evidence(finding, choice)
+            );
             let remedy = match (choice.fixes.is_empty(), details) {
                 (true, _) => "",
                 (false, Details::Owned(_)) => {

@@ -165,6 +165,11 @@ impl Inspector<'_> {
         self.found.findings.push(finding);
     }
 
+    /// Adds a finding without size and repair.
+    fn report(&mut self, problem: Problem, path: impl AsRef<Path>, evidence: impl Into<String>) {
+        self.add(problem, path, 0, evidence, Details::None);
+    }
+
     /// Adds a temporary file without a lock.
     fn leftover(&mut self, path: impl AsRef<Path>, bytes: u64, evidence: &str) {
         let details = Details::Unused { lock: None, idle: HOUR };
@@ -183,9 +188,9 @@ impl Inspector<'_> {
             || is_too_deep(error)
             || is_dangling(error);
         if is_escape(error) {
-            self.add(Problem::EscapingLink, path, 0, error.to_string(), Details::None);
+            self.report(Problem::EscapingLink, path, error.to_string());
         } else if !is_reported {
-            self.add(Problem::DiskError, path, 0, error.to_string(), Details::None);
+            self.report(Problem::DiskError, path, error.to_string());
         }
     }
 
@@ -193,7 +198,7 @@ impl Inspector<'_> {
     fn entries(&mut self) {
         if !self.repo.has(SNAPSHOTS) {
             let evidence = "the repo has no `snapshots` folder, so `hf cache rm` does not find it";
-            self.add(Problem::PartialSnapshot, "", 0, evidence, Details::None);
+            self.report(Problem::PartialSnapshot, "", evidence);
         }
         for (name, kind) in self.repo.entries.iter().filter(|(name, _)| !is_of_system(name)) {
             let stamp = self.repo.dir.look(name).ok();
@@ -228,7 +233,7 @@ impl Inspector<'_> {
                     "it is a link to `{}`, where no folder is; is that disk mounted?",
                     String::from_utf8_lossy(&text)
                 );
-                self.add(Problem::DiskError, name, 0, evidence, Details::None);
+                self.report(Problem::DiskError, name, evidence);
             }
             (_, true) => {}
             (_, false) => self.foreign(name, bytes, "it should be a folder"),
@@ -244,7 +249,7 @@ impl Inspector<'_> {
                  there, and make its own folder the link",
                 real.display()
             );
-            self.add(Problem::AbsoluteLink, path, 0, evidence, Details::None);
+            self.report(Problem::AbsoluteLink, path, evidence);
         }
     }
 

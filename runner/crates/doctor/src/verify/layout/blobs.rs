@@ -96,7 +96,7 @@ impl Inspector<'_> {
             LinkTarget::Missing if self.repo.blob_target(name).file().is_some() => return,
             LinkTarget::Missing => format!("the store has no `{}`", payload.display()),
         };
-        self.add(Problem::DanglingPointer, path, 0, evidence, Details::None);
+        self.report(Problem::DanglingPointer, path, evidence);
     }
 
     /// Inspects a regular file.

@@ -23,11 +23,11 @@ impl Inspector<'_> {
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
                 Err(error) if is_refused(error) || is_dangling(error) => {
                     let evidence = format!("it cannot be read: {error}");
-                    self.add(Problem::BrokenRef, path, 0, evidence, Details::None);
+                    self.report(Problem::BrokenRef, path, evidence);
                     continue;
                 }
                 Err(error) => {
-                    self.add(Problem::DiskError, path, 0, error.to_string(), Details::None);
+                    self.report(Problem::DiskError, path, error.to_string());
                     continue;
                 }
             };
@@ -44,7 +44,7 @@ impl Inspector<'_> {
             let is_here = self.repo.is_unreadable(SNAPSHOTS) || commits.contains(commit);
             if !is_here && !self.is_known(commit) {
                 let evidence = format!("it names `{commit}`, which has no snapshot");
-                self.add(Problem::BrokenRef, path, 0, evidence, Details::None);
+                self.report(Problem::BrokenRef, path, evidence);
             }
         }
     }

@@ -80,7 +80,7 @@ impl Inspector<'_> {
             missing.iter().take(SHOWN).map(|path| format!("`{}`", path.display())).collect();
         let more = if missing.len() > SHOWN { ", …" } else { "" };
         let evidence = format!("{} file(s) are missing: {}{more}", missing.len(), shown.join(", "));
-        self.add(Problem::PartialSnapshot, place, 0, evidence, Details::None);
+        self.report(Problem::PartialSnapshot, place, evidence);
     }
 
     /// Collects the blobs of a file list. A download links to them instead of fetching them.
@@ -230,7 +230,7 @@ impl Inspector<'_> {
             LinkTarget::Found(stamp) if stamp.kind == Kind::File => {}
             LinkTarget::Found(_) => {
                 let evidence = format!("`{BLOBS}/{}` is no file", name.display());
-                self.add(Problem::DanglingPointer, path, 0, evidence, Details::None);
+                self.report(Problem::DanglingPointer, path, evidence);
                 return Opened::Missing;
             }
             LinkTarget::Missing => {
@@ -330,12 +330,12 @@ impl Inspector<'_> {
         match target {
             LinkTarget::Found(_) => {
                 if text.starts_with(b"/") {
-                    self.add(Problem::AbsoluteLink, path, 0, evidence, Details::None);
+                    self.report(Problem::AbsoluteLink, path, evidence);
                 }
                 target.file().map_or(Opened::Nothing, |_| Opened::Content)
             }
             LinkTarget::Missing => {
-                self.add(Problem::DanglingPointer, path, 0, evidence, Details::None);
+                self.report(Problem::DanglingPointer, path, evidence);
                 Opened::Missing
             }
             LinkTarget::Unknown(_) => Opened::Unknown,
