@@ -86,7 +86,7 @@ fn repair_or_plan(
     let cache = locate(host)?;
     let owners = ContainerOwners { host, engine, ids: Ids::of_this_machine(host) };
     if apply {
-        access::take_back(host, &cache, &owners)?;
+        access::reclaim(host, &cache, &owners)?;
     }
     let interrupt = Interrupt::listen()?;
     let done = in_context(host, &cache, &interrupt, |context| {

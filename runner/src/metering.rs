@@ -8,33 +8,33 @@ use host::{
     gpus::{Devices, Gpus},
     machine::Host,
 };
-use meter::{Machine, Options, Request, Served, Subject};
+use meter::{Benchmark, CounterPaths, ModelLocation, Options, Request};
 use plan::{options::Settings, run_plan::RunPlan};
 
 /// The meter's request for the run of `plan`.
 pub(crate) fn request(options: &Settings, plan: &RunPlan, engine: &Engine, host: &Host) -> Request {
     let endpoint = options.endpoint.as_deref().filter(|_| plan.backend.value == Backend::Vllm);
-    let served = Served::by(endpoint);
-    let (gpus, only_used) = gpus(options, plan, engine, host, served);
+    let location = ModelLocation::of_endpoint(endpoint);
+    let (gpus, only_used) = gpus(options, plan, engine, host, location);
     let no_gpus = (gpus == Devices::None && host.has_gpus())
         .then(|| format!("no GPU is metered, as the run has none: {}", plan.gpus.reason));
-    let subject = match &plan.supervision {
-        Some(supervision) if engine.has_containers() => Subject::Container {
+    let benchmark = match &plan.supervision {
+        Some(supervision) if engine.has_containers() => Benchmark::Container {
             cidfile: supervision.cidfile.as_path().to_owned(),
             pid_command: Query::Pid(&supervision.container).command(engine),
         },
-        _ => Subject::Child(Arc::default()),
+        _ => Benchmark::Child(Arc::default()),
     };
     let Options { idle_seconds, watts_per_cpu } = options.meter;
     Request {
-        served,
+        location,
         gpus,
         no_gpus,
         only_used,
         idle: idle_seconds.map(|seconds| Duration::from_secs(seconds.into())),
         watts_per_cpu,
-        subject,
-        machine: Machine::default(),
+        benchmark,
+        counters: CounterPaths::default(),
     }
 }
 
@@ -44,9 +44,9 @@ fn gpus(
     plan: &RunPlan,
     engine: &Engine,
     host: &Host,
-    served: Served,
+    location: ModelLocation,
 ) -> (Devices, bool) {
-    if served == Served::Here {
+    if location == ModelLocation::ThisMachine {
         return match &options.gpus {
             Gpus::Exactly(devices) => (devices.clone(), false),
             Gpus::Auto if host.has_nvidia() => (Devices::All, true),
@@ -74,7 +74,7 @@ mod tests {
     use contract::Backend;
     use engine::{Mode, Nvidia, testing::engine};
     use host::{gpus::Devices, machine::Host, testing::host};
-    use meter::{Request, Served, Subject};
+    use meter::{Benchmark, ModelLocation, Request};
     use plan::{
         options,
         run_plan::RunPlan,
@@ -106,7 +106,7 @@ mod tests {
         let native = docker(Backend::Native, "auto");
         assert_eq!(native.gpus, Devices::None);
         insta::assert_snapshot!(native.no_gpus.unwrap(), @"no GPU is metered, as the run has none: auto: the `native` backend uses none");
-        assert!(matches!(native.subject, Subject::Container { .. }));
+        assert!(matches!(native.benchmark, Benchmark::Container { .. }));
     }
 
     #[test]
@@ -115,7 +115,7 @@ mod tests {
         host.env = [("CUDA_VISIBLE_DEVICES", "3, 1")].into_iter().collect();
         let child = request(Mode::Host, options(Backend::Pytorch, "all"), &host);
         assert_eq!(child.gpus, Devices::List(vec!["3".into(), "1".into()]));
-        assert!(matches!(child.subject, Subject::Child(_)));
+        assert!(matches!(child.benchmark, Benchmark::Child(_)));
         let container = request(Mode::DockerRootful, options(Backend::Pytorch, "all"), &host);
         assert_eq!(container.gpus, Devices::All);
         for (list, expected) in [
@@ -130,16 +130,16 @@ mod tests {
 
     #[test]
     fn server_on_this_machine_has_the_gpus_in_use() {
-        let served = |endpoint: &str, gpus: &str| {
+        let location = |endpoint: &str, gpus: &str| {
             let mut host = Host { nvidia_gpus: 4, ..host() };
             host.env = [("VLLM_ENDPOINT", endpoint)].into_iter().collect();
             let request = request(Mode::DockerRootful, options(Backend::Vllm, gpus), &host);
-            (request.served, request.gpus, request.only_used)
+            (request.location, request.gpus, request.only_used)
         };
         let here = "http://host.docker.internal:8000/v1";
-        assert_eq!(served(here, "auto"), (Served::Here, Devices::All, true));
-        assert_eq!(served(here, "1"), (Served::Here, Devices::Count(1), false));
+        assert_eq!(location(here, "auto"), (ModelLocation::ThisMachine, Devices::All, true));
+        assert_eq!(location(here, "1"), (ModelLocation::ThisMachine, Devices::Count(1), false));
         let far = "http://192.0.2.1:8000/v1";
-        assert_eq!(served(far, "auto"), (Served::Elsewhere, Devices::None, false));
+        assert_eq!(location(far, "auto"), (ModelLocation::OtherMachine, Devices::None, false));
     }
 }

@@ -1,4 +1,4 @@
-//! The summary of a report of ai_energy_benchmarks: energies of the whole run.
+//! Summarizes a report of ai_energy_benchmarks, which has energies of the whole run.
 
 use anyhow::{bail, ensure};
 use contract::{Backend, summary::Run};
@@ -14,12 +14,12 @@ use super::{
     source::node::Node,
 };
 
-/// What the stack can run a model with.
+/// Backends of the stack.
 const BACKENDS: [Backend; 2] = [Backend::Pytorch, Backend::Vllm];
 
-/// The key of `summary` that counts the prompts.
+/// Key in `summary` for the number of prompts.
 const PROMPTS: &str = "total_prompts";
-/// The key of `summary` that counts those with an answer.
+/// Key in `summary` for the number of answered prompts.
 const ANSWERED: &str = "successful_prompts";
 
 /// Whether a report is by this stack.
@@ -29,7 +29,7 @@ pub(super) fn wrote(report: &Value) -> bool {
     has("config") && has("summary") && (has("energy") || counted)
 }
 
-/// The summary of a report.
+/// Summarizes a report.
 pub(super) fn summary(root: &Node<'_>, record: Option<Record>) -> anyhow::Result<Reading> {
     let config = root.need("config")?;
     let backends = BACKENDS.map(|backend| (backend.name(), backend));
@@ -91,12 +91,12 @@ pub(super) fn summary(root: &Node<'_>, record: Option<Record>) -> anyhow::Result
         }
     };
     let numbers = Numbers { energy, run: numbers };
-    // The stack measures the loop over all prompts as one, so it tells no phases.
+    // The stack measures the loop over all prompts as one, so there are no phases.
     let summary = numbers.summary("ai_energy_benchmarks", run, measurement, notes);
     Ok(Reading { summary, numbers })
 }
 
-/// How many prompts ran, and how they ended.
+/// Numbers of answered and failed prompts.
 struct Prompts {
     all: u64,
     answered: u64,
@@ -121,10 +121,11 @@ impl Prompts {
     }
 }
 
-/// The numbers of the stack's own report.
+/// Numbers from the stack's own report.
 fn numbers(totals: &Node<'_>, backend: Backend) -> anyhow::Result<RunNumbers> {
     let above_zero = |number: &Traced| number.value > 0.0;
-    // Added in October 2025; with a model of its own the stack divides the whole time by the tokens.
+    // Added in October 2025. For a model in its own process, the stack divides the whole time by the
+    // tokens.
     let first = totals.optional("avg_time_to_first_token", Node::timed)?;
     Ok(RunNumbers {
         prompts: totals.need(ANSWERED)?.counted()?,
@@ -135,7 +136,7 @@ fn numbers(totals: &Node<'_>, backend: Backend) -> anyhow::Result<RunNumbers> {
     })
 }
 
-/// The energies. Other keys are not used: `country` and `region` echo the configuration, and
+/// Energies of a report. Unused keys: `country` and `region` repeat the configuration, and
 /// `carbon_intensity_g_per_kwh` holds a rate in kg/s.
 fn energies(root: &Node<'_>) -> anyhow::Result<Energies> {
     let energy = root.need("energy")?;
@@ -157,7 +158,7 @@ fn energies(root: &Node<'_>) -> anyhow::Result<Energies> {
     })
 }
 
-/// What the report itself says of the devices.
+/// Devices according to the report.
 fn reported(root: &Node<'_>) -> anyhow::Result<Reported> {
     let text = |part: &str, key: &str| {
         root.find(part).and_then(|part| part.find(key)).map(|node| node.text()).transpose()
@@ -167,7 +168,7 @@ fn reported(root: &Node<'_>) -> anyhow::Result<Reported> {
     Ok(Reported {
         tracker: tracker.zip(version).map(|(tracker, version)| format!("{tracker} {version}")),
         device: text("backend_info", "device")?.map(str::to_owned),
-        // An object with a key for each; without names, and missing at first.
+        // An object with a key for each GPU, without names. Missing in early versions.
         gpus_listed: root
             .find("gpu_stats")
             .is_some_and(|gpus| gpus.object().is_ok() && !gpus.is_empty()),

@@ -1,27 +1,27 @@
-//! What the files beside a summary tell of what ran. Facts of our adapter's record, of
-//! optimum-benchmark 0.6 and of ai_energy_benchmarks 0.0.7.
+//! Settings of a run, from the files beside a summary: the adapter's record, and the files of
+//! optimum-benchmark 0.6 and ai_energy_benchmarks 0.0.7.
 
 use contract::output::{RECORD, REPORT};
 use serde_json::{Map, Value};
 
 use super::source::files::{CONFIG, Files};
 
-/// What the files beside a summary tell of what ran; `None` is not told.
+/// Settings of a run; `None` if unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Details {
     /// The dataset.
     pub dataset: Option<Sourced<String>>,
-    /// The number type of the weights.
+    /// Data type of the weights.
     pub dtype: Option<Sourced<String>>,
     /// Prompts per forward pass.
     pub batch_size: Option<Sourced<u64>>,
-    /// GPUs whose energy was counted.
+    /// Number of GPUs whose energy was counted.
     pub gpus: Option<Sourced<usize>>,
     /// The seed.
     pub seed: Option<Sourced<String>>,
 }
 
-/// A value with where it is from.
+/// A value with its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sourced<T> {
     /// The value.
@@ -31,7 +31,7 @@ pub struct Sourced<T> {
 }
 
 impl Files<'_> {
-    /// What they tell of what ran, and a warning for each that cannot be read.
+    /// Settings of the run, and a warning for each unreadable file.
     pub fn details(&self) -> (Details, Vec<String>) {
         let mut warnings = vec![];
         let files = [(RECORD, &self.record), (CONFIG, &self.config), (REPORT, &self.report)];
@@ -53,7 +53,7 @@ fn details(record: &Value, config: &Value, report: &Value) -> Details {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     };
-    // A list, or an object with an entry for each. None in it says nothing.
+    // A list, or an object with a key for each GPU. An empty one means unknown.
     let length = |value: &Value| {
         let count = value.as_array().map(Vec::len).or_else(|| value.as_object().map(Map::len))?;
         (count > 0).then_some(count)
@@ -96,7 +96,7 @@ fn details(record: &Value, config: &Value, report: &Value) -> Details {
     }
 }
 
-/// What the first of some places, each a file and a key, tells.
+/// The first value that exists, searched by file and key.
 fn first<T>(
     files: [(&str, &Value); 3],
     places: &[&'static str],
@@ -117,7 +117,7 @@ mod tests {
     use super::{Details, details};
 
     #[test]
-    fn a_record_wins_over_the_stacks_own_files() {
+    fn record_takes_precedence_over_the_files_of_the_stack() {
         let record = json!({
             "dataset": "EnergyStarAI/text_generation", "dtype": "bfloat16", "seed": 42,
             "gpus_counted": [0, 1], "energy": {"gpu": {"devices": ["NVIDIA H100 80GB HBM3"]}},

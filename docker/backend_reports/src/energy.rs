@@ -1,4 +1,4 @@
-//! Energies as the stacks' tracker gives them, with their sources.
+//! Energies from the stacks' tracker, with their sources.
 
 use anyhow::ensure;
 use contract::summary::{Device, DeviceKind, Measurement, Status, Tracked};
@@ -11,10 +11,10 @@ use super::{
     source::node::Node,
 };
 
-/// More than a large power station gives in a year, in Wh: no benchmark draws that.
+/// Upper limit of an energy, in Wh. A large power station generates less in a year.
 pub const MOST_WATT_HOURS: f64 = 1e13;
 
-/// Energy by kind of device over the counted phases, in Wh.
+/// Energies of the counted phases by kind of device, in Wh.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Energies {
     /// GPUs.
@@ -25,31 +25,31 @@ pub(super) struct Energies {
     pub(super) ram: Traced,
 }
 
-/// What a report itself says of the devices; used where there is no record.
+/// Devices according to the report itself, for runs without a record.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Reported {
     /// The tracker, with its version.
     pub(super) tracker: Option<String>,
-    /// What the model ran on.
+    /// Device of the model.
     pub(super) device: Option<String>,
     /// Whether GPUs are listed.
     pub(super) gpus_listed: bool,
-    /// Their names.
+    /// Names of the GPUs.
     pub(super) gpus: Vec<String>,
 }
 
-/// What the energies of a run were read from, and which device ran the model.
+/// Sources of the energies, and the device of the model.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Basis {
     sources: Sources,
     device: Option<String>,
-    /// Whether the device was seen, and not only asked for.
+    /// Whether the device was detected, not only requested.
     seen: bool,
     tracked: Option<Tracked>,
 }
 
 impl Basis {
-    /// As the record says.
+    /// From the record.
     pub(super) fn recorded(record: &Record) -> Self {
         Self {
             sources: record.energy.clone(),
@@ -59,8 +59,8 @@ impl Basis {
         }
     }
 
-    /// As far as a report from elsewhere tells. Only a GPU's energy is known to come from a counter
-    /// then: the tracker has no model of one.
+    /// From a report without a record. Only a GPU's energy is known to be measured then, as the tracker
+    /// has no model of a GPU.
     pub(super) fn reported(energies: &Energies, reported: Reported) -> Self {
         let Reported { tracker, device, gpus_listed, gpus } = reported;
         let tracker = tracker.unwrap_or_else(|| "the stack's tracker".to_owned());
@@ -83,12 +83,12 @@ impl Basis {
     }
 }
 
-/// An energy in Wh that a run can have drawn.
+/// Parses an energy in Wh, and checks its limit.
 pub(super) fn believable(energy: &Node<'_>) -> anyhow::Result<Traced> {
     in_reach(energy.path(), energy.traced(energy.amount()?))
 }
 
-/// Makes sure that a run can have drawn `energy`, which `path` tells.
+/// Checks the limit of `energy`, the value at `path`.
 pub(super) fn in_reach(path: &str, energy: Traced) -> anyhow::Result<Traced> {
     let watt_hours = energy.value;
     ensure!(
@@ -98,22 +98,22 @@ pub(super) fn in_reach(path: &str, energy: Traced) -> anyhow::Result<Traced> {
     Ok(energy)
 }
 
-/// The measurement of a run, and what to note of it.
+/// The measurement of a run, with notes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Attributed {
     /// Energies with their sources.
     pub(super) measurement: Measurement,
-    /// The numbers of the measurement; its total is there if GPU energy was measured and counts.
+    /// Numbers of the measurement. The total is set if GPU energy was measured and counts.
     pub(super) numbers: EnergyNumbers,
-    /// What a reader must know.
+    /// Notes for readers of the summary.
     pub(super) notes: Vec<String>,
 }
 
-/// Names the source of every energy, and decides whether GPUs count.
+/// Adds the source to every energy, and decides whether GPUs count.
 pub(super) fn attribute(energies: Energies, basis: Basis) -> Attributed {
     let Basis { sources: Sources { gpu, cpu, ram }, device, seen, tracked } = basis;
     let mut notes = Vec::new();
-    // A GPU may have a number: `cuda:0`.
+    // A GPU can have an index, as in `cuda:0`.
     let elsewhere = device.filter(|device| !device.starts_with("cuda"));
     let elsewhere = elsewhere.map(|device| device.replace("cpu", "CPU"));
     let moved = energies.gpu.value > 0.0;
@@ -123,7 +123,7 @@ pub(super) fn attribute(energies: Energies, basis: Basis) -> Attributed {
                 format!("GPUs were in sight, but the model ran on the {device}: theirs does not count"),
                 false,
             ),
-            // The stacks may use GPUs for all that was asked for.
+            // The stacks may use GPUs whatever device was requested.
             Some(device) if moved => (
                 format!(
                     "the report has the {device} as the model's device: the GPUs' energy may be what \
@@ -151,7 +151,7 @@ pub(super) fn attribute(energies: Energies, basis: Basis) -> Attributed {
     for (source, kind, energy) in kinds {
         let name = kind.name();
         let Some(Source { status, source, devices: names }) = source else { continue };
-        // Whatever it is, it draws something: this is no energy, but the lack of one.
+        // Every device uses power, so 0 is a missing value.
         let energy_wh = energy.value;
         if energy_wh == 0.0 {
             said.push(format!("{name}: not known, as its tracker tells 0 Wh"));

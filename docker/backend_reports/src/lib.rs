@@ -1,5 +1,5 @@
-//! Reads a backend's report into the run's summary: in the container after a run, and on the host
-//! for `report`.
+//! Converts a backend's report to the summary of the run. Used in the container after a run, and on the
+//! host by `report`.
 
 mod ai_energy_benchmarks;
 mod details;
@@ -38,19 +38,18 @@ use self::{
     source::{files::value, node::Node},
 };
 
-/// The summary of the report in `folder`, whichever backend wrote it.
+/// Summarizes the report of any backend in `folder`.
 ///
 /// # Errors
-/// As those of [`summarize`].
+/// The same as for [`summarize`].
 pub fn read(folder: &Folder) -> anyhow::Result<Summary> {
     Ok(summarize(&Files::read(folder))?.summary)
 }
 
-/// The summary of the report among `files`, whichever backend wrote it.
+/// Summarizes the report of any backend in `files`.
 ///
 /// # Errors
-/// When there is no report, or one that is broken, in no known format, or of another run than what
-/// lies beside it.
+/// When the report is missing, broken, in an unknown format, or from another run than the other files.
 pub fn summarize(files: &Files<'_>) -> anyhow::Result<Reading> {
     let Files { folder, report, record, config } = files;
     let shown = folder.shown(output::REPORT);
@@ -75,7 +74,7 @@ pub fn summarize(files: &Files<'_>) -> anyhow::Result<Reading> {
     summary.with_context(|| format!("making a summary of `{shown}`"))
 }
 
-/// What a report in an unknown format is instead.
+/// Description of a report in an unknown format.
 fn found(root: &Node<'_>) -> String {
     match (root.object(), root.find("format")) {
         (Err(_), _) => format!("it is no object, but {}", root.shown()),
@@ -85,13 +84,13 @@ fn found(root: &Node<'_>) -> String {
     }
 }
 
-/// The one line of the energy file.
+/// Content of the energy file, one line.
 pub fn energy_text(summary: &Summary) -> String {
     let Measurement { status, source, .. } = &summary.measurement;
     let is_gpu = summary.measurement.has(DeviceKind::Gpu);
     let too_short = summary.measurement.too_short().filter(|_| is_gpu);
     match (summary.total, status) {
-        // Without an exponent, and with all digits of a small number.
+        // Without an exponent, and with all digits of small numbers.
         (Some(total), _) => total.to_string(),
         (None, Status::NotMeasured) => format!("not measured: {source}"),
         (None, Status::Measured | Status::Estimated) => match too_short {

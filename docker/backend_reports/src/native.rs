@@ -1,4 +1,4 @@
-//! The summary of a report of the `native` backend.
+//! Summarizes a report of the `native` backend.
 
 pub mod report;
 
@@ -17,16 +17,16 @@ use super::{
     source::node::Node,
 };
 
-/// The summary of a report.
+/// Summarizes a report.
 pub(super) fn summary(root: &Node<'_>) -> anyhow::Result<Reading> {
     let (config, totals) = (root.need("config")?, root.need("summary")?);
-    // Older reports lack it.
+    // Missing in older reports.
     let later = |key: &str| totals.optional(key, Node::count);
     let energy = root.need("energy")?;
     let devices = energy.need("devices")?.list()?;
     let devices = devices.iter().map(|device| believable(&device.need("energy_wh")?));
     let numbers = Numbers {
-        // This backend uses no GPU, and the score counts nothing else.
+        // This backend uses no GPU, and the score counts only GPUs.
         energy: EnergyNumbers {
             devices: devices.collect::<Result<_, _>>()?,
             ..EnergyNumbers::default()
@@ -52,7 +52,7 @@ pub(super) fn summary(root: &Node<'_>) -> anyhow::Result<Reading> {
     ensure!(prompts > 0, "no prompt was answered, so there is nothing to sum up; {AGAIN}");
     let notes = match root.find("notes") {
         Some(notes) => notes.texts()?,
-        // Reports of before there were datasets.
+        // Reports from versions without datasets.
         None if asked == prompts => vec![],
         None => vec![format!("{asked} prompts were asked for, {prompts} are built in")],
     };

@@ -1,4 +1,4 @@
-//! The numbers of a summary, each with its file and key.
+//! Numbers of a summary with their file and key.
 
 use contract::{
     Backend,
@@ -10,16 +10,16 @@ pub(crate) mod traced;
 
 use self::traced::Traced;
 
-/// A summary, and where its numbers are from.
+/// A summary and the sources of its numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     /// The summary.
     pub summary: Summary,
-    /// Its numbers, with the files and keys that they were read from.
+    /// The same numbers with their files and keys.
     pub numbers: Numbers,
 }
 
-/// All numbers of a summary that are shown.
+/// All numbers of a summary that are shown to the user.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Numbers {
     /// Energies.
@@ -33,13 +33,13 @@ pub struct Numbers {
 pub struct EnergyNumbers {
     /// The GPUs.
     pub total: Option<Traced>,
-    /// The GPUs by phase: preprocess, prefill, decode.
+    /// The GPUs by phase: preprocess, prefill and decode.
     pub phases: [Option<Traced>; 3],
-    /// The summary's devices, in their order.
+    /// The devices, in the order of the summary.
     pub devices: Vec<Traced>,
 }
 
-/// What a run did, and how long it took.
+/// Counts and times of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunNumbers {
     /// Answered prompts.
@@ -53,10 +53,10 @@ pub struct RunNumbers {
 }
 
 impl RunNumbers {
-    /// What ran, as far as these numbers tell.
+    /// The run with these numbers.
     pub(super) fn run(&self, backend: Backend, model: &str) -> Run {
         let count = |number: &Traced| number.value as u64;
-        // A clock cannot tell less than a microsecond.
+        // Shorter times are below the resolution of the clock.
         let seconds = self.seconds.as_ref().filter(|seconds| seconds.value > 1e-6);
         let rate = self.tokens.as_ref().zip(seconds);
         Run {
@@ -82,7 +82,7 @@ fn value(number: &Option<Traced>) -> Option<f64> {
 }
 
 impl Numbers {
-    /// The summary of a run with these numbers, which a report in `format` tells.
+    /// The summary of a run with these numbers, from a report in `format`.
     pub(super) fn summary(
         &self,
         format: &str,
@@ -108,7 +108,7 @@ impl Numbers {
         }
     }
 
-    /// The numbers of the summary's own file.
+    /// The numbers with the summary's own file as their source.
     pub fn in_summary(summary: &Summary) -> Self {
         let Summary { total, preprocess_wh, prefill_wh, decode_wh, measurement, run, .. } = summary;
         let key = |value: f64, path: &str| Traced::key(value, SUMMARY, path);

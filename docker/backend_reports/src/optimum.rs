@@ -1,4 +1,4 @@
-//! The summary of a report of optimum-benchmark: energies by phase.
+//! Summarizes a report of optimum-benchmark, which has energies by phase.
 
 mod companions;
 
@@ -19,24 +19,24 @@ use super::{
 
 pub(super) use self::companions::Companions;
 
-/// The phases that count, as the score does: loading the dataset and the model does not.
+/// Counted phases, the same as for the score. Loading of dataset and model is not counted.
 const COUNTED: [&str; 3] = ["preprocess_dataset", PREFILL, DECODE];
 const PREFILL: &str = "prefill";
 const DECODE: &str = "decode";
-/// The first one's name before optimum-benchmark 0.5.
+/// Name of the first phase before optimum-benchmark 0.5.
 const PREPROCESS_ONCE: &str = "preprocess";
-/// Phases of other tasks, which have no score of text generation.
+/// Phases of tasks other than text generation.
 const OTHER_TASKS: [&str; 2] = ["forward", "call"];
-/// A phase that all scenarios have that do not score.
+/// A phase of all scenarios without a score.
 const LOAD_MODEL: &str = "load_model";
 
-/// Whether a report is by this stack: no other has its phases.
+/// Whether a report is by this stack. No other stack has its phases.
 pub(super) fn wrote(report: &Value) -> bool {
     let mut known = COUNTED.iter().chain(&OTHER_TASKS).chain([&PREPROCESS_ONCE, &LOAD_MODEL]);
     known.any(|phase| report.get(phase).is_some())
 }
 
-/// The summary of a report.
+/// Summarizes a report.
 pub(super) fn summary(
     root: &Node<'_>,
     record: Option<Record>,
@@ -89,17 +89,17 @@ struct Phases {
     prefill: Phase,
     decode: Phase,
     writer: Writer,
-    /// Passes over the prompts, of which the energies are means.
+    /// Passes over the prompts. The energies are means over them.
     passes: usize,
 }
 
-/// What wrote a report. Facts of the sources of optimum-benchmark, `energy_star/scenario.py`.
+/// Version of the report, by `energy_star/scenario.py` of optimum-benchmark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Writer {
-    /// 0.5.0 and later: decode is the energy of a second pass less that of prefill.
+    /// 0.5.0 and later: decode is the energy of a second pass minus that of prefill.
     Now,
-    /// A branch of 2024 that measured the first scores: the same decode under the old names, and
-    /// the energies of each of several passes in the list `measures`.
+    /// The branch of 2024 that measured the first scores: decode as in 0.5.0 under the old names, and
+    /// the energies of each pass in the list `measures`.
     Branch,
     /// 0.2.0 to 0.4.0: decode is the energy of the whole second pass.
     Once,
@@ -109,7 +109,7 @@ enum Writer {
 #[derive(Debug, Clone, PartialEq)]
 struct Phase {
     energies: Energies,
-    /// Samples, as the stack's efficiency stands for them.
+    /// Samples, derived from the stack's efficiency.
     samples: Option<Traced>,
     seconds: Option<Traced>,
 }
@@ -147,7 +147,7 @@ impl Phases {
             ("cpu", prefill.cpu.value, decode.cpu.value),
             ("ram", prefill.ram.value, decode.ram.value),
         ] {
-            // What is left of a difference of floats.
+            // The rounding error of a difference.
             ensure!(
                 prefill + decode >= -1e-9 * prefill,
                 "`{DECODE}.energy.{kind}` is {decode} Wh, which takes more away than the {prefill} Wh \
@@ -157,13 +157,13 @@ impl Phases {
         Ok(phases)
     }
 
-    /// The energies that count.
+    /// Energies of the counted phases.
     fn energies(&self) -> Energies {
         let phases = [&self.preprocess, &self.prefill, &self.decode];
         let sum = |kind: fn(&Energies) -> &Traced| {
             let [preprocess, prefill, decode] = phases.map(|phase| kind(&phase.energies).clone());
             let Traced { value, trace } = preprocess + prefill + decode;
-            // What is left of a difference of floats is no energy.
+            // A rounding error is no energy.
             Traced { value: value.max(0.0), trace }
         };
         Energies {
@@ -173,7 +173,7 @@ impl Phases {
         }
     }
 
-    /// What a reader of the energies must know.
+    /// Notes for readers of the energies.
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         let Energies { gpu, cpu, ram } = &self.decode.energies;
@@ -199,7 +199,7 @@ impl Phases {
 }
 
 impl Phase {
-    /// Reads a phase; only a difference of two passes may be below 0.
+    /// Parses a phase. Only a difference of two passes may be negative.
     fn parse(phase: &Node<'_>, difference: bool) -> anyhow::Result<Self> {
         let energy = phase.find("energy").with_context(|| {
             format!(
@@ -222,7 +222,7 @@ impl Phase {
         let energies =
             Energies { gpu: watt_hours("gpu")?, cpu: watt_hours("cpu")?, ram: watt_hours("ram")? };
         let number = |node: &Node<'_>| Ok(node.traced(node.number()?));
-        // Of the stack's own making: where it is no number, others tell how many prompts ran.
+        // Computed by the stack. If it is no number, other values have the number of prompts.
         let per_unit = phase.find("efficiency").and_then(|node| node.find("value"));
         let per_unit = per_unit.and_then(|node| number(&node).ok());
         // Without energy the stack writes an efficiency of 0.
@@ -237,8 +237,8 @@ impl Phase {
     }
 }
 
-/// How many prompts ran, which all that tell it must agree on. The stack reports success for none:
-/// its report then has a volume below 1, its configuration a number below 1.
+/// Number of prompts, on which all sources must agree. The stack also reports success for no prompts,
+/// with a volume or a configured number below 1.
 fn samples(
     phases: &Phases,
     record: Option<&Record>,
@@ -252,9 +252,9 @@ fn samples(
     ] {
         let Some(Traced { value, trace }) = number else { continue };
         let number = value.round();
-        // Before 0.5 that ran all of the dataset, of a size that nothing tells.
+        // Before 0.5 this ran the whole dataset, whose size is unknown.
         let is_all = number == -1.0 && phases.writer != Writer::Now;
-        // Floats beyond count in steps; no run is that long.
+        // Larger floats have no exact integers. No run is that long.
         if is_all || number.abs() >= 1e15 {
             continue;
         }
@@ -277,9 +277,9 @@ fn samples(
     Ok(known)
 }
 
-/// The numbers of the stack's own files.
+/// Numbers from the stack's own files.
 fn numbers(prompts: Traced, phases: &Phases, companions: &Companions) -> RunNumbers {
-    // The second pass is the whole answer; the report has it less the first one.
+    // The second pass is the whole answer. The report has it minus the first pass.
     let passes = phases.prefill.seconds.clone().zip(phases.decode.seconds.clone());
     let passes = passes.map(|(prefill, decode)| prefill + decode);
     let length = companions.answer_tokens.clone();
@@ -287,7 +287,7 @@ fn numbers(prompts: Traced, phases: &Phases, companions: &Companions) -> RunNumb
         tokens: length.map(|length| prompts.clone() * length),
         prompts,
         seconds: passes.filter(|seconds| seconds.value > 0.0).or(companions.seconds.clone()),
-        // The stack does not measure it.
+        // Not measured by the stack.
         first_token: None,
     }
 }

@@ -1,4 +1,4 @@
-//! When the counted phases of a run were, as our own files tell it. Older ones do not.
+//! Times of the counted phases, from this project's own files. Older files lack them.
 
 use anyhow::ensure;
 use contract::host_meter::Phase;
@@ -8,7 +8,7 @@ use super::{
     source::node::{MOST_SECONDS, Node, name as shown_name},
 };
 
-/// The phases that a file lists.
+/// Phases in a file.
 pub(super) fn phases(root: &Node<'_>) -> anyhow::Result<Vec<Phase>> {
     let phases: Vec<Phase> = root.optional("phases", Node::typed)?.unwrap_or_default();
     for Phase { name, from, to } in &phases {
@@ -35,9 +35,9 @@ mod tests {
     }
 
     #[test]
-    fn phases_are_intervals_or_absent() {
+    fn phases_may_be_missing_and_invalid_ones_are_refused() {
         let whole = json!([{"name": "preprocess", "from": 1.5, "to": 1.5}, {"name": "prompts", "from": 2, "to": 7.25, "more": 0}]);
-        let said = [
+        let messages = [
             json!({}),
             json!({ "phases": null }),
             json!({ "phases": whole }),
@@ -48,7 +48,7 @@ mod tests {
             json!({ "phases": [{"name": 7, "from": 2.0, "to": 3.0}] }),
         ]
         .map(|value| read(&value));
-        insta::assert_snapshot!(said.join("\n"), @r#"
+        insta::assert_snapshot!(messages.join("\n"), @r#"
         []
         []
         [{"name":"preprocess","from":1.5,"to":1.5},{"name":"prompts","from":2.0,"to":7.25}]

@@ -1,4 +1,4 @@
-//! What the Python adapter saw of a run, `run_record.json`.
+//! The Python adapter's record of a run, `run_record.json`.
 
 use anyhow::{Context, ensure};
 use contract::{
@@ -15,24 +15,24 @@ use super::{
     source::node::{Node, name},
 };
 
-/// One run.
+/// The record of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Record {
     /// What ran.
     pub(super) run: Run,
-    /// Its numbers.
+    /// Numbers of the run.
     pub(super) numbers: RunNumbers,
-    /// What it ran on, if the adapter could see that.
+    /// Device of the run, if the adapter could detect it.
     pub(super) device: Option<String>,
-    /// What the energies were read from.
+    /// Sources of the energies.
     pub(super) energy: Sources,
-    /// How long their tracker measured; records of before it was looked at lack it.
+    /// Time that the tracker measured. Missing in older records.
     pub(super) tracked: Option<Tracked>,
-    /// What a reader of the numbers must know.
+    /// Notes for readers of the numbers.
     pub(super) notes: Vec<String>,
 }
 
-/// The source of the energy of each kind of device that was tracked.
+/// Source of the energy by kind of tracked device.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 pub(super) struct Sources {
     /// GPUs.
@@ -43,35 +43,35 @@ pub(super) struct Sources {
     pub(super) ram: Option<Source>,
 }
 
-/// One source.
+/// Source of an energy.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(super) struct Source {
-    /// Whether it is a counter or a model.
+    /// Whether it was measured or estimated.
     pub(super) status: Status,
-    /// What it is, in words.
+    /// Description of the source.
     pub(super) source: String,
-    /// The devices, by name.
+    /// Names of the devices.
     #[serde(default)]
     pub(super) devices: Vec<String>,
 }
 
-/// What a report says of its run, as far as a record says it, too.
+/// Values of a report that must match the record.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Claims<'a> {
     /// The backend.
     pub(super) backend: Backend,
     /// The model.
     pub(super) model: Option<&'a str>,
-    /// Prompts answered.
+    /// Answered prompts.
     pub(super) prompts: Option<u64>,
-    /// Prompts whose answer failed.
+    /// Failed prompts.
     pub(super) prompts_failed: Option<u64>,
-    /// Whether GPUs spent energy.
+    /// Whether GPUs used energy.
     pub(super) gpu: bool,
 }
 
 impl Record {
-    /// The record in `value`, the file's contents, if there is one.
+    /// Parses the record in `value`, the content of the file.
     pub(super) fn read(folder: &Folder, value: Option<&Value>) -> anyhow::Result<Option<Self>> {
         let record = value.map(|value| Self::parse(&Node::root(output::RECORD, value)));
         record
@@ -81,7 +81,7 @@ impl Record {
 
     fn parse(record: &Node<'_>) -> anyhow::Result<Self> {
         let count = |key: &str| record.need(key)?.count();
-        // Older records lack it.
+        // Missing in older records.
         let later = |key: &str| record.optional(key, Node::count);
         // Not every server counts tokens.
         let prompt_tokens = Some(count("prompt_tokens")?).filter(|tokens| *tokens > 0);
@@ -114,7 +114,7 @@ impl Record {
         })
     }
 
-    /// Makes sure that this is a record of the run of a report.
+    /// Checks that record and report are from the same run.
     pub(super) fn fits(&self, report: Claims<'_>) -> anyhow::Result<()> {
         let Claims { backend, model, prompts, prompts_failed, gpu } = report;
         let run = &self.run;

@@ -1,4 +1,4 @@
-//! Files of a results folder, their JSON, and values in it with their paths.
+//! Files of a results folder, their JSON, and its values with their paths.
 
 pub(crate) mod files;
 pub(crate) mod folder;

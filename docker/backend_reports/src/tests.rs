@@ -1,4 +1,4 @@
-//! Reports of real runs; those of other versions and broken ones are in modules of their own.
+//! Reports of real runs.
 
 mod broken;
 mod keys;
@@ -23,7 +23,7 @@ fn read(folder: &Path) -> anyhow::Result<Summary> {
     super::read(&Folder::open(folder)?)
 }
 
-/// A folder of real reports, copied: `tests/reports`.
+/// A copy of a folder of `tests/reports`.
 fn real(name: &str) -> tempfile::TempDir {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reports").join(name);
     let folder = tempfile::tempdir().unwrap();
@@ -34,7 +34,7 @@ fn real(name: &str) -> tempfile::TempDir {
     folder
 }
 
-/// The same, with its report edited.
+/// The same with an edited report.
 fn edited(name: &str, edit: impl Fn(&mut Value)) -> tempfile::TempDir {
     let folder = real(name);
     let path = folder.path().join(output::REPORT);
@@ -48,7 +48,7 @@ fn refused(folder: &Path) -> String {
     format!("{:#}", read(folder).unwrap_err()).replace(folder.to_str().unwrap(), "")
 }
 
-/// A record of the adapter, as of a run on a GPU.
+/// A record of the adapter.
 fn record(stack: &str, gpu: bool) -> Value {
     let source = |status: &str, source: &str| json!({"status": status, "source": source});
     let mut energy = json!({
@@ -79,7 +79,7 @@ fn pretty(summary: &Summary) -> String {
 }
 
 #[test]
-fn every_real_report_is_summed_up() {
+fn real_reports_of_all_backends_are_summarized() {
     for name in [
         "optimum_cpu",
         "optimum_cpu_latency",
@@ -92,13 +92,13 @@ fn every_real_report_is_summed_up() {
 }
 
 #[test]
-fn a_run_without_an_answer_is_no_run() {
-    let said = ["optimum_cpu_empty", "vllm_all_failed"].map(|name| refused(real(name).path()));
-    insta::assert_snapshot!(said.join("\n"));
+fn run_without_answers_is_refused() {
+    let messages = ["optimum_cpu_empty", "vllm_all_failed"].map(|name| refused(real(name).path()));
+    insta::assert_snapshot!(messages.join("\n"));
 }
 
 #[test]
-fn the_score_counts_three_phases_of_the_gpu_alone() {
+fn score_counts_gpu_energy_of_three_phases() {
     let folder = edited("optimum_cpu", |report| {
         for (phase, kwh) in [
             ("load_dataset", 1e-3),
@@ -119,7 +119,7 @@ fn the_score_counts_three_phases_of_the_gpu_alone() {
 }
 
 #[test]
-fn a_gpu_counts_only_where_it_ran_the_model_and_its_counter_moved() {
+fn gpu_counts_only_if_it_ran_the_model_and_used_energy() {
     let gpu = |report: &mut Value| report["energy"]["gpu_energy_wh"] = json!(7.0);
     let mut on_cpu = record("pytorch", true);
     on_cpu["device"] = json!("cpu");
@@ -128,13 +128,13 @@ fn a_gpu_counts_only_where_it_ran_the_model_and_its_counter_moved() {
     assert_eq!(summary.total, None);
     assert!(summary.notes[0].contains("ran on the CPU"), "{:?}", summary.notes);
 
-    // A counter that stands still says nothing, which is not 0 Wh.
+    // A counter that does not move is a missing value, not 0 Wh.
     let folder = with_record(real("ai_energy_benchmarks_cpu"), record("pytorch", true));
     let summary = read(folder.path()).unwrap();
     assert_eq!(summary.total, None);
     assert!(summary.notes[0].contains("did not move"), "{:?}", summary.notes);
 
-    // Without a record, only the report's own words stand for where the model ran.
+    // Without a record, the device of the model is known from the report alone.
     let listed = |report: &mut Value| report["gpu_stats"] = json!({"gpu_0": {}});
     let summary = read(edited("vllm_llama_cpp", listed).path()).unwrap();
     assert_eq!(summary.total, None);
@@ -145,7 +145,7 @@ fn a_gpu_counts_only_where_it_ran_the_model_and_its_counter_moved() {
 }
 
 #[test]
-fn what_is_mostly_the_trackers_waiting_is_no_score() {
+fn run_shorter_than_the_tracker_overhead_has_no_score() {
     let gpu = |report: &mut Value| report["energy"]["gpu_energy_wh"] = json!(7.0);
     let with = |waited: f64| {
         let mut of = record("pytorch", true);
@@ -159,7 +159,7 @@ fn what_is_mostly_the_trackers_waiting_is_no_score() {
 }
 
 #[test]
-fn part_failures_are_counted_and_noted() {
+fn failed_prompts_are_counted_and_noted() {
     let folder = edited("ai_energy_benchmarks_cpu", |report| {
         report["summary"]["successful_prompts"] = json!(3);
         report["summary"]["failed_prompts"] = json!(1);
@@ -174,7 +174,7 @@ fn part_failures_are_counted_and_noted() {
 }
 
 #[test]
-fn a_difference_below_zero_is_noted() {
+fn negative_decode_energy_is_noted() {
     let folder = edited("optimum_cpu", |report| {
         for key in ["cpu", "ram", "total"] {
             report["decode"]["energy"][key] = json!(-1e-7);
@@ -238,7 +238,7 @@ fn of_native(answers: usize) -> anyhow::Result<Summary> {
 }
 
 #[test]
-fn a_report_becomes_a_summary_without_inventing_energy() {
+fn native_summary_has_no_gpu_energy() {
     let summary = of_native(2).unwrap();
     assert_eq!(summary.total, None);
     assert_eq!(summary.format, "native");
@@ -253,7 +253,7 @@ fn a_report_becomes_a_summary_without_inventing_energy() {
 }
 
 #[test]
-fn energies_keep_their_digits_and_a_processors_is_not_a_gpus() {
+fn energy_file_keeps_all_digits_and_has_gpu_energy_only() {
     let mut summary = of_native(1).unwrap();
     summary.measurement.status = Status::Measured;
     summary.measurement.devices = vec![Device {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use doctor::repair::TakeBack;
+use doctor::repair::Ownership;
 use host::{machine::Host, output::terminal};
 use hub::HubCache;
 use ownership::{folders::denied, why_protected};
@@ -36,20 +36,16 @@ pub(super) fn ensure_readable(host: &Host, cache: &HubCache) -> anyhow::Result<(
 ///
 /// # Errors
 /// When it is not readable afterwards.
-pub(super) fn take_back(
-    host: &Host,
-    cache: &HubCache,
-    owners: &dyn TakeBack,
-) -> anyhow::Result<()> {
+pub(super) fn reclaim(host: &Host, cache: &HubCache, owners: &dyn Ownership) -> anyhow::Result<()> {
     let (hub, itself) = (&cache.hub, PathBuf::new());
     let is_reclaimable = denied(hub.as_path(), host)
         .is_some_and(|(folder, _)| folder == hub.as_path())
-        && owners.leave(hub, &itself).is_none()
+        && owners.why_protected(hub, &itself).is_none()
         && is_in_folder_of(hub.as_path(), host.uid);
     if !is_reclaimable {
         return ensure_readable(host, cache);
     }
-    let failed = owners.take_back(hub, &[itself]);
+    let failed = owners.reclaim(hub, &[itself]);
     let why = match &failed {
         Ok(failed) => failed.first().map(|failure| failure.error.clone()),
         Err(error) => Some(format!("{error:#}")),

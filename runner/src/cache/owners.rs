@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use doctor::repair::TakeBack;
+use doctor::repair::Ownership;
 use engine::EngineChoice;
 use host::{machine::Host, paths::host_path::HostPath, users::subids::Ids};
 use ownership::{Failure, find_engine, reclaim_listed, sudo_line, why_protected, why_skipped};
@@ -19,8 +19,8 @@ pub(super) struct ContainerOwners<'a> {
     pub(super) ids: Ids,
 }
 
-impl TakeBack for ContainerOwners<'_> {
-    fn leave(&self, folder: &HostPath, path: &Path) -> Option<String> {
+impl Ownership for ContainerOwners<'_> {
+    fn why_protected(&self, folder: &HostPath, path: &Path) -> Option<String> {
         if let Some(why) = why_protected(folder.as_path(), self.host.home.as_deref()) {
             return Some(format!("the Hub cache `{folder}` {why}"));
         }
@@ -28,7 +28,7 @@ impl TakeBack for ContainerOwners<'_> {
         why_skipped(&Dir::open_itself(folder.as_path()).ok()?.look(path).ok()?, &self.ids)
     }
 
-    fn take_back(&self, folder: &HostPath, paths: &[PathBuf]) -> anyhow::Result<Vec<Failure>> {
+    fn reclaim(&self, folder: &HostPath, paths: &[PathBuf]) -> anyhow::Result<Vec<Failure>> {
         let engine = find_engine(self.engine, self.host)?;
         reclaim_listed(&engine, self.host, folder, &self.ids, paths)
     }

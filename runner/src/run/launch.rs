@@ -48,7 +48,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     let hub = plan.backend.value.needs_hub_cache().then(|| options.cache.hub.as_path());
     let before = hub.map(take_inventory).transpose()?;
     let request = metering::request(options, plan, engine, host);
-    let served = request.served;
+    let location = request.location;
     let meter = Meter::start(request);
     let command = command_line(engine, &plan.without_mount_list());
     let repeat = repeat::repeat(options, engine, plan, &command, host);
@@ -98,7 +98,7 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     if verdict.exit == Exit::Success {
         let added = before.zip(hub).and_then(|(before, hub)| added(&before, hub, options.offline));
         let repeat = repeat::with_image(repeat, engine, plan);
-        let summary = results::complete_summary(folder, added, recording, served, repeat)?;
+        let summary = results::complete_summary(folder, added, recording, location, repeat)?;
         show_summary(&summary, &options.results, show)?;
     }
     if let Some(message) = verdict.message {

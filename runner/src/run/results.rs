@@ -13,7 +13,7 @@ use contract::{
     summary::{CacheDelta, Repeat, Summary},
 };
 use host::shell::shown_for_shell;
-use meter::{self, Recording, Served};
+use meter::{self, ModelLocation, Recording};
 use untrusted::{Found, Kind, Stamp};
 
 /// Depth of the search for results of other users, earlier results included.
@@ -87,7 +87,7 @@ pub(super) fn complete_summary(
     results: &Folder,
     cache: Option<CacheDelta>,
     recording: Recording,
-    served: Served,
+    location: ModelLocation,
     repeat: Repeat,
 ) -> anyhow::Result<Summary> {
     let refused = || {
@@ -101,7 +101,7 @@ pub(super) fn complete_summary(
     let mut summary: Summary = serde_json::from_slice(&text).with_context(refused)?;
     summary.cache = cache;
     summary.repeat = Some(repeat);
-    add_meter(&mut summary, results, recording, served);
+    add_meter(&mut summary, results, recording, location);
     results.write(SUMMARY, &serde_json::to_string_pretty(&summary)?).context(
         "the benchmark succeeded and its summary is whole, but what the host knows of the run could \
          not be added to it",
@@ -110,11 +110,16 @@ pub(super) fn complete_summary(
 }
 
 /// Adds the meter's recording, and writes power over time to a file of its own. A failure becomes a note.
-fn add_meter(summary: &mut Summary, results: &Folder, recording: Recording, served: Served) {
-    let gaps = recording.gaps();
-    let mut metered = recording.over(&summary.run.phases);
-    summary.notes.extend(gaps);
-    summary.notes.extend(meter::notes(summary, &metered, served));
+fn add_meter(
+    summary: &mut Summary,
+    results: &Folder,
+    recording: Recording,
+    location: ModelLocation,
+) {
+    let lost = recording.lost_devices();
+    let mut metered = recording.into_host_meter(&summary.run.phases);
+    summary.notes.extend(lost);
+    summary.notes.extend(meter::compare(summary, &metered, location));
     if let Err(error) = write_meter(results, &metered) {
         summary.notes.push(format!("power over time is lost: {error:#}"));
     }

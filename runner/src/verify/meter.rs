@@ -2,7 +2,7 @@
 
 use engine::Engine;
 use host::machine::Host;
-use meter::Look;
+use meter::Availability;
 use plan::{options::Settings, run_plan::RunPlan};
 
 use super::Finding;
@@ -16,11 +16,11 @@ pub(super) fn check(
     host: &Host,
 ) -> Vec<Finding> {
     let request = metering::request(options, plan, engine, host);
-    request.look().into_iter().map(finding).collect()
+    request.availability().into_iter().map(finding).collect()
 }
 
 /// The finding for a counter. A missing one is a note, because a run works without it.
-fn finding(Look { subject, is_metered, text }: Look) -> Finding {
+fn finding(Availability { subject, is_metered, text }: Availability) -> Finding {
     let text = text.join("; ");
     if is_metered {
         Finding::ok("meter", subject, text)
@@ -31,19 +31,19 @@ fn finding(Look { subject, is_metered, text }: Look) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::{Look, finding};
+    use super::{Availability, finding};
     use crate::verify::render;
 
     #[test]
     fn missing_counter_is_a_note_with_its_reason() {
-        let look = |subject, is_metered, text: &[&str]| Look {
+        let availability = |subject, is_metered, text: &[&str]| Availability {
             subject,
             is_metered,
             text: text.iter().map(|text| (*text).to_owned()).collect(),
         };
         let findings = [
-            finding(look("NVML", true, &["NVIDIA L4 (counter)", "no GPU `7`"])),
-            finding(look("RAPL", false, &["no counters"])),
+            finding(availability("NVML", true, &["NVIDIA L4 (counter)", "no GPU `7`"])),
+            finding(availability("RAPL", false, &["no counters"])),
         ];
         insta::assert_snapshot!(render(&findings, false), @r"
         ok      meter    NVML: NVIDIA L4 (counter); no GPU `7`

@@ -1,4 +1,4 @@
-//! `benchmark_report.json` as the `native` backend writes it.
+//! Format of `benchmark_report.json` of the `native` backend.
 
 use contract::{Backend, host_meter::Phase, summary::Measurement};
 use serde::Serialize;
@@ -16,69 +16,69 @@ pub struct Report {
     pub summary: Totals,
     /// Energy over all prompts; loading is not counted.
     pub energy: Measurement,
-    /// When that was, in seconds of `CLOCK_MONOTONIC`.
+    /// Times of the counted phases, in seconds of `CLOCK_MONOTONIC`.
     pub phases: Vec<Phase>,
-    /// What a reader of the numbers must know.
+    /// Notes for readers of the numbers.
     pub notes: Vec<String>,
     /// Every prompt with its answer.
     pub prompts: Vec<Answer>,
 }
 
-/// What ran, and how.
+/// Configuration of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Config {
-    /// As it was asked for.
+    /// Model as requested.
     pub model: String,
-    /// The file that was loaded.
+    /// Loaded file.
     pub file: String,
-    /// The Hub's commit, if it came from the Hub cache.
+    /// Commit on the Hub, for a model from the Hub cache.
     pub revision: Option<String>,
-    /// The file's digest as the Hub cache knows it.
+    /// Digest of the file in the Hub cache.
     pub file_sha256: Option<String>,
-    /// The kind of network.
+    /// Architecture of the model.
     pub architecture: String,
-    /// Tensors by type, as the file has them.
+    /// Number of tensors by type, in the file.
     pub weights_stored: String,
-    /// Tensors by type, as they were computed with.
+    /// Number of tensors by type, in the computation.
     pub weights_computed: String,
-    /// The processor, or what was used of it.
+    /// Processor, or the part in use.
     pub device: String,
-    /// Threads that computed.
+    /// Number of threads.
     pub threads: usize,
-    /// Whether the fast kernels could be used.
+    /// Whether the fast kernels were used.
     pub vector_kernels: bool,
-    /// The dataset of the prompts; built-in ones if none.
+    /// Dataset of the prompts; `None` for the built-in prompts.
     pub dataset: Option<String>,
-    /// Prompts asked for.
+    /// Requested prompts.
     pub num_samples_asked: u32,
-    /// Prompts answered.
+    /// Answered prompts.
     pub num_samples: u32,
-    /// Tokens before which no answer ended.
+    /// Minimum number of tokens in an answer.
     pub min_new_tokens: u32,
-    /// Tokens after which every answer was cut.
+    /// Maximum number of tokens in an answer.
     pub max_new_tokens: u32,
     /// Seed of the sampling.
     pub seed: u64,
-    /// How the next token was chosen.
+    /// Sampling method.
     pub sampling: String,
-    /// What the model saw of a prompt.
+    /// How a prompt was passed to the model.
     pub prompt_format: String,
 }
 
 /// Sums and means over all prompts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Totals {
-    /// Prompts answered.
+    /// Answered prompts.
     pub prompts: u64,
-    /// Prompts that could not be read, and have no answer.
+    /// Unreadable prompts, without an answer.
     pub prompts_failed: u64,
-    /// Tokens read.
+    /// Prompt tokens.
     pub prompt_tokens: u64,
-    /// Prompts that were cut to what the model holds beside its answer.
+    /// Prompts truncated to the context length minus the answer.
     pub prompts_cut: u64,
-    /// Tokens of these that the model did not read.
+    /// Prompt tokens removed by truncation.
     pub prompt_tokens_cut: u64,
-    /// Tokens written.
+    /// Generated tokens.
     pub completion_tokens: u64,
     /// Seconds spent on the prompts.
     pub seconds: f64,
@@ -88,22 +88,22 @@ pub struct Totals {
     pub decode_seconds: f64,
     /// Mean time to the first token, in seconds.
     pub time_to_first_token_seconds: f64,
-    /// Tokens written per second.
+    /// Generated tokens per second.
     pub tokens_per_second: f64,
 }
 
 /// One prompt with its answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Answer {
-    /// What the model read.
+    /// The prompt.
     pub prompt: String,
-    /// What it wrote.
+    /// The answer.
     pub completion: String,
-    /// Tokens read.
+    /// Prompt tokens.
     pub prompt_tokens: u64,
-    /// Tokens that were cut off.
+    /// Prompt tokens removed by truncation.
     pub prompt_tokens_cut: u64,
-    /// Tokens written.
+    /// Generated tokens.
     pub completion_tokens: u64,
     /// Seconds to the first token.
     pub time_to_first_token_seconds: f64,
@@ -112,14 +112,14 @@ pub struct Answer {
 }
 
 impl Totals {
-    /// Sums up `answers`, beside which so many prompts `failed`.
+    /// Totals of `answers` and a number of `failed` prompts.
     pub fn of(answers: &[Answer], failed: u64) -> Self {
         let prompts = answers.len() as u64;
         let completion_tokens = answers.iter().map(|answer| answer.completion_tokens).sum();
         let seconds: f64 = answers.iter().map(|answer| answer.seconds).sum();
         let prefill_seconds: f64 =
             answers.iter().map(|answer| answer.time_to_first_token_seconds).sum();
-        // A division by no prompts at all would not be a number.
+        // Without prompts the mean would be NaN.
         let per = |value: f64, by: f64| if by > 0.0 { value / by } else { 0.0 };
         Self {
             prompts,

@@ -1,4 +1,4 @@
-//! A number with where it comes from: the keys of the files that it is computed of, and how.
+//! Numbers with their source: the formula over the keys of the files.
 
 use std::{
     fmt,
@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 pub struct Traced {
     /// The number.
     pub value: f64,
-    /// How it is computed of the values in the files.
+    /// Formula over values in the files.
     pub trace: Trace,
 }
 
@@ -22,7 +22,7 @@ impl Traced {
         Self { value, trace: Trace::Key { file, path: path.into() } }
     }
 
-    /// All of `terms` together; one alone is itself.
+    /// Sum of `terms`.
     pub fn sum(terms: impl IntoIterator<Item = Self>) -> Option<Self> {
         terms.into_iter().reduce(Add::add)
     }
@@ -53,7 +53,7 @@ impl Mul for Traced {
 impl Mul<f64> for Traced {
     type Output = Self;
 
-    /// `factor` is the same for all runs.
+    /// Multiplies by a constant.
     fn mul(self, factor: f64) -> Self {
         self * Self { value: factor, trace: Trace::Number(factor) }
     }
@@ -71,34 +71,34 @@ impl Div for Traced {
 impl Div<f64> for Traced {
     type Output = Self;
 
-    /// `divisor` is the same for all runs.
+    /// Divides by a constant.
     fn div(self, divisor: f64) -> Self {
         self / Self { value: divisor, trace: Trace::Number(divisor) }
     }
 }
 
-/// A number of a file, or what is computed of some.
+/// A formula over values in files.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Trace {
     /// The value of a key.
     Key {
-        /// The file, by its name in the results folder.
+        /// Name of the file in the results folder.
         file: &'static str,
-        /// The keys and indices that lead there, joined by dots.
+        /// Keys and indices of the value, joined by dots.
         path: String,
     },
-    /// A number that is the same for all runs.
+    /// A constant.
     Number(f64),
-    /// All of these together.
+    /// A sum.
     Sum(Vec<Trace>),
-    /// The first times the second.
+    /// A product.
     Times(Box<Trace>, Box<Trace>),
-    /// The first divided by the second.
+    /// A quotient.
     Over(Box<Trace>, Box<Trace>),
 }
 
 impl Trace {
-    /// The files that it reads, each once.
+    /// Files of the formula, without duplicates.
     pub fn files(&self) -> Vec<&'static str> {
         let mut files = vec![];
         self.add_files(&mut files);
@@ -133,7 +133,7 @@ impl Trace {
                 }
             }
             Self::Times(one, two) | Self::Over(one, two) => {
-                // `a ÷ b × c` is read from the left, as it is meant.
+                // `a ÷ b × c` is evaluated from the left, so it needs no parentheses.
                 let chained = matches!(**one, Self::Times(..) | Self::Over(..));
                 one.formula(f, one_file, !chained)?;
                 f.write_str(if matches!(self, Self::Times(..)) { " × " } else { " ÷ " })?;
@@ -144,7 +144,7 @@ impl Trace {
     }
 }
 
-/// A factor: a few thousands at most, whose thousands have a comma.
+/// Formats a constant below a million, with a thousands separator.
 fn shown(number: f64) -> String {
     let whole = number as u64;
     match number.fract() == 0.0 && whole >= 1000 {
@@ -154,7 +154,7 @@ fn shown(number: f64) -> String {
 }
 
 impl fmt::Display for Trace {
-    /// One file is named once, before its keys.
+    /// A single file is named once, before its keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let files = self.files();
         if let [file] = files[..] {
@@ -175,7 +175,7 @@ mod tests {
     use super::Traced;
 
     #[test]
-    fn a_formula_names_files_and_keys() {
+    fn formula_names_files_and_keys() {
         let key = |value, path: &str| Traced::key(value, "a.json", path);
         let sum = key(1.0, "x") + key(2.0, "y");
         let mean = sum.clone() / key(6.0, "n") * 1000.0;

@@ -1,4 +1,4 @@
-//! What optimum-benchmark leaves beside its report.
+//! Files that optimum-benchmark writes beside its report.
 
 use anyhow::Context;
 use serde_json::Value;
@@ -9,27 +9,27 @@ use crate::{
     source::{files::CONFIG, folder::Folder, json, node::Node},
 };
 
-/// Tracker's files of the pass that writes the answers. Facts of optimum-benchmark: up to 0.4.0
-/// every pass wrote the second one, and this pass was the last.
+/// Tracker files of the pass that generates the answers. Up to optimum-benchmark 0.4.0 every pass wrote
+/// the second one, and this pass was the last.
 const LAST_PASS: [&str; 2] = ["generate_codecarbon.json", "task_codecarbon.json"];
 
-/// The parts that a summary needs. All may be missing: a report can come alone.
+/// Values for the summary. All are optional, as a report can come alone.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(in super::super) struct Companions {
     /// The model.
     pub(super) model: Option<String>,
-    /// Prompts asked for; -1 for all that there are.
+    /// Requested prompts; -1 for all.
     pub(super) num_samples: Option<Traced>,
-    /// The length of every answer, if all have one.
+    /// Length of every answer, if it is fixed.
     pub(super) answer_tokens: Option<Traced>,
-    /// Seconds of the pass that writes the answers.
+    /// Seconds of the pass that generates the answers.
     pub(super) seconds: Option<Traced>,
-    /// The devices and their tracker.
+    /// Devices and their tracker.
     pub(super) reported: Reported,
 }
 
 impl Companions {
-    /// Reads what is there; `config` is the stack's configuration.
+    /// Reads the files. `config` is the stack's configuration.
     pub(in super::super) fn read(folder: &Folder, config: Option<&Value>) -> anyhow::Result<Self> {
         let mut found = Self::default();
         found.take(folder, CONFIG, config, Self::take_config)?;
@@ -44,7 +44,7 @@ impl Companions {
         Ok(found)
     }
 
-    /// Has `read` take what it needs of the file `name`, if there is one.
+    /// Applies `read` to the file `name`, if it exists.
     fn take(
         &mut self,
         folder: &Folder,
@@ -67,18 +67,18 @@ impl Companions {
         if let Some(scenario) = config.find("scenario") {
             self.num_samples =
                 scenario.optional("num_samples", |node| Ok(node.traced(node.integer()? as f64)))?;
-            // Other kinds of values than a number stand for no length.
+            // Values other than a number mean no fixed length.
             let length = |key| scenario.find("generate_kwargs")?.find(key)?.counted().ok();
             let shortest = length("min_new_tokens").map(|shortest| shortest.value);
             self.answer_tokens =
                 length("max_new_tokens").filter(|longest| shortest == Some(longest.value));
         }
-        // A list of names; the key is only there on a machine with GPUs.
+        // A list of names. The key exists only on a machine with GPUs.
         let gpus = config.find("environment").and_then(|environment| environment.find("gpu"));
         self.reported.gpus = gpus.map(|gpus| gpus.texts()).transpose()?.unwrap_or_default();
         self.reported.gpus_listed = !self.reported.gpus.is_empty();
         if self.reported.gpus.len() > 1 {
-            // All of the machine, not only the measured ones.
+            // All GPUs of the machine, not only the measured ones.
             self.reported.gpus.clear();
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The JSON files of a results folder that tell of its run, each read once.
+//! The JSON files of a results folder, each read once.
 
 use anyhow::anyhow;
 use contract::output::{RECORD, REPORT};
@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::{folder::Folder, json};
 
-/// optimum-benchmark's own configuration.
+/// Configuration of optimum-benchmark.
 pub const CONFIG: &str = "benchmark_config.json";
 
-/// The files, or why one of them cannot be read.
+/// The files, each with its value or read error.
 #[derive(Debug)]
 pub struct Files<'a> {
     pub(crate) folder: &'a Folder,
@@ -18,10 +18,10 @@ pub struct Files<'a> {
     pub(crate) config: File,
 }
 
-/// The content of a file, if it exists.
+/// Value of a file, if it exists, or the error.
 type File = anyhow::Result<Option<Value>>;
 
-/// The content of `file`, whose error is copied for every reader.
+/// Value of `file`. Its error is returned on every use.
 pub(crate) fn value(file: &File) -> anyhow::Result<Option<&Value>> {
     file.as_ref().map(Option::as_ref).map_err(|error| anyhow!("{error:#}"))
 }
@@ -34,7 +34,7 @@ impl<'a> Files<'a> {
         Self { folder, report, record, config }
     }
 
-    /// The files with the run's settings by name, `null` for one that is missing or unreadable.
+    /// Files with the run's settings by name; `null` for a missing or unreadable one.
     pub fn settings(&self) -> [(&'static str, Value); 2] {
         [(RECORD, &self.record), (CONFIG, &self.config)]
             .map(|(name, file)| (name, value(file).ok().flatten().cloned().unwrap_or_default()))

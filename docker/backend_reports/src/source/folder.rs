@@ -1,4 +1,4 @@
-//! A results folder, which a container or another user may write to at any time.
+//! A results folder. A container or another user may write to it at any time.
 
 use std::{
     io,
@@ -9,8 +9,7 @@ use anyhow::{Context as _, bail};
 use contract::output;
 use untrusted::{Dir, escape};
 
-/// A results folder: opened once, and how it is called in messages. Nothing in it is reached
-/// through a symlink.
+/// An open results folder, and its path for messages. Symlinks in it are not followed.
 #[derive(Debug)]
 pub struct Folder {
     dir: Dir,
@@ -18,10 +17,10 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Opens the folder `path`, which is the user's own choice: symlinks in it are followed.
+    /// Opens the folder `path`. The user chose the path, so its symlinks are followed.
     ///
     /// # Errors
-    /// When it is missing, out of reach, or not a folder.
+    /// When it is missing, unreadable or not a folder.
     pub fn open(path: impl Into<PathBuf>) -> anyhow::Result<Self> {
         let path = path.into();
         let shown = escape(&path.to_string_lossy());
@@ -39,32 +38,32 @@ impl Folder {
         }
     }
 
-    /// The open folder `dir`, called `path`.
+    /// The open folder `dir`, with `path` for messages.
     pub fn of(dir: Dir, path: impl Into<PathBuf>) -> Self {
         Self { dir, path: path.into() }
     }
 
-    /// The folder itself.
+    /// The open folder.
     pub const fn dir(&self) -> &Dir {
         &self.dir
     }
 
-    /// How it is called.
+    /// Path for messages.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How the entry `name` is called in a message; without a name, the folder.
+    /// Path of the entry `name` for messages; for an empty name, of the folder.
     pub fn shown(&self, name: &str) -> String {
-        // What is joined to an empty path gets a slash.
+        // Joining an empty name would append a slash.
         let path = if name.is_empty() { self.path.clone() } else { self.path.join(name) };
         escape(&path.to_string_lossy())
     }
 
-    /// Writes the output `name` whole or not at all. Its last line is ended.
+    /// Writes the output `name` atomically. Adds a final line break.
     ///
     /// # Errors
-    /// When the folder cannot be written or is full; an earlier output is then as it was.
+    /// When the folder is read-only or full. An earlier output is kept.
     pub fn write(&self, name: &str, text: &str) -> anyhow::Result<()> {
         let end = if text.ends_with('\n') { "" } else { "\n" };
         let written = self.dir.write(name, format!("{text}{end}").as_bytes());
@@ -81,7 +80,7 @@ mod tests {
     use super::Folder;
 
     #[test]
-    fn an_output_is_replaced_and_nothing_is_left_beside_it() {
+    fn output_is_replaced_without_leftovers() {
         let place = tempfile::tempdir().unwrap();
         let folder = Folder::open(place.path()).unwrap();
         folder.write("a.txt", "long old text").unwrap();
@@ -91,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_names_the_file_and_leaves_no_half() {
+    fn failed_write_names_the_file_and_keeps_the_old_output() {
         let place = tempfile::tempdir().unwrap();
         fs::create_dir_all(place.path().join("a.txt/in the way")).unwrap();
         let folder = Folder::open(place.path()).unwrap();
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_symlink_in_the_place_of_an_output_is_replaced() {
+    fn symlink_in_place_of_an_output_is_replaced() {
         let place = tempfile::tempdir().unwrap();
         fs::write(place.path().join("mine"), "precious").unwrap();
         symlink("mine", place.path().join("a.txt")).unwrap();
@@ -111,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_folder_is_told() {
+    fn missing_folder_is_refused() {
         let error = Folder::open("/no\nwhere").unwrap_err().to_string();
         assert!(error.starts_with("there is no folder `/no\\nwhere`; name the one"), "{error}");
     }

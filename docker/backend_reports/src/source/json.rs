@@ -1,4 +1,4 @@
-//! JSON files as Python writes them, and errors for what else lies in their place.
+//! Reads JSON files as Python writes them.
 
 use std::borrow::Cow;
 
@@ -7,20 +7,19 @@ use serde_json::Value;
 
 use super::folder::Folder;
 
-/// The stacks write some kB; a thousand long answers of the `native` backend have some MB. What is
-/// larger is something else.
+/// Size limit of a file. The stacks write some kB, the `native` backend some MB for a thousand answers.
 const MOST_BYTES: u64 = 64 << 20;
-/// A value is written in two bytes, `0,`, and takes 72 in memory. Texts have commas, too.
+/// Limit of commas. A value takes 2 bytes in the file, as in `0,`, and 72 in memory. Texts have commas,
+/// too.
 const MOST_COMMAS: usize = 2_000_000;
 
-/// Python's names for floats that are no numbers: JSON has none, Python writes them all the same.
+/// Python's names for NaN and infinities, which it writes although JSON has none.
 pub(crate) const NO_NUMBERS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
 
-/// What the file `name` in `folder` holds, if there is one.
+/// Value of the file `name` in `folder`, if it exists.
 ///
 /// # Errors
-/// When it cannot be read, is a symlink, is too large for a stack's, or no JSON as the stacks write
-/// it.
+/// When it is unreadable, a symlink, too large or invalid JSON.
 pub fn read(folder: &Folder, name: &str) -> anyhow::Result<Option<Value>> {
     let shown = folder.shown(name);
     let text = folder.dir().read_if_there(name, MOST_BYTES);
@@ -29,8 +28,7 @@ pub fn read(folder: &Folder, name: &str) -> anyhow::Result<Option<Value>> {
     value.map(Some).with_context(|| format!("`{shown}` is not what it should be"))
 }
 
-/// The value of a JSON text. Python's NaN and its like become strings: where a number is needed,
-/// they are refused with the name of the place.
+/// Parses JSON. NaN and infinities become strings, which are refused where a number is needed.
 fn parse(text: &[u8]) -> anyhow::Result<Value> {
     let commas = text.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
     ensure!(commas <= MOST_COMMAS, "it has more than {MOST_COMMAS} values; {AGAIN}");
@@ -49,10 +47,10 @@ fn parse(text: &[u8]) -> anyhow::Result<Value> {
     })
 }
 
-/// What to do about a file that only a run can write.
+/// Hint for a file that only a run can write.
 pub(crate) const AGAIN: &str = "run the benchmark again";
 
-/// Puts Python's floats that are no numbers in quotes, so that the rest is JSON.
+/// Puts NaN and infinities in quotes, so that the text is JSON.
 fn quote(text: &str) -> Cow<'_, str> {
     if !NO_NUMBERS.iter().any(|name| text.contains(name)) {
         return text.into();
@@ -89,7 +87,7 @@ mod tests {
     use super::{Folder, MOST_BYTES, MOST_COMMAS, parse, read};
 
     #[test]
-    fn python_writes_a_little_more_than_json() {
+    fn nan_and_infinity_are_read_as_strings() {
         let text = "{\"a\": [NaN, -Infinity, 1e3], \"NaN \\\" NaN\": \"Infinity\\\\\", \
                     \"b\": Infinity}\n";
         let value = json!({
@@ -101,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_told_in_words() {
+    fn invalid_json_is_refused_with_a_reason() {
         let deep = "[".repeat(1000);
         let many = format!("[{}0]", "0,".repeat(MOST_COMMAS));
         let broken: [&[u8]; 11] = [
@@ -117,8 +115,8 @@ mod tests {
             deep.as_bytes(),
             many.as_bytes(),
         ];
-        let said = broken.map(|text| parse(text).unwrap_err().to_string());
-        insta::assert_snapshot!(said.join("\n"), @r"
+        let messages = broken.map(|text| parse(text).unwrap_err().to_string());
+        insta::assert_snapshot!(messages.join("\n"), @r"
         it is empty: what should have written it did not get so far; run the benchmark again
         it is empty: what should have written it did not get so far; run the benchmark again
         it is cut off (EOF while parsing an object at line 1 column 20): what wrote it was ended; run the benchmark again
@@ -134,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_of_a_stack_is_not_read() {
+    fn only_regular_files_up_to_the_size_limit_are_read() {
         let place = tempfile::tempdir().unwrap();
         let path = |name: &str| place.path().join(name);
         let folder = Folder::open(place.path()).unwrap();
@@ -144,10 +142,10 @@ mod tests {
         fs::File::create(path("large")).unwrap().set_len(200 << 20).unwrap();
         fs::write(path("some"), format!("[]{}", " ".repeat(MOST_BYTES as usize >> 4))).unwrap();
         symlink("some", path("link")).unwrap();
-        let said = ["folder", "socket", "large", "link"]
+        let messages = ["folder", "socket", "large", "link"]
             .map(|name| format!("{:#}", read(&folder, name).unwrap_err()))
-            .map(|said| said.replace(place.path().to_str().unwrap(), ""));
-        insta::assert_snapshot!(said.join("\n"), @r"
+            .map(|message| message.replace(place.path().to_str().unwrap(), ""));
+        insta::assert_snapshot!(messages.join("\n"), @r"
         reading `/folder`: it is a folder, not a regular file
         reading `/socket`: it is a socket, not a regular file
         reading `/large`: it is larger than 64 MiB

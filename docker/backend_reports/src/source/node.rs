@@ -1,4 +1,4 @@
-//! A value inside a JSON file, with its path there: errors and traces name it.
+//! A value in a JSON file, with its path for errors and traces.
 
 use std::fmt::Display;
 
@@ -11,14 +11,14 @@ use untrusted::shortened;
 use super::json::{AGAIN, NO_NUMBERS};
 use crate::numbers::traced::Traced;
 
-/// More than a century: no run takes that long.
+/// Upper limit of a time, more than a century.
 pub const MOST_SECONDS: f64 = 1e10;
-/// Keys of a foreign object that an error lists.
+/// Limit of keys in an error.
 const LISTED: usize = 12;
-/// Characters of a foreign text that an error quotes.
+/// Limit of quoted characters in an error.
 const QUOTED: usize = 100;
 
-/// A value, the file it is in, and the path that leads to it there.
+/// A value with its file and path.
 #[derive(Debug, Clone)]
 pub(crate) struct Node<'a> {
     file: &'static str,
@@ -32,33 +32,33 @@ impl<'a> Node<'a> {
         Self { file, path: String::new(), value }
     }
 
-    /// The keys and indices that lead there, joined by dots.
+    /// Keys and indices of the value, joined by dots.
     pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
-    /// `value`, which was read from here.
+    /// `value` with this place as its source.
     pub(crate) fn traced(&self, value: f64) -> Traced {
         Traced::key(value, self.file, &self.path)
     }
 
-    /// Whether it is an object that has no key.
+    /// Whether it is an object without keys.
     pub(crate) fn is_empty(&self) -> bool {
         self.value.as_object().is_some_and(|object| object.is_empty())
     }
 
-    /// The value as an error quotes it.
+    /// The value for an error message.
     pub(crate) fn shown(&self) -> String {
         shown(self.value)
     }
 
-    /// The value of `key`, if there is one that is not null.
+    /// The value of `key`, if it exists and is not null.
     pub(crate) fn find(&self, key: &str) -> Option<Self> {
         let value = self.value.get(key).filter(|value| !value.is_null())?;
         Some(Self { file: self.file, path: self.path_of(key), value })
     }
 
-    /// What `read` makes of the value of `key`, if there is one that is not null.
+    /// Applies `read` to the value of `key`, if it exists and is not null.
     pub(crate) fn optional<T>(
         &self,
         key: &str,
@@ -67,7 +67,7 @@ impl<'a> Node<'a> {
         self.find(key).map(|node| read(&node)).transpose()
     }
 
-    /// The value of `key`, which must be there.
+    /// The value of the required key `key`.
     pub(crate) fn need(&self, key: &str) -> anyhow::Result<Self> {
         let what = if self.object()?.contains_key(key) { "null" } else { "missing" };
         self.find(key).with_context(|| format!("`{}` is {what}; {AGAIN}", self.path_of(key)))
@@ -88,36 +88,36 @@ impl<'a> Node<'a> {
         number.ok_or_else(|| self.mismatch("a number"))
     }
 
-    /// A finite number that is not below 0.
+    /// A finite number of at least 0.
     pub(crate) fn amount(&self) -> anyhow::Result<f64> {
         let amount = self.number()?;
         if amount < 0.0 { Err(self.mismatch("no less than 0")) } else { Ok(amount) }
     }
 
-    /// A time.
+    /// A time in seconds.
     pub(crate) fn seconds(&self) -> anyhow::Result<f64> {
         self.amount()?;
         self.seconds_apart()
     }
 
-    /// A difference of times.
+    /// A difference of times in seconds.
     pub(crate) fn seconds_apart(&self) -> anyhow::Result<f64> {
         let seconds = self.number().ok().filter(|seconds| seconds.abs() <= MOST_SECONDS);
         seconds.ok_or_else(|| self.mismatch("the seconds of a run"))
     }
 
-    /// How many there are of something.
+    /// A count.
     pub(crate) fn count(&self) -> anyhow::Result<u64> {
         let count = self.integer().ok().and_then(|count| u64::try_from(count).ok());
         count.ok_or_else(|| self.mismatch("a count"))
     }
 
-    /// A time, with where it is from.
+    /// A time with its source.
     pub(crate) fn timed(&self) -> anyhow::Result<Traced> {
         Ok(self.traced(self.seconds()?))
     }
 
-    /// A count, with where it is from.
+    /// A count with its source.
     pub(crate) fn counted(&self) -> anyhow::Result<Traced> {
         Ok(self.traced(self.count()? as f64))
     }
@@ -133,7 +133,7 @@ impl<'a> Node<'a> {
         text.ok_or_else(|| self.mismatch("a text"))
     }
 
-    /// What the text stands for, by the table `known`.
+    /// Looks the text up in the table `known`.
     pub(crate) fn one_of<T, const N: usize>(&self, known: [(&str, T); N]) -> anyhow::Result<T> {
         let wanted = known.iter().map(|(text, _)| format!("`{text}`")).collect::<Vec<_>>();
         let found = known.into_iter().find(|(text, _)| self.value == text);
@@ -153,13 +153,13 @@ impl<'a> Node<'a> {
         self.list()?.iter().map(|node| node.text().map(str::to_owned)).collect()
     }
 
-    /// A value that one of our own programs wrote.
+    /// Deserializes a value that this project wrote.
     pub(crate) fn typed<T: Deserialize<'a>>(&self) -> anyhow::Result<T> {
         let value = T::deserialize(self.value);
         value.map_err(|error| anyhow!("{}: {error}; {AGAIN}", self.shown_path()))
     }
 
-    /// The error that this is something else than `wanted`.
+    /// The error for a value of another type than `wanted`.
     pub(crate) fn mismatch(&self, wanted: &str) -> anyhow::Error {
         anyhow!("{} is {}, and should be {wanted}; {AGAIN}", self.shown_path(), shown(self.value))
     }
@@ -168,7 +168,7 @@ impl<'a> Node<'a> {
         if self.path.is_empty() { "all of it".to_owned() } else { name(&self.path) }
     }
 
-    /// The keys, as an error lists them.
+    /// The keys for an error message.
     pub(crate) fn keys(&self) -> String {
         let keys = self.value.as_object().into_iter().flat_map(|object| object.keys());
         let mut names: Vec<_> = keys.map(|key| name(key)).collect();
@@ -181,12 +181,12 @@ impl<'a> Node<'a> {
     }
 }
 
-/// A name from a file as an error quotes it.
+/// A name from a file, for an error message.
 pub(crate) fn name(text: &str) -> String {
     format!("`{}`", shortened(text, QUOTED))
 }
 
-/// A value as an error quotes it.
+/// A value, for an error message.
 fn shown(value: &Value) -> String {
     match value {
         Value::String(text) if NO_NUMBERS.contains(&text.as_str()) => text.clone(),
@@ -204,7 +204,7 @@ mod tests {
     use super::Node;
 
     #[test]
-    fn an_error_names_the_path_and_what_is_there() {
+    fn error_names_path_and_value() {
         let value = json!({
             "a": {
                 "null": null, "nan": "NaN", "text": "1.5", "less": -2.5, "long": 1e300,
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_keys_some_are_named() {
+    fn error_lists_a_limited_number_of_keys() {
         let many: serde_json::Map<_, _> = (0..20).map(|n| (n.to_string(), json!(n))).collect();
         let many = many.into();
         assert!(Node::root("a.json", &many).keys().ends_with("`11`, 8 more"));

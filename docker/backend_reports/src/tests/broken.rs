@@ -1,4 +1,4 @@
-//! Reports that no stack writes, or only a broken one.
+//! Broken reports.
 
 use std::{fs, path::Path};
 
@@ -10,7 +10,7 @@ use super::{edited, read, real, record, refused, with_record};
 const OPTIMUM: &str = "optimum_cpu";
 const OTHER: &str = "ai_energy_benchmarks_cpu";
 
-/// A real report whose text was changed: JSON of Python is not always JSON.
+/// A real report with a replacement in its text, as Python's JSON is not always valid.
 fn retold(name: &str, from: &str, to: &str) -> tempfile::TempDir {
     let folder = real(name);
     let path = folder.path().join(output::REPORT);
@@ -34,7 +34,7 @@ fn drop_key(object: &mut Value, key: &str) {
 }
 
 #[test]
-fn what_is_no_known_report_is_told_as_it_is() {
+fn unknown_report_is_described() {
     let folders = [
         optimum(|report| *report = json!({})),
         optimum(|report| *report = json!([1])),
@@ -60,8 +60,8 @@ fn what_is_no_known_report_is_told_as_it_is() {
         optimum(|report| *report = json!("a report")),
         optimum(|report| *report = (0..99).map(|key| (key.to_string(), json!(key))).collect()),
     ];
-    let said = folders.map(|folder| refused(folder.path()));
-    insta::assert_snapshot!(said.join("\n"));
+    let messages = folders.map(|folder| refused(folder.path()));
+    insta::assert_snapshot!(messages.join("\n"));
 
     let broken = real("optimum_cpu");
     fs::write(broken.path().join(output::REPORT), "{\"decode\": ").unwrap();
@@ -75,7 +75,7 @@ fn what_is_no_known_report_is_told_as_it_is() {
 }
 
 #[test]
-fn what_is_no_energy_is_named_and_never_summed_up() {
+fn invalid_energy_is_refused_by_name() {
     let gpu = "\"gpu\": 0.0";
     // The first two phases with an energy are `load_dataset` and `preprocess_dataset`.
     let later = |value: &str| {
@@ -108,10 +108,10 @@ fn what_is_no_energy_is_named_and_never_summed_up() {
         retold(OTHER, wh, "\"gpu_energy_wh\": 1e300"),
         retold(OTHER, "\"energy_kwh\": 0.0", "\"error\": \"\\u001b[2J\", \"energy_kwh\": 0.0"),
     ];
-    let said = folders.map(|folder| refused(folder.path()));
-    insta::assert_snapshot!(said.join("\n"));
+    let messages = folders.map(|folder| refused(folder.path()));
+    insta::assert_snapshot!(messages.join("\n"));
 
-    // Where it is not counted, it does no harm.
+    // An invalid energy of an uncounted phase is ignored.
     let folder = retold(OPTIMUM, gpu, "\"gpu\": NaN");
     read(folder.path()).unwrap();
     let folder = retold(OTHER, "\"carbon_intensity_g_per_kwh\": 4", "\"more\": NaN, \"c\": 4");
@@ -119,7 +119,7 @@ fn what_is_no_energy_is_named_and_never_summed_up() {
 }
 
 #[test]
-fn what_is_no_count_is_named() {
+fn invalid_count_is_refused_by_name() {
     let totals = |key: &'static str, value: Value| {
         other(move |report| report["summary"][key] = value.clone())
     };
@@ -135,12 +135,12 @@ fn what_is_no_count_is_named() {
         other(|report| report["config"]["model"] = Value::Null),
         other(|report| report["config"]["backend"] = json!("native")),
     ];
-    let said = folders.map(|folder| refused(folder.path()));
-    insta::assert_snapshot!(said.join("\n"));
+    let messages = folders.map(|folder| refused(folder.path()));
+    insta::assert_snapshot!(messages.join("\n"));
 }
 
 #[test]
-fn a_record_must_be_whole_and_of_the_same_run() {
+fn incomplete_record_or_one_of_another_run_is_refused() {
     let changed = |folder: &str, key: &str, value: Value| {
         let stack = if folder == OPTIMUM { "optimum" } else { "pytorch" };
         let mut record = record(stack, false);
@@ -170,21 +170,21 @@ fn a_record_must_be_whole_and_of_the_same_run() {
             record("pytorch", false),
         ),
     ];
-    let said = folders.map(|folder| refused(folder.path()));
-    insta::assert_snapshot!(said.join("\n"));
+    let messages = folders.map(|folder| refused(folder.path()));
+    insta::assert_snapshot!(messages.join("\n"));
 
     let folder = changed(OTHER, "device", Value::Null);
     assert_eq!(read(folder.path()).unwrap().run.prompts, 4);
 }
 
 #[test]
-fn the_stacks_other_files_are_of_the_same_run_or_refused() {
+fn companion_files_of_another_run_are_refused() {
     let beside = |name: &str, text: &str| {
         let folder = real(OPTIMUM);
         fs::write(folder.path().join(name), text).unwrap();
         refused(folder.path())
     };
-    let said = [
+    let messages = [
         beside("benchmark_config.json", ""),
         beside("benchmark_config.json", "[]"),
         beside("benchmark_config.json", "{\"scenario\": {\"num_samples\": 20}}"),
@@ -192,9 +192,9 @@ fn the_stacks_other_files_are_of_the_same_run_or_refused() {
         beside("generate_codecarbon.json", "{\"duration\": Infinity}"),
         beside("generate_codecarbon.json", "{\"duration\": -1}"),
     ];
-    insta::assert_snapshot!(said.join("\n"));
+    insta::assert_snapshot!(messages.join("\n"));
 
-    // A report can come alone: its own efficiency tells how many prompts ran.
+    // For a report alone, the efficiency gives the number of prompts.
     let folder = real(OPTIMUM);
     for name in ["benchmark_config.json", "generate_codecarbon.json"] {
         fs::remove_file(folder.path().join(name)).unwrap();

@@ -1,4 +1,4 @@
-//! One summary for all four backends: the same keys, and under each the same kind of value.
+//! Keys and types of the summary for all four backends.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{native, read, real, record, with_record};
 
-/// Every place of a value with what is there; lists of what they hold are one place.
+/// Paths of a value with their types. All items of a list share a path.
 fn places(value: &Value, path: &str, found: &mut BTreeMap<String, &'static str>) {
     let kind = match value {
         Value::Null => "nothing",
@@ -27,8 +27,8 @@ fn places(value: &Value, path: &str, found: &mut BTreeMap<String, &'static str>)
 }
 
 #[test]
-fn every_backends_summary_has_the_same_keys_and_types() {
-    // Real reports of each backend, those of the Python stacks with a record as every run leaves one.
+fn summaries_of_all_backends_have_the_same_keys_and_types() {
+    // A real report of each backend, with a record for the Python stacks, as every run has.
     let mut served = record("vllm", false);
     served["model"] = "SmolLM2-135M-Instruct".into();
     let folders = [
@@ -48,7 +48,7 @@ fn every_backends_summary_has_the_same_keys_and_types() {
     assert!(expected.contains_key(".run.completion_tokens"), "{expected:?}");
     for (backend, places) in &found[1..] {
         for (place, kind) in places {
-            // What a list holds is known where it holds something.
+            // The type of items is unknown for an empty list.
             let Some(other) = expected.get(place) else {
                 assert!(place.contains("[]"), "{backend} alone has `{place}`");
                 continue;
@@ -63,7 +63,7 @@ fn every_backends_summary_has_the_same_keys_and_types() {
 }
 
 #[test]
-fn a_report_in_memory_has_the_keys_of_the_real_one() {
+fn native_report_type_has_the_keys_of_a_real_report() {
     let folder = real("native_cpu");
     let text = std::fs::read_to_string(folder.path().join(contract::output::REPORT)).unwrap();
     let mut all = [BTreeMap::new(), BTreeMap::new()];

@@ -1,4 +1,4 @@
-//! What holds for real reports that something was done to.
+//! Properties of damaged real reports.
 
 use std::{fs, path::Path};
 
@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::{energy_text, read, real, record, with_record};
 
-/// Something that is done to a value of a file.
+/// A change of a value in a file.
 #[derive(Debug, Clone)]
-enum Harm {
+enum Damage {
     Drop,
     Negate,
     Scale(f64),
@@ -22,7 +22,7 @@ enum Harm {
     Copy(usize),
 }
 
-fn harm() -> impl Strategy<Value = Harm> {
+fn damage() -> impl Strategy<Value = Damage> {
     let foreign = select(vec![
         json!(null),
         json!(true),
@@ -47,16 +47,16 @@ fn harm() -> impl Strategy<Value = Harm> {
         json!({"value": 1, "total": 1e300}),
     ]);
     prop_oneof![
-        Just(Harm::Drop),
-        Just(Harm::Negate),
-        (-1e3..1e3_f64).prop_map(Harm::Scale),
-        foreign.prop_map(Harm::Replace),
-        any::<usize>().prop_map(Harm::Copy),
+        Just(Damage::Drop),
+        Just(Damage::Negate),
+        (-1e3..1e3_f64).prop_map(Damage::Scale),
+        foreign.prop_map(Damage::Replace),
+        any::<usize>().prop_map(Damage::Copy),
     ]
 }
 
-/// A kind of real report, and what is done to which value of which of its files.
-type Case = (&'static str, Option<bool>, Vec<(usize, usize, Harm)>);
+/// A real report, and the changes of values in its files.
+type Case = (&'static str, Option<bool>, Vec<(usize, usize, Damage)>);
 
 fn case() -> impl Strategy<Value = Case> {
     let name = select(vec![
@@ -66,27 +66,27 @@ fn case() -> impl Strategy<Value = Case> {
         "vllm_llama_cpp",
         "native",
     ]);
-    // Without a record, or with one of a run without or with GPUs.
-    (name, any::<Option<bool>>(), vec((any::<usize>(), any::<usize>(), harm()), 1..5))
+    // No record, or one for a run without or with GPUs.
+    (name, any::<Option<bool>>(), vec((any::<usize>(), any::<usize>(), damage()), 1..5))
 }
 
-/// Does `harm` to the value that `at` leads to. What cannot be done to it is a loss.
-fn inflict(whole: &mut Value, at: usize, harm: &Harm) {
-    let other = match harm {
-        Harm::Copy(other) => chosen(whole, *other).clone(),
+/// Applies `damage` to the value at `at`. A change that does not fit removes the value.
+fn apply(whole: &mut Value, at: usize, damage: &Damage) {
+    let other = match damage {
+        Damage::Copy(other) => chosen(whole, *other).clone(),
         _ => Value::Null,
     };
     let place = chosen(whole, at);
-    match (harm, place.as_f64()) {
-        (Harm::Replace(value), _) => *place = value.clone(),
-        (Harm::Copy(_), _) => *place = other,
-        (Harm::Negate, Some(number)) => *place = json!(-number),
-        (Harm::Scale(by), Some(number)) => *place = json!(number * by),
-        (Harm::Drop | Harm::Negate | Harm::Scale(_), _) => lose(place, at),
+    match (damage, place.as_f64()) {
+        (Damage::Replace(value), _) => *place = value.clone(),
+        (Damage::Copy(_), _) => *place = other,
+        (Damage::Negate, Some(number)) => *place = json!(-number),
+        (Damage::Scale(by), Some(number)) => *place = json!(number * by),
+        (Damage::Drop | Damage::Negate | Damage::Scale(_), _) => lose(place, at),
     }
 }
 
-/// Takes a key from an object; anything else becomes null.
+/// Removes a key from an object. Other values become null.
 fn lose(place: &mut Value, at: usize) {
     match place.as_object_mut().filter(|object| !object.is_empty()) {
         Some(object) => {
@@ -97,7 +97,7 @@ fn lose(place: &mut Value, at: usize) {
     }
 }
 
-/// The value that `at` leads to: each step stays or goes one deeper.
+/// The value at `at`. Each step stays or goes one level deeper.
 fn chosen(value: &mut Value, at: usize) -> &mut Value {
     let ways = 1 + match &*value {
         Value::Array(list) => list.len(),
@@ -135,7 +135,7 @@ fn native() -> tempfile::TempDir {
     folder
 }
 
-fn harmed((name, gpu, harms): &Case) -> tempfile::TempDir {
+fn damaged((name, gpu, damages): &Case) -> tempfile::TempDir {
     let folder = if *name == "native" { native() } else { real(name) };
     let folder = match gpu {
         Some(gpu) => {
@@ -147,19 +147,19 @@ fn harmed((name, gpu, harms): &Case) -> tempfile::TempDir {
     let mut names: Vec<_> =
         fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
     names.sort();
-    for (file, at, harm) in harms {
+    for (file, at, damage) in damages {
         let path = &names[file % names.len()];
         let mut value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-        inflict(&mut value, *at, harm);
+        apply(&mut value, *at, damage);
         fs::write(path, value.to_string()).unwrap();
     }
     folder
 }
 
-/// What makes a summary one.
-fn is_sound(summary: &Summary) -> Result<(), TestCaseError> {
+/// Checks that a summary is consistent.
+fn is_consistent(summary: &Summary) -> Result<(), TestCaseError> {
     let json = serde_json::to_string(summary).unwrap();
-    // A number that is none would be null there.
+    // NaN would be null in JSON.
     let again: Summary = serde_json::from_str(&json).unwrap();
     prop_assert_eq!(&again, summary);
     let Summary { total, preprocess_wh, prefill_wh, decode_wh, measurement, run, .. } = summary;
@@ -182,46 +182,46 @@ fn is_sound(summary: &Summary) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// What makes an error one that helps.
-fn is_told(error: &anyhow::Error, folder: &Path) -> Result<(), TestCaseError> {
-    let said = format!("{error:#}");
-    prop_assert!(said.contains(folder.to_str().unwrap()), "{}", said);
-    prop_assert!(!said.contains(char::is_control), "{:?}", said);
-    prop_assert!(said.chars().count() < 2000, "{}", said);
+/// Checks that an error names its file.
+fn is_helpful(error: &anyhow::Error, folder: &Path) -> Result<(), TestCaseError> {
+    let message = format!("{error:#}");
+    prop_assert!(message.contains(folder.to_str().unwrap()), "{}", message);
+    prop_assert!(!message.contains(char::is_control), "{:?}", message);
+    prop_assert!(message.chars().count() < 2000, "{}", message);
     Ok(())
 }
 
 proptest! {
     #[test]
-    fn a_harmed_report_is_summed_up_soundly_or_refused_by_name(case in case()) {
-        let folder = harmed(&case);
+    fn damaged_report_gives_a_consistent_summary_or_a_named_error(case in case()) {
+        let folder = damaged(&case);
         match read(folder.path()) {
-            Ok(summary) => is_sound(&summary)?,
-            Err(error) => is_told(&error, folder.path())?,
+            Ok(summary) => is_consistent(&summary)?,
+            Err(error) => is_helpful(&error, folder.path())?,
         }
     }
 
     #[test]
-    fn a_report_of_any_bytes_is_refused_by_name(
+    fn report_with_random_bytes_gives_a_consistent_summary_or_a_named_error(
         case in case(),
         at in any::<usize>(),
         bytes in vec(any::<u8>(), 0..4),
     ) {
         let (name, gpu, _) = case;
-        let folder = harmed(&(name, gpu, vec![]));
+        let folder = damaged(&(name, gpu, vec![]));
         let path = folder.path().join(output::REPORT);
         let mut text = fs::read(&path).unwrap();
         let at = at % text.len();
         text.splice(at..(at + bytes.len()).min(text.len()), bytes);
         fs::write(path, text).unwrap();
         match read(folder.path()) {
-            Ok(summary) => is_sound(&summary)?,
-            Err(error) => is_told(&error, folder.path())?,
+            Ok(summary) => is_consistent(&summary)?,
+            Err(error) => is_helpful(&error, folder.path())?,
         }
     }
 
     #[test]
-    fn energies_of_any_size_add_up(
+    fn energies_of_any_size_sum_up_to_the_total(
         energies in vec([0.0..1e9_f64, 0.0..1e9_f64, -1e-6..1e-6_f64], 3),
         scale in select(vec![1e-9, 1.0, 1e6]),
         exact in any::<bool>(),
@@ -234,7 +234,7 @@ proptest! {
         }
         for (kind, [first, prefill, rest]) in kinds.iter().zip(&energies) {
             let first = if exact { 0.0 } else { first * scale };
-            // Decode is what a second pass takes more than prefill, here nearly nothing.
+            // Decode is the second pass minus prefill, here nearly 0.
             let decode = -prefill * scale * (1.0 + rest * 1e-3);
             report["preprocess_dataset"]["energy"][kind] = json!(first);
             report["prefill"]["energy"][kind] = json!(prefill * scale);
@@ -245,8 +245,8 @@ proptest! {
         let config = json!({"scenario": {"num_samples": 4}});
         fs::write(folder.path().join("benchmark_config.json"), config.to_string()).unwrap();
         match read(folder.path()) {
-            Ok(summary) => is_sound(&summary)?,
-            Err(error) => is_told(&error, folder.path())?,
+            Ok(summary) => is_consistent(&summary)?,
+            Err(error) => is_helpful(&error, folder.path())?,
         }
     }
 }

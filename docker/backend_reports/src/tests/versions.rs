@@ -1,6 +1,6 @@
-//! Reports as other versions of the stacks write them. Their form is that of the stacks' sources
-//! (optimum-benchmark 0.2.1 to 0.6.0 and its branch of September 2024, ai_energy_benchmarks from
-//! October 2025 on); the numbers are made up.
+//! Reports of other versions of the stacks, in the format of their sources: optimum-benchmark 0.2.1 to
+//! 0.6.0 and its branch of September 2024, ai_energy_benchmarks since October 2025. The numbers are
+//! made up.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{edited, read, refused};
 
-/// A report with what stands beside it.
+/// A folder with a report and other files.
 fn folder(files: &[(&str, Value)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, value) in files {
@@ -21,7 +21,7 @@ fn folder(files: &[(&str, Value)]) -> tempfile::TempDir {
     folder
 }
 
-/// A phase of 4 units of work that spent `gpu` in `unit`.
+/// A phase with 4 units of work and a GPU energy `gpu` in `unit`.
 fn phase(unit: &str, gpu: f64) -> Value {
     let (cpu, ram) = (gpu / 4.0, gpu / 8.0);
     let total = gpu + cpu + ram;
@@ -51,13 +51,13 @@ fn config(num_samples: i64) -> Value {
     })
 }
 
-/// `*_codecarbon.json`, as far as it is read.
+/// The used keys of `*_codecarbon.json`.
 fn tracked() -> Value {
     json!({"duration": 2.0, "codecarbon_version": "2.7.1", "gpu_model": "1 x NVIDIA H100"})
 }
 
-/// What a summary has of a report.
-fn told(summary: &Summary) -> String {
+/// Energies and notes of a summary.
+fn shown(summary: &Summary) -> String {
     let Summary { total, preprocess_wh, prefill_wh, decode_wh, measurement, run, notes, .. } =
         summary;
     let round = |energy: &Option<f64>| energy.map(|energy| (energy * 1e6).round() / 1e6);
@@ -77,7 +77,7 @@ fn told(summary: &Summary) -> String {
 }
 
 #[test]
-fn releases_up_to_0_4_call_the_first_phase_preprocess() {
+fn first_phase_is_preprocess_up_to_0_4() {
     let report = json!({
         "preprocess": phase("kWh", 1e-3), "per_token": unmeasured(),
         "prefill": phase("kWh", 2e-3), "decode": phase("kWh", 4e-3),
@@ -87,7 +87,7 @@ fn releases_up_to_0_4_call_the_first_phase_preprocess() {
         ("benchmark_config.json", config(4)),
         ("task_codecarbon.json", tracked()),
     ]);
-    insta::assert_snapshot!(told(&read(whole.path()).unwrap()), @r"
+    insta::assert_snapshot!(shown(&read(whole.path()).unwrap()), @r"
     Some(7.0) of [Some(1.0), Some(2.0), Some(4.0)]
     NVIDIA H100 80GB HBM3: energy counter of the GPUs, read by codecarbon 2.7.1
     CPU: codecarbon 2.7.1; its report does not name the source
@@ -96,7 +96,7 @@ fn releases_up_to_0_4_call_the_first_phase_preprocess() {
     the phase is called `preprocess`, as by optimum-benchmark up to 0.4: its decode was a whole second pass, so the total counts prefill twice
     ");
 
-    // They ran all of the dataset for -1, which later ones do not. Its efficiency is negative then.
+    // For -1 these versions ran the whole dataset, and reported a negative efficiency.
     let mut all = report;
     let value = &mut all["preprocess"]["efficiency"]["value"];
     *value = json!(-value.as_f64().unwrap() / 4.0);
@@ -110,7 +110,7 @@ fn releases_up_to_0_4_call_the_first_phase_preprocess() {
 }
 
 #[test]
-fn the_branch_of_the_first_scores_lists_the_energies_of_every_pass() {
+fn branch_of_the_first_scores_lists_energies_by_pass() {
     let measured = |gpu: f64| {
         let mut measured = phase("kWh", gpu);
         measured["measures"] = json!([phase("kWh", gpu)["energy"], phase("kWh", gpu)["energy"]]);
@@ -127,7 +127,7 @@ fn the_branch_of_the_first_scores_lists_the_energies_of_every_pass() {
         ("benchmark_config.json", config(4)),
         ("generate_codecarbon.json", tracked()),
     ]);
-    insta::assert_snapshot!(told(&read(branch.path()).unwrap()), @r"
+    insta::assert_snapshot!(shown(&read(branch.path()).unwrap()), @r"
     Some(7.0) of [Some(1.0), Some(2.0), Some(4.0)]
     NVIDIA H100 80GB HBM3: energy counter of the GPUs, read by codecarbon 2.7.1
     CPU: codecarbon 2.7.1; its report does not name the source
@@ -138,12 +138,12 @@ fn the_branch_of_the_first_scores_lists_the_energies_of_every_pass() {
 }
 
 #[test]
-fn loading_never_counts_whatever_it_is_called_and_whether_it_is_there() {
+fn loading_phases_are_never_counted() {
     let counted = json!({
         "preprocess_dataset": phase("kWh", 1e-3), "prefill": phase("kWh", 2e-3),
         "decode": phase("kWh", 4e-3),
     });
-    let bare = told(&read(folder(&[(output::REPORT, counted.clone())]).path()).unwrap());
+    let bare = shown(&read(folder(&[(output::REPORT, counted.clone())]).path()).unwrap());
     insta::assert_snapshot!(bare, @r"
     Some(7.0) of [Some(1.0), Some(2.0), Some(4.0)]
     GPU: energy counter of the GPUs, read by the stack's tracker
@@ -155,13 +155,13 @@ fn loading_never_counts_whatever_it_is_called_and_whether_it_is_there() {
         for phase in [phase("kWh", 9.0), unmeasured(), json!("NaN")] {
             let mut report = counted.clone();
             report[loading] = phase;
-            assert_eq!(told(&read(folder(&[(output::REPORT, report)]).path()).unwrap()), bare);
+            assert_eq!(shown(&read(folder(&[(output::REPORT, report)]).path()).unwrap()), bare);
         }
     }
 }
 
 #[test]
-fn every_phase_has_its_own_unit() {
+fn each_phase_has_its_own_unit() {
     let report = json!({
         "preprocess_dataset": phase("J", 3600.0), "prefill": phase("Wh", 2.0),
         "decode": phase("KWH", 4e-3),
@@ -172,23 +172,23 @@ fn every_phase_has_its_own_unit() {
 }
 
 #[test]
-fn other_tasks_and_scenarios_have_no_score_here() {
+fn other_tasks_and_scenarios_are_refused() {
     let with = |phases: &[&str]| -> String {
         let report = phases.iter().map(|name| ((*name).to_owned(), phase("kWh", 1e-3))).collect();
         refused(folder(&[(output::REPORT, report)]).path())
     };
-    let said = [
+    let messages = [
         with(&["preprocess", "forward"]),
         with(&["load_dataset", "preprocess_dataset", "load_model", "call"]),
         with(&["load", "prefill", "decode", "per_token"]),
         with(&["load_model", "first_generate", "generate", "prefill", "decode"]),
         with(&["overall", "warmup", "train"]),
     ];
-    insta::assert_snapshot!(said.join("\n"));
+    insta::assert_snapshot!(messages.join("\n"));
 }
 
 #[test]
-fn a_difference_below_zero_is_told_of_every_kind_of_device() {
+fn negative_decode_energy_is_noted_for_every_kind_of_device() {
     let mut report = json!({
         "preprocess_dataset": phase("kWh", 1e-3), "prefill": phase("kWh", 2e-3),
         "decode": phase("kWh", 4e-3),
@@ -198,7 +198,7 @@ fn a_difference_below_zero_is_told_of_every_kind_of_device() {
     assert_eq!((summary.total, summary.decode_wh), (Some(2.0), Some(-1.0)));
     assert!(summary.notes[0].contains("too short"), "{:?}", summary.notes);
 
-    // A rest of rounding is no energy.
+    // A rounding error is no energy.
     report["preprocess_dataset"]["energy"]["cpu"] = json!(0.0);
     report["prefill"]["energy"]["cpu"] = json!(1.0);
     report["decode"]["energy"]["cpu"] = json!(-1.0 - 1e-12);
@@ -208,13 +208,13 @@ fn a_difference_below_zero_is_told_of_every_kind_of_device() {
 }
 
 #[test]
-fn what_tells_nothing_is_not_measured_and_not_0() {
-    let nothing = edited("ai_energy_benchmarks_cpu", |report| {
+fn missing_energy_is_unknown_rather_than_zero() {
+    let no_energy = edited("ai_energy_benchmarks_cpu", |report| {
         for key in ["cpu_energy_wh", "ram_energy_wh"] {
             report["energy"][key] = json!(0.0);
         }
     });
-    let summary = read(nothing.path()).unwrap();
+    let summary = read(no_energy.path()).unwrap();
     assert_eq!(summary.measurement.status, Status::NotMeasured);
     assert_eq!(summary.measurement.devices, []);
     insta::assert_snapshot!(
@@ -224,7 +224,7 @@ fn what_tells_nothing_is_not_measured_and_not_0() {
 }
 
 #[test]
-fn numbers_at_the_edge_are_no_panic() {
+fn extreme_numbers_are_summarized_or_refused() {
     let report = json!({
         "preprocess_dataset": unmeasured(), "prefill": phase("kWh", 0.0), "decode": phase("kWh", 0.0),
     });
@@ -241,7 +241,7 @@ fn numbers_at_the_edge_are_no_panic() {
 }
 
 #[test]
-fn early_reports_of_ai_energy_benchmarks_lack_some_keys() {
+fn early_reports_of_ai_energy_benchmarks_are_summarized() {
     let lacking = |keys: &[(&str, &str)]| {
         edited("vllm_transformers_serve", |report| {
             report["energy"]["gpu_energy_wh"] = json!(7.0);
@@ -256,7 +256,7 @@ fn early_reports_of_ai_energy_benchmarks_lack_some_keys() {
         ("config", "device_ids"),
         ("", "gpu_stats"),
     ]);
-    insta::assert_snapshot!(told(&read(early.path()).unwrap()), @r"
+    insta::assert_snapshot!(shown(&read(early.path()).unwrap()), @r"
     Some(7.0) of [None, None, None]
     GPU: energy counter of the GPUs, read by codecarbon 3.0.4
     CPU: codecarbon 3.0.4; its report does not name the source

@@ -1,69 +1,85 @@
-//! What a verification finds in a cache: data that nobody changes afterwards.
+//! Problems found in a cache. A finding is never changed: `repair` alone chooses the fixes.
 
 mod problem;
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+    time::Duration,
+};
 
 use hub::RepoName;
 
 pub use problem::Problem;
 
-/// Something wrong, or something worth knowing.
+/// A problem, or a note.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// Its kind.
+    /// Kind of the problem.
     pub problem: Problem,
-    /// The path below the cache; empty for the cache itself, absolute for what lies elsewhere.
+    /// Path below the cache. Empty for the cache itself, absolute outside of it.
     pub path: PathBuf,
-    /// The repo that it is in.
+    /// Repo of the entry.
     pub repo: Option<RepoName>,
-    /// Bytes that it holds, or that are missing.
+    /// Size of the entry, or of what is missing.
     pub bytes: u64,
-    /// What was seen.
+    /// What shows the problem.
     pub evidence: String,
-    /// What a repair needs to know.
+    /// Input of a repair.
     pub details: Details,
 }
 
-/// What a repair needs to know of a finding. Paths are below the cache.
+impl Finding {
+    /// A finding without size, repo and repair.
+    pub(crate) fn new(
+        problem: Problem,
+        path: impl Into<PathBuf>,
+        evidence: impl Into<String>,
+    ) -> Self {
+        let (path, evidence) = (path.into(), evidence.into());
+        Self { problem, path, repo: None, bytes: 0, evidence, details: Details::None }
+    }
+}
+
+/// Input of a repair, with paths below the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Details {
-    /// Nothing: a person must decide, or the Hub must help.
+    /// Not repairable: the user must decide or download.
     None,
-    /// These entries, made by Hub clients, belong to another user.
+    /// Entries of Hub clients that belong to another user.
     Owned(Vec<PathBuf>),
-    /// The entry should have this mode.
+    /// The right mode of the entry.
     Mode(u32),
-    /// The wrong content lies here.
+    /// File with the wrong content.
     Content(PathBuf),
-    /// The symlink should have this text.
+    /// The right text of the symlink.
     LinkText(OsString),
-    /// These symlinks are of no use.
+    /// Useless symlinks.
     Links(Vec<PathBuf>),
-    /// The symlink leads to a blob of this name, which is missing.
+    /// Name of the missing blob that the symlink points to.
     MissingBlob(OsString),
-    /// The ref means this commit.
+    /// Commit of the ref.
     Commit(String),
-    /// No process uses the file, if none holds the lock or has changed the file for this time.
+    /// A file that is unused if nobody holds its lock and nobody changed it for a while.
     Unused {
-        /// The lock that a process holds as long as it uses the file.
+        /// Lock of the processes that use the file.
         lock: Option<PathBuf>,
-        /// How long nobody must have changed it.
+        /// Minimum time since the last change.
         idle: Duration,
     },
-    /// The file was the only copy of this blob.
+    /// Blob of which the file is the only copy.
     OnlyCopyOf(PathBuf),
 }
 
-/// How long nobody must have changed a leftover that no lock protects.
-pub(crate) const AN_HOUR: Duration = Duration::from_secs(3600);
-/// The same for what a process on another host or in another container may be using.
-pub(crate) const A_DAY: Duration = Duration::from_secs(24 * 3600);
+/// Minimum age of a leftover without a lock.
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+/// Minimum age of a file that a process in another container or on another host may use.
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How the names of files begin that a repair has not finished.
+/// Prefix of unfinished files of a repair.
 pub(crate) const UNFINISHED: &str = ".aienergyscore-";
 
-/// Whether a repair was making the entry `name`.
-pub fn is_unfinished(name: &std::ffi::OsStr) -> bool {
+/// Whether `name` is an unfinished file of a repair.
+pub(crate) fn is_unfinished(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
 }

@@ -1,4 +1,4 @@
-//! The doctor of a Hub cache: finds what is wrong, and repairs it.
+//! Finds problems in a Hub cache, and repairs them.
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 

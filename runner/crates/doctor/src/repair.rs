@@ -1,14 +1,14 @@
-//! `cache repair`: chooses what would mend a cache, shows it, and does it.
+//! `cache repair`: chooses fixes for the findings, shows them and applies them.
 
 mod apply;
-mod behind_link;
 mod choose;
-mod donor;
+mod copy_source;
+mod entry;
 mod failpoint;
 mod fix;
-mod place;
+mod in_use;
 mod plan;
-mod unused;
+mod symlinks_above;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -29,30 +29,30 @@ use self::{
     plan::{Stage, Step, steps},
 };
 use super::verify::{Context, Scope, Verification, verify};
-pub use choose::{Choice, choose};
-pub use fix::Fix;
+pub(crate) use choose::{Choice, choose};
+pub(crate) use fix::Fix;
 
-/// What gives entries back to their user, or says how: paths below the folder.
-pub trait TakeBack {
-    /// Why the entry at `path` is not to be given to the user, if so.
-    fn leave(&self, folder: &HostPath, path: &Path) -> Option<String>;
+/// Changes owners, with paths below the folder.
+pub trait Ownership {
+    /// Why the entry at `path` must keep its owner, if so.
+    fn why_protected(&self, folder: &HostPath, path: &Path) -> Option<String>;
 
-    /// Makes `paths` the user's; those that are not afterwards, each with the reason.
+    /// Makes the user the owner of `paths`. Returns the failures.
     ///
     /// # Errors
-    /// When nothing could be tried.
-    fn take_back(&self, folder: &HostPath, paths: &[PathBuf]) -> anyhow::Result<Vec<Failure>>;
+    /// When no entry could be tried.
+    fn reclaim(&self, folder: &HostPath, paths: &[PathBuf]) -> anyhow::Result<Vec<Failure>>;
 
-    /// The command that does the same with `sudo`.
+    /// The equivalent command with `sudo`.
     fn sudo_line(&self, folder: &HostPath, paths: &[PathBuf]) -> String;
 }
 
-/// Rounds after which owners and modes are as good as they get: each may open one more level.
+/// Limit of rounds for owners and modes. Each round may make one more folder level readable.
 const ROUNDS: usize = 16;
 
-/// A step, and how it ended.
+/// A step and its state.
 #[derive(Debug)]
-struct Ended {
+struct StepResult {
     step: Step,
     state: State,
 }
@@ -61,49 +61,49 @@ struct Ended {
 enum State {
     Planned,
     Done,
-    Left(String),
+    Skipped(String),
     Failed(String),
 }
 
 impl State {
-    /// Its word for machines, and the reason for it.
+    /// Name in the JSON output, and the reason.
     fn words(&self) -> (&'static str, Option<&str>) {
         match self {
             Self::Planned => ("planned", None),
             Self::Done => ("done", None),
-            Self::Left(why) => ("left", Some(why)),
+            Self::Skipped(why) => ("left", Some(why)),
             Self::Failed(why) => ("failed", Some(why)),
         }
     }
 }
 
-/// What a repair would do or did.
+/// A planned or finished repair.
 #[derive(Debug)]
 pub struct Repair {
     path: HostPath,
-    ended: Vec<Ended>,
-    /// The line with `sudo` for what no container has given back.
+    results: Vec<StepResult>,
+    /// The `sudo` command for entries that no container could change.
     sudo: Option<String>,
-    /// Whether a signal ended it before its last step.
+    /// Whether a signal interrupted it.
     pub interrupted: bool,
 }
 
-/// Plans the repair of a cache and, if `really`, does it.
+/// Plans the repair of a cache, and applies it if `apply` is set.
 ///
 /// # Errors
-/// When the cache cannot be looked at.
+/// When the cache cannot be verified.
 pub fn repair(
     places: &HubCache,
     scope: &Scope,
     context: &Context<'_>,
-    owners: &dyn TakeBack,
-    really: bool,
+    owners: &dyn Ownership,
+    apply: bool,
 ) -> anyhow::Result<Repair> {
     let cache = Cache::open(places.hub.as_path())?;
     let path = HostPath::new("Hub cache", &cache.path, Path::new("/"))?;
-    let mut repair = Repair { path, ended: vec![], sudo: None, interrupted: false };
-    if really {
-        repair.mend_access(places, scope, context, owners)?;
+    let mut repair = Repair { path, results: vec![], sudo: None, interrupted: false };
+    if apply {
+        repair.repair_access(places, scope, context, owners)?;
         if context.stop.load(Ordering::Relaxed) {
             repair.interrupted = true;
             return Ok(repair);
@@ -114,96 +114,96 @@ pub fn repair(
     if found.interrupted {
         return Ok(repair);
     }
-    if really {
-        repair.mend_rest(planned(&found, Stage::Rest)?, context.stop);
+    if apply {
+        repair.repair_content(planned(&found, Stage::Content)?, context.stop);
     } else {
         repair.plan(planned(&found, Stage::Access)?, owners);
-        repair.plan(planned(&found, Stage::Rest)?, owners);
+        repair.plan(planned(&found, Stage::Content)?, owners);
     }
     Ok(repair)
 }
 
-/// What a repair does about the findings in this stage.
+/// Steps for the findings in a stage.
 fn planned(found: &Verification, stage: Stage) -> anyhow::Result<Vec<Step>> {
     let choices = choose(&found.path, &found.findings)?;
     Ok(steps(found.findings.iter().zip(&choices), stage))
 }
 
-fn do_step(root: &Path, step: Step) -> Ended {
+/// Applies the fix of a step.
+fn apply_step(root: &Path, step: Step) -> StepResult {
     let state = match apply::apply(root, &step.fix, SystemTime::now()) {
         Ok(Outcome::Done) => State::Done,
-        Ok(Outcome::Left(why)) => State::Left(why),
+        Ok(Outcome::Skipped(why)) => State::Skipped(why),
         Err(error) => State::Failed(format!("{error:#}")),
     };
-    Ended { step, state }
+    StepResult { step, state }
 }
 
 impl Repair {
-    /// Everything but owners and modes, until somebody wants to stop.
-    fn mend_rest(&mut self, steps: Vec<Step>, stop: &AtomicBool) {
-        let root = self.path.as_path().to_owned();
+    /// Applies `steps` until the user interrupts.
+    fn repair_content(&mut self, steps: Vec<Step>, stop: &AtomicBool) {
         for step in steps {
             self.interrupted = stop.load(Ordering::Relaxed);
-            self.ended.push(if self.interrupted {
-                Ended { step, state: State::Planned }
+            self.results.push(if self.interrupted {
+                StepResult { step, state: State::Planned }
             } else {
-                do_step(&root, step)
+                apply_step(self.path.as_path(), step)
             });
         }
     }
 
-    fn plan(&mut self, steps: Vec<Step>, owners: &dyn TakeBack) {
-        for step in self.leaving(steps, owners) {
-            if let Fix::TakeBack { paths } = &step.fix {
+    /// Adds `steps` without applying them.
+    fn plan(&mut self, steps: Vec<Step>, owners: &dyn Ownership) {
+        for step in self.without_protected(steps, owners) {
+            if let Fix::Reclaim { paths } = &step.fix {
                 self.sudo = Some(owners.sudo_line(&self.path, paths));
             }
-            self.ended.push(Ended { step, state: State::Planned });
+            self.results.push(StepResult { step, state: State::Planned });
         }
     }
 
-    /// The steps without the entries that nobody should be given, which are told apart.
-    fn leaving(&mut self, steps: Vec<Step>, owners: &dyn TakeBack) -> Vec<Step> {
-        let mut taken = Vec::new();
+    /// Takes entries that must keep their owner out of `steps`, and records them as skipped.
+    fn without_protected(&mut self, steps: Vec<Step>, owners: &dyn Ownership) -> Vec<Step> {
+        let mut rest = Vec::new();
         for step in steps {
-            let Fix::TakeBack { paths } = &step.fix else {
-                taken.push(step);
+            let Fix::Reclaim { paths } = &step.fix else {
+                rest.push(step);
                 continue;
             };
-            let mut kept = Vec::new();
-            let mut left: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+            let mut reclaimable = Vec::new();
+            let mut protected: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
             for path in paths {
-                match owners.leave(&self.path, path) {
-                    Some(why) => left.entry(why).or_default().push(path.clone()),
-                    None => kept.push(path.clone()),
+                match owners.why_protected(&self.path, path) {
+                    Some(why) => protected.entry(why).or_default().push(path.clone()),
+                    None => reclaimable.push(path.clone()),
                 }
             }
-            let part = |paths| Step { fix: Fix::TakeBack { paths }, why: step.why.clone() };
-            for (why, paths) in left {
+            let part = |paths| Step { fix: Fix::Reclaim { paths }, why: step.why.clone() };
+            for (why, paths) in protected {
                 let step = part(paths);
-                if self.ended.iter().all(|ended| ended.step.fix != step.fix) {
-                    self.ended.push(Ended { step, state: State::Left(why) });
+                if self.results.iter().all(|result| result.step.fix != step.fix) {
+                    self.results.push(StepResult { step, state: State::Skipped(why) });
                 }
             }
-            if !kept.is_empty() {
-                taken.push(part(kept));
+            if !reclaimable.is_empty() {
+                rest.push(part(reclaimable));
             }
         }
-        taken
+        rest
     }
 
-    /// Owners and modes first, level by level: a closed folder hides what is in it.
-    fn mend_access(
+    /// Repairs owners and modes level by level, as an unreadable folder hides its entries.
+    fn repair_access(
         &mut self,
         places: &HubCache,
         scope: &Scope,
         context: &Context<'_>,
-        owners: &dyn TakeBack,
+        owners: &dyn Ownership,
     ) -> anyhow::Result<()> {
         let quick = Scope { bytes: false, full: false, ..scope.clone() };
         let context = Context { memory: None, ..*context };
-        let root = self.path.as_path().to_owned();
         let mut tried = BTreeSet::new();
-        let mut begun = HashSet::new();
+        let mut applied = HashSet::new();
         let mut failed = Vec::new();
         for _ in 0..ROUNDS {
             let found = verify(places, &quick, &context)?;
@@ -211,28 +211,28 @@ impl Repair {
                 break;
             }
             let mut progress = false;
-            for step in self.leaving(planned(&found, Stage::Access)?, owners) {
+            for step in self.without_protected(planned(&found, Stage::Access)?, owners) {
                 if context.stop.load(Ordering::Relaxed) {
                     return Ok(());
                 }
-                let ended = match step.fix {
-                    Fix::TakeBack { mut paths } => {
+                let result = match step.fix {
+                    Fix::Reclaim { mut paths } => {
                         paths.retain(|path| tried.insert(path.clone()));
                         if paths.is_empty() {
                             continue;
                         }
-                        let (state, some) = self.take_back(&paths, owners, &mut failed);
-                        progress |= some;
-                        Ended { step: Step { fix: Fix::TakeBack { paths }, ..step }, state }
+                        let (state, has_progress) = self.reclaim(&paths, owners, &mut failed);
+                        progress |= has_progress;
+                        StepResult { step: Step { fix: Fix::Reclaim { paths }, ..step }, state }
                     }
-                    _ if !begun.insert(step.fix.clone()) => continue,
+                    _ if !applied.insert(step.fix.clone()) => continue,
                     _ => {
-                        let ended = do_step(&root, step);
-                        progress |= matches!(ended.state, State::Done);
-                        ended
+                        let result = apply_step(self.path.as_path(), step);
+                        progress |= matches!(result.state, State::Done);
+                        result
                     }
                 };
-                self.ended.push(ended);
+                self.results.push(result);
             }
             if !progress {
                 break;
@@ -241,83 +241,72 @@ impl Repair {
         Ok(())
     }
 
-    /// Makes `paths` the user's, and adds to `failed` what it cannot; whether it could for some.
-    fn take_back(
+    /// Reclaims `paths` and adds failures to `failed`. Returns whether any entry changed.
+    fn reclaim(
         &mut self,
         paths: &[PathBuf],
-        owners: &dyn TakeBack,
-        failed: &mut Vec<Failure>,
+        owners: &dyn Ownership,
+        failed: &mut Vec<PathBuf>,
     ) -> (State, bool) {
-        let (now, why) = match owners.take_back(&self.path, paths) {
-            Ok(now) => {
-                let why = now.first().map(|Failure { path, error }| {
-                    format!(
-                        "{} of {} are not yours yet, first `{}`: {error}",
-                        now.len(),
-                        paths.len(),
-                        path.display()
-                    )
-                });
-                (now, why)
+        let count = paths.len();
+        let (now, why) = match owners.reclaim(&self.path, paths) {
+            Ok(failures) => {
+                let Some(Failure { path, error }) = failures.first() else {
+                    return (State::Done, true);
+                };
+                let (failures_count, path) = (failures.len(), path.display());
+                let why = format!(
+                    "{failures_count} of {count} are not yours yet, first `{path}`: {error}"
+                );
+                (failures.into_iter().map(|failure| failure.path).collect(), why)
             }
-            Err(error) => {
-                let error = format!("{error:#}");
-                let all =
-                    paths.iter().map(|path| Failure { path: path.clone(), error: error.clone() });
-                (all.collect(), Some(error))
-            }
+            Err(error) => (paths.to_vec(), format!("{error:#}")),
         };
-        let Some(why) = why else { return (State::Done, true) };
-        let some = now.len() < paths.len();
+        let has_progress = now.len() < count;
         failed.extend(now);
-        let left: Vec<_> = failed.iter().map(|entry| entry.path.clone()).collect();
-        self.sudo = Some(owners.sudo_line(&self.path, &left));
-        (State::Failed(why), some)
+        self.sudo = Some(owners.sudo_line(&self.path, failed));
+        (State::Failed(why), has_progress)
     }
 
-    /// A line for each step, and how to go on.
+    /// A line for each step, then the totals.
     pub fn lines(&self) -> String {
         let mut text = String::new();
-        for Ended { step, state } in &self.ended {
+        for StepResult { step, state } in &self.results {
             let (word, why) = state.words();
             let word = if word == "planned" { "would" } else { word };
             let why = why.map_or(String::new(), |why| format!(": {why}"));
             let line = format!("{word:<7} {}{why} ({})", step.fix.describe(), step.why);
             writeln!(text, "{}", escape(&line)).expect("a String takes all");
         }
-        text.push_str(&self.sum());
+        text.push_str(&self.totals());
         if let Some(sudo) = &self.sudo {
             writeln!(text, "without an engine that can do it: {sudo}").expect("a String takes all");
         }
         text
     }
 
-    fn sum(&self) -> String {
-        let count = |word| self.ended.iter().filter(|ended| ended.state.words().0 == word).count();
-        let planned = count("planned");
+    /// The totals, or what to do next.
+    fn totals(&self) -> String {
+        let count =
+            |word| self.results.iter().filter(|result| result.state.words().0 == word).count();
+        let [planned, done, left, failed] = ["planned", "done", "left", "failed"].map(count);
         if self.interrupted {
-            return "interrupted; run it again to go on\n".to_owned();
+            "interrupted; run it again to go on\n".to_owned()
+        } else if self.results.is_empty() {
+            "nothing to repair\n".to_owned()
+        } else if planned > 0 {
+            format!("{planned} step(s); `--yes` takes them, and nothing was changed yet\n")
+        } else {
+            format!("{done} done, {left} left alone, {failed} failed\n")
         }
-        if self.ended.is_empty() {
-            return "nothing to repair\n".to_owned();
-        }
-        if planned > 0 {
-            return format!("{planned} step(s); `--yes` takes them, and nothing was changed yet\n");
-        }
-        format!(
-            "{} done, {} left alone, {} failed\n",
-            count("done"),
-            count("left"),
-            count("failed")
-        )
     }
 
-    /// The same for machines.
+    /// The repair as JSON.
     pub fn json(&self) -> Value {
         let steps: Vec<_> = self
-            .ended
+            .results
             .iter()
-            .map(|Ended { step, state }| {
+            .map(|StepResult { step, state }| {
                 let (word, why) = state.words();
                 let paths = step.fix.touched();
                 let paths: Vec<_> = paths.iter().map(|path| path.to_string_lossy()).collect();
@@ -339,10 +328,12 @@ impl Repair {
         })
     }
 
-    /// What it means to a script, when nobody stopped it: 1 while something is to be mended.
+    /// Exit code, unless the user interrupted: 1 while a step is planned or failed.
     pub fn exit(&self) -> Exit {
-        let open =
-            self.ended.iter().any(|ended| matches!(ended.state, State::Planned | State::Failed(_)));
+        let open = self
+            .results
+            .iter()
+            .any(|result| matches!(result.state, State::Planned | State::Failed(_)));
         if open { Exit::Failed } else { Exit::Success }
     }
 }

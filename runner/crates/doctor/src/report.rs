@@ -1,4 +1,4 @@
-//! A verification as lines and as JSON, with what a repair would do.
+//! Renders a verification as text and as JSON, with the repairs that would be made.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ use super::{
     verify::{Tally, Verification},
 };
 
-/// A verification, and what a repair would do about each finding.
+/// A verification, and the fixes that a repair would choose.
 #[derive(Debug)]
 pub struct Report {
     verification: Verification,
@@ -23,7 +23,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Chooses what a repair would do.
+    /// The report on a verification.
     ///
     /// # Errors
     /// When the cache cannot be opened any more.
@@ -32,35 +32,37 @@ impl Report {
         Ok(Self { verification, choices })
     }
 
-    /// The findings, each with whether a repair would do something about it.
+    /// The findings, each with whether it is repairable.
     pub fn findings(&self) -> impl Iterator<Item = (&Finding, bool)> {
-        self.chosen().map(|(finding, choice)| (finding, !choice.fixes.is_empty()))
+        self.with_choices().map(|(finding, choice)| (finding, !choice.fixes.is_empty()))
     }
 
-    fn chosen(&self) -> impl Iterator<Item = (&Finding, &Choice)> {
+    fn with_choices(&self) -> impl Iterator<Item = (&Finding, &Choice)> {
         self.verification.findings.iter().zip(&self.choices)
     }
 
-    /// How many findings are this bad.
+    /// Number of findings with this severity.
     fn count(&self, severity: Severity) -> usize {
         let findings = self.verification.findings.iter();
         findings.filter(|finding| finding.problem.severity() == severity).count()
     }
 
-    /// One line for each finding, what to do below it, and totals.
+    /// Two lines for each finding, then the totals.
     pub fn lines(&self) -> String {
         let mut text = String::new();
-        for (finding, choice) in self.chosen() {
+        for (finding, choice) in self.with_choices() {
             let Finding { problem, path, bytes, details, .. } = finding;
-            let place = match path.as_os_str().is_empty() {
+            let shown_path = match path.as_os_str().is_empty() {
                 true => self.verification.path.display(),
                 false => path.display(),
             };
-            let held =
+            let size =
                 if *bytes > 0 { format!(" ({})", units::bytes(*bytes)) } else { String::new() };
             let (severity, name) = (problem.severity(), problem.name());
-            let line =
-                format!("{severity:<8}{name:<19} {place}{held}: {}", evidence(finding, choice));
+            let line = format!(
+                "{severity:<8}{name:<19} {shown_path}{size}: {}",
+                evidence(finding, choice)
+            );
             let remedy = match (choice.fixes.is_empty(), details) {
                 (true, _) => "",
                 (false, Details::Owned(_)) => {
@@ -78,15 +80,18 @@ impl Report {
     fn totals(&self) -> String {
         let [errors, warnings, notes] =
             [Severity::Error, Severity::Warning, Severity::Note].map(|level| self.count(level));
-        let far = if self.verification.interrupted {
+        let prefix = if self.verification.interrupted {
             "interrupted; what was read is remembered, so another run goes on from here: "
         } else {
             ""
         };
-        format!("{far}{}: {errors} error(s), {warnings} warning(s), {notes} note(s)", self.extent())
+        format!(
+            "{prefix}{}: {errors} error(s), {warnings} warning(s), {notes} note(s)",
+            self.extent()
+        )
     }
 
-    /// What was checked, in words.
+    /// What was checked.
     fn extent(&self) -> String {
         let Tally { hashed, hashed_bytes, remembered, unverifiable, unchecked } =
             self.verification.tally;
@@ -105,10 +110,10 @@ impl Report {
         parts.join(", ")
     }
 
-    /// The same for machines.
+    /// The report as JSON.
     pub fn json(&self) -> Value {
         let findings: Vec<_> = self
-            .chosen()
+            .with_choices()
             .map(|(finding, choice)| {
                 let Finding { problem, path, repo, bytes, .. } = finding;
                 json!({
@@ -143,16 +148,16 @@ impl Report {
         })
     }
 
-    /// What it means to a script, unless the user stopped it.
+    /// Exit code, unless the user interrupted.
     pub fn exit(&self) -> Exit {
         if self.count(Severity::Error) > 0 { Exit::Failed } else { Exit::Success }
     }
 }
 
-/// What was seen, and why no repair does anything about it.
+/// Evidence of a finding, and the reason why it is not repaired.
 fn evidence(finding: &Finding, choice: &Choice) -> String {
     let Finding { evidence, .. } = finding;
-    match &choice.behind {
+    match &choice.behind_symlink {
         Some(link) => format!(
             "{evidence}; it lies behind the link `{}`, where no repair goes",
             link.display()

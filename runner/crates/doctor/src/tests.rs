@@ -1,9 +1,18 @@
-//! Caches that somebody changes while they are looked at, and such as no client makes.
+//! Caches that change while they are read, and caches that no client makes.
 
-use std::{cell::Cell, ffi::OsStr, fs, os::unix::ffi::OsStrExt as _, path::Path};
+use std::{
+    cell::Cell,
+    ffi::OsStr,
+    fs,
+    os::unix::ffi::OsStrExt as _,
+    path::Path,
+    sync::atomic::AtomicBool,
+    time::{Duration, SystemTime},
+};
 
+use host::{machine::Host, testing::host};
 use hub::{
-    CacheUsage, RepoName, RepoUsage,
+    CacheUsage, HubCache, RepoName, RepoUsage,
     cache::Cache,
     layout::{DEEPEST, Dir, Repo, read_unless_removed, was_removed},
     testing::{COMMIT, Fixture, Kept},
@@ -11,14 +20,39 @@ use hub::{
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 
 use super::{
-    finding::{AN_HOUR, Details, Problem},
+    finding::{Details, HOUR, Problem},
     repair::choose,
-    verify::layout_of,
+    verify::{Context, Scope, Verification, layout_of, verify},
 };
 
 const FILES: [(&str, &str, Kept); 2] =
     [("config.json", "{}", Kept::Git), ("model.safetensors", "weights", Kept::Large)];
 const REPO: &str = "models--org--m";
+
+/// The user who runs the tests, with the cache of `fixture`.
+pub(crate) fn me(fixture: &Fixture) -> (Host, HubCache) {
+    let mut host = host();
+    // Digests are remembered for files that have not changed lately.
+    host.now = SystemTime::now() + Duration::from_secs(60);
+    host.uid = rustix::process::geteuid().as_raw();
+    host.gid = rustix::process::getegid().as_raw();
+    let hub = fixture.path();
+    host.env = [("HF_HOME", hub.as_path()), ("HF_HUB_CACHE", hub.as_path())].into_iter().collect();
+    let places = HubCache::locate(&host).unwrap();
+    (host, places)
+}
+
+pub(crate) fn everything() -> Scope {
+    Scope { repos: vec![], bytes: true, full: false }
+}
+
+/// A verification by the user who runs the tests.
+pub(crate) fn verified(fixture: &Fixture, scope: &Scope, memory: Option<&Path>) -> Verification {
+    let (host, places) = me(fixture);
+    let stop = AtomicBool::new(false);
+    let context = Context { host: &host, token: None, memory, stop: &stop };
+    verify(&places, scope, &context).unwrap()
+}
 
 fn read(fixture: &Fixture) -> Repo {
     Repo::read(&fixture.path().join(REPO), RepoName::of_folder(REPO).unwrap()).unwrap()
@@ -28,7 +62,7 @@ fn found(repo: &Repo) -> Vec<Problem> {
     layout_of(repo).into_iter().map(|finding| finding.problem).collect()
 }
 
-/// Makes a chain of so many folders below `top`, through short steps: its path is too long for one.
+/// Makes `folders` nested folders below `top`, one by one, as the path becomes too long.
 fn nest(top: &Path, folders: usize) {
     let mut dir = rustix::fs::open(top, OFlags::RDONLY, Mode::empty()).unwrap();
     for _ in 0..folders {
@@ -38,7 +72,7 @@ fn nest(top: &Path, folders: usize) {
     }
 }
 
-/// Removes what [`nest`] made, which no path leads to the end of.
+/// Shortens the chain of [`nest`] until it can be removed by path.
 fn flatten(top: &Path) {
     while top.join("d/d").is_dir() {
         let next = top.join("next");
@@ -49,7 +83,7 @@ fn flatten(top: &Path) {
 }
 
 #[test]
-fn a_download_that_ends_while_its_repo_is_read_leaves_nothing_dangling() {
+fn download_that_ends_while_the_repo_is_read_is_not_dangling() {
     let fixture = Fixture::empty();
     let names = fixture.model("org/m", &FILES, true);
     let blob = fixture.at(format!("{REPO}/blobs/{}", names["model.safetensors"]));
@@ -65,12 +99,12 @@ fn a_download_that_ends_while_its_repo_is_read_leaves_nothing_dangling() {
     let usage = RepoUsage::of(&repo);
     assert_eq!(usage.faults, Vec::<String>::new());
     assert_eq!((usage.files, usage.size_bytes), (2, 9));
-    // It was listed when it was one.
+    // The list of blobs still has the unfinished download.
     assert_eq!(found(&repo), [Problem::IncompleteDownload]);
 }
 
 #[test]
-fn a_payload_that_is_published_meanwhile_is_there() {
+fn payload_published_while_the_repo_is_read_is_found() {
     let fixture = Fixture::empty();
     fixture.model("org/m", &[("model.safetensors", "weights", Kept::Shared)], true);
     let store = fixture.at("blobs");
@@ -84,7 +118,7 @@ fn a_payload_that_is_published_meanwhile_is_there() {
 }
 
 #[test]
-fn a_snapshot_that_goes_meanwhile_is_passed_over() {
+fn snapshot_removed_while_the_repo_is_read_is_skipped() {
     let fixture = Fixture::empty();
     fixture.model("org/m", &FILES, false);
     fixture.write(format!("{REPO}/snapshots/{}/x", "f".repeat(40)), "");
@@ -96,7 +130,7 @@ fn a_snapshot_that_goes_meanwhile_is_passed_over() {
 }
 
 #[test]
-fn a_repo_that_goes_meanwhile_is_passed_over() {
+fn repo_removed_while_the_cache_is_read_is_skipped() {
     let fixture = Fixture::empty();
     fixture.model("org/m", &FILES, false);
     fixture.model("org/n", &FILES, false);
@@ -107,11 +141,11 @@ fn a_repo_that_goes_meanwhile_is_passed_over() {
 }
 
 #[test]
-fn an_open_folder_that_goes_is_gone_and_not_broken() {
+fn folder_removed_while_open_counts_as_removed() {
     let fixture = Fixture::empty();
     fixture.model("org/m", &FILES, false);
     let hub = Dir::open(fixture.path()).unwrap();
-    // The kernel lists nothing of a folder that was removed while it was open.
+    // A folder removed while it is open lists as empty.
     let remove = || {
         let dir = hub.dir(REPO)?;
         fs::remove_dir_all(fixture.at(REPO)).unwrap();
@@ -138,7 +172,7 @@ fn an_open_folder_that_goes_is_gone_and_not_broken() {
 }
 
 #[test]
-fn a_ref_that_is_renamed_meanwhile_is_passed_over_and_a_dangling_one_is_not() {
+fn dangling_ref_is_broken_and_a_removed_one_is_skipped() {
     let fixture = Fixture::empty();
     fixture.model("org/m", &FILES, false);
     fixture.link(format!("{REPO}/refs/gone"), "nowhere");
@@ -153,11 +187,11 @@ fn a_ref_that_is_renamed_meanwhile_is_passed_over_and_a_dangling_one_is_not() {
 }
 
 #[test]
-fn folders_without_end_are_told_and_not_followed() {
+fn too_deep_folders_are_reported_and_not_entered() {
     let fixture = Fixture::empty();
     fixture.model("org/m", &FILES, true);
     let tops = [format!("{REPO}/snapshots/{COMMIT}"), format!("{REPO}/refs")];
-    // The second is longer than any path can be.
+    // The second one exceeds the length limit of a path.
     nest(&fixture.at(&tops[0]), 2 * DEEPEST);
     nest(&fixture.at(&tops[1]), 2500);
     let repo = read(&fixture);
@@ -175,10 +209,10 @@ fn folders_without_end_are_told_and_not_followed() {
 }
 
 #[test]
-fn what_lies_behind_a_linked_snapshot_is_not_mended_there() {
+fn nothing_is_repaired_below_a_symlinked_snapshot() {
     let fixture = Fixture::empty();
     fixture.model("org/m", &FILES, false);
-    // A link to all snapshots: there, links that are right look wrong.
+    // Below a symlink to all snapshots, right symlinks look wrong.
     fixture.link(format!("{REPO}/snapshots/all"), ".");
     fixture.link(format!("{REPO}/snapshots/gone"), "nowhere");
     fixture.link(format!("{REPO}/snapshots/loop"), "loop");
@@ -189,13 +223,13 @@ fn what_lies_behind_a_linked_snapshot_is_not_mended_there() {
     assert!(choices.iter().all(|choice| choice.fixes.is_empty()), "{choices:?}");
     for stray in ["gone", "loop"] {
         let path = format!("{REPO}/snapshots/{stray}");
-        let told = found.iter().find(|found| found.path == Path::new(&path)).unwrap();
-        assert_eq!(told.problem, Problem::ForeignFile);
+        let stray_finding = found.iter().find(|found| found.path == Path::new(&path)).unwrap();
+        assert_eq!(stray_finding.problem, Problem::ForeignFile);
     }
 }
 
 #[test]
-fn names_that_are_no_text_keep_their_bytes() {
+fn names_that_are_not_utf_8_keep_their_bytes() {
     let fixture = Fixture::empty();
     fixture.model("org/m", &FILES, false);
     let odd = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
@@ -208,11 +242,11 @@ fn names_that_are_no_text_keep_their_bytes() {
     let paths: Vec<_> = found.iter().map(|found| found.path.as_path()).collect();
     assert_eq!(paths, [dangling.as_path(), unfinished.as_path()]);
     assert_eq!(found[0].details, Details::MissingBlob("a".repeat(40).into()));
-    assert_eq!(found[1].details, Details::Unused { lock: None, idle: AN_HOUR });
+    assert_eq!(found[1].details, Details::Unused { lock: None, idle: HOUR });
 }
 
 #[test]
-fn what_is_no_file_is_never_taken_for_one() {
+fn folders_pipes_and_devices_are_not_read_as_files() {
     let fixture = Fixture::empty();
     let names = fixture.model("org/m", &FILES, false);
     let blob = fixture.at(format!("{REPO}/blobs/{}", names["model.safetensors"]));

@@ -1,4 +1,4 @@
-//! `cache verify`: whether a cache is what it seems, without a network.
+//! `cache verify`: checks a cache without a network.
 
 mod access;
 mod content;
@@ -17,7 +17,7 @@ use std::{
     time::SystemTime,
 };
 
-pub use content::Tally;
+pub(crate) use content::Tally;
 use host::{exit::Usage, machine::Host, output::progress::Progress};
 use hub::{
     HubCache, RepoName,
@@ -28,52 +28,52 @@ use hub::{
 
 use self::{
     access::User,
-    content::{Batch, Check, Reading, Summary},
+    content::{Batch, Check, FileGroup, HashJobs},
     layout::{Inspection, inspect},
 };
-use super::finding::{Details, Finding, Problem};
+use crate::finding::{Finding, Problem};
 #[cfg(test)]
 pub(crate) use layout::layout_of;
 
-/// Repos that are inspected before their content is read: memory follows these, not the cache.
+/// Repos inspected together before their content is read. Bounds the memory for a large cache.
 const AT_ONCE: usize = 256;
 
 /// What to verify.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Scope {
-    /// Only these repos, as they are typed; all if there are none.
+    /// Repos by name; all if empty.
     pub repos: Vec<String>,
-    /// Whether to read content at all.
+    /// Whether to read file contents.
     pub bytes: bool,
-    /// Whether to read what an earlier check has read.
+    /// Whether to read again what an earlier check has read.
     pub full: bool,
 }
 
-/// What is known of a cache after a verification.
+/// Result of a verification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verification {
-    /// The cache.
+    /// Path of the cache.
     pub path: PathBuf,
-    /// What is wrong, the worst first.
+    /// Problems, worst first.
     pub findings: Vec<Finding>,
-    /// How many repos were inspected.
+    /// Number of inspected repos.
     pub repos: usize,
-    /// What was checked.
+    /// Counts of checked files.
     pub(crate) tally: Tally,
-    /// Whether the user stopped it.
+    /// Whether the user interrupted.
     pub interrupted: bool,
 }
 
-/// What a verification needs to know besides the cache.
+/// Input of a verification besides the cache.
 #[derive(Debug)]
 pub struct Context<'a> {
-    /// The user whose rights are checked, and the working directory.
+    /// The user whose permissions are checked, and the working directory.
     pub host: &'a Host,
-    /// The token in force, if it is a file.
+    /// File of the token that clients would use.
     pub token: Option<&'a Path>,
-    /// The folder where earlier checks are remembered.
+    /// Folder of the digest cache.
     pub memory: Option<&'a Path>,
-    /// Becomes true when the user wants to stop.
+    /// True once the user interrupts.
     pub stop: &'a AtomicBool,
 }
 
@@ -96,7 +96,7 @@ pub fn verify(
     let mut walked = access::walk(&cache, (!everything).then_some(&chosen), user, stop);
     walked.findings.extend(locks::stale(&cache.dir, &walked.written_locks, SystemTime::now()));
     let unreadable = walked.findings.iter().filter(|found| found.problem == Problem::Unreadable);
-    let mut work = Work {
+    let mut verifier = Verifier {
         cache: &cache,
         scope,
         memory,
@@ -104,7 +104,8 @@ pub fn verify(
         unreadable: unreadable.map(|found| found.path.clone()).collect(),
         linked: HashSet::new(),
         listed: HashMap::new(),
-        is_blind: false,
+        has_unknown_links: false,
+        now: host.now,
         progress: Progress::on_terminal("verifying"),
         verification: Verification {
             path: cache.path.clone(),
@@ -115,26 +116,26 @@ pub fn verify(
         },
     };
     for repos in chosen.chunks(AT_ONCE) {
-        work.check_repos(repos);
+        verifier.check_repos(repos);
         if is_stopped() {
             break;
         }
     }
     if everything {
-        let findings = &mut work.verification.findings;
+        let findings = &mut verifier.verification.findings;
         findings.extend(top_level::entries(&cache));
         findings.extend(top_level::home_and_token(places.home.as_path(), token, &host.cwd, user));
         if scope.bytes && !is_stopped() {
-            work.check_store();
+            verifier.check_store();
             if let Some(base) = memory {
                 let repos = cache.repos.iter().map(|repo| repo.folder().into());
                 let folders = repos.chain([STORE.into()]).collect();
-                // A memory too many costs a little space, and nothing else.
+                // A stale digest cache only takes space.
                 let _ = DigestCache::remove_stale(base, &cache.path, &folders);
             }
         }
     }
-    let mut verification = work.verification;
+    let mut verification = verifier.verification;
     verification.interrupted = is_stopped();
     verification
         .findings
@@ -142,7 +143,7 @@ pub fn verify(
     Ok(verification)
 }
 
-/// The repos that are named: `ORG/NAME`, `TYPE/ORG/NAME`, or a folder's name.
+/// Repos by name: `ORG/NAME`, `TYPE/ORG/NAME` or the name of the folder.
 fn chosen(cache: &Cache, named: &[String]) -> anyhow::Result<Vec<RepoName>> {
     if named.is_empty() {
         return Ok(cache.repos.clone());
@@ -167,24 +168,27 @@ fn chosen(cache: &Cache, named: &[String]) -> anyhow::Result<Vec<RepoName>> {
     Ok(chosen)
 }
 
-struct Work<'a> {
+/// A verification in progress.
+struct Verifier<'a> {
     cache: &'a Cache,
     scope: &'a Scope,
     memory: Option<&'a Path>,
     stop: &'a AtomicBool,
-    /// What the walk through all folders has reported as unreadable.
+    /// Paths already reported as unreadable.
     unreadable: HashSet<PathBuf>,
     /// Payloads of the store that a repo links to, below the cache.
     linked: HashSet<PathBuf>,
-    /// Digests that commits' lists give for payloads, by Xet hash.
+    /// SHA-256 digests of payloads from the commits' file lists, by Xet hash.
     listed: HashMap<String, String>,
-    /// Whether a repo cannot be read, so that its links are unknown.
-    is_blind: bool,
+    /// Whether a repo is unreadable, so that its symlinks are unknown.
+    has_unknown_links: bool,
+    /// Start of the program: files changed since then are not remembered.
+    now: SystemTime,
     progress: Progress,
     verification: Verification,
 }
 
-impl Work<'_> {
+impl Verifier<'_> {
     fn check_repos(&mut self, repos: &[RepoName]) {
         let inspected = self.cache.map_repos(repos, |name, repo| match repo {
             Ok(repo) => Ok(inspect(&repo)),
@@ -195,42 +199,40 @@ impl Work<'_> {
             let inspection = match inspection {
                 Ok(inspection) => inspection,
                 Err((name, error)) => {
-                    self.is_blind = true;
-                    let found = unopened(&name, &error);
-                    let is_told = self.unreadable.contains(&found.path);
-                    self.verification.findings.extend((!is_told).then_some(found));
+                    self.has_unknown_links = true;
+                    let found = unreadable_repo(&name, &error);
+                    let is_reported = self.unreadable.contains(&found.path);
+                    self.verification.findings.extend((!is_reported).then_some(found));
                     continue;
                 }
             };
-            let Inspection { repo, findings, checks, suspicions, unverifiable, copies, .. } =
+            let Inspection { repo, findings, checks, suspected, unverifiable, copies, .. } =
                 inspection;
             self.verification.findings.extend(findings);
             self.listed.extend(inspection.listed);
             self.linked.extend(inspection.linked);
-            self.is_blind |= inspection.is_blind;
+            self.has_unknown_links |= inspection.has_unknown_links;
             if !self.scope.bytes {
-                self.verification.findings.extend(suspicions);
+                self.verification.findings.extend(suspected);
                 continue;
             }
             self.verification.tally.unverifiable += unverifiable.count;
+            let groups = [
+                (copies, Problem::Copies, "where links should be"),
+                (unverifiable, Problem::Unverifiable, "whose digest nothing tells"),
+            ];
+            let groups = groups.iter();
             self.verification.findings.extend(
-                [
-                    copies.finding(Problem::Copies, Some(&repo), "where links should be"),
-                    unverifiable.finding(
-                        Problem::Unverifiable,
-                        Some(&repo),
-                        "whose digest nothing tells",
-                    ),
-                ]
-                .into_iter()
-                .flatten(),
+                groups.filter_map(|(group, problem, what)| {
+                    group.finding(*problem, Some(&repo), what)
+                }),
             );
             batches.push(self.batch(checks, &repo.folder()));
         }
         self.read(batches);
     }
 
-    /// Payloads of the shared store that no repo links to: a commit's list may tell their digest.
+    /// Checks payloads of the store that no repo links to. A commit's file list may have their digest.
     fn check_store(&mut self) {
         let Some(store) = &self.cache.store else { return };
         let mut checks = Vec::new();
@@ -239,12 +241,12 @@ impl Work<'_> {
             let name = payload.path.file_name().and_then(|name| name.to_str());
             let listed = name.and_then(|name| self.listed.get(name));
             let mut add = |problem, what| {
-                let mut one = Summary::default();
+                let mut one = FileGroup::default();
                 one.add(&payload.path, payload.stamp.size);
                 self.verification.findings.extend(one.finding(problem, None, what));
             };
-            // A download of what a list names links it instead of fetching it.
-            if !self.is_blind && listed.is_none() {
+            // A listed payload is in use: the next download links to it.
+            if !self.has_unknown_links && listed.is_none() {
                 add(Problem::OrphanBlob, "that no repo links to");
             }
             let Some(expected) = listed.and_then(|name| Digest::of_name(name.as_bytes())) else {
@@ -259,7 +261,7 @@ impl Work<'_> {
                 content: None,
                 stamp: payload.stamp,
                 expected,
-                doubt: None,
+                suspected: None,
             });
         }
         let batch = self.batch(checks, STORE);
@@ -272,32 +274,26 @@ impl Work<'_> {
     }
 
     fn read(&mut self, batches: Vec<Batch>) {
-        let mut reading = Reading::default();
-        let now = SystemTime::now();
-        batches.iter().for_each(|batch| batch.ask(&mut reading));
-        self.progress.expect(reading.jobs.iter().map(|job| job.size).sum());
-        let hashed = hash_all(&reading.jobs, &self.progress, self.stop);
+        let mut jobs = HashJobs::default();
+        batches.iter().for_each(|batch| batch.add_jobs(&mut jobs));
+        self.progress.expect(jobs.jobs.iter().map(|job| job.size).sum());
+        let hashed = hash_all(&jobs.jobs, &self.progress, self.stop);
         let Verification { findings, tally, .. } = &mut self.verification;
         for batch in batches {
-            batch.finish(&reading, &hashed, now, findings, tally);
+            batch.finish(&jobs, &hashed, self.now, findings, tally);
         }
     }
 }
 
-/// A repo whose own folder cannot be entered.
-fn unopened(name: &RepoName, error: &io::Error) -> Finding {
-    Finding {
-        problem: match error.kind() {
-            io::ErrorKind::PermissionDenied => Problem::Unreadable,
-            _ if layout::leads_astray(error) => Problem::EscapingLink,
-            _ => Problem::DiskError,
-        },
-        path: name.folder().into(),
-        repo: Some(name.clone()),
-        bytes: 0,
-        evidence: error.to_string(),
-        details: Details::None,
-    }
+/// The finding for a repo whose folder cannot be opened.
+fn unreadable_repo(name: &RepoName, error: &io::Error) -> Finding {
+    let problem = match error.kind() {
+        io::ErrorKind::PermissionDenied => Problem::Unreadable,
+        _ if layout::is_escape(error) => Problem::EscapingLink,
+        _ => Problem::DiskError,
+    };
+    let repo = Some(name.clone());
+    Finding { repo, ..Finding::new(problem, name.folder(), error.to_string()) }
 }
 
 #[cfg(test)]

@@ -1,104 +1,117 @@
-//! A run's own numbers beside those of the host's meter.
+//! Compares the backend's energies with those of the host's meter.
 
 mod rules;
 
 use contract::{
     host_meter::{HostMeter, MeteredDevice},
-    summary::{DeviceKind, Status, Summary},
+    summary::{Device, DeviceKind, Status, Summary},
 };
 use host::output::units::watt_hours;
 
-use super::served::{Served, gpus};
-use crate::comparison::rules::rules;
+use self::rules::rules;
+use crate::model_location::ModelLocation;
 
-/// The part of the larger number by which two may differ.
+/// Accepted difference of two energies, relative to the larger one.
 const TOLERANCE: f64 = 0.05;
 
-/// Counters of GPUs move in steps of up to a tenth of a second: in phases of fewer seconds than this
-/// that is more than the tolerance.
-const SHORT: f64 = 5.0;
+/// Seconds of counted phases below which the steps of a GPU's counter matter. A step takes up to a tenth
+/// of a second.
+const SHORT_SECONDS: f64 = 5.0;
 
-/// What a reader of the summary must know.
-pub fn notes(summary: &Summary, meter: &HostMeter, served: Served) -> Vec<String> {
-    let served_notes = served_by(meter, served);
-    let differences = match served {
-        Served::ByItself => differences(summary, meter),
-        // The benchmark sees the energy of its own machine, and that of no server.
-        Served::Here | Served::Elsewhere => vec![],
+/// Notes for the summary on the energies of a run.
+pub fn compare(summary: &Summary, meter: &HostMeter, location: ModelLocation) -> Vec<String> {
+    let server = server_note(meter, location);
+    let differences = match location {
+        ModelLocation::InBenchmark => differences(summary, meter),
+        // The backend measures the client, not the server.
+        ModelLocation::ThisMachine | ModelLocation::OtherMachine => vec![],
     };
-    let others = match served {
-        Served::Here => vec![],
-        Served::ByItself | Served::Elsewhere => gpus(meter).filter_map(others).collect::<Vec<_>>(),
+    let others = match location {
+        ModelLocation::ThisMachine => vec![],
+        ModelLocation::InBenchmark | ModelLocation::OtherMachine => {
+            gpus(meter).filter_map(others).collect::<Vec<_>>()
+        }
     };
-    let rules = rules(summary, meter, served);
-    served_notes.into_iter().chain(differences).chain(others).chain(rules).collect()
+    let rules = rules(summary, meter, location);
+    server.into_iter().chain(differences).chain(others).chain(rules).collect()
 }
 
-/// The energy of one kind of device over the counted phases, as far as it was measured.
-fn counted(meter: &HostMeter, kind: DeviceKind) -> Option<f64> {
-    let mut measured = meter
-        .devices
-        .iter()
-        .filter(|device| device.kind == kind && device.status == Status::Measured)
-        .peekable();
-    measured.peek()?;
-    measured.map(|device| device.counted_wh).sum()
+/// GPUs that were metered.
+fn gpus(meter: &HostMeter) -> impl Iterator<Item = &MeteredDevice> {
+    meter.devices.iter().filter(|device| device.kind == DeviceKind::Gpu)
 }
 
-fn served_by(meter: &HostMeter, served: Served) -> Option<String> {
+/// Energy of all measured devices of a kind over the counted phases, as the host metered it.
+fn metered_energy(meter: &HostMeter, kind: DeviceKind) -> Option<f64> {
+    let devices = meter.devices.iter();
+    let is_measured =
+        |device: &&MeteredDevice| device.kind == kind && device.status == Status::Measured;
+    sum(devices.filter(is_measured).map(|device| device.counted_wh))
+}
+
+/// Energy of all measured devices of a kind, as the backend reports it.
+fn reported_energy(summary: &Summary, kind: DeviceKind) -> Option<f64> {
+    if kind == DeviceKind::Gpu {
+        return summary.total;
+    }
+    let devices = summary.measurement.devices.iter();
+    let is_measured = |device: &&Device| device.kind == kind && device.status == Status::Measured;
+    sum(devices.filter(is_measured).map(|device| Some(device.energy_wh)))
+}
+
+/// Sum of the energies; `None` if there are none or one is unknown.
+fn sum(energies: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let mut energies = energies.peekable();
+    energies.peek()?;
+    energies.sum()
+}
+
+/// What the meter can say about the energy of a server.
+fn server_note(meter: &HostMeter, location: ModelLocation) -> Option<String> {
     let unseen = "the energy of the server's GPUs cannot be seen from here";
-    match served {
-        Served::ByItself => None,
-        Served::Elsewhere => Some(format!("{unseen}: it is not on this machine")),
-        Served::Here if gpus(meter).next().is_none() => {
+    match location {
+        ModelLocation::InBenchmark => None,
+        ModelLocation::OtherMachine => Some(format!("{unseen}: it is not on this machine")),
+        ModelLocation::ThisMachine if gpus(meter).next().is_none() => {
             Some(format!("the server is on this machine, and no GPU was metered: {unseen}"))
         }
-        Served::Here => {
-            let energy = match counted(meter, DeviceKind::Gpu) {
+        ModelLocation::ThisMachine => {
+            let energy = match metered_energy(meter, DeviceKind::Gpu) {
                 Some(energy) => {
                     format!("{} Wh over the counted phases stand as this run's", watt_hours(energy))
                 }
                 None => "their energy over the counted phases is not known".to_owned(),
             };
-            let on = gpus(meter).flat_map(|gpu| &gpu.others).map(|other| {
+            let processes = gpus(meter).flat_map(|gpu| &gpu.others).map(|other| {
                 format!("{} ({})", other.pid, other.name.as_deref().unwrap_or("of no known name"))
             });
-            let on = on.collect::<Vec<_>>().join(", ");
-            let on = match on.as_str() {
-                "" => String::new(),
-                on => {
-                    format!("; on them: {on}, and whatever is not the server's spoils it")
-                }
+            let processes = match processes.collect::<Vec<_>>().join(", ") {
+                none if none.is_empty() => none,
+                some => format!("; on them: {some}, and whatever is not the server's spoils it"),
             };
             Some(format!(
-                "the server is on this machine, and its GPUs were seen from the host: {energy}{on}"
+                "the server is on this machine, and its GPUs were seen from the host: \
+                 {energy}{processes}"
             ))
         }
     }
 }
 
-/// Where host and backend measured the same, and do not agree.
+/// A note for each kind of device whose energies differ between host and backend.
 fn differences(summary: &Summary, meter: &HostMeter) -> Vec<String> {
-    let backend = |kind| {
-        let is = |device: &&contract::summary::Device| {
-            device.kind == kind && device.status == Status::Measured
-        };
-        let mut devices = summary.measurement.devices.iter().filter(is).peekable();
-        devices.peek()?;
-        Some(devices.map(|device| device.energy_wh).sum::<f64>())
-    };
-    let pairs = DeviceKind::ALL.into_iter().filter_map(|kind| {
-        let own = if kind == DeviceKind::Gpu { summary.total } else { backend(kind) };
-        difference(kind.name(), counted(meter, kind)?, own?, &reasons(kind, meter))
+    let kinds = DeviceKind::ALL.into_iter();
+    let notes = kinds.filter_map(|kind| {
+        let (host, backend) = (metered_energy(meter, kind)?, reported_energy(summary, kind)?);
+        difference(kind.name(), host, backend, &reasons(kind, meter))
     });
-    pairs.collect()
+    notes.collect()
 }
 
-/// What to say of two numbers of the same, if they are too far apart.
+/// A note if the two energies differ by more than [`TOLERANCE`].
 fn difference(name: &str, host: f64, backend: f64, reasons: &str) -> Option<String> {
     let larger = host.abs().max(backend.abs());
-    let apart = (host - backend).abs() / larger;
-    (larger > 0.0 && apart > TOLERANCE).then(|| {
+    let deviation = (host - backend).abs() / larger;
+    (larger > 0.0 && deviation > TOLERANCE).then(|| {
         let side = if backend < host { "less" } else { "more" };
         let percent = 100.0 * (backend - host).abs() / if host == 0.0 { larger } else { host.abs() };
         format!(
@@ -110,9 +123,10 @@ fn difference(name: &str, host: f64, backend: f64, reasons: &str) -> Option<Stri
     })
 }
 
+/// Likely reasons for a difference.
 fn reasons(kind: DeviceKind, meter: &HostMeter) -> String {
     let seconds = meter.counted_seconds();
-    let short = (seconds < SHORT).then(|| {
+    let short = (seconds < SHORT_SECONDS).then(|| {
         format!("the phases took {seconds:.1} s, in which the counters' steps matter (take more prompts)")
     });
     let several = (kind == DeviceKind::Gpu && gpus(meter).count() > 1).then(|| {
@@ -121,8 +135,7 @@ fn reasons(kind: DeviceKind, meter: &HostMeter) -> String {
     let sampled = (kind == DeviceKind::Gpu && gpus(meter).any(|gpu| gpu.source.contains("power")))
         .then(|| "the host has samples of power alone, and no counter".to_owned());
     let tracker = match kind {
-        // codecarbon 3.0.8 measures the load of processors first, for that long: seen in the
-        // durations of its tasks.
+        // codecarbon 3.0.8 measures the CPU load for half a second first, as its task durations show.
         DeviceKind::Gpu => {
             "the backend's tracker reads the counter up to half a second after a phase, or of other GPUs"
         }
@@ -134,7 +147,7 @@ fn reasons(kind: DeviceKind, meter: &HostMeter) -> String {
     reasons.collect::<Vec<_>>().join("; or ")
 }
 
-/// Who else was on a GPU.
+/// A note on other processes that used a GPU.
 fn others(gpu: &MeteredDevice) -> Option<String> {
     let names = gpu.others.iter().map(|other| match &other.name {
         Some(name) => format!("{} ({name})", other.pid),
@@ -159,7 +172,7 @@ mod tests {
     };
     use proptest::prelude::*;
 
-    use super::{Served, difference, notes};
+    use super::{ModelLocation, compare, difference};
 
     fn gpu(name: &str, counted_wh: f64) -> MeteredDevice {
         MeteredDevice {
@@ -234,14 +247,16 @@ mod tests {
     const H100: &str = "NVIDIA H100 80GB HBM3";
 
     #[test]
-    fn one_h100_whose_numbers_agree_needs_no_word() {
+    fn agreeing_energies_on_one_h100_give_no_note() {
         let summary = summary(Some(4.0), H100);
-        assert!(notes(&summary, &meter(vec![gpu(H100, 4.1)]), Served::ByItself).is_empty());
-        assert!(notes(&summary, &meter(vec![]), Served::ByItself).is_empty());
+        assert!(
+            compare(&summary, &meter(vec![gpu(H100, 4.1)]), ModelLocation::InBenchmark).is_empty()
+        );
+        assert!(compare(&summary, &meter(vec![]), ModelLocation::InBenchmark).is_empty());
     }
 
     #[test]
-    fn what_differs_and_what_the_rules_do_not_take_is_told() {
+    fn differences_and_broken_rules_become_notes() {
         let mut shared = gpu("NVIDIA L4", 4.0);
         let other = |pid, name: Option<&str>| OtherProcess { pid, name: name.map(str::to_owned) };
         shared.others = vec![other(5, Some("Xorg")), other(9, None)];
@@ -266,14 +281,14 @@ mod tests {
             status: Status::Measured,
             source: "RAPL counter".into(),
         }];
-        let mut untold = summary(Some(3.0), "NVIDIA A100-SXM4-80GB, NVIDIA A100-SXM4-80GB");
-        untold.run.phases.clear();
-        let said = [
-            notes(&summary(Some(4.0), H100), &short, Served::ByItself),
-            notes(&native, &cpus, Served::ByItself),
-            notes(&untold, &meter(vec![]), Served::ByItself),
+        let mut without_phases = summary(Some(3.0), "NVIDIA A100-SXM4-80GB, NVIDIA A100-SXM4-80GB");
+        without_phases.run.phases.clear();
+        let notes = [
+            compare(&summary(Some(4.0), H100), &short, ModelLocation::InBenchmark),
+            compare(&native, &cpus, ModelLocation::InBenchmark),
+            compare(&without_phases, &meter(vec![]), ModelLocation::InBenchmark),
         ];
-        insta::assert_snapshot!(said.map(|notes| notes.join("\n")).join("\n---\n"), @r"
+        insta::assert_snapshot!(notes.map(|notes| notes.join("\n")).join("\n---\n"), @r"
         GPU: the host metered 8.000 Wh over the counted phases, and the backend 4.000 Wh, which is 50 % less; likely reasons: the phases took 1.5 s, in which the counters' steps matter (take more prompts); or the host counts every GPU that was handed over, the backend those that it uses; or the backend's tracker reads the counter up to half a second after a phase, or of other GPUs
         NVIDIA L4 was used by processes besides the benchmark, whose energy counts: 5 (Xorg), 9; end them and run again
         not comparable with the score, which is measured on NVIDIA H100 80GB alone: this run had NVIDIA L4
@@ -289,19 +304,19 @@ mod tests {
     }
 
     #[test]
-    fn a_servers_energy_is_seen_where_it_is_here() {
+    fn energy_of_a_server_is_known_on_this_machine_only() {
         let mut server = gpu(H100, 4.0);
         server.others = vec![OtherProcess { pid: 70, name: Some("vllm".into()) }];
         let mut unplaced = gpu(H100, 4.0);
         unplaced.counted_wh = None;
         let client = summary(None, "");
-        let said = [
-            notes(&client, &meter(vec![server]), Served::Here),
-            notes(&client, &meter(vec![unplaced]), Served::Here),
-            notes(&client, &meter(vec![]), Served::Here),
-            notes(&client, &meter(vec![]), Served::Elsewhere),
+        let notes = [
+            compare(&client, &meter(vec![server]), ModelLocation::ThisMachine),
+            compare(&client, &meter(vec![unplaced]), ModelLocation::ThisMachine),
+            compare(&client, &meter(vec![]), ModelLocation::ThisMachine),
+            compare(&client, &meter(vec![]), ModelLocation::OtherMachine),
         ];
-        insta::assert_snapshot!(said.map(|notes| notes.join("\n")).join("\n---\n"), @r"
+        insta::assert_snapshot!(notes.map(|notes| notes.join("\n")).join("\n---\n"), @r"
         the server is on this machine, and its GPUs were seen from the host: 4.000 Wh over the counted phases stand as this run's; on them: 70 (vllm), and whatever is not the server's spoils it
         ---
         the server is on this machine, and its GPUs were seen from the host: their energy over the counted phases is not known
@@ -315,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn idleness_is_taken_off_over_the_counted_phases_alone() {
+    fn idle_power_is_subtracted_over_the_counted_phases_only() {
         let meter = meter(vec![gpu(H100, 4.0)]);
         assert_eq!(meter.above_idle(&meter.devices[0]), Some(3.0));
         let mut unknown = meter.devices[0].clone();
@@ -324,13 +339,17 @@ mod tests {
     }
 
     proptest! {
-        /// A difference is told when it is over a twentieth of the larger number, and only then.
         #[test]
-        fn a_twentieth_is_let_pass(host in 1e-6..1e6_f64, factor in 0.0..3.0_f64) {
-            let told = difference("GPU", host, host * factor, "r").is_some();
-            let apart = (factor - 1.0).abs() / factor.max(1.0);
-            prop_assume!((apart - 0.05).abs() > 1e-9);
-            prop_assert_eq!(told, apart > 0.05);
+        fn difference_is_noted_above_five_percent_of_the_larger_energy(host in 1e-6..1e6_f64, factor in 0.0..3.0_f64) {
+            let backend = host * factor;
+            let note = difference("GPU", host, backend, "r");
+            let deviation = (factor - 1.0).abs() / factor.max(1.0);
+            prop_assume!((deviation - 0.05).abs() > 1e-9);
+            prop_assert_eq!(note.is_some(), deviation > 0.05);
+            if let Some(note) = note {
+                let side = if backend < host { "% less" } else { "% more" };
+                prop_assert!(note.contains(side), "{}", note);
+            }
         }
     }
 }

@@ -1,121 +1,116 @@
-//! One device that is being read, and what it has used so far.
+//! A metered device and its energy so far.
 
 pub(crate) mod nvml;
 pub(crate) mod rapl;
 
 use std::{collections::BTreeSet, fmt};
 
-use contract::{host_meter::OtherProcess, summary::DeviceKind};
+use contract::summary::DeviceKind;
 
-use crate::recording::trace::Trace;
+use crate::recording::{DeviceRecord, trace::Trace};
 
-/// What a device says of itself at a moment.
+/// One reading of a sensor.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Reading {
-    /// Energy since it is read, in joules.
+    /// Energy since the first reading, in joules.
     Joules(f64),
-    /// Power at this moment.
+    /// Current power, in watts.
     Watts(f64),
 }
 
-/// Something that can be read again and again.
-pub(super) trait Source {
-    /// What it says now.
+/// Reads the energy or power of a device.
+pub(super) trait Sensor {
+    /// Takes a reading.
     ///
     /// # Errors
-    /// In words, when it says nothing.
+    /// Why the device cannot be read.
     fn read(&mut self) -> Result<Reading, String>;
 
-    /// The processes that use it, by their ids on the host.
+    /// Host ids of the processes that use the device.
     ///
     /// # Errors
-    /// In words, when that cannot be told.
+    /// Why they are unknown.
     fn processes(&mut self) -> Result<Vec<u32>, String> {
         Ok(vec![])
     }
 
-    /// What is odd about what it said so far.
-    fn remark(&self) -> Option<String> {
+    /// A warning about the readings so far.
+    fn warning(&self) -> Option<String> {
         None
     }
 }
 
-/// What a device is.
+/// Identity of a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct About {
-    /// Its name.
+pub(super) struct DeviceInfo {
+    /// Name.
     pub(super) name: String,
-    /// What tells it from others of its name.
+    /// Id that is unique among devices of the same name.
     pub(super) id: Option<String>,
-    /// Its kind.
+    /// Kind.
     pub(super) kind: DeviceKind,
-    /// The counter that it is read by, in words.
+    /// Kind of counter, as a reader sees it.
     pub(super) source: String,
 }
 
-/// A device under way.
+/// A metered device.
 pub(super) struct Gauge<'a> {
-    pub(super) about: About,
-    pub(super) source: Box<dyn Source + 'a>,
-    pub(super) trace: Trace,
-    /// Processes on it that are not the benchmark's.
-    pub(super) others: Vec<OtherProcess>,
-    /// Processes on it that are known to be the benchmark's, or to be others.
+    pub(super) sensor: Box<dyn Sensor + 'a>,
+    pub(super) record: DeviceRecord,
+    /// Processes whose owner is known, the benchmark's too.
     pub(super) known: BTreeSet<u32>,
-    /// Whether any process was seen on it.
-    pub(super) used: bool,
+    /// Time and power of the last reading, for sensors of power.
     last: Option<(f64, f64)>,
-    missed: u64,
-    complaint: Option<String>,
+    failed_readings: u64,
+    first_error: Option<String>,
 }
 
 impl fmt::Debug for Gauge<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gauge").field("about", &self.about).finish_non_exhaustive()
+        f.debug_struct("Gauge").field("info", &self.record.info).finish_non_exhaustive()
     }
 }
 
 impl<'a> Gauge<'a> {
-    /// Of a device that has used nothing yet.
-    pub(super) fn new(about: About, source: impl Source + 'a) -> Self {
+    /// A device without readings.
+    pub(super) fn new(info: DeviceInfo, sensor: impl Sensor + 'a) -> Self {
         Self {
-            about,
-            source: Box::new(source),
-            trace: Trace::default(),
-            others: vec![],
+            sensor: Box::new(sensor),
+            record: DeviceRecord { info, trace: Trace::default(), others: vec![], used: false },
             known: BTreeSet::new(),
-            used: false,
             last: None,
-            missed: 0,
-            complaint: None,
+            failed_readings: 0,
+            first_error: None,
         }
     }
 
-    /// Reads it at the moment `now`.
+    /// Takes a reading at the time `now`.
     pub(super) fn sample(&mut self, now: f64) {
-        match self.source.read() {
-            Ok(Reading::Joules(joules)) => self.trace.push(now, joules),
+        match self.sensor.read() {
+            Ok(Reading::Joules(joules)) => self.record.trace.push(now, joules),
             Ok(Reading::Watts(watts)) => {
-                // Power changes on the line between two samples.
+                // Power is assumed to change linearly between two readings.
                 let (time, before) = self.last.unwrap_or((now, watts));
                 let joules = (now - time) * (watts + before) / 2.0;
-                self.trace.push(now, self.trace.total() + joules);
+                self.record.trace.push(now, self.record.trace.total() + joules);
                 self.last = Some((now, watts));
             }
             Err(why) => {
-                self.missed += 1;
-                self.complaint.get_or_insert(why);
+                self.failed_readings += 1;
+                self.first_error.get_or_insert(why);
             }
         }
     }
 
-    /// What a reader of its numbers must know.
+    /// Notes on failed readings and odd values.
     pub(super) fn notes(&self) -> Vec<String> {
-        let Self { about: About { name, .. }, source, missed, complaint, .. } = self;
-        let missed = complaint
-            .as_ref()
-            .map(|why| format!("{name} could not be read {missed} time(s), first: {why}"));
-        missed.into_iter().chain(source.remark().map(|text| format!("{name}: {text}"))).collect()
+        let Self { record, sensor, failed_readings, first_error, .. } = self;
+        let name = &record.info.name;
+        let error = first_error.as_ref().map(|error| {
+            format!("{name} could not be read {failed_readings} time(s), first: {error}")
+        });
+        let warning = sensor.warning().map(|text| format!("{name}: {text}"));
+        error.into_iter().chain(warning).collect()
     }
 }
 
@@ -123,39 +118,43 @@ impl<'a> Gauge<'a> {
 mod tests {
     use contract::summary::DeviceKind;
 
-    use super::{About, Gauge, Reading, Source};
+    use super::{DeviceInfo, Gauge, Reading, Sensor};
 
-    struct Told(Vec<Result<Reading, String>>);
+    struct Readings(Vec<Result<Reading, String>>);
 
-    impl Source for Told {
+    impl Sensor for Readings {
         fn read(&mut self) -> Result<Reading, String> {
             self.0.remove(0)
         }
     }
 
     fn gauge(readings: Vec<Result<Reading, String>>) -> Gauge<'static> {
-        let about =
-            About { name: "g".into(), id: None, kind: DeviceKind::Gpu, source: "told".into() };
+        let info = DeviceInfo {
+            name: "g".into(),
+            id: None,
+            kind: DeviceKind::Gpu,
+            source: "counter".into(),
+        };
         let count = readings.len();
-        let mut gauge = Gauge::new(about, Told(readings));
+        let mut gauge = Gauge::new(info, Readings(readings));
         (0..count).for_each(|second| gauge.sample(second as f64));
         gauge
     }
 
     #[test]
-    fn power_is_integrated_and_a_gap_is_bridged_and_told() {
+    fn power_is_integrated_across_a_failed_reading() {
         let watts = |watts| Ok(Reading::Watts(watts));
         let gauge = gauge(vec![watts(100.0), watts(300.0), Err("lost".into()), watts(100.0)]);
-        assert_eq!(gauge.trace.between(0.0, 1.0), Some(200.0));
-        assert_eq!(gauge.trace.between(1.0, 3.0), Some(400.0));
+        assert_eq!(gauge.record.trace.between(0.0, 1.0), Some(200.0));
+        assert_eq!(gauge.record.trace.between(1.0, 3.0), Some(400.0));
         assert_eq!(gauge.notes(), ["g could not be read 1 time(s), first: lost"]);
     }
 
     #[test]
-    fn a_counter_needs_no_model() {
+    fn energy_counter_is_taken_as_it_is() {
         let joules = |joules| Ok(Reading::Joules(joules));
         let gauge = gauge(vec![joules(0.0), joules(50.0), joules(50.0)]);
-        assert_eq!(gauge.trace.total(), 50.0);
+        assert_eq!(gauge.record.trace.total(), 50.0);
         assert!(gauge.notes().is_empty());
     }
 }

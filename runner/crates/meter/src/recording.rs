@@ -1,4 +1,4 @@
-//! What was read beside a run, and what it says of the phases that count.
+//! The recording of a run, and the energies over its counted phases.
 
 pub(crate) mod trace;
 
@@ -7,119 +7,112 @@ use contract::{
     summary::{DeviceKind, Status},
 };
 
-use super::{gauge::About, watts::Watts};
-use crate::recording::trace::Trace;
+use self::trace::Trace;
+use crate::{gauge::DeviceInfo, watts::Watts};
 
 const JOULES_PER_WH: f64 = 3600.0;
 
-/// Pairs of power over time that a file has at most, for each device.
-const MOST_PAIRS: usize = 600;
+/// Limit of power values in the file, for each device.
+const MAX_POWER_POINTS: usize = 600;
 
-/// The shortest stretch of time that has a power, in seconds: counters of GPUs move in steps of
-/// about a tenth of that.
-const SHORTEST: f64 = 0.5;
+/// Shortest interval between two power values, in seconds. A GPU's counter moves in steps of about a
+/// tenth of a second.
+const MIN_INTERVAL: f64 = 0.5;
 
-/// Everything that was read.
-#[derive(Debug, Clone, PartialEq)]
+/// All samples of a run.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Recording {
-    /// When the benchmark could begin, in seconds of the machine's clock.
+    /// Time from which the benchmark could run, in seconds of the machine's clock.
     pub(super) begun: f64,
-    /// When it was over.
+    /// Time of the last sample.
     pub(super) ended: f64,
-    /// When the machine was idle.
+    /// Begin and end of the idle measurement.
     pub(super) idle: Option<(f64, f64)>,
-    pub(super) devices: Vec<Recorded>,
+    pub(super) devices: Vec<DeviceRecord>,
     pub(super) estimate: Option<Estimate>,
     /// Whether the benchmark's processes were found on this machine.
     pub(super) is_found: bool,
-    /// Whether the benchmark has this machine's clock, if that could be told.
+    /// Whether the benchmark uses this machine's clock, if known.
     pub(super) is_clock_shared: Option<bool>,
-    /// What the meter itself took of a processor, in percent.
+    /// CPU use of the meter itself, in percent.
     pub(super) own_percent: Option<f64>,
     pub(super) notes: Vec<String>,
 }
 
-/// What was read of a device.
+/// Samples of a device.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Recorded {
-    pub(super) about: About,
+pub(super) struct DeviceRecord {
+    pub(super) info: DeviceInfo,
     pub(super) trace: Trace,
+    /// Processes on the device that do not belong to the benchmark.
     pub(super) others: Vec<OtherProcess>,
+    /// Whether any process used the device.
     pub(super) used: bool,
 }
 
-/// Processors by a model: the seconds that the benchmark took of them, times a power.
+/// Estimate of the processors: CPU seconds of the benchmark times a power.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Estimate {
     pub(super) watts: Watts,
-    /// Processor seconds over time.
+    /// CPU seconds over time.
     pub(super) seconds: Trace,
-    /// What told them.
-    pub(super) clockwork: &'static str,
+    /// Source of the CPU seconds, as a reader sees it.
+    pub(super) cpu_time_source: &'static str,
 }
 
 impl Recording {
-    /// One of nothing, for a reason.
+    /// A recording without devices, with the reason.
     pub fn none(why: String) -> Self {
-        Self {
-            begun: 0.0,
-            ended: 0.0,
-            idle: None,
-            devices: vec![],
-            estimate: None,
-            is_found: false,
-            is_clock_shared: None,
-            own_percent: None,
-            notes: vec![why],
-        }
+        Self { notes: vec![why], ..Self::default() }
     }
 
-    /// Leaves out GPUs that nothing ran on, where anything ran on another.
+    /// Drops GPUs without a process, if another one has a process.
     pub(super) fn without_unused_gpus(mut self) -> Self {
         if self.devices.iter().any(|device| device.used) {
-            let is_idle = |device: &Recorded| device.about.kind == DeviceKind::Gpu && !device.used;
-            let idle = self.devices.iter().filter(|device| is_idle(device)).count();
-            self.devices.retain(|device| !is_idle(device));
-            if idle > 0 {
-                self.notes.push(format!("{idle} GPU(s) with no process on them are left out"));
+            let count = self.devices.len();
+            self.devices.retain(|device| device.info.kind != DeviceKind::Gpu || device.used);
+            let unused = count - self.devices.len();
+            if unused > 0 {
+                self.notes.push(format!("{unused} GPU(s) with no process on them are left out"));
             }
         }
         self
     }
 
-    /// What a reader of sums must know: a device that fell silent is not in them.
-    pub fn gaps(&self) -> Vec<String> {
-        let is_silent = |device: &&Recorded| device.trace.between(self.begun, self.ended).is_none();
-        let silent = self.devices.iter().filter(is_silent);
-        let told = silent.map(|Recorded { about: About { name, kind, .. }, .. }| {
+    /// Notes on devices that were lost before the end, so that sums are too low.
+    pub fn lost_devices(&self) -> Vec<String> {
+        let is_lost =
+            |device: &&DeviceRecord| device.trace.between(self.begun, self.ended).is_none();
+        let lost = self.devices.iter().filter(is_lost);
+        let notes = lost.map(|DeviceRecord { info: DeviceInfo { name, kind, .. }, .. }| {
             let kind = kind.name();
             format!(
                 "the host's meter lost {name} before the run's end: what it says of the {kind} energy \
                  is without that, and too little"
             )
         });
-        told.collect()
+        notes.collect()
     }
 
-    /// What it says of a run whose counted phases were these, in seconds of the run's clock.
-    pub fn over(self, phases: &[Phase]) -> HostMeter {
-        let doubt = self.doubt(phases);
-        let counted = if doubt.is_none() { phases } else { &[] };
+    /// The meter's part of the summary. `phases` are the counted phases, in seconds of the run's clock.
+    pub fn into_host_meter(self, phases: &[Phase]) -> HostMeter {
+        let unplaced = self.why_unplaced(phases);
+        let counted = if unplaced.is_none() { phases } else { &[] };
         let Self { begun, ended, idle, devices, estimate, own_percent, mut notes, .. } = self;
         let idle_seconds = idle.map(|(from, to)| to - from);
-        let watts = |trace: &Trace| {
+        let idle_watts = |trace: &Trace| {
             let (from, to) = idle?;
             Some(trace.between(from, to)? / (to - from)).filter(|watts| watts.is_finite())
         };
-        let over = |trace: &Trace| {
-            if counted.is_empty() { None } else { trace.over(counted) }
-        };
+        let over = |trace: &Trace| trace.over(counted).filter(|_| !counted.is_empty());
         let power = |trace: &Trace, factor: f64| {
-            let pairs = trace.power(begun, ended, SHORTEST, MOST_PAIRS).into_iter();
+            let pairs = trace.power(begun, ended, MIN_INTERVAL, MAX_POWER_POINTS).into_iter();
             pairs.map(|(time, watts)| (rounded(time), rounded(watts * factor))).collect()
         };
         let mut metered = Vec::new();
-        for Recorded { about: About { name, id, kind, source }, trace, others, .. } in devices {
+        for DeviceRecord { info: DeviceInfo { name, id, kind, source }, trace, others, .. } in
+            devices
+        {
             let Some(joules) = trace.between(begun, ended) else {
                 notes.push(format!("{name} was not read to the end, and has no number"));
                 continue;
@@ -130,14 +123,14 @@ impl Recording {
                 kind,
                 energy_wh: joules / JOULES_PER_WH,
                 counted_wh: over(&trace).map(|joules| joules / JOULES_PER_WH),
-                idle_watts: watts(&trace),
+                idle_watts: idle_watts(&trace),
                 status: Status::Measured,
                 source,
                 power: power(&trace, 1.0),
                 others,
             });
         }
-        if let Some(Estimate { watts, seconds, clockwork }) = estimate {
+        if let Some(Estimate { watts, seconds, cpu_time_source }) = estimate {
             if self.is_found {
                 let factor = watts.value();
                 let counted = over(&seconds);
@@ -153,7 +146,7 @@ impl Recording {
                     idle_watts: None,
                     status: Status::Estimated,
                     source: format!(
-                        "{:.2} CPU seconds of the benchmark, told by {clockwork}{part}, x {watts} W \
+                        "{:.2} CPU seconds of the benchmark, told by {cpu_time_source}{part}, x {watts} W \
                          per CPU as stated",
                         seconds.total()
                     ),
@@ -169,7 +162,7 @@ impl Recording {
             }
         }
         if !metered.is_empty() {
-            notes.extend(doubt);
+            notes.extend(unplaced);
         }
         let phase = |Phase { name, from, to }: &Phase| Phase {
             name: name.clone(),
@@ -187,9 +180,9 @@ impl Recording {
         }
     }
 
-    /// Why nothing can be said of the phases.
-    fn doubt(&self, phases: &[Phase]) -> Option<String> {
-        // Seconds by which a phase may lie beside the run: the samples around it are that far away.
+    /// Why the phases cannot be placed in the recording.
+    fn why_unplaced(&self, phases: &[Phase]) -> Option<String> {
+        // Seconds by which a phase may exceed the run, as the samples around it may be that far away.
         const SLACK: f64 = 0.5;
         let (begun, ended) = (self.begun - SLACK, self.ended + SLACK);
         let inside = |phase: &Phase| phase.from >= begun && phase.to <= ended;
@@ -211,7 +204,7 @@ impl Recording {
     }
 }
 
-/// Three digits after the point.
+/// Rounds to three decimals.
 fn rounded(number: f64) -> f64 {
     (number * 1000.0).round() / 1000.0
 }

@@ -1,4 +1,4 @@
-//! What is metered beside a run.
+//! What to meter during a run, and what of it this machine can measure.
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
@@ -7,18 +7,18 @@ use contract::{rapl::ROOT, summary::DeviceKind};
 use host::gpus::Devices;
 use nvml_wrapper::Nvml;
 
-use super::{
-    gauge::{About, Gauge},
-    served::Served,
-    target::Subject,
+use crate::{
+    benchmark::Benchmark,
+    gauge::{
+        DeviceInfo, Gauge,
+        nvml::{self, LIBRARY},
+        rapl,
+    },
+    model_location::ModelLocation,
     watts::Watts,
 };
-use crate::gauge::{
-    nvml::{self, LIBRARY},
-    rapl,
-};
 
-/// What a user says about the meter.
+/// Options of the meter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Args)]
 #[command(next_help_heading = "The host's meter")]
 pub struct Options {
@@ -30,50 +30,50 @@ pub struct Options {
     pub watts_per_cpu: Option<Watts>,
 }
 
-/// What is metered, and whose processes are the benchmark's.
+/// Devices to meter, and the benchmark that they are metered for.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// Where the model runs.
-    pub served: Served,
-    /// The GPUs.
+    /// Location of the model.
+    pub location: ModelLocation,
+    /// GPUs to meter.
     pub gpus: Devices,
-    /// Why the run has none of this machine's GPUs.
+    /// Reason why the run uses none of this machine's GPUs.
     pub no_gpus: Option<String>,
-    /// Whether GPUs without a process on them are left out: which ones a server has is not told.
+    /// Whether to drop GPUs without a process: it is unknown which GPUs a server uses.
     pub only_used: bool,
-    /// How long the idle machine is metered before.
+    /// Duration of the idle measurement before the benchmark.
     pub idle: Option<Duration>,
-    /// The power of a processor, for an estimate.
+    /// Power of a busy CPU, for an estimate.
     pub watts_per_cpu: Option<Watts>,
-    /// What runs the benchmark.
-    pub subject: Subject,
-    /// Where the counters are.
-    pub machine: Machine,
+    /// The benchmark.
+    pub benchmark: Benchmark,
+    /// Places of the energy counters.
+    pub counters: CounterPaths,
 }
 
-/// Where a machine's counters are.
+/// Places of a machine's energy counters.
 #[derive(Debug, Clone)]
-pub struct Machine {
-    /// NVIDIA's library.
+pub struct CounterPaths {
+    /// NVIDIA's management library (NVML).
     pub(super) library: OsString,
-    /// The folder that holds `proc` and `sys`.
+    /// Folder with `proc` and `sys`.
     pub(super) root: PathBuf,
 }
 
-impl Default for Machine {
-    /// Those of this machine.
+impl Default for CounterPaths {
+    /// The places on this machine.
     fn default() -> Self {
         Self { library: LIBRARY.into(), root: "/".into() }
     }
 }
 
 impl Request {
-    /// NVIDIA's library, if it is needed.
+    /// Loads NVML, unless no GPU is to be metered.
     pub(super) fn load(&self) -> Option<Result<Nvml, String>> {
-        (self.gpus != Devices::None).then(|| nvml::load(&self.machine.library))
+        (self.gpus != Devices::None).then(|| nvml::load(&self.counters.library))
     }
 
-    /// Everything that can be read of what was asked for, and why the rest cannot: GPUs first.
+    /// Gauges for the requested devices, GPUs first.
     pub(super) fn find<'a>(&self, library: Option<&'a Result<Nvml, String>>) -> [Found<'a>; 2] {
         let (subject, (gauges, refused)) = match library {
             Some(Ok(nvml)) => ("NVML", nvml::gauges(nvml, &self.gpus)),
@@ -81,20 +81,21 @@ impl Request {
             None => ("GPUs", (vec![], self.no_gpus.iter().cloned().collect())),
         };
         let gpus = Found { subject, gauges, refused };
-        let (gauges, refused) = rapl::gauges(&self.machine.root.join(ROOT.trim_start_matches('/')));
+        let (gauges, refused) =
+            rapl::gauges(&self.counters.root.join(ROOT.trim_start_matches('/')));
         [gpus, Found { subject: "RAPL", gauges, refused }]
     }
 
-    /// What can be metered on this machine, and why the rest cannot.
-    pub fn look(&self) -> Vec<Look> {
+    /// Availability of each kind of counter on this machine.
+    pub fn availability(&self) -> Vec<Availability> {
         let library = self.load();
         let mut found = self.find(library.as_ref());
         if library.is_none() && self.no_gpus.is_none() {
             found[0].refused.push("this machine has no GPU that a run would get".to_owned());
         }
-        let is_blind = !found.iter().any(|found| counts_processors(&found.gauges));
-        let mut looks: Vec<_> = found.into_iter().map(Found::look).collect();
-        if is_blind {
+        let has_cpu_counter = found.iter().any(|found| counts_processors(&found.gauges));
+        let mut all: Vec<_> = found.into_iter().map(Found::availability).collect();
+        if !has_cpu_counter {
             let text = match self.watts_per_cpu {
                 Some(watts) => format!(
                     "processors are estimated: CPU seconds of the benchmark x {watts} W as stated"
@@ -106,47 +107,47 @@ impl Request {
                 }
             };
             let is_metered = self.watts_per_cpu.is_some();
-            looks.push(Look { subject: "processors", is_metered, text: vec![text] });
+            all.push(Availability { subject: "processors", is_metered, text: vec![text] });
         }
-        looks
+        all
     }
 }
 
-/// Whether one of the gauges counts the energy of processors.
+/// Whether a gauge measures the energy of processors.
 pub(super) fn counts_processors(gauges: &[Gauge<'_>]) -> bool {
-    gauges.iter().any(|gauge| gauge.about.kind == DeviceKind::Cpu)
+    gauges.iter().any(|gauge| gauge.record.info.kind == DeviceKind::Cpu)
 }
 
-/// What one kind of counter gives.
+/// Gauges of one kind of counter.
 #[derive(Debug)]
 pub(super) struct Found<'a> {
     subject: &'static str,
     pub(super) gauges: Vec<Gauge<'a>>,
-    /// Why others are not metered.
+    /// Reasons why other devices of the kind are not metered.
     pub(super) refused: Vec<String>,
 }
 
 impl Found<'_> {
-    fn look(self) -> Look {
+    fn availability(self) -> Availability {
         let Self { subject, gauges, refused } = self;
         let names = gauges.iter().map(|gauge| {
-            let About { name, source, .. } = &gauge.about;
+            let DeviceInfo { name, source, .. } = &gauge.record.info;
             format!("{name} ({source})")
         });
         let names = names.collect::<Vec<_>>().join(", ");
         let text = [names].into_iter().filter(|text| !text.is_empty()).chain(refused).collect();
-        Look { subject, is_metered: !gauges.is_empty(), text }
+        Availability { subject, is_metered: !gauges.is_empty(), text }
     }
 }
 
-/// What can be metered of a kind.
+/// What one kind of counter can measure here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Look {
-    /// What reads it.
+pub struct Availability {
+    /// The kind of counter.
     pub subject: &'static str,
-    /// Whether there is anything.
+    /// Whether any device is metered.
     pub is_metered: bool,
-    /// What there is, and why the rest is not metered.
+    /// Metered devices, then the reasons why others are not.
     pub text: Vec<String>,
 }
 
@@ -154,35 +155,33 @@ pub struct Look {
 mod tests {
     use std::sync::Arc;
 
-    use super::{Machine, Request};
     use host::gpus::Devices;
 
-    use crate::{gauge::nvml::fake::FakeNvml, served::Served, target::Subject};
+    use super::{Benchmark, CounterPaths, ModelLocation, Request};
+    use crate::gauge::nvml::fake::FakeNvml;
 
     #[test]
-    fn what_could_be_metered_is_told_before_a_run() {
+    fn availability_names_metered_devices_and_reasons_for_the_rest() {
         let root = tempfile::tempdir().unwrap();
-        let machine = Machine { root: root.path().to_owned(), ..Machine::default() };
         let mut request = Request {
-            served: Served::ByItself,
+            location: ModelLocation::InBenchmark,
             gpus: Devices::None,
             no_gpus: None,
             only_used: false,
             idle: None,
             watts_per_cpu: None,
-            subject: Subject::Child(Arc::default()),
-            machine,
+            benchmark: Benchmark::Child(Arc::default()),
+            counters: CounterPaths { root: root.path().to_owned(), ..CounterPaths::default() },
         };
         let shown = |request: &Request| {
-            let looks = request.look().into_iter();
-            let lines = looks.map(|look| format!("{look:?}"));
+            let lines = request.availability().into_iter().map(|one| format!("{one:?}"));
             lines.collect::<Vec<_>>().join("\n").replace(root.path().to_str().unwrap(), "")
         };
         let nothing = shown(&request);
         request.watts_per_cpu = "9".parse().ok();
         request.gpus = Devices::All;
-        request.machine.library = "libnvidia-ml-of-nobody.so.1".into();
-        let closed = shown(&request);
+        request.counters.library = "libnvidia-ml-of-nobody.so.1".into();
+        let without_library = shown(&request);
         let zone = root.path().join("sys/class/powercap/intel-rapl:0");
         std::fs::create_dir_all(&zone).unwrap();
         for (file, text) in
@@ -191,19 +190,19 @@ mod tests {
             std::fs::write(zone.join(file), text).unwrap();
         }
         let fake = FakeNvml::new(&["NVIDIA L4"]);
-        request.machine.library = fake.library();
-        let open = shown(&request);
-        insta::assert_snapshot!([nothing, closed, open].join("\n---\n"), @r#"
-        Look { subject: "GPUs", is_metered: false, text: ["this machine has no GPU that a run would get"] }
-        Look { subject: "RAPL", is_metered: false, text: ["this machine has no RAPL counters (`/sys/class/powercap`): virtual machines mostly have none, others need the kernel module `intel_rapl_msr`, for AMD's processors, too"] }
-        Look { subject: "processors", is_metered: false, text: ["processors are not metered; `aienergyscore run --watts-per-cpu W` gives an estimate from their time"] }
+        request.counters.library = fake.library();
+        let with_counters = shown(&request);
+        insta::assert_snapshot!([nothing, without_library, with_counters].join("\n---\n"), @r#"
+        Availability { subject: "GPUs", is_metered: false, text: ["this machine has no GPU that a run would get"] }
+        Availability { subject: "RAPL", is_metered: false, text: ["this machine has no RAPL counters (`/sys/class/powercap`): virtual machines mostly have none, others need the kernel module `intel_rapl_msr`, for AMD's processors, too"] }
+        Availability { subject: "processors", is_metered: false, text: ["processors are not metered; `aienergyscore run --watts-per-cpu W` gives an estimate from their time"] }
         ---
-        Look { subject: "NVML", is_metered: false, text: ["NVML, which tells the energy of NVIDIA's GPUs, does not serve: libnvidia-ml-of-nobody.so.1: cannot open shared object file: No such file or directory; `libnvidia-ml.so.1` comes with NVIDIA's driver: install that, or add the folder that has it to LD_LIBRARY_PATH"] }
-        Look { subject: "RAPL", is_metered: false, text: ["this machine has no RAPL counters (`/sys/class/powercap`): virtual machines mostly have none, others need the kernel module `intel_rapl_msr`, for AMD's processors, too"] }
-        Look { subject: "processors", is_metered: true, text: ["processors are estimated: CPU seconds of the benchmark x 9 W as stated"] }
+        Availability { subject: "NVML", is_metered: false, text: ["NVML, which tells the energy of NVIDIA's GPUs, does not serve: libnvidia-ml-of-nobody.so.1: cannot open shared object file: No such file or directory; `libnvidia-ml.so.1` comes with NVIDIA's driver: install that, or add the folder that has it to LD_LIBRARY_PATH"] }
+        Availability { subject: "RAPL", is_metered: false, text: ["this machine has no RAPL counters (`/sys/class/powercap`): virtual machines mostly have none, others need the kernel module `intel_rapl_msr`, for AMD's processors, too"] }
+        Availability { subject: "processors", is_metered: true, text: ["processors are estimated: CPU seconds of the benchmark x 9 W as stated"] }
         ---
-        Look { subject: "NVML", is_metered: true, text: ["NVIDIA L4 (NVML energy counter of the whole GPU)"] }
-        Look { subject: "RAPL", is_metered: true, text: ["package-0 (RAPL counter of the whole machine)"] }
+        Availability { subject: "NVML", is_metered: true, text: ["NVIDIA L4 (NVML energy counter of the whole GPU)"] }
+        Availability { subject: "RAPL", is_metered: true, text: ["package-0 (RAPL counter of the whole machine)"] }
         "#);
     }
 }

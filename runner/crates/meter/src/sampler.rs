@@ -1,50 +1,50 @@
-//! Reads every device at moment after moment, from before the benchmark until after it.
+//! Samples every device, from before the benchmark until after it.
 
 use std::collections::BTreeSet;
 
 use contract::host_meter::OtherProcess;
 use host::process::processes::Processes;
 
-use super::{
+use crate::{
+    benchmark::BenchmarkProcesses,
     gauge::Gauge,
-    recording::{Estimate, Recorded, Recording},
-    target::Target,
+    recording::{Estimate, Recording, trace::Trace},
     watts::Watts,
 };
-use crate::recording::trace::Trace;
 
-/// Samples from one look at the processes on GPUs to the next: it costs more than a counter does.
-const LOOK_AT_PROCESSES: u64 = 10;
+/// Samples between two lists of the processes on GPUs. A list costs more than a counter.
+const LIST_PROCESSES_EVERY: u64 = 10;
 
-/// What is being read.
+/// The devices and what was sampled so far.
 pub(super) struct Sampler<'a> {
     gauges: Vec<Gauge<'a>>,
-    target: Target,
+    benchmark: BenchmarkProcesses,
     processes: Processes,
-    /// The estimate of processors that cannot be measured, if there is to be one.
+    /// Power of a busy CPU, if processors are estimated.
     watts_per_cpu: Option<Watts>,
-    cpu: Trace,
+    cpu_seconds: Trace,
     samples: u64,
     begun: Option<f64>,
     idle_from: Option<f64>,
     notes: Vec<String>,
+    /// Notes on GPUs whose processes are unknown, each once.
     unlisted: BTreeSet<String>,
 }
 
 impl<'a> Sampler<'a> {
     pub(super) fn new(
         gauges: Vec<Gauge<'a>>,
-        target: Target,
+        benchmark: BenchmarkProcesses,
         processes: Processes,
         watts_per_cpu: Option<Watts>,
         notes: Vec<String>,
     ) -> Self {
         Self {
             gauges,
-            target,
+            benchmark,
             processes,
             watts_per_cpu,
-            cpu: Trace::default(),
+            cpu_seconds: Trace::default(),
             samples: 0,
             begun: None,
             idle_from: None,
@@ -58,66 +58,62 @@ impl<'a> Sampler<'a> {
         !self.gauges.is_empty()
     }
 
-    /// From now on the machine is idle.
-    pub(super) fn idle(&mut self, now: f64) {
+    /// Marks the begin of the idle measurement.
+    pub(super) fn begin_idle(&mut self, now: f64) {
         self.idle_from = Some(now);
         self.read(now);
     }
 
-    /// From now on the benchmark may run.
+    /// Marks the moment from which the benchmark may run.
     pub(super) fn begin(&mut self, now: f64) {
         self.begun = Some(now);
-        self.cpu.push(now, 0.0);
+        self.cpu_seconds.push(now, 0.0);
         self.read(now);
         self.list_processes();
     }
 
-    /// One more moment. `ask` runs a command and gives what it prints.
+    /// Takes a sample. `ask` runs a command and returns its output.
     pub(super) fn sample(&mut self, now: f64, ask: &mut dyn FnMut(&[String]) -> Option<String>) {
         self.read(now);
         if self.begun.is_none() {
             return;
         }
-        self.target.look(now, ask);
+        self.benchmark.find(now, ask);
         if self.watts_per_cpu.is_some()
-            && let Some(seconds) = self.target.cpu_seconds()
+            && let Some(seconds) = self.benchmark.cpu_seconds()
         {
-            self.cpu.push(now, seconds);
+            self.cpu_seconds.push(now, seconds);
         }
         self.samples += 1;
-        if self.samples.is_multiple_of(LOOK_AT_PROCESSES) {
+        if self.samples.is_multiple_of(LIST_PROCESSES_EVERY) {
             self.list_processes();
         }
     }
 
-    /// What was seen. `busy` is the processor time that the meter took itself, in seconds.
-    pub(super) fn finish(mut self, now: f64, busy: f64) -> Recording {
+    /// Ends the recording. `own_seconds` is the CPU time of the meter itself.
+    pub(super) fn finish(mut self, now: f64, own_seconds: f64) -> Recording {
         self.read(now);
         let begun = self.begun.unwrap_or(now);
         let idle = self.idle_from.map(|from| (from, begun));
-        let since = idle.map_or(begun, |(from, _)| from);
+        let since = self.idle_from.unwrap_or(begun);
         let mut notes = self.notes;
         notes.extend(self.unlisted);
         notes.extend(self.gauges.iter().flat_map(Gauge::notes));
         let has_metered = !self.gauges.is_empty() || self.watts_per_cpu.is_some();
-        let own_percent = (now > since && has_metered).then(|| 100.0 * busy / (now - since));
+        let own_percent = (now > since && has_metered).then(|| 100.0 * own_seconds / (now - since));
         let estimate = self.watts_per_cpu.map(|watts| Estimate {
             watts,
-            seconds: self.cpu,
-            clockwork: self.target.clockwork(),
-        });
-        let devices = self.gauges.into_iter().map(|gauge| {
-            let Gauge { about, trace, others, used, .. } = gauge;
-            Recorded { about, trace, others, used }
+            cpu_time_source: self.benchmark.cpu_time_source(),
+            seconds: self.cpu_seconds,
         });
         Recording {
             begun,
             ended: now,
             idle,
-            devices: devices.collect(),
+            devices: self.gauges.into_iter().map(|gauge| gauge.record).collect(),
             estimate,
-            is_found: self.target.is_found(),
-            is_clock_shared: self.target.is_clock_shared(),
+            is_found: self.benchmark.is_found(),
+            is_clock_shared: self.benchmark.is_clock_shared,
             own_percent,
             notes,
         }
@@ -127,28 +123,28 @@ impl<'a> Sampler<'a> {
         self.gauges.iter_mut().for_each(|gauge| gauge.sample(now));
     }
 
-    /// Looks who is on the GPUs. Before the benchmark runs, nobody there is the benchmark's.
+    /// Lists the processes on the GPUs. Before the benchmark runs, none is its own.
     fn list_processes(&mut self) {
         for gauge in &mut self.gauges {
-            let pids = match gauge.source.processes() {
+            let pids = match gauge.sensor.processes() {
                 Ok(pids) => pids,
                 Err(why) => {
-                    let name = &gauge.about.name;
+                    let name = &gauge.record.info.name;
                     self.unlisted.insert(format!("the processes on {name} are not known: {why}"));
                     continue;
                 }
             };
-            gauge.used |= !pids.is_empty();
+            gauge.record.used |= !pids.is_empty();
             for pid in pids {
                 if gauge.known.contains(&pid) {
                     continue;
                 }
-                let owns = if self.samples == 0 { Some(false) } else { self.target.owns(pid) };
-                // One that cannot be told yet is looked at again.
-                let Some(owns) = owns else { continue };
+                let is_own = if self.samples == 0 { Some(false) } else { self.benchmark.owns(pid) };
+                // An unknown owner is asked for again next time.
+                let Some(is_own) = is_own else { continue };
                 gauge.known.insert(pid);
-                if !owns {
-                    gauge.others.push(OtherProcess { pid, name: self.processes.name(pid) });
+                if !is_own {
+                    gauge.record.others.push(OtherProcess { pid, name: self.processes.name(pid) });
                 }
             }
         }
@@ -165,20 +161,19 @@ mod tests {
 
     use contract::summary::DeviceKind;
 
-    use super::Sampler;
+    use super::{BenchmarkProcesses, Gauge, Processes, Sampler};
     use crate::{
-        gauge::{About, Gauge, Reading, Source},
-        target::{Subject, Target},
+        benchmark::Benchmark,
+        gauge::{DeviceInfo, Reading, Sensor},
     };
-    use host::process::processes::Processes;
 
-    /// A GPU at a power, with processes on it that a test changes.
-    struct Busy {
+    /// A GPU with constant power and processes that the test sets.
+    struct FakeGpu {
         watts: f64,
         pids: Arc<Mutex<Result<Vec<u32>, String>>>,
     }
 
-    impl Source for Busy {
+    impl Sensor for FakeGpu {
         fn read(&mut self) -> Result<Reading, String> {
             Ok(Reading::Watts(self.watts))
         }
@@ -197,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn others_on_a_gpu_are_told_apart_from_the_benchmarks_own() {
+    fn processes_on_a_gpu_outside_the_benchmark_are_recorded() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
         process(root, 5, 1, "Xorg", 0);
@@ -205,27 +200,31 @@ mod tests {
         process(root, 71, 70, "python", 100);
         process(root, 90, 1, "miner", 900);
         let pids = Arc::new(Mutex::new(Ok(vec![5])));
-        let about =
-            About { name: "gpu".into(), id: None, kind: DeviceKind::Gpu, source: "told".into() };
-        let gauge = Gauge::new(about, Busy { watts: 100.0, pids: Arc::clone(&pids) });
+        let info = DeviceInfo {
+            name: "gpu".into(),
+            id: None,
+            kind: DeviceKind::Gpu,
+            source: "counter".into(),
+        };
+        let gauge = Gauge::new(info, FakeGpu { watts: 100.0, pids: Arc::clone(&pids) });
         let child = Arc::default();
-        let target = Target::new(Subject::Child(Arc::clone(&child)), root);
+        let benchmark = BenchmarkProcesses::new(Benchmark::Child(Arc::clone(&child)), root);
         let watts = Some("10".parse().unwrap());
         let processes = Processes::below(root);
-        let mut sampler = Sampler::new(vec![gauge], target, processes, watts, vec!["a".into()]);
-        let mut nobody = |_: &[String]| None;
-        sampler.idle(100.0);
-        sampler.sample(101.0, &mut nobody);
+        let mut sampler = Sampler::new(vec![gauge], benchmark, processes, watts, vec!["a".into()]);
+        let mut no_answer = |_: &[String]| None;
+        sampler.begin_idle(100.0);
+        sampler.sample(101.0, &mut no_answer);
         sampler.begin(102.0);
         child.set(70).unwrap();
-        // 6 has ended before anybody could look who it was.
+        // Process 6 has no files: it ended before it could be identified.
         *pids.lock().unwrap() = Ok(vec![5, 6, 71, 90]);
         for tenth in 1..=20 {
-            sampler.sample(102.0 + f64::from(tenth) / 10.0, &mut nobody);
+            sampler.sample(102.0 + f64::from(tenth) / 10.0, &mut no_answer);
         }
         *pids.lock().unwrap() = Err("no rights".into());
         for tenth in 21..=40 {
-            sampler.sample(102.0 + f64::from(tenth) / 10.0, &mut nobody);
+            sampler.sample(102.0 + f64::from(tenth) / 10.0, &mut no_answer);
         }
         let recording = sampler.finish(106.0, 0.03);
         assert_eq!((recording.begun, recording.ended), (102.0, 106.0));

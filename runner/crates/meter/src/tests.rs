@@ -1,4 +1,4 @@
-//! The whole meter beside a real process, with a library that stands in for NVIDIA's.
+//! The whole meter with a real process and a fake NVML.
 
 use std::{
     fs,
@@ -14,64 +14,74 @@ use contract::{
     host_meter::Phase,
     summary::{DeviceKind, Status},
 };
-use host::gpus::Devices;
+use host::{gpus::Devices, process::processes::Processes};
 
-use super::{Machine, Meter, Request, Served, Subject};
-use crate::{clock, gauge::nvml::fake::FakeNvml};
+use super::{Benchmark, CounterPaths, Meter, ModelLocation, Request, now};
+use crate::gauge::nvml::fake::FakeNvml;
 
-/// GPUs that `fake` tells of, and no other counter, whatever this machine has.
+/// A request for the GPUs of `fake`. This machine's own counters are not read.
 fn request(fake: &FakeNvml, root: &Path) -> Request {
     if !root.join("proc").exists() {
         symlink("/proc", root.join("proc")).unwrap();
     }
     Request {
-        served: Served::ByItself,
+        location: ModelLocation::InBenchmark,
         gpus: Devices::All,
         only_used: false,
         idle: None,
         watts_per_cpu: Some("10".parse().unwrap()),
-        subject: Subject::Child(Arc::default()),
+        benchmark: Benchmark::Child(Arc::default()),
         no_gpus: None,
-        machine: Machine { library: fake.library(), root: root.to_owned() },
+        counters: CounterPaths { library: fake.library(), root: root.to_owned() },
     }
 }
 
-/// Waits for what must come, and fails after a minute.
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
+/// Waits until `holds`, and fails after a minute.
+fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     for _ in 0..6000 {
         if holds() {
             return;
         }
         thread::sleep(Duration::from_millis(10));
     }
-    panic!("waited in vain for {what}");
+    panic!("timeout: {what}");
 }
 
 #[test]
-fn a_run_is_metered_from_its_idle_machine_to_its_end() {
+fn run_is_metered_from_the_idle_machine_to_the_end() {
     let fake = FakeNvml::new(&["NVIDIA H100 80GB HBM3"]);
-    fake.tell("0.energy", "5000");
+    fake.set("0.energy", "5000");
     let idle = Some(Duration::from_millis(300));
     let root = tempfile::tempdir().unwrap();
     let meter = Meter::start(Request { idle, ..request(&fake, root.path()) });
-    let from = clock::now();
-    // Busy until its input ends.
+    let from = now();
+    // Runs until its standard input is closed.
     let mut child = Command::new("sh")
         .args(["-c", "while :; do :; done & read line; kill $!"])
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();
     meter.watch(child.id());
-    fake.tell("0.compute", &format!("{} {}", child.id(), std::process::id()));
-    // Not at the very begin of the phase, whose first sample comes before it.
-    thread::sleep(Duration::from_millis(300));
-    fake.tell("0.energy", "8600");
-    thread::sleep(Duration::from_millis(2500));
-    let to = clock::now();
+    fake.set("0.compute", &format!("{} {}", child.id(), std::process::id()));
+    let samples = |count: u64| {
+        let end = fake.readings(0) + count;
+        wait_for("samples", || fake.readings(0) >= end);
+    };
+    // The energy is used inside of the phase, so not before its first sample.
+    samples(2);
+    fake.set("0.energy", "8600");
+    let processes = Processes::below(Path::new("/"));
+    wait_for("CPU time of the benchmark", || {
+        let tree = processes.tree(child.id()).unwrap_or_default();
+        processes.cpu_seconds(&tree).is_some_and(|seconds| seconds > 0.3)
+    });
+    // Processes are listed every ten samples.
+    samples(12);
+    let to = now();
     drop(child.stdin.take());
     child.wait().unwrap();
     let phases = [Phase { name: "prompts".into(), from, to }];
-    let metered = meter.finish().over(&phases);
+    let metered = meter.finish().into_host_meter(&phases);
     assert_eq!(metered.phases.len(), 1, "{metered:?}");
     let [gpu, cpu] = &metered.devices[..] else { panic!("{metered:?}") };
     assert_eq!((gpu.kind, gpu.status), (DeviceKind::Gpu, Status::Measured));
@@ -81,7 +91,7 @@ fn a_run_is_metered_from_its_idle_machine_to_its_end() {
     let others: Vec<_> = gpu.others.iter().map(|other| other.pid).collect();
     assert_eq!(others, [std::process::id()], "the child is the benchmark");
     assert_eq!((cpu.kind, cpu.status), (DeviceKind::Cpu, Status::Estimated));
-    // One processor at most was busy, and a busy machine leaves a process some part of it.
+    // The benchmark uses at most one CPU.
     let seconds = cpu.energy_wh * 3600.0 / 10.0;
     assert!((0.1..=to - from + 0.2).contains(&seconds), "{seconds} s: {cpu:?}");
     assert!(cpu.source.contains("x 10 W per CPU as stated"), "{}", cpu.source);
@@ -90,7 +100,7 @@ fn a_run_is_metered_from_its_idle_machine_to_its_end() {
 }
 
 #[test]
-fn a_meter_that_is_dropped_stops_reading() {
+fn dropped_meter_stops() {
     let fake = FakeNvml::new(&["NVIDIA L4"]);
     let root = tempfile::tempdir().unwrap();
     let meter = Meter::start(request(&fake, root.path()));
@@ -100,17 +110,17 @@ fn a_meter_that_is_dropped_stops_reading() {
         names.filter(|name| name == "meter\n").count()
     };
     drop(meter);
-    // Other tests may have one of theirs.
-    until("the thread's end", || threads() == 0);
+    // Meters of other tests end, too.
+    wait_for("end of the thread", || threads() == 0);
 }
 
 #[test]
-fn without_any_counter_the_run_is_told_why() {
+fn missing_counters_become_notes() {
     let root = tempfile::tempdir().unwrap();
     let fake = FakeNvml::new(&[]);
-    fake.tell("init", "!9");
+    fake.set("init", "!9");
     let request = Request { watts_per_cpu: None, ..request(&fake, root.path()) };
-    let metered = Meter::start(request).finish().over(&[]);
+    let metered = Meter::start(request).finish().into_host_meter(&[]);
     assert!(metered.devices.is_empty());
     let notes = metered.notes.join("\n").replace(root.path().to_str().unwrap(), "");
     insta::assert_snapshot!(notes, @r"

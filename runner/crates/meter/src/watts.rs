@@ -1,13 +1,13 @@
-//! A power that somebody states.
+//! Power as an option value.
 
 use std::{fmt, str::FromStr};
 
-/// A power, in thousandths of a watt.
+/// Power in milliwatts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Watts(u32);
 
 impl Watts {
-    /// The power in watts.
+    /// Power in watts.
     pub fn value(self) -> f64 {
         f64::from(self.0) / 1000.0
     }
@@ -35,7 +35,7 @@ mod tests {
     use super::Watts;
 
     #[test]
-    fn watts_are_a_sensible_number() {
+    fn watts_are_a_number_above_zero_and_at_most_10000() {
         for (text, shown) in [("10", "10"), ("7.5", "7.5"), ("0.001", "0.001"), ("1e1", "10")] {
             assert_eq!(text.parse::<Watts>().unwrap().to_string(), shown);
         }

@@ -1,7 +1,7 @@
-/* A stand-in for libnvidia-ml.so.1 that tells what the files in STATE say: `init` and `count`, and
- * for the GPU N `N.name`, `N.uuid`, `N.energy` (mJ), `N.power` (mW), `N.compute` and `N.graphics`
- * (process ids). A file that holds `!CODE` makes its function return that code; one that is missing
- * is a function that the GPU does not support. */
+/* A fake libnvidia-ml.so.1 with its answers in files of the folder STATE: `init` and `count`, and for
+ * the GPU N `N.name`, `N.uuid`, `N.energy` (mJ), `N.power` (mW), `N.compute` and `N.graphics`
+ * (process ids). The text `!CODE` makes a function return that code. Without its file, a function is
+ * unsupported. `N.readings` gets a byte for every reading of the energy. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +71,7 @@ nvmlReturn_t nvmlDeviceGetHandleByIndex_v2(unsigned int index, void **device) {
   return SUCCESS;
 }
 
-/* `MIG-N` is a part of the GPU N. */
+/* `MIG-N` is a slice of the GPU N. */
 nvmlReturn_t nvmlDeviceGetHandleByUUID(const char *uuid, void **device) {
   if (strncmp(uuid, "MIG-", 4) || (unsigned int)atoi(uuid + 4) >= devices()) return NOT_FOUND;
   *device = (void *)(size_t)(atoi(uuid + 4) + 101);
@@ -92,7 +92,15 @@ nvmlReturn_t nvmlDeviceGetUUID(void *device, char *into, unsigned int size) {
 }
 
 nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(void *device, unsigned long long *energy) {
-  return number(device, "energy", energy);
+  char path[4096];
+  snprintf(path, sizeof path, "%s/%d.readings", STATE, (int)(size_t)device - 1);
+  nvmlReturn_t code = number(device, "energy", energy);
+  FILE *file = fopen(path, "a");
+  if (file) {
+    fputc('.', file);
+    fclose(file);
+  }
+  return code;
 }
 
 nvmlReturn_t nvmlDeviceGetPowerUsage(void *device, unsigned int *power) {

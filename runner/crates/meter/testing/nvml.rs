@@ -1,25 +1,25 @@
-//! A library that stands in for NVIDIA's, and says what files say: `nvml.c`.
+//! A fake NVML, built from `nvml.c`, whose answers a test sets in files.
 
 use std::{ffi::OsString, fs, path::PathBuf, process::Command};
 
-/// The library, built anew for one test.
+/// A fake library for one test.
 pub(crate) struct FakeNvml {
     folder: tempfile::TempDir,
 }
 
 impl FakeNvml {
-    /// GPUs with a counter at 0, named as they are told.
+    /// GPUs of these names, each with a counter at 0.
     pub(crate) fn new(names: &[&str]) -> Self {
-        Self::built(names, &[])
+        Self::with_flags(names, &[])
     }
 
-    /// The same, built with flags of the compiler.
-    pub(crate) fn built(names: &[&str], flags: &[&str]) -> Self {
+    /// The same, built with extra compiler flags.
+    pub(crate) fn with_flags(names: &[&str], flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/testing/nvml.c");
         let fake = Self { folder };
         let state = format!("-DSTATE=\"{}\"", fake.folder.path().display());
-        // The linker of Rust programs is one.
+        // Rust links with `cc`, so it is installed.
         let status = Command::new("cc")
             .args(["-shared", "-fPIC", "-Wall", "-Werror", &state, source, "-o"])
             .arg(fake.library())
@@ -27,30 +27,36 @@ impl FakeNvml {
             .status()
             .unwrap();
         assert!(status.success());
-        fake.tell("count", &names.len().to_string());
+        fake.set("count", &names.len().to_string());
         for (index, name) in names.iter().enumerate() {
-            fake.tell(&format!("{index}.name"), name);
-            fake.tell(&format!("{index}.uuid"), &format!("GPU-{index}{index}{index}{index}-uuid"));
-            fake.tell(&format!("{index}.energy"), "0");
+            fake.set(&format!("{index}.name"), name);
+            fake.set(&format!("{index}.uuid"), &format!("GPU-{index}{index}{index}{index}-uuid"));
+            fake.set(&format!("{index}.energy"), "0");
         }
         fake
     }
 
-    /// Its path.
+    /// Path of the library.
     pub(crate) fn library(&self) -> OsString {
         self.folder.path().join("libnvidia-ml.so.1").into()
     }
 
-    /// Makes a file say this from now on.
-    pub(crate) fn tell(&self, file: &str, text: &str) {
-        // A reader in another thread sees the old one or the new one.
+    /// Writes an answer.
+    pub(crate) fn set(&self, file: &str, text: &str) {
+        // Renamed into place, so that another thread never reads half of it.
         let new: PathBuf = self.folder.path().join(format!("{file}.new"));
         fs::write(&new, text).unwrap();
         fs::rename(new, self.folder.path().join(file)).unwrap();
     }
 
-    /// Makes a function one that the GPU does not support.
-    pub(crate) fn forget(&self, file: &str) {
+    /// Removes an answer, so that the GPU does not support the function.
+    pub(crate) fn remove(&self, file: &str) {
         fs::remove_file(self.folder.path().join(file)).unwrap();
+    }
+
+    /// Number of times that the energy of the GPU `index` was read.
+    pub(crate) fn readings(&self, index: usize) -> u64 {
+        fs::metadata(self.folder.path().join(format!("{index}.readings")))
+            .map_or(0, |file| file.len())
     }
 }

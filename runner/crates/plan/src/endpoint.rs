@@ -178,7 +178,8 @@ mod tests {
                     None => rest,
                 });
                 let port = port.map(|port| port.to_string()).unwrap_or_default();
-                prop_assert_eq!(rest, Some(format!("{port}{path}").as_str()));
+                let expected = format!("{port}{path}");
+                prop_assert_eq!(rest, Some(expected.as_str()));
                 prop_assert!(!text.contains('@') || path.contains('@'));
             }
         }

@@ -3,11 +3,10 @@
 use host::output::severity::Severity;
 use serde::Serialize;
 
-/// Declares the kinds of problem, each with its severity, what it is, what it means for the user or
-/// what the user can do, and what a repair does.
+/// Declares the kinds of problem, each with severity, description, advice and repair.
 macro_rules! problems {
     ($($name:ident: $severity:ident, $about:literal, $advice:literal, $repair:literal;)+) => {
-        /// The kinds of problem, in the order of a report: the worst first.
+        /// Kinds of problem, worst first.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(rename_all = "kebab-case")]
         pub enum Problem {
@@ -15,25 +14,25 @@ macro_rules! problems {
         }
 
         impl Problem {
-            /// Every kind, the worst first.
+            /// All kinds, worst first.
             pub const ALL: &[Self] = &[$(Self::$name),+];
 
-            /// How bad it is.
+            /// Severity.
             pub const fn severity(self) -> Severity {
                 match self { $(Self::$name => Severity::$severity,)+ }
             }
 
-            /// What it is.
+            /// Description.
             pub const fn about(self) -> &'static str {
                 match self { $(Self::$name => $about,)+ }
             }
 
-            /// What it means for the user, or what the user can do.
+            /// Consequence, or what the user can do.
             pub const fn advice(self) -> &'static str {
                 match self { $(Self::$name => $advice,)+ }
             }
 
-            /// What a repair does.
+            /// What `cache repair` does.
             pub const fn repair(self) -> &'static str {
                 match self { $(Self::$name => $repair,)+ }
             }
@@ -141,7 +140,7 @@ problems! {
 }
 
 impl Problem {
-    /// Its name for machines.
+    /// Name in the JSON output.
     pub fn name(self) -> String {
         serde_json::to_value(self)
             .ok()
@@ -157,7 +156,7 @@ mod tests {
     use super::Problem;
 
     #[test]
-    fn problems_are_in_the_order_of_a_report() {
+    fn problems_are_sorted_by_severity() {
         assert!(Problem::ALL.is_sorted_by_key(|problem| Reverse(problem.severity() as u8)));
     }
 }

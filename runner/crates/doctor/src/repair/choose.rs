@@ -1,47 +1,47 @@
-//! Chooses the fixes of findings.
+//! Chooses the fixes for findings.
 
 use std::path::{Path, PathBuf};
 
 use hub::{cache::Cache, layout::BLOBS};
 
-use super::{behind_link::LinksAbove, donor::Donors, fix::Fix};
+use super::{copy_source::CopySources, fix::Fix, symlinks_above::SymlinksAbove};
 use crate::finding::{Details, Finding};
 
-/// What a repair does about a finding.
+/// Fixes for a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Choice {
-    /// The fixes; none where a person must decide, or the Hub must help.
+pub(crate) struct Choice {
+    /// The fixes. Empty if the user must decide or download.
     pub(crate) fixes: Vec<Fix>,
-    /// The symlink behind which the fixes would have to be made: a repair follows none.
-    pub behind: Option<PathBuf>,
+    /// Symlink above the entry that prevents the fixes, as a repair follows none.
+    pub(crate) behind_symlink: Option<PathBuf>,
 }
 
-/// The choice for each finding, in their order.
+/// Chooses the fixes for each finding.
 ///
 /// # Errors
 /// When the cache `hub` cannot be opened.
-pub fn choose(hub: &Path, findings: &[Finding]) -> anyhow::Result<Vec<Choice>> {
+pub(crate) fn choose(hub: &Path, findings: &[Finding]) -> anyhow::Result<Vec<Choice>> {
     let cache = Cache::open(hub)?;
-    let donors = Donors::find(&cache, findings);
-    let mut links = LinksAbove::of(&cache);
+    let sources = CopySources::find(&cache, findings);
+    let mut links = SymlinksAbove::of(&cache);
     let choice = |finding: &Finding| {
-        let fixes = fixes(finding, &donors);
+        let fixes = fixes(finding, &sources);
         let touched = fixes.iter().flat_map(Fix::touched);
-        // Owners were found by a walk that follows no symlink.
+        // The check of owners follows no symlink.
         let is_owned = matches!(finding.details, Details::Owned(_));
-        let behind =
+        let behind_symlink =
             if is_owned { None } else { touched.into_iter().find_map(|it| links.find(&it)) };
-        Choice { fixes: if behind.is_some() { vec![] } else { fixes }, behind }
+        Choice { fixes: if behind_symlink.is_some() { vec![] } else { fixes }, behind_symlink }
     };
     Ok(findings.iter().map(choice).collect())
 }
 
-fn fixes(finding: &Finding, donors: &Donors) -> Vec<Fix> {
+fn fixes(finding: &Finding, sources: &CopySources) -> Vec<Fix> {
     let path = || finding.path.clone();
     let repo = || PathBuf::from(finding.repo.as_ref().map_or(String::new(), |repo| repo.folder()));
     match &finding.details {
         Details::None => vec![],
-        Details::Owned(paths) => vec![Fix::TakeBack { paths: paths.clone() }],
+        Details::Owned(paths) => vec![Fix::Reclaim { paths: paths.clone() }],
         Details::Mode(mode) => vec![Fix::Mode { path: path(), mode: *mode }],
         Details::Content(content) => {
             vec![Fix::Quarantine { path: content.clone(), repo: repo() }]
@@ -50,7 +50,7 @@ fn fixes(finding: &Finding, donors: &Donors) -> Vec<Fix> {
         Details::Links(links) => {
             links.iter().map(|path| Fix::Unlink { path: path.clone() }).collect()
         }
-        Details::MissingBlob(name) => vec![match donors.of(name) {
+        Details::MissingBlob(name) => vec![match sources.of(name) {
             Some(from) => Fix::Copy { from: from.to_owned(), path: repo().join(BLOBS).join(name) },
             None => Fix::Unlink { path: path() },
         }],

@@ -1,11 +1,11 @@
-//! Where a test ends a repair as SIGKILL would: right before each change of the disk.
+//! Lets a test end a repair before a change of the disk, as SIGKILL would.
 
-/// A change comes next. Does nothing, but in a test that waits for it.
+/// Marks a change of the disk. Does nothing outside of tests.
 #[cfg(not(test))]
 pub(super) const fn before_a_change() {}
 
 #[cfg(test)]
-pub(super) use for_tests::{before_a_change, with};
+pub(super) use for_tests::{before_a_change, kill_before};
 
 #[cfg(test)]
 mod for_tests {
@@ -15,30 +15,30 @@ mod for_tests {
     };
 
     thread_local! {
-        /// Changes that may still be made; none where nothing is cut.
+        /// Number of changes until the repair is ended, if it is.
         static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
     }
 
-    /// What unwinds a repair that is cut.
-    struct Cut;
+    /// Panic payload that ends a repair.
+    struct Killed;
 
-    /// See the other one.
+    /// Ends the repair once no change is left.
     pub(in super::super) fn before_a_change() {
         match LEFT.get() {
             None => {}
-            // Without the message of a panic: nothing is wrong.
-            Some(0) => resume_unwind(Box::new(Cut)),
+            // Unlike `panic!`, this prints no message.
+            Some(0) => resume_unwind(Box::new(Killed)),
             Some(left) => LEFT.set(Some(left - 1)),
         }
     }
 
-    /// Does `work` up to its change `after`; none when it was cut there.
-    pub(in super::super) fn with<T>(after: usize, work: impl FnOnce() -> T) -> Option<T> {
-        LEFT.set(Some(after));
+    /// Ends `work` before its change number `changes`, counted from 0. Returns its result if it made fewer.
+    pub(in super::super) fn kill_before<T>(changes: usize, work: impl FnOnce() -> T) -> Option<T> {
+        LEFT.set(Some(changes));
         let done = catch_unwind(AssertUnwindSafe(work));
         LEFT.set(None);
         done.map_err(|thrown| {
-            if !thrown.is::<Cut>() {
+            if !thrown.is::<Killed>() {
                 resume_unwind(thrown);
             }
         })

@@ -1,67 +1,67 @@
-//! What a repair does to one entry of a cache.
+//! One change of a cache.
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use contract::hub::SET_ASIDE;
 
-/// What a repair does. Paths are below the cache.
+/// A change of a cache, with paths below it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Fix {
-    /// Makes these entries the user's: symlinks themselves, never what they lead to.
-    TakeBack {
+pub(crate) enum Fix {
+    /// Changes the owner of entries to the user. Symlinks are not followed.
+    Reclaim {
         /// The entries.
         paths: Vec<PathBuf>,
     },
-    /// Gives a file or folder of the user's the permissions that it needs.
+    /// Sets the permissions of a file or folder.
     Mode {
         /// The entry.
         path: PathBuf,
         /// Permission bits.
         mode: u32,
     },
-    /// Removes what no program uses any more.
+    /// Removes an unused file or folder.
     Remove {
         /// The file or folder.
         path: PathBuf,
-        /// The lock that a process holds as long as it uses the file.
+        /// Lock of the processes that use the file.
         lock: Option<PathBuf>,
-        /// How long nobody must have changed it.
+        /// Minimum time since the last change.
         idle: Duration,
     },
-    /// Moves a file to the repo's `.set-aside`, so that the Hub client downloads it again.
+    /// Moves a file to the repo's `.set-aside`, so that it is downloaded again.
     Quarantine {
         /// The file.
         path: PathBuf,
         /// The repo's folder.
         repo: PathBuf,
     },
-    /// Gives a symlink this text, or puts one in place of a file that holds the text.
+    /// Sets the text of a symlink, or replaces a file that holds the text.
     Link {
         /// The symlink or file.
         path: PathBuf,
         /// The text of the symlink.
         text: OsString,
     },
-    /// Removes a symlink, and nothing that it leads to.
+    /// Removes a symlink, not its target.
     Unlink {
         /// The symlink.
         path: PathBuf,
     },
-    /// Writes the commit to a ref, and nothing else.
+    /// Writes the commit to a ref.
     WriteRef {
         /// The ref.
         path: PathBuf,
         /// The commit.
         commit: String,
     },
-    /// Gives the only copy of a file its name again.
+    /// Renames the only copy of a file.
     Rename {
         /// The copy.
         path: PathBuf,
-        /// Its name.
+        /// The new name.
         to: PathBuf,
     },
-    /// Copies a blob that another repo has under the same digest.
+    /// Copies a blob from another repo.
     Copy {
         /// The other repo's blob.
         from: PathBuf,
@@ -71,11 +71,10 @@ pub enum Fix {
 }
 
 impl Fix {
-    /// The entries that it changes, below the cache. Where it moves something, the second is where
-    /// that goes.
-    pub fn touched(&self) -> Vec<PathBuf> {
+    /// Changed entries, below the cache. For a move, the second one is the destination.
+    pub(crate) fn touched(&self) -> Vec<PathBuf> {
         match self {
-            Self::TakeBack { paths } => paths.clone(),
+            Self::Reclaim { paths } => paths.clone(),
             Self::Quarantine { path, repo } => vec![path.clone(), repo.join(SET_ASIDE)],
             Self::Rename { path, to } => vec![path.clone(), to.clone()],
             Self::Mode { path, .. }
@@ -87,10 +86,10 @@ impl Fix {
         }
     }
 
-    /// What it does, in words.
-    pub fn describe(&self) -> String {
+    /// What it does, as the user reads it.
+    pub(crate) fn describe(&self) -> String {
         match self {
-            Self::TakeBack { paths } => format!("makes {} entries yours", paths.len()),
+            Self::Reclaim { paths } => format!("makes {} entries yours", paths.len()),
             Self::Mode { path, mode } => {
                 format!("sets the mode of `{}` to {mode:04o}", path.display())
             }

@@ -12,28 +12,26 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use host::{machine::Host, paths::host_path::HostPath, testing::host};
-use hub::{
-    HubCache,
-    testing::{COMMIT, Fixture, Kept, git_id},
-};
+use host::paths::host_path::HostPath;
+use hub::testing::{COMMIT, Fixture, Kept, git_id};
 use ownership::Failure;
 
-use super::{Repair, TakeBack, repair};
+use super::{Ownership, Repair, repair};
 use crate::{
-    finding::{A_DAY, Details, Finding, Problem},
-    verify::{Context, Scope, verify},
+    finding::{DAY, Details, Finding, Problem},
+    tests::{everything, me, verified},
+    verify::Context,
 };
 
-/// Nothing in these tests is somebody else's.
-struct Nobody;
+/// For tests without entries of another user.
+struct NoOwners;
 
-impl TakeBack for Nobody {
-    fn leave(&self, _: &HostPath, path: &Path) -> Option<String> {
+impl Ownership for NoOwners {
+    fn why_protected(&self, _: &HostPath, path: &Path) -> Option<String> {
         panic!("{path:?} is not to be taken back")
     }
 
-    fn take_back(&self, _: &HostPath, paths: &[PathBuf]) -> anyhow::Result<Vec<Failure>> {
+    fn reclaim(&self, _: &HostPath, paths: &[PathBuf]) -> anyhow::Result<Vec<Failure>> {
         panic!("{paths:?} are not to be taken back")
     }
 
@@ -42,44 +40,27 @@ impl TakeBack for Nobody {
     }
 }
 
-fn me(fixture: &Fixture) -> (Host, HubCache) {
-    let mut host = host();
-    host.uid = rustix::process::geteuid().as_raw();
-    host.gid = rustix::process::getegid().as_raw();
-    let hub = fixture.path();
-    host.env = [("HF_HOME", hub.as_path()), ("HF_HUB_CACHE", hub.as_path())].into_iter().collect();
-    let places = HubCache::locate(&host).unwrap();
-    (host, places)
-}
-
-fn everything() -> Scope {
-    Scope { repos: vec![], bytes: true, full: false }
-}
-
 fn repaired(fixture: &Fixture, really: bool) -> Repair {
     let (host, places) = me(fixture);
     let stop = AtomicBool::new(false);
     let context = Context { host: &host, token: None, memory: None, stop: &stop };
-    repair(&places, &everything(), &context, &Nobody, really).unwrap()
+    repair(&places, &everything(), &context, &NoOwners, really).unwrap()
 }
 
 fn found(fixture: &Fixture) -> Vec<Finding> {
-    let (host, places) = me(fixture);
-    let stop = AtomicBool::new(false);
-    let context = Context { host: &host, token: None, memory: None, stop: &stop };
-    verify(&places, &everything(), &context).unwrap().findings
+    verified(fixture, &everything(), None).findings
 }
 
 const FILES: [(&str, &str, Kept); 2] =
     [("config.json", "{}", Kept::Git), ("onnx/model.onnx", "large", Kept::Large)];
 
-/// Makes a file as old as a repair wants it.
+/// Makes a file old enough for a repair.
 fn age(fixture: &Fixture, below: &str) {
-    let then = SystemTime::now() - A_DAY - Duration::from_secs(60);
+    let then = SystemTime::now() - DAY - Duration::from_secs(60);
     fs::File::options().write(true).open(fixture.at(below)).unwrap().set_modified(then).unwrap();
 }
 
-/// A cache with one of each thing that can be mended.
+/// A cache with one problem for each kind of fix.
 fn broken() -> Fixture {
     let fixture = Fixture::empty();
     let config = git_id(b"{}");
@@ -111,20 +92,20 @@ fn broken() -> Fixture {
 }
 
 #[test]
-fn without_a_yes_nothing_changes() {
+fn plan_changes_nothing() {
     let fixture = broken();
     let before = fixture.manifest(&[]);
     let planned = repaired(&fixture, false);
     assert_eq!(fixture.manifest(&[]), before);
     assert_eq!(planned.exit().code(), 1);
     let text = planned.lines().replace(fixture.path().to_str().unwrap(), "HUB");
-    // Root may read everything, whatever its mode.
+    // Root may read everything, so modes are only planned for other users.
     let text: Vec<_> = text.lines().filter(|line| !line.contains("sets the mode")).collect();
     insta::assert_snapshot!(text[..text.len() - 1].join("\n"));
 }
 
 #[test]
-fn a_repair_mends_what_it_says_and_touches_nothing_else() {
+fn repair_changes_only_what_it_plans() {
     let fixture = broken();
     let config = git_id(b"{}");
     let touched = [
@@ -143,13 +124,13 @@ fn a_repair_mends_what_it_says_and_touches_nothing_else() {
     assert_eq!(done.exit().code(), 0, "{}", done.lines());
     assert_eq!(fixture.manifest(&touched), before);
 
-    // The link is kept, so that the Hub client fetches what was set aside.
+    // The symlink is kept, so that the Hub client downloads the file again.
     let link = fixture.at(format!("models--a--corrupt/snapshots/{COMMIT}/config.json"));
     assert!(link.is_symlink() && !link.exists());
     let aside = fs::read_dir(fixture.at("models--a--corrupt/.set-aside")).unwrap();
     let aside: Vec<_> = aside.map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect();
     assert_eq!(aside, [b"[]"]);
-    // A whole copy was in another repo.
+    // Another repo had a complete copy.
     let copied = fixture.at(format!("models--b--dangling/blobs/{config}"));
     assert_eq!(fs::read(copied).unwrap(), b"{}");
     assert!(Path::new("/etc/passwd").exists());
@@ -161,7 +142,7 @@ fn a_repair_mends_what_it_says_and_touches_nothing_else() {
 
     let left: BTreeSet<_> = found(&fixture).into_iter().map(|finding| finding.problem).collect();
     let expected = [
-        // The renamed copy is what it always was, and its name was made up by this test.
+        // The content of the renamed file does not match the digest that this test made up.
         Problem::CorruptBlob,
         Problem::DanglingPointer,
         Problem::ForeignFile,
@@ -170,13 +151,13 @@ fn a_repair_mends_what_it_says_and_touches_nothing_else() {
     ];
     assert_eq!(left, expected.into_iter().collect());
 
-    // The link that waits for the Hub client is left alone from then on.
+    // Later repairs keep the symlink that waits for a download.
     repaired(&fixture, true);
     assert!(link.is_symlink());
 }
 
 #[test]
-fn a_second_repair_finishes_what_a_killed_one_began() {
+fn leftovers_of_a_killed_repair_are_removed() {
     let fixture = Fixture::empty();
     fixture.model("a/m", &FILES, true);
     let snapshot = format!("models--a--m/snapshots/{COMMIT}");
@@ -191,7 +172,7 @@ fn a_second_repair_finishes_what_a_killed_one_began() {
 }
 
 #[test]
-fn what_somebody_uses_stays() {
+fn locked_or_recent_download_is_kept() {
     let fixture = Fixture::empty();
     fixture.model("a/m", &FILES, true);
     let etag = "a".repeat(64);
@@ -216,7 +197,7 @@ fn what_somebody_uses_stays() {
 }
 
 #[test]
-fn links_that_a_copy_turned_into_files_are_made_again() {
+fn symlinks_copied_as_text_files_become_symlinks_again() {
     let fixture = Fixture::empty();
     let files = [FILES[0], FILES[1], ("m.safetensors", "shared", Kept::Shared)];
     for (id, listed) in [("org/m", false), ("org/n", true)] {
@@ -236,7 +217,7 @@ fn links_that_a_copy_turned_into_files_are_made_again() {
 }
 
 #[test]
-fn a_link_to_another_file_of_the_repo_is_left_alone() {
+fn symlink_within_the_repo_is_left_alone() {
     let fixture = Fixture::empty();
     let files = [FILES[0], FILES[1], ("m.safetensors", "shared", Kept::Shared)];
     let names = fixture.model("org/m", &files, false);
@@ -263,7 +244,7 @@ fn a_link_to_another_file_of_the_repo_is_left_alone() {
 }
 
 #[test]
-fn a_download_that_an_older_client_resumes_is_kept_however_old() {
+fn old_download_that_older_clients_resume_is_kept() {
     let fixture = Fixture::empty();
     fixture.model("a/m", &FILES, true);
     let unfinished = format!("models--a--m/blobs/{}.incomplete", "a".repeat(64));
@@ -275,7 +256,7 @@ fn a_download_that_an_older_client_resumes_is_kept_however_old() {
 }
 
 #[test]
-fn what_was_replaced_by_corrupt_bytes_takes_their_place() {
+fn replaced_blob_takes_the_place_of_its_corrupt_replacement() {
     let fixture = Fixture::empty();
     let names = fixture.model("a/m", &FILES, true);
     let blob = format!("models--a--m/blobs/{}", names["config.json"]);
@@ -290,7 +271,7 @@ fn what_was_replaced_by_corrupt_bytes_takes_their_place() {
 }
 
 #[test]
-fn a_link_that_goes_takes_those_along_that_lead_to_it() {
+fn symlink_is_removed_together_with_the_symlinks_to_it() {
     let fixture = Fixture::empty();
     let names = fixture.model("org/m", &FILES, false);
     let blob = format!("models--org--m/blobs/{}", names["config.json"]);
@@ -302,7 +283,7 @@ fn a_link_that_goes_takes_those_along_that_lead_to_it() {
 }
 
 #[test]
-fn links_in_place_of_a_blob_and_of_all_blobs_stop_no_repair() {
+fn symlinked_blobs_do_not_stop_other_repairs() {
     let fixture = Fixture::empty();
     let names = fixture.model("org/m", &FILES, true);
     fixture.write("large", "somebody's");
@@ -326,7 +307,7 @@ fn links_in_place_of_a_blob_and_of_all_blobs_stop_no_repair() {
 }
 
 #[test]
-fn a_link_to_the_store_in_other_words_gets_the_right_ones() {
+fn symlink_to_the_store_by_another_path_is_corrected() {
     let fixture = Fixture::empty();
     let files = [("m.safetensors", "shared", Kept::Shared)];
     let names = fixture.model("org/m", &files, true);

@@ -1,5 +1,4 @@
-//! Owners and modes of every entry in a cache, checked for the user whom a container runs as. The walk
-//! follows no symlink.
+//! Checks owners and modes of all entries for the user of the container. Follows no symlink.
 
 mod rights;
 
@@ -28,10 +27,10 @@ use crate::finding::{Details, Finding, Problem};
 use rights::Rights;
 pub(super) use rights::User;
 
-/// Permission bits of a folder's set-gid.
+/// The set-gid bit.
 const SET_GID: u32 = 0o2000;
 
-/// Network file systems, by the magic numbers of statfs(2).
+/// Network file systems by their magic number in statfs(2).
 const NETWORK: [(i64, &str); 5] = [
     (0x6969, "NFS"),
     (0x0BD0_0BD0, "Lustre"),
@@ -40,17 +39,16 @@ const NETWORK: [(i64, &str); 5] = [
     (0xFE53_4D42, "SMB"),
 ];
 
-/// What a walk found.
+/// Result of a walk.
 #[derive(Debug, Default)]
 pub(super) struct Walked {
-    /// What the user cannot use.
+    /// Entries that the user cannot use.
     pub findings: Vec<Finding>,
-    /// Locks that hold a text, below the cache: usually they are empty.
+    /// Locks with content, below the cache. Usually locks are empty.
     pub(crate) written_locks: Vec<PathBuf>,
 }
 
-/// Walks the cache, or only these repos of it. What no client makes is checked by itself, and not
-/// entered.
+/// Walks the cache, or only `repos`. Folders that no client makes are not entered.
 pub(super) fn walk(
     cache: &Cache,
     repos: Option<&[RepoName]>,
@@ -58,15 +56,15 @@ pub(super) fn walk(
     stop: &AtomicBool,
 ) -> Walked {
     let top = cache.dir.look("").ok();
-    let of_group = top.is_some_and(|top| is_shared(&top));
-    let is_me = user.uid == getuid().as_raw();
+    let is_group_cache = top.is_some_and(|top| is_group_shared(&top));
+    let is_current_user = user.uid == getuid().as_raw();
     let mut walk = Walk {
-        is_me,
-        of_group,
-        // Somebody else's folder that is open for writing was opened on purpose, by an access control
-        // list. What a group shares is told by its folder.
-        of_others: is_me
-            && !of_group
+        is_current_user,
+        is_group_cache,
+        // Write access to another user's folder was granted on purpose, by an access control list. The
+        // mode shows the sharing with a group.
+        is_granted_by_owner: is_current_user
+            && !is_group_cache
             && top.is_some_and(|top| top.uid != user.uid)
             && cache.dir.may("", Access::WRITE_OK).is_ok_and(|may| may),
         has_store: cache.store.is_some(),
@@ -87,7 +85,7 @@ pub(super) fn walk(
             break;
         }
         let Ok(stamp) = cache.dir.look(&root) else { continue };
-        walk.found(&cache.dir, &root, Ok(stamp));
+        walk.check(&cache.dir, &root, Ok(stamp));
         if stamp.kind != Kind::Folder {
             continue;
         }
@@ -98,49 +96,50 @@ pub(super) fn walk(
                     Found::Closed { path, error } => (path, Err(error)),
                 };
                 let path: PathBuf = root.join(path).components().collect();
-                !stop.load(Ordering::Relaxed) && walk.found(&cache.dir, &path, found)
+                !stop.load(Ordering::Relaxed) && walk.check(&cache.dir, &path, found)
             }),
             Err(error) => {
-                walk.found(&cache.dir, &root, Err(error));
+                walk.check(&cache.dir, &root, Err(error));
             }
         }
     }
     walk.finish()
 }
 
-/// Whether a group fills the cache together: its folder says so.
-const fn is_shared(top: &Stamp) -> bool {
+/// Whether a group shares the cache, by the mode of its folder.
+const fn is_group_shared(top: &Stamp) -> bool {
     top.mode & 0o020 != 0 && top.mode & SET_GID != 0
 }
 
-/// The network file system that the cache is on.
+/// Network file system of the cache.
 fn network(hub: &Path) -> Option<&'static str> {
     let magic = statfs(hub).ok()?.f_type as i64;
     NETWORK.iter().find(|(known, _)| *known == magic).map(|(_, name)| *name)
 }
 
+/// A walk in progress.
 #[derive(Debug)]
 struct Walk<'a> {
     user: User<'a>,
-    /// Whether this process runs as that user, so that the kernel can be asked.
-    is_me: bool,
-    /// Whether a group fills the cache together.
-    of_group: bool,
-    /// Whether the cache is somebody else's, who lets the user write to it.
-    of_others: bool,
-    /// Folders of others that the user may write to.
-    granted: HashSet<PathBuf>,
-    /// Whether `blobs` is the store.
+    /// Whether this process runs as the user, so that the kernel can be asked.
+    is_current_user: bool,
+    /// Whether a group shares the cache.
+    is_group_cache: bool,
+    /// Whether the cache belongs to another user, who granted write access.
+    is_granted_by_owner: bool,
+    /// Folders of other users with write access.
+    writable_folders: HashSet<PathBuf>,
+    /// Whether the folder `blobs` is the shared store.
     has_store: bool,
-    /// Whether the cache holds nothing but what clients make.
+    /// Whether the cache has only entries of Hub clients.
     is_all_clients: bool,
     network: Option<&'static str>,
     walked: Walked,
-    /// Entries with one problem, by whether clients make such and by repo: there may be a great many.
+    /// Entries by problem, by whether they are repairable, and by repo. There may be very many.
     groups: BTreeMap<(Problem, bool, Option<RepoName>), Group>,
 }
 
-/// Entries with one problem.
+/// Entries that share one finding.
 #[derive(Debug, Default)]
 struct Group {
     paths: Vec<PathBuf>,
@@ -149,13 +148,14 @@ struct Group {
 }
 
 impl<'a> Walk<'a> {
+    /// A walk for `user` in a cache of the user's own.
     fn of(user: User<'a>) -> Self {
         Self {
             user,
-            is_me: false,
-            of_group: false,
-            of_others: false,
-            granted: HashSet::new(),
+            is_current_user: false,
+            is_group_cache: false,
+            is_granted_by_owner: false,
+            writable_folders: HashSet::new(),
             has_store: false,
             is_all_clients: true,
             network: None,
@@ -164,21 +164,23 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Checks what was found at `path`; whether to go on below it.
-    fn found(&mut self, hub: &Dir, path: &Path, found: io::Result<Stamp>) -> bool {
+    /// Checks what was found at `path`. Returns whether to enter it.
+    fn check(&mut self, hub: &Dir, path: &Path, found: io::Result<Stamp>) -> bool {
         let is_deepest = path.iter().count() >= DEEPEST;
         let problem = match found {
             Ok(stamp) => {
                 let above = || path.parent().and_then(|above| Some(hub.look(above).ok()?.mode));
                 let rights = match stamp.kind {
-                    Kind::File | Kind::Folder if self.is_me => Rights::of_kernel(hub, path),
+                    Kind::File | Kind::Folder if self.is_current_user => {
+                        Rights::of_kernel(hub, path)
+                    }
                     _ => None,
                 };
                 let rights = rights.unwrap_or_else(|| Rights::of(&stamp, self.user));
                 self.entry(path, &stamp, rights, above);
                 (stamp.kind == Kind::Folder && is_deepest).then(too_deep)
             }
-            // A closed folder was reported by its own entry.
+            // An unreadable folder was reported with its own entry.
             Err(error) if is_skippable(&error) => return false,
             Err(error) => Some(error),
         };
@@ -188,14 +190,15 @@ impl<'a> Walk<'a> {
         false
     }
 
-    /// Whether owner and mode of the entry are a repair's to change.
-    fn is_ours(&self, path: &Path) -> bool {
+    /// Whether a repair may change owner and mode of the entry.
+    fn is_repairable(&self, path: &Path) -> bool {
         match path.as_os_str().is_empty() {
             true => self.is_all_clients,
             false => is_client_path(path, self.has_store),
         }
     }
 
+    /// Checks owner and mode of an entry.
     fn entry(
         &mut self,
         path: &Path,
@@ -207,63 +210,62 @@ impl<'a> Walk<'a> {
         if kind == Kind::File && size > 0 && path.starts_with(LOCKS) {
             self.walked.written_locks.push(path.to_owned());
         }
-        let own = uid == self.user.uid;
-        let shared = self.of_group || self.of_others;
-        // The client makes a commit's list for its writer alone, whatever the cache is.
-        if shared && is_tree(path) {
+        let is_own = uid == self.user.uid;
+        let is_shared = self.is_group_cache || self.is_granted_by_owner;
+        // The client always makes file lists private to their writer.
+        if is_shared && is_tree(path) {
             return;
         }
-        let full = match kind {
+        let is_readable = match kind {
             Kind::File => rights.read(),
             Kind::Folder => rights.read() && rights.search(),
             _ => true,
         };
-        if !full {
+        if !is_readable {
             self.unreadable(path, stamp, above);
         }
-        let is_granted = full
+        let is_writable = is_readable
             && match kind {
-                // A payload is read-only for its owner, too.
+                // Payloads are read-only even for their owner.
                 Kind::File => rights.write() || is_payload(path),
                 Kind::Folder => rights.write(),
-                _ => path.parent().is_some_and(|above| self.granted.contains(above)),
+                _ => path.parent().is_some_and(|above| self.writable_folders.contains(above)),
             };
-        if !own && is_granted && kind == Kind::Folder {
-            self.granted.insert(path.to_owned());
+        if !is_own && is_writable && kind == Kind::Folder {
+            self.writable_folders.insert(path.to_owned());
         }
-        // In a shared cache the others' entries are as they should be, if all may use them. Anybody
-        // who may write to a lock of others can use it.
-        let usable = is_granted || shared && full && kind != Kind::Folder;
-        if !own && self.user.uid != 0 {
-            if !usable {
+        // In a shared cache, entries of others are right if all may use them.
+        let is_usable = is_writable || is_shared && is_readable && kind != Kind::Folder;
+        if !is_own && self.user.uid != 0 {
+            if !is_usable {
                 self.group(Problem::ForeignOwner, path, stamp);
             }
-        } else if kind == Kind::Folder && full && !rights.write() {
+        } else if kind == Kind::Folder && is_readable && !rights.write() {
             self.group(Problem::ReadOnlyFolder, path, stamp);
         }
-        if self.of_group && own && is_closed_to_group(stamp) {
+        if self.is_group_cache && is_own && lacks_group_permissions(stamp) {
             self.group(Problem::GroupClosed, path, stamp);
         }
     }
 
-    /// An entry that the user may not read.
+    /// Adds the finding for an entry that the user cannot read.
     fn unreadable(&mut self, path: &Path, stamp: &Stamp, above: impl FnOnce() -> Option<u32>) {
-        // Without a commit's list, only what is missing cannot be told.
+        // Without its file list a commit still loads.
         let problem = match stamp.kind == Kind::File && is_tree(path) {
             true => Problem::BrokenTree,
             false => Problem::Unreadable,
         };
         let Stamp { mode, uid, .. } = *stamp;
-        let details = if !self.is_ours(path) {
+        let details = if !self.is_repairable(path) {
             Details::None
         } else if uid == self.user.uid {
-            // Where the mode is right, something else forbids it.
-            match mode | pattern(path, stamp.kind, above().unwrap_or_default()) {
+            // A right mode is not the cause, so there is nothing to change.
+            match mode | expected_mode(path, stamp.kind, above().unwrap_or_default()) {
                 wanted if wanted != mode => Details::Mode(wanted),
                 _ => Details::None,
             }
-        } else if self.of_others {
-            // The owner decides what is shared.
+        } else if self.is_granted_by_owner {
+            // Sharing is up to the owner.
             Details::None
         } else {
             Details::Owned(vec![path.to_owned()])
@@ -284,17 +286,18 @@ impl<'a> Walk<'a> {
         self.walked.findings.push(Finding { problem, path, repo, bytes, evidence, details });
     }
 
+    /// Adds an entry to the group of its problem.
     fn group(&mut self, problem: Problem, path: &Path, stamp: &Stamp) {
-        let is_ours = self.is_ours(path);
-        let repo = if is_ours { repo_of(path) } else { None };
+        let is_repairable = self.is_repairable(path);
+        let repo = if is_repairable { repo_of(path) } else { None };
         let new = || Group { owner: stamp.uid, ..Group::default() };
-        let group = self.groups.entry((problem, is_ours, repo)).or_insert_with(new);
+        let group = self.groups.entry((problem, is_repairable, repo)).or_insert_with(new);
         group.paths.push(path.to_owned());
         group.bytes += bytes(stamp);
     }
 
     fn finish(mut self) -> Walked {
-        for ((problem, is_ours, _), group) in std::mem::take(&mut self.groups) {
+        for ((problem, is_repairable, _), group) in std::mem::take(&mut self.groups) {
             let Group { paths, bytes, owner } = group;
             let (first, count) = (paths[0].clone(), paths.len());
             let mut details = Details::None;
@@ -305,13 +308,13 @@ impl<'a> Walk<'a> {
                 }
                 _ => {
                     let note = match self.network {
-                        _ if !is_ours => {
+                        _ if !is_repairable => {
                             ", and no Hub client makes such; a repair leaves them alone".to_owned()
                         }
                         Some(name) => format!("; run a repair on the server of this {name}"),
                         None => String::new(),
                     };
-                    if is_ours && !self.of_others {
+                    if is_repairable && !self.is_granted_by_owner {
                         details = Details::Owned(paths);
                     }
                     format!("{count} entries belong to uid {owner} or others{note}")
@@ -327,9 +330,9 @@ fn bytes(stamp: &Stamp) -> u64 {
     if stamp.kind == Kind::File { stamp.size } else { 0 }
 }
 
-/// What the mode of an entry should have, by that of the folder `above` it: what is open there is
-/// open here. Payloads of the store stay read-only, and lists of a commit their owner's.
-fn pattern(path: &Path, kind: Kind, above: u32) -> u32 {
+/// Minimum mode of an entry, derived from the mode of the folder `above` it. Payloads stay read-only,
+/// and file lists private.
+fn expected_mode(path: &Path, kind: Kind, above: u32) -> u32 {
     match kind {
         Kind::Folder => 0o700 | above & (0o055 | SET_GID),
         _ if path.starts_with(STORE) => 0o400 | above & 0o044,
@@ -338,18 +341,18 @@ fn pattern(path: &Path, kind: Kind, above: u32) -> u32 {
     }
 }
 
-/// Whether the entry is a payload of the store, and neither its lock nor its list of users.
+/// Whether the entry is a payload of the store.
 fn is_payload(path: &Path) -> bool {
     path.starts_with(STORE) && path.iter().count() == 3 && path.extension().is_none()
 }
 
-/// Whether the entry is in a repo's folder of lists.
+/// Whether the entry is a file list of a commit.
 fn is_tree(path: &Path) -> bool {
     path.iter().nth(1).is_some_and(|folder| folder == TREES) && path.iter().nth(2).is_some()
 }
 
-/// Whether others of the group cannot use an entry as they use the cache.
-fn is_closed_to_group(stamp: &Stamp) -> bool {
+/// Whether the group lacks permissions on an entry.
+fn lacks_group_permissions(stamp: &Stamp) -> bool {
     match stamp.kind {
         Kind::Folder => stamp.mode & 0o070 != 0o070 || stamp.mode & SET_GID == 0,
         Kind::File => stamp.mode & 0o040 == 0,
@@ -357,7 +360,7 @@ fn is_closed_to_group(stamp: &Stamp) -> bool {
     }
 }
 
-/// The repo that a path below the cache is in; locks are their repo's.
+/// Repo of a path below the cache. A lock belongs to the repo that it locks.
 pub(super) fn repo_of(path: &Path) -> Option<RepoName> {
     let mut parts = path.iter().skip_while(|part| *part == LOCKS);
     RepoName::of_folder(parts.next()?.to_str()?)

@@ -1,4 +1,4 @@
-//! Whether content is what its name says: what is remembered, what must be read, what it means.
+//! Compares contents with their digests, and skips files that an earlier check has read.
 
 use std::{
     collections::HashMap,
@@ -15,41 +15,41 @@ use hub::{
 
 use crate::finding::{Details, Finding, Problem};
 
-/// What was checked.
+/// Counts of checked files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Tally {
-    /// Files whose content was read and compared.
-    pub hashed: u64,
-    /// Their bytes.
+pub(crate) struct Tally {
+    /// Files that were read and compared.
+    pub(crate) hashed: u64,
+    /// Bytes of these files.
     pub(crate) hashed_bytes: u64,
-    /// Files that have not changed since an earlier check.
-    pub remembered: u64,
+    /// Files unchanged since an earlier check.
+    pub(crate) remembered: u64,
     /// Files whose checksum is unknown.
-    pub unverifiable: u64,
-    /// Files that could not be read, changed meanwhile or were not reached.
-    pub unchecked: u64,
+    pub(crate) unverifiable: u64,
+    /// Files that were unreadable, changed while they were read, or were not reached.
+    pub(crate) unchecked: u64,
 }
 
-/// A file whose content should have a digest.
+/// A file to compare with its digest.
 #[derive(Debug)]
 pub(super) struct Check {
-    /// Its path below the cache.
+    /// Path below the cache.
     pub path: PathBuf,
-    /// The repo that it is in.
+    /// Repo of the file.
     pub repo: Option<RepoName>,
-    /// Where its content is.
+    /// Location of the content.
     pub at: RootedPath,
-    /// The same below the cache, if a repair may move it away.
+    /// The same below the cache, if a repair may move it.
     pub content: Option<PathBuf>,
-    /// Its size and times.
+    /// Size and times.
     pub stamp: Stamp,
-    /// What its digest should be.
+    /// The right digest.
     pub expected: Digest,
-    /// What is wrong if its digest is another, where a commit's list contradicts the file already.
-    pub doubt: Option<Finding>,
+    /// The finding for a wrong digest, where the commit's file list already contradicts the file.
+    pub suspected: Option<Finding>,
 }
 
-/// One file of the disk, and what its digest should be.
+/// Device, inode and expected digest of a file.
 type FileKey = (u64, u64, Digest);
 
 impl Check {
@@ -58,20 +58,14 @@ impl Check {
     }
 
     fn finding(&self, problem: Problem, evidence: impl Into<String>) -> Finding {
-        Finding {
-            problem,
-            path: self.path.clone(),
-            repo: self.repo.clone(),
-            bytes: self.stamp.size,
-            evidence: evidence.into(),
-            details: Details::None,
-        }
+        let (repo, bytes) = (self.repo.clone(), self.stamp.size);
+        Finding { repo, bytes, ..Finding::new(problem, &self.path, evidence) }
     }
 
-    /// What is wrong, now that its digest is known to be another than expected.
+    /// The finding for a wrong digest.
     fn mismatch(&self, digest: Digest) -> Finding {
-        if let Some(doubt) = &self.doubt {
-            return doubt.clone();
+        if let Some(suspected) = &self.suspected {
+            return suspected.clone();
         }
         let is_shared = self.content.as_ref().is_some_and(|content| content.starts_with(STORE));
         let whose = if is_shared { "the store's bytes have" } else { "its bytes have" };
@@ -80,31 +74,31 @@ impl Check {
     }
 }
 
-/// Files to read, each once, however many checks need it.
+/// Files to read, each once for all checks that need it.
 #[derive(Debug, Default)]
-pub(super) struct Reading {
-    /// What to read.
+pub(super) struct HashJobs {
+    /// Files in the order of their results.
     pub jobs: Vec<HashJob>,
     at: HashMap<FileKey, usize>,
 }
 
-/// The files of a repo or of the store that must be checked.
+/// Checks of a repo or of the store.
 #[derive(Debug)]
 pub(super) struct Batch {
     verified: DigestCache,
-    /// The file that remembers earlier checks.
+    /// File of the digest cache.
     memory: Option<PathBuf>,
-    /// Files that have not changed since they were found right.
+    /// Number of files that are unchanged since they were found right.
     remembered: u64,
     pending: Vec<Check>,
 }
 
 impl Batch {
-    /// What of `checks` must be read. With `full`, what `memory` remembers does not count.
+    /// Splits `checks` by the digest cache in `memory`. With `full`, all files are read again.
     pub(super) fn new(checks: Vec<Check>, memory: Option<PathBuf>, full: bool) -> Self {
         let mut verified = memory.as_deref().map(DigestCache::load).unwrap_or_default();
-        // What is read again must not be kept for right when it cannot be read. Only one reading of a
-        // file is remembered, and its name may mean another.
+        // `full` must not ask the digest cache, as `get` keeps an entry even if its file cannot be read
+        // now. One digest is remembered per file, and the expected one may be of another kind.
         let is_known = |check: &Check| {
             !full && verified.get(&check.stamp, check.expected) == Some(check.expected)
         };
@@ -112,21 +106,21 @@ impl Batch {
         Self { verified, memory, remembered: known.len() as u64, pending }
     }
 
-    /// Asks for the files that must be read.
-    pub(super) fn ask(&self, reading: &mut Reading) {
+    /// Adds the files that must be read.
+    pub(super) fn add_jobs(&self, jobs: &mut HashJobs) {
         for check in &self.pending {
-            let at = reading.jobs.len();
-            if *reading.at.entry(check.key()).or_insert(at) == at {
+            let at = jobs.jobs.len();
+            if *jobs.at.entry(check.key()).or_insert(at) == at {
                 let (file, size) = (check.at.clone(), check.stamp.size);
-                reading.jobs.push(HashJob { file, like: check.expected, size });
+                jobs.jobs.push(HashJob { file, like: check.expected, size });
             }
         }
     }
 
-    /// Compares what was read, and remembers it. `now` is a time before that.
+    /// Compares the digests and remembers them. `now` is a time before the files were read.
     pub(super) fn finish(
         mut self,
-        reading: &Reading,
+        jobs: &HashJobs,
         hashed: &[Hashed],
         now: SystemTime,
         findings: &mut Vec<Finding>,
@@ -134,7 +128,7 @@ impl Batch {
     ) {
         tally.remembered += self.remembered;
         for check in &self.pending {
-            let error = match &hashed[reading.at[&check.key()]] {
+            let error = match &hashed[jobs.at[&check.key()]] {
                 Hashed::Is(digest, stamp) => {
                     self.verified.insert(stamp, *digest, now);
                     tally.hashed += 1;
@@ -145,7 +139,7 @@ impl Batch {
                     continue;
                 }
                 Hashed::Interrupted => {
-                    // It keeps what is remembered of it, if anything is.
+                    // Keeps its entry in the digest cache.
                     self.verified.get(&check.stamp, check.expected);
                     None
                 }
@@ -155,7 +149,7 @@ impl Batch {
                 Hashed::Failed(error) if is_not_found(error) => {
                     Some((Problem::Changing, "it was removed before it was read".into()))
                 }
-                // That was found by its owner and mode.
+                // The check of owners and modes reports it.
                 Hashed::Failed(error) if error.kind() == io::ErrorKind::PermissionDenied => None,
                 Hashed::Failed(error) => Some((Problem::DiskError, error.to_string())),
             };
@@ -163,23 +157,23 @@ impl Batch {
             findings.extend(error.map(|(problem, evidence)| check.finding(problem, evidence)));
         }
         if let Some(memory) = &self.memory {
-            // Without a memory the next check only takes longer.
+            // Without a digest cache the next check only takes longer.
             let _ = self.verified.save(memory);
         }
     }
 }
 
-/// Files that are reported together.
+/// Files that share one finding.
 #[derive(Debug, Default)]
-pub(super) struct Summary {
-    /// How many they are.
+pub(super) struct FileGroup {
+    /// Number of files.
     pub count: u64,
     bytes: u64,
     first: PathBuf,
 }
 
-impl Summary {
-    /// Adds the file at `path`, below the cache.
+impl FileGroup {
+    /// Adds a file. `path` is below the cache.
     pub(super) fn add(&mut self, path: &Path, bytes: u64) {
         if self.count == 0 {
             self.first = path.to_owned();
@@ -188,20 +182,14 @@ impl Summary {
         self.bytes += bytes;
     }
 
-    /// One finding for all of them, if there are any.
+    /// The finding for all files, if there are any.
     pub(super) fn finding(
         &self,
         problem: Problem,
         repo: Option<&RepoName>,
         what: &str,
     ) -> Option<Finding> {
-        (self.count > 0).then(|| Finding {
-            problem,
-            path: self.first.clone(),
-            repo: repo.cloned(),
-            bytes: self.bytes,
-            evidence: format!("{} file(s) {what}", self.count),
-            details: Details::None,
-        })
+        let finding = Finding::new(problem, &self.first, format!("{} file(s) {what}", self.count));
+        (self.count > 0).then(|| Finding { repo: repo.cloned(), bytes: self.bytes, ..finding })
     }
 }

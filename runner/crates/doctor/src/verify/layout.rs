@@ -1,4 +1,4 @@
-//! Inspects how a repo is laid out: symlinks, lists, refs, leftovers.
+//! Inspects the layout of a repo: symlinks, file lists, refs and leftovers.
 
 mod blobs;
 mod refs;
@@ -24,60 +24,64 @@ use hub::{
 };
 use untrusted::{Found, Refused};
 
-use super::content::{Check, Summary};
-use crate::finding::{AN_HOUR, Details, Finding, Problem};
+use super::content::{Check, FileGroup};
+use crate::finding::{Details, Finding, HOUR, Problem};
 
-/// What is known of a repo before its content is read.
+/// Result of an inspection. The contents are not read yet.
 #[derive(Debug)]
 pub(super) struct Inspection {
-    /// The repo.
+    /// Name of the repo.
     pub repo: RepoName,
-    /// What is wrong.
+    /// Problems.
     pub findings: Vec<Finding>,
-    /// Content that must be checked.
+    /// Contents to check.
     pub checks: Vec<Check>,
-    /// What is probably wrong, where nobody reads the content.
-    pub(crate) suspicions: Vec<Finding>,
+    /// Likely problems, reported if the contents are not read.
+    pub(crate) suspected: Vec<Finding>,
     /// Files in place of symlinks.
-    pub copies: Summary,
-    /// Content whose digest nothing tells.
-    pub unverifiable: Summary,
-    /// Payloads of the store that its symlinks name, below the cache.
+    pub copies: FileGroup,
+    /// Files with an unknown digest.
+    pub unverifiable: FileGroup,
+    /// Payloads of the store that the repo links to, below the cache.
     pub linked: Vec<PathBuf>,
-    /// SHA-256 digests that its lists give for payloads of the store, by Xet hash.
+    /// SHA-256 digests of payloads from the repo's file lists, by Xet hash.
     pub listed: HashMap<String, String>,
-    /// Whether some of its blobs cannot be read.
-    pub is_blind: bool,
+    /// Whether some blobs are unreadable, so that their symlinks are unknown.
+    pub has_unknown_links: bool,
 }
 
 /// Inspects a repo.
 pub(super) fn inspect(repo: &Repo) -> Inspection {
-    let is_lost = |(name, kind): &(OsString, Kind)| name == BLOBS && !is_folder(repo, name, *kind);
+    let has_no_folder =
+        |(name, kind): &(OsString, Kind)| name == BLOBS && !is_folder(repo, name, *kind);
     let mut inspector = Inspector {
         repo,
         folder: repo.name.folder().into(),
         used: HashSet::new(),
         listed: HashSet::new(),
         quarantined: quarantined(repo),
-        lacks_snapshots: repo.errors.iter().any(|trouble| trouble.path.starts_with(SNAPSHOTS)),
-        led_astray: HashMap::new(),
+        has_unread_snapshots: repo
+            .errors
+            .iter()
+            .any(|read_error| read_error.path.starts_with(SNAPSHOTS)),
+        users_of_escaping: HashMap::new(),
         wrong_size: HashMap::new(),
-        lacks_blobs: repo.entries.iter().any(is_lost),
+        has_no_blobs_folder: repo.entries.iter().any(has_no_folder),
         now: SystemTime::now(),
         found: Inspection {
             repo: repo.name.clone(),
             findings: vec![],
             checks: vec![],
-            suspicions: vec![],
-            copies: Summary::default(),
-            unverifiable: Summary::default(),
+            suspected: vec![],
+            copies: FileGroup::default(),
+            unverifiable: FileGroup::default(),
             linked: vec![],
             listed: HashMap::new(),
-            is_blind: repo.is_unreadable(BLOBS),
+            has_unknown_links: repo.is_unreadable(BLOBS),
         },
     };
     inspector.linked_folder(Path::new(""));
-    repo.errors.iter().for_each(|trouble| inspector.trouble(trouble));
+    repo.errors.iter().for_each(|read_error| inspector.read_error(read_error));
     repo.snapshots().for_each(|snapshot| inspector.snapshot(&snapshot));
     inspector.lists();
     inspector.refs();
@@ -86,43 +90,44 @@ pub(super) fn inspect(repo: &Repo) -> Inspection {
     inspector.found
 }
 
-/// What is wrong with a repo's layout.
+/// Problems in the layout of a repo.
 #[cfg(test)]
 pub(crate) fn layout_of(repo: &Repo) -> Vec<Finding> {
     inspect(repo).findings
 }
 
+/// An inspection in progress.
 struct Inspector<'a> {
     repo: &'a Repo,
-    /// The repo's folder below the cache.
+    /// Folder of the repo, below the cache.
     folder: PathBuf,
     found: Inspection,
     /// Blobs that a snapshot uses.
     used: HashSet<OsString>,
-    /// Blobs that commits' lists name.
+    /// Blobs in file lists of commits.
     listed: HashSet<OsString>,
-    /// Blobs that a repair has moved away: their symlinks wait for the Hub client.
+    /// Blobs that a repair has moved away. Their symlinks wait for the next download.
     quarantined: HashSet<OsString>,
-    /// Whether a snapshot cannot be read, so that it is unknown what it uses.
-    lacks_snapshots: bool,
-    /// Symlinks of snapshots, below the cache, to blobs that are symlinks out of the repo.
-    led_astray: HashMap<OsString, Vec<PathBuf>>,
-    /// What is wrong with blobs whose size a commit's list contradicts.
+    /// Whether a snapshot is unreadable, so that it is unknown what it uses.
+    has_unread_snapshots: bool,
+    /// Symlinks of snapshots, below the cache, by the blob that is a symlink out of the repo.
+    users_of_escaping: HashMap<OsString, Vec<PathBuf>>,
+    /// Findings for blobs whose size differs from a file list.
     wrong_size: HashMap<OsString, Finding>,
-    /// Whether something else is in place of `blobs`, such as a symlink to a disk that is not mounted.
-    lacks_blobs: bool,
-    /// What the age of a download is counted from.
+    /// Whether `blobs` is no folder, such as a symlink to a disk that is not mounted.
+    has_no_blobs_folder: bool,
+    /// Time for the age of downloads.
     now: SystemTime,
 }
 
-/// The names of what lies in the repo's `.set-aside`, without the moment after them.
+/// Names of the blobs in the repo's `.set-aside`, without the time suffix.
 fn quarantined(repo: &Repo) -> HashSet<OsString> {
     let list = repo.dir.dir(SET_ASIDE).and_then(|dir| dir.list()).unwrap_or_default();
     list.iter().filter_map(|(name, _)| Path::new(name).file_stem().map(OsStr::to_owned)).collect()
 }
 
 impl Inspector<'_> {
-    /// A path of the repo, below the cache.
+    /// Converts a path in the repo to a path below the cache.
     fn below(&self, path: &Path) -> PathBuf {
         if path.as_os_str().is_empty() { self.folder.clone() } else { self.folder.join(path) }
     }
@@ -157,34 +162,40 @@ impl Inspector<'_> {
         self.found.findings.push(finding);
     }
 
-    /// A temporary file that no lock protects.
+    /// Adds a finding without size and repair.
+    fn report(&mut self, problem: Problem, path: impl AsRef<Path>, evidence: impl Into<String>) {
+        self.add(problem, path, 0, evidence, Details::None);
+    }
+
+    /// Adds a temporary file without a lock.
     fn leftover(&mut self, path: impl AsRef<Path>, bytes: u64, evidence: &str) {
-        let details = Details::Unused { lock: None, idle: AN_HOUR };
+        let details = Details::Unused { lock: None, idle: HOUR };
         self.add(Problem::Leftover, path, bytes, evidence, details);
     }
 
+    /// Adds an entry that no Hub client makes.
     fn foreign(&mut self, path: impl AsRef<Path>, bytes: u64, evidence: &str) {
         self.add(Problem::ForeignFile, path, bytes, evidence, Details::None);
     }
 
-    /// Folders that are closed or too deep are found by the walk through all folders, and files in
-    /// place of folders by the repo's list. Only the disk's own faults are reported here.
-    fn trouble(&mut self, ReadError { path, error }: &ReadError) {
-        let is_told = error.kind() == io::ErrorKind::PermissionDenied
+    /// Adds a read error. Unreadable and too deep folders are reported by the check of owners and modes,
+    /// files in place of folders by [`Self::entries`].
+    fn read_error(&mut self, ReadError { path, error }: &ReadError) {
+        let is_reported = error.kind() == io::ErrorKind::PermissionDenied
             || is_too_deep(error)
             || is_dangling(error);
-        if leads_astray(error) {
-            self.add(Problem::EscapingLink, path, 0, error.to_string(), Details::None);
-        } else if !is_told {
-            self.add(Problem::DiskError, path, 0, error.to_string(), Details::None);
+        if is_escape(error) {
+            self.report(Problem::EscapingLink, path, error.to_string());
+        } else if !is_reported {
+            self.report(Problem::DiskError, path, error.to_string());
         }
     }
 
-    /// What lies beside the folders of a repo.
+    /// Inspects the entries of the repo's folder.
     fn entries(&mut self) {
         if !self.repo.has(SNAPSHOTS) {
             let evidence = "the repo has no `snapshots` folder, so `hf cache rm` does not find it";
-            self.add(Problem::PartialSnapshot, "", 0, evidence, Details::None);
+            self.report(Problem::PartialSnapshot, "", evidence);
         }
         for (name, kind) in self.repo.entries.iter().filter(|(name, _)| !is_of_system(name)) {
             let stamp = self.repo.dir.look(name).ok();
@@ -219,14 +230,14 @@ impl Inspector<'_> {
                     "it is a link to `{}`, where no folder is; is that disk mounted?",
                     String::from_utf8_lossy(&text)
                 );
-                self.add(Problem::DiskError, name, 0, evidence, Details::None);
+                self.report(Problem::DiskError, name, evidence);
             }
             (_, true) => {}
             (_, false) => self.foreign(name, bytes, "it should be a folder"),
         }
     }
 
-    /// A folder of the repo, or the repo itself, that is a symlink which no container can follow.
+    /// Reports the repo or one of its folders if it is a symlink that leads out of the container's mounts.
     fn linked_folder(&mut self, path: &Path) {
         let hub = self.repo.path.parent().unwrap_or(Path::new("/"));
         if let Some(real) = outside_mount(hub, &self.repo.path.join(path)) {
@@ -235,15 +246,16 @@ impl Inspector<'_> {
                  there, and make its own folder the link",
                 real.display()
             );
-            self.add(Problem::AbsoluteLink, path, 0, evidence, Details::None);
+            self.report(Problem::AbsoluteLink, path, evidence);
         }
     }
 
+    /// Reports the files in `.set-aside`.
     fn quarantine(&mut self) {
         let (mut count, mut bytes) = (0, 0);
         if let Ok(dir) = self.repo.dir.dir(SET_ASIDE) {
             dir.walk(DEEPEST, |found| {
-                // A closed folder was reported by its owner and mode.
+                // The check of owners and modes reports unreadable folders.
                 if let Found::Entry { stamp, .. } = found
                     && stamp.kind == Kind::File
                 {
@@ -259,7 +271,7 @@ impl Inspector<'_> {
         }
     }
 
-    /// `trees/tmp*.tmp`.
+    /// Reports unfinished file lists, `trees/tmp*.tmp`.
     fn unfinished_trees(&mut self) {
         let Ok(dir) = self.repo.dir.dir(TREES) else { return };
         for (name, kind) in dir.list().unwrap_or_default() {
@@ -272,12 +284,12 @@ impl Inspector<'_> {
     }
 }
 
-/// Whether a folder was not read because it is a symlink to what it should not be.
-pub(super) fn leads_astray(error: &io::Error) -> bool {
+/// Whether a folder was refused because it is a symlink.
+pub(super) fn is_escape(error: &io::Error) -> bool {
     Stranger::is(error) || Refused::of(error) == Some(Refused::Symlink)
 }
 
-/// Whether the entry `name` of a repo is a folder or a symlink to one. An unknown place may be one.
+/// Whether the entry `name` of a repo is a folder or a symlink to one. An unreadable target counts as one.
 fn is_folder(repo: &Repo, name: &OsStr, kind: Kind) -> bool {
     match kind {
         Kind::Link => LinkTarget::of(&repo.dir, name).may_be_folder(),
@@ -285,8 +297,9 @@ fn is_folder(repo: &Repo, name: &OsStr, kind: Kind) -> bool {
     }
 }
 
-/// What is reported of a doubt where nobody reads the content: nothing is repaired on suspicion.
-fn suspicion(doubt: &Finding) -> Finding {
-    let evidence = format!("{}; only its bytes can tell which of them is wrong", doubt.evidence);
-    Finding { evidence, details: Details::None, ..doubt.clone() }
+/// The finding for a likely problem if the contents are not read. It is not repairable.
+fn unproven(suspected: &Finding) -> Finding {
+    let evidence =
+        format!("{}; only its bytes can tell which of them is wrong", suspected.evidence);
+    Finding { evidence, details: Details::None, ..suspected.clone() }
 }

@@ -1,5 +1,5 @@
-//! Locks that only their existence keeps: where a file system has no flock, a client writes its
-//! process and host into the lock, and waits for ever for one whose process is gone.
+//! Stale locks on file systems without flock. There, a client writes its process and host into the lock,
+//! and other clients wait forever if that process is gone.
 
 use std::{
     fs,
@@ -11,19 +11,19 @@ use hub::layout::{Dir, age};
 use untrusted::Refused;
 
 use super::access::repo_of;
-use crate::finding::{A_DAY, Details, Finding, Problem};
+use crate::finding::{DAY, Details, Finding, Problem};
 
-/// Bytes of the largest lock that is read.
+/// Size limit of a lock.
 const LARGEST: u64 = 4096;
 
-/// The process that made a lock.
+/// The process that holds a lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Holder<'a> {
     process: u32,
     host: &'a str,
 }
 
-/// Finds stale locks among those of the cache `hub` that hold a text.
+/// Finds the stale ones among the `written` locks of the cache `hub`.
 pub(super) fn stale(hub: &Dir, written: &[PathBuf], now: SystemTime) -> Vec<Finding> {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     written.iter().filter_map(|path| check(hub, path, host.trim(), now)).collect()
@@ -40,7 +40,7 @@ fn check(hub: &Dir, path: &Path, here: &str, now: SystemTime) -> Option<Finding>
         Err(error) if matches!(Refused::of(&error), Some(Refused::TooLarge(_))) => {
             return found(Problem::ForeignFile, 0, error.to_string(), Details::None);
         }
-        // What cannot be read was reported by its owner and mode.
+        // The check of owners and modes reports it.
         Err(_) => return None,
     };
     let text = String::from_utf8_lossy(&text);
@@ -50,36 +50,36 @@ fn check(hub: &Dir, path: &Path, here: &str, now: SystemTime) -> Option<Finding>
     } else {
         format!("process {process} of the host `{host}` made it, over 24 hours ago")
     };
-    // Nobody here can tell whether a process of another host or container is alive.
-    let idle = if host == here { Duration::ZERO } else { A_DAY };
+    // It is unknown whether a process on another host is alive.
+    let idle = if host == here { Duration::ZERO } else { DAY };
     if host == here && is_alive(process) || age(&hub.look(path).ok()?, now) < idle {
         return None;
     }
-    // A process that holds it by flock keeps it.
+    // A repair keeps a lock that is held by flock.
     let details = Details::Unused { lock: Some(path.to_owned()), idle };
     found(Problem::StaleLock, text.len() as u64, evidence, details)
 }
 
-/// Whether a process has this number here or in a container: one that shares the host's name writes
-/// the number that it has itself into a lock.
+/// Whether a process with this id runs here, or in a container that shares the host's name. Such a
+/// process writes the id of its own namespace into the lock.
 fn is_alive(process: u32) -> bool {
-    // Where nobody can tell, nothing is taken.
+    // Unknown counts as alive, so the lock is kept.
     let Ok(processes) = fs::read_dir("/proc") else { return true };
-    let has_number = |entry: fs::DirEntry| {
+    let has_id = |entry: fs::DirEntry| {
         entry.file_name().to_str().and_then(|name| name.parse().ok()) == Some(process)
             || fs::read_to_string(entry.path().join("status"))
-                .is_ok_and(|status| own_number(&status) == Some(process))
+                .is_ok_and(|status| namespace_id(&status) == Some(process))
     };
-    processes.flatten().any(has_number)
+    processes.flatten().any(has_id)
 }
 
-/// The number that a process with this `/proc/PID/status` has itself, which is the innermost one.
-fn own_number(status: &str) -> Option<u32> {
+/// The id of a process in its own namespace, from `/proc/PID/status`. It is the last one listed.
+fn namespace_id(status: &str) -> Option<u32> {
     let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
     numbers.split_ascii_whitespace().next_back()?.parse().ok()
 }
 
-/// Reads `PROCESS\nHOST\n`, more lines aside.
+/// Parses `PROCESS\nHOST\n`. Further lines are ignored.
 fn holder(text: &str) -> Option<Holder<'_>> {
     let mut lines = text.lines();
     let process = lines.next()?.trim().parse().ok()?;
@@ -91,11 +91,11 @@ fn holder(text: &str) -> Option<Holder<'_>> {
 mod tests {
     use std::fs;
 
-    use super::{A_DAY, Holder, Problem, SystemTime, holder, is_alive, own_number, stale};
+    use super::{DAY, Holder, Problem, SystemTime, holder, is_alive, namespace_id, stale};
     use hub::layout::Dir;
 
     #[test]
-    fn a_lock_tells_its_process_and_host() {
+    fn holder_is_parsed_from_two_lines() {
         let made = Holder { process: 7, host: "box" };
         assert_eq!(holder("7\nbox\n"), Some(made.clone()));
         assert_eq!(holder("7\nbox\n12345\n"), Some(made));
@@ -105,15 +105,15 @@ mod tests {
     }
 
     #[test]
-    fn a_process_of_a_container_has_a_number_of_its_own() {
-        assert_eq!(own_number("Name:\tx\nNSpid:\t4711\t57\n"), Some(57));
-        assert_eq!(own_number("NSpid:\t4711\n"), Some(4711));
-        assert_eq!(own_number("Name:\tx\n"), None);
+    fn namespace_id_is_the_last_one() {
+        assert_eq!(namespace_id("Name:\tx\nNSpid:\t4711\t57\n"), Some(57));
+        assert_eq!(namespace_id("NSpid:\t4711\n"), Some(4711));
+        assert_eq!(namespace_id("Name:\tx\n"), None);
         assert!(is_alive(std::process::id()) && !is_alive(4_194_305));
     }
 
     #[test]
-    fn a_lock_is_stale_when_its_process_is_gone_or_of_another_host_and_a_day_old() {
+    fn lock_is_stale_if_its_process_is_gone_or_it_is_from_another_host_and_a_day_old() {
         let folder = tempfile::tempdir().unwrap();
         let locks = folder.path().join(".locks/models--a--b");
         fs::create_dir_all(&locks).unwrap();
@@ -129,11 +129,11 @@ mod tests {
             fs::write(locks.join(name), text).unwrap();
             written.push(format!(".locks/models--a--b/{name}").into());
         }
-        let judged = |now| stale(&Dir::open(folder.path()).unwrap(), &written, now);
+        let stale_at = |now| stale(&Dir::open(folder.path()).unwrap(), &written, now);
         let now = SystemTime::now();
-        let young = judged(now);
+        let young = stale_at(now);
         assert!(young.iter().all(|found| !found.path.ends_with("away")), "{young:?}");
-        let found = judged(now + A_DAY);
+        let found = stale_at(now + DAY);
         let names: Vec<_> =
             found.iter().map(|found| found.path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["dead", "away", "vast"]);

@@ -1,4 +1,4 @@
-//! Caches with each kind of problem, and one without.
+//! Verifications of small caches.
 
 mod linked;
 mod proofs;
@@ -11,46 +11,25 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use host::{
-    machine::Host,
-    output::{progress::Progress, severity::Severity},
-    testing::host,
-};
+use host::output::{progress::Progress, severity::Severity};
 use hub::{
-    HubCache,
     layout::{Repo, RepoName},
     testing::{COMMIT, Fixture, Kept, git_id},
 };
 
 use super::{
-    Cache, Context, Inspection, Problem, Reading, Scope, Tally, User, Verification, hash_all,
-    inspect, top_level, verify,
+    Cache, Context, HashJobs, Inspection, Problem, Scope, Tally, User, hash_all, inspect,
+    top_level, verify,
 };
 use crate::{
-    finding::{A_DAY, Details, Finding},
+    finding::{DAY, Details, Finding},
     repair::{Choice, Fix, choose},
     report::Report,
+    tests::{everything, me, verified},
 };
 
-/// A verification by whoever runs the tests.
-fn verified(fixture: &Fixture, scope: &Scope, memory: Option<&Path>) -> Verification {
-    let mut host: Host = host();
-    host.uid = rustix::process::geteuid().as_raw();
-    host.gid = rustix::process::getegid().as_raw();
-    let hub = fixture.path();
-    host.env = [("HF_HOME", hub.as_path()), ("HF_HUB_CACHE", hub.as_path())].into_iter().collect();
-    let places = HubCache::locate(&host).unwrap();
-    let stop = AtomicBool::new(false);
-    let context = Context { host: &host, token: None, memory, stop: &stop };
-    verify(&places, scope, &context).unwrap()
-}
-
-fn everything() -> Scope {
-    Scope { repos: vec![], bytes: true, full: false }
-}
-
-/// What is wrong with a cache.
-pub fn found(fixture: &Fixture) -> Vec<Problem> {
+/// Problems of a cache.
+pub(crate) fn found(fixture: &Fixture) -> Vec<Problem> {
     verified(fixture, &everything(), None).findings.iter().map(|found| found.problem).collect()
 }
 
@@ -61,7 +40,7 @@ const FILES: [(&str, &str, Kept); 3] = [
 ];
 
 #[test]
-fn a_whole_cache_has_nothing_wrong() {
+fn intact_cache_has_no_findings_and_stays_unchanged() {
     let fixture = Fixture::empty();
     fixture.model("org/m", &FILES, true);
     fixture.model("gpt2", &FILES[..2], false);
@@ -77,7 +56,7 @@ fn a_whole_cache_has_nothing_wrong() {
 }
 
 #[test]
-fn every_problem_is_told_apart() {
+fn every_kind_of_problem_is_reported() {
     let fixture = Fixture::empty();
     let model = |id: &str, listed| fixture.model(id, &FILES, listed);
     let snapshot = |repo: &str, path: &str| format!("models--{repo}/snapshots/{COMMIT}/{path}");
@@ -108,7 +87,7 @@ fn every_problem_is_told_apart() {
     let blob = |name: &str| format!("models--i--leftovers/blobs/{name}");
     let old = |path: &str| {
         let file = fs::File::options().write(true).open(fixture.at(path)).unwrap();
-        file.set_modified(SystemTime::now() - A_DAY - Duration::from_secs(60)).unwrap();
+        file.set_modified(SystemTime::now() - DAY - Duration::from_secs(60)).unwrap();
     };
     fixture.write(blob(&format!("{}.0011aabb.incomplete", "a".repeat(64))), "half");
     old(&blob(&format!("{}.0011aabb.incomplete", "a".repeat(64))));
@@ -152,7 +131,7 @@ fn every_problem_is_told_apart() {
 }
 
 #[test]
-fn a_payload_is_checked_by_the_repos_that_share_it() {
+fn shared_payload_is_checked_for_each_repo() {
     let fixture = Fixture::empty();
     let files = [("m.safetensors", "shared", Kept::Shared)];
     fixture.model("a/one", &files, false);
@@ -173,11 +152,10 @@ fn a_payload_is_checked_by_the_repos_that_share_it() {
 }
 
 #[test]
-fn what_was_read_is_remembered_until_it_changes() {
+fn digest_is_remembered_until_the_file_changes() {
     let fixture = Fixture::empty();
     let names = fixture.model("org/m", &FILES[..2], true);
-    let past = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
-    std::thread::sleep(std::time::Duration::from_millis(150));
+    let past = SystemTime::now() - Duration::from_secs(60);
     let memory = tempfile::tempdir().unwrap();
     let tally = |scope: &Scope| verified(&fixture, scope, Some(memory.path())).tally;
     assert_eq!((tally(&everything()).hashed, tally(&everything()).hashed), (2, 0));
@@ -193,12 +171,11 @@ fn what_was_read_is_remembered_until_it_changes() {
 }
 
 #[test]
-fn a_payload_that_only_a_commits_list_knows_is_remembered_too() {
+fn digest_of_a_payload_known_from_a_file_list_is_remembered() {
     let fixture = Fixture::empty();
     let names = fixture.model("org/m", &[("m.safetensors", "shared", Kept::Shared)], true);
     fs::remove_file(fixture.at(format!("models--org--m/blobs/{}", names["m.safetensors"])))
         .unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(150));
     let memory = tempfile::tempdir().unwrap();
     let tally = || verified(&fixture, &everything(), Some(memory.path())).tally;
     let [first, second] = [tally(), tally()];
@@ -207,11 +184,10 @@ fn a_payload_that_only_a_commits_list_knows_is_remembered_too() {
 }
 
 #[test]
-fn what_is_known_of_a_repo_goes_when_the_repo_is_gone() {
+fn remembered_digests_are_removed_with_their_repo() {
     let fixture = Fixture::empty();
     fixture.model("org/m", &FILES[..1], true);
     fixture.model("org/gone", &FILES[..1], true);
-    std::thread::sleep(std::time::Duration::from_millis(150));
     let memory = tempfile::tempdir().unwrap();
     let memories = |scope: &Scope| {
         verified(&fixture, scope, Some(memory.path()));
@@ -226,7 +202,7 @@ fn what_is_known_of_a_repo_goes_when_the_repo_is_gone() {
 }
 
 #[test]
-fn a_part_of_a_cache_is_verified_by_name() {
+fn repos_are_selected_by_name() {
     let fixture = Fixture::empty();
     fixture.model("org/m", &FILES[..2], true);
     fixture.model("org/other", &FILES[..2], true);
@@ -239,15 +215,10 @@ fn a_part_of_a_cache_is_verified_by_name() {
 }
 
 #[test]
-fn one_who_wants_to_stop_is_told_how_far_it_came() {
+fn interrupted_verification_counts_unchecked_files() {
     let fixture = Fixture::empty();
     fixture.model("org/m", &FILES, true);
-    let mut host = host();
-    host.env = [("HF_HOME", fixture.path())].into_iter().collect();
-    let places = HubCache {
-        home: host::paths::host_path::HostPath::new("", &fixture.path(), "/".as_ref()).unwrap(),
-        hub: host::paths::host_path::HostPath::new("", &fixture.path(), "/".as_ref()).unwrap(),
-    };
+    let (host, places) = me(&fixture);
     let stop = AtomicBool::new(true);
     let context = Context { host: &host, token: None, memory: None, stop: &stop };
     let found = verify(&places, &everything(), &context).unwrap();
@@ -258,7 +229,7 @@ fn one_who_wants_to_stop_is_told_how_far_it_came() {
 }
 
 #[test]
-fn the_home_and_the_token_are_looked_at() {
+fn readable_token_and_cache_in_a_tilde_folder_are_reported() {
     let fixture = Fixture::empty();
     fixture.model("org/m", &FILES[..1], true);
     let token = fixture.at("token");
@@ -277,40 +248,40 @@ fn the_home_and_the_token_are_looked_at() {
 }
 
 #[test]
-fn what_goes_before_it_is_read_is_not_corrupt() {
+fn file_removed_before_it_is_read_is_changing() {
     let fixture = Fixture::empty();
     let names = fixture.model("org/m", &FILES[..2], true);
     let cache = Cache::open(&fixture.path()).unwrap();
-    let mut reading = Reading::default();
+    let mut jobs = HashJobs::default();
     let mut batches = cache.map_repos(&cache.repos, |_, repo| {
         let Inspection { checks, .. } = inspect(&repo.unwrap());
         super::Batch::new(checks, None, false)
     });
-    batches.iter().for_each(|batch| batch.ask(&mut reading));
+    batches.iter().for_each(|batch| batch.add_jobs(&mut jobs));
     fs::remove_file(fixture.at(format!("models--org--m/blobs/{}", names["config.json"]))).unwrap();
     let never = AtomicBool::new(false);
-    let hashed = hash_all(&reading.jobs, &Progress::hidden(), &never);
+    let hashed = hash_all(&jobs.jobs, &Progress::hidden(), &never);
     let (mut found, mut tally) = (vec![], Tally::default());
-    batches.remove(0).finish(&reading, &hashed, SystemTime::now(), &mut found, &mut tally);
+    batches.remove(0).finish(&jobs, &hashed, SystemTime::now(), &mut found, &mut tally);
     assert_eq!((found.len(), found[0].problem), (1, Problem::Changing));
     assert_eq!((tally.hashed, tally.unchecked), (1, 1));
 }
 
 #[test]
-fn a_payload_is_nobodys_only_where_every_repo_was_seen() {
+fn payload_is_orphaned_only_if_every_repo_is_readable() {
     let fixture = Fixture::empty();
     let name = "9".repeat(64);
     fixture.write("blobs/.huggingface-shared-blobs", "1\n");
     fixture.write(format!("blobs/99/{name}"), "unknown");
     assert_eq!(found(&fixture), [Problem::OrphanBlob, Problem::Unverifiable]);
-    // What cannot be listed is out of sight, even for root.
+    // A file in place of `blobs` is unreadable even for root.
     fixture.write("models--org--m/blobs", "no folder");
     fs::create_dir(fixture.at("models--org--m/snapshots")).unwrap();
     assert_eq!(found(&fixture), [Problem::ForeignFile, Problem::Unverifiable]);
 }
 
 #[test]
-fn a_token_that_no_client_can_read_is_told_from_none() {
+fn unreadable_token_is_reported_and_a_missing_one_is_not() {
     let fixture = Fixture::empty();
     fixture.link("loop", "loop");
     fixture.link("gone", "nowhere");
@@ -329,7 +300,7 @@ fn a_token_that_no_client_can_read_is_told_from_none() {
 }
 
 #[test]
-fn a_missing_blob_is_copied_from_a_repo_that_has_it_whole() {
+fn missing_blob_is_copied_from_a_repo_with_a_complete_copy() {
     let fixture = Fixture::empty();
     let names = fixture.model("a/corrupt", &FILES[..2], false);
     for id in ["b/lacking", "c/whole"] {
@@ -356,7 +327,7 @@ fn a_missing_blob_is_copied_from_a_repo_that_has_it_whole() {
 }
 
 #[test]
-fn a_download_that_ends_while_its_repo_is_looked_at_is_no_fault() {
+fn blob_downloaded_during_the_inspection_is_not_missing() {
     let fixture = Fixture::empty();
     let names = fixture.model("org/m", &FILES[..1], true);
     let blob = fixture.at(format!("models--org--m/blobs/{}", names["config.json"]));
@@ -370,7 +341,7 @@ fn a_download_that_ends_while_its_repo_is_looked_at_is_no_fault() {
 }
 
 #[test]
-fn a_file_in_place_of_a_repos_folder_is_no_fault_of_the_disk() {
+fn file_in_place_of_a_folder_is_foreign() {
     for folder in ["refs", "trees", "blobs", "snapshots"] {
         let fixture = Fixture::empty();
         fixture.model("org/m", &FILES[..1], true);
@@ -378,10 +349,10 @@ fn a_file_in_place_of_a_repos_folder_is_no_fault_of_the_disk() {
         fs::remove_dir_all(fixture.at(&path)).unwrap();
         fixture.write(&path, "");
         let found = verified(&fixture, &everything(), None).findings;
-        let is_told = found
+        let is_reported = found
             .iter()
             .any(|found| found.problem == Problem::ForeignFile && found.path == Path::new(&path));
-        assert!(is_told, "{folder}: {found:#?}");
+        assert!(is_reported, "{folder}: {found:#?}");
         assert!(
             found.iter().all(|found| found.problem != Problem::DiskError),
             "{folder}: {found:#?}"

@@ -1,11 +1,6 @@
-//! What lies in a cache besides repos, and around it: the store, foreign files, the HuggingFace home.
+//! Checks entries beside the repos, the Hugging Face home and the token.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt as _, path::Path};
 
 use hub::{
     RepoName,
@@ -16,26 +11,21 @@ use hub::{
 use rustix::fs::{Access, access};
 
 use super::access::User;
-use crate::finding::{AN_HOUR, Details, Finding, Problem};
+use crate::finding::{Details, Finding, HOUR, Problem};
 
-/// `version.txt`, which transformers 4 leaves.
-const OF_TRANSFORMERS: &str = "version.txt";
+/// A file that transformers 4 leaves.
+const TRANSFORMERS_VERSION: &str = "version.txt";
 
-fn finding(problem: Problem, path: impl Into<PathBuf>, evidence: impl Into<String>) -> Finding {
-    let (path, evidence) = (path.into(), evidence.into());
-    Finding { problem, path, repo: None, bytes: 0, evidence, details: Details::None }
-}
-
-/// Checks what lies at the top of a cache.
+/// Checks entries at the top of a cache.
 pub(super) fn entries(cache: &Cache) -> Vec<Finding> {
     let mut found = Vec::new();
     for (name, kind) in &cache.others {
         let evidence = match kind {
-            _ if name == OF_TRANSFORMERS => continue,
+            _ if name == TRANSFORMERS_VERSION => continue,
             Kind::Folder if is_link_probe(name) => {
                 let evidence = "a client tested here whether it can make symlinks";
-                let details = Details::Unused { lock: None, idle: AN_HOUR };
-                found.push(Finding { details, ..finding(Problem::Leftover, name, evidence) });
+                let details = Details::Unused { lock: None, idle: HOUR };
+                found.push(Finding { details, ..Finding::new(Problem::Leftover, name, evidence) });
                 continue;
             }
             Kind::Folder if name == STORE => "a folder that is not marked as the store",
@@ -46,19 +36,22 @@ pub(super) fn entries(cache: &Cache) -> Vec<Finding> {
         };
         let stamp = cache.dir.look(name).ok().filter(|stamp| stamp.kind == Kind::File);
         let bytes = stamp.map_or(0, |stamp| stamp.size);
-        found.push(Finding { bytes, ..finding(Problem::ForeignFile, name, evidence) });
+        found.push(Finding { bytes, ..Finding::new(Problem::ForeignFile, name, evidence) });
     }
     let others = cache.store.iter().flat_map(|store| &store.others);
     found.extend(others.map(|(path, stamp)| {
         let bytes = if stamp.kind == Kind::File { stamp.size } else { 0 };
         let evidence = "it is no payload of the store";
-        Finding { bytes, ..finding(Problem::ForeignFile, Path::new(STORE).join(path), evidence) }
+        Finding {
+            bytes,
+            ..Finding::new(Problem::ForeignFile, Path::new(STORE).join(path), evidence)
+        }
     }));
     found.extend(two_spellings(cache));
     found
 }
 
-/// The Hub does not tell upper from lower case in ids; a cache does.
+/// Finds repos that differ only in case. Ids on the Hub ignore case.
 fn two_spellings(cache: &Cache) -> impl Iterator<Item = Finding> {
     let mut spellings: BTreeMap<String, Vec<&RepoName>> = BTreeMap::new();
     for repo in &cache.repos {
@@ -68,11 +61,11 @@ fn two_spellings(cache: &Cache) -> impl Iterator<Item = Finding> {
         let names: Vec<_> = repos.iter().map(|repo| format!("`{}`", repo.folder())).collect();
         let evidence = format!("{} are one repo on the Hub", names.join(" and "));
         let repo = Some(repos[0].clone());
-        Finding { repo, ..finding(Problem::Copies, repos[0].folder(), evidence) }
+        Finding { repo, ..Finding::new(Problem::Copies, repos[0].folder(), evidence) }
     })
 }
 
-/// Checks the HuggingFace home, the token and the working directory.
+/// Checks the Hugging Face home, the token and the working directory.
 pub(super) fn home_and_token(
     home: &Path,
     token: Option<&Path>,
@@ -89,7 +82,7 @@ pub(super) fn home_and_token(
             data.mode() & 0o7777,
             data.uid()
         );
-        found.push(finding(Problem::Unreadable, home, evidence));
+        found.push(Finding::new(Problem::Unreadable, home, evidence));
     }
     if let Some((token, fault)) = token.and_then(|token| Some((token, fault(token, user.uid)?))) {
         let evidence = match fault {
@@ -97,12 +90,12 @@ pub(super) fn home_and_token(
             Fault::Mode(mode) => format!("its mode {mode:04o} opens it to others"),
             Fault::Owner(uid) => format!("it belongs to uid {uid}"),
         };
-        found.push(finding(Problem::TokenFile, token, evidence));
+        found.push(Finding::new(Problem::TokenFile, token, evidence));
     }
     let tilde = cwd.join("~");
     if tilde.join(".cache/huggingface").is_dir() {
         let evidence = "a program without a home folder kept a cache here; move it to HF_HOME";
-        found.push(finding(Problem::ForeignFile, tilde, evidence));
+        found.push(Finding::new(Problem::ForeignFile, tilde, evidence));
     }
     found
 }

@@ -1,6 +1,6 @@
-//! The score's rules about a run.
+//! The score's rules for a run.
 //!
-//! They are those of AI Energy Score's documentation (huggingface.github.io/AIEnergyScore, as of its
+//! Source: AI Energy Score's documentation (huggingface.github.io/AIEnergyScore, as of its
 //! `index.md` at 2c581bf): all benchmarks on NVIDIA H100 GPUs with 80 GB, GPU energy alone, the phases
 //! preprocess, prefill and decode; models of class A (up to 20 billion parameters) and class B (up to
 //! 66) on a single GPU, where several make the result invalid.
@@ -10,12 +10,12 @@ use contract::{
     summary::{DeviceKind, Summary},
 };
 
-use crate::served::{Served, gpus};
+use super::{ModelLocation, gpus};
 
-/// What keeps a run from being compared with the score.
-pub(super) fn rules(summary: &Summary, meter: &HostMeter, served: Served) -> Vec<String> {
+/// Notes on rules that keep a run from being compared with the score.
+pub(super) fn rules(summary: &Summary, meter: &HostMeter, location: ModelLocation) -> Vec<String> {
     let mut names: Vec<_> = gpus(meter).map(|gpu| gpu.name.as_str()).collect();
-    if names.is_empty() && summary.total.is_some() && served == Served::ByItself {
+    if names.is_empty() && summary.total.is_some() && location == ModelLocation::InBenchmark {
         let devices = summary.measurement.devices.iter();
         let backends = devices.filter(|device| device.kind == DeviceKind::Gpu);
         names = backends.flat_map(|device| device.name.split(", ")).collect();
@@ -28,13 +28,13 @@ pub(super) fn rules(summary: &Summary, meter: &HostMeter, served: Served) -> Vec
         ];
     }
     let mut notes = Vec::new();
-    let mut foreign: Vec<_> = names.iter().copied().filter(|name| !is_reference(name)).collect();
-    foreign.dedup();
-    if !foreign.is_empty() {
+    let mut other_gpus: Vec<_> = names.iter().copied().filter(|name| !is_reference(name)).collect();
+    other_gpus.dedup();
+    if !other_gpus.is_empty() {
         notes.push(format!(
             "not comparable with the score, which is measured on NVIDIA H100 80GB alone: this run had \
              {}",
-            foreign.join(", ")
+            other_gpus.join(", ")
         ));
     }
     if names.len() > 1 {
@@ -54,8 +54,8 @@ pub(super) fn rules(summary: &Summary, meter: &HostMeter, served: Served) -> Vec
     notes
 }
 
-/// Whether a GPU is of the kind that the score is measured on, by the names that NVIDIA's driver
-/// gives: `NVIDIA H100 80GB HBM3`, `NVIDIA H100 PCIe`. The H100 NVL has another memory.
+/// Whether a GPU has the score's model, by its name in NVIDIA's driver: `NVIDIA H100 80GB HBM3` or
+/// `NVIDIA H100 PCIe`. The H100 NVL has another memory.
 fn is_reference(name: &str) -> bool {
     name.contains("H100") && (name.contains("80GB") || name.contains("PCIe"))
 }
@@ -65,7 +65,7 @@ mod tests {
     use super::is_reference;
 
     #[test]
-    fn the_scores_gpu_is_known_by_its_names() {
+    fn only_80_gb_h100_names_match_the_reference_gpu() {
         for name in ["NVIDIA H100 80GB HBM3", "NVIDIA H100 PCIe"] {
             assert!(is_reference(name), "{name}");
         }

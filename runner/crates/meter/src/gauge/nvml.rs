@@ -1,4 +1,4 @@
-//! NVIDIA's GPUs, by the library that comes with their driver.
+//! NVIDIA GPUs, read through the driver's management library (NVML).
 
 use std::ffi::OsStr;
 
@@ -6,20 +6,21 @@ use contract::summary::DeviceKind;
 use host::gpus::Devices;
 use nvml_wrapper::{Device, Nvml, error::NvmlError, struct_wrappers::device::ProcessInfo};
 
-use crate::gauge::{About, Gauge, Reading, Source};
+use crate::gauge::{DeviceInfo, Gauge, Reading, Sensor};
 
-/// The library's name, which the loader looks for.
+/// Name of the library for the loader.
 pub(crate) const LIBRARY: &str = "libnvidia-ml.so.1";
 
 /// Loads the library and lets it find the GPUs.
 ///
 /// # Errors
-/// In words that say what to do.
+/// Why it failed, with a hint.
 pub(crate) fn load(library: &OsStr) -> Result<Nvml, String> {
-    Nvml::builder().lib_path(library).init().map_err(|error| refused(&error))
+    Nvml::builder().lib_path(library).init().map_err(|error| unavailable(&error))
 }
 
-fn refused(error: &NvmlError) -> String {
+/// Why NVML does not work, with a hint.
+fn unavailable(error: &NvmlError) -> String {
     let why = "NVML, which tells the energy of NVIDIA's GPUs, does not serve";
     match error {
         NvmlError::LibloadingError(error) => format!(
@@ -43,21 +44,21 @@ fn refused(error: &NvmlError) -> String {
     }
 }
 
-/// The GPUs that were asked for, and why others are not metered.
-pub(crate) fn gauges<'a>(nvml: &'a Nvml, asked: &Devices) -> (Vec<Gauge<'a>>, Vec<String>) {
+/// Gauges for the requested GPUs, and notes on the others.
+pub(crate) fn gauges<'a>(nvml: &'a Nvml, requested: &Devices) -> (Vec<Gauge<'a>>, Vec<String>) {
     let (mut gauges, mut notes) = (vec![], vec![]);
     let count = match nvml.device_count() {
         Ok(count) => count,
-        Err(error) => return (gauges, vec![refused(&error)]),
+        Err(error) => return (gauges, vec![unavailable(&error)]),
     };
     let mut seen = vec![];
-    for device in chosen(nvml, count, asked, &mut notes) {
+    for device in chosen(nvml, count, requested, &mut notes) {
         let gauge = device.map_err(|why| why.to_string()).and_then(gauge);
         match gauge {
-            // Parts of a GPU share its counter, and one may be named twice.
-            Ok(gauge) if seen.contains(&gauge.about.id) => {}
+            // MIG slices share their GPU's counter, and a GPU can be named twice.
+            Ok(gauge) if seen.contains(&gauge.record.info.id) => {}
             Ok(gauge) => {
-                seen.push(gauge.about.id.clone());
+                seen.push(gauge.record.info.id.clone());
                 gauges.push(gauge);
             }
             Err(why) => notes.push(format!("a GPU is not metered: {why}")),
@@ -66,16 +67,15 @@ pub(crate) fn gauges<'a>(nvml: &'a Nvml, asked: &Devices) -> (Vec<Gauge<'a>>, Ve
     (gauges, notes)
 }
 
-/// The devices that were asked for. Engines and NVML number GPUs alike, and an engine takes the
-/// first ones of a number.
+/// The requested GPUs. Engines number them as NVML does, and take the first ones for a count.
 fn chosen<'a>(
     nvml: &'a Nvml,
     count: u32,
-    asked: &Devices,
+    requested: &Devices,
     notes: &mut Vec<String>,
 ) -> Vec<Result<Device<'a>, NvmlError>> {
     let first = |count: u32| (0..count).map(|index| nvml.device_by_index(index)).collect();
-    match asked {
+    match requested {
         Devices::None => vec![],
         Devices::All => first(count),
         Devices::Count(wanted) => first(count.min(*wanted)),
@@ -92,7 +92,7 @@ fn chosen<'a>(
     }
 }
 
-/// The device with this index or UUID; for a part of a GPU, the whole.
+/// The GPU with this index or UUID. For a MIG slice, its GPU.
 fn named<'a>(
     nvml: &'a Nvml,
     count: u32,
@@ -111,7 +111,7 @@ fn named<'a>(
         return Some(part.mig_parent_device());
     }
     let devices = (0..count).map(|index| nvml.device_by_index(index));
-    // Engines take the beginning of a UUID for all of it.
+    // Engines accept the start of a UUID.
     let is_named = |device: &Result<Device<'a>, NvmlError>| {
         let uuid = device.as_ref().ok().and_then(|device| device.uuid().ok());
         uuid.is_some_and(|uuid| uuid.starts_with(name))
@@ -129,24 +129,24 @@ fn gauge(device: Device<'_>) -> Result<Gauge<'_>, String> {
                 format!("{name} has neither counter ({no_counter}) nor power ({error})")
             })?;
             let why = match no_counter {
-                // Those before Volta have none.
+                // GPUs before Volta have none.
                 NvmlError::NotSupported => "this GPU has no energy counter".to_owned(),
                 error => format!("its energy counter does not serve: {error}"),
             };
             (None, format!("NVML power samples of the whole GPU, integrated: {why}"))
         }
     };
-    let about = About { name, id, kind: DeviceKind::Gpu, source };
-    Ok(Gauge::new(about, Gpu { device, counter }))
+    let info = DeviceInfo { name, id, kind: DeviceKind::Gpu, source };
+    Ok(Gauge::new(info, Gpu { device, counter }))
 }
 
-/// A GPU under way.
+/// Sensor of a GPU: its energy counter, or its power if it has none.
 struct Gpu<'a> {
     device: Device<'a>,
     counter: Option<Counter>,
 }
 
-impl Source for Gpu<'_> {
+impl Sensor for Gpu<'_> {
     fn read(&mut self) -> Result<Reading, String> {
         let read = match &mut self.counter {
             Some(counter) => self
@@ -162,19 +162,19 @@ impl Source for Gpu<'_> {
     }
 
     fn processes(&mut self) -> Result<Vec<u32>, String> {
-        // Drivers before 510 do not have these functions.
-        let told = |processes: Result<Vec<ProcessInfo>, NvmlError>| {
+        // Drivers before 510 lack these functions.
+        let listed = |processes: Result<Vec<ProcessInfo>, NvmlError>| {
             processes.map_err(|error| error.to_string())
         };
-        let computing = told(self.device.running_compute_processes())?;
-        let drawing = told(self.device.running_graphics_processes())?;
+        let computing = listed(self.device.running_compute_processes())?;
+        let drawing = listed(self.device.running_graphics_processes())?;
         let mut pids: Vec<_> = computing.iter().chain(&drawing).map(|one| one.pid).collect();
         pids.sort_unstable();
         pids.dedup();
         Ok(pids)
     }
 
-    fn remark(&self) -> Option<String> {
+    fn warning(&self) -> Option<String> {
         let resets = self.counter.as_ref().map_or(0, |counter| counter.resets);
         (resets > 0).then(|| {
             format!(
@@ -185,7 +185,7 @@ impl Source for Gpu<'_> {
     }
 }
 
-/// A counter of millijoules since the driver was loaded.
+/// Follows a counter of millijoules, which starts when the driver is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Counter {
     last: u64,
@@ -198,7 +198,7 @@ impl Counter {
         Self { last, total: 0, resets: 0 }
     }
 
-    /// Millijoules since the begin. One of 64 bits never wraps around, but it begins again at 0.
+    /// Millijoules since the first reading. The 64 bits never wrap around, but a GPU reset sets them to 0.
     fn follow(&mut self, now: u64) -> u64 {
         if now < self.last {
             self.resets += 1;

@@ -1,24 +1,24 @@
-//! Processors and memory, by the kernel's RAPL counters.
+//! Processors and memory, read from the kernel's RAPL counters.
 
 use std::{io, path::Path};
 
 use contract::rapl::{Counter, Unreadable, counters};
 
-use crate::gauge::{About, Gauge, Reading, Source};
+use crate::gauge::{DeviceInfo, Gauge, Reading, Sensor};
 
-/// The counters below `root` that can be read, and of the others why they cannot.
+/// Gauges for the readable counters below `root`, and the reasons for the others.
 pub(crate) fn gauges(root: &Path) -> (Vec<Gauge<'static>>, Vec<String>) {
     let (mut gauges, mut refused) = (vec![], vec![]);
     for counter in counters(root) {
         match counter {
             Ok(counter) => {
-                let about = About {
+                let info = DeviceInfo {
                     name: counter.name.clone(),
                     id: None,
                     kind: counter.kind,
                     source: "RAPL counter of the whole machine".to_owned(),
                 };
-                gauges.push(Gauge::new(about, counter));
+                gauges.push(Gauge::new(info, counter));
             }
             Err(unreadable) => refused.push(why(&unreadable)),
         }
@@ -33,7 +33,7 @@ pub(crate) fn gauges(root: &Path) -> (Vec<Gauge<'static>>, Vec<String>) {
     (gauges, refused)
 }
 
-/// Why a counter is not metered, and what to do. Since CVE-2020-8694 the kernel keeps them for root.
+/// Why a counter is not metered, with a hint. Since CVE-2020-8694 only root may read them.
 fn why(Unreadable { file, error }: &Unreadable) -> String {
     let file = file.display();
     match error.kind() {
@@ -46,7 +46,7 @@ fn why(Unreadable { file, error }: &Unreadable) -> String {
     }
 }
 
-impl Source for Counter {
+impl Sensor for Counter {
     fn read(&mut self) -> Result<Reading, String> {
         match self.sample() {
             Ok(microjoules) => Ok(Reading::Joules(microjoules as f64 / 1e6)),
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn packages_and_memory_are_read_over_a_wrap() {
+    fn packages_and_memory_are_followed_over_a_wrap_around() {
         let root = tempfile::tempdir().unwrap();
         zone(root.path(), "0", "package-0", "900000");
         zone(root.path(), "0:0", "dram", "0");
@@ -83,15 +83,20 @@ mod tests {
         zone(root.path(), "0", "package-0", "400000");
         zone(root.path(), "0:0", "dram", "250000");
         found.iter_mut().for_each(|gauge| gauge.sample(2.0));
-        let joules = found.iter().map(|gauge| (gauge.about.name.as_str(), gauge.trace.total()));
+        let joules =
+            found.iter().map(|gauge| (gauge.record.info.name.as_str(), gauge.record.trace.total()));
         assert_eq!(joules.collect::<Vec<_>>(), [("package-0", 0.5), ("package-0/dram", 0.25)]);
     }
 
     #[test]
-    fn what_cannot_be_read_is_named_with_a_remedy_and_the_rest_counts() {
+    fn unreadable_counter_is_named_with_a_hint_and_the_others_are_metered() {
         let root = tempfile::tempdir().unwrap();
-        let absent = gauges(&root.path().join("powercap"));
-        assert!(absent.0.is_empty() && absent.1[0].contains("no RAPL counters"), "{:?}", absent.1);
+        let missing = gauges(&root.path().join("powercap"));
+        assert!(
+            missing.0.is_empty() && missing.1[0].contains("no RAPL counters"),
+            "{:?}",
+            missing.1
+        );
         zone(root.path(), "0", "package-0", "1");
         zone(root.path(), "1", "package-1", "x");
         let (mut found, refused) = gauges(root.path());

@@ -1,4 +1,4 @@
-//! Recordings of made-up devices, and what is said of them.
+//! Energies of made-up recordings.
 
 use contract::{
     host_meter::{OtherProcess, Phase},
@@ -6,8 +6,8 @@ use contract::{
 };
 use proptest::prelude::*;
 
-use super::{Estimate, Recorded, Recording};
-use crate::{gauge::About, recording::trace::Trace};
+use super::{DeviceRecord, Estimate, Recording};
+use crate::{gauge::DeviceInfo, recording::trace::Trace};
 
 fn trace(watts: f64, from: f64, to: f64) -> Trace {
     let mut trace = Trace::default();
@@ -19,15 +19,15 @@ fn trace(watts: f64, from: f64, to: f64) -> Trace {
     trace
 }
 
-fn device(name: &str, kind: DeviceKind, trace: Trace) -> Recorded {
-    let about = About { name: name.into(), id: None, kind, source: "counter".into() };
-    Recorded { about, trace, others: vec![], used: false }
+fn device(name: &str, kind: DeviceKind, trace: Trace) -> DeviceRecord {
+    let info = DeviceInfo { name: name.into(), id: None, kind, source: "counter".into() };
+    DeviceRecord { info, trace, others: vec![], used: false }
 }
 
-/// Ten seconds of idleness and twenty of a run.
+/// A recording of ten idle seconds and a run of twenty.
 fn recording() -> Recording {
     let mut gpu = device("GPU", DeviceKind::Gpu, trace(360.0, 990.0, 1020.0));
-    gpu.about.id = Some("GPU-1".into());
+    gpu.info.id = Some("GPU-1".into());
     gpu.others.push(OtherProcess { pid: 5, name: Some("Xorg".into()) });
     Recording {
         begun: 1000.0,
@@ -37,7 +37,7 @@ fn recording() -> Recording {
         estimate: Some(Estimate {
             watts: "7.2".parse().unwrap(),
             seconds: trace(2.0, 1000.0, 1019.9),
-            clockwork: "its control group",
+            cpu_time_source: "its control group",
         }),
         is_found: true,
         is_clock_shared: Some(true),
@@ -52,10 +52,10 @@ fn phases() -> [Phase; 2] {
 }
 
 #[test]
-fn a_run_is_summed_up_over_its_phases() {
-    let mut meter = recording().over(&phases());
+fn energy_is_summed_over_the_counted_phases() {
+    let mut meter = recording().into_host_meter(&phases());
     for device in &mut meter.devices {
-        // In stretches of half a second or a little more.
+        // In intervals of half a second or a little more.
         assert!((39..=40).contains(&device.power.len()), "{}", device.power.len());
         device.power.truncate(2);
     }
@@ -130,26 +130,26 @@ fn a_run_is_summed_up_over_its_phases() {
 }
 
 #[test]
-fn phases_that_cannot_be_placed_are_told_and_the_whole_run_still_counts() {
+fn unplaced_phases_leave_the_energy_of_the_whole_run() {
     let late = [Phase { name: "prompts".into(), from: 1019.0, to: 1021.0 }];
     let mut other_clock = recording();
     other_clock.is_clock_shared = Some(false);
-    let mut elsewhere = recording();
-    elsewhere.is_found = false;
-    let mut told = Vec::new();
+    let mut not_found = recording();
+    not_found.is_found = false;
+    let mut notes = Vec::new();
     for (recording, phases) in [
         (recording(), &[][..]),
         (recording(), &late[..]),
         (other_clock, &phases()[..]),
-        (elsewhere, &phases()[..]),
+        (not_found, &phases()[..]),
     ] {
-        let meter = recording.over(phases);
+        let meter = recording.into_host_meter(phases);
         assert!(meter.devices.iter().all(|device| device.counted_wh.is_none()));
         assert_eq!(meter.devices[0].energy_wh, 2.0);
         assert!(meter.phases.is_empty());
-        told.push(meter.notes.join("\n"));
+        notes.push(meter.notes.join("\n"));
     }
-    insta::assert_snapshot!(told.join("\n---\n"), @r"
+    insta::assert_snapshot!(notes.join("\n---\n"), @r"
     the backend did not tell when its phases ran, so the energy over its counted phases is not known to the host
     ---
     the backend's phases lie outside of the run by this clock, so the energy over its counted phases is not known to the host
@@ -162,28 +162,28 @@ fn phases_that_cannot_be_placed_are_told_and_the_whole_run_still_counts() {
 }
 
 #[test]
-fn a_device_that_fell_silent_has_no_number() {
+fn device_lost_before_the_end_has_no_energy() {
     let mut recording = recording();
-    assert_eq!(recording.gaps(), [""; 0]);
+    assert_eq!(recording.lost_devices(), [""; 0]);
     recording.devices[0].trace = trace(360.0, 990.0, 1010.0);
     insta::assert_snapshot!(
-        recording.gaps().join("\n"),
+        recording.lost_devices().join("\n"),
         @"the host's meter lost GPU before the run's end: what it says of the GPU energy is without that, and too little"
     );
-    let meter = recording.over(&phases());
+    let meter = recording.into_host_meter(&phases());
     assert_eq!(meter.devices.len(), 1);
     assert_eq!(meter.notes, ["GPU was not read to the end, and has no number"]);
 }
 
 #[test]
-fn a_servers_unused_gpus_do_not_count() {
+fn gpus_without_a_process_are_dropped_if_another_has_one() {
     let mut recording = recording();
     recording.devices.push(device("package-0", DeviceKind::Cpu, Trace::default()));
     let names = |recording: &Recording| {
-        let names = recording.devices.iter().map(|device| device.about.name.clone());
+        let names = recording.devices.iter().map(|device| device.info.name.clone());
         names.collect::<Vec<_>>()
     };
-    // Where no process is known at all, they may all be in use.
+    // Without any known process, every GPU may be in use.
     assert_eq!(names(&recording.clone().without_unused_gpus()), ["GPU", "package-0"]);
     let mut server = device("server's", DeviceKind::Gpu, Trace::default());
     server.used = true;
@@ -194,16 +194,14 @@ fn a_servers_unused_gpus_do_not_count() {
 }
 
 proptest! {
-    /// Wherever the phases of a run lie, no part of it has more energy than the whole, and
-    /// neither sums nor power are made up.
     #[test]
-    fn no_phase_has_more_than_the_run(phases in prop::collection::vec((0.0..1.0_f64, 0.0..1.0_f64), 1..5)) {
+    fn counted_energy_is_at_most_the_total_and_power_adds_up_to_it(phases in prop::collection::vec((0.0..1.0_f64, 0.0..1.0_f64), 1..5)) {
         let phase = |(a, b): (f64, f64)| {
             let (from, to) = (1000.0 + 20.0 * a.min(b), 1000.0 + 20.0 * a.max(b));
             Phase { name: "prompts".into(), from, to }
         };
         let phases: Vec<_> = phases.into_iter().map(phase).collect();
-        let meter = recording().over(&phases);
+        let meter = recording().into_host_meter(&phases);
         for device in &meter.devices {
             let counted = device.counted_wh.unwrap();
             prop_assert!((0.0..=device.energy_wh + 1e-9).contains(&counted), "{:?}", device);

@@ -1,28 +1,30 @@
-//! Energy over time: what a device had used up, at many moments.
+//! Energy over time.
 
 use contract::host_meter::{Phase, merged};
 
-/// How far beyond its first and last moment a trace still speaks for its device, in seconds.
+/// Seconds around the first and last point in which a trace is still valid.
 const SLACK: f64 = 0.5;
 
-/// Moments that are kept: at ten in a second, those of three and a half hours. Then every other one
-/// is let go, which leaves sums as they are and makes what lies between coarser.
-const MOST: usize = 1 << 17;
+/// Limit of points, for three and a half hours at ten a second. Above it, every other point is dropped:
+/// totals stay, and the time between two points doubles.
+const MAX_POINTS: usize = 1 << 17;
 
-/// Joules that were used up at moments, both ascending.
+/// Points of time and energy since the start, both ascending.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Trace {
+    /// Seconds and joules.
     points: Vec<(f64, f64)>,
 }
 
 impl Trace {
-    /// Adds a moment. A counter that goes back or a moment that is not later says nothing.
+    /// Adds a point. A point that goes back in time or energy is ignored.
     pub(crate) fn push(&mut self, time: f64, joules: f64) {
-        let later = self.points.last().is_none_or(|(last, used)| time > *last && joules >= *used);
-        if !later || !time.is_finite() || !joules.is_finite() {
+        let is_later =
+            self.points.last().is_none_or(|(last, used)| time > *last && joules >= *used);
+        if !is_later || !time.is_finite() || !joules.is_finite() {
             return;
         }
-        if self.points.len() >= MOST {
+        if self.points.len() >= MAX_POINTS {
             let mut index = 0;
             self.points.retain(|_| {
                 index += 1;
@@ -32,25 +34,25 @@ impl Trace {
         self.points.push((time, joules));
     }
 
-    /// What was used up at the last moment.
+    /// Energy at the last point.
     pub(crate) fn total(&self) -> f64 {
         self.points.last().map_or(0.0, |(_, joules)| *joules)
     }
 
-    /// Joules from one moment to another; `None` where the trace does not reach.
+    /// Joules between two times; `None` outside of the trace.
     pub(crate) fn between(&self, from: f64, to: f64) -> Option<f64> {
         let ((first, _), (last, _)) = (self.points.first()?, self.points.last()?);
         let reaches = from >= first - SLACK && to <= last + SLACK && from <= to;
         reaches.then(|| self.at(to) - self.at(from))
     }
 
-    /// Joules over phases, none of their time counted twice.
+    /// Joules over phases. Overlaps count once.
     pub(crate) fn over(&self, phases: &[Phase]) -> Option<f64> {
         merged(phases).into_iter().map(|(from, to)| self.between(from, to)).sum()
     }
 
-    /// The mean power of stretches of time: pairs of seconds after `from` and watts since the pair
-    /// before. The stretches are of one length, no less than `shortest` seconds, and `most` at most.
+    /// Mean power in equal intervals of at least `shortest` seconds, at most `most` of them. Each pair is
+    /// the end of an interval, in seconds after `from`, and its watts.
     pub(crate) fn power(&self, from: f64, to: f64, shortest: f64, most: usize) -> Vec<(f64, f64)> {
         let (Some((first, _)), Some((last, _))) = (self.points.first(), self.points.last()) else {
             return vec![];
@@ -69,7 +71,7 @@ impl Trace {
         (1..=count as usize).map(pair).collect()
     }
 
-    /// Joules at a moment, on the line between the moments around it.
+    /// Joules at a time, interpolated between the points around it.
     fn at(&self, time: f64) -> f64 {
         let after = self.points.partition_point(|(moment, _)| *moment < time);
         match (after.checked_sub(1).map(|before| self.points[before]), self.points.get(after)) {
@@ -85,7 +87,7 @@ mod tests {
     use contract::host_meter::{Phase, merged};
     use proptest::prelude::*;
 
-    use super::{MOST, Trace};
+    use super::{MAX_POINTS, Trace};
 
     fn trace(points: &[(f64, f64)]) -> Trace {
         let mut trace = Trace::default();
@@ -98,12 +100,12 @@ mod tests {
     }
 
     #[test]
-    fn energy_is_counted_between_any_two_moments() {
+    fn energy_is_interpolated_between_points() {
         let trace = trace(&[(10.0, 0.0), (11.0, 100.0), (13.0, 140.0)]);
         assert_eq!(trace.between(10.0, 13.0), Some(140.0));
         assert_eq!(trace.between(10.5, 12.0), Some(70.0));
         assert_eq!(trace.between(12.0, 12.0), Some(0.0));
-        // A little beyond its ends it still speaks, and adds nothing.
+        // Just outside of its ends the trace is valid, and adds no energy.
         assert_eq!(trace.between(9.6, 13.4), Some(140.0));
         for (from, to) in [(9.4, 12.0), (12.0, 13.6), (12.0, 11.0), (f64::NAN, 12.0)] {
             assert_eq!(trace.between(from, to), None, "{from} to {to}");
@@ -139,7 +141,7 @@ mod tests {
         );
         assert_eq!(trace.power(10.0, 14.0, 1.0, 2), [(2.0, 60.0), (4.0, 10.0)]);
         assert_eq!(trace.power(10.0, 14.0, 9.0, 600), [(4.0, 35.0)]);
-        // Before its first moment there is nothing to tell.
+        // There is no power before the first point.
         assert_eq!(trace.power(8.0, 11.0, 1.0, 600), [(3.0, 100.0)]);
         assert_eq!(trace.power(20.0, 30.0, 1.0, 600), []);
     }
@@ -147,11 +149,11 @@ mod tests {
     #[test]
     fn a_long_trace_is_thinned_and_its_sums_stay() {
         let mut trace = Trace::default();
-        for index in 0..3 * MOST {
+        for index in 0..3 * MAX_POINTS {
             trace.push(index as f64, 2.0 * index as f64);
         }
-        assert!(trace.points.len() <= MOST, "{}", trace.points.len());
-        let last = (3 * MOST - 1) as f64;
+        assert!(trace.points.len() <= MAX_POINTS, "{}", trace.points.len());
+        let last = (3 * MAX_POINTS - 1) as f64;
         assert_eq!(trace.between(0.0, last), Some(2.0 * last));
         assert_eq!(trace.between(1000.5, 2000.5), Some(2000.0));
     }
@@ -169,9 +171,8 @@ mod tests {
     }
 
     proptest! {
-        /// Wherever a run is cut into phases, their energies are the whole's.
         #[test]
-        fn parts_sum_up_to_the_whole(trace in any_trace(), cuts in prop::collection::vec(0.0..1.0_f64, 0..6)) {
+        fn energies_of_adjacent_phases_sum_up_to_the_total(trace in any_trace(), cuts in prop::collection::vec(0.0..1.0_f64, 0..6)) {
             let end = trace.points.last().unwrap().0;
             let mut moments: Vec<_> = cuts.into_iter().map(|cut| cut * end).chain([0.0, end]).collect();
             moments.sort_by(f64::total_cmp);
@@ -181,9 +182,8 @@ mod tests {
             prop_assert!((trace.over(&phases).unwrap() - trace.total()).abs() <= 1e-6 * (1.0 + trace.total()));
         }
 
-        /// However it is thinned, power times time is the energy.
         #[test]
-        fn thinned_power_keeps_the_energy(trace in any_trace(), shortest in 0.05..3.0_f64, most in 1..50_usize) {
+        fn power_times_time_is_the_energy_at_any_resolution(trace in any_trace(), shortest in 0.05..3.0_f64, most in 1..50_usize) {
             let end = trace.points.last().unwrap().0;
             let pairs = trace.power(0.0, end, shortest, most);
             prop_assert!(pairs.len() <= most);

@@ -1,4 +1,4 @@
-//! Each fix done, left alone, and failing.
+//! Each fix applied, skipped and failing.
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{Fix, Outcome, UNFINISHED, apply};
-use crate::finding::{A_DAY, AN_HOUR};
+use crate::finding::{DAY, HOUR};
 
 const EMPTY: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
 
@@ -25,7 +25,7 @@ fn later() -> SystemTime {
 }
 
 #[test]
-fn each_fix_does_one_thing() {
+fn each_fix_makes_its_change() {
     let folder = cache();
     let root = folder.path();
     let at = |path: &str| root.join(path);
@@ -57,16 +57,16 @@ fn each_fix_does_one_thing() {
     let copy =
         || Fix::Copy { from: path("other/blobs").join(EMPTY), path: path("r/blobs").join(EMPTY) };
     done(copy());
-    assert!(matches!(apply(root, &copy(), later()).unwrap(), Outcome::Left(_)));
+    assert!(matches!(apply(root, &copy(), later()).unwrap(), Outcome::Skipped(_)));
 
     fs::set_permissions(at("r/refs/main"), fs::Permissions::from_mode(0o000)).unwrap();
     done(Fix::Mode { path: path("r/refs/main"), mode: 0o644 });
-    done(Fix::Remove { path: path("r/refs/main"), lock: None, idle: AN_HOUR });
+    done(Fix::Remove { path: path("r/refs/main"), lock: None, idle: HOUR });
     assert_eq!(fs::read_dir(at("r/refs")).unwrap().count(), 0);
 }
 
 #[test]
-fn bytes_that_are_not_whole_are_not_copied() {
+fn blob_with_a_wrong_digest_is_not_copied() {
     let folder = cache();
     let root = folder.path();
     fs::write(root.join("other/blobs").join(EMPTY), "not empty").unwrap();
@@ -80,66 +80,66 @@ fn bytes_that_are_not_whole_are_not_copied() {
 }
 
 #[test]
-fn a_link_whose_blob_has_come_since_stays() {
+fn symlink_is_kept_if_its_blob_was_downloaded_since() {
     let folder = cache();
     let root = folder.path();
     fs::create_dir(root.join("r/snapshots/c/sub")).unwrap();
     fs::write(root.join("r/blobs/x"), "").unwrap();
     let links = [("f", "../../blobs/x"), ("sub/f", "../../../blobs/x"), ("g", "../../blobs/y")];
-    let left = links.map(|(name, text)| {
+    let skipped = links.map(|(name, text)| {
         let path = Path::new("r/snapshots/c").join(name);
         symlink(text, root.join(&path)).unwrap();
-        matches!(apply(root, &Fix::Unlink { path }, later()).unwrap(), Outcome::Left(_))
+        matches!(apply(root, &Fix::Unlink { path }, later()).unwrap(), Outcome::Skipped(_))
     });
-    assert_eq!(left, [true, true, false]);
-    // One that a repair was making is nobody's, wherever it leads.
+    assert_eq!(skipped, [true, true, false]);
+    // An unfinished symlink of a repair is removed, whatever its target.
     let path = Path::new("r/snapshots/c").join(format!("{UNFINISHED}7"));
     symlink("../../blobs/x", root.join(&path)).unwrap();
     assert_eq!(apply(root, &Fix::Unlink { path }, later()).unwrap(), Outcome::Done);
 }
 
 #[test]
-fn what_is_gone_by_now_is_no_failure() {
+fn fix_of_a_removed_entry_is_skipped() {
     let folder = cache();
     let path = || Path::new("r/blobs/x").to_owned();
     for fix in [
-        Fix::Remove { path: path(), lock: Some("r/none.lock".into()), idle: A_DAY },
+        Fix::Remove { path: path(), lock: Some("r/none.lock".into()), idle: DAY },
         Fix::Quarantine { path: path(), repo: "r".into() },
         Fix::Unlink { path: "gone/snapshots/x".into() },
         Fix::Rename { path: path(), to: "r/blobs/y".into() },
     ] {
-        let left = apply(folder.path(), &fix, later()).unwrap();
-        assert_eq!(left, Outcome::Left("it is gone by now".to_owned()), "{fix:?}");
+        let skipped = apply(folder.path(), &fix, later()).unwrap();
+        assert_eq!(skipped, Outcome::Skipped("it is gone by now".to_owned()), "{fix:?}");
     }
-    // A copy is not there by its nature: that there is nothing to copy is a failure.
+    // The target of a copy is always missing, so a missing source is a failure.
     let from = format!("other/blobs/{EMPTY}").into();
     let copy = Fix::Copy { from, path: format!("r/blobs/{EMPTY}").into() };
     assert!(apply(folder.path(), &copy, later()).is_err());
 }
 
 #[test]
-fn what_is_young_or_somebodys_stays() {
+fn recent_leftover_and_folder_with_foreign_files_are_kept() {
     let folder = cache();
     let root = folder.path();
     fs::write(root.join("r/refs/main.0011aabb.tmp"), "x").unwrap();
-    let fix = Fix::Remove { path: "r/refs/main.0011aabb.tmp".into(), lock: None, idle: AN_HOUR };
-    let left = apply(root, &fix, SystemTime::now()).unwrap();
-    assert!(matches!(left, Outcome::Left(why) if why.contains("less than 1 hour")));
+    let fix = Fix::Remove { path: "r/refs/main.0011aabb.tmp".into(), lock: None, idle: HOUR };
+    let skipped = apply(root, &fix, SystemTime::now()).unwrap();
+    assert!(matches!(skipped, Outcome::Skipped(why) if why.contains("less than 1 hour")));
     fs::create_dir(root.join("tmpabcd0123")).unwrap();
     fs::write(root.join("tmpabcd0123/dummy_file_src"), "").unwrap();
     fs::write(root.join("tmpabcd0123/dummy_file_dst"), "mine").unwrap();
-    let fix = Fix::Remove { path: "tmpabcd0123".into(), lock: None, idle: AN_HOUR };
-    // A client that still tries would take it that links cannot be made.
-    let left = apply(root, &fix, SystemTime::now()).unwrap();
-    assert!(matches!(left, Outcome::Left(why) if why.contains("less than 1 hour")));
+    let fix = Fix::Remove { path: "tmpabcd0123".into(), lock: None, idle: HOUR };
+    // The client that still tests would conclude that symlinks are unsupported.
+    let skipped = apply(root, &fix, SystemTime::now()).unwrap();
+    assert!(matches!(skipped, Outcome::Skipped(why) if why.contains("less than 1 hour")));
     assert!(root.join("tmpabcd0123/dummy_file_src").exists());
-    assert!(matches!(apply(root, &fix, later()).unwrap(), Outcome::Left(_)));
+    assert!(matches!(apply(root, &fix, later()).unwrap(), Outcome::Skipped(_)));
     fs::remove_file(root.join("tmpabcd0123/dummy_file_dst")).unwrap();
     assert_eq!(apply(root, &fix, later()).unwrap(), Outcome::Done);
 }
 
 #[test]
-fn what_killed_repairs_left_is_in_nobodys_way() {
+fn leftovers_of_killed_repairs_do_not_block_fixes() {
     let folder = cache();
     let root = folder.path();
     let process = std::process::id();
@@ -164,7 +164,7 @@ fn what_killed_repairs_left_is_in_nobodys_way() {
     let mode = fs::metadata(root.join("r/refs/main")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o666, "a group may go on writing");
     assert_eq!(fs::read_dir(root.join("r/refs")).unwrap().count(), 1);
-    // A repo that has no blobs has its refs all the same.
+    // A ref is written even in a repo without blobs.
     fs::create_dir_all(root.join("bare/refs")).unwrap();
     fs::write(root.join("bare/refs/main"), "x").unwrap();
     let fix = Fix::WriteRef { path: "bare/refs/main".into(), commit };
@@ -175,8 +175,8 @@ fn what_killed_repairs_left_is_in_nobodys_way() {
     let lock = fs::File::create(root.join(".locks/r/x.lock")).unwrap();
     lock.lock().unwrap();
     let fix = Fix::Rename { path: "r/blobs/.x.0011aabb.old".into(), to: "r/blobs/x".into() };
-    let left = apply(root, &fix, later()).unwrap();
-    assert!(matches!(left, Outcome::Left(why) if why.contains("is held")));
+    let skipped = apply(root, &fix, later()).unwrap();
+    assert!(matches!(skipped, Outcome::Skipped(why) if why.contains("is held")));
     lock.unlock().unwrap();
     assert_eq!(apply(root, &fix, later()).unwrap(), Outcome::Done);
 }

@@ -1,4 +1,4 @@
-//! Repairs that are killed before each of their changes, and repairs after them.
+//! Repairs killed before each of their changes, and the repairs that follow.
 
 use std::{collections::BTreeMap, fs};
 
@@ -7,15 +7,15 @@ use hub::testing::git_id;
 use super::{Fixture, broken, found, repaired};
 use crate::{finding::Problem, repair::failpoint};
 
-/// A cache that one repair mends: what it renames there is whole.
-fn mendable() -> Fixture {
+/// A cache that one repair fixes completely.
+fn repairable() -> Fixture {
     let fixture = broken();
     let at = |etag: &str| fixture.at(format!("models--e--closed/blobs/.{etag}.0011aabb.old"));
     fs::rename(at(&"b".repeat(40)), at(&git_id(b"only"))).unwrap();
     fixture
 }
 
-/// What is in the cache: kinds, modes, bytes. Names of what was set aside without their moment.
+/// Kinds, modes and contents of all entries. Names in `.set-aside` come without their time suffix.
 fn contents(fixture: &Fixture) -> BTreeMap<String, String> {
     let timeless = |(path, what): (String, String)| {
         let path = match path.split_once(".set-aside/") {
@@ -37,18 +37,18 @@ fn findings(fixture: &Fixture) -> Vec<(Problem, String)> {
 }
 
 #[test]
-fn a_repair_that_is_killed_before_any_change_is_finished_by_the_next() {
-    let undisturbed = mendable();
+fn repair_killed_before_any_change_is_finished_by_the_next() {
+    let undisturbed = repairable();
     let original = contents(&undisturbed);
     repaired(&undisturbed, true);
     let (whole, wrong) = (contents(&undisturbed), findings(&undisturbed));
     let mut changes = 0;
     loop {
-        let fixture = mendable();
-        if failpoint::with(changes, || repaired(&fixture, true)).is_some() {
+        let fixture = repairable();
+        if failpoint::kill_before(changes, || repaired(&fixture, true)).is_some() {
             break;
         }
-        // Nothing that was there is lost: it is as it was, or where a whole repair puts it.
+        // No content is lost: it is unchanged, or where the whole repair puts it.
         let halfway = contents(&fixture);
         for (path, what) in &original {
             let kept = halfway.get(path) == Some(what)

@@ -1,4 +1,4 @@
-//! Repairs of what is somebody else's. To test that as anybody, the user is another than the tester.
+//! Repairs of entries of another user. The tests work for anyone, as they pretend to be another user.
 
 use std::{
     cell::RefCell,
@@ -7,14 +7,14 @@ use std::{
 };
 
 use super::{
-    Context, FILES, Failure, Fixture, HostPath, Repair, TakeBack, everything, git_id, me, repair,
+    Context, FILES, Failure, Fixture, HostPath, Ownership, Repair, everything, git_id, me, repair,
 };
 
-/// Leaves `left` alone, cannot give `root` back, and opens a folder with `hidden` the first time.
+/// Keeps the owner of `left`, fails for `root`, and makes `hidden` readable when first asked.
 struct Container<'a> {
     fixture: &'a Fixture,
-    /// Whether the user wants to stop once it was asked.
-    is_enough: bool,
+    /// Whether the user interrupts while it changes owners.
+    interrupts: bool,
     stop: AtomicBool,
     asked: RefCell<Vec<Vec<PathBuf>>>,
 }
@@ -22,21 +22,21 @@ struct Container<'a> {
 const REPO: &str = "models--a--m/blobs";
 
 impl<'a> Container<'a> {
-    fn new(fixture: &'a Fixture, is_enough: bool) -> Self {
-        Self { fixture, is_enough, stop: AtomicBool::new(false), asked: RefCell::default() }
+    fn new(fixture: &'a Fixture, interrupts: bool) -> Self {
+        Self { fixture, interrupts, stop: AtomicBool::new(false), asked: RefCell::default() }
     }
 }
 
-impl TakeBack for Container<'_> {
-    fn leave(&self, _: &HostPath, path: &Path) -> Option<String> {
+impl Ownership for Container<'_> {
+    fn why_protected(&self, _: &HostPath, path: &Path) -> Option<String> {
         let why = "it has 2 names";
         (path.parent() != Some(Path::new(REPO)) || path.ends_with("left")).then(|| why.to_owned())
     }
 
-    fn take_back(&self, _: &HostPath, paths: &[PathBuf]) -> anyhow::Result<Vec<Failure>> {
+    fn reclaim(&self, _: &HostPath, paths: &[PathBuf]) -> anyhow::Result<Vec<Failure>> {
         self.fixture.write(Path::new(REPO).join("hidden"), "");
         self.asked.borrow_mut().push(paths.to_vec());
-        self.stop.store(self.is_enough, Ordering::Relaxed);
+        self.stop.store(self.interrupts, Ordering::Relaxed);
         let root = paths.iter().filter(|path| path.ends_with("root"));
         let error = "not permitted".to_owned();
         Ok(root.map(|path| Failure { path: path.clone(), error: error.clone() }).collect())
@@ -55,7 +55,7 @@ fn repaired(fixture: &Fixture, container: &Container<'_>, really: bool) -> Repai
 }
 
 #[test]
-fn what_cannot_be_given_back_holds_nothing_else_up() {
+fn entry_that_cannot_be_reclaimed_does_not_stop_the_others() {
     let fixture = Fixture::empty();
     fixture.model("a/m", &FILES[..1], true);
     for name in ["left", "root"] {
@@ -74,18 +74,18 @@ fn what_cannot_be_given_back_holds_nothing_else_up() {
     assert_eq!(*container.asked.borrow(), asked);
     assert_eq!(done.sudo.as_deref().unwrap(), format!("sudo {:?}", at(&["root"])));
     let text = done.lines();
-    let told: Vec<_> = text.lines().filter(|line| line.contains("yours")).collect();
-    assert_eq!(told.len(), 3, "{text}");
-    assert!(told[0].starts_with("left") && told[0].contains("it has 2 names"), "{text}");
+    let lines: Vec<_> = text.lines().filter(|line| line.contains("yours")).collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    assert!(lines[0].starts_with("left") && lines[0].contains("it has 2 names"), "{text}");
     assert!(
-        told[1].contains("1 of 2 are not yours yet, first `models--a--m/blobs/root`"),
+        lines[1].contains("1 of 2 are not yours yet, first `models--a--m/blobs/root`"),
         "{text}"
     );
-    assert!(told[2].starts_with("done"), "{text}");
+    assert!(lines[2].starts_with("done"), "{text}");
 }
 
 #[test]
-fn a_stop_while_owners_are_changed_ends_the_repair() {
+fn interrupt_while_owners_change_ends_the_repair() {
     let fixture = Fixture::empty();
     fixture.model("a/m", &FILES[..1], true);
     let config = fixture.at(format!("models--a--m/blobs/{}", git_id(b"{}")));

@@ -1,27 +1,27 @@
-//! What a user may do with an entry of a cache.
+//! Permissions of a user on an entry of a cache.
 
 use std::path::Path;
 
 use hub::layout::{Dir, Stamp};
 use rustix::fs::Access;
 
-/// The user whose rights are checked.
+/// The user whose permissions are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct User<'a> {
-    /// The user's id.
+    /// User id.
     pub uid: u32,
-    /// The primary group.
+    /// Primary group.
     pub gid: u32,
-    /// Other groups. A run warns where an engine does not pass them on.
+    /// Supplementary groups. A run warns if the engine does not pass them on.
     pub groups: &'a [u32],
 }
 
-/// What a user may do with an entry, in the bits of a mode.
+/// Permissions as the three bits of a mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rights(pub(super) u32);
 
 impl Rights {
-    /// What the kernel allows this process with the entry at `path`; none where it was removed.
+    /// Permissions of this process on the entry at `path`, by the kernel; `None` if it was removed.
     pub(super) fn of_kernel(hub: &Dir, path: &Path) -> Option<Self> {
         let bits = [(Access::READ_OK, 0o4), (Access::WRITE_OK, 0o2), (Access::EXEC_OK, 0o1)];
         let mut rights = 0;
@@ -33,7 +33,7 @@ impl Rights {
         Some(Self(rights))
     }
 
-    /// What the mode of an entry allows another user than this process runs as.
+    /// Permissions of another user than this process, by the mode of the entry.
     pub(super) fn of(stamp: &Stamp, user: User<'_>) -> Self {
         Self(if user.uid == 0 {
             0o7

@@ -1,4 +1,4 @@
-//! Owners and modes, judged without a disk.
+//! Owners and modes of made-up entries.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ fn entry(kind: Kind, mode: u32, uid: u32, gid: u32) -> Stamp {
 const ADA: User<'_> = User { uid: 1000, gid: 100, groups: &[2500] };
 
 #[test]
-fn the_first_class_that_fits_decides() {
+fn first_matching_permission_class_decides() {
     let rights = |mode, uid, gid| Rights::of(&entry(Kind::File, mode, uid, gid), ADA).0;
     assert_eq!(rights(0o740, 1000, 100), 0o7);
     assert_eq!(rights(0o047, 1000, 0), 0o0, "an owner's own bits count, whatever others may");
@@ -27,14 +27,14 @@ fn the_first_class_that_fits_decides() {
     assert_eq!(Rights::of(&entry(Kind::File, 0, 1, 1), root).0, 0o7);
 }
 
-fn found(of_group: bool, entries: &[(&str, Stamp)]) -> Vec<(Problem, bool)> {
+fn found(is_group_cache: bool, entries: &[(&str, Stamp)]) -> Vec<(Problem, bool)> {
     let entries: Vec<_> =
         entries.iter().map(|(path, entry)| (*path, *entry, Rights::of(entry, ADA).0)).collect();
-    judged(Walk { of_group, ..Walk::of(ADA) }, &entries)
+    found_with_rights(Walk { is_group_cache, ..Walk::of(ADA) }, &entries)
 }
 
-/// What is found in these entries, with these rights.
-fn judged(mut walk: Walk<'_>, entries: &[(&str, Stamp, u32)]) -> Vec<(Problem, bool)> {
+/// Findings for entries with these permissions.
+fn found_with_rights(mut walk: Walk<'_>, entries: &[(&str, Stamp, u32)]) -> Vec<(Problem, bool)> {
     for (path, entry, rights) in entries {
         walk.entry(Path::new(path), entry, Rights(*rights), || None);
     }
@@ -43,9 +43,9 @@ fn judged(mut walk: Walk<'_>, entries: &[(&str, Stamp, u32)]) -> Vec<(Problem, b
 }
 
 #[test]
-fn what_is_opened_gets_the_pattern_of_its_folder() {
+fn expected_mode_follows_the_folder() {
     use Kind::{File, Folder};
-    let of = |path: &str, kind, above| super::pattern(Path::new(path), kind, above);
+    let of = |path: &str, kind, above| super::expected_mode(Path::new(path), kind, above);
     assert_eq!(of("models--a/blobs/x", File, 0o755), 0o644);
     assert_eq!(of("models--a/blobs/x", File, 0o700), 0o600);
     assert_eq!(of("models--a/trees/c.json", File, 0o755), 0o600);
@@ -54,7 +54,7 @@ fn what_is_opened_gets_the_pattern_of_its_folder() {
 }
 
 #[test]
-fn what_is_closed_or_somebody_elses_is_found() {
+fn unreadable_foreign_and_read_only_entries_are_found() {
     use Kind::{File, Folder};
     let file = |mode, uid| entry(File, mode, uid, 0);
     let folder = |mode, uid| entry(Folder, mode, uid, 0);
@@ -78,7 +78,7 @@ fn what_is_closed_or_somebody_elses_is_found() {
 }
 
 #[test]
-fn what_no_client_makes_is_told_and_left_to_its_owner() {
+fn entries_of_other_programs_are_reported_and_not_repaired() {
     use Kind::{File, Folder};
     let root = |path| (path, entry(File, 0o600, 0, 0));
     assert_eq!(
@@ -99,30 +99,30 @@ fn what_no_client_makes_is_told_and_left_to_its_owner() {
 }
 
 #[test]
-fn in_a_cache_of_a_group_others_own_things() {
+fn group_cache_may_have_entries_of_other_users() {
     use Kind::{File, Folder};
-    let theirs = [
+    let foreign = [
         ("models--a", entry(Folder, 0o2775, 7, 100)),
         ("models--a/blobs/x", entry(File, 0o664, 7, 100)),
     ];
-    assert_eq!(found(true, &theirs), []);
+    assert_eq!(found(true, &foreign), []);
     let closed = [("models--a", entry(Folder, 0o2755, 7, 100))];
     assert_eq!(found(true, &closed), [(Problem::ForeignOwner, true)]);
     let tree = [("models--a/trees/c.json", entry(File, 0o600, 7, 100))];
     assert_eq!(found(true, &tree), []);
-    let mine = [
+    let own_entries = [
         ("models--a/trees/c.json", entry(File, 0o600, 1000, 100)),
         ("models--a", entry(Folder, 0o755, 1000, 100)),
         ("models--a/blobs/t", entry(File, 0o600, 1000, 100)),
     ];
-    assert_eq!(found(true, &mine), [(Problem::GroupClosed, false)]);
+    assert_eq!(found(true, &own_entries), [(Problem::GroupClosed, false)]);
 }
 
 #[test]
-fn what_a_list_grants_is_as_good_as_the_users_own() {
+fn access_control_list_grants_use_of_foreign_entries() {
     use Kind::{File, Folder, Link};
     let theirs = |mode| entry(File, mode, 0, 0);
-    // `setfacl -R -m u:1000:rwX`: the mode has the mask of the list for the group.
+    // After `setfacl -R -m u:1000:rwX` the mode shows the mask in place of the group.
     let granted = [
         ("models--a", entry(Folder, 0o770, 0, 0), 0o7),
         ("models--a/blobs/x", theirs(0o660), 0o6),
@@ -130,20 +130,24 @@ fn what_a_list_grants_is_as_good_as_the_users_own() {
         ("models--a/refs/link", entry(Link, 0o777, 0, 0), 0o7),
         ("blobs/ab/x", theirs(0o440), 0o4),
     ];
-    assert_eq!(judged(Walk::of(ADA), &granted), []);
+    assert_eq!(found_with_rights(Walk::of(ADA), &granted), []);
     let closed = [
         ("models--a/trees/c.json", theirs(0o600), 0),
         ("models--a/blobs/y", theirs(0o600), 0),
         ("models--a/blobs/z", theirs(0o644), 0o4),
         ("models--b", entry(Folder, 0o755, 0, 0), 0o5),
     ];
-    let of_others = Walk { of_others: true, ..Walk::of(ADA) };
-    let told = [
+    let is_granted_by_owner = Walk { is_granted_by_owner: true, ..Walk::of(ADA) };
+    let expected = [
         (Problem::Unreadable, false),
         (Problem::ForeignOwner, false),
         (Problem::ForeignOwner, false),
     ];
-    assert_eq!(judged(of_others, &closed), told, "nothing is taken from who shares");
+    assert_eq!(
+        found_with_rights(is_granted_by_owner, &closed),
+        expected,
+        "nothing is taken from who shares"
+    );
     let left_by_root = [("models--a/refs/link", entry(Link, 0o777, 0, 0), 0o7)];
-    assert_eq!(judged(Walk::of(ADA), &left_by_root), [(Problem::ForeignOwner, true)]);
+    assert_eq!(found_with_rights(Walk::of(ADA), &left_by_root), [(Problem::ForeignOwner, true)]);
 }

@@ -14,10 +14,10 @@ use hub::layout::{
 };
 
 use super::{Check, Inspector};
-use crate::finding::{A_DAY, Details, Problem, is_unfinished};
+use crate::finding::{DAY, Details, Problem, is_unfinished};
 
 impl Inspector<'_> {
-    /// Inspects all of it. Snapshots come before: they tell what is used.
+    /// Inspects all blobs. Snapshots come before, as they show which blobs are used.
     pub(super) fn blobs(&mut self) {
         let mut names: Vec<_> = self.repo.blobs.iter().collect();
         names.sort_unstable_by_key(|(name, _)| *name);
@@ -25,42 +25,42 @@ impl Inspector<'_> {
             let path = Path::new(BLOBS).join(name);
             match (&blob.link, blob.target) {
                 (None, LinkTarget::Unknown(kind)) => {
-                    self.found.is_blind = true;
-                    self.trouble(&ReadError { path, error: io::Error::from(kind) });
+                    self.found.has_unknown_links = true;
+                    self.read_error(&ReadError { path, error: io::Error::from(kind) });
                 }
                 (None, LinkTarget::Found(stamp)) if stamp.kind == Kind::File => {
-                    self.bytes(name, blob, &stamp, &path);
+                    self.blob_file(name, blob, &stamp, &path);
                 }
                 (None, _) => self.foreign(&path, 0, "it is no file and no link"),
                 (Some(BlobLink::Store(payload)), target) => {
                     self.found.linked.push(payload.clone());
-                    self.shared(name, blob, &path, payload, target);
+                    self.store_blob(name, blob, &path, payload, target);
                 }
-                (Some(BlobLink::Elsewhere(text)), _) => self.blob_astray(name, &path, text),
+                (Some(BlobLink::Elsewhere(text)), _) => self.escaping_blob(name, &path, text),
             }
         }
-        // Where no content speaks against it, the commit's list is right about a blob's size.
+        // What is left has no digest to check, so the file list is right about its size.
         self.found.findings.extend(self.wrong_size.drain().map(|(_, found)| found));
     }
 
-    /// A symlink to anywhere but the store.
-    fn blob_astray(&mut self, name: &OsStr, path: &Path, text: &[u8]) {
-        if let Some(right) = self.to_store(text) {
+    /// Inspects a symlink that does not lead to the store.
+    fn escaping_blob(&mut self, name: &OsStr, path: &Path, text: &[u8]) {
+        if let Some(right) = self.store_link_text(text) {
             let evidence = "its text leads to the store only from this path";
             self.add(Problem::AbsoluteLink, path, 0, evidence, Details::LinkText(right));
         } else if !self.repo.contains_target(path, text)
             || self.repo.blob_target(name).file().is_none()
         {
-            // Without it those dangle that lead to it.
-            let users = self.led_astray.remove(name).unwrap_or_default();
+            // Removing it leaves the symlinks to it dangling.
+            let users = self.users_of_escaping.remove(name).unwrap_or_default();
             let links = std::iter::once(self.below(path)).chain(users).collect();
             let evidence = format!("it leads to `{}`", String::from_utf8_lossy(text));
             self.add(Problem::EscapingLink, path, 0, evidence, Details::Links(links));
         }
     }
 
-    /// What a symlink should say that leads to a payload of the store in other words.
-    fn to_store(&self, text: &[u8]) -> Option<OsString> {
+    /// The right text of a symlink that leads to the store by another path.
+    fn store_link_text(&self, text: &[u8]) -> Option<OsString> {
         let blobs = self.repo.path.join(BLOBS);
         let payload = blobs.join(OsStr::from_bytes(text)).canonicalize().ok()?;
         let below = payload.strip_prefix(self.repo.path.parent()?).ok()?;
@@ -68,7 +68,8 @@ impl Inspector<'_> {
         in_store(right.as_bytes()).map(|_| right)
     }
 
-    fn shared(
+    /// Inspects a symlink to a payload of the store.
+    fn store_blob(
         &mut self,
         name: &OsStr,
         blob: &Blob,
@@ -83,22 +84,23 @@ impl Inspector<'_> {
             LinkTarget::Found(_) => format!("`{}` is no file", payload.display()),
             LinkTarget::Unknown(kind) => {
                 let (path, error) = (path.to_owned(), io::Error::from(kind));
-                return self.trouble(&ReadError { path, error });
+                return self.read_error(&ReadError { path, error });
             }
-            // It may have been downloaded since the repo was listed.
+            // A download may have ended since the repo was listed.
             LinkTarget::Missing if self.repo.blob_target(name).file().is_some() => return,
             LinkTarget::Missing => format!("the store has no `{}`", payload.display()),
         };
-        self.add(Problem::DanglingPointer, path, 0, evidence, Details::None);
+        self.report(Problem::DanglingPointer, path, evidence);
     }
 
-    fn bytes(&mut self, name: &OsStr, blob: &Blob, stamp: &Stamp, path: &Path) {
+    /// Inspects a regular file.
+    fn blob_file(&mut self, name: &OsStr, blob: &Blob, stamp: &Stamp, path: &Path) {
         let bytes = stamp.size;
         if let Some(payload) = self.store_link(name, stamp) {
             return self.store_link_as_text(name, payload, path);
         }
         let is_wanted =
-            self.lacks_snapshots || self.used.contains(name) || self.listed.contains(name);
+            self.has_unread_snapshots || self.used.contains(name) || self.listed.contains(name);
         match BlobName::of(name) {
             BlobName::Named(_) => {
                 if !is_wanted {
@@ -137,12 +139,12 @@ impl Inspector<'_> {
         self.check(name, blob, stamp, path);
     }
 
-    /// Checks a blob's content by its name.
+    /// Adds the check of a blob whose name is a digest.
     fn check(&mut self, name: &OsStr, blob: &Blob, stamp: &Stamp, path: &Path) {
         if let Some(expected) = Digest::of_name(name.as_bytes()) {
             let Some(at) = self.repo.blob_at(name) else { return };
-            let doubt = self.wrong_size.remove(name);
-            self.found.suspicions.extend(doubt.as_ref().map(super::suspicion));
+            let suspected = self.wrong_size.remove(name);
+            self.found.suspected.extend(suspected.as_ref().map(super::unproven));
             self.found.checks.push(Check {
                 path: self.below(path),
                 repo: Some(self.repo.name.clone()),
@@ -150,14 +152,14 @@ impl Inspector<'_> {
                 content: Some(self.content_of(name, blob)),
                 stamp: *stamp,
                 expected,
-                doubt,
+                suspected,
             });
         } else if BlobName::of(name) == BlobName::Other && self.used.contains(name) {
             self.found.unverifiable.add(&self.below(path), stamp.size);
         }
     }
 
-    /// Where a blob's content is, below the cache.
+    /// Path of a blob's content, below the cache.
     pub(super) fn content_of(&self, name: &OsStr, blob: &Blob) -> PathBuf {
         match &blob.link {
             Some(BlobLink::Store(payload)) => payload.clone(),
@@ -165,7 +167,7 @@ impl Inspector<'_> {
         }
     }
 
-    /// The payload that a blob names which was a symlink to the store before a copy made a text of it.
+    /// The payload named by a blob that was a symlink to the store and became a text file in a copy.
     fn store_link(&self, name: &OsStr, stamp: &Stamp) -> Option<PathBuf> {
         if stamp.size > link::MAX_TEXT || Digest::of_name(name.as_bytes()).is_none() {
             return None;
@@ -187,9 +189,9 @@ impl Inspector<'_> {
         self.found.linked.push(payload);
     }
 
-    /// A download that did not end. A client may be at work, or resume it.
+    /// Reports an unfinished download, which may be running or be resumed.
     fn unfinished(&mut self, etag: &OsStr, unique: bool, stamp: &Stamp, path: &Path) {
-        let is_old = age(stamp, self.now) >= A_DAY;
+        let is_old = age(stamp, self.now) >= DAY;
         let evidence = match (unique, is_old) {
             (false, _) => "huggingface_hub before 1.18 and the Rust client resume it",
             (true, false) => "it changed in the last 24 hours, a download may be running",
@@ -199,7 +201,7 @@ impl Inspector<'_> {
             let mut lock = etag.to_owned();
             lock.push(".lock");
             let lock = Some(Path::new(LOCKS).join(&self.folder).join(lock));
-            Details::Unused { lock, idle: A_DAY }
+            Details::Unused { lock, idle: DAY }
         } else {
             Details::None
         };

@@ -1,4 +1,4 @@
-//! Inspects refs: names of branches, tags and pull requests, and the commits they mean.
+//! Inspects refs: branches, tags and pull requests with their commits.
 
 use std::{collections::HashSet, io, path::Path};
 
@@ -19,11 +19,11 @@ impl Inspector<'_> {
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
                 Err(error) if is_refused(error) || is_dangling(error) => {
                     let evidence = format!("it cannot be read: {error}");
-                    self.add(Problem::BrokenRef, path, 0, evidence, Details::None);
+                    self.report(Problem::BrokenRef, path, evidence);
                     continue;
                 }
                 Err(error) => {
-                    self.add(Problem::DiskError, path, 0, error.to_string(), Details::None);
+                    self.report(Problem::DiskError, path, error.to_string());
                     continue;
                 }
             };
@@ -40,12 +40,12 @@ impl Inspector<'_> {
             let is_here = self.repo.is_unreadable(SNAPSHOTS) || commits.contains(commit);
             if !is_here && !self.is_known(commit) {
                 let evidence = format!("it names `{commit}`, which has no snapshot");
-                self.add(Problem::BrokenRef, path, 0, evidence, Details::None);
+                self.report(Problem::BrokenRef, path, evidence);
             }
         }
     }
 
-    /// Whether a client has asked for this commit: then it may well have no snapshot.
+    /// Whether a client has queried the commit, which needs no snapshot.
     fn is_known(&self, commit: &str) -> bool {
         is_commit(commit)
             && [Path::new(NO_EXIST).join(commit), Path::new(TREES).join(format!("{commit}.json"))]
@@ -54,7 +54,7 @@ impl Inspector<'_> {
     }
 }
 
-/// `<ref>.<8hex>.tmp`.
+/// Whether `name` is an unfinished ref, `<ref>.<8hex>.tmp`.
 fn is_unfinished(name: &str) -> bool {
     let unique = name.strip_suffix(".tmp").and_then(|stem| stem.rsplit_once('.'));
     unique.is_some_and(|(_, unique)| {

@@ -1,4 +1,4 @@
-//! Inspects a snapshot: its symlinks, its commit's list, and what it lacks.
+//! Inspects a snapshot: its symlinks, its commit's file list and missing files.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -13,13 +13,13 @@ use hub::layout::{
     link::{self, Pointer},
 };
 
-use super::{Check, Inspector, suspicion};
+use super::{Check, Inspector, unproven};
 use crate::finding::{Details, Problem, is_unfinished};
 
-/// How many names a message lists.
+/// Limit of names in a message.
 const SHOWN: usize = 3;
 
-/// What a program finds that opens a file of a snapshot.
+/// Result of opening a file of a snapshot.
 enum Opened {
     Content,
     Missing,
@@ -31,13 +31,13 @@ impl Inspector<'_> {
     /// Inspects a snapshot.
     pub(super) fn snapshot(&mut self, snapshot: &Snapshot) {
         let mut is_known = snapshot.errors.is_empty();
-        snapshot.errors.iter().for_each(|trouble| self.trouble(trouble));
-        self.lacks_snapshots |= !is_known;
+        snapshot.errors.iter().for_each(|read_error| self.read_error(read_error));
+        self.has_unread_snapshots |= !is_known;
         let (tree, is_hidden) = self.tree(&snapshot.commit);
         let mut present = HashSet::new();
         let mut dangling = HashSet::new();
-        // Without a list, files beside symlinks are somebody else's; alone they are the work of a file
-        // system without symlinks. A list that cannot be read may name them.
+        // Without a file list, files beside symlinks come from another program. Files alone come from a
+        // client on a file system without symlinks. An unreadable list may name them.
         let is_link = |file: &SnapshotFile| matches!(file.content, Content::Blob { .. });
         let only_links = !is_hidden && snapshot.files.iter().any(is_link);
         for file in &snapshot.files {
@@ -52,20 +52,21 @@ impl Inspector<'_> {
                 Opened::Unknown => is_known = false,
             }
         }
-        let mut missing = self.missing_parts(snapshot, &present);
+        let mut missing = self.missing_shards(snapshot, &present);
         if let Some(Tree(files)) = &tree {
-            // What dangles was reported symlink by symlink.
+            // Dangling symlinks are reported one by one.
             let paths = files.keys().map(PathBuf::from);
             missing.extend(paths.filter(|path| {
                 !present.contains(path.as_path()) && !dangling.contains(path.as_path())
             }));
         }
-        // What cannot be read is not missing.
+        // An unreadable file is not missing.
         if is_known {
             self.missing(&snapshot.place, &missing);
         }
     }
 
+    /// Reports missing files.
     fn missing(&mut self, place: &Path, missing: &BTreeSet<PathBuf>) {
         if missing.is_empty() {
             return;
@@ -74,11 +75,11 @@ impl Inspector<'_> {
             missing.iter().take(SHOWN).map(|path| format!("`{}`", path.display())).collect();
         let more = if missing.len() > SHOWN { ", …" } else { "" };
         let evidence = format!("{} file(s) are missing: {}{more}", missing.len(), shown.join(", "));
-        self.add(Problem::PartialSnapshot, place, 0, evidence, Details::None);
+        self.report(Problem::PartialSnapshot, place, evidence);
     }
 
-    /// Remembers what a commit's list names: a download links it instead of fetching it.
-    fn list(&mut self, Tree(files): &Tree) {
+    /// Collects the blobs of a file list. A download links to them instead of fetching them.
+    fn collect_listed(&mut self, Tree(files): &Tree) {
         let payloads = files
             .values()
             .filter_map(|file| Some((file.xet_hash()?.to_owned(), file.etag().to_owned())));
@@ -86,38 +87,38 @@ impl Inspector<'_> {
         self.listed.extend(files.values().map(|file| OsString::from(file.etag())));
     }
 
-    /// The lists of commits that have no snapshot.
+    /// Collects the blobs of file lists without a snapshot.
     pub(super) fn lists(&mut self) {
-        // What is closed, or no folder, was reported as such.
+        // An unreadable folder is reported elsewhere.
         let list = self.repo.dir.dir(TREES).and_then(|dir| dir.list()).unwrap_or_default();
         for (name, _) in list {
             let commit = name.to_str().and_then(|name| name.strip_suffix(".json"));
             let Some(commit) = commit.filter(|commit| is_commit(commit)) else { continue };
             let has_snapshot = self.repo.commits.iter().any(|(name, _)| *name == *commit);
             if !has_snapshot && let Some(Ok(tree)) = self.repo.tree(commit) {
-                self.list(&tree);
+                self.collect_listed(&tree);
             }
         }
     }
 
-    /// The commit's list, and whether there is one that cannot be read.
+    /// The commit's file list, and whether it exists but is unreadable.
     fn tree(&mut self, commit: &str) -> (Option<Tree>, bool) {
         let path = Path::new(TREES).join(format!("{commit}.json"));
         let (why, details) = match self.repo.tree(commit) {
             None => return (None, false),
             Some(Ok(tree)) => {
-                self.list(&tree);
+                self.collect_listed(&tree);
                 return (Some(tree), false);
             }
             Some(Err(TreeFault::Unusable(why))) => {
-                // A pipe or a folder has no content to keep.
+                // A pipe or a folder cannot be moved to `.set-aside`.
                 let is_file = self.repo.dir.look(&path).is_ok_and(|stamp| stamp.kind == Kind::File);
                 let content = is_file.then(|| Details::Content(self.below(&path)));
                 (why, content.unwrap_or(Details::None))
             }
             Some(Err(TreeFault::OtherVersion(why))) => (why, Details::None),
             Some(Err(TreeFault::Unreadable(error))) => {
-                self.trouble(&ReadError { path, error });
+                self.read_error(&ReadError { path, error });
                 return (None, true);
             }
         };
@@ -125,8 +126,8 @@ impl Inspector<'_> {
         (None, false)
     }
 
-    /// Inspects a file of a snapshot. `entry` is what the commit's list says of it: `Some(None)` when
-    /// there is a list without it.
+    /// Inspects a file of a snapshot. `entry` is its entry in the commit's file list; `Some(None)` if the
+    /// list lacks it.
     fn file(
         &mut self,
         snapshot: &Snapshot,
@@ -168,10 +169,10 @@ impl Inspector<'_> {
                 Opened::Nothing
             }
             Content::Link { text, target } if self.repo.contains_target(path, text) => {
-                self.sibling(text, *target, path)
+                self.link_in_repo(text, *target, path)
             }
             Content::Link { text, target } => {
-                self.astray(text, file, path, entry.flatten());
+                self.escaping_link(text, file, path, entry.flatten());
                 match target {
                     LinkTarget::Found(_) => Opened::Nothing,
                     LinkTarget::Missing => Opened::Missing,
@@ -181,7 +182,7 @@ impl Inspector<'_> {
         }
     }
 
-    /// A file in place of a symlink.
+    /// Inspects a file in place of a symlink.
     fn copy(
         &mut self,
         snapshot: &Snapshot,
@@ -201,13 +202,13 @@ impl Inspector<'_> {
                 at,
                 stamp: *stamp,
                 expected,
-                doubt: None,
+                suspected: None,
             }),
             None => self.found.unverifiable.add(&path, stamp.size),
         }
     }
 
-    /// A symlink to a blob of the repo.
+    /// Inspects a symlink to a blob of the repo.
     fn pointer(
         &mut self,
         name: &OsString,
@@ -218,13 +219,13 @@ impl Inspector<'_> {
         let listed = self.repo.blobs.get(name);
         if listed.is_some_and(Blob::is_foreign_link) {
             let link = self.below(path);
-            self.led_astray.entry(name.clone()).or_default().push(link);
+            self.users_of_escaping.entry(name.clone()).or_default().push(link);
         }
         match self.repo.blob_target(name) {
             LinkTarget::Found(stamp) if stamp.kind == Kind::File => {}
             LinkTarget::Found(_) => {
                 let evidence = format!("`{BLOBS}/{}` is no file", name.display());
-                self.add(Problem::DanglingPointer, path, 0, evidence, Details::None);
+                self.report(Problem::DanglingPointer, path, evidence);
                 return Opened::Missing;
             }
             LinkTarget::Missing => {
@@ -233,7 +234,7 @@ impl Inspector<'_> {
             }
             LinkTarget::Unknown(_) => return Opened::Unknown,
         }
-        // What came since is for the next verification, when its download has ended.
+        // A blob downloaded since then is left to the next verification.
         let Some((blob, stamp)) = listed.and_then(|blob| Some((blob, blob.file()?))) else {
             return Opened::Content;
         };
@@ -244,7 +245,7 @@ impl Inspector<'_> {
             Some(Some(entry)) if stamp.size != entry.size() => {
                 let (size, listed) = (stamp.size, entry.size());
                 let evidence = format!("it has {size} bytes, the commit's list says {listed}");
-                // A symlink out of the repo has no content of its own: it is reported as such.
+                // A blob that is a symlink out of the repo is reported as that.
                 let details = match blob.is_foreign_link() {
                     true => Details::None,
                     false => Details::Content(self.content_of(name, blob)),
@@ -259,8 +260,8 @@ impl Inspector<'_> {
         Opened::Content
     }
 
-    /// A symlink to another blob than the commit's list says. A server may give a file another name
-    /// than its list does, so the content decides.
+    /// Inspects a symlink to another blob than in the file list. The content decides, as a server may use
+    /// another etag than the list.
     fn wrong_blob(
         &mut self,
         name: &OsString,
@@ -281,7 +282,7 @@ impl Inspector<'_> {
         let is_likely_right = stamp.size == entry.size() && !has_right;
         match (Digest::of_name(right.as_bytes()), self.repo.blob_at(name)) {
             (Some(expected), at) => {
-                self.found.suspicions.extend((!is_likely_right).then(|| suspicion(&found)));
+                self.found.suspected.extend((!is_likely_right).then(|| unproven(&found)));
                 self.found.checks.extend(at.map(|at| Check {
                     path: self.below(&Path::new(BLOBS).join(name)),
                     repo: Some(self.repo.name.clone()),
@@ -289,7 +290,7 @@ impl Inspector<'_> {
                     content: Some(self.content_of(name, blob)),
                     stamp: *stamp,
                     expected,
-                    doubt: Some(found),
+                    suspected: Some(found),
                 }));
             }
             (None, _) if !is_likely_right => self.found.findings.push(found),
@@ -297,14 +298,15 @@ impl Inspector<'_> {
         }
     }
 
+    /// Reports a symlink to a missing blob.
     fn dangling(&mut self, name: &OsStr, path: &Path, entry: Option<&TreeFile>) {
-        // A symlink to the store that leads nowhere is reported once, with the blob.
+        // A dangling symlink to the store is reported once, with the blob.
         if self.repo.blobs.contains_key(name) {
             return;
         }
-        let why = match (self.quarantined.contains(name), self.lacks_blobs) {
+        let why = match (self.quarantined.contains(name), self.has_no_blobs_folder) {
             (true, _) => ", which a repair has set aside",
-            // A disk that is not mounted comes back, and then the symlink is right again.
+            // The symlink is right again once the disk is mounted.
             (false, true) => ", as `blobs` is no folder now",
             (false, false) => "",
         };
@@ -317,34 +319,40 @@ impl Inspector<'_> {
         self.add(Problem::DanglingPointer, path, bytes, evidence, details);
     }
 
-    /// A symlink to another file of the repo, which no client makes.
-    fn sibling(&mut self, text: &[u8], target: LinkTarget, path: &Path) -> Opened {
+    /// Inspects a symlink to another file of the repo, which no client makes.
+    fn link_in_repo(&mut self, text: &[u8], target: LinkTarget, path: &Path) -> Opened {
         let evidence = format!("it leads to `{}`", String::from_utf8_lossy(text));
         match target {
             LinkTarget::Found(_) => {
                 if text.starts_with(b"/") {
-                    self.add(Problem::AbsoluteLink, path, 0, evidence, Details::None);
+                    self.report(Problem::AbsoluteLink, path, evidence);
                 }
                 target.file().map_or(Opened::Nothing, |_| Opened::Content)
             }
             LinkTarget::Missing => {
-                self.add(Problem::DanglingPointer, path, 0, evidence, Details::None);
+                self.report(Problem::DanglingPointer, path, evidence);
                 Opened::Missing
             }
             LinkTarget::Unknown(_) => Opened::Unknown,
         }
     }
 
-    /// A symlink out of the repo. Where the repo has the blob that the commit's list names, or one of
-    /// the name that the symlink leads to, it should lead there.
-    fn astray(&mut self, text: &[u8], file: &SnapshotFile, path: &Path, entry: Option<&TreeFile>) {
+    /// Reports a symlink out of the repo. The right target is the blob in the file list, or the blob with
+    /// the file name of the current target.
+    fn escaping_link(
+        &mut self,
+        text: &[u8],
+        file: &SnapshotFile,
+        path: &Path,
+        entry: Option<&TreeFile>,
+    ) {
         let target = Path::new(OsStr::from_bytes(text));
         let listed = entry.map(|entry| OsStr::new(entry.etag()));
-        let own = listed
+        let right = listed
             .or(target.file_name())
             .filter(|name| self.repo.blobs.get(*name).is_some_and(|blob| blob.file().is_some()));
-        self.used.extend(own.map(OsStr::to_owned));
-        let details = match own {
+        self.used.extend(right.map(OsStr::to_owned));
+        let details = match right {
             Some(name) => Details::LinkText(link::canonical(file.folders, name)),
             None => Details::Links(vec![self.below(path)]),
         };
@@ -352,7 +360,7 @@ impl Inspector<'_> {
         self.add(Problem::EscapingLink, path, 0, evidence, details);
     }
 
-    /// The blob that a file names which was a symlink before a copy made a text of it.
+    /// The blob named by a file that was a symlink and became a text file in a copy.
     fn text_of_link(
         &self,
         snapshot: &Snapshot,
@@ -374,6 +382,7 @@ impl Inspector<'_> {
         }
     }
 
+    /// Reports a symlink that became a text file.
     fn link_as_text(&mut self, name: OsString, file: &SnapshotFile, path: &Path) {
         let is_there = self.repo.blobs.get(&name).is_some_and(|blob| blob.file().is_some());
         let (lacks, details) = match is_there {

@@ -1,4 +1,4 @@
-//! What bytes prove, against what a list or another server says.
+//! Contents against their file lists and against etags of other servers.
 
 use std::{fs, path::Path};
 
@@ -12,8 +12,8 @@ use super::{Details, Finding, Problem, Scope, Severity, everything, verified};
 const TEXT: &str = "weights";
 const REPO: &str = "models--org--m";
 
-/// The blob `name` with [`TEXT`], a link to it, and the list of its commit.
-fn served(fixture: &Fixture, name: &str, entry: &str) {
+/// Writes the blob `name` with [`TEXT`], a symlink to it and the file list of its commit.
+fn write_blob(fixture: &Fixture, name: &str, entry: &str) {
     fixture.write(format!("{REPO}/refs/main"), COMMIT);
     fixture.write(format!("{REPO}/blobs/{name}"), TEXT);
     let link = fixture.at(format!("{REPO}/snapshots/{COMMIT}/w"));
@@ -27,12 +27,12 @@ fn findings(fixture: &Fixture, bytes: bool) -> Vec<Finding> {
     verified(fixture, &Scope { bytes, ..everything() }, None).findings
 }
 
-fn is_mendable(finding: &Finding) -> bool {
+fn is_repairable(finding: &Finding) -> bool {
     finding.details != Details::None
 }
 
 #[test]
-fn files_of_servers_beside_the_hub_are_sound() {
+fn etags_of_other_servers_are_accepted_as_digests() {
     let sha1 = hex::encode(Sha1::digest(TEXT));
     let git = git_id(TEXT.as_bytes());
     let sha256 = hex::encode(Sha256::digest(TEXT));
@@ -40,12 +40,12 @@ fn files_of_servers_beside_the_hub_are_sound() {
     for name in [&sha1, &git, &sha256, &in_git] {
         for id in [&sha1, &git, &sha256, &in_git] {
             let fixture = Fixture::empty();
-            served(&fixture, name, &format!(r#""size": 7, "blob_id": "{id}""#));
+            write_blob(&fixture, name, &format!(r#""size": 7, "blob_id": "{id}""#));
             assert_eq!(findings(&fixture, true), [], "{name} listed as {id}");
         }
         let fixture = Fixture::empty();
         let large = format!(r#""size": 7, "blob_id": "{sha256}", "lfs_sha256": "{sha256}""#);
-        served(&fixture, name, &large);
+        write_blob(&fixture, name, &large);
         assert_eq!(findings(&fixture, true), [], "{name} listed as LFS");
         fixture.write(format!("{REPO}/blobs/{name}"), "WEIGHTS");
         let found = findings(&fixture, true);
@@ -57,25 +57,25 @@ fn files_of_servers_beside_the_hub_are_sound() {
 }
 
 #[test]
-fn a_list_is_wrong_about_a_size_that_the_bytes_disprove() {
+fn file_list_with_a_wrong_size_is_disproved_by_the_digest() {
     let fixture = Fixture::empty();
     let git = git_id(TEXT.as_bytes());
-    served(&fixture, &git, &format!(r#""size": 8, "blob_id": "{git}""#));
+    write_blob(&fixture, &git, &format!(r#""size": 8, "blob_id": "{git}""#));
     assert_eq!(findings(&fixture, true), []);
     let [suspected] = findings(&fixture, false).try_into().unwrap();
-    assert_eq!((suspected.problem, is_mendable(&suspected)), (Problem::TruncatedBlob, false));
+    assert_eq!((suspected.problem, is_repairable(&suspected)), (Problem::TruncatedBlob, false));
     fixture.write(format!("{REPO}/blobs/{git}"), "weight");
     let [truncated] = findings(&fixture, true).try_into().unwrap();
-    assert_eq!((truncated.problem, is_mendable(&truncated)), (Problem::TruncatedBlob, true));
-    // Where a name is no digest, only the list tells.
+    assert_eq!((truncated.problem, is_repairable(&truncated)), (Problem::TruncatedBlob, true));
+    // Without a digest as name, only the file list has the size.
     fs::remove_dir_all(fixture.at(REPO)).unwrap();
-    served(&fixture, "etag", r#""size": 8, "blob_id": "etag""#);
+    write_blob(&fixture, "etag", r#""size": 8, "blob_id": "etag""#);
     let found = findings(&fixture, true);
-    assert_eq!((found[0].problem, is_mendable(&found[0])), (Problem::TruncatedBlob, true));
+    assert_eq!((found[0].problem, is_repairable(&found[0])), (Problem::TruncatedBlob, true));
 }
 
 #[test]
-fn what_a_list_names_is_no_orphan() {
+fn listed_blob_is_not_orphaned() {
     let fixture = Fixture::empty();
     let files = [("a", "one", Kept::Git), ("b", "two", Kept::Large), ("c", "three", Kept::Shared)];
     fixture.model("org/m", &files, true);
@@ -94,7 +94,7 @@ fn what_a_list_names_is_no_orphan() {
 }
 
 #[test]
-fn a_list_of_a_newer_client_is_left_to_it() {
+fn file_list_of_a_newer_client_is_kept() {
     let fixture = Fixture::empty();
     fixture.model("org/m", &[("a", "one", Kept::Git)], false);
     let tree = format!("{REPO}/trees/{COMMIT}.json");
@@ -102,7 +102,7 @@ fn a_list_of_a_newer_client_is_left_to_it() {
         fixture.write(&tree, list);
         let [broken] = findings(&fixture, true).try_into().unwrap();
         assert_eq!(
-            (broken.problem, is_mendable(&broken)),
+            (broken.problem, is_repairable(&broken)),
             (Problem::BrokenTree, is_moved),
             "{list}"
         );
@@ -110,7 +110,7 @@ fn a_list_of_a_newer_client_is_left_to_it() {
 }
 
 #[test]
-fn parts_are_missing_with_a_list_and_without() {
+fn missing_shard_is_reported_with_and_without_a_file_list() {
     let index = r#"{"weight_map": {"x": "1.safetensors", "y": "2.safetensors"}}"#;
     let files = [
         ("model.safetensors.index.json", index, Kept::Git),
@@ -132,7 +132,7 @@ fn parts_are_missing_with_a_list_and_without() {
 }
 
 #[test]
-fn a_link_to_another_blob_than_listed_is_wrong_unless_the_bytes_are_right() {
+fn symlink_to_an_unlisted_blob_is_repairable_only_after_reading() {
     let fixture = Fixture::empty();
     let files = [("a", "one", Kept::Git), ("b", "two", Kept::Git)];
     let names = fixture.model("org/m", &files, true);
@@ -142,10 +142,10 @@ fn a_link_to_another_blob_than_listed_is_wrong_unless_the_bytes_are_right() {
         Path::new(REPO).join("snapshots").join(COMMIT).join("a"),
         format!("../../blobs/{}", names["b"]),
     );
-    let mends = |bytes| {
+    let is_repairable_by = |bytes| {
         let found = findings(&fixture, bytes);
         let wrong = found.into_iter().find(|found| found.problem == Problem::CorruptBlob);
-        wrong.map(|wrong| is_mendable(&wrong))
+        wrong.map(|wrong| is_repairable(&wrong))
     };
-    assert_eq!((mends(true), mends(false)), (Some(true), Some(false)));
+    assert_eq!((is_repairable_by(true), is_repairable_by(false)), (Some(true), Some(false)));
 }

@@ -1,4 +1,4 @@
-//! NVML through its real interface, with a library that says what a test wants.
+//! Tests of NVML through its real interface, with a fake library.
 
 use std::ffi::OsStr;
 
@@ -11,29 +11,29 @@ fn list(names: &[&str]) -> Devices {
     Devices::List(names.iter().map(|name| (*name).to_owned()).collect())
 }
 
-/// The names of the GPUs that are metered, and the notes.
-fn shown(fake: &FakeNvml, asked: &Devices) -> String {
+/// Metered GPUs and notes, one a line.
+fn shown(fake: &FakeNvml, requested: &Devices) -> String {
     let nvml = load(&fake.library()).unwrap();
-    let (gauges, notes) = gauges(&nvml, asked);
+    let (gauges, notes) = gauges(&nvml, requested);
     let names = gauges.iter().map(|gauge| {
-        let id = gauge.about.id.as_deref().unwrap_or("no id");
-        format!("{}, {id}: {}", gauge.about.name, gauge.about.source)
+        let id = gauge.record.info.id.as_deref().unwrap_or("no id");
+        format!("{}, {id}: {}", gauge.record.info.name, gauge.record.info.source)
     });
     names.chain(notes).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
-fn the_gpus_that_a_run_asked_for_are_metered_and_no_others() {
+fn only_requested_gpus_are_metered_each_once() {
     let fake = FakeNvml::new(&["NVIDIA H100 80GB HBM3", "NVIDIA L4", "NVIDIA L40"]);
-    let said = [
+    let notes = [
         Devices::None,
         Devices::All,
         Devices::Count(2),
         list(&["2", "GPU-1111", "2", "7", "GPU-9"]),
         list(&["MIG-0", "MIG-0", "MIG-9"]),
     ]
-    .map(|asked| shown(&fake, &asked));
-    insta::assert_snapshot!(said.join("\n---\n"), @r"
+    .map(|requested| shown(&fake, &requested));
+    insta::assert_snapshot!(notes.join("\n---\n"), @r"
     ---
     NVIDIA H100 80GB HBM3, GPU-0000-uuid: NVML energy counter of the whole GPU
     NVIDIA L4, GPU-1111-uuid: NVML energy counter of the whole GPU
@@ -54,13 +54,13 @@ fn the_gpus_that_a_run_asked_for_are_metered_and_no_others() {
 }
 
 #[test]
-fn a_gpu_without_a_counter_is_metered_by_its_power_and_one_without_both_is_told() {
+fn gpu_without_a_counter_is_metered_by_its_power() {
     let fake = FakeNvml::new(&["NVIDIA L4", "Tesla P4", "Quadro", "NVIDIA A2"]);
-    fake.forget("1.energy");
-    fake.tell("1.power", "75500");
-    fake.forget("2.energy");
-    fake.tell("3.energy", "!999");
-    fake.tell("3.power", "5000");
+    fake.remove("1.energy");
+    fake.set("1.power", "75500");
+    fake.remove("2.energy");
+    fake.set("3.energy", "!999");
+    fake.set("3.power", "5000");
     insta::assert_snapshot!(shown(&fake, &Devices::All), @r"
     NVIDIA L4, GPU-0000-uuid: NVML energy counter of the whole GPU
     Tesla P4, GPU-1111-uuid: NVML power samples of the whole GPU, integrated: this GPU has no energy counter
@@ -69,26 +69,26 @@ fn a_gpu_without_a_counter_is_metered_by_its_power_and_one_without_both_is_told(
     ");
     let nvml = load(&fake.library()).unwrap();
     let (mut gauges, _) = gauges(&nvml, &Devices::List(vec!["1".into()]));
-    assert_eq!(gauges[0].source.read(), Ok(Reading::Watts(75.5)));
+    assert_eq!(gauges[0].sensor.read(), Ok(Reading::Watts(75.5)));
     gauges[0].sample(10.0);
-    fake.tell("1.power", "24500");
+    fake.set("1.power", "24500");
     gauges[0].sample(12.0);
-    assert_eq!(gauges[0].trace.total(), 100.0);
+    assert_eq!(gauges[0].record.trace.total(), 100.0);
 }
 
 #[test]
-fn a_counter_is_followed_even_when_it_begins_again() {
+fn counter_is_followed_over_a_reset() {
     let fake = FakeNvml::new(&["NVIDIA L4"]);
-    fake.tell("0.energy", "18446744073709551000");
+    fake.set("0.energy", "18446744073709551000");
     let nvml = load(&fake.library()).unwrap();
     let (mut gauges, _) = gauges(&nvml, &Devices::All);
     for (second, counter) in
         [(1.0, "18446744073709551500"), (2.0, "200"), (3.0, "!15"), (4.0, "1200")]
     {
-        fake.tell("0.energy", counter);
+        fake.set("0.energy", counter);
         gauges[0].sample(second);
     }
-    assert_eq!(gauges[0].trace.total(), 1.7);
+    assert_eq!(gauges[0].record.trace.total(), 1.7);
     insta::assert_snapshot!(gauges[0].notes().join("\n"), @r"
     NVIDIA L4 could not be read 1 time(s), first: device fell off the bus or has otherwise become inacessible
     NVIDIA L4: its energy counter began again 1 time(s), as after a reset of the GPU: what it used between two samples around that is missing
@@ -98,43 +98,43 @@ fn a_counter_is_followed_even_when_it_begins_again() {
 }
 
 #[test]
-fn processes_are_those_that_compute_and_those_that_draw() {
+fn compute_and_graphics_processes_are_listed_once() {
     let fake = FakeNvml::new(&["NVIDIA L4"]);
     let nvml = load(&fake.library()).unwrap();
     let (mut gpus, _) = gauges(&nvml, &Devices::All);
-    let mut processes = || gpus[0].source.processes();
+    let mut processes = || gpus[0].sensor.processes();
     assert_eq!(processes(), Ok(vec![]));
-    fake.tell("0.compute", "70 7");
-    fake.tell("0.graphics", "7 900");
+    fake.set("0.compute", "70 7");
+    fake.set("0.graphics", "7 900");
     assert_eq!(processes(), Ok(vec![7, 70, 900]));
-    fake.tell("0.compute", "!4");
+    fake.set("0.compute", "!4");
     assert!(processes().unwrap_err().contains("permission"));
 
-    // A library that lacks a function still tells the energy.
-    let fake = FakeNvml::built(&["NVIDIA L4"], &["-DOLD_DRIVER"]);
+    // A library without these functions still gives the energy.
+    let fake = FakeNvml::with_flags(&["NVIDIA L4"], &["-DOLD_DRIVER"]);
     let nvml = load(&fake.library()).unwrap();
     let (mut gpus, _) = gauges(&nvml, &Devices::All);
-    assert!(gpus[0].source.processes().unwrap_err().contains("failed to load"));
-    assert_eq!(gpus[0].source.read(), Ok(Reading::Joules(0.0)));
+    assert!(gpus[0].sensor.processes().unwrap_err().contains("failed to load"));
+    assert_eq!(gpus[0].sensor.read(), Ok(Reading::Joules(0.0)));
 }
 
 #[test]
-fn a_library_that_does_not_serve_says_why_and_what_to_do() {
+fn library_that_cannot_start_gives_the_reason_and_a_hint() {
     let missing = load(OsStr::new("libnvidia-ml-of-nobody.so.1")).unwrap_err();
     assert!(missing.contains("libnvidia-ml-of-nobody.so.1"), "{missing}");
     assert!(missing.ends_with("add the folder that has it to LD_LIBRARY_PATH"), "{missing}");
     let fake = FakeNvml::new(&[]);
-    let said = ["!9", "!18", "!4", "!999"].map(|code| {
-        fake.tell("init", code);
+    let notes = ["!9", "!18", "!4", "!999"].map(|code| {
+        fake.set("init", code);
         load(&fake.library()).unwrap_err()
     });
-    insta::assert_snapshot!(said.join("\n"), @r"
+    insta::assert_snapshot!(notes.join("\n"), @r"
     NVML, which tells the energy of NVIDIA's GPUs, does not serve: NVIDIA's kernel module is not loaded; `sudo modprobe nvidia` loads it, or `dmesg` says why not
     NVML, which tells the energy of NVIDIA's GPUs, does not serve: the library and the loaded kernel module are of different versions, as after an update; start the machine again
     NVML, which tells the energy of NVIDIA's GPUs, does not serve: `/dev/nvidiactl` is closed to you; ask for the group that `ls -l` names
     NVML, which tells the energy of NVIDIA's GPUs, does not serve: an internal driver error occurred
     ");
-    fake.tell("init", "");
+    fake.set("init", "");
     let nvml = load(&fake.library()).unwrap();
     assert!(gauges(&nvml, &Devices::All).0.is_empty());
 }

@@ -1,4 +1,4 @@
-//! The control group of a container, which counts its processor time.
+//! The control group of a container, which counts its CPU time.
 
 use std::{
     fs,
@@ -8,10 +8,10 @@ use std::{
 use host::run_files::container_id::is_group;
 use walkdir::WalkDir;
 
-/// How deep below the top a container's group may be: rootless Podman's is seven folders down.
+/// Depth of the search for a container's group. With rootless Podman it is seven folders down.
 const DEPTH: usize = 12;
 
-/// The group of a container.
+/// A control group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cgroup {
     folder: PathBuf,
@@ -25,11 +25,11 @@ enum Version {
 }
 
 impl Cgroup {
-    /// The group of the container `id` below `root`, if there is one. Engines name it after the id:
-    /// `docker/ID`, `docker-ID.scope`, `libpod-ID.scope`.
+    /// Finds the group of the container `id` below `root`. Engines name it after the id: `docker/ID`,
+    /// `docker-ID.scope` or `libpod-ID.scope`.
     pub(super) fn of_container(root: &Path, id: &str) -> Option<Self> {
         let top = root.join("sys/fs/cgroup");
-        // The second name is the folder, and the first a link to it, where two counters share one.
+        // Where both controllers are mounted together, `cpuacct` is a symlink to `cpu,cpuacct`.
         let accounts = ["cpuacct", "cpu,cpuacct"].map(|name| top.join(name));
         if let Some(account) = accounts.into_iter().find(|account| account.is_dir()) {
             let account = account.canonicalize().ok()?;
@@ -38,7 +38,7 @@ impl Cgroup {
         group(&top, id).map(|folder| Self { folder, version: Version::Two })
     }
 
-    /// Processor seconds of all that ever was in it; `None` once it is gone.
+    /// CPU seconds of all its processes, ended ones too; `None` if the group was removed.
     pub(super) fn cpu_seconds(&self) -> Option<f64> {
         let Self { folder, version } = self;
         let read = |file: &str| fs::read_to_string(folder.join(file)).ok();
@@ -56,19 +56,19 @@ impl Cgroup {
         }
     }
 
-    /// One of the processes in it, by its number on the host.
+    /// Host id of a process in the group.
     pub(super) fn first_process(&self) -> Option<u32> {
-        // Podman's keeps its processes in a group below.
+        // Podman keeps the processes in a subgroup.
         let groups = WalkDir::new(&self.folder).into_iter().flatten();
         let lists = groups.filter(|entry| entry.file_name() == "cgroup.procs");
         let mut texts = lists.filter_map(|entry| fs::read_to_string(entry.path()).ok());
-        // One of another namespace is told as 0.
+        // A process of another pid namespace is listed as 0.
         let pid =
             |text: String| text.lines().filter_map(|line| line.parse().ok()).find(|pid| *pid > 0);
         texts.find_map(pid)
     }
 
-    /// What counts, in words.
+    /// The counter, as a reader sees it.
     pub(super) const fn name(&self) -> &'static str {
         match self.version {
             Version::One => "its control group, cpuacct",
@@ -77,7 +77,7 @@ impl Cgroup {
     }
 }
 
-/// The uppermost folder that is named after `id`.
+/// The uppermost folder named after `id`.
 fn group(top: &Path, id: &str) -> Option<PathBuf> {
     let folders = WalkDir::new(top).min_depth(1).max_depth(DEPTH).into_iter().flatten();
     let is_its = |entry: &walkdir::DirEntry| {
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn every_engines_group_is_found() {
+    fn control_group_of_every_engine_is_found() {
         let user = "user.slice/user-1000.slice/user@1000.service/user.slice";
         for folder in [
             format!("system.slice/docker-{ID}.scope"),
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_older_kind_is_read_in_nanoseconds() {
+    fn version_1_usage_is_read_in_nanoseconds() {
         let root = tempfile::tempdir().unwrap();
         write(root.path(), &format!("cpu,cpuacct/docker/{ID}/cpuacct.usage"), "250000000\n");
         std::os::unix::fs::symlink("cpu,cpuacct", root.path().join("sys/fs/cgroup/cpuacct"))

@@ -1,5 +1,4 @@
-//! The benchmark's processes, as the host sees them: which they are, and how much processor time
-//! they took.
+//! The benchmark's processes as the host sees them, and their CPU time.
 
 mod cgroup;
 
@@ -11,47 +10,48 @@ use std::{
 
 use host::{process::processes::Processes, run_files::container_id};
 
-use crate::target::cgroup::Cgroup;
+use self::cgroup::Cgroup;
 
-/// How long after a container has its id its control group is looked for at every moment, in
-/// seconds.
-const SOON: f64 = 1.0;
+/// Seconds after a container got its id in which every sample looks for its control group.
+const EAGER_SECONDS: f64 = 1.0;
 
-/// How often afterwards, in seconds.
-const PAUSE: f64 = 5.0;
+/// Seconds between two searches afterwards.
+const RETRY_SECONDS: f64 = 5.0;
 
-/// How long after that id the search is given up, in seconds: some engines make no control group,
-/// others have their containers on another machine.
-const GIVEN_UP: f64 = 30.0;
+/// Seconds after which the search ends. Some engines make no control group, others run containers on
+/// another machine.
+const GIVE_UP_SECONDS: f64 = 30.0;
 
-/// Readings from one look for new processes to the next: it means all of the machine's.
-const LOOK_FOR_CHILDREN: u32 = 10;
+/// Readings between two searches for child processes, which read all processes of the machine.
+const LIST_CHILDREN_EVERY: u32 = 10;
 
-/// What runs the benchmark.
+/// How the benchmark runs.
 #[derive(Debug, Clone)]
-pub enum Subject {
-    /// A container.
+pub enum Benchmark {
+    /// In a container.
     Container {
-        /// The file that gets its id.
+        /// File to which the engine writes the container's id.
         cidfile: PathBuf,
-        /// The command that prints the number of its first process.
+        /// Command that prints the id of its first process.
         pid_command: Option<Vec<String>>,
     },
-    /// A child process, once it has a number.
+    /// As a child process. The id is set once the process runs.
     Child(Arc<OnceLock<u32>>),
 }
 
-/// The benchmark's processes.
+/// Finds the benchmark's processes and reads their CPU time.
 #[derive(Debug)]
-pub(super) struct Target {
-    subject: Subject,
+pub(super) struct BenchmarkProcesses {
+    benchmark: Benchmark,
     root: PathBuf,
     found: Option<Found>,
-    /// When the container's id was there.
-    known_since: Option<f64>,
-    /// When its processes were looked for last, after it was no longer soon.
-    late: Option<f64>,
-    is_clock_shared: Option<bool>,
+    /// Time at which the container's id was read first.
+    id_since: Option<f64>,
+    /// Time of the last search after the first [`EAGER_SECONDS`].
+    last_search: Option<f64>,
+    /// Whether the benchmark uses this machine's clock. A container can have a time namespace with
+    /// offsets of its own (`time_namespaces(7)`).
+    pub(super) is_clock_shared: Option<bool>,
 }
 
 #[derive(Debug)]
@@ -60,31 +60,37 @@ enum Found {
         id: String,
         cgroup: Cgroup,
     },
-    /// A process and all that come from it: itself, those that were seen last, and how often they
-    /// were read since.
+    /// A process and its descendants.
     Tree {
         root: u32,
+        /// The root and the descendants of the last search.
         members: Vec<u32>,
-        read: u32,
+        readings: u32,
     },
 }
 
 impl Found {
     fn tree(root: u32) -> Self {
-        Self::Tree { root, members: vec![], read: 0 }
+        Self::Tree { root, members: vec![], readings: 0 }
     }
 }
 
-impl Target {
-    /// Of what is about to start, on the machine whose files are below `root`.
-    pub(super) fn new(subject: Subject, root: &Path) -> Self {
+impl BenchmarkProcesses {
+    /// Processes of `benchmark`, which has not started. `root` holds `proc` and `sys`.
+    pub(super) fn new(benchmark: Benchmark, root: &Path) -> Self {
         let root = root.to_owned();
-        Self { subject, root, found: None, known_since: None, late: None, is_clock_shared: None }
+        Self {
+            benchmark,
+            root,
+            found: None,
+            id_since: None,
+            last_search: None,
+            is_clock_shared: None,
+        }
     }
 
-    /// Looks for the processes, if they are not known yet. `ask` runs a command and gives what it
-    /// prints.
-    pub(super) fn look(&mut self, now: f64, ask: &mut dyn FnMut(&[String]) -> Option<String>) {
+    /// Looks for the processes until they are found. `ask` runs a command and returns its output.
+    pub(super) fn find(&mut self, now: f64, ask: &mut dyn FnMut(&[String]) -> Option<String>) {
         if self.found.is_none() {
             self.found = self.search(now, ask);
         }
@@ -98,72 +104,67 @@ impl Target {
         now: f64,
         ask: &mut dyn FnMut(&[String]) -> Option<String>,
     ) -> Option<Found> {
-        let (cidfile, pid_command) = match &self.subject {
-            Subject::Child(pid) => return pid.get().map(|pid| Found::tree(*pid)),
-            Subject::Container { cidfile, pid_command } => (cidfile, pid_command),
+        let (cidfile, pid_command) = match &self.benchmark {
+            Benchmark::Child(pid) => return pid.get().map(|pid| Found::tree(*pid)),
+            Benchmark::Container { cidfile, pid_command } => (cidfile, pid_command),
         };
         let id = container_id::read(cidfile)?;
-        let age = now - *self.known_since.get_or_insert(now);
-        let soon = age < SOON;
-        if age > GIVEN_UP || self.late.is_some_and(|last| now - last < PAUSE) {
+        let age = now - *self.id_since.get_or_insert(now);
+        let is_eager = age < EAGER_SECONDS;
+        if age > GIVE_UP_SECONDS || self.last_search.is_some_and(|last| now - last < RETRY_SECONDS)
+        {
             return None;
         }
-        self.late = (!soon).then_some(now);
+        self.last_search = (!is_eager).then_some(now);
         if let Some(cgroup) = Cgroup::of_container(&self.root, &id) {
             return Some(Found::Container { id, cgroup });
         }
-        let pid = ask(pid_command.as_ref().filter(|_| !soon)?)?.trim().parse().ok()?;
-        // The number may be another machine's.
-        let is_ours = self.processes().words(pid).contains(contract::ENTRYPOINT);
+        let pid = ask(pid_command.as_ref().filter(|_| !is_eager)?)?.trim().parse().ok()?;
+        // The id may belong to another machine.
+        let is_ours = self.all_processes().words(pid).contains(contract::ENTRYPOINT);
         is_ours.then(|| Found::tree(pid))
     }
 
-    /// Whether they were found.
+    /// Whether the processes were found.
     pub(super) fn is_found(&self) -> bool {
         self.found.is_some()
     }
 
-    /// Processor seconds that they took; `None` where they are not known or gone.
+    /// CPU seconds of the processes; `None` if they are unknown or have ended.
     pub(super) fn cpu_seconds(&mut self) -> Option<f64> {
-        let processes = self.processes();
+        let processes = self.all_processes();
         match self.found.as_mut()? {
             Found::Container { cgroup, .. } => cgroup.cpu_seconds(),
-            Found::Tree { root, members, read } => {
-                if read.is_multiple_of(LOOK_FOR_CHILDREN) {
+            Found::Tree { root, members, readings } => {
+                if readings.is_multiple_of(LIST_CHILDREN_EVERY) {
                     *members = processes.tree(*root)?;
-                    // Whatever its number is, it is gone last.
+                    // The root ends last, so it stays first in the list.
                     members.retain(|pid| pid != root);
                     members.insert(0, *root);
                 }
-                *read += 1;
+                *readings += 1;
                 processes.cpu_seconds(members)
             }
         }
     }
 
-    /// What tells the processor seconds, in words.
-    pub(super) fn clockwork(&self) -> &'static str {
+    /// Source of the CPU seconds, as a reader sees it.
+    pub(super) fn cpu_time_source(&self) -> &'static str {
         match &self.found {
             Some(Found::Container { cgroup, .. }) => cgroup.name(),
             Some(Found::Tree { .. }) | None => "its processes",
         }
     }
 
-    /// Whether a process is one of them; `None` where that cannot be told.
+    /// Whether a process belongs to the benchmark, if that is known.
     pub(super) fn owns(&self, pid: u32) -> Option<bool> {
-        let processes = self.processes();
+        let processes = self.all_processes();
         match self.found.as_ref()? {
             Found::Container { id, .. } => {
                 processes.cgroups(pid).map(|text| container_id::is_in_group(&text, id))
             }
             Found::Tree { root, .. } => processes.comes_from(pid, *root),
         }
-    }
-
-    /// Whether their clock is this machine's: a container may have a time namespace of its own,
-    /// whose offsets the kernel tells (`time_namespaces(7)`).
-    pub(super) fn is_clock_shared(&self) -> Option<bool> {
-        self.is_clock_shared
     }
 
     fn compare_clocks(&self) -> Option<bool> {
@@ -174,12 +175,12 @@ impl Target {
         let offsets = |process: &str| {
             fs::read_to_string(self.root.join("proc").join(process).join("timens_offsets"))
         };
-        // Kernels before 5.6 have no such namespaces.
+        // Kernels before 5.6 have no time namespaces.
         let Ok(ours) = offsets("self") else { return Some(true) };
         offsets(&pid.to_string()).ok().map(|theirs| theirs == ours)
     }
 
-    fn processes(&self) -> Processes {
+    fn all_processes(&self) -> Processes {
         Processes::below(&self.root)
     }
 }
@@ -188,7 +189,7 @@ impl Target {
 mod tests {
     use std::{fs, path::Path, sync::Arc};
 
-    use super::{Subject, Target};
+    use super::{Benchmark, BenchmarkProcesses};
 
     const ID: &str = "29b5e718b9fabd5be21a9d729a7d973e1f48bcfdbb75e4e2564730eaf88d3879";
 
@@ -199,16 +200,15 @@ mod tests {
     }
 
     fn never(_: &[String]) -> Option<String> {
-        panic!("nobody is asked")
+        panic!("the engine is not asked")
     }
 
-    fn container(root: &Path) -> Target {
+    fn container(root: &Path) -> BenchmarkProcesses {
         let cidfile = root.join("cid");
         let pid_command = Some(vec!["engine".to_owned(), "inspect".to_owned()]);
-        Target::new(Subject::Container { cidfile, pid_command }, root)
+        BenchmarkProcesses::new(Benchmark::Container { cidfile, pid_command }, root)
     }
 
-    /// A process's files.
     fn process(root: &Path, pid: u32, parent: u32, ticks: [u64; 4], cgroup: &str) {
         let [a, b, c, d] = ticks;
         let stat =
@@ -220,91 +220,91 @@ mod tests {
     }
 
     #[test]
-    fn a_containers_group_is_found_once_it_has_an_id() {
+    fn control_group_is_found_after_the_container_has_an_id() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
         write(root, "proc/self/timens_offsets", "monotonic 0 0\n");
-        let mut target = container(root);
-        target.look(0.0, &mut never);
+        let mut processes = container(root);
+        processes.find(0.0, &mut never);
         write(root, "cid", "");
-        target.look(0.1, &mut never);
-        assert!(!target.is_found());
+        processes.find(0.1, &mut never);
+        assert!(!processes.is_found());
         write(root, "cid", ID);
-        target.look(0.2, &mut never);
-        assert!(!target.is_found());
+        processes.find(0.2, &mut never);
+        assert!(!processes.is_found());
         let group = format!("sys/fs/cgroup/cpuacct/docker/{ID}");
         write(root, &format!("{group}/cpuacct.usage"), "2500000000\n");
         write(root, &format!("{group}/cgroup.procs"), "");
-        target.look(0.3, &mut never);
-        assert!(target.is_found());
-        assert_eq!(target.cpu_seconds(), Some(2.5));
-        assert_eq!(target.is_clock_shared(), None);
+        processes.find(0.3, &mut never);
+        assert!(processes.is_found());
+        assert_eq!(processes.cpu_seconds(), Some(2.5));
+        assert_eq!(processes.is_clock_shared, None);
         write(root, &format!("{group}/cgroup.procs"), "70\n71\n");
         process(root, 70, 1, [0; 4], &format!("9:cpuacct:/docker/{ID}\n"));
         process(root, 80, 1, [0; 4], "9:cpuacct:/user.slice\n");
-        target.look(0.4, &mut never);
-        assert_eq!(target.is_clock_shared(), Some(true));
-        assert_eq!([70, 80, 90].map(|pid| target.owns(pid)), [Some(true), Some(false), None]);
+        processes.find(0.4, &mut never);
+        assert_eq!(processes.is_clock_shared, Some(true));
+        assert_eq!([70, 80, 90].map(|pid| processes.owns(pid)), [Some(true), Some(false), None]);
         fs::remove_dir_all(root.join(&group)).unwrap();
-        assert_eq!(target.cpu_seconds(), None);
+        assert_eq!(processes.cpu_seconds(), None);
     }
 
     #[test]
-    fn a_clock_of_its_own_is_noticed() {
+    fn time_namespace_of_the_benchmark_is_detected() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
         write(root, "proc/self/timens_offsets", "monotonic 0 0\n");
         process(root, 70, 1, [0; 4], "");
         write(root, "proc/70/timens_offsets", "monotonic 86400 0\n");
         let child = Arc::default();
-        let mut target = Target::new(Subject::Child(Arc::clone(&child)), root);
-        target.look(0.0, &mut never);
-        assert_eq!(target.is_clock_shared(), None);
+        let mut processes = BenchmarkProcesses::new(Benchmark::Child(Arc::clone(&child)), root);
+        processes.find(0.0, &mut never);
+        assert_eq!(processes.is_clock_shared, None);
         child.set(70).unwrap();
-        target.look(0.1, &mut never);
-        assert_eq!(target.is_clock_shared(), Some(false));
+        processes.find(0.1, &mut never);
+        assert_eq!(processes.is_clock_shared, Some(false));
     }
 
     #[test]
-    fn without_a_group_the_engine_is_asked_for_the_process_and_not_for_ever() {
+    fn engine_without_a_control_group_is_asked_for_the_process_for_half_a_minute() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
         write(root, "cid", ID);
-        let mut target = container(root);
+        let mut processes = container(root);
         let mut asked = 0;
         let mut nothing = |_: &[String]| {
             asked += 1;
             Some("0\n".to_owned())
         };
         for second in 0..600 {
-            target.look(f64::from(second) / 10.0, &mut nothing);
+            processes.find(f64::from(second) / 10.0, &mut nothing);
         }
-        assert!(!target.is_found());
-        // After 1, 6, 11, 16, 21, 26 and no more seconds.
+        assert!(!processes.is_found());
+        // After 1, 6, 11, 16, 21 and 26 seconds.
         assert_eq!(asked, 6);
 
         process(root, 1, 0, [0; 4], "");
         process(root, 70, 1, [100, 50, 200, 50], "");
         process(root, 71, 70, [30, 20, 0, 0], "");
         process(root, 80, 1, [900; 4], "");
-        let mut target = container(root);
-        target.look(0.0, &mut never);
-        target.look(6.0, &mut |command| {
+        let mut processes = container(root);
+        processes.find(0.0, &mut never);
+        processes.find(6.0, &mut |command| {
             assert_eq!(command, ["engine", "inspect"]);
             Some("70\n".to_owned())
         });
         let ticks = rustix::param::clock_ticks_per_second() as f64;
-        assert_eq!(target.cpu_seconds(), Some(450.0 / ticks));
+        assert_eq!(processes.cpu_seconds(), Some(450.0 / ticks));
         assert_eq!(
-            [70, 71, 80, 90].map(|pid| target.owns(pid)),
+            [70, 71, 80, 90].map(|pid| processes.owns(pid)),
             [Some(true), Some(true), Some(false), None]
         );
 
-        // The same number here is something else than the container of another machine.
+        // Here the id belongs to another program: the container runs on another machine.
         write(root, "proc/70/cmdline", "bash\0");
-        let mut far = container(root);
-        far.look(0.0, &mut never);
-        far.look(6.0, &mut |_| Some("70\n".to_owned()));
-        assert!(!far.is_found());
+        let mut remote = container(root);
+        remote.find(0.0, &mut never);
+        remote.find(6.0, &mut |_| Some("70\n".to_owned()));
+        assert!(!remote.is_found());
     }
 }

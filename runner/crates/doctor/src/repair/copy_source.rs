@@ -1,4 +1,4 @@
-//! Repos that have a blob which another repo lacks.
+//! Copies of missing blobs in other repos.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,12 +13,12 @@ use hub::{
 
 use crate::finding::{Details, Finding, Problem};
 
-/// Where missing blobs can be copied from, below the cache.
+/// Sources to copy missing blobs from, below the cache.
 #[derive(Debug, Default)]
-pub(super) struct Donors(HashMap<OsString, PathBuf>);
+pub(super) struct CopySources(HashMap<OsString, PathBuf>);
 
-impl Donors {
-    /// Looks for the blobs that `findings` miss, in every repo once.
+impl CopySources {
+    /// Searches all repos for the missing blobs in `findings`.
     pub(super) fn find(cache: &Cache, findings: &[Finding]) -> Self {
         let mut wanted: HashSet<&OsStr> = HashSet::new();
         for finding in findings {
@@ -33,23 +33,23 @@ impl Donors {
             .filter(|found| matches!(found.problem, Problem::CorruptBlob | Problem::TruncatedBlob))
             .map(|found| found.path.as_path())
             .collect();
-        let mut donors = HashMap::new();
+        let mut sources = HashMap::new();
         for repo in cache.repos.iter().take_while(|_| !wanted.is_empty()) {
             let blobs = Path::new(&repo.folder()).join(BLOBS);
-            // What cannot be read was reported by its owner and mode. A repair follows no symlink.
+            // Unreadable folders are reported elsewhere. A repair follows no symlink.
             let Ok(dir) = cache.dir.dir(&blobs) else { continue };
             let _ = dir.visit(|name, kind| {
                 let path = blobs.join(name);
                 if kind == Kind::File && wanted.contains(name) && !corrupt.contains(path.as_path())
                 {
-                    donors.entry(name.to_owned()).or_insert(path);
+                    sources.entry(name.to_owned()).or_insert(path);
                 }
             });
         }
-        Self(donors)
+        Self(sources)
     }
 
-    /// Where the blob `name` can be copied from.
+    /// Source of the blob `name`.
     pub(super) fn of(&self, name: &OsStr) -> Option<&Path> {
         self.0.get(name).map(PathBuf::as_path)
     }

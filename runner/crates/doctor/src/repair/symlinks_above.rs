@@ -1,4 +1,4 @@
-//! Symlinks among the folders above an entry: a repair follows none.
+//! Symlinks in the path of an entry. A repair follows none.
 
 use std::{
     collections::HashMap,
@@ -7,19 +7,19 @@ use std::{
 
 use hub::cache::Cache;
 
-/// The symlinks above entries of a cache, each folder looked at once.
+/// Finds symlinks above entries of a cache, and checks each folder once.
 #[derive(Debug)]
-pub(super) struct LinksAbove<'a> {
+pub(super) struct SymlinksAbove<'a> {
     cache: &'a Cache,
     known: HashMap<PathBuf, Option<PathBuf>>,
 }
 
-impl<'a> LinksAbove<'a> {
+impl<'a> SymlinksAbove<'a> {
     pub(super) fn of(cache: &'a Cache) -> Self {
         Self { cache, known: HashMap::new() }
     }
 
-    /// The first symlink on the way to `path`, both below the cache.
+    /// The first symlink above `path`, both below the cache.
     pub(super) fn find(&mut self, path: &Path) -> Option<PathBuf> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty())?;
         if let Some(link) = self.known.get(folder) {
