@@ -1,4 +1,4 @@
-//! The guide's table of promises, on real engines in every mode.
+//! The guide's list of promises, on real engines in every mode.
 
 use std::{
     fs,
@@ -282,7 +282,7 @@ fn a_server_on_the_host_is_reached(on: On) {
     answer.join().unwrap();
 }
 
-/// The promises, in the order of the guide's table.
+/// The promises, in the order of the guide's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Promise {
     Results,

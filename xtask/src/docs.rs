@@ -1,5 +1,6 @@
 //! `cargo xtask docs`: regenerates snippets of the guides, or checks that they are up to date.
 
+mod cache_output;
 mod content;
 mod diagnostic;
 mod examples;

@@ -93,7 +93,7 @@ const ANYWHERE: [Symptom; 22] = [
         fs::create_dir_all(here.0.cwd().join("org/my-model")).unwrap();
         here.said(&["run", "--dry-run", "backend.model=org/my-model"])
     }),
-    ("A cached repo is a symlink", || {
+    ("A symlink in the Hub cache", || {
         let here = Here::new("");
         let hub = here.0.home().join(".cache/huggingface/hub");
         fs::create_dir_all(&hub).unwrap();
@@ -101,7 +101,7 @@ const ANYWHERE: [Symptom; 22] = [
         symlink("../../../disk", hub.join("models--org--model")).unwrap();
         here.said(&["run", "--flavour", "smoke", "backend.model=o/m"])
     }),
-    ("The Hub cache is a symlink", || {
+    ("A symlink in the Hub cache", || {
         let here = Here::new("run) exit 1 ;;");
         here.said(&["run", "--flavour", "smoke", "backend.model=o/m"]);
         let hub = here.0.home().join(".cache/huggingface/hub");
@@ -110,7 +110,7 @@ const ANYWHERE: [Symptom; 22] = [
         symlink("../../disk", &hub).unwrap();
         here.said(&["run", "--flavour", "smoke", "backend.model=o/m"])
     }),
-    ("The token file is not a token", || {
+    ("The token file is refused", || {
         let here = Here::new("");
         fs::create_dir_all(here.0.home().join(".cache/huggingface")).unwrap();
         symlink("../../key", here.0.home().join(".cache/huggingface/token")).unwrap();
@@ -140,7 +140,7 @@ const ANYWHERE: [Symptom; 22] = [
         let here = Here::new("run) exit 0 ;;");
         here.said(&["run", "--flavour", "smoke", "backend.model=o/m"])
     }),
-    ("Other users can read the token", || {
+    ("The token file is refused", || {
         let here = Here::new("");
         here.fill(".cache/huggingface");
         let token = here.0.home().join(".cache/huggingface/token");
@@ -169,14 +169,14 @@ const AS_ROOT: [Symptom; 5] = [
         here.fill(".cache/huggingface/hub");
         here.ada_said(&["run", "--flavour", "smoke", "backend.model=o/m"])
     }),
-    ("A part of the cache is root-owned", || {
+    ("The cache is root-owned", || {
         let here = Here::new("");
         here.fill(".cache/huggingface/hub");
         let here = here.of_ada();
         here.fill(".cache/huggingface/hub/models--org--model");
         here.ada_said(&["run", "--flavour", "smoke", "backend.model=o/m"])
     }),
-    ("The token cannot be read", || {
+    ("The token file is refused", || {
         let here = Here::new("");
         here.fill(".cache/huggingface/hub");
         let here = here.of_ada();
@@ -185,7 +185,7 @@ const AS_ROOT: [Symptom; 5] = [
         fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
         here.ada_said(&["run", "--flavour", "cpu", "backend.model=o/m"])
     }),
-    ("Earlier results are root-owned", || {
+    ("The results folder is root-owned", || {
         let here = Here::new("");
         fs::create_dir(here.0.cwd().join("results")).unwrap();
         fs::write(here.0.cwd().join("results/benchmark.log"), "").unwrap();

@@ -6,10 +6,11 @@ use aienergyscore::cli;
 use clap::Command;
 
 use super::{
+    cache_output::CacheOutput,
     content::Content,
     examples::{
-        FIRST, LEADERBOARD, OFFLINE, OPTIMUM, PYTORCH, SEPARATE_CACHE, SHARED_CACHE, VLLM,
-        docker_command, program_command,
+        FIRST, LEADERBOARD, OPTIMUM, PYTORCH, SEPARATE_CACHE, SHARED_CACHE, VLLM, docker_command,
+        program_command,
     },
     familiar,
     tables::{self, arguments, cli::options, plan, published, submission, variables, variations},
@@ -55,7 +56,6 @@ pub(super) fn all(xtask: &Command) -> anyhow::Result<Vec<Snippet>> {
     ];
     for (name, example) in [
         ("run-native", FIRST),
-        ("run-offline", OFFLINE),
         ("run-optimum", OPTIMUM),
         ("run-pytorch", PYTORCH),
         ("run-vllm", VLLM),
@@ -77,6 +77,10 @@ pub(super) fn all(xtask: &Command) -> anyhow::Result<Vec<Snippet>> {
     ] {
         all.push(snippet(name, options(&program, command)?));
     }
+    let CacheOutput { ls, verify, repair } = CacheOutput::new()?;
+    all.push(snippet("cache-ls-output", ls));
+    all.push(snippet("cache-verify-output", verify));
+    all.push(snippet("cache-repair-output", repair));
     all.push(snippet("docker-leaderboard", docker_command(&LEADERBOARD)?));
     all.push(snippet("familiar-native", familiar::recipe(&FIRST)?));
     Ok(all)

@@ -55,17 +55,17 @@ pub(super) const ANYWHERE: [Symptom; 11] = [
         ))
         .said(&RUN)
     }),
-    ("The results folder is a file", || {
+    ("The results folder cannot be used", || {
         let here = Here::new("");
         std::fs::write(here.0.cwd().join("results"), "precious").unwrap();
         here.said(&RUN)
     }),
-    ("The results folder is a dangling symlink", || {
+    ("The results folder cannot be used", || {
         let here = Here::new("");
         std::os::unix::fs::symlink("/mnt/disk", here.0.cwd().join("results")).unwrap();
         here.said(&RUN)
     }),
-    ("A folder name cannot be mounted", || {
+    ("The results folder cannot be used", || {
         Here::new("").said(&[&RUN[..], &["--results", "runs\r\n1"]].concat())
     }),
     ("A container is left behind", || {

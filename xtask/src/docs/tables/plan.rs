@@ -22,12 +22,17 @@ pub(crate) fn mounts() -> anyhow::Result<Content> {
     Ok(Content::Table { head, rows })
 }
 
-/// Every part of a `docker run` command that has all mounts, with its reason.
+/// Every option of a `docker run` command that is not in the table of mounts, with its reason.
 pub(crate) fn flags() -> anyhow::Result<Content> {
     let engine = Engine::typical(Mode::DockerRootful);
-    let parts = command_line(&engine, &plan_with_all_mounts()?).parts;
-    let rows = parts.iter().map(|part| vec![code(&portable_part(part)), part.reason.clone()]);
-    Ok(Content::Table { head: vec!["Part", "Why"], rows: rows.collect() })
+    let plan = plan_with_all_mounts()?;
+    let inputs = plan.inputs.iter().map(|input| &input.reason);
+    let mounted: Vec<_> = plan.mounts.iter().map(|mount| &mount.reason).chain(inputs).collect();
+    let parts = command_line(&engine, &plan).parts;
+    let options = parts.iter().filter(|part| !mounted.contains(&&part.reason));
+    let rows = options.map(|part| vec![code(&portable_part(part)), part.reason.clone()]);
+    let rows = rows.filter(|row| row[0].starts_with("`--")).collect();
+    Ok(Content::Table { head: vec!["Option", "Why"], rows })
 }
 
 /// The parts that the program adds to the `docker run` command of the guides.
