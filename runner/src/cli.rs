@@ -16,11 +16,14 @@ pub use fetch::FetchArgs;
 pub use reclaim::ReclaimArgs;
 pub use report::ReportArgs;
 
+/// The version, with hash and date of the commit when built from a git checkout.
+pub const VERSION: &str = env!("AIENERGYSCORE_VERSION");
+
 /// Measures the energy of AI models in a container that runs as you.
 #[derive(Debug, Parser)]
 #[command(
     name = "aienergyscore",
-    version,
+    version = VERSION,
     propagate_version = true,
     max_term_width = 100,
     after_help = EXAMPLES

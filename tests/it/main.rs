@@ -52,6 +52,7 @@ mod settled;
 mod stacks;
 mod under_way;
 mod variables;
+mod version;
 mod vllm;
 mod waiting;
 mod watch;
