@@ -1,7 +1,9 @@
 //! The command line: clap's types, and their way into ours. No decisions.
 
 mod cache;
+mod completions;
 mod fetch;
+mod man;
 mod reclaim;
 mod report;
 pub mod split_args;
@@ -12,7 +14,9 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use plan::options::{Request, Target};
 
 pub use cache::{CacheArgs, CacheCommand, CacheRepairArgs, CacheVerifyArgs, LsArgs};
+pub use completions::CompletionsArgs;
 pub use fetch::FetchArgs;
+pub use man::ManArgs;
 pub use reclaim::ReclaimArgs;
 pub use report::ReportArgs;
 
@@ -58,6 +62,10 @@ pub enum Command {
     /// Take ownership of root-owned files in a results folder, without sudo.
     #[command(alias = "repair-results")]
     Reclaim(ReclaimArgs),
+    /// Print a script that completes commands and options in your shell.
+    Completions(CompletionsArgs),
+    /// Write the man pages.
+    Man(ManArgs),
     /// Clean up after a runner that died.
     #[command(hide = true)]
     Reap(ReapArgs),

@@ -2,3 +2,5 @@
 
 pub mod cache;
 pub mod cache_trust;
+pub mod completions;
+pub mod man;
