@@ -59,7 +59,7 @@ if [ -x "$program" ]; then
     # The entrypoint and what is installed beside it are no part of this program.
     newer=$(find "$root"/Cargo.* "$root/runner" "$root/docker" \
         -path "$root/docker/entrypoint" -prune -o -type f \
-        \( -path '*/src/*' -o -name 'Cargo.*' \) -newer "$program" -print -quit)
+        \( -path '*/src/*' -o -name 'Cargo.*' -o -name build.rs \) -newer "$program" -print -quit)
     if [ -n "$newer" ] && command -v cargo >/dev/null; then
         build "$profile"
     elif [ -n "$newer" ]; then

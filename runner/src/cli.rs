@@ -1,6 +1,8 @@
 //! The command line: clap's types, and their conversion into requests.
 
 mod cache;
+mod completions;
+mod man;
 mod reclaim;
 mod report;
 pub mod split_args;
@@ -13,14 +15,19 @@ use plan::options::{Request, Target};
 use crate::fetch;
 
 pub use cache::{CacheArgs, CacheCommand, CacheRepairArgs, CacheVerifyArgs, LsArgs};
+pub use completions::CompletionsArgs;
+pub use man::ManArgs;
 pub use reclaim::ReclaimArgs;
 pub use report::ReportArgs;
+
+/// The version, with hash and date of the commit when built from a git checkout.
+pub const VERSION: &str = env!("AIENERGYSCORE_VERSION");
 
 /// Measures the energy of AI models in a container that runs as you.
 #[derive(Debug, Parser)]
 #[command(
     name = "aienergyscore",
-    version,
+    version = VERSION,
     propagate_version = true,
     max_term_width = 100,
     after_help = EXAMPLES
@@ -55,6 +62,10 @@ pub enum Command {
     /// Take ownership of root-owned files in a results folder, without sudo.
     #[command(alias = "repair-results")]
     Reclaim(ReclaimArgs),
+    /// Print a script that completes commands and options in your shell.
+    Completions(CompletionsArgs),
+    /// Write the man pages.
+    Man(ManArgs),
     /// Clean up after a runner that died.
     #[command(hide = true)]
     Reap(ReapArgs),

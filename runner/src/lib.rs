@@ -8,7 +8,9 @@
 
 pub mod cache;
 pub mod cli;
+pub mod completions;
 pub mod fetch;
+pub mod man;
 mod metering;
 pub mod run;
 pub mod verify;

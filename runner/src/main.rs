@@ -8,6 +8,7 @@ use std::{
 use aienergyscore::{
     cache,
     cli::{CacheArgs, Cli, Command, split_args::split_args},
+    completions, man,
     run::{self, Show},
     verify,
 };
@@ -82,6 +83,8 @@ fn try_main() -> anyhow::Result<Exit> {
         Command::Report(args) => report::command::run(&args.into_request()),
         Command::Cache(CacheArgs { command }) => cache::run(command),
         Command::Reclaim(args) => ownership::run(&args.into_request()),
+        Command::Completions(args) => completions::run(args.shell),
+        Command::Man(args) => man::run(&args.out, args.overwrite),
         Command::Reap(args) => {
             run::reap(&args.remove, &args.cidfile, &args.delete)?;
             Ok(Exit::Success)

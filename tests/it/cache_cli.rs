@@ -50,6 +50,8 @@ fn a_whole_cache_is_listed_verified_and_left_alone() {
     let hub = home.path().join("hub");
     model(&hub);
     let list: Value = serde_json::from_slice(&cache(&hub, &["ls", "--json"]).stdout).unwrap();
+    let same: Value = serde_json::from_slice(&cache(&hub, &["list", "--json"]).stdout).unwrap();
+    assert_eq!(same["repos"], list["repos"]);
     let repo = &list["repos"][0];
     assert_eq!(
         (&list["size_bytes"], &repo["type"], &repo["id"]),

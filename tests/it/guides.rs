@@ -239,7 +239,8 @@ fn is_file_of_ours(text: &str) -> bool {
 /// Whether the program knows the command line `text`, or what a table calls a command: one that
 /// wants more words.
 fn is_command_of_ours(text: &str) -> bool {
-    let words = text.split(' ').map(str::to_owned).collect();
+    // A table escapes the pipe to another program.
+    let words = text.split(' ').take_while(|word| *word != "\\|").map(str::to_owned).collect();
     let words = split_args(&cli::command(), words);
     words.is_ok_and(|words| match Cli::try_parse_from(words) {
         Ok(_) => true,

@@ -27,6 +27,7 @@ The cache is found as huggingface_hub finds it: HF_HUB_CACHE, else `hub` in HF_H
 #[derive(Debug, Clone, Subcommand)]
 pub enum CacheCommand {
     /// List repos and revisions: size, files, last use, refs, and whether they are complete.
+    #[command(visible_alias = "list")]
     Ls(LsArgs),
     /// Check links, lists, bytes and permissions, without a network.
     Verify(CacheVerifyArgs),

@@ -74,6 +74,8 @@ pub(super) fn all(xtask: &Command) -> anyhow::Result<Vec<Snippet>> {
         ("cache-verify-options", "cache verify"),
         ("cache-repair-options", "cache repair"),
         ("reclaim-options", "reclaim"),
+        ("completions-options", "completions"),
+        ("man-options", "man"),
     ] {
         all.push(snippet(name, options(&program, command)?));
     }
