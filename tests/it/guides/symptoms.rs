@@ -1,27 +1,19 @@
 //! Provokes each message that the guides explain, and compares it with the quote.
 
 mod faults;
+mod reader;
 mod servers;
 
 use std::{
     fs::{self, File},
     os::unix::fs::{PermissionsExt as _, lchown, symlink},
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
 use rustix::process::getuid;
 
+use self::reader::{Here, ada, by_hand, offline, words};
 use super::markdown::quotes;
-use crate::{
-    ada::Ada,
-    fake_runs::GOOD,
-    harness::{FakeDocker, Sandbox, entrypoint, program, smoke, workspace},
-    machine::On,
-};
-
-/// Who the guide's reader is.
-const ADA: u32 = 1000;
+use crate::{ada::Ada, harness::workspace, machine::On};
 
 /// A message of the guide, by its heading, and how it comes about.
 type Symptom = (&'static str, fn() -> String);
@@ -302,114 +294,4 @@ fn guide() -> Vec<(String, String)> {
 
 fn on_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The reader's machine, with an engine that answers as told.
-struct Here(Sandbox, FakeDocker);
-
-impl Here {
-    /// `cases` are branches of a `case $1` in which Docker answers; else it does well.
-    fn new(cases: &str) -> Self {
-        let docker = FakeDocker::with_run(GOOD);
-        let mut sandbox = Sandbox::new(Some(&docker));
-        let (before, path) = (sandbox.folder("before"), docker.path());
-        fs::create_dir(&before).unwrap();
-        let script =
-            format!("#!/bin/sh\ncase $1 in\n{cases}\nesac\nPATH='{path}'\nexec docker \"$@\"\n");
-        fs::write(before.join("docker"), script).unwrap();
-        fs::set_permissions(before.join("docker"), fs::Permissions::from_mode(0o755)).unwrap();
-        sandbox.set("PATH", format!("{}:{path}", before.display()));
-        Self(sandbox, docker)
-    }
-
-    /// What `aienergyscore` says.
-    fn said(&self, args: &[&str]) -> String {
-        self.words(self.0.command(args))
-    }
-
-    /// What the program in an image says of the benchmark's arguments.
-    fn entrypoint(&self, backend: &str, args: &[&str]) -> String {
-        let mut command = Command::new(entrypoint());
-        command.args(args).env_clear().current_dir(self.0.cwd());
-        command.env("HOME", self.0.home()).env("RESULTS_DIR", self.0.cwd().join("results"));
-        command.env("BENCHMARK_BACKEND", backend);
-        self.words(command).replace("/home/ada/.cache", "/home/user/.cache")
-    }
-
-    /// Makes the guide's reader the owner of everything on this machine so far.
-    fn of_ada(self) -> Self {
-        let root = self.root();
-        fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
-        for name in ["home", "cwd", "run"] {
-            for entry in walkdir::WalkDir::new(root.join(name)) {
-                lchown(entry.unwrap().path(), Some(ADA), Some(ADA)).unwrap();
-            }
-        }
-        // The fake engine notes every call.
-        let engine = self.1.path();
-        let engine = Path::new(engine.split(':').next().expect("a first folder"));
-        fs::set_permissions(engine, fs::Permissions::from_mode(0o777)).unwrap();
-        // The build folder may lie where Ada cannot go.
-        fs::copy(program(), root.join("aienergyscore")).unwrap();
-        self
-    }
-
-    /// What `aienergyscore` says to the guide's reader.
-    fn ada_said(&self, args: &[&str]) -> String {
-        let asked = self.0.command(args);
-        let mut command = Command::new("setpriv");
-        command.args([format!("--reuid={ADA}"), format!("--regid={ADA}"), "--clear-groups".into()]);
-        command.arg("--").arg(self.root().join("aienergyscore")).args(args).env_clear();
-        let set = asked.get_envs().filter_map(|(name, value)| Some((name, value?)));
-        command.envs(set).current_dir(self.0.cwd());
-        self.words(command)
-    }
-
-    /// Makes a folder below the home, the tester's.
-    fn fill(&self, name: &str) {
-        fs::create_dir_all(self.0.home().join(name)).unwrap();
-    }
-
-    fn root(&self) -> PathBuf {
-        self.0.folder("")
-    }
-
-    /// What a command says, in the words of the guide.
-    fn words(&self, command: Command) -> String {
-        [(self.0.cwd(), "/home/ada/bench"), (self.0.home(), "/home/ada")]
-            .iter()
-            .fold(words(command), |said, (folder, name)| {
-                said.replace(folder.to_str().unwrap(), name)
-            })
-    }
-}
-
-/// What a command says.
-fn words(mut command: Command) -> String {
-    let output = command.stdin(Stdio::null()).output().expect("it can be started");
-    String::from_utf8([output.stderr, output.stdout].concat()).expect("UTF-8")
-}
-
-/// What Docker says to `docker run ARGS` of the smoke image.
-fn by_hand(args: &[&str]) -> String {
-    let mut command = Command::new("docker");
-    command.args(["run", "--rm", "--pull", "never"]).args(args);
-    command.args(["ai_energy_score:smoke", "probe"]);
-    words(command)
-}
-
-/// Somebody with prompts and an empty cache.
-fn ada() -> Ada {
-    let ada = Ada::with(&[smoke::WEIGHTS]);
-    let prompts = ada.home().join("prompts.csv");
-    fs::write(&prompts, "text\nHello\n").unwrap();
-    ada.own(&prompts);
-    ada
-}
-
-/// What a run in the `cpu` image says, whose cache has the model and no more.
-fn offline(args: &[&str]) -> String {
-    let model = "backend.model=smoke/SmolLM2-135M-Instruct";
-    let fixed = ["run", "--engine", "docker", "--flavour", "cpu", "--offline", model];
-    words(ada().command(&[&fixed, args].concat()))
 }
