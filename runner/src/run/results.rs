@@ -1,4 +1,4 @@
-//! The results folder after a run: its completion marker, its owners, and the host's part of the summary.
+//! Reads the results folder after a run, checks the owners of its files, and completes the summary.
 
 pub(super) mod mount_mismatch;
 
@@ -16,10 +16,10 @@ use host::shell::shown_for_shell;
 use meter::{self, ModelLocation, Recording};
 use untrusted::{Found, Kind, Stamp};
 
-/// Depth of the search for results of other users, earlier results included.
+/// Maximum depth of the search for files of other users, including earlier results.
 const MAX_DEPTH: usize = 8;
 
-/// Size limit of the entrypoint's own files, which have some kB.
+/// Size limit of the files that the entrypoint writes. They usually have a few kB.
 const MAX_BYTES: u64 = 16 << 20;
 
 /// The completion marker, unless it is missing or invalid.
@@ -36,7 +36,7 @@ pub(super) fn completion(results: &Folder) -> anyhow::Result<Option<Completion>>
     }
 }
 
-/// A warning when files of runs in the results folder do not belong to the user. Other files there are
+/// A warning about files of runs in the results folder that belong to another user. Other files are
 /// ignored.
 pub(super) fn foreign_results(results: &Folder, uid: u32) -> Option<String> {
     let mut outputs = vec![];
@@ -90,15 +90,15 @@ pub(super) fn complete_summary(
     location: ModelLocation,
     repeat: Repeat,
 ) -> anyhow::Result<Summary> {
-    let refused = || {
+    let invalid = || {
         format!(
             "the benchmark reports success, but its summary `{}` is none; it is kept as it is, and \
              an image of another version may have written it",
             results.shown(SUMMARY)
         )
     };
-    let text = results.dir().read(SUMMARY, MAX_BYTES).with_context(refused)?;
-    let mut summary: Summary = serde_json::from_slice(&text).with_context(refused)?;
+    let text = results.dir().read(SUMMARY, MAX_BYTES).with_context(invalid)?;
+    let mut summary: Summary = serde_json::from_slice(&text).with_context(invalid)?;
     summary.cache = cache;
     summary.repeat = Some(repeat);
     add_meter(&mut summary, results, recording, location);
@@ -109,7 +109,8 @@ pub(super) fn complete_summary(
     Ok(summary)
 }
 
-/// Adds the meter's recording, and writes power over time to a file of its own. A failure becomes a note.
+/// Adds the meter's recording to the summary, and writes power over time to its own file. A failure
+/// becomes a note.
 fn add_meter(
     summary: &mut Summary,
     results: &Folder,
@@ -127,6 +128,7 @@ fn add_meter(
     summary.host = Some(metered);
 }
 
+/// Writes the power over time of all devices.
 fn write_meter(results: &Folder, metered: &HostMeter) -> anyhow::Result<()> {
     // Not pretty-printed: that would be thousands of lines with one number each.
     results.write(HOST_METER, &serde_json::to_string(metered)?)

@@ -1,4 +1,4 @@
-//! Compares contents with their digests, and skips files that an earlier check has read.
+//! Compares file contents with their digests. Files that are unchanged since an earlier check are not read.
 
 use std::{
     collections::HashMap,
@@ -37,15 +37,15 @@ pub(super) struct Check {
     pub path: PathBuf,
     /// Repo of the file.
     pub repo: Option<RepoName>,
-    /// Location of the content.
+    /// Path of the content, opened without following symlinks.
     pub at: RootedPath,
-    /// The same below the cache, if a repair may move it.
+    /// Path of the content below the cache, if a repair may move it.
     pub content: Option<PathBuf>,
     /// Size and times.
     pub stamp: Stamp,
-    /// The right digest.
+    /// Digest that the content should have.
     pub expected: Digest,
-    /// The finding for a wrong digest, where the commit's file list already contradicts the file.
+    /// The finding for a wrong digest, if the file already contradicts the commit's file list.
     pub suspected: Option<Finding>,
 }
 
@@ -68,8 +68,8 @@ impl Check {
             return suspected.clone();
         }
         let is_shared = self.content.as_ref().is_some_and(|content| content.starts_with(STORE));
-        let whose = if is_shared { "the store's bytes have" } else { "its bytes have" };
-        let found = self.finding(Problem::CorruptBlob, format!("{whose} the digest {digest}"));
+        let subject = if is_shared { "the store's bytes have" } else { "its bytes have" };
+        let found = self.finding(Problem::CorruptBlob, format!("{subject} the digest {digest}"));
         Finding { details: self.content.clone().map_or(Details::None, Details::Content), ..found }
     }
 }
@@ -79,38 +79,39 @@ impl Check {
 pub(super) struct HashJobs {
     /// Files in the order of their results.
     pub jobs: Vec<HashJob>,
-    at: HashMap<FileKey, usize>,
+    /// Index of each file in `jobs`.
+    index: HashMap<FileKey, usize>,
 }
 
 /// Checks of a repo or of the store.
 #[derive(Debug)]
 pub(super) struct Batch {
-    verified: DigestCache,
+    digests: DigestCache,
     /// File of the digest cache.
-    memory: Option<PathBuf>,
-    /// Number of files that are unchanged since they were found right.
+    cache_file: Option<PathBuf>,
+    /// Number of files whose digest was verified earlier and that are unchanged since.
     remembered: u64,
     pending: Vec<Check>,
 }
 
 impl Batch {
-    /// Splits `checks` by the digest cache in `memory`. With `full`, all files are read again.
-    pub(super) fn new(checks: Vec<Check>, memory: Option<PathBuf>, full: bool) -> Self {
-        let mut verified = memory.as_deref().map(DigestCache::load).unwrap_or_default();
+    /// Splits `checks` by the digests in `cache_file`. With `full`, all files are read again.
+    pub(super) fn new(checks: Vec<Check>, cache_file: Option<PathBuf>, full: bool) -> Self {
+        let mut digests = cache_file.as_deref().map(DigestCache::load).unwrap_or_default();
         // `full` must not ask the digest cache, as `get` keeps an entry even if its file cannot be read
         // now. One digest is remembered per file, and the expected one may be of another kind.
         let is_known = |check: &Check| {
-            !full && verified.get(&check.stamp, check.expected) == Some(check.expected)
+            !full && digests.get(&check.stamp, check.expected) == Some(check.expected)
         };
         let (known, pending): (Vec<_>, Vec<_>) = checks.into_iter().partition(is_known);
-        Self { verified, memory, remembered: known.len() as u64, pending }
+        Self { digests, cache_file, remembered: known.len() as u64, pending }
     }
 
-    /// Adds the files that must be read.
+    /// Adds the files that must be read to `jobs`, each once.
     pub(super) fn add_jobs(&self, jobs: &mut HashJobs) {
         for check in &self.pending {
-            let at = jobs.jobs.len();
-            if *jobs.at.entry(check.key()).or_insert(at) == at {
+            let next = jobs.jobs.len();
+            if *jobs.index.entry(check.key()).or_insert(next) == next {
                 let (file, size) = (check.at.clone(), check.stamp.size);
                 jobs.jobs.push(HashJob { file, like: check.expected, size });
             }
@@ -128,9 +129,9 @@ impl Batch {
     ) {
         tally.remembered += self.remembered;
         for check in &self.pending {
-            let error = match &hashed[jobs.at[&check.key()]] {
+            let error = match &hashed[jobs.index[&check.key()]] {
                 Hashed::Is(digest, stamp) => {
-                    self.verified.insert(stamp, *digest, now);
+                    self.digests.insert(stamp, *digest, now);
                     tally.hashed += 1;
                     tally.hashed_bytes += stamp.size;
                     if *digest != check.expected {
@@ -139,8 +140,8 @@ impl Batch {
                     continue;
                 }
                 Hashed::Interrupted => {
-                    // Keeps its entry in the digest cache.
-                    self.verified.get(&check.stamp, check.expected);
+                    // `get` marks the entry as used, so that `save` keeps it.
+                    self.digests.get(&check.stamp, check.expected);
                     None
                 }
                 Hashed::Changing => {
@@ -149,16 +150,16 @@ impl Batch {
                 Hashed::Failed(error) if is_not_found(error) => {
                     Some((Problem::Changing, "it was removed before it was read".into()))
                 }
-                // The check of owners and modes reports it.
+                // The check of owners and modes reports unreadable files.
                 Hashed::Failed(error) if error.kind() == io::ErrorKind::PermissionDenied => None,
                 Hashed::Failed(error) => Some((Problem::DiskError, error.to_string())),
             };
             tally.unchecked += 1;
             findings.extend(error.map(|(problem, evidence)| check.finding(problem, evidence)));
         }
-        if let Some(memory) = &self.memory {
+        if let Some(cache_file) = &self.cache_file {
             // Without a digest cache the next check only takes longer.
-            let _ = self.verified.save(memory);
+            let _ = self.digests.save(cache_file);
         }
     }
 }
