@@ -1,5 +1,5 @@
-//! The cases of huggingface_hub's own scan tests: `aienergyscore cache` counts the same, and lists the
-//! repos that huggingface_hub drops.
+//! Compares `cache ls` with huggingface_hub's `scan_cache_dir`, in the cases of its own tests. Repos that
+//! it drops are listed with their problems.
 
 use std::{
     fs,
@@ -14,17 +14,17 @@ use serde_json::{Value, json};
 use crate::hub_cache::{NEWEST, World, as_peers_do, peers, results, snapshot};
 
 const WHOLE: &str = "models--org--whole";
-/// Files that file managers leave in folders.
-const OF_SYSTEMS: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
+/// Files that file managers of operating systems create in folders.
+const SYSTEM_FILES: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
 
 /// A cache with one commit of one repo.
-fn fetched() -> World {
+fn one_repo() -> World {
     let world = World::new(NEWEST);
     world.fetch(&json!([snapshot("org/whole")]));
     world
 }
 
-/// A changed copy of the cache `whole`.
+/// A copy of the cache `whole`, with `change` applied to its repo.
 fn changed(whole: &Path, name: &str, change: impl FnOnce(&Path)) -> PathBuf {
     let copy = whole.with_file_name(name);
     let status = Command::new("cp").arg("-a").arg(whole).arg(&copy).status().unwrap();
@@ -37,51 +37,51 @@ fn repos(list: &Value) -> &Vec<Value> {
     list["repos"].as_array().unwrap()
 }
 
-/// Kinds that are found.
+/// Kinds of all findings of `cache verify`.
 fn kinds(world: &World) -> Vec<String> {
     world.findings().into_iter().map(|(what, _)| what).collect()
 }
 
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
-fn folder_that_is_no_cache_is_empty_for_both() {
+fn missing_cache_and_file_are_refused_and_empty_folder_is_accepted() {
     let mut world = World::new(NEWEST);
     let scan = |world: &World| {
         let scan = json!([{ "call": "scan_cache_dir", "cache_dir": world.hub }]);
         (world.calls(&scan)[0]["error"].clone(), world.cache(&["ls"]))
     };
-    let (theirs, ours) = scan(&world);
-    assert_eq!((theirs, ours.status.code()), ("CacheNotFound".into(), Some(1)));
-    assert!(String::from_utf8_lossy(&ours.stderr).contains("does not exist"), "{ours:?}");
+    let (hub_error, output) = scan(&world);
+    assert_eq!((hub_error, output.status.code()), ("CacheNotFound".into(), Some(1)));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("does not exist"), "{output:?}");
     world.hub = world.hub.with_file_name("file");
     fs::write(&world.hub, "").unwrap();
-    let (theirs, ours) = scan(&world);
-    assert_eq!((theirs, ours.status.code()), ("ValueError".into(), Some(1)));
-    assert!(String::from_utf8_lossy(&ours.stderr).contains("is no folder"), "{ours:?}");
+    let (hub_error, output) = scan(&world);
+    assert_eq!((hub_error, output.status.code()), ("ValueError".into(), Some(1)));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is no folder"), "{output:?}");
     fs::remove_file(&world.hub).unwrap();
     fs::create_dir(&world.hub).unwrap();
-    assert_eq!(as_peers_do(&world.json(&["ls"])), peers(&world.hub), "an empty one is one");
+    assert_eq!(as_peers_do(&world.json(&["ls"])), peers(&world.hub), "an empty folder is a cache");
     world.assert_found(&[]);
 }
 
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
-fn damage_that_huggingface_hub_ignores_counts_the_same() {
-    let mut world = fetched();
+fn damage_ignored_by_huggingface_hub_does_not_change_the_counts() {
+    let mut world = one_repo();
     let whole = world.hub.clone();
     let commit = world.commit("org/whole", 0);
-    let of_systems = |folder: &Path| {
-        OF_SYSTEMS.iter().for_each(|name| fs::write(folder.join(name), "x").unwrap());
+    let add_system_files = |folder: &Path| {
+        SYSTEM_FILES.iter().for_each(|name| fs::write(folder.join(name), "x").unwrap());
     };
     type Change<'a> = &'a dyn Fn(&Path);
     let cases: [(&str, Change<'_>, &[&str]); 8] = [
         ("as it was written", &|_| (), &[]),
         (
-            "files of systems",
+            "system files",
             &|repo| {
                 let folders =
                     [repo.parent().unwrap(), repo, &repo.join("refs"), &repo.join("snapshots")];
-                folders.into_iter().for_each(of_systems);
+                folders.into_iter().for_each(add_system_files);
             },
             &[],
         ),
@@ -145,7 +145,7 @@ fn damage_that_huggingface_hub_ignores_counts_the_same() {
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
 fn repo_that_huggingface_hub_drops_is_listed_with_its_faults() {
-    let mut world = fetched();
+    let mut world = one_repo();
     let whole = world.hub.clone();
     let commit = world.commit("org/whole", 0);
     let config = world.etag("org/whole", 0, "config.json");
@@ -190,7 +190,7 @@ fn repo_that_huggingface_hub_drops_is_listed_with_its_faults() {
             true,
         ),
         (
-            "a link to itself",
+            "a symlink to itself",
             &|repo| {
                 let link = repo.join("snapshots").join(&commit).join("config.json");
                 fs::remove_file(&link).unwrap();
@@ -201,7 +201,7 @@ fn repo_that_huggingface_hub_drops_is_listed_with_its_faults() {
             true,
         ),
     ];
-    for (name, change, expected, files, is_mended) in cases {
+    for (name, change, expected, files, is_repairable) in cases {
         world.hub = changed(&whole, name, change);
         assert_eq!(peers(&world.hub)["repos"], json!([]), "{name}");
         let ours = world.json(&["ls"]);
@@ -212,15 +212,15 @@ fn repo_that_huggingface_hub_drops_is_listed_with_its_faults() {
         found.dedup();
         assert_eq!(found, expected, "{name}");
         let done = world.repair();
-        assert_eq!(!done.is_empty(), is_mended, "{name}: {done:?}");
+        assert_eq!(!done.is_empty(), is_repairable, "{name}: {done:?}");
         let back = repos(&peers(&world.hub)).len();
-        assert_eq!(back, usize::from(is_mended), "{name}: a repair lets huggingface_hub see it");
+        assert_eq!(back, usize::from(is_repairable), "{name}: it lists repaired repos");
     }
 }
 
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
-fn files_in_place_of_links_count_the_same_and_heal_the_same() {
+fn files_in_place_of_symlinks_are_counted_and_repaired() {
     for version in [NEWEST, "1.20.1"] {
         let mut world = World::new(version);
         let without_links = |world: &World, calls: &Value| {
@@ -236,9 +236,9 @@ fn files_in_place_of_links_count_the_same_and_heal_the_same() {
         assert_eq!(as_peers_do(&world.json(&["ls"])), peers(&world.hub), "{version}");
         let mut found = kinds(&world);
         found.dedup();
-        // Of a file without a list of its commit, nothing tells what its bytes should be.
-        let sound = if version == NEWEST { vec!["copies"] } else { vec!["copies", "unverifiable"] };
-        assert_eq!(found, sound, "{version}");
+        // Without the commit's file list, the checksum of a file is unknown.
+        let kept = if version == NEWEST { vec!["copies"] } else { vec!["copies", "unverifiable"] };
+        assert_eq!(found, kept, "{version}");
         assert_eq!(world.repair(), []);
         if version != NEWEST {
             continue;

@@ -20,7 +20,7 @@ fn sandbox() -> Sandbox {
 }
 
 #[test]
-fn the_usual_folder_is_read_unless_another_is_named() {
+fn default_results_folder_is_read_unless_another_is_named() {
     let mut sandbox = sandbox();
     let outcome = report(&sandbox, &[]);
     assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""));
@@ -33,7 +33,7 @@ fn the_usual_folder_is_read_unless_another_is_named() {
 }
 
 #[test]
-fn earlier_results_are_read_when_asked_for() {
+fn earlier_results_are_read_only_on_request() {
     let sandbox = sandbox();
     let earlier = sandbox.cwd().join("results/previous/2026-11-24T01-05-16Z");
     Leaves { gpu_wh: Some(21.2), ..Leaves::score() }.write(&earlier);
@@ -43,7 +43,7 @@ fn earlier_results_are_read_when_asked_for() {
 }
 
 #[test]
-fn folders_of_the_stacks_are_read_and_broken_ones_stop_nothing() {
+fn reports_of_the_stacks_are_read_and_broken_folders_are_warnings() {
     let sandbox = Sandbox::new(None);
     let real = workspace().join("docker/backend_reports/tests/reports");
     let outcome = report(&sandbox, &[real.to_str().unwrap(), "--json"]);
@@ -62,7 +62,7 @@ fn folders_of_the_stacks_are_read_and_broken_ones_stop_nothing() {
 }
 
 #[test]
-fn a_page_is_not_written_over_unasked() {
+fn page_is_overwritten_only_on_request() {
     let sandbox = sandbox();
     let page = sandbox.cwd().join("page.html");
     let outcome = report(&sandbox, &["--html", "page.html"]);
@@ -77,8 +77,8 @@ fn a_page_is_not_written_over_unasked() {
     assert_eq!(report(&sandbox, &["--html", "page.html", "--json"]).code, Some(2));
 }
 
-/// The names in an archive and that their digests hold, as Python and coreutils see it.
-fn checked(archive: &Path) -> String {
+/// Unpacks an archive with Python, verifies its checksums with `sha256sum`, and returns the output.
+fn verified(archive: &Path) -> String {
     let folder = tempfile::tempdir().unwrap();
     let unpack = "import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])";
     let mut python = Command::new("python3");
@@ -89,26 +89,26 @@ fn checked(archive: &Path) -> String {
         .current_dir(folder.path())
         .output()
         .unwrap();
-    let said = String::from_utf8(sums.stdout).unwrap();
-    assert!(sums.status.success(), "{said}");
+    let checksums = String::from_utf8(sums.stdout).unwrap();
+    assert!(sums.status.success(), "{checksums}");
     assert!(folder.path().join("MANIFEST.json").exists());
-    said
+    checksums
 }
 
 #[test]
-fn a_run_by_the_rules_is_packed_with_its_digests() {
+fn valid_run_is_packed_with_its_checksums() {
     let sandbox = sandbox();
     fs::write(sandbox.cwd().join("results/my notes.txt"), "mine").unwrap();
     let outcome = report(&sandbox, &["--submission", "out.zip"]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("the mean of 10 runs, and this is 1"), "{}", outcome.stderr);
     let archive = sandbox.cwd().join("out.zip");
-    let said = checked(&archive);
+    let checksums = verified(&archive);
     for name in ["GPU_ENERGY_SUMMARY.json", "GPU_ENERGY_WH.txt", "benchmark.log", "host_meter.json"]
     {
-        assert!(said.contains(&format!("{name}: OK")), "{said}");
+        assert!(checksums.contains(&format!("{name}: OK")), "{checksums}");
     }
-    assert!(!said.contains("notes"), "{said}");
+    assert!(!checksums.contains("notes"), "{checksums}");
 
     let first = fs::read(&archive).unwrap();
     let again = report(&sandbox, &["--submission", "out.zip"]);
@@ -121,11 +121,11 @@ fn a_run_by_the_rules_is_packed_with_its_digests() {
     Leaves { gpu_wh: Some(21.5), ..Leaves::score() }.write(&second);
     let both = report(&sandbox, &["results", "second", "--submission", "two.zip"]);
     assert_eq!(both.code, Some(0), "{}", both.stderr);
-    assert!(checked(&sandbox.cwd().join("two.zip")).contains("run-02/benchmark.log: OK"));
+    assert!(verified(&sandbox.cwd().join("two.zip")).contains("run-02/benchmark.log: OK"));
 }
 
 #[test]
-fn what_the_rules_exclude_is_refused_with_every_reason() {
+fn invalid_run_is_refused_with_every_reason() {
     let sandbox = Sandbox::new(None);
     let results = sandbox.cwd().join("results");
     Leaves { model: "org/m", gpu_wh: None, prompts: 20 }.write(&results);
@@ -144,7 +144,7 @@ fn what_the_rules_exclude_is_refused_with_every_reason() {
 }
 
 #[test]
-fn settings_that_are_not_the_tasks_are_refused_with_what_they_were() {
+fn settings_that_differ_from_the_task_are_refused_with_their_values() {
     let sandbox = sandbox();
     let results = sandbox.cwd().join("results");
     edit(&results.join("run_record.json"), |record| {
@@ -181,7 +181,7 @@ fn settings_that_are_not_the_tasks_are_refused_with_what_they_were() {
 
 #[test]
 #[ignore = "needs Docker and `cargo xtask smoke` once before"]
-fn real_runs_are_reported_and_can_be_run_again() {
+fn real_runs_are_reported_and_can_be_repeated() {
     let ada = Ada::with(&[smoke::GGUF]);
     let first = run(&ada, &["-n", "2"]);
     assert!(first.status.success(), "{}", said(&first));
@@ -199,9 +199,9 @@ fn real_runs_are_reported_and_can_be_run_again() {
     assert!(only["wh_per_1000_prompts"]["gpu"].is_null(), "{only}");
     let repeat = &only["summary"]["repeat"];
     assert!(repeat["image_id"].as_str().unwrap().starts_with("sha256:"), "{repeat}");
-    assert_eq!(repeat["image_digest"], serde_json::Value::Null, "it was built here");
+    assert_eq!(repeat["image_digest"], serde_json::Value::Null, "built locally");
 
-    // The command that is kept makes a second run of the same.
+    // The recorded command repeats the run.
     let words = repeat["command"].as_array().unwrap().iter();
     let words: Vec<_> = words.map(|word| word.as_str().unwrap()).collect();
     let at = words.iter().position(|word| *word == "aienergyscore").unwrap();
