@@ -12,7 +12,7 @@ use hub::RepoName;
 
 pub use problem::Problem;
 
-/// A problem, or a note.
+/// A problem of one entry of the cache, or a note about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// Kind of the problem.
@@ -23,9 +23,9 @@ pub struct Finding {
     pub repo: Option<RepoName>,
     /// Size of the entry, or of what is missing.
     pub bytes: u64,
-    /// What shows the problem.
+    /// Observation that proves the problem, for the user.
     pub evidence: String,
-    /// Input of a repair.
+    /// What a repair needs to know.
     pub details: Details,
 }
 
@@ -41,20 +41,20 @@ impl Finding {
     }
 }
 
-/// Input of a repair, with paths below the cache.
+/// What a repair needs to know about a finding. Paths are below the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Details {
     /// Not repairable: the user must decide or download.
     None,
     /// Entries of Hub clients that belong to another user.
     Owned(Vec<PathBuf>),
-    /// The right mode of the entry.
+    /// Correct mode of the entry.
     Mode(u32),
     /// File with the wrong content.
     Content(PathBuf),
-    /// The right text of the symlink.
+    /// Correct text of the symlink.
     LinkText(OsString),
-    /// Useless symlinks.
+    /// Symlinks that no client can use. A repair removes them.
     Links(Vec<PathBuf>),
     /// Name of the missing blob that the symlink points to.
     MissingBlob(OsString),

@@ -64,7 +64,7 @@ pub struct Verification {
     pub interrupted: bool,
 }
 
-/// Input of a verification besides the cache.
+/// What a verification needs besides the cache.
 #[derive(Debug)]
 pub struct Context<'a> {
     /// The user whose permissions are checked, and the working directory.

@@ -172,7 +172,7 @@ fn quarantine(root: &Path, path: &Path, repo: &Path, now: SystemTime) -> anyhow:
     Ok(Outcome::Done)
 }
 
-/// Makes a new entry beside `entry` under the first free name. Numbers start at the process id, which a
+/// Creates an entry in the folder of `entry` under the first free name. Numbers start at the process id, which a
 /// killed repair may have had, too.
 fn make_new<T>(
     entry: &Entry,
@@ -209,7 +209,7 @@ fn put_link(entry: &Entry, text: &OsString) -> anyhow::Result<Outcome> {
 
 /// Removes an unfinished entry after an error.
 fn remove_unfinished(new: &Entry) {
-    // The error that led here is returned.
+    // The caller returns the first error.
     let _ = new.remove();
 }
 

@@ -180,7 +180,7 @@ impl<'a> Walk<'a> {
                 self.entry(path, &stamp, rights, above);
                 (stamp.kind == Kind::Folder && is_deepest).then(too_deep)
             }
-            // An unreadable folder was reported with its own entry.
+            // The finding for the folder itself says that it is unreadable.
             Err(error) if is_skippable(&error) => return false,
             Err(error) => Some(error),
         };
@@ -234,7 +234,7 @@ impl<'a> Walk<'a> {
         if !is_own && is_writable && kind == Kind::Folder {
             self.writable_folders.insert(path.to_owned());
         }
-        // In a shared cache, entries of others are right if all may use them.
+        // In a shared cache, entries of other users are fine if this user can use them.
         let is_usable = is_writable || is_shared && is_readable && kind != Kind::Folder;
         if !is_own && self.user.uid != 0 {
             if !is_usable {
@@ -259,13 +259,13 @@ impl<'a> Walk<'a> {
         let details = if !self.is_repairable(path) {
             Details::None
         } else if uid == self.user.uid {
-            // A right mode is not the cause, so there is nothing to change.
+            // If the mode is already correct, changing it would not help.
             match mode | expected_mode(path, stamp.kind, above().unwrap_or_default()) {
                 wanted if wanted != mode => Details::Mode(wanted),
                 _ => Details::None,
             }
         } else if self.is_granted_by_owner {
-            // Sharing is up to the owner.
+            // Only the owner decides what is shared.
             Details::None
         } else {
             Details::Owned(vec![path.to_owned()])

@@ -114,7 +114,7 @@ struct Inspector<'a> {
     users_of_escaping: HashMap<OsString, Vec<PathBuf>>,
     /// Findings for blobs whose size differs from a file list.
     wrong_size: HashMap<OsString, Finding>,
-    /// Whether `blobs` is no folder, such as a symlink to a disk that is not mounted.
+    /// Whether `blobs` is not a folder, but for example a symlink to a disk that is not mounted.
     has_no_blobs_folder: bool,
     /// Time for the age of downloads.
     now: SystemTime,
@@ -237,7 +237,7 @@ impl Inspector<'_> {
         }
     }
 
-    /// Reports the repo or one of its folders if it is a symlink that leads out of the container's mounts.
+    /// Reports the repo or one of its folders if it is a symlink to a path that the container cannot see.
     fn linked_folder(&mut self, path: &Path) {
         let hub = self.repo.path.parent().unwrap_or(Path::new("/"));
         if let Some(real) = outside_mount(hub, &self.repo.path.join(path)) {

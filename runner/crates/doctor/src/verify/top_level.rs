@@ -1,4 +1,4 @@
-//! Checks entries beside the repos, the Hugging Face home and the token.
+//! Checks the other entries at the top of a cache, the Hugging Face home and the token.
 
 use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt as _, path::Path};
 

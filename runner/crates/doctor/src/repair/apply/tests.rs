@@ -92,7 +92,7 @@ fn symlink_is_kept_if_its_blob_was_downloaded_since() {
         matches!(apply(root, &Fix::Unlink { path }, later()).unwrap(), Outcome::Skipped(_))
     });
     assert_eq!(skipped, [true, true, false]);
-    // An unfinished symlink of a repair is removed, whatever its target.
+    // An unfinished symlink of a repair is removed even if its target exists.
     let path = Path::new("r/snapshots/c").join(format!("{UNFINISHED}7"));
     symlink("../../blobs/x", root.join(&path)).unwrap();
     assert_eq!(apply(root, &Fix::Unlink { path }, later()).unwrap(), Outcome::Done);

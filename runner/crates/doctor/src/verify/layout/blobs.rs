@@ -39,11 +39,11 @@ impl Inspector<'_> {
                 (Some(BlobLink::Elsewhere(text)), _) => self.escaping_blob(name, &path, text),
             }
         }
-        // What is left has no digest to check, so the file list is right about its size.
+        // The remaining blobs have no digest to check, so the size in the file list decides.
         self.found.findings.extend(self.wrong_size.drain().map(|(_, found)| found));
     }
 
-    /// Inspects a symlink that does not lead to the store.
+    /// Inspects a symlink to a path outside of the store.
     fn escaping_blob(&mut self, name: &OsStr, path: &Path, text: &[u8]) {
         if let Some(right) = self.store_link_text(text) {
             let evidence = "its text leads to the store only from this path";
@@ -51,7 +51,7 @@ impl Inspector<'_> {
         } else if !self.repo.contains_target(path, text)
             || self.repo.blob_target(name).file().is_none()
         {
-            // Removing it leaves the symlinks to it dangling.
+            // Symlinks to this one would dangle without it, so a repair removes them, too.
             let users = self.users_of_escaping.remove(name).unwrap_or_default();
             let links = std::iter::once(self.below(path)).chain(users).collect();
             let evidence = format!("it leads to `{}`", String::from_utf8_lossy(text));
@@ -59,7 +59,7 @@ impl Inspector<'_> {
         }
     }
 
-    /// The right text of a symlink that leads to the store by another path.
+    /// Correct text of a symlink that points to the store by another path.
     fn store_link_text(&self, text: &[u8]) -> Option<OsString> {
         let blobs = self.repo.path.join(BLOBS);
         let payload = blobs.join(OsStr::from_bytes(text)).canonicalize().ok()?;

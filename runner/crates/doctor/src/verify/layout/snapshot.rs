@@ -36,7 +36,7 @@ impl Inspector<'_> {
         let (tree, is_hidden) = self.tree(&snapshot.commit);
         let mut present = HashSet::new();
         let mut dangling = HashSet::new();
-        // Without a file list, files beside symlinks come from another program. Files alone come from a
+        // Without a file list, files among symlinks come from another program. Files alone come from a
         // client on a file system without symlinks. An unreadable list may name them.
         let is_link = |file: &SnapshotFile| matches!(file.content, Content::Blob { .. });
         let only_links = !is_hidden && snapshot.files.iter().any(is_link);
@@ -245,7 +245,7 @@ impl Inspector<'_> {
             Some(Some(entry)) if stamp.size != entry.size() => {
                 let (size, listed) = (stamp.size, entry.size());
                 let evidence = format!("it has {size} bytes, the commit's list says {listed}");
-                // A blob that is a symlink out of the repo is reported as that.
+                // A blob that is a symlink out of the repo has its own finding.
                 let details = match blob.is_foreign_link() {
                     true => Details::None,
                     false => Details::Content(self.content_of(name, blob)),
