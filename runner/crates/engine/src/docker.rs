@@ -1,4 +1,4 @@
-//! What Docker's client says of the daemon behind it.
+//! Detects the engine behind Docker's client from the client's answers.
 
 use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt as _};
 
@@ -9,7 +9,7 @@ use untrusted::escape;
 
 use super::{DOCKER, Engine, Limits, Location, Mode, Nvidia, is_at_least, nvidia, podman};
 
-/// Asks `docker` for the engine behind it, which may be Podman.
+/// Detects the engine that `docker` talks to, which may be Podman.
 ///
 /// # Errors
 /// When no daemon answers, or its answer is not understood.
@@ -79,7 +79,7 @@ fn has_users_socket(version: &str, address: &str) -> anyhow::Result<bool> {
     Ok(owner != 0)
 }
 
-/// The fields of `docker info` that decide over the engine.
+/// The fields of `docker info` that describe the engine.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Info {
@@ -122,7 +122,7 @@ impl Info {
         let unknown = || format!("`docker info` answered what is not understood: {stdout:?}");
         let info: Self = serde_json::from_str(stdout).with_context(unknown)?;
         if info.security_options.is_none() {
-            // Clients of Docker 28 and 29 succeed all the same.
+            // Clients of Docker 28 and 29 exit with 0 even if the daemon did not answer.
             let errors = info.server_errors.unwrap_or_default();
             let said = errors.iter().map(String::as_str).chain(stderr.lines()).map(str::trim);
             match said.filter(|line| !line.is_empty()).map(escape).next() {

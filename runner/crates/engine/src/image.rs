@@ -50,7 +50,7 @@ impl Engine {
     }
 
     fn build_hint_for(&self, reference: &str, flavour: Flavour) -> String {
-        // The default of --engine is `docker`, whichever engine that is.
+        // `docker` is the default of --engine, even if Podman answers under that name.
         let engine = if self.program == PODMAN { " --engine podman" } else { "" };
         let command = format!("cargo xtask build-image --flavour {flavour}{engine}");
         let versioned = format!("{IMAGE}:{}-{flavour}", env!("CARGO_PKG_VERSION"));

@@ -14,15 +14,15 @@ use rustix::{
 
 use crate::Engine;
 
-/// A container whose run is gone.
+/// A container whose runner is dead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Leftover<'a> {
     name: &'a str,
     running: bool,
 }
 
-/// How many containers the user `uid` has left behind, and the command that removes them. `answer` is
-/// that to [`Query::Runs`](crate::Query::Runs).
+/// Number of leftover containers of the user `uid`, and a message with the command that removes them.
+/// `answer` is the engine's output for [`Query::Runs`](crate::Query::Runs).
 ///
 /// # Errors
 /// When the engine did not answer.

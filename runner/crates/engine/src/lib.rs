@@ -28,8 +28,7 @@ pub use location::Location;
 pub use nvidia::Nvidia;
 pub use query::Query;
 
-/// How an engine runs containers. It decides over identity, mounts and network; the engine's name does
-/// not.
+/// How an engine runs containers. Identity, mounts and network depend on it, not on the engine's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
@@ -66,7 +65,7 @@ impl Mode {
         }
     }
 
-    /// Whether Podman runs the containers, be it behind Docker's client.
+    /// Whether Podman runs the containers, also behind Docker's client.
     pub const fn is_podman(self) -> bool {
         matches!(self, Self::PodmanRootless | Self::PodmanRootful)
     }
@@ -91,8 +90,8 @@ const DOCKER: &str = "docker";
 /// Program name of Podman's client.
 const PODMAN: &str = "podman";
 
-/// Whose command line the client has. Docker's client may talk to Podman; the [`Mode`] is Podman's
-/// then.
+/// Command line syntax of the client. Docker's client may talk to Podman: then the [`Mode`] is one of
+/// Podman's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Client {
     /// Docker's client.
@@ -106,7 +105,7 @@ pub enum Client {
 /// How an engine passes the user's supplementary groups on to a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Groups {
-    /// The groups that are named.
+    /// Each group by its number.
     ByNumber,
     /// All groups, or none.
     AllOrNone,
@@ -119,7 +118,7 @@ pub enum Groups {
 pub struct Engine {
     /// The client's program, or the entrypoint of the host engine.
     pub program: String,
-    /// Whose command line that program has.
+    /// Command line syntax of that program.
     pub client: Client,
     /// How it runs containers.
     pub mode: Mode,
@@ -140,7 +139,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An up-to-date engine in `mode` that supports all that it can, without an image. Guides and tests
+    /// An up-to-date engine in `mode` with every feature of that mode, without an image. Guides and tests
     /// plan for it.
     pub fn typical(mode: Mode) -> Self {
         let (client, runtime, nvidia) = match mode {

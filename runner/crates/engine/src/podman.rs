@@ -1,4 +1,4 @@
-//! What Podman says of itself.
+//! Detects Podman from the answers of its own client.
 
 use anyhow::{Context as _, bail};
 use host::{
@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{Client, Engine, Limits, Location, Mode, Nvidia};
 
-/// Asks `program`, Podman's client, for the engine.
+/// Detects the engine that `program`, Podman's client, talks to.
 ///
 /// # Errors
 /// When it does not answer, or its answer is not understood.
@@ -75,7 +75,7 @@ fn connection_address(list: &str, named: Option<&str>) -> String {
     connections.into_iter().find(is_chosen).map_or_else(String::new, |chosen| chosen.uri)
 }
 
-/// The fields of `podman info --format json` that decide over the engine.
+/// The fields of `podman info --format json` that describe the engine.
 #[derive(Debug, Deserialize)]
 struct Info {
     host: Host,
