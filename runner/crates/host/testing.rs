@@ -1,4 +1,4 @@
-//! The machine that tests plan for, and answers that are not as they should be.
+//! The machine that tests plan for, and a strategy for corrupt answers.
 
 use std::{collections::BTreeMap, path::Path, time::SystemTime};
 
@@ -28,7 +28,7 @@ pub fn host() -> Host {
     }
 }
 
-/// What others may have made of `text`: a stretch of it is missing, or something else.
+/// Corrupt variants of `text`: a part of it is removed or replaced.
 pub fn broken(text: &str) -> impl Strategy<Value = String> + use<> {
     let characters: Vec<_> = text.chars().collect();
     let instead = prop_oneof![

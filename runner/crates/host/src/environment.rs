@@ -26,9 +26,9 @@ impl Environment {
         Some(value.to_string_lossy().into_owned())
     }
 
-    /// A variable that we read whose value ends with a carriage return.
+    /// The first variable read by this program whose value ends with a carriage return.
     pub(crate) fn with_carriage_return(&self) -> Option<&'static str> {
-        // The Hub client strips it from a token.
+        // Secrets are exempt: the Hub client strips the carriage return from a token.
         let is_path = |name: &&str| ![env::HF_TOKEN, env::VLLM_API_KEY].contains(name);
         let names = env::HOST.into_iter().filter(is_path);
         let paths = [env::XDG_CACHE_HOME, env::XDG_STATE_HOME, env::HUGGINGFACE_HUB_CACHE];

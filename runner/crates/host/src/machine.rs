@@ -139,9 +139,9 @@ fn count_gpus(driver: &Path) -> usize {
     fs::read_dir(driver).map_or(0, Iterator::count)
 }
 
-/// Where the entrypoint program may be: the variable's path alone if it is set, else the build folder,
-/// beside the runner, and on PATH. The build folder comes first, since a program that cargo built beside
-/// the runner may lack the `native` backend.
+/// Candidate paths of the entrypoint: only the variable's path if it is set, else the build folder, the
+/// runner's folder, and PATH. The build folder comes first, because the program that cargo builds in the
+/// runner's folder may lack the `native` backend.
 fn entrypoint_candidates(env: &Environment, executable: Option<&Path>) -> Vec<PathBuf> {
     if let Some(named) = env.get(env::ENTRYPOINT) {
         return vec![named.into()];

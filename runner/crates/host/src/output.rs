@@ -1,4 +1,4 @@
-//! What is printed: to a terminal, in units, as JSON, and how bad it is.
+//! Printed output: terminal, progress, units, JSON and severity.
 
 pub mod json_text;
 pub mod progress;

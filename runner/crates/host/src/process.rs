@@ -1,4 +1,4 @@
-//! Starts other programs, but for the reaper, which is this program again.
+//! Starts other programs. The reaper is this program itself, and is started elsewhere.
 
 pub mod processes;
 pub mod signals;

@@ -53,7 +53,7 @@ impl Isolation {
         }
     }
 
-    /// Whether an engine sees no such folder, or another one under its name.
+    /// Whether an engine sees no folder at this path, or a different one.
     pub fn hides(&self, folder: &Path) -> bool {
         let is_own = self.private_tmp && TEMPORARY.iter().any(|tmp| folder.starts_with(tmp));
         let is_shared =

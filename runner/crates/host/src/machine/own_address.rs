@@ -1,4 +1,4 @@
-//! Tells whether a server address means this machine.
+//! Decides whether a server address belongs to this machine.
 
 use std::net::{IpAddr, Ipv6Addr, ToSocketAddrs as _, UdpSocket};
 

@@ -17,7 +17,7 @@ const LONGEST: u64 = 128;
 /// the client creates it.
 pub const ALIVE: &str = "alive";
 
-/// The path of the lock file beside `cidfile`.
+/// The path of the lock file for `cidfile`, in the same folder.
 pub fn alive(cidfile: &Path) -> PathBuf {
     let name = cidfile.file_name().unwrap_or_default().to_string_lossy();
     cidfile.with_file_name(format!("{}{ALIVE}", name.trim_end_matches(CONTAINER_ID)))

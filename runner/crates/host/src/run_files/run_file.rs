@@ -41,7 +41,7 @@ pub fn named(value: impl Fn(&'static str) -> Option<OsString>) -> impl Iterator<
 }
 
 /// The path of a temporary file of the run, in the first suitable folder, preferably one that an engine
-/// can see. It lies below none of `apart`, which are canonical. A folder may be unsuitable because `su`
+/// can see. It is not below any of the canonical paths `apart`. A folder may be unsuitable because `su`
 /// or a container keeps another user's variables.
 ///
 /// # Errors

@@ -41,7 +41,7 @@ fn word() -> impl Strategy<Value = Word> {
 fn words_of_a_shell(text: &str) -> Vec<String> {
     let script = format!("printf '%s\\0' {text}");
     let mut shell = Command::new("bash");
-    // The shell believes PWD only where it is the working directory.
+    // The shell keeps PWD only if it names the working directory.
     shell.args(["-c", &format!("PWD=$1; {script}"), "sh", CWD]).env("HOME", HOME);
     let stdout = String::from_utf8(shell.output().unwrap().stdout).unwrap();
     stdout.split_terminator('\0').map(str::to_owned).collect()

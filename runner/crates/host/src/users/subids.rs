@@ -43,7 +43,7 @@ fn parse_subids(text: &str, user: u32, name: Option<&str>) -> Vec<Range<u32>> {
         let mut fields = line.trim().rsplitn(3, ':');
         let count: u32 = fields.next()?.parse().ok()?;
         let first: u32 = fields.next()?.parse().ok()?;
-        // Lower ids belong to people, whatever the file says.
+        // Lower ids belong to regular users, even if the file lists them.
         (is_ours(fields.next()?) && first >= 65_536).then(|| first..first.saturating_add(count))
     };
     text.lines().filter_map(range).collect()
