@@ -1,5 +1,5 @@
-//! The boundary between the host and folders that a container can write to. The host does not follow symlinks
-//! there to the folders that it mounts, and hides tokens that lie beside the weights.
+//! The boundary between the host and folders that a container can write to. Symlinks in these folders are not
+//! followed on the way to a mounted folder, and token files below the mounts are masked.
 
 mod resolved_path;
 mod trust;

@@ -1,7 +1,7 @@
 //! Predicts whether a loader can load a model or a dataset, from file names, sizes and headers alone.
 //!
 //! The rules are those of the loaders in the images: transformers 4.57 with huggingface_hub 0.36,
-//! datasets 4.0, and the `native` backend. A [`Fault`] is something that must fail. Where the outcome is
+//! datasets 4.0, and the `native` backend. A [`Fault`] means that loading must fail. If the outcome is
 //! unknown, the run is started.
 
 mod cached;

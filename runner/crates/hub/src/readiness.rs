@@ -20,7 +20,7 @@ const MAIN: &str = "main";
 /// Whether a load can work, as far as is known before it starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
-    /// No required file is missing or known to be corrupt. With warnings.
+    /// No required file is missing or known to be corrupt. Contains warnings.
     Ready(Vec<String>),
     /// The load must fail, for this reason.
     NotReady(String),

@@ -38,9 +38,9 @@ pub enum TokenSource {
 pub struct ResolvedToken {
     /// The token, if there is one.
     pub token: Option<TokenSource>,
-    /// Why there is none, if the user may expect one.
+    /// Reason for a missing token, if the user may expect one.
     pub missing: Option<String>,
-    /// The file of all tokens beside it and its mode, if other users can access it.
+    /// The `stored_tokens` file in the same folder and its mode, if other users can access it.
     pub exposed: Option<(PathBuf, u32)>,
 }
 

@@ -1,4 +1,4 @@
-//! A path with its symlinks followed one by one, and each of them on record.
+//! Resolves a path and records every symlink that was followed.
 
 use std::{
     collections::VecDeque,

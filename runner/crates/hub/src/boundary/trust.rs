@@ -28,8 +28,8 @@ const MAX_BYTES: u64 = 256 << 10;
 /// How many folders with a cache at the same path are recorded.
 const MAX_SEEN: usize = 32;
 
-/// What the Hub cache was, in one folder. The nodes of a cluster that share a home may have different folders
-/// at the same path.
+/// A folder or symlink, observed at the path of the Hub cache. The nodes of a cluster that share a home may
+/// have different folders at the same path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Observed {
     /// The inode of the folder. A container may have replaced the folder, so a new inode does not make a
@@ -39,7 +39,7 @@ struct Observed {
     leads_to: Option<PathBuf>,
 }
 
-/// What earlier runs saw at a path, the latest last.
+/// Observations of earlier runs at a path, the latest last.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 struct Record {
     /// The path, canonical up to the first untrusted symlink.

@@ -18,7 +18,7 @@ pub(super) struct HubLinks {
 }
 
 impl HubLinks {
-    /// Those on the path of the Hub cache `hub`.
+    /// The symlinks on the path of the Hub cache `hub`.
     pub(super) fn of(hub: &Path) -> Self {
         let ResolvedPath { links, end } = ResolvedPath::of(hub);
         Self { links: links.into_iter().map(|link| link.path).collect(), hub: end }
@@ -43,7 +43,7 @@ impl UntrustedLink {
         accepted: Option<&HubLinks>,
     ) -> Option<Self> {
         let ResolvedPath { links, end } = ResolvedPath::of(path);
-        // They are accepted for paths in the Hub cache only.
+        // The user has accepted these symlinks for paths in the Hub cache only.
         let accepted = accepted.filter(|HubLinks { hub, .. }| {
             end.starts_with(hub) || links.iter().any(|link| link.folder.starts_with(hub))
         });

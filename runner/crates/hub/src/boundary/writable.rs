@@ -19,7 +19,7 @@ pub struct WritableFolders {
 }
 
 impl WritableFolders {
-    /// Those of `folders` that exist.
+    /// The existing ones of `folders`.
     pub fn of<'a>(folders: impl IntoIterator<Item = &'a Path>, host: &Host) -> Self {
         let real = folders.into_iter().filter_map(|folder| folder.canonicalize().ok());
         Self { folders: real.collect(), ids: Ids::of_this_machine(host) }

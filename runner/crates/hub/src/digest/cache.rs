@@ -67,7 +67,7 @@ impl DigestCache {
         files_of(base, hub).join(folder)
     }
 
-    /// Removes the files of repos that are no longer in the Hub cache. `folders` are those in it.
+    /// Removes the files of repos that are no longer in the Hub cache. `folders` are the repo folders in it.
     ///
     /// # Errors
     /// When the files cannot be listed, or one cannot be removed.

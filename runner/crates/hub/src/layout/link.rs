@@ -59,7 +59,8 @@ pub fn text_in_file(bytes: &[u8]) -> Option<Vec<u8>> {
     is_path.then(|| text.iter().map(slash).collect())
 }
 
-/// Whether a symlink with this `text` in the absolute `folder` leads to an entry of `repo`, by names alone.
+/// Whether a symlink with this `text` in the absolute `folder` points to an entry of `repo`, by its text
+/// alone.
 pub(super) fn stays_in_repo(text: &[u8], folder: &Path, repo: &Path) -> bool {
     resolve(text, folder, repo).is_some_and(|target| target.starts_with(repo) && target != repo)
 }

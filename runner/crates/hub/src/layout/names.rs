@@ -173,7 +173,7 @@ impl<'a> BlobName<'a> {
     }
 }
 
-/// Whether the name is `tmp_` and a UUID. Such files lie in `blobs`, before huggingface_hub 1.18 beside it.
+/// Whether the name is `tmp_` and a UUID. They are in `blobs`, or next to it before huggingface_hub 1.18.
 pub fn is_umask_probe(name: &OsStr) -> bool {
     let Some(uuid) = name.as_bytes().strip_prefix(b"tmp_") else { return false };
     let is_hex = |digit: &u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');

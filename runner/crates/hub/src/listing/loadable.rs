@@ -14,11 +14,11 @@ use crate::{
 /// The backends that can load a revision, as far as its files show.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Loadable {
-    /// Backends that can load it, or may.
+    /// Backends that can or may load it.
     pub(super) backends: Vec<Backend>,
     /// Whether one of them certainly can.
     is_certain: bool,
-    /// Whether an unreachable file leaves another one open.
+    /// Whether an unreachable file leaves it unknown whether another backend can load it.
     is_unknown: bool,
 }
 

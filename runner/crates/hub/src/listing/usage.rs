@@ -232,7 +232,7 @@ fn revision(
                 match &file.content {
                     Content::Blob { name, .. } => counted.blob(repo, name, stamp),
                     Content::Entry(_) => counted.copies.push(stamp),
-                    // Its content is that of another entry, which is counted.
+                    // The target is another entry of the cache, which is counted itself.
                     Content::Link { .. } => {}
                 }
             }

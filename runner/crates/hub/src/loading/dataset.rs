@@ -88,7 +88,7 @@ fn check_one_format(names: &[String]) -> Result<(), Fault> {
     let mut kinds: Vec<_> = names
         .iter()
         .filter_map(end)
-        // A JSON file beside data files is often metadata.
+        // A JSON file among data files is often metadata.
         .filter(|end| end != "json" && data_files::EXTENSIONS.contains(&end.as_str()))
         .collect();
     kinds.sort();

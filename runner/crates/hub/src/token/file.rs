@@ -17,7 +17,7 @@ use crate::HubCache;
 /// The name of the active token's file in the HuggingFace home.
 pub(super) const TOKEN: &str = "token";
 
-/// The name of the file beside it with all tokens of `hf auth login`.
+/// The name of the file with all tokens of `hf auth login`, in the same folder.
 const STORED: &str = "stored_tokens";
 
 /// Size limit of a token. The Hub's own have 37 characters, those of an OAuth login more.
@@ -151,7 +151,7 @@ pub fn fault(file: &Path, uid: u32) -> Option<Fault> {
     (data.uid() != uid && uid != 0).then(|| Fault::Owner(data.uid()))
 }
 
-/// The file of all tokens beside `file` and its mode, if other users can access it.
+/// The `stored_tokens` file in the folder of `file` and its mode, if other users can access it.
 pub(super) fn exposed_tokens(file: &Path) -> Option<(PathBuf, u32)> {
     let stored = file.with_file_name(STORED);
     let mode = fs::metadata(&stored).ok().filter(|data| data.is_file())?.mode() & 0o7777;
@@ -159,7 +159,7 @@ pub(super) fn exposed_tokens(file: &Path) -> Option<(PathBuf, u32)> {
 }
 
 /// The existing files with tokens, canonical: the named one, those of this and the default HuggingFace homes,
-/// and the files of all tokens beside each.
+/// and the `stored_tokens` files in their folders.
 pub(crate) fn token_files(cache: &HubCache, host: &Host) -> Vec<PathBuf> {
     let named = host.env.get(env::HF_TOKEN_PATH).and_then(|named| named.to_str());
     let named = named.map(|text| host.cwd.join(expand(text, host)));
