@@ -13,13 +13,13 @@ pub(crate) struct FinishedRun {
     /// Where the numbers of the summary come from.
     pub origin: Origin,
     pub summary: Summary,
-    /// The marker that the run completed, if there is one.
+    /// The completion marker, if it exists.
     pub completion: Option<Completion>,
-    /// What the host metered during the run, and the file that holds it.
+    /// The host's measurements during the run, and the file that contains them.
     pub meter: Option<(HostMeter, &'static str)>,
     /// Settings of the run that its files name.
     pub details: Details,
-    /// What is wrong with the folder, in sentences.
+    /// Problems of the folder, in sentences.
     pub warnings: Vec<String>,
 }
 

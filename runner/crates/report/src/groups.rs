@@ -55,7 +55,7 @@ pub(crate) fn indices_by_key<K: PartialEq>(keys: impl Iterator<Item = K>) -> Vec
     known
 }
 
-/// What runs must have in common to be repeats of one another.
+/// The settings that runs must share to count as repeats.
 fn configuration(ReportedRun { run, metrics }: &ReportedRun) -> impl PartialEq {
     let Run { model, backend, prompts, .. } = &run.summary.run;
     let value = |sourced: &Option<Sourced<String>>| sourced.clone().map(|sourced| sourced.value);
@@ -67,7 +67,7 @@ fn configuration(ReportedRun { run, metrics }: &ReportedRun) -> impl PartialEq {
 }
 
 fn group(runs: Vec<usize>, all: &[ReportedRun]) -> Group {
-    // A mean over some of the runs would not be of the group.
+    // A mean over only some of the runs would not describe the group.
     let statistics = |of: fn(&Metrics) -> Option<f64>| {
         let values: Option<Vec<_>> = runs.iter().map(|run| of(&all[*run].metrics)).collect();
         Statistics::of(&values?)

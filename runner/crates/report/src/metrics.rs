@@ -121,8 +121,8 @@ impl Metrics {
         }
     }
 
-    /// The energy that stands for the run: the GPUs', or else the first that was measured, or else
-    /// estimated. That of a server's client never does, because it computed no answer.
+    /// The headline energy of the run: that of the GPUs, else the first measured one, else the first
+    /// estimate. The energy of a server's client is never used, because it computed no answer.
     pub(crate) fn headline(&self) -> Option<&EnergyMetric> {
         let others = if self.served { &[][..] } else { &self.others };
         let first = |status| {
@@ -131,17 +131,17 @@ impl Metrics {
         self.gpu.as_ref().or_else(|| first(Status::Measured)).or_else(|| first(Status::Estimated))
     }
 
-    /// What stands in the place of a missing headline.
+    /// Placeholder for a missing headline.
     pub(super) fn no_headline(&self) -> &'static str {
         let is_short = self.too_short.is_some() && !self.served;
         if is_short { TOO_SHORT } else { Status::NotMeasured.word() }
     }
 }
 
-/// What stands in the place of an energy of a run that was too short.
+/// Placeholder for an energy of a run that was too short.
 pub(super) const TOO_SHORT: &str = "too short to measure";
 
-/// What stands in the place of a server's energy.
+/// Placeholder for a server's energy.
 pub(super) const SERVER_NOT_MEASURED: &str = "the server's energy was not measured";
 
 /// Why a run has no GPU energy, in a sentence.
@@ -159,8 +159,8 @@ pub(super) fn why_no_gpu(run: &FinishedRun) -> String {
 }
 
 impl EnergyMetric {
-    /// The energy of `devices`, which have a status, a source and an energy each: `total`, or else the
-    /// sum of theirs.
+    /// The energy of `devices`, given as status, source and energy of each: `total` if it is set, else the
+    /// sum.
     fn of<'a>(
         kind: DeviceKind,
         devices: impl Iterator<Item = (Status, &'a str, Traced)>,
@@ -230,7 +230,7 @@ fn of_host(meter: &HostMeter, file: &'static str, prompts: &Traced) -> Vec<Energ
     all.filter(|energy| energy.metric.status != Status::NotMeasured).collect()
 }
 
-/// The status of a sum: that of its least certain part.
+/// The status of a sum, which is that of its least certain part.
 fn weakest(statuses: Vec<Status>) -> Option<Status> {
     statuses.into_iter().min_by_key(|status| match status {
         Status::NotMeasured => 0,
@@ -239,7 +239,7 @@ fn weakest(statuses: Vec<Status>) -> Option<Status> {
     })
 }
 
-/// A run and the metrics that are shown of it.
+/// A run and its metrics.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ReportedRun {
     pub run: FinishedRun,

@@ -1,4 +1,4 @@
-//! Reads a results folder, written by a run of ours or by a benchmark stack alone.
+//! Reads a results folder, written by `aienergyscore run` or by a benchmark stack alone.
 
 pub(crate) mod discovery;
 mod plausible;
@@ -21,7 +21,7 @@ use self::{
 };
 use super::finished_run::{Broken, FinishedRun, Origin};
 
-/// Has `read` read every results folder among `folders` and below.
+/// Applies `read` to every results folder among `folders` and below.
 pub(crate) fn read_all<T>(
     folders: &[PathBuf],
     previous: bool,

@@ -18,7 +18,7 @@ pub(crate) struct Statistics {
 }
 
 impl Statistics {
-    /// The statistics of `values`, unless there are none.
+    /// The statistics of `values`; `None` without any value.
     pub(crate) fn of(values: &[f64]) -> Option<Self> {
         let (first, rest) = values.split_first()?;
         let n = values.len();

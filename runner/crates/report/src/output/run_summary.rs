@@ -62,7 +62,7 @@ fn prompts(run: &Run) -> String {
     parts.join(", ")
 }
 
-/// The energies of a run and their source in one line, or why there are none.
+/// The energies of a run and their source in one line, or the reason why they are missing.
 fn energy(measurement: &Measurement) -> String {
     let Measurement { status, source, devices, tracked: _ } = measurement;
     let part = |kind: DeviceKind| {
@@ -79,8 +79,8 @@ fn energy(measurement: &Measurement) -> String {
     }
 }
 
-/// The headline energy of a run in one line: the host's, where the benchmark measured none of the
-/// model's.
+/// The headline energy of a run in one line. The host's energy replaces a missing one of the benchmark,
+/// and a measured one of the host replaces an estimate.
 pub fn best_energy(summary: &Summary) -> String {
     let Summary { measurement, host, .. } = summary;
     let own = match measurement.too_short() {

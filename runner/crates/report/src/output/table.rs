@@ -15,7 +15,7 @@ use crate::{
 /// Width limit for a name, in characters.
 const MAX_NAME: usize = 44;
 
-/// What stands in the place of an unknown number.
+/// Placeholder for an unknown number.
 const UNKNOWN: &str = "-";
 
 /// The report for a terminal of `width` columns, if that is known.
@@ -117,7 +117,7 @@ fn group_row(group: &Group, ReportedRun { run, metrics }: &ReportedRun) -> Vec<S
     ]
 }
 
-/// What a reader of a run's numbers must know, one line each.
+/// Notes and warnings about a run's numbers, one line each.
 fn notes(ReportedRun { run, metrics }: &ReportedRun) -> String {
     let no_gpu = metrics.gpu.is_none().then(|| why_no_gpu(run));
     let of_meter = run.meter.iter().flat_map(|(meter, _)| &meter.notes);

@@ -1,4 +1,4 @@
-//! Refuses numbers that no run can have: a file may be edited, or be another program's.
+//! Refuses impossible numbers: a file may have been edited, or written by another program.
 
 use anyhow::ensure;
 use backend_reports::{MOST_SECONDS, MOST_WATT_HOURS};
@@ -10,7 +10,7 @@ use contract::{
 
 use crate::sanitize::sanitized;
 
-/// Refuses a summary that no run can have. JSON has no infinite numbers.
+/// Refuses a summary with impossible numbers. JSON has no infinite numbers.
 pub(super) fn check_summary(summary: &Summary) -> anyhow::Result<()> {
     let Summary { units, total, preprocess_wh, prefill_wh, decode_wh, measurement, run, .. } =
         summary;
@@ -26,7 +26,7 @@ pub(super) fn check_summary(summary: &Summary) -> anyhow::Result<()> {
         ("total", total, 0.0),
         ("preprocess_wh", preprocess_wh, 0.0),
         ("prefill_wh", prefill_wh, 0.0),
-        // A difference of two passes.
+        // The difference of two passes may be negative.
         ("decode_wh", decode_wh, -MOST_WATT_HOURS),
     ] {
         value.map_or(Ok(()), |value| energy(name, value, least))?;

@@ -38,17 +38,17 @@ pub(super) struct LogFile {
 pub(super) struct RunLogs {
     /// The files, sorted by name.
     pub(super) files: Vec<LogFile>,
-    /// The summary computed from the backend's own report, or why there is none.
+    /// The summary computed from the backend's own report, or the error.
     pub(super) recomputed: Result<Summary, String>,
     /// The files with the settings of the run, by name.
     pub(super) settings: [(&'static str, Value); 2],
 }
 
 impl RunLogs {
-    /// Reads the run in `folder`, and its logs, whose error does not make the run a broken one.
+    /// Reads the run in `folder` and its logs. The run is valid even if its logs cannot be read.
     ///
     /// # Errors
-    /// When there is no readable run.
+    /// When the folder has no readable run.
     pub(super) fn read(folder: &Folder) -> anyhow::Result<(FinishedRun, anyhow::Result<Self>)> {
         let before = log_files(folder);
         let parsed = Files::read(folder);
@@ -77,7 +77,7 @@ impl RunLogs {
     }
 }
 
-/// Makes sure that `files` are what was parsed: a run may write to the folder meanwhile.
+/// Checks that `files` are the ones that were parsed, because a run may write to the folder meanwhile.
 fn ensure_unchanged(folder: &Folder, files: &[LogFile]) -> anyhow::Result<()> {
     ensure!(
         log_files(folder).is_ok_and(|again| again == files),

@@ -61,7 +61,7 @@ fn named<'a>(logs: &'a RunLogs, key: &str) -> Vec<(&'static str, &'a Value)> {
     values.filter(|(_, value)| !value.is_null()).collect()
 }
 
-/// Why one of the `values` of a setting is not the task's.
+/// The reason why one of the `values` of a setting differs from the task's value.
 fn differs(name: &str, task: &Value, values: &[(&str, &Value)]) -> Option<String> {
     if values.is_empty() {
         return Some(format!("the logs do not tell `{name}`, and the task's is {task}; {AGAIN}"));
@@ -75,7 +75,8 @@ fn differs(name: &str, task: &Value, values: &[(&str, &Value)]) -> Option<String
     Some(format!("`{name}` was {value} (`{file}`), and the task's is {task}; leave it out"))
 }
 
-/// Why the model's input is not the texts of the dataset. Only the record of a run names a prefix.
+/// The reason why the model's input differs from the texts of the dataset. Only the record of a run names
+/// a prefix.
 fn text(logs: &RunLogs) -> Option<String> {
     let [(_, record), _] = &logs.settings;
     let value = |key: &str| record.get(key).filter(|value| !value.is_null());
@@ -100,7 +101,7 @@ fn text(logs: &RunLogs) -> Option<String> {
     })
 }
 
-/// Why the answers do not have the task's length.
+/// The reason why the length of the answers differs from the task's.
 fn tokens(run: &Run) -> Option<String> {
     let Run { prompts, completion_tokens, .. } = run;
     let Some(tokens) = completion_tokens else {
@@ -115,7 +116,7 @@ fn tokens(run: &Run) -> Option<String> {
     })
 }
 
-/// Why the model did not read every prompt to its end.
+/// The reason why the model did not read every prompt completely.
 fn cut(run: &Run) -> Option<String> {
     match (run.prompts_cut, run.prompt_tokens_cut) {
         (Some(0), _) => None,
