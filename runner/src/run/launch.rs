@@ -33,7 +33,7 @@ use super::{
 };
 use crate::metering;
 
-/// Why there are no measurements of a container under another kernel.
+/// The reason why a container under another kernel is not metered.
 const OTHER_KERNEL: &str = "the container ran under another kernel, on another machine or in a virtual one, and \
                    nothing of this machine was metered for it";
 

@@ -16,10 +16,10 @@ pub(super) const DOCKERFILE: &str = "docker/Dockerfile";
 
 /// Folder of the files that the Dockerfile copies into every flavour.
 pub(super) const ROOTFS: &str = "rootfs";
-/// Folder of the files that it also copies where there is no base image.
+/// Folder of the files that the Dockerfile also copies into flavours without a base image.
 pub(super) const SCRATCH: &str = "scratch";
 
-/// Accounts where there is no base image. Every uid answers to the name `user`, by `$USER`.
+/// Accounts of flavours without a base image. `$USER` makes every uid known as `user`.
 const PASSWD: &str =
     "root:x:0:0:root:/root:/sbin/nologin\nuser:x:1000:1000:user:/home/user:/sbin/nologin\n";
 const GROUP: &str = "root:x:0:\nuser:x:1000:\n";

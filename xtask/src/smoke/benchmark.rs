@@ -112,7 +112,7 @@ impl Benchmark {
     }
 }
 
-/// Writes the prompts for the Python stacks to a file beside the Hub cache.
+/// Writes the prompts for the Python stacks to a file next to the Hugging Face home.
 fn prompts(hf_home: &Path) -> anyhow::Result<PathBuf> {
     let file = hf_home.with_file_name("prompts.csv");
     atomic_file::write(&file, include_bytes!("prompts.csv"))?;

@@ -66,7 +66,7 @@ fn sum(energies: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     energies.sum()
 }
 
-/// What the meter can say about the energy of a server.
+/// A note on the energy of a server, as far as the host can meter it.
 fn server_note(meter: &HostMeter, location: ModelLocation) -> Option<String> {
     let unseen = "the energy of the server's GPUs cannot be seen from here";
     match location {

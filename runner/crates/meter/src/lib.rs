@@ -1,4 +1,4 @@
-//! The host's meter: energy of GPUs, processors and memory during a run, whatever the backend.
+//! The host's meter: energy of GPUs, processors and memory during a run, with any backend.
 //!
 //! A thread samples every device ten times a second, from before the benchmark until its container is
 //! gone. Energy counters need only their first and last value. The samples between locate the counted

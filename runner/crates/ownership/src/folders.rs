@@ -107,7 +107,7 @@ pub fn denied<'a>(folder: &'a Path, host: &Host) -> Option<(&'a Path, String)> {
 fn owner_and_remedy(folder: &Path, host: &Host) -> String {
     let uid = host.uid;
     match fs::metadata(folder) {
-        // Nobody should be told to take ownership of `/` or a top-level folder.
+        // Never suggest to take ownership of `/` or a top-level folder.
         Ok(data) if data.uid() != uid && folder.components().count() <= 2 => format!(
             "it belongs to uid {}, you are uid {uid}; choose another folder, or make one below it",
             data.uid()

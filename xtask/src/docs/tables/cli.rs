@@ -9,7 +9,7 @@ use crate::docs::content::{Content, code};
 /// command below another has a space, as `cache ls`.
 ///
 /// # Errors
-/// When there is no such command.
+/// When the command is unknown.
 pub(crate) fn options(program: &Command, name: &str) -> anyhow::Result<Content> {
     let mut program = program.clone();
     program.build();
@@ -49,7 +49,7 @@ pub(crate) fn commands(program: &Command, prefix: &str) -> Content {
 /// The command `name` of `program`.
 ///
 /// # Errors
-/// When there is no such command.
+/// When the command is unknown.
 pub(crate) fn find<'a>(program: &'a Command, name: &str) -> anyhow::Result<&'a Command> {
     let found = name.split(' ').try_fold(program, |command, name| command.find_subcommand(name));
     found.with_context(|| format!("there is no command `{name}`"))

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::parts::{Reasoned, Root, Tmpfs};
 use crate::options::Settings;
 
-/// Processes and threads that a container may have. The backends start some threads for each processor,
-/// and compilers beside them.
+/// Maximum number of processes and threads of a container. The backends start several threads per
+/// processor, and compilers.
 const MOST_PROCESSES: u32 = 32_768;
 
 /// How a user gets the cgroup controllers.
@@ -20,7 +20,7 @@ const DELEGATE: &str = "have it delegated (cgroup v2, and `Delegate=memory pids`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Limit {
-    /// No capabilities, whichever user it runs as.
+    /// No capabilities, also for root.
     NoCapabilities,
     /// No program gains privileges.
     NoNewPrivileges,
@@ -32,7 +32,7 @@ pub enum Limit {
     SelinuxOff,
 }
 
-/// What confines a container. The host engine has none of it.
+/// Security restrictions of a container. The host engine has none.
 #[derive(Debug, Default)]
 pub(super) struct Confinement {
     pub(super) root: Option<Reasoned<Root>>,
