@@ -11,7 +11,7 @@ use untrusted::{Dir, escape};
 
 use crate::cli;
 
-/// A larger file is not one of our pages.
+/// Size limit of an existing page. A larger file is not a page of this program.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// Writes the pages to the folder `out`. A file that differs from its page is replaced only with
@@ -69,7 +69,7 @@ fn pages(program: &Command) -> anyhow::Result<Vec<Page>> {
 
 fn add_pages(command: &Command, name: &str, pages: &mut Vec<Page>) -> anyhow::Result<()> {
     let mut text = vec![];
-    // The commit stands in the section VERSION. It does not fit into the footer.
+    // The section VERSION has the commit, which does not fit into the footer.
     let source = concat!("aienergyscore ", env!("CARGO_PKG_VERSION"));
     Man::new(command.clone().display_name(name)).source(source).render(&mut text)?;
     let text = with_unbroken_commands(&String::from_utf8(text)?);

@@ -32,7 +32,7 @@ pub(super) struct Evidence {
     pub has_report: bool,
     /// Whether the summary exists.
     pub has_summary: bool,
-    /// The message about mounts that are other folders in the container.
+    /// The message about mounts that are different folders in the container.
     pub mount_mismatch: Option<String>,
 }
 
@@ -188,7 +188,7 @@ pub(super) fn verdict(run_id: &str, evidence: &Evidence) -> Verdict {
         return failed(exit, message);
     }
     if code != 0 {
-        // Only our entrypoint writes a completion marker and a log.
+        // Only the project's entrypoint writes a completion marker and a log.
         let log =
             evidence.completion.as_ref().map(|_| format!(" and in {LOG}")).unwrap_or_default();
         let oom = if is_oom_killed { format!("; {OOM_KILLED}") } else { String::new() };
@@ -215,7 +215,7 @@ fn failed(exit: Exit, message: String) -> Verdict {
     Verdict { exit, message: Some(message), note: None }
 }
 
-/// Why the results are not those of a success.
+/// The reason why the results do not prove that this run succeeded.
 fn missing_output(run_id: &str, evidence: &Evidence) -> Option<String> {
     match &evidence.completion {
         None => return Some(format!("the completion marker `{COMPLETION}` is missing or broken")),

@@ -32,7 +32,7 @@ use super::{container::Container, hang_watch::HangWatch, orphans, pump::Pump};
 /// Timeout of a benchmark that was asked to stop. The entrypoint kills it after half of that.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Timeout of the readers of our output once this process was asked to stop.
+/// Timeout of the readers of this process's output once it was asked to stop.
 const READERS: Duration = Duration::from_secs(3);
 
 /// Number of kills before the process counts as stuck in the kernel.
@@ -47,7 +47,7 @@ pub(crate) struct ClientExit {
     pub signal: Option<i32>,
     /// Whether it was killed.
     pub killed: bool,
-    /// End of its standard error.
+    /// Last bytes of its standard error.
     pub stderr: String,
     /// Id of its container, if it was seen.
     pub container_id: Option<String>,
@@ -77,7 +77,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Starts the command. Its output is copied to ours, or all of it to standard error.
+    /// Starts the command. Its output is copied to this process's output, or all of it to standard error.
     ///
     /// # Errors
     /// When the command or a thread cannot be started. Nothing is left running.
@@ -106,7 +106,7 @@ impl Client {
             hang_watch.start(client_ended, report).context(context)?;
         }
         let argv = command.argv();
-        // Without a container, the benchmark reads its secrets from our environment.
+        // Without a container, the benchmark reads its secrets from this process's environment.
         let mut child =
             if has_containers { process::command(&argv)? } else { process::program(&argv)? };
         child.envs(command.env.iter().map(|(name, value)| (name, value.value())));

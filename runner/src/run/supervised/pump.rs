@@ -1,4 +1,4 @@
-//! Copies a program's output to ours while ours has a reader, and keeps the end of it.
+//! Copies a program's output to this process's output while that has a reader, and keeps the last bytes.
 
 use std::{
     io::{self, IsTerminal as _, PipeReader, PipeWriter, Read as _, Write},
@@ -38,14 +38,14 @@ pub(crate) struct Pump {
 #[derive(Debug, Default)]
 struct Progress {
     copied: usize,
-    /// Whether the copier waits for our reader, and not for the program.
+    /// Whether the copier waits for the reader of this process's output, and not for the program.
     writing: bool,
     /// The last bytes that were copied.
     tail: Vec<u8>,
 }
 
 impl Pump {
-    /// Starts a copier to our own `stream`. Output to a terminal is filtered.
+    /// Starts a copier to this process's `stream`. Output to a terminal is filtered.
     ///
     /// # Errors
     /// As [`Pump::start`].
@@ -60,7 +60,7 @@ impl Pump {
         }
     }
 
-    /// Starts a copier to `to`, and returns the writer for the program. The writer stays open when our
+    /// Starts a copier to `to`, and returns the writer for the program. The writer stays open when the
     /// reader is gone: SIGPIPE would end the program and the benchmark.
     ///
     /// # Errors
@@ -78,8 +78,8 @@ impl Pump {
         Ok((writer, Self { ended, progress }))
     }
 
-    /// Waits until the output of an ended program is copied, for as long as our reader needs. Returns
-    /// the end of it.
+    /// Waits until the output of an ended program is copied, for as long as the reader needs. Returns
+    /// its last bytes.
     pub(crate) fn finish(self) -> String {
         self.finish_with(GRACE)
     }

@@ -73,7 +73,7 @@ impl Reaper {
         command.args(args).stdin(reader).stderr(Stdio::null());
         let lock = lock.map(ResultsLock::shared_file).transpose().context(context)?;
         command.stdout(lock.map_or_else(Stdio::null, Stdio::from));
-        // A group and a name of its own protect it from the terminal's Ctrl-C and from `pkill`.
+        // Its own process group and name protect it from Ctrl-C in the terminal and from `pkill`.
         command.process_group(0).arg0("container-reaper");
         for name in SECRETS {
             command.env_remove(name);
