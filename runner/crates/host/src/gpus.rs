@@ -1,4 +1,4 @@
-//! The GPUs that a run requests, and those that it gets.
+//! The GPUs that a run requests, and the GPUs that it gets.
 
 use std::{fmt, str::FromStr};
 

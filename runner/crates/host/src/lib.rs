@@ -1,4 +1,4 @@
-//! This machine and this process: paths, users, GPUs, programs that are started, what is printed.
+//! This machine and this process: paths, users, GPUs, child processes and printed output.
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 

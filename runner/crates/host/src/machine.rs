@@ -47,7 +47,7 @@ pub struct Host {
     pub amd_driver: bool,
     /// Containers and services that hide files or devices from this program.
     pub isolation: Isolation,
-    /// Whether SELinux confines what runs here.
+    /// Whether SELinux is enforcing on this machine.
     pub selinux: bool,
     /// The entrypoint program for the host engine, if it is built or installed.
     pub entrypoint: Option<PathBuf>,

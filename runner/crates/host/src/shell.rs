@@ -1,4 +1,4 @@
-//! A command as data: the argument vector that is executed, and the same as shell text.
+//! A command as data: rendered as the argument vector that is executed, or as shell text.
 
 use std::{borrow::Cow, fmt::Write as _, path::Path};
 
@@ -10,7 +10,7 @@ use untrusted::is_unseen;
 pub enum Piece {
     /// Text that is the same on every machine.
     Text(String),
-    /// A path of this machine, as it stands in the word (possibly with doubled quotes).
+    /// A path of this machine, as written in the word (possibly with doubled quotes).
     Path(String),
     /// The user id of the caller.
     Uid(u32),

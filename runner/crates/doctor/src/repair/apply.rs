@@ -172,8 +172,8 @@ fn quarantine(root: &Path, path: &Path, repo: &Path, now: SystemTime) -> anyhow:
     Ok(Outcome::Done)
 }
 
-/// Creates an entry in the folder of `entry` under the first free name. Numbers start at the process id, which a
-/// killed repair may have had, too.
+/// Creates an entry in the folder of `entry` under the first free name. Numbers start at the process id,
+/// which a killed repair may have had, too.
 fn make_new<T>(
     entry: &Entry,
     name: impl Fn(u32) -> OsString,
@@ -238,7 +238,7 @@ fn write_ref(root: &Path, path: &Path, commit: &str) -> anyhow::Result<Outcome> 
     Ok(Outcome::Done)
 }
 
-/// Makes the file that becomes the ref at `path`. It lies among the blobs, where the next repair removes
+/// Creates the file that becomes the ref at `path`. It is among the blobs, where the next repair removes
 /// a leftover at once. Beside the ref, a leftover would hide the repo from the Hub client.
 fn new_ref(
     root: &Path,

@@ -86,7 +86,7 @@ impl Fix {
         }
     }
 
-    /// What it does, as the user reads it.
+    /// Description for the user.
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Reclaim { paths } => format!("makes {} entries yours", paths.len()),

@@ -27,7 +27,7 @@ use crate::{
 /// Variables that name a folder for such files, the first one first.
 const VARIABLES: [&str; 2] = ["XDG_RUNTIME_DIR", "TMPDIR"];
 
-/// Folders for temporary files of runs, the first one first. `named` are those of the variables.
+/// Folders for temporary files of runs, the first one first. `named` are the folders in variables.
 pub fn folders(named: impl IntoIterator<Item = PathBuf>, isolation: &Isolation) -> Vec<PathBuf> {
     let own = format!("/run/user/{}", getuid());
     let usual = ["/tmp", &own, "/var/tmp", "/dev/shm"].map(PathBuf::from);
@@ -89,7 +89,7 @@ fn is_protected(folder: &Path) -> bool {
     })
 }
 
-/// A temporary file that only the user can read, removed when it is dropped. It is locked meanwhile: other
+/// A temporary file that only the user can read, removed when it is dropped. It is locked until then: other
 /// commands remove unlocked files as leftovers of dead runs.
 #[derive(Debug)]
 pub struct RunFile {

@@ -1,4 +1,4 @@
-//! What holds for words of any text: a real shell makes the same vector of them.
+//! Properties of words of any text: a real shell parses them to the same vector.
 
 use std::process::Command;
 

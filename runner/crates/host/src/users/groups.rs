@@ -16,7 +16,7 @@ pub fn that_own<'a>(folders: impl Iterator<Item = &'a Path>, host: &Host) -> Vec
     }
     let mut owners = BTreeSet::new();
     for folder in folders {
-        // An unreadable folder has a finding of its own.
+        // Another check reports an unreadable folder.
         let Ok(dir) = Dir::open(folder) else { continue };
         owners.extend(dir.look("").map(|stamp| stamp.gid));
         dir.walk(DEPTH, |found| {

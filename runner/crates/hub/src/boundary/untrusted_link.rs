@@ -36,7 +36,7 @@ pub(super) struct UntrustedLink {
 }
 
 impl UntrustedLink {
-    /// The first symlink on `path` that lies in a writable folder and is not accepted.
+    /// The first symlink on `path` that is in a writable folder and not accepted.
     pub(super) fn find(
         path: &Path,
         writable: &WritableFolders,
@@ -77,7 +77,7 @@ impl UntrustedLink {
         join(&self.link.path, &self.link.rest)
     }
 
-    /// The error that refuses `path`, which is called `what`.
+    /// The error that refuses `path`. `what` is its name in the message.
     pub(super) fn refusal(&self, what: &str, path: &Path) -> Usage {
         let shown = |path: &Path| escape(&path.to_string_lossy());
         let folder = match &self.results {

@@ -39,7 +39,7 @@ fn is_repo(name: &OsStr) -> bool {
     name.to_str().and_then(RepoName::of_folder).is_some()
 }
 
-/// Whether a client that was killed leaves such a file behind.
+/// Whether the file is a leftover of a killed client.
 fn is_leftover(name: &OsStr) -> bool {
     is_link_probe(name) || is_umask_probe(name)
 }

@@ -11,7 +11,7 @@ use std::{
 use rustix::io::Errno;
 use untrusted::{Dir, Refused, Stamp};
 
-/// How deep folders are entered. No repo nests even twenty folders.
+/// Maximum depth of folders that are entered. No repo nests even twenty folders.
 pub const DEEPEST: usize = 200;
 
 /// A path below an open folder. No symlink on it is followed.

@@ -20,7 +20,7 @@ pub enum Pointer {
     Elsewhere,
 }
 
-/// The target of a symlink with this `text`, which lies `folders` folders below its snapshot. `repo` is the
+/// The target of a symlink with this `text`, `folders` folders below its snapshot. `repo` is the
 /// absolute path of the repo's folder.
 pub fn pointer(text: &[u8], folders: usize, repo: &Path) -> Pointer {
     let absolute = text.starts_with(b"/");

@@ -114,7 +114,7 @@ pub fn is_commit(name: &str) -> bool {
     hex::decode::<20>(name.as_bytes()).is_some()
 }
 
-/// What a file in `blobs` is, by its name.
+/// Kind of a file in `blobs`, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlobName<'a> {
     /// A blob named after its digest.
@@ -127,7 +127,7 @@ pub enum BlobName<'a> {
         /// since 1.18. Older clients and the Rust crate resume `<etag>.incomplete`.
         unique: bool,
     },
-    /// An empty file by which a client finds out the umask.
+    /// An empty file that a client creates to find out the umask.
     UmaskProbe,
     /// A new file or symlink that will replace a blob.
     Replacement,
@@ -182,7 +182,7 @@ pub fn is_umask_probe(name: &OsStr) -> bool {
         && parts.into_iter().flatten().all(is_hex)
 }
 
-/// The part before `.<8hex>`, by which a client makes a name unique.
+/// The part before `.<8hex>`, a suffix that makes a client's name unique.
 fn before_unique(name: &[u8]) -> Option<&[u8]> {
     let dot = name.iter().rposition(|byte| *byte == b'.')?;
     hex::decode::<4>(&name[dot + 1..]).map(|_| &name[..dot])

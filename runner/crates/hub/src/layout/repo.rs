@@ -1,4 +1,4 @@
-//! One repo of a cache as it is on the disk, without a verdict.
+//! Reads one repo of a cache from the disk, without judging it.
 
 use std::{
     borrow::Cow,

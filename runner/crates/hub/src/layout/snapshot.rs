@@ -1,4 +1,4 @@
-//! One snapshot of a repo as it is on the disk, without a verdict.
+//! Reads one snapshot of a repo from the disk, without judging it.
 
 use std::{
     ffi::{OsStr, OsString},

@@ -20,7 +20,7 @@ pub(crate) const MARKER: &str = ".huggingface-shared-blobs";
 /// The content of the marker.
 const MARKER_TEXT: &[u8] = b"1\n";
 
-/// The store of a cache as it is on the disk.
+/// The store of a cache, as read from the disk.
 #[derive(Debug, Default)]
 pub struct Store {
     /// Complete files, named by their Xet hash.

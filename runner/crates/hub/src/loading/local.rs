@@ -10,7 +10,7 @@ use untrusted::{Dir, Found, Kind};
 
 use super::files::{FileState, Files};
 
-/// How deep a folder is searched for names. Weights and data files lie near its top.
+/// Maximum depth of the search for file names. Weights and data files are near the top.
 const MAX_DEPTH: usize = 4;
 
 /// The files of a folder. Its symlinks are followed, because the user made them.

@@ -1,4 +1,4 @@
-//! What holds for paths of any bytes.
+//! Properties of paths of any bytes.
 
 use std::{
     ffi::OsString,

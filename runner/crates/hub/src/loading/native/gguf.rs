@@ -73,7 +73,7 @@ pub(super) fn check(name: &str, content: Content) -> Result<(), Fault> {
     }
 }
 
-/// What the checks need of a header.
+/// The parts of a header that are checked.
 #[derive(Debug)]
 struct Header {
     architecture: Option<String>,

@@ -93,7 +93,7 @@ fn with_variant(name: &str, keywords: &Keywords) -> String {
     }
 }
 
-/// Why no weights are found: what is there instead.
+/// The reason why no weights are found, by the files that exist instead.
 fn no_weights<'a>(
     files: &impl Files,
     mut wanted: impl Iterator<Item = &'a String> + Clone,
