@@ -1,4 +1,4 @@
-//! Prepares the model of the smoke test in a Hub cache of its own.
+//! Prepares the model of the smoke test in a separate Hub cache.
 
 use std::{
     fs,

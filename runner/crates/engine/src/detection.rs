@@ -1,4 +1,4 @@
-//! Which engine a run gets, and what to tell the user about the choice.
+//! Selects the engine of a run, and explains the choice to the user.
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::ValueEnum;
@@ -12,7 +12,7 @@ use untrusted::escape;
 
 use super::{Client, DOCKER, Engine, Limits, Location, Mode, Nvidia, PODMAN, docker, podman};
 
-/// The engine of a run, and what to tell the user about the choice.
+/// The engine of a run, with an explanation of the choice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detected {
     /// The engine.

@@ -1,4 +1,4 @@
-//! Container engines: which one is there, and how it runs containers.
+//! Container engines: detection, queries, and how each one runs containers.
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 

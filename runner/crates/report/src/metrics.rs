@@ -153,7 +153,7 @@ pub(super) fn why_no_gpu(run: &FinishedRun) -> String {
     }
     match measurement.too_short().filter(|_| measurement.has(DeviceKind::Gpu)) {
         Some(why) => format!("{why}; {source}"),
-        // Every source of a summary without GPU energy says so itself.
+        // Without GPU energy, the source in a summary already explains that.
         None => source.clone(),
     }
 }

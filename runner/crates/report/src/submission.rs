@@ -31,7 +31,7 @@ const PORTAL: &str = "https://huggingface.co/spaces/AIEnergyScore/submission_por
 /// Runs that the score is the mean of.
 const REPEATS: usize = 10;
 
-/// Every rule for the guides: its name, what it says, and what of a run is checked.
+/// Every rule, for the guides: its name, its text, and the values of a run that are checked.
 pub fn rule_table() -> Vec<[&'static str; 3]> {
     Rule::ALL.map(Rule::row).into()
 }

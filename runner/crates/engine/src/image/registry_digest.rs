@@ -1,4 +1,4 @@
-//! The digest by which a registry knows an image.
+//! The digest of an image in its registry.
 
 use super::LocalImage;
 use crate::Mode;

@@ -38,7 +38,7 @@ impl Rule {
         Self::OneModel,
     ];
 
-    /// The name of the rule, what it says, and what of a run is checked.
+    /// The name of the rule, its text, and the values of a run that are checked.
     pub(super) const fn row(self) -> [&'static str; 3] {
         match self {
             Self::Logs => [

@@ -2,7 +2,7 @@
 //!
 //! The rules are those of README.md, index.md, `text_generation.yaml` and `check_h100.py` of
 //! AIEnergyScore, commit a5b9a048ecd44aa087cdd5b575a17d705128c424. Logs of a client and of a
-//! quantised trial are refused because of what the documents say of the task and the model.
+//! quantised trial are refused because of the definitions of task and model in these documents.
 
 use std::path::PathBuf;
 
