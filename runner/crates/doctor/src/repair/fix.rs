@@ -1,4 +1,4 @@
-//! One change of a cache.
+//! The changes that a repair can make.
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
@@ -86,7 +86,7 @@ impl Fix {
         }
     }
 
-    /// What it does, as the user reads it.
+    /// Description for the user, as in "removes the symlink `PATH`".
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Reclaim { paths } => format!("makes {} entries yours", paths.len()),

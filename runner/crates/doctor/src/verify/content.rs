@@ -1,4 +1,4 @@
-//! Compares contents with their digests, and skips files that an earlier check has read.
+//! Compares contents with their digests, and skips files whose digest is in the digest cache.
 
 use std::{
     collections::HashMap,
@@ -22,7 +22,7 @@ pub(crate) struct Tally {
     pub(crate) hashed: u64,
     /// Bytes of these files.
     pub(crate) hashed_bytes: u64,
-    /// Files unchanged since an earlier check.
+    /// Files that were not read, since their digest is in the digest cache.
     pub(crate) remembered: u64,
     /// Files whose checksum is unknown.
     pub(crate) unverifiable: u64,
@@ -30,7 +30,7 @@ pub(crate) struct Tally {
     pub(crate) unchecked: u64,
 }
 
-/// A file to compare with its digest.
+/// A blob to hash, and the digest that it should have.
 #[derive(Debug)]
 pub(super) struct Check {
     /// Path below the cache.
@@ -39,13 +39,13 @@ pub(super) struct Check {
     pub repo: Option<RepoName>,
     /// Location of the content.
     pub at: RootedPath,
-    /// The same below the cache, if a repair may move it.
+    /// Path of the content below the cache, if a repair may move it.
     pub content: Option<PathBuf>,
-    /// Size and times.
+    /// Size, times and inode when the file was inspected.
     pub stamp: Stamp,
     /// The right digest.
     pub expected: Digest,
-    /// The finding for a wrong digest, where the commit's file list already contradicts the file.
+    /// The finding to report for a wrong digest if the size already differs from the commit's file list.
     pub suspected: Option<Finding>,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Check {
 type FileKey = (u64, u64, Digest);
 
 impl Check {
-    fn key(&self) -> FileKey {
+    fn file_key(&self) -> FileKey {
         (self.stamp.device, self.stamp.inode, self.expected)
     }
 
@@ -79,7 +79,8 @@ impl Check {
 pub(super) struct HashJobs {
     /// Files in the order of their results.
     pub jobs: Vec<HashJob>,
-    at: HashMap<FileKey, usize>,
+    /// Index of each file in `jobs`.
+    index: HashMap<FileKey, usize>,
 }
 
 /// Checks of a repo or of the store.
@@ -87,37 +88,38 @@ pub(super) struct HashJobs {
 pub(super) struct Batch {
     verified: DigestCache,
     /// File of the digest cache.
-    memory: Option<PathBuf>,
-    /// Number of files that are unchanged since they were found right.
+    cache_file: Option<PathBuf>,
+    /// Number of files whose digest is in the digest cache and right.
     remembered: u64,
+    /// Checks whose files must be hashed.
     pending: Vec<Check>,
 }
 
 impl Batch {
-    /// Splits `checks` by the digest cache in `memory`. With `full`, all files are read again.
-    pub(super) fn new(checks: Vec<Check>, memory: Option<PathBuf>, full: bool) -> Self {
-        let mut verified = memory.as_deref().map(DigestCache::load).unwrap_or_default();
-        // `full` must not ask the digest cache, as `get` keeps an entry even if its file cannot be read
-        // now. One digest is remembered per file, and the expected one may be of another kind.
+    /// Splits `checks` by the digest cache in `cache_file`. With `full`, all files are hashed again.
+    pub(super) fn new(checks: Vec<Check>, cache_file: Option<PathBuf>, full: bool) -> Self {
+        let mut verified = cache_file.as_deref().map(DigestCache::load).unwrap_or_default();
+        // With `full`, `get` is not called: it keeps an entry even if its file turns out to be unreadable.
+        // The digest cache has one digest per file, and the expected one may be of another kind.
         let is_known = |check: &Check| {
             !full && verified.get(&check.stamp, check.expected) == Some(check.expected)
         };
         let (known, pending): (Vec<_>, Vec<_>) = checks.into_iter().partition(is_known);
-        Self { verified, memory, remembered: known.len() as u64, pending }
+        Self { verified, cache_file, remembered: known.len() as u64, pending }
     }
 
     /// Adds the files that must be read.
     pub(super) fn add_jobs(&self, jobs: &mut HashJobs) {
         for check in &self.pending {
-            let at = jobs.jobs.len();
-            if *jobs.at.entry(check.key()).or_insert(at) == at {
+            let next = jobs.jobs.len();
+            if *jobs.index.entry(check.file_key()).or_insert(next) == next {
                 let (file, size) = (check.at.clone(), check.stamp.size);
                 jobs.jobs.push(HashJob { file, like: check.expected, size });
             }
         }
     }
 
-    /// Compares the digests and remembers them. `now` is a time before the files were read.
+    /// Compares the digests and saves them in the digest cache. `now` is a time before the files were read.
     pub(super) fn finish(
         mut self,
         jobs: &HashJobs,
@@ -128,7 +130,7 @@ impl Batch {
     ) {
         tally.remembered += self.remembered;
         for check in &self.pending {
-            let error = match &hashed[jobs.at[&check.key()]] {
+            let error = match &hashed[jobs.index[&check.file_key()]] {
                 Hashed::Is(digest, stamp) => {
                     self.verified.insert(stamp, *digest, now);
                     tally.hashed += 1;
@@ -139,7 +141,7 @@ impl Batch {
                     continue;
                 }
                 Hashed::Interrupted => {
-                    // Keeps its entry in the digest cache.
+                    // `get` marks the entry as used, so that `save` keeps it.
                     self.verified.get(&check.stamp, check.expected);
                     None
                 }
@@ -156,9 +158,9 @@ impl Batch {
             tally.unchecked += 1;
             findings.extend(error.map(|(problem, evidence)| check.finding(problem, evidence)));
         }
-        if let Some(memory) = &self.memory {
-            // Without a digest cache the next check only takes longer.
-            let _ = self.verified.save(memory);
+        if let Some(file) = &self.cache_file {
+            // An error is ignored: without a digest cache, the next check only takes longer.
+            let _ = self.verified.save(file);
         }
     }
 }
