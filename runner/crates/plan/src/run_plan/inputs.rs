@@ -108,7 +108,7 @@ fn check(input: &LocalInput, backend: Backend) -> Result<(), String> {
     }
 }
 
-/// A warning if a symlink in the input's folder leads to a path that the container cannot see.
+/// A warning if a symlink in the input's folder points to a path outside of the container's mounts.
 fn warning(input: &LocalInput) -> Option<String> {
     let (link, target) = input.found.as_ref()?.outside_link.as_ref()?;
     Some(format!(
