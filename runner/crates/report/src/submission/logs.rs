@@ -38,7 +38,7 @@ pub(super) struct LogFile {
 pub(super) struct RunLogs {
     /// The files, sorted by name.
     pub(super) files: Vec<LogFile>,
-    /// The summary computed from the backend's own report, or why there is none.
+    /// The summary computed from the backend's own report, or the reason why it failed.
     pub(super) recomputed: Result<Summary, String>,
     /// The files with the settings of the run, by name.
     pub(super) settings: [(&'static str, Value); 2],
