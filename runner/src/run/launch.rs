@@ -33,7 +33,7 @@ use super::{
 };
 use crate::metering;
 
-/// Why there are no measurements of a container under another kernel.
+/// Reason why a container under another kernel has no host measurements.
 const OTHER_KERNEL: &str = "the container ran under another kernel, on another machine or in a virtual one, and \
                    nothing of this machine was metered for it";
 
@@ -125,12 +125,14 @@ fn added(before: &Inventory, hub: &Path, offline: bool) -> Option<CacheDelta> {
     added.map(|added| if offline { CacheDelta::default() } else { added })
 }
 
+/// Lists the blobs of the Hub cache.
 fn take_inventory(hub: &Path) -> anyhow::Result<Inventory> {
     Inventory::take(hub).with_context(|| {
         format!("listing the Hub cache `{}`, to tell what the run adds to it", hub.display())
     })
 }
 
+/// Prints the summary as text or as JSON.
 fn show_summary(summary: &Summary, results: &HostPath, show: Show) -> anyhow::Result<()> {
     if show == Show::RunJson {
         terminal::print(&json_text(&json!({ "results": results, "summary": summary })))

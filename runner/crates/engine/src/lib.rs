@@ -1,4 +1,4 @@
-//! Container engines: which one is there, and how it runs containers.
+//! Container engines: detection, how they run containers, and leftovers of crashes.
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
@@ -28,8 +28,8 @@ pub use location::Location;
 pub use nvidia::Nvidia;
 pub use query::Query;
 
-/// How an engine runs containers. It decides over identity, mounts and network; the engine's name does
-/// not.
+/// How an engine runs containers. Identity, mounts and network of a run depend on the mode, not on the name
+/// of the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
@@ -66,7 +66,7 @@ impl Mode {
         }
     }
 
-    /// Whether Podman runs the containers, be it behind Docker's client.
+    /// Whether Podman runs the containers, also behind Docker's client.
     pub const fn is_podman(self) -> bool {
         matches!(self, Self::PodmanRootless | Self::PodmanRootful)
     }
@@ -91,8 +91,8 @@ const DOCKER: &str = "docker";
 /// Program name of Podman's client.
 const PODMAN: &str = "podman";
 
-/// Whose command line the client has. Docker's client may talk to Podman; the [`Mode`] is Podman's
-/// then.
+/// The command-line dialect of the engine's client. Docker's client may talk to Podman: the [`Mode`] is then
+/// one of Podman.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Client {
     /// Docker's client.
@@ -114,12 +114,12 @@ pub enum Groups {
     Never(&'static str),
 }
 
-/// The engine of a run, as it described itself.
+/// The engine of a run, by its output of `info` and `version`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Engine {
     /// The client's program, or the entrypoint of the host engine.
     pub program: String,
-    /// Whose command line that program has.
+    /// The command-line dialect of that program.
     pub client: Client,
     /// How it runs containers.
     pub mode: Mode,
@@ -140,8 +140,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An up-to-date engine in `mode` that supports all that it can, without an image. Guides and tests
-    /// plan for it.
+    /// An up-to-date engine that supports every feature of `mode`, without an image. Guides and tests plan
+    /// for it.
     pub fn typical(mode: Mode) -> Self {
         let (client, runtime, nvidia) = match mode {
             Mode::Host => (Client::None, "", Nvidia::Gpus),

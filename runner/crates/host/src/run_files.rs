@@ -1,4 +1,4 @@
-//! Files of a run that are no results: its secrets, its container's id, and what tells that it lives.
+//! Temporary files of a run: its secrets, the container's id, and the lock that shows that the run is alive.
 
 pub mod container_id;
 pub mod run_file;

@@ -59,7 +59,7 @@ pub fn text_in_file(bytes: &[u8]) -> Option<Vec<u8>> {
     is_path.then(|| text.iter().map(slash).collect())
 }
 
-/// Whether a symlink with this `text` in the absolute `folder` leads to an entry of `repo`, by names alone.
+/// Whether a symlink with this `text` in the absolute `folder` points to an entry of `repo`, by names alone.
 pub(super) fn stays_in_repo(text: &[u8], folder: &Path, repo: &Path) -> bool {
     resolve(text, folder, repo).is_some_and(|target| target.starts_with(repo) && target != repo)
 }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn pointer_leads_to_a_blob_of_its_own_repo() {
+    fn pointer_must_be_a_blob_of_its_own_repo() {
         let target = |text: &str, folders| pointer(text.as_bytes(), folders, Path::new("/c/r"));
         let own = || Pointer::Blob("e".into());
         for (text, folders, expected) in [

@@ -114,7 +114,7 @@ pub fn is_commit(name: &str) -> bool {
     hex::decode::<20>(name.as_bytes()).is_some()
 }
 
-/// What a file in `blobs` is, by its name.
+/// Kind of a file in `blobs`, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlobName<'a> {
     /// A blob named after its digest.
@@ -138,7 +138,7 @@ pub enum BlobName<'a> {
     },
     /// A lock file of a client before 0.19.
     Lock,
-    /// The name of another server's blob, or a file that no client made.
+    /// A blob with the etag of another server than the Hub, or a file that no client created.
     Other,
 }
 

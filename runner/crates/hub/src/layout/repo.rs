@@ -139,7 +139,7 @@ impl Repo {
         Some(RootedPath { dir: Arc::clone(dir.as_ref()?), below })
     }
 
-    /// Whether the symlink at `path` with this `text` leads to an entry of the repo, existing or not. That
+    /// Whether the symlink at `path` with this `text` points to an entry of the repo, existing or not. That
     /// entry may be a symlink to the store.
     pub fn contains_target(&self, path: &Path, text: &[u8]) -> bool {
         let folder = self.path.join(path);

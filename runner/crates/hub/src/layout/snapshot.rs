@@ -105,7 +105,7 @@ impl Repo {
         Some(snapshot)
     }
 
-    /// The name of the snapshot that the symlink `name` leads to. It is then opened by its own name.
+    /// The name of the snapshot that the symlink `name` points to. It is then opened by its own name.
     fn real_name(&self, snapshots: &Dir, name: &OsStr) -> io::Result<OsString> {
         let target = snapshots.look_through(name)?;
         let is_target = |name: &OsStr| {
