@@ -30,7 +30,7 @@ impl ModelLocation {
     }
 }
 
-/// Whether `endpoint` is on this machine. `is_ours` tells whether an IP address is one of its own.
+/// Whether `endpoint` is on this machine. `is_ours` returns whether an IP address belongs to it.
 fn is_own(endpoint: &str, is_ours: &dyn Fn(IpAddr) -> bool) -> bool {
     match host(endpoint) {
         "" => false,

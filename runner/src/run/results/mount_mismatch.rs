@@ -30,7 +30,7 @@ enum Cause {
     OtherTmp,
     /// Docker Desktop's virtual machine sees shared folders only.
     Desktop,
-    /// The engine's address may lead to another machine.
+    /// The engine's address may be forwarded to another machine.
     Address(String),
     /// Unknown cause.
     Unknown,

@@ -1,4 +1,4 @@
-//! Tells whether a server address means this machine.
+//! Detects whether the address of a server is this machine.
 
 use std::net::{IpAddr, Ipv6Addr, ToSocketAddrs as _, UdpSocket};
 
