@@ -53,6 +53,7 @@ pub fn run(command: CacheCommand) -> anyhow::Result<Exit> {
     }
 }
 
+/// `cache ls`: prints the repos of the cache.
 fn list(host: &Host, listing: &Listing, as_json: bool) -> anyhow::Result<Exit> {
     let cache = locate(host)?;
     ensure_readable(host, &cache)?;
@@ -66,6 +67,7 @@ fn list(host: &Host, listing: &Listing, as_json: bool) -> anyhow::Result<Exit> {
     Ok(Exit::Success)
 }
 
+/// `cache verify`: prints the findings.
 fn report(host: &Host, scope: &Scope, as_json: bool) -> anyhow::Result<Exit> {
     let cache = locate(host)?;
     let interrupt = Interrupt::listen()?;
@@ -76,6 +78,7 @@ fn report(host: &Host, scope: &Scope, as_json: bool) -> anyhow::Result<Exit> {
     Ok(interrupt.exit().filter(|_| interrupted).unwrap_or_else(|| report.exit()))
 }
 
+/// `cache repair`: applies the fixes with `apply`, and shows them otherwise.
 fn repair_or_plan(
     host: &Host,
     scope: &Scope,
@@ -115,7 +118,8 @@ pub(crate) fn verify_now(
     in_context(host, cache, &Interrupt::listen()?, |context| verify(cache, scope, context))
 }
 
-/// Calls `work` with the token file and the digest memory of this user.
+/// Calls `work` with the token file and the digest cache of this user. A container could change a digest
+/// cache in a folder that it can write to, so none is used there.
 fn in_context<T>(
     host: &Host,
     cache: &HubCache,
@@ -123,13 +127,14 @@ fn in_context<T>(
     work: impl FnOnce(&Context<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     ensure_readable(host, cache)?;
-    let memory = dirs::cache_dir().filter(|folder| !is_writable_in_container(folder, cache, host));
+    let digest_cache =
+        dirs::cache_dir().filter(|folder| !is_writable_in_container(folder, cache, host));
     let token = TokenSource::locate(host, cache, "")?;
     let token = match &token {
         TokenSource::File(file) => Some(file.as_path()),
         TokenSource::Variable { .. } => None,
     };
-    work(&Context { host, token, memory: memory.as_deref(), stop: &interrupt.stop })
+    work(&Context { host, token, memory: digest_cache.as_deref(), stop: &interrupt.stop })
 }
 
 /// Whether a container can write to `folder`, which may not exist yet.

@@ -1,4 +1,4 @@
-//! The command line: clap's types, and their conversion into requests.
+//! The command line: a clap type for each command. The options of a run are `plan::options::Request`.
 
 mod cache;
 mod completions;

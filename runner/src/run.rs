@@ -1,4 +1,5 @@
-//! A run of the benchmark, from the request to the exit code.
+//! `aienergyscore run`, from the request to the exit code: resolve settings, detect the engine, plan, prepare
+//! folders, launch, check the results.
 
 mod dry_run;
 mod earlier_runs;
@@ -56,16 +57,18 @@ pub fn run(request: Request, show: Show) -> anyhow::Result<Exit> {
     }
 }
 
-/// A plan, and the settings and engine it was made for.
+/// The plan of a run, with its settings and its engine.
 #[derive(Debug)]
 struct Planned {
     options: Settings,
+    /// The record of a Hub cache that a container could have replaced.
     trust: Option<Trust>,
     detected: Detected,
     plan: RunPlan,
 }
 
 impl Planned {
+    /// Resolves the settings on the disk, detects the engine and plans the run.
     fn new(options: Settings, host: &Host) -> anyhow::Result<Self> {
         let run = options.resolve(host)?;
         let detected = engine::detect(&run.settings.wanted(), host)?;
@@ -77,6 +80,7 @@ impl Planned {
     /// symlink by its target alone.
     fn remember_trust(&self) {
         if let Some(trust) = &self.trust {
+            // An error is ignored, because the run does not need the record.
             let _ = trust.remember();
         }
     }

@@ -1,4 +1,4 @@
-//! `aienergyscore completions` in real shells.
+//! `aienergyscore completions`: its scripts complete commands, options and values in real shells.
 
 use std::{fs, process::Command};
 
@@ -6,20 +6,21 @@ use crate::harness::{Sandbox, aienergyscore};
 
 const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
 
+/// The completion script for `shell`.
 fn completions(sandbox: &Sandbox, shell: &str) -> String {
     let outcome = aienergyscore(sandbox, ["completions", shell]);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{shell}");
     outcome.stdout
 }
 
-/// Output of `shell` for the text `program`, with its script in `./completions`.
-fn in_shell(shell: &str, options: &[&str], program: &str) -> String {
+/// Runs `code` in `shell`, whose completion script is in `./completions`, and returns the output.
+fn in_shell(shell: &str, options: &[&str], code: &str) -> String {
     let sandbox = Sandbox::new(None);
     fs::create_dir(sandbox.cwd().join("my-results")).unwrap();
     fs::write(sandbox.cwd().join("completions"), completions(&sandbox, shell)).unwrap();
     let mut command = Command::new(shell);
-    command.args(options).args(["-c", program]).current_dir(sandbox.cwd());
-    // Nothing of the user's settings is read.
+    command.args(options).args(["-c", code]).current_dir(sandbox.cwd());
+    // The shell must not read the settings of the user who runs the tests.
     command
         .env("HOME", sandbox.home())
         .env("ZDOTDIR", sandbox.home())

@@ -1,4 +1,5 @@
-//! `aienergyscore cache` on caches that huggingface_hub wrote: counts, damage and repairs.
+//! `aienergyscore cache` on caches that huggingface_hub downloaded from a stub Hub: sizes, corruption and
+//! repairs, with each supported version.
 
 use std::{
     fs,
@@ -13,8 +14,8 @@ use crate::hub_cache::{NEWEST, VERSIONS, World, as_peers_do, file, peers, snapsh
 const WHOLE: &str = "models--org--whole";
 const WEIGHTS: &str = "model.safetensors";
 
-/// Everything that is small: two commits of a model, a dataset, and single files.
-fn all(world: &World) -> Value {
+/// Download calls for two commits of a model, a dataset, and single files of two other models.
+fn all_downloads(world: &World) -> Value {
     json!([
         snapshot("org/whole"),
         { "call": "snapshot_download", "repo_id": "org/whole", "revision": "refs/pr/1" },
@@ -27,22 +28,22 @@ fn all(world: &World) -> Value {
     ])
 }
 
-/// The blob of a file of `org/whole`'s first commit, below the cache.
+/// Path of the blob of a file in the first commit of `org/whole`, below the cache.
 fn blob(world: &World, file: &str) -> String {
     format!("{WHOLE}/blobs/{}", world.etag("org/whole", 0, file))
 }
 
-/// The link to it.
+/// Path of the snapshot's symlink to that blob, below the cache.
 fn pointer(world: &World, file: &str) -> String {
     format!("{WHOLE}/snapshots/{}/{file}", world.commit("org/whole", 0))
 }
 
-/// A repo of a list.
+/// The repo `id` in the output of `cache ls --json`.
 fn repo<'a>(list: &'a Value, id: &str) -> &'a Value {
     list["repos"].as_array().unwrap().iter().find(|repo| repo["id"] == id).unwrap()
 }
 
-/// The refs of each revision of a repo, and whether it is complete.
+/// The refs of each revision of the repo `id`, and whether it is complete.
 fn revisions(list: &Value, id: &str) -> Vec<(Value, Value)> {
     let revisions = repo(list, id)["revisions"].as_array().unwrap().iter();
     let mut revisions: Vec<_> =
@@ -52,7 +53,7 @@ fn revisions(list: &Value, id: &str) -> Vec<(Value, Value)> {
 }
 
 /// Changes one byte of a file, even of a read-only one.
-fn invert_a_byte(path: &Path) {
+fn corrupt_a_byte(path: &Path) {
     let mut bytes = fs::read(path).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0xff;
@@ -64,10 +65,10 @@ fn invert_a_byte(path: &Path) {
 
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
-fn cache_written_by_a_client_is_whole_and_counts_the_same() {
+fn downloaded_cache_has_no_findings_and_the_sizes_of_the_client() {
     for version in VERSIONS {
         let mut world = World::new(version);
-        world.fetch(&all(&world));
+        world.fetch(&all_downloads(&world));
         let list = world.json(&["ls"]);
         assert_eq!(as_peers_do(&list), peers(&world.hub), "{version}");
         assert_eq!(list["repos"].as_array().unwrap().len(), 4);
@@ -87,17 +88,17 @@ fn cache_written_by_a_client_is_whole_and_counts_the_same() {
         let checked = &world.json(&["verify", "--full"])["checked"];
         let fetched = world.order("fetched");
         let blobs: u64 = fetched.as_object().unwrap().values().filter_map(Value::as_u64).sum();
-        // A file without bytes is made without asking for them.
+        // The client creates an empty file without a download, so the stub does not count it.
         let hashed = (blobs + 1).into();
         assert_eq!((&checked["hashed"], &checked["unverifiable"]), (&hashed, &0.into()));
         assert_eq!(world.repair(), []);
-        world.load_offline(&all(&world));
+        world.load_offline(&all_downloads(&world));
     }
 }
 
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
-fn parts_of_a_snapshot_and_files_that_do_not_exist_are_legal() {
+fn partial_snapshots_and_missing_files_are_no_errors() {
     for version in VERSIONS {
         let mut world = World::new(version);
         let mut part = snapshot("org/whole");
@@ -113,7 +114,7 @@ fn parts_of_a_snapshot_and_files_that_do_not_exist_are_legal() {
         let expected = if version == NEWEST { &partial[..] } else { &[] };
         world.assert_found(expected);
 
-        // Now `main` names a commit of which only that is known.
+        // `main` now names a new commit, of which the cache has no file.
         world.order("move");
         world.calls(&json!([file("org/whole", "absent.json")]));
         let list = world.json(&["ls"]);
@@ -122,7 +123,7 @@ fn parts_of_a_snapshot_and_files_that_do_not_exist_are_legal() {
         world.assert_found(expected);
         assert_eq!(world.cache(&["verify"]).status.code(), Some(0));
 
-        // And now the whole of it.
+        // The new commit is downloaded completely.
         world.fetch(&json!([snapshot("org/whole")]));
         let list = world.json(&["ls"]);
         assert_eq!(as_peers_do(&list), peers(&world.hub), "{version}");
@@ -136,16 +137,16 @@ fn parts_of_a_snapshot_and_files_that_do_not_exist_are_legal() {
 
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
-fn damaged_blobs_alone_are_set_aside_and_fetched_again() {
+fn only_corrupt_blobs_are_moved_away_and_downloaded_again() {
     for version in VERSIONS {
         let mut world = World::new(version);
-        world.fetch(&all(&world));
+        world.fetch(&all_downloads(&world));
         world.order("fetched");
         let (weights, config) = (blob(&world, WEIGHTS), blob(&world, "config.json"));
-        invert_a_byte(&world.hub.join(&weights));
+        corrupt_a_byte(&world.hub.join(&weights));
         let text = fs::read(world.hub.join(&config)).unwrap();
         fs::write(world.hub.join(&config), &text[..text.len() / 2]).unwrap();
-        // Without a commit's list, a digest alone tells.
+        // Without a file list of the commit, only the digest shows the damage, not the size.
         let truncated = if version == NEWEST { "truncated-blob" } else { "corrupt-blob" };
         world.assert_found(&[("corrupt-blob", weights.clone()), (truncated, config.clone())]);
         assert_eq!(world.cache(&["verify"]).status.code(), Some(1));
@@ -160,22 +161,22 @@ fn damaged_blobs_alone_are_set_aside_and_fetched_again() {
             assert!(link.is_symlink() && !link.exists(), "{file}");
         }
 
-        world.fetch(&all(&world));
+        world.fetch(&all_downloads(&world));
         let etags = [WEIGHTS, "config.json"].map(|file| world.etag("org/whole", 0, file));
         assert_eq!(world.fetched(), etags.into(), "{version}");
         world.assert_found(&[("set-aside", format!("{WHOLE}/.set-aside"))]);
         assert_eq!(world.cache(&["verify"]).status.code(), Some(0));
-        world.load_offline(&all(&world));
+        world.load_offline(&all_downloads(&world));
         assert_eq!(as_peers_do(&world.json(&["ls"])), peers(&world.hub), "{version}");
     }
 }
 
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
-fn a_lost_blob_is_copied_from_another_repo_or_fetched_again() {
+fn missing_blob_is_copied_from_another_repo_or_downloaded_again() {
     for version in VERSIONS {
         let mut world = World::new(version);
-        world.fetch(&all(&world));
+        world.fetch(&all_downloads(&world));
         world.order("fetched");
         for file in [WEIGHTS, "config.json"] {
             fs::remove_file(world.hub.join(blob(&world, file))).unwrap();
@@ -189,19 +190,19 @@ fn a_lost_blob_is_copied_from_another_repo_or_fetched_again() {
         assert_eq!(world.repair(), [copied, unlinked], "{version}");
         assert!(world.hub.join(pointer(&world, WEIGHTS)).exists(), "{version}");
 
-        world.fetch(&all(&world));
+        world.fetch(&all_downloads(&world));
         assert_eq!(
             world.fetched(),
             [world.etag("org/whole", 0, "config.json")].into(),
             "{version}"
         );
         world.assert_found(&[]);
-        world.load_offline(&all(&world));
+        world.load_offline(&all_downloads(&world));
     }
 }
 
-/// Has the client itself put the weights of two repos into the store that they share.
-fn share(world: &World) -> PathBuf {
+/// Lets the client move the weights of two repos into the shared store, and returns their path there.
+fn share_weights(world: &World) -> PathBuf {
     let hash = "5e".repeat(32);
     let publish = ["org/whole", "org/twin"].map(|repo| {
         let folder = format!("models--{}", repo.replace('/', "--"));
@@ -220,11 +221,11 @@ fn share(world: &World) -> PathBuf {
 
 #[test]
 #[ignore = "needs python3 with venv, and a network for huggingface_hub"]
-fn damage_in_the_shared_store_is_repaired_for_every_repo() {
+fn missing_or_corrupt_file_of_the_shared_store_is_downloaded_again_for_each_repo() {
     for is_lost in [true, false] {
         let mut world = World::new(NEWEST);
-        world.fetch(&all(&world));
-        let payload = share(&world);
+        world.fetch(&all_downloads(&world));
+        let payload = share_weights(&world);
         world.order("fetched");
         assert_eq!(as_peers_do(&world.json(&["ls"])), peers(&world.hub));
         world.assert_found(&[]);
@@ -236,7 +237,7 @@ fn damage_in_the_shared_store_is_repaired_for_every_repo() {
             world.assert_found(&links.clone().map(|link| ("dangling-pointer", link)));
             assert_eq!(world.repair(), []);
         } else {
-            invert_a_byte(&payload);
+            corrupt_a_byte(&payload);
             let below = payload.strip_prefix(&world.hub).unwrap().to_str().unwrap().to_owned();
             world.assert_found(&links.clone().map(|link| ("corrupt-blob", link)));
             assert_eq!(world.repair(), [("done".to_owned(), below)]);
@@ -244,14 +245,14 @@ fn damage_in_the_shared_store_is_repaired_for_every_repo() {
         assert!(!payload.exists());
         assert!(links.iter().all(|link| world.hub.join(link).is_symlink()));
 
-        world.fetch(&all(&world));
+        world.fetch(&all_downloads(&world));
         let fetched = world.order("fetched");
         assert_eq!(fetched, json!({ world.etag("org/whole", 0, WEIGHTS): 2 }), "by each repo");
         let found = world.findings();
         let aside = |(what, _): &(String, String)| what == "set-aside";
         assert_eq!(found.len(), usize::from(!is_lost), "{found:?}");
         assert!(found.iter().all(aside), "{found:?}");
-        world.load_offline(&all(&world));
+        world.load_offline(&all_downloads(&world));
         assert_eq!(as_peers_do(&world.json(&["ls"])), peers(&world.hub));
     }
 }

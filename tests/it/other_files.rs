@@ -1,4 +1,5 @@
-//! Engines that run on another machine, in a virtual machine, or with other file systems.
+//! Engines whose containers see other files than this program: on another machine, in a virtual machine, or
+//! in another mount namespace.
 
 use std::{
     fs,
@@ -19,16 +20,16 @@ use crate::{
     waiting::until,
 };
 
-/// The answer of `docker info` with these values.
-fn info(system: &str, name: &str, kernel: &str) -> String {
+/// Output of `docker info` with these values.
+fn docker_info(system: &str, name: &str, kernel: &str) -> String {
     format!(
         r#"{{"ServerVersion":"28.3.2","SecurityOptions":["name=seccomp,profile=unconfined"],
         "OperatingSystem":"{system}","Name":"{name}","KernelVersion":"{kernel}"}}"#
     )
 }
 
-/// Outcome and plan of `--dry-run --json`.
-fn shown(sandbox: &Sandbox) -> (Outcome, Value) {
+/// Outcome and plan of `run --dry-run --json`.
+fn dry_run(sandbox: &Sandbox) -> (Outcome, Value) {
     let args = ["run", "--flavour", "smoke", "--dry-run", "--json", "backend.model=m"];
     let outcome = aienergyscore(sandbox, args);
     let plan = serde_json::from_str(&outcome.stdout).unwrap_or_default();
@@ -36,11 +37,11 @@ fn shown(sandbox: &Sandbox) -> (Outcome, Value) {
 }
 
 #[test]
-fn docker_desktop_takes_the_identity_of_a_rootless_daemon() {
+fn docker_desktop_runs_the_container_as_uid_0_except_on_wsl() {
     let docker = FakeDocker::new();
     let user = |kernel: &str| {
-        docker.answer("info", &info("Docker Desktop", "docker-desktop", kernel));
-        let (outcome, plan) = shown(&Sandbox::new(Some(&docker)));
+        docker.answer("info", &docker_info("Docker Desktop", "docker-desktop", kernel));
+        let (outcome, plan) = dry_run(&Sandbox::new(Some(&docker)));
         let argv = plan["argv"].as_array().unwrap().clone();
         let at = argv.iter().position(|word| word == "--user").unwrap();
         (argv[at + 1].as_str().unwrap().to_owned(), outcome.stderr)
@@ -55,7 +56,7 @@ fn docker_desktop_takes_the_identity_of_a_rootless_daemon() {
 }
 
 #[test]
-fn a_run_on_another_machine_is_refused_before_anything_moves() {
+fn remote_docker_is_refused_before_earlier_results_are_moved() {
     let context = "context) echo ssh://ada@gpu7.invalid; exit 0 ;;";
     for (variable, cases, address) in [
         (Some("tcp://192.0.2.7:2375"), "", "tcp://192.0.2.7:2375"),
@@ -74,8 +75,8 @@ fn a_run_on_another_machine_is_refused_before_anything_moves() {
             let outcome = aienergyscore(&sandbox, [command, "--flavour", "smoke"]);
             let said = outcome.stdout + &outcome.stderr;
             assert_ne!(outcome.code, Some(0), "{said}");
-            let told = format!("`docker` runs containers on another machine, `{address}`");
-            assert_eq!(said.matches(&told).count(), 1, "{said}");
+            let expected = format!("`docker` runs containers on another machine, `{address}`");
+            assert_eq!(said.matches(&expected).count(), 1, "{said}");
         }
         assert!(docker.calls_of("run").is_empty());
         assert!(results.join("benchmark_report.json").exists());
@@ -83,7 +84,7 @@ fn a_run_on_another_machine_is_refused_before_anything_moves() {
 }
 
 #[test]
-fn podman_on_another_machine_is_refused() {
+fn remote_podman_is_refused() {
     let mut sandbox = Sandbox::new(None);
     let podman = sandbox.folder("bin").join("podman");
     let info = r#"{"host": {"arch": "amd64", "cgroupVersion": "v2", "ociRuntime": {"name": "crun"},
@@ -94,14 +95,14 @@ fn podman_on_another_machine_is_refused() {
     fs::set_permissions(&podman, fs::Permissions::from_mode(0o755)).unwrap();
     sandbox.set("CONTAINER_HOST", "ssh://core@gpu7.invalid/run/podman/podman.sock");
     let outcome = aienergyscore(&sandbox, ["run", "--engine", "podman", "--flavour", "smoke"]);
-    let told =
+    let expected =
         "`podman` runs containers on another machine, `ssh://gpu7.invalid/run/podman/podman.sock`";
-    assert!(outcome.code == Some(2) && outcome.stderr.contains(told), "{}", outcome.stderr);
+    assert!(outcome.code == Some(2) && outcome.stderr.contains(expected), "{}", outcome.stderr);
 }
 
-/// A run with an entrypoint that sees other folders.
 #[test]
-fn other_folders_are_told_in_one_message() {
+fn entrypoint_that_sees_other_mounts_is_reported_in_one_error() {
+    // The entrypoint's exit code if it does not find the list of mounts that the runner wrote.
     let docker = FakeDocker::with_run("exit 121");
     docker.answer(
         "container",
@@ -112,19 +113,19 @@ fn other_folders_are_told_in_one_message() {
     let outcome = aienergyscore(&sandbox, ["run", "--flavour", "smoke"]);
     assert_eq!(outcome.code, Some(1));
     let results = sandbox.cwd().join("results");
-    let told = format!(
+    let expected = format!(
         "error: `docker` sees other files than this program: `{}` is another one there, as its \
          address `tcp://127.0.0.1:2375` leads to another machine",
         results.display()
     );
     assert_eq!(outcome.stderr.matches("error: ").count(), 1, "{}", outcome.stderr);
-    assert!(outcome.stderr.contains(&told), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains(&expected), "{}", outcome.stderr);
     let left: Vec<_> = fs::read_dir(&results).unwrap().map(|it| it.unwrap().file_name()).collect();
     assert_eq!(left, [".aienergyscore.lock"], "the list of mounts was left");
 }
 
 #[test]
-fn a_source_that_the_daemon_misses_is_explained() {
+fn missing_bind_source_is_explained_by_another_file_system() {
     let says = "docker: Error response from daemon: invalid mount config for type \"bind\": bind \
                 source path does not exist: /w/results.";
     let docker = FakeDocker::with_run(&format!("echo '{says}' >&2; exit 125"));
@@ -132,14 +133,14 @@ fn a_source_that_the_daemon_misses_is_explained() {
         sandbox_with(&docker, "container) echo 'Error: No such container: x' >&2; exit 1 ;;");
     let outcome = aienergyscore(&sandbox, ["run", "--flavour", "smoke"]);
     assert_eq!(outcome.code, Some(1));
-    let told =
+    let expected =
         "error: `docker` sees other files than this program: a mounted folder is missing there";
-    assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains(expected), "{}", outcome.stderr);
     assert!(!outcome.stderr.contains("made no container"), "{}", outcome.stderr);
 }
 
 #[test]
-fn nothing_is_metered_beside_another_kernel() {
+fn run_under_another_kernel_is_not_metered() {
     let far = GOOD.replace(r#""exit_code":0}"#, r#""exit_code":0,"same_kernel":false}"#);
     let docker = FakeDocker::with_run(&far);
     let sandbox = Sandbox::new(Some(&docker));
@@ -147,14 +148,14 @@ fn nothing_is_metered_beside_another_kernel() {
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let line = outcome.stdout.lines().find(|line| line.starts_with("Host")).unwrap();
     assert!(line.contains("not metered: the container ran under another kernel"), "{line}");
-    // Docker Desktop's machine is this one.
-    docker.answer("info", &info("Docker Desktop", "docker-desktop", "6.10.14-linuxkit"));
+    // Docker Desktop's virtual machine uses this machine's processors, so it is metered.
+    docker.answer("info", &docker_info("Docker Desktop", "docker-desktop", "6.10.14-linuxkit"));
     let outcome = aienergyscore(&sandbox, ["run", "--flavour", "smoke"]);
     assert!(!outcome.stdout.contains("another kernel"), "{}", outcome.stdout);
 }
 
 #[test]
-fn content_trust_is_not_asked_for_an_image_that_is_not_pulled() {
+fn content_trust_is_off_for_an_image_that_is_never_pulled() {
     let note = "echo \"${DOCKER_CONTENT_TRUST-unset}\" >\"$RESULTS/trust\"";
     let docker = FakeDocker::with_run(&format!("{note}\n{GOOD}"));
     let mut sandbox = Sandbox::new(Some(&docker));
@@ -168,7 +169,7 @@ fn content_trust_is_not_asked_for_an_image_that_is_not_pulled() {
 }
 
 #[test]
-fn files_of_a_run_lie_where_the_client_of_a_snap_can_write() {
+fn run_files_are_in_the_writable_folder_of_a_snap_client() {
     let docker = FakeDocker::with_run(GOOD);
     let mut sandbox = Sandbox::new(Some(&docker));
     let (snap, path) = (sandbox.folder("snap/bin"), docker.path());
@@ -190,8 +191,7 @@ fn files_of_a_run_lie_where_the_client_of_a_snap_can_write() {
     assert_eq!(fs::read_dir(common).unwrap().count(), 0, "a file was left");
 }
 
-/// Ada, and a daemon that does not see what is in the folder that the first name of `hidden` stands
-/// for.
+/// Ada, and a daemon that has an empty folder in place of `hidden`, a folder in Ada's home.
 fn with_daemon(hidden: &str) -> (Ada, Daemon) {
     let ada = Ada::with(&[smoke::GGUF]);
     let hidden = ada.home().join(hidden);
@@ -209,15 +209,16 @@ fn assert_refused(ada: &Ada, daemon: &Daemon, folder: &str) {
     let said = said(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     let folder = ada.home().join(folder).display().to_string();
-    let told = format!("error: `docker` sees other files than this program: `{folder}` is another");
-    assert!(said.contains(&told) && said.matches("error:").count() == 1, "{said}");
+    let expected =
+        format!("error: `docker` sees other files than this program: `{folder}` is another");
+    assert!(said.contains(&expected) && said.matches("error:").count() == 1, "{said}");
     assert!(!ada.results().join("benchmark.log").exists(), "{said}");
     assert_eq!(daemon.containers(), [""; 0]);
 }
 
 #[test]
 #[ignore = "needs root, Docker and `cargo xtask smoke` once before"]
-fn a_daemon_with_another_results_folder_starts_nothing() {
+fn run_is_refused_if_the_daemon_has_another_results_folder() {
     let (mut ada, daemon) = with_daemon("results");
     ada.set("DOCKER_HOST", daemon.socket());
     assert_refused(&ada, &daemon, "results");
@@ -225,13 +226,13 @@ fn a_daemon_with_another_results_folder_starts_nothing() {
 
 #[test]
 #[ignore = "needs root, Docker and `cargo xtask smoke` once before"]
-fn a_daemon_with_another_cache_starts_nothing() {
+fn run_is_refused_if_the_daemon_has_another_hub_cache() {
     let (mut ada, daemon) = with_daemon("hf");
     ada.set("DOCKER_HOST", daemon.socket());
     assert_refused(&ada, &daemon, "hf");
 }
 
-/// Passes a port on to the daemon's socket.
+/// A process that forwards a local TCP port to the daemon's socket. The number is the port.
 struct Tunnel(Child, u16);
 
 impl Tunnel {
@@ -268,7 +269,7 @@ impl Drop for Tunnel {
 
 #[test]
 #[ignore = "needs root, Docker and `cargo xtask smoke` once before"]
-fn engine_behind_a_port_is_judged_by_its_folders() {
+fn engine_behind_a_local_port_is_accepted_only_with_the_same_files() {
     let mut ada = Ada::with(&[smoke::GGUF]);
     let tunnel = Tunnel::to("/var/run/docker.sock");
     let address = format!("tcp://127.0.0.1:{}", tunnel.1);
@@ -282,6 +283,6 @@ fn engine_behind_a_port_is_judged_by_its_folders() {
     let address = format!("tcp://127.0.0.1:{}", tunnel.1);
     ada.set("DOCKER_HOST", &address);
     assert_refused(&ada, &daemon, "results");
-    let told = format!("as its address `{address}` leads to another machine");
-    assert!(said(&run(&ada, &["-n", "1"])).contains(&told));
+    let expected = format!("as its address `{address}` leads to another machine");
+    assert!(said(&run(&ada, &["-n", "1"])).contains(&expected));
 }

@@ -125,12 +125,14 @@ fn added(before: &Inventory, hub: &Path, offline: bool) -> Option<CacheDelta> {
     added.map(|added| if offline { CacheDelta::default() } else { added })
 }
 
+/// Lists the blobs of the Hub cache.
 fn take_inventory(hub: &Path) -> anyhow::Result<Inventory> {
     Inventory::take(hub).with_context(|| {
         format!("listing the Hub cache `{}`, to tell what the run adds to it", hub.display())
     })
 }
 
+/// Prints the summary as text or as JSON.
 fn show_summary(summary: &Summary, results: &HostPath, show: Show) -> anyhow::Result<()> {
     if show == Show::RunJson {
         terminal::print(&json_text(&json!({ "results": results, "summary": summary })))

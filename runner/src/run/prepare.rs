@@ -101,6 +101,7 @@ pub(super) fn check_image(engine: &Engine, plan: &RunPlan) -> anyhow::Result<Opt
     Ok(warning.map(|warning| format!("the image `{reference}` is {warning}")))
 }
 
+/// Prints engine, image, GPUs and notes of the plan.
 fn announce(why: &str, plan: &RunPlan) {
     terminal::say(format_args!("engine: {why}"));
     if let Some(image) = &plan.image {
@@ -119,6 +120,7 @@ fn announce(why: &str, plan: &RunPlan) {
     plan.notes.iter().for_each(|note| terminal::say(format_args!("note: {note}")));
 }
 
+/// Moves earlier results to `previous/` in the results folder.
 fn archive_earlier_results(results: &Folder) -> anyhow::Result<()> {
     let moved = archive(results.dir(), SystemTime::now()).with_context(|| {
         format!(

@@ -1,4 +1,4 @@
-//! Findings, and their output as text and JSON.
+//! Findings of `aienergyscore verify`, and their output as text and JSON.
 
 pub use host::output::severity::Severity;
 use host::{exit::Exit, output::json_text::json_text};
@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 use untrusted::escape;
 
-/// Result of a check.
+/// Result of one check of `verify`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Severity.
@@ -20,7 +20,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Nothing to do.
+    /// A check that passed.
     pub fn ok(check: &'static str, subject: impl Into<String>, text: String) -> Self {
         Self { severity: Severity::Ok, check, subject: subject.into(), text }
     }
@@ -56,11 +56,12 @@ pub fn render(findings: &[Finding], as_json: bool) -> String {
     lines.chain([format!("{errors} error(s), {warnings} warning(s)\n")]).collect()
 }
 
-/// Exit of a command with these findings.
+/// Exit code for these findings: failed if one is an error.
 pub fn exit(findings: &[Finding]) -> Exit {
     if has_error(findings) { Exit::Failed } else { Exit::Success }
 }
 
+/// Whether a run would be stopped.
 pub(super) fn has_error(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| finding.severity == Severity::Error)
 }
@@ -70,7 +71,7 @@ mod tests {
     use super::{Exit, Finding, exit, render};
 
     #[test]
-    fn error_fails_and_warning_does_not() {
+    fn exit_code_is_failed_for_an_error_and_not_for_a_warning() {
         let ok = Finding::ok("user", "uid 1", "fine".into());
         let warning = Finding::warning("gpus", "2", "unused".into());
         let error = Finding::error("token", "/t", "open to others".into());

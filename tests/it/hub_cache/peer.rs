@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use super::script;
 
-/// The version whose scan is what ours is held against.
+/// The version whose cache scan is compared with `cache ls`.
 pub(crate) const NEWEST: &str = "2.4.0";
 
-/// The Python of an environment that has this version of huggingface_hub, made once.
+/// Python of a virtual environment with this version of huggingface_hub, created once.
 pub(crate) fn python(version: &str) -> PathBuf {
     static MADE: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("huggingface_hub-{version}"));
@@ -31,20 +31,21 @@ pub(crate) fn python(version: &str) -> PathBuf {
     python
 }
 
+/// Whether the environment of `python` has this version of huggingface_hub.
 fn has(python: &Path, version: &str) -> bool {
     let code = "import huggingface_hub; print(huggingface_hub.__version__)";
     let output = Command::new(python).args(["-c", code]).output();
     output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == version)
 }
 
-/// What huggingface_hub counts.
+/// The result of huggingface_hub's own cache scan: repos, revisions and sizes.
 pub(crate) fn peers(hub: &Path) -> Value {
     let output = Command::new(python(NEWEST)).arg(script("scan.py")).arg(hub).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// What we count, without what only we count.
+/// The output of `cache ls --json`, reduced to the fields that huggingface_hub's scan has, too.
 pub(crate) fn as_peers_do(ours: &Value) -> Value {
     let keep = |value: &Value, keys: &[&str]| {
         let kept = keys.iter().map(|key| ((*key).to_owned(), value[*key].clone()));

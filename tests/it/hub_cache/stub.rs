@@ -35,13 +35,14 @@ impl Hub {
         Self { child, orders, answers, endpoint, repos: said["repos"].clone() }
     }
 
-    /// Gives it an order, and awaits its answer.
+    /// Sends a command to the stub, and waits for its answer.
     pub(crate) fn order(&mut self, order: &str) -> Value {
         writeln!(self.orders, "{order}").unwrap();
         line(&mut self.answers)
     }
 }
 
+/// The next line of the stub's output, as JSON.
 fn line(answers: &mut BufReader<ChildStdout>) -> Value {
     let mut line = String::new();
     answers.read_line(&mut line).unwrap();
@@ -50,13 +51,13 @@ fn line(answers: &mut BufReader<ChildStdout>) -> Value {
 
 impl Drop for Hub {
     fn drop(&mut self) {
-        // Whether it still runs or not: afterwards it does not.
+        // Errors are ignored: the stub may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// A Hub, a client of one version, and the cache that it writes.
+/// A stub of the Hub, a client of one version, and the cache that it writes.
 pub(crate) struct World {
     _root: tempfile::TempDir,
     home: PathBuf,
@@ -66,7 +67,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A client of this version, which has fetched nothing yet.
+    /// A client of this version with an empty cache, and a stub of the Hub.
     pub(crate) fn new(version: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
         let home = root.path().canonicalize().unwrap().join("home");
@@ -75,12 +76,12 @@ impl World {
         Self { _root: root, home, hub, python: python(version), server: Hub::start(&[]) }
     }
 
-    /// Gives the Hub an order, and awaits its answer.
+    /// Sends a command to the stub of the Hub, and waits for its answer.
     pub(crate) fn order(&mut self, order: &str) -> Value {
         self.server.order(order)
     }
 
-    /// What was fetched since this was last asked, as blobs' names; each must have been once.
+    /// Etags of the files downloaded since the last call. Asserts that each was downloaded once.
     pub(crate) fn fetched(&mut self) -> BTreeSet<String> {
         let counts = self.order("fetched");
         let counts = counts.as_object().unwrap();
@@ -88,17 +89,17 @@ impl World {
         counts.keys().cloned().collect()
     }
 
-    /// The commit of a repo that the Hub made as the `number`th.
+    /// Hash of the commit with this number in a repo. The first one is 0.
     pub(crate) fn commit(&self, repo: &str, number: usize) -> String {
         self.server.repos[repo]["commits"][number].as_str().unwrap().to_owned()
     }
 
-    /// The name that the blob of a file has.
+    /// Etag of a file in the commit with this number, the name of its blob.
     pub(crate) fn etag(&self, repo: &str, number: usize, file: &str) -> String {
         self.server.repos[repo]["files"][number][file].as_str().unwrap().to_owned()
     }
 
-    /// The client, about to call these functions.
+    /// The command that calls these functions of huggingface_hub.
     pub(crate) fn client(&self, calls: &Value) -> Command {
         let mut command = Command::new(&self.python);
         command.arg(script("client.py")).arg(calls.to_string()).env_clear();
@@ -106,30 +107,30 @@ impl World {
         command.env("HOME", &self.home).env("HF_HUB_CACHE", &self.hub);
         command.env("HF_ENDPOINT", &self.server.endpoint).env("HF_HUB_DISABLE_XET", "1");
         command.env("HF_HUB_DISABLE_PROGRESS_BARS", "1").env("HF_HUB_DISABLE_TELEMETRY", "1");
-        // A Hub that holds a file must not look like one that is gone.
+        // Some tests let the stub delay a file. The client must not time out.
         command.env("HF_HUB_DOWNLOAD_TIMEOUT", "600").env("HF_HUB_ETAG_TIMEOUT", "60");
         command
     }
 
-    /// Calls these functions, and tells what came of each.
+    /// Calls these functions, and returns the result of each.
     pub(crate) fn calls(&self, calls: &Value) -> Vec<Value> {
         results(&self.client(calls).output().unwrap())
     }
 
-    /// Calls these functions, all of which must end well.
+    /// Calls these functions. Asserts that all succeed.
     pub(crate) fn fetch(&self, calls: &Value) {
         let results = self.calls(calls);
         assert!(results.iter().all(|result| result["ok"].is_string()), "{calls}: {results:?}");
     }
 
-    /// The same without the Hub.
+    /// The same as [`Self::fetch`], with `HF_HUB_OFFLINE`.
     pub(crate) fn load_offline(&self, calls: &Value) {
         let output = self.client(calls).env("HF_HUB_OFFLINE", "1").output().unwrap();
         let results = results(&output);
         assert!(results.iter().all(|result| result["ok"].is_string()), "{calls}: {results:?}");
     }
 
-    /// `aienergyscore cache …`.
+    /// Runs `aienergyscore cache` with `args`.
     pub(crate) fn cache(&self, args: &[&str]) -> Output {
         let mut command = Command::new(program());
         command.arg("cache").args(args).env_clear().current_dir(&self.home);
@@ -138,13 +139,13 @@ impl World {
         command.output().unwrap()
     }
 
-    /// What `aienergyscore cache … --json` prints.
+    /// Output of `aienergyscore cache` with `args` and `--json`.
     pub(crate) fn json(&self, args: &[&str]) -> Value {
         let output = self.cache(&[args, &["--json"]].concat());
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
     }
 
-    /// What a verification finds: kinds, and where.
+    /// Findings of `cache verify`: kind and path of each.
     pub(crate) fn findings(&self) -> BTreeSet<(String, String)> {
         let found = self.json(&["verify"]);
         let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -152,14 +153,14 @@ impl World {
         findings.map(|finding| (text(&finding["what"]), text(&finding["path"]))).collect()
     }
 
-    /// What a verification finds is exactly this.
+    /// Asserts that `cache verify` has exactly these findings.
     pub(crate) fn assert_found(&self, expected: &[(&str, String)]) {
         let expected: BTreeSet<_> =
             expected.iter().map(|(what, path)| ((*what).to_owned(), path.clone())).collect();
         assert_eq!(self.findings(), expected);
     }
 
-    /// The steps of a repair that is really done: state and path of each.
+    /// Steps of `cache repair --yes`: state and path of each.
     pub(crate) fn repair(&self) -> Vec<(String, String)> {
         let done = self.json(&["repair", "--yes", "--engine", "host"]);
         let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -168,7 +169,7 @@ impl World {
     }
 }
 
-/// What the client said.
+/// Results of the called functions, from the client's output.
 pub(crate) fn results(output: &Output) -> Vec<Value> {
     assert!(output.status.success(), "{output:?}");
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))

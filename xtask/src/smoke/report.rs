@@ -1,15 +1,16 @@
-//! The result of a smoke test: the numbers of its runs and the faults found in them.
+//! The report of `cargo xtask smoke`: the numbers of its runs, and the reasons if the test failed.
 
 use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
 use contract::summary::{CacheDelta, Summary};
 use serde::Serialize;
 
-/// One run.
+/// One run of the smoke test.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Run {
     /// Path of the results folder.
     pub(super) results: PathBuf,
+    /// Numbers of the run.
     pub(super) summary: Summary,
     /// Number of files in results and cache per owner.
     pub(super) owners: BTreeMap<u32, u64>,
@@ -20,18 +21,21 @@ pub(super) struct Run {
 /// The result of a smoke test.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Report {
+    /// Name of the engine.
     engine: &'static str,
     /// Why this engine was selected.
     why: String,
     /// Uid of the caller.
     uid: u32,
+    /// The runs, in order.
     runs: Vec<Run>,
     /// Reasons why the smoke test failed.
     pub(super) faults: Vec<String>,
 }
 
 impl Report {
-    /// Checks the runs that `uid` started.
+    /// Checks the runs: no failed prompts, no files of another owner than `uid`, no downloads, and the same
+    /// answers from all.
     pub(super) fn new(engine: &'static str, why: String, runs: Vec<Run>, uid: u32) -> Self {
         let mut faults = Vec::new();
         for (run, number) in runs.iter().zip(1..) {
@@ -90,9 +94,10 @@ impl Report {
     }
 }
 
+/// The cells of a run.
 fn row(number: u32, run: &Run, uid: u32) -> [String; 7] {
     let Run { results: _, summary: Summary { run, cache, .. }, owners, answers: _ } = run;
-    let known = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let owner = |owner: &u32| match *owner == uid {
         true => format!("you (uid {uid})"),
         false => format!("uid {owner}"),
@@ -100,15 +105,15 @@ fn row(number: u32, run: &Run, uid: u32) -> [String; 7] {
     [
         number.to_string(),
         run.prompts.to_string(),
-        known(run.completion_tokens.map(|tokens| tokens.to_string())),
-        known(run.tokens_per_second.map(|rate| format!("{rate:.1}"))),
-        known(run.seconds.map(|seconds| format!("{seconds:.2}"))),
-        known(cache.as_ref().map(|cache| cache.blobs_added.to_string())),
+        or_dash(run.completion_tokens.map(|tokens| tokens.to_string())),
+        or_dash(run.tokens_per_second.map(|rate| format!("{rate:.1}"))),
+        or_dash(run.seconds.map(|seconds| format!("{seconds:.2}"))),
+        or_dash(cache.as_ref().map(|cache| cache.blobs_added.to_string())),
         owners.keys().map(owner).collect::<Vec<_>>().join(", "),
     ]
 }
 
-/// Aligns columns: the last one to the left, others to the right.
+/// The rows as text with aligned columns: the last one to the left, others to the right.
 fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let line = |row: &[String; N]| {
@@ -193,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_name_their_run() {
+    fn reasons_of_a_failure_name_the_run() {
         let runs = vec![run(1, 0, &[(0, 2), (1000, 7)]), run(2, 3, &[(1000, 9)])];
         let mut report = Report::new("host", "asked for".into(), runs.clone(), 1000);
         insta::assert_snapshot!(report.table(), @r"

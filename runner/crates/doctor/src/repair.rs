@@ -34,7 +34,7 @@ pub(crate) use fix::Fix;
 
 /// Changes owners, with paths below the folder.
 pub trait Ownership {
-    /// Why the entry at `path` must keep its owner, if so.
+    /// The reason if the entry at `path` must keep its owner.
     fn why_protected(&self, folder: &HostPath, path: &Path) -> Option<String>;
 
     /// Makes the user the owner of `paths`. Returns the failures.
@@ -57,6 +57,7 @@ struct StepResult {
     state: State,
 }
 
+/// State of a step.
 #[derive(Debug)]
 enum State {
     Planned,
@@ -66,7 +67,7 @@ enum State {
 }
 
 impl State {
-    /// Name in the JSON output, and the reason.
+    /// Name of the state in the JSON output, and the reason if it has one.
     fn words(&self) -> (&'static str, Option<&str>) {
         match self {
             Self::Planned => ("planned", None),
@@ -93,23 +94,23 @@ pub struct Repair {
 /// # Errors
 /// When the cache cannot be verified.
 pub fn repair(
-    places: &HubCache,
+    paths: &HubCache,
     scope: &Scope,
     context: &Context<'_>,
     owners: &dyn Ownership,
     apply: bool,
 ) -> anyhow::Result<Repair> {
-    let cache = Cache::open(places.hub.as_path())?;
+    let cache = Cache::open(paths.hub.as_path())?;
     let path = HostPath::new("Hub cache", &cache.path, Path::new("/"))?;
     let mut repair = Repair { path, results: vec![], sudo: None, interrupted: false };
     if apply {
-        repair.repair_access(places, scope, context, owners)?;
+        repair.repair_access(paths, scope, context, owners)?;
         if context.stop.load(Ordering::Relaxed) {
             repair.interrupted = true;
             return Ok(repair);
         }
     }
-    let found = verify(places, scope, context)?;
+    let found = verify(paths, scope, context)?;
     repair.interrupted = found.interrupted;
     if found.interrupted {
         return Ok(repair);
@@ -195,7 +196,7 @@ impl Repair {
     /// Repairs owners and modes level by level, as an unreadable folder hides its entries.
     fn repair_access(
         &mut self,
-        places: &HubCache,
+        paths: &HubCache,
         scope: &Scope,
         context: &Context<'_>,
         owners: &dyn Ownership,
@@ -206,7 +207,7 @@ impl Repair {
         let mut applied = HashSet::new();
         let mut failed = Vec::new();
         for _ in 0..ROUNDS {
-            let found = verify(places, &quick, &context)?;
+            let found = verify(paths, &quick, &context)?;
             if found.interrupted {
                 break;
             }

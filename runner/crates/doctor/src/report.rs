@@ -1,4 +1,4 @@
-//! Renders a verification as text and as JSON, with the repairs that would be made.
+//! Renders the findings of a verification as text and as JSON, with the fixes that a repair would choose.
 
 use std::fmt::Write as _;
 
@@ -37,6 +37,7 @@ impl Report {
         self.with_choices().map(|(finding, choice)| (finding, !choice.fixes.is_empty()))
     }
 
+    /// The findings, each with its fixes.
     fn with_choices(&self) -> impl Iterator<Item = (&Finding, &Choice)> {
         self.verification.findings.iter().zip(&self.choices)
     }
@@ -77,6 +78,7 @@ impl Report {
         text
     }
 
+    /// Counts of checked files and of findings, on one line.
     fn totals(&self) -> String {
         let [errors, warnings, notes] =
             [Severity::Error, Severity::Warning, Severity::Note].map(|level| self.count(level));
@@ -91,7 +93,7 @@ impl Report {
         )
     }
 
-    /// What was checked.
+    /// Counts of checked repos and files.
     fn extent(&self) -> String {
         let Tally { hashed, hashed_bytes, remembered, unverifiable, unchecked } =
             self.verification.tally;

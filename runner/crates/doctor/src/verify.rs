@@ -45,7 +45,7 @@ pub struct Scope {
     pub repos: Vec<String>,
     /// Whether to read file contents.
     pub bytes: bool,
-    /// Whether to read again what an earlier check has read.
+    /// Whether to hash all files again, without the digest cache.
     pub full: bool,
 }
 
@@ -82,12 +82,12 @@ pub struct Context<'a> {
 /// # Errors
 /// When it cannot be opened, or a repo that was named is not in it.
 pub fn verify(
-    places: &HubCache,
+    paths: &HubCache,
     scope: &Scope,
     context: &Context<'_>,
 ) -> anyhow::Result<Verification> {
-    let Context { host, token, memory, stop } = *context;
-    let cache = Cache::open(places.hub.as_path())?;
+    let Context { host, token, memory: digest_cache, stop } = *context;
+    let cache = Cache::open(paths.hub.as_path())?;
     let chosen = chosen(&cache, &scope.repos)?;
     let user = User { uid: host.uid, gid: host.gid, groups: &host.groups };
     let everything = scope.repos.is_empty();
@@ -99,7 +99,7 @@ pub fn verify(
     let mut verifier = Verifier {
         cache: &cache,
         scope,
-        memory,
+        digest_cache,
         stop,
         unreadable: unreadable.map(|found| found.path.clone()).collect(),
         linked: HashSet::new(),
@@ -124,13 +124,13 @@ pub fn verify(
     if everything {
         let findings = &mut verifier.verification.findings;
         findings.extend(top_level::entries(&cache));
-        findings.extend(top_level::home_and_token(places.home.as_path(), token, &host.cwd, user));
+        findings.extend(top_level::home_and_token(paths.home.as_path(), token, &host.cwd, user));
         if scope.bytes && !is_stopped() {
             verifier.check_store();
-            if let Some(base) = memory {
+            if let Some(base) = digest_cache {
                 let repos = cache.repos.iter().map(|repo| repo.folder().into());
                 let folders = repos.chain([STORE.into()]).collect();
-                // A stale digest cache only takes space.
+                // An error is ignored: stale files of the digest cache only take space.
                 let _ = DigestCache::remove_stale(base, &cache.path, &folders);
             }
         }
@@ -172,23 +172,25 @@ fn chosen(cache: &Cache, named: &[String]) -> anyhow::Result<Vec<RepoName>> {
 struct Verifier<'a> {
     cache: &'a Cache,
     scope: &'a Scope,
-    memory: Option<&'a Path>,
+    /// Folder of the digest cache.
+    digest_cache: Option<&'a Path>,
     stop: &'a AtomicBool,
     /// Paths already reported as unreadable.
     unreadable: HashSet<PathBuf>,
-    /// Payloads of the store that a repo links to, below the cache.
+    /// Payloads of the shared store that a repo has a symlink to, below the cache.
     linked: HashSet<PathBuf>,
     /// SHA-256 digests of payloads from the commits' file lists, by Xet hash.
     listed: HashMap<String, String>,
     /// Whether a repo is unreadable, so that its symlinks are unknown.
     has_unknown_links: bool,
-    /// Start of the program: files changed since then are not remembered.
+    /// Start of the program: files changed since then are not added to the digest cache.
     now: SystemTime,
     progress: Progress,
     verification: Verification,
 }
 
 impl Verifier<'_> {
+    /// Inspects the layout of `repos`, then hashes their blobs.
     fn check_repos(&mut self, repos: &[RepoName]) {
         let inspected = self.cache.map_repos(repos, |name, repo| match repo {
             Ok(repo) => Ok(inspect(&repo)),
@@ -232,7 +234,8 @@ impl Verifier<'_> {
         self.read(batches);
     }
 
-    /// Checks payloads of the store that no repo links to. A commit's file list may have their digest.
+    /// Checks payloads of the shared store that no repo has a symlink to. A commit's file list may have their
+    /// digest.
     fn check_store(&mut self) {
         let Some(store) = &self.cache.store else { return };
         let mut checks = Vec::new();
@@ -268,11 +271,13 @@ impl Verifier<'_> {
         self.read(vec![batch]);
     }
 
+    /// The checks of the repo in `folder`, or of the store, with their digest cache.
     fn batch(&self, checks: Vec<Check>, folder: &str) -> Batch {
-        let memory = self.memory.map(|base| DigestCache::path(base, &self.cache.path, folder));
-        Batch::new(checks, memory, self.scope.full)
+        let file = self.digest_cache.map(|base| DigestCache::path(base, &self.cache.path, folder));
+        Batch::new(checks, file, self.scope.full)
     }
 
+    /// Hashes the files of `batches` and adds the findings.
     fn read(&mut self, batches: Vec<Batch>) {
         let mut jobs = HashJobs::default();
         batches.iter().for_each(|batch| batch.add_jobs(&mut jobs));

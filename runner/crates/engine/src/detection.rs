@@ -17,9 +17,9 @@ use super::{Client, DOCKER, Engine, Limits, Location, Mode, Nvidia, PODMAN, dock
 pub struct Detected {
     /// The engine.
     pub engine: Engine,
-    /// Which engine it is and why, in one line.
+    /// Name of the engine and the reason for it, on one line.
     pub why: String,
-    /// Why it is another engine than expected, or does less than asked for.
+    /// A warning if the engine is not the usual one, or does not support an option.
     pub warning: Option<String>,
 }
 
@@ -37,12 +37,12 @@ pub enum EngineChoice {
     Host,
 }
 
-/// What a run needs of its engine.
+/// Requirements of a run for its engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted<'a> {
     /// `--engine`.
     pub engine: EngineChoice,
-    /// The image, whole reference.
+    /// Full reference of the image.
     pub image: &'a str,
     /// Whether the user chose the image.
     pub image_chosen: bool,
@@ -75,10 +75,10 @@ impl EngineChoice {
     }
 }
 
-/// Finds the engine that is wanted.
+/// Finds the engine for `wanted`.
 ///
 /// # Errors
-/// When no such engine answers, or its answer is not understood.
+/// When no such engine answers, or its output has an unknown format.
 pub fn detect(wanted: &Wanted<'_>, host: &Host) -> anyhow::Result<Detected> {
     match wanted.engine {
         EngineChoice::Docker => detected(docker::ask()?, wanted, "asked for"),

@@ -59,8 +59,8 @@ fn podman_behind(
     })
 }
 
-/// Whether a user owns the socket at `address`. Podman before 4.6 does not tell Docker's client
-/// whether it is rootless, but its service has created the socket.
+/// Whether a user owns the socket at `address`. Podman before 4.6 does not report to Docker's
+/// client whether it is rootless, but its service has created the socket.
 fn has_users_socket(version: &str, address: &str) -> anyhow::Result<bool> {
     let owner = || -> anyhow::Result<u32> {
         let path = address.strip_prefix("unix://").with_context(|| {
@@ -197,7 +197,7 @@ impl Info {
     }
 }
 
-/// The fields of `docker version` that tell which server it is.
+/// The fields of `docker version` that identify the server: Docker or Podman.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Server {

@@ -113,7 +113,7 @@ pub enum Groups {
     Never(&'static str),
 }
 
-/// The engine of a run, as it described itself.
+/// The engine of a run, by its output of `info` and `version`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Engine {
     /// The client's program, or the entrypoint of the host engine.

@@ -12,21 +12,21 @@ use super::{Client, Engine, Limits, Location, Mode, Nvidia};
 /// Detects the engine that `program`, Podman's client, talks to.
 ///
 /// # Errors
-/// When it does not answer, or its answer is not understood.
+/// When `info` fails or times out, or its output has an unknown format.
 pub(super) fn ask(program: &str) -> anyhow::Result<Engine> {
     engine(program, &process::ask(&[program, "info", "--format", "json"])?)
 }
 
-/// Whether Podman's own client gave this answer to `info`. Docker's client has other fields.
+/// Whether this output of `info` is from Podman's own client. Docker's client has other fields.
 pub(super) fn is_own(answer: &Captured) -> bool {
     let answer = serde_json::from_str::<serde_json::Value>(&answer.stdout);
     answer.is_ok_and(|answer| answer["host"].is_object())
 }
 
-/// The engine of the client `program`, by its answer to `info`.
+/// The engine behind the client `program`, by its output of `info`.
 ///
 /// # Errors
-/// When the answer is not understood, or the client does not list its connections.
+/// When the output has an unknown format, or the connections of a remote client cannot be listed.
 pub(super) fn engine(program: &str, answer: &Captured) -> anyhow::Result<Engine> {
     let Info { host, version } = Info::read(program, answer)?;
     let rootless = host.security.rootless;
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn user_without_delegated_controllers_has_no_limits() {
+    fn limits_are_unsupported_without_delegated_controllers() {
         // Shortened answer of Podman 5.8.6 to a user without a session of systemd.
         let said = r#"{"host":{"arch":"amd64","cgroupManager":"cgroupfs","cgroupVersion":"v2","cgroupControllers":[],
             "ociRuntime":{"name":"crun"},"security":{"rootless":true}},"version":{"Version":"5.8.6"}}"#;

@@ -7,7 +7,7 @@ use host::process::{Captured, ask, ask_within};
 
 use super::{Client, Engine};
 
-/// A question or a request to the engine.
+/// A command of the engine's client for one container, or for all containers of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Query<'a> {
     /// The state of the container of this name, as JSON.
@@ -48,10 +48,10 @@ impl Engine {
         query.command(self).map(|command| ask(&command))
     }
 
-    /// [`Engine::ask`] with a timeout.
+    /// The same as [`Engine::ask`] with a timeout.
     ///
     /// # Errors
-    /// As [`Engine::ask`].
+    /// The same as for [`Engine::ask`].
     pub fn ask_within(
         &self,
         query: Query<'_>,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::exit::Usage;
 
 /// Upper limit of a count. The largest machines have a few dozen GPUs, not counting MIG slices.
-const MOST: u32 = 1024;
+const MAX_COUNT: u32 = 1024;
 
 /// The value of `--gpus`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -46,9 +46,9 @@ impl FromStr for Gpus {
                     Devices::List(list.split(',').map(str::to_owned).collect())
                 }
                 (None, Some(0)) => Devices::None,
-                (None, Some(count)) if count > MOST => {
+                (None, Some(count)) if count > MAX_COUNT => {
                     return Err(Usage(format!(
-                        "`{text}` is more GPUs than a machine has (at most {MOST})"
+                        "`{text}` is more GPUs than a machine has (at most {MAX_COUNT})"
                     )));
                 }
                 (None, Some(count)) => Devices::Count(count),
@@ -75,7 +75,8 @@ impl fmt::Display for Gpus {
     }
 }
 
-/// Parses digits only, since `parse` would accept a sign. A number beyond the type becomes its maximum.
+/// Parses a number of GPUs. Digits only, since `parse` would accept a sign. A number too large for `u32`
+/// becomes its maximum.
 fn count(text: &str) -> Option<u32> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().unwrap_or(u32::MAX))

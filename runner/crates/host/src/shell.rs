@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt::Write as _, path::Path};
 use serde::{Serialize, Serializer};
 use untrusted::is_unseen;
 
-/// A part of a word, typed so that a guide can write `$PWD` where a run has the path.
+/// A part of a word. Paths and ids are typed, so that a guide can show `$PWD` or `$(id -u)` in their place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
     /// Text that is the same on every machine.
@@ -71,6 +71,7 @@ impl Part {
     }
 }
 
+/// Serializes words as the texts that are executed.
 fn word_values<S: Serializer>(words: &[Word], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(words.iter().map(Word::value))
 }

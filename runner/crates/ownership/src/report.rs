@@ -1,4 +1,4 @@
-//! The output of `reclaim`: owners in a folder, and the result of changing them.
+//! The output of `reclaim`: entries of other owners in a folder, and the result of changing them.
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
@@ -19,25 +19,28 @@ use super::{
     sudo::sudo_line,
 };
 
-/// Maximum number of lines for each kind of entry.
-const SHOWN: usize = 5;
+/// Maximum number of entries that a list shows.
+const MAX_LISTED: usize = 5;
 
 /// The report on one folder.
 #[derive(Debug)]
 pub(super) struct Report<'a> {
     host: &'a Host,
     folder: &'a HostPath,
+    /// Owners in the folder before any change.
     pub(super) before: Scan,
-    /// The command to run, or why no engine can run it. None when no owner needs to change.
+    /// The engine's command, or the error if no engine can run it. `None` if no owner needs to change.
     pub(super) command: Option<anyhow::Result<CommandLine>>,
     /// Result of the command, if it ran.
     pub(super) reclaimed: Option<Reclaimed>,
 }
 
-/// The container's answer, and owners in the folder afterwards.
+/// Result of the engine's command.
 #[derive(Debug)]
 pub(super) struct Reclaimed {
+    /// The entrypoint's answer.
     pub(super) answer: anyhow::Result<Answer>,
+    /// Owners in the folder after the change.
     pub(super) after: Scan,
 }
 
@@ -47,8 +50,8 @@ impl Reclaimed {
         let errors = self.answer.as_ref().map(errors).unwrap_or_default();
         let failed = self.after.foreign.iter().map(|ForeignEntry { path, owner, .. }| {
             let error = errors.get(path.as_str());
-            let seen = || format!("it belongs to uid {owner} afterwards");
-            let error = error.map_or_else(seen, |error| (*error).to_owned());
+            let still_foreign = || format!("it belongs to uid {owner} afterwards");
+            let error = error.map_or_else(still_foreign, |error| (*error).to_owned());
             Failed { path: path.clone(), error }
         });
         failed.collect()
@@ -72,7 +75,7 @@ impl<'a> Report<'a> {
         if self.now().is_all_yours() && !has_failed { Exit::Success } else { Exit::Failed }
     }
 
-    /// The `sudo` command that does the same.
+    /// The `sudo` command that changes the same owners. `None` if none needs to change.
     fn sudo(&self) -> Option<String> {
         let owners: BTreeSet<u32> = self.now().foreign.iter().map(|found| found.owner).collect();
         let folder = self.folder.as_path().to_owned();
@@ -95,7 +98,7 @@ impl<'a> Report<'a> {
             ));
             lines.list("  ", foreign, |ForeignEntry { path, owner, is_folder, bytes }| {
                 let what = if *is_folder { "folder".to_owned() } else { units::bytes(*bytes) };
-                format!("uid {owner}, {what}: `{}`", shown(path))
+                format!("uid {owner}, {what}: `{}`", display_path(path))
             });
         }
         if let Some(reclaimed) = &self.reclaimed {
@@ -107,7 +110,7 @@ impl<'a> Report<'a> {
         }
         let Scan { skipped, unreadable, .. } = self.now();
         lines.list("left alone: ", skipped, |Skipped { path, reason }| {
-            format!("`{}`: {reason}", shown(path))
+            format!("`{}`: {reason}", display_path(path))
         });
         lines.list("cannot be looked into: ", unreadable, failure);
         match &self.command {
@@ -152,19 +155,20 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Number of folders and of other entries, and their bytes.
+/// Number of folders, of other entries, and their size, as text.
 fn counts(foreign: &[ForeignEntry]) -> String {
     let folders = foreign.iter().filter(|found| found.is_folder).count();
     let bytes = foreign.iter().map(|found| found.bytes).sum();
     format!("{folders} folder(s), {} file(s), {}", foreign.len() - folders, units::bytes(bytes))
 }
 
+/// An entry and its error, as text.
 fn failure(Failed { path, error }: &Failed) -> String {
-    format!("`{}`: {error}", shown(path))
+    format!("`{}`: {error}", display_path(path))
 }
 
-/// Path below the folder. The folder itself is a dot.
-fn shown(path: &str) -> &str {
+/// The path below the folder, as shown to the user. The folder itself is a dot.
+fn display_path(path: &str) -> &str {
     if path.is_empty() { "." } else { path }
 }
 
@@ -178,18 +182,18 @@ impl Lines {
         writeln!(self.0, "{}", escape(&line)).expect("a String takes all");
     }
 
-    /// Appends a command for a shell as it is.
+    /// Appends text as it is, for a command that is already quoted for the shell.
     fn raw(&mut self, text: &str) {
         self.0.push_str(text);
     }
 
-    /// Appends a line for each of the first entries, and one with the number of the others.
+    /// Appends a line for each of the first [`MAX_LISTED`] entries, and one with the number of the others.
     fn list<T>(&mut self, prefix: &str, all: &[T], line: impl Fn(&T) -> String) {
-        for one in all.iter().take(SHOWN) {
+        for one in all.iter().take(MAX_LISTED) {
             self.add(format!("{prefix}{}", line(one)));
         }
-        if all.len() > SHOWN {
-            self.add(format!("{prefix}and {} more", all.len() - SHOWN));
+        if all.len() > MAX_LISTED {
+            self.add(format!("{prefix}and {} more", all.len() - MAX_LISTED));
         }
     }
 }

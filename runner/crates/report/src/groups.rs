@@ -27,8 +27,9 @@ pub(crate) struct Group {
 /// The headline energy of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct GroupEnergy {
+    /// Kind of the devices.
     pub kind: DeviceKind,
-    /// Whether the host metered it.
+    /// Whether the host's meter measured it.
     pub by_host: bool,
     /// Whether it was measured or estimated.
     pub status: Status,
@@ -43,7 +44,7 @@ pub(crate) fn groups(runs: &[ReportedRun]) -> Vec<Group> {
     groups.into_iter().map(|(_, members)| group(members, runs)).collect()
 }
 
-/// The distinct `keys` in order, each with the indices that it is at.
+/// The distinct `keys` in order of their first appearance, each with its indices.
 pub(crate) fn indices_by_key<K: PartialEq>(keys: impl Iterator<Item = K>) -> Vec<(K, Vec<usize>)> {
     let mut known: Vec<(K, Vec<usize>)> = vec![];
     for (index, key) in keys.enumerate() {
@@ -66,6 +67,7 @@ fn configuration(ReportedRun { run, metrics }: &ReportedRun) -> impl PartialEq {
     (model, backend, prompts, settings, image, energy)
 }
 
+/// The group of `runs`, with statistics over them.
 fn group(runs: Vec<usize>, all: &[ReportedRun]) -> Group {
     // A mean over only some of the runs would not describe the group.
     let statistics = |of: fn(&Metrics) -> Option<f64>| {

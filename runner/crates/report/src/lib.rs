@@ -1,4 +1,7 @@
-//! Reads finished runs and renders them as a table, a page, JSON, CSV or an archive to submit.
+//! Reads finished runs and renders them as a table, an HTML page, JSON, CSV or an archive to submit.
+//!
+//! `read` turns each results folder into a `FinishedRun`, `metrics` computes its numbers with the files and
+//! keys behind them, `report` collects all runs, and `output` has a module for each format.
 
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 

@@ -11,13 +11,14 @@ use serde::Serialize;
 
 use super::finished_run::FinishedRun;
 
-/// A number, with what measured it and where it was read.
+/// A number with its status, its source, and the files and keys that it was computed from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Metric {
+    /// The number.
     pub value: f64,
     /// Whether it was measured or estimated.
     pub status: Status,
-    /// The counter, clock or model behind it.
+    /// The counter, clock or model, in words.
     pub source: String,
     /// The formula over the files and keys that it is computed from.
     #[serde(rename = "from")]
@@ -25,6 +26,7 @@ pub(crate) struct Metric {
 }
 
 impl Metric {
+    /// A metric with the value and the formula of `number`.
     fn of(number: Traced, status: Status, source: impl Into<String>) -> Self {
         let Traced { value, trace } = number;
         Self { value, status, source: source.into(), trace }
@@ -37,8 +39,9 @@ pub(crate) struct EnergyMetric {
     /// The energy, in Wh per 1,000 answered prompts.
     #[serde(flatten)]
     pub metric: Metric,
+    /// Kind of the devices.
     pub kind: DeviceKind,
-    /// Whether the host metered it, and not the benchmark.
+    /// Whether the host's meter measured it, not the benchmark.
     pub by_host: bool,
     /// Whether the run was too short: too much of the energy was drawn while the tracker waited.
     pub too_short: bool,
@@ -54,9 +57,10 @@ pub(crate) struct Metrics {
     pub gpu: Option<EnergyMetric>,
     /// The score by phase, where the backend measures phases.
     pub phases: Vec<(&'static str, Metric)>,
-    /// All other energies, in the same unit.
+    /// All other energies: CPU, RAM, and those of the host's meter, in the same unit.
     pub others: Vec<EnergyMetric>,
-    /// Whether a server answered the prompts: other energies are those of its client's machine.
+    /// Whether a server answered the prompts. The CPU and RAM energies are then those of its client's
+    /// machine.
     pub served: bool,
     /// Why the run was too short for the benchmark's own energies, if it was.
     pub too_short: Option<String>,
@@ -90,12 +94,13 @@ impl Metrics {
         if let Some((meter, file)) = &run.meter {
             energies.extend(of_host(meter, file, &prompts));
         }
-        // An estimate does not depend on the tokens, and a server's client generates none.
-        let strongest = energies.iter().find(|energy| {
+        // Tokens per joule need a measured energy: an estimate does not depend on the tokens, and the client
+        // of a server generates none.
+        let measured = energies.iter().find(|energy| {
             let computed = !served || energy.kind == DeviceKind::Gpu;
             computed && !energy.too_short && energy.metric.status == Status::Measured
         });
-        let tokens_per_joule = strongest
+        let tokens_per_joule = measured
             .and_then(|energy| Some((energy.kind, energy.tokens_per_joule(tokens.clone()?)?)));
         let is_score = |of: &EnergyMetric| of.kind == DeviceKind::Gpu && !of.too_short;
         let gpu = energies.iter().position(is_score).map(|at| energies.remove(at));
@@ -182,6 +187,7 @@ impl EnergyMetric {
         Some(Self { metric, kind, by_host: false, too_short: false, watt_hours })
     }
 
+    /// Tokens per joule of this energy. `None` for an energy of zero.
     fn tokens_per_joule(&self, tokens: Traced) -> Option<Metric> {
         let Metric { status, source, .. } = &self.metric;
         let joules = self.watt_hours.clone() * 3600.0;
@@ -189,11 +195,12 @@ impl EnergyMetric {
     }
 }
 
+/// The energy per 1,000 prompts.
 fn per_thousand(watt_hours: Traced, prompts: &Traced, status: Status, source: &str) -> Metric {
     Metric::of(watt_hours / prompts.clone() * 1000.0, status, source)
 }
 
-/// Energies of a summary's devices by kind, the GPUs first.
+/// Energies that the benchmark measured, by kind of device, the GPUs first.
 fn of_devices(
     measurement: &Measurement,
     numbers: &EnergyNumbers,
@@ -214,7 +221,7 @@ fn of_devices(
     gpu.into_iter().chain(others.into_iter().flatten()).collect()
 }
 
-/// Energies that the host metered over the counted phases, by kind.
+/// Energies that the host's meter measured over the counted phases, by kind of device.
 fn of_host(meter: &HostMeter, file: &'static str, prompts: &Traced) -> Vec<EnergyMetric> {
     let root = if file == SUMMARY { "host." } else { "" };
     let of_kind = |kind| {

@@ -17,6 +17,7 @@ pub(super) fn count(value: u64) -> String {
     thousands(&value.to_string())
 }
 
+/// Inserts commas between thousands.
 fn thousands(text: &str) -> String {
     let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
     let (whole, fraction) = rest.find(['.', 'e']).map_or((rest, ""), |at| rest.split_at(at));

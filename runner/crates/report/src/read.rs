@@ -38,7 +38,8 @@ pub(crate) fn read_all<T>(
     (all, broken)
 }
 
-/// Opens a results folder, following no symlink in the end `below` of its path.
+/// Opens a results folder. Symlinks are followed in the part of the path that the user named, and not in
+/// `below`, the part after it.
 fn open(folder: &Path, below: &Path) -> anyhow::Result<Folder> {
     let named = folder.ancestors().nth(below.components().count()).unwrap_or(folder);
     // The parent of a bare name is empty.
@@ -57,7 +58,7 @@ pub(crate) fn read(folder: &Folder) -> anyhow::Result<FinishedRun> {
     read_parsed(folder, &Files::read(folder))
 }
 
-/// Reads the run in `folder`, of which `files` are parsed already.
+/// Reads the run in `folder`. `files` are the backend's files in it, already parsed.
 pub(crate) fn read_parsed(folder: &Folder, files: &Files<'_>) -> anyhow::Result<FinishedRun> {
     let mut warnings = vec![];
     let completion: Option<Completion> = read_json(folder, COMPLETION)?;
@@ -79,7 +80,8 @@ pub(crate) fn read_parsed(folder: &Folder, files: &Files<'_>) -> anyhow::Result<
     Ok(FinishedRun { folder, origin, summary, completion, meter, details, warnings })
 }
 
-/// The run's summary, or one computed from the backend's own report.
+/// The run's summary, or one computed from the backend's own report if the summary is missing or by
+/// another program.
 fn summary(
     folder: &Folder,
     files: &Files<'_>,
@@ -116,18 +118,19 @@ fn summary(
     Ok((summary, Origin::Summary))
 }
 
-/// What the host metered, from its own file or else from the summary, unless it is implausible.
+/// Readings of the host's meter, from its own file or else from the summary. Implausible ones are left out
+/// with a warning.
 fn meter(
     folder: &Folder,
     summary: &Summary,
     warnings: &mut Vec<String>,
 ) -> Option<(HostMeter, &'static str)> {
-    let own = read_json(folder, HOST_METER).unwrap_or_else(|error| {
+    let in_file = read_json(folder, HOST_METER).unwrap_or_else(|error| {
         warnings.push(format!("power over time is not known: {error:#}"));
         None
     });
     let in_summary = || summary.host.clone().map(|meter| (meter, SUMMARY));
-    let (meter, file) = own.map(|meter| (meter, HOST_METER)).or_else(in_summary)?;
+    let (meter, file) = in_file.map(|meter| (meter, HOST_METER)).or_else(in_summary)?;
     if let Err(error) = check_meter(&meter) {
         warnings.push(format!("what the host metered is left out: `{file}`: {error:#}"));
         return None;

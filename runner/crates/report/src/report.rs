@@ -8,7 +8,7 @@ use super::{
     metrics::ReportedRun,
 };
 
-/// All that the formats of a report show.
+/// The content of a report, the same for every format.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Report {
     /// The closest parent of all folders, if there are several and it is not the root.
@@ -17,7 +17,7 @@ pub(crate) struct Report {
     pub runs: Vec<ReportedRun>,
     /// Repeats of the same run, in the order of the first ones.
     pub groups: Vec<Group>,
-    /// Folders without a readable run.
+    /// Folders whose run failed, is incomplete or cannot be read.
     pub broken: Vec<Broken>,
 }
 
@@ -40,6 +40,7 @@ impl Report {
     }
 }
 
+/// The closest parent of all `folders`, if there are several and it is not the root.
 fn common_parent<'a>(mut folders: impl Iterator<Item = &'a PathBuf>) -> Option<PathBuf> {
     let mut parent: Vec<Component<'_>> = folders.next()?.components().collect();
     let mut several = false;

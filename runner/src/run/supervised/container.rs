@@ -67,7 +67,7 @@ impl Container {
         RunIdentity::new(&self.name, self.id().or(id))
     }
 
-    /// Creates the file that tells other commands of the user that this run is alive.
+    /// Creates the lock by which other commands of the user recognize that this run is alive.
     ///
     /// # Errors
     /// When the file cannot be created.

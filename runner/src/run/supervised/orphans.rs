@@ -163,7 +163,7 @@ fn wait_for_end(processes: &[Process], timeout: Duration) {
     let _ = wait_within(timeout, || Ok(!processes.iter().any(Process::is_alive)));
 }
 
-/// A process. Its start time tells it from a later process with the same id.
+/// A process. Its start time distinguishes it from a later process with the same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process {
     pub pid: u32,

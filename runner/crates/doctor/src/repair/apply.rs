@@ -36,7 +36,7 @@ pub(super) enum Outcome {
 /// Applies `fix` in the cache at `root`. Not for [`Fix::Reclaim`], which needs an engine.
 ///
 /// # Errors
-/// When it failed. The entry is unchanged then.
+/// When the fix failed. The entry is unchanged.
 pub(super) fn apply(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<Outcome> {
     match attempt(root, fix, now) {
         // A download has ended, or the user removed the entry.
@@ -45,6 +45,7 @@ pub(super) fn apply(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<O
     }
 }
 
+/// Applies `fix`. An entry that was removed meanwhile is an error.
 fn attempt(root: &Path, fix: &Fix, now: SystemTime) -> anyhow::Result<Outcome> {
     match fix {
         Fix::Reclaim { .. } => bail!("owners are changed by an engine"),
@@ -81,10 +82,12 @@ fn is_gone(root: &Path, fix: &Fix) -> bool {
     matches!(looked, Some(Err(error)) if error.kind() == io::ErrorKind::NotFound)
 }
 
+/// Opens the parent folder of the entry at `path` in the cache at `root`, without following symlinks.
 fn find(root: &Path, path: &Path) -> anyhow::Result<Entry> {
     Entry::find(root, path).with_context(|| format!("reaching `{}`", path.display()))
 }
 
+/// Removes a file or an empty folder, unless it is locked, open, recently changed or an only copy.
 fn remove(
     root: &Path,
     path: &Path,
@@ -153,12 +156,14 @@ fn remove_probe(root: &Path, path: &Path, folder: &Entry) -> anyhow::Result<Outc
     }
 }
 
+/// Checks that the entry was removed.
 fn gone(entry: &Entry, removed: io::Result<()>) -> anyhow::Result<Outcome> {
     removed?;
     ensure!(entry.is_free()?, "it is still there");
     Ok(Outcome::Done)
 }
 
+/// Moves a file to `.set-aside` of its repo. The name gets the time as a suffix, so that it is unique.
 fn quarantine(root: &Path, path: &Path, repo: &Path, now: SystemTime) -> anyhow::Result<Outcome> {
     let from = find(root, path)?;
     ensure!(from.kind()? == Kind::File, "it is no file");
@@ -213,6 +218,7 @@ fn remove_unfinished(new: &Entry) {
     let _ = new.remove();
 }
 
+/// Removes a symlink, unless its blob was downloaded meanwhile.
 fn unlink(root: &Path, path: &Path) -> anyhow::Result<Outcome> {
     let entry = find(root, path)?;
     ensure!(entry.kind()? == Kind::Link, "it is no link any more");
@@ -222,6 +228,7 @@ fn unlink(root: &Path, path: &Path) -> anyhow::Result<Outcome> {
     gone(&entry, entry.remove())
 }
 
+/// Replaces the content of a ref by `commit`.
 fn write_ref(root: &Path, path: &Path, commit: &str) -> anyhow::Result<Outcome> {
     let entry = find(root, path)?;
     let mode = entry.look()?.mode & 0o777;
@@ -293,6 +300,7 @@ fn copy(from: &Entry, to: &Entry) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// Whether the content of `file` has this digest.
 fn has_digest(file: File, digest: Digest) -> bool {
     let never = AtomicBool::new(false);
     let mut buffer = Buffer::new();

@@ -1,4 +1,4 @@
-//! Chooses the fixes for findings.
+//! Chooses the fixes for each finding, by the details that `verify` recorded.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ pub(crate) struct Choice {
     pub(crate) behind_symlink: Option<PathBuf>,
 }
 
-/// Chooses the fixes for each finding.
+/// Chooses the fixes for each of `findings`, in their order.
 ///
 /// # Errors
 /// When the cache `hub` cannot be opened.
@@ -36,6 +36,7 @@ pub(crate) fn choose(hub: &Path, findings: &[Finding]) -> anyhow::Result<Vec<Cho
     Ok(findings.iter().map(choice).collect())
 }
 
+/// The fixes for `finding`. Empty if the user must decide or download.
 fn fixes(finding: &Finding, sources: &CopySources) -> Vec<Fix> {
     let path = || finding.path.clone();
     let repo = || PathBuf::from(finding.repo.as_ref().map_or(String::new(), |repo| repo.folder()));

@@ -1,4 +1,4 @@
-//! Copies of missing blobs in other repos.
+//! Finds other repos from which missing blobs can be copied.
 
 use std::{
     collections::{HashMap, HashSet},

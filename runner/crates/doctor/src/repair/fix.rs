@@ -1,4 +1,4 @@
-//! One change of a cache.
+//! The changes that a repair can make.
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 

@@ -26,14 +26,14 @@ pub(super) struct HeldLock(
 /// Locks the file at `path`, so that no download can begin.
 ///
 /// # Errors
-/// Why it cannot be locked.
+/// The reason, as text for the user, when it cannot be locked.
 pub(super) fn lock(root: &Path, path: &Path) -> Result<HeldLock, String> {
     let entry = match Entry::find(root, path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HeldLock(None)),
         entry => entry.map_err(|error| format!("its lock cannot be looked at: {error}"))?,
     };
     let file = match entry.open_to_lock() {
-        // Clients since 0.19 make the lock before the file.
+        // Clients since 0.19 create the lock before the file, so without a lock no download is running.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HeldLock(None)),
         file => file.map_err(|error| format!("its lock cannot be opened: {error}"))?,
     };
@@ -44,7 +44,7 @@ pub(super) fn lock(root: &Path, path: &Path) -> Result<HeldLock, String> {
     }
 }
 
-/// Why the file may be in use, if so: it is open, or was changed less than `idle` ago.
+/// The reason if the file may be in use: it is open, or was changed less than `idle` ago.
 ///
 /// # Errors
 /// When its metadata cannot be read.

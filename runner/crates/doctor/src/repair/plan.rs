@@ -24,6 +24,7 @@ pub(super) enum Stage {
 }
 
 impl Stage {
+    /// Whether `fix` belongs to this stage.
     fn has(self, fix: &Fix) -> bool {
         matches!(fix, Fix::Reclaim { .. } | Fix::Mode { .. }) == (self == Self::Access)
     }
@@ -67,6 +68,7 @@ fn dedup_key(fix: &Fix) -> Fix {
     }
 }
 
+/// The reason of a step: kind and evidence of the finding.
 fn why(finding: &Finding) -> String {
     format!("{}: {}", finding.problem.name(), finding.evidence)
 }

@@ -135,7 +135,8 @@ struct Walk<'a> {
     is_all_clients: bool,
     network: Option<&'static str>,
     walked: Walked,
-    /// Entries by problem, by whether they are repairable, and by repo. There may be very many.
+    /// Entries by problem, by whether they are repairable, and by repo. Grouped, since a root-owned cache
+    /// would have a finding for each file.
     groups: BTreeMap<(Problem, bool, Option<RepoName>), Group>,
 }
 
@@ -148,7 +149,7 @@ struct Group {
 }
 
 impl<'a> Walk<'a> {
-    /// A walk for `user` in a cache of the user's own.
+    /// A walk for `user` in a cache that `user` owns.
     fn of(user: User<'a>) -> Self {
         Self {
             user,
@@ -164,7 +165,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Checks what was found at `path`. Returns whether to enter it.
+    /// Checks the entry at `path`. Returns whether to enter it.
     fn check(&mut self, hub: &Dir, path: &Path, found: io::Result<Stamp>) -> bool {
         let is_deepest = path.iter().count() >= DEEPEST;
         let problem = match found {
@@ -296,6 +297,7 @@ impl<'a> Walk<'a> {
         group.bytes += bytes(stamp);
     }
 
+    /// The result, with one finding for each group of entries.
     fn finish(mut self) -> Walked {
         for ((problem, is_repairable, _), group) in std::mem::take(&mut self.groups) {
             let Group { paths, bytes, owner } = group;
@@ -326,6 +328,7 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// Size of a regular file, and 0 for other entries.
 fn bytes(stamp: &Stamp) -> u64 {
     if stamp.kind == Kind::File { stamp.size } else { 0 }
 }

@@ -36,7 +36,7 @@ pub(super) struct Inspection {
     pub findings: Vec<Finding>,
     /// Contents to check.
     pub checks: Vec<Check>,
-    /// Likely problems, reported if the contents are not read.
+    /// Blobs of the wrong size, reported if the contents are not read.
     pub(crate) suspected: Vec<Finding>,
     /// Files in place of symlinks.
     pub copies: FileGroup,
@@ -110,7 +110,7 @@ struct Inspector<'a> {
     quarantined: HashSet<OsString>,
     /// Whether a snapshot is unreadable, so that it is unknown what it uses.
     has_unread_snapshots: bool,
-    /// Symlinks of snapshots, below the cache, by the blob that is a symlink out of the repo.
+    /// For each blob that is a symlink out of the repo: the symlinks of snapshots to it, below the cache.
     users_of_escaping: HashMap<OsString, Vec<PathBuf>>,
     /// Findings for blobs whose size differs from a file list.
     wrong_size: HashMap<OsString, Finding>,
@@ -132,6 +132,7 @@ impl Inspector<'_> {
         if path.as_os_str().is_empty() { self.folder.clone() } else { self.folder.join(path) }
     }
 
+    /// A finding for the entry at `path` in the repo.
     fn finding(
         &self,
         problem: Problem,
@@ -150,6 +151,7 @@ impl Inspector<'_> {
         }
     }
 
+    /// Adds a finding for the entry at `path` in the repo.
     fn add(
         &mut self,
         problem: Problem,
@@ -221,6 +223,7 @@ impl Inspector<'_> {
         self.unfinished_trees();
     }
 
+    /// Inspects an entry with the name of one of the client's folders.
     fn known_folder(&mut self, name: &OsStr, kind: Kind, bytes: u64) {
         match (kind, is_folder(self.repo, name, kind)) {
             (Kind::Link, true) => self.linked_folder(Path::new(name)),
@@ -297,7 +300,8 @@ fn is_folder(repo: &Repo, name: &OsStr, kind: Kind) -> bool {
     }
 }
 
-/// The finding for a likely problem if the contents are not read. It is not repairable.
+/// The finding for a blob of the wrong size if the contents are not read. It is not repairable, since the
+/// file list may be wrong instead.
 fn unproven(suspected: &Finding) -> Finding {
     let evidence =
         format!("{}; only its bytes can tell which of them is wrong", suspected.evidence);

@@ -13,7 +13,7 @@ use rustix::fs::{Access, access};
 use super::access::User;
 use crate::finding::{Details, Finding, HOUR, Problem};
 
-/// A file that transformers 4 leaves.
+/// Name of a file that transformers 4 writes into the cache.
 const TRANSFORMERS_VERSION: &str = "version.txt";
 
 /// Checks entries at the top of a cache.

@@ -25,7 +25,7 @@ pub struct Stat {
     parent: u32,
     /// Clock ticks of it and of its children that have ended.
     ticks: u64,
-    /// Start time in clock ticks after boot, which tells it from a later process with the same id.
+    /// Start time in clock ticks after boot, which distinguishes it from a later process with the same id.
     pub start: u64,
     /// Whether it is a zombie.
     pub is_dead: bool,

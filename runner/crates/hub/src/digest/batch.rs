@@ -18,7 +18,7 @@ use crate::{
 pub struct HashJob {
     /// The file.
     pub file: RootedPath,
-    /// The digest that it should have.
+    /// The expected digest. It decides the algorithm.
     pub like: Digest,
     /// Its expected size: the largest files are hashed first.
     pub size: u64,

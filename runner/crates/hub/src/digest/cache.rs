@@ -96,7 +96,8 @@ impl DigestCache {
         Self { entries, is_changed: false }
     }
 
-    /// The digest of the file with this stamp, of the kind of `like`. It is kept for the next run.
+    /// The digest of the file with this stamp, by the algorithm of `like`. The entry counts as used, so that
+    /// [`Self::save`] keeps it.
     pub fn get(&mut self, stamp: &Stamp, like: Digest) -> Option<Digest> {
         let entry = self.entries.get_mut(&Key::of(stamp, like))?;
         entry.is_used = true;

@@ -36,7 +36,7 @@ impl Buffer {
 /// The result of hashing a file.
 #[derive(Debug)]
 pub enum Hashed {
-    /// Its digest, and its stamp, which was the same before and after.
+    /// The digest of the whole file, and its stamp, which did not change while it was read.
     Is(Digest, Box<Stamp>),
     /// The file was written while it was read.
     Changing,
@@ -46,9 +46,9 @@ pub enum Hashed {
     Failed(io::Error),
 }
 
-/// Computes the digest of `file` that is of the kind of `like`. If it differs from `like`, it is computed
-/// again as servers other than the Hub do: plain SHA-1, or git's SHA-256. `on_read` is called with the
-/// number of bytes of each read, and `stop` is checked between reads.
+/// Computes the digest of `file` with the algorithm of `like`, the expected digest. If the result differs,
+/// it is computed again as servers other than the Hub do: plain SHA-1, or git's SHA-256. `on_read` is called
+/// with the number of bytes of each read, and `stop` is checked between reads.
 pub fn hash(
     file: File,
     like: Digest,

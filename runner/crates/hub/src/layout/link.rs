@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn pointer_leads_to_a_blob_of_its_own_repo() {
+    fn pointer_must_be_a_blob_of_its_own_repo() {
         let target = |text: &str, folders| pointer(text.as_bytes(), folders, Path::new("/c/r"));
         let own = || Pointer::Blob("e".into());
         for (text, folders, expected) in [

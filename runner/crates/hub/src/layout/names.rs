@@ -138,7 +138,7 @@ pub enum BlobName<'a> {
     },
     /// A lock file of a client before 0.19.
     Lock,
-    /// The name of another server's blob, or a file that no client made.
+    /// A blob with the etag of another server than the Hub, or a file that no client created.
     Other,
 }
 

@@ -1,5 +1,5 @@
-//! The request of the command line. Each option is declared here once: its help, its parsing, and how it
-//! is written into a command.
+//! The options of `run` as parsed. Each option is declared here once: its help, its parsing, and how it
+//! is written back into a command.
 
 use std::path::PathBuf;
 
@@ -47,7 +47,7 @@ pub struct Target {
     #[arg(long, value_name = "GPUS", default_value = "auto")]
     pub gpus: Gpus,
     /// Memory of the container at most, such as 64g [default: no limit]
-    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    #[arg(long, value_name = "SIZE", value_parser = memory_size)]
     pub memory: Option<String>,
     /// Hand over no token, whatever there is
     #[arg(long)]
@@ -120,8 +120,8 @@ pub fn flavours() -> impl TypedValueParser<Value = Flavour> {
     PossibleValuesParser::new(values).try_map(|name| name.parse::<Flavour>())
 }
 
-/// Parses a size in the engines' notation: a number and a unit of one letter.
-fn memory(text: &str) -> Result<String, String> {
+/// Parses a size as `docker run --memory` does: a number, and b, k, m or g.
+fn memory_size(text: &str) -> Result<String, String> {
     let digits = text.trim_end_matches(|unit: char| "bkmgBKMG".contains(unit));
     let is_size = text.len() - digits.len() <= 1 && digits.parse::<u64>().is_ok_and(|n| n > 0);
     is_size
@@ -134,12 +134,14 @@ fn memory(text: &str) -> Result<String, String> {
 struct Words(Vec<String>);
 
 impl Words {
+    /// Adds an option with its value, if it has one.
     fn option(&mut self, name: &str, value: Option<impl ToString>) {
         if let Some(value) = value {
             self.0.extend([name.to_owned(), value.to_string()]);
         }
     }
 
+    /// Adds a flag, if it is given.
     fn flag(&mut self, name: &str, is_given: bool) {
         self.0.extend(is_given.then(|| name.to_owned()));
     }
@@ -161,6 +163,7 @@ impl Request {
 }
 
 impl Target {
+    /// Adds the options to the arguments of a command.
     fn add_to(&self, words: &mut Words) {
         let Self { backend, runtime, results, gpus, memory, no_token, no_api_key, security, meter } =
             self;
@@ -182,6 +185,7 @@ impl Target {
 }
 
 impl SecurityOverrides {
+    /// Adds the flags to the arguments of a command.
     fn add_to(self, words: &mut Words) {
         let Self {
             writable_root,

@@ -28,9 +28,9 @@ use crate::{
 pub struct Settings {
     /// Unique name of the run: start time in UTC and the runner's process id.
     pub run_id: String,
-    /// `--engine`.
+    /// The engine of `--engine`.
     pub engine: EngineChoice,
-    /// The image, whole reference.
+    /// Full reference of the image.
     pub image: String,
     /// Whether the user chose the image.
     pub image_chosen: bool,
@@ -50,11 +50,11 @@ pub struct Settings {
     pub cache: HubCache,
     /// Source of the access token, if the user allows one.
     pub token: Option<TokenSource>,
-    /// `--gpus`.
+    /// The GPUs of `--gpus`.
     pub gpus: Gpus,
     /// Whether the run has no network and a read-only cache.
     pub offline: bool,
-    /// Memory limit of the container.
+    /// Memory limit of the container, in the engine's notation.
     pub memory: Option<String>,
     /// Default limits of the container that the user lifts.
     pub security: SecurityOverrides,
@@ -167,10 +167,11 @@ impl Settings {
         self.token.iter().chain(key).chain(addresses)
     }
 
-    /// [`Settings::new`], with `..` in paths resolved on the disk.
+    /// The same as [`Settings::new`], with `..` in paths resolved on the disk.
     ///
     /// # Errors
-    /// As [`Settings::new`], and when a container may have planted a path.
+    /// The same as for [`Settings::new`], and when a container of an earlier run may have replaced a path
+    /// by a symlink.
     pub fn read(request: Request, host: &Host) -> Result<Self, Usage> {
         let settings = Self::new(request, host)?;
         // Checked first, because a path without `..` hides the symlinks on its way.
@@ -192,7 +193,7 @@ impl Settings {
         })
     }
 
-    /// Refuses paths whose target a container may have chosen.
+    /// Refuses paths that a container of an earlier run may have replaced by a symlink.
     pub(super) fn check_paths(&self, boundary: &Boundary, host: &Host) -> Result<(), Usage> {
         boundary.check("results folder", self.results.as_path())?;
         let files = self.server.iter().flat_map(Server::files);
@@ -212,10 +213,11 @@ impl Settings {
         }
     }
 
-    /// Refuses a cache folder that a container may have planted, before the run creates any.
+    /// Refuses a cache folder that a container of an earlier run may have replaced by a symlink. Called before
+    /// the run creates missing folders.
     ///
     /// # Errors
-    /// When a container may have planted one.
+    /// When a container may have replaced it.
     pub fn check_cache(&self, host: &Host) -> Result<(), Usage> {
         if !self.backend.is_none_or(Backend::needs_hub_cache) {
             return Ok(());

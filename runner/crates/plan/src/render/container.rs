@@ -33,7 +33,7 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
         shm_size,
         supervision,
         args,
-        // These are printed, not executed.
+        // Printed for the user, not part of the command.
         notes: _,
         missed_gpus: _,
         warnings: _,
@@ -93,7 +93,7 @@ pub(super) fn command_line(engine: &Engine, plan: &RunPlan) -> CommandLine {
     CommandLine { env: vec![], parts }
 }
 
-/// The options that only a supervised run has.
+/// The options by which the runner finds, labels and ends its container. A guide's command has none.
 fn supervision_parts(
     engine: &Engine,
     supervision: &Supervision,
@@ -174,6 +174,7 @@ fn identity_parts(engine: &Engine, identity: &Reasoned<Identity>) -> Vec<Part> {
     parts
 }
 
+/// The option for the network, if it is not the engine's default.
 fn network_part(network: &Reasoned<Network>) -> Option<Part> {
     let Reasoned { value, reason } = network;
     match value {
@@ -186,13 +187,14 @@ fn network_part(network: &Reasoned<Network>) -> Option<Part> {
     }
 }
 
+/// The option that sets a limit.
 fn limit_part(limit: &Reasoned<Limit>) -> Part {
     let Reasoned { value, reason } = limit;
     match value {
         Limit::NoCapabilities => Part::new(["--cap-drop", "ALL"], reason),
         Limit::NoNewPrivileges => Part::new(["--security-opt", "no-new-privileges"], reason),
-        Limit::Processes(most) => Part::new(["--pids-limit", &most.to_string()], reason),
-        Limit::Memory(most) => Part::new(["--memory", most], reason),
+        Limit::Processes(count) => Part::new(["--pids-limit", &count.to_string()], reason),
+        Limit::Memory(size) => Part::new(["--memory", size], reason),
         Limit::SelinuxOff => Part::new(["--security-opt", "label=disable"], reason),
     }
 }
@@ -209,7 +211,7 @@ fn mask_part(file: &MaskedFile) -> Part {
 fn tmpfs_part(engine: &Engine, tmpfs: &Tmpfs) -> Part {
     let Tmpfs { target, exec, reason } = tmpfs;
     let exec = if *exec { "exec," } else { "" };
-    // Podman copies the image's folder into it with its own umask, which locks the user out.
+    // Podman copies the image's folder into the tmpfs with its own umask. The user could not write to it.
     let empty = if engine.mode.is_podman() { ",notmpcopyup" } else { "" };
     Part::new(["--tmpfs", &format!("{target}:{exec}mode=1777{empty}")], reason)
 }

@@ -6,11 +6,12 @@ use host::{gpus::Devices, shell::Part};
 
 use crate::run_plan::{RunPlan, expected};
 
-/// The options that pass the GPUs on, and the variable that tells the entrypoint to expect them.
+/// The options that request the GPUs of the plan, and the variable with the number that the entrypoint must
+/// find.
 pub(super) fn parts(engine: &Engine, plan: &RunPlan) -> Vec<Part> {
     let devices = &plan.gpus.value;
     let Some(expected) = expected(devices) else { return vec![] };
-    let mut parts = nvidia(engine, devices, &plan.gpus.reason);
+    let mut parts = device_options(engine, devices, &plan.gpus.reason);
     parts.push(Part::new(
         ["--env", &format!("{}={expected}", env::GPUS)],
         "GPUs without which the benchmark is not started: an engine may drop a request for them",
@@ -18,7 +19,8 @@ pub(super) fn parts(engine: &Engine, plan: &RunPlan) -> Vec<Part> {
     parts
 }
 
-fn nvidia(engine: &Engine, devices: &Devices, reason: &str) -> Vec<Part> {
+/// The options that request `devices`: `--gpus` for Docker, `--device` with CDI names for Podman.
+fn device_options(engine: &Engine, devices: &Devices, reason: &str) -> Vec<Part> {
     // Podman 4.3, and every Podman behind Docker's client, ignores `--gpus` without an error.
     if engine.mode.is_podman() || engine.nvidia == Nvidia::Device {
         let names = match devices {

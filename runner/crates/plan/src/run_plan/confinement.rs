@@ -1,4 +1,4 @@
-//! What a container may not do: each limit with its reason and an option that lifts it.
+//! Security limits of the container: read-only root, capabilities, processes, memory, SELinux label.
 
 use contract::path;
 use engine::Engine;
@@ -12,7 +12,7 @@ use crate::options::Settings;
 /// processor, and compilers.
 const MOST_PROCESSES: u32 = 32_768;
 
-/// How a user gets the cgroup controllers.
+/// Hint for a missing cgroup controller.
 const DELEGATE: &str = "have it delegated (cgroup v2, and `Delegate=memory pids` for \
                         `user@.service` of systemd)";
 
@@ -28,7 +28,7 @@ pub enum Limit {
     Processes(u32),
     /// Maximum memory, in the engine's notation.
     Memory(String),
-    /// No SELinux label, as the user asked.
+    /// No SELinux label (`--no-selinux-label`).
     SelinuxOff,
 }
 
@@ -68,7 +68,7 @@ impl Confinement {
         }
         if !security.no_pids_limit && engine.limits.processes {
             limits.push(Reasoned::new(
-                Limit::Processes(MOST_PROCESSES),
+                Limit::Processes(MAX_PROCESSES),
                 "a run that forks without end stops before the machine does",
             ));
         } else if !security.no_pids_limit {
@@ -97,8 +97,8 @@ impl Confinement {
     }
 }
 
-/// The folders that a program needs under a read-only root. Any uid may write to them, because the mode
-/// is all that every engine lets us choose.
+/// Writable folders for programs under a read-only root. Any uid may write to them: `--tmpfs` takes a mode
+/// on every engine, but an owner on some only.
 fn tmpfs() -> Vec<Tmpfs> {
     let tmpfs = |target, exec, reason: &str| Tmpfs { target, exec, reason: reason.to_owned() };
     let home_cache = path::HF_HOME.rsplit_once('/').map_or(path::HOME, |(parent, _)| parent);

@@ -1,4 +1,4 @@
-//! The GPUs that a run gets, and why.
+//! Decides which GPUs a run gets: `--gpus`, the backend, the machine and the engine.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use host::{
 
 use super::Reasoned;
 
-/// Why a machine that has only AMD GPUs runs on the CPU.
+/// Reason to run on the CPU if the machine has only AMD GPUs.
 const AMD_ONLY: &str = "this machine has only an AMD GPU, and no image has ROCm";
 
 /// The GPUs that the entrypoint must find to start the benchmark: an engine may ignore a request without

@@ -1,4 +1,4 @@
-//! Token files below the mounts, which the container cannot read.
+//! Masks token files below the mounts, so that the container reads them as empty.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ pub struct MaskedFile {
     pub reason: String,
 }
 
-/// The token files, under every mount that shows them.
+/// The token files to mask, under every mount that contains them.
 pub(super) fn masked_files(
     secrets: &[Secret],
     mounts: &[Mount],
@@ -37,7 +37,7 @@ pub(super) fn masked_files(
 }
 
 /// A folder between the root of a mount and a token file, mounted over itself. A mount point cannot be
-/// renamed, so the next run finds the token where it masks it.
+/// renamed, so the container cannot move the token to a path that a later run does not mask.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PinnedFolder {
     /// Path on the host.

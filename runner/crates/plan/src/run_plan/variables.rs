@@ -62,7 +62,8 @@ pub(super) fn variables(
     variables
 }
 
-/// The addresses without a password, in upper and lower case: each client reads another.
+/// Variables for proxies and the Hub's address, if they have no password. In upper and lower case, since
+/// HTTP clients differ in the one they read.
 fn addresses(settings: &Settings, host: &Host) -> Vec<Variable> {
     let plain = settings.addresses.iter().filter(|address| address.secret.is_none());
     let mut variables: Vec<_> = plain
@@ -80,6 +81,7 @@ fn addresses(settings: &Settings, host: &Host) -> Vec<Variable> {
     variables
 }
 
+/// A variable with its reason.
 fn variable(name: &'static str, value: impl Into<String>, reason: impl Into<String>) -> Variable {
     Variable { name, value: value.into(), reason: reason.into() }
 }

@@ -57,6 +57,7 @@ pub(crate) fn html(report: &Report) -> String {
     page.into_string().split('\n').map(escape).collect::<Vec<_>>().join("\n")
 }
 
+/// The runs: one alone, or an overview and a section for each.
 fn runs(report: &Report) -> Markup {
     match &report.runs[..] {
         [] => html! {},
@@ -85,6 +86,7 @@ fn title(report: &Report) -> String {
     }
 }
 
+/// Backends, days and folder of the runs.
 fn subtitle(report: &Report) -> String {
     let mut parts = vec![];
     let backends = report.runs.iter().map(|reported| reported.run.summary.run.backend.name());
@@ -113,6 +115,7 @@ fn subtitle(report: &Report) -> String {
     parts.join(" · ")
 }
 
+/// The list of folders that could not be read.
 fn broken(report: &Report) -> Markup {
     html! {
         @if !report.broken.is_empty() {
@@ -130,6 +133,7 @@ fn broken(report: &Report) -> Markup {
     }
 }
 
+/// Explains the statuses of numbers, and names the version.
 fn foot() -> Markup {
     html! {
         footer {

@@ -16,7 +16,7 @@ use untrusted::{Dir, Kind};
 
 use crate::{finished_run::Broken, sanitize::sanitized};
 
-/// Limit for the depth of folders: a batch has one for each model and run.
+/// Limit for the depth of folders. A batch of runs has one level for the model and one for the run.
 const MAX_DEPTH: usize = 5;
 /// Limit for the number of folders: a tree with more holds something else than results.
 const MAX_FOLDERS: usize = 20_000;
@@ -25,12 +25,13 @@ const MAX_FOLDERS: usize = 20_000;
 const STACK_FILES: [&str; 2] = ["benchmark.json", "benchmark_results.csv"];
 /// Entries of a folder without results that are listed.
 const MAX_LISTED: usize = 6;
-/// A folder of outputs, in which there are no results folders.
+/// Folder for the output of a benchmark stack. It has no results folders.
 const EMISSIONS: &str = "emissions";
 
-/// A results folder.
+/// A results folder that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
+    /// Its path: the folder that the user named, joined with `below`.
     pub folder: PathBuf,
     /// The path below the folder that the user named.
     pub below: PathBuf,
@@ -43,14 +44,14 @@ pub(crate) fn marks() -> impl Iterator<Item = &'static str> {
     OF_EVERY_RUN.into_iter().chain(STACK_FILES)
 }
 
-/// The results folders among `folders` and below, `2` before `10`, each once, and an error for those
-/// without any. Earlier results, in `previous`, are left out unless `previous` is set. Symlinks are
-/// followed in `folders`, which the user chose, and nowhere below.
+/// Finds the results folders in `folders` and their subfolders. Each is listed once, `2` before `10`. A
+/// folder without any is an error. With `previous`, earlier results in `previous/` are included. Symlinks
+/// are followed in `folders`, which the user named, and not in subfolders.
 pub(crate) fn results_folders(folders: &[PathBuf], previous: bool) -> (Vec<Found>, Vec<Broken>) {
     let (mut found, mut broken) = (vec![], vec![]);
     let mut seen = BTreeSet::new();
     for folder in folders {
-        match below(folder, previous) {
+        match results_below(folder, previous) {
             Ok((results, unread)) => {
                 // A folder may be named twice, or lie below another.
                 found.extend(results.into_iter().filter(|found| seen.insert(found.id)));
@@ -62,7 +63,8 @@ pub(crate) fn results_folders(folders: &[PathBuf], previous: bool) -> (Vec<Found
     (found, broken)
 }
 
-fn below(named: &Path, previous: bool) -> Result<(Vec<Found>, Vec<Broken>), String> {
+/// Finds the results folders in `named` and its subfolders, and those that cannot be read.
+fn results_below(named: &Path, previous: bool) -> Result<(Vec<Found>, Vec<Broken>), String> {
     let root = Dir::open(named).map_err(|error| match error.kind() {
         io::ErrorKind::NotADirectory => {
             "it is no folder; name the one that holds the results".to_owned()
@@ -104,7 +106,7 @@ fn below(named: &Path, previous: bool) -> Result<(Vec<Found>, Vec<Broken>), Stri
                 results.push(Found { folder, below, id: (stamp.device, stamp.inode) });
             }
             Ok(_) => {}
-            // It was removed since it was listed.
+            // The folder was removed after its parent was listed.
             Err(error) if error.kind() == io::ErrorKind::NotFound && !is_root => {}
             Err(error) => {
                 broken.push(Broken { folder, reason: format!("it cannot be read: {error}") });

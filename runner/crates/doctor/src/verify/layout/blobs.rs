@@ -1,4 +1,4 @@
-//! Inspects a repo's `blobs`.
+//! Inspects the `blobs` folder of a repo, and adds a check of the digest for each blob.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -17,7 +17,7 @@ use super::{Check, Inspector};
 use crate::finding::{DAY, Details, Problem, is_unfinished};
 
 impl Inspector<'_> {
-    /// Inspects all blobs. Snapshots come before, as they show which blobs are used.
+    /// Inspects all blobs. Runs after the snapshots, which show which blobs are used.
     pub(super) fn blobs(&mut self) {
         let mut names: Vec<_> = self.repo.blobs.iter().collect();
         names.sort_unstable_by_key(|(name, _)| *name);
@@ -68,7 +68,7 @@ impl Inspector<'_> {
         in_store(right.as_bytes()).map(|_| right)
     }
 
-    /// Inspects a symlink to a payload of the store.
+    /// Inspects a symlink to a payload of the shared store.
     fn store_blob(
         &mut self,
         name: &OsStr,
@@ -93,7 +93,7 @@ impl Inspector<'_> {
         self.report(Problem::DanglingPointer, path, evidence);
     }
 
-    /// Inspects a regular file.
+    /// Inspects a blob that is a regular file.
     fn blob_file(&mut self, name: &OsStr, blob: &Blob, stamp: &Stamp, path: &Path) {
         let bytes = stamp.size;
         if let Some(payload) = self.store_link(name, stamp) {
@@ -139,7 +139,7 @@ impl Inspector<'_> {
         self.check(name, blob, stamp, path);
     }
 
-    /// Adds the check of a blob whose name is a digest.
+    /// Adds a check of the digest if the name of the blob is one.
     fn check(&mut self, name: &OsStr, blob: &Blob, stamp: &Stamp, path: &Path) {
         if let Some(expected) = Digest::of_name(name.as_bytes()) {
             let Some(at) = self.repo.blob_at(name) else { return };
@@ -167,7 +167,7 @@ impl Inspector<'_> {
         }
     }
 
-    /// The payload named by a blob that was a symlink to the store and became a text file in a copy.
+    /// The payload of the store that a text file names, if the file was a symlink before a copy.
     fn store_link(&self, name: &OsStr, stamp: &Stamp) -> Option<PathBuf> {
         if stamp.size > link::MAX_TEXT || Digest::of_name(name.as_bytes()).is_none() {
             return None;
@@ -176,6 +176,7 @@ impl Inspector<'_> {
         in_store(&link::text_in_file(&bytes)?)
     }
 
+    /// Reports a blob that was a symlink to the store and became a text file in a copy.
     fn store_link_as_text(&mut self, name: &OsStr, payload: PathBuf, path: &Path) {
         let hub = self.repo.path.parent().unwrap_or(Path::new("/"));
         let (lacks, details) = if hub.join(&payload).is_file() {

@@ -51,11 +51,13 @@ pub(super) fn details(run: &FinishedRun) -> Markup {
     facts(rows.into_iter().flatten())
 }
 
+/// A setting from the backend's files, if they have it.
 fn sourced(name: &'static str, value: &Option<Sourced<impl ToString>>) -> Option<Fact> {
     let Sourced { value, from } = value.as_ref()?;
     Some((name, value.to_string(), (*from).to_owned()))
 }
 
+/// The settings as a list.
 fn facts(facts: impl IntoIterator<Item = Fact>) -> Markup {
     html! {
         dl class="facts" {
@@ -67,7 +69,7 @@ fn facts(facts: impl IntoIterator<Item = Fact>) -> Markup {
     }
 }
 
-/// The commands that ran, to run them again.
+/// The commands of the run, to repeat it.
 pub(super) fn reproduction(repeat: &Repeat) -> Markup {
     let Repeat { version, begun, command, container, engine, image, image_id, image_digest } =
         repeat;

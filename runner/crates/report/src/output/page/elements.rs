@@ -5,14 +5,14 @@ use maud::{Markup, html};
 
 use crate::number_format::count;
 
-/// Stands after an energy that the host metered.
+/// Suffix of an energy that the host's meter measured.
 pub(super) const BY_HOST: &str = ", by the host’s meter";
 
 /// A sentence whose text between backquotes is code.
 pub(super) fn prose(text: &str) -> Markup {
     let parts: Vec<_> = text.split('`').collect();
     html! {
-        // A quote without an end is plain text.
+        // A backquote without a partner is plain text.
         @if parts.len() % 2 == 0 {
             (text)
         } @else {
@@ -33,7 +33,7 @@ pub(super) fn badge(status: Status) -> Markup {
     html! { span class=(class) { (status.word()) } }
 }
 
-/// A badge in the place of a missing number.
+/// A badge in place of a missing number.
 pub(super) fn no_badge(why: &str) -> Markup {
     html! { span class="how unknown" { (why) } }
 }

@@ -1,4 +1,4 @@
-//! The table of all metrics of a run, with their sources.
+//! The table of all metrics of a run on the page: value, how it was obtained, and the files and keys.
 
 use contract::summary::Status;
 use maud::{Markup, html};
@@ -10,7 +10,7 @@ use crate::{
     number_format::four_digits,
 };
 
-/// The table of a run's metrics. Missing ones have a row with the reason.
+/// The table of a run's metrics. A missing metric has a row with the reason.
 pub(super) fn metrics_table(run: &FinishedRun, metrics: &Metrics) -> Markup {
     let Metrics {
         gpu,
@@ -37,7 +37,8 @@ pub(super) fn metrics_table(run: &FinishedRun, metrics: &Metrics) -> Markup {
         Some(metric) => row(name, metric, unit),
         None => absent(name, "the backend does not tell", "–"),
     };
-    // The roles are explicit, because the phone's style turns the table into blocks.
+    // The roles are explicit: on phones, the style shows cells as blocks, and browsers drop the implicit
+    // roles of such cells.
     html! {
         table class="numbers" role="table" aria-label="Every number" {
             thead role="rowgroup" {
@@ -78,6 +79,7 @@ pub(super) fn metrics_table(run: &FinishedRun, metrics: &Metrics) -> Markup {
     }
 }
 
+/// The row of an energy.
 fn energy_row(energy: &EnergyMetric) -> Markup {
     let EnergyMetric { kind, by_host, too_short, metric, .. } = energy;
     let by = if *by_host { BY_HOST } else { "" };
@@ -85,16 +87,19 @@ fn energy_row(energy: &EnergyMetric) -> Markup {
     row(&format!("{} energy per 1,000 prompts{by}{short}", kind.name()), metric, "Wh")
 }
 
+/// The row of a metric.
 fn row(name: &str, metric: &Metric, unit: &str) -> Markup {
     let Metric { value, status, source, trace } = metric;
     let value = html! { b { (value_or_count(*value, unit, four_digits)) } " " (unit) };
     cells(name, value, *status, source, &trace.to_string())
 }
 
+/// The row of a missing metric, with the reason.
 fn absent(name: &str, why: &str, from: &str) -> Markup {
     cells(name, html! { "–" }, Status::NotMeasured, why, from)
 }
 
+/// The cells of a row.
 fn cells(name: &str, value: Markup, status: Status, source: &str, from: &str) -> Markup {
     html! {
         tr role="row" {

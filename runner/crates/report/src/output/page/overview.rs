@@ -21,7 +21,7 @@ pub(super) fn section(report: &Report) -> Markup {
     let mut measured: Vec<_> =
         groups.clone().filter_map(|group| Some((group, group.energy?))).collect();
     let unknown: Vec<_> = groups.filter(|group| group.energy.is_none()).collect();
-    // The score comes first, and the least energy of each chart.
+    // GPU energy, the score, comes first. Within a chart, the lowest energy comes first.
     measured.sort_by(|(_, one), (_, two)| {
         let order = |of: &GroupEnergy| (of.kind != DeviceKind::Gpu, of.by_host, of.kind as u8);
         let least = one.per_thousand.mean.total_cmp(&two.per_thousand.mean);
@@ -51,10 +51,12 @@ pub(super) fn section(report: &Report) -> Markup {
     }
 }
 
+/// A link to the section of a run.
 fn link(index: usize, text: &str) -> Markup {
     html! { a href={ "#run-" (index + 1) } { (text) } }
 }
 
+/// The bar chart of groups whose energies share kind of device and meter.
 fn chart(report: &Report, groups: &[(&Group, GroupEnergy)]) -> Markup {
     let (_, GroupEnergy { kind, by_host, .. }) = groups[0];
     let scale = groups.iter().map(|(_, energy)| energy.per_thousand.most).fold(0.0, f64::max);
@@ -105,6 +107,7 @@ fn mean_phases(report: &Report, group: &Group) -> Vec<(&'static str, f64)> {
     phases.collect::<Option<_>>().unwrap_or_default()
 }
 
+/// The row of a group in the chart: name, bar and energy.
 fn row(report: &Report, group: &Group, energy: &GroupEnergy, scale: f64) -> Markup {
     let GroupEnergy { kind, by_host: _, status, per_thousand } = energy;
     let first = group.runs[0];
@@ -148,6 +151,7 @@ fn row(report: &Report, group: &Group, energy: &GroupEnergy, scale: f64) -> Mark
     }
 }
 
+/// The table with a row for each run.
 fn table(report: &Report) -> Markup {
     let head = [
         "Run",
@@ -176,6 +180,7 @@ fn table(report: &Report) -> Markup {
     }
 }
 
+/// The row of a run in the table.
 fn table_row(index: usize, name: &str, ReportedRun { run, metrics }: &ReportedRun) -> Markup {
     let few = |metric: &Option<Metric>, unit: &str| {
         metric.as_ref().map(|metric| format!("{}{unit}", three_digits(metric.value)))

@@ -1,4 +1,4 @@
-//! Charts of power over time as the host metered it, with the phases and the idle power.
+//! Charts of power over time by the host's meter, with the phases and the idle power.
 
 use contract::host_meter::{HostMeter, MeteredDevice, Phase};
 use maud::{Markup, html};
@@ -16,7 +16,7 @@ const MAX_STEPS: usize = 1000;
 const TIME_STEPS: u32 = 5;
 const POWER_STEPS: u32 = 4;
 
-/// The chart of every device with power over time. `prefix` makes ids unique among runs.
+/// A chart for each device that has power over time. `prefix` makes ids unique among runs.
 pub(super) fn charts(prefix: &str, meter: &HostMeter, file: &str) -> Markup {
     html! {
         @for (index, device) in meter.devices.iter().enumerate() {
@@ -103,15 +103,18 @@ impl Axes {
         (0..=count).map(|line| f64::from(line) * self.step).collect()
     }
 
+    /// Horizontal coordinate of a second.
     fn x(&self, second: f64) -> String {
         number((second / self.end).clamp(0.0, 1.0) * WIDTH)
     }
 
+    /// Vertical coordinate of a power.
     fn y(&self, watts: f64) -> String {
         number(HEIGHT - (watts / self.top).clamp(0.0, 1.0) * HEIGHT)
     }
 }
 
+/// The chart as an SVG.
 fn drawing(
     id: &str,
     device: &MeteredDevice,
@@ -170,6 +173,7 @@ fn described(device: &MeteredDevice, meter: &HostMeter, line: &[(f64, f64)]) -> 
     )
 }
 
+/// The legend of a chart.
 fn legend(device: &MeteredDevice, phases: &[Phase]) -> Markup {
     html! {
         ul class="legend" {
@@ -199,7 +203,7 @@ fn legend(device: &MeteredDevice, phases: &[Phase]) -> Markup {
     }
 }
 
-/// The steps that move forward in time, as all steps of the meter do.
+/// The steps that move forward in time. Those of the meter always do, but the file may be hostile.
 fn forward(power: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let mut steps: Vec<(f64, f64)> = vec![];
     for (to, watts) in power.iter().take(MAX_STEPS) {

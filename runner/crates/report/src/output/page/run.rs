@@ -59,6 +59,7 @@ pub(super) fn folded(index: usize, name: &str, reported: &ReportedRun, is_open: 
     }
 }
 
+/// The part of a run above its sections: headline, key numbers and phases.
 fn top(id: &str, ReportedRun { run, metrics }: &ReportedRun) -> Markup {
     html! {
         (headline(run, metrics))
@@ -67,6 +68,7 @@ fn top(id: &str, ReportedRun { run, metrics }: &ReportedRun) -> Markup {
     }
 }
 
+/// The GPU energy, or the reason why it is missing and the other energies.
 fn headline(run: &FinishedRun, metrics: &Metrics) -> Markup {
     html! {
         div class="headline" {
@@ -74,7 +76,7 @@ fn headline(run: &FinishedRun, metrics: &Metrics) -> Markup {
                 p class="big" {
                     b { (four_digits(gpu.metric.value)) } " " span { "Wh" } " " (badge(gpu.metric.status))
                 }
-                p class="what" { (who(gpu, run)) }
+                p class="what" { (devices_and_source(gpu, run)) }
             } @else {
                 p class="big none" { b { (no_headline(metrics)) } }
                 p class="what" { (run.summary.measurement.source) }
@@ -84,6 +86,7 @@ fn headline(run: &FinishedRun, metrics: &Metrics) -> Markup {
     }
 }
 
+/// Text in place of a missing GPU energy.
 fn no_headline(metrics: &Metrics) -> &'static str {
     let is_gpu = metrics.others.iter().any(|energy| energy.kind == DeviceKind::Gpu);
     match metrics.served {
@@ -93,7 +96,7 @@ fn no_headline(metrics: &Metrics) -> &'static str {
     }
 }
 
-/// The other energies of a run without GPU energy.
+/// The energies to show in place of a missing GPU energy.
 fn instead(metrics: &Metrics) -> Markup {
     html! {
         p class="instead" {
@@ -116,8 +119,8 @@ fn instead(metrics: &Metrics) -> Markup {
     }
 }
 
-/// The devices of the headline's energy, and what measured it.
-fn who(gpu: &EnergyMetric, run: &FinishedRun) -> String {
+/// The devices of the headline's energy, and the counter or model behind it.
+fn devices_and_source(gpu: &EnergyMetric, run: &FinishedRun) -> String {
     let own = run.summary.measurement.devices.iter().filter(|_| !gpu.by_host);
     let of_host = run.meter.iter().filter(|_| gpu.by_host).flat_map(|(meter, _)| &meter.devices);
     let own = own.map(|device| (device.kind, device.name.as_str()));
@@ -127,6 +130,7 @@ fn who(gpu: &EnergyMetric, run: &FinishedRun) -> String {
     format!("{} · {by}{}", gpus.collect::<Vec<_>>().join(", "), gpu.metric.source)
 }
 
+/// The other key numbers of a run.
 fn tiles(metrics: &Metrics) -> Markup {
     let joule = metrics.tokens_per_joule.as_ref();
     let of = joule.map_or("GPU", |(kind, _)| kind.name());
@@ -155,6 +159,7 @@ fn tiles(metrics: &Metrics) -> Markup {
     }
 }
 
+/// The GPU energy by phase, as a bar and a list.
 fn phases(id: &str, metrics: &Metrics) -> Markup {
     let (Some(gpu), false) = (&metrics.gpu, metrics.phases.is_empty()) else { return html! {} };
     let values = || metrics.phases.iter().map(|(name, metric)| (*name, metric.value));
