@@ -13,7 +13,7 @@ use rustix::{
 };
 use serde_json::Value;
 
-use crate::harness::program;
+use crate::harness::copy_program;
 
 const USER: u32 = 4242;
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -82,7 +82,7 @@ fn access_lists_count_as_permissions() {
     assert!(getuid().is_root(), "only root can be two users");
     let home = tempfile::tempdir().unwrap();
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    fs::copy(program(), home.path().join("aienergyscore")).unwrap();
+    copy_program(home.path().join("aienergyscore"));
     let hub = cache(home.path());
     let entries: Vec<_> = walkdir::WalkDir::new(&hub)
         .into_iter()

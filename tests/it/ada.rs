@@ -17,7 +17,7 @@ use std::{
 use rustix::process::getuid;
 
 use crate::{
-    harness::{program, smoke},
+    harness::{copy_program, smoke},
     machine::{On, USER},
     waiting::holds_within,
 };
@@ -54,7 +54,7 @@ impl Ada {
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
         // The build folder may lie where Ada cannot go.
         let copy = root.path().join("aienergyscore");
-        fs::copy(program(), &copy).unwrap();
+        copy_program(&copy);
         let groups = on.group().into_iter().collect();
         let ada = Self { on, root, uid, program: copy, env: on.env(), groups, _turn: turn };
         let hub = ada.home().join("hf/hub");

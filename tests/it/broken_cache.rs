@@ -12,7 +12,7 @@ use std::{
 use rustix::process::getuid;
 use serde_json::Value;
 
-use crate::harness::{program, workspace};
+use crate::harness::{copy_program, workspace};
 
 /// The unprivileged user of the cache when the tests run as root.
 pub(crate) const SOMEBODY: u32 = 4242;
@@ -54,7 +54,7 @@ impl BrokenCache {
         let root = tempfile::tempdir().unwrap();
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
         // The build folder may lie where somebody cannot go.
-        fs::copy(program(), root.path().join("aienergyscore")).unwrap();
+        copy_program(root.path().join("aienergyscore"));
         let cache = Self { root };
         fs::create_dir(cache.home()).unwrap();
         let uid = if getuid().is_root() { SOMEBODY } else { getuid().as_raw() };

@@ -15,7 +15,7 @@ use std::{
 use rustix::process::getuid;
 use serde_json::{Value, json};
 
-use crate::harness::program;
+use crate::harness::{copy_program, program};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 /// Git's id of a file without bytes.
@@ -192,7 +192,7 @@ fn unreadable_folder_is_never_called_missing_or_empty() {
     fs::set_permissions(home.path(), Permissions::from_mode(0o755)).unwrap();
     // The build folder may lie where a stranger cannot go.
     let copy = home.path().join("aienergyscore");
-    fs::copy(program(), &copy).unwrap();
+    copy_program(&copy);
     let snapshot = format!("models--org--m/snapshots/{COMMIT}");
     let tree = format!("models--org--m/trees/{COMMIT}.json");
     let payload = format!("blobs/ab/{}", "ab".repeat(32));

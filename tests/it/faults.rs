@@ -24,7 +24,7 @@ use rustix::process::{Pid, Signal, geteuid, getuid, kill_process};
 
 use crate::{
     ada::Ada,
-    harness::{FakeDocker, Sandbox, program},
+    harness::{FakeDocker, Sandbox, copy_program},
     waiting::holds_within,
 };
 
@@ -194,7 +194,7 @@ impl Fake {
         let engine = PathBuf::from(self.docker.path().split(':').next().unwrap());
         fs::set_permissions(engine, fs::Permissions::from_mode(0o777)).unwrap();
         // The build folder may lie where Ada cannot go.
-        fs::copy(program(), root.join("aienergyscore")).unwrap();
+        copy_program(root.join("aienergyscore"));
         self
     }
 

@@ -10,7 +10,7 @@ use std::{
 use rustix::process::getuid;
 use serde_json::Value;
 
-use crate::harness::program;
+use crate::harness::copy_program;
 
 const GROUP: u32 = 2500;
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -24,7 +24,7 @@ impl Shared {
     fn new() -> Self {
         let shared = Self(tempfile::tempdir().unwrap());
         fs::set_permissions(shared.0.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        fs::copy(program(), shared.0.path().join("aienergyscore")).unwrap();
+        copy_program(shared.0.path().join("aienergyscore"));
         fs::create_dir(shared.hub()).unwrap();
         chown(shared.hub(), Some(Member::Ada as u32), Some(GROUP)).unwrap();
         fs::set_permissions(shared.hub(), fs::Permissions::from_mode(0o2775)).unwrap();

@@ -24,6 +24,14 @@ pub(crate) fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_aienergyscore"))
 }
 
+/// Copies the program to `to`, for a user who cannot enter the build folder. Another process copies it: a
+/// process that another thread starts meanwhile would inherit the open copy, and the kernel does not execute
+/// a file that is open for writing.
+pub(crate) fn copy_program(to: impl AsRef<Path>) {
+    let copied = Command::new("cp").arg(program()).arg(to.as_ref()).status().expect("cp");
+    assert!(copied.success());
+}
+
 /// The entrypoint, which Cargo builds for the tests of its own package.
 pub(crate) fn entrypoint() -> PathBuf {
     let path = program().with_file_name(contract::ENTRYPOINT);
