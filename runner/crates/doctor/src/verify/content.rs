@@ -22,7 +22,7 @@ pub(crate) struct Tally {
     pub(crate) hashed: u64,
     /// Bytes of these files.
     pub(crate) hashed_bytes: u64,
-    /// Files that were not read, since their digest is in the digest cache.
+    /// Files unchanged since an earlier check.
     pub(crate) remembered: u64,
     /// Files whose checksum is unknown.
     pub(crate) unverifiable: u64,
@@ -30,7 +30,7 @@ pub(crate) struct Tally {
     pub(crate) unchecked: u64,
 }
 
-/// A blob to hash, and the digest that it should have.
+/// A file to compare with its digest.
 #[derive(Debug)]
 pub(super) struct Check {
     /// Path below the cache.
@@ -41,7 +41,7 @@ pub(super) struct Check {
     pub at: RootedPath,
     /// Path of the content below the cache, if a repair may move it.
     pub content: Option<PathBuf>,
-    /// Size, times and inode when the file was inspected.
+    /// Size and times.
     pub stamp: Stamp,
     /// Digest that the content should have.
     pub expected: Digest,
@@ -53,7 +53,7 @@ pub(super) struct Check {
 type FileKey = (u64, u64, Digest);
 
 impl Check {
-    fn file_key(&self) -> FileKey {
+    fn key(&self) -> FileKey {
         (self.stamp.device, self.stamp.inode, self.expected)
     }
 
@@ -91,7 +91,6 @@ pub(super) struct Batch {
     cache_file: Option<PathBuf>,
     /// Number of files whose digest was verified earlier and that are unchanged since.
     remembered: u64,
-    /// Checks whose files must be hashed.
     pending: Vec<Check>,
 }
 
@@ -119,7 +118,7 @@ impl Batch {
         }
     }
 
-    /// Compares the digests and saves them in the digest cache. `now` is a time before the files were read.
+    /// Compares the digests and remembers them. `now` is a time before the files were read.
     pub(super) fn finish(
         mut self,
         jobs: &HashJobs,

@@ -10,7 +10,7 @@ use crate::options::Settings;
 
 /// Maximum number of processes and threads of a container. The backends start several threads per
 /// processor, and compilers.
-const MOST_PROCESSES: u32 = 32_768;
+const MAX_PROCESSES: u32 = 32_768;
 
 /// Hint for a missing cgroup controller.
 const DELEGATE: &str = "have it delegated (cgroup v2, and `Delegate=memory pids` for \
