@@ -36,7 +36,7 @@ def ran(stack, folder, **backend):
     settings = Settings(stack=stack, backend=whole, scenario={**SCENARIO})
     record = Record(stack=stack, model=settings.model, device=devices.choose(settings))
     STACKS[stack].run(settings, dataset.load(settings.scenario), "cpu", record)
-    record.scenario = settings.in_force()
+    record.scenario = settings.effective_scenario()
     record.write()
     return json.loads(Path("run_record.json").read_text())
 
