@@ -5,9 +5,7 @@ pub(crate) mod rapl;
 
 use std::{collections::BTreeSet, fmt};
 
-use contract::summary::DeviceKind;
-
-use crate::recording::{DeviceRecord, trace::Trace};
+use crate::recording::{DeviceInfo, DeviceRecord, trace::Trace};
 
 /// One reading of a sensor.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,19 +36,6 @@ pub(super) trait Sensor {
     fn warning(&self) -> Option<String> {
         None
     }
-}
-
-/// Identity of a device.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct DeviceInfo {
-    /// Name.
-    pub(super) name: String,
-    /// Id that is unique among devices of the same name.
-    pub(super) id: Option<String>,
-    /// Kind.
-    pub(super) kind: DeviceKind,
-    /// Kind of counter, as a reader sees it.
-    pub(super) source: String,
 }
 
 /// A metered device.
@@ -118,7 +103,8 @@ impl<'a> Gauge<'a> {
 mod tests {
     use contract::summary::DeviceKind;
 
-    use super::{DeviceInfo, Gauge, Reading, Sensor};
+    use super::{Gauge, Reading, Sensor};
+    use crate::recording::DeviceInfo;
 
     struct Readings(Vec<Result<Reading, String>>);
 

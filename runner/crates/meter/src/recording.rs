@@ -8,7 +8,7 @@ use contract::{
 };
 
 use self::trace::Trace;
-use crate::{gauge::DeviceInfo, watts::Watts};
+use crate::watts::Watts;
 
 const JOULES_PER_WH: f64 = 3600.0;
 
@@ -37,6 +37,19 @@ pub struct Recording {
     /// CPU use of the meter itself, in percent.
     pub(super) own_percent: Option<f64>,
     pub(super) notes: Vec<String>,
+}
+
+/// Identity of a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct DeviceInfo {
+    /// Name.
+    pub(super) name: String,
+    /// Id that is unique among devices of the same name.
+    pub(super) id: Option<String>,
+    /// Kind.
+    pub(super) kind: DeviceKind,
+    /// Kind of counter, as a reader sees it.
+    pub(super) source: String,
 }
 
 /// Samples of a device.

@@ -10,11 +10,12 @@ use nvml_wrapper::Nvml;
 use crate::{
     benchmark::Benchmark,
     gauge::{
-        DeviceInfo, Gauge,
+        Gauge,
         nvml::{self, LIBRARY},
         rapl,
     },
     model_location::ModelLocation,
+    recording::DeviceInfo,
     watts::Watts,
 };
 

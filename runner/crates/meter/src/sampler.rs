@@ -164,7 +164,8 @@ mod tests {
     use super::{BenchmarkProcesses, Gauge, Processes, Sampler};
     use crate::{
         benchmark::Benchmark,
-        gauge::{DeviceInfo, Reading, Sensor},
+        gauge::{Reading, Sensor},
+        recording::DeviceInfo,
     };
 
     /// A GPU with constant power and processes that the test sets.

@@ -6,7 +6,10 @@ use contract::summary::DeviceKind;
 use host::gpus::Devices;
 use nvml_wrapper::{Device, Nvml, error::NvmlError, struct_wrappers::device::ProcessInfo};
 
-use crate::gauge::{DeviceInfo, Gauge, Reading, Sensor};
+use crate::{
+    gauge::{Gauge, Reading, Sensor},
+    recording::DeviceInfo,
+};
 
 /// Name of the library for the loader.
 pub(crate) const LIBRARY: &str = "libnvidia-ml.so.1";

@@ -4,7 +4,10 @@ use std::{io, path::Path};
 
 use contract::rapl::{Counter, Unreadable, counters};
 
-use crate::gauge::{DeviceInfo, Gauge, Reading, Sensor};
+use crate::{
+    gauge::{Gauge, Reading, Sensor},
+    recording::DeviceInfo,
+};
 
 /// Gauges for the readable counters below `root`, and the reasons for the others.
 pub(crate) fn gauges(root: &Path) -> (Vec<Gauge<'static>>, Vec<String>) {

@@ -7,7 +7,7 @@ use contract::{
 use proptest::prelude::*;
 
 use super::{DeviceRecord, Estimate, Recording};
-use crate::{gauge::DeviceInfo, recording::trace::Trace};
+use crate::recording::{DeviceInfo, trace::Trace};
 
 fn trace(watts: f64, from: f64, to: f64) -> Trace {
     let mut trace = Trace::default();
