@@ -134,7 +134,7 @@ fn in_context<T>(
         TokenSource::File(file) => Some(file.as_path()),
         TokenSource::Variable { .. } => None,
     };
-    work(&Context { host, token, memory: digest_cache.as_deref(), stop: &interrupt.stop })
+    work(&Context { host, token, digest_cache: digest_cache.as_deref(), stop: &interrupt.stop })
 }
 
 /// Whether a container can write to `folder`, which may not exist yet.

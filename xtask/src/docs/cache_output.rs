@@ -46,7 +46,7 @@ impl CacheOutput {
         let cache = HubCache { home: path(folder.path())?, hub: path(&hub)? };
         let scope = Scope { repos: vec![], bytes: true, full: false };
         let stop = AtomicBool::new(false);
-        let context = Context { host: &host, token: None, memory: None, stop: &stop };
+        let context = Context { host: &host, token: None, digest_cache: None, stop: &stop };
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
         let found = verify(&cache, &scope, &context)?;
         let planned = repair(&cache, &scope, &context, &NoOwners, false)?;

@@ -202,7 +202,7 @@ impl Repair {
         owners: &dyn Ownership,
     ) -> anyhow::Result<()> {
         let quick = Scope { bytes: false, full: false, ..scope.clone() };
-        let context = Context { memory: None, ..*context };
+        let context = Context { digest_cache: None, ..*context };
         let mut tried = BTreeSet::new();
         let mut applied = HashSet::new();
         let mut failed = Vec::new();

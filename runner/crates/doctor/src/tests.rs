@@ -47,10 +47,14 @@ pub(crate) fn everything() -> Scope {
 }
 
 /// A verification by the user who runs the tests.
-pub(crate) fn verified(fixture: &Fixture, scope: &Scope, memory: Option<&Path>) -> Verification {
+pub(crate) fn verified(
+    fixture: &Fixture,
+    scope: &Scope,
+    digest_cache: Option<&Path>,
+) -> Verification {
     let (host, places) = me(fixture);
     let stop = AtomicBool::new(false);
-    let context = Context { host: &host, token: None, memory, stop: &stop };
+    let context = Context { host: &host, token: None, digest_cache, stop: &stop };
     verify(&places, scope, &context).unwrap()
 }
 

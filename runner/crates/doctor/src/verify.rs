@@ -72,7 +72,7 @@ pub struct Context<'a> {
     /// File of the token that clients would use.
     pub token: Option<&'a Path>,
     /// Folder of the digest cache.
-    pub memory: Option<&'a Path>,
+    pub digest_cache: Option<&'a Path>,
     /// True once the user interrupts.
     pub stop: &'a AtomicBool,
 }
@@ -86,7 +86,7 @@ pub fn verify(
     scope: &Scope,
     context: &Context<'_>,
 ) -> anyhow::Result<Verification> {
-    let Context { host, token, memory: digest_cache, stop } = *context;
+    let Context { host, token, digest_cache, stop } = *context;
     let cache = Cache::open(paths.hub.as_path())?;
     let chosen = chosen(&cache, &scope.repos)?;
     let user = User { uid: host.uid, gid: host.gid, groups: &host.groups };

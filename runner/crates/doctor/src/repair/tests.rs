@@ -43,7 +43,7 @@ impl Ownership for NoOwners {
 fn repaired(fixture: &Fixture, really: bool) -> Repair {
     let (host, places) = me(fixture);
     let stop = AtomicBool::new(false);
-    let context = Context { host: &host, token: None, memory: None, stop: &stop };
+    let context = Context { host: &host, token: None, digest_cache: None, stop: &stop };
     repair(&places, &everything(), &context, &NoOwners, really).unwrap()
 }
 

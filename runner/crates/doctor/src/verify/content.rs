@@ -113,7 +113,7 @@ impl Batch {
             let next = jobs.jobs.len();
             if *jobs.index.entry(check.key()).or_insert(next) == next {
                 let (file, size) = (check.at.clone(), check.stamp.size);
-                jobs.jobs.push(HashJob { file, like: check.expected, size });
+                jobs.jobs.push(HashJob { file, expected: check.expected, size });
             }
         }
     }

@@ -156,8 +156,8 @@ fn digest_is_remembered_until_the_file_changes() {
     let fixture = Fixture::empty();
     let names = fixture.model("org/m", &FILES[..2], true);
     let past = SystemTime::now() - Duration::from_secs(60);
-    let memory = tempfile::tempdir().unwrap();
-    let tally = |scope: &Scope| verified(&fixture, scope, Some(memory.path())).tally;
+    let digest_cache = tempfile::tempdir().unwrap();
+    let tally = |scope: &Scope| verified(&fixture, scope, Some(digest_cache.path())).tally;
     assert_eq!((tally(&everything()).hashed, tally(&everything()).hashed), (2, 0));
     assert_eq!(tally(&everything()).remembered, 2);
     assert_eq!(tally(&Scope { full: true, ..everything() }).hashed, 2);
@@ -165,7 +165,7 @@ fn digest_is_remembered_until_the_file_changes() {
     let blob = fixture.at(format!("models--org--m/blobs/{}", names["config.json"]));
     fs::write(&blob, "[]").unwrap();
     fs::File::options().write(true).open(&blob).unwrap().set_modified(past).unwrap();
-    let found = verified(&fixture, &everything(), Some(memory.path()));
+    let found = verified(&fixture, &everything(), Some(digest_cache.path()));
     assert_eq!((found.tally.hashed, found.tally.remembered), (1, 1));
     assert_eq!(found.findings[0].problem, Problem::CorruptBlob);
 }
@@ -176,8 +176,8 @@ fn digest_of_a_payload_known_from_a_file_list_is_remembered() {
     let names = fixture.model("org/m", &[("m.safetensors", "shared", Kept::Shared)], true);
     fs::remove_file(fixture.at(format!("models--org--m/blobs/{}", names["m.safetensors"])))
         .unwrap();
-    let memory = tempfile::tempdir().unwrap();
-    let tally = || verified(&fixture, &everything(), Some(memory.path())).tally;
+    let digest_cache = tempfile::tempdir().unwrap();
+    let tally = || verified(&fixture, &everything(), Some(digest_cache.path())).tally;
     let [first, second] = [tally(), tally()];
     assert_eq!((first.hashed, first.remembered), (1, 0));
     assert_eq!((second.hashed, second.remembered), (0, 1));
@@ -188,10 +188,10 @@ fn remembered_digests_are_removed_with_their_repo() {
     let fixture = Fixture::empty();
     fixture.model("org/m", &FILES[..1], true);
     fixture.model("org/gone", &FILES[..1], true);
-    let memory = tempfile::tempdir().unwrap();
+    let digest_cache = tempfile::tempdir().unwrap();
     let memories = |scope: &Scope| {
-        verified(&fixture, scope, Some(memory.path()));
-        let files = walkdir::WalkDir::new(memory.path()).into_iter().map(Result::unwrap);
+        verified(&fixture, scope, Some(digest_cache.path()));
+        let files = walkdir::WalkDir::new(digest_cache.path()).into_iter().map(Result::unwrap);
         files.filter(|entry| entry.file_type().is_file()).count()
     };
     assert_eq!(memories(&everything()), 2);
@@ -220,7 +220,7 @@ fn interrupted_verification_counts_unchecked_files() {
     fixture.model("org/m", &FILES, true);
     let (host, places) = me(&fixture);
     let stop = AtomicBool::new(true);
-    let context = Context { host: &host, token: None, memory: None, stop: &stop };
+    let context = Context { host: &host, token: None, digest_cache: None, stop: &stop };
     let found = verify(&places, &everything(), &context).unwrap();
     assert!(found.interrupted);
     assert_eq!(found.tally.unchecked, 3);

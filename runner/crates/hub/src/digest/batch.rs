@@ -19,7 +19,7 @@ pub struct HashJob {
     /// The file.
     pub file: RootedPath,
     /// The expected digest. It decides the algorithm.
-    pub like: Digest,
+    pub expected: Digest,
     /// Its expected size: the largest files are hashed first.
     pub size: u64,
 }
@@ -41,10 +41,12 @@ fn hash_on(
     order.sort_by_key(|(_, job)| Reverse(job.size));
     let mut results = parallel::map(&order, threads, || {
         let mut buffer = Buffer::new();
-        move |(index, HashJob { file, like, size: _ })| {
+        move |(index, HashJob { file, expected, size: _ })| {
             let hashed = match file.open() {
                 _ if stop.load(Ordering::Relaxed) => Hashed::Interrupted,
-                Ok(file) => hash(file, *like, buffer.bytes(), &|bytes| progress.add(bytes), stop),
+                Ok(file) => {
+                    hash(file, *expected, buffer.bytes(), &|bytes| progress.add(bytes), stop)
+                }
                 Err(error) => Hashed::Failed(error),
             };
             (*index, hashed)
@@ -76,7 +78,7 @@ mod tests {
     fn job(file: &Path, size: u64) -> HashJob {
         let dir = Arc::new(Dir::open(file.parent().unwrap()).unwrap());
         let file = RootedPath { dir, below: file.file_name().unwrap().into() };
-        HashJob { file, like: Digest::Git([0; 20]), size }
+        HashJob { file, expected: Digest::Git([0; 20]), size }
     }
 
     #[test]

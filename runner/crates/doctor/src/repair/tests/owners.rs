@@ -50,7 +50,7 @@ impl Ownership for Container<'_> {
 fn repaired(fixture: &Fixture, container: &Container<'_>, really: bool) -> Repair {
     let (mut host, places) = me(fixture);
     host.uid += 1;
-    let context = Context { host: &host, token: None, memory: None, stop: &container.stop };
+    let context = Context { host: &host, token: None, digest_cache: None, stop: &container.stop };
     repair(&places, &everything(), &context, container, really).unwrap()
 }
 
