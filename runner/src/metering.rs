@@ -12,10 +12,15 @@ use meter::{Benchmark, CounterPaths, ModelLocation, Options, Request};
 use plan::{options::Settings, run_plan::RunPlan};
 
 /// The meter's request for the run of `plan`.
-pub(crate) fn request(options: &Settings, plan: &RunPlan, engine: &Engine, host: &Host) -> Request {
-    let endpoint = options.endpoint.as_deref().filter(|_| plan.backend.value == Backend::Vllm);
+pub(crate) fn request(
+    settings: &Settings,
+    plan: &RunPlan,
+    engine: &Engine,
+    host: &Host,
+) -> Request {
+    let endpoint = settings.endpoint.as_deref().filter(|_| plan.backend.value == Backend::Vllm);
     let location = ModelLocation::of_endpoint(endpoint);
-    let (gpus, only_used) = gpus(options, plan, engine, host, location);
+    let (gpus, only_used) = gpus(settings, plan, engine, host, location);
     let no_gpus = (gpus == Devices::None && host.has_gpus())
         .then(|| format!("no GPU is metered, as the run has none: {}", plan.gpus.reason));
     let benchmark = match &plan.supervision {
@@ -25,7 +30,7 @@ pub(crate) fn request(options: &Settings, plan: &RunPlan, engine: &Engine, host:
         },
         _ => Benchmark::Child(Arc::default()),
     };
-    let Options { idle_seconds, watts_per_cpu } = options.meter;
+    let Options { idle_seconds, watts_per_cpu } = settings.meter;
     Request {
         location,
         gpus,
@@ -40,14 +45,14 @@ pub(crate) fn request(options: &Settings, plan: &RunPlan, engine: &Engine, host:
 
 /// GPUs to measure, and whether to leave out GPUs without processes.
 fn gpus(
-    options: &Settings,
+    settings: &Settings,
     plan: &RunPlan,
     engine: &Engine,
     host: &Host,
     location: ModelLocation,
 ) -> (Devices, bool) {
     if location == ModelLocation::ThisMachine {
-        return match &options.gpus {
+        return match &settings.gpus {
             Gpus::Exactly(devices) => (devices.clone(), false),
             Gpus::Auto if host.has_nvidia() => (Devices::All, true),
             Gpus::Auto => (Devices::None, false),

@@ -44,13 +44,13 @@ pub enum Show {
 /// When the run cannot be planned, started or supervised. A benchmark that fails is an exit code.
 pub fn run(request: Request, show: Show) -> anyhow::Result<Exit> {
     let host = Host::read()?;
-    let options = Settings::read(request, &host)?;
+    let settings = Settings::read(request, &host)?;
     match show {
         Show::Command | Show::Explanation | Show::Plan => {
-            dry_run::show(&Planned::new(options, &host)?, show)
+            dry_run::show(&Planned::new(settings, &host)?, show)
         }
         Show::Run | Show::RunJson => {
-            let prepared = prepare::prepare(options, &host)?;
+            let prepared = prepare::prepare(settings, &host)?;
             prepared.planned.remember_trust();
             launch::launch(&prepared, &host, show)
         }
@@ -60,7 +60,7 @@ pub fn run(request: Request, show: Show) -> anyhow::Result<Exit> {
 /// The plan of a run, with its settings and its engine.
 #[derive(Debug)]
 struct Planned {
-    options: Settings,
+    settings: Settings,
     /// The record of a Hub cache that a container could have replaced.
     trust: Option<Trust>,
     detected: Detected,
@@ -69,11 +69,11 @@ struct Planned {
 
 impl Planned {
     /// Resolves the settings on the disk, detects the engine and plans the run.
-    fn new(options: Settings, host: &Host) -> anyhow::Result<Self> {
-        let run = options.resolve(host)?;
+    fn new(settings: Settings, host: &Host) -> anyhow::Result<Self> {
+        let run = settings.resolve(host)?;
         let detected = engine::detect(&run.settings.wanted(), host)?;
         let plan = RunPlan::new(&run, host, &detected.engine)?;
-        Ok(Self { options: run.settings, trust: run.trust, detected, plan })
+        Ok(Self { settings: run.settings, trust: run.trust, detected, plan })
     }
 
     /// Records the target of a cache that is a symlink. Without this record, the next run checks the

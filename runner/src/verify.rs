@@ -30,38 +30,38 @@ pub use self::finding::{Finding, Severity, exit, render};
 /// When the request is invalid, or a check fails to run.
 pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Result<Vec<Finding>> {
     let host = Host::read()?;
-    let options = Settings::read(request, &host)?;
+    let settings = Settings::read(request, &host)?;
     let mut findings = vec![user(&host)];
-    let results = &options.results;
+    let results = &settings.results;
     findings.push(folder::check("results", "results folder", results, &host, Need::Write));
-    let needs_cache = options.backend.is_none_or(Backend::needs_hub_cache);
-    if let Err(refused) = options.check_cache(&host) {
-        findings.push(Finding::error("cache", options.cache.hub.as_str(), refused.to_string()));
+    let needs_cache = settings.backend.is_none_or(Backend::needs_hub_cache);
+    if let Err(refused) = settings.check_cache(&host) {
+        findings.push(Finding::error("cache", settings.cache.hub.as_str(), refused.to_string()));
         return Ok(findings);
     }
     if needs_cache {
-        for (what, path) in options.cache.folders() {
+        for (what, path) in settings.cache.folders() {
             findings.push(folder::check("cache", what, path, &host, Need::WriteOrWarn));
         }
     }
     let folders_are_usable = !has_error(&findings);
     if needs_cache && folders_are_usable {
-        findings.extend(cache::check(&host, &options.cache, deep)?);
+        findings.extend(cache::check(&host, &settings.cache, deep)?);
     }
-    let token = options.token.iter();
+    let token = settings.token.iter();
     let token: Vec<_> = token.flat_map(|source| token::check(source, &host)).collect();
     let token_is_usable = !has_error(&token);
-    let options = Settings { token: options.token.filter(|_| token_is_usable), ..options };
+    let settings = Settings { token: settings.token.filter(|_| token_is_usable), ..settings };
     findings.extend(token);
-    let run = options.resolve(&host)?;
-    let options = &run.settings;
-    let key = options.server.as_ref().and_then(|server| server.key.as_ref());
+    let run = settings.resolve(&host)?;
+    let settings = &run.settings;
+    let key = settings.server.as_ref().and_then(|server| server.key.as_ref());
     findings.extend(key.map(|source| token::check_key(source, &host)));
 
-    let Detected { engine, why, warning } = match engine::detect(&options.wanted(), &host) {
+    let Detected { engine, why, warning } = match engine::detect(&settings.wanted(), &host) {
         Ok(detected) => detected,
         Err(error) => {
-            let subject = options.engine.name();
+            let subject = settings.engine.name();
             findings.push(Finding::error("engine", subject, format!("{error:#}")));
             return Ok(findings);
         }
@@ -80,15 +80,15 @@ pub fn verify(request: Request, inputs: Option<&str>, deep: bool) -> anyhow::Res
     };
     if engine.has_containers()
         && plan.backend.value.needs_hub_cache()
-        && let Some(text) = repos_outside_cache(&options.cache)
+        && let Some(text) = repos_outside_cache(&settings.cache)
     {
-        findings.push(Finding::warning("cache", options.cache.hub.as_str(), text));
+        findings.push(Finding::warning("cache", settings.cache.hub.as_str(), text));
     }
     let warnings = plan.warnings.iter().cloned();
     findings.extend(warnings.map(|warning| Finding::warning("plan", name, warning)));
     findings.extend(plan.notes.iter().cloned().map(|note| Finding::ok("plan", name, note)));
     findings.push(gpus(&plan, &host));
-    findings.extend(meter::check(options, &plan, &engine, &host));
+    findings.extend(meter::check(settings, &plan, &engine, &host));
     findings.extend(image::check(&engine, &plan, inputs));
     findings.extend(leftovers::check(&engine, &host));
     if folders_are_usable {

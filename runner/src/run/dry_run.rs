@@ -20,7 +20,7 @@ use super::{Planned, Show, prepare::loadable};
 /// # Errors
 /// When the model or the dataset cannot be loaded, or standard output is closed.
 pub(super) fn show(planned: &Planned, show: Show) -> anyhow::Result<Exit> {
-    let Planned { options, detected, plan, .. } = planned;
+    let Planned { settings, detected, plan, .. } = planned;
     let plan = &plan.without_mount_list();
     let command = command_line(&detected.engine, plan);
     terminal::say(format_args!("engine: {}", detected.why));
@@ -30,7 +30,7 @@ pub(super) fn show(planned: &Planned, show: Show) -> anyhow::Result<Exit> {
         warn(Some(warning));
     }
     plan.notes.iter().for_each(|note| terminal::say(format_args!("note: {note}")));
-    for secret in options.secret_files() {
+    for secret in settings.secret_files() {
         if let TokenSource::Variable { name, file } = secret {
             terminal::say(format_args!(
                 "note: a run makes `{file}` from {name} first, and deletes it afterwards"

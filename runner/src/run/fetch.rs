@@ -28,40 +28,40 @@ use crate::fetch::{Request, plan};
 pub fn fetch(request: &Request) -> anyhow::Result<Exit> {
     let host = Host::read()?;
     request.check(&host)?;
-    let options = Settings::read(request.as_run(), &host)?;
+    let settings = Settings::read(request.as_run(), &host)?;
     if request.dry_run {
-        return dry_run::show(&planned(options, request, &host)?, Show::Command);
+        return dry_run::show(&planned(settings, request, &host)?, Show::Command);
     }
-    for (what, folder) in options.cache.folders() {
+    for (what, folder) in settings.cache.folders() {
         warn(prepare_folder(what, folder, &host, Need::Write)?);
     }
-    warn(foreign_cache_folders(&options.cache, &host));
-    let planned = planned(options, request, &host)?;
-    let Planned { options, detected, plan, .. } = &planned;
+    warn(foreign_cache_folders(&settings.cache, &host));
+    let planned = planned(settings, request, &host)?;
+    let Planned { settings, detected, plan, .. } = &planned;
     let engine = &detected.engine;
     warn(detected.warning.as_ref());
     warn(plan.warning());
     warn(check_image(engine, plan).map_err(|error| with_hf_command(&error, request))?);
     planned.remember_trust();
     terminal::say(format_args!("engine: {}", detected.why));
-    terminal::say(format_args!("Hub cache: {}", options.cache.hub));
+    terminal::say(format_args!("Hub cache: {}", settings.cache.hub));
     earlier_runs::clean_up(engine, host.uid);
     let supervised = Supervised { task: "fetch", to_stderr: false, lock: None };
     let (finished, ()) = supervised.run(&planned, &host, |_| (), |()| ())?;
     let exit = exit(&finished, engine.mode.engine());
     if exit == Exit::Success {
-        check_cached(request, options, engine.mode.engine())?;
+        check_cached(request, settings, engine.mode.engine())?;
         terminal::print(&format!("ready: {}\n", request.run_offline()))?;
     }
     Ok(exit)
 }
 
-fn planned(options: Settings, request: &Request, host: &Host) -> anyhow::Result<Planned> {
-    let run = options.resolve(host)?;
+fn planned(settings: Settings, request: &Request, host: &Host) -> anyhow::Result<Planned> {
+    let run = settings.resolve(host)?;
     let detected = engine::detect(&run.settings.wanted(), host);
     let detected = detected.map_err(|error| with_hf_command(&error, request))?;
     let plan = plan(&run, host, &detected.engine)?;
-    Ok(Planned { options: run.settings, trust: run.trust, detected, plan })
+    Ok(Planned { settings: run.settings, trust: run.trust, detected, plan })
 }
 
 /// An error about the engine or the image, with the commands that download without them.
@@ -100,12 +100,12 @@ fn exit(finished: &Finished<'_>, engine: &str) -> Exit {
 }
 
 /// Checks that `run --offline` finds the model in the cache.
-fn check_cached(request: &Request, options: &Settings, engine: &str) -> anyhow::Result<()> {
+fn check_cached(request: &Request, settings: &Settings, engine: &str) -> anyhow::Result<()> {
     let (id, file) = request.model_and_file();
     let backend = if file.is_some() { Backend::Native } else { Backend::Optimum };
-    let keywords = &Keywords::of(&options.args);
+    let keywords = &Keywords::of(&settings.args);
     let wanted = ModelRequest { id, file, backend, keywords, contained: true };
-    match readiness::model(options.cache.hub.as_path(), wanted) {
+    match readiness::model(settings.cache.hub.as_path(), wanted) {
         Readiness::Ready(_) => Ok(()),
         Readiness::NotReady(why) => bail!("{engine} reports success, which is not believed: {why}"),
     }

@@ -42,16 +42,16 @@ const OTHER_KERNEL: &str = "the container ran under another kernel, on another m
 /// # Errors
 /// When the benchmark cannot be started or supervised, or its results cannot be read.
 pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Result<Exit> {
-    let Prepared { planned: Planned { options, detected, plan, .. }, lock } = prepared;
+    let Prepared { planned: Planned { settings, detected, plan, .. }, lock } = prepared;
     let engine = &detected.engine;
     earlier_runs::clean_up(engine, host.uid);
-    let hub = plan.backend.value.needs_hub_cache().then(|| options.cache.hub.as_path());
+    let hub = plan.backend.value.needs_hub_cache().then(|| settings.cache.hub.as_path());
     let before = hub.map(take_inventory).transpose()?;
-    let request = metering::request(options, plan, engine, host);
+    let request = metering::request(settings, plan, engine, host);
     let location = request.location;
     let meter = Meter::start(request);
     let command = command_line(engine, &plan.without_mount_list());
-    let repeat = repeat::repeat(options, engine, plan, &command, host);
+    let repeat = repeat::repeat(settings, engine, plan, &command, host);
     let supervised =
         Supervised { task: "benchmark", to_stderr: show == Show::RunJson, lock: Some(lock) };
     let watch = |pid: u32| {
@@ -96,15 +96,15 @@ pub(super) fn launch(prepared: &Prepared, host: &Host, show: Show) -> anyhow::Re
     warn(results::foreign_results(folder, host.uid));
     warn(verdict.note);
     if verdict.exit == Exit::Success {
-        let added = before.zip(hub).and_then(|(before, hub)| added(&before, hub, options.offline));
+        let added = before.zip(hub).and_then(|(before, hub)| added(&before, hub, settings.offline));
         let repeat = repeat::with_image(repeat, engine, plan);
         let summary = results::complete_summary(folder, added, recording, location, repeat)?;
-        show_summary(&summary, &options.results, show)?;
+        show_summary(&summary, &settings.results, show)?;
     }
     if let Some(message) = verdict.message {
         terminal::say(format_args!("error: {message}"));
         if evidence.mount_mismatch.is_none() {
-            terminal::say(format_args!("results so far: {}", options.results));
+            terminal::say(format_args!("results so far: {}", settings.results));
         }
     }
     Ok(verdict.exit)

@@ -35,30 +35,30 @@ pub(super) struct Prepared {
 ///
 /// # Errors
 /// When a folder, the image or an input is unusable. Earlier results then stay in place.
-pub(super) fn prepare(options: Settings, host: &Host) -> anyhow::Result<Prepared> {
-    options.check_cache(host)?;
+pub(super) fn prepare(settings: Settings, host: &Host) -> anyhow::Result<Prepared> {
+    settings.check_cache(host)?;
     // Folders come first: a cache that is a symlink is followed only if its target exists.
-    prepare_folder("results folder", &options.results, host, Need::Write)?;
-    let (lock, warning) = ResultsLock::take(&options.results, &options.run_id)?;
+    prepare_folder("results folder", &settings.results, host, Need::Write)?;
+    let (lock, warning) = ResultsLock::take(&settings.results, &settings.run_id)?;
     warn(warning);
     remove_unfinished(lock.folder(), host.uid, host.now)
-        .with_context(|| format!("reading the results folder `{}`", options.results))?;
-    if options.backend.is_none_or(Backend::needs_hub_cache) {
-        let need = if options.offline { Need::Read } else { Need::WriteOrWarn };
-        for (what, folder) in options.cache.folders() {
+        .with_context(|| format!("reading the results folder `{}`", settings.results))?;
+    if settings.backend.is_none_or(Backend::needs_hub_cache) {
+        let need = if settings.offline { Need::Read } else { Need::WriteOrWarn };
+        for (what, folder) in settings.cache.folders() {
             warn(prepare_folder(what, folder, host, need)?);
         }
         // An offline run downloads nothing into them.
-        if !options.offline {
-            warn(foreign_cache_folders(&options.cache, host));
+        if !settings.offline {
+            warn(foreign_cache_folders(&settings.cache, host));
         }
     }
-    let planned = Planned::new(options, host)?;
-    let Planned { options, detected, plan, .. } = &planned;
+    let planned = Planned::new(settings, host)?;
+    let Planned { settings, detected, plan, .. } = &planned;
     warn(detected.warning.as_ref());
     warn(plan.warning());
     if detected.engine.has_containers() && plan.backend.value.needs_hub_cache() {
-        warn(repos_outside_cache(&options.cache));
+        warn(repos_outside_cache(&settings.cache));
     }
     warn(check_image(&detected.engine, plan)?);
     for warning in loadable::check(&planned)? {
@@ -72,7 +72,7 @@ pub(super) fn prepare(options: Settings, host: &Host) -> anyhow::Result<Prepared
         warn(Some(format!("you are root, so the benchmark and its files are root's, too{sudo}")));
     }
     announce(&detected.why, plan);
-    if let Some(name) = host.env.offline().filter(|_| options.offline) {
+    if let Some(name) = host.env.offline().filter(|_| settings.offline) {
         terminal::say(format_args!("offline: {name} is set"));
     }
     archive_earlier_results(lock.folder())?;

@@ -10,7 +10,7 @@ use plan::{
 
 /// How to repeat the run, without the image's id and digest.
 pub(super) fn repeat(
-    options: &Settings,
+    settings: &Settings,
     engine: &Engine,
     plan: &RunPlan,
     command: &CommandLine,
@@ -22,7 +22,7 @@ pub(super) fn repeat(
     Repeat {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         begun: humantime::format_rfc3339_seconds(host.now).to_string(),
-        command: runner_command(options, engine, plan).iter().map(|word| redact(word)).collect(),
+        command: runner_command(settings, engine, plan).iter().map(|word| redact(word)).collect(),
         container: container.iter().map(|word| redact(word)).collect(),
         engine: engine.mode.to_string(),
         image_id: None,
@@ -52,7 +52,7 @@ pub(super) fn with_image(repeat: Repeat, engine: &Engine, plan: &RunPlan) -> Rep
 }
 
 /// The `aienergyscore` command with all defaults spelled out, after the variables that it reads.
-fn runner_command(options: &Settings, engine: &Engine, plan: &RunPlan) -> Vec<String> {
+fn runner_command(settings: &Settings, engine: &Engine, plan: &RunPlan) -> Vec<String> {
     // Without `..`, so that a new setting is repeated too, or named here.
     let Settings {
         cache,
@@ -74,7 +74,7 @@ fn runner_command(options: &Settings, engine: &Engine, plan: &RunPlan) -> Vec<St
         image_chosen: _,
         addresses: _, // depend on the network
         inputs: _,
-    } = options;
+    } = settings;
     let backend = plan.backend.value;
     let request = Request {
         num_samples: None, // among the arguments
@@ -170,10 +170,10 @@ mod tests {
     fn of(request: Request, engine: Engine, variables: &[(&str, &str)]) -> super::Repeat {
         let mut host = host();
         host.env = variables.iter().copied().collect();
-        let options = Settings::new(request, &host).unwrap();
-        let plan = RunPlan::new(&options.clone().assume(&host).unwrap(), &host, &engine).unwrap();
+        let settings = Settings::new(request, &host).unwrap();
+        let plan = RunPlan::new(&settings.clone().assume(&host).unwrap(), &host, &engine).unwrap();
         let command = command_line(&engine, &plan);
-        repeat(&options, &engine, &plan, &command, &host)
+        repeat(&settings, &engine, &plan, &command, &host)
     }
 
     #[test]

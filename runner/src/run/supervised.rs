@@ -61,11 +61,11 @@ impl<'a> Supervised<'a> {
         start: impl FnOnce(u32) -> M,
         finish: impl FnOnce(M) -> R,
     ) -> anyhow::Result<(Finished<'a>, R)> {
-        let Planned { options, detected, plan, .. } = planned;
+        let Planned { settings, detected, plan, .. } = planned;
         let engine = &detected.engine;
         // The reaper comes first, so that the container is removed even if this process is killed.
         let container = Container::of(engine, plan)?;
-        let mut reaper = Reaper::start(&container, options, self.lock)?;
+        let mut reaper = Reaper::start(&container, settings, self.lock)?;
         let command = command_line(engine, plan);
         let alive = container.mark_alive()?;
         let started = write_secrets(planned, host).and_then(|secrets| {
@@ -101,16 +101,16 @@ impl<'a> Supervised<'a> {
 
 /// Writes the secrets that a container gets as files, which are deleted when the result is dropped.
 fn write_secrets(planned: &Planned, host: &Host) -> anyhow::Result<Vec<RunFile>> {
-    let Planned { options, detected, plan, .. } = planned;
+    let Planned { settings, detected, plan, .. } = planned;
     let mut secrets = vec![];
     if detected.engine.has_containers() {
-        if let Some(token) = &options.token {
+        if let Some(token) = &settings.token {
             check_readable(token, plan.backend.value, host)?;
         }
-        if let Some(server) = &options.server {
+        if let Some(server) = &settings.server {
             server.readable(host)?;
         }
-        for secret in options.secret_files() {
+        for secret in settings.secret_files() {
             secrets.extend(secret.write(host)?);
         }
     }

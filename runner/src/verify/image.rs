@@ -67,8 +67,8 @@ mod tests {
     fn find(request: Request, local: Option<LocalImage>, inputs: Option<&str>) -> Finding {
         let mut engine = engine(Mode::DockerRootful);
         engine.image = local;
-        let options = Settings::new(request, &host()).unwrap();
-        let plan = RunPlan::new(&options.assume(&host()).unwrap(), &host(), &engine).unwrap();
+        let settings = Settings::new(request, &host()).unwrap();
+        let plan = RunPlan::new(&settings.assume(&host()).unwrap(), &host(), &engine).unwrap();
         check(&engine, &plan, inputs).unwrap()
     }
 

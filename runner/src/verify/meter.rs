@@ -10,12 +10,12 @@ use crate::metering;
 
 /// Reads every counter that a run would read.
 pub(super) fn check(
-    options: &Settings,
+    settings: &Settings,
     plan: &RunPlan,
     engine: &Engine,
     host: &Host,
 ) -> Vec<Finding> {
-    let request = metering::request(options, plan, engine, host);
+    let request = metering::request(settings, plan, engine, host);
     request.availability().into_iter().map(finding).collect()
 }
 

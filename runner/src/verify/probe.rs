@@ -30,16 +30,16 @@ use super::Finding;
 pub(super) fn check(run: &Resolved, host: &Host, engine: &Engine) -> anyhow::Result<Finding> {
     let image = Flavour::Smoke.image();
     let mut run = run.clone();
-    let options = &mut run.settings;
-    options.image.clone_from(&image);
-    options.backend.get_or_insert(Backend::Native);
+    let settings = &mut run.settings;
+    settings.image.clone_from(&image);
+    settings.backend.get_or_insert(Backend::Native);
     // Secrets are checked on the host. The probe does not need them.
-    options.token = None;
-    options.server = options.server.take().map(|server| Server { key: None, ..server });
+    settings.token = None;
+    settings.server = settings.server.take().map(|server| Server { key: None, ..server });
     let mut engine = engine.clone();
     if engine.has_containers() {
-        options.engine = EngineChoice::of(&engine);
-        engine = engine::detect(&options.wanted(), host)?.engine;
+        settings.engine = EngineChoice::of(&engine);
+        engine = engine::detect(&settings.wanted(), host)?.engine;
         if engine.image.is_none() {
             let text = "left out: the smoke image, which probes the mounts, is not on this \
                         machine; build it with `cargo xtask build-image --flavour smoke`";

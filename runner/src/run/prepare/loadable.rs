@@ -26,22 +26,22 @@ use crate::run::Planned;
 /// # Errors
 /// When one of them cannot be loaded.
 pub(crate) fn check(planned: &Planned) -> anyhow::Result<Vec<String>> {
-    let Planned { options, detected, plan, .. } = planned;
+    let Planned { settings, detected, plan, .. } = planned;
     let (backend, contained) = (plan.backend.value, detected.engine.has_containers());
-    let keywords = Keywords::of(&options.args);
+    let keywords = Keywords::of(&settings.args);
     let mut warnings = Vec::new();
     for kind in [Kind::Model, Kind::Dataset] {
-        let local = options.inputs.local.iter().find(|input| input.kind == kind);
+        let local = settings.inputs.local.iter().find(|input| input.kind == kind);
         let (argument, readiness) = if let Some(input) = local {
             let verdict = check_local(input, backend, &keywords, contained);
             let remedy = |kind| {
                 let helps = matches!(kind, Remedy::Download | Remedy::Replace);
                 helps.then(|| "name a complete copy".to_owned())
             };
-            (options.args[input.argument].clone(), Readiness::of(verdict, remedy))
-        } else if options.offline && backend.needs_hub_cache() {
-            let Some((argument, id)) = from_cache(&options.args, kind, backend) else { continue };
-            (argument, check_cached(options, kind, &id, backend, &keywords, contained))
+            (settings.args[input.argument].clone(), Readiness::of(verdict, remedy))
+        } else if settings.offline && backend.needs_hub_cache() {
+            let Some((argument, id)) = from_cache(&settings.args, kind, backend) else { continue };
+            (argument, check_cached(settings, kind, &id, backend, &keywords, contained))
         } else {
             continue;
         };
@@ -59,14 +59,14 @@ pub(crate) fn check(planned: &Planned) -> anyhow::Result<Vec<String>> {
 
 /// Checks an input in the cache.
 fn check_cached(
-    options: &Settings,
+    settings: &Settings,
     kind: Kind,
     id: &str,
     backend: Backend,
     keywords: &Keywords,
     contained: bool,
 ) -> Readiness {
-    let hub = options.cache.hub.as_path();
+    let hub = settings.cache.hub.as_path();
     match kind {
         Kind::Model => {
             let (id, file) = match id.split_once(':') {
@@ -76,7 +76,7 @@ fn check_cached(
             readiness::model(hub, ModelRequest { id, file, backend, keywords, contained })
         }
         Kind::Dataset => {
-            let prepared = options.cache.home.as_path().join("datasets");
+            let prepared = settings.cache.home.as_path().join("datasets");
             readiness::dataset(hub, &prepared, id, backend, contained)
         }
     }

@@ -52,7 +52,7 @@ impl Reaper {
     /// locked until the container is gone.
     pub(crate) fn start(
         container: &Container,
-        options: &Settings,
+        settings: &Settings,
         lock: Option<&ResultsLock>,
     ) -> anyhow::Result<Self> {
         let Some(remove) = Query::Remove(&container.name).command(&container.engine) else {
@@ -60,7 +60,7 @@ impl Reaper {
         };
         let cidfile = container.cidfile.to_str().context("a name that is no UTF-8")?;
         let mut args = vec!["reap", "--cidfile", cidfile];
-        for secret in options.secret_files() {
+        for secret in settings.secret_files() {
             if let TokenSource::Variable { file, .. } = secret {
                 args.extend(["--delete", file.as_str()]);
             }
