@@ -114,7 +114,7 @@ Examples:
 
 Environment: DOCKER_IMAGE, RESULTS_DIR, HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_TOKEN_PATH,
 BENCHMARK_BACKEND, VLLM_ENDPOINT, VLLM_API_KEY, VLLM_API_KEY_PATH, SSL_CERT_FILE; an option wins
-over its variable, an empty variable is none.";
+over its variable, and an empty variable counts as unset.";
 
 /// `aienergyscore verify`.
 #[derive(Debug, Clone, Args)]

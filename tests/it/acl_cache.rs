@@ -101,7 +101,7 @@ fn access_lists_count_as_permissions() {
     assert_eq!((code, &planned["steps"]), (Some(0), &Value::Array(vec![])), "{planned:#}");
     grant(&repo.join("blobs").join(EMPTY), 0);
     let (_, planned) = says(home.path(), &["repair", "--yes", "--engine", "host"]);
-    assert_eq!(planned["steps"], Value::Array(vec![]), "nothing of root's is taken: {planned:#}");
+    assert_eq!(planned["steps"], Value::Array(vec![]), "no root-owned file is taken: {planned:#}");
     let (code, found) = says(home.path(), &["verify"]);
     assert_eq!((code, &found["findings"][0]["what"]), (Some(1), &"unreadable".into()));
     assert!(entries.iter().all(|path| fs::metadata(path).unwrap().uid() == 0));

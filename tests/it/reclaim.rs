@@ -199,6 +199,6 @@ fn files_of_another_users_container_are_left_alone() {
     chown(ada.results().join("theirs"), Some(first + 7), Some(first + 7)).unwrap();
     let planned = reclaim(&ada, &["--json"]);
     let answer: serde_json::Value = serde_json::from_slice(&planned.stdout).unwrap();
-    assert!(text(&planned).contains("neither root nor a container of yours"), "{answer:#}");
+    assert!(text(&planned).contains("neither root nor one of your containers"), "{answer:#}");
     assert!(!text(&planned).contains("docker run"), "{answer:#}");
 }

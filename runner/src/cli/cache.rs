@@ -169,7 +169,7 @@ Examples:
 
 Bytes that are not what their name says are moved to `.set-aside` in their repo, and their links stay:
 the next load with a network fetches them again. Files of other users are taken back by a short-lived
-container of the smoke image, which needs no sudo; where there is none, the sudo line is printed.
+container of the smoke image, which needs no sudo; without an engine, the sudo line is printed.
 What no client has written is never touched. Exit code 1 while something is left to be mended.";
 
 impl CacheRepairArgs {

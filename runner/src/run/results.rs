@@ -92,7 +92,7 @@ pub(super) fn complete_summary(
 ) -> anyhow::Result<Summary> {
     let invalid = || {
         format!(
-            "the benchmark reports success, but its summary `{}` is none; it is kept as it is, and \
+            "the benchmark reports success, but its summary `{}` is not a summary; it is kept as it is, and \
              an image of another version may have written it",
             results.shown(SUMMARY)
         )

@@ -26,7 +26,7 @@ pub(super) fn check(
         }
         Ok(data) => {
             let text = format!(
-                "writable, but it belongs to uid {}, who may close it; a folder of yours is safer",
+                "writable, but it belongs to uid {}, who may close it; your own folder is safer",
                 data.uid()
             );
             Finding::warning(check, path.as_str(), text)

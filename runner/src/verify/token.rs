@@ -30,7 +30,7 @@ fn check_token(source: &TokenSource, host: &Host) -> Finding {
         Fault::Mode(mode) => exposed_by(mode),
         Fault::Owner(uid) => format!(
             "it belongs to uid {uid}, who can read it; log in as yourself with `hf auth login`, or \
-             name a file of yours in HF_TOKEN_PATH"
+             name your own file in HF_TOKEN_PATH"
         ),
     })
 }
@@ -44,7 +44,7 @@ pub(super) fn check_key(source: &TokenSource, host: &Host) -> Finding {
         Fault::NotAToken(why) => format!("it is not an API key: {why}"),
         Fault::Mode(mode) => exposed_by(mode),
         Fault::Owner(uid) => format!(
-            "it belongs to uid {uid}, who can read it; name a file of yours in VLLM_API_KEY_PATH"
+            "it belongs to uid {uid}, who can read it; name your own file in VLLM_API_KEY_PATH"
         ),
     })
 }

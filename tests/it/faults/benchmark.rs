@@ -23,7 +23,7 @@ fn truncated_summary_fails_the_run_and_is_kept() {
     );
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 1, in time
-    error: the benchmark reports success, but its summary `CWD/results/GPU_ENERGY_SUMMARY.json` is none; it is kept as it is, and an image of another version may have written it: EOF while parsing an object at line 1 column 100
+    error: the benchmark reports success, but its summary `CWD/results/GPU_ENERGY_SUMMARY.json` is not a summary; it is kept as it is, and an image of another version may have written it: EOF while parsing an object at line 1 column 100
     kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
     containers: none
     "#);
@@ -37,7 +37,7 @@ fn summary_with_nan_fails_the_run() {
         and_then(r#"sed -i 's/"seconds":1.0/"seconds":NaN/' "$RESULTS/GPU_ENERGY_SUMMARY.json""#);
     assert_snapshot!(fake.run(&[]), @r#"
     exit code 1, in time
-    error: the benchmark reports success, but its summary `CWD/results/GPU_ENERGY_SUMMARY.json` is none; it is kept as it is, and an image of another version may have written it: expected value at line 4 column 61
+    error: the benchmark reports success, but its summary `CWD/results/GPU_ENERGY_SUMMARY.json` is not a summary; it is kept as it is, and an image of another version may have written it: expected value at line 4 column 61
     kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
     containers: none
     "#);
@@ -82,7 +82,7 @@ fn files_of_a_gigabyte_are_not_read_into_memory() {
             "#),
             "GPU_ENERGY_SUMMARY.json" => assert_snapshot!(left, @r#"
             exit code 1, in time
-            error: the benchmark reports success, but its summary `CWD/results/GPU_ENERGY_SUMMARY.json` is none; it is kept as it is, and an image of another version may have written it: it is larger than 16 MiB
+            error: the benchmark reports success, but its summary `CWD/results/GPU_ENERGY_SUMMARY.json` is not a summary; it is kept as it is, and an image of another version may have written it: it is larger than 16 MiB
             kept: GPU_ENERGY_SUMMARY.json, RUN_COMPLETE.json, benchmark_report.json
             containers: none
             "#),

@@ -218,7 +218,7 @@ fn what_the_programs_say_is_what_the_guide_quotes() {
 #[test]
 #[ignore = "needs root, to make root-owned files"]
 fn what_root_left_behind_is_what_the_guide_quotes() {
-    assert!(getuid().is_root(), "only root can make files of root's");
+    assert!(getuid().is_root(), "only root can make root-owned files");
     assert_quoted(&AS_ROOT);
 }
 
@@ -232,7 +232,7 @@ fn what_containers_say_is_what_the_guide_quotes() {
 #[test]
 #[ignore = "needs root, to make a group's folder, Docker and the smoke image"]
 fn what_a_groups_folder_makes_of_a_container_is_what_the_guide_quotes() {
-    assert!(getuid().is_root(), "only root can make a folder of root's and a group's");
+    assert!(getuid().is_root(), "only root can make a folder that root and a group own");
     assert_quoted(&AS_ROOT_IN_CONTAINERS);
 }
 

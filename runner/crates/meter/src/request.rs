@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Args)]
 #[command(next_help_heading = "The host's meter")]
 pub struct Options {
-    /// Meter the idle machine for so long before the benchmark [default: not at all]
+    /// Measure idle power for N seconds before the benchmark [default: off]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub idle_seconds: Option<u32>,
     /// Power of a busy CPU: where none can be measured, its time makes an estimate [default: none]

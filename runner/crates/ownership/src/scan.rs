@@ -106,7 +106,7 @@ pub fn why_skipped(entry: &Stamp, ids: &Ids) -> Option<String> {
     let owner = entry.uid;
     if !ids.is_container(owner) {
         return Some(format!(
-            "it belongs to uid {owner}, who is neither root nor a container of yours; if it should \
+            "it belongs to uid {owner}, who is neither root nor one of your containers; if it should \
              be yours, `sudo chown -h {}` makes it so",
             ids.user
         ));

@@ -60,7 +60,7 @@ fn parse(endpoint: &str) -> Result<Address<'_>, String> {
         return Err(format!("it holds {odd:?}"));
     }
     if rest.contains(['?', '#']) {
-        return Err("a question mark or a hash is none of a server's".to_owned());
+        return Err("a server's address has no question mark or hash".to_owned());
     }
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     if authority.contains('@') {
@@ -135,7 +135,7 @@ mod tests {
         `80` after the bracket is no port
         `h` is no IPv6 address
         it holds ' '
-        a question mark or a hash is none of a server's
+        a server's address has no question mark or hash
         it does not begin with http:// or https://
         `` is no name of a host
         it holds '\n'

@@ -137,7 +137,7 @@ fn shared_payload_is_checked_for_each_repo() {
     fixture.model("a/one", &files, false);
     fixture.model("b/two", &files, false);
     let tally = verified(&fixture, &everything(), None).tally;
-    assert_eq!(tally.hashed, 2, "each link counts, whoever's bytes were read");
+    assert_eq!(tally.hashed, 2, "each link counts, even if its file was read for another one");
     let shard = walkdir::WalkDir::new(fixture.at("blobs")).into_iter().flatten();
     let payload = shard
         .map(walkdir::DirEntry::into_path)

@@ -139,7 +139,7 @@ fn not_found(path: &HostPath, error: &io::Error) -> String {
 fn permission_denied(path: &HostPath, uid: u32, mode: u32) -> String {
     format!(
         "`{path}` may not be read by you: it belongs to uid {uid}, with mode {:04o}; ask its owner \
-         for it, or name a copy of yours",
+         for it, or name your own copy",
         mode & 0o7777
     )
 }
@@ -296,7 +296,7 @@ mod tests {
         insta::assert_snapshot!(model("p.txt/x"), @"`ROOT/p.txt/x` cannot be reached: Not a directory (os error 20); name one that you may read");
         insta::assert_snapshot!(model("weights.bin"), @"`ROOT/weights.bin` is a file of another kind; a model is a folder with config.json and weights, or a file *.gguf");
         insta::assert_snapshot!(disk.inspect(Kind::Dataset, "p.txt").unwrap_err(), @"`ROOT/p.txt` is a file of another kind; a dataset is a file *.csv, *.json, *.jsonl or *.parquet, or a folder of such files");
-        insta::assert_snapshot!(permission_denied(&HostPath::new("", Path::new("/m"), Path::new("/")).unwrap(), 0, 0o100_600), @"`/m` may not be read by you: it belongs to uid 0, with mode 0600; ask its owner for it, or name a copy of yours");
+        insta::assert_snapshot!(permission_denied(&HostPath::new("", Path::new("/m"), Path::new("/")).unwrap(), 0, 0o100_600), @"`/m` may not be read by you: it belongs to uid 0, with mode 0600; ask its owner for it, or name your own copy");
         let socket = std::os::unix::net::UnixListener::bind(disk.path("s.gguf")).unwrap();
         insta::assert_snapshot!(model("s.gguf"), @"`ROOT/s.gguf` is neither a file nor a folder");
         drop(socket);

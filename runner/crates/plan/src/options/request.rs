@@ -49,10 +49,10 @@ pub struct Target {
     /// Memory of the container at most, such as 64g [default: no limit]
     #[arg(long, value_name = "SIZE", value_parser = memory_size)]
     pub memory: Option<String>,
-    /// Hand over no token, whatever there is
+    /// Do not pass a Hugging Face token to the container
     #[arg(long)]
     pub no_token: bool,
-    /// Send no API key to the server of the `vllm` backend, whatever there is
+    /// Do not send an API key to the server of the `vllm` backend
     #[arg(long)]
     pub no_api_key: bool,
     /// Default limits of the container that the user lifts.

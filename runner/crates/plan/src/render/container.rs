@@ -162,7 +162,7 @@ fn identity_parts(engine: &Engine, identity: &Reasoned<Identity>) -> Vec<Part> {
     }
     match engine.groups() {
         Groups::ByNumber => parts.extend(groups.iter().map(|group| {
-            let why = "a group of yours that a mounted folder belongs to";
+            let why = "one of your groups owns a mounted folder";
             Part::new(["--group-add", &group.to_string()], why)
         })),
         Groups::AllOrNone => parts.push(Part::new(

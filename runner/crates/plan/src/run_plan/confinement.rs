@@ -59,7 +59,7 @@ impl Confinement {
         if !security.keep_capabilities {
             limits.push(Reasoned::new(
                 Limit::NoCapabilities,
-                "a benchmark needs none of root's powers, not even where it is root inside",
+                "a benchmark needs no capability of root, even where it runs as root in the container",
             ));
         }
         if !security.allow_new_privileges {

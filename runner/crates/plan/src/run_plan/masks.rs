@@ -30,7 +30,7 @@ pub(super) fn masked_files(
         let below = secrets.iter().filter(move |secret| secret.folder == *source);
         below.map(move |secret| MaskedFile {
             target: format!("{target}/{}", secret.below),
-            reason: "a token in your folders is none of the benchmark's business".to_owned(),
+            reason: "hides a token in your folders from the benchmark".to_owned(),
         })
     });
     masked.collect()

@@ -58,6 +58,6 @@ pub(super) const MEANINGS: [(&str, &str); 42] = [
     (TEMPERATURE, "of sampling; above 0, else 1"),
     (TOP_P, "of sampling: the likeliest tokens of this share, else of all"),
     (TOP_K, "of sampling: so many of the likeliest tokens, else 50"),
-    (NUM_BEAMS, "beams of a beam search; else 1, which is none"),
-    (REPETITION_PENALTY, "weight against repetitions; above 0, else 1, which is none"),
+    (NUM_BEAMS, "beams of a beam search; else 1, without a search"),
+    (REPETITION_PENALTY, "weight against repetitions; above 0, else 1, without effect"),
 ];
